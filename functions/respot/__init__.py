@@ -1,0 +1,1 @@
+"""Respot: a controller for Amazon SageMaker managed spot training."""

@@ -1,0 +1,1 @@
+"""The outside world: one module for each system, keeping the promises of `respot.ports`."""

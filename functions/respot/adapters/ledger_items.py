@@ -1,0 +1,237 @@
+"""The ledger's items: how values become DynamoDB items, and how items become values again."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.durations import iso
+from respot.domain.job import JobFacts, JobId, JobRecord, Market, Owner, Parent, Transition
+from respot.domain.lifecycle import figures, in_order
+from respot.domain.reconciliation import Change
+from respot.domain.savings import savings_percent
+from respot.schema import (
+    ACTIVE_ON,
+    CREATED,
+    EXPIRES_AT,
+    KIND,
+    LAST_MODIFIED,
+    OUTCOME,
+    PK,
+    REGION_AND_NAME,
+    SK,
+    STARTED,
+    STATE_KEY,
+    STATUS,
+    VERSION,
+    ItemKind,
+)
+
+Item = dict[str, Any]
+"""A DynamoDB item as the low-level client takes and gives it: `{"attribute": {"S": "..."}}`."""
+
+_SERIALIZER: Final = TypeSerializer()
+_DESERIALIZER: Final = TypeDeserializer()
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
+
+
+def serialize(values: Mapping[str, Any]) -> Item:
+    """The item of these values; a value that is `None` is not written."""
+    return {name: _SERIALIZER.serialize(value) for name, value in values.items() if value is not None}
+
+
+def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of an item."""
+    return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
+
+
+def partition_of(job: JobId) -> str:
+    """The partition key under which everything about a job stands."""
+    return f"job#{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
+
+
+def job_of(partition: str) -> JobId:
+    """The job whose partition this is.
+
+    Raises:
+        ValueError: it is no job's partition.
+    """
+    _, region, name, created = partition.split("#")
+    return JobId(region=region, name=name, created=_EPOCH + int(created) * _MILLISECOND)
+
+
+def region_and_name(region: str, name: str) -> str:
+    """The key of the index `by-name`."""
+    return f"{region}#{name}"
+
+
+def state_item(change: Change, retention: timedelta | None) -> Item:
+    """The state after a change, with the figures that people ask for."""
+    facts, sums = change.facts, figures(change.transitions)
+    return serialize(
+        {
+            PK: partition_of(facts.job),
+            SK: STATE_KEY,
+            KIND: ItemKind.STATE.value,
+            VERSION: change.version + 1,
+            REGION_AND_NAME: region_and_name(facts.job.region, facts.job.name),
+            CREATED: iso(facts.job.created),
+            ACTIVE_ON: f"{facts.last_modified:%Y-%m-%d}",
+            LAST_MODIFIED: iso(facts.last_modified),
+            "arn": facts.arn,
+            STATUS: facts.status,
+            "secondary_status": facts.secondary_status,
+            "status_message": facts.status_message,
+            "failure_reason": facts.failure_reason,
+            "training_started": facts.training_started and iso(facts.training_started),
+            "training_ended": facts.training_ended and iso(facts.training_ended),
+            "market": facts.market and facts.market.value,
+            "instance_type": facts.instance_type,
+            "instance_count": facts.instance_count,
+            "max_runtime_seconds": _seconds(facts.max_runtime),
+            "max_wait_seconds": _seconds(facts.max_wait),
+            "checkpoint_uri": facts.checkpoint_uri,
+            "training_time_seconds": _seconds(facts.training_time),
+            "billable_time_seconds": _seconds(facts.billable_time),
+            "parent": facts.parent and {"owner": facts.parent.owner.value, "identifier": facts.parent.identifier},
+            "tags": None if facts.tags is None else dict(facts.tags),
+            "savings_percent": _percent(facts),
+            "interruptions": sums.interruptions,
+            "waited_seconds": _seconds(sums.waited),
+            "trained_seconds": _seconds(sums.trained),
+            EXPIRES_AT: _expiry(facts.last_modified, retention),
+        }
+    )
+
+
+def transition_item(job: JobId, stay: Transition, *, now: datetime, retention: timedelta | None) -> Item:
+    """A stay as it is inserted, once, with the moment when Respot learnt of it."""
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: f"transition#{iso(stay.started)}#{stay.status}",
+            KIND: ItemKind.TRANSITION.value,
+            STATUS: stay.status,
+            STARTED: iso(stay.started),
+            "provisional": stay.provisional or None,
+            "recorded_at": iso(now),
+            EXPIRES_AT: _expiry(stay.started, retention),
+        }
+    )
+
+
+def alert_key(job: JobId, stay: Transition) -> Item:
+    """The key of the alert on a stay."""
+    kind = KIND_BY_STATUS[stay.status]
+    return serialize({PK: partition_of(job), SK: f"alert#{iso(stay.started)}#{kind.value}"})
+
+
+def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
+    """A settled alert."""
+    stay = receipt.transition
+    return alert_key(receipt.job, stay) | serialize(
+        {
+            KIND: ItemKind.ALERT.value,
+            "alert_kind": receipt.kind.value,
+            STATUS: stay.status,
+            STARTED: iso(stay.started),
+            OUTCOME: receipt.outcome.value,
+            "reason": receipt.reason,
+            "headline": receipt.headline,
+            "settled_at": iso(receipt.settled_at),
+            "message_id": receipt.message_id,
+            EXPIRES_AT: _expiry(stay.started, retention),
+        }
+    )
+
+
+def read_record(items: Iterable[Item]) -> JobRecord:
+    """A job's record from the items of its partition; other kinds of items are passed over."""
+    facts, version, stays = None, 0, []
+    for item in items:
+        values = deserialize(item)
+        if values[KIND] == ItemKind.STATE:
+            facts, version = _read_facts(values), int(values[VERSION])
+        elif values[KIND] == ItemKind.TRANSITION:
+            stays.append(_read_transition(values))
+    return JobRecord(facts=facts, version=version, transitions=in_order(stays))
+
+
+def read_transition(item: Item) -> tuple[JobId, Transition]:
+    """The job and the stay of a transition item."""
+    values = deserialize(item)
+    return job_of(values[PK]), _read_transition(values)
+
+
+def read_receipt(item: Item) -> AlertReceipt:
+    """A settled alert from its item."""
+    values = deserialize(item)
+    return AlertReceipt(
+        job=job_of(values[PK]),
+        kind=AlertKind(values["alert_kind"]),
+        transition=_read_transition(values),
+        outcome=AlertOutcome(values[OUTCOME]),
+        reason=values["reason"],
+        headline=values.get("headline"),
+        settled_at=_moment(values["settled_at"]),
+        message_id=values.get("message_id"),
+    )
+
+
+def _read_transition(values: Mapping[str, Any]) -> Transition:
+    return Transition(
+        status=values[STATUS], started=_moment(values[STARTED]), provisional=bool(values.get("provisional"))
+    )
+
+
+def _read_facts(values: Mapping[str, Any]) -> JobFacts:
+    started, ended = values.get("training_started"), values.get("training_ended")
+    count, parent = values.get("instance_count"), values.get("parent")
+    return JobFacts(
+        job=job_of(values[PK]),
+        arn=values["arn"],
+        status=values[STATUS],
+        secondary_status=values["secondary_status"],
+        last_modified=_moment(values[LAST_MODIFIED]),
+        status_message=values.get("status_message"),
+        failure_reason=values.get("failure_reason"),
+        training_started=started and _moment(started),
+        training_ended=ended and _moment(ended),
+        market=Market(values["market"]) if "market" in values else None,
+        instance_type=values.get("instance_type"),
+        instance_count=None if count is None else int(count),
+        max_runtime=_span(values.get("max_runtime_seconds")),
+        max_wait=_span(values.get("max_wait_seconds")),
+        checkpoint_uri=values.get("checkpoint_uri"),
+        training_time=_span(values.get("training_time_seconds")),
+        billable_time=_span(values.get("billable_time_seconds")),
+        parent=parent and Parent(owner=Owner(parent["owner"]), identifier=parent["identifier"]),
+        tags=values.get("tags"),
+    )
+
+
+def _moment(written: str) -> datetime:
+    return datetime.fromisoformat(written)
+
+
+def _seconds(span: timedelta | None) -> Decimal | None:
+    return None if span is None else Decimal(span // _MILLISECOND) / 1000
+
+
+def _span(seconds: Decimal | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=float(seconds))
+
+
+def _percent(facts: JobFacts) -> Decimal | None:
+    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    return None if percent is None else Decimal(f"{percent:.2f}")
+
+
+def _expiry(since: datetime, retention: timedelta | None) -> int | None:
+    """TTL in epoch seconds; none where items are kept for ever."""
+    return None if retention is None else int((since + retention).timestamp())

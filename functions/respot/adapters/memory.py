@@ -1,0 +1,118 @@
+"""Twins of the adapters in memory, for tests: they keep the ports' promises without AWS."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+from respot.domain.lifecycle import in_order
+from respot.domain.reconciliation import Change
+from respot.errors import AlertInProgressError
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryLedger:
+    """The port `Ledger` in a few dictionaries."""
+
+    created: datetime
+    states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
+    stays: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
+    claims: dict[tuple[JobId, str, datetime], datetime] = field(default_factory=dict)
+    receipts: dict[tuple[JobId, str, datetime], AlertReceipt] = field(default_factory=dict)
+    writes: int = 0
+
+    def find(self, region: str, name: str) -> tuple[JobId, ...]:
+        """See `Ledger.find`."""
+        return tuple(sorted((job for job in self.states if (job.region, job.name) == (region, name)), reverse=True))
+
+    def load(self, job: JobId) -> JobRecord:
+        """See `Ledger.load`."""
+        facts, version = self.states.get(job, (None, 0))
+        return JobRecord(facts=facts, version=version, transitions=in_order(self.stays[job].values()))
+
+    def save(self, change: Change) -> bool:
+        """See `Ledger.save`."""
+        job = change.facts.job
+        _, version = self.states.get(job, (None, 0))
+        if change.facts_changed:
+            if version != change.version:
+                return False
+            self.states[job] = change.facts, version + 1
+            self.writes += 1
+        for stay in change.inserted:
+            if self.stays[job].setdefault((stay.status, stay.started), stay) is stay:
+                self.writes += 1
+        return True
+
+    def created_at(self) -> datetime:
+        """See `Ledger.created_at`."""
+        return self.created
+
+    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+        """See `Ledger.claim_alert`."""
+        if (job, transition.status, transition.started) in self.receipts:
+            return False
+        if self.claims.get((job, transition.status, transition.started), now) > now:
+            message = f"{job}: the alert on {transition.status} is claimed until its lease runs out"
+            raise AlertInProgressError(message)
+        self.claims[job, transition.status, transition.started] = now + lease
+        return True
+
+    def release_alert(self, job: JobId, transition: Transition) -> None:
+        """See `Ledger.release_alert`."""
+        self.claims.pop((job, transition.status, transition.started), None)
+
+    def settle_alert(self, receipt: AlertReceipt) -> None:
+        """See `Ledger.settle_alert`."""
+        key = receipt.job, receipt.transition.status, receipt.transition.started
+        self.receipts.setdefault(key, receipt)
+
+    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+        """See `Ledger.alerts`."""
+        return tuple(
+            sorted(
+                (receipt for receipt in self.receipts.values() if receipt.job == job),
+                key=lambda receipt: receipt.transition.started,
+            )
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryTrainingJobs:
+    """The port `TrainingJobs`: whatever the test says that SageMaker says."""
+
+    observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    tags_by_arn: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    fault: Exception | None = None
+    describes: int = 0
+
+    def describe(self, region: str, name: str) -> Observation | None:
+        """See `TrainingJobs.describe`."""
+        self.describes += 1
+        if self.fault:
+            raise self.fault
+        seen = self.observations.get((region, name))
+        return seen and replace(seen, facts=replace(seen.facts, tags=None))
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.tags`."""
+        if self.fault:
+            raise self.fault
+        return self.tags_by_arn.get(arn, {})
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryTopic:
+    """The port `AlertTopic`: a list."""
+
+    published: list[Alert] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def publish(self, alert: Alert) -> str:
+        """See `AlertTopic.publish`."""
+        if self.fault:
+            raise self.fault
+        self.published.append(alert)
+        return f"message-{len(self.published)}"

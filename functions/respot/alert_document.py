@@ -1,0 +1,70 @@
+"""The alert as machines read it: one documented, versioned JSON document (docs/alerts.md, docs/alert.schema.json)."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from respot.domain import alert_text
+from respot.domain.alert import Alert
+from respot.domain.durations import iso
+from respot.domain.job import JobFacts
+from respot.domain.savings import savings_percent
+
+VERSION: Final = "respot.alert/1"
+"""Changes when a member changes its meaning or goes; members may be added without notice."""
+
+
+def to_document(alert: Alert) -> dict[str, Any]:
+    """The document; times are ISO 8601 UTC, spans are seconds, what is not known is null."""
+    facts, figures = alert.facts, alert.figures
+    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    return {
+        "version": VERSION,
+        "id": alert.id,
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "headline": alert_text.headline(alert),
+        "what_happened": alert_text.what_happened(alert),
+        "what_happens_next": alert_text.what_happens_next(alert),
+        "cost": alert_text.cost(alert),
+        "console_url": alert_text.console_url(facts),
+        "transition": {"status": alert.transition.status, "started": iso(alert.transition.started)},
+        "job": _job(facts),
+        "figures": {
+            "earlier_interruptions": alert.earlier_interruptions,
+            "trained_seconds": figures.trained.total_seconds(),
+            "waited_seconds": figures.waited.total_seconds(),
+            "training_time_seconds": _seconds(facts.training_time),
+            "billable_time_seconds": _seconds(facts.billable_time),
+            "savings_percent": None if percent is None else round(percent, 2),
+        },
+    }
+
+
+def _job(facts: JobFacts) -> dict[str, Any]:
+    return {
+        "name": facts.job.name,
+        "arn": facts.arn,
+        "account": account_of(facts.arn),
+        "region": facts.job.region,
+        "created": iso(facts.job.created),
+        "status": facts.status,
+        "secondary_status": facts.secondary_status,
+        "failure_reason": facts.failure_reason,
+        "market": facts.market and facts.market.value,
+        "instance_type": facts.instance_type,
+        "instance_count": facts.instance_count,
+        "max_runtime_seconds": _seconds(facts.max_runtime),
+        "max_wait_seconds": _seconds(facts.max_wait),
+        "checkpoint_uri": facts.checkpoint_uri,
+        "parent": facts.parent and {"owner": facts.parent.owner.value, "identifier": facts.parent.identifier},
+        "tags": dict(facts.tags) if facts.tags is not None else None,
+    }
+
+
+def account_of(arn: str) -> str:
+    """The account that an ARN names."""
+    return arn.split(":")[4]
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

@@ -1,0 +1,70 @@
+"""The clients of AWS, configured once, and the parts that several functions are composed of."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+import boto3
+from botocore.config import Config
+
+from respot.errors import SettingsError
+from respot.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+CLIENT_CONFIG: Final = Config(
+    # A call takes at most 3 x (1 + 3) s and two short pauses. The queues and the stream are the patient retry:
+    # a function that waits costs money and holds up its batch.
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
+def now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+@cache
+def settings() -> Settings:
+    """The function's settings."""
+    return Settings.from_environment(os.environ)
+
+
+def required(value: str | None, name: str) -> str:
+    """A setting that this function cannot do without.
+
+    Raises:
+        SettingsError: it is not set.
+    """
+    if not value:
+        message = f"{name} is not set: correct the deployment"
+        raise SettingsError(message)
+    return value
+
+
+@overload
+def client(service: Literal["dynamodb"], region: str | None = None) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["sagemaker"], region: str | None = None) -> "SageMakerClient": ...
+@overload
+def client(service: Literal["secretsmanager"], region: str | None = None) -> "SecretsManagerClient": ...
+@overload
+def client(service: Literal["sns"], region: str | None = None) -> "SNSClient": ...
+@overload
+def client(service: Literal["sqs"], region: str | None = None) -> "SQSClient": ...
+def client(service: str, region: str | None = None) -> Any:
+    """The one client of a service in a region; without one, in the function's own."""
+    return _client(service, region)
+
+
+@cache
+def _client(service: str, region: str | None) -> object:
+    return boto3.client(service, region_name=region, config=CLIENT_CONFIG)  # type: ignore[call-overload]

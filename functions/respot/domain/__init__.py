@@ -1,0 +1,1 @@
+"""Respot's rules: values in, values out, standard library only."""

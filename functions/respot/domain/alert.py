@@ -1,0 +1,119 @@
+"""Alerts: whether a transition calls for one, and what has become of it."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from respot.domain.alert_kinds import AlertKind, Severity, severity_of
+from respot.domain.durations import in_words, iso
+from respot.domain.job import JobFacts, JobId, Market, Transition
+from respot.domain.lifecycle import INTERRUPTED, Figures
+
+
+class AlertOutcome(StrEnum):
+    """What became of an alert."""
+
+    SENT = "sent"
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """Which transitions people want to hear of.
+
+    Attributes:
+        kinds: the kinds that are switched on.
+        max_age: what started longer ago is history, not news.
+        deployed_at: what started before is history, too: a first look at an old account finds months of it.
+    """
+
+    kinds: frozenset[AlertKind]
+    max_age: timedelta
+    deployed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertDecision:
+    """Whether to alert, with the reason in words an operator reads."""
+
+    send: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """What people and machines are told of one transition.
+
+    Attributes:
+        kind: what happened.
+        transition: the stay that it is about.
+        facts: the job as it was known when the alert was written.
+        figures: what its stays add up to by then.
+        earlier_interruptions: interruptions before this transition.
+    """
+
+    kind: AlertKind
+    transition: Transition
+    facts: JobFacts
+    figures: Figures
+    earlier_interruptions: int
+
+    @property
+    def id(self) -> str:
+        """The same for every delivery of the same transition: subscribers drop repetitions by it."""
+        job = self.facts.job
+        return f"{job.region}/{job.name}/{iso(job.created)}/{self.transition.status}/{iso(self.transition.started)}"
+
+    @property
+    def severity(self) -> Severity:
+        """How urgent it is."""
+        return severity_of(self.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertReceipt:
+    """What the ledger keeps of an alert.
+
+    Attributes:
+        job: which job.
+        kind: what happened.
+        transition: the stay that it is about.
+        outcome: sent or declined.
+        reason: why, in words an operator reads.
+        headline: what was said; `None` if nothing was.
+        settled_at: when.
+        message_id: SNS's id of the message; `None` if none was sent.
+    """
+
+    job: JobId
+    kind: AlertKind
+    transition: Transition
+    outcome: AlertOutcome
+    reason: str
+    headline: str | None
+    settled_at: datetime
+    message_id: str | None
+
+
+def decide(
+    kind: AlertKind, facts: JobFacts, transition: Transition, policy: AlertPolicy, *, now: datetime
+) -> AlertDecision:
+    """Whether this transition is news to people."""
+    if kind not in policy.kinds:
+        return AlertDecision(send=False, reason=f"alerts of kind {kind} are switched off in the settings")
+    if facts.market is Market.ON_DEMAND:
+        return AlertDecision(send=False, reason="an on-demand job: only spot jobs are alerted on")
+    if transition.started < policy.deployed_at:
+        return AlertDecision(send=False, reason=f"happened before Respot was deployed ({iso(policy.deployed_at)})")
+    age = now - transition.started
+    if age > policy.max_age:
+        return AlertDecision(
+            send=False,
+            reason=f"happened {in_words(age)} ago, longer than the {in_words(policy.max_age)} of the settings",
+        )
+    return AlertDecision(send=True, reason=f"{transition.status} at {iso(transition.started)}")
+
+
+def interruptions_before(transition: Transition, transitions: tuple[Transition, ...]) -> int:
+    """How often the job had been interrupted before this stay began."""
+    return sum(stay.status == INTERRUPTED and stay.started < transition.started for stay in transitions)

@@ -1,0 +1,151 @@
+"""What an alert says, in the words of a person who knows SageMaker."""
+
+from typing import assert_never
+
+from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.durations import in_words, iso
+from respot.domain.job import JobFacts
+from respot.domain.savings import savings_percent
+
+_CONSOLE_BY_PARTITION = {
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+
+def headline(alert: Alert) -> str:
+    """One line: what happened to which job."""
+    name = alert.facts.job.name
+    match alert.kind:
+        case AlertKind.INTERRUPTED:
+            return f"{name} was interrupted ({_ordinal(alert.earlier_interruptions + 1)} time)"
+        case AlertKind.MAX_WAIT_TIME_EXCEEDED:
+            return f"{name} ran out of waiting time and was stopped"
+        case AlertKind.MAX_RUNTIME_EXCEEDED:
+            return f"{name} reached its maximum runtime and was stopped"
+        case AlertKind.FAILED:
+            return f"{name} failed"
+        case _:  # pragma: no cover - mypy proves that no kind is left
+            assert_never(alert.kind)
+
+
+def what_happened(alert: Alert) -> str:
+    """What happened, why as far as SageMaker tells, and how often before."""
+    facts = alert.facts
+    match alert.kind:
+        case AlertKind.INTERRUPTED:
+            said = f"SageMaker lost the spot instances of {_placement(facts)}."
+        case AlertKind.MAX_WAIT_TIME_EXCEEDED:
+            limit = f" of {in_words(facts.max_wait)}" if facts.max_wait else ""
+            said = (
+                f"Waiting and training together reached MaxWaitTimeInSeconds{limit}."
+                if facts.training_started
+                else f"No spot instances came within MaxWaitTimeInSeconds{limit}: the job was never launched."
+            )
+        case AlertKind.MAX_RUNTIME_EXCEEDED:
+            limit = f" of {in_words(facts.max_runtime)}" if facts.max_runtime else ""
+            said = f"Training reached MaxRuntimeInSeconds{limit}."
+        case AlertKind.FAILED:
+            said = f"SageMaker says: {one_line(facts.failure_reason or 'no reason given')}"
+        case _:  # pragma: no cover - mypy proves that no kind is left
+            assert_never(alert.kind)
+    return f"{said} {_before(alert)}"
+
+
+def what_happens_next(alert: Alert) -> str:
+    """Whether SageMaker goes on by itself, and what is left to do if not."""
+    facts = alert.facts
+    if alert.kind is not AlertKind.INTERRUPTED:
+        resume = (
+            f" A new job with the same checkpoint location ({facts.checkpoint_uri}) resumes from there."
+            if facts.checkpoint_uri
+            else " No checkpoint location is configured: a new job starts from scratch."
+        )
+        return f"The job has stopped for good; SageMaker does not restart it.{resume}"
+    until = f", at the latest until {iso(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
+    resume = (
+        "It then resumes from its latest checkpoint."
+        if facts.checkpoint_uri
+        else "No checkpoint location is configured: it then starts from scratch."
+    )
+    return f"SageMaker restarts the job by itself as soon as spot instances are there again{until}. {resume}"
+
+
+def cost(alert: Alert) -> str:
+    """Training time, waiting time, and what was billed and saved, as far as it is known yet."""
+    facts, figures = alert.facts, alert.figures
+    spent = f"Trained {in_words(figures.trained)}, waited {in_words(figures.waited)} for capacity"
+    if facts.billable_time is None or facts.training_time is None:
+        return f"{spent}; SageMaker does not say yet what it bills."
+    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    saved = "" if percent is None else f": {percent:.0f} % saved"
+    return f"{spent}; billed {in_words(facts.billable_time)} of {in_words(facts.training_time)}{saved}."
+
+
+def checkpoints(facts: JobFacts) -> str:
+    """Where the job's checkpoints are."""
+    return facts.checkpoint_uri or "none configured"
+
+
+def console_url(facts: JobFacts) -> str:
+    """The job's page in the AWS console of its partition and region."""
+    partition = facts.arn.split(":", 2)[1] if facts.arn.startswith("arn:") else "aws"
+    host = _CONSOLE_BY_PARTITION.get(partition, f"{facts.job.region}.console.aws.amazon.com")
+    return f"https://{host}/sagemaker/home?region={facts.job.region}#/jobs/{facts.job.name}"
+
+
+def subject(alert: Alert) -> str:
+    """The e-mail's subject: SNS takes up to 100 printable ASCII characters."""
+    return f"[Respot {alert.severity}] {headline(alert)}".encode("ascii", "replace").decode()[:100]
+
+
+def plain(alert: Alert) -> str:
+    """The whole alert for e-mail."""
+    facts = alert.facts
+    lines = [
+        headline(alert),
+        "",
+        what_happened(alert),
+        what_happens_next(alert),
+        cost(alert),
+        "",
+        f"Job          {facts.job.name}",
+        f"Region       {facts.job.region}",
+        f"Instances    {_placement(facts)}",
+        f"Created      {iso(facts.job.created)}",
+        f"{alert.transition.status:12} {iso(alert.transition.started)}",
+        f"Checkpoints  {checkpoints(facts)}",
+    ]
+    if facts.parent:
+        lines.append(f"Owned by     {facts.parent.owner} {one_line(facts.parent.identifier)}")
+    return "\n".join([*lines, f"Console      {console_url(facts)}", ""])
+
+
+def short(alert: Alert) -> str:
+    """The alert for SMS: one line."""
+    return f"Respot: {headline(alert)} ({alert.facts.job.region}, {iso(alert.transition.started)})"
+
+
+def one_line(words: str) -> str:
+    """Words of others without line breaks or control characters, so that they cannot pose as ours."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
+
+
+def _placement(facts: JobFacts) -> str:
+    count = f"{facts.instance_count} x " if facts.instance_count else ""
+    market = f" ({facts.market})" if facts.market else ""
+    return f"{count}{facts.instance_type or 'unknown instances'}{market}"
+
+
+def _before(alert: Alert) -> str:
+    if alert.earlier_interruptions == 0:
+        return "It had not been interrupted before."
+    times = "once" if alert.earlier_interruptions == 1 else f"{alert.earlier_interruptions} times"
+    return f"It had been interrupted {times} before."
+
+
+def _ordinal(number: int) -> str:
+    if 10 <= number % 100 <= 20:
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

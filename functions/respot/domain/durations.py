@@ -1,0 +1,23 @@
+"""Spans of time in words that people read."""
+
+from datetime import datetime, timedelta
+
+
+def in_words(span: timedelta) -> str:
+    """`45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`: two units at most, cut, never rounded up."""
+    seconds = int(span.total_seconds())
+    if seconds < 0:
+        return f"-{in_words(-span)}"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{days} d {hours % 24:02} h"
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds: the one way in which Respot writes a time."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"

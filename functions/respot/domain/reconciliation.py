@@ -1,0 +1,93 @@
+"""How a look at a job changes what the ledger knows of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.domain.job import JobFacts, JobRecord, Observation, Transition
+from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, in_order, stays
+
+ROUNDING: Final = timedelta(seconds=1)
+"""By how much an event's time may differ from Describe's for the same stay: events may be cut to whole seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What must be written so that the ledger knows what was seen.
+
+    Attributes:
+        facts: the job's state after the change.
+        facts_changed: whether the state must be written at all.
+        inserted: stays the ledger does not have yet, oldest first.
+        transitions: all stays after the change, oldest first.
+        version: the version of the state that this change was worked out from.
+    """
+
+    facts: JobFacts
+    facts_changed: bool
+    inserted: tuple[Transition, ...]
+    transitions: tuple[Transition, ...]
+    version: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write: the look told nothing new."""
+        return not self.facts_changed and not self.inserted
+
+
+def reconcile(record: JobRecord, observation: Observation) -> Change:
+    """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
+    facts = observation.facts if record.facts is None else merge(record.facts, observation.facts)
+    inserted = _missing(record.transitions, observation)
+    return Change(
+        facts=facts,
+        facts_changed=facts != record.facts,
+        inserted=inserted,
+        transitions=in_order((*record.transitions, *inserted)),
+        version=record.version,
+    )
+
+
+def merge(one: JobFacts, other: JobFacts) -> JobFacts:
+    """What both looks know together: the later look wins, the earlier one fills what it left unsaid.
+
+    Of two looks at the same moment the first one stands: an event must not talk over a description.
+
+    A state only moves forward: a terminal status outranks any later-looking one that is not,
+    and only Deleting outranks a terminal status.
+    """
+    later, earlier = (other, one) if _rank(other) > _rank(one) else (one, other)
+    unsaid = {
+        field.name: getattr(earlier, field.name) for field in fields(JobFacts) if getattr(later, field.name) is None
+    }
+    return replace(later, **unsaid)
+
+
+def _rank(facts: JobFacts) -> tuple[int, datetime]:
+    stage = 2 if facts.status == DELETING else 1 if facts.status in TERMINAL_STATUSES else 0
+    return stage, facts.last_modified
+
+
+def _missing(known: Sequence[Transition], observation: Observation) -> tuple[Transition, ...]:
+    exact = {(stay.status, stay.started) for stay in known}
+    seen = in_order(known)
+    accounted = {_same_stay(stay, observation.history, covered=True) for stay in seen if stay.provisional}
+    return tuple(
+        stay
+        for stay in observation.history
+        if (stay.status, stay.started) not in exact
+        and stay not in accounted
+        and not (stay.provisional and _same_stay(stay, seen, covered=not observation.start_known))
+    )
+
+
+def _same_stay(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:
+    """The stay that `wanted` tells of in other words: one that covers its time, or one that started just then."""
+    alike = [(stay, ended) for stay, ended in stays(among) if stay.status == wanted.status]
+    if covered:
+        for stay, ended in alike:
+            if stay.started <= wanted.started and (ended is None or wanted.started < ended):
+                return stay
+    near = [stay for stay, _ in alike if abs(stay.started - wanted.started) <= ROUNDING]
+    return min(near, key=lambda stay: abs(stay.started - wanted.started), default=None)

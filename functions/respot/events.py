@@ -1,0 +1,130 @@
+"""SageMaker's EventBridge events, read with suspicion: an event is a hint to look at a job, and a last witness of one.
+
+Duplicates, disorder and loss are no matter here: each event only names a job to look at.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from respot.domain.job import JobId, Market, Observation
+from respot.errors import MalformedObservationError
+from respot.training_job_document import Document, moment, read_facts, read_history, sighting, text
+
+SOURCE: Final = "aws.sagemaker"
+DETAIL_TYPE: Final = "SageMaker Training Job State Change"
+
+_ARN: Final = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):sagemaker:(?P<region>[a-z0-9-]{1,32}):(?P<account>\d{12}):training-job/(?P<name>.+)"
+)
+_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""CreateTrainingJob's own pattern for TrainingJobName."""
+_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hint:
+    """A reason to look at a job.
+
+    Attributes:
+        region: where the job runs.
+        name: its TrainingJobName.
+        claim: what the event itself says of the job; `None` if it does not say enough to identify it.
+    """
+
+    region: str
+    name: str
+    claim: Observation | None
+
+
+def parse(body: str) -> Hint:
+    """Read one message of the observations queue.
+
+    Raises:
+        MalformedObservationError: the message is no training job event, or names no job.
+    """
+    envelope = _object(body)
+    if envelope.get("source") != SOURCE or envelope.get("detail-type") != DETAIL_TYPE:
+        message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
+        raise MalformedObservationError(message)
+    detail = envelope.get("detail")
+    if not isinstance(detail, Mapping):
+        message = f"event {_quoted(envelope, 'id')} has no detail object"
+        raise MalformedObservationError(message)
+    arn = _arn(envelope, detail)
+    region, name = _region(envelope, arn), _name(envelope, detail, arn)
+    return Hint(region=region, name=name, claim=_claim(envelope, detail, region=region, name=name, arn=arn))
+
+
+def _object(body: str) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        message = f"not JSON: {error}"
+        raise MalformedObservationError(message) from error
+    if not isinstance(value, dict):
+        message = f"a JSON object was expected, not {type(value).__name__}"
+        raise MalformedObservationError(message)
+    return value
+
+
+def _quoted(envelope: Document, member: str) -> str:
+    return repr(envelope.get(member))[:80]
+
+
+def _arn(envelope: Document, detail: Document) -> re.Match[str] | None:
+    resources = envelope.get("resources")
+    listed = [detail.get("TrainingJobArn"), *(resources if isinstance(resources, list) else [])]
+    return next((found for arn in listed if isinstance(arn, str) and (found := _ARN.fullmatch(arn))), None)
+
+
+def _region(envelope: Document, arn: re.Match[str] | None) -> str:
+    region = arn["region"] if arn else envelope.get("region")
+    if not isinstance(region, str) or not _REGION.fullmatch(region):
+        message = f"event {_quoted(envelope, 'id')} names no region"
+        raise MalformedObservationError(message)
+    return region
+
+
+def _name(envelope: Document, detail: Document, arn: re.Match[str] | None) -> str:
+    name = detail.get("TrainingJobName") or (arn["name"] if arn else None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        message = f"event {_quoted(envelope, 'id')} names no training job: {_quoted(detail, 'TrainingJobName')}"
+        raise MalformedObservationError(message)
+    return name
+
+
+def _claim(
+    envelope: Document, detail: Document, *, region: str, name: str, arn: re.Match[str] | None
+) -> Observation | None:
+    created = moment(detail.get("CreationTime"))
+    at = moment(detail.get("LastModifiedTime")) or moment(envelope.get("time"))
+    if not created or not at or not text(detail, "TrainingJobStatus") or not text(detail, "SecondaryStatus"):
+        return None
+    spot = detail.get("EnableManagedSpotTraining")
+    facts = read_facts(
+        detail,
+        job=JobId(region=region, name=name, created=created),
+        arn=arn[0] if arn else f"arn:aws:sagemaker:{region}:{envelope.get('account')}:training-job/{name}",
+        last_modified=at,
+        market=(Market.SPOT if spot else Market.ON_DEMAND) if isinstance(spot, bool) else None,
+        tags=_tags(detail.get("Tags")),
+    )
+    history = read_history(detail, provisional=True)
+    # The list most likely carries the current stay alone; anything else in it is Describe's to tell.
+    current = tuple(stay for stay in history[-1:] if stay.status == facts.secondary_status)
+    return Observation(facts=facts, history=current) if current else sighting(facts)
+
+
+def _tags(value: object) -> dict[str, str] | None:
+    """Real events carry a map, EventBridge's schema registry promises a list: both are read."""
+    match value:
+        case Mapping():
+            pairs = list(value.items())
+        case list():
+            pairs = [(entry.get("Key"), entry.get("Value")) for entry in value if isinstance(entry, Mapping)]
+        case _:
+            return None
+    return {key: worth for key, worth in pairs if isinstance(key, str) and isinstance(worth, str)}

@@ -1,0 +1,31 @@
+"""The functions' log and metrics: Powertools, made on first use."""
+
+from functools import cache
+from typing import Final
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+SERVICE: Final = "respot"
+NAMESPACE: Final = "Respot"
+
+
+@cache
+def logger() -> Logger:
+    """Structured JSON on stdout; the level comes from POWERTOOLS_LOG_LEVEL or AWS_LAMBDA_LOG_LEVEL."""
+    return Logger(service=SERVICE)
+
+
+@cache
+def metrics() -> Metrics:
+    """Embedded metrics, written into the log: no call to CloudWatch."""
+    return Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def count(**counts: int) -> None:
+    """Emit the counts that are not zero, for example `count(TransitionsRecorded=3)`."""
+    counted = {name: value for name, value in counts.items() if value}
+    for name, value in counted.items():
+        metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
+    if counted:
+        metrics().flush_metrics()

@@ -1,0 +1,108 @@
+"""What the shells need of the outside world, in our own words; each promise stands in a docstring."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.job import JobId, JobRecord, Observation, Transition
+from respot.domain.reconciliation import Change
+from respot.slack_message import SlackMessage
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def __call__(self) -> datetime:
+        """The present moment, UTC."""
+
+
+class TrainingJobs(Protocol):
+    """SageMaker's training jobs: the truth."""
+
+    def describe(self, region: str, name: str) -> Observation | None:
+        """What the job of that name is now, with its whole history; its tags are not told.
+
+        `None` means that SageMaker positively said that there is no such job.
+
+        Raises:
+            LookFailedError: anything else but a description; nothing may be concluded.
+        """
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
+        """The job's tags; `None` if SageMaker positively said that there is no such job.
+
+        Raises:
+            LookFailedError: anything else but the tags.
+        """
+
+
+class Ledger(Protocol):
+    """The audit trail. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
+
+    def find(self, region: str, name: str) -> tuple[JobId, ...]:
+        """The jobs that ever had that name, newest first. May lag behind `save` by a moment."""
+
+    def load(self, job: JobId) -> JobRecord:
+        """All that is known of the job, read consistently; an empty record if it is unknown."""
+
+    def save(self, change: Change) -> bool:
+        """Write the state, then insert the stays; `False`, with nothing changed, if the version is not current.
+
+        Each stay is inserted once, ever: one that is already there is left as it is.
+        A crash halfway leaves stays missing, and the next look inserts them.
+        """
+
+    def created_at(self) -> datetime:
+        """When the ledger came into being: the moment of the deployment."""
+
+    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+        """Take the transition's alert in hand: `True` for one caller only, `False` once it is settled.
+
+        A claim lapses with its lease, so that the alert of a sender that died is taken over.
+
+        Raises:
+            AlertInProgressError: somebody else's claim has not lapsed yet.
+        """
+
+    def release_alert(self, job: JobId, transition: Transition) -> None:
+        """Let the claim lapse at once: the alert could not be sent."""
+
+    def settle_alert(self, receipt: AlertReceipt) -> None:
+        """Write down what was sent or declined, claimed or not; what is settled is never changed again."""
+
+    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+        """The job's settled alerts, in the order of their transitions."""
+
+
+class AlertTopic(Protocol):
+    """Where alerts are published."""
+
+    def publish(self, alert: Alert) -> str:
+        """Publish one alert and return the message's id.
+
+        Raises:
+            TopicUnavailableError: the topic did not take it.
+        """
+
+
+class Chat(Protocol):
+    """Where people read alerts."""
+
+    def post(self, message: SlackMessage) -> None:
+        """Post one message.
+
+        Raises:
+            WebhookRefusedError: it was not taken; nothing is known of the next one.
+        """
+
+
+class DelayQueue(Protocol):
+    """The queue that a message stays in while it cannot be posted."""
+
+    def delay(self, receipt: str, delay: timedelta) -> None:
+        """Hide the message for that long.
+
+        Raises:
+            QueueUnavailableError: it was not hidden; the queue's own visibility timeout holds.
+        """

@@ -1,0 +1,93 @@
+"""Records what observations lead to: look at each job once, merge what is seen into the ledger."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+from respot.domain.lifecycle import is_terminal
+from respot.domain.ownership import find_parent
+from respot.domain.reconciliation import ROUNDING, reconcile
+from respot.errors import LedgerContentionError, MalformedObservationError
+from respot.events import Hint
+from respot.ports import Ledger, TrainingJobs
+
+_RACES: Final = 5
+"""How often a write is worked out anew because another one came first: each loss means that somebody else won."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What one look at a job has added to the ledger."""
+
+    job: JobId
+    inserted: tuple[Transition, ...]
+    state_changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Turns hints into ledger entries; safe to run twice, at once, or half."""
+
+    jobs: TrainingJobs
+    ledger: Ledger
+
+    def record(self, region: str, name: str, hints: Sequence[Hint]) -> tuple[Recorded, ...]:
+        """Look at one job, whatever the number of hints, and write down what is new.
+
+        Raises:
+            LookFailedError: SageMaker did not answer; nothing was written.
+            LedgerUnavailableError: DynamoDB did not answer; repeat, what was written stays right.
+            LedgerContentionError: others kept writing the same job.
+            MalformedObservationError: the job does not exist and no hint says enough to record it.
+        """
+        seen = self.jobs.describe(region, name)
+        recorded = [self._record_seen(seen)] if seen else []
+        # A hint of another job of that name, deleted since, is that job's last witness.
+        recorded += [self._record_witness(claim) for claim in self._last_witnesses(seen, hints)]
+        if not recorded:
+            message = f"{region}/{name}: SageMaker knows no such job, and the message does not say when it was created"
+            raise MalformedObservationError(message)
+        return tuple(recorded)
+
+    def _record_seen(self, seen: Observation) -> Recorded:
+        record = self.ledger.load(seen.facts.job)
+        return self._merge(record, self._with_tags(seen, record.facts))
+
+    def _record_witness(self, claim: Observation) -> Recorded:
+        """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
+        job = claim.facts.job
+        known = next((other for other in self.ledger.find(job.region, job.name) if _same_creation(other, job)), job)
+        return self._merge(self.ledger.load(known), replace(claim, facts=replace(claim.facts, job=known)))
+
+    def _last_witnesses(self, seen: Observation | None, hints: Iterable[Hint]) -> list[Observation]:
+        claims = [hint.claim for hint in hints if hint.claim]
+        if seen:
+            claims = [claim for claim in claims if not _same_creation(claim.facts.job, seen.facts.job)]
+        return sorted(claims, key=lambda claim: claim.facts.last_modified)
+
+    def _with_tags(self, seen: Observation, known: JobFacts | None) -> Observation:
+        """Describe tells no tags: ask for them when the job is new, and once more when it has ended."""
+        facts = seen.facts
+        has_ended_since = known is not None and is_terminal(facts.status) and not is_terminal(known.status)
+        if known is not None and known.tags is not None and not has_ended_since:
+            return seen
+        tags = self.jobs.tags(facts.job.region, facts.arn)
+        if tags is None:
+            return seen
+        parent = facts.parent or find_parent(name=facts.job.name, tags=tags)
+        return replace(seen, facts=replace(facts, tags=tags, parent=parent))
+
+    def _merge(self, record: JobRecord, observation: Observation) -> Recorded:
+        job = observation.facts.job
+        for _ in range(_RACES):
+            change = reconcile(record, observation)
+            if change.is_empty or self.ledger.save(change):
+                return Recorded(job=job, inserted=change.inserted, state_changed=change.facts_changed)
+            record = self.ledger.load(job)
+        message = f"{job}: {_RACES} attempts to write its state each met a newer one"
+        raise LedgerContentionError(message)
+
+
+def _same_creation(one: JobId, other: JobId) -> bool:
+    return abs(one.created - other.created) <= ROUNDING

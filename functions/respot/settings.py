@@ -1,0 +1,100 @@
+"""The functions' settings: the one model of their environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, Self
+
+from respot.domain.alert_kinds import AlertKind
+from respot.errors import SettingsError
+
+LEDGER_TABLE: Final = "RESPOT_LEDGER_TABLE"
+ALERTS_TOPIC_ARN: Final = "RESPOT_ALERTS_TOPIC_ARN"
+ALERT_KINDS: Final = "RESPOT_ALERT_KINDS"
+ALERT_MAX_AGE_HOURS: Final = "RESPOT_ALERT_MAX_AGE_HOURS"
+RETENTION_DAYS: Final = "RESPOT_RETENTION_DAYS"
+SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variable, not a secret
+SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
+SLACK_RETRY_SECONDS: Final = "RESPOT_SLACK_RETRY_SECONDS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the infrastructure tells a function; `None` where a function has no use for it.
+
+    Attributes:
+        ledger_table: name of the DynamoDB table.
+        alerts_topic_arn: ARN of the SNS topic that alerts are published to.
+        alert_kinds: the kinds that are switched on.
+        alert_max_age: a transition that started longer ago is recorded and not alerted.
+        retention: how long ledger items live after the job's last change; `None` keeps them.
+        slack_secret: name of the Secrets Manager secret that holds the webhook's address.
+        slack_queue_url: the queue that `slack` reads, whose delays it sets.
+        slack_retry: delay before the first retry of a message Slack refused; doubles each time.
+    """
+
+    ledger_table: str | None = None
+    alerts_topic_arn: str | None = None
+    alert_kinds: frozenset[AlertKind] = frozenset(AlertKind)
+    alert_max_age: timedelta = timedelta(hours=24)
+    retention: timedelta | None = None
+    slack_secret: str | None = None
+    slack_queue_url: str | None = None
+    slack_retry: timedelta = timedelta(seconds=30)
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment variables that make `from_environment` return an equal value."""
+        variables = {
+            LEDGER_TABLE: self.ledger_table,
+            ALERTS_TOPIC_ARN: self.alerts_topic_arn,
+            ALERT_KINDS: ",".join(sorted(self.alert_kinds)),
+            ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):g}",
+            RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):g}",
+            SLACK_SECRET: self.slack_secret,
+            SLACK_QUEUE_URL: self.slack_queue_url,
+            SLACK_RETRY_SECONDS: f"{self.slack_retry.total_seconds():g}",
+        }
+        return {name: value for name, value in variables.items() if value is not None}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables that `to_environment` writes.
+
+        Raises:
+            SettingsError: a variable does not parse.
+        """
+        defaults = cls()
+        hours, days, seconds = (
+            _number(environment, name) for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, SLACK_RETRY_SECONDS)
+        )
+        return cls(
+            ledger_table=environment.get(LEDGER_TABLE),
+            alerts_topic_arn=environment.get(ALERTS_TOPIC_ARN),
+            alert_kinds=_kinds(environment.get(ALERT_KINDS), defaults.alert_kinds),
+            alert_max_age=defaults.alert_max_age if hours is None else timedelta(hours=hours),
+            retention=None if days is None else timedelta(days=days),
+            slack_secret=environment.get(SLACK_SECRET),
+            slack_queue_url=environment.get(SLACK_QUEUE_URL),
+            slack_retry=defaults.slack_retry if seconds is None else timedelta(seconds=seconds),
+        )
+
+
+def _number(environment: Mapping[str, str], name: str) -> float | None:
+    text = environment.get(name)
+    if text is None:
+        return None
+    try:
+        return float(text)
+    except ValueError as error:
+        message = f"{name} must be a number, not {text!r}: correct the deployment"
+        raise SettingsError(message) from error
+
+
+def _kinds(text: str | None, absent: frozenset[AlertKind]) -> frozenset[AlertKind]:
+    if text is None:
+        return absent
+    try:
+        return frozenset(AlertKind(word) for word in text.split(",") if word)
+    except ValueError as error:
+        message = f"{ALERT_KINDS} knows {', '.join(AlertKind)}, not {text!r}: correct the deployment"
+        raise SettingsError(message) from error

@@ -1,0 +1,141 @@
+"""A topic's message as Slack shows it: Block Kit, within Slack's limits whatever the words of others are."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from respot.alert_document import VERSION
+from respot.domain.durations import in_words
+
+HEADER_LIMIT: Final = 150
+SECTION_LIMIT: Final = 3000
+FIELD_LIMIT: Final = 2000
+TEXT_LIMIT: Final = 4000
+URL_LIMIT: Final = 3000
+
+_ICON: Final = {"warning": ":large_yellow_circle:", "error": ":red_circle:"}
+_ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+"""The characters that are control characters in Slack's mrkdwn; with them escaped, no mention and no link is left."""
+
+Block = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackMessage:
+    """What is posted.
+
+    Attributes:
+        text: what notifications and screen readers say.
+        blocks: Block Kit blocks.
+    """
+
+    text: str
+    blocks: list[Block]
+
+
+def render(body: str) -> SlackMessage:
+    """An alert of ours as such, a CloudWatch alarm as such, and anything else as the text that it is."""
+    document = _document(body)
+    if document.get("version") == VERSION:
+        return _alert(document)
+    if "AlarmName" in document and "NewStateValue" in document:
+        return _alarm(document)
+    return SlackMessage(text=escaped(body, TEXT_LIMIT), blocks=[_section(escaped(body, SECTION_LIMIT))])
+
+
+def escaped(words: str, limit: int) -> str:
+    """Words of others, escaped, and cut so that they fit even after escaping."""
+    pieces: list[str] = []
+    room = limit - 1
+    for character in words:
+        piece = _ENTITIES.get(character, character)
+        room -= len(piece)
+        if room < 0:
+            return "".join(pieces) + "…"
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _document(body: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _alert(document: Mapping[str, Any]) -> SlackMessage:
+    job, figures, transition = document["job"], document["figures"], document["transition"]
+    icon = _ICON.get(document["severity"], "")
+    said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
+    market = f" ({job['market']})" if job["market"] else ""
+    fields = {
+        "Region": job["region"],
+        "Instances": f"{job['instance_count'] or '?'} x {job['instance_type'] or 'unknown'}{market}",
+        "Trained": _span(figures["trained_seconds"]),
+        "Waited for capacity": _span(figures["waited_seconds"]),
+        "Billed": _billed(figures),
+        "Checkpoints": job["checkpoint_uri"] or "none configured",
+    }
+    if job["parent"]:
+        fields["Owned by"] = f"{job['parent']['owner']} {job['parent']['identifier']}"
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(document["headline"], HEADER_LIMIT)}},
+        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}"),
+        {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
+    ]
+    if len(document["console_url"]) <= URL_LIMIT:
+        blocks.append(_button("Open in the AWS console", document["console_url"]))
+    blocks.append(_context(f"{transition['status']} at {transition['started']} · account {job['account']}"))
+    return SlackMessage(text=escaped(document["headline"], TEXT_LIMIT), blocks=blocks)
+
+
+def _alarm(document: Mapping[str, Any]) -> SlackMessage:
+    state = str(document["NewStateValue"])
+    headline = f"{document['AlarmName']} is {state}"
+    icon = ":large_green_circle:" if state == "OK" else ":rotating_light:"
+    reason = "\n".join(str(document.get(part) or "") for part in ("AlarmDescription", "NewStateReason")).strip()
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(f"Respot alarm: {state}", HEADER_LIMIT)}},
+        _section(f"{icon} {escaped(headline, 500)}\n{escaped(reason, SECTION_LIMIT - 600)}"),
+        _context(f"{document.get('Region', '')} · {document.get('StateChangeTime', '')}"),
+    ]
+    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
+
+
+def _billed(figures: Mapping[str, Any]) -> str:
+    if figures["billable_time_seconds"] is None:
+        return "not known yet"
+    saved = figures["savings_percent"]
+    suffix = "" if saved is None else f", {saved:.0f} % saved"
+    return f"{_span(figures['billable_time_seconds'])}{suffix}"
+
+
+def _span(seconds: float) -> str:
+    return in_words(timedelta(seconds=seconds))
+
+
+def _cut(words: str, limit: int) -> str:
+    return words if len(words) <= limit else words[: limit - 1] + "…"
+
+
+def _section(mrkdwn: str) -> Block:
+    # verbatim: Slack neither links nor expands anything by itself in words that may be an attacker's.
+    return {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}}
+
+
+def _field(title: str, value: str) -> Block:
+    return {"type": "mrkdwn", "text": f"*{title}*\n{escaped(value, FIELD_LIMIT - 100)}", "verbatim": True}
+
+
+def _button(label: str, url: str) -> Block:
+    return {
+        "type": "actions",
+        "elements": [{"type": "button", "text": {"type": "plain_text", "text": label}, "url": url}],
+    }
+
+
+def _context(words: str) -> Block:
+    return {"type": "context", "elements": [{"type": "mrkdwn", "text": escaped(words, FIELD_LIMIT), "verbatim": True}]}

@@ -1,0 +1,160 @@
+"""SageMaker's description of a training job, as Describe answers it and events carry it, read into our own values.
+
+Both have the same members by the same names. An event may lack any of them and writes times in several ways
+(epoch milliseconds as a number or as text, ISO 8601); Describe's are botocore's `datetime`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from respot.domain.job import JobFacts, JobId, Market, Observation, Transition, at_milliseconds
+from respot.domain.lifecycle import in_order
+from respot.domain.ownership import find_parent
+
+Document = Mapping[str, Any]
+_N = TypeVar("_N")
+
+_LONGEST_TEXT: Final = 2048
+"""Longer words of SageMaker's are cut: FailureReason has at most 1,024 characters, the rest is anybody's guess."""
+_LONGEST_STATUS: Final = 128
+_SECONDS_UNTIL: Final = 1e11
+"""A smaller number is taken for epoch seconds (as milliseconds it would be a day in 1973)."""
+
+
+def moment(value: object) -> datetime | None:
+    """A time in any of SageMaker's ways of writing one; `None` for null and for anything else."""
+    match value:
+        case datetime():
+            return at_milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
+        case bool():
+            return None
+        case int() | float():
+            return _from_epoch(float(value))
+        case str():
+            return _from_text(value.strip())
+        case _:
+            return None
+
+
+def _from_epoch(number: float) -> datetime | None:
+    if not math.isfinite(number) or number <= 0:
+        return None
+    seconds = number if number < _SECONDS_UNTIL else number / 1000
+    try:
+        return at_milliseconds(datetime.fromtimestamp(seconds, tz=UTC))
+    except (OverflowError, OSError, ValueError):  # beyond the years that datetime knows
+        return None
+
+
+def _from_text(text: str) -> datetime | None:
+    if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text):
+        return _from_epoch(float(text))
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at_milliseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+
+
+def read_facts(
+    document: Document,
+    *,
+    job: JobId,
+    arn: str,
+    last_modified: datetime,
+    market: Market | None,
+    tags: Mapping[str, str] | None,
+) -> JobFacts:
+    """What the document tells of the job; members it lacks, or holds in an odd form, are "not known"."""
+    resources = _part(document, "ResourceConfig")
+    stopping = _part(document, "StoppingCondition")
+    stays = document.get("SecondaryStatusTransitions") or ()
+    last_stay = stays[-1] if isinstance(stays, list | tuple) and stays else {}
+    return JobFacts(
+        job=job,
+        arn=arn,
+        status=text(document, "TrainingJobStatus", longest=_LONGEST_STATUS) or "",
+        secondary_status=text(document, "SecondaryStatus", longest=_LONGEST_STATUS) or "",
+        last_modified=last_modified,
+        status_message=text(last_stay, "StatusMessage") if isinstance(last_stay, Mapping) else None,
+        failure_reason=text(document, "FailureReason"),
+        training_started=moment(document.get("TrainingStartTime")),
+        training_ended=moment(document.get("TrainingEndTime")),
+        market=market,
+        instance_type=text(resources, "InstanceType") or _group_types(resources),
+        instance_count=_number(resources, "InstanceCount", int) or _group_total(resources),
+        max_runtime=_number(stopping, "MaxRuntimeInSeconds", _seconds),
+        max_wait=_number(stopping, "MaxWaitTimeInSeconds", _seconds),
+        checkpoint_uri=text(_part(document, "CheckpointConfig"), "S3Uri"),
+        training_time=_number(document, "TrainingTimeInSeconds", _seconds),
+        billable_time=_number(document, "BillableTimeInSeconds", _seconds),
+        parent=find_parent(
+            name=job.name,
+            tags=tags or {},
+            tuning_job_arn=text(document, "TuningJobArn"),
+            automl_job_arn=text(document, "AutoMLJobArn"),
+            labeling_job_arn=text(document, "LabelingJobArn"),
+        ),
+        tags=tags,
+    )
+
+
+def read_history(document: Document, *, provisional: bool) -> tuple[Transition, ...]:
+    """The stays that the document lists and that have both a status and a start."""
+    listed = document.get("SecondaryStatusTransitions")
+    stays = []
+    for entry in listed if isinstance(listed, list | tuple) else ():
+        if not isinstance(entry, Mapping):
+            continue
+        status, started = text(entry, "Status", longest=_LONGEST_STATUS), moment(entry.get("StartTime"))
+        if status and started:
+            stays.append(Transition(status=status, started=started, provisional=provisional))
+    return in_order(stays)
+
+
+def sighting(facts: JobFacts) -> Observation:
+    """A look that only tells which status was held when the job was last modified, not since when."""
+    stay = Transition(status=facts.secondary_status, started=facts.last_modified, provisional=True)
+    return Observation(facts=facts, history=(stay,), start_known=False)
+
+
+def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:
+    """The member's text, cut to a bearable length; `None` if it is absent, null, empty or no text."""
+    value = document.get(member)
+    return value[:longest] if isinstance(value, str) and value else None
+
+
+def _part(document: Document, member: str) -> Document:
+    value = document.get(member)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(document: Document, member: str, make: Callable[[float], _N]) -> _N | None:
+    value = document.get(member)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return make(value)
+    except (OverflowError, ValueError):  # infinite, not a number, or beyond what a timedelta holds
+        return None
+
+
+def _seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
+
+
+def _groups(resources: Document) -> list[Document]:
+    groups = resources.get("InstanceGroups")
+    return [group for group in groups if isinstance(group, Mapping)] if isinstance(groups, list) else []
+
+
+def _group_types(resources: Document) -> str | None:
+    """A heterogeneous cluster's types, for people to read: `ml.g5.xlarge+ml.c5.xlarge`."""
+    return "+".join(filter(None, (text(group, "InstanceType") for group in _groups(resources)))) or None
+
+
+def _group_total(resources: Document) -> int | None:
+    return sum(_number(group, "InstanceCount", int) or 0 for group in _groups(resources)) or None
