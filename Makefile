@@ -4,27 +4,76 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 STAMP  := $(VENV)/.installed
+# Both the CDK CLI and jsii find the virtual environment's own Node.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup demo test check format local deploy synth bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: $(STAMP) ## Create the virtual environment with everything pinned
+setup: $(STAMP) ## Create the virtual environment with everything pinned (the others do it, too)
+
+demo: $(STAMP) ## Run the five lifecycles through the whole of Respot on this machine, and check the result
+	$(BIN)/python -m local demo
+
+test: $(STAMP) ## Run all tests, the end-to-end ones included
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered
+
+check: $(STAMP) lock-check ## Lint, types, layers, and whether the lock is up to date
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(STAMP) ## Format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+local: $(STAMP) ## Keep a local AWS account running with Respot deployed in it
+	$(BIN)/python -m local up
+
+synth: $(STAMP) ## Synthesize the CloudFormation templates into cdk.out/
+	$(BIN)/python -m infra.cdk synth --quiet
+
+deploy: $(STAMP) ## Deploy to the AWS account of your credentials
+	$(BIN)/python -m infra.cdk deploy --all
+
+bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios
+	$(BIN)/python -m local.bench
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 $(UV): requirements/uv.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(STAMP): $(UV) requirements/dev.txt pyproject.toml
+# The bundle's dependencies are fetched here as well, so that nothing after the set-up needs a network.
+$(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt pyproject.toml
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m infra.packaging
 	@touch $@
 
-LOCK := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
+
 lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements/
-	$(LOCK) --group dev -o requirements/dev.txt
-	$(LOCK) --group lambda --constraint requirements/dev.txt -o requirements/lambda.txt
-	$(LOCK) --group uv -o requirements/uv.txt
+	$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
+	$(COMPILE) --group lambda --constraint requirements/dev.txt --output-file requirements/lambda.txt
+	$(COMPILE) $(UPGRADE) --group uv --output-file requirements/uv.txt
+
+.PHONY: lock-check
+lock-check: $(UV)
+	@rm -rf build/lock && mkdir -p build/lock && cp requirements/*.txt build/lock/
+	@$(COMPILE) --group dev --output-file build/lock/dev.txt
+	@$(COMPILE) --group lambda --constraint build/lock/dev.txt --output-file build/lock/lambda.txt
+	@$(COMPILE) --group uv --output-file build/lock/uv.txt
+	@for group in dev lambda uv; do \
+	  diff <(grep -v '^ *#' requirements/$$group.txt) <(grep -v '^ *#' build/lock/$$group.txt) >/dev/null || \
+	  { echo "requirements/$$group.txt is not what pyproject.toml asks for: run 'make lock' and commit"; exit 1; }; done
+	@! grep -n '://' requirements/*.txt || { echo "requirements/ must hold no download address"; exit 1; }
+
+lock-check: SHELL := /bin/bash

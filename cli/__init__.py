@@ -1,0 +1,1 @@
+"""The `respot` command: a laptop's view of a deployment."""

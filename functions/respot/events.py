@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from respot.domain.job import JobId, Market, Observation
 from respot.errors import MalformedObservationError
-from respot.training_job_document import Document, moment, read_facts, read_history, sighting, text
+from respot.training_job_document import Document, moment, read_facts, read_history, sighting, storable, text
 
 SOURCE: Final = "aws.sagemaker"
 DETAIL_TYPE: Final = "SageMaker Training Job State Change"
@@ -21,6 +21,11 @@ _ARN: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """CreateTrainingJob's own pattern for TrainingJobName."""
+_ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+_MOST_TAGS: Final = 50
+_LONGEST_KEY: Final = 128
+_LONGEST_VALUE: Final = 256
+"""AWS's limits on tags; what exceeds them is no tag, and could exceed what the ledger's items may hold."""
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
@@ -103,11 +108,14 @@ def _claim(
     at = moment(detail.get("LastModifiedTime")) or moment(envelope.get("time"))
     if not created or not at or not text(detail, "TrainingJobStatus") or not text(detail, "SecondaryStatus"):
         return None
+    account = envelope.get("account")
+    if not arn and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
+        return None
     spot = detail.get("EnableManagedSpotTraining")
     facts = read_facts(
         detail,
         job=JobId(region=region, name=name, created=created),
-        arn=arn[0] if arn else f"arn:aws:sagemaker:{region}:{envelope.get('account')}:training-job/{name}",
+        arn=arn[0] if arn else f"arn:aws:sagemaker:{region}:{account}:training-job/{name}",
         last_modified=at,
         market=(Market.SPOT if spot else Market.ON_DEMAND) if isinstance(spot, bool) else None,
         tags=_tags(detail.get("Tags")),
@@ -127,4 +135,6 @@ def _tags(value: object) -> dict[str, str] | None:
             pairs = [(entry.get("Key"), entry.get("Value")) for entry in value if isinstance(entry, Mapping)]
         case _:
             return None
-    return {key: worth for key, worth in pairs if isinstance(key, str) and isinstance(worth, str)}
+    tags = {storable(key): storable(worth) for key, worth in pairs if isinstance(key, str) and isinstance(worth, str)}
+    bearable = [tag for tag in tags.items() if 0 < len(tag[0]) <= _LONGEST_KEY and len(tag[1]) <= _LONGEST_VALUE]
+    return dict(bearable[:_MOST_TAGS])

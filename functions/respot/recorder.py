@@ -52,13 +52,20 @@ class Recorder:
 
     def _record_seen(self, seen: Observation) -> Recorded:
         record = self.ledger.load(seen.facts.job)
+        if record.facts is None:  # it is new, or an event was its first witness
+            seen = self._as_known(seen)
+            record = self.ledger.load(seen.facts.job)
         return self._merge(record, self._with_tags(seen, record.facts))
 
     def _record_witness(self, claim: Observation) -> Recorded:
+        claim = self._as_known(claim)
+        return self._merge(self.ledger.load(claim.facts.job), claim)
+
+    def _as_known(self, seen: Observation) -> Observation:
         """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
-        job = claim.facts.job
+        job = seen.facts.job
         known = next((other for other in self.ledger.find(job.region, job.name) if _same_creation(other, job)), job)
-        return self._merge(self.ledger.load(known), replace(claim, facts=replace(claim.facts, job=known)))
+        return replace(seen, facts=replace(seen.facts, job=known))
 
     def _last_witnesses(self, seen: Observation | None, hints: Iterable[Hint]) -> list[Observation]:
         claims = [hint.claim for hint in hints if hint.claim]

@@ -16,6 +16,7 @@ RETENTION_DAYS: Final = "RESPOT_RETENTION_DAYS"
 SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variable, not a secret
 SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
 SLACK_RETRY_SECONDS: Final = "RESPOT_SLACK_RETRY_SECONDS"
+_LARGEST: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +49,11 @@ class Settings:
             LEDGER_TABLE: self.ledger_table,
             ALERTS_TOPIC_ARN: self.alerts_topic_arn,
             ALERT_KINDS: ",".join(sorted(self.alert_kinds)),
-            ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):g}",
-            RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):g}",
+            ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):.17g}",
+            RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
             SLACK_QUEUE_URL: self.slack_queue_url,
-            SLACK_RETRY_SECONDS: f"{self.slack_retry.total_seconds():g}",
+            SLACK_RETRY_SECONDS: f"{self.slack_retry.total_seconds():.17g}",
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -83,11 +84,14 @@ def _number(environment: Mapping[str, str], name: str) -> float | None:
     text = environment.get(name)
     if text is None:
         return None
+    message = f"{name} must be a number between 0 and {_LARGEST:.0f}, not {text!r}: correct the deployment"
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
-        message = f"{name} must be a number, not {text!r}: correct the deployment"
         raise SettingsError(message) from error
+    if not 0 <= number <= _LARGEST:
+        raise SettingsError(message)
+    return number
 
 
 def _kinds(text: str | None, absent: frozenset[AlertKind]) -> frozenset[AlertKind]:

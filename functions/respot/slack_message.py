@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -39,10 +40,13 @@ def render(body: str) -> SlackMessage:
     """An alert of ours as such, a CloudWatch alarm as such, and anything else as the text that it is."""
     document = _document(body)
     if document.get("version") == VERSION:
-        return _alert(document)
+        # What only calls itself an alert is shown as the text that it is: a message must not stop the others.
+        with suppress(LookupError, TypeError, AttributeError, ValueError, OverflowError):
+            return _alert(document)
     if "AlarmName" in document and "NewStateValue" in document:
         return _alarm(document)
-    return SlackMessage(text=escaped(body, TEXT_LIMIT), blocks=[_section(escaped(body, SECTION_LIMIT))])
+    words = body if body.strip() else "(an empty message)"  # Slack refuses blocks without any text
+    return SlackMessage(text=escaped(words, TEXT_LIMIT), blocks=[_section(escaped(words, SECTION_LIMIT))])
 
 
 def escaped(words: str, limit: int) -> str:

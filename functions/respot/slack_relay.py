@@ -11,6 +11,8 @@ from respot.ports import Chat, DelayQueue
 from respot.slack_message import render
 
 LONGEST_DELAY: Final = timedelta(hours=1)
+LONGEST_PAUSE: Final = timedelta(hours=11)
+"""However long Slack asks to be left alone: SQS hides a message for 12 hours at most, and refuses to set more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ class SlackRelay:
             try:
                 self.chat.post(render(delivery.body))
             except WebhookRefusedError as error:
-                delay = max(error.retry_after, self._delay(delivery.receive_count))
+                delay = max(min(error.retry_after, LONGEST_PAUSE), self._delay(delivery.receive_count))
                 self._hide(delivery, delay)
                 refusals.append(Refusal(delivery=delivery, error=error, delay=delay))
         return tuple(refusals)
@@ -68,5 +70,5 @@ class SlackRelay:
             self.queue.delay(delivery.receipt, delay)
 
     def _delay(self, receive_count: int) -> timedelta:
-        doublings = min(receive_count - 1, 20)
+        doublings = min(max(receive_count - 1, 0), 20)
         return min(LONGEST_DELAY, self.first_delay * (1 << doublings))

@@ -4,7 +4,6 @@ Both have the same members by the same names. An event may lack any of them and 
 (epoch milliseconds as a number or as text, ISO 8601); Describe's are botocore's `datetime`.
 """
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,13 @@ from respot.domain.ownership import find_parent
 Document = Mapping[str, Any]
 _N = TypeVar("_N")
 
-_LONGEST_TEXT: Final = 2048
-"""Longer words of SageMaker's are cut: FailureReason has at most 1,024 characters, the rest is anybody's guess."""
+_LONGEST_TEXT: Final = 1024
+"""Longer words are cut: FailureReason and S3 addresses have at most 1,024 characters, ARNs fewer."""
 _LONGEST_STATUS: Final = 128
+_LARGEST_NUMBER: Final = 1e9
+"""No count and no span of SageMaker's comes near (as seconds it would be 31 years): more is nonsense."""
+_YEARS: Final = range(2000, 2200)
+"""SageMaker began in 2017; a time far from that is nonsense, and would break what is reckoned from it."""
 _SECONDS_UNTIL: Final = 1e11
 """A smaller number is taken for epoch seconds (as milliseconds it would be a day in 1973)."""
 
@@ -28,11 +31,11 @@ def moment(value: object) -> datetime | None:
     """A time in any of SageMaker's ways of writing one; `None` for null and for anything else."""
     match value:
         case datetime():
-            return at_milliseconds(value if value.tzinfo else value.replace(tzinfo=UTC))
+            return _sensible(value)
         case bool():
             return None
         case int() | float():
-            return _from_epoch(float(value))
+            return _from_epoch(value)
         case str():
             return _from_text(value.strip())
         case _:
@@ -40,12 +43,9 @@ def moment(value: object) -> datetime | None:
 
 
 def _from_epoch(number: float) -> datetime | None:
-    if not math.isfinite(number) or number <= 0:
-        return None
-    seconds = number if number < _SECONDS_UNTIL else number / 1000
     try:
-        return at_milliseconds(datetime.fromtimestamp(seconds, tz=UTC))
-    except (OverflowError, OSError, ValueError):  # beyond the years that datetime knows
+        return _sensible(datetime.fromtimestamp(number if number < _SECONDS_UNTIL else number / 1000, tz=UTC))
+    except (OverflowError, OSError, ValueError):  # not a number, or beyond the years that datetime knows
         return None
 
 
@@ -53,10 +53,13 @@ def _from_text(text: str) -> datetime | None:
     if re.fullmatch(r"\d{1,18}(\.\d{1,9})?", text):
         return _from_epoch(float(text))
     try:
-        parsed = datetime.fromisoformat(text)
+        return _sensible(datetime.fromisoformat(text))
     except ValueError:
         return None
-    return at_milliseconds(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+
+
+def _sensible(read: datetime) -> datetime | None:
+    return at_milliseconds(read if read.tzinfo else read.replace(tzinfo=UTC)) if read.year in _YEARS else None
 
 
 def read_facts(
@@ -112,7 +115,7 @@ def read_history(document: Document, *, provisional: bool) -> tuple[Transition, 
         status, started = text(entry, "Status", longest=_LONGEST_STATUS), moment(entry.get("StartTime"))
         if status and started:
             stays.append(Transition(status=status, started=started, provisional=provisional))
-    return in_order(stays)
+    return in_order(dict.fromkeys(stays))
 
 
 def sighting(facts: JobFacts) -> Observation:
@@ -124,7 +127,12 @@ def sighting(facts: JobFacts) -> Observation:
 def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:
     """The member's text, cut to a bearable length; `None` if it is absent, null, empty or no text."""
     value = document.get(member)
-    return value[:longest] if isinstance(value, str) and value else None
+    return storable(value)[:longest] if isinstance(value, str) and value else None
+
+
+def storable(words: str) -> str:
+    """The words without the halves of characters that JSON can carry and UTF-8 cannot."""
+    return words.encode(errors="replace").decode()
 
 
 def _part(document: Document, member: str) -> Document:
@@ -136,10 +144,7 @@ def _number(document: Document, member: str, make: Callable[[float], _N]) -> _N 
     value = document.get(member)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return make(value)
-    except (OverflowError, ValueError):  # infinite, not a number, or beyond what a timedelta holds
-        return None
+    return make(value) if 0 <= value <= _LARGEST_NUMBER else None  # not a number is in no range
 
 
 def _seconds(value: float) -> timedelta:
@@ -153,7 +158,7 @@ def _groups(resources: Document) -> list[Document]:
 
 def _group_types(resources: Document) -> str | None:
     """A heterogeneous cluster's types, for people to read: `ml.g5.xlarge+ml.c5.xlarge`."""
-    return "+".join(filter(None, (text(group, "InstanceType") for group in _groups(resources)))) or None
+    return "+".join(filter(None, (text(group, "InstanceType") for group in _groups(resources))))[:_LONGEST_TEXT] or None
 
 
 def _group_total(resources: Document) -> int | None:

@@ -1,6 +1,7 @@
 """Slack's incoming webhook, through slack_sdk."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.client import HTTPException
@@ -20,6 +21,7 @@ from respot.slack_message import SlackMessage
 TIMEOUT: Final = timedelta(seconds=5)
 PATIENCE: Final = timedelta(seconds=5)
 """How long a pause that Slack asks for is waited out at once; a longer one is spent in the queue."""
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -40,11 +42,12 @@ class SlackWebhook:
         )
         try:
             answer = client.send(text=message.text, blocks=message.blocks, unfurl_links=False, unfurl_media=False)
-        except (OSError, HTTPException, SlackClientError) as error:
+        except (OSError, HTTPException, SlackClientError, ValueError, LookupError) as error:
+            # The last two: an address that cannot be encoded, an answer in a character set that nobody knows.
             reason = f"Slack could not be reached ({type(error).__name__}); is the webhook's address right?"
             raise WebhookRefusedError(reason) from error
-        if answer.status_code == 200:
-            return
+        if answer.status_code == 200 and not answer.body.lstrip().startswith("<"):
+            return  # a page instead of a word is where a wrong address leads to, by way of a redirection
         # The address may have been replaced since it was read: 403, 404 and 410 are how Slack retires a webhook.
         self._forget_secret()
         reason = f"Slack answered {answer.status_code}: {answer.body[:200]!r}"
@@ -63,7 +66,7 @@ class _BriefRateLimitRetryHandler(RateLimitErrorRetryHandler):
         error: Exception | None = None,
     ) -> bool:
         limited = super()._can_retry(state=state, request=request, response=response, error=error)
-        return limited and response is not None and _retry_after(response.headers) <= PATIENCE
+        return limited and response is not None and _is_brief(response.headers)
 
 
 def webhook_address(secret: str) -> str:
@@ -78,14 +81,27 @@ def webhook_address(secret: str) -> str:
             address = str(json.loads(address).get("url", ""))
         except ValueError:
             address = ""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         return address
     reason = 'the Slack secret must hold an https:// address, or JSON like {"url": "https://..."}'
     raise WebhookRefusedError(reason)
 
 
+def _is_brief(headers: Mapping[str, str | list[str]]) -> bool:
+    """Whether the pause is short, and said in the one way that slack_sdk reads: whole seconds."""
+    said = _header(headers)
+    return not said or (_SECONDS.fullmatch(said) is not None and _retry_after(headers) <= PATIENCE)
+
+
 def _retry_after(headers: Mapping[str, str | list[str]]) -> timedelta:
-    values = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    first = values if isinstance(values, str) else "".join(values[:1])
-    return timedelta(seconds=int(first)) if first.isdigit() else timedelta()
+    said = _header(headers)
+    return timedelta(seconds=int(said)) if _SECONDS.fullmatch(said) else timedelta()
+
+
+def _header(headers: Mapping[str, str | list[str]]) -> str:
+    value = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
+    return value if isinstance(value, str) else "".join(value[:1])

@@ -1,7 +1,9 @@
 """Alerts on SNS: plain text for people, JSON for machines, attributes for filter policies."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +15,9 @@ from respot.errors import TopicUnavailableError
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+_LARGEST_MESSAGE: Final = 255 * 1024
+"""SNS takes 256 KiB, the message attributes included."""
 
 
 class SnsTopic:
@@ -40,10 +45,20 @@ class SnsTopic:
 
 
 def _message(alert: Alert) -> str:
-    """One text for each kind of subscriber; `default` serves the kinds that are not named."""
-    machine = json.dumps(to_document(alert), ensure_ascii=False)
+    """One text for each kind of subscriber; `default` serves the kinds that are not named.
+
+    Every text counts against SNS's limit. Tags are the one part that can exceed it: without them, the rest fits.
+    """
+    message = _composed(alert, to_document(alert))
+    if len(message.encode()) <= _LARGEST_MESSAGE:
+        return message
+    return _composed(alert, to_document(replace(alert, facts=replace(alert.facts, tags=None))))
+
+
+def _composed(alert: Alert, document: Mapping[str, Any]) -> str:
+    machine = json.dumps(document, ensure_ascii=False)
     by_protocol = dict.fromkeys(("sqs", "lambda", "http", "https", "firehose"), machine)
-    return json.dumps({"default": plain(alert), "sms": short(alert), **by_protocol})
+    return json.dumps({"default": plain(alert), "sms": short(alert), **by_protocol}, ensure_ascii=False)
 
 
 def _attributes(alert: Alert) -> dict[str, "MessageAttributeValueTypeDef"]:

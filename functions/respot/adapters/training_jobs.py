@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = ("not found", "does not exist", "could not find")
 """Describe has no error code of its own for a missing job: it is a ValidationException in these words."""
+_INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus")
 
 
 class SageMakerTrainingJobs:
@@ -32,9 +33,9 @@ class SageMakerTrainingJobs:
                 return None
             message = f"{region}/{name}: DescribeTrainingJob did not answer; look again later: {error}"
             raise LookFailedError(message) from error
-        created, modified = moment(answer["CreationTime"]), moment(answer.get("LastModifiedTime"))
-        if created is None:
-            message = f"{region}/{name}: DescribeTrainingJob gave no CreationTime; look again later"
+        created, modified = moment(answer.get("CreationTime")), moment(answer.get("LastModifiedTime"))
+        if created is None or any(not answer.get(member) for member in _INDISPENSABLE):
+            message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
             raise LookFailedError(message)
         facts = read_facts(
             answer,

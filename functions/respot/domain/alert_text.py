@@ -4,7 +4,7 @@ from typing import assert_never
 
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.durations import in_words, iso
+from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobFacts
 from respot.domain.savings import savings_percent
 
@@ -35,7 +35,7 @@ def what_happened(alert: Alert) -> str:
     facts = alert.facts
     match alert.kind:
         case AlertKind.INTERRUPTED:
-            said = f"SageMaker lost the spot instances of {_placement(facts)}."
+            said = f"SageMaker lost the spot instances of {placement(facts)}."
         case AlertKind.MAX_WAIT_TIME_EXCEEDED:
             limit = f" of {in_words(facts.max_wait)}" if facts.max_wait else ""
             said = (
@@ -58,12 +58,13 @@ def what_happens_next(alert: Alert) -> str:
     facts = alert.facts
     if alert.kind is not AlertKind.INTERRUPTED:
         resume = (
-            f" A new job with the same checkpoint location ({facts.checkpoint_uri}) resumes from there."
+            " A new job with the same checkpoint location resumes from the latest checkpoint there: "
+            f"{checkpoints(facts)}"
             if facts.checkpoint_uri
             else " No checkpoint location is configured: a new job starts from scratch."
         )
         return f"The job has stopped for good; SageMaker does not restart it.{resume}"
-    until = f", at the latest until {iso(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
+    until = f", unless that takes until {readable(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
     resume = (
         "It then resumes from its latest checkpoint."
         if facts.checkpoint_uri
@@ -76,6 +77,8 @@ def cost(alert: Alert) -> str:
     """Training time, waiting time, and what was billed and saved, as far as it is known yet."""
     facts, figures = alert.facts, alert.figures
     spent = f"Trained {in_words(figures.trained)}, waited {in_words(figures.waited)} for capacity"
+    if alert.kind is not AlertKind.INTERRUPTED and facts.training_started is None:
+        return f"{spent}; nothing was billed, since the job never held an instance."
     if facts.billable_time is None or facts.training_time is None:
         return f"{spent}; SageMaker does not say yet what it bills."
     percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
@@ -85,7 +88,7 @@ def cost(alert: Alert) -> str:
 
 def checkpoints(facts: JobFacts) -> str:
     """Where the job's checkpoints are."""
-    return facts.checkpoint_uri or "none configured"
+    return one_line(facts.checkpoint_uri or "none configured")
 
 
 def console_url(facts: JobFacts) -> str:
@@ -96,8 +99,8 @@ def console_url(facts: JobFacts) -> str:
 
 
 def subject(alert: Alert) -> str:
-    """The e-mail's subject: SNS takes up to 100 printable ASCII characters."""
-    return f"[Respot {alert.severity}] {headline(alert)}".encode("ascii", "replace").decode()[:100]
+    """The e-mail's subject: SNS takes fewer than 100 printable ASCII characters."""
+    return f"[Respot {alert.severity}] {headline(alert)}".encode("ascii", "replace").decode()[:99]
 
 
 def plain(alert: Alert) -> str:
@@ -112,7 +115,7 @@ def plain(alert: Alert) -> str:
         "",
         f"Job          {facts.job.name}",
         f"Region       {facts.job.region}",
-        f"Instances    {_placement(facts)}",
+        f"Instances    {placement(facts)}",
         f"Created      {iso(facts.job.created)}",
         f"{alert.transition.status:12} {iso(alert.transition.started)}",
         f"Checkpoints  {checkpoints(facts)}",
@@ -132,16 +135,17 @@ def one_line(words: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
 
 
-def _placement(facts: JobFacts) -> str:
+def placement(facts: JobFacts) -> str:
+    """How many instances of which type on which market, as far as it is known."""
     count = f"{facts.instance_count} x " if facts.instance_count else ""
     market = f" ({facts.market})" if facts.market else ""
-    return f"{count}{facts.instance_type or 'unknown instances'}{market}"
+    return f"{count}{one_line(facts.instance_type or 'unknown instances')}{market}"
 
 
 def _before(alert: Alert) -> str:
     if alert.earlier_interruptions == 0:
         return "It had not been interrupted before."
-    times = "once" if alert.earlier_interruptions == 1 else f"{alert.earlier_interruptions} times"
+    times = {1: "once", 2: "twice"}.get(alert.earlier_interruptions, f"{alert.earlier_interruptions} times")
     return f"It had been interrupted {times} before."
 
 

@@ -21,3 +21,8 @@ def in_words(span: timedelta) -> str:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds: the one way in which Respot writes a time."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def readable(moment: datetime) -> str:
+    """A time for people: `2026-09-16 15:00 UTC`."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

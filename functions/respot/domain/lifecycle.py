@@ -19,6 +19,9 @@ DELETING: Final = "Deleting"
 TERMINAL_STATUSES: Final = frozenset({"Completed", "Failed", "Stopped"})
 """TrainingJobStatus values after which nothing but deletion happens."""
 
+ENDS: Final = TERMINAL_STATUSES | {"MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
+"""SecondaryStatus values with which a job ends."""
+
 WAITING: Final = frozenset({"Starting", "Pending", "LaunchingMLInstances", "Restarting", INTERRUPTED})
 """SecondaryStatus values in which a job may be waiting for capacity."""
 
@@ -45,7 +48,7 @@ def is_terminal(status: str) -> bool:
 
 def in_order(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
     """Oldest first; of stays that started in the same millisecond, the one that ends a job comes last."""
-    return tuple(sorted(transitions, key=lambda t: (t.started, t.status not in WAITING, t.status)))
+    return tuple(sorted(transitions, key=lambda t: (t.started, t.status in ENDS, t.status not in WAITING, t.status)))
 
 
 def figures(transitions: Sequence[Transition]) -> Figures:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.domain.job import JobFacts, JobRecord, Observation, Transition
-from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, in_order, stays
+from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, stays
 
 ROUNDING: Final = timedelta(seconds=1)
 """By how much an event's time may differ from Describe's for the same stay: events may be cut to whole seconds."""
@@ -40,11 +40,13 @@ def reconcile(record: JobRecord, observation: Observation) -> Change:
     """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
     facts = observation.facts if record.facts is None else merge(record.facts, observation.facts)
     inserted = _missing(record.transitions, observation)
+    transitions = in_order((*record.transitions, *inserted))
     return Change(
         facts=facts,
-        facts_changed=facts != record.facts,
+        # The state carries the figures, too: a stay that is learnt of late may change them and no fact.
+        facts_changed=facts != record.facts or figures(transitions) != figures(record.transitions),
         inserted=inserted,
-        transitions=in_order((*record.transitions, *inserted)),
+        transitions=transitions,
         version=record.version,
     )
 
@@ -61,6 +63,8 @@ def merge(one: JobFacts, other: JobFacts) -> JobFacts:
     unsaid = {
         field.name: getattr(earlier, field.name) for field in fields(JobFacts) if getattr(later, field.name) is None
     }
+    if _rank(earlier) != _rank(later):  # the words on one stay say nothing of another
+        unsaid.pop("status_message", None)
     return replace(later, **unsaid)
 
 

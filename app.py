@@ -1,0 +1,28 @@
+"""The CDK app: settings, stack, cdk-nag, synth."""
+
+import sys
+
+from aws_cdk import App, Validations
+from aws_cdk.aws_lambda import Code
+from cdk_nag import AwsSolutionsChecks
+
+from infra.config import Config
+from infra.packaging import prepare_bundle
+from infra.stack import RespotStack
+from respot.errors import RespotError
+
+
+def build(app: App, config: Config, code: Code) -> None:
+    """Put the stack into the app; a finding of cdk-nag that nobody acknowledged fails the synth."""
+    RespotStack(app, "Respot", config=config, code=code)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+
+if __name__ == "__main__":
+    app = App()
+    try:
+        config, bundle = Config.from_context(app.node.get_all_context()), prepare_bundle()
+    except RespotError as error:
+        sys.exit(str(error))
+    build(app, config, Code.from_asset(str(bundle.path), asset_hash=bundle.source_hash))
+    app.synth()

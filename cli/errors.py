@@ -1,0 +1,21 @@
+"""What a command says when it cannot do what was asked, with the exit code for scripts."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The command's exit codes; 2 is argparse's, for wrong usage."""
+
+    DONE = 0
+    NOT_DONE = 1
+    NOT_FOUND = 3
+    AWS_UNAVAILABLE = 4
+
+
+class CommandError(Exception):
+    """The command ends here; the message says what happened and what to do."""
+
+    def __init__(self, message: str, exit_code: ExitCode = ExitCode.NOT_DONE) -> None:
+        """`message` is for a person's eyes, `exit_code` for a script's."""
+        super().__init__(message)
+        self.exit_code = exit_code

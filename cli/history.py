@@ -1,0 +1,98 @@
+"""A job's history as the ledger tells it: for people to look at, for scripts as JSON."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from respot.domain.alert import AlertReceipt
+from respot.domain.durations import iso
+from respot.domain.job import JobFacts, JobId, Transition
+from respot.domain.lifecycle import Figures, figures, stays
+from respot.domain.savings import savings_percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the ledger has of one job.
+
+    Attributes:
+        facts: its state.
+        transitions: its stays, oldest first.
+        alerts: its settled alerts, oldest first.
+        others: jobs that had the same name before or after.
+    """
+
+    facts: JobFacts
+    transitions: tuple[Transition, ...]
+    alerts: tuple[AlertReceipt, ...]
+    others: tuple[JobId, ...] = ()
+
+    @property
+    def figures(self) -> Figures:
+        """What the stays add up to."""
+        return figures(self.transitions)
+
+    @property
+    def savings_percent(self) -> float | None:
+        """SageMaker's own savings figure; `None` while it is not known."""
+        return savings_percent(training=self.facts.training_time, billable=self.facts.billable_time)
+
+
+def to_document(history: History) -> dict[str, Any]:
+    """The history as JSON: times are ISO 8601 UTC, spans are seconds, what is not known is null."""
+    facts, sums, percent = history.facts, history.figures, history.savings_percent
+    return {
+        "job": {
+            "name": facts.job.name,
+            "region": facts.job.region,
+            "created": iso(facts.job.created),
+            "arn": facts.arn,
+            "status": facts.status,
+            "secondary_status": facts.secondary_status,
+            "status_message": facts.status_message,
+            "failure_reason": facts.failure_reason,
+            "market": facts.market,
+            "instance_type": facts.instance_type,
+            "instance_count": facts.instance_count,
+            "max_runtime_seconds": _seconds(facts.max_runtime),
+            "max_wait_seconds": _seconds(facts.max_wait),
+            "checkpoint_uri": facts.checkpoint_uri,
+            "parent": facts.parent and {"owner": facts.parent.owner, "identifier": facts.parent.identifier},
+            "tags": dict(facts.tags) if facts.tags is not None else None,
+        },
+        "transitions": [
+            {
+                "status": stay.status,
+                "started": iso(stay.started),
+                "ended": ended and iso(ended),
+                "seconds": ended and (ended - stay.started).total_seconds(),
+                "provisional": stay.provisional,
+            }
+            for stay, ended in stays(history.transitions)
+        ],
+        "alerts": [
+            {
+                "kind": alert.kind,
+                "transition": iso(alert.transition.started),
+                "outcome": alert.outcome,
+                "reason": alert.reason,
+                "headline": alert.headline,
+                "settled_at": iso(alert.settled_at),
+                "message_id": alert.message_id,
+            }
+            for alert in history.alerts
+        ],
+        "figures": {
+            "interruptions": sums.interruptions,
+            "waited_seconds": sums.waited.total_seconds(),
+            "trained_seconds": sums.trained.total_seconds(),
+            "training_time_seconds": _seconds(facts.training_time),
+            "billable_time_seconds": _seconds(facts.billable_time),
+            "savings_percent": None if percent is None else round(percent, 2),
+        },
+        "other_jobs_of_this_name": [iso(other.created) for other in history.others],
+    }
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

@@ -1,0 +1,1 @@
+"""The infrastructure, at synth: settings, stack, bundle."""

@@ -1,0 +1,300 @@
+"""The deployment's settings: the `respot` object of the CDK context, checked."""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from typing import Annotated, Any, Final, Self, get_type_hints
+
+from respot.domain.alert_kinds import AlertKind
+from respot.errors import SettingsError
+
+CONTEXT_KEY: Final = "respot"
+"""The object in cdk.json; `-c respot:<setting>=<JSON or text>` overrides one setting of it."""
+
+LOG_RETENTION_DAYS: Final = frozenset(
+    {1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
+)
+"""The periods that CloudWatch Logs accepts (PutRetentionPolicy)."""
+
+Parse = Callable[[object], object]
+
+
+class RemovalChoice(StrEnum):
+    """What becomes of ledger and logs when the stack is deleted."""
+
+    RETAIN = "retain"
+    DESTROY = "destroy"
+
+
+class LogLevel(StrEnum):
+    """The least severe record that the functions log."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How one setting is read and documented; `parse` raises ValueError with what it must be."""
+
+    parse: Parse
+    meaning: str
+    example: object
+
+
+def _text(pattern: str, what: str) -> Parse:
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(what)
+        return value
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Parse:
+    def parse(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return parse
+
+
+def _one_of(choices: Mapping[object, object]) -> Parse:
+    def parse(value: object) -> object:
+        if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in choices:
+            raise ValueError(f"one of {', '.join(map(str, choices))}")
+        return choices[value]
+
+    return parse
+
+
+def _or_null(parse: Parse) -> Parse:
+    def parse_or_null(value: object) -> object:
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise ValueError(f"null or {error}") from error
+
+    return parse_or_null
+
+
+def _list_of(parse: Parse) -> Parse:
+    def parse_list(value: object) -> tuple[object, ...]:
+        try:
+            items = [parse(item) for item in value] if isinstance(value, (list, tuple)) else None
+        except ValueError as error:
+            raise ValueError(f"a list, each item {error}") from error
+        if items is None:
+            raise ValueError("a list")
+        if len(set(items)) != len(items):
+            raise ValueError("a list without repetitions")
+        return tuple(items)
+
+    return parse_list
+
+
+def _regions(value: object) -> object:
+    regions = _list_of(_text(r"[a-z]{2}(-[a-z]+)+-\d", "the name of a region"))(value)
+    if isinstance(regions, tuple) and len(regions) > 1:
+        raise ValueError(
+            "the hub region alone: watching others needs event forwarding, which this release does not have yet"
+        )
+    return regions
+
+
+_EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+_SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What the owner of a deployment chooses; the defaults suit a first deployment."""
+
+    alert_emails: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=_list_of(_EMAIL),
+            meaning="Addresses that receive every alert and alarm; each has to confirm its subscription once.",
+            example=["ml-oncall@example.com"],
+        ),
+    ] = ()
+    alert_kinds: Annotated[
+        tuple[AlertKind, ...],
+        Setting(
+            parse=_list_of(_one_of({kind.value: kind for kind in AlertKind})),
+            meaning="What to alert on; what is left out is recorded all the same.",
+            example=["interrupted", "max-wait-time-exceeded"],
+        ),
+    ] = tuple(AlertKind)
+    alert_max_age_hours: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 720),
+            meaning="A transition that started longer ago is recorded and not alerted.",
+            example=24,
+        ),
+    ] = 24
+    slack_webhook_secret: Annotated[
+        str | None,
+        Setting(
+            parse=_or_null(_SECRET),
+            meaning="Name of the Secrets Manager secret that holds the address of a Slack incoming webhook; "
+            "`null` deploys nothing for Slack.",
+            example="respot/slack-webhook",
+        ),
+    ] = None
+    slack_retry_seconds: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 900),
+            meaning="Delay before the first retry of a message that Slack refused; it doubles each time.",
+            example=30,
+        ),
+    ] = 30
+    slack_max_receives: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 50),
+            meaning="Attempts at Slack before a message goes to its dead-letter queue.",
+            example=10,
+        ),
+    ] = 10
+    regions: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=_regions,
+            meaning="The hub region, in which Respot is deployed and which it watches; "
+            "empty takes the region of the deploying credentials.",
+            example=["eu-west-1"],
+        ),
+    ] = ()
+    record_concurrency: Annotated[
+        int,
+        Setting(
+            parse=_whole(2, 1000),
+            meaning="How many copies of `record` may run at once, so that a burst of events leaves the account's "
+            "own users their share of the DescribeTrainingJob rate.",
+            example=2,
+        ),
+    ] = 2
+    observation_max_receives: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 1000),
+            meaning="Attempts at an observation, three minutes apart, before it goes to its dead-letter queue: "
+            "20 outlast an hour's outage of SageMaker.",
+            example=20,
+        ),
+    ] = 20
+    ledger_retention_days: Annotated[
+        int | None,
+        Setting(
+            parse=_or_null(_whole(1, 36500)),
+            meaning="Days that the ledger keeps a job after its last change; `null` keeps it for ever.",
+            example=400,
+        ),
+    ] = None
+    log_retention_days: Annotated[
+        int,
+        Setting(
+            parse=_one_of({days: days for days in sorted(LOG_RETENTION_DAYS)}),
+            meaning="Days that the functions' logs are kept: one of CloudWatch's periods.",
+            example=30,
+        ),
+    ] = 30
+    log_level: Annotated[
+        LogLevel,
+        Setting(
+            parse=_one_of({level.value: level for level in LogLevel}),
+            meaning="The least severe record that the functions log.",
+            example="INFO",
+        ),
+    ] = LogLevel.INFO
+    removal_policy: Annotated[
+        RemovalChoice,
+        Setting(
+            parse=_one_of({choice.value: choice for choice in RemovalChoice}),
+            meaning="`retain` keeps ledger and logs when the stack is deleted and protects the table from deletion; "
+            "`destroy` deletes them with the stack.",
+            example="destroy",
+        ),
+    ] = RemovalChoice.RETAIN
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> Self:
+        """Read the CDK context: the `respot` object, with `respot:<setting>` keys laid over it.
+
+        Raises:
+            SettingsError: a setting is unknown or has a value it cannot have.
+        """
+        given = context.get(CONTEXT_KEY, {})
+        if not isinstance(given, Mapping):
+            raise SettingsError(
+                f"the context key {CONTEXT_KEY!r} must be an object of settings, not {json.dumps(given)}"
+            )
+        prefix = f"{CONTEXT_KEY}:"
+        overrides = {key.removeprefix(prefix): _json_or_text(v) for key, v in context.items() if key.startswith(prefix)}
+        settings = settings_of(cls)
+        chosen: dict[str, Any] = {
+            name: _parsed(settings, name, value) for name, value in {**given, **overrides}.items()
+        }
+        return cls(**chosen)
+
+    @property
+    def hub_region(self) -> str | None:
+        """Where the stack goes; `None` is the region of the deploying credentials."""
+        return self.regions[0] if self.regions else None
+
+    def to_context(self) -> dict[str, object]:
+        """The `respot` object of the context that `from_context` reads as an equal value."""
+        return {
+            field.name: list(value) if isinstance(value, tuple) else value
+            for field, value in ((field, getattr(self, field.name)) for field in fields(self))
+        }
+
+
+def settings_of(config: type[Config]) -> dict[str, Setting]:
+    """Each setting's reading and documentation, by name, in the order of the dataclass."""
+    hints = get_type_hints(config, include_extras=True)
+    return {field.name: hints[field.name].__metadata__[0] for field in fields(config)}
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table, for the README."""
+    return "\n".join(_rows())
+
+
+def _rows() -> Iterator[str]:
+    yield "| setting | default | example | meaning |"
+    yield "|---|---|---|---|"
+    defaults = Config().to_context()
+    for name, setting in settings_of(Config).items():
+        yield f"| `{name}` | `{json.dumps(defaults[name])}` | `{json.dumps(setting.example)}` | {setting.meaning} |"
+
+
+def _parsed(settings: Mapping[str, Setting], name: str, value: object) -> object:
+    where = f"{CONTEXT_KEY}.{name} in the CDK context"
+    if name not in settings:
+        near = difflib.get_close_matches(name, settings, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(settings)}"
+        raise SettingsError(f"{where} is not a setting: {hint}")
+    setting = settings[name]
+    try:
+        return setting.parse(value)
+    except ValueError as error:
+        example = json.dumps(setting.example)
+        raise SettingsError(f"{where} must be {error}; it is {json.dumps(value)}, and could be {example}") from error
+
+
+def _json_or_text(value: object) -> object:
+    """What `-c` hands over is always text: JSON where it reads as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,76 @@
+"""Alarms: what a person must hear of, sent where the alerts go."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+_RUNBOOK: Final = "See docs/operations.md."
+_MAX_OBSERVATION_AGE: Final = 15
+_MAX_STREAM_AGE: Final = 5
+
+
+class Alarms(Construct):
+    """Alarms on one topic; none of them speaks while there is nothing to measure."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
+        """Deploys nothing yet: each method adds an alarm."""
+        super().__init__(scope, construct_id)
+        self._action = actions.SnsAction(topic)
+
+    def on_dead_letters(self, name: str, queue: sqs.IQueue, meaning: str) -> None:
+        """Speak as soon as one message is there.
+
+        When the Slack channel is what broke, its alarm ends there too, once; e-mail and all others still get it.
+        """
+        self._alarm(
+            f"{name}DeadLetters",
+            queue.metric_approximate_number_of_messages_visible(period=Duration.minutes(1), statistic="Maximum"),
+            threshold=1,
+            meaning=meaning,
+        )
+
+    def on_waiting(self, name: str, queue: sqs.IQueue) -> None:
+        """Speak when the oldest message has waited through several attempts."""
+        self._alarm(
+            f"{name}Age",
+            queue.metric_approximate_age_of_oldest_message(period=Duration.minutes(1), statistic="Maximum"),
+            threshold=Duration.minutes(_MAX_OBSERVATION_AGE).to_seconds(),
+            meaning=f"The oldest of Respot's {name.lower()} has waited {_MAX_OBSERVATION_AGE} minutes: "
+            "SageMaker or DynamoDB does not answer, or more arrives than is processed.",
+        )
+
+    def on_lag(self, name: str, function: lambda_.IFunction) -> None:
+        """Speak when a reader of the ledger's stream falls behind."""
+        self._alarm(
+            f"{name}StreamAge",
+            function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
+            threshold=Duration.minutes(_MAX_STREAM_AGE).to_milliseconds(),
+            meaning=f"{name} is {_MAX_STREAM_AGE} minutes behind the ledger: alerts are late.",
+        )
+
+    def on_errors(self, name: str, function: lambda_.IFunction) -> None:
+        """Speak when a function crashes or times out: a message it merely hands back is not counted as that."""
+        self._alarm(
+            f"{name}Errors",
+            function.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            meaning=f"Respot's {name.lower()} function crashed or timed out; its messages are tried again.",
+        )
+
+    def _alarm(self, name: str, metric: cloudwatch.IMetric, *, threshold: float, meaning: str) -> None:
+        cloudwatch.Alarm(
+            self,
+            name,
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=f"{meaning} {_RUNBOOK}",
+        ).add_alarm_action(self._action)

@@ -1,0 +1,129 @@
+"""Alerting: the ledger's stream to `alert`, and the topic that it publishes to."""
+
+from typing import Final
+
+import jsii
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.config import Config
+from infra.constructs.functions import allow_any
+from infra.constructs.queues import dead_letter_queue
+from respot import schema
+from respot.domain.alert_kinds import KIND_BY_STATUS
+
+_BATCH_SIZE: Final = 10
+_MAX_RECORD_AGE: Final = 2
+"""Hours that an alert is tried for: longer than most outages of SNS, shorter than anyone cares."""
+_RETRIES: Final = 500
+"""Bounds a hot loop; in an outage the age comes first."""
+
+
+class AlertsTopic(Construct):
+    """Where people and machines subscribe to alerts, and CloudWatch sends its alarms."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        """Deploys the topic and its e-mail subscriptions."""
+        super().__init__(scope, construct_id)
+        # No KMS key: CloudWatch cannot publish to a topic under AWS's own `alias/aws/sns`, and a key of ours costs
+        # a dollar a month to guard text that goes out by e-mail. SNS encrypts its disks, and TLS is enforced below.
+        self.topic: Final = sns.Topic(self, "Topic", display_name="Respot", enforce_ssl=True)
+        stack = Stack.of(self)
+        self.topic.add_to_resource_policy(
+            # A policy of its own replaces the topic's default one, so that CloudWatch has to be named.
+            iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {"aws:SourceArn": stack.format_arn(service="cloudwatch", resource="alarm:*")},
+                },
+            )
+        )
+        for address in config.alert_emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address))
+
+    def grant_publish(self, grantee: iam.IGrantable) -> None:
+        """Publish to this topic."""
+        iam.Grant.add_to_principal(grantee=grantee, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
+
+
+class TransitionStream(Construct):
+    """New transitions that call for an alert, straight from the ledger's stream."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, table: dynamodb.Table) -> None:
+        """Deploys the queue for what could not be processed."""
+        super().__init__(scope, construct_id)
+        self._table = table
+        self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
+        Validations.of(self.dead_letters).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-SQS3",
+                reason="This is a dead-letter queue: the stream's on-failure destination, which the rule does not see.",
+            )
+        )
+
+    def deliver_to(self, function: lambda_.Function) -> None:
+        """Have `function` read the stream, and let it do so."""
+        lambda_.EventSourceMapping(
+            self,
+            "Delivery",
+            target=function,
+            event_source_arn=str(self._table.table_stream_arn),
+            # Whatever the ledger holds when the mapping comes alive must not be missed.
+            starting_position=lambda_.StartingPosition.TRIM_HORIZON,
+            batch_size=_BATCH_SIZE,
+            filters=[
+                lambda_.FilterCriteria.filter(
+                    {
+                        "eventName": ["INSERT"],
+                        "dynamodb": {
+                            "NewImage": {
+                                schema.KIND: {"S": [schema.ItemKind.TRANSITION.value]},
+                                schema.STATUS: {"S": sorted(KIND_BY_STATUS)},
+                            }
+                        },
+                    }
+                )
+            ],
+            report_batch_item_failures=True,
+            bisect_batch_on_error=True,
+            retry_attempts=_RETRIES,
+            max_record_age=Duration.hours(_MAX_RECORD_AGE),
+            on_failure=_OnFailure(self.dead_letters),
+        )
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+                resources=[str(self._table.table_stream_arn)],
+            )
+        )
+        allow_any(
+            function,
+            "dynamodb:ListStreams",
+            resource="*",
+            finding="*",
+            reason="Lambda demands ListStreams of a stream reader's role, and the action has no resource type to "
+            "narrow it by; it shows the names of the account's streams, not what is in them.",
+        )
+
+
+@jsii.implements(lambda_.IEventSourceDlq)
+class _OnFailure:
+    """The queue that Lambda tells of records it gave up; CDK's own also grants to look the queue up."""
+
+    def __init__(self, queue: sqs.IQueue) -> None:
+        self._queue = queue
+
+    def bind(self, _mapping: lambda_.IEventSourceMapping, function: lambda_.IFunction) -> lambda_.DlqDestinationConfig:
+        """Let the function's role send to the queue, and name it."""
+        self._queue.grant(function, "sqs:SendMessage")
+        return lambda_.DlqDestinationConfig(destination=self._queue.queue_arn)

@@ -1,0 +1,70 @@
+"""The ledger: the one DynamoDB table, and who may do what to it."""
+
+from typing import Final
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.config import Config, RemovalChoice
+from infra.constructs.functions import removal_policy
+from respot import schema
+
+
+class Ledger(Construct):
+    """The table with its indexes and its stream of new images; grants are named after what they are for."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        """Deploys the table."""
+        super().__init__(scope, construct_id)
+        self.table: Final = dynamodb.Table(
+            self,
+            "Table",
+            partition_key=_text(schema.PK),
+            sort_key=_text(schema.SK),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            # Encrypted, like every table, with the key that AWS owns: no key policy can cut the ledger off.
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            stream=dynamodb.StreamViewType.NEW_IMAGE,
+            time_to_live_attribute=schema.EXPIRES_AT,
+            deletion_protection=config.removal_policy is RemovalChoice.RETAIN,
+            removal_policy=removal_policy(config),
+        )
+        for name, partition, sort in (
+            (schema.BY_NAME, schema.REGION_AND_NAME, schema.CREATED),
+            (schema.BY_ACTIVITY, schema.ACTIVE_ON, schema.LAST_MODIFIED),
+        ):
+            self.table.add_global_secondary_index(
+                index_name=name,
+                partition_key=_text(partition),
+                sort_key=_text(sort),
+                # Keys lead to the job. A whole copy would be written anew with every state, twice over in
+                # `by-activity`, whose key moves each time: more than the ledger's own writes, for the rare reader.
+                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+            )
+
+    def grant_record(self, grantee: iam.IGrantable) -> None:
+        """Read a job's items, find a job by its name, write state and transitions; update and delete nothing."""
+        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+        self._grant_index(grantee, schema.BY_NAME)
+
+    def grant_alert(self, grantee: iam.IGrantable) -> None:
+        """Read a job's items, put its alerts, ask for the table's age (the deployment's).
+
+        Alerts share their job's partition, and IAM sees no sort key: no condition could set them apart.
+        """
+        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+
+    def _grant(self, grantee: iam.IGrantable, *actions: str) -> None:
+        iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn])
+
+    def _grant_index(self, grantee: iam.IGrantable, index: str) -> None:
+        iam.Grant.add_to_principal(
+            grantee=grantee, actions=["dynamodb:Query"], resource_arns=[f"{self.table.table_arn}/index/{index}"]
+        )
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)

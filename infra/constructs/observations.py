@@ -1,0 +1,62 @@
+"""Observations: SageMaker's events from the default bus, queued for `record`."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import Config
+from infra.constructs.functions import TIMEOUT_SECONDS
+from infra.constructs.queues import dead_letter_queue, grant_receive, work_queue
+from respot.events import DETAIL_TYPE, SOURCE
+
+_BATCH_SIZE: Final = 10
+"""Taken as they come, without a window: alone, an event is recorded at once; in a backlog ten are folded by job."""
+
+
+class Observations(Construct):
+    """Whatever makes Respot look at a job, on its way to `record`."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        """Deploys the queue and the rule that fills it."""
+        super().__init__(scope, construct_id)
+        self._concurrency = config.record_concurrency
+        self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
+        self.queue: Final = work_queue(
+            self,
+            "Queue",
+            dead_letters=self.dead_letters,
+            max_receives=config.observation_max_receives,
+            consumer_timeout_seconds=TIMEOUT_SECONDS,
+        )
+        events.Rule(
+            self,
+            "Rule",
+            description="Every state change of every training job; no field is asked for that an event may lack",
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[DETAIL_TYPE]),
+            targets=[
+                targets.SqsQueue(
+                    self.queue,
+                    # The queue's own: an event reads the same whether EventBridge or `record` gave it up.
+                    dead_letter_queue=self.dead_letters,
+                    max_event_age=Duration.hours(24),
+                    retry_attempts=185,
+                )
+            ],
+        )
+
+    def deliver_to(self, function: lambda_.Function) -> None:
+        """Have `function` read the queue, and let it do so."""
+        lambda_.EventSourceMapping(
+            self,
+            "Delivery",
+            target=function,
+            event_source_arn=self.queue.queue_arn,
+            batch_size=_BATCH_SIZE,
+            max_concurrency=self._concurrency,
+            report_batch_item_failures=True,
+        )
+        grant_receive(self.queue, function)

@@ -1,0 +1,46 @@
+"""Queues, encrypted and closed to plain HTTP."""
+
+from typing import Final
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+RETENTION_DAYS: Final = 4
+DEAD_LETTER_RETENTION_DAYS: Final = 14
+"""The longest there is: a dead letter's age counts from when it was first sent."""
+
+_TIMEOUTS_PER_VISIBILITY: Final = 6
+"""Lambda's advice: room for a throttled function's retries before a message is shown to anyone else."""
+
+
+def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
+    """Where what cannot be processed waits for a person, behind an alarm."""
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(DEAD_LETTER_RETENTION_DAYS),
+    )
+
+
+def work_queue(
+    scope: Construct, construct_id: str, *, dead_letters: sqs.IQueue, max_receives: int, consumer_timeout_seconds: int
+) -> sqs.Queue:
+    """A queue that a function reads; a failed message comes back after its visibility timeout."""
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(RETENTION_DAYS),
+        visibility_timeout=Duration.seconds(_TIMEOUTS_PER_VISIBILITY * consumer_timeout_seconds),
+        dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=max_receives),
+    )
+
+
+def grant_receive(queue: sqs.IQueue, grantee: iam.IGrantable) -> None:
+    """What Lambda needs to read the queue on a function's behalf."""
+    queue.grant(grantee, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")

@@ -1,0 +1,139 @@
+"""The Lambda bundle: one directory of pure Python that every function runs."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from respot.errors import RespotError
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PYTHON_VERSION: Final = "3.13"
+"""The functions' runtime, whatever Python builds the bundle."""
+
+BUNDLED_SERVICES: Final = ("dynamodb", "sagemaker", "secretsmanager", "sns", "sqs")
+"""The services that the functions call: botocore's models of all others are left out (26 MB)."""
+
+_NATIVE: Final = {".so", ".pyd", ".dylib"}
+_LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
+
+
+class PackagingError(RespotError):
+    """The bundle cannot be built: mend requirements/lambda.txt or the network, and build again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """A directory ready to be zipped, with a hash of the sources that it was made from."""
+
+    path: Path
+    source_hash: str
+
+
+def prepare_bundle(root: Path = ROOT) -> Bundle:
+    """Lay the dependencies and `respot` side by side; no network once the dependencies are there.
+
+    Raises:
+        PackagingError: the dependencies cannot be installed, or are not pure Python.
+    """
+    dependencies = prepare_dependencies(root)
+    source = root / "functions" / "respot"
+    source_hash = _digest([dependencies.name, *_fingerprints(source)])
+    path = root / "build" / f"bundle-{source_hash}"
+    if not path.is_dir():
+        with _appearing_at(path) as unfinished:
+            # Hard links: a bundle costs its own files only.
+            shutil.copytree(dependencies, unfinished, copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(source, unfinished / "respot", ignore=_LEFT_OUT)
+    return Bundle(path=path, source_hash=source_hash)
+
+
+def prepare_dependencies(root: Path = ROOT) -> Path:
+    """Install requirements/lambda.txt, hashes checked, into a directory named after its contents.
+
+    Raises:
+        PackagingError: the dependencies cannot be installed, or are not pure Python.
+    """
+    requirements = root / "requirements" / "lambda.txt"
+    # This module's own text counts: whoever changes how the bundle is made gets a new one.
+    path = root / "build" / f"dependencies-{_digest([requirements.read_text(), Path(__file__).read_text()])}"
+    if not path.is_dir():
+        with _appearing_at(path) as unfinished:
+            _install(requirements, unfinished)
+            _refuse_native_code(unfinished)
+            _trim(unfinished)
+    return path
+
+
+def _install(requirements: Path, target: Path) -> None:
+    command = [
+        str(Path(sys.executable).with_name("uv")),
+        *("pip", "install", "--quiet", "--color=never"),
+        *(f"--python={sys.executable}", f"--python-version={PYTHON_VERSION}", f"--target={target}"),
+        *("--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={requirements}"),
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - nothing here is input
+    except subprocess.CalledProcessError as error:
+        raise PackagingError(f"uv could not install {requirements}:\n{error.stderr}") from error
+
+
+def _refuse_native_code(directory: Path) -> None:
+    native = sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.suffix in _NATIVE)
+    if native:
+        raise PackagingError(
+            f"the bundle runs on arm64 and on any laptop, so it cannot hold native code: {', '.join(native)}"
+        )
+
+
+def _trim(directory: Path) -> None:
+    """Drop what no function imports: scripts, examples, other services' models."""
+    shutil.rmtree(directory / "bin", ignore_errors=True)
+    (directory / ".lock").unlink(missing_ok=True)
+    shutil.rmtree(directory / "boto3" / "examples", ignore_errors=True)
+    for data in (directory / "botocore" / "data", directory / "boto3" / "data"):
+        for service in sorted(data.glob("*")):
+            # Files beside the services (endpoints, partitions, retries, defaults) are every client's.
+            if service.is_dir() and service.name not in BUNDLED_SERVICES:
+                shutil.rmtree(service)
+
+
+def _fingerprints(source: Path) -> Iterator[str]:
+    files = (p for p in source.rglob("*") if p.is_file() and p.suffix != ".pyc" and "__pycache__" not in p.parts)
+    for path in sorted(files):
+        yield f"{path.relative_to(source).as_posix()} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _appearing_at(path: Path) -> Iterator[Path]:
+    """A directory to fill, which appears at `path` whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=path.parent))
+    try:
+        yield unfinished
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(path)
+        except OSError:
+            if not path.is_dir():  # else another process was first with the same contents
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    try:
+        prepare_dependencies()
+    except PackagingError as failure:
+        sys.exit(str(failure))

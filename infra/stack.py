@@ -1,0 +1,107 @@
+"""Stack `Respot`: what there is, in the order in which an event passes through it."""
+
+from datetime import timedelta
+
+from aws_cdk import CfnOutput, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.config import Config
+from infra.constructs.alarms import Alarms
+from infra.constructs.alerting import AlertsTopic, TransitionStream
+from infra.constructs.functions import RespotFunction
+from infra.constructs.ledger import Ledger
+from infra.constructs.observations import Observations
+from infra.constructs.slack import SlackDelivery
+from infra.constructs.training_jobs import grant_look
+from respot.settings import Settings
+
+
+class RespotStack(Stack):
+    """Everything in the hub region."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code) -> None:
+        """`code` is the bundle that every function runs."""
+        super().__init__(
+            scope,
+            construct_id,
+            description="Respot: controller for Amazon SageMaker managed spot training",
+            env=Environment(region=config.hub_region),
+            analytics_reporting=False,
+        )
+        retention = None if config.ledger_retention_days is None else timedelta(days=config.ledger_retention_days)
+
+        observations = Observations(self, "Observations", config=config)
+        ledger = Ledger(self, "Ledger", config=config)
+        transitions = TransitionStream(self, "Transitions", table=ledger.table)
+        alerts = AlertsTopic(self, "Alerts", config=config)
+        alarms = Alarms(self, "Alarms", topic=alerts.topic)
+
+        record = RespotFunction(
+            self,
+            "Record",
+            description="Describes the jobs that were observed and records their transitions",
+            code=code,
+            config=config,
+            settings=Settings(ledger_table=ledger.table.table_name, retention=retention),
+        )
+        observations.deliver_to(record.function)
+        grant_look(record.function)
+        ledger.grant_record(record.function)
+
+        alert = RespotFunction(
+            self,
+            "Alert",
+            description="Publishes an alert for each new transition that calls for one",
+            code=code,
+            config=config,
+            settings=Settings(
+                ledger_table=ledger.table.table_name,
+                alerts_topic_arn=alerts.topic.topic_arn,
+                alert_kinds=frozenset(config.alert_kinds),
+                alert_max_age=timedelta(hours=config.alert_max_age_hours),
+                retention=retention,
+            ),
+        )
+        transitions.deliver_to(alert.function)
+        ledger.grant_alert(alert.function)
+        alerts.grant_publish(alert.function)
+
+        alarms.on_waiting("Observations", observations.queue)
+        alarms.on_dead_letters(
+            "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
+        )
+        alarms.on_lag("Alert", alert.function)
+        alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
+        for name, function in (("Record", record.function), ("Alert", alert.function)):
+            alarms.on_errors(name, function)
+
+        CfnOutput(self, "LedgerTableName", value=ledger.table.table_name)
+        CfnOutput(self, "AlertsTopicArn", value=alerts.topic.topic_arn)
+        CfnOutput(self, "ObservationsQueueUrl", value=observations.queue.queue_url)
+        CfnOutput(self, "ObservationsDlqUrl", value=observations.dead_letters.queue_url)
+        CfnOutput(self, "AlertsDlqUrl", value=transitions.dead_letters.queue_url)
+
+        if config.slack_webhook_secret is not None:
+            delivery = SlackDelivery(
+                self, "SlackDelivery", config=config, topic=alerts.topic, secret=config.slack_webhook_secret
+            )
+            slack = RespotFunction(
+                self,
+                "Slack",
+                description="Posts alerts and alarms to Slack",
+                code=code,
+                config=config,
+                settings=Settings(
+                    slack_secret=config.slack_webhook_secret,
+                    slack_queue_url=delivery.queue.queue_url,
+                    slack_retry=timedelta(seconds=config.slack_retry_seconds),
+                ),
+            )
+            delivery.deliver_to(slack.function)
+            delivery.grant_read_webhook(slack.function)
+            alarms.on_dead_letters(
+                "Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them."
+            )
+            alarms.on_errors("Slack", slack.function)
+            CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)

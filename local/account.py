@@ -1,0 +1,193 @@
+"""A local AWS account, started and stopped."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import boto3
+from botocore.config import Config
+
+from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_START_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 5.0
+_LOG_TAIL: Final = 30
+
+
+class LocalAccountError(Exception):
+    """The local account did not start; the message ends with its log."""
+
+
+class LocalAccount:
+    """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
+
+    `delivery` makes SageMaker deliver the events of all jobs badly, for example "copies=3 shuffle=1". The log and all
+    data are in `directory`; if none is given they are in a temporary one that goes with the account.
+    """
+
+    account_id: Final = ACCOUNT
+    region: Final = DEFAULT_REGION
+
+    def __init__(self, *, delivery: str = "", directory: Path | None = None) -> None:
+        """Prepare an account; nothing runs before `start`."""
+        self._delivery = delivery
+        self._directory = directory or Path(tempfile.mkdtemp(prefix="respot-local-"))
+        self._temporary = directory is None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        self._certificate: Path | None = None
+        self._sessions: dict[str, boto3.Session] = {}
+
+    def __enter__(self) -> Self:
+        """Start the account."""
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Stop the account."""
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """The one URL of all services."""
+        return f"https://localhost:{self._port}"
+
+    @property
+    def log(self) -> Path:
+        """What the account and its functions write."""
+        return self._directory / "account.log"
+
+    @property
+    def process_id(self) -> int | None:
+        """The process id of the server; None when it does not run."""
+        return self._process.pid if self._process else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers. Raises LocalAccountError."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        ready = self._directory / "ready"
+        ready.unlink(missing_ok=True)
+        # Opening the socket here, and handing it over, leaves no moment in which someone else could take the port.
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
+            self._port = listener.getsockname()[1]
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [
+                    sys.executable,
+                    *("-m", "local.server", "--port", str(self._port), "--socket", str(listener.fileno())),
+                    *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
+                ],
+                cwd=_ROOT,
+                env={**os.environ, DELIVERY: self._delivery},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[listener.fileno()],
+                # Its own group: it is stopped as a whole, and Ctrl-C reaches only us.
+                start_new_session=True,
+            )
+        try:
+            self._certificate = self._await(ready, self._process)
+        except BaseException:
+            self._end(self._process)
+            self._process = None
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Stop the server and every function it started; what they stored is gone."""
+        if self._process:
+            self._end(self._process)
+            self._process = None
+        if self._temporary:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables with which any AWS client, and the CDK CLI, talks to this account as its root user."""
+        if self._certificate is None:
+            raise LocalAccountError("the local account has not been started")
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_CA_BUNDLE": str(self._certificate),
+            "NODE_EXTRA_CA_CERTS": str(self._certificate),
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            # Nothing of the user's own profiles may leak in.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    def process_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Give the whole environment for a process that uses this account and nothing else of AWS."""
+        inherited = os.environ if inherited is None else inherited
+        kept = {
+            name: value
+            for name, value in inherited.items()
+            if not name.startswith("AWS_") and name.upper() not in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+        }
+        return {**kept, **self.environment()}
+
+    def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:  # noqa: ANN401
+        """Give a boto3 client as the root user, or with the credentials given as boto3 names them."""
+        region = region or self.region
+        session = self._sessions.setdefault(region, boto3.Session(region_name=region))
+        environment = self.environment()
+        keys = credentials or {
+            "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+        }
+        return session.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.endpoint,
+            verify=environment["AWS_CA_BUNDLE"],
+            config=Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=32),
+            **keys,
+        )
+
+    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> Path:
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if process.poll() is not None:
+                raise LocalAccountError(
+                    self.with_log(f"the local account ended with exit code {process.returncode} before it answered")
+                )
+            if time.monotonic() > deadline:
+                raise LocalAccountError(
+                    self.with_log(f"the local account did not answer within {_START_SECONDS:.0f} s")
+                )
+            time.sleep(0.02)
+        return Path(ready.read_text())
+
+    def with_log(self, message: str) -> str:
+        """Complete an error message with the end of the log."""
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
+        return f"{message}\n--- the end of {self.log} ---\n{tail}"
+
+    @staticmethod
+    def _end(process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        # Whatever the server started is in its process group, and nothing else is.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin:
+            process.stdin.close()

@@ -1,0 +1,103 @@
+"""`python -m local.bench`: every figure of docs/performance.md, as tables."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from local.bench import calls, cold_start, latency, price
+from local.deployed import deployed_account
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; gives 1 if a ratio or a count is beyond what is allowed."""
+    parser = argparse.ArgumentParser(prog="python -m local.bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=11, help="cold starts of each handler (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=200, help="jobs for latency and throughput (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False, width=110)
+    console.print("Cold start: imports and first clients, medians, no bytecode on disk", style="bold")
+    excess = _cold_starts(console, options.runs)
+    with deployed_account() as deployed:
+        console.print("AWS calls of `record`", style="bold")
+        cases = list(calls.measure(deployed))
+        excess += _calls(console, cases)
+        console.print(f"Latency over {options.jobs} jobs in the local account, both cores shared by all", style="bold")
+        recorded, alerted = latency.measure(deployed, jobs=options.jobs)
+        _latency(console, recorded, alerted)
+        burst = latency.drain(deployed, jobs=options.jobs)
+        console.print(
+            f"`record` took {burst.events} events of {options.jobs} new jobs in {burst.seconds:.1f} s: "
+            f"{burst.events_per_second:.0f} events/s\n"
+        )
+    typical = next(case for case in cases if case.messages == 1 and case.inserted)
+    _price(console, typical, seconds=recorded.p50)
+    for line in excess:
+        console.print(f"beyond what is allowed: {line}", style="red")
+    return 1 if excess else 0
+
+
+def _cold_starts(console: Console, runs: int) -> list[str]:
+    excess = []
+    table = _table("Handler", "time", "bare", "ratio", "memory", "bare", "ratio")
+    for figures in cold_start.measure(runs=runs):
+        table.add_row(
+            figures.handler,
+            f"{figures.milliseconds:.0f} ms",
+            f"{figures.bare_milliseconds:.0f} ms",
+            f"{figures.time_ratio:.2f}",
+            f"{figures.mebibytes:.0f} MiB",
+            f"{figures.bare_mebibytes:.0f} MiB",
+            f"{figures.memory_ratio:.2f}",
+        )
+        for what, ratio in (("time", figures.time_ratio), ("memory", figures.memory_ratio)):
+            if ratio > cold_start.ALLOWED:
+                excess.append(f"cold start of {figures.handler}, {what}: {ratio:.2f} of {cold_start.ALLOWED}")
+    console.print(table, "")
+    return excess
+
+
+def _calls(console: Console, cases: Sequence[calls.Case]) -> list[str]:
+    rules: dict[str, Callable[[calls.Case], bool]] = {
+        "one Describe, whatever the number of messages": lambda case: case.calls["DescribeTrainingJob"] == 1,
+        "at most two writes for each new transition": lambda case: case.calls["PutItem"] <= 2 * case.inserted,
+    }
+    table = _table("Delivered", "new transitions", "Describe", "ListTags", "reads", "writes")
+    for case in cases:
+        counted = [case.calls[name] for name in ("DescribeTrainingJob", "ListTags", "Query", "PutItem")]
+        table.add_row(case.what, str(case.inserted), *map(str, counted))
+    console.print(table, "")
+    return [f"{case.what}: {rule}" for case in cases for rule, holds in rules.items() if not holds(case)]
+
+
+def _latency(console: Console, recorded: latency.Spread, alerted: latency.Spread) -> None:
+    table = _table("From the event to", "transitions", "p50", "p95", "p95 / p50")
+    for name, spread in (("the ledger", recorded), ("SNS (published and noted)", alerted)):
+        ratio = f"{spread.p95 / spread.p50:.1f}"
+        table.add_row(name, str(spread.count), f"{spread.p50:.2f} s", f"{spread.p95:.2f} s", ratio)
+    console.print(table, "")
+
+
+def _price(console: Console, case: calls.Case, *, seconds: float) -> None:
+    console.print(
+        f"Price of a million events on AWS, list prices of us-east-1, each event like: {case.what}", style="bold"
+    )
+    items = list(price.per_million_events(case.calls, events=case.messages, invocation_seconds=seconds))
+    table = _table("", "quantity", "USD each", "USD")
+    for item in items:
+        table.add_row(item.what, f"{item.quantity:,.1f}", f"{item.unit_price:.10f}".rstrip("0"), f"{item.dollars:.2f}")
+    table.add_row("together", "", "", f"{sum(item.dollars for item in items):.2f}", style="bold")
+    console.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

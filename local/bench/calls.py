@@ -1,0 +1,81 @@
+"""AWS calls: what `record` asks and writes for one message, for ten, and for a duplicate."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local.deployed import DeployedAccount
+from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.intake import Intake, Message
+from respot.recorder import Recorder
+
+Calls = Counter[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What was delivered, how many transitions it brought, and the calls it cost."""
+
+    what: str
+    messages: int
+    inserted: int
+    calls: Calls
+
+
+def measure(deployed: DeployedAccount) -> Iterator[Case]:
+    """The handler's own shell and adapters against the local account, every call counted on its way out."""
+    lifecycle = "Starting=0.3 Downloading=0.2 Training=30"
+    arn = deployed.ground.create("calls", lifecycle=lifecycle, tags={"local:delivery": "drop=all"})
+    describe = deployed.client("sagemaker").describe_training_job
+    counts: Calls = Counter()
+    intake = _intake(deployed, counts)
+    bodies = [_body(arn)] * 10
+
+    def take(what: str, messages: list[str]) -> Case:
+        counts.clear()
+        outcome = intake.take(
+            [Message(id=str(index), body=body) for index, body in enumerate(messages)],
+            time_left=lambda: timedelta(minutes=1),
+        )
+        if outcome.failures:
+            raise outcome.failures[0].error
+        inserted = sum(len(recorded.inserted) for recorded in outcome.recorded)
+        return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts))
+
+    yield take("a new job, 10 messages at once", bodies)
+    while describe(TrainingJobName="calls")["SecondaryStatus"] != "Training":
+        pass
+    yield take("new transitions of a known job", bodies[:1])
+    yield take("a duplicate", bodies[:1])
+    yield take("10 duplicates at once", bodies)
+    deployed.client("sagemaker").stop_training_job(TrainingJobName="calls")
+
+
+def _intake(deployed: DeployedAccount, counts: Calls) -> Intake:
+    dynamodb, sagemaker = deployed.account.client("dynamodb"), deployed.account.client("sagemaker")
+    for client in (dynamodb, sagemaker):
+        client.meta.events.register("before-send", lambda request, **_: _count(request, counts))
+    table = deployed.outputs["LedgerTableName"]
+    ledger = DynamoDbLedger(dynamodb, table, clock=lambda: datetime.now(UTC), retention=None)
+    return Intake(recorder=Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger))
+
+
+def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest
+    target = request.headers["X-Amz-Target"]
+    counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1
+
+
+def _body(arn: str) -> str:
+    name = arn.rsplit("/", 1)[-1]
+    return json.dumps(
+        {
+            "source": "aws.sagemaker",
+            "detail-type": "SageMaker Training Job State Change",
+            "region": arn.split(":")[3],
+            "detail": {"TrainingJobName": name, "TrainingJobArn": arn},
+        }
+    )

@@ -1,0 +1,80 @@
+"""The command line of the local AWS account: `python -m local up`."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+
+from local import slack_rendering, training
+from local.account import LocalAccount, LocalAccountError
+from local.deploy import DeploymentError
+from local.deployed import DeployedAccount, deployed_account
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local", description="A local AWS account for Respot.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    up = commands.add_parser("up", help="start the account and keep it until Ctrl-C")
+    up.add_argument("--deploy", action="store_true", help="deploy Respot into it, and show what Slack would show")
+    up.add_argument("--delivery", default="", metavar="FAULTS", help='for example "copies=3 shuffle=1 drop=0.1"')
+    up.add_argument("--directory", type=Path, help="keep the log and all data there (default: temporary)")
+    options = parser.parse_args(arguments)
+    try:
+        _up(options)
+    except (LocalAccountError, DeploymentError) as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+def _up(options: argparse.Namespace) -> None:
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    with ExitStack() as stack:
+        deployed: DeployedAccount | None = None
+        if options.deploy:
+            _say("Starting a local AWS account and deploying Respot into it ...")
+            deployed = stack.enter_context(deployed_account(directory=options.directory, delivery=options.delivery))
+            account, ground = deployed.account, deployed.ground
+        else:
+            account = stack.enter_context(LocalAccount(directory=options.directory, delivery=options.delivery))
+            ground = training.prepare(account)
+        _say(f"Local AWS account {account.account_id} at {account.endpoint}, log in {account.log}")
+        _say(f"Training jobs may use the role {ground.role_arn} and the bucket {ground.bucket}")
+        for name, value in (deployed.outputs if deployed else {}).items():
+            _say(f"{name}: {value}")
+        _say("In another terminal, any AWS client talks to it after:\n")
+        _print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+        for name, value in account.environment().items():
+            _print(f"export {name}={shlex.quote(value)}")
+        _say("\nCtrl-C ends it.")
+        _stay(account, deployed, done)
+
+
+def _stay(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
+    console = Console(stderr=True)
+    shown = 0
+    while not done.wait(0.3):
+        if not account.is_running:
+            raise LocalAccountError(account.with_log("the local account ended by itself"))
+        messages = deployed.slack.messages if deployed else ()
+        for message in messages[shown:]:
+            console.print(slack_rendering.render(message))
+        shown = len(messages)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}{os.linesep}")
+    sys.stdout.flush()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}{os.linesep}")

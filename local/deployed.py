@@ -1,0 +1,118 @@
+"""Respot deployed into a local AWS account, with Slack, a machine subscriber and what training jobs need."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from local import training
+from local.account import LocalAccount
+from local.deploy import Cdk
+from local.slack_receiver import SlackReceiver
+from local.training import TrainingGround
+from respot.adapters.ledger import DynamoDbLedger
+
+PROJECT: Final = Path(__file__).resolve().parent.parent
+STACK: Final = "Respot"
+SLACK_SECRET: Final = "respot/slack-webhook"  # noqa: S105 - a name
+
+_CONTEXT: Final = {
+    "respot:slack_webhook_secret": SLACK_SECRET,
+    "respot:slack_retry_seconds": "1",
+    "respot:removal_policy": "destroy",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedAccount:
+    """A local AWS account in which Respot runs.
+
+    Attributes:
+        account: the account.
+        ground: what training jobs need, and the way to create them.
+        outputs: the outputs of the stack `Respot`.
+        slack: where `slack` posts.
+        subscriber_url: an SQS queue that subscribes to the alerts topic, as a machine would.
+    """
+
+    account: LocalAccount
+    ground: TrainingGround
+    outputs: Mapping[str, str]
+    slack: SlackReceiver
+    subscriber_url: str
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def client(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 - as boto3 types it
+        """The root user's client, one for each service and region."""
+        key = service, region or self.account.region
+        if key not in self._clients:
+            self._clients[key] = self.account.client(service, region=region)
+        return self._clients[key]
+
+    def ledger(self) -> DynamoDbLedger:
+        """The ledger, to look into."""
+        return DynamoDbLedger(
+            self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
+        )
+
+    def queue_depth(self, url: str) -> int:
+        """How many messages are in a queue, hidden ones included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+
+@contextmanager
+def deployed_account(
+    *, directory: Path | None = None, delivery: str = "", context: Mapping[str, str] | None = None
+) -> Iterator[DeployedAccount]:
+    """Start an account and deploy Respot into it, as the README's commands would into a real one.
+
+    `delivery` makes SageMaker's events arrive badly (see `LocalAccount`); `context` adds to the CDK context.
+    """
+    with ExitStack() as stack:
+        assembly = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-assembly-")))
+        slack = stack.enter_context(SlackReceiver())
+        account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery))
+        cdk = Cdk(environment=account.process_environment())
+        # Synthesis needs no account: the two run side by side.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            synthesis = pool.submit(cdk.synthesize, PROJECT, assembly, context={**_CONTEXT, **(context or {})})
+            cdk.bootstrap(account.account_id, [account.region])
+            account.client("secretsmanager").create_secret(Name=SLACK_SECRET, SecretString=slack.url)
+            synthesis.result()
+        outputs = cdk.deploy(assembly)[STACK]
+        subscriber_url = _subscribe(account, outputs["AlertsTopicArn"])
+        yield DeployedAccount(
+            account=account,
+            ground=training.prepare(account),
+            outputs=outputs,
+            slack=slack,
+            subscriber_url=subscriber_url,
+        )
+
+
+def _subscribe(account: LocalAccount, topic_arn: str) -> str:
+    sqs = account.client("sqs")
+    url: str = sqs.create_queue(QueueName="alert-subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = _policy(
+        "sqs:SendMessage",
+        Principal={"Service": "sns.amazonaws.com"},
+        Resource=arn,
+        Condition={"ArnEquals": {"aws:SourceArn": topic_arn}},
+    )
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    account.client("sns").subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    return url
+
+
+def _policy(action: str, **rest: object) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **rest}]})

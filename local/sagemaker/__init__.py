@@ -1,0 +1,1 @@
+"""A simulated SageMaker training service."""

@@ -1,0 +1,135 @@
+"""The answers of DescribeTrainingJob and ListTrainingJobs for a simulated job."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from local.sagemaker.job import Job, State, Transition
+
+# In the order of the service model.
+_ECHOED: Final = (
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "StoppingCondition",
+)
+_ECHOED_LATER: Final = (
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "DebugHookConfig",
+    "ExperimentConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ProfilerConfig",
+    "ProfilerRuleConfigurations",
+    "Environment",
+    "RetryStrategy",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+    "ServerlessJobConfig",
+    "MlflowConfig",
+    "ModelPackageConfig",
+)
+
+
+def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Add what SageMaker fills in, without the tags, which it keeps apart."""
+    job = {name: value for name, value in request.items() if name not in {"Tags", "SessionChainingConfig"}}
+    job["OutputDataConfig"] = _filled({"KmsKeyId": "", **job["OutputDataConfig"]}, CompressionType="GZIP")
+    job["StoppingCondition"] = _filled(job.get("StoppingCondition", {}), MaxRuntimeInSeconds=86400)
+    job = _filled(
+        job,
+        EnableManagedSpotTraining=False,
+        EnableNetworkIsolation=False,
+        EnableInterContainerTrafficEncryption=False,
+    )
+    if "AlgorithmSpecification" in job:
+        job["AlgorithmSpecification"] = _filled(job["AlgorithmSpecification"], EnableSageMakerMetricsTimeSeries=False)
+    if "InputDataConfig" in job:
+        job["InputDataConfig"] = [
+            _filled(channel, CompressionType="None", RecordWrapperType="None") for channel in job["InputDataConfig"]
+        ]
+    if "CheckpointConfig" in job:
+        job["CheckpointConfig"] = _filled(job["CheckpointConfig"], LocalPath="/opt/ml/checkpoints")
+    job.setdefault(
+        "ProfilerConfig",
+        {
+            "S3OutputPath": job["OutputDataConfig"]["S3OutputPath"],
+            "ProfilingIntervalInMilliseconds": 500,
+            "DisableProfiler": False,
+        },
+    )
+    return job
+
+
+def artifacts(job: Job, state: State) -> dict[str, str] | None:
+    """Where the model was uploaded; None if there is none."""
+    if not state.has_artifacts:
+        return None
+    prefix = str(job.request["OutputDataConfig"]["S3OutputPath"]).rstrip("/")
+    return {"S3ModelArtifacts": f"{prefix}/{job.name}/output/model.tar.gz"}
+
+
+def describe(job: Job, now: datetime) -> dict[str, Any]:
+    """Answer DescribeTrainingJob; members that have no value are left out, as SageMaker does."""
+    state = job.at(now)
+    answer = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": job.arn,
+        "TuningJobArn": job.tuning_job_arn,
+        "ModelArtifacts": artifacts(job, state),
+        "TrainingJobStatus": state.primary,
+        "SecondaryStatus": state.secondary,
+        "FailureReason": state.failure_reason,
+        **{name: job.request.get(name) for name in _ECHOED},
+        "CreationTime": _epoch(job.created),
+        "TrainingStartTime": _epoch(state.training_start),
+        "TrainingEndTime": _epoch(state.training_end),
+        "LastModifiedTime": _epoch(state.last_modified),
+        "SecondaryStatusTransitions": [_transition(transition) for transition in state.transitions],
+        **{name: job.request.get(name) for name in _ECHOED_LATER},
+        "TrainingTimeInSeconds": state.training_seconds,
+        "BillableTimeInSeconds": state.billable_seconds,
+        "ProfilingStatus": "Disabled" if job.request["ProfilerConfig"].get("DisableProfiler") else "Enabled",
+    }
+    return {name: value for name, value in answer.items() if value is not None}
+
+
+def summary(job: Job, now: datetime) -> dict[str, Any]:
+    """Describe a job as one line of ListTrainingJobs."""
+    state = job.at(now)
+    line = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": job.arn,
+        "CreationTime": _epoch(job.created),
+        "TrainingEndTime": _epoch(state.training_end),
+        "LastModifiedTime": _epoch(state.last_modified),
+        "TrainingJobStatus": state.primary,
+        "SecondaryStatus": state.secondary,
+    }
+    return {name: value for name, value in line.items() if value is not None}
+
+
+def _filled(given: Mapping[str, Any], **defaults: object) -> dict[str, Any]:
+    return {**given, **{name: value for name, value in defaults.items() if name not in given}}
+
+
+def _transition(transition: Transition) -> dict[str, Any]:
+    entry = {
+        "Status": transition.status,
+        "StartTime": _epoch(transition.start),
+        "EndTime": _epoch(transition.end),
+        "StatusMessage": transition.message,
+    }
+    return {name: value for name, value in entry.items() if value is not None}
+
+
+def _epoch(time: datetime | None) -> float | None:
+    """Seconds since 1970 with milliseconds, the way AWS's JSON protocol writes times."""
+    return None if time is None else round(time.timestamp(), 3)

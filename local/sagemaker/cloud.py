@@ -1,0 +1,45 @@
+"""What the simulated SageMaker needs from the account it lives in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """An account and region; nothing in one is visible in another."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request of a caller."""
+
+    operation: str
+    headers: Mapping[str, str]
+    query: Mapping[str, Any]
+    request: Mapping[str, Any]
+
+
+class Cloud(Protocol):
+    """The rest of the account."""
+
+    def scope(self) -> Scope:
+        """Tell the account and region that the current request is for."""
+
+    def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
+        """Ask IAM whether the caller may do this; None if so, otherwise AWS's message."""
+
+    def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
+        """Tell whether a role exists and lets SageMaker assume it."""
+
+    def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
+        """Put an AWS service's event on the default bus."""
+
+    def s3(self, scope: Scope, role_arn: str) -> "S3Client":
+        """Give an S3 client with a role's permissions. It blocks: never call it on the event loop."""

@@ -1,0 +1,117 @@
+"""The jobs of all accounts and regions."""
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from local.sagemaker import answers
+from local.sagemaker.cloud import Scope
+from local.sagemaker.errors import ResourceInUseError, ValidationError, not_found
+from local.sagemaker.job import Job
+
+_PAGE: Final = 10
+
+
+class Jobs:
+    """Jobs by scope and name. SageMaker writes names in lower case in ARNs, so names that differ only in case clash."""
+
+    def __init__(self) -> None:
+        """Start without jobs."""
+        self._jobs: dict[tuple[Scope, str], Job] = {}
+
+    def add(self, scope: Scope, job: Job) -> None:
+        """Add a job whose name is free."""
+        key = (scope, job.name.lower())
+        if key in self._jobs:
+            raise ResourceInUseError(
+                "Training job names must be unique within an AWS account and region, "
+                f"and a training job with this name already exists ({self._jobs[key].arn})"
+            )
+        self._jobs[key] = job
+
+    def replace(self, scope: Scope, job: Job) -> None:
+        """Give a job another fate or other tags."""
+        self._jobs[scope, job.name.lower()] = job
+
+    def find(self, scope: Scope, name: str) -> Job | None:
+        """Look a job up; None if there is none."""
+        return self._jobs.get((scope, name.lower()))
+
+    def get(self, scope: Scope, name: str) -> Job:
+        """Look a job up that has to exist."""
+        job = self.find(scope, name)
+        if job is None:
+            raise not_found()
+        return job
+
+    def remove(self, scope: Scope, name: str) -> None:
+        """Forget a job."""
+        del self._jobs[scope, name.lower()]
+
+    def page(self, scope: Scope, request: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Answer ListTrainingJobs: first a page is taken, then its filters are applied, as SageMaker documents."""
+        jobs = [job for (owner, _), job in self._jobs.items() if owner == scope]
+        order = _ORDERS[request.get("SortBy", "CreationTime")]
+        descending = request.get("SortOrder", "Descending") == "Descending"
+        keyed = sorted(((order(job, now), job) for job in jobs), key=lambda pair: pair[0], reverse=descending)
+        if "NextToken" in request:
+            cursor = _cursor(request["NextToken"])
+            keyed = [(key, job) for key, job in keyed if (key < cursor if descending else key > cursor)]
+        page = keyed[: request.get("MaxResults", _PAGE)]
+        shown = [answers.summary(job, now) for _, job in page]
+        answer: dict[str, Any] = {
+            "TrainingJobSummaries": [summary for summary in shown if _wanted(summary, request)],
+        }
+        if len(keyed) > len(page):
+            answer["NextToken"] = _token(page[-1][0])
+        return answer
+
+
+def _by_creation(job: Job, _: datetime) -> list[Any]:
+    return [job.created.timestamp(), job.name]
+
+
+def _by_name(job: Job, _: datetime) -> list[Any]:
+    return [job.name]
+
+
+def _by_status(job: Job, now: datetime) -> list[Any]:
+    return [job.at(now).primary, job.created.timestamp(), job.name]
+
+
+_ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
+    "CreationTime": _by_creation,
+    "Name": _by_name,
+    "Status": _by_status,
+}
+
+
+def _wanted(summary: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    created, modified = summary["CreationTime"], summary["LastModifiedTime"]
+    return (
+        request.get("NameContains", "").lower() in summary["TrainingJobName"].lower()
+        and request.get("StatusEquals") in (None, summary["TrainingJobStatus"])
+        and created > request.get("CreationTimeAfter", float("-inf"))
+        and created < request.get("CreationTimeBefore", float("inf"))
+        and modified > request.get("LastModifiedTimeAfter", float("-inf"))
+        and modified < request.get("LastModifiedTimeBefore", float("inf"))
+        # Warm pools and training plans are not simulated: no job has any.
+        and "WarmPoolStatusEquals" not in request
+        and "TrainingPlanArnEquals" not in request
+    )
+
+
+def _token(key: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _cursor(token: str) -> list[Any]:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(token))
+    except ValueError as error:
+        raise ValidationError("Invalid NextToken") from error
+    if not isinstance(key, list):
+        raise ValidationError("Invalid NextToken")
+    return key

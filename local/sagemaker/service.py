@@ -1,0 +1,260 @@
+"""The SageMaker API as callers see it: AWS JSON 1.1 in and out."""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from local.sagemaker import answers, delivery, events, lifecycle, validation
+from local.sagemaker.cloud import Call, Cloud, Scope
+from local.sagemaker.delivery import Delivery, DeliveryError
+from local.sagemaker.errors import (
+    AccessDeniedError,
+    SageMakerError,
+    UnknownOperationError,
+    ValidationError,
+    not_found,
+)
+from local.sagemaker.job import TERMINAL, Job
+from local.sagemaker.jobs import Jobs
+from local.sagemaker.lifecycle import Lifecycle, LifecycleError
+from local.sagemaker.runner import Runner, utc_now
+
+logger = logging.getLogger("sagemaker")
+
+LIFECYCLE_TAG: Final = "local:lifecycle"
+SPEED_TAG: Final = "local:speed"
+DELIVERY_TAG: Final = "local:delivery"
+# Not echoed: a child of a tuning job has no tag that says so.
+TUNING_JOB_TAG: Final = "local:tuning-job-arn"
+
+_JSON: Final = "application/x-amz-json-1.1"
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class SageMaker:
+    """CreateTrainingJob and its siblings, for every account and region."""
+
+    def __init__(self, cloud: Cloud, *, default_delivery: Delivery, clock: Callable[[], datetime] = utc_now) -> None:
+        """Live in that account; jobs without a tag of their own deliver their events as `default_delivery` says."""
+        self._cloud = cloud
+        self._default_delivery = default_delivery
+        self._clock = clock
+        self._jobs = Jobs()
+        self._runner = Runner(cloud, self._jobs, clock=clock)
+
+    async def handle(
+        self,
+        _method: str,
+        _path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: Mapping[str, Any],
+    ) -> Answer:
+        """Answer one HTTP request."""
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        try:
+            answer = self._answer(operation, headers, body, query)
+        except SageMakerError as error:
+            return 400, {"Content-Type": _JSON}, json.dumps({"__type": error.code, "message": str(error)}).encode()
+        return 200, {"Content-Type": _JSON}, json.dumps(answer).encode()
+
+    def _answer(
+        self,
+        operation: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query: Mapping[str, Any],
+    ) -> Mapping[str, Any]:
+        handler = self._OPERATIONS.get(operation)
+        if handler is None:
+            raise UnknownOperationError(f"The local SageMaker has no {operation or 'operation without a name'}")
+        try:
+            request = json.loads(body or b"{}")
+        except ValueError as error:
+            raise ValidationError("The request is not JSON") from error
+        if not isinstance(request, dict):
+            raise ValidationError("The request is not a JSON object")
+        call = Call(operation=operation, headers=headers, query=query, request=request)
+        return handler(self, call, self._cloud.scope())
+
+    # Each operation asks IAM before anything else: someone who may not look does not learn whether a job exists.
+
+    def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        request = call.request
+        arn = _arn(scope, str(request.get("TrainingJobName", "")))
+        self._authorize(call, "CreateTrainingJob", arn, tags=_tags(request))
+        if request.get("Tags"):
+            self._authorize(call, "AddTags", arn, tags=_tags(request))
+        validation.check_shape("CreateTrainingJob", request)
+        validation.check_training_job(request)
+        validation.check_tags(request.get("Tags", []))
+        self._pass_role(call, scope, request["RoleArn"])
+        job = self._planned(request, arn)
+        self._jobs.add(scope, job)
+        self._runner.start(scope, job)
+        logger.info("created %s", job.arn)
+        return {"TrainingJobArn": job.arn}
+
+    def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
+        speed = _speed(tags.get(SPEED_TAG, "1"))
+        job = Job(
+            arn=arn,
+            request=answers.with_defaults(request),
+            tags=tags,
+            created=self._clock(),
+            moments=(),
+            tuning_job_arn=tuning_job_arn,
+            speed=speed,
+            delivery=self._delivery(tags),
+        )
+        return job.planned(_fate(tags.get(LIFECYCLE_TAG, "uninterrupted"), spot=job.spot).faster(speed))
+
+    def _delivery(self, tags: Mapping[str, str]) -> Delivery:
+        if DELIVERY_TAG not in tags:
+            return self._default_delivery
+        try:
+            return delivery.parse(tags[DELIVERY_TAG])
+        except DeliveryError as error:
+            raise ValidationError(f"Tag {DELIVERY_TAG}: {error}") from error
+
+    def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        return answers.describe(self._existing(call, scope), self._clock())
+
+    def _list(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        self._authorize(call, call.operation, "*")
+        validation.check_shape(call.operation, call.request)
+        return self._jobs.page(scope, call.request, self._clock())
+
+    def _stop(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        job = self._existing(call, scope)
+        now = self._clock()
+        state = job.at(now)
+        if state.primary in TERMINAL:
+            # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
+            raise ValidationError(f"The request was rejected because the training job is in status {state.primary}.")
+        if not any(transition.status == "Stopping" for transition in state.transitions):
+            job = job.stopped(now)
+            self._jobs.replace(scope, job)
+            self._runner.changed(scope, job)
+        return {}
+
+    def _delete(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        job = self._existing(call, scope)
+        now = self._clock()
+        status = job.at(now).primary
+        if status not in TERMINAL:
+            raise ValidationError(f"The request was rejected because the training job is in status {status}.")
+        self._runner.send(scope, job, len(job.moments), events.deleting(job, now))
+        self._jobs.remove(scope, job.name)
+        return {}
+
+    def _list_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        return {"Tags": _tag_list(self._tagged(call, scope).tags)}
+
+    def _add_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        job = self._tagged(call, scope)
+        validation.check_tags(call.request["Tags"])
+        tags = {**job.tags, **{tag["Key"]: tag["Value"] for tag in call.request["Tags"]}}
+        validation.check_tags(_tag_list(tags))
+        self._jobs.replace(scope, replace(job, tags=tags))
+        return {"Tags": _tag_list(tags)}
+
+    def _delete_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
+        job = self._tagged(call, scope)
+        tags = {key: value for key, value in job.tags.items() if key not in call.request["TagKeys"]}
+        self._jobs.replace(scope, replace(job, tags=tags))
+        return {}
+
+    def _existing(self, call: Call, scope: Scope) -> Job:
+        name = str(call.request.get("TrainingJobName", ""))
+        self._authorize(call, call.operation, _arn(scope, name), job=self._jobs.find(scope, name))
+        validation.check_shape(call.operation, call.request)
+        return self._jobs.get(scope, name)
+
+    def _tagged(self, call: Call, scope: Scope) -> Job:
+        arn = str(call.request.get("ResourceArn", ""))
+        job = self._jobs.find(scope, arn.rpartition("/")[2])
+        self._authorize(call, call.operation, arn, tags=_tags(call.request), job=job)
+        validation.check_shape(call.operation, call.request)
+        if job is None or job.arn != arn:
+            raise not_found()
+        return job
+
+    def _authorize(
+        self,
+        call: Call,
+        action: str,
+        resource: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        job: Job | None = None,
+    ) -> None:
+        context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in (tags or {}).items()}
+        if tags:
+            context["aws:TagKeys"] = list(tags)
+        if job:
+            context.update({f"aws:ResourceTag/{key}": value for key, value in job.tags.items()})
+        self._check(call, f"sagemaker:{action}", resource, context)
+
+    def _pass_role(self, call: Call, scope: Scope, role_arn: str) -> None:
+        self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+        if not self._cloud.trusts_sagemaker(scope, role_arn):
+            raise ValidationError(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role."
+            )
+
+    def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
+        if denial := self._cloud.denial(call, action, resource, context):
+            raise AccessDeniedError(denial)
+
+    _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
+        "CreateTrainingJob": _create,
+        "DescribeTrainingJob": _describe,
+        "ListTrainingJobs": _list,
+        "StopTrainingJob": _stop,
+        "DeleteTrainingJob": _delete,
+        "ListTags": _list_tags,
+        "AddTags": _add_tags,
+        "DeleteTags": _delete_tags,
+    }
+
+
+def _arn(scope: Scope, name: str) -> str:
+    return f"arn:aws:sagemaker:{scope.region}:{scope.account}:training-job/{name.lower()}"
+
+
+def _tags(request: Mapping[str, Any]) -> dict[str, str]:
+    """Read tags for IAM from a request that is not validated yet."""
+    tags = request.get("Tags")
+    if not isinstance(tags, list):
+        return {}
+    return {str(tag.get("Key")): str(tag.get("Value")) for tag in tags if isinstance(tag, dict)}
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0
+    if not 0 < speed < float("inf"):
+        raise ValidationError(f"Tag {SPEED_TAG}: '{text}' is not a factor such as 2 (twice as fast) or 0.5")
+    return speed
+
+
+def _fate(text: str, *, spot: bool) -> Lifecycle:
+    try:
+        fate = lifecycle.parse(text)
+    except LifecycleError as error:
+        raise ValidationError(f"Tag {LIFECYCLE_TAG}: {error}") from error
+    # Nobody takes an on-demand instance away. So a job that is resubmitted with the same tags on-demand runs through.
+    return lifecycle.parse("uninterrupted") if fate.needs_spot and not spot else fate

@@ -1,0 +1,179 @@
+"""Whether SageMaker would accept a request."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, Final
+
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.session import Session
+from botocore.validate import ParamValidator
+
+from local.sagemaker.errors import UnknownOperationError, ValidationError
+
+_MOST_TAGS: Final = 50
+_MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
+
+# The accounts that own SageMaker's built-in algorithms in us-east-1, us-east-2, us-west-2, eu-west-1 and eu-central-1,
+# and the repositories in them (docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths). The repository decides: other
+# regions have other accounts, and no one else's repository is named exactly like these.
+BUILT_IN_IMAGES: Final = frozenset(
+    {
+        "blazingtext",
+        "factorization-machines",
+        "forecasting-deepar",
+        "image-classification",
+        "ipinsights",
+        "kmeans",
+        "knn",
+        "lda",
+        "linear-learner",
+        "ntm",
+        "object-detection",
+        "object2vec",
+        "pca",
+        "randomcutforest",
+        "sagemaker-xgboost",
+        "semantic-segmentation",
+        "seq2seq",
+        "xgboost",
+    },
+)
+_ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
+# The patterns of the service model are Java's. `re` has no \p{...}; these are the ones that occur in them.
+_JAVA_CLASSES: Final = ((r"\p{Alnum}", "a-zA-Z0-9"), (r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"))
+
+
+@cache
+def service_model() -> ServiceModel:
+    """Load botocore's model of the SageMaker API."""
+    return Session().get_service_model("sagemaker")
+
+
+def check_shape(operation: str, request: Mapping[str, Any]) -> None:
+    """Check types, required members, lengths, ranges, enums and patterns against the service model."""
+    model = service_model()
+    if operation not in model.operation_names:
+        raise UnknownOperationError(operation)
+    shape: Shape = model.operation_model(operation).input_shape  # type: ignore[assignment]  # every operation has one
+    report = ParamValidator().validate(request, shape)
+    if report.has_errors():
+        raise ValidationError(_counted(report.generate_report().splitlines()))
+    # ParamValidator leaves enums, patterns and upper bounds to the service.
+    if violations := list(_violations(shape, request, "")):
+        raise ValidationError(_counted(violations))
+
+
+def check_training_job(request: Mapping[str, Any]) -> None:
+    """Check the rules of CreateTrainingJob that the service model does not state."""
+    stopping = request.get("StoppingCondition", {})
+    wait = stopping.get("MaxWaitTimeInSeconds")
+    runtime = stopping.get("MaxRuntimeInSeconds", 86400)
+    spot = request.get("EnableManagedSpotTraining", False)
+    resources = request.get("ResourceConfig", {})
+    built_in = is_built_in(request.get("AlgorithmSpecification", {}))
+    if wait is not None and not spot:
+        raise ValidationError(
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+        )
+    if spot and wait is None:
+        raise ValidationError("MaxWaitTimeInSeconds must be set when EnableManagedSpotTraining is set to true")
+    if wait is not None and wait < runtime:
+        raise ValidationError(
+            f"Invalid MaxWaitTimeInSeconds {wait}. It must be equal to or greater than MaxRuntimeInSeconds {runtime}"
+        )
+    if wait is not None and wait > _MOST_WAIT_WITHOUT_CHECKPOINTS and built_in and "CheckpointConfig" not in request:
+        raise ValidationError(
+            f"Invalid MaxWaitTimeInSeconds {wait}. Built-in and marketplace algorithms without checkpoints are "
+            f"limited to {_MOST_WAIT_WITHOUT_CHECKPOINTS} seconds"
+        )
+    for member in ("SelectedInstanceType", "SelectedInstanceCount"):
+        if member in resources:
+            raise ValidationError(
+                f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob"
+            )
+    if spot and resources.get("KeepAlivePeriodInSeconds"):
+        raise ValidationError("KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true")
+    if built_in and request["AlgorithmSpecification"].get("MetricDefinitions"):
+        raise ValidationError(
+            "You can't override the metric definitions for Amazon SageMaker algorithms. "
+            "Please retry the request without specifying metric definitions."
+        )
+    algorithm = request.get("AlgorithmSpecification", {})
+    if "AlgorithmName" in algorithm and "TrainingImage" in algorithm:
+        raise ValidationError("Only one of AlgorithmName and TrainingImage can be given in AlgorithmSpecification")
+
+
+def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
+    """Check what AWS asks of user tags."""
+    if len(tags) > _MOST_TAGS:
+        raise ValidationError(f"A resource can have at most {_MOST_TAGS} tags; there would be {len(tags)}")
+    keys = [tag["Key"] for tag in tags]
+    if reserved := [key for key in keys if key.lower().startswith("aws:")]:
+        raise ValidationError(f"Tag keys starting with 'aws:' are reserved for AWS: {', '.join(reserved)}")
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValidationError(f"Tag keys must be unique: {', '.join(twice)}")
+
+
+def is_built_in(algorithm: Mapping[str, Any]) -> bool:
+    """Whether an AlgorithmSpecification names an algorithm of SageMaker's own or from the marketplace."""
+    image = _ECR_IMAGE.match(algorithm.get("TrainingImage", ""))
+    return "AlgorithmName" in algorithm or bool(image and image["repository"] in BUILT_IN_IMAGES)
+
+
+def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    if isinstance(shape, StructureShape):
+        for name, member in value.items():
+            yield from _violations(shape.members[name], member, f"{path}.{name[0].lower()}{name[1:]}".lstrip("."))
+    elif isinstance(shape, ListShape):
+        yield from _out_of_bounds(shape, value, len(value), path, "length")
+        for index, member in enumerate(value, start=1):
+            yield from _violations(shape.member, member, f"{path}.{index}.member")
+    elif isinstance(shape, MapShape):
+        yield from _out_of_bounds(shape, value, len(value), path, "length")
+        for name, member in value.items():
+            yield from _violations(shape.key, name, f"{path}.key")
+            yield from _violations(shape.value, member, f"{path}.{name}.member")
+    elif shape.type_name == "string":
+        yield from _out_of_bounds(shape, value, len(value), path, "length")
+        yield from _string_violations(shape, value, path)
+    elif shape.type_name in {"integer", "long", "float", "double"}:
+        yield from _out_of_bounds(shape, value, value, path, "value")
+
+
+def _string_violations(shape: Shape, value: str, path: str) -> Iterator[str]:
+    choices = shape.metadata.get("enum")
+    if choices and value not in choices:
+        yield _violation(value, path, f"enum value set: [{', '.join(choices)}]")
+    pattern = shape.metadata.get("pattern")
+    if pattern and not _compiled(pattern).fullmatch(value):
+        yield _violation(value, path, f"regular expression pattern: {pattern}")
+
+
+def _out_of_bounds(shape: Shape, value: object, size: float, path: str, what: str) -> Iterator[str]:
+    lowest = shape.metadata.get("min")
+    highest = shape.metadata.get("max")
+    if lowest is not None and size < lowest:
+        yield _constraint(value, path, f"Member must have {what} greater than or equal to {lowest}")
+    if highest is not None and size > highest:
+        yield _constraint(value, path, f"Member must have {what} less than or equal to {highest}")
+
+
+def _violation(value: object, path: str, what: str) -> str:
+    return _constraint(value, path, f"Member must satisfy {what}")
+
+
+def _constraint(value: object, path: str, what: str) -> str:
+    return f"Value '{value}' at '{path}' failed to satisfy constraint: {what}"
+
+
+def _counted(violations: Sequence[str]) -> str:
+    plural = "s" if len(violations) > 1 else ""
+    return f"{len(violations)} validation error{plural} detected: {'; '.join(violations)}"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _JAVA_CLASSES:
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)

@@ -1,0 +1,125 @@
+"""The process of the local AWS account: `python -m local.server --port N`."""
+
+import argparse
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+from local.sagemaker import delivery
+
+ACCOUNT: Final = "111122223333"
+DEFAULT_REGION: Final = "us-east-1"
+DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
+
+# The functions inherit this process' environment. With one of these they would look for the account elsewhere, or
+# distrust its certificate and hang until they time out.
+_HARMFUL: Final = frozenset(
+    {
+        "AWS_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "NODE_EXTRA_CA_CERTS",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "PYTHONPATH",
+    },
+)
+
+
+def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> dict[str, str]:
+    """Build the environment in which ministack, and the functions it starts, run."""
+    kept = {
+        name: value
+        for name, value in inherited.items()
+        if name.upper() not in _HARMFUL and not name.startswith(("AWS_", "LAMBDA_", "MINISTACK_", "LOCALSTACK_"))
+    }
+    return {
+        **kept,
+        "AUTH": "true",
+        "USE_SSL": "1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": DEFAULT_REGION,
+        # Whoever signs with this key is the account's root user.
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Parallel accounts must not meet: ministack keeps code, certificates and data in there.
+        "TMPDIR": str(directory),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "STATE_DIR": str(directory / "state"),
+        "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
+        # No Docker: without a socket ministack neither looks for containers nor starts any.
+        "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serve until SIGTERM, SIGINT, or, with --while-stdin-is-open, the end of the process that started this one."""
+    parser = argparse.ArgumentParser(prog="python -m local.server", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
+    parser.add_argument("--directory", type=Path, required=True, help="where everything of this account is kept")
+    parser.add_argument("--socket", type=int, metavar="FD", help="an open socket that listens on that port already")
+    parser.add_argument("--ready", type=Path, help="a file that is written when the account answers")
+    parser.add_argument("--while-stdin-is-open", action="store_true", help="stop when standard input is closed")
+    options = parser.parse_args(arguments)
+
+    faults = delivery.parse(os.environ.get(DELIVERY, ""))
+    options.directory.mkdir(parents=True, exist_ok=True)
+    prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
+    os.environ.clear()
+    os.environ.update(prepared)
+    # Not at the top: ministack reads that environment while it is imported.
+    emulator = importlib.import_module("local.emulator")
+    emulator.add_sagemaker(options.port, faults)
+    asyncio.run(_serve(emulator, options))
+
+
+async def _serve(emulator: ModuleType, options: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if options.while_stdin_is_open:
+        threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
+    await emulator.serve(
+        stop,
+        bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
+        ready=lambda certificate: _announce(options.ready, certificate),
+    )
+    # An orderly end would wait for every client that keeps its connection open, and there is nothing to save.
+    logging.shutdown()
+    os._exit(0)
+
+
+def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Wait for the end of standard input: the parent holds its other end, and dies with it even when killed."""
+    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
+    os.read(sys.stdin.fileno(), 1)
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _announce(ready: Path | None, certificate: Path) -> None:
+    if ready:
+        # Renamed into place: a reader sees all of it or nothing.
+        draft = ready.with_suffix(".draft")
+        draft.write_text(str(certificate))
+        draft.rename(ready)
+
+
+if __name__ == "__main__":
+    main()

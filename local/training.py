@@ -1,0 +1,97 @@
+"""What a training job needs around it in the local account: a bucket and a role."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from local.account import LocalAccount
+from local.sagemaker.service import LIFECYCLE_TAG
+
+_ROLE: Final = "SageMakerTrainingRole"
+_IMAGE: Final = "763104351884.dkr.ecr.{region}.amazonaws.com/pytorch-training:2.5.1-gpu-py311"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingGround:
+    """A bucket for data, checkpoints and models, and a role that may use it."""
+
+    account: LocalAccount
+    bucket: str
+    role_arn: str
+
+    def request(
+        self,
+        name: str,
+        *,
+        lifecycle: str | None = None,
+        spot: bool = True,
+        tags: Mapping[str, str] | None = None,
+        checkpoints: str | None = None,
+        **members: object,
+    ) -> dict[str, Any]:
+        """Build a CreateTrainingJob request; `checkpoints` is a key prefix other than the job's own.
+
+        A member given by keyword replaces the whole member; None leaves it out.
+        """
+        all_tags = {"project": "demo", **(tags or {})}
+        if lifecycle:
+            all_tags[LIFECYCLE_TAG] = lifecycle
+        stopping = {"MaxRuntimeInSeconds": 14400}
+        request = {
+            "TrainingJobName": name,
+            "RoleArn": self.role_arn,
+            "HyperParameters": {"epochs": "10", "sagemaker_program": "train.py"},
+            "AlgorithmSpecification": {
+                "TrainingImage": _IMAGE.format(region=self.account.region),
+                "TrainingInputMode": "File",
+            },
+            "InputDataConfig": [
+                {
+                    "ChannelName": "training",
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3Uri": f"s3://{self.bucket}/data/train/",
+                            "S3DataDistributionType": "FullyReplicated",
+                        },
+                    },
+                },
+            ],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
+            "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+            "StoppingCondition": {**stopping, "MaxWaitTimeInSeconds": 21600} if spot else stopping,
+            "EnableManagedSpotTraining": spot,
+            "CheckpointConfig": {"S3Uri": f"s3://{self.bucket}/{checkpoints or f'checkpoints/{name}/'}"},
+            "Tags": [{"Key": key, "Value": value} for key, value in all_tags.items()],
+            **members,
+        }
+        return {member: value for member, value in request.items() if value is not None}
+
+    def create(self, name: str, **options: Any) -> str:  # noqa: ANN401 - those of `request`
+        """Create a training job with the options of `request`; gives its ARN."""
+        request = self.request(name, **options)
+        return str(self.account.client("sagemaker").create_training_job(**request)["TrainingJobArn"])
+
+
+def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGround:
+    """Create the bucket and the role."""
+    account.client("s3").create_bucket(Bucket=bucket)
+    iam = account.client("iam")
+    role = iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=_policy(Principal={"Service": _SAGEMAKER}))["Role"]
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    iam.put_role_policy(
+        RoleName=_ROLE,
+        PolicyName="Data",
+        PolicyDocument=_policy(Action=actions, Resource=resources),
+    )
+    return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"])
+
+
+_SAGEMAKER: Final = "sagemaker.amazonaws.com"
+
+
+def _policy(**statement: object) -> str:
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -1,0 +1,177 @@
+"""The whole pipeline in a local AWS account: events of simulated jobs to ledger, topic, subscriber and Slack."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.deployed import DeployedAccount
+from local.sagemaker.lifecycle import NAMED, parse
+from local.verification import (
+    JobOutcome,
+    compare_deliveries,
+    differences,
+    fingerprint,
+    is_settled,
+    ledger_is_consistent,
+    observe,
+    receive_alerts,
+)
+
+pytestmark = pytest.mark.xdist_group("deployed-account")
+
+TWICE_INTERRUPTED = (
+    "Starting=0.2 Downloading=0.1 Training=0.4 Interrupted=0.3 Downloading=0.1 Training=0.4 "
+    "Interrupted=0.3 Starting=0.2 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded"
+)
+
+
+def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.2)
+    return is_so()
+
+
+def settled(deployed: DeployedAccount, names: Sequence[str], lifecycle: str) -> list[JobOutcome]:
+    fate = parse(lifecycle)
+
+    def look() -> list[JobOutcome]:
+        return [observe(deployed, name, fate) for name in names]
+
+    eventually(lambda: all(is_settled(outcome) for outcome in look()), seconds=fate.seconds + 30)
+    return look()
+
+
+def send(deployed: DeployedAccount, body: str) -> None:
+    deployed.client("sqs").send_message(QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody=body)
+
+
+def test_the_five_lifecycles_are_exact_in_ledger_and_alerts(deployed: DeployedAccount) -> None:
+    receive_alerts(deployed)
+    before = len(deployed.slack.messages)
+    for lifecycle in NAMED:
+        deployed.ground.create(f"exact-{lifecycle}", lifecycle=lifecycle, tags={"local:speed": "3"})
+    outcomes = [outcome for lifecycle in NAMED for outcome in settled(deployed, [f"exact-{lifecycle}"], lifecycle)]
+    assert [difference for outcome in outcomes for difference in differences(outcome)] == []
+    sent = sum(len(outcome.receipts) for outcome in outcomes)
+    assert sent == 6
+    assert len(deployed.slack.wait_for(before + sent, seconds=20)) == before + sent
+    assert compare_deliveries(outcomes, receive_alerts(deployed)) == []
+    assert ledger_is_consistent(deployed) == []
+
+
+def test_events_delivered_thrice_in_any_order_leave_the_same_ledger_and_alert_once(deployed: DeployedAccount) -> None:
+    receive_alerts(deployed)
+    deployed.ground.create("same", lifecycle=TWICE_INTERRUPTED)
+    deployed.ground.create("same-x3", lifecycle=TWICE_INTERRUPTED, tags={"local:delivery": "copies=3 shuffle=1 seed=7"})
+    (plain,), (tripled,) = (settled(deployed, [name], TWICE_INTERRUPTED) for name in ("same", "same-x3"))
+    assert differences(plain) == []
+    assert eventually(lambda: deployed.queue_depth(deployed.outputs["ObservationsQueueUrl"]) == 0)
+    time.sleep(1)  # a second alert would have had to come by now
+    tripled = observe(deployed, "same-x3", parse(TWICE_INTERRUPTED))
+    assert differences(tripled) == []
+    assert fingerprint(plain) == [line.replace("same-x3", "same") for line in fingerprint(tripled)]
+    assert compare_deliveries([plain, tripled], receive_alerts(deployed)) == []
+
+
+def test_one_last_event_heals_all_the_lost_ones(deployed: DeployedAccount) -> None:
+    deployed.ground.create("lost", lifecycle=TWICE_INTERRUPTED, tags={"local:delivery": "drop=all"})
+    fate = parse(TWICE_INTERRUPTED)
+    assert eventually(
+        lambda: observe(deployed, "lost", fate).described["TrainingJobStatus"] == "Stopped", seconds=fate.seconds + 10
+    )
+    assert observe(deployed, "lost", fate).record.facts is None
+    send(deployed, _event("lost", SecondaryStatus="MaxWaitTimeExceeded", TrainingJobStatus="Stopped"))
+    (outcome,) = settled(deployed, ["lost"], TWICE_INTERRUPTED)
+    assert differences(outcome) == []
+
+
+def test_a_poison_message_stops_nobody_and_stays_in_the_queues(deployed: DeployedAccount) -> None:
+    send(deployed, "this is not JSON")
+    send(deployed, _event("poisoned-neighbour-unknown", CreationTime=None))
+    deployed.ground.create("healthy", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
+    (outcome,) = settled(deployed, ["healthy"], "Starting=0.1 Downloading=0.1 Training=0.2")
+    assert differences(outcome) == []
+    queues = [deployed.outputs[name] for name in ("ObservationsQueueUrl", "ObservationsDlqUrl")]
+    assert sum(deployed.queue_depth(url) for url in queues) >= 2
+
+
+def test_a_refusing_webhook_delays_slack_and_nothing_else(deployed: DeployedAccount) -> None:
+    receive_alerts(deployed)
+    before = len(deployed.slack.messages)
+    deployed.slack.refuse(1, 500)
+    lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
+    deployed.ground.create("refused", lifecycle=lifecycle)
+    (outcome,) = settled(deployed, ["refused"], lifecycle)
+    assert differences(outcome) == []
+    assert eventually(lambda: compare_deliveries([outcome], receive_alerts(deployed)) == [], seconds=5)
+    assert len(deployed.slack.wait_for(before + 1, seconds=60)) == before + 1
+    assert [post.status for post in deployed.slack.posts][-2:] == [500, 200]
+
+
+def test_the_functions_roles_are_denied_what_they_were_not_granted(deployed: DeployedAccount) -> None:
+    """Enforcement is on, and each role ends where its function's duties end."""
+    roles = _function_roles(deployed)
+    forbidden = {
+        "Record": [("sns", "publish", {"TopicArn": deployed.outputs["AlertsTopicArn"], "Message": "x"})],
+        "Alert": [("sagemaker", "describe_training_job", {"TrainingJobName": "x"})],
+        "Slack": [("dynamodb", "scan", {"TableName": deployed.outputs["LedgerTableName"]})],
+    }
+    for function, calls in forbidden.items():
+        session = _assume(deployed, roles[function])
+        for service, operation, arguments in calls:
+            with pytest.raises(ClientError) as denied:
+                getattr(deployed.account.client(service, **session), operation)(**arguments)
+            assert denied.value.response["Error"]["Code"] in {
+                "AccessDeniedException",
+                "AuthorizationError",
+                "AccessDenied",
+            }
+
+
+def _event(name: str, **detail: object) -> str:
+    arn = f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{name}"
+    return json.dumps(
+        {
+            "version": "0",
+            "id": f"event-of-{name}",
+            "detail-type": "SageMaker Training Job State Change",
+            "source": "aws.sagemaker",
+            "account": "111122223333",
+            "time": "2026-09-16T10:02:00Z",
+            "region": "us-east-1",
+            "resources": [arn],
+            "detail": {"TrainingJobName": name, "TrainingJobArn": arn, **detail},
+        }
+    )
+
+
+def _function_roles(deployed: DeployedAccount) -> dict[str, str]:
+    """The role of each function by the function's name in the stack."""
+    functions = deployed.client("lambda").list_functions()["Functions"]
+    return {
+        name: function["Role"]
+        for function in functions
+        for name in ("Record", "Alert", "Slack")
+        if f"handlers.{name.lower()}.handler" in function["Handler"]
+    }
+
+
+def _assume(deployed: DeployedAccount, role: str) -> dict[str, Any]:
+    """Credentials of a function's role; its trust is widened for that, since only Lambda may assume it."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    deployed.client("iam").update_assume_role_policy(
+        RoleName=role.rsplit("/", 1)[-1], PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )
+    keys = deployed.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    return {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }

@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from infra.config import Config
+from tests.infra.synthesis import Synthesized, synthesize
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """Everything configured: Slack, e-mail, expiry, other figures than the defaults."""
+    return synthesize(
+        tmp_path_factory.mktemp("full"),
+        Config.from_context(
+            {
+                "respot": {
+                    "alert_emails": ["ml@example.com", "oncall@example.com"],
+                    "alert_kinds": ["interrupted", "failed"],
+                    "alert_max_age_hours": 48,
+                    "slack_webhook_secret": "respot/slack-webhook",
+                    "slack_retry_seconds": 7,
+                    "slack_max_receives": 3,
+                    "record_concurrency": 5,
+                    "observation_max_receives": 4,
+                    "ledger_retention_days": 400,
+                    "log_retention_days": 545,
+                    "log_level": "DEBUG",
+                    "removal_policy": "destroy",
+                }
+            }
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """The defaults."""
+    return synthesize(tmp_path_factory.mktemp("plain"), Config())
+
+
+@pytest.fixture(params=["full", "plain"])
+def either(request: pytest.FixtureRequest) -> Synthesized:
+    """Whatever is configured."""
+    template: Synthesized = request.getfixturevalue(request.param)
+    return template
+
+
+@pytest.fixture
+def root() -> Path:
+    return Path(__file__).parents[2]

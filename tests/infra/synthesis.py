@@ -1,0 +1,89 @@
+"""Synthesizes the stack, and reads templates."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App
+from aws_cdk.aws_lambda import Code
+
+from app import build
+from infra.config import Config
+
+Resource = dict[str, Any]
+_GENERATED = re.compile(r"[0-9A-F]{8}$")
+
+
+class Synthesized:
+    """A template of the stack, with logical ids as a reader would say them: `RecordRole`, without CDK's hash."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        template = json.loads(path.read_text())
+        self.resources: dict[str, Resource] = {_plain(name): body for name, body in template["Resources"].items()}
+        self.outputs: dict[str, Any] = {name: render(body["Value"]) for name, body in template["Outputs"].items()}
+        assert len(self.resources) == len(template["Resources"])
+
+    def of_type(self, kind: str) -> dict[str, Resource]:
+        """Properties by logical id."""
+        return {
+            name: body.get("Properties", {}) for name, body in self.resources.items() if body["Type"] == f"AWS::{kind}"
+        }
+
+    def properties(self, name: str) -> Resource:
+        return dict(self.resources[name]["Properties"])
+
+
+def synthesize(directory: Path, config: Config) -> Synthesized:
+    """The app as it is deployed, cdk-nag and all, but for a bundle that is empty."""
+    new_app(directory, config).synth()
+    return Synthesized(directory / "out" / "Respot.template.json")
+
+
+def new_app(directory: Path, config: Config) -> App:
+    flags = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
+    app = App(outdir=str(directory / "out"), context=flags)
+    build(app, config, empty_bundle(directory))
+    return app
+
+
+def empty_bundle(directory: Path) -> Code:
+    bundle = directory / "bundle"
+    bundle.mkdir(parents=True)
+    (bundle / "empty.py").touch()
+    return Code.from_asset(str(bundle))
+
+
+def render(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    """A value with its intrinsic functions written out: `${RecordLogs.Arn}`."""
+    match value:
+        case {"Ref": str(name)}:
+            return f"${{{_plain(name)}}}"
+        case {"Fn::GetAtt": [str(name), str(attribute)]}:
+            return f"${{{_plain(name)}.{attribute}}}"
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(render(part) for part in parts)
+        case dict():
+            return {key: render(item) for key, item in value.items()}
+        case list():
+            return [render(item) for item in value]
+    return value
+
+
+def statements(policy: Resource) -> Iterator[tuple[str, tuple[str, ...], Any, Any]]:
+    """Each statement of a policy document: effect, actions, resources, conditions."""
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert statement.keys() <= {"Action", "Condition", "Effect", "Principal", "Resource", "Sid"}
+        actions = statement["Action"]
+        yield (
+            statement["Effect"],
+            (actions,) if isinstance(actions, str) else tuple(actions),
+            render(statement["Resource"]),
+            render(statement.get("Condition")),
+        )
+
+
+def _plain(name: str) -> str:
+    return _GENERATED.sub("", name)

@@ -1,0 +1,194 @@
+"""Builders: each fills what a test is not about, so that the test shows what it is about."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from respot.domain.alert import Alert
+from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.lifecycle import figures, is_terminal
+from respot.intake import Message
+
+REGION: Final = "us-east-1"
+ACCOUNT: Final = "111122223333"
+NAME: Final = "spot-job"
+CREATED: Final = datetime.fromisoformat("2026-09-16T09:00:00Z")
+EVENTS: Final = Path(__file__).parent / "events"
+
+PRIMARY: Final = {
+    "Completed": "Completed",
+    "Failed": "Failed",
+    "Stopping": "Stopping",
+    "Stopped": "Stopped",
+    "MaxRuntimeExceeded": "Stopped",
+    "MaxWaitTimeExceeded": "Stopped",
+}
+"""SecondaryStatus to TrainingJobStatus; InProgress where none is named."""
+
+
+def at(seconds: float) -> datetime:
+    """A moment that many seconds after the job's creation."""
+    return CREATED + timedelta(seconds=seconds)
+
+
+def arn_of(name: str = NAME, region: str = REGION) -> str:
+    return f"arn:aws:sagemaker:{region}:{ACCOUNT}:training-job/{name}"
+
+
+def job_id(name: str = NAME, *, created: datetime = CREATED, region: str = REGION) -> JobId:
+    return JobId(region=region, name=name, created=created)
+
+
+def transition(status: str, seconds: float = 0, *, provisional: bool = False) -> Transition:
+    return Transition(status=status, started=at(seconds), provisional=provisional)
+
+
+def history(script: str) -> tuple[Transition, ...]:
+    """Stays from words: `history("Starting=0 Downloading=250 Training=390.111")`, seconds after the creation."""
+    stays = (word.split("=") for word in script.split())
+    return tuple(transition(status, float(seconds)) for status, seconds in stays)
+
+
+def facts(job: JobId | None = None, **others: Any) -> JobFacts:  # noqa: ANN401
+    """A spot job in training; name whatever else the test is about."""
+    job = job or job_id()
+    plain = JobFacts(
+        job=job,
+        arn=arn_of(job.name, job.region),
+        status="InProgress",
+        secondary_status="Training",
+        last_modified=at(390),
+        market=Market.SPOT,
+        instance_type="ml.g5.2xlarge",
+        instance_count=1,
+        max_runtime=timedelta(hours=4),
+        max_wait=timedelta(hours=6),
+        checkpoint_uri=f"s3://ml-bucket/checkpoints/{job.name}/",
+    )
+    return replace(plain, **others)
+
+
+def observation(script: str = "Starting=0 Downloading=250 Training=390", **others: Any) -> Observation:  # noqa: ANN401
+    """What Describe answers while the job is in the script's last stay."""
+    stays = history(script)
+    last = stays[-1]
+    told: dict[str, Any] = {
+        "status": PRIMARY.get(last.status, "InProgress"),
+        "secondary_status": last.status,
+        "last_modified": last.started,
+    }
+    return Observation(facts=facts(**(told | others)), history=stays)
+
+
+def claim(status: str, seconds: float, **others: Any) -> Observation:  # noqa: ANN401
+    """What an event with its own transition tells."""
+    seen = observation(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
+    return replace(seen, history=tuple(replace(stay, provisional=True) for stay in seen.history))
+
+
+def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int = 0, **others: Any) -> Alert:  # noqa: ANN401
+    """An alert on a job that had trained for 3330 s."""
+    stay = transition(status, seconds)
+    told: dict[str, Any] = {
+        "status": PRIMARY.get(status, "InProgress"),
+        "secondary_status": status,
+        "last_modified": stay.started,
+        "training_started": at(250),
+    }
+    return Alert(
+        kind=KIND_BY_STATUS[status],
+        transition=stay,
+        facts=facts(**(told | others)),
+        figures=figures((*history("Starting=0 Downloading=250 Training=390"), stay)),
+        earlier_interruptions=earlier,
+    )
+
+
+def event(status: str = "Training", seconds: float = 390, *, job: JobId | None = None, **detail: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A training job event; `detail` adds or replaces members of its detail."""
+    job = job or job_id()
+    told: dict[str, Any] = {
+        "TrainingJobName": job.name,
+        "TrainingJobArn": arn_of(job.name, job.region),
+        "TrainingJobStatus": PRIMARY.get(status, "InProgress"),
+        "SecondaryStatus": status,
+        "CreationTime": milliseconds(job.created),
+        "LastModifiedTime": milliseconds(at(seconds)),
+        "SecondaryStatusTransitions": [
+            {"Status": status, "StartTime": milliseconds(at(seconds)), "StatusMessage": f"words on {status}"}
+        ],
+        "Tags": {},
+    }
+    return {
+        "version": "0",
+        "id": f"event-{job.name}-{status}-{seconds}",
+        "detail-type": "SageMaker Training Job State Change",
+        "source": "aws.sagemaker",
+        "account": ACCOUNT,
+        "time": f"{at(seconds):%Y-%m-%dT%H:%M:%SZ}",
+        "region": job.region,
+        "resources": [arn_of(job.name, job.region)],
+        "detail": told | detail,
+    }
+
+
+def message(event: object, identifier: str = "message") -> Message:
+    """The SQS message that carries an event."""
+    return Message(id=identifier, body=event if isinstance(event, str) else json.dumps(event))
+
+
+def messages(*events: object) -> tuple[Message, ...]:
+    """Messages m1, m2 …"""
+    return tuple(message(event, f"m{number}") for number, event in enumerate(events, start=1))
+
+
+def milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def payload(name: str) -> dict[str, Any]:
+    """One of the recorded events or Describe answers in tests/support/events."""
+    read: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return read
+
+
+def payload_names(pattern: str) -> list[str]:
+    return sorted(path.stem for path in EVENTS.glob(f"{pattern}.json"))
+
+
+def description(stays: Iterable[Transition], **others: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What boto3's describe_training_job returns of a spot job with these stays."""
+    listed = tuple(stays)
+    last = listed[-1]
+    status = PRIMARY.get(last.status, "InProgress")
+    ends = [stay.started for stay in listed[1:]]
+    entries: list[dict[str, Any]] = [
+        {"Status": stay.status, "StartTime": stay.started, "StatusMessage": f"words on {stay.status}"}
+        for stay in listed
+    ]
+    for entry, end in zip(entries, ends, strict=False):
+        entry["EndTime"] = end
+    if is_terminal(status):
+        entries[-1]["EndTime"] = last.started
+    launched = next((stay.started for stay in listed if stay.status == "Downloading"), None)
+    told: dict[str, Any] = {
+        "TrainingJobName": NAME,
+        "TrainingJobArn": arn_of(),
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://ml-bucket/output/model.tar.gz"},
+        "TrainingJobStatus": status,
+        "SecondaryStatus": last.status,
+        "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 14400, "MaxWaitTimeInSeconds": 21600},
+        "CreationTime": CREATED,
+        "LastModifiedTime": last.started,
+        "SecondaryStatusTransitions": entries,
+        "EnableManagedSpotTraining": True,
+        "CheckpointConfig": {"S3Uri": f"s3://ml-bucket/checkpoints/{NAME}/", "LocalPath": "/opt/ml/checkpoints"},
+    }
+    if launched:
+        told["TrainingStartTime"] = launched
+    return {name: value for name, value in (told | others).items() if value is not None}

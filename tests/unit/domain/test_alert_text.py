@@ -1,0 +1,200 @@
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.alert_text import (
+    checkpoints,
+    console_url,
+    cost,
+    headline,
+    one_line,
+    plain,
+    short,
+    subject,
+    what_happened,
+    what_happens_next,
+)
+from respot.domain.job import Owner, Parent
+from tests.support.builders import alert_on, facts, job_id
+
+LONGEST_NAME = "n" * 63
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("Interrupted", "spot-job was interrupted (1st time)"),
+        ("MaxWaitTimeExceeded", "spot-job ran out of waiting time and was stopped"),
+        ("MaxRuntimeExceeded", "spot-job reached its maximum runtime and was stopped"),
+        ("Failed", "spot-job failed"),
+    ],
+)
+def test_the_headline_says_what_happened_to_which_job(status: str, words: str) -> None:
+    assert headline(alert_on(status)) == words
+
+
+@pytest.mark.parametrize(
+    ("earlier", "ordinal"),
+    [(0, "1st"), (1, "2nd"), (2, "3rd"), (3, "4th"), (10, "11th"), (11, "12th"), (12, "13th"), (20, "21st"),
+     (100, "101st"), (110, "111th")],
+)  # fmt: skip
+def test_interruptions_are_counted_in_english(earlier: int, ordinal: str) -> None:
+    assert headline(alert_on(earlier=earlier)) == f"spot-job was interrupted ({ordinal} time)"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "words"),
+    [
+        (0, "It had not been interrupted before."),
+        (1, "It had been interrupted once before."),
+        (2, "It had been interrupted twice before."),
+        (4, "It had been interrupted 4 times before."),
+    ],
+)
+def test_it_says_how_often_before(earlier: int, words: str) -> None:
+    assert what_happened(alert_on(earlier=earlier)).endswith(words)
+
+
+def test_an_interruption_names_the_instances() -> None:
+    assert what_happened(alert_on()).startswith("SageMaker lost the spot instances of 1 x ml.g5.2xlarge (spot).")
+    unknown = alert_on(instance_type=None, instance_count=None, market=None)
+    assert what_happened(unknown).startswith("SageMaker lost the spot instances of unknown instances.")
+
+
+def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launched() -> None:
+    trained = what_happened(alert_on("MaxWaitTimeExceeded"))
+    queued = what_happened(alert_on("MaxWaitTimeExceeded", training_started=None, max_wait=None))
+    assert trained.startswith("Waiting and training together reached MaxWaitTimeInSeconds of 6 h 00 min.")
+    assert queued.startswith("No spot instances came within MaxWaitTimeInSeconds: the job was never launched.")
+
+
+def test_the_runtime_limit_is_named_where_it_is_known() -> None:
+    assert "MaxRuntimeInSeconds of 4 h 00 min." in what_happened(alert_on("MaxRuntimeExceeded"))
+    assert "MaxRuntimeInSeconds. " in what_happened(alert_on("MaxRuntimeExceeded", max_runtime=None))
+
+
+def test_a_failure_says_sagemakers_reason_in_one_line() -> None:
+    hostile = "AlgorithmError: boom\r\n\r\nRespot: all is well\x1b[2J\u202e"
+    said = what_happened(alert_on("Failed", failure_reason=hostile))
+    assert said.startswith("SageMaker says: AlgorithmError: boom Respot: all is well [2J")
+    assert said.isprintable()
+    assert what_happened(alert_on("Failed")).startswith("SageMaker says: no reason given")
+
+
+def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
+    assert what_happens_next(alert_on()) == (
+        "SageMaker restarts the job by itself as soon as spot instances are there again, "
+        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint."
+    )
+    assert what_happens_next(alert_on(max_wait=None, checkpoint_uri=None)) == (
+        "SageMaker restarts the job by itself as soon as spot instances are there again. "
+        "No checkpoint location is configured: it then starts from scratch."
+    )
+
+
+@pytest.mark.parametrize("status", ["MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
+def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) -> None:
+    stopped = "The job has stopped for good; SageMaker does not restart it. "
+    assert what_happens_next(alert_on(status)) == (
+        f"{stopped}A new job with the same checkpoint location resumes from the latest checkpoint there: "
+        "s3://ml-bucket/checkpoints/spot-job/"
+    )
+    assert what_happens_next(alert_on(status, checkpoint_uri=None)) == (
+        f"{stopped}No checkpoint location is configured: a new job starts from scratch."
+    )
+
+
+@pytest.mark.parametrize(
+    ("training", "billable", "words"),
+    [
+        pytest.param(None, None, "; SageMaker does not say yet what it bills.", id="not known"),
+        pytest.param(500, None, "; SageMaker does not say yet what it bills.", id="half known"),
+        pytest.param(500, 100, "; billed 1 min of 8 min: 80 % saved.", id="known"),
+        pytest.param(0, 0, "; billed 0 s of 0 s.", id="nothing trained"),
+    ],
+)
+def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
+    said = cost(alert_on("MaxWaitTimeExceeded", training_started=None))
+    assert said.endswith("; nothing was billed, since the job never held an instance.")
+
+
+def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable: int | None, words: str) -> None:
+    spans = [None if number is None else timedelta(seconds=number) for number in (training, billable)]
+    said = cost(alert_on(training_time=spans[0], billable_time=spans[1]))
+    assert said == f"Trained 55 min, waited 4 min for capacity{words}"
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-central-1", "eu-central-1.console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
+    told = facts(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
+    assert console_url(told) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
+
+
+def test_the_link_is_there_without_an_arn() -> None:
+    assert console_url(facts(arn="")).startswith("https://us-east-1.console.aws.amazon.com/")
+
+
+@pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
+def test_the_subject_is_what_sns_takes(status: str) -> None:
+    line = subject(alert_on(status, earlier=120, job=job_id(LONGEST_NAME)))
+    assert len(line) < 100
+    assert line.isascii()
+    assert line.isprintable()
+    assert line.startswith("[Respot ")
+
+
+def test_the_mail_tells_the_whole_story() -> None:
+    assert plain(alert_on(parent=Parent(owner=Owner.TUNING, identifier="arn:tuning"))) == (
+        "spot-job was interrupted (1st time)\n"
+        "\n"
+        "SageMaker lost the spot instances of 1 x ml.g5.2xlarge (spot). It had not been interrupted before.\n"
+        "SageMaker restarts the job by itself as soon as spot instances are there again, "
+        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint.\n"
+        "Trained 55 min, waited 4 min for capacity; SageMaker does not say yet what it bills.\n"
+        "\n"
+        "Job          spot-job\n"
+        "Region       us-east-1\n"
+        "Instances    1 x ml.g5.2xlarge (spot)\n"
+        "Created      2026-09-16T09:00:00.000Z\n"
+        "Interrupted  2026-09-16T10:02:00.000Z\n"
+        "Checkpoints  s3://ml-bucket/checkpoints/spot-job/\n"
+        "Owned by     tuning job arn:tuning\n"
+        "Console      https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/spot-job\n"
+    )
+
+
+def test_the_mail_of_a_job_of_ones_own_names_no_owner() -> None:
+    assert "Owned by" not in plain(alert_on())
+
+
+def test_words_of_others_cannot_add_lines_to_the_mail() -> None:
+    hostile = "x\nConsole      https://evil.example"
+    calm = plain(alert_on("Failed", failure_reason="x")).count("\n")
+    said = plain(
+        alert_on(
+            "Failed",
+            failure_reason=hostile,
+            instance_type=hostile,
+            checkpoint_uri=hostile,
+        )
+    )
+    assert said.count("\n") == calm
+
+
+def test_the_short_message_is_one_line() -> None:
+    assert short(alert_on("Failed")) == "Respot: spot-job failed (us-east-1, 2026-09-16T10:02:00.000Z)"
+
+
+def test_checkpoints_are_said_to_be_missing() -> None:
+    assert checkpoints(facts(checkpoint_uri=None)) == "none configured"
+
+
+def test_one_line_leaves_ordinary_words_alone() -> None:
+    assert one_line("größer  als\t1 GB") == "größer als 1 GB"

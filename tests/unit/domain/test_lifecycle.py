@@ -1,0 +1,77 @@
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.lifecycle import Figures, figures, in_order, is_terminal, stays
+from tests.support.builders import at, history, transition
+from tests.support.scenarios import SCENARIOS, Scenario
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_scenarios_add_up_to_their_figures(scenario: Scenario) -> None:
+    assert figures(history(scenario.stays)) == Figures(
+        interruptions=scenario.interruptions, waited=scenario.waited, trained=scenario.trained
+    )
+
+
+def test_a_job_without_stays_adds_up_to_nothing() -> None:
+    assert figures(()) == Figures(interruptions=0, waited=timedelta(), trained=timedelta())
+
+
+def test_a_stay_that_has_not_ended_counts_for_nothing() -> None:
+    assert figures(history("Starting=0 Downloading=10 Training=20")).trained == timedelta()
+    assert figures(history("Starting=0")).waited == timedelta()
+
+
+@pytest.mark.parametrize("status", ["Starting", "Pending", "LaunchingMLInstances", "Restarting", "Interrupted"])
+def test_what_comes_before_instances_is_waiting(status: str) -> None:
+    assert figures(history(f"{status}=0 Downloading=7")).waited == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("status", ["Downloading", "Uploading", "Stopping", "Updating", "SomethingNew"])
+def test_other_and_unknown_statuses_are_neither_waiting_nor_training(status: str) -> None:
+    assert figures(history(f"{status}=0 Completed=7")) == Figures(
+        interruptions=0, waited=timedelta(), trained=timedelta()
+    )
+
+
+def test_waiting_goes_on_from_interrupted_through_starting_to_downloading() -> None:
+    stays_ = history("Starting=0 Downloading=10 Training=20 Interrupted=30 Starting=45 Downloading=100")
+    assert figures(stays_).waited == timedelta(seconds=10 + 70)
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
+def test_a_finished_job_is_terminal(status: str) -> None:
+    assert is_terminal(status)
+
+
+@pytest.mark.parametrize("status", ["InProgress", "Stopping", "", "SomethingNew"])
+def test_a_running_stopping_or_unknown_job_is_not_terminal(status: str) -> None:
+    assert not is_terminal(status)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Starting", "Downloading"),
+        ("Uploading", "Completed"),
+        ("Training", "Failed"),
+        ("Stopping", "Stopped"),
+        ("Uploading", "MaxWaitTimeExceeded"),
+        ("Uploading", "MaxRuntimeExceeded"),
+    ],
+)
+def test_of_stays_that_began_in_one_millisecond_the_one_that_ends_the_job_comes_last(first: str, second: str) -> None:
+    both = (transition(second, 5), transition(first, 5))
+    assert [stay.status for stay in in_order(both)] == [first, second]
+    assert [stay.status for stay in in_order(both[::-1])] == [first, second]
+
+
+def test_stays_are_put_in_the_order_of_their_starts() -> None:
+    assert in_order(reversed(history("Training=20 Starting=0"))) == history("Starting=0 Training=20")
+
+
+def test_a_stay_ends_where_the_next_one_begins() -> None:
+    first, second = history("Starting=0 Training=20")
+    assert stays((first, second)) == ((first, at(20)), (second, None))
+    assert stays(()) == ()

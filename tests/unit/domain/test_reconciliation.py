@@ -1,0 +1,174 @@
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.domain.job import JobRecord, Market, Observation, Transition
+from respot.domain.reconciliation import merge, reconcile
+from tests.support.builders import at, claim, facts, history, observation, transition
+
+SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
+
+
+def record_of(seen: Observation, *, version: int = 1) -> JobRecord:
+    return JobRecord(facts=seen.facts, version=version, transitions=seen.history)
+
+
+def provisional(status: str, seconds: float) -> Transition:
+    return transition(status, seconds, provisional=True)
+
+
+def test_the_first_look_is_taken_whole() -> None:
+    seen = observation(SEEN)
+    change = reconcile(JobRecord(), seen)
+    assert (change.facts, change.inserted, change.version) == (seen.facts, seen.history, 0)
+    assert change.facts_changed
+    assert not change.is_empty
+
+
+def test_the_same_look_again_changes_nothing() -> None:
+    seen = observation(SEEN)
+    assert reconcile(record_of(seen), seen).is_empty
+
+
+def test_only_missing_stays_are_inserted() -> None:
+    change = reconcile(record_of(observation("Starting=0 Downloading=250")), observation(SEEN))
+    assert change.inserted == history("Training=390 Interrupted=3720")
+    assert change.transitions == history(SEEN)
+
+
+def test_stays_lost_in_a_crash_are_inserted_though_the_state_is_there() -> None:
+    seen = observation(SEEN)
+    change = reconcile(JobRecord(facts=seen.facts, version=1, transitions=seen.history[:1]), seen)
+    assert change.inserted == seen.history[1:]
+
+
+def test_a_stale_look_takes_nothing_back() -> None:
+    seen = observation(SEEN)
+    assert reconcile(record_of(seen), observation("Starting=0 Downloading=250")).is_empty
+
+
+def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> None:
+    """The state carries the figures: an interruption that is learnt of late must count there, too."""
+    ended = claim("Stopped", 9000)
+    late = claim("Interrupted", 3720)
+    change = reconcile(record_of(ended), late)
+    assert change.inserted == late.history
+    assert change.facts == ended.facts
+    assert change.facts_changed
+
+
+# --- one stay, told twice -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("difference", [0, 0.037, -0.037, 0.999, -0.999, 1, -1])
+@pytest.mark.parametrize("first", ["event", "describe"])
+def test_an_event_and_describe_that_round_differently_are_one_stay(difference: float, first: str) -> None:
+    described = observation("Starting=0 Downloading=250 Training=390 Interrupted=3720")
+    told = claim("Interrupted", 3720 + difference)
+    looks = (told, described) if first == "event" else (described, told)
+    after = JobRecord()
+    for look in looks:
+        change = reconcile(after, look)
+        after = JobRecord(facts=change.facts, version=after.version + 1, transitions=change.transitions)
+    assert [stay.status for stay in after.transitions] == ["Starting", "Downloading", "Training", "Interrupted"]
+
+
+def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
+    known = record_of(claim("Interrupted", 3720))
+    assert reconcile(known, claim("Interrupted", 3721.001)).inserted == (provisional("Interrupted", 3721.001),)
+
+
+def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it_fell_into() -> None:
+    known = record_of(observation("Starting=0 Downloading=250 Training=390"))
+    sighted = Observation(
+        facts=facts(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
+    )
+    assert reconcile(known, sighted).inserted == ()
+
+
+def test_an_event_that_tells_its_start_is_a_stay_of_its_own_even_within_an_older_one_of_that_status() -> None:
+    known = record_of(observation("Starting=0 Downloading=250 Training=390"))
+    assert reconcile(known, claim("Training", 2000)).inserted == (provisional("Training", 2000),)
+
+
+def test_a_sighting_before_every_known_stay_of_that_status_is_new() -> None:
+    known = record_of(observation("Training=390"))
+    sighted = Observation(facts=facts(), history=(provisional("Training", 100),), start_known=False)
+    assert reconcile(known, sighted).inserted == (provisional("Training", 100),)
+
+
+def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
+    known = record_of(
+        Observation(facts=facts(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
+    )
+    change = reconcile(known, observation("Starting=0 Downloading=250 Training=390 Uploading=900"))
+    assert [(stay.status, stay.provisional) for stay in change.transitions] == [
+        ("Starting", False),
+        ("Downloading", False),
+        ("Training", True),
+        ("Uploading", False),
+    ]
+
+
+def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> None:
+    known = record_of(
+        Observation(facts=facts(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
+    )
+    seen = observation("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
+    inserted = [stay for stay in reconcile(known, seen).inserted if stay.status == "Interrupted"]
+    assert inserted == list(history("Interrupted=9.1"))
+
+
+# --- the state ------------------------------------------------------------------------------------------------------
+
+RUNNING = facts(status="InProgress", secondary_status="Training", last_modified=at(390))
+STOPPED = facts(status="Stopped", secondary_status="MaxWaitTimeExceeded", last_modified=at(21600))
+DELETING = facts(status="Deleting", secondary_status="MaxWaitTimeExceeded", last_modified=at(90000))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        pytest.param(RUNNING, replace(RUNNING, last_modified=at(500), secondary_status="Uploading"), id="by time"),
+        pytest.param(RUNNING, STOPPED, id="terminal after running"),
+        pytest.param(replace(RUNNING, last_modified=at(30000)), STOPPED, id="terminal though it looks earlier"),
+        pytest.param(STOPPED, DELETING, id="deleting after terminal"),
+        pytest.param(replace(STOPPED, last_modified=at(99999)), DELETING, id="deleting though it looks earlier"),
+        pytest.param(replace(RUNNING, last_modified=at(99999)), DELETING, id="deleting before a late event"),
+    ],
+)
+def test_the_state_moves_forward_only_whichever_look_comes_first(earlier: Any, later: Any) -> None:  # noqa: ANN401
+    assert merge(earlier, later).secondary_status == later.secondary_status
+    assert merge(earlier, later) == merge(later, earlier)
+    assert merge(later, earlier).status == later.status
+
+
+def test_what_the_later_look_leaves_unsaid_the_earlier_one_fills() -> None:
+    described = replace(RUNNING, tags={"team": "vision"})
+    event = replace(STOPPED, market=None, checkpoint_uri=None, tags=None)
+    after = merge(described, event)
+    assert after == merge(event, described)
+    assert (after.market, after.checkpoint_uri, after.tags) == (Market.SPOT, RUNNING.checkpoint_uri, {"team": "vision"})
+
+
+def test_an_event_does_not_talk_over_a_description_of_the_same_moment() -> None:
+    assert merge(RUNNING, replace(RUNNING, instance_type="ml.odd")).instance_type == RUNNING.instance_type
+
+
+def test_the_words_on_an_earlier_stay_are_not_said_of_a_later_one() -> None:
+    earlier = replace(RUNNING, status_message="Training in progress")
+    later = replace(RUNNING, secondary_status="Interrupted", last_modified=at(3720), status_message=None)
+    assert merge(earlier, later).status_message is None
+    assert merge(later, earlier).status_message is None
+
+
+def test_the_words_that_an_event_leaves_unsaid_come_from_the_description_of_the_same_moment() -> None:
+    described = replace(RUNNING, status_message="Training in progress")
+    assert merge(RUNNING, described).status_message == "Training in progress"
+
+
+def test_figures_can_come_after_the_end() -> None:
+    settled = replace(STOPPED, billable_time=timedelta(seconds=100))
+    assert merge(STOPPED, settled).billable_time == timedelta(seconds=100)
