@@ -1,7 +1,9 @@
 """The Lambda bundle: one directory of pure Python that every function runs."""
 
+import compileall
 import hashlib
 import os
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -20,6 +22,10 @@ PYTHON_VERSION: Final = "3.13"
 
 BUNDLED_SERVICES: Final = ("dynamodb", "sagemaker", "secretsmanager", "sns", "sqs")
 """The services that the functions call: botocore's models of all others are left out (26 MB)."""
+
+_UNUSED_SLACK: Final = ("audit_logs", "oauth", "rtm", "rtm_v2", "scim", "signature", "socket_mode")
+_EMPTIED: Final = ("slack_sdk/__init__.py", "slack_sdk/web/__init__.py")
+"""Package files that import the whole Web API client, which no webhook needs: half of `slack`'s own cold start."""
 
 _NATIVE: Final = {".so", ".pyd", ".dylib"}
 _LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -45,13 +51,15 @@ def prepare_bundle(root: Path = ROOT) -> Bundle:
     """
     dependencies = prepare_dependencies(root)
     source = root / "functions" / "respot"
-    source_hash = _digest([dependencies.name, *_fingerprints(source)])
+    source_hash = _digest([dependencies.name, f"bytecode: {_can_compile()}", *_fingerprints(source)])
     path = root / "build" / f"bundle-{source_hash}"
     if not path.is_dir():
         with _appearing_at(path) as unfinished:
             # Hard links: a bundle costs its own files only.
             shutil.copytree(dependencies, unfinished, copy_function=os.link, dirs_exist_ok=True)
             shutil.copytree(source, unfinished / "respot", ignore=_LEFT_OUT)
+            if _can_compile():
+                compile_bytecode(unfinished)
     return Bundle(path=path, source_hash=source_hash)
 
 
@@ -70,6 +78,21 @@ def prepare_dependencies(root: Path = ROOT) -> Path:
             _refuse_native_code(unfinished)
             _trim(unfinished)
     return path
+
+
+def compile_bytecode(directory: Path) -> None:
+    """Compile everything ahead: Lambda's disk is read-only, so it would compile at each cold start.
+
+    The bytecode is not checked against its source again, since both arrive together.
+    """
+    compileall.compile_dir(
+        directory, quiet=2, stripdir=str(directory), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+
+
+def _can_compile() -> bool:
+    """Bytecode is of one Python version: only the runtime's own is of use."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON_VERSION
 
 
 def _install(requirements: Path, target: Path) -> None:
@@ -103,6 +126,13 @@ def _trim(directory: Path) -> None:
             # Files beside the services (endpoints, partitions, retries, defaults) are every client's.
             if service.is_dir() and service.name not in BUNDLED_SERVICES:
                 shutil.rmtree(service)
+    for package in _UNUSED_SLACK:
+        shutil.rmtree(directory / "slack_sdk" / package, ignore_errors=True)
+    for client in (directory / "slack_sdk" / "web").glob("*client.py"):
+        client.unlink()
+    for name in _EMPTIED:
+        if (directory / name).is_file():
+            (directory / name).write_text("")
 
 
 def _fingerprints(source: Path) -> Iterator[str]:

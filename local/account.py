@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY
@@ -90,6 +91,7 @@ class LocalAccount:
                     sys.executable,
                     *("-m", "local.server", "--port", str(self._port), "--socket", str(listener.fileno())),
                     *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
+                    *(["--temporary"] if self._temporary else []),
                 ],
                 cwd=_ROOT,
                 env={**os.environ, DELIVERY: self._delivery},
@@ -147,7 +149,7 @@ class LocalAccount:
     def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:  # noqa: ANN401
         """Give a boto3 client as the root user, or with the credentials given as boto3 names them."""
         region = region or self.region
-        session = self._sessions.setdefault(region, boto3.Session(region_name=region))
+        session = self._sessions.setdefault(region, _session(region))
         environment = self.environment()
         keys = credentials or {
             "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
@@ -191,3 +193,13 @@ class LocalAccount:
         process.wait()
         if process.stdin:
             process.stdin.close()
+
+
+def _session(region: str) -> boto3.Session:
+    """Build a session that knows nothing of the profiles and settings of whoever runs this."""
+    nothing: dict[str, Any] = {
+        "profile": (None, [], None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=nothing), region_name=region)

@@ -6,9 +6,10 @@ reads its environment while it is imported.
 """
 
 import asyncio
+import hashlib
 import json
+import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ class Emulator:
     def __init__(self, port: int) -> None:
         """Be the account that is served on this port."""
         self._endpoint = f"https://127.0.0.1:{port}"
+        self._s3_clients: dict[tuple[Scope, str], S3Client] = {}
+        self._s3_lock = threading.Lock()
 
     def scope(self) -> Scope:
         """Tell the account and region that the current request is for."""
@@ -92,7 +95,10 @@ class Emulator:
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         """Give an S3 client with a role's permissions. It blocks: never call it on the event loop."""
-        return _s3_client(self._endpoint, scope, role_arn)
+        with self._s3_lock:
+            if (scope, role_arn) not in self._s3_clients:
+                self._s3_clients[scope, role_arn] = _s3_client(self._endpoint, scope, role_arn)
+            return self._s3_clients[scope, role_arn]
 
 
 def add_sagemaker(port: int, delivery: Delivery) -> None:
@@ -133,10 +139,9 @@ def _announcing(app: _ASGI, started: Callable[[], None]) -> Any:  # noqa: ANN401
     return announcing
 
 
-@cache
 def _s3_client(endpoint: str, scope: Scope, role_arn: str) -> "S3Client":
     role = role_arn.rpartition("/")[2]
-    key = f"ASIASM{abs(hash((scope, role_arn))) % 10**14:014d}"
+    key = f"ASIA{hashlib.sha256(f'{scope}/{role_arn}'.encode()).hexdigest()[:16].upper()}"
     # SageMaker assumes the job's role; ministack's own services register such sessions in this way.
     sts.register_session(
         key,
@@ -147,7 +152,7 @@ def _s3_client(endpoint: str, scope: Scope, role_arn: str) -> "S3Client":
             "SessionToken": "local",
         },
     )
-    return boto3.client(
+    return boto3.Session().client(
         "s3",
         endpoint_url=endpoint,
         region_name=scope.region,

@@ -5,6 +5,8 @@ import asyncio
 import importlib
 import logging
 import os
+import re
+import shutil
 import signal
 import sys
 import threading
@@ -19,32 +21,15 @@ ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "us-east-1"
 DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
 
-# The functions inherit this process' environment. With one of these they would look for the account elsewhere, or
-# distrust its certificate and hang until they time out.
-_HARMFUL: Final = frozenset(
-    {
-        "AWS_CA_BUNDLE",
-        "REQUESTS_CA_BUNDLE",
-        "CURL_CA_BUNDLE",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "NODE_EXTRA_CA_CERTS",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "ALL_PROXY",
-        "NO_PROXY",
-        "PYTHONPATH",
-    },
-)
+# The functions inherit this process' environment, and ministack reads many variables with common names. So only what
+# programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
+# account elsewhere, or distrust its certificate and hang until they time out.
+_NEEDED: Final = re.compile(r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_\w+|(LD|DYLD)_\w+|SYSTEMROOT")
 
 
 def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> dict[str, str]:
     """Build the environment in which ministack, and the functions it starts, run."""
-    kept = {
-        name: value
-        for name, value in inherited.items()
-        if name.upper() not in _HARMFUL and not name.startswith(("AWS_", "LAMBDA_", "MINISTACK_", "LOCALSTACK_"))
-    }
+    kept = {name: value for name, value in inherited.items() if _NEEDED.fullmatch(name)}
     return {
         **kept,
         "AUTH": "true",
@@ -56,6 +41,8 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         # Parallel accounts must not meet: ministack keeps code, certificates and data in there.
         "TMPDIR": str(directory),
         "S3_DATA_DIR": str(directory / "s3"),
@@ -76,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--socket", type=int, metavar="FD", help="an open socket that listens on that port already")
     parser.add_argument("--ready", type=Path, help="a file that is written when the account answers")
     parser.add_argument("--while-stdin-is-open", action="store_true", help="stop when standard input is closed")
+    parser.add_argument("--temporary", action="store_true", help="remove the directory at the end")
     options = parser.parse_args(arguments)
 
     faults = delivery.parse(os.environ.get(DELIVERY, ""))
@@ -101,6 +89,8 @@ async def _serve(emulator: ModuleType, options: argparse.Namespace) -> None:
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
         ready=lambda certificate: _announce(options.ready, certificate),
     )
+    if options.temporary:
+        shutil.rmtree(options.directory, ignore_errors=True)
     # An orderly end would wait for every client that keeps its connection open, and there is nothing to save.
     logging.shutdown()
     os._exit(0)

@@ -1,6 +1,7 @@
 """AWS calls: what `record` asks and writes for one message, for ten, and for a duplicate."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ Calls = Counter[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What was delivered, how many transitions it brought, and the calls it cost."""
+    """What was delivered, how many transitions it brought, the calls it cost, and how long it took."""
 
     what: str
     messages: int
     inserted: int
     calls: Calls
+    seconds: float
 
 
 def measure(deployed: DeployedAccount) -> Iterator[Case]:
@@ -37,14 +39,16 @@ def measure(deployed: DeployedAccount) -> Iterator[Case]:
 
     def take(what: str, messages: list[str]) -> Case:
         counts.clear()
+        began = time.perf_counter()
         outcome = intake.take(
             [Message(id=str(index), body=body) for index, body in enumerate(messages)],
             time_left=lambda: timedelta(minutes=1),
         )
         if outcome.failures:
             raise outcome.failures[0].error
+        seconds = time.perf_counter() - began
         inserted = sum(len(recorded.inserted) for recorded in outcome.recorded)
-        return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts))
+        return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts), seconds=seconds)
 
     yield take("a new job, 10 messages at once", bodies)
     while describe(TrainingJobName="calls")["SecondaryStatus"] != "Training":

@@ -2,15 +2,17 @@
 
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from infra.packaging import prepare_bundle
+from infra.packaging import compile_bytecode, prepare_bundle
 
 ALLOWED: Final = 1.25
 """The most that a handler may take, in time and in memory, as a multiple of the bare one."""
@@ -25,26 +27,27 @@ _ENVIRONMENT: Final = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "RESPOT_LEDGER_TABLE": "ledger",
     "RESPOT_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alerts",
-    "RESPOT_QUEUE_URL": "https://queue",
+    "RESPOT_SLACK_QUEUE_URL": "https://queue",
     "RESPOT_SLACK_SECRET": "secret",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """A handler, what composes its shell, and the services whose clients it builds."""
+    """A handler, the function that composes it, and the services whose clients it builds."""
 
     name: str
-    shell: str
+    composed: str
     services: tuple[str, ...]
 
     def source(self) -> str:
         """A program that does what the handler's first invocation does before its first call."""
-        clients = "\n".join(f"client({service!r}, 'us-east-1')" for service in self.services)
+        # Those of other regions' services are made when they are first needed.
+        clients = "client('sagemaker', 'us-east-1')" if "sagemaker" in self.services else ""
         return (
             f"import respot.handlers.{self.name}\n"
-            f"from respot.bootstrap.{self.name} import {self.shell}\n"
-            f"from respot.bootstrap.clients import client\n{self.shell}()\n{clients if self.name == 'record' else ''}"
+            f"from respot.bootstrap.{self.name} import {self.composed}\n"
+            f"from respot.bootstrap.clients import client\n{self.composed}()\n{clients}"
         )
 
     def bare_source(self) -> str:
@@ -53,9 +56,9 @@ class Handler:
 
 
 HANDLERS: Final = (
-    Handler(name="record", shell="intake", services=("dynamodb", "sagemaker", "sqs")),
-    Handler(name="alert", shell="alerter", services=("dynamodb", "sns")),
-    Handler(name="slack", shell="slack_relay", services=("secretsmanager", "sqs")),
+    Handler(name="record", composed="intake", services=("dynamodb", "sagemaker")),
+    Handler(name="alert", composed="alerter", services=("dynamodb", "sns")),
+    Handler(name="slack", composed="slack_relay", services=("secretsmanager", "sqs")),
 )
 
 
@@ -80,9 +83,20 @@ class ColdStart:
         return self.mebibytes / self.bare_mebibytes
 
 
-def measure(*, runs: int) -> Iterator[ColdStart]:
-    """Each handler and its bare twin in turns, in new processes, from the bundle as it is deployed."""
-    bundle = prepare_bundle().path
+def measure(*, runs: int, bytecode: bool) -> Iterator[ColdStart]:
+    """Each handler and its bare twin in turns, in new processes, from the bundle.
+
+    With `bytecode` as it is when Lambda's own Python version built it, otherwise as any other version builds it.
+    """
+    with tempfile.TemporaryDirectory(prefix="respot-bundle-") as directory:
+        bundle = Path(directory) / "bundle"
+        shutil.copytree(prepare_bundle().path, bundle, ignore=shutil.ignore_patterns("__pycache__"))
+        if bytecode:
+            compile_bytecode(bundle)
+        yield from _measure(bundle, runs=runs)
+
+
+def _measure(bundle: Path, *, runs: int) -> Iterator[ColdStart]:
     for handler in HANDLERS:
         pairs = [
             (_start(bundle, handler.source()), _start(bundle, handler.bare_source()))
@@ -103,9 +117,9 @@ def _median(figures: Sequence[tuple[float, float]], index: int) -> float:
 
 
 def _start(bundle: Path, source: str) -> tuple[float, float]:
-    # Nothing of this environment's packages, and no bytecode: Lambda's disk is read-only, so it compiles each time.
+    # Nothing of this environment's packages, and no bytecode written: Lambda's disk is read-only.
     program = (
-        "import sys, time; sys.dont_write_bytecode = True; sys.pycache_prefix = '/nonexistent'\n"
+        "import sys, time; sys.dont_write_bytecode = True\n"
         f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
     )
     environment = {**_ENVIRONMENT, "PATH": os.defpath}

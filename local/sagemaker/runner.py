@@ -23,7 +23,7 @@ class _Life:
     """What goes on for one job at present."""
 
     scope: Scope
-    name: str
+    key: str
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     restoring: asyncio.Task[Progress | None] | None = None
     training: asyncio.Task[None] | None = None
@@ -43,8 +43,8 @@ class Runner:
 
     def start(self, scope: Scope, job: Job) -> None:
         """Let a new job live."""
-        life = _Life(scope=scope, name=job.name)
-        self._lives[scope, job.name.lower()] = life
+        life = _Life(scope=scope, key=job.name.lower())
+        self._lives[life.scope, life.key] = life
         self._spawn(self._live(life))
 
     def changed(self, scope: Scope, job: Job) -> None:
@@ -61,7 +61,7 @@ class Runner:
     async def _live(self, life: _Life) -> None:
         position = 0
         while True:
-            job = self._jobs.find(life.scope, life.name)
+            job = self._job(life)
             if job is None or position == len(job.moments):
                 break
             moment = job.moments[position]
@@ -76,7 +76,14 @@ class Runner:
             if position == 0 or job.moments[position - 1].status != moment.status:
                 self._enter(life, job, moment.status, moment.at)
             position += 1
-        del self._lives[life.scope, life.name.lower()]
+        if self._lives.get((life.scope, life.key)) is life:
+            del self._lives[life.scope, life.key]
+
+    def _job(self, life: _Life) -> Job | None:
+        """Look up whose life it is; None if it was deleted, even if another job has its name by now."""
+        if self._lives.get((life.scope, life.key)) is not life:
+            return None
+        return self._jobs.find(life.scope, life.key)
 
     def _enter(self, life: _Life, job: Job, status: str, at: datetime) -> None:
         if "CheckpointConfig" not in job.request:
@@ -123,7 +130,7 @@ class Runner:
         checkpoints.write(s3, job.request["CheckpointConfig"]["S3Uri"], job.name, progress)
 
     def _fail(self, life: _Life, reason: str) -> None:
-        job = self._jobs.find(life.scope, life.name)
+        job = self._job(life)
         now = self._clock()
         if job and now < job.moments[-1].at:
             self._jobs.replace(life.scope, job.failed(now, reason))

@@ -14,9 +14,9 @@ from local.sagemaker.errors import UnknownOperationError, ValidationError
 _MOST_TAGS: Final = 50
 _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
 
-# The accounts that own SageMaker's built-in algorithms in us-east-1, us-east-2, us-west-2, eu-west-1 and eu-central-1,
-# and the repositories in them (docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths). The repository decides: other
-# regions have other accounts, and no one else's repository is named exactly like these.
+# The repositories of SageMaker's built-in algorithms (docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths). The accounts
+# that own them differ by region and algorithm and are not looked at: a repository of one's own with exactly such a name
+# would be taken for SageMaker's.
 BUILT_IN_IMAGES: Final = frozenset(
     {
         "blazingtext",
@@ -65,43 +65,59 @@ def check_shape(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def check_training_job(request: Mapping[str, Any]) -> None:
-    """Check the rules of CreateTrainingJob that the service model does not state."""
-    stopping = request.get("StoppingCondition", {})
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    runtime = stopping.get("MaxRuntimeInSeconds", 86400)
-    spot = request.get("EnableManagedSpotTraining", False)
-    resources = request.get("ResourceConfig", {})
-    built_in = is_built_in(request.get("AlgorithmSpecification", {}))
-    if wait is not None and not spot:
-        raise ValidationError(
-            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
-        )
-    if spot and wait is None:
-        raise ValidationError("MaxWaitTimeInSeconds must be set when EnableManagedSpotTraining is set to true")
-    if wait is not None and wait < runtime:
-        raise ValidationError(
-            f"Invalid MaxWaitTimeInSeconds {wait}. It must be equal to or greater than MaxRuntimeInSeconds {runtime}"
-        )
-    if wait is not None and wait > _MOST_WAIT_WITHOUT_CHECKPOINTS and built_in and "CheckpointConfig" not in request:
-        raise ValidationError(
-            f"Invalid MaxWaitTimeInSeconds {wait}. Built-in and marketplace algorithms without checkpoints are "
-            f"limited to {_MOST_WAIT_WITHOUT_CHECKPOINTS} seconds"
-        )
-    for member in ("SelectedInstanceType", "SelectedInstanceCount"):
-        if member in resources:
-            raise ValidationError(
-                f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob"
-            )
-    if spot and resources.get("KeepAlivePeriodInSeconds"):
-        raise ValidationError("KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true")
-    if built_in and request["AlgorithmSpecification"].get("MetricDefinitions"):
-        raise ValidationError(
+    """Check the rules of CreateTrainingJob that the service model does not state; the first that is broken is told."""
+    for rules in (_algorithm_rules, _resource_rules, _time_rules):
+        for complaint in rules(request):
+            raise ValidationError(complaint)
+
+
+def _algorithm_rules(request: Mapping[str, Any]) -> Iterator[str]:
+    algorithm = request.get("AlgorithmSpecification", {})
+    if "ServerlessJobConfig" not in request and len({"AlgorithmName", "TrainingImage"} & algorithm.keys()) != 1:
+        yield "AlgorithmSpecification must have either AlgorithmName or TrainingImage"
+    if is_built_in(algorithm) and algorithm.get("MetricDefinitions"):
+        yield (
             "You can't override the metric definitions for Amazon SageMaker algorithms. "
             "Please retry the request without specifying metric definitions."
         )
-    algorithm = request.get("AlgorithmSpecification", {})
-    if "AlgorithmName" in algorithm and "TrainingImage" in algorithm:
-        raise ValidationError("Only one of AlgorithmName and TrainingImage can be given in AlgorithmSpecification")
+
+
+def _resource_rules(request: Mapping[str, Any]) -> Iterator[str]:
+    resources = request.get("ResourceConfig", {})
+    spot = request.get("EnableManagedSpotTraining", False)
+    kinds = {"InstanceType", "InstanceGroups", "InstancePreferences"} & resources.keys()
+    for member in ("SelectedInstanceType", "SelectedInstanceCount"):
+        if member in resources:
+            yield f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob"
+    if "ServerlessJobConfig" not in request and len(kinds) != 1:
+        yield "ResourceConfig must have one of InstanceType, InstanceGroups and InstancePreferences"
+    if spot and "InstancePreferences" in kinds:
+        yield "InstancePreferences is not supported when EnableManagedSpotTraining is set to true"
+    if spot and resources.get("KeepAlivePeriodInSeconds"):
+        yield "KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true"
+
+
+def _time_rules(request: Mapping[str, Any]) -> Iterator[str]:
+    stopping = request.get("StoppingCondition", {})
+    wait = stopping.get("MaxWaitTimeInSeconds")
+    runtime = stopping.get("MaxRuntimeInSeconds", 86400)
+    if not request.get("EnableManagedSpotTraining", False):
+        if wait is not None:
+            yield "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+        return
+    if wait is None:
+        yield "MaxWaitTimeInSeconds must be set when EnableManagedSpotTraining is set to true"
+        return
+    if wait < runtime:
+        yield (
+            f"Invalid MaxWaitTimeInSeconds {wait}. It must be equal to or greater than MaxRuntimeInSeconds {runtime}"
+        )
+    without_checkpoints = is_built_in(request.get("AlgorithmSpecification", {})) and "CheckpointConfig" not in request
+    if without_checkpoints and wait > _MOST_WAIT_WITHOUT_CHECKPOINTS:
+        yield (
+            f"Invalid MaxWaitTimeInSeconds {wait}. Built-in and marketplace algorithms without checkpoints are "
+            f"limited to {_MOST_WAIT_WITHOUT_CHECKPOINTS} seconds"
+        )
 
 
 def check_tags(tags: Sequence[Mapping[str, str]]) -> None:

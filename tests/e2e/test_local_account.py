@@ -1,13 +1,16 @@
 """A local account starts by itself, and leaves nothing behind."""
 
+import io
+import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +19,10 @@ from local.account import LocalAccount, LocalAccountError
 pytestmark = pytest.mark.xdist_group("local-account")
 
 HANDLER = """
-import os
+import boto3, os
 def handler(event, context):
-    return {"pid": os.getpid(), "found": sorted(name for name in os.environ if name in event["names"])}
+    caller = boto3.client("sts").get_caller_identity()["Arn"]
+    return {"pid": os.getpid(), "caller": caller, "found": [name for name in event["names"] if name in os.environ]}
 """
 
 
@@ -36,6 +40,31 @@ def eventually(is_so: Callable[[], bool]) -> bool:
     while not is_so() and time.monotonic() < deadline:
         time.sleep(0.02)
     return is_so()
+
+
+def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
+    """Run a function in the account: who it is, which of these variables it has, and its process id."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("index.py", HANDLER)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = account.client("iam").create_role(
+        RoleName="function",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
+    functions = account.client("lambda")
+    functions.create_function(
+        FunctionName="asked",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role,
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="asked")
+    answer = functions.invoke(FunctionName="asked", Payload=json.dumps({"names": names}))
+    result: dict[str, Any] = json.loads(answer["Payload"].read())
+    return result
 
 
 def test_accounts_run_side_by_side_and_end_without_a_trace() -> None:
@@ -66,33 +95,39 @@ def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:
 
 
 def test_an_account_ends_with_the_process_that_started_it() -> None:
-    script = "from local.account import LocalAccount; print(LocalAccount().start().endpoint, flush=True); input()"
-    with subprocess.Popen(
+    script = """
+from local.account import LocalAccount
+account = LocalAccount().start()
+print(account.endpoint, account.log, flush=True)
+input()
+"""
+    with subprocess.Popen(  # noqa: S603 - our own script
         [sys.executable, "-c", script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as parent:
         assert parent.stdout
-        endpoint = parent.stdout.readline().strip()
+        endpoint, log = parent.stdout.readline().split()
         assert answers(endpoint)
         parent.kill()
     assert eventually(lambda: not answers(endpoint))
+    assert eventually(lambda: not Path(log).parent.exists())
 
 
-def test_functions_trust_the_account_and_end_with_it(
-    local_account: LocalAccount,
+def test_functions_reach_the_account_whatever_its_owner_has_set_and_end_with_it(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    del local_account
     astray = ["REQUESTS_CA_BUNDLE", "HTTPS_PROXY", "AWS_PROFILE"]
     for name in astray:
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    monkeypatch.setenv("NO_PROXY", "localhost")  # for this process; the account's gets neither
     with LocalAccount() as account:
         group = account.process_id or 0
-        found, worker = _asked(account, [*astray, "AWS_ENDPOINT_URL"])
-        assert found == ["AWS_ENDPOINT_URL"]
-        os.kill(worker, 0)
+        answer = asked(account, ["HTTPS_PROXY", "AWS_PROFILE", "AWS_ENDPOINT_URL"])
+        assert answer["caller"] == "arn:aws:sts::111122223333:assumed-role/function/asked"
+        assert answer["found"] == ["AWS_ENDPOINT_URL"]
+        os.kill(answer["pid"], 0)
     with pytest.raises(ProcessLookupError):
-        os.killpg(group, signal.SIG_DFL)
+        os.killpg(group, 0)

@@ -104,6 +104,11 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
     )
 
 
+def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
+    said = cost(alert_on("MaxWaitTimeExceeded", training_started=None))
+    assert said.endswith("; nothing was billed, since the job never held an instance.")
+
+
 @pytest.mark.parametrize(
     ("training", "billable", "words"),
     [
@@ -113,11 +118,6 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
         pytest.param(0, 0, "; billed 0 s of 0 s.", id="nothing trained"),
     ],
 )
-def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
-    said = cost(alert_on("MaxWaitTimeExceeded", training_started=None))
-    assert said.endswith("; nothing was billed, since the job never held an instance.")
-
-
 def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable: int | None, words: str) -> None:
     spans = [None if number is None else timedelta(seconds=number) for number in (training, billable)]
     said = cost(alert_on(training_time=spans[0], billable_time=spans[1]))

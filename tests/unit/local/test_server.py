@@ -21,6 +21,8 @@ from local import server
         "HTTP_PROXY",
         "PYTHONPATH",
         "LAMBDA_EXECUTOR",
+        "SERVICES",
+        "PERSIST_STATE",
         "MINISTACK_HOST",
     ],
 )

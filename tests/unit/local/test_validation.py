@@ -87,6 +87,18 @@ def test_accepts(members: dict[str, object]) -> None:
             "SelectedInstanceType is set by SageMaker",
             id="a member of the answer only",
         ),
+        pytest.param({"AlgorithmSpecification": None}, "either AlgorithmName or TrainingImage", id="no algorithm"),
+        pytest.param({"ResourceConfig": None}, "must have one of InstanceType", id="no instances"),
+        pytest.param(
+            {"ResourceConfig": {"InstancePreferences": [], "VolumeSizeInGB": 1}},
+            "InstancePreferences",
+            id="a choice of instances on spot",
+        ),
+        pytest.param(
+            {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "VolumeSizeInGB": 1, "KeepAlivePeriodInSeconds": 60}},
+            "KeepAlivePeriodInSeconds is not supported",
+            id="a warm pool on spot",
+        ),
         pytest.param({"RoleArn": None}, 'Missing required parameter in input: "RoleArn"', id="a missing member"),
         pytest.param({"Unheard": 1}, 'Unknown parameter in input: "Unheard"', id="an unknown member"),
         pytest.param({"EnableManagedSpotTraining": "yes"}, "Invalid type", id="a wrong type"),

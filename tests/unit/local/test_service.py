@@ -1,0 +1,165 @@
+"""The API of the simulated SageMaker, in an account that only remembers."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.sagemaker import delivery
+from local.sagemaker.cloud import Call, Scope
+from local.sagemaker.service import SageMaker
+from tests.unit.local.jobs import request
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+QUICK = "Starting=0.02 Downloading=0.02 Training=0.02"
+
+
+class RememberingCloud:
+    """Allows everything but the actions it is told to deny."""
+
+    def __init__(self, *, denied: str = "", trusted: bool = True) -> None:
+        self._denied = denied
+        self._trusted = trusted
+        self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
+        self.details: list[dict[str, Any]] = []
+
+    def scope(self) -> Scope:
+        return Scope(account="111122223333", region="us-east-1")
+
+    def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
+        del call
+        self.asked.append((action, resource, context))
+        return "no" if action == self._denied else None
+
+    def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
+        del scope, role_arn
+        return self._trusted
+
+    def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
+        del scope, source, detail_type, resource
+        self.details.append(json.loads(detail))
+
+    def s3(self, scope: Scope, role_arn: str) -> "S3Client":
+        raise NotImplementedError
+
+    @property
+    def statuses(self) -> list[str]:
+        return [detail["SecondaryStatus"] for detail in self.details]
+
+
+async def ask(service: SageMaker, operation: str, body: object) -> tuple[int, dict[str, Any]]:
+    headers = {"x-amz-target": f"SageMaker.{operation}"}
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    status, _, answer = await service.handle("POST", "/", headers, raw, {})
+    return status, json.loads(answer)
+
+
+def run(cloud: RememberingCloud, story: Callable[[SageMaker], Awaitable[None]], *, faults: str = "") -> None:
+    async def told() -> None:
+        await story(SageMaker(cloud, default_delivery=delivery.parse(faults)))
+
+    asyncio.run(told())
+
+
+def tagged(**tags: str) -> list[dict[str, str]]:
+    return [{"Key": key.replace("_", ":"), "Value": value} for key, value in tags.items()]
+
+
+def test_every_permission_is_asked_for_with_its_own_resource_and_context() -> None:
+    cloud = RememberingCloud()
+
+    async def story(service: SageMaker) -> None:
+        body = request(TrainingJobName="Job-1", Tags=tagged(team="a"))
+        assert (await ask(service, "CreateTrainingJob", body))[0] == 200
+        await ask(service, "DescribeTrainingJob", {"TrainingJobName": "Job-1"})
+        await ask(service, "ListTrainingJobs", {})
+
+    run(cloud, story)
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
+    tags = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
+    assert cloud.asked == [
+        ("sagemaker:CreateTrainingJob", arn, tags),
+        ("sagemaker:AddTags", arn, tags),
+        (
+            "iam:PassRole",
+            "arn:aws:iam::111122223333:role/Training",
+            {"iam:PassedToService": "sagemaker.amazonaws.com"},
+        ),
+        ("sagemaker:DescribeTrainingJob", arn, {"aws:ResourceTag/team": "a"}),
+        ("sagemaker:ListTrainingJobs", "*", {}),
+    ]
+
+
+@pytest.mark.parametrize("action", ["sagemaker:CreateTrainingJob", "sagemaker:AddTags", "iam:PassRole"])
+def test_a_denied_request_creates_nothing(action: str) -> None:
+    cloud = RememberingCloud(denied=action)
+
+    async def story(service: SageMaker) -> None:
+        status, answer = await ask(service, "CreateTrainingJob", request(Tags=tagged(team="a")))
+        assert (status, answer["__type"]) == (400, "AccessDeniedException")
+        assert (await ask(service, "ListTrainingJobs", {}))[1]["TrainingJobSummaries"] == []
+
+    run(cloud, story)
+    assert cloud.details == []
+
+
+def test_a_role_that_sagemaker_may_not_assume_is_refused() -> None:
+    async def story(service: SageMaker) -> None:
+        status, answer = await ask(service, "CreateTrainingJob", request())
+        assert (status, answer["__type"]) == (400, "ValidationException")
+        assert answer["message"].startswith("Could not assume role")
+
+    run(RememberingCloud(trusted=False), story)
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "code"),
+    [
+        ("CreateTrainingJob", b"{", "ValidationException"),
+        ("CreateTrainingJob", b"[]", "ValidationException"),
+        ("CreateTrainingJob", {"Tags": "x"}, "ValidationException"),
+        ("ListTags", {"ResourceArn": "arn:aws:sagemaker:us-east-1:111122223333:model/m"}, "ValidationException"),
+        ("CreateModel", {}, "UnknownOperationException"),
+        ("", {}, "UnknownOperationException"),
+    ],
+)
+def test_whatever_is_sent_the_answer_is_an_error_of_sagemakers(operation: str, body: object, code: str) -> None:
+    async def story(service: SageMaker) -> None:
+        status, answer = await ask(service, operation, body)
+        assert (status, answer["__type"]) == (400, code)
+
+    run(RememberingCloud(), story)
+
+
+def test_faults_of_the_account_are_those_of_every_job_that_has_none_of_its_own() -> None:
+    cloud = RememberingCloud()
+
+    async def story(service: SageMaker) -> None:
+        await ask(service, "CreateTrainingJob", request(TrainingJobName="a", Tags=tagged(local_lifecycle=QUICK)))
+        own = tagged(local_lifecycle=QUICK, local_delivery="copies=1")
+        await ask(service, "CreateTrainingJob", request(TrainingJobName="b", Tags=own))
+        await asyncio.sleep(0.15)
+
+    run(cloud, story, faults="copies=2")
+    names = [detail["TrainingJobName"] for detail in cloud.details]
+    assert (names.count("a"), names.count("b")) == (8, 4)
+
+
+def test_a_new_job_with_the_name_of_a_deleted_one_starts_over() -> None:
+    cloud = RememberingCloud()
+
+    async def story(service: SageMaker) -> None:
+        for _ in range(2):
+            body = request(Tags=tagged(local_lifecycle="Starting=0.02 Stopped"))
+            assert (await ask(service, "CreateTrainingJob", body))[0] == 200
+            await asyncio.sleep(0.06)
+            assert (await ask(service, "DeleteTrainingJob", {"TrainingJobName": "job-1"}))[0] == 200
+        await asyncio.sleep(0.02)
+
+    run(cloud, story)
+    assert cloud.statuses == ["Starting", "Stopped", "Stopped"] * 2
+    assert [detail["TrainingJobStatus"] for detail in cloud.details] == ["InProgress", "Stopped", "Deleting"] * 2

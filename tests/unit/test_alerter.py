@@ -1,0 +1,215 @@
+from datetime import timedelta
+
+import pytest
+
+from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.alerter import LEASE, Alerter
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobId, Market, Observation, Transition
+from respot.domain.reconciliation import reconcile
+from respot.errors import (
+    AlertInProgressError,
+    LedgerIncompleteError,
+    LedgerUnavailableError,
+    TopicUnavailableError,
+)
+from tests.support.builders import CREATED, at, history, job_id, observation, transition
+from tests.support.clock import FakeClock
+from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.troubled import DiedError, TroubledLedger
+
+SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
+INTERRUPTED = transition("Interrupted", 3720)
+JOB = job_id()
+
+
+class Bench:
+    """An alerter on twins, with one interrupted job in the ledger."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryLedger(created=CREATED)
+        self.ledger = TroubledLedger(ledger=self.memory)
+        self.topic = MemoryTopic()
+        self.clock = FakeClock(at(3725))
+        self.know(observation(SEEN))
+
+    def know(self, look: Observation) -> None:
+        self.memory.save(reconcile(self.memory.load(look.facts.job), look))
+
+    def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
+        return Alerter(ledger=self.ledger, topic=self.topic, clock=self.clock, kinds=kinds, max_age=timedelta(hours=24))
+
+    def alert(self, stay: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:
+        return self.alerter().alert(job, stay)
+
+    def alerts(self) -> tuple[AlertReceipt, ...]:
+        return self.memory.alerts(JOB)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_alerts_on_an_interruption_and_writes_down_what_was_sent_when(bench: Bench) -> None:
+    receipt = bench.alert()
+    assert receipt == AlertReceipt(
+        job=JOB,
+        kind=AlertKind.INTERRUPTED,
+        transition=INTERRUPTED,
+        outcome=AlertOutcome.SENT,
+        reason="Interrupted at 2026-09-16T10:02:00.000Z",
+        headline="spot-job was interrupted (1st time)",
+        settled_at=at(3725),
+        message_id="message-1",
+    )
+    assert bench.alerts() == (receipt,)
+
+
+def test_alerts_once_when_the_event_is_delivered_twice(bench: Bench) -> None:
+    bench.alert()
+    bench.clock.pass_by(timedelta(hours=1))
+    assert bench.alert() is None
+    assert len(bench.topic.published) == 1
+    assert len(bench.alerts()) == 1
+
+
+@pytest.mark.parametrize("status", ["Starting", "Training", "Completed", "Stopped", "SomethingNew"])
+def test_other_transitions_call_for_nothing(bench: Bench, status: str) -> None:
+    assert bench.alert(transition(status, 100)) is None
+    assert bench.alerts() == ()
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_a_scenario_gives_its_alerts_and_no_other(bench: Bench, scenario: Scenario) -> None:
+    job = job_id(scenario.job)
+    bench.know(observation(scenario.stays, job=job))
+    bench.clock.moment = at(22_000)
+    for stay in history(scenario.stays):
+        bench.alert(stay, job)
+    assert [(told.kind, told.transition.started) for told in bench.memory.alerts(job)] == [
+        (kind, at(seconds)) for kind, seconds in scenario.alerts
+    ]
+    assert [(alert.kind, alert.transition.started) for alert in bench.topic.published] == [
+        (kind, at(seconds)) for kind, seconds in scenario.alerts
+    ]
+
+
+def test_the_figures_are_those_of_the_moment_of_the_transition(bench: Bench) -> None:
+    """A ledger that is ahead of the stream must not make the first interruption look like the second one."""
+    bench.know(observation(f"{SEEN} Starting=3760 Training=5000 Interrupted=6000 Starting=6040"))
+    bench.alert()
+    (alert,) = bench.topic.published
+    assert alert.earlier_interruptions == 0
+    assert alert.figures.interruptions == 1
+    assert alert.figures.trained == timedelta(seconds=3330)
+    assert alert.figures.waited == timedelta(seconds=250)
+
+
+# --- declined -------------------------------------------------------------------------------------------------------
+
+
+def declined(receipt: AlertReceipt | None) -> str:
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.DECLINED
+    assert (receipt.headline, receipt.message_id) == (None, None)
+    return receipt.reason
+
+
+def test_a_kind_that_is_switched_off_is_declined_in_writing(bench: Bench) -> None:
+    receipt = bench.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
+    assert "switched off" in declined(receipt)
+    assert bench.alerts() == (receipt,)
+    assert bench.topic.published == []
+
+
+def test_an_on_demand_job_is_declined_in_writing(bench: Bench) -> None:
+    failed = transition("Failed", 4000)
+    job = job_id("on-demand")
+    bench.know(observation("Starting=0 Failed=4000", job=job, market=Market.ON_DEMAND))
+    assert "on-demand" in declined(bench.alert(failed, job))
+    assert bench.topic.published == []
+
+
+def test_what_happened_before_the_deployment_is_declined_in_writing(bench: Bench) -> None:
+    bench.memory.created = at(4000)
+    assert "before Respot was deployed" in declined(bench.alert())
+
+
+def test_what_is_too_old_is_declined_in_writing(bench: Bench) -> None:
+    bench.clock.pass_by(timedelta(hours=25))
+    assert "longer than the 1 d 00 h" in declined(bench.alert())
+
+
+def test_what_was_declined_is_not_sent_later(bench: Bench) -> None:
+    bench.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
+    assert bench.alert() is None
+    assert bench.topic.published == []
+    assert [told.outcome for told in bench.alerts()] == [AlertOutcome.DECLINED]
+
+
+def test_what_was_sent_is_not_declined_later(bench: Bench) -> None:
+    bench.alert()
+    bench.clock.pass_by(timedelta(hours=25))
+    bench.alert()
+    assert [told.outcome for told in bench.alerts()] == [AlertOutcome.SENT]
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_when_sns_is_down_the_next_delivery_sends(bench: Bench) -> None:
+    bench.topic.fault = TopicUnavailableError("down")
+    with pytest.raises(TopicUnavailableError):
+        bench.alert()
+    assert bench.alerts() == ()
+    bench.topic.fault = None
+    assert bench.alert() is not None
+    assert len(bench.topic.published) == 1
+
+
+def test_while_one_sender_is_at_it_another_one_keeps_off(bench: Bench) -> None:
+    bench.memory.claim_alert(JOB, INTERRUPTED, now=bench.clock(), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        bench.alert()
+    assert bench.topic.published == []
+
+
+def test_a_sender_that_died_before_publishing_is_taken_over_once_its_lease_has_lapsed(bench: Bench) -> None:
+    bench.topic.fault = DiedError()
+    with pytest.raises(DiedError):
+        bench.alert()
+    bench.topic.fault = None
+    with pytest.raises(AlertInProgressError):
+        bench.alert()
+    bench.clock.pass_by(LEASE)
+    assert bench.alert() is not None
+    assert len(bench.topic.published) == 1
+
+
+def test_a_sender_that_died_after_publishing_publishes_again_with_the_same_id(bench: Bench) -> None:
+    bench.ledger.faults["settle_alert"] = DiedError()
+    with pytest.raises(DiedError):
+        bench.alert()
+    bench.ledger.faults.clear()
+    bench.clock.pass_by(LEASE)
+    bench.alert()
+    first, second = bench.topic.published
+    assert first.id == second.id
+    assert len(bench.alerts()) == 1
+
+
+@pytest.mark.parametrize("method", ["load", "created_at", "claim_alert"])
+def test_when_dynamodb_is_down_nothing_is_published(bench: Bench, method: str) -> None:
+    bench.ledger.faults[method] = LedgerUnavailableError("down")
+    with pytest.raises(LedgerUnavailableError):
+        bench.alert()
+    assert bench.topic.published == []
+    bench.ledger.faults.clear()
+    assert bench.alert() is not None
+
+
+def test_a_transition_without_its_state_is_said_to_be_incomplete(bench: Bench) -> None:
+    with pytest.raises(LedgerIncompleteError, match="not its state"):
+        bench.alert(INTERRUPTED, job_id("unknown"))

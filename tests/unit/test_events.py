@@ -1,0 +1,439 @@
+import json
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.domain.job import Market, Observation, Owner, Parent
+from respot.errors import MalformedObservationError
+from respot.events import Hint, parse
+from respot.training_job_document import moment
+from tests.support.builders import (
+    ACCOUNT,
+    CREATED,
+    NAME,
+    REGION,
+    arn_of,
+    at,
+    event,
+    job_id,
+    milliseconds,
+    payload,
+    payload_names,
+    transition,
+)
+from tests.support.scenarios import SCENARIOS, Scenario
+
+LONGEST_NAME = "n" * 63
+
+
+def hint_of(envelope: object) -> Hint:
+    return parse(json.dumps(envelope))
+
+
+def claim_of(envelope: object) -> Observation:
+    claim = hint_of(envelope).claim
+    assert claim is not None
+    return claim
+
+
+# --- the recorded payloads ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", payload_names("[sv]*"))
+def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: str) -> None:
+    envelope = payload(name)
+    detail = envelope["detail"]
+    hint = hint_of(envelope)
+    assert hint.claim is not None
+    told = hint.claim.facts
+    assert (hint.region, hint.name) == ("us-east-1", detail["TrainingJobName"])
+    assert told.job == job_id(detail["TrainingJobName"])
+    assert told.arn == detail["TrainingJobArn"]
+    assert (told.status, told.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
+    assert [stay.status for stay in hint.claim.history] == [detail["SecondaryStatus"]]
+    assert all(stay.provisional for stay in hint.claim.history)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
+    told = dict.fromkeys(stay for name in scenario.events for stay in claim_of(payload(name)).history)
+    words = [f"{stay.status}={(stay.started - CREATED).total_seconds():.3f}" for stay in told]
+    wanted = [f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.stays.split())]
+    assert words == wanted
+
+
+def test_a_whole_event_is_read_to_the_field() -> None:
+    told = claim_of(payload("v4_hpo_child_interrupted")).facts
+    assert told.market is Market.SPOT
+    assert (told.instance_type, told.instance_count) == ("ml.g5.2xlarge", 1)
+    assert (told.max_runtime, told.max_wait) == (timedelta(hours=4), timedelta(hours=6))
+    assert told.training_started == at(250.074)
+    assert told.training_ended is None
+    assert told.failure_reason is None
+    assert told.tags == {"project": "demo"}
+    assert told.parent == Parent(
+        owner=Owner.TUNING,
+        identifier="arn:aws:sagemaker:us-east-1:111122223333:hyper-parameter-tuning-job/hpo-child",
+    )
+
+
+def test_a_step_functions_child_is_known_by_its_tags() -> None:
+    parent = claim_of(payload("v5_stepfunctions_child_maxwait")).facts.parent
+    assert parent is not None
+    assert parent.owner is Owner.STEP_FUNCTIONS
+
+
+def test_what_an_event_does_not_say_is_not_known() -> None:
+    told = claim_of(payload("v6_confirmed_fields_only_interrupted"))
+    assert told.facts.market is None
+    assert told.facts.max_wait is None
+    assert told.history == (transition("Interrupted", 3720.148, provisional=True),)
+    assert not told.start_known
+
+
+def test_tags_as_a_list_and_as_a_map_are_the_same_tags() -> None:
+    as_list = claim_of(payload("v8_tags_as_list_registry_schema")).facts
+    as_map = claim_of(payload("s2_04_interrupted")).facts
+    assert as_list == as_map
+
+
+def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
+    as_text = claim_of(payload("v7_docs_style_string_timestamps")).facts
+    as_numbers = claim_of(payload("s1_05_completed")).facts
+    assert (as_text.job, as_text.last_modified) == (as_numbers.job, as_numbers.last_modified)
+    assert as_text.training_ended == as_numbers.training_ended
+
+
+# --- what names a job -----------------------------------------------------------------------------------------------
+
+
+def without(envelope: dict[str, Any], *members: str) -> dict[str, Any]:
+    """The event without members of its envelope, or of its detail (`detail.Member`)."""
+    for member in members:
+        part, _, inner = member.partition(".")
+        if inner:
+            envelope[part].pop(inner)
+        else:
+            envelope.pop(part)
+    return envelope
+
+
+@pytest.mark.parametrize(
+    ("envelope", "region"),
+    [
+        pytest.param(without(event(), "resources", "detail.TrainingJobArn"), REGION, id="name and region only"),
+        pytest.param(without(event(), "region", "detail.TrainingJobName"), REGION, id="ARN only"),
+        pytest.param(without(event(), "detail.TrainingJobArn", "detail.TrainingJobName"), REGION, id="resources only"),
+        pytest.param(event() | {"region": "eu-west-1"}, REGION, id="the ARN's region before the envelope's"),
+        pytest.param(event(TrainingJobArn=arn_of("another")), REGION, id="the name before the ARN's"),
+        pytest.param(event(TrainingJobArn=7, TrainingJobName=NAME), REGION, id="an ARN that is a number"),
+        pytest.param(event(TrainingJobArn="arn:nonsense"), REGION, id="an ARN that is none"),
+        pytest.param(event() | {"resources": "odd"}, REGION, id="resources that are no list"),
+        pytest.param(event(job=job_id(region="us-gov-west-1")), "us-gov-west-1", id="GovCloud"),
+        pytest.param(event(job=job_id(region="eusc-de-east-1")), "eusc-de-east-1", id="European Sovereign Cloud"),
+    ],
+)
+def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) -> None:
+    hint = hint_of(envelope)
+    assert (hint.region, hint.name) == (region, NAME)
+    assert hint.claim is not None
+
+
+def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
+    told = claim_of(without(event(), "resources", "detail.TrainingJobArn")).facts
+    assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
+
+
+@pytest.mark.parametrize("account", [None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {}])
+def test_without_an_arn_and_an_account_an_event_is_no_witness(account: object) -> None:
+    envelope = without(event(), "resources", "detail.TrainingJobArn") | {"account": account}
+    assert hint_of(envelope) == Hint(region=REGION, name=NAME, claim=None)
+
+
+@pytest.mark.parametrize(
+    "absent",
+    ["CreationTime", "TrainingJobStatus", "SecondaryStatus"],
+)
+def test_an_event_that_cannot_identify_a_job_is_still_a_reason_to_look(absent: str) -> None:
+    assert hint_of(event(**{absent: None})) == Hint(region=REGION, name=NAME, claim=None)
+
+
+def test_the_longest_name_is_taken() -> None:
+    assert hint_of(event(job=job_id(LONGEST_NAME))).name == LONGEST_NAME
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "n" * 64,
+        "a#b",
+        "a/b",
+        "-leading",
+        "trailing-",
+        "",
+        "new\nline",
+        "line\n",
+        "a b",
+        "größe",
+        "../x",
+        7,
+        True,
+        ["job"],
+        {"S": "job"},
+    ],
+    ids=repr,
+)
+def test_a_name_that_no_job_can_have_is_refused(name: object) -> None:
+    envelope = event(TrainingJobName=name, TrainingJobArn=None) | {"resources": []}
+    with pytest.raises(MalformedObservationError, match="names no training job"):
+        hint_of(envelope)
+
+
+@pytest.mark.parametrize("region", [None, "", "nowhere", "us-east-1\n", "US-EAST-1", "x" * 40, 1, "us-east-1#x"])
+def test_an_event_without_a_region_is_refused(region: object) -> None:
+    envelope = event(TrainingJobArn=None) | {"resources": [], "region": region}
+    with pytest.raises(MalformedObservationError, match="names no region"):
+        hint_of(envelope)
+
+
+# --- what is no event -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        pytest.param("", "not JSON", id="empty"),
+        pytest.param("hello", "not JSON", id="words"),
+        pytest.param('{"source": "aws.sagemaker"', "not JSON", id="cut off"),
+        pytest.param("[" * 100_000 + "]" * 100_000, "not JSON", id="nested too deeply"),
+        pytest.param("9" * 5000, "not JSON", id="a number too long"),
+        pytest.param("[]", "a JSON object was expected, not list", id="array"),
+        pytest.param("null", "a JSON object was expected, not NoneType", id="null"),
+        pytest.param('"text"', "a JSON object was expected, not str", id="text"),
+        pytest.param("{}", "not a training job event", id="empty object"),
+        pytest.param(json.dumps(event() | {"source": "aws.ec2"}), "but .* of 'aws.ec2'", id="another source"),
+        pytest.param(json.dumps(event() | {"detail-type": "X"}), "but 'X' of", id="another detail type"),
+        pytest.param(json.dumps(event() | {"source": "x" * 10_000}), "not a training job event", id="a long source"),
+        pytest.param(json.dumps(without(event(), "detail")), "has no detail object", id="no detail"),
+        pytest.param(json.dumps(event() | {"detail": "text"}), "has no detail object", id="detail is text"),
+        pytest.param(json.dumps(event() | {"detail": []}), "has no detail object", id="detail is a list"),
+    ],
+)
+def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str, reason: str) -> None:
+    with pytest.raises(MalformedObservationError, match=reason) as refused:
+        parse(body)
+    assert len(str(refused.value)) < 300
+
+
+# --- odd members ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "status", ["Reticulating", "interrupted", "x" * 128, "with space", "null\x00byte", "#", "größer"], ids=ascii
+)
+def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
+    told = claim_of(event(status))
+    assert told.facts.secondary_status == status
+    assert told.history == (transition(status, 390, provisional=True),)
+
+
+@pytest.mark.parametrize(
+    ("stays", "known"),
+    [
+        pytest.param(None, False, id="null"),
+        pytest.param([], False, id="empty"),
+        pytest.param("Training", False, id="text"),
+        pytest.param([None, 7, "Training"], False, id="no objects"),
+        pytest.param([{"Status": "Training"}], False, id="no start"),
+        pytest.param([{"StartTime": milliseconds(at(390))}], False, id="no status"),
+        pytest.param([{"Status": "Starting", "StartTime": milliseconds(at(390))}], False, id="of another status"),
+        pytest.param([{"Status": "Training", "StartTime": f"{milliseconds(at(390))}"}], True, id="start as text"),
+    ],
+)
+def test_without_its_own_stay_an_event_only_tells_that_a_status_was_held(stays: object, *, known: bool) -> None:
+    told = claim_of(event("Training", 390, SecondaryStatusTransitions=stays))
+    assert told.start_known is known
+    assert told.history == (transition("Training", 390, provisional=True),)
+
+
+def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
+    listed = [
+        {"Status": "Starting", "StartTime": CREATED.isoformat()},
+        {"Status": "Training", "StartTime": 1789549590000},
+    ]
+    assert claim_of(event(SecondaryStatusTransitions=listed)).history == (
+        transition("Training", 390, provisional=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "read"),
+    [
+        pytest.param(None, None, id="null"),
+        pytest.param({}, {}, id="empty map"),
+        pytest.param([], {}, id="empty list"),
+        pytest.param("team=vision", None, id="text"),
+        pytest.param(7, None, id="number"),
+        pytest.param({"team": "vision", "n": 7, "x": None}, {"team": "vision"}, id="map with odd values"),
+        pytest.param([{"Key": "team", "Value": "vision"}], {"team": "vision"}, id="list"),
+        pytest.param([{"Key": "team"}, {"Value": "x"}, None, "x", {"Key": 7, "Value": "x"}], {}, id="list of odd ones"),
+        pytest.param({"k" * 129: "x", "y": "v" * 257, "": "z"}, {}, id="beyond AWS's limits"),
+        pytest.param({"k" * 128: "v" * 256}, {"k" * 128: "v" * 256}, id="at AWS's limits"),
+        pytest.param({"half\ud800": "\udfff"}, {"half?": "?"}, id="halves of characters"),
+    ],
+)
+def test_tags_are_read_in_either_form(tags: object, read: dict[str, str] | None) -> None:
+    assert claim_of(event(Tags=tags)).facts.tags == read
+
+
+def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
+    tags = claim_of(event(Tags={f"key-{number}": "value" for number in range(1000)})).facts.tags
+    assert tags is not None
+    assert len(tags) == 50
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, "3", [], {}, -1, 1e300, 10**400, float("nan"), float("inf"), float("-inf"), 1e10],
+    ids=ascii,
+)
+def test_a_number_that_is_none_is_not_known(value: object) -> None:
+    told = claim_of(
+        event(
+            ResourceConfig={"InstanceType": value if isinstance(value, dict) else 7, "InstanceCount": value},
+            StoppingCondition={"MaxRuntimeInSeconds": value, "MaxWaitTimeInSeconds": value},
+            TrainingTimeInSeconds=value,
+            BillableTimeInSeconds=value,
+        )
+    ).facts
+    assert told.instance_type is None
+    assert told.instance_count is None
+    assert (told.max_runtime, told.max_wait, told.training_time, told.billable_time) == (None,) * 4
+
+
+@pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
+@pytest.mark.parametrize("value", [None, [], "text", 7, {}])
+def test_a_part_in_an_odd_form_is_not_known(part: str, value: object) -> None:
+    told = claim_of(event(**{part: value})).facts
+    assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
+
+
+def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
+    groups = [
+        {"InstanceType": "ml.g5.xlarge", "InstanceCount": 2},
+        {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1.0},
+        "odd",
+    ]
+    told = claim_of(event(ResourceConfig={"InstanceGroups": groups})).facts
+    assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
+
+
+@pytest.mark.parametrize(
+    ("flag", "market"), [(True, "spot"), (False, "on-demand"), (None, None), ("true", None), (1, None)]
+)
+def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | None) -> None:
+    assert claim_of(event(EnableManagedSpotTraining=flag)).facts.market == market
+
+
+def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
+    long = "x" * 1_000_000
+    groups = [{"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}] * 10_000
+    told = claim_of(
+        event(
+            HyperParameters={"data": long},
+            FailureReason=long,
+            CheckpointConfig={"S3Uri": long},
+            ResourceConfig={"InstanceGroups": groups},
+            TuningJobArn=long,
+        )
+    ).facts
+    assert told.failure_reason is not None
+    assert len(told.failure_reason) == 1024
+    assert len(repr(told)) < 10_000
+
+
+def test_halves_of_characters_do_not_come_through() -> None:
+    told = claim_of(event(FailureReason="half \ud83d of one")).facts
+    assert told.failure_reason == "half ? of one"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        pytest.param(1789549200037, 0.037, id="milliseconds"),
+        pytest.param(1789549200037.0, 0.037, id="milliseconds as float"),
+        pytest.param(1789549200, 0, id="seconds"),
+        pytest.param(1789549200.037, 0.037, id="seconds as float"),
+        pytest.param("1789549200037", 0.037, id="milliseconds as text"),
+        pytest.param(" 1789549200.037 ", 0.037, id="seconds as text"),
+        pytest.param("2026-09-16T09:00:00Z", 0, id="ISO"),
+        pytest.param("2026-09-16T09:00:00.037Z", 0.037, id="ISO with milliseconds"),
+        pytest.param("2026-09-16T11:00:00.037+02:00", 0.037, id="ISO of another zone"),
+        pytest.param("2026-09-16T09:00:00", 0, id="ISO without a zone"),
+        pytest.param(CREATED.replace(tzinfo=None), 0, id="datetime without a zone"),
+    ],
+)
+def test_times_are_read_in_every_way_sagemaker_writes_them(value: object, read: float) -> None:
+    assert moment(value) == at(read)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        False,
+        0,
+        -1,
+        -1789549200037,
+        float("nan"),
+        float("inf"),
+        float("-inf"),
+        10**20,
+        10**400,
+        1e300,
+        "",
+        "soon",
+        "nan",
+        "1e9",
+        "9" * 19,
+        "9" * 400,
+        "0001-01-01T00:00:00+05:00",
+        "9999-12-31T23:59:59.9999999Z",
+        "0001-01-01T00:00:00Z",
+        "2026-13-45",
+        "2026-09-16T09:00:00\ud800",
+        [],
+        {},
+        {"$date": 1},
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_a_time_that_is_none_is_not_known(value: object) -> None:
+    assert moment(value) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=8,
+)
+MEMBERS = [*payload("s1_05_completed")["detail"], "TrainingTimeInSeconds", "BillableTimeInSeconds"]
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), JSON), st.dictionaries(st.sampled_from(sorted(event())), JSON))
+def test_whatever_an_event_holds_it_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) -> None:  # noqa: ANN401
+    whole = event(**detail)
+    whole |= {name: value for name, value in envelope.items() if name != "detail"}
+    with suppress(MalformedObservationError):
+        assert hint_of(whole).name
+
+
+@given(st.text() | JSON.map(json.dumps))
+def test_whatever_a_message_holds_it_is_refused_with_a_reason(body: str) -> None:
+    with pytest.raises(MalformedObservationError):
+        parse(body)

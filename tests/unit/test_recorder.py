@@ -1,0 +1,329 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from respot.adapters.memory import MemoryLedger
+from respot.domain.job import Observation, Owner, Parent
+from respot.errors import (
+    LedgerContentionError,
+    LedgerUnavailableError,
+    LookFailedError,
+    MalformedObservationError,
+)
+from respot.events import Hint, parse
+from respot.recorder import Recorded, Recorder
+from tests.support.builders import (
+    CREATED,
+    NAME,
+    REGION,
+    arn_of,
+    at,
+    event,
+    history,
+    job_id,
+    message,
+    milliseconds,
+    observation,
+    transition,
+)
+from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
+
+SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
+ENDED = f"{SEEN} Starting=3760 Stopping=21605 MaxWaitTimeExceeded=21620"
+JOB = job_id()
+
+
+def hint(status: str = "Training", seconds: float = 390, **detail: object) -> Hint:
+    return parse(message(event(status, seconds, **detail)).body)
+
+
+def seen(jobs: TroubledJobs, look: Observation | None, name: str = NAME) -> None:
+    """From now on, SageMaker answers this."""
+    if look is None:
+        jobs.observations.pop((REGION, name), None)
+    else:
+        jobs.observations[REGION, name] = look
+
+
+class Bench:
+    """A recorder on twins."""
+
+    def __init__(self) -> None:
+        self.jobs = TroubledJobs()
+        self.memory = MemoryLedger(created=CREATED)
+        self.ledger = TroubledLedger(ledger=self.memory)
+        self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
+
+    def record(self, look: Observation | None, *hints: Hint) -> tuple[Recorded, ...]:
+        seen(self.jobs, look)
+        return self.recorder.record(REGION, NAME, hints or (hint(),))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+# --- what is written ------------------------------------------------------------------------------------------------
+
+
+def test_one_event_heals_all_that_were_lost_before_it(bench: Bench) -> None:
+    bench.record(observation("Starting=0"))
+    (recorded,) = bench.record(observation(ENDED))
+    assert recorded.inserted == history(ENDED)[1:]
+    assert bench.memory.load(JOB).transitions == history(ENDED)
+
+
+def test_a_new_transition_costs_two_writes_at_most(bench: Bench) -> None:
+    bench.record(observation("Starting=0 Downloading=250"))
+    before = bench.memory.writes
+    bench.record(observation("Starting=0 Downloading=250 Training=390"))
+    assert bench.memory.writes - before == 2
+
+
+def test_a_duplicate_costs_no_write(bench: Bench) -> None:
+    bench.record(observation(SEEN))
+    before = bench.memory.writes
+    (recorded,) = bench.record(observation(SEEN))
+    assert bench.memory.writes == before
+    assert bench.ledger.saves == 1
+    assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
+
+
+def test_a_late_event_never_takes_a_job_back(bench: Bench) -> None:
+    bench.record(observation(ENDED))
+    after = bench.memory.load(JOB)
+    bench.record(observation("Starting=0 Downloading=250", last_modified=at(99_999)))
+    assert bench.memory.load(JOB) == after
+
+
+def test_deleting_comes_after_the_end_and_keeps_all_that_was_known(bench: Bench) -> None:
+    bench.record(observation(ENDED))
+    bench.record(observation(ENDED, status="Deleting", last_modified=at(90_000)))
+    bench.record(observation(ENDED, last_modified=at(99_000)))
+    record = bench.memory.load(JOB)
+    assert record.facts is not None
+    assert record.facts.status == "Deleting"
+    assert record.transitions == history(ENDED)
+
+
+# --- tags -----------------------------------------------------------------------------------------------------------
+
+
+def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(bench: Bench) -> None:
+    bench.jobs.tags_by_arn[arn_of()] = {"team": "vision"}
+    asked = []
+    for look in ("Starting=0", "Starting=0 Downloading=250", SEEN, ENDED, ENDED):
+        bench.record(observation(look))
+        asked.append(bench.jobs.tags_asked)
+    assert asked == [1, 1, 1, 2, 2]
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert facts.tags == {"team": "vision"}
+
+
+def test_tags_that_changed_are_known_when_the_job_has_ended(bench: Bench) -> None:
+    bench.record(observation("Starting=0"))
+    bench.jobs.tags_by_arn[arn_of()] = {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn:states"}
+    bench.record(observation(ENDED))
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert facts.parent == Parent(owner=Owner.STEP_FUNCTIONS, identifier="arn:states")
+
+
+def test_sagemakers_own_parent_stands_before_that_of_the_tags(bench: Bench) -> None:
+    tuning = Parent(owner=Owner.TUNING, identifier="arn:tuning")
+    bench.jobs.tags_by_arn[arn_of()] = {"MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS"}
+    bench.record(observation(SEEN, parent=tuning))
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert facts.parent == tuning
+
+
+def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(bench: Bench) -> None:
+    bench.jobs.deleted_arns.add(arn_of())
+    bench.record(observation(SEEN))
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert facts.tags is None
+
+
+def test_tags_that_cannot_be_had_are_no_conclusion(bench: Bench) -> None:
+    bench.jobs.tag_faults[arn_of()] = LookFailedError("throttled")
+    with pytest.raises(LookFailedError):
+        bench.record(observation(SEEN))
+    assert bench.memory.writes == 0
+
+
+# --- deleted jobs and names used again ------------------------------------------------------------------------------
+
+
+def test_a_job_that_is_gone_is_recorded_from_its_event(bench: Bench) -> None:
+    bench.record(None, hint("Interrupted", 3720.148))
+    record = bench.memory.load(JOB)
+    assert record.transitions == (transition("Interrupted", 3720.148, provisional=True),)
+    assert record.facts is not None
+    assert record.facts.secondary_status == "Interrupted"
+
+
+def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Bench) -> None:
+    hints = [hint("Interrupted", 3720), hint("Starting", 0), hint("Stopped", 9000), hint("Stopped", 9000)]
+    bench.record(None, *hints)
+    other = Bench()
+    for each in reversed(hints):
+        other.record(None, each)
+    assert bench.memory.load(JOB).facts == other.memory.load(JOB).facts
+    assert bench.memory.load(JOB).transitions == other.memory.load(JOB).transitions
+
+
+def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
+    bench.record(observation(SEEN))
+    bench.record(None, hint("Stopped", 9000))
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert (facts.status, facts.market, facts.checkpoint_uri) == (
+        "Stopped",
+        "spot",
+        "s3://ml-bucket/checkpoints/spot-job/",
+    )
+
+
+def test_a_message_that_cannot_identify_a_job_that_is_gone_is_malformed(bench: Bench) -> None:
+    with pytest.raises(MalformedObservationError, match="knows no such job"):
+        bench.record(None, hint(CreationTime=None))
+    assert bench.memory.writes == 0
+
+
+def test_one_witness_among_the_messages_is_enough(bench: Bench) -> None:
+    assert len(bench.record(None, hint(CreationTime=None), hint("Interrupted", 3720))) == 1
+
+
+def test_a_name_used_again_is_another_job(bench: Bench) -> None:
+    again = job_id(created=at(100_000))
+    look = Observation(
+        facts=replace(observation("Starting=0").facts, job=again, last_modified=at(100_000)),
+        history=(transition("Starting", 100_000),),
+    )
+    first, second = bench.record(look, hint("Stopped", 9000), hint("Starting", 0))[:2]
+    assert (first.job, second.job) == (again, JOB)
+    assert bench.memory.find(REGION, NAME) == (again, JOB)
+    assert [stay.status for stay in bench.memory.load(JOB).transitions] == ["Starting", "Stopped"]
+    assert bench.memory.load(again).transitions == look.history
+
+
+def test_an_event_of_the_described_job_needs_no_witness(bench: Bench) -> None:
+    recorded = bench.record(observation(SEEN), hint("Interrupted", 3720.9), hint("Training", 390))
+    assert len(recorded) == 1
+    assert bench.memory.load(JOB).transitions == history(SEEN)
+
+
+@pytest.mark.parametrize("rounding", [0.037, 0.999, 1.0, -0.037, -1.0])
+@pytest.mark.parametrize("first", ["event", "describe"])
+def test_a_creation_that_event_and_describe_round_differently_is_one_job(
+    bench: Bench, rounding: float, first: str
+) -> None:
+    told = hint("Training", 390, CreationTime=milliseconds(at(rounding)))
+    if first == "event":
+        bench.record(None, told)
+        bench.record(observation(SEEN), told)
+    else:
+        bench.record(observation(SEEN), told)
+        bench.record(None, told)
+    (job,) = bench.memory.find(REGION, NAME)
+    assert [stay.status for stay in bench.memory.load(job).transitions] == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Interrupted",
+    ]
+    writes = bench.memory.writes
+    bench.record(observation(SEEN), told)
+    assert bench.memory.writes == writes
+
+
+@pytest.mark.parametrize("rounding", [0.0, 0.037, -0.037, 1.0, -1.0])
+def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, rounding: float) -> None:
+    bench.record(None, hint("Interrupted", 3720 + rounding))
+    bench.record(observation(SEEN))
+    stays = [stay.status for stay in bench.memory.load(JOB).transitions]
+    assert stays.count("Interrupted") == 1
+    assert sorted(stays) == sorted(stay.status for stay in history(SEEN))
+
+
+# --- failures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_look_that_fails_is_no_conclusion(bench: Bench) -> None:
+    bench.jobs.faults[NAME] = LookFailedError("throttled")
+    with pytest.raises(LookFailedError):
+        bench.record(observation(SEEN))
+    assert bench.memory.writes == 0
+
+
+@pytest.mark.parametrize("method", ["load", "save", "find"])
+def test_a_ledger_that_is_down_is_said_to_be_down(bench: Bench, method: str) -> None:
+    bench.ledger.faults[method] = LedgerUnavailableError("down")
+    with pytest.raises(LedgerUnavailableError):
+        bench.record(observation(SEEN))
+    assert bench.memory.writes == 0
+
+
+@pytest.mark.parametrize("written", range(4))
+def test_a_crash_between_the_state_and_its_stays_heals_at_the_next_look(bench: Bench, written: int) -> None:
+    bench.ledger.dies_after = written
+    with pytest.raises(DiedError):
+        bench.record(observation(SEEN))
+    bench.ledger.dies_after = None
+    (recorded,) = bench.record(observation(SEEN))
+    assert recorded.inserted == history(SEEN)[written:]
+    assert bench.memory.load(JOB).transitions == history(SEEN)
+
+
+def test_two_recorders_that_race_both_get_their_say(bench: Bench) -> None:
+    """The other one sees less, and writes between this one's reading and its writing."""
+    other = Recorder(jobs=TroubledJobs(), ledger=bench.memory)
+    other_jobs = other.jobs
+    assert isinstance(other_jobs, TroubledJobs)
+    seen(other_jobs, observation("Starting=0 Downloading=250"))
+    bench.ledger.first["save"] = lambda: other.record(REGION, NAME, ())
+    (recorded,) = bench.record(observation(SEEN))
+    assert recorded.inserted == history("Training=390 Interrupted=3720")
+    assert bench.memory.load(JOB).transitions == history(SEEN)
+    facts = bench.memory.load(JOB).facts
+    assert facts is not None
+    assert facts.secondary_status == "Interrupted"
+
+
+def test_a_recorder_that_was_overtaken_by_a_newer_look_takes_nothing_back(bench: Bench) -> None:
+    newer = Recorder(jobs=TroubledJobs(), ledger=bench.memory)
+    newer_jobs = newer.jobs
+    assert isinstance(newer_jobs, TroubledJobs)
+    seen(newer_jobs, observation(ENDED))
+    bench.ledger.first["save"] = lambda: newer.record(REGION, NAME, ())
+    (recorded,) = bench.record(observation(SEEN))
+    assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
+    assert bench.memory.load(JOB).transitions == history(ENDED)
+
+
+def test_a_recorder_that_always_loses_gives_up_and_says_so(bench: Bench) -> None:
+    bench.record(observation("Starting=0"))
+    rival = 1
+
+    def overtake() -> None:
+        nonlocal rival
+        rival += 1
+        facts, version = bench.memory.states[JOB]
+        bench.memory.states[JOB] = replace(facts, last_modified=at(rival)), version + 1
+        bench.ledger.first["save"] = overtake
+
+    bench.ledger.first["save"] = overtake
+    with pytest.raises(LedgerContentionError, match="5 attempts"):
+        bench.record(observation(SEEN))
+    assert bench.ledger.saves == 6
+
+
+def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None:
+    bench.record(observation("Starting=0.001 Downloading=250.0369"))
+    first, second = bench.memory.load(JOB).transitions
+    assert second.started - first.started == timedelta(seconds=250, microseconds=35_900)

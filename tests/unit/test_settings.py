@@ -1,0 +1,71 @@
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.domain.alert_kinds import AlertKind
+from respot.errors import SettingsError
+from respot.settings import Settings
+
+WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1) | st.none()
+SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
+
+
+@given(
+    st.builds(
+        Settings,
+        ledger_table=WORDS,
+        alerts_topic_arn=WORDS,
+        alert_kinds=st.frozensets(st.sampled_from(AlertKind)),
+        alert_max_age=SPANS,
+        retention=SPANS | st.none(),
+        slack_secret=WORDS,
+        slack_queue_url=WORDS,
+        slack_retry=SPANS,
+    )
+)
+def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+def test_every_setting_has_a_variable() -> None:
+    full = Settings(
+        ledger_table="t",
+        alerts_topic_arn="a",
+        retention=timedelta(days=1),
+        slack_secret="s",  # noqa: S106 - a name
+        slack_queue_url="q",
+    )
+    assert len(full.to_environment()) == len(fields(Settings))
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert Settings.from_environment({}) == Settings()
+    assert Settings().alert_kinds == frozenset(AlertKind)
+
+
+def test_whole_figures_are_written_plainly() -> None:
+    written = replace(Settings(), retention=timedelta(days=400)).to_environment()
+    assert written["RESPOT_ALERT_MAX_AGE_HOURS"] == "24"
+    assert written["RESPOT_RETENTION_DAYS"] == "400"
+    assert written["RESPOT_SLACK_RETRY_SECONDS"] == "30"
+
+
+def test_all_kinds_can_be_switched_off() -> None:
+    assert Settings.from_environment({"RESPOT_ALERT_KINDS": ""}).alert_kinds == frozenset()
+
+
+@pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-1", "1e30", "1 h"])
+@pytest.mark.parametrize(
+    "variable", ["RESPOT_ALERT_MAX_AGE_HOURS", "RESPOT_RETENTION_DAYS", "RESPOT_SLACK_RETRY_SECONDS"]
+)
+def test_a_figure_that_is_none_is_refused_by_name(variable: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        Settings.from_environment({variable: text})
+
+
+def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"knows interrupted, .*, not 'interupted'"):
+        Settings.from_environment({"RESPOT_ALERT_KINDS": "interupted"})

@@ -1,0 +1,238 @@
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.alert_document import VERSION, to_document
+from respot.domain.job import Owner, Parent
+from respot.slack_message import SlackMessage, escaped, render
+from tests.support.builders import alert_on, job_id
+from tests.support.scenarios import SCENARIOS
+
+ALARM = {
+    "AlarmName": "Respot-ObservationsDlq",
+    "AlarmDescription": "Messages that could not be recorded",
+    "NewStateValue": "ALARM",
+    "NewStateReason": "Threshold Crossed: 1 datapoint [1.0] was greater than the threshold (0.0).",
+    "Region": "US East (N. Virginia)",
+    "StateChangeTime": "2026-09-16T09:00:00.000+0000",
+}
+
+
+def keeps_slacks_rules(message: SlackMessage) -> None:
+    """Slack's limits on blocks, and nothing of others that Slack would take for a mention or a link."""
+    assert 1 <= len(message.text) <= 4000
+    assert_escaped(message.text)
+    assert 1 <= len(message.blocks) <= 50
+    for block in message.blocks:
+        match block["type"]:
+            case "header":
+                assert block["text"]["type"] == "plain_text"
+                assert 1 <= len(block["text"]["text"]) <= 150
+            case "section":
+                fields = block.get("fields", [])
+                assert len(fields) <= 10
+                for field in fields:
+                    mrkdwn(field, 2000)
+                if "text" in block:
+                    mrkdwn(block["text"], 3000)
+                assert "text" in block or fields
+            case "context":
+                assert 1 <= len(block["elements"]) <= 10
+                for element in block["elements"]:
+                    mrkdwn(element, 3000)
+            case "actions":
+                (button,) = block["elements"]
+                assert len(button["url"]) <= 3000
+                assert len(button["text"]["text"]) <= 75
+            case other:
+                pytest.fail(f"unknown block {other}")
+    json.dumps(message.blocks)
+
+
+def mrkdwn(element: dict[str, Any], limit: int) -> None:
+    assert element["type"] == "mrkdwn"
+    assert element["verbatim"] is True
+    assert element["text"].strip()
+    assert len(element["text"]) <= limit
+    assert_escaped(element["text"])
+
+
+def assert_escaped(text: str) -> None:
+    assert not re.search(r"[<>]|&(?!(amp|lt|gt);)", text)
+
+
+def words_of(message: SlackMessage) -> str:
+    return json.dumps(message.blocks, ensure_ascii=False)
+
+
+def rendered(status: str = "Interrupted", **others: Any) -> SlackMessage:  # noqa: ANN401
+    return render(json.dumps(to_document(alert_on(status, **others))))
+
+
+def test_an_alert_reads_like_one() -> None:
+    message = rendered()
+    assert message.text == "spot-job was interrupted (1st time)"
+    header, said, fields, button, context = message.blocks
+    assert header["text"]["text"] == "spot-job was interrupted (1st time)"
+    assert said["text"]["text"].startswith(":large_yellow_circle: SageMaker lost the spot instances")
+    assert [field["text"] for field in fields["fields"]] == [
+        "*Region*\nus-east-1",
+        "*Instances*\n1 x ml.g5.2xlarge (spot)",
+        "*Trained*\n55 min",
+        "*Waited for capacity*\n4 min",
+        "*Billed*\nnot known yet",
+        "*Checkpoints*\ns3://ml-bucket/checkpoints/spot-job/",
+    ]
+    assert button["elements"][0]["url"].startswith("https://us-east-1.console.aws.amazon.com/")
+    assert context["elements"][0]["text"] == "Interrupted at 2026-09-16T10:02:00.000Z · account 111122223333"
+    keeps_slacks_rules(message)
+
+
+def test_the_owner_of_a_job_is_named() -> None:
+    assert "*Owned by*\\ntuning job arn:t" in words_of(rendered(parent=Parent(owner=Owner.TUNING, identifier="arn:t")))
+
+
+@pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
+def test_the_longest_name_fits(status: str) -> None:
+    message = rendered(status, job=job_id("n" * 63), earlier=1234)
+    keeps_slacks_rules(message)
+    assert "n" * 63 in message.text
+
+
+HOSTILE = [
+    "<!channel> <@U123> <https://evil.example|click>",
+    "&lt;!channel&gt; &amp; &",
+    "<" * 5000,
+    "&" * 5000,
+    "\x00\x1b[2J\u202e\ud800",
+    "*bold* _it_ `code` ```\n> quote",
+    "😀" * 3000,
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
+def test_hostile_words_of_a_job_stay_words(words: str) -> None:
+    keeps_slacks_rules(
+        rendered(
+            "Failed",
+            failure_reason=words,
+            checkpoint_uri=words,
+            instance_type=words,
+            parent=Parent(owner=Owner.PIPELINE, identifier=words),
+            tags={words: words},
+        )
+    )
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
+def test_hostile_words_of_a_publisher_stay_words(words: str) -> None:
+    document = to_document(alert_on())
+    keeps_slacks_rules(render(json.dumps(document | {"headline": words, "severity": words})))
+    keeps_slacks_rules(render(json.dumps(dict.fromkeys(ALARM, words))))
+    keeps_slacks_rules(render(words))
+
+
+def test_a_link_that_is_too_long_is_left_out() -> None:
+    document = to_document(alert_on()) | {"console_url": "https://console.example/" + "x" * 3000}
+    message = render(json.dumps(document))
+    keeps_slacks_rules(message)
+    assert [block["type"] for block in message.blocks] == ["header", "section", "section", "context"]
+
+
+def test_a_cloudwatch_alarm_reads_like_one() -> None:
+    message = render(json.dumps(ALARM))
+    assert message.text == "Respot-ObservationsDlq is ALARM"
+    assert ":rotating_light: Respot-ObservationsDlq is ALARM\\nMessages that could not" in words_of(message)
+    keeps_slacks_rules(message)
+
+
+def test_an_alarm_that_is_over_is_green() -> None:
+    assert ":large_green_circle:" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
+
+
+def test_an_alarm_without_its_details_is_shown_all_the_same() -> None:
+    keeps_slacks_rules(render(json.dumps({"AlarmName": None, "NewStateValue": None, "AlarmDescription": None})))
+
+
+def without(member: str) -> dict[str, Any]:
+    document = to_document(alert_on())
+    del document[member]
+    return document
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param({"version": VERSION}, id="nothing but the version"),
+        *(
+            pytest.param(without(member), id=f"without {member}")
+            for member in ("job", "figures", "transition", "headline", "console_url", "what_happened", "severity")
+        ),
+        pytest.param(to_document(alert_on()) | {"job": "text"}, id="job is text"),
+        pytest.param(to_document(alert_on()) | {"job": None}, id="job is null"),
+        pytest.param(to_document(alert_on()) | {"headline": None}, id="headline is null"),
+        pytest.param(to_document(alert_on()) | {"headline": ""}, id="headline is empty"),
+        pytest.param(to_document(alert_on()) | {"severity": []}, id="severity is a list"),
+        pytest.param(to_document(alert_on()) | {"console_url": 7}, id="link is a number"),
+        *(
+            pytest.param(
+                to_document(alert_on()) | {"figures": dict.fromkeys(to_document(alert_on())["figures"], value)},
+                id=f"figures are {value}",
+            )
+            for value in (None, "x", 1e300, float("nan"), True, -5)
+        ),
+    ],
+)
+def test_what_only_calls_itself_an_alert_is_shown_as_what_it_is(document: dict[str, Any]) -> None:
+    keeps_slacks_rules(render(json.dumps(document)))
+
+
+@pytest.mark.parametrize(
+    "body", ["", " ", "\n", "text", "[]", "null", "{}", "[" * 100_000, '{"version": []}', '{"version": {}}'],
+    ids=lambda body: repr(body)[:20],
+)  # fmt: skip
+def test_anything_else_is_shown_as_the_text_that_it_is(body: str) -> None:
+    message = render(body)
+    keeps_slacks_rules(message)
+    assert message.text.startswith(body[:100] if body.strip() else "(an empty message)")
+
+
+def test_every_alert_of_the_scenarios_keeps_slacks_rules() -> None:
+    for scenario in SCENARIOS:
+        for kind, seconds in scenario.alerts:
+            status = {"interrupted": "Interrupted", "max-wait-time-exceeded": "MaxWaitTimeExceeded"}[kind]
+            keeps_slacks_rules(rendered(status, seconds=seconds, job=job_id(scenario.job)))
+
+
+@given(st.text(max_size=200).flatmap(lambda words: st.integers(1, 40).map(lambda times: words * times)))
+def test_any_text_keeps_slacks_rules(words: str) -> None:
+    keeps_slacks_rules(render(words))
+    keeps_slacks_rules(rendered("Failed", failure_reason=words, checkpoint_uri=words, instance_type=words))
+    keeps_slacks_rules(render(json.dumps(ALARM | {"AlarmName": words, "NewStateReason": words})))
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*to_document(alert_on()), *ALARM]), ANYTHING))
+def test_any_json_keeps_slacks_rules(members: dict[str, Any]) -> None:
+    keeps_slacks_rules(render(json.dumps(members)))
+    keeps_slacks_rules(render(json.dumps(to_document(alert_on()) | members | {"version": VERSION})))
+    keeps_slacks_rules(render(json.dumps(ALARM | members)))
+
+
+@given(st.text(), st.integers(1, 50))
+def test_words_are_escaped_whole_and_cut_where_they_do_not_fit(words: str, limit: int) -> None:
+    cut = escaped(words, limit)
+    assert len(cut) <= limit
+    assert_escaped(cut)
+    if not cut.endswith("…"):
+        assert cut.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == words

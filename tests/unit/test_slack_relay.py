@@ -1,0 +1,101 @@
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from respot.errors import QueueUnavailableError, WebhookRefusedError
+from respot.slack_message import SlackMessage
+from respot.slack_relay import LONGEST_DELAY, LONGEST_PAUSE, Delivery, SlackRelay
+
+
+@dataclass
+class Chat:
+    """A chat that refuses some texts."""
+
+    refuses: dict[str, WebhookRefusedError] = field(default_factory=dict)
+    posted: list[str] = field(default_factory=list)
+
+    def post(self, message: SlackMessage) -> None:
+        if message.text in self.refuses:
+            raise self.refuses[message.text]
+        self.posted.append(message.text)
+
+
+@dataclass
+class Queue:
+    """A queue that remembers its delays."""
+
+    fault: QueueUnavailableError | None = None
+    delays: dict[str, timedelta] = field(default_factory=dict)
+
+    def delay(self, receipt: str, delay: timedelta) -> None:
+        if self.fault:
+            raise self.fault
+        self.delays[receipt] = delay
+
+
+def delivery(body: str, *, receive_count: int = 1) -> Delivery:
+    return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count)
+
+
+def relay(chat: Chat, queue: Queue, *, first_delay: timedelta = timedelta(seconds=30)) -> SlackRelay:
+    return SlackRelay(chat=chat, queue=queue, first_delay=first_delay)
+
+
+def test_posts_every_message() -> None:
+    chat, queue = Chat(), Queue()
+    assert relay(chat, queue).relay([delivery("one"), delivery("two")]) == ()
+    assert chat.posted == ["one", "two"]
+    assert queue.delays == {}
+
+
+def test_a_refused_message_stops_no_other_one() -> None:
+    error = WebhookRefusedError("500")
+    chat, queue = Chat(refuses={"bad": error}), Queue()
+    (refusal,) = relay(chat, queue).relay([delivery("bad"), delivery("good")])
+    assert (refusal.delivery.id, refusal.error, refusal.delay) == ("id-bad", error, timedelta(seconds=30))
+    assert chat.posted == ["good"]
+    assert queue.delays == {"receipt-bad": timedelta(seconds=30)}
+
+
+def test_a_poison_message_stops_no_other_one() -> None:
+    chat, queue = Chat(), Queue()
+    assert relay(chat, queue).relay([delivery('{"version": "respot.alert/1"}'), delivery("good")]) == ()
+    assert chat.posted[-1] == "good"
+
+
+@pytest.mark.parametrize(
+    ("receive_count", "seconds"),
+    [(0, 30), (1, 30), (2, 60), (3, 120), (7, 1920), (8, 3600), (20, 3600), (10_000, 3600)],
+)
+def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
+    queue = Queue()
+    relay(Chat(refuses={"bad": WebhookRefusedError("500")}), queue).relay(
+        [delivery("bad", receive_count=receive_count)]
+    )
+    assert queue.delays["receipt-bad"] == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        (timedelta(seconds=5), timedelta(seconds=30)),
+        (timedelta(minutes=5), timedelta(minutes=5)),
+        (timedelta(hours=2), timedelta(hours=2)),
+        (timedelta(days=3650), LONGEST_PAUSE),
+    ],
+)
+def test_a_pause_that_slack_asks_for_is_kept_as_far_as_the_queue_can(asked: timedelta, waited: timedelta) -> None:
+    queue = Queue()
+    chat = Chat(refuses={"bad": WebhookRefusedError("429", retry_after=asked)})
+    relay(chat, queue).relay([delivery("bad")])
+    assert queue.delays["receipt-bad"] == waited
+    assert max(LONGEST_DELAY, LONGEST_PAUSE) < timedelta(hours=12)
+
+
+def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
+    queue = Queue(fault=QueueUnavailableError("down"))
+    chat = Chat(refuses={"bad": WebhookRefusedError("500")})
+    refusals = relay(chat, queue).relay([delivery("bad"), delivery("good")])
+    assert [refusal.delivery.id for refusal in refusals] == ["id-bad"]
+    assert chat.posted == ["good"]
