@@ -32,7 +32,7 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format
 
 local: $(STAMP) ## Keep a local AWS account running with Respot deployed in it
-	$(BIN)/python -m local up
+	$(BIN)/python -m local up --deploy
 
 synth: $(STAMP) ## Synthesize the CloudFormation templates into cdk.out/
 	$(BIN)/python -m infra.cdk synth --quiet

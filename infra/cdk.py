@@ -30,8 +30,9 @@ def environment(inherited: Mapping[str, str]) -> dict[str, str]:
         **inherited,
         "PATH": path,
         "JSII_NODE": str(node()),
-        # The CLI's notices need the network, and its update hints concern npm.
+        # The CLI would otherwise ask the network for its newest version, and send usage figures.
         "CDK_DISABLE_VERSION_CHECK": "1",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import slack_rendering, training
+from local import demo, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
@@ -25,16 +25,18 @@ def main(arguments: list[str] | None = None) -> int:
     up.add_argument("--deploy", action="store_true", help="deploy Respot into it, and show what Slack would show")
     up.add_argument("--delivery", default="", metavar="FAULTS", help='for example "copies=3 shuffle=1 drop=0.1"')
     up.add_argument("--directory", type=Path, help="keep the log and all data there (default: temporary)")
+    up.set_defaults(run=_up)
+    shown = commands.add_parser("demo", help="run five jobs through the whole of Respot, show and check the result")
+    shown.set_defaults(run=lambda _: demo.run())
     options = parser.parse_args(arguments)
     try:
-        _up(options)
+        return int(options.run(options))
     except (LocalAccountError, DeploymentError) as error:
         _say(str(error))
         return 1
-    return 0
 
 
-def _up(options: argparse.Namespace) -> None:
+def _up(options: argparse.Namespace) -> int:
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
@@ -57,6 +59,7 @@ def _up(options: argparse.Namespace) -> None:
             _print(f"export {name}={shlex.quote(value)}")
         _say("\nCtrl-C ends it.")
         _stay(account, deployed, done)
+    return 0
 
 
 def _stay(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:

@@ -118,7 +118,7 @@ def _show(console: Console, outcomes: Sequence[JobOutcome], posts: Sequence[dict
 def _savings(histories: Sequence[History]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("Job", "Ended as", "Interruptions", "Waited", "Trained", "Billed", "Saved"):
-        table.add_column(column, justify="left" if column in {"Job", "Ended as"} else "right")
+        table.add_column(column, justify="left" if column in {"Job", "Ended as"} else "right", overflow="fold")
     for history in histories:
         facts, sums, percent = history.facts, history.figures, history.savings_percent
         table.add_row(

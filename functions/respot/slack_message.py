@@ -72,7 +72,7 @@ def _document(body: str) -> Mapping[str, Any]:
 
 def _alert(document: Mapping[str, Any]) -> SlackMessage:
     job, figures, transition = document["job"], document["figures"], document["transition"]
-    icon = _ICON.get(document["severity"], "")
+    icon, headline = _ICON.get(document["severity"], ""), document["headline"].strip() or VERSION
     said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
     market = f" ({job['market']})" if job["market"] else ""
     fields = {
@@ -86,14 +86,14 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
     if job["parent"]:
         fields["Owned by"] = f"{job['parent']['owner']} {job['parent']['identifier']}"
     blocks: list[Block] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(document["headline"], HEADER_LIMIT)}},
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
         _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}"),
         {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
     ]
     if len(document["console_url"]) <= URL_LIMIT:
         blocks.append(_button("Open in the AWS console", document["console_url"]))
     blocks.append(_context(f"{transition['status']} at {transition['started']} · account {job['account']}"))
-    return SlackMessage(text=escaped(document["headline"], TEXT_LIMIT), blocks=blocks)
+    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
 
 
 def _alarm(document: Mapping[str, Any]) -> SlackMessage:

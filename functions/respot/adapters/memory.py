@@ -108,7 +108,7 @@ class MemoryTopic:
     """The port `AlertTopic`: a list."""
 
     published: list[Alert] = field(default_factory=list)
-    fault: Exception | None = None
+    fault: BaseException | None = None
 
     def publish(self, alert: Alert) -> str:
         """See `AlertTopic.publish`."""

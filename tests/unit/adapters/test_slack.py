@@ -1,0 +1,260 @@
+"""The webhook against a real HTTP server on the loopback interface."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from respot.adapters import slack
+from respot.adapters.slack import SlackWebhook, webhook_address
+from respot.errors import WebhookRefusedError
+from respot.slack_message import SlackMessage, render
+
+MESSAGE = SlackMessage(text="a headline", blocks=[{"type": "divider"}])
+
+
+@dataclass
+class Answer:
+    """What the server says, and to what it says it."""
+
+    status: int = 200
+    body: bytes = b"ok"
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0
+
+
+@dataclass
+class Receiver:
+    """A webhook's receiver; the last answer is repeated."""
+
+    port: int
+    answers: list[Answer] = field(default_factory=lambda: [Answer()])
+    received: list[tuple[str, Any]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}/services/T0/B0/secret"
+
+    def next_answer(self) -> Answer:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            heard.received.append((self.path, json.loads(body) if body else None))
+            answer = heard.next_answer()
+            time.sleep(answer.delay)
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body)))
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        do_POST = do_GET = answer  # noqa: N815 - http.server's names
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing on the tests' output."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        heard = Receiver(port=server.server_address[1])
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield heard
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses between attempts, not waited out."""
+    slept: list[float] = []
+    monkeypatch.setattr("slack_sdk.http_retry.builtin_handlers.time.sleep", slept.append)
+    monkeypatch.setattr("slack_sdk.http_retry.handler.time.sleep", slept.append)
+    return slept
+
+
+class Secret:
+    """A secret that counts how often it was read and forgotten."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.forgotten = 0
+
+    def read(self) -> str:
+        return self.text
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def webhook(secret: str | Secret) -> SlackWebhook:
+    kept = Secret(secret) if isinstance(secret, str) else secret
+    return SlackWebhook(kept.read, kept.forget)
+
+
+def refused(address: str) -> WebhookRefusedError:
+    with pytest.raises(WebhookRefusedError) as error:
+        webhook(address).post(MESSAGE)
+    return error.value
+
+
+def test_posts_the_text_and_the_blocks(receiver: Receiver) -> None:
+    webhook(receiver.address).post(MESSAGE)
+    ((path, body),) = receiver.received
+    assert path == "/services/T0/B0/secret"
+    assert (body["text"], body["blocks"]) == ("a headline", [{"type": "divider"}])
+    assert body["unfurl_links"] is False
+
+
+def test_posts_any_words(receiver: Receiver) -> None:
+    webhook(receiver.address).post(render("größer 😀 \ud800 \x00"))
+    assert receiver.received[0][1]["text"] == "größer 😀 \ud800 \x00"
+
+
+def test_a_secret_may_hold_json(receiver: Receiver) -> None:
+    webhook(json.dumps({"url": receiver.address}) + "\n").post(MESSAGE)
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 410, 500, 503])
+def test_a_refusal_is_said_with_slacks_words_and_the_address_is_read_anew(receiver: Receiver, status: int) -> None:
+    receiver.answers = [Answer(status, b"no_team" * 100)]
+    secret = Secret(receiver.address)
+    with pytest.raises(WebhookRefusedError, match=f"Slack answered {status}: 'no_team") as error:
+        webhook(secret).post(MESSAGE)
+    assert secret.forgotten == 1
+    assert len(str(error.value)) < 300
+    assert len(receiver.received) == 1
+
+
+def test_the_address_is_a_secret_and_stays_out_of_reasons(receiver: Receiver) -> None:
+    receiver.answers = [Answer(500, b"oops")]
+    for address in (receiver.address, "http://127.0.0.1:1/services/secret", "ftp://x/secret", "http://x/secret"):
+        assert "secret\x27" not in str(refused(address))
+        assert "/secret" not in str(refused(address))
+
+
+def test_a_short_pause_is_waited_out(receiver: Receiver, pauses: list[float]) -> None:
+    receiver.answers = [Answer(429, b"rate_limited", {"Retry-After": "3"}), Answer()]
+    webhook(receiver.address).post(MESSAGE)
+    assert len(receiver.received) == 2
+    assert [int(pause) for pause in pauses] == [3]
+
+
+def test_a_limit_without_a_pause_is_tried_again_at_once(receiver: Receiver, pauses: list[float]) -> None:
+    receiver.answers = [Answer(429, b"rate_limited"), Answer()]
+    webhook(receiver.address).post(MESSAGE)
+    assert len(receiver.received) == 2
+    assert pauses[0] <= 2
+
+
+def test_a_short_pause_is_not_waited_out_for_ever(receiver: Receiver, pauses: list[float]) -> None:
+    receiver.answers = [Answer(429, b"rate_limited", {"Retry-After": "3"})]
+    assert refused(receiver.address).retry_after == timedelta(seconds=3)
+    assert len(receiver.received) == 2
+    assert len(pauses) == 1
+
+
+def test_a_long_pause_is_left_to_the_queue(receiver: Receiver, pauses: list[float]) -> None:
+    receiver.answers = [Answer(429, b"rate_limited", {"retry-after": "600"})]
+    assert refused(receiver.address).retry_after == timedelta(minutes=10)
+    assert len(receiver.received) == 1
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    "value", ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1.5", "", "soon", "\xb2", "9" * 30, "9" * 5000], ids=lambda v: v[:9]
+)  # fmt: skip
+def test_a_pause_that_is_no_number_of_seconds_is_left_to_the_queue(
+    receiver: Receiver, pauses: list[float], value: str
+) -> None:
+    receiver.answers = [Answer(429, b"rate_limited", {"Retry-After": value})]
+    assert refused(receiver.address).retry_after == timedelta()
+    assert sum(pauses) < 3
+
+
+def test_a_page_instead_of_a_word_is_a_refusal(receiver: Receiver) -> None:
+    """A wrong address often redirects to a sign-in page, which answers 200."""
+    receiver.answers = [Answer(302, b"", {"Location": receiver.address}), Answer(200, b"\n<!DOCTYPE html>...")]
+    assert "Slack answered 200" in str(refused(receiver.address))
+
+
+def test_an_answer_in_an_unknown_character_set_is_a_refusal(receiver: Receiver) -> None:
+    receiver.answers = [Answer(500, b"oops", {"Content-Type": "text/plain; charset=klingon"})]
+    refused(receiver.address)
+
+
+def test_nobody_there_is_a_refusal(pauses: list[float]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    assert "could not be reached (URLError)" in str(refused(f"http://127.0.0.1:{port}/x"))
+    assert len(pauses) == 1
+
+
+def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Brief(slack.WebhookClient):
+        def __init__(self, url: str, **others: Any) -> None:  # noqa: ANN401
+            super().__init__(url, **(others | {"timeout": 0.1}))
+
+    monkeypatch.setattr(slack, "WebhookClient", Brief)
+    receiver.answers = [Answer(delay=0.4)]
+    begun = time.monotonic()
+    refused(receiver.address)
+    assert time.monotonic() - begun < 2
+
+
+def test_calls_and_pauses_together_are_shorter_than_a_function_may_run() -> None:
+    """Two attempts, and a pause between them."""
+    assert timedelta(seconds=30) > slack.TIMEOUT * 2 + slack.PATIENCE
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("hello", id="no address"),
+        pytest.param("http://hooks.slack.com/services/x", id="in the clear"),
+        pytest.param("http://127.0.0.1.evil.example/x", id="nearly loopback"),
+        pytest.param("http://localhost@evil.example/x", id="loopback as user"),
+        pytest.param("ftp://localhost/x", id="another protocol"),
+        pytest.param("file:///etc/passwd", id="a file"),
+        pytest.param("https://[::1", id="broken IPv6"),
+        pytest.param("https://", id="no host"),
+        pytest.param("{}", id="JSON without it"),
+        pytest.param('{"url": null}', id="JSON null"),
+        pytest.param('{"url": {"x": 1}}', id="JSON object"),
+        pytest.param('{"url": ', id="half JSON"),
+        pytest.param('{"url": "http://hooks.slack.com/x"}', id="JSON in the clear"),
+    ],
+)
+def test_a_secret_without_a_safe_address_is_refused(secret: str) -> None:
+    with pytest.raises(WebhookRefusedError, match="must hold an https:// address"):
+        webhook_address(secret)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://hooks.slack.com/services/x", "http://localhost:9/x", "http://127.0.0.1:9/x", "http://[::1]:9/x"],
+)
+def test_https_and_loopback_are_taken(address: str) -> None:
+    assert webhook_address(f" {address}\n") == address
+    assert webhook_address(json.dumps({"url": address})) == address
+
+
+def test_an_address_that_cannot_be_encoded_is_a_refusal() -> None:
+    refused("http://127.0.0.1:1/größe")
+    refused(f"https://{'x' * 70}.invalid/x")
+    refused("http://127.0.0.1:1/a b")

@@ -1,0 +1,144 @@
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from respot.alert_document import VERSION, account_of, to_document
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
+from respot.domain.job import Market, Owner, Parent
+from tests.support.builders import alert_on, job_id
+
+DOCS: Final = Path(__file__).parents[2] / "docs"
+SCHEMA: Final[dict[str, Any]] = json.loads((DOCS / "alert.schema.json").read_text(encoding="utf-8"))
+VALIDATOR: Final = Draft202012Validator(SCHEMA)
+
+
+def documented(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as its readers get it, held against the schema."""
+    read: dict[str, Any] = json.loads(json.dumps(document, allow_nan=False))
+    VALIDATOR.validate(read)
+    return read
+
+
+def test_the_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("status", KIND_BY_STATUS)
+def test_every_kind_of_alert_keeps_to_the_schema(status: str) -> None:
+    documented(to_document(alert_on(status)))
+
+
+def test_an_alert_of_which_nothing_is_known_keeps_to_the_schema() -> None:
+    unknown = dict.fromkeys(
+        ("market", "instance_type", "instance_count", "max_runtime", "max_wait", "checkpoint_uri", "training_started")
+    )
+    documented(to_document(alert_on(**unknown)))
+
+
+def test_the_whole_document() -> None:
+    alert = alert_on(
+        "MaxWaitTimeExceeded",
+        21_630.444,
+        earlier=2,
+        training_time=timedelta(seconds=8500),
+        billable_time=timedelta(seconds=3100),
+        parent=Parent(owner=Owner.PIPELINE, identifier="arn:pipeline"),
+        tags={"team": "vision"},
+    )
+    document = documented(to_document(alert))
+    assert document["version"] == VERSION
+    assert document["id"] == alert.id
+    assert document["transition"] == {"status": "MaxWaitTimeExceeded", "started": "2026-09-16T15:00:30.444Z"}
+    assert document["job"] == {
+        "name": "spot-job",
+        "arn": "arn:aws:sagemaker:us-east-1:111122223333:training-job/spot-job",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "created": "2026-09-16T09:00:00.000Z",
+        "status": "Stopped",
+        "secondary_status": "MaxWaitTimeExceeded",
+        "failure_reason": None,
+        "market": "spot",
+        "instance_type": "ml.g5.2xlarge",
+        "instance_count": 1,
+        "max_runtime_seconds": 14400.0,
+        "max_wait_seconds": 21600.0,
+        "checkpoint_uri": "s3://ml-bucket/checkpoints/spot-job/",
+        "parent": {"owner": "pipeline execution", "identifier": "arn:pipeline"},
+        "tags": {"team": "vision"},
+    }
+    assert document["figures"] == {
+        "earlier_interruptions": 2,
+        "trained_seconds": 21_240.444,
+        "waited_seconds": 250.0,
+        "training_time_seconds": 8500.0,
+        "billable_time_seconds": 3100.0,
+        "savings_percent": 63.53,
+    }
+
+
+def members(schema: dict[str, Any], path: str = "") -> set[str]:
+    """The paths of all members that a schema names."""
+    named: set[str] = set()
+    for name, inner in schema.get("properties", {}).items():
+        named |= {f"{path}{name}"} | members(inner, f"{path}{name}.")
+    return named
+
+
+def paths(document: dict[str, Any], path: str = "") -> set[str]:
+    """The paths of all members that a document has."""
+    found: set[str] = set()
+    for name, value in document.items():
+        found.add(f"{path}{name}")
+        if isinstance(value, dict):
+            found |= paths(value, f"{path}{name}.")
+    return found
+
+
+def test_the_schema_names_every_member_and_no_other() -> None:
+    full = to_document(alert_on(parent=Parent(owner=Owner.TUNING, identifier="arn:t")))
+    assert paths(full) == members(SCHEMA)
+
+
+def test_the_manual_names_every_member() -> None:
+    manual = (DOCS / "alerts.md").read_text(encoding="utf-8")
+    assert [member for member in sorted(members(SCHEMA)) if f"`{member}`" not in manual] == []
+
+
+def test_the_schema_knows_the_kinds_statuses_severities_and_markets_of_the_code() -> None:
+    properties = SCHEMA["properties"]
+    assert properties["kind"]["enum"] == list(AlertKind)
+    assert properties["severity"]["enum"] == list(Severity)
+    assert properties["transition"]["properties"]["status"]["enum"] == list(KIND_BY_STATUS)
+    assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]
+
+
+@given(st.text(), st.integers(0, 10**9), st.integers(0, 10**9), st.dictionaries(st.text(), st.text()))
+def test_whatever_is_known_the_document_keeps_to_the_schema(
+    words: str, training: int, billable: int, tags: dict[str, str]
+) -> None:
+    documented(
+        to_document(
+            alert_on(
+                "Failed",
+                failure_reason=words,
+                instance_type=words,
+                checkpoint_uri=words,
+                parent=Parent(owner=Owner.ACK, identifier=words),
+                tags=tags,
+                training_time=timedelta(seconds=training),
+                billable_time=timedelta(seconds=billable),
+                job=job_id("n" * 63),
+            )
+        )
+    )
+
+
+def test_the_account_is_the_arns() -> None:
+    assert account_of("arn:aws-cn:sagemaker:cn-north-1:123456789012:training-job/x") == "123456789012"
