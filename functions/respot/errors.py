@@ -1,6 +1,7 @@
 """Every error of Respot's own, each saying what the caller may do about it."""
 
 from datetime import timedelta
+from enum import StrEnum
 
 
 class RespotError(Exception):
@@ -58,3 +59,66 @@ class OutOfTimeError(RespotError):
 
 class QueueUnavailableError(RespotError):
     """SQS did not take a message's new delay: its old visibility timeout stays in force."""
+
+
+class CloneRefusedError(RespotError):
+    """No next attempt can be built of this job: final; the message says why, and what a person can do.
+
+    Attributes:
+        job: the job's name.
+        field: the member of CreateTrainingJob that stands in the way.
+    """
+
+    def __init__(self, why: str, *, job: str, field: str) -> None:
+        """`why` is told after the job and the field."""
+        super().__init__(f"{job}: {field}: {why}")
+        self.job = job
+        self.field = field
+
+
+class UnrecoverableFieldError(CloneRefusedError):
+    """CreateTrainingJob needs a field that DescribeTrainingJob does not give back: final, submit the job by hand."""
+
+
+class JobNameTakenError(RespotError):
+    """There is a job of that name: look at its lineage; if it is ours, the attempt was created before.
+
+    A call that timed out and was repeated ends here too, although it created the job.
+    """
+
+
+class Postponement(StrEnum):
+    """Why a job could not be created now."""
+
+    QUOTA = "quota"
+    THROTTLED = "throttled"
+    UNANSWERED = "unanswered"
+
+
+class CreateLaterError(RespotError):
+    """The job may or may not have been created: ask again, by the same name, after a delay that grows.
+
+    The same name makes that safe: what was created after all answers with JobNameTakenError.
+
+    Attributes:
+        reason: a quota frees up in minutes or hours, a throttle in seconds; no answer (an outage, a timeout) says
+            nothing.
+    """
+
+    def __init__(self, message: str, *, reason: Postponement) -> None:
+        """The message keeps AWS's own words."""
+        super().__init__(message)
+        self.reason = reason
+
+
+class CreateRefusedError(RespotError):
+    """SageMaker will not create this job: final; the message keeps AWS's own words, a person must mend it.
+
+    Attributes:
+        permission: the action that AWS names as not allowed, for example `iam:PassRole`.
+    """
+
+    def __init__(self, message: str, *, permission: str | None = None) -> None:
+        """Without `permission`, AWS named none."""
+        super().__init__(message)
+        self.permission = permission

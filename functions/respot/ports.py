@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.job import JobId, JobRecord, Observation, Transition
@@ -34,6 +34,24 @@ class TrainingJobs(Protocol):
 
         Raises:
             LookFailedError: anything else but the tags.
+        """
+
+    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """The job's description in SageMaker's own words, to build its next attempt from.
+
+        `None` means that SageMaker positively said that there is no such job.
+
+        Raises:
+            LookFailedError: anything else but a description; nothing may be concluded.
+        """
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
+        """Create a job and return its ARN; `request` is CreateTrainingJob's.
+
+        Raises:
+            JobNameTakenError: there is a job of that name, perhaps from an earlier call of this very method.
+            CreateLaterError: not now, or no answer: it may be asked again.
+            CreateRefusedError: never in this form.
         """
 
 

@@ -35,7 +35,7 @@ def test_every_kind_of_alert_keeps_to_the_schema(status: str) -> None:
 
 
 def test_an_alert_of_which_nothing_is_known_keeps_to_the_schema() -> None:
-    unknown = dict.fromkeys(
+    unknown: dict[str, Any] = dict.fromkeys(
         ("market", "instance_type", "instance_count", "max_runtime", "max_wait", "checkpoint_uri", "training_started")
     )
     documented(to_document(alert_on(**unknown)))

@@ -159,7 +159,9 @@ def test_without_an_arn_and_an_account_an_event_is_no_witness(account: object) -
     ["CreationTime", "TrainingJobStatus", "SecondaryStatus"],
 )
 def test_an_event_that_cannot_identify_a_job_is_still_a_reason_to_look(absent: str) -> None:
-    assert hint_of(event(**{absent: None})) == Hint(region=REGION, name=NAME, claim=None)
+    assert hint_of(event() | {"detail": event()["detail"] | {absent: None}}) == Hint(
+        region=REGION, name=NAME, claim=None
+    )
 
 
 def test_the_longest_name_is_taken() -> None:
@@ -318,7 +320,7 @@ def test_a_number_that_is_none_is_not_known(value: object) -> None:
 @pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
 def test_a_part_in_an_odd_form_is_not_known(part: str, value: object) -> None:
-    told = claim_of(event(**{part: value})).facts
+    told = claim_of(event() | {"detail": event()["detail"] | {part: value}}).facts
     assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ ENDED = f"{SEEN} Starting=3760 Stopping=21605 MaxWaitTimeExceeded=21620"
 JOB = job_id()
 
 
-def hint(status: str = "Training", seconds: float = 390, **detail: object) -> Hint:
+def hint(status: str = "Training", seconds: float = 390, **detail: Any) -> Hint:  # noqa: ANN401
     return parse(message(event(status, seconds, **detail)).body)
 
 

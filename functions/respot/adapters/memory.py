@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change
-from respot.errors import AlertInProgressError
+from respot.errors import AlertInProgressError, JobNameTakenError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,11 +82,17 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The port `TrainingJobs`: whatever the test says that SageMaker says."""
+    """The port `TrainingJobs`: whatever the test says that SageMaker says.
+
+    A created job has a document and tags at once; its observation is the test's to tell.
+    """
 
     observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
     tags_by_arn: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    documents: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    created: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     fault: Exception | None = None
+    create_fault: Exception | None = None
     describes: int = 0
 
     def describe(self, region: str, name: str) -> Observation | None:
@@ -101,6 +108,27 @@ class MemoryTrainingJobs:
         if self.fault:
             raise self.fault
         return self.tags_by_arn.get(arn, {})
+
+    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """See `TrainingJobs.document`."""
+        if self.fault:
+            raise self.fault
+        return self.documents.get((region, name))
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
+        """See `TrainingJobs.create`."""
+        if self.create_fault:
+            raise self.create_fault
+        name = request["TrainingJobName"]
+        if (region, name) in self.documents.keys() | self.observations.keys():
+            message = f"{region}/{name}: there is a job of that name"
+            raise JobNameTakenError(message)
+        arn = f"arn:aws:sagemaker:{region}:111122223333:training-job/{name}"
+        kept = {member: value for member, value in request.items() if member != "Tags"}
+        self.documents[region, name] = kept | {"TrainingJobArn": arn}
+        self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
+        self.created.append((region, request))
+        return arn
 
 
 @dataclass(slots=True, kw_only=True)

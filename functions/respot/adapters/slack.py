@@ -85,7 +85,7 @@ def webhook_address(secret: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if (parts.scheme == "https" and parts.hostname) or (parts.scheme == "http" and parts.hostname in _LOOPBACK):
         return address
     reason = 'the Slack secret must hold an https:// address, or JSON like {"url": "https://..."}'
     raise WebhookRefusedError(reason)

@@ -1,12 +1,21 @@
 """SageMaker's training jobs. The only module that calls SageMaker."""
 
+import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from respot.domain.job import JobId, Market, Observation
-from respot.errors import LookFailedError
+from respot.errors import (
+    CreateLaterError,
+    CreateRefusedError,
+    JobNameTakenError,
+    LookFailedError,
+    Postponement,
+    RespotError,
+)
 from respot.training_job_document import moment, read_facts, read_history, sighting
 
 if TYPE_CHECKING:
@@ -14,7 +23,49 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = ("not found", "does not exist", "could not find")
 """Describe has no error code of its own for a missing job: it is a ValidationException in these words."""
+_NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
+"""What botocore's parser and ours trip over when something other than SageMaker has answered."""
 _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus")
+
+_NAME_TAKEN: Final = frozenset({"ResourceInUse", "ResourceInUseException"})
+_QUOTA: Final = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException"})
+_THROTTLED: Final = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
+_OF_THE_MOMENT: Final = frozenset(
+    {
+        # An outage, sometimes told with another status than 5xx …
+        "InternalFailure",
+        "InternalError",
+        "InternalServerError",
+        "InternalServerException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        # … and what ails the function's own session or clock, not the request: the next session is another.
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+    }
+)
+_NOT_AUTHORIZED: Final = re.compile(
+    r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
+)
 
 
 class SageMakerTrainingJobs:
@@ -26,15 +77,11 @@ class SageMakerTrainingJobs:
 
     def describe(self, region: str, name: str) -> Observation | None:
         """See `TrainingJobs.describe`."""
-        try:
-            answer = self._client_of(region).describe_training_job(TrainingJobName=name)
-        except (ClientError, BotoCoreError) as error:
-            if _is_absence(error):
-                return None
-            message = f"{region}/{name}: DescribeTrainingJob did not answer; look again later: {error}"
-            raise LookFailedError(message) from error
+        answer = self.document(region, name)
+        if answer is None:
+            return None
         created, modified = moment(answer.get("CreationTime")), moment(answer.get("LastModifiedTime"))
-        if created is None or any(not answer.get(member) for member in _INDISPENSABLE):
+        if created is None:
             message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
             raise LookFailedError(message)
         facts = read_facts(
@@ -58,6 +105,41 @@ class SageMakerTrainingJobs:
                 return None
             message = f"{arn}: ListTags did not answer; look again later: {error}"
             raise LookFailedError(message) from error
+        except _NONSENSE as error:
+            message = f"{arn}: ListTags' answer makes no sense; look again later: {error!r}"
+            raise LookFailedError(message) from error
+
+    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
+        """See `TrainingJobs.document`."""
+        try:
+            answer = self._client_of(region).describe_training_job(TrainingJobName=name)
+        except (ClientError, BotoCoreError) as error:
+            if _is_absence(error):
+                return None
+            message = f"{region}/{name}: DescribeTrainingJob did not answer; look again later: {error}"
+            raise LookFailedError(message) from error
+        except _NONSENSE as error:
+            message = f"{region}/{name}: DescribeTrainingJob's answer makes no sense; look again later: {error!r}"
+            raise LookFailedError(message) from error
+        if any(not answer.get(member) for member in (*_INDISPENSABLE, "CreationTime")):
+            message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
+            raise LookFailedError(message)
+        return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
+        """See `TrainingJobs.create`."""
+        job = f"{region}/{request.get('TrainingJobName')}"
+        try:
+            return self._client_of(region).create_training_job(**request)["TrainingJobArn"]
+        except ParamValidationError as error:
+            message = f"{job}: the request breaks SageMaker's service model: {error}"
+            raise CreateRefusedError(message) from error
+        except ClientError as error:
+            raise _create_error(job, error) from error
+        except (BotoCoreError, *_NONSENSE) as error:
+            # A timeout, a lost connection, a proxy's page: the job may have been created all the same.
+            message = f"{job}: CreateTrainingJob did not answer; ask again later, by the same name: {error!r}"
+            raise CreateLaterError(message, reason=Postponement.UNANSWERED) from error
 
 
 def _is_absence(error: ClientError | BotoCoreError) -> bool:
@@ -68,3 +150,29 @@ def _is_absence(error: ClientError | BotoCoreError) -> bool:
     if code == "ValidationException":
         return any(words in said for words in _NOT_FOUND)
     return code in {"ResourceNotFound", "ResourceNotFoundException"}
+
+
+def _create_error(job: str, error: ClientError) -> RespotError:
+    """What an error answer of CreateTrainingJob means for the caller."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    said = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+    if code in _NAME_TAKEN:
+        return JobNameTakenError(f"{job}: there is a job of that name: {said}")
+    if code in _QUOTA:
+        return CreateLaterError(f"{job}: a quota is used up; ask again later: {said}", reason=Postponement.QUOTA)
+    if code in _THROTTLED or status == 429:
+        return CreateLaterError(f"{job}: throttled; ask again later: {said}", reason=Postponement.THROTTLED)
+    # A code that is a number or missing is botocore's makeshift for an answer without one: a proxy's, not SageMaker's.
+    if status >= 500 or code in _OF_THE_MOMENT or not code or code.isdigit():
+        return CreateLaterError(
+            f"{job}: CreateTrainingJob failed; ask again later, by the same name: {said}",
+            reason=Postponement.UNANSWERED,
+        )
+    missing = _NOT_AUTHORIZED.search(said)
+    if missing is None:
+        return CreateRefusedError(f"{job}: SageMaker refuses the job: {said}")
+    permission = " on ".join(filter(None, missing.group("action", "resource")))
+    return CreateRefusedError(
+        f"{job}: the permission {permission} is missing: {said}", permission=missing.group("action")
+    )

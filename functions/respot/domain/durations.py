@@ -1,5 +1,6 @@
 """Spans of time in words that people read."""
 
+import re
 from datetime import datetime, timedelta
 
 
@@ -26,3 +27,20 @@ def iso(moment: datetime) -> str:
 def readable(moment: datetime) -> str:
     """A time for people: `2026-09-16 15:00 UTC`."""
     return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+
+
+def parse_span(words: str) -> timedelta:
+    """Read `45 s`, `1.5 h`, `2 d 4 h`.
+
+    Raises:
+        ValueError: it is no such span.
+    """
+    parts = _SPAN.findall(words)
+    if not parts or _SPAN.sub("", words).strip() or len(words) > 64:
+        message = f"{words!r} is no span of time like '90 min' or '1 d 4 h'"
+        raise ValueError(message)
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))

@@ -76,7 +76,7 @@ def _rank(facts: JobFacts) -> tuple[int, datetime]:
 def _missing(known: Sequence[Transition], observation: Observation) -> tuple[Transition, ...]:
     exact = {(stay.status, stay.started) for stay in known}
     seen = in_order(known)
-    accounted = {_same_stay(stay, observation.history, covered=True) for stay in seen if stay.provisional}
+    accounted = {_told_as(stay, observation, seen) for stay in seen if stay.provisional}
     return tuple(
         stay
         for stay in observation.history
@@ -84,6 +84,16 @@ def _missing(known: Sequence[Transition], observation: Observation) -> tuple[Tra
         and stay not in accounted
         and not (stay.provisional and _same_stay(stay, seen, covered=not observation.start_known))
     )
+
+
+def _told_as(known: Transition, observation: Observation, seen: Sequence[Transition]) -> Transition | None:
+    """The stay of the look that an event told of before, perhaps by a later moment than its start."""
+    if not any(stay.provisional for stay in observation.history):
+        return _same_stay(known, observation.history, covered=True)
+    # An event tells one stay: what is known of the others says when that one had ended.
+    others = (stay for stay in seen if stay != known)
+    among = in_order((*others, *observation.history))
+    return _same_stay(known, among, covered=not observation.start_known)
 
 
 def _same_stay(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slack_sdk.webhook import WebhookClient
 
 from respot.adapters import slack
 from respot.adapters.slack import SlackWebhook, webhook_address
@@ -80,8 +82,8 @@ def receiver() -> Iterator[Receiver]:
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses between attempts, not waited out."""
     slept: list[float] = []
-    monkeypatch.setattr("slack_sdk.http_retry.builtin_handlers.time.sleep", slept.append)
-    monkeypatch.setattr("slack_sdk.http_retry.handler.time.sleep", slept.append)
+    for module in ("builtin_handlers", "handler"):
+        monkeypatch.setattr(f"slack_sdk.http_retry.{module}.time", SimpleNamespace(sleep=slept.append))
     return slept
 
 
@@ -139,10 +141,10 @@ def test_a_refusal_is_said_with_slacks_words_and_the_address_is_read_anew(receiv
     assert len(receiver.received) == 1
 
 
+@pytest.mark.usefixtures("pauses")
 def test_the_address_is_a_secret_and_stays_out_of_reasons(receiver: Receiver) -> None:
     receiver.answers = [Answer(500, b"oops")]
     for address in (receiver.address, "http://127.0.0.1:1/services/secret", "ftp://x/secret", "http://x/secret"):
-        assert "secret\x27" not in str(refused(address))
         assert "/secret" not in str(refused(address))
 
 
@@ -175,8 +177,10 @@ def test_a_long_pause_is_left_to_the_queue(receiver: Receiver, pauses: list[floa
 
 
 @pytest.mark.parametrize(
-    "value", ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1.5", "", "soon", "\xb2", "9" * 30, "9" * 5000], ids=lambda v: v[:9]
-)  # fmt: skip
+    "value",
+    ["Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1.5", "", "soon", "\xb2", "9" * 30, "9" * 5000],
+    ids=lambda value: ascii(value)[:9],
+)
 def test_a_pause_that_is_no_number_of_seconds_is_left_to_the_queue(
     receiver: Receiver, pauses: list[float], value: str
 ) -> None:
@@ -205,11 +209,10 @@ def test_nobody_there_is_a_refusal(pauses: list[float]) -> None:
 
 
 def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Brief(slack.WebhookClient):
-        def __init__(self, url: str, **others: Any) -> None:  # noqa: ANN401
-            super().__init__(url, **(others | {"timeout": 0.1}))
+    def impatient(url: str, **others: Any) -> WebhookClient:  # noqa: ANN401
+        return WebhookClient(url, **(others | {"timeout": 0.1}))
 
-    monkeypatch.setattr(slack, "WebhookClient", Brief)
+    monkeypatch.setattr(slack, "WebhookClient", impatient)
     receiver.answers = [Answer(delay=0.4)]
     begun = time.monotonic()
     refused(receiver.address)

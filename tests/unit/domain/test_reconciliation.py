@@ -172,3 +172,37 @@ def test_the_words_that_an_event_leaves_unsaid_come_from_the_description_of_the_
 def test_figures_can_come_after_the_end() -> None:
     settled = replace(STOPPED, billable_time=timedelta(seconds=100))
     assert merge(STOPPED, settled).billable_time == timedelta(seconds=100)
+
+
+# --- jobs that are gone: their events are all there is ---------------------------------------------------------------
+
+
+def sighted(status: str, seconds: float) -> Observation:
+    """What an event without its own transition tells."""
+    told = claim(status, seconds)
+    return replace(told, start_known=False)
+
+
+def statuses_after(*looks: Observation) -> list[str]:
+    record = JobRecord()
+    for look in looks:
+        change = reconcile(record, look)
+        record = JobRecord(facts=change.facts, version=record.version + 1, transitions=change.transitions)
+    return [stay.status for stay in record.transitions]
+
+
+def test_an_interruption_that_is_told_of_after_a_later_one_is_not_lost() -> None:
+    first, between, second = claim("Interrupted", 3720), claim("Training", 5600), claim("Interrupted", 12_000)
+    assert statuses_after(second, first) == ["Interrupted", "Interrupted"]
+    assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
+
+
+def test_an_interruption_that_is_sighted_after_a_later_one_is_not_lost() -> None:
+    first, between, second = sighted("Interrupted", 3720), sighted("Training", 5600), sighted("Interrupted", 12_000)
+    assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
+    assert statuses_after(first, between, second) == ["Interrupted", "Training", "Interrupted"]
+
+
+def test_one_stay_that_is_sighted_twice_is_one_in_either_order() -> None:
+    early, late = sighted("Starting", 20), sighted("Starting", 200)
+    assert statuses_after(early, late) == statuses_after(late, early) == ["Starting"]

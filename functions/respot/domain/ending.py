@@ -1,0 +1,76 @@
+"""How a job ended, and whether its end is one that another attempt can mend."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from respot.domain.job import JobFacts
+
+
+class Trigger(StrEnum):
+    """Ends after which a policy may ask for another attempt."""
+
+    MAX_WAIT_TIME_EXCEEDED = "max-wait-time-exceeded"
+    CAPACITY_ERROR = "capacity-error"
+    INTERNAL_SERVER_ERROR = "internal-server-error"
+    MAX_RUNTIME_EXCEEDED = "max-runtime-exceeded"
+
+
+class Budget(StrEnum):
+    """What an attempt is charged to: each kind of trouble has a budget of its own."""
+
+    CAPACITY = "capacity"
+    INTERRUPTION = "interruption"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of a job.
+
+    Attributes:
+        trigger: what another attempt may follow; `None` if nothing is to be mended by repeating.
+        said: the end in words an operator reads.
+        by_a_person: somebody stopped the job, and knows.
+    """
+
+    trigger: Trigger | None
+    said: str
+    by_a_person: bool = False
+
+
+_TRIGGER_BY_REASON: Final = (
+    ("CapacityError", Trigger.CAPACITY_ERROR),
+    ("InternalServerError", Trigger.INTERNAL_SERVER_ERROR),
+)
+"""FailureReason's prefixes; its words vary (one space or two), so that only the prefix counts."""
+
+
+def ending_of(facts: JobFacts) -> Ending:
+    """Classify a terminal status; the vocabulary is open, so whatever is not known mends nothing."""
+    match facts.status, facts.secondary_status:
+        case "Completed", _:
+            return Ending(trigger=None, said="completed")
+        case "Stopped", "MaxWaitTimeExceeded":
+            return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
+        case "Stopped", "MaxRuntimeExceeded":
+            return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
+        case "Stopped", _:
+            return Ending(trigger=None, said="stopped by its user", by_a_person=True)
+        case "Failed", _:
+            reason = facts.failure_reason or ""
+            trigger = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
+            return Ending(trigger=trigger, said=f"failed: {reason or 'no reason given'}")
+        case status, secondary:
+            return Ending(trigger=None, said=f"ended as {status}/{secondary}")
+
+
+def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
+    """A job that never got an instance lacked capacity; one that did was interrupted once too often."""
+    match trigger:
+        case Trigger.CAPACITY_ERROR:
+            return Budget.CAPACITY
+        case Trigger.MAX_WAIT_TIME_EXCEEDED:
+            return Budget.CAPACITY if facts.training_started is None else Budget.INTERRUPTION
+        case Trigger.INTERNAL_SERVER_ERROR | Trigger.MAX_RUNTIME_EXCEEDED:
+            return Budget.FAILURE

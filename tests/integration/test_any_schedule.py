@@ -1,0 +1,174 @@
+"""Whatever becomes of a job's events, the ledger is that of a job whose events all came, once and in order."""
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.ledger_items import deserialize
+from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.alerter import Alerter
+from respot.domain.alert import AlertReceipt
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.job import JobFacts, Transition
+from respot.intake import Intake
+from respot.ports import Ledger
+from respot.recorder import Recorded, Recorder
+from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages
+from tests.support.clock import FakeClock
+from tests.support.ledger_table import create_table
+from tests.support.lifecycles import Delivery, Life, lives, schedules
+from tests.support.troubled import TroubledJobs, TroubledLedger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+JOB = job_id()
+PLENTY = timedelta(minutes=5)
+LATER = at(30 * 24 * 3600)
+
+
+class Respot:
+    """Record and alert on a ledger; the stream between them is what the recorder says it inserted."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.jobs = TroubledJobs(tags_by_arn={arn_of(): {"team": "vision"}})
+        self.topic = MemoryTopic()
+        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=ledger))
+        self.alerter = Alerter(
+            ledger=ledger,
+            topic=self.topic,
+            clock=FakeClock(LATER),
+            kinds=frozenset(AlertKind),
+            max_age=timedelta(days=365),
+        )
+
+    def live(self, life: Life, schedule: tuple[Delivery, ...]) -> None:
+        for delivery in schedule:
+            self.jobs.observations[REGION, NAME] = life.looks[delivery.described_at].described
+            batch = messages(*[life.looks[number].event for number in delivery.events])
+            outcome = self.intake.take(batch, time_left=lambda: PLENTY)
+            assert outcome.failures == ()
+            self.stream(outcome.recorded)
+
+    def stream(self, recorded: tuple[Recorded, ...]) -> None:
+        for each in recorded:
+            for stay in each.inserted:
+                self.alerter.alert(each.job, stay)
+
+    def story(self) -> tuple[JobFacts | None, tuple[Transition, ...], tuple[AlertReceipt, ...], list[str]]:
+        """What the ledger says, and what was sent, whatever the order it was sent in."""
+        record = self.ledger.load(JOB)
+        receipts = self.ledger.alerts(JOB)
+        assert len({receipt.message_id for receipt in receipts}) == len(receipts)
+        return (
+            record.facts,
+            record.transitions,
+            tuple(_without_message_id(receipt) for receipt in receipts),
+            sorted(alert.id for alert in self.topic.published),
+        )
+
+
+def _without_message_id(receipt: AlertReceipt) -> AlertReceipt:
+    assert receipt.message_id
+    return AlertReceipt(
+        job=receipt.job,
+        kind=receipt.kind,
+        transition=receipt.transition,
+        outcome=receipt.outcome,
+        reason=receipt.reason,
+        headline=receipt.headline,
+        settled_at=receipt.settled_at,
+        message_id=None,
+    )
+
+
+def in_memory() -> Respot:
+    return Respot(MemoryLedger(created=CREATED))
+
+
+@settings(max_examples=300)
+@given(st.data(), lives())
+def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObject, life: Life) -> None:
+    undisturbed, disturbed = in_memory(), in_memory()
+    undisturbed.live(life, life.undisturbed)
+    disturbed.live(life, data.draw(schedules(life)))
+    assert disturbed.story() == undisturbed.story()
+    last = life.looks[-1].described
+    assert undisturbed.story()[1] == last.history
+    due = [stay for stay in last.history if stay.status in KIND_BY_STATUS]
+    assert [receipt.transition for receipt in undisturbed.story()[2]] == due
+    assert len(undisturbed.topic.published) == len(due)
+
+
+@settings(max_examples=100)
+@given(st.data(), lives(longest=8, shortest_stay=1.001, own_stays=True))
+def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(data: st.DataObject, life: Life) -> None:
+    """Nobody can be asked any more: the events themselves, all of them, are the last witnesses."""
+    events = [look.event for look in life.looks]
+    doubled = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events)))]))
+    stories = []
+    for order in (events, doubled):
+        respot, left = in_memory(), list(order)
+        while left:
+            size = data.draw(st.integers(1, 5))
+            outcome = respot.intake.take(messages(*left[:size]), time_left=lambda: PLENTY)
+            assert outcome.failures == ()
+            respot.stream(outcome.recorded)
+            left = left[size:]
+        stories.append(respot.story())
+    in_order, shuffled = stories
+    assert shuffled[:2] == in_order[:2]
+    assert shuffled[3] == in_order[3]
+
+
+@settings(max_examples=100)
+@given(st.data(), lives(longest=8))
+def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(data: st.DataObject, life: Life) -> None:
+    """Between one recorder's reading and its writing, another one works through part of the schedule."""
+    undisturbed, one = in_memory(), in_memory()
+    undisturbed.live(life, life.undisturbed)
+    shared = TroubledLedger(ledger=one.ledger)
+    one.intake = Intake(recorder=Recorder(jobs=one.jobs, ledger=shared))
+    other = Respot(one.ledger)
+    other.alerter, other.topic = one.alerter, one.topic
+    schedule = data.draw(schedules(life))
+    for delivery in schedule:
+        interlude = data.draw(schedules(life)) if data.draw(st.booleans()) else ()
+        step = data.draw(st.sampled_from(("load", "save", "find")))
+        shared.first = {step: lambda interlude=interlude: other.live(life, interlude)}  # type: ignore[misc] # bound now
+        one.live(life, (delivery,))
+    shared.first = {}
+    assert one.story() == undisturbed.story()
+
+
+def items(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
+    """All items but for what may differ: the writes' count and moment, and the messages' ids."""
+    found = [deserialize(item) for item in client.scan(TableName=table)["Items"]]
+    for item in found:
+        for attribute in ("version", "recorded_at", "message_id"):
+            item.pop(attribute, None)
+    return sorted(found, key=lambda item: json.dumps([item["pk"], item["sk"]]))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.data(), lives(longest=8))
+def test_any_schedule_leaves_the_same_items_in_dynamodb(
+    dynamodb: "DynamoDBClient", data: st.DataObject, life: Life
+) -> None:
+    tables = []
+    for schedule in (life.undisturbed, data.draw(schedules(life))):
+        table = f"ledger-{len(dynamodb.list_tables()['TableNames'])}"
+        create_table(dynamodb, table)
+        respot = Respot(DynamoDbLedger(dynamodb, table, clock=FakeClock(LATER), retention=timedelta(days=400)))
+        respot.ledger.created_at = lambda: CREATED  # type: ignore[method-assign] # moto's tables are of today
+        respot.live(life, schedule)
+        tables.append(table)
+    undisturbed, disturbed = (items(dynamodb, table) for table in tables)
+    assert disturbed == undisturbed
+    for table in tables:
+        dynamodb.delete_table(TableName=table)

@@ -1,0 +1,254 @@
+"""The promises of the port `Ledger`, held against every implementation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from respot.adapters.memory import MemoryLedger
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobFacts, JobRecord, Market, Observation, Owner, Parent
+from respot.domain.lifecycle import in_order
+from respot.domain.reconciliation import Change, reconcile
+from respot.errors import AlertInProgressError
+from respot.ports import Ledger
+from tests.support.builders import CREATED, NAME, REGION, at, claim, facts, history, job_id, observation, transition
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    from respot.adapters.ledger import DynamoDbLedger
+
+JOB = job_id()
+INTERRUPTED = transition("Interrupted", 3720)
+LEASE = timedelta(minutes=2)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    if request.param == "memory":
+        return MemoryLedger(created=CREATED)
+    built: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
+    return built
+
+
+def look(ledger: Ledger, seen: Observation) -> Change:
+    return reconcile(ledger.load(seen.facts.job), seen)
+
+
+def save(ledger: Ledger, seen: Observation) -> bool:
+    return ledger.save(look(ledger, seen))
+
+
+def receipt(
+    outcome: AlertOutcome = AlertOutcome.SENT, seconds: float = 3720, status: str = "Interrupted"
+) -> AlertReceipt:
+    sent = outcome is AlertOutcome.SENT
+    return AlertReceipt(
+        job=JOB,
+        kind=AlertKind.INTERRUPTED if status == "Interrupted" else AlertKind.FAILED,
+        transition=transition(status, seconds),
+        outcome=outcome,
+        reason="a reason",
+        headline="a headline" if sent else None,
+        settled_at=at(3725.5),
+        message_id="message-1" if sent else None,
+    )
+
+
+# --- state and stays ------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_job_is_an_empty_record(ledger: Ledger) -> None:
+    assert ledger.load(JOB) == JobRecord()
+    assert ledger.find(REGION, NAME) == ()
+    assert ledger.alerts(JOB) == ()
+
+
+FULL = facts(
+    status="Failed",
+    secondary_status="Failed",
+    last_modified=at(9000.037),
+    status_message="Training job failed",
+    failure_reason="AlgorithmError: <größer & 😀>",
+    training_started=at(250.074),
+    training_ended=at(9000.037),
+    market=Market.ON_DEMAND,
+    max_wait=None,
+    training_time=timedelta(seconds=8500),
+    billable_time=timedelta(seconds=3100.5),
+    parent=Parent(owner=Owner.STEP_FUNCTIONS, identifier=""),
+    tags={"team": "vision", "empty": ""},
+)
+BARE = JobFacts(job=JOB, arn="", status="", secondary_status="Starting", last_modified=at(0))
+
+
+@pytest.mark.parametrize(
+    "known", [FULL, BARE, replace(BARE, tags={})], ids=["everything", "next to nothing", "no tags"]
+)
+def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
+    stays = (transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True))
+    assert save(ledger, Observation(facts=known, history=stays))
+    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=stays)
+
+
+def test_what_is_saved_is_not_seen_as_a_change(ledger: Ledger) -> None:
+    seen = Observation(facts=FULL, history=history("Starting=0 Failed=9000.037"))
+    save(ledger, seen)
+    assert look(ledger, seen).is_empty
+
+
+def test_the_version_counts_the_writes_of_the_state(ledger: Ledger) -> None:
+    for number, seen in enumerate(("Starting=0", "Starting=0 Downloading=250"), start=1):
+        save(ledger, observation(seen))
+        assert ledger.load(JOB).version == number
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["a known job", "a new job"])
+def test_a_state_worked_out_from_an_old_one_is_refused_with_nothing_changed(ledger: Ledger, *, known: bool) -> None:
+    if known:
+        save(ledger, observation("Starting=0"))
+    stale = look(ledger, observation("Starting=0 Downloading=250"))
+    save(ledger, observation("Starting=0 Training=300"))
+    before = ledger.load(JOB)
+    assert not ledger.save(stale)
+    assert ledger.load(JOB) == before
+
+
+def test_stays_are_inserted_without_the_state_if_that_has_not_changed(ledger: Ledger) -> None:
+    change = look(ledger, observation("Starting=0 Downloading=250"))
+    ledger.save(replace(change, inserted=change.inserted[:1]))
+    assert ledger.save(replace(change, facts_changed=False))
+    record = ledger.load(JOB)
+    assert (record.version, record.transitions) == (1, history("Starting=0 Downloading=250"))
+
+
+def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
+    told = claim("Interrupted", 3720)
+    save(ledger, told)
+    again = replace(look(ledger, told), inserted=(INTERRUPTED,))
+    assert ledger.save(again)
+    assert ledger.load(JOB).transitions == told.history
+
+
+def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:
+    script = " ".join(f"Interrupted={2 * n} Starting={2 * n + 1}" for n in range(200))
+    save(ledger, observation(script))
+    assert ledger.load(JOB).transitions == history(script)
+
+
+def test_stays_come_in_order_whatever_the_order_they_were_saved_in(ledger: Ledger) -> None:
+    stays = history("Uploading=5 Completed=5 Starting=0")
+    save(ledger, Observation(facts=facts(), history=stays))
+    assert [stay.status for stay in ledger.load(JOB).transitions] == ["Starting", "Uploading", "Completed"]
+    assert ledger.load(JOB).transitions == in_order(stays)
+
+
+def test_jobs_of_one_name_are_found_newest_first_and_no_others(ledger: Ledger) -> None:
+    created = [at(0), at(100_000), at(50_000)]
+    for moment in created:
+        save(ledger, observation("Starting=0", job=job_id(created=moment)))
+    save(ledger, observation("Starting=0", job=job_id(f"{NAME}-2")))
+    save(ledger, observation("Starting=0", job=job_id(region="eu-west-1")))
+    assert ledger.find(REGION, NAME) == tuple(job_id(created=moment) for moment in sorted(created, reverse=True))
+
+
+def test_jobs_of_one_name_are_kept_apart(ledger: Ledger) -> None:
+    again = job_id(created=at(100_000))
+    save(ledger, observation("Starting=0"))
+    save(ledger, observation("Starting=0 Downloading=250", job=again))
+    assert len(ledger.load(JOB).transitions) == 1
+    assert len(ledger.load(again).transitions) == 2
+
+
+def test_alerts_do_not_show_among_the_stays(ledger: Ledger) -> None:
+    save(ledger, observation("Starting=0"))
+    ledger.settle_alert(receipt())
+    assert ledger.load(JOB).transitions == history("Starting=0")
+
+
+def test_the_ledger_knows_when_it_came_into_being(ledger: Ledger) -> None:
+    created = ledger.created_at()
+    assert created.utcoffset() == timedelta()
+    assert created.microsecond % 1000 == 0
+    assert ledger.created_at() == created
+
+
+# --- alerts ---------------------------------------------------------------------------------------------------------
+
+
+def test_one_claim_only(ledger: Ledger) -> None:
+    assert ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        ledger.claim_alert(JOB, INTERRUPTED, now=at(1), lease=LEASE)
+
+
+def test_claims_on_other_alerts_are_free(ledger: Ledger) -> None:
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.claim_alert(JOB, transition("Interrupted", 9000), now=at(0), lease=LEASE)
+    assert ledger.claim_alert(JOB, transition("Failed", 3720), now=at(0), lease=LEASE)
+    assert ledger.claim_alert(job_id("other"), INTERRUPTED, now=at(0), lease=LEASE)
+
+
+@pytest.mark.parametrize(("seconds", "free"), [(119.999, False), (120, True), (500, True)])
+def test_a_claim_lapses_with_its_lease(ledger: Ledger, seconds: float, *, free: bool) -> None:
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    if free:
+        assert ledger.claim_alert(JOB, INTERRUPTED, now=at(seconds), lease=LEASE)
+    else:
+        with pytest.raises(AlertInProgressError):
+            ledger.claim_alert(JOB, INTERRUPTED, now=at(seconds), lease=LEASE)
+
+
+def test_a_claim_taken_over_holds_anew(ledger: Ledger) -> None:
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(130), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        ledger.claim_alert(JOB, INTERRUPTED, now=at(200), lease=LEASE)
+
+
+def test_a_claim_given_back_is_free_at_once(ledger: Ledger, clock: FakeClock) -> None:
+    clock.moment = at(1)
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.release_alert(JOB, INTERRUPTED)
+    assert ledger.claim_alert(JOB, INTERRUPTED, now=at(1), lease=LEASE)
+
+
+def test_a_claim_is_no_alert(ledger: Ledger) -> None:
+    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.alerts(JOB) == ()
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("outcome", AlertOutcome)
+def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOutcome, *, claimed: bool) -> None:
+    if claimed:
+        ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.settle_alert(receipt(outcome))
+    assert ledger.alerts(JOB) == (receipt(outcome),)
+
+
+@pytest.mark.parametrize(
+    "afterwards",
+    [
+        lambda ledger: ledger.settle_alert(receipt(AlertOutcome.DECLINED)),
+        lambda ledger: ledger.settle_alert(replace(receipt(), message_id="message-2")),
+        lambda ledger: ledger.release_alert(JOB, INTERRUPTED),
+        lambda ledger: ledger.claim_alert(JOB, INTERRUPTED, now=at(99_999), lease=LEASE),
+    ],
+    ids=["declined", "sent again", "given back", "claimed"],
+)
+def test_what_is_settled_is_never_changed_again(ledger: Ledger, afterwards: Callable[[Ledger], object]) -> None:
+    ledger.settle_alert(receipt())
+    assert not afterwards(ledger)
+    assert ledger.alerts(JOB) == (receipt(),)
+
+
+def test_alerts_come_in_the_order_of_their_transitions(ledger: Ledger) -> None:
+    late, early = receipt(seconds=9000), receipt(seconds=3720)
+    failed = receipt(AlertOutcome.DECLINED, seconds=12_000, status="Failed")
+    for each in (failed, late, early):
+        ledger.settle_alert(each)
+    assert ledger.alerts(JOB) == (early, late, failed)

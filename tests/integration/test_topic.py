@@ -1,0 +1,118 @@
+"""Alerts on moto's SNS, as each kind of subscriber gets them."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sns.models import sns_backends
+
+from respot.adapters.topic import SnsTopic
+from respot.alert_document import to_document
+from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.alert_text import plain, short, subject
+from respot.domain.job import Owner, Parent
+from respot.errors import TopicUnavailableError
+from tests.support.builders import REGION, alert_on, job_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+LARGEST = 262_144
+"""SNS's limit in bytes on a message with its attributes."""
+
+
+@pytest.fixture
+def sns() -> "SNSClient":
+    return boto3.client("sns", region_name=REGION)
+
+
+@pytest.fixture
+def topic_arn(sns: "SNSClient") -> str:
+    return sns.create_topic(Name="alerts")["TopicArn"]
+
+
+def published() -> tuple[dict[str, str], str, dict[str, str]]:
+    """The one message: its text for each protocol, its subject, its attributes."""
+    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
+    ((_, message, title, attributes, *_),) = topic.sent_notifications
+    assert title
+    assert attributes
+    return json.loads(message), title, {name: value["Value"] for name, value in attributes.items()}
+
+
+def test_publishes_with_a_message_id(sns: "SNSClient", topic_arn: str) -> None:
+    assert SnsTopic(sns, topic_arn).publish(alert_on())
+
+
+@pytest.mark.parametrize("status", KIND_BY_STATUS)
+def test_people_get_text_and_machines_the_document(sns: "SNSClient", topic_arn: str, status: str) -> None:
+    alert = alert_on(status, parent=Parent(owner=Owner.TUNING, identifier="größer"))
+    SnsTopic(sns, topic_arn).publish(alert)
+    message, title, _ = published()
+    assert title == subject(alert)
+    assert message["default"] == plain(alert)
+    assert message["sms"] == short(alert)
+    machines = {"sqs", "lambda", "http", "https", "firehose"}
+    assert set(message) == {"default", "sms"} | machines
+    assert all(json.loads(message[protocol]) == to_document(alert) for protocol in machines)
+
+
+def test_attributes_serve_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
+    SnsTopic(sns, topic_arn).publish(alert_on("Failed"))
+    _, _, attributes = published()
+    assert attributes == {
+        "kind": "failed",
+        "severity": "error",
+        "job": "spot-job",
+        "region": "us-east-1",
+        "account": "111122223333",
+    }
+
+
+def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int:
+    """What counts against SNS's limit, on the safe side."""
+    names = sum(len(name) + len(value) + len("String") for name, value in attributes.items())
+    return len(json.dumps(message, ensure_ascii=False).encode()) + len(title) + names
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
+def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+    words = letter * 1024
+    alert = alert_on(
+        "Failed",
+        job=job_id("n" * 63),
+        failure_reason=words,
+        checkpoint_uri=words,
+        instance_type=words,
+        parent=Parent(owner=Owner.PIPELINE, identifier=letter * 256),
+        tags={f"{number:02}" + letter * 126: letter * 256 for number in range(50)},
+    )
+    SnsTopic(sns, topic_arn).publish(alert)
+    assert size(*published()) <= LARGEST
+
+
+def test_tags_that_make_a_message_too_large_are_left_out(sns: "SNSClient", topic_arn: str) -> None:
+    SnsTopic(sns, topic_arn).publish(alert_on(tags={str(number): "語" * 256 for number in range(100)}))
+    message, _, _ = published()
+    assert json.loads(message["sqs"])["job"]["tags"] is None
+
+
+@pytest.mark.parametrize("code", ["Throttling", "InternalError", "AuthorizationError", "NotFound", "KMSDisabled"])
+def test_an_error_of_sns_is_said_to_be_one(sns: "SNSClient", topic_arn: str, code: str) -> None:
+    with Stubber(sns) as stub:
+        stub.add_client_error("publish", code)
+        with pytest.raises(TopicUnavailableError, match=r"us-east-1/spot-job.*try again later"):
+            SnsTopic(sns, topic_arn).publish(alert_on())
+
+
+def test_no_answer_of_sns_is_said_to_be_none(sns: "SNSClient", topic_arn: str) -> None:
+    def down(**_: Any) -> None:  # noqa: ANN401
+        raise EndpointConnectionError(endpoint_url="https://sns")
+
+    sns.meta.events.register_first("before-call.sns", down)
+    with pytest.raises(TopicUnavailableError):
+        SnsTopic(sns, topic_arn).publish(alert_on())

@@ -1,0 +1,123 @@
+"""Lifecycles and schedules of their events, as hypothesis makes them up."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from respot.domain.job import JobFacts, Observation, Transition
+from tests.support.builders import PRIMARY, arn_of, at, event, facts, job_id, milliseconds
+
+PASSING: Final = (
+    *("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Pending", "Restarting"),
+    *("Updating", "Reticulating"),
+)
+"""Statuses that a job passes through, in whatever order; the last one is nobody's."""
+FINAL: Final = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What SageMaker says of a job at some moment: by Describe, and by the event of that moment."""
+
+    described: Observation
+    event: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """A batch of events, and the moment as of which Describe answers while it is worked on."""
+
+    events: tuple[int, ...]
+    described_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One job's looks, oldest first, the same for every schedule."""
+
+    looks: tuple[Look, ...]
+
+    @property
+    def undisturbed(self) -> tuple[Delivery, ...]:
+        """Each event once, in order, and Describe up to date."""
+        return tuple(Delivery(events=(number,), described_at=number) for number in range(len(self.looks)))
+
+
+@st.composite
+def lives(draw: st.DrawFn, *, longest: int = 15, shortest_stay: float = 0.001, own_stays: bool = False) -> Life:
+    """A job with up to that many stays; some stays have several looks, since messages change within a stay.
+
+    With `own_stays`, every event tells when its stay began.
+    """
+    statuses = draw(st.lists(st.sampled_from(PASSING), min_size=1, max_size=longest - 1))
+    statuses += draw(st.lists(st.sampled_from(FINAL), max_size=1))
+    clock = 0.0
+    looks: list[Look] = []
+    stays: list[Transition] = []
+    told = facts(job_id(), training_time=None)
+    for status in statuses:
+        clock += shortest_stay + draw(st.integers(0, 5_000_000)) / 1000 if stays else 0
+        stay = Transition(status=status, started=at(clock))
+        stays.append(stay)
+        for number in range(draw(st.sampled_from((1, 1, 1, 2, 3)))):
+            clock += draw(st.integers(1, 60_000)) / 1000 if number else 0
+            told = _next(draw, told, status, clock)
+            looks.append(_look(told, tuple(stays), own_stays or draw(st.booleans())))
+    if status in FINAL and draw(st.booleans()):
+        told = replace(told, status="Deleting", last_modified=told.last_modified + timedelta(hours=1))
+        looks.append(_look(told, tuple(stays), with_stay=True))
+    return Life(looks=tuple(looks))
+
+
+def _next(draw: st.DrawFn, told: JobFacts, status: str, seconds: float) -> JobFacts:
+    final = status in FINAL
+    spent: dict[str, Any] = {}
+    if final and told.training_started:
+        spent = {"training_time": timedelta(seconds=500), "billable_time": timedelta(seconds=100)}
+    return replace(
+        told,
+        status=PRIMARY.get(status, "InProgress"),
+        secondary_status=status,
+        last_modified=at(seconds),
+        status_message=draw(st.sampled_from((None, "words", "other words"))),
+        failure_reason="AlgorithmError: boom" if status == "Failed" else None,
+        training_started=told.training_started or (at(seconds) if status == "Downloading" else None),
+        training_ended=at(seconds) if final else None,
+        **spent,
+    )
+
+
+def _look(told: JobFacts, stays: tuple[Transition, ...], with_stay: bool) -> Look:  # noqa: FBT001 - drawn
+    own = [{"Status": stays[-1].status, "StartTime": milliseconds(stays[-1].started), "StatusMessage": "words"}]
+    return Look(
+        described=Observation(facts=told, history=stays),
+        event=event(
+            told.secondary_status,
+            TrainingJobArn=arn_of(),
+            TrainingJobStatus=told.status,
+            LastModifiedTime=milliseconds(told.last_modified),
+            SecondaryStatusTransitions=own if with_stay else [],
+        ),
+    )
+
+
+@st.composite
+def schedules(draw: st.DrawFn, life: Life) -> tuple[Delivery, ...]:
+    """The same events in any order, doubled, some of them lost, in batches of any size.
+
+    Describe answers with the job as it is at the end, or as it was at the moment of any look; only once, it must
+    have been asked at the end.
+    """
+    last = len(life.looks) - 1
+    numbers = draw(st.lists(st.integers(0, last), max_size=2 * last + 2))
+    deliveries: list[Delivery] = []
+    while numbers:
+        size = draw(st.integers(1, 10))
+        batch, numbers = numbers[:size], numbers[size:]
+        described_at = draw(st.one_of(st.just(last), st.integers(0, last)))
+        deliveries.append(Delivery(events=tuple(batch), described_at=described_at))
+    final = Delivery(events=(draw(st.integers(0, last)),), described_at=last)
+    deliveries.insert(draw(st.integers(0, len(deliveries))), final)
+    return tuple(deliveries)

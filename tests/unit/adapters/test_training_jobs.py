@@ -1,0 +1,275 @@
+"""SageMaker's training jobs behind botocore's stub, which holds requests and answers against SageMaker's model."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.stub import Stubber
+
+from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.domain.job import Market, Observation, Owner, Parent
+from respot.errors import LookFailedError
+from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
+from tests.support.scenarios import SCENARIOS, Scenario
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+SEEN = "Starting=0 Downloading=250 Training=390"
+URL = "https://api.sagemaker.us-east-1.amazonaws.com"
+
+
+@pytest.fixture
+def client() -> "SageMakerClient":
+    return boto3.client(
+        "sagemaker", region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"  # noqa: S106
+    )  # fmt: skip
+
+
+@pytest.fixture
+def stub(client: "SageMakerClient") -> Iterator[Stubber]:
+    with Stubber(client) as stubber:
+        yield stubber
+
+
+def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
+    return SageMakerTrainingJobs(lambda _: client)
+
+
+def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> Observation:
+    stub.add_response("describe_training_job", answer, {"TrainingJobName": answer["TrainingJobName"]})
+    look = jobs(client).describe(REGION, answer["TrainingJobName"])
+    assert look is not None
+    return look
+
+
+def with_times(document: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: datetime.fromisoformat(value) if name.endswith("Time") and isinstance(value, str) else value
+        for name, value in document.items()
+    }
+
+
+def as_boto3_answers(document: dict[str, Any]) -> dict[str, Any]:
+    """Times as datetime, as botocore parses them."""
+    read = with_times(document)
+    if "SecondaryStatusTransitions" in read:
+        read["SecondaryStatusTransitions"] = [with_times(entry) for entry in read["SecondaryStatusTransitions"]]
+    told = {name: value for name, value in read.items() if value is not None}
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""}} | told
+
+
+@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.described], ids=str)
+def test_the_answers_of_the_scenarios_tell_their_stays_and_figures(
+    client: "SageMakerClient", stub: Stubber, scenario: Scenario
+) -> None:
+    assert scenario.described
+    look = described(client, stub, as_boto3_answers(payload(scenario.described)))
+    assert look.history == history(scenario.stays)
+    assert look.facts.status == scenario.status
+    assert look.facts.market is Market.SPOT
+    spans = (scenario.training_seconds, scenario.billable_seconds)
+    assert (look.facts.training_time, look.facts.billable_time) == tuple(
+        None if span is None else timedelta(seconds=span) for span in spans
+    )
+
+
+def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stubber) -> None:
+    look = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
+    assert look.start_known
+    assert not any(stay.provisional for stay in look.history)
+    assert look.facts.job.created == CREATED
+    assert look.facts.tags is None
+    assert look.facts.failure_reason is None
+    assert look.facts.status_message == "words on Training"
+    assert look.facts.training_started == at(250)
+    assert look.facts.checkpoint_uri == "s3://ml-bucket/checkpoints/spot-job/"
+    assert look.facts.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
+
+
+@pytest.mark.parametrize("answer", [{"EnableManagedSpotTraining": False}, {"EnableManagedSpotTraining": None}])
+def test_a_description_without_the_spot_flag_is_on_demand(
+    client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]
+) -> None:
+    assert described(client, stub, description(history(SEEN), **answer)).facts.market is Market.ON_DEMAND
+
+
+def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient", stub: Stubber) -> None:
+    look = described(client, stub, description(history(SEEN), SecondaryStatusTransitions=[]))
+    assert look.history == (transition("Training", 390, provisional=True),)
+    assert not look.start_known
+
+
+def test_an_unknown_status_is_taken_as_it_is(client: "SageMakerClient", stub: Stubber) -> None:
+    look = described(client, stub, description(history("Reticulating=5")))
+    assert look.facts.secondary_status == "Reticulating"
+
+
+def test_times_are_told_to_the_millisecond_whatever_their_zone(client: "SageMakerClient", stub: Stubber) -> None:
+    there = CREATED.astimezone() + timedelta(microseconds=36_999)
+    look = described(client, stub, description(history(SEEN), CreationTime=there))
+    assert look.facts.job.created == at(0.037)
+    assert look.facts.job.created.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Requested resource not found.", "Could not find training job", f"Training job {NAME} does not exist"],
+)
+def test_only_sagemakers_own_word_is_absence(client: "SageMakerClient", stub: Stubber, words: str) -> None:
+    stub.add_client_error("describe_training_job", "ValidationException", words)
+    assert jobs(client).describe(REGION, NAME) is None
+    stub.add_client_error("list_tags", "ValidationException", words)
+    assert jobs(client).tags(REGION, arn_of()) is None
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFound", "ResourceNotFoundException"])
+def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: Stubber, code: str) -> None:
+    stub.add_client_error("describe_training_job", code, "gone", http_status_code=400)
+    assert jobs(client).describe(REGION, NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("ThrottlingException", "Rate exceeded"),
+        ("ThrottlingException", "not found"),
+        ("AccessDeniedException", "User is not authorized; the resource does not exist"),
+        ("ValidationException", "1 validation error detected: Value at 'trainingJobName' failed"),
+        ("InternalFailure", "not found"),
+        ("ServiceUnavailable", ""),
+        ("ExpiredTokenException", "expired"),
+        ("404", "Not Found"),
+    ],
+)
+def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
+    stub.add_client_error("describe_training_job", code, words)
+    with pytest.raises(LookFailedError, match="look again later"):
+        jobs(client).describe(REGION, NAME)
+    stub.add_client_error("list_tags", code, words)
+    with pytest.raises(LookFailedError, match="look again later"):
+        jobs(client).tags(REGION, arn_of())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectTimeoutError(endpoint_url=URL),
+        EndpointConnectionError(endpoint_url=URL),
+        NoCredentialsError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_answer_is_no_conclusion(error: BotoCoreError) -> None:
+    def down(_: str) -> "SageMakerClient":
+        raise error
+
+    with pytest.raises(LookFailedError):
+        SageMakerTrainingJobs(down).describe(REGION, NAME)
+    with pytest.raises(LookFailedError):
+        SageMakerTrainingJobs(down).tags(REGION, arn_of())
+
+
+def whole_answer() -> dict[str, Any]:
+    """An answer as it travels."""
+    return description(history(SEEN)) | {
+        "CreationTime": CREATED.timestamp(),
+        "LastModifiedTime": CREATED.timestamp(),
+        "TrainingStartTime": CREATED.timestamp(),
+        "SecondaryStatusTransitions": [],
+    }
+
+
+def over_the_wire(client: "SageMakerClient", body: bytes, status: int = 200) -> None:
+    """From now on, this is what arrives, well-formed or not."""
+
+    def send(**_: object) -> AWSResponse:
+        raw = BytesIO(body)
+        raw.stream = lambda **_: [body]  # type: ignore[attr-defined] # what botocore reads urllib3's answers by
+        return AWSResponse(URL, status, HTTPHeaders(), raw)
+
+    client.meta.events.register("before-send.sagemaker", send)  # type: ignore[arg-type] # an answer is taken
+
+
+def test_an_answer_over_the_wire_is_read(client: "SageMakerClient") -> None:
+    over_the_wire(client, json.dumps(whole_answer()).encode())
+    assert jobs(client).describe(REGION, NAME) is not None
+
+
+@pytest.mark.parametrize(
+    "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus"]
+)
+def test_an_answer_that_lacks_what_tells_a_job_is_no_conclusion(client: "SageMakerClient", member: str) -> None:
+    answer = whole_answer()
+    del answer[member]
+    over_the_wire(client, json.dumps(answer).encode())
+    with pytest.raises(LookFailedError):
+        jobs(client).describe(REGION, NAME)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}'])
+def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
+    over_the_wire(client, body)
+    with pytest.raises(LookFailedError):
+        jobs(client).describe(REGION, NAME)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b'{"Tags": null}', b'{"Tags": [{}]}'])
+def test_tags_that_are_nonsense_are_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
+    over_the_wire(client, body)
+    with pytest.raises(LookFailedError):
+        jobs(client).tags(REGION, arn_of())
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>404 not found</html>", b"not found"])
+def test_the_words_of_something_between_are_not_sagemakers(client: "SageMakerClient", body: bytes) -> None:
+    """A proxy or a portal that says "not found" says nothing of the job."""
+    over_the_wire(client, body, status=404)
+    with pytest.raises(LookFailedError):
+        jobs(client).describe(REGION, NAME)
+
+
+def test_the_client_is_that_of_the_jobs_region(client: "SageMakerClient", stub: Stubber) -> None:
+    asked = []
+
+    def client_of(region: str) -> "SageMakerClient":
+        asked.append(region)
+        return client
+
+    stub.add_response("describe_training_job", description(history(SEEN)))
+    look = SageMakerTrainingJobs(client_of).describe("eu-west-1", NAME)
+    assert asked == ["eu-west-1"]
+    assert look is not None
+    assert look.facts.job.region == "eu-west-1"
+
+
+def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:
+    first = {"Tags": [{"Key": "team", "Value": "vision"}], "NextToken": "more"}
+    stub.add_response("list_tags", first, {"ResourceArn": arn_of()})
+    stub.add_response(
+        "list_tags", {"Tags": [], "NextToken": "even-more"}, {"ResourceArn": arn_of(), "NextToken": "more"}
+    )
+    stub.add_response(
+        "list_tags", {"Tags": [{"Key": "n", "Value": ""}]}, {"ResourceArn": arn_of(), "NextToken": "even-more"}
+    )
+    assert jobs(client).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
+    stub.assert_no_pending_responses()
+
+
+def test_tags_of_a_job_without_any_are_an_empty_answer(client: "SageMakerClient", stub: Stubber) -> None:
+    stub.add_response("list_tags", {"Tags": []})
+    assert jobs(client).tags(REGION, arn_of()) == {}
+    assert ACCOUNT in arn_of()

@@ -1,0 +1,265 @@
+"""The entry points, composed of twins."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.adapters.ledger_items import transition_item
+from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.alerter import Alerter
+from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobId, Transition
+from respot.domain.reconciliation import reconcile
+from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
+from respot.handlers import alert, record, slack
+from respot.intake import LONGEST_LOOK, Intake
+from respot.observability import logger
+from respot.recorder import Recorder
+from respot.slack_message import SlackMessage
+from respot.slack_relay import SlackRelay
+from tests.support.builders import CREATED, NAME, REGION, at, event, job_id, observation, transition
+from tests.support.clock import FakeClock
+from tests.support.troubled import TroubledJobs, TroubledLedger
+
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+@dataclass
+class Context:
+    """Lambda's context."""
+
+    milliseconds: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.milliseconds
+
+
+class Stdout:
+    """The standard output of the moment: the logger lives longer than a test's."""
+
+    def write(self, words: str) -> None:
+        sys.stdout.write(words)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture(autouse=True)
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """The lines of the log and of the metrics."""
+    handler = logger().registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.stream = Stdout()
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def failed(response: Any) -> list[str]:  # noqa: ANN401
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+
+# --- record ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
+    jobs = TroubledJobs()
+    for name in (NAME, "second"):
+        jobs.observations[REGION, name] = observation("Starting=0 Training=390", job=job_id(name))
+    intake = Intake(recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)))
+    monkeypatch.setattr(record, "intake", lambda: intake)
+    return jobs
+
+
+def sqs(*bodies: object) -> dict[str, Any]:
+    """An SQS event; messages are m1, m2 …"""
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"r{number}",
+                "body": body if isinstance(body, str) else json.dumps(body),
+                "attributes": {"ApproximateReceiveCount": "2"},
+            }
+            for number, body in enumerate(bodies, start=1)
+        ]
+    }
+
+
+@pytest.mark.usefixtures("jobs")
+def test_record_takes_a_batch(printed: Printed) -> None:
+    assert failed(record.handler(sqs(event(), event()), Context())) == []
+    said, counted = printed()
+    assert (said["message"], said["transitions"]) == ("recorded", ["Starting", "Training"])
+    assert counted["TransitionsRecorded"] == [2.0]
+    assert "ObservationsFailed" not in counted
+
+
+@pytest.mark.usefixtures("jobs")
+def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
+    assert failed(record.handler(sqs(event(), "poison", event(job=job_id("second"))), Context())) == ["m2"]
+    (said,) = (line for line in printed() if line.get("message") == "not recorded")
+    assert said["message_id"] == "m2"
+    assert said["reason"].startswith("not JSON")
+    assert "MalformedObservationError" in said["exception"]
+
+
+def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: TroubledJobs) -> None:
+    jobs.faults["second"] = LookFailedError("throttled")
+    assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
+
+
+def test_record_sends_everything_back_when_out_of_time(jobs: TroubledJobs) -> None:
+    context = Context(milliseconds=int(LONGEST_LOOK.total_seconds() * 1000) - 1)
+    assert failed(record.handler(sqs(event(), event(job=job_id("second"))), context)) == ["m1", "m2"]
+    assert jobs.describes == 0
+
+
+# --- alert ----------------------------------------------------------------------------------------------------------
+
+
+class Choosy(MemoryTopic):
+    """A topic that refuses the alerts of some jobs."""
+
+    refuses: str = ""
+
+    def publish(self, alert: Alert) -> str:
+        if alert.facts.job.name == self.refuses:
+            message = "throttled"
+            raise TopicUnavailableError(message)
+        return MemoryTopic.publish(self, alert)
+
+
+@dataclass
+class AlertBench:
+    """What `alert` is composed of."""
+
+    ledger: TroubledLedger
+    topic: Choosy
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
+    memory = MemoryLedger(created=CREATED)
+    for name in (NAME, "second", "third"):
+        look = observation("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
+        memory.save(reconcile(memory.load(job_id(name)), look))
+    built = AlertBench(ledger=TroubledLedger(ledger=memory), topic=Choosy())
+    alerter = Alerter(
+        ledger=built.ledger,
+        topic=built.topic,
+        clock=FakeClock(at(3725)),
+        kinds=frozenset(AlertKind),
+        max_age=timedelta(hours=24),
+    )
+    monkeypatch.setattr(alert, "alerter", lambda: alerter)
+    return built
+
+
+INTERRUPTED = transition("Interrupted", 3720)
+
+
+def stream(*inserted: tuple[JobId, Transition]) -> dict[str, Any]:
+    """A DynamoDB stream event; sequence numbers are s1, s2 …"""
+    return {
+        "Records": [
+            {
+                "eventName": "INSERT",
+                "dynamodb": {
+                    "SequenceNumber": f"s{number}",
+                    "NewImage": transition_item(job, stay, now=at(3721), retention=None),
+                },
+            }
+            for number, (job, stay) in enumerate(inserted, start=1)
+        ]
+    }
+
+
+def test_alert_sends_what_calls_for_it(bench: AlertBench, printed: Printed) -> None:
+    assert (
+        failed(alert.handler(stream((job_id(), INTERRUPTED), (job_id(), transition("Training", 390))), Context())) == []
+    )
+    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME]
+    said, counted = printed()
+    assert (said["message"], said["outcome"]) == ("alert settled", "sent")
+    assert counted["AlertsSent"] == [1.0]
+
+
+def test_alert_delivered_again_sends_nothing(bench: AlertBench) -> None:
+    for _ in range(3):
+        alert.handler(stream((job_id(), INTERRUPTED)), Context())
+    assert len(bench.topic.published) == 1
+
+
+def test_alert_that_fails_stops_no_other_one(bench: AlertBench, printed: Printed) -> None:
+    bench.topic.refuses = "second"
+    whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
+    assert failed(alert.handler(whole, Context())) == ["s2"]
+    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "third"]
+    assert [line["status"] for line in printed() if line.get("message") == "not alerted"] == ["Interrupted"]
+    bench.topic.refuses = ""
+    assert failed(alert.handler(whole, Context())) == []
+    assert len(bench.topic.published) == 3
+
+
+def test_alert_on_a_transition_without_its_state_stops_no_other_one(bench: AlertBench) -> None:
+    whole = stream((job_id("unknown"), INTERRUPTED), (job_id(), INTERRUPTED))
+    assert failed(alert.handler(whole, Context())) == ["s1"]
+    assert len(bench.topic.published) == 1
+
+
+def test_alert_fails_whole_when_dynamodb_is_down(bench: AlertBench) -> None:
+    bench.ledger.faults["load"] = LedgerUnavailableError("down")
+    whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
+    assert failed(alert.handler(whole, Context())) == ["s1", "s2"]
+
+
+def test_alert_counts_nothing_when_nothing_happened(bench: AlertBench, printed: Printed) -> None:
+    alert.handler(stream((job_id(), transition("Training", 390))), Context())
+    assert printed() == []
+    assert bench.topic.published == []
+
+
+# --- slack ----------------------------------------------------------------------------------------------------------
+
+
+class Chat:
+    """A chat that refuses one text."""
+
+    def __init__(self) -> None:
+        self.posted: list[str] = []
+
+    def post(self, message: SlackMessage) -> None:
+        if message.text == "bad":
+            reason = "Slack answered 500"
+            raise WebhookRefusedError(reason)
+        self.posted.append(message.text)
+
+
+class Queue:
+    """A queue that remembers its delays."""
+
+    def __init__(self) -> None:
+        self.delays: dict[str, timedelta] = {}
+
+    def delay(self, receipt: str, delay: timedelta) -> None:
+        self.delays[receipt] = delay
+
+
+def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    chat, queue = Chat(), Queue()
+    relay = SlackRelay(chat=chat, queue=queue, first_delay=timedelta(seconds=30))
+    monkeypatch.setattr(slack, "slack_relay", lambda: relay)
+    assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
+    assert chat.posted[0] == "good"
+    assert queue.delays == {"r1": timedelta(seconds=60)}
+    said, counted = printed()
+    assert (said["message_id"], said["reason"], said["retry_in_seconds"]) == ("m1", "Slack answered 500", 60.0)
+    assert counted["SlackMessagesPosted"] == [2.0]
+    assert counted["SlackMessagesRefused"] == [1.0]
