@@ -27,9 +27,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser.add_argument("job", metavar="JOB", help="TrainingJobName")
     parser.add_argument("--region", help="region the job runs in (default: the hub region)")
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
-    parser.add_argument(
-        "--json", action="store_true", help="print JSON (default when output is no terminal)"
-    )
+    parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
     deployment.add_options(parser)
     parser.set_defaults(run=run)
 

@@ -183,20 +183,30 @@ class Config:
             example=2,
         ),
     ] = 2
+    observation_retry_seconds: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 900),
+            meaning="Delay before the second look at a job that could not be looked at; it doubles each time, "
+            "up to a quarter of an hour.",
+            example=5,
+        ),
+    ] = 5
     observation_max_receives: Annotated[
         int,
         Setting(
-            parse=_whole(1, 1000),
-            meaning="Attempts at an observation, three minutes apart, before it goes to its dead-letter queue: "
-            "20 outlast an hour's outage of SageMaker.",
+            parse=_whole(1, 250),
+            meaning="Attempts at an observation before it goes to its dead-letter queue: "
+            "20 outlast three hours' outage of SageMaker.",
             example=20,
         ),
     ] = 20
     ledger_retention_days: Annotated[
         int | None,
         Setting(
-            parse=_or_null(_whole(1, 36500)),
-            meaning="Days that the ledger keeps a job after its last change; `null` keeps it for ever.",
+            # A job lasts 30 days at most: its first stays must not expire while it is still looked at.
+            parse=_or_null(_whole(60, 36500)),
+            meaning="Days that the ledger keeps what it knows; `null` keeps it for ever.",
             example=400,
         ),
     ] = None

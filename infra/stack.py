@@ -43,7 +43,12 @@ class RespotStack(Stack):
             description="Describes the jobs that were observed and records their transitions",
             code=code,
             config=config,
-            settings=Settings(ledger_table=ledger.table.table_name, retention=retention),
+            settings=Settings(
+                ledger_table=ledger.table.table_name,
+                retention=retention,
+                queue_url=observations.queue.queue_url,
+                first_retry=timedelta(seconds=config.observation_retry_seconds),
+            ),
         )
         observations.deliver_to(record.function)
         grant_look(record.function)
@@ -94,8 +99,8 @@ class RespotStack(Stack):
                 config=config,
                 settings=Settings(
                     slack_secret=config.slack_webhook_secret,
-                    slack_queue_url=delivery.queue.queue_url,
-                    slack_retry=timedelta(seconds=config.slack_retry_seconds),
+                    queue_url=delivery.queue.queue_url,
+                    first_retry=timedelta(seconds=config.slack_retry_seconds),
                 ),
             )
             delivery.deliver_to(slack.function)

@@ -1,16 +1,14 @@
 """The alert as machines read it: one documented, versioned JSON document (docs/alerts.md, docs/alert.schema.json)."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
+from respot.alert_version import VERSION
 from respot.domain import alert_text
 from respot.domain.alert import Alert
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts
 from respot.domain.savings import savings_percent
-
-VERSION: Final = "respot.alert/1"
-"""Changes when a member changes its meaning or goes; members may be added without notice."""
 
 
 def to_document(alert: Alert) -> dict[str, Any]:

@@ -6,28 +6,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.errors import OutOfTimeError
+from respot.errors import MalformedObservationError, OutOfTimeError
 from respot.events import Hint, parse
 from respot.recorder import Recorded, Recorder
+from respot.redelivery import Delivery, Redelivery
 
 LONGEST_LOOK: Final = timedelta(seconds=25)
-"""What one job may take at worst: SageMaker's and DynamoDB's calls with their timeouts and retries (`bootstrap`)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """One message of the observations queue."""
-
-    id: str
-    body: str
+"""What one job takes when SageMaker and DynamoDB are slow: a job begun with less time left might not be finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A message that must go back to the queue, and why."""
+    """A message that must stay in the queue: why, and how long until the next attempt."""
 
-    message_id: str
+    delivery: Delivery
     error: Exception
+    delay: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,27 +37,30 @@ class Intake:
     """Hands each job's hints to the recorder."""
 
     recorder: Recorder
+    redelivery: Redelivery
 
-    def take(self, messages: Iterable[Message], *, time_left: Callable[[], timedelta]) -> Outcome:
+    def take(self, deliveries: Iterable[Delivery], *, time_left: Callable[[], timedelta]) -> Outcome:
         """Record a batch; whatever befalls one job's messages, the others are recorded all the same.
 
         When the time that is left is too short for another job, the rest goes back to the queue.
         """
         recorded: list[Recorded] = []
         failures: list[Failure] = []
-        hints: dict[tuple[str, str], dict[str, Hint]] = defaultdict(dict)
-        for message in messages:
+        by_job: dict[tuple[str, str], dict[str, tuple[Delivery, Hint]]] = defaultdict(dict)
+        for delivery in deliveries:
             try:
-                hint = parse(message.body)
+                hint = parse(delivery.body)
             except Exception as error:  # noqa: BLE001 - a message must not take its batch with it; the handler logs it
-                failures.append(Failure(message_id=message.id, error=error))
+                failures.append(self._failed(delivery, error))
             else:
-                hints[hint.region, hint.name][message.id] = hint
-        for (region, name), of_job in hints.items():
+                by_job[hint.region, hint.name][delivery.id] = delivery, hint
+        for (region, name), of_job in by_job.items():
             try:
-                recorded += self._record(region, name, tuple(of_job.values()), time_left=time_left())
+                recorded += self._record(
+                    region, name, tuple(hint for _, hint in of_job.values()), time_left=time_left()
+                )
             except Exception as error:  # noqa: BLE001 - a job must not take the others with it; the handler logs it
-                failures += [Failure(message_id=message_id, error=error) for message_id in of_job]
+                failures += [self._failed(delivery, error) for delivery, _ in of_job.values()]
         return Outcome(recorded=tuple(recorded), failures=tuple(failures))
 
     def _record(self, region: str, name: str, hints: tuple[Hint, ...], *, time_left: timedelta) -> tuple[Recorded, ...]:
@@ -71,3 +68,14 @@ class Intake:
             message = f"{region}/{name}: {time_left} left are too short to look at it; back to the queue"
             raise OutOfTimeError(message)
         return self.recorder.record(region, name, hints)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> Failure:
+        match error:
+            case MalformedObservationError():
+                # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
+                delay = self.redelivery.schedule(delivery, self.redelivery.first)
+            case OutOfTimeError():
+                delay = self.redelivery.schedule(delivery, timedelta())
+            case _:
+                delay = self.redelivery.postpone(delivery)
+        return Failure(delivery=delivery, error=error, delay=delay)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.checkpoints import CheckpointLocation, Listing
 from respot.domain.job import JobId, JobRecord, Observation, Transition
 from respot.domain.reconciliation import Change
-from respot.slack_message import SlackMessage
 
 
 class Clock(Protocol):
@@ -104,23 +104,15 @@ class AlertTopic(Protocol):
         """
 
 
-class Chat(Protocol):
-    """Where people read alerts."""
+class Checkpoints(Protocol):
+    """What jobs have stored in S3: listed, never opened or changed."""
 
-    def post(self, message: SlackMessage) -> None:
-        """Post one message.
+    def list(self, region: str, location: CheckpointLocation) -> Listing:
+        """The objects under the location's prefix, in the order of their keys; `region` is the bucket's, as the job's.
 
-        Raises:
-            WebhookRefusedError: it was not taken; nothing is known of the next one.
-        """
-
-
-class DelayQueue(Protocol):
-    """The queue that a message stays in while it cannot be posted."""
-
-    def delay(self, receipt: str, delay: timedelta) -> None:
-        """Hide the message for that long.
+        Bounded in pages and in time; the listing says whether that cut it. A bucket that S3 positively says does not
+        exist is an empty listing that says so.
 
         Raises:
-            QueueUnavailableError: it was not hidden; the queue's own visibility timeout holds.
+            LookFailedError: anything else but a listing; nothing may be concluded. A refusal names what is missing.
         """

@@ -14,8 +14,8 @@ ALERT_KINDS: Final = "RESPOT_ALERT_KINDS"
 ALERT_MAX_AGE_HOURS: Final = "RESPOT_ALERT_MAX_AGE_HOURS"
 RETENTION_DAYS: Final = "RESPOT_RETENTION_DAYS"
 SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variable, not a secret
-SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
-SLACK_RETRY_SECONDS: Final = "RESPOT_SLACK_RETRY_SECONDS"
+QUEUE_URL: Final = "RESPOT_QUEUE_URL"
+FIRST_RETRY_SECONDS: Final = "RESPOT_FIRST_RETRY_SECONDS"
 _LARGEST: Final = 1e6
 
 
@@ -28,10 +28,10 @@ class Settings:
         alerts_topic_arn: ARN of the SNS topic that alerts are published to.
         alert_kinds: the kinds that are switched on.
         alert_max_age: a transition that started longer ago is recorded and not alerted.
-        retention: how long ledger items live after the job's last change; `None` keeps them.
+        retention: how long ledger items live after what they tell of; `None` keeps them.
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
-        slack_queue_url: the queue that `slack` reads, whose delays it sets.
-        slack_retry: delay before the first retry of a message Slack refused; doubles each time.
+        queue_url: the queue that the function reads, whose delays it sets.
+        first_retry: delay before the first retry of a message of that queue; doubles each time.
     """
 
     ledger_table: str | None = None
@@ -40,8 +40,8 @@ class Settings:
     alert_max_age: timedelta = timedelta(hours=24)
     retention: timedelta | None = None
     slack_secret: str | None = None
-    slack_queue_url: str | None = None
-    slack_retry: timedelta = timedelta(seconds=30)
+    queue_url: str | None = None
+    first_retry: timedelta = timedelta(seconds=30)
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -52,8 +52,8 @@ class Settings:
             ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):.17g}",
             RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
-            SLACK_QUEUE_URL: self.slack_queue_url,
-            SLACK_RETRY_SECONDS: f"{self.slack_retry.total_seconds():.17g}",
+            QUEUE_URL: self.queue_url,
+            FIRST_RETRY_SECONDS: f"{self.first_retry.total_seconds():.17g}",
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -66,7 +66,7 @@ class Settings:
         """
         defaults = cls()
         hours, days, seconds = (
-            _number(environment, name) for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, SLACK_RETRY_SECONDS)
+            _number(environment, name) for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, FIRST_RETRY_SECONDS)
         )
         return cls(
             ledger_table=environment.get(LEDGER_TABLE),
@@ -75,8 +75,8 @@ class Settings:
             alert_max_age=defaults.alert_max_age if hours is None else timedelta(hours=hours),
             retention=None if days is None else timedelta(days=days),
             slack_secret=environment.get(SLACK_SECRET),
-            slack_queue_url=environment.get(SLACK_QUEUE_URL),
-            slack_retry=defaults.slack_retry if seconds is None else timedelta(seconds=seconds),
+            queue_url=environment.get(QUEUE_URL),
+            first_retry=defaults.first_retry if seconds is None else timedelta(seconds=seconds),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from respot.alert_document import VERSION
+from respot.alert_version import VERSION
 from respot.domain.durations import in_words
 
 HEADER_LIMIT: Final = 150

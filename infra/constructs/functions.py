@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.config import Config, RemovalChoice
 from respot.settings import Settings
 
-TIMEOUT_SECONDS: Final = 30
+TIMEOUT_SECONDS: Final = 60
 """Of every function: half a minute holds ten slow AWS calls with their retries."""
 
 _MEMORY_MB: Final = 512

@@ -29,7 +29,7 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
 def work_queue(
     scope: Construct, construct_id: str, *, dead_letters: sqs.IQueue, max_receives: int, consumer_timeout_seconds: int
 ) -> sqs.Queue:
-    """A queue that a function reads; a failed message comes back after its visibility timeout."""
+    """A queue that a function reads; a message comes back when the function says so, or after the visibility timeout."""
     return sqs.Queue(
         scope,
         construct_id,
@@ -43,4 +43,6 @@ def work_queue(
 
 def grant_receive(queue: sqs.IQueue, grantee: iam.IGrantable) -> None:
     """What Lambda needs to read the queue on a function's behalf."""
-    queue.grant(grantee, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    queue.grant(
+        grantee, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"
+    )

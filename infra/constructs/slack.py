@@ -50,7 +50,6 @@ class SlackDelivery(Construct):
             report_batch_item_failures=True,
         )
         grant_receive(self.queue, function)
-        self.queue.grant(function, "sqs:ChangeMessageVisibility")
 
     def grant_read_webhook(self, grantee: iam.IGrantable) -> None:
         """Read the webhook's address."""

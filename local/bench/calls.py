@@ -10,9 +10,11 @@ from typing import Any
 
 from local.deployed import DeployedAccount
 from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.memory import MemoryDelayQueue
 from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.intake import Intake, Message
+from respot.intake import Intake
 from respot.recorder import Recorder
+from respot.redelivery import Delivery, Redelivery
 
 Calls = Counter[str]
 
@@ -41,7 +43,7 @@ def measure(deployed: DeployedAccount) -> Iterator[Case]:
         counts.clear()
         began = time.perf_counter()
         outcome = intake.take(
-            [Message(id=str(index), body=body) for index, body in enumerate(messages)],
+            [Delivery(id=str(index), receipt="", body=body, receive_count=1) for index, body in enumerate(messages)],
             time_left=lambda: timedelta(minutes=1),
         )
         if outcome.failures:
@@ -65,7 +67,9 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> Intake:
         client.meta.events.register("before-send", lambda request, **_: _count(request, counts))
     table = deployed.outputs["LedgerTableName"]
     ledger = DynamoDbLedger(dynamodb, table, clock=lambda: datetime.now(UTC), retention=None)
-    return Intake(recorder=Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger))
+    recorder = Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger)
+    unused = Redelivery(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta())
+    return Intake(recorder=recorder, redelivery=unused)
 
 
 def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest

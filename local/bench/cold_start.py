@@ -27,7 +27,7 @@ _ENVIRONMENT: Final = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "RESPOT_LEDGER_TABLE": "ledger",
     "RESPOT_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alerts",
-    "RESPOT_SLACK_QUEUE_URL": "https://queue",
+    "RESPOT_QUEUE_URL": "https://queue",
     "RESPOT_SLACK_SECRET": "secret",
 }
 
@@ -56,7 +56,7 @@ class Handler:
 
 
 HANDLERS: Final = (
-    Handler(name="record", composed="intake", services=("dynamodb", "sagemaker")),
+    Handler(name="record", composed="intake", services=("dynamodb", "sagemaker", "sqs")),
     Handler(name="alert", composed="alerter", services=("dynamodb", "sns")),
     Handler(name="slack", composed="slack_relay", services=("secretsmanager", "sqs")),
 )

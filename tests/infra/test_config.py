@@ -21,7 +21,7 @@ def test_cdk_json_shows_every_setting_with_its_default(root: Path) -> None:
 
 
 def test_a_context_is_read_back_as_it_was_written() -> None:
-    config = Config(alert_emails=("a@example.com",), removal_policy=RemovalChoice.DESTROY, ledger_retention_days=30)
+    config = Config(alert_emails=("a@example.com",), removal_policy=RemovalChoice.DESTROY, ledger_retention_days=90)
     assert Config.from_context({"respot": json.loads(json.dumps(config.to_context()))}) == config
 
 
@@ -51,7 +51,7 @@ def test_without_a_region_the_credentials_decide() -> None:
     ],
 )
 def test_the_command_line_overrides_cdk_json(key: str, text: str, name: str, value: object) -> None:
-    config = Config.from_context({"respot": {"record_concurrency": 4, "ledger_retention_days": 5}, key: text})
+    config = Config.from_context({"respot": {"record_concurrency": 4, "ledger_retention_days": 60}, key: text})
     assert getattr(config, name) == value
 
 
@@ -82,7 +82,7 @@ def test_other_tools_context_is_none_of_our_business() -> None:
         pytest.param("regions", ["Frankfurt"], "a list, each item the name of a region", id="not a region"),
         pytest.param("regions", ["eu-west-1", "us-east-1"], "needs event forwarding", id="second region"),
         pytest.param("record_concurrency", 1, "from 2 to 1000", id="less than SQS allows"),
-        pytest.param("observation_max_receives", 0, "from 1 to 1000", id="no attempt"),
+        pytest.param("observation_max_receives", 0, "from 1 to 250", id="no attempt"),
         pytest.param("ledger_retention_days", 0, "null or a whole number", id="no retention"),
         pytest.param("log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30, 60", id="not a period of CloudWatch"),
         pytest.param("log_level", "debug", "one of DEBUG, INFO, WARNING, ERROR", id="lower case"),

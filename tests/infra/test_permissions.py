@@ -11,7 +11,10 @@ JOBS = "arn:${AWS::Partition}:sagemaker:*:${AWS::AccountId}:training-job/*"
 
 RECORD = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordLogs.Arn}"),
-    (("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"), "${ObservationsQueue.Arn}"),
+    (
+        ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        "${ObservationsQueue.Arn}",
+    ),
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
     (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags"), JOBS),
     (("dynamodb:PutItem", "dynamodb:Query"), LEDGER),

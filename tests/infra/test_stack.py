@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from infra.packaging import PYTHON_VERSION
 from respot import schema, settings
+from respot.bootstrap import record, slack
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.events import DETAIL_TYPE, SOURCE
 from respot.settings import Settings
-from respot.slack_relay import LONGEST_DELAY
 from tests.infra.synthesis import Synthesized, render
 
 KINDS = {
@@ -196,10 +196,14 @@ def test_a_message_is_not_shown_twice_while_it_is_worked_on(either: Synthesized)
 
 
 def test_a_message_reaches_its_dead_letter_queue_before_it_expires(full: Synthesized) -> None:
-    most_observation_receives, most_slack_receives = 1000, 50  # what the settings allow
-    observations, slack = (full.properties(name) for name in ("ObservationsQueue", "SlackDeliveryQueue"))
-    assert most_observation_receives * observations["VisibilityTimeout"] < observations["MessageRetentionPeriod"]
-    assert most_slack_receives * LONGEST_DELAY < timedelta(seconds=slack["MessageRetentionPeriod"])
+    most_observation_receives, most_slack_receives = 250, 50  # what the settings allow
+    observations, posts = (full.properties(name) for name in ("ObservationsQueue", "SlackDeliveryQueue"))
+    for queue, receives, longest in (
+        (observations, most_observation_receives, record.LONGEST_DELAY),
+        (posts, most_slack_receives, slack.LONGEST_DELAY),
+    ):
+        between = max(longest, timedelta(seconds=queue["VisibilityTimeout"]))
+        assert receives * between < timedelta(seconds=queue["MessageRetentionPeriod"])
     for name in ("ObservationsDeadLetters", "SlackDeliveryDeadLetters", "TransitionsDeadLetters"):
         assert full.properties(name)["MessageRetentionPeriod"] == timedelta(days=14).total_seconds()
 
@@ -251,14 +255,19 @@ def test_functions_differ_in_handler_and_settings_alone(full: Synthesized) -> No
         "Runtime": f"python{PYTHON_VERSION}",
         "Architectures": ["arm64"],
         "MemorySize": 512,
-        "Timeout": 30,
+        "Timeout": 60,
     }
 
 
 def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> None:
     retention = timedelta(days=400)
     expected = {
-        "RecordFunction": Settings(ledger_table="${LedgerTable}", retention=retention),
+        "RecordFunction": Settings(
+            ledger_table="${LedgerTable}",
+            retention=retention,
+            queue_url="${ObservationsQueue}",
+            first_retry=timedelta(seconds=5),
+        ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",
             alerts_topic_arn="${AlertsTopic}",
@@ -268,8 +277,8 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
         ),
         "SlackFunction": Settings(
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
-            slack_queue_url="${SlackDeliveryQueue}",
-            slack_retry=timedelta(seconds=7),
+            queue_url="${SlackDeliveryQueue}",
+            first_retry=timedelta(seconds=7),
         ),
     }
     for name, values in expected.items():

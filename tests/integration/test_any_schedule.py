@@ -17,7 +17,7 @@ from respot.domain.job import JobFacts, Transition
 from respot.intake import Intake
 from respot.ports import Ledger
 from respot.recorder import Recorded, Recorder
-from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages
+from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
 from tests.support.clock import FakeClock
 from tests.support.ledger_table import create_table
 from tests.support.lifecycles import Delivery, Life, lives, schedules
@@ -38,7 +38,7 @@ class Respot:
         self.ledger = ledger
         self.jobs = TroubledJobs(tags_by_arn={arn_of(): {"team": "vision"}})
         self.topic = MemoryTopic()
-        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=ledger))
+        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
         self.alerter = Alerter(
             ledger=ledger,
             topic=self.topic,
@@ -133,7 +133,7 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
     undisturbed, one = in_memory(), in_memory()
     undisturbed.live(life, life.undisturbed)
     shared = TroubledLedger(ledger=one.ledger)
-    one.intake = Intake(recorder=Recorder(jobs=one.jobs, ledger=shared))
+    one.intake = Intake(recorder=Recorder(jobs=one.jobs, ledger=shared), redelivery=redelivery())
     other = Respot(one.ledger)
     other.alerter, other.topic = one.alerter, one.topic
     schedule = data.draw(schedules(life))

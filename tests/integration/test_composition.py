@@ -59,7 +59,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
         ledger_table=TABLE,
         alerts_topic_arn=topic["TopicArn"],
         slack_secret="respot/slack-webhook",  # noqa: S106 - a name
-        slack_queue_url=queue["QueueUrl"],
+        queue_url=queue["QueueUrl"],
     ).to_environment()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -71,8 +71,14 @@ def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") 
     started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
     stays = [{"Status": "Interrupted", "StartTime": started}]
     body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=stays)).body
+    delivery = {
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
     for _ in range(2):
-        assert record.handler({"Records": [{"messageId": "m1", "body": body}]}, Context()) == {"batchItemFailures": []}
+        assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
     images = [item for item in deployed.scan(TableName=TABLE)["Items"] if item["kind"] == {"S": "transition"}]
     records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
     for _ in range(2):

@@ -7,7 +7,7 @@ from botocore.stub import Stubber
 
 from respot.adapters.queue import SqsDelayQueue
 from respot.errors import QueueUnavailableError
-from respot.slack_relay import LONGEST_PAUSE
+from respot.redelivery import LONGEST_DELAY
 from tests.support.builders import REGION
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def test_a_message_is_hidden_for_as_long_as_is_said(sqs: "SQSClient", queue_url:
 
 def test_the_longest_pause_is_one_that_sqs_takes(sqs: "SQSClient", queue_url: str) -> None:
     (receipt,) = received(sqs, queue_url)
-    SqsDelayQueue(sqs, queue_url).delay(receipt, LONGEST_PAUSE)
+    SqsDelayQueue(sqs, queue_url).delay(receipt, LONGEST_DELAY)
 
 
 def test_fractions_of_a_second_are_cut(sqs: "SQSClient") -> None:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
 from respot.domain.lifecycle import figures, is_terminal
-from respot.intake import Message
+from respot.redelivery import Delivery, Redelivery
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "111122223333"
@@ -136,12 +137,13 @@ def event(status: str = "Training", seconds: float = 390, *, job: JobId | None =
     }
 
 
-def message(event: object, identifier: str = "message") -> Message:
+def message(event: object, identifier: str = "message") -> Delivery:
     """The SQS message that carries an event."""
-    return Message(id=identifier, body=event if isinstance(event, str) else json.dumps(event))
+    body = event if isinstance(event, str) else json.dumps(event)
+    return Delivery(id=identifier, receipt=f"receipt-{identifier}", body=body, receive_count=1)
 
 
-def messages(*events: object) -> tuple[Message, ...]:
+def messages(*events: object) -> tuple[Delivery, ...]:
     """Messages m1, m2 …"""
     return tuple(message(event, f"m{number}") for number, event in enumerate(events, start=1))
 
@@ -192,3 +194,10 @@ def description(stays: Iterable[Transition], **others: Any) -> dict[str, Any]:  
     if launched:
         told["TrainingStartTime"] = launched
     return {name: value for name, value in (told | others).items() if value is not None}
+
+
+def redelivery(queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900) -> Redelivery:
+    """Delays in seconds, on a queue that remembers them."""
+    return Redelivery(
+        queue=queue or MemoryDelayQueue(), first=timedelta(seconds=first), longest=timedelta(seconds=longest)
+    )

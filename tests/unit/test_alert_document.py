@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from respot.alert_document import VERSION, account_of, to_document
+from respot.alert_document import account_of, to_document
+from respot.alert_version import VERSION
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
 from respot.domain.job import Market, Owner, Parent
 from tests.support.builders import alert_on, job_id

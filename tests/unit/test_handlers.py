@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.ledger_items import transition_item
-from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
@@ -24,7 +24,7 @@ from respot.observability import logger
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
-from tests.support.builders import CREATED, NAME, REGION, at, event, job_id, observation, transition
+from tests.support.builders import CREATED, NAME, REGION, at, event, job_id, observation, redelivery, transition
 from tests.support.clock import FakeClock
 from tests.support.troubled import TroubledJobs, TroubledLedger
 
@@ -72,7 +72,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
     jobs = TroubledJobs()
     for name in (NAME, "second"):
         jobs.observations[REGION, name] = observation("Starting=0 Training=390", job=job_id(name))
-    intake = Intake(recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)))
+    intake = Intake(recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery())
     monkeypatch.setattr(record, "intake", lambda: intake)
     return jobs
 
@@ -242,19 +242,9 @@ class Chat:
         self.posted.append(message.text)
 
 
-class Queue:
-    """A queue that remembers its delays."""
-
-    def __init__(self) -> None:
-        self.delays: dict[str, timedelta] = {}
-
-    def delay(self, receipt: str, delay: timedelta) -> None:
-        self.delays[receipt] = delay
-
-
 def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    chat, queue = Chat(), Queue()
-    relay = SlackRelay(chat=chat, queue=queue, first_delay=timedelta(seconds=30))
+    chat, queue = Chat(), MemoryDelayQueue()
+    relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30))
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert chat.posted[0] == "good"

@@ -1,13 +1,15 @@
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger
+from respot.adapters.memory import MemoryDelayQueue, MemoryLedger
 from respot.errors import LedgerUnavailableError, LookFailedError, MalformedObservationError, OutOfTimeError
-from respot.intake import LONGEST_LOOK, Intake, Message, Outcome
+from respot.intake import LONGEST_LOOK, Intake, Outcome
 from respot.recorder import Recorder
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, observation
+from respot.redelivery import Delivery
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, observation, redelivery
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
 
 
@@ -23,11 +25,12 @@ class Bench:
         for name in (NAME, "second", "third"):
             look = observation("Starting=0 Training=390", job=job_id(name))
             self.jobs.observations[REGION, name] = look
+        self.queue = MemoryDelayQueue()
         self.memory = MemoryLedger(created=CREATED)
         self.ledger = TroubledLedger(ledger=self.memory)
-        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=self.ledger))
+        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=self.ledger), redelivery=redelivery(self.queue))
 
-    def take(self, batch: Iterable[Message], time_left: Callable[[], timedelta] = plenty) -> Outcome:
+    def take(self, batch: Iterable[Delivery], time_left: Callable[[], timedelta] = plenty) -> Outcome:
         return self.intake.take(batch, time_left=time_left)
 
 
@@ -37,7 +40,7 @@ def bench() -> Bench:
 
 
 def failed(outcome: Outcome) -> list[str]:
-    return sorted(failure.message_id for failure in outcome.failures)
+    return sorted(failure.delivery.id for failure in outcome.failures)
 
 
 def test_ten_messages_of_one_job_are_one_look(bench: Bench) -> None:
@@ -111,3 +114,19 @@ def test_what_the_time_is_too_short_for_goes_back_untouched(bench: Bench) -> Non
 def test_a_message_delivered_twice_in_one_batch_fails_once(bench: Bench) -> None:
     bench.jobs.fault = LookFailedError("down")
     assert failed(bench.take([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
+
+
+def test_a_job_that_cannot_be_looked_at_is_tried_later_each_time(bench: Bench) -> None:
+    bench.jobs.fault = LookFailedError("throttled")
+    bench.take([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
+    assert bench.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
+
+
+def test_poison_goes_to_the_dead_letters_without_growing_pauses(bench: Bench) -> None:
+    bench.take([replace(message("poison", "m1"), receive_count=12)])
+    assert bench.queue.delays == {"receipt-m1": timedelta(seconds=5)}
+
+
+def test_what_was_out_of_time_comes_back_at_once(bench: Bench) -> None:
+    bench.take(messages(event()), time_left=timedelta)
+    assert bench.queue.delays == {"receipt-m1": timedelta()}

@@ -22,8 +22,8 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         alert_max_age=SPANS,
         retention=SPANS | st.none(),
         slack_secret=WORDS,
-        slack_queue_url=WORDS,
-        slack_retry=SPANS,
+        queue_url=WORDS,
+        first_retry=SPANS,
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -36,7 +36,7 @@ def test_every_setting_has_a_variable() -> None:
         alerts_topic_arn="a",
         retention=timedelta(days=1),
         slack_secret="s",  # noqa: S106 - a name
-        slack_queue_url="q",
+        queue_url="q",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 
@@ -50,7 +50,7 @@ def test_whole_figures_are_written_plainly() -> None:
     written = replace(Settings(), retention=timedelta(days=400)).to_environment()
     assert written["RESPOT_ALERT_MAX_AGE_HOURS"] == "24"
     assert written["RESPOT_RETENTION_DAYS"] == "400"
-    assert written["RESPOT_SLACK_RETRY_SECONDS"] == "30"
+    assert written["RESPOT_FIRST_RETRY_SECONDS"] == "30"
 
 
 def test_all_kinds_can_be_switched_off() -> None:
@@ -59,7 +59,7 @@ def test_all_kinds_can_be_switched_off() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-1", "1e30", "1 h"])
 @pytest.mark.parametrize(
-    "variable", ["RESPOT_ALERT_MAX_AGE_HOURS", "RESPOT_RETENTION_DAYS", "RESPOT_SLACK_RETRY_SECONDS"]
+    "variable", ["RESPOT_ALERT_MAX_AGE_HOURS", "RESPOT_RETENTION_DAYS", "RESPOT_FIRST_RETRY_SECONDS"]
 )
 def test_a_figure_that_is_none_is_refused_by_name(variable: str, text: str) -> None:
     with pytest.raises(SettingsError, match=variable):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alert_document import VERSION, to_document
+from respot.alert_document import to_document
+from respot.alert_version import VERSION
 from respot.domain.job import Owner, Parent
 from respot.slack_message import SlackMessage, escaped, render
 from tests.support.builders import alert_on, job_id

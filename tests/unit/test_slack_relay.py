@@ -3,9 +3,12 @@ from datetime import timedelta
 
 import pytest
 
+from respot.adapters.memory import MemoryDelayQueue
 from respot.errors import QueueUnavailableError, WebhookRefusedError
+from respot.redelivery import LONGEST_DELAY, Delivery
 from respot.slack_message import SlackMessage
-from respot.slack_relay import LONGEST_DELAY, LONGEST_PAUSE, Delivery, SlackRelay
+from respot.slack_relay import SlackRelay
+from tests.support.builders import redelivery
 
 
 @dataclass
@@ -21,29 +24,16 @@ class Chat:
         self.posted.append(message.text)
 
 
-@dataclass
-class Queue:
-    """A queue that remembers its delays."""
-
-    fault: QueueUnavailableError | None = None
-    delays: dict[str, timedelta] = field(default_factory=dict)
-
-    def delay(self, receipt: str, delay: timedelta) -> None:
-        if self.fault:
-            raise self.fault
-        self.delays[receipt] = delay
-
-
 def delivery(body: str, *, receive_count: int = 1) -> Delivery:
     return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count)
 
 
-def relay(chat: Chat, queue: Queue, *, first_delay: timedelta = timedelta(seconds=30)) -> SlackRelay:
-    return SlackRelay(chat=chat, queue=queue, first_delay=first_delay)
+def relay(chat: Chat, queue: MemoryDelayQueue) -> SlackRelay:
+    return SlackRelay(chat=chat, redelivery=redelivery(queue, first=30, longest=3600))
 
 
 def test_posts_every_message() -> None:
-    chat, queue = Chat(), Queue()
+    chat, queue = Chat(), MemoryDelayQueue()
     assert relay(chat, queue).relay([delivery("one"), delivery("two")]) == ()
     assert chat.posted == ["one", "two"]
     assert queue.delays == {}
@@ -51,7 +41,7 @@ def test_posts_every_message() -> None:
 
 def test_a_refused_message_stops_no_other_one() -> None:
     error = WebhookRefusedError("500")
-    chat, queue = Chat(refuses={"bad": error}), Queue()
+    chat, queue = Chat(refuses={"bad": error}), MemoryDelayQueue()
     (refusal,) = relay(chat, queue).relay([delivery("bad"), delivery("good")])
     assert (refusal.delivery.id, refusal.error, refusal.delay) == ("id-bad", error, timedelta(seconds=30))
     assert chat.posted == ["good"]
@@ -59,7 +49,7 @@ def test_a_refused_message_stops_no_other_one() -> None:
 
 
 def test_a_poison_message_stops_no_other_one() -> None:
-    chat, queue = Chat(), Queue()
+    chat, queue = Chat(), MemoryDelayQueue()
     assert relay(chat, queue).relay([delivery('{"version": "respot.alert/1"}'), delivery("good")]) == ()
     assert chat.posted[-1] == "good"
 
@@ -69,7 +59,7 @@ def test_a_poison_message_stops_no_other_one() -> None:
     [(0, 30), (1, 30), (2, 60), (3, 120), (7, 1920), (8, 3600), (20, 3600), (10_000, 3600)],
 )
 def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
-    queue = Queue()
+    queue = MemoryDelayQueue()
     relay(Chat(refuses={"bad": WebhookRefusedError("500")}), queue).relay(
         [delivery("bad", receive_count=receive_count)]
     )
@@ -82,19 +72,19 @@ def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
         (timedelta(seconds=5), timedelta(seconds=30)),
         (timedelta(minutes=5), timedelta(minutes=5)),
         (timedelta(hours=2), timedelta(hours=2)),
-        (timedelta(days=3650), LONGEST_PAUSE),
+        (timedelta(days=3650), LONGEST_DELAY),
     ],
 )
 def test_a_pause_that_slack_asks_for_is_kept_as_far_as_the_queue_can(asked: timedelta, waited: timedelta) -> None:
-    queue = Queue()
+    queue = MemoryDelayQueue()
     chat = Chat(refuses={"bad": WebhookRefusedError("429", retry_after=asked)})
     relay(chat, queue).relay([delivery("bad")])
     assert queue.delays["receipt-bad"] == waited
-    assert max(LONGEST_DELAY, LONGEST_PAUSE) < timedelta(hours=12)
+    assert timedelta(hours=12) > LONGEST_DELAY
 
 
 def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
-    queue = Queue(fault=QueueUnavailableError("down"))
+    queue = MemoryDelayQueue(fault=QueueUnavailableError("down"))
     chat = Chat(refuses={"bad": WebhookRefusedError("500")})
     refusals = relay(chat, queue).relay([delivery("bad"), delivery("good")])
     assert [refusal.delivery.id for refusal in refusals] == ["id-bad"]

@@ -243,7 +243,7 @@ def _tags(tags: Mapping[str, str], lineage: Lineage, job: str) -> list[dict[str,
 
 
 def _hyperparameters(given: Mapping[str, str], name: str) -> dict[str, str]:
-    """The same, as the new job's; places in which the old name occurs (`sagemaker_submit_directory`) stay: they exist."""
+    """The same under the new name; places with the old name in them (`sagemaker_submit_directory`) exist, and stay."""
     # SageMaker itself gives _tuning_objective_metric to the children of tuning jobs.
     kept = {key: value for key, value in given.items() if key != "_tuning_objective_metric"}
     if (said := kept.get("sagemaker_job_name")) is not None:
@@ -318,23 +318,23 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
         if resources.pop("KeepAlivePeriodInSeconds", 0):
             why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
             _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds")
+    asked = placement.instance_type  # empty if nothing is known and nothing asked for: then the job's own stays
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
     if several is None:
-        changes = placement.instance_type != resources.get("InstanceType")
-        resources["InstanceType"] = placement.instance_type
+        same = {"", resources.get("InstanceType")}
+        resources |= {"InstanceType": asked} if asked else {}
     else:
         types = [each.get("InstanceType", "") for each in resources[several]]
         # A job's instance type is told as `a+b` where there are several; of preferred types SageMaker has chosen one.
-        same = {"+".join(types), *(types if several == "InstancePreferences" else ())}
-        changes = placement.instance_type not in same
-        if changes:
+        same = {"", "+".join(types), *(types if several == "InstancePreferences" else ())}
+        if asked not in same:
             why = (
-                f"the job names {' and '.join(types)}, and one instance type ({placement.instance_type}) "
-                "cannot stand for them: name no instance type in the job's ladder"
+                f"the job names {' and '.join(types)}, and {asked} cannot stand for them: "
+                "name no instance type in the job's ladder"
             )
             _refuse(why, job=job, field=f"ResourceConfig.{several}")
-    if changes and "TrainingPlanArn" in resources:
-        why = f"the training plan reserves another instance type than {placement.instance_type}"
+    if asked not in same and "TrainingPlanArn" in resources:
+        why = f"the training plan's instance type is not {asked}: name no instance type in the job's ladder"
         _refuse(why, job=job, field="ResourceConfig.TrainingPlanArn")
     return resources
 
@@ -347,8 +347,9 @@ def _check(request: Mapping[str, Any], create: StructureShape, job: str) -> None
         missing += [member for member in ("AlgorithmSpecification", "ResourceConfig") if member not in request]
         if not {"AlgorithmName", "TrainingImage"} & request.get("AlgorithmSpecification", {}).keys():
             missing.append("AlgorithmSpecification.TrainingImage")
-        if not {"InstanceCount", "InstanceGroups", "InstancePreferences"} & request.get("ResourceConfig", {}).keys():
-            missing.append("ResourceConfig.InstanceCount")
+        resources = request.get("ResourceConfig", {}).keys()
+        if not {"InstanceGroups", "InstancePreferences"} & resources:
+            missing += [f"ResourceConfig.{it}" for it in ("InstanceType", "InstanceCount") if it not in resources]
     if missing:
         _unrecoverable(
             "CreateTrainingJob requires it and DescribeTrainingJob does not give it", job=job, field=missing[0]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change
@@ -144,3 +145,39 @@ class MemoryTopic:
             raise self.fault
         self.published.append(alert)
         return f"message-{len(self.published)}"
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryCheckpoints:
+    """The port `Checkpoints`: buckets that a test fills, of which a listing tells at most `limit` objects."""
+
+    buckets: dict[str, list[StoredObject]] = field(default_factory=dict)
+    limit: int | None = None
+    fault: Exception | None = None
+    listed: int = 0
+
+    def list(self, region: str, location: CheckpointLocation) -> Listing:  # noqa: ARG002 - the port's signature
+        """See `Checkpoints.list`."""
+        self.listed += 1
+        if self.fault:
+            raise self.fault
+        if location.bucket not in self.buckets:
+            return Listing(objects=(), bucket_exists=False)
+        stored = sorted(self.buckets[location.bucket], key=lambda each: each.key.encode())
+        found = tuple(each for each in stored if each.key.startswith(location.prefix))
+        kept = found[: self.limit]
+        return Listing(objects=kept, cut=len(kept) < len(found))
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryDelayQueue:
+    """The port `DelayQueue`: remembers the delays."""
+
+    delays: dict[str, timedelta] = field(default_factory=dict)
+    fault: Exception | None = None
+
+    def delay(self, receipt: str, delay: timedelta) -> None:
+        """See `DelayQueue.delay`."""
+        if self.fault:
+            raise self.fault
+        self.delays[receipt] = delay

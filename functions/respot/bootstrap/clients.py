@@ -13,6 +13,7 @@ from respot.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
@@ -52,6 +53,8 @@ def required(value: str | None, name: str) -> str:
 
 @overload
 def client(service: Literal["dynamodb"], region: str | None = None) -> "DynamoDBClient": ...
+@overload
+def client(service: Literal["s3"], region: str | None = None) -> "S3Client": ...
 @overload
 def client(service: Literal["sagemaker"], region: str | None = None) -> "SageMakerClient": ...
 @overload

@@ -1,21 +1,26 @@
 """Composes `slack`."""
 
+from datetime import timedelta
 from functools import cache
+from typing import Final
 
-from respot.adapters.queue import SqsDelayQueue
-from respot.adapters.secrets import CachedSecret
+from respot.adapters.cached_text import CachedText
+from respot.adapters.secrets import read_secret
 from respot.adapters.slack import SlackWebhook
-from respot.bootstrap.clients import client, required, settings
-from respot.settings import SLACK_QUEUE_URL, SLACK_SECRET
+from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.redelivery import redelivery
+from respot.settings import SLACK_SECRET
 from respot.slack_relay import SlackRelay
+
+LONGEST_DELAY: Final = timedelta(hours=1)
+"""Between two attempts to post the same message."""
+
+SECRET_KEPT_FOR: Final = timedelta(minutes=5)
 
 
 @cache
 def slack_relay() -> SlackRelay:
     """What `slack` hands its deliveries to."""
-    secret = CachedSecret(client("secretsmanager"), required(settings().slack_secret, SLACK_SECRET))
-    return SlackRelay(
-        chat=SlackWebhook(secret.read, secret.forget),
-        queue=SqsDelayQueue(client("sqs"), required(settings().slack_queue_url, SLACK_QUEUE_URL)),
-        first_delay=settings().slack_retry,
-    )
+    name = required(settings().slack_secret, SLACK_SECRET)
+    secret = CachedText(lambda: read_secret(client("secretsmanager"), name), kept_for=SECRET_KEPT_FOR, clock=now)
+    return SlackRelay(chat=SlackWebhook(secret.read, secret.forget), redelivery=redelivery(longest=LONGEST_DELAY))

@@ -40,7 +40,7 @@ def what_happened(alert: Alert) -> str:
             limit = f" of {in_words(facts.max_wait)}" if facts.max_wait else ""
             said = (
                 f"Waiting and training together reached MaxWaitTimeInSeconds{limit}."
-                if facts.training_started
+                if _has_launched(alert)
                 else f"No spot instances came within MaxWaitTimeInSeconds{limit}: the job was never launched."
             )
         case AlertKind.MAX_RUNTIME_EXCEEDED:
@@ -77,7 +77,7 @@ def cost(alert: Alert) -> str:
     """Training time, waiting time, and what was billed and saved, as far as it is known yet."""
     facts, figures = alert.facts, alert.figures
     spent = f"Trained {in_words(figures.trained)}, waited {in_words(figures.waited)} for capacity"
-    if alert.kind is not AlertKind.INTERRUPTED and facts.training_started is None:
+    if alert.kind is not AlertKind.INTERRUPTED and not _has_launched(alert):
         return f"{spent}; nothing was billed, since the job never held an instance."
     if facts.billable_time is None or facts.training_time is None:
         return f"{spent}; SageMaker does not say yet what it bills."
@@ -153,3 +153,8 @@ def _ordinal(number: int) -> str:
     if 10 <= number % 100 <= 20:
         return f"{number}th"
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+
+
+def _has_launched(alert: Alert) -> bool:
+    """Whether the job ever held instances, as its start or its stays tell."""
+    return alert.facts.training_started is not None or bool(alert.figures.trained)

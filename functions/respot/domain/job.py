@@ -45,7 +45,7 @@ class JobId:
     Attributes:
         region: AWS region.
         name: TrainingJobName, unique in account and region among the jobs that exist.
-        created: CreationTime, UTC, cut to milliseconds.
+        created: CreationTime, UTC, to the millisecond.
     """
 
     region: str
@@ -62,7 +62,7 @@ class Transition:
 
     Attributes:
         status: SecondaryStatus, in SageMaker's own words (an open vocabulary).
-        started: UTC, cut to milliseconds.
+        started: UTC, to the millisecond.
         provisional: known from an event alone, since the job could not be described any more.
     """
 

@@ -50,7 +50,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     inputs = _inputs(run, resolved, circumstances)
     if refusal := _not_ours(run, resolved, ending):
         return _declined(refusal, inputs)
-    if reason := _hopeless(run, resolved, circumstances, ending):
+    if reason := _hopeless(run, resolved, circumstances):
         return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
     rung = _rung(run, policy)
     if rung is None:
@@ -120,7 +120,7 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     return None
 
 
-def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances, ending: Ending) -> str | None:
+def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str | None:
     """Why another attempt must not or cannot be made, although the owner asked for one."""
     policy = resolved.policy
     if circumstances.obstacles:

@@ -1,7 +1,9 @@
-"""The words in which Lambda's event sources are told which parts of a batch failed."""
+"""The words in which Lambda's event sources hand over a batch and are told which parts of it failed."""
 
-from collections.abc import Iterable
-from typing import Protocol, TypedDict
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypedDict
+
+from respot.redelivery import Delivery
 
 
 class ItemFailure(TypedDict):
@@ -26,3 +28,16 @@ class Context(Protocol):
 def failed(identifiers: Iterable[str]) -> BatchResponse:
     """Exactly these failed; without any, the whole batch is done."""
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
+
+
+def deliveries(event: Mapping[str, Any]) -> tuple[Delivery, ...]:
+    """The messages that an SQS event source hands over."""
+    return tuple(
+        Delivery(
+            id=record["messageId"],
+            receipt=record["receiptHandle"],
+            body=record["body"],
+            receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+        )
+        for record in event["Records"]
+    )

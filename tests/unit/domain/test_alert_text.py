@@ -1,7 +1,10 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from respot.domain.alert import Alert
 from respot.domain.alert_text import (
     checkpoints,
     console_url,
@@ -15,9 +18,19 @@ from respot.domain.alert_text import (
     what_happens_next,
 )
 from respot.domain.job import Owner, Parent
-from tests.support.builders import alert_on, facts, job_id
+from respot.domain.lifecycle import figures
+from tests.support.builders import alert_on, facts, history, job_id
 
 LONGEST_NAME = "n" * 63
+
+
+def never_launched(**others: Any) -> Alert:  # noqa: ANN401
+    alert = alert_on("MaxWaitTimeExceeded", training_started=None, **others)
+    return replace(alert, figures=figures((*history("Starting=0"), alert.transition)))
+
+
+def test_a_job_whose_start_no_event_told_is_not_said_never_to_have_been_launched() -> None:
+    assert what_happened(alert_on("MaxWaitTimeExceeded", training_started=None)).startswith("Waiting and training")
 
 
 @pytest.mark.parametrize(
@@ -63,7 +76,7 @@ def test_an_interruption_names_the_instances() -> None:
 
 def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launched() -> None:
     trained = what_happened(alert_on("MaxWaitTimeExceeded"))
-    queued = what_happened(alert_on("MaxWaitTimeExceeded", training_started=None, max_wait=None))
+    queued = what_happened(never_launched(max_wait=None))
     assert trained.startswith("Waiting and training together reached MaxWaitTimeInSeconds of 6 h 00 min.")
     assert queued.startswith("No spot instances came within MaxWaitTimeInSeconds: the job was never launched.")
 
@@ -105,7 +118,7 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
 
 
 def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
-    said = cost(alert_on("MaxWaitTimeExceeded", training_started=None))
+    said = cost(never_launched())
     assert said.endswith("; nothing was billed, since the job never held an instance.")
 
 

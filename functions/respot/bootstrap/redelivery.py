@@ -1,0 +1,14 @@
+"""Redelivery from the function's own queue."""
+
+from datetime import timedelta
+
+from respot.adapters.queue import SqsDelayQueue
+from respot.bootstrap.clients import client, required, settings
+from respot.redelivery import Redelivery
+from respot.settings import QUEUE_URL
+
+
+def redelivery(*, longest: timedelta) -> Redelivery:
+    """Delays that grow up to `longest`."""
+    queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
+    return Redelivery(queue=queue, first=settings().first_retry, longest=longest)

@@ -1,0 +1,61 @@
+"""When a queue's message is tried again: later each time it could not be handled."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from respot.delivery_ports import DelayQueue
+from respot.errors import QueueUnavailableError
+
+LONGEST_DELAY: Final = timedelta(hours=11)
+"""SQS hides a message for 12 hours at most, counted from its receipt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery of a message by the queue.
+
+    Attributes:
+        id: the message's id.
+        receipt: what the queue wants to see when the message's delay is set.
+        body: the message.
+        receive_count: how often the queue has delivered it, this time included.
+    """
+
+    id: str
+    receipt: str
+    body: str
+    receive_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redelivery:
+    """Sets the delay before a message's next delivery.
+
+    Attributes:
+        queue: the queue that the message stays in.
+        first: the delay after the first attempt; doubles with each.
+        longest: no delay grows beyond.
+    """
+
+    queue: DelayQueue
+    first: timedelta
+    longest: timedelta
+
+    def postpone(self, delivery: Delivery, *, at_least: timedelta = timedelta()) -> timedelta:
+        """Have the message delivered again, later than last time; returns the delay."""
+        doublings = min(max(delivery.receive_count - 1, 0), 20)
+        grown = min(self.longest, self.first * (1 << doublings))
+        return self.schedule(delivery, max(at_least, grown))
+
+    def schedule(self, delivery: Delivery, delay: timedelta) -> timedelta:
+        """Have the message delivered again after this delay, or after the longest that the queue can hide it.
+
+        A delay that cannot be set is no loss: the message comes back by the queue's own visibility timeout.
+        Failing here instead would handle the batch's other messages twice.
+        """
+        bearable = max(timedelta(), min(delay, LONGEST_DELAY))
+        with suppress(QueueUnavailableError):
+            self.queue.delay(delivery.receipt, bearable)
+        return bearable

@@ -1,0 +1,646 @@
+"""The next attempt's request, held against botocore's own model of SageMaker."""
+
+import json
+import re
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.validate import ParamValidator
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.sagemaker.answers import with_defaults
+from local.sagemaker.validation import BUILT_IN_IMAGES
+from respot.adapters.cloning import (
+    CHANGED,
+    DESCRIBE_ONLY,
+    FIRST_PARTY_REPOSITORIES,
+    OUTPUT_ONLY,
+    UNRECOVERABLE,
+    attempt_request,
+    carried_members,
+    members,
+)
+from respot.domain.job import Market
+from respot.domain.lineage import Lineage
+from respot.domain.placement import Placement
+from respot.errors import CloneRefusedError, UnrecoverableFieldError
+from tests.support.builders import ACCOUNT, NAME, arn_of, payload, payload_names
+
+ATTEMPT: Final = f"{NAME}-r2"
+LINEAGE: Final = Lineage(run="us-east-1/spot-job/1789549200000", attempt=2, parent=NAME)
+BUILT_IN: Final = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+METRICS: Final = [{"Name": "validation:auc", "Regex": "auc:(.*)"}]
+HOUR: Final = timedelta(hours=1)
+PLAN: Final = "arn:aws:sagemaker:us-east-1:111122223333:training-plan/plan-1"
+GROUPS: Final = [
+    {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "InstanceGroupName": "gpu"},
+    {"InstanceType": "ml.c5.xlarge", "InstanceCount": 2, "InstanceGroupName": "cpu"},
+]
+PREFERENCES: Final = [{"InstanceType": "ml.g5.2xlarge"}, {"InstanceType": "ml.g6.2xlarge"}]
+
+
+@cache
+def raw_model() -> dict[str, Any]:
+    model: dict[str, Any] = Loader().load_service_model("sagemaker", "service-2")
+    return model
+
+
+@cache
+def model() -> ServiceModel:
+    return ServiceModel(raw_model(), "sagemaker")
+
+
+def create_shape(service_model: ServiceModel | None = None) -> StructureShape:
+    shape = (service_model or model()).operation_model("CreateTrainingJob").input_shape
+    assert isinstance(shape, StructureShape)
+    return shape
+
+
+def answer_shape(service_model: ServiceModel | None = None) -> StructureShape:
+    shape = (service_model or model()).operation_model("DescribeTrainingJob").output_shape
+    assert isinstance(shape, StructureShape)
+    return shape
+
+
+def spot(
+    instance_type: str = "ml.g5.2xlarge", *, runtime: timedelta = HOUR, wait: timedelta | None = 2 * HOUR
+) -> Placement:
+    return Placement(market=Market.SPOT, instance_type=instance_type, max_runtime=runtime, max_wait=wait)
+
+
+def on_demand(instance_type: str = "ml.g5.2xlarge") -> Placement:
+    return Placement(market=Market.ON_DEMAND, instance_type=instance_type, max_runtime=HOUR, max_wait=None)
+
+
+def described(**others: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What Describe answers of a stopped spot job; a member given as None is absent."""
+    told: dict[str, Any] = {
+        "TrainingJobName": NAME,
+        "TrainingJobArn": arn_of(),
+        "TrainingJobStatus": "Stopped",
+        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/Training",
+        "AlgorithmSpecification": {
+            "TrainingImage": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.5.1-gpu-py311",
+            "TrainingInputMode": "File",
+        },
+        "OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/output"},
+        "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 14400, "MaxWaitTimeInSeconds": 21600},
+        "EnableManagedSpotTraining": True,
+    }
+    return {name: value for name, value in (told | others).items() if value is not None}
+
+
+def resources(**others: Any) -> dict[str, Any]:  # noqa: ANN401
+    told = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1} | others
+    return {"ResourceConfig": {name: value for name, value in told.items() if value is not None}}
+
+
+def clone(
+    document: Mapping[str, Any] | None = None,
+    placement: Placement | None = None,
+    tags: Mapping[str, str] | None = None,
+    service_model: ServiceModel | None = None,
+) -> dict[str, Any]:
+    return attempt_request(
+        described() if document is None else document,
+        name=ATTEMPT,
+        tags=tags or {},
+        lineage=LINEAGE,
+        placement=placement or spot(),
+        service_model=service_model or model(),
+    )
+
+
+def tags_of(request: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+
+
+# The model, walked.
+
+
+def unaccounted(service_model: ServiceModel) -> set[str]:
+    apart = CHANGED.keys() | UNRECOVERABLE.keys() | OUTPUT_ONLY
+    carried = carried_members(service_model)
+    return {
+        path
+        for path in members(create_shape(service_model))
+        if path not in carried and not any(path == one or path.startswith(f"{one}.") for one in apart)
+    } | (answer_shape(service_model).members.keys() - create_shape(service_model).members.keys() - DESCRIBE_ONLY)
+
+
+def altered(**shapes: Mapping[str, Any]) -> ServiceModel:
+    """The model of another botocore: each named shape with these members as well."""
+    raw = raw_model()
+    changed = {
+        name: raw["shapes"][name] | {"members": raw["shapes"][name]["members"] | new} for name, new in shapes.items()
+    }
+    return ServiceModel(raw | {"shapes": raw["shapes"] | changed}, "sagemaker")
+
+
+def test_every_member_is_carried_changed_or_known_to_be_unrecoverable() -> None:
+    assert unaccounted(model()) == set()
+
+
+def test_what_is_declared_is_still_in_the_model() -> None:
+    there = set(members(create_shape()))
+    assert CHANGED.keys() | UNRECOVERABLE.keys() | OUTPUT_ONLY <= there
+    assert not carried_members(model()) & (CHANGED.keys() | UNRECOVERABLE.keys() | OUTPUT_ONLY)
+    assert answer_shape().members.keys() - create_shape().members.keys() == DESCRIBE_ONLY
+
+
+def test_the_walk_goes_to_the_bottom() -> None:
+    paths = {
+        "CheckpointConfig.LocalPath",
+        "StoppingCondition.MaxPendingTimeInSeconds",
+        "ResourceConfig.InstancePlacementConfig.PlacementSpecifications.UltraServerId",
+        "InputDataConfig.DataSource.S3DataSource.HubAccessConfig.HubContentArn",
+        "RetryStrategy.MaximumRetryAttempts",
+        "ExperimentConfig.RunName",
+    }
+    assert paths <= carried_members(model())
+
+
+def test_what_the_documentation_calls_read_only_is_known() -> None:
+    def read_only(shape: Shape, path: str = "") -> set[str]:
+        if isinstance(shape, ListShape):
+            return read_only(shape.member, path)
+        if not isinstance(shape, StructureShape):
+            return set()
+        found = set()
+        for name, member in shape.members.items():
+            below = f"{path}.{name}".lstrip(".")
+            words = re.sub(r"<[^>]+>", "", member.documentation)
+            if re.search(r"field is read-only|(isn't|is not) accepted in CreateTrainingJob|output[- ]only", words):
+                found.add(below)
+            found |= read_only(member, below)
+        return found
+
+    assert read_only(create_shape()) == OUTPUT_ONLY
+
+
+def test_a_new_member_of_both_is_carried_at_any_depth() -> None:
+    new = {"NewConfig": {"shape": "RetryStrategy"}}
+    later = altered(
+        CreateTrainingJobRequest=new, DescribeTrainingJobResponse=new, CheckpointConfig={"New": {"shape": "S3Uri"}}
+    )
+    assert unaccounted(later) == set()
+    document = described(
+        NewConfig={"MaximumRetryAttempts": 3}, CheckpointConfig={"S3Uri": "s3://b/c/", "New": "s3://b/d/"}
+    )
+    request = clone(document, service_model=later)
+    assert request["NewConfig"] == document["NewConfig"]
+    assert request["CheckpointConfig"] == document["CheckpointConfig"]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "path"),
+    [
+        pytest.param({"CreateTrainingJobRequest": {"New": {"shape": "RetryStrategy"}}}, "New", id="of Create alone"),
+        pytest.param({"DescribeTrainingJobResponse": {"New": {"shape": "Boolean"}}}, "New", id="of Describe alone"),
+        pytest.param(
+            {"DescribeTrainingJobResponse": {"VpcConfig": {"shape": "RetryStrategy"}}},
+            "VpcConfig",
+            id="in another form",
+        ),
+    ],
+)
+def test_any_other_new_member_is_noticed(shapes: dict[str, Any], path: str) -> None:
+    assert path in unaccounted(altered(**shapes))
+
+
+def test_a_member_that_comes_out_in_another_form_is_no_clone() -> None:
+    later = altered(DescribeTrainingJobResponse={"RetryStrategy": {"shape": "VpcConfig"}})
+    with pytest.raises(UnrecoverableFieldError, match=r"spot-job: RetryStrategy: .*in another form.*by hand"):
+        clone(described(RetryStrategy={"MaximumRetryAttempts": 2}), service_model=later)
+
+
+# Real answers.
+
+
+@pytest.mark.parametrize("name", payload_names("describe_*"))
+def test_a_described_job_is_cloned_to_the_field(name: str) -> None:
+    document = payload(name)
+    request = clone(document)
+    assert not ParamValidator().validate(request, create_shape()).has_errors()
+    unchanged = carried_members(model()) & create_shape().members.keys() - {
+        "OutputDataConfig", "StoppingCondition", "ProfilerConfig",
+    }  # fmt: skip
+    assert {member: request.get(member) for member in unchanged} == {
+        member: document.get(member) for member in unchanged
+    }
+    assert request["OutputDataConfig"] == {"S3OutputPath": "s3://ml-bucket/output", "CompressionType": "GZIP"}
+    assert request["TrainingJobName"] == ATTEMPT
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert request.keys().isdisjoint(DESCRIBE_ONLY)
+
+
+def test_the_description_is_left_as_it_was() -> None:
+    document = payload("describe_s3_final")
+    before = deepcopy(document)
+    request = clone(document)
+    request["AlgorithmSpecification"]["TrainingInputMode"] = "Pipe"
+    assert document == before
+
+
+@pytest.mark.parametrize("placement", [spot(), on_demand()], ids=lambda placement: placement.market)
+@pytest.mark.parametrize("name", payload_names("describe_*"))
+def test_the_clone_of_a_clone_differs_by_name_and_lineage_alone(name: str, placement: Placement) -> None:
+    first = clone(payload(name), placement, tags={"team": "vision"})
+    answer = with_defaults(first) | {"TrainingJobArn": arn_of(ATTEMPT), "CreationTime": "2026-09-16T16:00:00Z"}
+    second = attempt_request(
+        answer,
+        name=f"{NAME}-r3",
+        tags=tags_of(first),
+        lineage=Lineage(run=LINEAGE.run, attempt=3, parent=ATTEMPT),
+        placement=placement,
+        service_model=model(),
+    )
+    defaults = {"EnableNetworkIsolation": False, "EnableInterContainerTrafficEncryption": False}
+    if placement.market is Market.ON_DEMAND:
+        assert "EnableManagedSpotTraining" not in second
+    apart = {"TrainingJobName": f"{NAME}-r3", "Tags": second["Tags"]}
+    assert second == defaults | first | apart
+    assert tags_of(second) == {"team": "vision", **Lineage(run=LINEAGE.run, attempt=3, parent=ATTEMPT).to_tags()}
+
+
+# What merely stands for nothing.
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        pytest.param({"VpcConfig": {}}, {}, id="an empty structure"),
+        pytest.param({"VpcConfig": {"SecurityGroupIds": [], "Subnets": []}}, {}, id="a structure of empty lists"),
+        pytest.param({"InputDataConfig": []}, {}, id="no channels"),
+        pytest.param({"RetryStrategy": None}, {}, id="null"),
+        pytest.param({"HyperParameters": {}}, {"HyperParameters": {}}, id="no hyperparameters, said so"),
+        pytest.param({"Environment": {}}, {"Environment": {}}, id="no environment, said so"),
+        pytest.param({"Environment": {"DEBUG": ""}}, {"Environment": {"DEBUG": ""}}, id="an empty variable"),
+        pytest.param({"HyperParameters": {"a": ""}}, {"HyperParameters": {"a": ""}}, id="an empty hyperparameter"),
+        pytest.param(
+            {"DebugHookConfig": {"S3OutputPath": "s3://b/", "CollectionConfigurations": [], "HookParameters": {}}},
+            {"DebugHookConfig": {"S3OutputPath": "s3://b/"}},
+            id="the debugger's empty collections",
+        ),
+        pytest.param({"EnableNetworkIsolation": False}, {"EnableNetworkIsolation": False}, id="a no is an answer"),
+        pytest.param(
+            {"RemoteDebugConfig": {"EnableRemoteDebug": False}},
+            {"RemoteDebugConfig": {"EnableRemoteDebug": False}},
+            id="a no within a structure",
+        ),
+    ],
+)
+def test_echoed_empties_go_and_data_stays(told: dict[str, Any], asked: dict[str, Any]) -> None:
+    plain = clone()
+    request = clone(described() | told)
+    assert {name: value for name, value in request.items() if name not in plain} == asked
+
+
+def test_an_empty_argument_is_an_argument() -> None:
+    algorithm = described()["AlgorithmSpecification"] | {
+        "ContainerArguments": ["--name", ""],
+        "ContainerEntrypoint": [],
+    }
+    kept = clone(described(AlgorithmSpecification=algorithm))["AlgorithmSpecification"]
+    assert kept["ContainerArguments"] == ["--name", ""]
+    assert "ContainerEntrypoint" not in kept
+
+
+def test_read_only_members_go() -> None:
+    told = resources(
+        InstanceType=None,
+        InstancePreferences=PREFERENCES,
+        SelectedInstanceType="ml.g6.2xlarge",
+        SelectedInstanceCount=1,
+    )
+    request = clone(described(**told), on_demand("ml.g6.2xlarge"))
+    assert request["ResourceConfig"] == {"InstanceCount": 1, "InstancePreferences": PREFERENCES}
+
+
+def test_the_profiler_that_sagemaker_adds_by_itself_goes() -> None:
+    default = {
+        "S3OutputPath": "s3://ml-bucket/output",
+        "ProfilingIntervalInMilliseconds": 500,
+        "DisableProfiler": False,
+    }
+    assert "ProfilerConfig" not in clone(described(ProfilerConfig=default))
+    assert "ProfilerConfig" not in clone(described(ProfilerConfig=default | {"ProfilingParameters": {}}))
+
+
+@pytest.mark.parametrize(
+    "profiler",
+    [
+        {"DisableProfiler": True},
+        {"S3OutputPath": "s3://elsewhere/", "ProfilingIntervalInMilliseconds": 500, "DisableProfiler": False},
+        {"S3OutputPath": "s3://ml-bucket/output", "ProfilingIntervalInMilliseconds": 100, "DisableProfiler": False},
+    ],
+)
+def test_a_profiler_that_somebody_asked_for_stays(profiler: dict[str, Any]) -> None:
+    assert clone(described(ProfilerConfig=profiler))["ProfilerConfig"] == profiler
+
+
+# Algorithms.
+
+
+def algorithm(**members: Any) -> dict[str, Any]:  # noqa: ANN401
+    return clone(described(AlgorithmSpecification={"TrainingInputMode": "File"} | members))["AlgorithmSpecification"]  # type: ignore[no-any-return]
+
+
+def test_metric_definitions_of_a_built_in_algorithm_go() -> None:
+    assert algorithm(TrainingImage=BUILT_IN, MetricDefinitions=METRICS) == {
+        "TrainingInputMode": "File",
+        "TrainingImage": BUILT_IN,
+    }
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.5.1",
+        pytest.param(f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/xgboost:mine", id="one's own by the same name"),
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/team/sagemaker-xgboost:1.7-1",
+        "docker.io/xgboost",
+    ],
+)
+def test_metric_definitions_of_any_other_image_stay(image: str) -> None:
+    assert algorithm(TrainingImage=image, MetricDefinitions=METRICS)["MetricDefinitions"] == METRICS
+
+
+def test_a_named_algorithm_goes_without_its_image_and_metrics() -> None:
+    told = {"AlgorithmName": "forest", "TrainingImage": BUILT_IN, "MetricDefinitions": METRICS}
+    assert algorithm(**told) == {"TrainingInputMode": "File", "AlgorithmName": "forest"}
+
+
+def test_the_built_in_algorithms_are_those_that_the_local_sagemaker_knows() -> None:
+    assert FIRST_PARTY_REPOSITORIES == BUILT_IN_IMAGES
+
+
+# Hyperparameters.
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        pytest.param(json.dumps(NAME), json.dumps(ATTEMPT), id="as the Python SDK writes it"),
+        pytest.param(NAME, ATTEMPT, id="plain"),
+    ],
+)
+def test_the_job_name_among_the_hyperparameters_follows(told: str, asked: str) -> None:
+    request = clone(described(HyperParameters={"sagemaker_job_name": told}))
+    assert request["HyperParameters"] == {"sagemaker_job_name": asked}
+
+
+def test_places_that_the_old_name_is_part_of_stay() -> None:
+    kept = {
+        "sagemaker_submit_directory": json.dumps(f"s3://ml-bucket/{NAME}/source/sourcedir.tar.gz"),
+        "model_dir": json.dumps(f"s3://ml-bucket/{NAME}/model"),
+    }
+    given = kept | {"_tuning_objective_metric": "auc"}
+    assert clone(described(HyperParameters=given))["HyperParameters"] == kept
+
+
+# Tags.
+
+
+def test_tags_are_the_jobs_own_and_the_lineage() -> None:
+    tags = {
+        "team": "vision",
+        "empty": "",
+        "respot:resume": "on",
+        "respot:deadline": "12h",
+        "respot:attempt": "1",
+        "respot:run": "another",
+        "aws:cloudformation:stack-name": "training",
+        "AWS:Reserved": "too",
+    }
+    assert tags_of(clone(tags=tags)) == {
+        "team": "vision", "empty": "", "respot:resume": "on", "respot:deadline": "12h", **LINEAGE.to_tags(),
+    }  # fmt: skip
+
+
+def test_tags_may_be_fifty_with_the_lineage() -> None:
+    tags = {f"tag-{number}": "on" for number in range(47)}
+    assert len(clone(tags=tags | {"respot:run": "x", "aws:created": "x"})["Tags"]) == 50
+    with pytest.raises(CloneRefusedError, match=r"spot-job: Tags: the job has 48 tags of its own.*remove"):
+        clone(tags=tags | {"one": "more"})
+
+
+# Placement.
+
+
+def test_on_demand_has_neither_the_spot_flag_nor_a_wait() -> None:
+    request = clone(placement=on_demand("ml.g5.4xlarge"))
+    assert "EnableManagedSpotTraining" not in request
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+    assert request["ResourceConfig"] == {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100}
+
+
+@pytest.mark.parametrize("wait", [None, timedelta(), HOUR - timedelta(seconds=1)])
+def test_a_wait_is_never_below_the_runtime(wait: timedelta | None) -> None:
+    request = clone(placement=spot(wait=wait))
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600}
+    assert request["EnableManagedSpotTraining"] is True
+
+
+def test_the_pending_time_stays() -> None:
+    document = described(StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxPendingTimeInSeconds": 7200})
+    assert clone(document, on_demand())["StoppingCondition"] == {
+        "MaxRuntimeInSeconds": 3600,
+        "MaxPendingTimeInSeconds": 7200,
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        pytest.param(
+            resources(KeepAlivePeriodInSeconds=600), "ResourceConfig.KeepAlivePeriodInSeconds", id="warm pool"
+        ),
+        pytest.param(resources(TrainingPlanArn=PLAN), "ResourceConfig.TrainingPlanArn", id="training plan"),
+        pytest.param(
+            resources(InstanceType=None, InstancePreferences=PREFERENCES),
+            "ResourceConfig.InstancePreferences",
+            id="preferred types",
+        ),
+        pytest.param(
+            {"ServerlessJobConfig": {"BaseModelArn": "arn", "JobType": "FineTuning"}},
+            "ServerlessJobConfig",
+            id="serverless",
+        ),
+    ],
+)
+def test_what_cannot_run_on_spot_is_refused_there_and_carried_on_demand(told: dict[str, Any], field: str) -> None:
+    document = described(**told)
+    with pytest.raises(CloneRefusedError, match=f"spot-job: {re.escape(field)}: ") as refusal:
+        clone(document, spot())
+    assert (refusal.value.job, refusal.value.field) == (NAME, field)
+    part = field.partition(".")[0]
+    assert clone(document, on_demand())[part] == document[part]
+
+
+def test_a_warm_pool_of_no_time_is_none() -> None:
+    told = described(**resources(KeepAlivePeriodInSeconds=0))
+    assert "KeepAlivePeriodInSeconds" not in clone(told)["ResourceConfig"]
+
+
+@pytest.mark.parametrize("placement", [spot, on_demand])
+def test_a_cluster_of_several_types_stays_as_it_is(placement: Any) -> None:  # noqa: ANN401
+    document = described(ResourceConfig={"InstanceGroups": GROUPS, "VolumeSizeInGB": 30})
+    for same in ("ml.g5.2xlarge+ml.c5.xlarge", ""):
+        assert clone(document, placement(same))["ResourceConfig"] == document["ResourceConfig"]
+    for other in ("ml.g5.2xlarge", "ml.p4d.24xlarge"):
+        with pytest.raises(CloneRefusedError, match=f"InstanceGroups: .*{re.escape(other)} cannot stand for them"):
+            clone(document, placement(other))
+
+
+def test_preferred_types_stay_as_they_are() -> None:
+    document = described(**resources(InstanceType=None, InstancePreferences=PREFERENCES))
+    for same in ("ml.g6.2xlarge", ""):
+        assert clone(document, on_demand(same))["ResourceConfig"] == document["ResourceConfig"]
+    with pytest.raises(CloneRefusedError, match=r"InstancePreferences: .*cannot stand for them"):
+        clone(document, on_demand("ml.p4d.24xlarge"))
+
+
+def test_a_training_plan_reserves_its_own_type_only() -> None:
+    document = described(**resources(TrainingPlanArn=PLAN))
+    with pytest.raises(CloneRefusedError, match=r"TrainingPlanArn: .*not ml\.g6\.2xlarge"):
+        clone(document, on_demand("ml.g6.2xlarge"))
+
+
+def test_an_unknown_type_keeps_the_jobs_own() -> None:
+    assert clone(placement=spot(""))["ResourceConfig"]["InstanceType"] == "ml.g5.2xlarge"
+
+
+def test_a_serverless_job_needs_no_instances() -> None:
+    document = described(
+        ServerlessJobConfig={"BaseModelArn": "arn", "JobType": "FineTuning"},
+        AlgorithmSpecification=None,
+        ResourceConfig=None,
+        EnableManagedSpotTraining=None,
+    )
+    assert "ResourceConfig" not in clone(document, on_demand(""))
+
+
+# What is not given back.
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({"RoleArn": None}, "RoleArn"),
+        ({"OutputDataConfig": {"S3OutputPath": "", "KmsKeyId": ""}}, "OutputDataConfig"),
+        ({"OutputDataConfig": {"KmsKeyId": "key"}}, "OutputDataConfig.S3OutputPath"),
+        ({"AlgorithmSpecification": None}, "AlgorithmSpecification"),
+        ({"AlgorithmSpecification": {"TrainingInputMode": "File"}}, "AlgorithmSpecification.TrainingImage"),
+        ({"ResourceConfig": {}}, "ResourceConfig"),
+        (resources(InstanceCount=None), "ResourceConfig.InstanceCount"),
+        ({"InputDataConfig": [{"ChannelName": "train"}]}, "InputDataConfig.DataSource"),
+        ({"InputDataConfig": [{}]}, "InputDataConfig.ChannelName"),
+        ({"RetryStrategy": {"MaximumRetryAttempts": 0}}, "RetryStrategy"),
+        ({"VpcConfig": {"SecurityGroupIds": ["sg"], "Subnets": ["subnet"], "New": 1}}, "VpcConfig"),
+    ],
+)
+def test_a_field_that_is_not_given_back_is_named(told: dict[str, Any], field: str) -> None:
+    document = {name: value for name, value in (described() | told).items() if value is not None}
+    with pytest.raises(UnrecoverableFieldError, match=rf"^spot-job: {re.escape(field)}: (.|\n)*by hand$") as refusal:
+        clone(document)
+    assert (refusal.value.job, refusal.value.field) == (NAME, field)
+
+
+# Any answer at all.
+
+NEEDED: Final = {"TrainingImage", "InstanceType", "InstanceCount"}
+"""Members that only a serverless job does without."""
+
+
+def values(shape: Shape, *, needed: bool = True) -> st.SearchStrategy[Any]:
+    """Whatever Describe may answer in that shape; where nothing is needed, an echoed empty may stand for it."""
+    lowest, highest = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 2**20))
+    match shape:
+        case StructureShape():
+            required = {*shape.required_members, *(NEEDED & shape.members.keys())}
+            some = st.fixed_dictionaries(
+                {name: values(shape.members[name]) for name in sorted(required)},
+                optional={
+                    name: values(member, needed=False) for name, member in shape.members.items() if name not in required
+                },
+            )
+            return some.filter(bool) if needed else some
+        case ListShape():
+            return st.lists(values(shape.member, needed=False), min_size=lowest, max_size=2)
+        case MapShape():
+            return st.dictionaries(st.text("abc", min_size=1), st.sampled_from(["", "1", "s3://b/"]), max_size=2)
+    if choices := shape.metadata.get("enum"):
+        return st.sampled_from(choices)
+    match shape.type_name:
+        case "boolean":
+            return st.booleans()
+        case "integer" | "long":
+            return st.integers(lowest, highest)
+        case "string":
+            return st.sampled_from(["x" * max(lowest, 1), "y" * max(lowest, 1), *([] if needed or lowest else [""])])
+    raise AssertionError(shape.type_name)
+
+
+@cache
+def answers() -> st.SearchStrategy[dict[str, Any]]:
+    """Descriptions of jobs that have instances."""
+    own = {name: shape for name, shape in answer_shape().members.items() if name in create_shape().members}
+    always = ("TrainingJobName", "RoleArn", "OutputDataConfig", "AlgorithmSpecification", "ResourceConfig")
+    return st.fixed_dictionaries(
+        {name: values(own[name]) for name in always},
+        optional={name: values(shape, needed=False) for name, shape in own.items() if name not in always},
+    )
+
+
+def leaves(shape: Shape | None, value: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401
+    """All that a document says, without empties, by path."""
+    if isinstance(shape, StructureShape):
+        return {
+            below: leaf
+            for name, member in value.items()
+            for below, leaf in leaves(shape.members.get(name), member, f"{path}.{name}".lstrip(".")).items()
+        }
+    if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape):
+        return {
+            below: leaf
+            for number, item in enumerate(value)
+            for below, leaf in leaves(shape.member, item, f"{path}.[{number}]").items()
+        }
+    return {} if value in ("", None, [], {}) else {path: value}
+
+
+NOT_ON_SPOT: Final = {
+    "ServerlessJobConfig",
+    "ResourceConfig.KeepAlivePeriodInSeconds",
+    "ResourceConfig.TrainingPlanArn",
+    "ResourceConfig.InstancePreferences",
+}
+
+
+@given(answers())
+def test_whatever_is_described_becomes_a_valid_request_that_carries_all_of_it(document: dict[str, Any]) -> None:
+    shape, carried, before = create_shape(), carried_members(model()), deepcopy(document)
+    requests = [clone(document, on_demand(""))]
+    try:
+        requests.append(clone(document, spot("")))
+    except CloneRefusedError as refusal:
+        assert refusal.field in NOT_ON_SPOT  # noqa: PT017 - most documents have one of these
+    told = leaves(shape, document)
+    for request in requests:
+        assert not ParamValidator().validate(request, shape).has_errors()
+        asked = leaves(shape, request)
+        for path, value in told.items():
+            if re.sub(r"\.\[\d+\]", "", path) in carried:
+                assert asked[path] == value
+        added = {path.partition(".")[0] for path in asked.keys() - told.keys()}
+        assert added <= {"TrainingJobName", "Tags", "StoppingCondition", "EnableManagedSpotTraining"}
+    assert document == before
