@@ -29,7 +29,7 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
 def work_queue(
     scope: Construct, construct_id: str, *, dead_letters: sqs.IQueue, max_receives: int, consumer_timeout_seconds: int
 ) -> sqs.Queue:
-    """A queue that a function reads; a message comes back when the function says so, or after the visibility timeout."""
+    """A queue that a function reads; a message comes back when the function says so, or after the timeout."""
     return sqs.Queue(
         scope,
         construct_id,

@@ -42,8 +42,7 @@ class Handler:
 
     def source(self) -> str:
         """A program that does what the handler's first invocation does before its first call."""
-        # Those of other regions' services are made when they are first needed.
-        clients = "client('sagemaker', 'us-east-1')" if "sagemaker" in self.services else ""
+        clients = "\n".join(f"client({service!r})" for service in self.services)
         return (
             f"import respot.handlers.{self.name}\n"
             f"from respot.bootstrap.{self.name} import {self.composed}\n"

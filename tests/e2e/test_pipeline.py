@@ -1,6 +1,8 @@
 """The whole pipeline in a local AWS account: events of simulated jobs to ledger, topic, subscriber and Slack."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -175,3 +177,30 @@ def _assume(deployed: DeployedAccount, role: str) -> dict[str, Any]:
         "aws_secret_access_key": keys["SecretAccessKey"],
         "aws_session_token": keys["SessionToken"],
     }
+
+
+def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deployed: DeployedAccount) -> None:
+    lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
+    deployed.ground.create("shown", lifecycle=lifecycle)
+    settled(deployed, ["shown"], lifecycle)
+    found = _respot(deployed, "timeline", "shown")
+    assert found.returncode == 0
+    document = json.loads(found.stdout)
+    assert [stay["status"] for stay in document["transitions"]] == list(parse(lifecycle).statuses)
+    assert [alert["outcome"] for alert in document["alerts"]] == ["sent"]
+    missing = _respot(deployed, "timeline", "nobody")
+    assert (missing.returncode, missing.stdout) == (3, "")
+    assert "has no job nobody in us-east-1" in missing.stderr
+    nowhere = _respot(deployed, "timeline", "shown", "--stack", "NotRespot")
+    assert nowhere.returncode == 3
+    assert "is Respot deployed in this account and region?" in nowhere.stderr
+
+
+def _respot(deployed: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "cli.main", *arguments],
+        env=deployed.account.process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

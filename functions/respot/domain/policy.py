@@ -1,5 +1,7 @@
 """What the owners of an account and of a job want done when a job ends before its work is done."""
 
+import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,8 +12,14 @@ from typing import Any, Final
 from respot.domain.durations import parse_span
 from respot.domain.ending import Budget, Trigger
 from respot.domain.job import JobFacts, Market
+from respot.domain.lineage import LINEAGE_TAGS, TAG_PREFIX
 
-TAG_PREFIX: Final = "respot:"
+MOST_ATTEMPTS: Final = 100
+MOST_HOURS: Final = 1_000_000
+LONGEST_SPAN: Final = timedelta(days=366)
+"""No job lasts longer than 30 days, and a time so far away that it cannot be reckoned with must not get in."""
+_YEARS: Final = range(2000, 2100)
+_INSTANCE_TYPE: Final = re.compile(r"ml(\.[a-z0-9-]+){2}")
 
 
 class WhenMissed(StrEnum):
@@ -145,7 +153,10 @@ class Resolved:
 
 
 def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Resolved:
-    """The settings for a job: defaults, then the first rule that matches, then the job's own tags."""
+    """The settings for a job: defaults, then the first rule that matches, then the job's own tags.
+
+    Where another attempt is asked for, tags that are not known are bad tags: one of them may say `off`.
+    """
     policy, sources = account.defaults, ["defaults"]
     rule = next((rule for rule in account.rules if _matches(rule, facts, role)), None)
     if rule:
@@ -155,6 +166,8 @@ def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Res
     if settings:
         policy = _with(policy, settings)
         sources.append(f"tags {', '.join(sorted(_own(facts.tags or {})))}")
+    if facts.tags is None and policy.resume:
+        bad = ("the job's tags are not known, and one of them may forbid it",)
     return Resolved(policy=policy, kill_switch=account.kill_switch, sources=tuple(sources), bad_tags=bad)
 
 
@@ -165,7 +178,9 @@ def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]
     for key, value in sorted(_own(tags).items()):
         reader = _TAG_READERS.get(key)
         if reader is None:
-            bad.append(f"tag {key}: no such setting; there are {', '.join(_TAG_READERS)}")
+            near = difflib.get_close_matches(key.lower(), _TAG_READERS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_TAG_READERS)}"
+            bad.append(f"tag {key}: no such setting; {hint}")
             continue
         member, read = reader
         try:
@@ -176,44 +191,94 @@ def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]
 
 
 def parse_deadline(words: str) -> datetime | timedelta:
-    """An ISO 8601 time (UTC unless it says otherwise) or a span since the run's first job was created.
+    """An ISO 8601 time (UTC unless it says otherwise), told in UTC, or a span since the run's first job was created.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or no time of day is said, or it is out of all reach.
     """
     try:
         moment = datetime.fromisoformat(words)
     except ValueError:
+        return parse_duration(words)
+    if ":" not in words and "T" not in words:
+        message = f"{words!r} does not say the time of day, as '2026-09-16T18:00Z' does"
+        raise ValueError(message)
+    if moment.year not in _YEARS:
+        message = f"{words!r} is not in this century"
+        raise ValueError(message)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def parse_duration(words: str) -> timedelta:
+    """A span of time that is not empty and not longer than a year.
+
+    Raises:
+        ValueError: it is no such span.
+    """
+    span = parse_pause(words)
+    if not span:
+        message = f"{words!r} is no time at all"
+        raise ValueError(message)
+    return span
+
+
+def parse_pause(words: str) -> timedelta:
+    """A span of time, perhaps empty, not longer than a year.
+
+    Raises:
+        ValueError: it is no such span.
+    """
+    try:
         span = parse_span(words)
-        if span <= timedelta():
-            message = "a deadline must lie after the job's creation"
-            raise ValueError(message) from None
-        return span
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError:
+        span = timedelta.max
+    if span > LONGEST_SPAN:
+        message = f"{words!r} is longer than {LONGEST_SPAN.days} days"
+        raise ValueError(message)
+    return span
 
 
 def parse_ladder(words: str) -> tuple[Rung, ...]:
     """Rungs as a tag writes them: `spot:3 on-demand/ml.g5.4xlarge:1`.
 
     Raises:
-        ValueError: a rung cannot be read.
+        ValueError: a rung cannot be read, or can never be reached.
     """
     rungs = tuple(_rung(word) for word in words.split())
     if not rungs:
         message = "a ladder needs a rung, for example 'spot:3 on-demand:1'"
         raise ValueError(message)
+    return check_ladder(rungs)
+
+
+def check_ladder(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    """The rungs, if each can be reached.
+
+    Below a rung without a number of attempts, only the first on-demand rung can: by a deadline that draws near.
+
+    Raises:
+        ValueError: a rung can never be reached.
+    """
+    endless = next((place for place, rung in enumerate(rungs) if rung.attempts is None), len(rungs))
+    on_demand = next((place for place, rung in enumerate(rungs) if rung.market is Market.ON_DEMAND), None)
+    for place in range(endless + 1, len(rungs)):
+        if place != on_demand:
+            message = f"rung {place + 1} is never reached: rung {endless + 1} has no number of attempts"
+            raise ValueError(message)
     return rungs
 
 
 def _rung(word: str) -> Rung:
-    pool, _, attempts = word.partition(":")
-    market, _, instance_type = pool.partition("/")
-    if market not in set(Market) or (attempts and not (attempts.isascii() and attempts.isdigit() and int(attempts))):
+    pool, counted, attempts = word.partition(":")
+    market, chosen, instance_type = pool.partition("/")
+    if (
+        market not in set(Market)
+        or (chosen and not _INSTANCE_TYPE.fullmatch(instance_type))
+        or (counted and not _is_count(attempts))
+    ):
         message = f"{word!r} is no rung like 'spot', 'spot:3' or 'on-demand/ml.g5.4xlarge:1'"
         raise ValueError(message)
-    return Rung(
-        market=Market(market), instance_type=instance_type or None, attempts=int(attempts) if attempts else None
-    )
+    return Rung(market=Market(market), instance_type=instance_type or None, attempts=int(attempts) if counted else None)
 
 
 def _matches(rule: Rule, facts: JobFacts, role: str | None) -> bool:
@@ -238,12 +303,9 @@ def _with(policy: Policy, settings: Mapping[str, Any]) -> Policy:
     return replace(policy, **merged)
 
 
-LINEAGE_TAGS: Final = frozenset({"respot:run", "respot:attempt", "respot:parent"})
-"""Respot's own marks on the attempts it creates; they are no settings."""
-
-
 def _own(tags: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in tags.items() if key.startswith(TAG_PREFIX) and key not in LINEAGE_TAGS}
+    """The tags meant for Respot, in whatever case; its own marks on the attempts it creates are no settings."""
+    return {key: value for key, value in tags.items() if key.lower().startswith(TAG_PREFIX) and key not in LINEAGE_TAGS}
 
 
 def _switch(words: str) -> bool:
@@ -253,38 +315,31 @@ def _switch(words: str) -> bool:
     return words == "on"
 
 
+def _is_count(words: str) -> bool:
+    # Of three digits: int() refuses to read thousands of them.
+    return words.isascii() and words.isdigit() and len(words) <= 3 and 1 <= int(words) <= MOST_ATTEMPTS
+
+
 def _count(words: str) -> int:
-    if not (words.isascii() and words.isdigit() and 1 <= int(words) <= MOST_ATTEMPTS):
+    if not _is_count(words):
         message = f"{words!r} is no whole number from 1 to {MOST_ATTEMPTS}"
         raise ValueError(message)
     return int(words)
 
 
 def _hours(words: str) -> float:
-    try:
-        hours = float(words)
-    except ValueError:
-        hours = 0.0
-    if not 0 < hours < float("inf"):
-        message = f"{words!r} is no number of hours"
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,7})?", words) or not 0 < float(words) <= MOST_HOURS:
+        message = f"{words!r} is no number of hours above 0 like '40' or '2.5', up to {MOST_HOURS}"
         raise ValueError(message)
-    return hours
-
-
-def _positive_span(words: str) -> timedelta:
-    span = parse_span(words)
-    if span <= timedelta():
-        message = f"{words!r} is no time at all"
-        raise ValueError(message)
-    return span
+    return float(words)
 
 
 def _triggers(words: str) -> frozenset[Trigger]:
-    try:
-        return frozenset(Trigger(word) for word in words.split())
-    except ValueError as error:
-        message = f"{words!r} is no list of {', '.join(Trigger)}"
-        raise ValueError(message) from error
+    chosen = words.split()
+    if not chosen or not set(chosen) <= set(Trigger):
+        message = f"{words!r} is no list, parted by spaces, of {', '.join(Trigger)}"
+        raise ValueError(message)
+    return frozenset(map(Trigger, chosen))
 
 
 def _when_missed(words: str) -> WhenMissed:
@@ -294,8 +349,6 @@ def _when_missed(words: str) -> WhenMissed:
         message = f"{words!r} is neither of {', '.join(WhenMissed)}"
         raise ValueError(message) from error
 
-
-MOST_ATTEMPTS: Final = 100
 
 _TAG_READERS: Final = {
     "respot:resume": ("resume", _switch),
@@ -307,7 +360,7 @@ _TAG_READERS: Final = {
     "respot:ladder": ("ladder", parse_ladder),
     "respot:deadline": ("deadline", parse_deadline),
     "respot:when-deadline-missed": ("when_deadline_missed", _when_missed),
-    "respot:work": ("work", _positive_span),
+    "respot:work": ("work", parse_duration),
     "respot:dry-run": ("dry_run", _switch),
 }
 """A job's tags by the member of Policy that they set, with the function that reads the value."""
