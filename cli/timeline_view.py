@@ -76,6 +76,8 @@ def style_of(status: str) -> str:
 def _head(history: History) -> Table:
     facts = history.facts
     head = Table.grid(padding=(0, 2))
+    head.add_column(no_wrap=True)
+    head.add_column(overflow="fold")
     rows = {
         "Region": facts.job.region,
         "Created": iso(facts.job.created),

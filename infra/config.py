@@ -174,6 +174,15 @@ class Config:
             example=["eu-west-1"],
         ),
     ] = ()
+    policy_file: Annotated[
+        str,
+        Setting(
+            parse=_text(r"[^\x00]+\.(yaml|yml|json)", "the path of a YAML file, as seen from the project"),
+            meaning="The account's policy for jobs that end before their work is done: "
+            "[docs/policy.md](docs/policy.md).",
+            example="docs/policies/resume-on-spot.yaml",
+        ),
+    ] = "policy.yaml"
     record_concurrency: Annotated[
         int,
         Setting(

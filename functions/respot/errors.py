@@ -122,3 +122,7 @@ class CreateRefusedError(RespotError):
         """Without `permission`, AWS named none."""
         super().__init__(message)
         self.permission = permission
+
+
+class PolicyInvalidError(RespotError):
+    """The account's policy cannot be understood: decide nothing, alert, keep the work; a person must mend it."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.checkpoints import CheckpointLocation, Listing
 from respot.domain.job import JobId, JobRecord, Observation, Transition
+from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 
 
@@ -115,4 +116,16 @@ class Checkpoints(Protocol):
 
         Raises:
             LookFailedError: anything else but a listing; nothing may be concluded. A refusal names what is missing.
+        """
+
+
+class Policies(Protocol):
+    """The account's policy, as its owners have it now."""
+
+    def load(self) -> AccountPolicy:
+        """The policy; a change takes effect within a minute. A valid one is never kept in place of an invalid one.
+
+        Raises:
+            PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
+            LookFailedError: it could not be read now; nothing is known.
         """

@@ -10,6 +10,7 @@ from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.lifecycle import in_order
+from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.errors import AlertInProgressError, JobNameTakenError
 
@@ -181,3 +182,17 @@ class MemoryDelayQueue:
         if self.fault:
             raise self.fault
         self.delays[receipt] = delay
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryPolicies:
+    """The port `Policies`: the policy that a test sets, or the fault."""
+
+    policy: AccountPolicy = field(default_factory=AccountPolicy)
+    fault: Exception | None = None
+
+    def load(self) -> AccountPolicy:
+        """See `Policies.load`."""
+        if self.fault:
+            raise self.fault
+        return self.policy

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 CLIENT_CONFIG: Final = Config(
     # A call takes at most 3 x (1 + 3) s and two short pauses. The queues and the stream are the patient retry:
@@ -63,6 +64,8 @@ def client(service: Literal["secretsmanager"], region: str | None = None) -> "Se
 def client(service: Literal["sns"], region: str | None = None) -> "SNSClient": ...
 @overload
 def client(service: Literal["sqs"], region: str | None = None) -> "SQSClient": ...
+@overload
+def client(service: Literal["ssm"], region: str | None = None) -> "SSMClient": ...
 def client(service: str, region: str | None = None) -> Any:
     """The one client of a service in a region; without one, in the function's own."""
     return _client(service, region)

@@ -117,7 +117,7 @@ def plain(alert: Alert) -> str:
         f"Region       {facts.job.region}",
         f"Instances    {placement(facts)}",
         f"Created      {iso(facts.job.created)}",
-        f"{alert.transition.status:12} {iso(alert.transition.started)}",
+        f"Happened     {iso(alert.transition.started)} ({alert.transition.status})",
         f"Checkpoints  {checkpoints(facts)}",
     ]
     if facts.parent:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -160,11 +160,11 @@ def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Res
     policy, sources = account.defaults, ["defaults"]
     rule = next((rule for rule in account.rules if _matches(rule, facts, role)), None)
     if rule:
-        policy = _with(policy, rule.settings)
+        policy = with_settings(policy, rule.settings)
         sources.append(f"rule {rule.name!r}")
     settings, bad = read_tags(facts.tags or {})
     if settings:
-        policy = _with(policy, settings)
+        policy = with_settings(policy, settings)
         sources.append(f"tags {', '.join(sorted(_own(facts.tags or {})))}")
     if facts.tags is None and policy.resume:
         bad = ("the job's tags are not known, and one of them may forbid it",)
@@ -199,14 +199,30 @@ def parse_deadline(words: str) -> datetime | timedelta:
     try:
         moment = datetime.fromisoformat(words)
     except ValueError:
-        return parse_duration(words)
-    if ":" not in words and "T" not in words:
+        return _deadline_span(words)
+    if _is_date(words):
         message = f"{words!r} does not say the time of day, as '2026-09-16T18:00Z' does"
         raise ValueError(message)
     if moment.year not in _YEARS:
         message = f"{words!r} is not in this century"
         raise ValueError(message)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _deadline_span(words: str) -> timedelta:
+    try:
+        return parse_duration(words)
+    except ValueError as error:
+        message = f"{error}; a deadline may also be a time like '2026-09-16T18:00Z'"
+        raise ValueError(message) from None
+
+
+def _is_date(words: str) -> bool:
+    try:
+        date.fromisoformat(words)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_duration(words: str) -> timedelta:
@@ -294,8 +310,8 @@ def _matches(rule: Rule, facts: JobFacts, role: str | None) -> bool:
     )
 
 
-def _with(policy: Policy, settings: Mapping[str, Any]) -> Policy:
-    """A copy in which the members that are mappings take only the entries that are named."""
+def with_settings(policy: Policy, settings: Mapping[str, Any]) -> Policy:
+    """A copy with members replaced; of `budgets` and `back_off`, only the entries that are named."""
     merged: dict[str, Any] = {
         name: {**getattr(policy, name), **value} if name in {"budgets", "back_off"} else value
         for name, value in settings.items()

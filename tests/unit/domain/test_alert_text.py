@@ -176,7 +176,7 @@ def test_the_mail_tells_the_whole_story() -> None:
         "Region       us-east-1\n"
         "Instances    1 x ml.g5.2xlarge (spot)\n"
         "Created      2026-09-16T09:00:00.000Z\n"
-        "Interrupted  2026-09-16T10:02:00.000Z\n"
+        "Happened     2026-09-16T10:02:00.000Z (Interrupted)\n"
         "Checkpoints  s3://ml-bucket/checkpoints/spot-job/\n"
         "Owned by     tuning job arn:tuning\n"
         "Console      https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/spot-job\n"

@@ -1,0 +1,31 @@
+"""The account's policy, in a parameter that can be changed without a deployment."""
+
+from typing import Final
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+
+class PolicyParameter(Construct):
+    """The parameter `/<stack name>/policy`; a deployment writes it when the policy file has changed, and only then."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, text: str) -> None:
+        """`text` is the policy's JSON: see `infra.policy.policy_text`."""
+        super().__init__(scope, construct_id)
+        self.parameter: Final = ssm.StringParameter(
+            self,
+            "Parameter",
+            # Named, unlike everything else: people type it, and two stacks of one account have two names.
+            parameter_name=f"/{Stack.of(self).stack_name}/policy",
+            description="What Respot does about training jobs that end before their work is done (docs/policy.md)",
+            string_value=text,
+            tier=ssm.ParameterTier.STANDARD,
+        )
+
+    def grant_read(self, grantee: iam.IGrantable) -> None:
+        """Read the policy."""
+        iam.Grant.add_to_principal(
+            grantee=grantee, actions=["ssm:GetParameter"], resource_arns=[self.parameter.parameter_arn]
+        )
