@@ -8,21 +8,23 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.config import Config
 from infra.packaging import prepare_bundle
+from infra.policy import policy_text
 from infra.stack import RespotStack
 from respot.errors import RespotError
 
 
-def build(app: App, config: Config, code: Code) -> None:
+def build(app: App, config: Config, code: Code, policy: str) -> None:
     """Put the stack into the app; a finding of cdk-nag that nobody acknowledged fails the synth."""
-    RespotStack(app, "Respot", config=config, code=code)
+    RespotStack(app, "Respot", config=config, code=code, policy=policy)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 if __name__ == "__main__":
     app = App()
     try:
-        config, bundle = Config.from_context(app.node.get_all_context()), prepare_bundle()
+        config = Config.from_context(app.node.get_all_context())
+        policy, bundle = policy_text(config.policy_file), prepare_bundle()
     except RespotError as error:
         sys.exit(str(error))
-    build(app, config, Code.from_asset(str(bundle.path), asset_hash=bundle.source_hash))
+    build(app, config, Code.from_asset(str(bundle.path), asset_hash=bundle.source_hash), policy)
     app.synth()

@@ -109,6 +109,8 @@ def _regions(value: object) -> object:
 
 
 _EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+_ROLE: Final = _text(r"[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name, or a pattern like SageMaker*")
+_BUCKET: Final = _text(r"[a-z0-9.*-]{1,63}", "a bucket's name, or a pattern like ml-*")
 _SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
 
 
@@ -210,6 +212,31 @@ class Config:
             example=20,
         ),
     ] = 20
+    training_roles: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=_list_of(_ROLE),
+            meaning="Names of the roles (patterns with `*`) that resubmitted jobs may run as; `[]` allows none.",
+            example=["SageMaker*"],
+        ),
+    ] = ("*",)
+    checkpoint_buckets: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=_list_of(_BUCKET),
+            meaning="Buckets (patterns with `*`) in which checkpoints may be listed; their objects are never read.",
+            example=["ml-checkpoints-*"],
+        ),
+    ] = ("*",)
+    recovery_max_receives: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 450),
+            meaning="Attempts to decide on an ended job and to create the next one, half an hour apart in the end, "
+            "before it goes to the dead-letter queue: 100 wait two days for an instance quota.",
+            example=100,
+        ),
+    ] = 100
     ledger_retention_days: Annotated[
         int | None,
         Setting(

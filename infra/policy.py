@@ -1,6 +1,7 @@
 """The account's policy file: checked, and made the text of a parameter."""
 
 import json
+import sys
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, Final
@@ -53,3 +54,10 @@ def policy_text(policy_file: str, root: Path = ROOT) -> str:
             "join rules, or shorten their names"
         )
     return text
+
+
+if __name__ == "__main__":
+    try:
+        print(policy_text(sys.argv[1], Path.cwd()))  # noqa: T201 - for `aws ssm put-parameter`
+    except PolicyInvalidError as failure:
+        sys.exit(str(failure))

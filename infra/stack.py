@@ -8,20 +8,23 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
-from infra.constructs.alerting import AlertsTopic, TransitionStream
+from infra.constructs.alerting import ALERTED, ENDINGS, AlertsTopic, StreamReader
 from infra.constructs.functions import RespotFunction
 from infra.constructs.ledger import Ledger
 from infra.constructs.observations import Observations
+from infra.constructs.policy import PolicyParameter
+from infra.constructs.recovery import TIMEOUT_SECONDS as RECOVERY_TIMEOUT
+from infra.constructs.recovery import RecoveryQueue
 from infra.constructs.slack import SlackDelivery
-from infra.constructs.training_jobs import grant_look
+from infra.constructs.training_jobs import grant_create, grant_list_checkpoints, grant_look
 from respot.settings import Settings
 
 
 class RespotStack(Stack):
     """Everything in the hub region."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code) -> None:
-        """`code` is the bundle that every function runs."""
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code, policy: str) -> None:
+        """`code` is the bundle that every function runs, `policy` the account's policy as JSON."""
         super().__init__(
             scope,
             construct_id,
@@ -33,7 +36,10 @@ class RespotStack(Stack):
 
         observations = Observations(self, "Observations", config=config)
         ledger = Ledger(self, "Ledger", config=config)
-        transitions = TransitionStream(self, "Transitions", table=ledger.table)
+        transitions = StreamReader(self, "Transitions", table=ledger.table, patterns=ALERTED)
+        endings = StreamReader(self, "Endings", table=ledger.table, patterns=ENDINGS)
+        recovery = RecoveryQueue(self, "Recovery", config=config)
+        parameter = PolicyParameter(self, "Policy", text=policy)
         alerts = AlertsTopic(self, "Alerts", config=config)
         alarms = Alarms(self, "Alarms", topic=alerts.topic)
 
@@ -72,41 +78,87 @@ class RespotStack(Stack):
         ledger.grant_alert(alert.function)
         alerts.grant_publish(alert.function)
 
+        recover = RespotFunction(
+            self,
+            "Recover",
+            description="Sends jobs that have ended to the recovery queue",
+            code=code,
+            config=config,
+            settings=Settings(recovery_queue_url=recovery.queue.queue_url),
+        )
+        endings.deliver_to(recover.function)
+        recovery.grant_send(recover.function)
+
+        resubmit = RespotFunction(
+            self,
+            "Resubmit",
+            description="Decides on jobs that have ended and creates their next attempts",
+            code=code,
+            config=config,
+            settings=Settings(
+                ledger_table=ledger.table.table_name,
+                retention=retention,
+                queue_url=recovery.queue.queue_url,
+                first_retry=timedelta(seconds=config.observation_retry_seconds),
+                policy_parameter=parameter.parameter.parameter_name,
+            ),
+            timeout_seconds=RECOVERY_TIMEOUT,
+        )
+        recovery.deliver_to(resubmit.function)
+        ledger.grant_recover(resubmit.function)
+        parameter.grant_read(resubmit.function)
+        grant_look(resubmit.function)
+        grant_create(resubmit.function, role_patterns=config.training_roles)
+        grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
+
         alarms.on_waiting("Observations", observations.queue)
         alarms.on_dead_letters(
             "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
         )
         alarms.on_lag("Alert", alert.function)
         alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
-        for name, function in (("Record", record.function), ("Alert", alert.function)):
+        alarms.on_lag("Recover", recover.function)
+        alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
+        alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
+        for name, function in (
+            ("Record", record.function),
+            ("Alert", alert.function),
+            ("Recover", recover.function),
+            ("Resubmit", resubmit.function),
+        ):
             alarms.on_errors(name, function)
 
         CfnOutput(self, "LedgerTableName", value=ledger.table.table_name)
         CfnOutput(self, "AlertsTopicArn", value=alerts.topic.topic_arn)
         CfnOutput(self, "ObservationsQueueUrl", value=observations.queue.queue_url)
         CfnOutput(self, "ObservationsDlqUrl", value=observations.dead_letters.queue_url)
+        CfnOutput(self, "RecoveryQueueUrl", value=recovery.queue.queue_url)
+        CfnOutput(self, "RecoveryDlqUrl", value=recovery.dead_letters.queue_url)
+        CfnOutput(self, "EndingsDlqUrl", value=endings.dead_letters.queue_url)
+        CfnOutput(self, "PolicyParameterName", value=parameter.parameter.parameter_name)
         CfnOutput(self, "AlertsDlqUrl", value=transitions.dead_letters.queue_url)
 
         if config.slack_webhook_secret is not None:
-            delivery = SlackDelivery(
-                self, "SlackDelivery", config=config, topic=alerts.topic, secret=config.slack_webhook_secret
-            )
-            slack = RespotFunction(
-                self,
-                "Slack",
-                description="Posts alerts and alarms to Slack",
-                code=code,
-                config=config,
-                settings=Settings(
-                    slack_secret=config.slack_webhook_secret,
-                    queue_url=delivery.queue.queue_url,
-                    first_retry=timedelta(seconds=config.slack_retry_seconds),
-                ),
-            )
-            delivery.deliver_to(slack.function)
-            delivery.grant_read_webhook(slack.function)
-            alarms.on_dead_letters(
-                "Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them."
-            )
-            alarms.on_errors("Slack", slack.function)
-            CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)
+            self._deliver_to_slack(config, code, alerts, alarms, secret=config.slack_webhook_secret)
+
+    def _deliver_to_slack(
+        self, config: Config, code: lambda_.Code, alerts: AlertsTopic, alarms: Alarms, *, secret: str
+    ) -> None:
+        delivery = SlackDelivery(self, "SlackDelivery", config=config, topic=alerts.topic, secret=secret)
+        slack = RespotFunction(
+            self,
+            "Slack",
+            description="Posts alerts and alarms to Slack",
+            code=code,
+            config=config,
+            settings=Settings(
+                slack_secret=secret,
+                queue_url=delivery.queue.queue_url,
+                first_retry=timedelta(seconds=config.slack_retry_seconds),
+            ),
+        )
+        delivery.deliver_to(slack.function)
+        delivery.grant_read_webhook(slack.function)
+        alarms.on_dead_letters("Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them.")
+        alarms.on_errors("Slack", slack.function)
+        CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)

@@ -26,6 +26,9 @@ def to_document(alert: Alert) -> dict[str, Any]:
         "cost": alert_text.cost(alert),
         "console_url": alert_text.console_url(facts),
         "transition": {"status": alert.transition.status, "started": iso(alert.transition.started)},
+        "story": alert.story or None,
+        "warning": alert.warning,
+        "advice": list(alert.advice),
         "job": _job(facts),
         "figures": {
             "earlier_interruptions": alert.earlier_interruptions,

@@ -1,12 +1,12 @@
 """Alerts on transitions: once for each, whatever the number of deliveries, and every decision written down."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from respot.domain.advice import advise
 from respot.domain.alert import (
     Alert,
-    AlertDecision,
     AlertOutcome,
     AlertPolicy,
     AlertReceipt,
@@ -22,6 +22,21 @@ from respot.ports import AlertTopic, Clock, Ledger
 
 LEASE: Final = timedelta(minutes=2)
 """How long a claim holds: longer than the function may run, so that a claim which lapsed is a dead sender's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Respot has to say of its own doings.
+
+    Attributes:
+        kind: what it did.
+        story: in words.
+        warning: what people should know besides.
+    """
+
+    kind: AlertKind
+    story: str
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,45 +61,50 @@ class Alerter:
             TopicUnavailableError: SNS did not take the alert.
         """
         kind = KIND_BY_STATUS.get(transition.status)
-        if kind is None:
+        return None if kind is None else self._settle(_case(kind, transition, *self._load(job)))
+
+    def tell(self, job: JobId, told: Told) -> AlertReceipt | None:
+        """Alert on what Respot itself did about a job that has ended; see `alert`."""
+        record, facts = self._load(job)
+        case = _case(told.kind, _last(record, facts), record, facts)
+        return self._settle(replace(case, story=told.story, warning=told.warning))
+
+    def advise(self, job: JobId) -> AlertReceipt | None:
+        """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
+        record, facts = self._load(job)
+        advice = advise(facts)
+        if not advice:
             return None
+        first = record.transitions[0] if record.transitions else _last(record, facts)
+        return self._settle(replace(_case(AlertKind.ADVICE, first, record, facts), advice=advice))
+
+    def _load(self, job: JobId) -> tuple[JobRecord, JobFacts]:
         record = self.ledger.load(job)
-        if record.facts is None:  # the state is written before its stays, so this is no race
-            message = f"{job}: the ledger has a transition of this job but not its state"
+        if record.facts is None:  # the state is written before anything else, so this is no race
+            message = f"{job}: the ledger has items of this job but not its state"
             raise LedgerIncompleteError(message)
-        decision = decide(kind, record.facts, transition, self._policy(), now=self.clock())
-        if not decision.send:
-            return self._settle(job, kind, transition, decision)
-        if not self.ledger.claim_alert(job, transition, now=self.clock(), lease=LEASE):
-            return None
-        alert = _compose(kind, transition, record, record.facts)
-        try:
-            message_id = self.topic.publish(alert)
-        except TopicUnavailableError:
-            self.ledger.release_alert(job, transition)
-            raise
-        return self._settle(job, kind, transition, decision, said=headline(alert), message_id=message_id)
+        return record, record.facts
 
-    def _policy(self) -> AlertPolicy:
-        return AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.created_at())
-
-    def _settle(
-        self,
-        job: JobId,
-        kind: AlertKind,
-        transition: Transition,
-        decision: AlertDecision,
-        *,
-        said: str | None = None,
-        message_id: str | None = None,
-    ) -> AlertReceipt:
+    def _settle(self, alert: Alert) -> AlertReceipt | None:
+        job, kind, transition = alert.facts.job, alert.kind, alert.transition
+        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.created_at())
+        decision = decide(kind, alert.facts, transition, policy, now=self.clock())
+        message_id = None
+        if decision.send:
+            if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=LEASE):
+                return None
+            try:
+                message_id = self.topic.publish(alert)
+            except TopicUnavailableError:
+                self.ledger.release_alert(job, kind, transition)
+                raise
         receipt = AlertReceipt(
             job=job,
             kind=kind,
             transition=transition,
             outcome=AlertOutcome.SENT if decision.send else AlertOutcome.DECLINED,
             reason=decision.reason,
-            headline=said,
+            headline=headline(alert) if decision.send else None,
             settled_at=self.clock(),
             message_id=message_id,
         )
@@ -92,7 +112,7 @@ class Alerter:
         return receipt
 
 
-def _compose(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:
+def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:
     until_then = tuple(stay for stay in record.transitions if stay.started <= transition.started)
     return Alert(
         kind=kind,
@@ -101,3 +121,9 @@ def _compose(kind: AlertKind, transition: Transition, record: JobRecord, facts: 
         figures=figures(until_then),
         earlier_interruptions=interruptions_before(transition, until_then),
     )
+
+
+def _last(record: JobRecord, facts: JobFacts) -> Transition:
+    if record.transitions:
+        return record.transitions[-1]
+    return Transition(status=facts.secondary_status, started=facts.last_modified)

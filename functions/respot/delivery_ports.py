@@ -1,9 +1,12 @@
 """What handling a queue's messages needs of the outside world; apart from `ports`, so that `slack` loads little."""
 
 from datetime import timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from respot.slack_message import SlackMessage
+
+if TYPE_CHECKING:
+    from respot.domain.job import JobId
 
 
 class Chat(Protocol):
@@ -14,6 +17,17 @@ class Chat(Protocol):
 
         Raises:
             WebhookRefusedError: it was not taken; nothing is known of the next one.
+        """
+
+
+class RecoveryQueue(Protocol):
+    """The queue of the jobs that have ended."""
+
+    def send(self, job: "JobId") -> None:
+        """Have the job recovered; sending it twice does no harm.
+
+        Raises:
+            QueueUnavailableError: it may not have been sent; send it again.
         """
 
 

@@ -38,7 +38,6 @@ _WORDS: Final = {
     "array": "a list",
     "boolean": "true or false (in YAML also on or off, without quotes)",
     "integer": "a whole number",
-    "null": "null",
     "number": "a number",
     "object": "an object",
     "string": "text (in YAML, numbers and words like on need quotes to be text)",
@@ -236,9 +235,9 @@ def _must_be(definition: Mapping[str, Any]) -> str:
         return f"one of {', '.join(definition['enum'])}"
     if "pattern" in definition:
         return f"like {definition['examples'][0]}"
-    kinds = definition["type"] if isinstance(definition["type"], list) else [definition["type"]]
+    kind, *or_null = definition["type"] if isinstance(definition["type"], list) else [definition["type"]]
     bounds = [words.format(definition[bound]) for bound, words in _BOUNDS.items() if bound in definition]
-    return " ".join([" or ".join(_WORDS[kind] for kind in kinds), *bounds])
+    return " ".join([_WORDS[kind], *bounds, *(f"or {other}" for other in or_null)])
 
 
 def _shown(value: object) -> str:

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing
 from respot.domain.job import JobId, JobRecord, Observation, Transition
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.run import RunId
 
 
 class Clock(Protocol):
@@ -75,7 +78,9 @@ class Ledger(Protocol):
     def created_at(self) -> datetime:
         """When the ledger came into being: the moment of the deployment."""
 
-    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+    def claim_alert(
+        self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
+    ) -> bool:
         """Take the transition's alert in hand: `True` for one caller only, `False` once it is settled.
 
         A claim lapses with its lease, so that the alert of a sender that died is taken over.
@@ -84,7 +89,7 @@ class Ledger(Protocol):
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_alert(self, job: JobId, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
         """Let the claim lapse at once: the alert could not be sent."""
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
@@ -129,3 +134,31 @@ class Policies(Protocol):
             PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
             LookFailedError: it could not be read now; nothing is known.
         """
+
+
+class Runs(Protocol):
+    """The ledger's part on recovery. Every method raises LedgerUnavailableError when the store does not answer."""
+
+    def decision(self, job: JobId) -> DecisionRecord | None:
+        """The decision on the job, read consistently; `None` while there is none."""
+
+    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
+        """Write the decision and the attempt it calls for, both or neither; `False` if the job has a decision."""
+
+    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
+        """The attempt with that number, read consistently; `None` if Respot has decided on none."""
+
+    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
+        """All attempts that Respot has decided on, in order."""
+
+    def outcome(self, job: JobId) -> Outcome | None:
+        """What became of the decision on the job, read consistently; `None` while it is open."""
+
+    def settle(self, outcome: Outcome) -> None:
+        """Write down what became of a decision; the first note stands."""
+
+    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+        """Have people told, once, why nothing can be decided on the job."""
+
+    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+        """Jobs of the region that have not ended, with their checkpoint locations. May lag by a moment."""

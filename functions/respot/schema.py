@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Final
 
 PK: Final = "pk"
-"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`."""
+"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, or `run#<run>`."""
 SK: Final = "sk"
-"""Sort key: `state`, `transition#<start, ISO ms>#<status>` or `alert#<start, ISO ms>#<kind>`."""
+"""Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
+`notice`; of a run `attempt#<number>`."""
 
 STATE_KEY: Final = "state"
 """The sort key of a job's state."""
@@ -23,6 +24,18 @@ BY_ACTIVITY: Final = "by-activity"
 """Index for listing jobs by their last change: `active_on` (ISO date, UTC), `last_modified`. State items only."""
 ACTIVE_ON: Final = "active_on"
 LAST_MODIFIED: Final = "last_modified"
+
+BY_LIVE: Final = "by-live"
+"""Index of the jobs that may be writing checkpoints now: `live_in` (region), `checkpoint_uri`. Sparse."""
+LIVE_IN: Final = "live_in"
+CHECKPOINT_URI: Final = "checkpoint_uri"
+
+DECISION_KEY: Final = "decision"
+"""The sort key of the decision on a job that has ended: there is one at most."""
+OUTCOME_KEY: Final = "outcome"
+"""The sort key of what became of a decision to resubmit: there is one at most."""
+NOTICE_KEY: Final = "notice"
+"""The sort key of what people must be told of a job on which nothing could be decided."""
 
 KIND: Final = "kind"
 STATUS: Final = "status"
@@ -41,3 +54,7 @@ class ItemKind(StrEnum):
     STATE = "state"
     TRANSITION = "transition"
     ALERT = "alert"
+    DECISION = "decision"
+    OUTCOME = "outcome"
+    NOTICE = "notice"
+    ATTEMPT = "attempt"

@@ -15,6 +15,8 @@ ALERT_MAX_AGE_HOURS: Final = "RESPOT_ALERT_MAX_AGE_HOURS"
 RETENTION_DAYS: Final = "RESPOT_RETENTION_DAYS"
 SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variable, not a secret
 QUEUE_URL: Final = "RESPOT_QUEUE_URL"
+RECOVERY_QUEUE_URL: Final = "RESPOT_RECOVERY_QUEUE_URL"
+POLICY_PARAMETER: Final = "RESPOT_POLICY_PARAMETER"
 FIRST_RETRY_SECONDS: Final = "RESPOT_FIRST_RETRY_SECONDS"
 _LARGEST: Final = 1e6
 
@@ -32,6 +34,8 @@ class Settings:
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
         queue_url: the queue that the function reads, whose delays it sets.
         first_retry: delay before the first retry of a message of that queue; doubles each time.
+        recovery_queue_url: the queue that ended jobs are sent to.
+        policy_parameter: name of the parameter that holds the account's policy.
     """
 
     ledger_table: str | None = None
@@ -42,6 +46,8 @@ class Settings:
     slack_secret: str | None = None
     queue_url: str | None = None
     first_retry: timedelta = timedelta(seconds=30)
+    recovery_queue_url: str | None = None
+    policy_parameter: str | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -53,6 +59,8 @@ class Settings:
             RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
             QUEUE_URL: self.queue_url,
+            RECOVERY_QUEUE_URL: self.recovery_queue_url,
+            POLICY_PARAMETER: self.policy_parameter,
             FIRST_RETRY_SECONDS: f"{self.first_retry.total_seconds():.17g}",
         }
         return {name: value for name, value in variables.items() if value is not None}
@@ -76,6 +84,8 @@ class Settings:
             retention=None if days is None else timedelta(days=days),
             slack_secret=environment.get(SLACK_SECRET),
             queue_url=environment.get(QUEUE_URL),
+            recovery_queue_url=environment.get(RECOVERY_QUEUE_URL),
+            policy_parameter=environment.get(POLICY_PARAMETER),
             first_retry=defaults.first_retry if seconds is None else timedelta(seconds=seconds),
         )
 

@@ -16,7 +16,7 @@ FIELD_LIMIT: Final = 2000
 TEXT_LIMIT: Final = 4000
 URL_LIMIT: Final = 3000
 
-_ICON: Final = {"warning": ":large_yellow_circle:", "error": ":red_circle:"}
+_ICON: Final = {"info": ":large_blue_circle:", "warning": ":large_yellow_circle:", "error": ":red_circle:"}
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 """The characters that are control characters in Slack's mrkdwn; with them escaped, no mention and no link is left."""
 

@@ -102,6 +102,9 @@ def read_facts(
             labeling_job_arn=text(document, "LabelingJobArn"),
         ),
         tags=tags,
+        role_arn=text(document, "RoleArn"),
+        algorithm=text(_part(document, "AlgorithmSpecification"), "AlgorithmName"),
+        image=text(_part(document, "AlgorithmSpecification"), "TrainingImage"),
     )
 
 

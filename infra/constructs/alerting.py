@@ -1,5 +1,6 @@
-"""Alerting: the ledger's stream to `alert`, and the topic that it publishes to."""
+"""Alerting: the ledger's stream to its readers, and the topic that `alert` publishes to."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import jsii
@@ -17,6 +18,8 @@ from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue
 from respot import schema
 from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.job import Market
+from respot.domain.lifecycle import ENDS
 
 _BATCH_SIZE: Final = 10
 _MAX_RECORD_AGE: Final = 2
@@ -56,13 +59,35 @@ class AlertsTopic(Construct):
         iam.Grant.add_to_principal(grantee=grantee, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
 
 
-class TransitionStream(Construct):
-    """New transitions that call for an alert, straight from the ledger's stream."""
+def new_items(kind: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:
+    """A pattern for items of one kind at the moment when they are first written."""
+    image = {schema.KIND: {"S": [kind.value]}} | {name: {"S": values} for name, values in attributes.items()}
+    return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
-    def __init__(self, scope: Construct, construct_id: str, *, table: dynamodb.Table) -> None:
+
+ALERTED: Final = (
+    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
+    new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
+    new_items(schema.ItemKind.DECISION),
+    new_items(schema.ItemKind.OUTCOME),
+    new_items(schema.ItemKind.NOTICE),
+)
+"""What `alert` is shown: it decides itself which of them calls for an alert."""
+
+ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),)
+"""What `recover` is shown: jobs that have ended."""
+
+
+class StreamReader(Construct):
+    """New items of some kinds, straight from the ledger's stream to one function."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, table: dynamodb.Table, patterns: Sequence[dict[str, object]]
+    ) -> None:
         """Deploys the queue for what could not be processed."""
         super().__init__(scope, construct_id)
         self._table = table
+        self._patterns = patterns
         self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
         Validations.of(self.dead_letters).acknowledge(
             Acknowledgment(
@@ -81,19 +106,7 @@ class TransitionStream(Construct):
             # Whatever the ledger holds when the mapping comes alive must not be missed.
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
             batch_size=_BATCH_SIZE,
-            filters=[
-                lambda_.FilterCriteria.filter(
-                    {
-                        "eventName": ["INSERT"],
-                        "dynamodb": {
-                            "NewImage": {
-                                schema.KIND: {"S": [schema.ItemKind.TRANSITION.value]},
-                                schema.STATUS: {"S": sorted(KIND_BY_STATUS)},
-                            }
-                        },
-                    }
-                )
-            ],
+            filters=[lambda_.FilterCriteria.filter(pattern) for pattern in self._patterns],
             report_batch_item_failures=True,
             bisect_batch_on_error=True,
             retry_attempts=_RETRIES,

@@ -1,5 +1,6 @@
 """Lambda functions: one bundle, and for each function its own handler, role and log group."""
 
+from collections.abc import Mapping
 from typing import Final, cast
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
@@ -12,7 +13,7 @@ from infra.config import Config, RemovalChoice
 from respot.settings import Settings
 
 TIMEOUT_SECONDS: Final = 60
-"""Of every function: half a minute holds ten slow AWS calls with their retries."""
+"""Of a function that says nothing else: a minute holds a batch of slow AWS calls with their retries."""
 
 _MEMORY_MB: Final = 512
 """Memory buys CPU: below this, importing boto3 takes more of a cold start than the work does."""
@@ -22,7 +23,15 @@ class RespotFunction(Construct):
     """One function of the bundle, which may at first write its own log and nothing else."""
 
     def __init__(
-        self, scope: Construct, name: str, *, code: lambda_.Code, config: Config, settings: Settings, description: str
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        code: lambda_.Code,
+        config: Config,
+        settings: Settings,
+        description: str,
+        timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> None:
         """`name` is the handler module's, capitalized: `Record` runs `respot.handlers.record.handler`."""
         super().__init__(scope, name)
@@ -51,7 +60,7 @@ class RespotFunction(Construct):
             role=role,
             log_group=log_group,
             memory_size=_MEMORY_MB,
-            timeout=Duration.seconds(TIMEOUT_SECONDS),
+            timeout=Duration.seconds(timeout_seconds),
             environment={**settings.to_environment(), "POWERTOOLS_LOG_LEVEL": config.log_level},
         )
         log_group.grant(self.function, "logs:CreateLogStream", "logs:PutLogEvents")
@@ -64,12 +73,19 @@ class RespotFunction(Construct):
         )
 
 
-def allow_any(function: lambda_.Function, *actions: str, resource: str, finding: str, reason: str) -> None:
+def allow_any(
+    function: lambda_.Function,
+    *actions: str,
+    resource: str,
+    finding: str,
+    reason: str,
+    conditions: Mapping[str, object] | None = None,
+) -> None:
     """Allow actions on a resource with a wildcard, with the reason a reviewer may dispute.
 
     `finding` is the resource as cdk-nag writes it, pseudo parameters in angle brackets.
     """
-    function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[resource]))
+    function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=conditions))
     Validations.of(cast("iam.IRole", function.role)).acknowledge(
         Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{finding}]", reason=reason)
     )

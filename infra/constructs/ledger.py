@@ -35,6 +35,7 @@ class Ledger(Construct):
         for name, partition, sort in (
             (schema.BY_NAME, schema.REGION_AND_NAME, schema.CREATED),
             (schema.BY_ACTIVITY, schema.ACTIVE_ON, schema.LAST_MODIFIED),
+            (schema.BY_LIVE, schema.LIVE_IN, schema.CHECKPOINT_URI),
         ):
             self.table.add_global_secondary_index(
                 index_name=name,
@@ -56,6 +57,11 @@ class Ledger(Construct):
         Alerts share their job's partition, and IAM sees no sort key: no condition could set them apart.
         """
         self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+
+    def grant_recover(self, grantee: iam.IGrantable) -> None:
+        """Read jobs and runs, find the jobs that are live, put decisions, attempts and outcomes."""
+        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+        self._grant_index(grantee, schema.BY_LIVE)
 
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> None:
         iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn])

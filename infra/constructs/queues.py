@@ -27,7 +27,13 @@ def dead_letter_queue(scope: Construct, construct_id: str) -> sqs.Queue:
 
 
 def work_queue(
-    scope: Construct, construct_id: str, *, dead_letters: sqs.IQueue, max_receives: int, consumer_timeout_seconds: int
+    scope: Construct,
+    construct_id: str,
+    *,
+    dead_letters: sqs.IQueue,
+    max_receives: int,
+    consumer_timeout_seconds: int,
+    retention_days: int = RETENTION_DAYS,
 ) -> sqs.Queue:
     """A queue that a function reads; a message comes back when the function says so, or after the timeout."""
     return sqs.Queue(
@@ -35,7 +41,7 @@ def work_queue(
         construct_id,
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=Duration.days(RETENTION_DAYS),
+        retention_period=Duration.days(retention_days),
         visibility_timeout=Duration.seconds(_TIMEOUTS_PER_VISIBILITY * consumer_timeout_seconds),
         dead_letter_queue=sqs.DeadLetterQueue(queue=dead_letters, max_receive_count=max_receives),
     )

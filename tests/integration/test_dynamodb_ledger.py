@@ -158,8 +158,10 @@ def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
         "query": [lambda: ledger.find(REGION, "x"), lambda: ledger.load(JOB), lambda: ledger.alerts(JOB)],
         "put_item": [
             lambda: ledger.save(change),
-            lambda: ledger.claim_alert(JOB, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)),
-            lambda: ledger.release_alert(JOB, INTERRUPTED),
+            lambda: ledger.claim_alert(
+                JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
+            ),
+            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED),
             lambda: ledger.settle_alert(RECEIPT),
         ],
         "describe_table": [ledger.created_at],

@@ -180,44 +180,44 @@ def test_the_ledger_knows_when_it_came_into_being(ledger: Ledger) -> None:
 
 
 def test_one_claim_only(ledger: Ledger) -> None:
-    assert ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        ledger.claim_alert(JOB, INTERRUPTED, now=at(1), lease=LEASE)
+        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
 
 
 def test_claims_on_other_alerts_are_free(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
-    assert ledger.claim_alert(JOB, transition("Interrupted", 9000), now=at(0), lease=LEASE)
-    assert ledger.claim_alert(JOB, transition("Failed", 3720), now=at(0), lease=LEASE)
-    assert ledger.claim_alert(job_id("other"), INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, transition("Interrupted", 9000), now=at(0), lease=LEASE)
+    assert ledger.claim_alert(JOB, AlertKind.FAILED, transition("Failed", 3720), now=at(0), lease=LEASE)
+    assert ledger.claim_alert(job_id("other"), AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(119.999, False), (120, True), (500, True)])
 def test_a_claim_lapses_with_its_lease(ledger: Ledger, seconds: float, *, free: bool) -> None:
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     if free:
-        assert ledger.claim_alert(JOB, INTERRUPTED, now=at(seconds), lease=LEASE)
+        assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
     else:
         with pytest.raises(AlertInProgressError):
-            ledger.claim_alert(JOB, INTERRUPTED, now=at(seconds), lease=LEASE)
+            ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
 
 
 def test_a_claim_taken_over_holds_anew(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(130), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(130), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        ledger.claim_alert(JOB, INTERRUPTED, now=at(200), lease=LEASE)
+        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(200), lease=LEASE)
 
 
 def test_a_claim_given_back_is_free_at_once(ledger: Ledger, clock: FakeClock) -> None:
     clock.moment = at(1)
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
-    ledger.release_alert(JOB, INTERRUPTED)
-    assert ledger.claim_alert(JOB, INTERRUPTED, now=at(1), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED)
+    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
 
 
 def test_a_claim_is_no_alert(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     assert ledger.alerts(JOB) == ()
 
 
@@ -225,7 +225,7 @@ def test_a_claim_is_no_alert(ledger: Ledger) -> None:
 @pytest.mark.parametrize("outcome", AlertOutcome)
 def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
-        ledger.claim_alert(JOB, INTERRUPTED, now=at(0), lease=LEASE)
+        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     ledger.settle_alert(receipt(outcome))
     assert ledger.alerts(JOB) == (receipt(outcome),)
 
@@ -235,8 +235,8 @@ def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOu
     [
         lambda ledger: ledger.settle_alert(receipt(AlertOutcome.DECLINED)),
         lambda ledger: ledger.settle_alert(replace(receipt(), message_id="message-2")),
-        lambda ledger: ledger.release_alert(JOB, INTERRUPTED),
-        lambda ledger: ledger.claim_alert(JOB, INTERRUPTED, now=at(99_999), lease=LEASE),
+        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED),
+        lambda ledger: ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
     ],
     ids=["declined", "sent again", "given back", "claimed"],
 )

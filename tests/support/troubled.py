@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from respot.adapters.memory import MemoryTrainingJobs
 from respot.domain.alert import AlertReceipt
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, JobRecord, Observation, Transition
 from respot.domain.reconciliation import Change
 from respot.ports import Ledger
@@ -76,13 +77,15 @@ class TroubledLedger:
         self._enter("created_at")
         return self.ledger.created_at()
 
-    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+    def claim_alert(
+        self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
+    ) -> bool:
         self._enter("claim_alert")
-        return self.ledger.claim_alert(job, transition, now=now, lease=lease)
+        return self.ledger.claim_alert(job, kind, transition, now=now, lease=lease)
 
-    def release_alert(self, job: JobId, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
         self._enter("release_alert")
-        self.ledger.release_alert(job, transition)
+        self.ledger.release_alert(job, kind, transition)
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         self._enter("settle_alert")

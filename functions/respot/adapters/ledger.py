@@ -1,11 +1,7 @@
 """The ledger in DynamoDB. Together with `ledger_items`, the only modules that know the table's keys."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING, Final
 
 from respot.adapters.ledger_items import (
     Item,
@@ -21,11 +17,13 @@ from respot.adapters.ledger_items import (
     state_item,
     transition_item,
 )
+from respot.adapters.table import ABSENT, Table, translated
 from respot.domain.alert import AlertReceipt
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobId, JobRecord, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
-from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.errors import AlertInProgressError
 from respot.ports import Clock
 from respot.schema import BY_NAME, KIND, LEASE_UNTIL, OUTCOME, PK, REGION_AND_NAME, SK, STATE_KEY, VERSION, ItemKind
 
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 _CLAIMED: Final = "claimed"
 """The outcome of an alert that somebody has in hand; see AlertOutcome for those that are settled."""
-_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
 
 
@@ -43,15 +40,14 @@ class DynamoDbLedger:
 
     def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
         """`retention` is how long items live after what they tell of; `None` keeps them."""
-        self._client = client
-        self._table = table
+        self._table = Table(client, table)
         self._clock = clock
         self._retention = retention
         self._created_at: datetime | None = None
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
         """See `Ledger.find`."""
-        items = self._query(
+        items = self._table.query(
             f"{REGION_AND_NAME} = :key",
             {":key": region_and_name(region, name)},
             IndexName=BY_NAME,
@@ -63,7 +59,7 @@ class DynamoDbLedger:
         """See `Ledger.load`."""
         # One query for the state and the stays: `state` and `transition#…` are the last of a partition's sort keys.
         values = {":pk": partition_of(job), ":state": STATE_KEY}
-        return read_record(self._query(f"{PK} = :pk AND {SK} >= :state", values, ConsistentRead=True))
+        return read_record(self._table.query(f"{PK} = :pk AND {SK} >= :state", values, ConsistentRead=True))
 
     def save(self, change: Change) -> bool:
         """See `Ledger.save`."""
@@ -71,41 +67,45 @@ class DynamoDbLedger:
             return False
         for stay in change.inserted:
             item = transition_item(change.facts.job, stay, now=self._clock(), retention=self._retention)
-            self._put(item, f"attribute_not_exists({PK})")
+            self._table.put(item, ABSENT)
         return True
 
     def created_at(self) -> datetime:
         """See `Ledger.created_at`: the table's own creation, which no restart and no new deployment moves."""
         if self._created_at is None:
-            with _translated(f"table {self._table}"):
-                answer = self._client.describe_table(TableName=self._table)
+            with translated(f"table {self._table.name}"):
+                answer = self._table.client.describe_table(TableName=self._table.name)
             self._created_at = at_milliseconds(answer["Table"]["CreationDateTime"])
         return self._created_at
 
-    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+    def claim_alert(
+        self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
+    ) -> bool:
         """See `Ledger.claim_alert`."""
         lapsed = f"attribute_not_exists({PK}) OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        standing = self._put(
-            _claim(job, transition, until=now + lease), lapsed, {":claimed": _CLAIMED, ":now": iso(now)}
+        standing = self._table.put(
+            _claim(job, kind, transition, until=now + lease), lapsed, {":claimed": _CLAIMED, ":now": iso(now)}
         )
         if standing is None:
             return True
         if deserialize(standing)[OUTCOME] != _CLAIMED:
             return False
-        message = f"{job}: the alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
+        message = (
+            f"{job}: the {kind} alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
+        )
         raise AlertInProgressError(message)
 
-    def release_alert(self, job: JobId, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
         """See `Ledger.release_alert`."""
-        self._put(_claim(job, transition, until=self._clock()), _UNSETTLED, {":claimed": _CLAIMED})
+        self._table.put(_claim(job, kind, transition, until=self._clock()), _UNSETTLED, {":claimed": _CLAIMED})
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
-        self._put(receipt_item(receipt, self._retention), _UNSETTLED, {":claimed": _CLAIMED})
+        self._table.put(receipt_item(receipt, self._retention), _UNSETTLED, {":claimed": _CLAIMED})
 
     def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
         """See `Ledger.alerts`."""
-        items = self._query(
+        items = self._table.query(
             f"{PK} = :pk AND begins_with({SK}, :alert)",
             {":pk": partition_of(job), ":alert": "alert#"},
             ConsistentRead=True,
@@ -115,53 +115,11 @@ class DynamoDbLedger:
     def _put_state(self, change: Change) -> bool:
         item = state_item(change, self._retention)
         if change.version == 0:
-            return self._put(item, f"attribute_not_exists({PK})") is None
-        return self._put(item, f"{VERSION} = :version", {":version": change.version}) is None
-
-    def _put(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> Item | None:
-        """Write the item if the condition holds; otherwise return the item that stands in its place."""
-        request: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)} if values else {}
-        try:
-            with _translated(f"{deserialize(item)[PK]} {deserialize(item)[SK]}"):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=condition,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **request,
-                )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            return cast("Item", error.response.get("Item", {}))
-        return None
-
-    def _query(self, condition: str, values: Mapping[str, Any], **request: Any) -> Iterator[Item]:  # noqa: ANN401
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=serialize(values),
-            **request,
-        )
-        with _translated(f"{condition} {dict(values)}"):
-            for page in pages:
-                yield from page["Items"]
+            return self._table.put(item, ABSENT) is None
+        return self._table.put(item, f"{VERSION} = :version", {":version": change.version}) is None
 
 
-def _claim(job: JobId, transition: Transition, *, until: datetime) -> Item:
-    return alert_key(job, transition) | serialize(
+def _claim(job: JobId, kind: AlertKind, transition: Transition, *, until: datetime) -> Item:
+    return alert_key(job, kind, transition) | serialize(
         {KIND: ItemKind.ALERT.value, OUTCOME: _CLAIMED, LEASE_UNTIL: iso(until)}
     )
-
-
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """AWS's errors as ours; a failed condition is an answer and passes through."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] == _CONDITION_FAILED:
-            raise
-        message = f"ledger, {what}: {error}; try again later"
-        raise LedgerUnavailableError(message) from error
-    except BotoCoreError as error:
-        message = f"ledger, {what}: {error}; try again later"
-        raise LedgerUnavailableError(message) from error

@@ -8,18 +8,20 @@ from typing import Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId, JobRecord, Market, Owner, Parent, Transition
-from respot.domain.lifecycle import figures, in_order
+from respot.domain.lifecycle import figures, in_order, is_terminal
 from respot.domain.reconciliation import Change
 from respot.domain.savings import savings_percent
 from respot.schema import (
     ACTIVE_ON,
+    CHECKPOINT_URI,
     CREATED,
     EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
+    LIVE_IN,
     OUTCOME,
     PK,
     REGION_AND_NAME,
@@ -95,11 +97,15 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "instance_count": facts.instance_count,
             "max_runtime_seconds": _seconds(facts.max_runtime),
             "max_wait_seconds": _seconds(facts.max_wait),
-            "checkpoint_uri": facts.checkpoint_uri,
+            CHECKPOINT_URI: facts.checkpoint_uri,
             "training_time_seconds": _seconds(facts.training_time),
             "billable_time_seconds": _seconds(facts.billable_time),
             "parent": facts.parent and {"owner": facts.parent.owner.value, "identifier": facts.parent.identifier},
             "tags": None if facts.tags is None else dict(facts.tags),
+            "role_arn": facts.role_arn,
+            "algorithm": facts.algorithm,
+            "image": facts.image,
+            LIVE_IN: facts.job.region if facts.checkpoint_uri and not is_terminal(facts.status) else None,
             "savings_percent": _percent(facts),
             "interruptions": sums.interruptions,
             "waited_seconds": _seconds(sums.waited),
@@ -125,16 +131,15 @@ def transition_item(job: JobId, stay: Transition, *, now: datetime, retention: t
     )
 
 
-def alert_key(job: JobId, stay: Transition) -> Item:
-    """The key of the alert on a stay."""
-    kind = KIND_BY_STATUS[stay.status]
+def alert_key(job: JobId, kind: AlertKind, stay: Transition) -> Item:
+    """The key of an alert about a stay."""
     return serialize({PK: partition_of(job), SK: f"alert#{iso(stay.started)}#{kind.value}"})
 
 
 def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
     """A settled alert."""
     stay = receipt.transition
-    return alert_key(receipt.job, stay) | serialize(
+    return alert_key(receipt.job, receipt.kind, stay) | serialize(
         {
             KIND: ItemKind.ALERT.value,
             "alert_kind": receipt.kind.value,
@@ -207,11 +212,14 @@ def _read_facts(values: Mapping[str, Any]) -> JobFacts:
         instance_count=None if count is None else int(count),
         max_runtime=_span(values.get("max_runtime_seconds")),
         max_wait=_span(values.get("max_wait_seconds")),
-        checkpoint_uri=values.get("checkpoint_uri"),
+        checkpoint_uri=values.get(CHECKPOINT_URI),
         training_time=_span(values.get("training_time_seconds")),
         billable_time=_span(values.get("billable_time_seconds")),
         parent=parent and Parent(owner=Owner(parent["owner"]), identifier=parent["identifier"]),
         tags=values.get("tags"),
+        role_arn=values.get("role_arn"),
+        algorithm=values.get("algorithm"),
+        image=values.get("image"),
     )
 
 

@@ -7,11 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
-from respot.domain.lifecycle import in_order
+from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.run import RunId
 from respot.errors import AlertInProgressError, JobNameTakenError
 
 
@@ -22,8 +25,8 @@ class MemoryLedger:
     created: datetime
     states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
     stays: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
-    claims: dict[tuple[JobId, str, datetime], datetime] = field(default_factory=dict)
-    receipts: dict[tuple[JobId, str, datetime], AlertReceipt] = field(default_factory=dict)
+    claims: dict[tuple[JobId, AlertKind, datetime], datetime] = field(default_factory=dict)
+    receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
@@ -53,23 +56,25 @@ class MemoryLedger:
         """See `Ledger.created_at`."""
         return self.created
 
-    def claim_alert(self, job: JobId, transition: Transition, *, now: datetime, lease: timedelta) -> bool:
+    def claim_alert(
+        self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
+    ) -> bool:
         """See `Ledger.claim_alert`."""
-        if (job, transition.status, transition.started) in self.receipts:
+        if (job, kind, transition.started) in self.receipts:
             return False
-        if self.claims.get((job, transition.status, transition.started), now) > now:
-            message = f"{job}: the alert on {transition.status} is claimed until its lease runs out"
+        if self.claims.get((job, kind, transition.started), now) > now:
+            message = f"{job}: the {kind} alert on {transition.status} is claimed until its lease runs out"
             raise AlertInProgressError(message)
-        self.claims[job, transition.status, transition.started] = now + lease
+        self.claims[job, kind, transition.started] = now + lease
         return True
 
-    def release_alert(self, job: JobId, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
         """See `Ledger.release_alert`."""
-        self.claims.pop((job, transition.status, transition.started), None)
+        self.claims.pop((job, kind, transition.started), None)
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
-        key = receipt.job, receipt.transition.status, receipt.transition.started
+        key = receipt.job, receipt.kind, receipt.transition.started
         self.receipts.setdefault(key, receipt)
 
     def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
@@ -196,3 +201,55 @@ class MemoryPolicies:
         if self.fault:
             raise self.fault
         return self.policy
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryRuns:
+    """The port `Runs` in a few dictionaries, beside a MemoryLedger's states."""
+
+    ledger: MemoryLedger
+    decisions: dict[JobId, DecisionRecord] = field(default_factory=dict)
+    planned: dict[tuple[RunId, int], AttemptRecord] = field(default_factory=dict)
+    outcomes: dict[JobId, Outcome] = field(default_factory=dict)
+    notices: dict[JobId, tuple[AlertKind, str]] = field(default_factory=dict)
+
+    def decision(self, job: JobId) -> DecisionRecord | None:
+        """See `Runs.decision`."""
+        return self.decisions.get(job)
+
+    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
+        """See `Runs.decide`."""
+        if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
+            return False
+        self.decisions[record.job] = record
+        if attempt:
+            self.planned[attempt.run, attempt.number] = attempt
+        return True
+
+    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
+        """See `Runs.attempt`."""
+        return self.planned.get((run, number))
+
+    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
+        """See `Runs.attempts`."""
+        return tuple(attempt for (of, _), attempt in sorted(self.planned.items()) if of == run)
+
+    def outcome(self, job: JobId) -> Outcome | None:
+        """See `Runs.outcome`."""
+        return self.outcomes.get(job)
+
+    def settle(self, outcome: Outcome) -> None:
+        """See `Runs.settle`."""
+        self.outcomes.setdefault(outcome.job, outcome)
+
+    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+        """See `Runs.notice`."""
+        self.notices.setdefault(job, (kind, story))
+
+    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+        """See `Runs.live`."""
+        return tuple(
+            (job, facts.checkpoint_uri)
+            for job, (facts, _) in self.ledger.states.items()
+            if job.region == region and facts.checkpoint_uri and not is_terminal(facts.status)
+        )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from respot.domain.alert_kinds import AlertKind, Severity, severity_of
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
 from respot.domain.durations import in_words, iso
 from respot.domain.job import JobFacts, JobId, Market, Transition
 from respot.domain.lifecycle import INTERRUPTED, Figures
@@ -50,6 +50,9 @@ class Alert:
         facts: the job as it was known when the alert was written.
         figures: what its stays add up to by then.
         earlier_interruptions: interruptions before this transition.
+        story: what Respot did, declined or could not do about it, in words; empty if it only reports.
+        warning: what people should know besides.
+        advice: what would make the job safer on spot.
     """
 
     kind: AlertKind
@@ -57,12 +60,15 @@ class Alert:
     facts: JobFacts
     figures: Figures
     earlier_interruptions: int
+    story: str = ""
+    warning: str | None = None
+    advice: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """The same for every delivery of the same transition: subscribers drop repetitions by it."""
         job = self.facts.job
-        return f"{job.region}/{job.name}/{iso(job.created)}/{self.transition.status}/{iso(self.transition.started)}"
+        return f"{job.region}/{job.name}/{iso(job.created)}/{self.kind}/{iso(self.transition.started)}"
 
     @property
     def severity(self) -> Severity:
@@ -95,13 +101,17 @@ class AlertReceipt:
     message_id: str | None
 
 
+_OF_SPOT_ALONE = frozenset(KIND_BY_STATUS.values())
+"""What SageMaker did to a job is told of spot jobs; what Respot did, of all."""
+
+
 def decide(
     kind: AlertKind, facts: JobFacts, transition: Transition, policy: AlertPolicy, *, now: datetime
 ) -> AlertDecision:
     """Whether this transition is news to people."""
     if kind not in policy.kinds:
         return AlertDecision(send=False, reason=f"alerts of kind {kind} are switched off in the settings")
-    if facts.market is Market.ON_DEMAND:
+    if kind in _OF_SPOT_ALONE and facts.market is Market.ON_DEMAND:
         return AlertDecision(send=False, reason="an on-demand job: only spot jobs are alerted on")
     if transition.started < policy.deployed_at:
         return AlertDecision(send=False, reason=f"happened before Respot was deployed ({iso(policy.deployed_at)})")

@@ -11,11 +11,17 @@ class AlertKind(StrEnum):
     MAX_WAIT_TIME_EXCEEDED = "max-wait-time-exceeded"
     MAX_RUNTIME_EXCEEDED = "max-runtime-exceeded"
     FAILED = "failed"
+    RESUBMITTED = "resubmitted"
+    NOT_RESUBMITTED = "not-resubmitted"
+    WOULD_RESUBMIT = "would-resubmit"
+    POLICY_INVALID = "policy-invalid"
+    ADVICE = "advice"
 
 
 class Severity(StrEnum):
-    """How urgent: a warning heals by itself, an error does not."""
+    """How urgent: an information asks for nothing, a warning heals by itself or can wait, an error does not."""
 
+    INFO = "info"
     WARNING = "warning"
     ERROR = "error"
 
@@ -30,5 +36,11 @@ KIND_BY_STATUS: Final = {
 
 
 def severity_of(kind: AlertKind) -> Severity:
-    """An interruption is SageMaker's to mend; everything else has stopped for good."""
-    return Severity.WARNING if kind is AlertKind.INTERRUPTED else Severity.ERROR
+    """An interruption is SageMaker's to mend, a resubmission was Respot's; what has stopped for good is an error."""
+    match kind:
+        case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
+            return Severity.INFO
+        case AlertKind.INTERRUPTED | AlertKind.ADVICE:
+            return Severity.WARNING
+        case _:
+            return Severity.ERROR

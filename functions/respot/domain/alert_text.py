@@ -14,6 +14,15 @@ _CONSOLE_BY_PARTITION = {
 }
 
 
+_NEXT = {
+    AlertKind.RESUBMITTED: "The new job reads the checkpoints of this one; Respot goes on watching.",
+    AlertKind.NOT_RESUBMITTED: "Respot does nothing more about this job.",
+    AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
+    AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.ADVICE: "The job goes on as it is; settings can be changed for the next one.",
+}
+
+
 def headline(alert: Alert) -> str:
     """One line: what happened to which job."""
     name = alert.facts.job.name
@@ -26,6 +35,16 @@ def headline(alert: Alert) -> str:
             return f"{name} reached its maximum runtime and was stopped"
         case AlertKind.FAILED:
             return f"{name} failed"
+        case AlertKind.RESUBMITTED:
+            return f"{name} was resubmitted"
+        case AlertKind.NOT_RESUBMITTED:
+            return f"{name} is not resubmitted"
+        case AlertKind.WOULD_RESUBMIT:
+            return f"{name} would have been resubmitted (dry run)"
+        case AlertKind.POLICY_INVALID:
+            return f"{name} waits: the account's policy is invalid"
+        case AlertKind.ADVICE:
+            return f"{name} runs on spot at a risk"
         case _:  # pragma: no cover - mypy proves that no kind is left
             assert_never(alert.kind)
 
@@ -48,6 +67,14 @@ def what_happened(alert: Alert) -> str:
             said = f"Training reached MaxRuntimeInSeconds{limit}."
         case AlertKind.FAILED:
             said = f"SageMaker says: {one_line(facts.failure_reason or 'no reason given')}"
+        case (
+            AlertKind.RESUBMITTED
+            | AlertKind.NOT_RESUBMITTED
+            | AlertKind.WOULD_RESUBMIT
+            | AlertKind.POLICY_INVALID
+            | AlertKind.ADVICE
+        ):
+            return " ".join(filter(None, (one_line(alert.story), *alert.advice, one_line(alert.warning or ""))))
         case _:  # pragma: no cover - mypy proves that no kind is left
             assert_never(alert.kind)
     return f"{said} {_before(alert)}"
@@ -56,6 +83,8 @@ def what_happened(alert: Alert) -> str:
 def what_happens_next(alert: Alert) -> str:
     """Whether SageMaker goes on by itself, and what is left to do if not."""
     facts = alert.facts
+    if alert.kind in _NEXT:
+        return _NEXT[alert.kind]
     if alert.kind is not AlertKind.INTERRUPTED:
         resume = (
             " A new job with the same checkpoint location resumes from the latest checkpoint there: "

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from respot.domain.job import JobFacts
 
@@ -31,7 +31,7 @@ class Ending:
     Attributes:
         trigger: what another attempt may follow; `None` if nothing is to be mended by repeating.
         said: the end in words an operator reads.
-        by_a_person: somebody stopped the job, and knows.
+        by_a_person: somebody stopped or deleted the job, and knows.
     """
 
     trigger: Trigger | None
@@ -55,22 +55,29 @@ def ending_of(facts: JobFacts) -> Ending:
             return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
         case "Stopped", "MaxRuntimeExceeded":
             return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
-        case "Stopped", _:
+        case "Stopped", "Stopped":
             return Ending(trigger=None, said="stopped by its user", by_a_person=True)
+        case "Deleting", _:
+            return Ending(trigger=None, said="is being deleted", by_a_person=True)
         case "Failed", _:
             reason = facts.failure_reason or ""
             trigger = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
             return Ending(trigger=trigger, said=f"failed: {reason or 'no reason given'}")
-        case status, secondary:
-            return Ending(trigger=None, said=f"ended as {status}/{secondary}")
+        case _:
+            return Ending(trigger=None, said=f"ended as {facts.status}/{facts.secondary_status}")
 
 
 def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
-    """A job that never got an instance lacked capacity; one that did was interrupted once too often."""
+    """A job that never got an instance lacked capacity; one that did was interrupted once too often.
+
+    A start of training or a time spent in it proves an instance, `Starting` never does.
+    """
     match trigger:
         case Trigger.CAPACITY_ERROR:
             return Budget.CAPACITY
         case Trigger.MAX_WAIT_TIME_EXCEEDED:
-            return Budget.CAPACITY if facts.training_started is None else Budget.INTERRUPTION
+            return Budget.INTERRUPTION if facts.training_started or facts.training_time else Budget.CAPACITY
         case Trigger.INTERNAL_SERVER_ERROR | Trigger.MAX_RUNTIME_EXCEEDED:
             return Budget.FAILURE
+        case _:  # pragma: no cover - mypy proves that there is no other
+            assert_never(trigger)

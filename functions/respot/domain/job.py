@@ -95,6 +95,9 @@ class JobFacts:
         billable_time: BillableTimeInSeconds.
         parent: who owns the job, if it is not a person's.
         tags: the job's tags.
+        role_arn: the role that the job runs as.
+        algorithm: AlgorithmName, of a job that names an algorithm instead of an image.
+        image: TrainingImage.
     """
 
     job: JobId
@@ -116,6 +119,9 @@ class JobFacts:
     billable_time: timedelta | None = None
     parent: Parent | None = None
     tags: Mapping[str, str] | None = None
+    role_arn: str | None = None
+    algorithm: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,26 +2,34 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.domain.checkpoints import newest_complete
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.ending import Budget, Ending, ending_of
+from respot.domain.ending import Budget, Ending, Trigger
 from respot.domain.job import Market
+from respot.domain.lifecycle import is_terminal
 from respot.domain.placement import Placement
 from respot.domain.policy import Policy, Resolved, Rung, WhenMissed
 from respot.domain.run import Run
 
 ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
 """Time from getting instances to training, until this run has shown its own."""
+HANDOVER: Final = timedelta(minutes=5)
+"""Time from SageMaker's giving up on a spot attempt until the next one gets instances.
+
+A job that runs has two minutes to stop and then uploads; the event, the creation and the launch come on top.
+"""
 FRUITLESS_ATTEMPTS: Final = 2
 """Attempts that trained and saved nothing of their own, after which another would do no better."""
 DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
 """SageMaker's default for MaxRuntimeInSeconds."""
 SHORTEST: Final = timedelta(seconds=1)
 """SageMaker's least MaxRuntimeInSeconds."""
+LONGEST: Final = timedelta(days=28)
+"""SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,38 +53,36 @@ class Circumstances:
 
 def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: datetime) -> Decision:
     """What to do about the run's last attempt, which has ended."""
-    facts, policy = run.last.facts, resolved.policy
-    ending = ending_of(facts)
-    inputs = _inputs(run, resolved, circumstances)
+    policy, ending = resolved.policy, run.ending
+    inputs = _inputs(run, resolved, circumstances, now)
     if refusal := _not_ours(run, resolved, ending):
-        return _declined(refusal, inputs)
+        return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
     if reason := _hopeless(run, resolved, circumstances):
-        return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
-    rung = _rung(run, policy)
+        return _refused(reason, inputs)
+    rung = _rung(run, policy, run.last.number + 1)
     if rung is None:
-        reason = f"the ladder has no rung left after {len(run.attempts)} attempts"
-        return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
+        return _refused(f"the ladder has no rung left after {run.last.number} attempts", inputs)
     placed = _place(run, policy, rung, now=now)
     if placed.placement is None:
-        return Decision(action=Action.REFUSE, reason=placed.reason, inputs=inputs, notify=True)
+        return _refused(placed.reason, inputs)
     if placed.placement.market is Market.SPOT and circumstances.obstacles_on_spot:
-        reason = f"cannot run on spot: {'; '.join(circumstances.obstacles_on_spot)}"
-        return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
+        return _refused(f"cannot run on spot: {'; '.join(circumstances.obstacles_on_spot)}", inputs)
     until = _earliest(run, policy)
-    if (switch_at := _latest_switch(run, policy)) is not None:
-        until = min(until, switch_at)  # a pause must not cost the deadline
-    if until > now and not placed.hurry:
+    if (last_call := _last_call(run, policy)) is not None:
+        until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
+    if until > now:
         reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
+    warning = "; ".join(filter(None, (placed.warning, _doubt(run, policy, circumstances)))) or None
     return Decision(
         action=Action.RESUBMIT,
         reason=f"{ending.said}; {placed.reason}",
         inputs=inputs,
         placement=placed.placement,
-        attempt=len(run.attempts) + 1,
+        attempt=run.last.number + 1,
         dry_run=policy.dry_run,
-        notify=policy.dry_run,
-        warning=placed.warning,
+        notify=policy.dry_run or warning is not None,
+        warning=warning,
     )
 
 
@@ -89,32 +95,40 @@ class _Refusal:
     notify: bool = False
 
 
-def _declined(refusal: _Refusal, inputs: dict[str, str]) -> Decision:
-    return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
+def _refused(reason: str, inputs: dict[str, str]) -> Decision:
+    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
 
 
 def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
-    """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides."""
+    """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides.
+
+    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks. The
+    kill switch comes before all other refusals. People are told where they may have expected another attempt.
+    """
     facts, policy = run.last.facts, resolved.policy
+    expected = ending.trigger in policy.triggers
+    if not is_terminal(facts.status):
+        reason = f"has not ended, it is {facts.status}/{facts.secondary_status}"
+        return _Refusal(reason=reason, action=Action.NOTHING)
     if facts.status == "Completed":
         return _Refusal(reason="completed: nothing to do", action=Action.NOTHING)
-    if resolved.bad_tags:
-        return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
-    if not policy.resume:
+    if not policy.resume and not resolved.bad_tags:
         reason = f"not asked to resume this job ({', '.join(resolved.sources)})"
         return _Refusal(reason=reason, action=Action.NOTHING)
     if resolved.kill_switch:
-        reason = "the account's kill switch is on: nothing is resubmitted"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        reason = "; ".join(("the account's kill switch is on: nothing is resubmitted", *resolved.bad_tags))
+        return _Refusal(reason=reason, action=Action.REFUSE, notify=expected or bool(resolved.bad_tags))
+    if resolved.bad_tags:
+        return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
     if facts.parent:
         reason = f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
     if ending.by_a_person:
         return _Refusal(reason=ending.said, action=Action.REFUSE)
     if ending.trigger is None:
         reason = f"{ending.said}: repeating it would not help"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
-    if ending.trigger not in policy.triggers:
+    if not expected:
         reason = f"{ending.said}: the policy does not resume after {ending.trigger}"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
     return None
@@ -130,27 +144,41 @@ def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str
         return f"another job writes to an overlapping checkpoint location: {jobs}"
     if policy.require_checkpoint and (reason := _without_checkpoint(run, circumstances)):
         return reason
-    if policy.require_progress and run.fruitless() >= FRUITLESS_ATTEMPTS:
+    if _is_fruitless(run, policy) and not circumstances.listing_cut:
         return f"the last {run.fruitless()} attempts that trained saved no newer checkpoint: another would do no better"
     return _spent(run, policy)
 
 
 def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:
-    if circumstances.checkpoint_uri is None:
+    """Why the work would start from scratch, or might."""
+    where = circumstances.checkpoint_uri
+    if where is None:
         return "no checkpoint location is configured: the next attempt would start from scratch"
     trained = any(attempt.has_trained for attempt in run.attempts)
-    if trained and newest_complete(run.checkpoints) is None:
-        cut = " (the listing was cut short)" if circumstances.listing_cut else ""
-        return (
-            f"no complete checkpoint in {circumstances.checkpoint_uri}{cut}: the next attempt would start from scratch"
-        )
-    return None
+    if not trained or newest_complete(run.checkpoints):
+        return None
+    if not circumstances.listing_cut:
+        return f"no complete checkpoint in {where}: the next attempt would start from scratch"
+    if any(attempt.checkpoint for attempt in run.attempts):
+        return None  # seen before, and merely not among those that were listed now
+    return f"cannot tell whether there is a complete checkpoint in {where}: there are more objects than were listed"
+
+
+def _is_fruitless(run: Run, policy: Policy) -> bool:
+    return policy.require_progress and run.fruitless() >= FRUITLESS_ATTEMPTS
+
+
+def _doubt(run: Run, policy: Policy, circumstances: Circumstances) -> str | None:
+    """What a listing that was cut short keeps from being known; the budgets still bound what it may cost."""
+    if not (circumstances.listing_cut and _is_fruitless(run, policy)):
+        return None
+    return f"cannot tell whether the last {run.fruitless()} attempts made progress: not all objects were listed"
 
 
 def _spent(run: Run, policy: Policy) -> str | None:
-    if len(run.attempts) >= policy.max_attempts:
+    if run.last.number >= policy.max_attempts:
         return f"all {policy.max_attempts} attempts are spent"
-    budget = run.last.budget
+    budget = run.budget
     if budget is not None and run.resubmissions(budget) > policy.budgets[budget]:
         return f"the budget of {policy.budgets[budget]} resubmissions for {budget} is spent"
     if policy.max_billable_hours is not None and run.billable_hours >= policy.max_billable_hours:
@@ -158,11 +186,12 @@ def _spent(run: Run, policy: Policy) -> str | None:
     return None
 
 
-def _rung(run: Run, policy: Policy) -> Rung | None:
-    """The pool of the next attempt: each rung takes its number of attempts, the user's own job included."""
+def _rung(run: Run, policy: Policy, number: int) -> Rung | None:
+    """The pool of that attempt: each rung takes its number of attempts, the user's own job included."""
     if not policy.ladder:
-        return Rung(market=run.attempts[0].facts.market or Market.SPOT)
-    number = len(run.attempts) + 1
+        first = run.attempts[0].facts
+        # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
+        return Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND))
     for rung in policy.ladder:
         if rung.attempts is None or number <= rung.attempts:
             return rung
@@ -177,46 +206,65 @@ class _Placed:
     placement: Placement | None
     reason: str
     warning: str | None = None
-    hurry: bool = False
 
 
 def _place(run: Run, policy: Policy, rung: Rung, *, now: datetime) -> _Placed:
-    switch_at, deadline = _latest_switch(run, policy), deadline_of(run, policy)
-    if deadline is None or switch_at is None:
+    last_call, deadline = _last_call(run, policy), deadline_of(run, policy)
+    if deadline is None or last_call is None:
         return _Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
-    needed, slack = deadline - switch_at, switch_at - now
-    told = f"{in_words(deadline - now)} left until {readable(deadline)}, {in_words(needed)} needed on demand"
+    told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
     on_demand = _placement(run, _on_demand_rung(policy, rung))
-    if slack < timedelta():
+    if now > last_call:
         warning = f"the deadline cannot be met any more: {told}"
         if policy.when_deadline_missed is WhenMissed.STOP:
             return _Placed(placement=None, reason=warning)
-        return _Placed(placement=on_demand, reason=f"{told}: on demand at once", warning=warning, hurry=True)
-    if rung.market is Market.ON_DEMAND or slack <= _overhead(run):
-        return _Placed(placement=on_demand, reason=f"{told}: on demand from here", hurry=True)
-    if len(run.attempts) + 1 >= policy.max_attempts:
-        return _Placed(placement=on_demand, reason=f"{told}, and this is the last attempt: on demand", hurry=True)
-    # SageMaker gives up waiting at MaxWait: at the latest moment from which on-demand still meets the deadline.
-    spot = _placement(run, rung, longest=slack)
-    return _Placed(placement=spot, reason=f"{told}: spot for at most {in_words(slack)}, then on demand")
+        return _Placed(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
+    spell = last_call - HANDOVER - now
+    if rung.market is Market.ON_DEMAND or spell <= _overhead(run):
+        return _Placed(placement=on_demand, reason=f"{told}: on demand from here")
+    if not _may_follow(run, policy):
+        return _Placed(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
+    # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
+    spot = _placement(run, rung, longest=spell)
+    most = in_words(spot.max_wait or spell)
+    return _Placed(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
 
 
-def _latest_switch(run: Run, policy: Policy) -> datetime | None:
-    """The latest moment at which an on-demand attempt could start and still finish in time."""
+def _until(deadline: datetime, now: datetime) -> str:
+    if now > deadline:
+        return f"{readable(deadline)} was {in_words(now - deadline)} ago"
+    return f"{in_words(deadline - now)} left until {readable(deadline)}"
+
+
+def _may_follow(run: Run, policy: Policy) -> bool:
+    """Whether an on-demand attempt may follow a spot attempt that ran out of waiting time."""
+    number = run.last.number + 1
+    budgets = (Budget.CAPACITY, Budget.INTERRUPTION)
+    return (
+        number < policy.max_attempts
+        and Trigger.MAX_WAIT_TIME_EXCEEDED in policy.triggers
+        and all(run.resubmissions(budget) < policy.budgets[budget] for budget in budgets)
+        and _rung(run, policy, number + 1) is not None
+    )
+
+
+def _last_call(run: Run, policy: Policy) -> datetime | None:
+    """The latest moment at which an on-demand attempt could get instances and still finish in time."""
     deadline = deadline_of(run, policy)
     return None if deadline is None else deadline - _work_left(run, policy) - _overhead(run)
 
 
 def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Placement:
     first = run.attempts[0].facts
-    runtime = first.max_runtime or DEFAULT_MAX_RUNTIME
+    runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
     instance_type = rung.instance_type or first.instance_type or ""
     if rung.market is Market.ON_DEMAND:
         return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
     wait = first.max_wait or runtime * 2
     if longest is not None:
         wait = max(SHORTEST, timedelta(seconds=int(longest.total_seconds())))
-    # MaxWait must not be below MaxRuntime: when slack is short, both shrink together.
+    wait = min(wait, LONGEST)
+    # MaxWait must not be below MaxRuntime: when time is short, both shrink together.
     return Placement(market=rung.market, instance_type=instance_type, max_runtime=min(runtime, wait), max_wait=wait)
 
 
@@ -231,13 +279,18 @@ def deadline_of(run: Run, policy: Policy) -> datetime | None:
     match policy.deadline:
         case timedelta() as span:
             return run.created + span
-        case moment:
-            return moment
+        case datetime() as moment:
+            return moment.astimezone(UTC)
+        case _:
+            return None
 
 
 def _work_left(run: Run, policy: Policy) -> timedelta:
-    work = policy.work or run.attempts[0].facts.max_runtime or DEFAULT_MAX_RUNTIME
-    return max(timedelta(), work - run.work_done())
+    return max(timedelta(), _work_expected(run, policy) - run.work_done())
+
+
+def _work_expected(run: Run, policy: Policy) -> timedelta:
+    return policy.work or run.attempts[0].facts.max_runtime or DEFAULT_MAX_RUNTIME
 
 
 def _overhead(run: Run) -> timedelta:
@@ -246,19 +299,22 @@ def _overhead(run: Run) -> timedelta:
 
 def _earliest(run: Run, policy: Policy) -> datetime:
     """When the pause after the last attempt's end is over."""
-    last, budget = run.last, run.last.budget
+    last, budget = run.last, run.budget
     ended = last.transitions[-1].started if last.transitions else last.facts.last_modified
-    if budget is None:
-        return ended
+    return ended if budget is None else ended + _pause(run, policy, budget) * _jitter(run, budget)
+
+
+def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
     back_off = policy.back_off[budget]
-    doublings = min(run.resubmissions(budget) - 1, 30)
-    pause = min(back_off.longest, back_off.first * (1 << doublings))
-    return ended + pause * _jitter(run, budget)
+    pause = min(back_off.first, back_off.longest)
+    for _ in range(run.resubmissions(budget) - 1):
+        pause = min(pause * 2, back_off.longest)
+    return pause
 
 
 def _jitter(run: Run, budget: Budget) -> float:
     """Between a half and one: the same for the same attempt, so that a decision can be repeated; spread over runs."""
-    digest = hashlib.sha256(f"{run.id} {len(run.attempts)} {budget}".encode()).digest()
+    digest = hashlib.sha256(f"{run.id} {run.last.number} {budget}".encode()).digest()
     return 0.5 + digest[0] / 510
 
 
@@ -266,21 +322,33 @@ def _pool(run: Run, rung: Rung) -> str:
     return f"{rung.market} {rung.instance_type or run.attempts[0].facts.instance_type or ''}".strip()
 
 
-def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances) -> dict[str, str]:
+def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
+    facts, policy = run.last.facts, resolved.policy
     newest = newest_complete(run.checkpoints)
-    deadline = deadline_of(run, resolved.policy)
+    deadline, last_call = deadline_of(run, policy), _last_call(run, policy)
+    budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
+        "decided_at": iso(now),
         "policy": ", ".join(resolved.sources),
-        "attempts": f"{len(run.attempts)} of {resolved.policy.max_attempts}",
-        "ending": f"{run.last.facts.status}/{run.last.facts.secondary_status}",
+        "kill_switch": "on" if resolved.kill_switch else None,
+        "attempts": f"{run.last.number} of {policy.max_attempts}",
+        "budgets": ", ".join(budgets),
+        "ending": f"{facts.status}/{facts.secondary_status}",
+        "ran_on": " ".join(filter(None, (facts.market, facts.instance_type))),
         "checkpoint_location": circumstances.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
+        "listing": "cut short" if circumstances.listing_cut else None,
+        "fruitless_attempts": str(run.fruitless()),
+        "overlapping_jobs": ", ".join(circumstances.intruders),
+        "obstacles": "; ".join(circumstances.obstacles),
+        "obstacles_on_spot": "; ".join(circumstances.obstacles_on_spot),
+        "work_expected": in_words(_work_expected(run, policy)),
         "work_done": in_words(run.work_done()),
         "work_lost": in_words(run.work_lost()),
         "restart_overhead": in_words(_overhead(run)),
         "instance_hours_billed": f"{run.billable_hours:.2f}",
         "deadline": deadline and iso(deadline),
-        "listing": "cut short" if circumstances.listing_cut else None,
+        "on_demand_by": last_call and iso(last_call),
     }
     return {name: value for name, value in given.items() if value}

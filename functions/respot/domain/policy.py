@@ -178,8 +178,9 @@ def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]
     for key, value in sorted(_own(tags).items()):
         reader = _TAG_READERS.get(key)
         if reader is None:
-            near = difflib.get_close_matches(key.lower(), _TAG_READERS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_TAG_READERS)}"
+            names = [known.removeprefix(TAG_PREFIX) for known in _TAG_READERS]
+            near = difflib.get_close_matches(key.lower().removeprefix(TAG_PREFIX), names, n=1)
+            hint = f"did you mean {TAG_PREFIX}{near[0]}?" if near else f"there are {', '.join(_TAG_READERS)}"
             bad.append(f"tag {key}: no such setting; {hint}")
             continue
         member, read = reader

@@ -1,16 +1,19 @@
 """A run: the chain of attempts that share one checkpoint location, and what they add up to."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NewType
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, NewType
 
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.ending import Budget, budget_of, ending_of
+from respot.domain.checkpoints import LATE_SYNC, Checkpoint, newest_complete
+from respot.domain.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import TRAINING, WAITING, figures, stays
+from respot.domain.lifecycle import TRAINING, WAITING, stays
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +51,13 @@ class Attempt:
     @property
     def billable_hours(self) -> float:
         """Instance-hours billed; while SageMaker does not say, those it held instances for are the most it can be."""
-        time = self.facts.billable_time or self.facts.training_time or figures(self.transitions).trained
+        told = (self.facts.billable_time, self.facts.training_time, self._held())
+        time = next(each for each in told if each is not None)
         return time / timedelta(hours=1) * (self.facts.instance_count or 1)
+
+    def _held(self) -> timedelta:
+        held = (ended - stay.started for stay, ended in stays(self.transitions) if ended and stay.status not in WAITING)
+        return sum(held, timedelta())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +85,39 @@ class Run:
         return self.attempts[0].facts.job.created
 
     @property
+    def ending(self) -> Ending:
+        """How the last attempt ended."""
+        ending = ending_of(self.last.facts)
+        if self._was_cut_short(self.last):
+            said = "reached the maximum runtime that the deadline left for spot"
+            return replace(ending, trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said=said)
+        return ending
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the next attempt is charged to; `None` if the last one's end calls for none."""
+        return self._budget_of(self.last)
+
+    @property
     def billable_hours(self) -> float:
         """Instance-hours billed to all attempts."""
         return sum(attempt.billable_hours for attempt in self.attempts)
 
     def resubmissions(self, budget: Budget) -> int:
         """How many attempts ended in a way that is charged to this budget, the last one included."""
-        return sum(attempt.budget is budget for attempt in self.attempts)
+        return sum(self._budget_of(attempt) is budget for attempt in self.attempts)
+
+    def _budget_of(self, attempt: Attempt) -> Budget | None:
+        return Budget.INTERRUPTION if self._was_cut_short(attempt) else attempt.budget
+
+    def _was_cut_short(self, attempt: Attempt) -> bool:
+        """Whether it reached a MaxRuntime below the user's own: one shortened to MaxWait, for a deadline.
+
+        Of two equal limits either may strike first; it means the same.
+        """
+        own, given = self.attempts[0].facts.max_runtime, attempt.facts.max_runtime
+        reached = ending_of(attempt.facts).trigger is Trigger.MAX_RUNTIME_EXCEEDED
+        return reached and own is not None and given is not None and given < own
 
     def fruitless(self) -> int:
         """How many attempts in a row, counted from the last, have trained and saved nothing of their own."""
@@ -99,38 +133,45 @@ class Run:
     def work_done(self) -> timedelta:
         """Training time that the checkpoints prove; what was trained after the last one of a stay is lost.
 
-        A stay of which no checkpoint is listed counts whole if a later checkpoint exists (frameworks delete old
-        ones, and the later one builds on them), and for nothing if none does.
+        A stay without a listed checkpoint counts whole if the same attempt saved a later one (frameworks delete old
+        ones, and the later one builds on them), and for nothing if it did not. Nothing counts that is newer than the
+        newest checkpoint, the one the next attempt resumes from, nor what was saved before the run began.
         """
-        saved = sorted(checkpoint.saved_at for checkpoint in self.checkpoints if checkpoint.complete)
+        newest = newest_complete(self.checkpoints)
+        if newest is None:
+            return timedelta()
+        proofs = self._saved(newest.saved_at)
         done = timedelta()
-        for started, ended in self._training():
-            if not saved or saved[-1] <= started:
-                continue
-            within = [at for at in saved if started < at <= ended]
-            done += (within[-1] if within else ended) - started
+        for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
+            over, saved_later = following.facts.job.created if following else _NEVER, False
+            for started, ended in reversed(_training_of(attempt)):
+                # Files are synced for a while after the training, and no stay of the run is open at the same time.
+                within = [at for at in proofs if started < at <= min(over, ended + LATE_SYNC)]
+                if within:
+                    done += min(max(within), ended) - started
+                elif saved_later:
+                    done += ended - started
+                over, saved_later = started, saved_later or bool(within)
         return done
+
+    def _saved(self, until: datetime) -> list[datetime]:
+        """When checkpoints were saved: those that are listed, and those that were when an attempt ended."""
+        seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
+        known = any(each.known for each in self.checkpoints)
+        listed = [each for each in self.checkpoints if each.complete and (each.known or not known)]
+        return [each.saved_at for each in (*listed, *seen) if each.saved_at <= until]
 
     def work_lost(self) -> timedelta:
         """Training time of the last attempt after its newest checkpoint: it will be trained again."""
-        saved = max((checkpoint.saved_at for checkpoint in self.checkpoints if checkpoint.complete), default=None)
+        newest = newest_complete(self.checkpoints)
         lost = timedelta()
         for started, ended in _training_of(self.last):
-            lost += max(timedelta(), ended - (started if saved is None else max(started, saved)))
+            lost += max(timedelta(), ended - (started if newest is None else max(started, newest.saved_at)))
         return lost
 
     def restart_overhead(self) -> timedelta | None:
         """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
-        seen = [
-            following.started - stay.started
-            for attempt in self.attempts
-            for stay, following in zip(attempt.transitions, attempt.transitions[1:], strict=False)
-            if stay.status not in WAITING and stay.status != TRAINING and following.status == TRAINING
-        ]
-        return max(seen, default=None)
-
-    def _training(self) -> list[tuple[datetime, datetime]]:
-        return [stay for attempt in self.attempts for stay in _training_of(attempt)]
+        return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
 
 
 def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
@@ -139,6 +180,17 @@ def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
         for stay, ended in stays(attempt.transitions)
         if stay.status == TRAINING and ended is not None
     ]
+
+
+def _overheads(attempt: Attempt) -> Iterator[timedelta]:
+    launched: datetime | None = None
+    for stay, following in pairwise(attempt.transitions):
+        if stay.status in WAITING or stay.status == TRAINING:
+            launched = None
+            continue
+        launched = launched or stay.started
+        if following.status == TRAINING:
+            yield following.started - launched
 
 
 def run_id(first: JobId) -> RunId:

@@ -2,29 +2,66 @@
 
 from typing import Any
 
-from respot.adapters.ledger_items import read_transition
+from respot.adapters.ledger_items import deserialize, job_of, read_transition
+from respot.adapters.run_items import read_decision, read_notice, read_outcome
+from respot.alerter import Alerter, Told
 from respot.bootstrap.alert import alerter
-from respot.domain.alert import AlertOutcome
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action
+from respot.domain.resubmission import OutcomeKind
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed
 from respot.observability import count, logger
+from respot.schema import KIND, PK, ItemKind
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
-    """Take new transitions; Lambda repeats from the first failed one, and what was settled is then passed over."""
+    """Take new items; Lambda repeats from the first failed one, and what was settled is then passed over."""
     failures, sent = [], 0
     for record in event["Records"]:
         change = record["dynamodb"]
-        job, transition = read_transition(change["NewImage"])
         try:
-            receipt = alerter().alert(job, transition)
+            receipt = _alert(alerter(), change["NewImage"])
         except RespotError:
             # The others of the batch must not wait for this one.
-            logger().exception("not alerted", job=str(job), status=transition.status)
+            logger().exception("not alerted", item=deserialize(change["Keys"]) if "Keys" in change else None)
             failures.append(change["SequenceNumber"])
             continue
         if receipt:
-            logger().info("alert settled", job=str(job), outcome=receipt.outcome, reason=receipt.reason)
+            logger().info(
+                "alert settled",
+                job=str(receipt.job),
+                kind=receipt.kind,
+                outcome=receipt.outcome,
+                reason=receipt.reason,
+            )
             sent += receipt.outcome is AlertOutcome.SENT
     count(AlertsSent=sent, AlertsFailed=len(failures))
     return failed(failures)
+
+
+def _alert(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
+    """What each kind of item means to people; the stream's filter passes no other."""
+    match deserialize(image)[KIND]:
+        case ItemKind.TRANSITION:
+            return alerting.alert(*read_transition(image))
+        case ItemKind.STATE:
+            return alerting.advise(job_of(deserialize(image)[PK]))
+        case ItemKind.DECISION:
+            record = read_decision(image)
+            would = record.decision.action is Action.RESUBMIT
+            kind = AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED
+            story = record.decision.reason if would else f"not resubmitted: {record.decision.reason}"
+            told = Told(kind=kind, story=story, warning=record.decision.warning)
+            return alerting.tell(record.job, told) if record.decision.notify else None
+        case ItemKind.OUTCOME:
+            outcome = read_outcome(image)
+            created = outcome.kind is OutcomeKind.CREATED
+            kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
+            return alerting.tell(outcome.job, Told(kind=kind, story=outcome.story, warning=outcome.warning))
+        case ItemKind.NOTICE:
+            job, kind, story = read_notice(image)
+            return alerting.tell(job, Told(kind=kind, story=story))
+        case _:
+            return None

@@ -58,7 +58,7 @@ def test_only_interruptions_before_the_stay_count() -> None:
 
 
 def test_the_id_is_the_same_for_every_telling_of_one_transition_and_no_other() -> None:
-    assert alert_on().id == "us-east-1/spot-job/2026-09-16T09:00:00.000Z/Interrupted/2026-09-16T10:02:00.000Z"
+    assert alert_on().id == "us-east-1/spot-job/2026-09-16T09:00:00.000Z/interrupted/2026-09-16T10:02:00.000Z"
     assert alert_on().id == alert_on(earlier=2, instance_type=None).id
     assert alert_on().id != alert_on(seconds=3721).id
     assert alert_on().id != alert_on("Failed").id

@@ -1,0 +1,29 @@
+"""The recovery queue, on SQS."""
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.domain.job import JobId
+from respot.errors import QueueUnavailableError
+from respot.recovery_message import write_message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class SqsRecoveryQueue:
+    """The port `RecoveryQueue`, on one queue."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        """`client` must be of the queue's region."""
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, job: JobId) -> None:
+        """See `RecoveryQueue.send`."""
+        try:
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=write_message(job))
+        except (ClientError, BotoCoreError) as error:
+            message = f"{job}: SQS did not take it for recovery; try again later: {error}"
+            raise QueueUnavailableError(message) from error

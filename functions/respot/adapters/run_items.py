@@ -1,0 +1,210 @@
+"""Recovery's items: how decisions, attempts and outcomes become DynamoDB items, and values again."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from respot.adapters.ledger_items import Item, deserialize, job_of, partition_of, serialize
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.decision import Action, Decision
+from respot.domain.durations import iso
+from respot.domain.job import JobId, Market
+from respot.domain.placement import Placement
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import RunId
+from respot.schema import DECISION_KEY, EXPIRES_AT, KIND, NOTICE_KEY, OUTCOME, OUTCOME_KEY, PK, SK, ItemKind
+
+
+def run_partition(run: RunId) -> str:
+    """The partition key under which a run's attempts stand."""
+    return f"run#{run}"
+
+
+def attempt_key(number: int) -> str:
+    """The sort key of an attempt; attempts sort by number."""
+    return f"attempt#{number:04}"
+
+
+def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
+    """A decision."""
+    decision = record.decision
+    return serialize(
+        {
+            PK: partition_of(record.job),
+            SK: DECISION_KEY,
+            KIND: ItemKind.DECISION.value,
+            "action": decision.action.value,
+            "reason": decision.reason,
+            "inputs": decision.inputs,
+            "placement": decision.placement and _placement(decision.placement),
+            "attempt": decision.attempt,
+            "dry_run": decision.dry_run,
+            "notify": decision.notify,
+            "warning": decision.warning,
+            "run": record.run,
+            "number": record.number,
+            "decided_at": iso(record.decided_at),
+            "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
+            "next_name": record.next_name,
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_decision(item: Item) -> DecisionRecord:
+    """A decision from its item."""
+    values = deserialize(item)
+    placement, checkpoint, attempt = values.get("placement"), values.get("checkpoint"), values.get("attempt")
+    return DecisionRecord(
+        job=job_of(values[PK]),
+        run=RunId(values["run"]),
+        number=int(values["number"]),
+        decision=Decision(
+            action=Action(values["action"]),
+            reason=values["reason"],
+            inputs=values["inputs"],
+            placement=placement and _read_placement(placement),
+            attempt=None if attempt is None else int(attempt),
+            dry_run=values["dry_run"],
+            notify=values["notify"],
+            warning=values.get("warning"),
+        ),
+        decided_at=datetime.fromisoformat(values["decided_at"]),
+        checkpoint=checkpoint and _read_checkpoint(checkpoint),
+        next_name=values.get("next_name"),
+    )
+
+
+def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
+    """An attempt."""
+    return serialize(
+        {
+            PK: run_partition(record.run),
+            SK: attempt_key(record.number),
+            KIND: ItemKind.ATTEMPT.value,
+            "run": record.run,
+            "number": record.number,
+            "region": record.region,
+            "name": record.name,
+            "parent": partition_of(record.parent),
+            "decided_at": iso(record.decided_at),
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_attempt(item: Item) -> AttemptRecord:
+    """An attempt from its item."""
+    values = deserialize(item)
+    return AttemptRecord(
+        run=RunId(values["run"]),
+        number=int(values["number"]),
+        region=values["region"],
+        name=values["name"],
+        parent=job_of(values["parent"]),
+        decided_at=datetime.fromisoformat(values["decided_at"]),
+    )
+
+
+def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
+    """What became of a decision."""
+    return serialize(
+        {
+            PK: partition_of(outcome.job),
+            SK: OUTCOME_KEY,
+            KIND: ItemKind.OUTCOME.value,
+            OUTCOME: outcome.kind.value,
+            "story": outcome.story,
+            "settled_at": iso(outcome.settled_at),
+            "name": outcome.name,
+            "arn": outcome.arn,
+            "warning": outcome.warning,
+            EXPIRES_AT: _expiry(outcome.settled_at, retention),
+        }
+    )
+
+
+def read_outcome(item: Item) -> Outcome:
+    """What became of a decision, from its item."""
+    values = deserialize(item)
+    return Outcome(
+        job=job_of(values[PK]),
+        kind=OutcomeKind(values[OUTCOME]),
+        story=values["story"],
+        settled_at=datetime.fromisoformat(values["settled_at"]),
+        name=values["name"],
+        arn=values.get("arn"),
+        warning=values.get("warning"),
+    )
+
+
+def notice_item(job: JobId, kind: AlertKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
+    """What people must be told of a job."""
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: NOTICE_KEY,
+            KIND: ItemKind.NOTICE.value,
+            "alert_kind": kind.value,
+            "story": story,
+            "noticed_at": iso(now),
+            EXPIRES_AT: _expiry(now, retention),
+        }
+    )
+
+
+def read_notice(item: Item) -> tuple[JobId, AlertKind, str]:
+    """A notice from its item."""
+    values = deserialize(item)
+    return job_of(values[PK]), AlertKind(values["alert_kind"]), values["story"]
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    wait = placement.max_wait
+    return {
+        "market": placement.market.value,
+        "instance_type": placement.instance_type,
+        "max_runtime_seconds": int(placement.max_runtime.total_seconds()),
+        "max_wait_seconds": None if wait is None else int(wait.total_seconds()),
+    }
+
+
+def _read_placement(values: Mapping[str, Any]) -> Placement:
+    wait: Decimal | None = values["max_wait_seconds"]
+    return Placement(
+        market=Market(values["market"]),
+        instance_type=values["instance_type"],
+        max_runtime=timedelta(seconds=int(values["max_runtime_seconds"])),
+        max_wait=None if wait is None else timedelta(seconds=int(wait)),
+    )
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "name": checkpoint.name,
+        "step": checkpoint.step,
+        "saved_at": checkpoint.saved_at.isoformat(),
+        "size": checkpoint.size,
+        "complete": checkpoint.complete,
+        "objects": checkpoint.objects,
+        "known": checkpoint.known,
+    }
+
+
+def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
+    step: Decimal | None = values["step"]
+    return Checkpoint(
+        name=values["name"],
+        step=None if step is None else int(step),
+        saved_at=datetime.fromisoformat(values["saved_at"]),
+        size=int(values["size"]),
+        complete=values["complete"],
+        objects=int(values["objects"]),
+        known=values["known"],
+    )
+
+
+def _expiry(since: datetime, retention: timedelta | None) -> int | None:
+    return None if retention is None else int((since + retention).timestamp())

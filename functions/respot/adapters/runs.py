@@ -1,0 +1,78 @@
+"""Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from respot.adapters.ledger_items import deserialize, job_of, partition_of
+from respot.adapters.run_items import (
+    attempt_item,
+    attempt_key,
+    decision_item,
+    notice_item,
+    outcome_item,
+    read_attempt,
+    read_decision,
+    read_outcome,
+    run_partition,
+)
+from respot.adapters.table import ABSENT, Table
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobId
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.run import RunId
+from respot.ports import Clock
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoDbRuns:
+    """The port `Runs`, on the ledger's table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
+        """`retention` is how long items live after what they tell of; `None` keeps them."""
+        self._table = Table(client, table)
+        self._clock = clock
+        self._retention = retention
+
+    def decision(self, job: JobId) -> DecisionRecord | None:
+        """See `Runs.decision`."""
+        item = self._table.get(partition_of(job), DECISION_KEY)
+        return None if item is None else read_decision(item)
+
+    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
+        """See `Runs.decide`."""
+        items = [decision_item(record, self._retention)]
+        if attempt:
+            items.append(attempt_item(attempt, self._retention))
+        return self._table.put_all(*items)
+
+    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
+        """See `Runs.attempt`."""
+        item = self._table.get(run_partition(run), attempt_key(number))
+        return None if item is None else read_attempt(item)
+
+    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
+        """See `Runs.attempts`."""
+        items = self._table.query(f"{PK} = :pk", {":pk": run_partition(run)}, ConsistentRead=True)
+        return tuple(read_attempt(item) for item in items)
+
+    def outcome(self, job: JobId) -> Outcome | None:
+        """See `Runs.outcome`."""
+        item = self._table.get(partition_of(job), OUTCOME_KEY)
+        return None if item is None else read_outcome(item)
+
+    def settle(self, outcome: Outcome) -> None:
+        """See `Runs.settle`."""
+        self._table.put(outcome_item(outcome, self._retention), ABSENT)
+
+    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+        """See `Runs.notice`."""
+        self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
+
+    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+        """See `Runs.live`."""
+        found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
+        values = (deserialize(item) for item in found)
+        return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values)

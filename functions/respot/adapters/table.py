@@ -1,0 +1,92 @@
+"""The one DynamoDB table: conditional writes, queries, and AWS's errors as ours."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.errors import LedgerUnavailableError
+from respot.schema import PK, SK
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_REFUSED: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+ABSENT: Final = f"attribute_not_exists({PK})"
+"""The condition under which an item is written once, ever."""
+
+
+class Table:
+    """The ledger's table."""
+
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        """`client` must be of the table's region."""
+        self.client = client
+        self.name = name
+
+    def put(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> Item | None:
+        """Write the item if the condition holds; otherwise return the item that stands in its place."""
+        request: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)} if values else {}
+        try:
+            with translated(f"{deserialize(item)[PK]} {deserialize(item)[SK]}"):
+                self.client.put_item(
+                    TableName=self.name,
+                    Item=item,
+                    ConditionExpression=condition,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **request,
+                )
+        except self.client.exceptions.ConditionalCheckFailedException as error:
+            return cast("Item", error.response.get("Item", {}))
+        return None
+
+    def query(self, condition: str, values: Mapping[str, Any], **request: Any) -> Iterator[Item]:  # noqa: ANN401
+        """The items that meet the key condition, page after page; `request` adds to the query."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=serialize(values),
+            **request,
+        )
+        with translated(f"{condition} {dict(values)}"):
+            for page in pages:
+                yield from page["Items"]
+
+    def get(self, partition: str, key: str) -> Item | None:
+        """The item with exactly this key, read consistently."""
+        condition, values = f"{PK} = :pk AND {SK} = :sk", {":pk": partition, ":sk": key}
+        return next(self.query(condition, values, ConsistentRead=True), None)
+
+    def put_all(self, *items: Item) -> bool:
+        """Write all of the items, none of which may exist; `False`, with nothing written, if one does."""
+        puts: list[TransactWriteItemTypeDef] = [
+            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": ABSENT}} for item in items
+        ]
+        try:
+            with translated(f"{deserialize(items[0])[PK]} {deserialize(items[0])[SK]}"):
+                self.client.transact_write_items(TransactItems=puts)
+        except self.client.exceptions.TransactionCanceledException as error:
+            reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            message = f"ledger, {deserialize(items[0])[PK]}: {error}; try again later"
+            raise LedgerUnavailableError(message) from error
+        return True
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """AWS's errors as ours; a failed condition is an answer and passes through."""
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _REFUSED:
+            raise
+        message = f"ledger, {what}: {error}; try again later"
+        raise LedgerUnavailableError(message) from error
+    except BotoCoreError as error:
+        message = f"ledger, {what}: {error}; try again later"
+        raise LedgerUnavailableError(message) from error

@@ -1,0 +1,63 @@
+"""Composes `resubmit`."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
+
+from respot.adapters.cached_text import CachedText
+from respot.adapters.checkpoints import S3Checkpoints
+from respot.adapters.cloning import attempt_request
+from respot.adapters.policies import ParameterPolicies, read_parameter
+from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.ledger import ledger
+from respot.bootstrap.redelivery import redelivery
+from respot.domain.lineage import Lineage
+from respot.domain.placement import Placement
+from respot.recovery import Recovery
+from respot.recovery_intake import RecoveryIntake
+from respot.recovery_situation import Situations
+from respot.settings import LEDGER_TABLE, POLICY_PARAMETER
+
+LONGEST_DELAY: Final = timedelta(minutes=30)
+"""Between two attempts to create the same job."""
+POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+
+
+@cache
+def recovery_intake() -> RecoveryIntake:
+    """What `resubmit` hands its messages to."""
+    parameter = required(settings().policy_parameter, POLICY_PARAMETER)
+    table = required(settings().ledger_table, LEDGER_TABLE)
+    text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    runs = DynamoDbRuns(client("dynamodb"), table, clock=now, retention=settings().retention)
+    recovery = Recovery(
+        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
+        ledger=ledger(),
+        runs=runs,
+        situations=Situations(
+            ledger=ledger(),
+            runs=runs,
+            checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
+            policies=ParameterPolicies(text.read),
+        ),
+        clone=_clone,
+        clock=now,
+    )
+    return RecoveryIntake(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
+
+
+def _clone(
+    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
+) -> dict[str, Any]:
+    return attempt_request(
+        document,
+        name=name,
+        tags=tags,
+        lineage=lineage,
+        placement=placement,
+        service_model=client("sagemaker").meta.service_model,
+    )

@@ -1,0 +1,66 @@
+"""What to tell the owner of a spot job when it appears: settings that make spot a bad bargain.
+
+Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer Guide.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from respot.domain.durations import in_words
+from respot.domain.job import JobFacts, Market
+
+LONGEST_WAIT_WITHOUT_CHECKPOINTS: Final = timedelta(seconds=3600)
+"""SageMaker's limit on MaxWaitTimeInSeconds for algorithms that cannot checkpoint."""
+
+_WITHOUT_CHECKPOINTS: Final = frozenset(
+    {
+        "blazingtext",
+        "factorization-machines",
+        "forecasting-deepar",
+        "ipinsights",
+        "kmeans",
+        "knn",
+        "lda",
+        "linear-learner",
+        "ntm",
+        "object2vec",
+        "pca",
+        "randomcutforest",
+        "seq2seq",
+    }
+)
+"""Repositories of SageMaker's built-in algorithms that do not checkpoint."""
+
+
+def advise(facts: JobFacts) -> tuple[str, ...]:
+    """What the owner of this job should know; empty for a job that is well set up, or not on spot."""
+    if facts.market is not Market.SPOT:
+        return ()
+    advice = []
+    if facts.checkpoint_uri is None:
+        most = f", up to {in_words(facts.max_runtime)} of it" if facts.max_runtime else ""
+        advice.append(
+            f"No checkpoint location is configured: every interruption loses all training so far{most}, "
+            "and what is trained again is billed again. Set CheckpointConfig."
+        )
+    if facts.max_wait and facts.max_runtime and facts.max_wait <= facts.max_runtime:
+        advice.append(
+            f"MaxWaitTimeInSeconds equals MaxRuntimeInSeconds ({in_words(facts.max_wait)}): every minute of waiting "
+            "for capacity is a minute less of training. Set it higher."
+        )
+    if (
+        facts.max_wait
+        and facts.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS
+        and (algorithm := _cannot_checkpoint(facts)) is not None
+    ):
+        advice.append(
+            f"The algorithm {algorithm} does not checkpoint: SageMaker limits its MaxWaitTimeInSeconds to 3600, "
+            f"and it asks for {in_words(facts.max_wait)}."
+        )
+    return tuple(advice)
+
+
+def _cannot_checkpoint(facts: JobFacts) -> str | None:
+    """The built-in algorithm that the job's image is, if it is one that does not checkpoint."""
+    repository = (facts.image or "").rpartition("/")[2].partition(":")[0].partition("@")[0]
+    return repository if repository in _WITHOUT_CHECKPOINTS else None

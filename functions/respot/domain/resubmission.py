@@ -1,0 +1,85 @@
+"""What the ledger keeps of recovery: the decision on an ended job, the attempt it calls for, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.decision import Decision
+from respot.domain.job import JobId
+from respot.domain.run import RunId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """The one decision on a job that has ended; never changed.
+
+    Attributes:
+        job: the job that ended.
+        run: the run it belongs to.
+        number: its place in the run.
+        decision: what was decided; never WAIT, which is no decision yet.
+        decided_at: when.
+        checkpoint: the newest complete checkpoint then.
+        next_name: the next attempt's job name (RESUBMIT only).
+    """
+
+    job: JobId
+    run: RunId
+    number: int
+    decision: Decision
+    decided_at: datetime
+    checkpoint: Checkpoint | None
+    next_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """An attempt that Respot has decided on: what makes a job of that name part of a run.
+
+    Attributes:
+        run: the run.
+        number: its place, from 2.
+        region: where it runs.
+        name: its job name.
+        parent: the attempt before it.
+        decided_at: when it was decided on; its job cannot be older.
+    """
+
+    run: RunId
+    number: int
+    region: str
+    name: str
+    parent: JobId
+    decided_at: datetime
+
+
+class OutcomeKind(StrEnum):
+    """What became of a decision to resubmit."""
+
+    CREATED = "created"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a decision to resubmit; written once.
+
+    Attributes:
+        job: the job that ended.
+        kind: created, failed for good, or cancelled before it was created.
+        story: in words an operator reads.
+        settled_at: when.
+        name: the next attempt's job name.
+        arn: its ARN; `None` unless it was created.
+        warning: what people should know besides.
+    """
+
+    job: JobId
+    kind: OutcomeKind
+    story: str
+    settled_at: datetime
+    name: str
+    arn: str | None = None
+    warning: str | None = None

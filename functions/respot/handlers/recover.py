@@ -1,0 +1,26 @@
+"""Sends the jobs that have ended, as the ledger's stream delivers them, to the recovery queue."""
+
+from typing import Any
+
+from respot.adapters.ledger_items import read_transition
+from respot.bootstrap.recover import recovery_queue
+from respot.errors import RespotError
+from respot.handlers.batches import BatchResponse, Context, failed
+from respot.observability import count, logger
+
+
+def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
+    """Take terminal transitions; nothing is decided here, so that no run holds up the stream."""
+    failures, sent = [], 0
+    for record in event["Records"]:
+        change = record["dynamodb"]
+        job, transition = read_transition(change["NewImage"])
+        try:
+            recovery_queue().send(job)
+        except RespotError:
+            logger().exception("not sent to recovery", job=str(job), status=transition.status)
+            failures.append(change["SequenceNumber"])
+        else:
+            sent += 1
+    count(JobsEnded=sent)
+    return failed(failures)

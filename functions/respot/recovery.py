@@ -1,0 +1,268 @@
+"""Recovers runs: decides on each job that has ended, and creates the next attempt, exactly once.
+
+Each step may be the last before the process dies, and each may be repeated: the decision is written once, the next
+attempt's name follows from run and number, and a job of that name with our own marks means "already created".
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobFacts, JobId, JobRecord, Market
+from respot.domain.lifecycle import is_terminal
+from respot.domain.lineage import Lineage
+from respot.domain.naming import attempt_name
+from respot.domain.placement import Placement
+from respot.domain.planner import plan
+from respot.domain.reconciliation import ROUNDING
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import Run
+from respot.errors import (
+    CloneRefusedError,
+    CreateLaterError,
+    CreateRefusedError,
+    JobNameTakenError,
+    LedgerIncompleteError,
+    PolicyInvalidError,
+)
+from respot.ports import Clock, Ledger, Runs, TrainingJobs
+from respot.recovery_situation import CLOCKS_APART, Situation, Situations, resumes
+from respot.training_job_document import moment
+
+Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
+"""Builds the request of the next attempt from the ended job's description, its tags, and the decision.
+
+Raises CloneRefusedError if the job cannot be created again.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The job must be taken up again.
+
+    Attributes:
+        reason: why, in words an operator reads.
+        delay: when; `None` is later each time.
+    """
+
+    reason: str
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """Decides, creates, and writes down both."""
+
+    jobs: TrainingJobs
+    ledger: Ledger
+    runs: Runs
+    situations: Situations
+    clone: Clone
+    clock: Clock
+
+    def recover(self, job: JobId) -> Later | None:
+        """Take one ended job as far as it goes now; `None` once nothing is left to do about it.
+
+        Raises:
+            LedgerUnavailableError: DynamoDB did not answer; repeat.
+            LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+        """
+        record = self.ledger.load(job)
+        if record.facts is None:
+            message = f"{job}: the ledger was to recover this job but has no state of it"
+            raise LedgerIncompleteError(message)
+        facts = record.facts
+        if not is_terminal(facts.status):
+            return None
+        decided = self.runs.decision(job)
+        if decided is None:
+            try:
+                later = self._decide(record, facts)
+            except PolicyInvalidError as error:
+                self.runs.notice(job, AlertKind.POLICY_INVALID, str(error))
+                return Later(reason=str(error))
+            if later:
+                return later
+            decided = self.runs.decision(job)
+        if decided is None or decided.decision.action is not Action.RESUBMIT or decided.decision.dry_run:
+            return None
+        if self.runs.outcome(job):
+            return None
+        return self._resubmit(record, facts, decided)
+
+    # --- deciding
+
+    def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
+        situation = self.situations.gather(record, facts, facts.tags or {})
+        decision, now = self._plan(situation, facts, facts.tags or {}), self.clock()
+        if decision.action is Action.WAIT and decision.until is not None:
+            return Later(reason=decision.reason, delay=max(decision.until - now, timedelta(seconds=1)))
+        run, number = situation.run.id, situation.run.last.number
+        name = None
+        attempt = None
+        if decision.action is Action.RESUBMIT and decision.attempt is not None:
+            name = self._name(situation.run, decision.attempt)
+            if not decision.dry_run:
+                attempt = AttemptRecord(
+                    run=run,
+                    number=decision.attempt,
+                    region=facts.job.region,
+                    name=name,
+                    parent=facts.job,
+                    decided_at=now,
+                )
+        told = replace(decision, reason=self._told(decision, situation, name)) if decision.dry_run else decision
+        decided = DecisionRecord(
+            job=facts.job,
+            run=run,
+            number=number,
+            decision=told,
+            decided_at=now,
+            checkpoint=situation.checkpoint,
+            next_name=name,
+        )
+        if not self.runs.decide(decided, attempt) and self.runs.decision(facts.job) is None:
+            # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
+            reason = f"attempt {decision.attempt} of the run was decided on after another job named {facts.job.name}"
+            refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
+            self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
+        return None
+
+    def _plan(self, situation: Situation, facts: JobFacts, tags: Mapping[str, str]) -> Decision:
+        """The plan, after a trial of the request that it calls for: what cannot be built must not be promised."""
+        decision = plan(situation.run, situation.resolved, situation.circumstances, now=self.clock())
+        if decision.placement is None or decision.attempt is None:
+            return decision
+        document = self.jobs.document(facts.job.region, facts.job.name)
+        obstacle = f"{facts.job.name} was deleted, and its settings with it"
+        if document is not None and self._is_the_ended_job(facts, document):
+            try:
+                lineage = self._lineage(situation.run, decision.attempt, facts)
+                self.clone(document, self._name(situation.run, decision.attempt), tags, lineage, decision.placement)
+            except CloneRefusedError as error:
+                obstacle = str(error)
+            else:
+                return decision
+        on_spot = decision.placement.market is Market.SPOT and document is not None
+        obstructed = (
+            replace(situation.circumstances, obstacles_on_spot=(obstacle,))
+            if on_spot
+            else replace(situation.circumstances, obstacles=(obstacle,))
+        )
+        return plan(situation.run, situation.resolved, obstructed, now=self.clock())
+
+    @staticmethod
+    def _name(run: Run, attempt: int) -> str:
+        return attempt_name(run.attempts[0].facts.job.name, attempt, run=run.id)
+
+    @staticmethod
+    def _lineage(run: Run, attempt: int, facts: JobFacts) -> Lineage:
+        return Lineage(run=run.id, attempt=attempt, parent=facts.job.name)
+
+    # --- creating
+
+    def _resubmit(self, record: JobRecord, facts: JobFacts, decided: DecisionRecord) -> Later | None:
+        name = decided.next_name or ""
+        if (existing := self._existing(facts, decided, name)) is not None:
+            self.runs.settle(existing)
+            return None
+        document, tags = self._ended_job(facts)
+        if document is None or tags is None:
+            self._fail(facts, name, f"{facts.job.name} was deleted, and its settings with it")
+            return None
+        try:
+            situation = self.situations.gather(record, facts, tags)
+            decision = self._plan(situation, facts, tags)
+        except PolicyInvalidError as error:
+            self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
+            return Later(reason=str(error))
+        if decision.action is Action.WAIT:
+            return Later(reason=decision.reason)
+        if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
+            reason = "the policy now says dry_run" if decision.dry_run else decision.reason
+            self.runs.settle(self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
+            return None
+        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
+        try:
+            request = self.clone(document, name, tags, lineage, decision.placement)
+            arn = self.jobs.create(facts.job.region, request)
+        except JobNameTakenError as error:
+            # A repeated call whose first answer was lost, or somebody else's job.
+            outcome = self._existing(facts, decided, name)
+            if outcome is None:
+                return Later(reason=str(error))
+            self.runs.settle(outcome)
+            return None
+        except CreateLaterError as error:
+            return Later(reason=str(error))
+        except (CloneRefusedError, CreateRefusedError) as error:
+            self._fail(facts, name, str(error))
+            return None
+        story = self._told(decision, situation, name)
+        self.runs.settle(self._outcome(facts, name, OutcomeKind.CREATED, story, arn=arn, warning=decision.warning))
+        return None
+
+    def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
+        """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
+        seen = self.jobs.describe(facts.job.region, name)
+        tags = None if seen is None else self.jobs.tags(facts.job.region, seen.facts.arn)
+        if seen is None or tags is None:
+            return None
+        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name).to_tags()
+        is_ours = all(tags.get(key) == value for key, value in lineage.items())
+        if is_ours and seen.facts.job.created >= decided.decided_at - CLOCKS_APART:
+            story = f"resubmitted as {name}, attempt {decided.number + 1}: {decided.decision.reason}"
+            return self._outcome(
+                facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=decided.decision.warning
+            )
+        reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
+        return self._outcome(facts, name, OutcomeKind.FAILED, reason)
+
+    def _ended_job(self, facts: JobFacts) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
+        """The ended job's description and tags, if it still exists and SageMaker still says that it has ended."""
+        document = self.jobs.document(facts.job.region, facts.job.name)
+        if document is None or not self._is_the_ended_job(facts, document):
+            return None, None
+        return document, self.jobs.tags(facts.job.region, facts.arn)
+
+    @staticmethod
+    def _is_the_ended_job(facts: JobFacts, document: Mapping[str, Any]) -> bool:
+        created = moment(document.get("CreationTime"))
+        return (
+            created is not None
+            and abs(created - facts.job.created) <= ROUNDING
+            and is_terminal(str(document.get("TrainingJobStatus")))
+        )
+
+    def _fail(self, facts: JobFacts, name: str, reason: str) -> None:
+        self.runs.settle(self._outcome(facts, name, OutcomeKind.FAILED, reason))
+
+    def _outcome(
+        self,
+        facts: JobFacts,
+        name: str,
+        kind: OutcomeKind,
+        story: str,
+        *,
+        arn: str | None = None,
+        warning: str | None = None,
+    ) -> Outcome:
+        told = story if kind is OutcomeKind.CREATED else f"not resubmitted: {story}"
+        return Outcome(
+            job=facts.job, kind=kind, story=told, settled_at=self.clock(), name=name, arn=arn, warning=warning
+        )
+
+    def _told(self, decision: Decision, situation: Situation, name: str | None) -> str:
+        """The resubmission in a sentence: as what, where, from which checkpoint, and what is lost."""
+        placement = decision.placement
+        if placement is None:
+            return decision.reason
+        done = "would have been resubmitted" if decision.dry_run else "resubmitted"
+        where = f"{placement.market} {placement.instance_type}".strip()
+        most = situation.resolved.policy.max_attempts
+        return (
+            f"{done} as {name}, attempt {decision.attempt} of {most}, {where}, {resumes(situation)} ({decision.reason})"
+        )

@@ -1,0 +1,57 @@
+"""Takes the recovery queue's messages in; a run that is stuck holds back no other one."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from respot.errors import OutOfTimeError
+from respot.recovery import Later, Recovery
+from respot.recovery_message import read_message
+from respot.redelivery import Delivery, Redelivery
+
+LONGEST_STEP: Final = timedelta(seconds=60)
+"""What one job takes when everything it asks is slow: begun with less time left, it might not be finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """A message that stays in the queue: why, and how long until it is taken up again."""
+
+    delivery: Delivery
+    reason: str
+    delay: timedelta
+    error: Exception | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryIntake:
+    """Hands ended jobs to recovery, one by one."""
+
+    recovery: Recovery
+    redelivery: Redelivery
+
+    def take(self, deliveries: Iterable[Delivery], *, time_left: Callable[[], timedelta]) -> tuple[Postponed, ...]:
+        """Take each job as far as it goes; returns the messages that stay in the queue."""
+        postponed = []
+        for delivery in deliveries:
+            try:
+                later = self._step(delivery, time_left=time_left())
+            except Exception as error:  # noqa: BLE001 - a run must not take the others with it; the handler logs it
+                delay = self.redelivery.postpone(delivery)
+                postponed.append(Postponed(delivery=delivery, reason=str(error), delay=delay, error=error))
+                continue
+            if later:
+                delay = (
+                    self.redelivery.postpone(delivery)
+                    if later.delay is None
+                    else self.redelivery.schedule(delivery, later.delay)
+                )
+                postponed.append(Postponed(delivery=delivery, reason=later.reason, delay=delay, error=None))
+        return tuple(postponed)
+
+    def _step(self, delivery: Delivery, *, time_left: timedelta) -> Later | None:
+        if time_left < LONGEST_STEP:
+            message = f"{time_left} left are too short for another job; back to the queue"
+            raise OutOfTimeError(message)
+        return self.recovery.recover(read_message(delivery.body))

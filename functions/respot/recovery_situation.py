@@ -1,0 +1,161 @@
+"""Gathers all that a decision on an ended job is made from: its run, its policy, its checkpoints, its neighbours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.domain.checkpoints import (
+    Checkpoint,
+    Listing,
+    described,
+    newest_complete,
+    overlaps,
+    parse_location,
+    recognise,
+)
+from respot.domain.durations import in_words
+from respot.domain.ending import ending_of
+from respot.domain.job import JobFacts, JobId, JobRecord
+from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
+from respot.domain.planner import Circumstances
+from respot.domain.policy import AccountPolicy, Resolved, resolve
+from respot.domain.run import Attempt, Run, RunId, run_id
+from respot.errors import LedgerIncompleteError
+from respot.ports import Checkpoints, Ledger, Policies, Runs
+
+CLOCKS_APART: Final = timedelta(minutes=5)
+"""By how much SageMaker's clock and ours may differ."""
+_MOST_DIGITS: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a decision is made from.
+
+    Attributes:
+        run: the run, whose last attempt has ended.
+        resolved: the policy that holds for it.
+        circumstances: what the run itself cannot know.
+        stopped_at: when the last attempt ended.
+        checkpoint: the newest complete checkpoint now.
+    """
+
+    run: Run
+    resolved: Resolved
+    circumstances: Circumstances
+    stopped_at: datetime
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situations:
+    """Looks everything up, anew each time."""
+
+    ledger: Ledger
+    runs: Runs
+    checkpoints: Checkpoints
+    policies: Policies
+
+    def gather(self, record: JobRecord, facts: JobFacts, tags: Mapping[str, str]) -> Situation:
+        """The situation of an ended job with these tags; S3 is asked only if the owner wants the job resumed.
+
+        Raises:
+            PolicyInvalidError: nothing may be decided.
+            LookFailedError: S3 or the policy's parameter did not answer.
+            LedgerIncompleteError: an earlier attempt is missing from the ledger.
+        """
+        run, number = self._place_in_run(facts)
+        earlier = self._earlier(run, number)
+        # What completed needs no policy, so that a broken one does not hold it up.
+        account = AccountPolicy() if facts.status == "Completed" else self.policies.load()
+        resolved = resolve(account, replace(facts, tags=tags), role=facts.role_arn)
+        concerns_us = resolved.policy.resume and ending_of(facts).trigger is not None
+        listing, obstacles = self._list(facts) if concerns_us else (Listing(objects=()), ())
+        found: tuple[Checkpoint, ...] = ()
+        if facts.checkpoint_uri and not obstacles:
+            found = recognise(listing.objects, parse_location(facts.checkpoint_uri))
+        newest = newest_complete(found)
+        last = Attempt(number=number, facts=facts, transitions=record.transitions, checkpoint=newest)
+        own = {attempt.facts.job for attempt in earlier} | {facts.job}
+        return Situation(
+            run=Run(id=run, attempts=(*earlier, last), checkpoints=found),
+            resolved=resolved,
+            circumstances=Circumstances(
+                checkpoint_uri=facts.checkpoint_uri,
+                intruders=self._intruders(facts, run, number, own) if concerns_us and not obstacles else (),
+                obstacles=obstacles,
+                listing_cut=listing.cut,
+            ),
+            stopped_at=record.transitions[-1].started if record.transitions else facts.last_modified,
+            checkpoint=newest,
+        )
+
+    def _list(self, facts: JobFacts) -> tuple[Listing, tuple[str, ...]]:
+        if facts.checkpoint_uri is None:
+            return Listing(objects=()), ()
+        try:
+            location = parse_location(facts.checkpoint_uri)
+        except ValueError as error:
+            return Listing(objects=()), (str(error),)
+        return self.checkpoints.list(facts.job.region, location), ()
+
+    def _intruders(self, facts: JobFacts, run: RunId, number: int, own: set[JobId]) -> tuple[str, ...]:
+        """Live jobs that write where this one's checkpoints are; the run's own next attempt is none."""
+        if facts.checkpoint_uri is None:
+            return ()
+        planned = self.runs.attempt(run, number + 1)
+        return tuple(
+            other.name
+            for other, uri in self.runs.live(facts.job.region)
+            if other not in own
+            and (planned is None or other.name != planned.name)
+            and _overlap(uri, facts.checkpoint_uri)
+        )
+
+    def _place_in_run(self, facts: JobFacts) -> tuple[RunId, int]:
+        """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
+        tags = facts.tags or {}
+        run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
+        if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
+            attempt = self.runs.attempt(RunId(run), int(number))
+            if (
+                attempt
+                and (attempt.region, attempt.name) == (facts.job.region, facts.job.name)
+                and facts.job.created >= attempt.decided_at - CLOCKS_APART
+            ):
+                return attempt.run, attempt.number
+        return run_id(facts.job), 1
+
+    def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
+        earlier = []
+        for attempt in self.runs.attempts(run)[: number - 1]:
+            record, decided = self.ledger.load(attempt.parent), self.runs.decision(attempt.parent)
+            if record.facts is None:
+                message = f"{attempt.parent}: an earlier attempt of run {run} has expired from the ledger"
+                raise LedgerIncompleteError(message)
+            earlier.append(
+                Attempt(
+                    number=attempt.number - 1,
+                    facts=record.facts,
+                    transitions=record.transitions,
+                    checkpoint=decided.checkpoint if decided else None,
+                )
+            )
+        return tuple(earlier)
+
+
+def resumes(situation: Situation) -> str:
+    """From where the next attempt goes on, and what is lost, in words."""
+    lost = situation.run.work_lost()
+    if situation.checkpoint is None:
+        return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "")
+    told = described(situation.checkpoint, stopped_at=situation.stopped_at)
+    return f"resumes from {told}; {in_words(lost)} of training lost"
+
+
+def _overlap(one: str, other: str) -> bool:
+    try:
+        return overlaps(one, other)
+    except ValueError:  # a location that is none in S3 holds no checkpoints of ours
+        return False

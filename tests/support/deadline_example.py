@@ -1,0 +1,92 @@
+"""The worked example of docs/policy.md: a nightly job with a deadline, decided on by the planner."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from infra.policy import policy_text
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.decision import Decision
+from respot.domain.durations import in_words
+from respot.domain.job import JobFacts, Transition
+from respot.domain.planner import Circumstances, plan
+from respot.domain.policy import resolve
+from respot.domain.run import Attempt, Run, run_id
+from respot.policy_document import read_policy
+from tests.support.builders import facts, job_id
+
+EVENING: Final = datetime.fromisoformat("2026-09-16T20:00:00Z")
+SAVED: Final = datetime.fromisoformat("2026-09-16T21:40:00Z")
+URI: Final = "s3://ml-bucket/checkpoints/nightly-resnet/"
+FIRST_STAYS: Final = "Starting=20:00 Downloading=20:06 Training=20:10 Interrupted=21:50 MaxWaitTimeExceeded=02:00"
+
+
+def decisions() -> tuple[Decision, Decision]:
+    """What is decided at the end of the first attempt, and at the end of the second, which never got an instance."""
+    first = _attempt(1, "nightly-resnet", FIRST_STAYS, max_wait=timedelta(hours=6))
+    after_first = _decide(first)
+    assert after_first.placement is not None
+    max_wait = after_first.placement.max_wait
+    assert max_wait is not None
+    gave_up = first.facts.last_modified + max_wait
+    second = _attempt(
+        2, "nightly-resnet-r2", f"Starting=02:00 MaxWaitTimeExceeded={gave_up:%H:%M:%S}", max_wait=max_wait
+    )
+    return after_first, _decide(first, second)
+
+
+def told(decision: Decision) -> str:
+    """The decision as the document quotes it."""
+    placement = decision.placement
+    assert placement is not None
+    wait = "none" if placement.max_wait is None else in_words(placement.max_wait)
+    return (
+        f"{decision.action}: {decision.reason}\n"
+        f"attempt {decision.attempt}: {placement.market} {placement.instance_type}, "
+        f"MaxRuntime {in_words(placement.max_runtime)}, MaxWait {wait}"
+    )
+
+
+def _decide(*attempts: Attempt) -> Decision:
+    policy = read_policy(policy_text("docs/policies/overnight-deadline.yaml"))
+    last = attempts[-1].facts
+    return plan(
+        Run(id=run_id(attempts[0].facts.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),
+        resolve(policy, last, role=None),
+        Circumstances(checkpoint_uri=URI),
+        now=last.last_modified,
+    )
+
+
+def _attempt(number: int, name: str, script: str, *, max_wait: timedelta) -> Attempt:
+    stays = tuple(
+        Transition(status=status, started=_moment(clock))
+        for status, clock in (word.split("=") for word in script.split())
+    )
+    return Attempt(number=number, facts=_facts(name, stays, max_wait), transitions=stays, checkpoint=_CHECKPOINT)
+
+
+def _facts(name: str, stays: tuple[Transition, ...], max_wait: timedelta) -> JobFacts:
+    launched = [stay.started for stay in stays if stay.status == "Downloading"]
+    return facts(
+        job_id(name, created=stays[0].started),
+        status="Stopped",
+        secondary_status="MaxWaitTimeExceeded",
+        last_modified=stays[-1].started,
+        training_started=launched[0] if launched else None,
+        max_wait=max_wait,
+        checkpoint_uri=URI,
+        tags={},
+    )
+
+
+def _moment(clock: str) -> datetime:
+    moment = datetime.fromisoformat(f"2026-09-16T{clock}Z")
+    return moment if moment >= EVENING else moment + timedelta(days=1)
+
+
+_CHECKPOINT: Final = Checkpoint(
+    name="checkpoint-3000", step=3000, saved_at=SAVED, size=2_100_000_000, complete=True, objects=6
+)
+
+if __name__ == "__main__":
+    print(*map(told, decisions()), sep="\n")  # noqa: T201 - for whoever writes the document

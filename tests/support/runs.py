@@ -1,0 +1,91 @@
+"""Builders of runs: each fills what a test is not about."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.ending import Budget
+from respot.domain.job import JobFacts
+from respot.domain.planner import Circumstances
+from respot.domain.policy import BackOff, Policy, Resolved
+from respot.domain.run import Attempt, Run, run_id
+from tests.support.builders import NAME, PRIMARY, at, facts, history, job_id
+
+HOUR: Final = 3600
+NEVER_LAUNCHED: Final = f"Starting=0 MaxWaitTimeExceeded={6 * HOUR}"
+"""Six hours of waiting, and no instance."""
+OUT_OF_TIME: Final = (
+    f"Starting=0 Downloading=250 Training=490 Interrupted={2 * HOUR} Starting={2 * HOUR} MaxWaitTimeExceeded={6 * HOUR}"
+)
+"""Trained for 6710 s, interrupted, never launched again."""
+ENDED: Final = at(6 * HOUR)
+PREFIX: Final = f"s3://ml-bucket/checkpoints/{NAME}/"
+
+
+def attempt(
+    script: str = OUT_OF_TIME,
+    *,
+    number: int = 1,
+    checkpoint: Checkpoint | None = None,
+    **others: Any,  # noqa: ANN401
+) -> Attempt:
+    """An attempt from its stays, in seconds after the creation of the run; it is created as its first stay begins."""
+    stays = history(script)
+    name = NAME if number == 1 else f"{NAME}-r{number}"
+    launched = next((stay.started for stay in stays if stay.status in {"Downloading", "Training"}), None)
+    told: dict[str, Any] = {
+        "status": PRIMARY.get(stays[-1].status, "InProgress"),
+        "secondary_status": stays[-1].status,
+        "last_modified": stays[-1].started,
+        "training_started": launched,
+    }
+    own = facts(job_id(name, created=stays[0].started), **(told | others))
+    return Attempt(number=number, facts=own, transitions=stays, checkpoint=checkpoint)
+
+
+def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
+    """A run; one attempt that trained and ran out of waiting time, unless told."""
+    chain = attempts or (attempt(checkpoint=checkpoints[-1] if checkpoints else None),)
+    return Run(id=run_id(chain[0].facts.job), attempts=chain, checkpoints=checkpoints)
+
+
+def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any) -> tuple[Attempt, ...]:  # noqa: ANN401
+    """The same life several times over, one after the other."""
+    stays = [(word.split("=")[0], float(word.split("=")[1])) for word in script.split()]
+    return tuple(
+        attempt(
+            " ".join(f"{status}={start + number * apart}" for status, start in stays),
+            number=number + 1,
+            **others,
+        )
+        for number in range(times)
+    )
+
+
+def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkpoint:  # noqa: ANN401
+    """A complete checkpoint, saved so many seconds after the run's creation."""
+    step = int(name.rpartition("-")[2]) if name.rpartition("-")[2].isdigit() else None
+    plain = Checkpoint(name=name, step=step, saved_at=at(seconds), size=2_100_000_000, complete=True, objects=4)
+    return replace(plain, **others)
+
+
+def asked(**settings: Any) -> Resolved:  # noqa: ANN401
+    """The policy of an owner who opted in."""
+    return Resolved(
+        policy=Policy(**({"resume": True} | settings)), kill_switch=False, sources=("defaults", "tags respot:resume")
+    )
+
+
+def circumstances(**others: Any) -> Circumstances:  # noqa: ANN401
+    """Nothing that stands in the way."""
+    return Circumstances(**({"checkpoint_uri": PREFIX} | others))
+
+
+def without_pause() -> dict[Budget, BackOff]:
+    return {budget: BackOff(first=timedelta(), longest=timedelta()) for budget in Budget}
+
+
+def ended(job: JobFacts, status: str, secondary: str, reason: str | None = None) -> JobFacts:
+    """The job with another end."""
+    return replace(job, status=status, secondary_status=secondary, failure_reason=reason)

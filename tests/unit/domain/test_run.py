@@ -1,0 +1,280 @@
+"""What the attempts of a run add up to."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.ending import Budget, Trigger
+from respot.domain.lifecycle import figures
+from respot.domain.run import Run, run_id
+from tests.support.builders import CREATED, at, job_id
+from tests.support.runs import HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, ended, repeated, run, saved
+
+INTERRUPTED_ONCE = (
+    "Starting=0 Downloading=100 Training=1000 Interrupted=3000 Downloading=4000 Training=4500 Stopping=6500 "
+    "Uploading=6510 MaxWaitTimeExceeded=6600"
+)
+"""Training 1000-3000 and 4500-6500."""
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "done", "lost"),
+    [
+        pytest.param((), 0, 4000, id="nothing saved"),
+        pytest.param((saved(-100),), 0, 4000, id="saved before the run began"),
+        pytest.param((saved(999),), 0, 4000, id="saved before the training"),
+        pytest.param((saved(1000),), 0, 4000, id="saved as the training began"),
+        pytest.param((saved(1600),), 600, 3400, id="saved in the first stay only"),
+        pytest.param((saved(3020),), 2000, 2000, id="synced after the interruption"),
+        pytest.param((saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")), 2000, 2000, id="synced twice"),
+        pytest.param((saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")), 3300, 500, id="one in each stay"),
+        pytest.param((saved(6000),), 3500, 500, id="older ones were deleted"),
+        pytest.param((saved(6590),), 4000, 0, id="synced after the stop"),
+        pytest.param((saved(1600), saved(6590, "checkpoint-600")), 2600, 0, id="early, and after the stop"),
+        pytest.param((saved(1600), saved(6000, complete=False)), 600, 3400, id="incomplete ones prove nothing"),
+        pytest.param((saved(1600), saved(6400, "log.txt", known=False)), 600, 3400, id="logs prove nothing"),
+        pytest.param(
+            (saved(1600, "weights", known=False),), 600, 3400, id="unknown files, where there is nothing else"
+        ),
+        pytest.param((saved(6000, "checkpoint-9"), saved(1600)), 600, 3400, id="newest is the one to resume from"),
+        pytest.param((saved(6500 + 2 * HOUR),), 0, 0, id="written by somebody else, much later"),
+    ],
+)
+def test_work_done_is_what_the_checkpoints_prove_and_the_rest_is_lost(
+    checkpoints: tuple[Checkpoint, ...], done: int, lost: int
+) -> None:
+    ended_run = run(attempt(INTERRUPTED_ONCE), checkpoints=checkpoints)
+
+    assert (ended_run.work_done().total_seconds(), ended_run.work_lost().total_seconds()) == (done, lost)
+
+
+def test_only_the_last_five_checkpoints_being_kept_the_stays_before_them_count_whole() -> None:
+    kept = tuple(saved(6000 + 100 * number, f"checkpoint-{number}") for number in range(5))
+
+    assert run(attempt(INTERRUPTED_ONCE), checkpoints=kept).work_done() == timedelta(seconds=2000 + 1900)
+
+
+def test_an_attempt_that_saved_nothing_proves_nothing_though_the_next_one_saves() -> None:
+    first = attempt("Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000")
+    second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
+
+    assert run(first, second, checkpoints=(saved(9700),)).work_done() == timedelta(seconds=500)
+
+
+def test_an_earlier_attempt_counts_up_to_the_checkpoint_that_was_seen_when_it_had_ended() -> None:
+    seen = saved(7200, "checkpoint-1")
+    first = attempt(
+        "Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000", checkpoint=seen
+    )
+    second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
+
+    deleted_meanwhile = run(first, second, checkpoints=(saved(9700, "checkpoint-6"),))
+
+    assert deleted_meanwhile.work_done() == timedelta(seconds=6200 + 500)
+
+
+def test_what_an_earlier_attempt_saved_is_not_work_done_once_all_of_it_was_deleted() -> None:
+    first = attempt(checkpoint=saved(7000))
+
+    assert run(first, attempt("Starting=30000 MaxWaitTimeExceeded=40000", number=2)).work_done() == timedelta()
+
+
+def test_only_the_last_attempt_loses_work() -> None:
+    first = attempt("Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000")
+    second = attempt("Starting=9010 MaxWaitTimeExceeded=20000", number=2)
+
+    assert run(first, second, checkpoints=(saved(2000),)).work_lost() == timedelta()
+
+
+def test_a_training_that_has_not_ended_counts_for_nothing() -> None:
+    going_on = run(attempt("Starting=0 Downloading=100 Training=1000"), checkpoints=(saved(2000),))
+
+    assert (going_on.work_done(), going_on.work_lost()) == (timedelta(), timedelta())
+
+
+STATUSES = ("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Reticulating")
+
+
+@given(
+    lives=st.lists(
+        st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 5000)), min_size=1, max_size=8),
+        min_size=1,
+        max_size=4,
+    ),
+    times=st.lists(st.tuples(st.integers(-5000, 150_000), st.booleans(), st.booleans(), st.integers(1, 9)), max_size=8),
+)
+def test_work_done_and_lost_together_are_never_more_than_was_trained(
+    lives: list[list[tuple[str, int]]], times: list[tuple[int, bool, bool, int]]
+) -> None:
+    clock, attempts = 0, []
+    checkpoints = tuple(
+        saved(seconds, f"checkpoint-{step}", complete=complete, known=known) for seconds, complete, known, step in times
+    )
+    for number, life in enumerate(lives, start=1):
+        script = []
+        for status, length in life:
+            script.append(f"{status}={clock}")
+            clock += length
+        script.append(f"MaxWaitTimeExceeded={clock}")
+        seen = checkpoints[number % len(checkpoints)] if checkpoints else None
+        attempts.append(attempt(" ".join(script), number=number, checkpoint=seen))
+    made_up = run(*attempts, checkpoints=checkpoints)
+
+    trained = sum((figures(each.transitions).trained for each in attempts), timedelta())
+
+    assert timedelta() <= made_up.work_done()
+    assert timedelta() <= made_up.work_lost() <= figures(attempts[-1].transitions).trained
+    assert made_up.work_done() + made_up.work_lost() <= trained
+
+
+def test_attempts_in_a_row_that_saved_nothing_are_counted_from_the_last() -> None:
+    first, second, third = repeated(OUT_OF_TIME, 3)
+
+    assert run(replace(first, checkpoint=saved(6000)), second, third).fruitless() == 2
+
+
+def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> None:
+    first, _, third = repeated(OUT_OF_TIME, 3)
+    never = replace(attempt(NEVER_LAUNCHED, number=2), checkpoint=saved(10 * HOUR))
+
+    assert run(first, never, third).fruitless() == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fruitless"),
+    [
+        pytest.param(12 * HOUR - 1, 2, id="left by the attempt before"),
+        pytest.param(12 * HOUR, 2, id="at the job's creation"),
+        pytest.param(12 * HOUR + 1, 0, id="after the job's creation"),
+    ],
+)
+def test_an_overwritten_checkpoint_without_a_step_is_progress_if_it_was_saved_anew(
+    seconds: int, fruitless: int
+) -> None:
+    first, second = repeated(OUT_OF_TIME, 2)
+
+    assert run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).fruitless() == fruitless
+
+
+def test_a_run_that_always_saves_is_not_fruitless() -> None:
+    assert run(attempt(checkpoint=saved(6000))).fruitless() == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds"),
+    [
+        pytest.param(NEVER_LAUNCHED, None, id="never trained"),
+        pytest.param("Starting=0 Downloading=100 Training=280 Stopped=900", 180, id="downloading"),
+        pytest.param("Starting=0 Training=280 Stopped=900", None, id="no stay between"),
+        pytest.param(
+            "LaunchingMLInstances=0 PreparingTrainingStack=100 Downloading=200 DownloadingTrainingImage=250 "
+            "Training=400 Stopped=900",
+            300,
+            id="several stays add up",
+        ),
+        pytest.param(INTERRUPTED_ONCE, 900, id="the longest of two"),
+        pytest.param(
+            "Starting=0 Downloading=100 Interrupted=900 Starting=950 Downloading=1000 Training=1060 Stopped=2000",
+            60,
+            id="a download that was interrupted led to no training",
+        ),
+        pytest.param("Pending=0 Downloading=100 Failed=200", None, id="failed before training"),
+    ],
+)
+def test_the_restart_overhead_is_the_longest_time_from_instances_to_training(script: str, seconds: int | None) -> None:
+    seen = run(attempt(script)).restart_overhead()
+
+    assert seen == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_the_restart_overhead_is_that_of_all_attempts() -> None:
+    slow = attempt("Starting=0 Downloading=100 Training=700 MaxWaitTimeExceeded=900")
+    fast = attempt("Starting=1000 Downloading=1100 Training=1200 MaxWaitTimeExceeded=1900", number=2)
+
+    assert run(slow, fast).restart_overhead() == timedelta(seconds=600)
+
+
+@pytest.mark.parametrize(
+    ("told", "hours"),
+    [
+        pytest.param({"billable_time": timedelta(hours=1), "training_time": timedelta(hours=3)}, 1, id="billed"),
+        pytest.param({"billable_time": timedelta(), "training_time": timedelta(hours=3)}, 0, id="nothing billed"),
+        pytest.param({"training_time": timedelta(hours=3)}, 3, id="not said yet"),
+        pytest.param({}, 5500 / 3600, id="nothing said: all that instances were held for"),
+        pytest.param({"billable_time": timedelta(hours=1), "instance_count": 8}, 8, id="eight instances"),
+        pytest.param({"billable_time": timedelta(hours=1), "instance_count": None}, 1, id="count unknown"),
+    ],
+)
+def test_hours_are_those_billed_or_the_most_that_they_can_be(told: dict[str, Any], hours: float) -> None:
+    only = attempt(INTERRUPTED_ONCE, **told)
+
+    assert run(only).billable_hours == pytest.approx(hours)
+
+
+def test_hours_of_all_attempts_add_up() -> None:
+    assert run(*repeated(OUT_OF_TIME, 3, billable_time=timedelta(hours=2))).billable_hours == 6
+
+
+def test_resubmissions_are_counted_by_what_they_are_charged_to() -> None:
+    trained, again = repeated(OUT_OF_TIME, 2)
+    never = attempt(NEVER_LAUNCHED, number=3)
+    stopped = attempt("Starting=90000 Stopped=90100", number=4)
+    mixed = run(trained, again, never, stopped)
+
+    assert [mixed.resubmissions(budget) for budget in Budget] == [1, 2, 0]
+    assert mixed.budget is None
+
+
+def with_second(max_runtime: timedelta | None) -> Run:
+    """A run whose second attempt reached this maximum runtime; the user's own was four hours."""
+    script = "Starting=30000 Downloading=30100 Training=30200 MaxRuntimeExceeded=37200"
+    return run(attempt(), attempt(script, number=2, max_runtime=max_runtime))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "trigger"),
+    [
+        pytest.param(239, Trigger.MAX_WAIT_TIME_EXCEEDED, id="shortened"),
+        pytest.param(240, Trigger.MAX_RUNTIME_EXCEEDED, id="the user's own"),
+        pytest.param(None, Trigger.MAX_RUNTIME_EXCEEDED, id="not known"),
+    ],
+)
+def test_a_maximum_runtime_that_was_shortened_for_the_deadline_ends_as_the_waiting_time_would(
+    minutes: int | None, trigger: Trigger
+) -> None:
+    limit = None if minutes is None else timedelta(minutes=minutes)
+
+    assert with_second(limit).ending.trigger is trigger
+
+
+def test_a_shortened_runtime_is_charged_to_interruptions_and_says_so() -> None:
+    shortened = with_second(timedelta(hours=2))
+
+    assert (shortened.budget, shortened.resubmissions(Budget.INTERRUPTION)) == (Budget.INTERRUPTION, 2)
+    assert shortened.ending.said == "reached the maximum runtime that the deadline left for spot"
+
+
+def test_nothing_is_shortened_where_the_users_own_runtime_is_not_known() -> None:
+    first, second = repeated("Starting=0 Training=100 MaxRuntimeExceeded=7300", 2, max_runtime=None)
+
+    assert run(first, second).budget is Budget.FAILURE
+
+
+def test_a_failure_is_no_shortened_runtime() -> None:
+    job = attempt(max_runtime=timedelta(hours=2), number=2)
+    failed = replace(job, facts=ended(job.facts, "Failed", "Failed", "InternalServerError: x"))
+
+    assert run(attempt(), failed).ending.trigger is Trigger.INTERNAL_SERVER_ERROR
+
+
+def test_a_run_is_named_after_its_first_job_to_the_millisecond() -> None:
+    assert run_id(job_id(created=at(0.25))) == f"us-east-1/spot-job/{round(CREATED.timestamp() * 1000) + 250}"
+
+
+def test_a_run_begins_with_its_first_job() -> None:
+    assert run(*repeated(OUT_OF_TIME, 2)).created == CREATED

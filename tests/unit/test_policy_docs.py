@@ -1,0 +1,150 @@
+"""docs/policy.md and the policies that are ready to copy keep to the code."""
+
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from infra.policy import policy_text
+from respot.domain.durations import in_words
+from respot.domain.ending import Budget, Trigger
+from respot.domain.lineage import LINEAGE_TAGS
+from respot.domain.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
+from respot.errors import PolicyInvalidError
+from respot.policy_document import SCHEMA_FILE, parse_policy, read_policy
+from tests.support.deadline_example import decisions, told
+
+ROOT: Final = Path(__file__).parents[2]
+MANUAL: Final = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
+SCHEMA: Final[dict[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+READY: Final = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/policies").iterdir())
+
+
+def table(after: str) -> dict[str, list[str]]:
+    """The first table after a heading: cells by first cell, without their backquotes."""
+    rows = re.search(r"(?:^\|.*\n)+", MANUAL[MANUAL.index(after) :], re.MULTILINE)
+    assert rows
+    cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in rows[0].splitlines()[2:])
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", MANUAL, re.MULTILINE | re.DOTALL)
+
+
+def test_the_table_has_every_setting_and_no_other() -> None:
+    settings = SCHEMA["definitions"]["settings"]["properties"]
+    named = [
+        *settings,
+        *(f"{name}.{entry}" for name in ("attempts", "back_off") for entry in settings[name]["properties"]),
+    ]
+    assert sorted(table("## Settings")) == sorted(named)
+
+
+def test_the_table_tells_the_defaults() -> None:
+    told_by_table: dict[str, Any] = {"attempts": {}, "back_off": {}}
+    for name, (default, *_) in table("## Settings").items():
+        outer, _, inner = name.partition(".")
+        if inner:
+            told_by_table[outer][inner] = yaml.safe_load(default.strip("`"))
+        elif default.startswith("`"):
+            told_by_table[outer] = yaml.safe_load(default.strip("`"))
+    assert parse_policy({"version": 1, "defaults": told_by_table}) == AccountPolicy()
+    assert told_by_table.keys() == SCHEMA["definitions"]["settings"]["properties"].keys() - {"triggers"}
+    assert set(Trigger) - Policy().triggers == {Trigger.MAX_RUNTIME_EXCEEDED}  # "all but max-runtime-exceeded"
+
+
+def test_the_table_has_every_tag_with_values_that_can_be_read() -> None:
+    tags = {}
+    for _, tag, _ in table("## Settings").values():
+        if tag:
+            key, *values = re.findall(r"`([^`]+)`", tag)
+            assert all(read_tags({key: value})[1] == () for value in values)
+            tags[key] = values
+    assert tags.keys() == _TAG_READERS.keys()
+    assert all(tags.values())
+    assert all(f"`{tag}`" in MANUAL for tag in LINEAGE_TAGS)
+
+
+def test_each_setting_has_a_section_with_an_example() -> None:
+    for name in SCHEMA["definitions"]["settings"]["properties"].keys() | {"kill_switch"}:
+        heading = next(line for line in MANUAL.splitlines() if line.startswith("### ") and name in line[4:].split(", "))
+        section = MANUAL[MANUAL.index(heading) :].partition("\n### ")[0].partition("\n## ")[0]
+        assert re.search(rf"^ *{name}:", section, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("example", blocks("yaml"))
+def test_every_example_can_be_read(example: str) -> None:
+    read = yaml.safe_load(example)
+    if read.keys() <= SCHEMA["definitions"]["settings"]["properties"].keys():
+        read = {"defaults": read}
+    assert parse_policy({"version": 1} | read) != AccountPolicy()
+
+
+def test_the_messages_are_those_that_people_get() -> None:
+    with pytest.raises(PolicyInvalidError) as error:
+        parse_policy({"version": 1, "defaults": {"resum": True}})
+    assert f"policy.yaml: {error.value}\n" in blocks("text")[0]
+    _, bad = read_tags({"respot:dedline": "1 h", "respot:resume": "yes"})
+    assert "\n".join(bad) in MANUAL
+
+
+def test_the_example_is_what_the_planner_decides() -> None:
+    assert [f"{told(decision)}\n" for decision in decisions()] == blocks("text")[2:]
+
+
+def test_the_pauses_are_those_of_the_defaults() -> None:
+    pauses = table("The longest that they can be, as shipped")
+    assert pauses.keys() == set(Budget)
+    for budget, cells in pauses.items():
+        back_off = Policy().back_off[Budget(budget)]
+        assert cells == [in_words(min(back_off.longest, back_off.first * 2**times)) for times in range(5)]
+
+
+def test_the_budgets_are_those_of_the_defaults() -> None:
+    budgets = table("Each new attempt is charged")
+    assert {Budget(name): int(cells[-1]) for name, cells in budgets.items()} == Policy().budgets
+
+
+def test_the_triggers_are_those_of_the_code() -> None:
+    assert list(table("### triggers")) == list(Trigger)
+
+
+def test_the_policy_as_shipped_says_what_is_built_in() -> None:
+    assert read_policy(policy_text("policy.yaml")) == AccountPolicy()
+    assert set(yaml.safe_load((ROOT / "policy.yaml").read_text())["defaults"]) >= {"resume", "triggers", "attempts"}
+
+
+def test_five_policies_stand_ready_to_copy() -> None:
+    assert len(READY) == 5
+    listed = re.findall(r"^\| \[.+?\]\((policies/.+?)\)", MANUAL, re.MULTILINE)
+    assert sorted(f"docs/{path}" for path in listed) == READY
+
+
+@pytest.mark.parametrize("path", READY)
+def test_a_policy_that_is_ready_to_copy_is_valid_and_resumes_something(path: str) -> None:
+    policy = read_policy(policy_text(path))
+    assert policy.defaults.resume or any(rule.settings.get("resume") for rule in policy.rules)
+    assert not policy.kill_switch
+
+
+def test_the_commonest_policies_do_what_their_names_say() -> None:
+    policies = {Path(path).stem: read_policy(policy_text(path)) for path in READY}
+    assert policies["resume-on-spot"].defaults == Policy(resume=True)
+    assert policies["dry-run-first"].defaults == Policy(resume=True, dry_run=True)
+    assert [rung.market for rung in policies["spot-then-on-demand"].defaults.ladder] == ["spot", "on-demand"]
+    assert sum(rung.attempts or 0 for rung in policies["spot-then-on-demand"].defaults.ladder) == 4
+    assert policies["spot-then-on-demand"].defaults.max_attempts == 4
+    (nightly,) = policies["overnight-deadline"].rules
+    assert nightly.settings == {"resume": True, "deadline": timedelta(hours=14)}
+    assert len(policies["per-team-rules"].rules) == 3
+
+
+@pytest.mark.parametrize("path", ["policy.yaml", *READY])
+def test_editors_find_the_schema(path: str) -> None:
+    first = (ROOT / path).read_text(encoding="utf-8").splitlines()[0]
+    assert ((ROOT / path).parent / first.partition("$schema=")[2]).resolve() == SCHEMA_FILE.resolve()

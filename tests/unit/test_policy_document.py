@@ -1,0 +1,499 @@
+import json
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from respot.domain.ending import Budget, Trigger
+from respot.domain.job import Market
+from respot.domain.policy import MOST_ATTEMPTS, MOST_HOURS, AccountPolicy, BackOff, Policy, Rule, Rung, WhenMissed
+from respot.errors import PolicyInvalidError
+from respot.policy_document import LONGEST_PAUSE, SCHEMA_FILE, parse_policy, read_policy
+
+SCHEMA: Final[dict[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
+DEFINITIONS: Final = SCHEMA["definitions"]
+SETTINGS: Final = DEFINITIONS["settings"]["properties"]
+
+FULL: Final[dict[str, Any]] = {
+    "version": 1,
+    "kill_switch": True,
+    "defaults": {
+        "resume": True,
+        "triggers": ["max-runtime-exceeded"],
+        "attempts": {"total": 8, "capacity": 7, "interruption": 6, "failure": 0},
+        "back_off": {
+            "capacity": {"first": "2 min", "longest": "11 h"},
+            "interruption": {"first": "1 s", "longest": "1 s"},
+            "failure": {"first": "0 s", "longest": "1 h 30 min"},
+        },
+        "require_checkpoint": False,
+        "require_progress": False,
+        "max_billable_hours": 12.5,
+        "ladder": [{"market": "spot", "attempts": 3}, {"market": "on-demand", "instance_type": "ml.p4de.24xlarge"}],
+        "deadline": "14 h",
+        "when_deadline_missed": "stop",
+        "work": "3 h 30 min",
+        "dry_run": True,
+    },
+    "rules": [
+        {
+            "name": "all patterns",
+            "match": {
+                "job_name": "a*",
+                "instance_type": "ml.*",
+                "role": "*:role/x",
+                "region": "eu-*",
+                "tags": {"team": "vision", "stage": ""},
+            },
+            "settings": {"attempts": {"total": 2}, "deadline": None, "work": None, "max_billable_hours": None},
+        },
+        {"name": "a time", "match": {"job_name": "*"}, "settings": {"deadline": "2026-09-16T20:00+02:00"}},
+    ],
+}
+
+
+def with_defaults(**settings: object) -> dict[str, Any]:
+    return {"version": 1, "defaults": settings}
+
+
+def with_rule(**members: object) -> dict[str, Any]:
+    return {"version": 1, "rules": [{"name": "a", "match": {"job_name": "*"}, "settings": {}} | members]}
+
+
+def test_every_member_is_read() -> None:
+    hours = timedelta(hours=1)
+    assert parse_policy(FULL) == AccountPolicy(
+        kill_switch=True,
+        defaults=Policy(
+            resume=True,
+            triggers=frozenset({Trigger.MAX_RUNTIME_EXCEEDED}),
+            max_attempts=8,
+            budgets={Budget.CAPACITY: 7, Budget.INTERRUPTION: 6, Budget.FAILURE: 0},
+            back_off={
+                Budget.CAPACITY: BackOff(first=timedelta(minutes=2), longest=11 * hours),
+                Budget.INTERRUPTION: BackOff(first=timedelta(seconds=1), longest=timedelta(seconds=1)),
+                Budget.FAILURE: BackOff(first=timedelta(), longest=1.5 * hours),
+            },
+            require_checkpoint=False,
+            require_progress=False,
+            max_billable_hours=12.5,
+            ladder=(
+                Rung(market=Market.SPOT, attempts=3),
+                Rung(market=Market.ON_DEMAND, instance_type="ml.p4de.24xlarge"),
+            ),
+            deadline=14 * hours,
+            when_deadline_missed=WhenMissed.STOP,
+            work=3.5 * hours,
+            dry_run=True,
+        ),
+        rules=(
+            Rule(
+                name="all patterns",
+                job_name="a*",
+                instance_type="ml.*",
+                role="*:role/x",
+                region="eu-*",
+                tags={"team": "vision", "stage": ""},
+                settings={"max_attempts": 2, "deadline": None, "work": None, "max_billable_hours": None},
+            ),
+            Rule(name="a time", settings={"deadline": datetime(2026, 9, 16, 18, tzinfo=UTC)}),
+        ),
+    )
+
+
+def test_every_member_of_policy_and_rule_can_be_said() -> None:
+    policy, plain = parse_policy(FULL), AccountPolicy()
+    same = [
+        field.name for field in fields(Policy) if getattr(policy.defaults, field.name) == getattr(Policy(), field.name)
+    ]
+    assert same == []
+    assert [
+        field.name for field in fields(AccountPolicy) if getattr(policy, field.name) == getattr(plain, field.name)
+    ] == []
+    assert {field.name for field in fields(Rule)} == {
+        "name",
+        "settings",
+        *DEFINITIONS["rule"]["properties"]["match"]["properties"],
+    }
+    assert FULL["defaults"].keys() == SETTINGS.keys()
+
+
+def test_what_is_not_said_is_built_in() -> None:
+    assert parse_policy({"version": 1}) == AccountPolicy()
+
+
+def test_a_budget_that_is_named_leaves_the_others_alone() -> None:
+    policy = parse_policy(
+        with_defaults(attempts={"failure": 0}, back_off={"capacity": {"first": "1 s", "longest": "2 s"}})
+    ).defaults
+    pause = BackOff(first=timedelta(seconds=1), longest=timedelta(seconds=2))
+    assert policy.budgets == {**Policy().budgets, Budget.FAILURE: 0}
+    assert policy.back_off == {**Policy().back_off, Budget.CAPACITY: pause}
+    assert policy.max_attempts == Policy().max_attempts
+
+
+def test_in_json_three_and_a_half_halves_make_no_difference_to_whole_numbers() -> None:
+    policy = parse_policy(with_defaults(attempts={"total": 3.0}, ladder=[{"market": "spot", "attempts": 2.0}])).defaults
+    assert isinstance(policy.max_attempts, int)
+    assert isinstance(policy.ladder[0].attempts, int)
+
+
+@pytest.mark.parametrize("word", ["on", "off", "yes", "no", "true", "false"])
+def test_yaml_s_words_for_booleans_are_booleans(word: str) -> None:
+    document = yaml.safe_load(f"{{version: 1, kill_switch: {word}, defaults: {{resume: {word}}}}}")
+    policy = parse_policy(document)
+    assert policy.kill_switch is policy.defaults.resume is (word in {"on", "yes", "true"})
+
+
+INVALID: Final[dict[str, tuple[object, str]]] = {
+    "nothing": (None, "the policy: is null and must be an object"),
+    "a list": ([], "the policy: is [] and must be an object"),
+    "no version": ({}, "version: is missing"),
+    "another version": ({"version": 2}, "version: is 2 and must be 1"),
+    "version as text": ({"version": "1"}, 'version: is "1" and must be 1'),
+    "version as a boolean": ({"version": True}, "version: is true and must be 1"),
+    "misspelt member": ({"version": 1, "default": {}}, "default: there is no such setting; did you mean defaults?"),
+    "key that is no text": ({"version": 1, 7: 1}, "7: there is no such setting; there are version, kill_switch, def"),
+    "kill switch as text": (
+        {"version": 1, "kill_switch": "on"},
+        'kill_switch: is "on" and must be true or false (in Y',
+    ),
+    "misspelt setting": (with_defaults(resum=True), "defaults.resum: there is no such setting; did you mean resume?"),
+    "unknown setting": (with_defaults(colour=1), "defaults.colour: there is no such setting; there are resume, trig"),
+    "the code's name": (with_defaults(budgets={}), "defaults.budgets: there is no such setting; "),
+    "resume as text": (with_defaults(resume="yes"), 'defaults.resume: is "yes" and must be true or false'),
+    "resume as a number": (with_defaults(resume=1), "defaults.resume: is 1 and must be true or false"),
+    "resume null": (with_defaults(resume=None), "defaults.resume: is null and must be true or false"),
+    "SageMaker's word": (
+        with_defaults(triggers=["CapacityError"]),
+        'defaults.triggers[0]: is "CapacityError" and must be one of max-wait-time-exceeded, capacity-error, inte',
+    ),
+    "no trigger": (with_defaults(triggers=[]), "defaults.triggers: is [] and must be a list of at least 1 item"),
+    "trigger twice": (
+        with_defaults(triggers=["capacity-error"] * 2),
+        "defaults.triggers: is a list and must be a list of at least 1 item without repetitions",
+    ),
+    "no attempt": (
+        with_defaults(attempts={"total": 0}),
+        "defaults.attempts.total: is 0 and must be a whole number from 1 up to 100",
+    ),
+    "too many attempts": (with_defaults(attempts={"capacity": 101}), "defaults.attempts.capacity: is 101 and must be"),
+    "half an attempt": (with_defaults(attempts={"total": 1.5}), "defaults.attempts.total: is 1.5 and must be a whole"),
+    "unknown budget": (
+        with_defaults(attempts={"spot": 1}),
+        "defaults.attempts.spot: there is no such setting; there are total, capacity, interruption, failure",
+    ),
+    "attempts as a number": (with_defaults(attempts=3), "defaults.attempts: is 3 and must be an object"),
+    "no attempts named": (
+        with_defaults(attempts={}),
+        "defaults.attempts: is {} and must be an object of at least 1 mem",
+    ),
+    "half a back-off": (
+        with_defaults(back_off={"failure": {"first": "1 min"}}),
+        "defaults.back_off.failure.longest: is missing",
+    ),
+    "no span": (
+        with_defaults(back_off={"failure": {"first": "soon", "longest": "1 h"}}),
+        "defaults.back_off: failure.first: 'soon' is no span of time like '90 min' or '1 d 4 h'",
+    ),
+    "longer than SQS hides": (
+        with_defaults(back_off={"capacity": {"first": "1 min", "longest": "11 h 1 s"}}),
+        "defaults.back_off: capacity.longest: '11 h 1 s' is more than 11 h 00 min",
+    ),
+    "first after longest": (
+        with_defaults(back_off={"capacity": {"first": "2 h", "longest": "1 h"}}),
+        "defaults.back_off: capacity: first (2 h 00 min) is more than longest (1 h 00 min)",
+    ),
+    "no hours": (
+        with_defaults(max_billable_hours=0),
+        "defaults.max_billable_hours: is 0 and must be a number above 0 up to 1000000 or null",
+    ),
+    "endless hours": (with_defaults(max_billable_hours=float("inf")), "defaults.max_billable_hours: is Infinity and"),
+    "hours that are no number": (with_defaults(max_billable_hours=float("nan")), "defaults.max_billable_hours: is not"),
+    "hours as text": (with_defaults(max_billable_hours="40 h"), 'defaults.max_billable_hours: is "40 h" and must be a'),
+    "rung without market": (with_defaults(ladder=[{"attempts": 1}]), "defaults.ladder[0].market: is missing"),
+    "unknown market": (
+        with_defaults(ladder=[{"market": "on_demand"}]),
+        'defaults.ladder[0].market: is "on_demand" and must be one of spot, on-demand',
+    ),
+    "no instance type": (
+        with_defaults(ladder=[{"market": "spot", "instance_type": "g5.xlarge"}]),
+        'defaults.ladder[0].instance_type: is "g5.xlarge" and must be like ml.g5.2xlarge',
+    ),
+    "instance type with a line's end": (
+        with_defaults(ladder=[{"market": "spot", "instance_type": "ml.g5.xlarge\n"}]),
+        "defaults.ladder[0].instance_type: is",
+    ),
+    "ladder as a tag writes it": (with_defaults(ladder="spot:3"), 'defaults.ladder: is "spot:3" and must be a list'),
+    "rung that is never reached": (
+        with_defaults(ladder=[{"market": "spot"}, {"market": "spot", "attempts": 1}]),
+        "defaults.ladder: rung 2 is never reached: rung 1 has no number of attempts",
+    ),
+    "no deadline": (
+        with_defaults(deadline="soon"),
+        "defaults.deadline: 'soon' is no span of time like '90 min' or '1 d 4 h'; a deadline may also be a time like",
+    ),
+    "empty deadline": (with_defaults(deadline=""), "defaults.deadline: '' is no span of time"),
+    "deadline without a time of day": (
+        with_defaults(deadline="2026-09-16"),
+        "defaults.deadline: '2026-09-16' does not say the time of day, as '2026-09-16T18:00Z' does",
+    ),
+    "deadline as a time": (
+        with_defaults(deadline=datetime(2026, 9, 16, tzinfo=UTC)),
+        'defaults.deadline: is "2026-09-16 00:00:00+00:00" and must be text (in YAML, numbers and words like on need',
+    ),
+    "long-winded deadline": (with_defaults(deadline="1 h " * 17), 'defaults.deadline: is "1 h 1 h'),
+    "unknown word": (
+        with_defaults(when_deadline_missed="panic"),
+        'defaults.when_deadline_missed: is "panic" and must be one of on-demand, stop',
+    ),
+    "no work": (with_defaults(work="0 s"), "defaults.work: '0 s' is no time at all"),
+    "work as a number": (with_defaults(work=3600), "defaults.work: is 3600 and must be text (in YAML, numbers"),
+    "more than a year's work": (with_defaults(work="367 d"), "defaults.work: '367 d' is longer than 366 days"),
+    "rules as an object": ({"version": 1, "rules": {"a": 1}}, "rules: is an object and must be a list of at most 100"),
+    "rule without a name": ({"version": 1, "rules": [{"match": {}, "settings": {}}]}, "rules[0].name: is missing"),
+    "rule for nothing in particular": (
+        with_rule(match={}),
+        "rules[0].match: is {} and must be an object of at least 1 member",
+    ),
+    "rule without settings": (
+        {"version": 1, "rules": [{"name": "a", "match": {"job_name": "*"}}]},
+        "rules[0].settings: is missing",
+    ),
+    "settings beside settings": (
+        with_rule(resume=True),
+        "rules[0].resume: there is no such setting; there are name, match, settings",
+    ),
+    "a rule's setting": (with_rule(settings={"work": "x"}), "rules[0].settings.work: 'x' is no span of time"),
+    "name twice": (
+        {"version": 1, "rules": [{"name": "a", "match": {"job_name": each}, "settings": {}} for each in "xy"]},
+        "rules[1].name: there is another rule 'a'",
+    ),
+    "unknown pattern": (
+        with_rule(match={"name": "x"}),
+        "rules[0].match.name: there is no such setting; did you mean job_name?",
+    ),
+    "tag that is no text": (
+        with_rule(match={"tags": {"a.b[c]{d}": 1}}),
+        "rules[0].match.tags.a.b[c]{d}: is 1 and must",
+    ),
+    "tag's key that is no text": (with_rule(match={"tags": {True: "x"}}), "rules[0].match.tags: is an object and must"),
+    "no tags": (with_rule(match={"tags": {}}), "rules[0].match.tags: is {} and must be an object of at least 1 member"),
+}
+
+
+@pytest.mark.parametrize(("document", "complaint"), INVALID.values(), ids=INVALID)
+def test_what_is_wrong_is_told_with_its_place(document: object, complaint: str) -> None:
+    with pytest.raises(PolicyInvalidError) as error:
+        parse_policy(document)
+    assert str(error.value).startswith(complaint)
+    assert "data" not in str(error.value)
+
+
+def test_a_document_that_holds_itself_is_told_like_any_other() -> None:
+    endless: dict[str, Any] = {"version": 1}
+    endless["kill_switch"] = endless
+    with pytest.raises(PolicyInvalidError, match="kill_switch: is an object and must be true or false"):
+        parse_policy(endless)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        pytest.param("", "is not valid JSON: Expecting value", id="empty"),
+        pytest.param("version: 1", "is not valid JSON: Expecting value", id="YAML"),
+        pytest.param('{"version": 1', "is not valid JSON: Expecting ',' delimiter", id="cut"),
+        pytest.param("\ufeff{}", "is not valid JSON: Unexpected UTF-8 BOM", id="byte order mark"),
+        pytest.param('{"version": 1, "version": 1}', "'version' is there twice in one object", id="twice"),
+        pytest.param('{"version": NaN}', "NaN is no number", id="no number"),
+        pytest.param('{"version": 1, "kill_switch": -Infinity}', "-Infinity is no number", id="infinity"),
+        pytest.param("9" * 5000, "is not valid JSON: ", id="a number beyond reading"),
+        pytest.param("[" * 100_000, "is not valid JSON: ", id="too deep"),
+        pytest.param('{"version": 1e999}', "version: is Infinity and must be 1", id="too large"),
+    ],
+)
+def test_a_text_that_is_no_json_is_no_policy(text: str, complaint: str) -> None:
+    with pytest.raises(PolicyInvalidError) as error:
+        read_policy(text)
+    assert complaint in str(error.value)
+
+
+def nodes(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema in the schema, with its path."""
+    yield path, schema
+    for keyword in ("properties", "definitions"):
+        for name, inner in schema.get(keyword, {}).items():
+            yield from nodes(inner, f"{path}/{keyword}/{name}")
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict):
+            yield from nodes(schema[keyword], f"{path}/{keyword}")
+
+
+def test_the_schema_is_a_schema_and_allows_what_is_read() -> None:
+    Draft7Validator.check_schema(SCHEMA)
+    Draft7Validator(SCHEMA).validate(FULL)
+
+
+def test_every_member_has_a_description() -> None:
+    members = {path: node for path, node in nodes(SCHEMA) if path.rpartition("/")[0].endswith("/properties")}
+    assert len(members) > 35
+    assert [path for path, node in members.items() if not node.get("description")] == []
+
+
+def test_no_object_takes_members_that_nobody_knows() -> None:
+    objects = {path: node for path, node in nodes(SCHEMA) if node.get("type") == "object"}
+    tags = "/definitions/rule/properties/match/properties/tags"
+    assert [path for path, node in objects.items() if node["additionalProperties"] is not False] == [tags]
+
+
+def test_the_schema_knows_the_words_and_bounds_of_the_code() -> None:
+    assert SETTINGS["triggers"]["items"]["enum"] == list(Trigger)
+    assert SETTINGS["when_deadline_missed"]["enum"] == list(WhenMissed)
+    assert DEFINITIONS["rung"]["properties"]["market"]["enum"] == list(Market)
+    assert SETTINGS["attempts"]["properties"].keys() == {"total", *Budget}
+    assert SETTINGS["back_off"]["properties"].keys() == set(Budget)
+    assert SETTINGS["attempts"]["properties"]["total"]["maximum"] == MOST_ATTEMPTS
+    assert DEFINITIONS["budget"]["maximum"] == MOST_ATTEMPTS
+    assert DEFINITIONS["rung"]["properties"]["attempts"]["maximum"] == MOST_ATTEMPTS
+    assert SETTINGS["max_billable_hours"]["maximum"] == MOST_HOURS
+
+
+def test_the_defaults_that_the_schema_tells_are_those_of_the_code() -> None:
+    told = {name: schema["default"] for name, schema in SETTINGS.items() if "default" in schema}
+    for nested in ("attempts", "back_off"):
+        told[nested] = {name: schema["default"] for name, schema in SETTINGS[nested]["properties"].items()}
+    assert told.keys() == SETTINGS.keys()
+    assert parse_policy({"version": 1, "defaults": told}) == AccountPolicy()
+
+
+seconds = st.integers(0, int(LONGEST_PAUSE.total_seconds()))
+spans = st.integers(1, 366 * 86_400).map(lambda value: timedelta(seconds=value))
+deadlines = spans | st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001
+back_offs = st.tuples(seconds, seconds).map(
+    lambda two: BackOff(first=timedelta(seconds=min(two)), longest=timedelta(seconds=max(two)))
+)
+rungs = st.builds(
+    Rung,
+    market=st.sampled_from(Market),
+    instance_type=st.none() | st.sampled_from(["ml.g5.xlarge", "ml.p6e-gb200.36xlarge"]),
+    attempts=st.integers(1, MOST_ATTEMPTS),
+)
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "resume": st.booleans(),
+        "triggers": st.sets(st.sampled_from(Trigger), min_size=1).map(frozenset),
+        "max_attempts": st.integers(1, MOST_ATTEMPTS),
+        "budgets": st.dictionaries(st.sampled_from(Budget), st.integers(0, MOST_ATTEMPTS), min_size=1),
+        "back_off": st.dictionaries(st.sampled_from(Budget), back_offs, min_size=1),
+        "require_checkpoint": st.booleans(),
+        "require_progress": st.booleans(),
+        "max_billable_hours": st.none() | st.floats(0, MOST_HOURS, exclude_min=True),
+        "ladder": st.lists(rungs, max_size=20).map(tuple),
+        "deadline": st.none() | deadlines,
+        "when_deadline_missed": st.sampled_from(WhenMissed),
+        "work": st.none() | spans,
+        "dry_run": st.booleans(),
+    },
+)
+patterns = st.text(min_size=1, max_size=40)
+matches = st.fixed_dictionaries(
+    {"job_name": patterns},
+    optional={
+        "instance_type": patterns,
+        "role": patterns,
+        "region": patterns,
+        "tags": st.dictionaries(patterns, st.text(max_size=40), min_size=1, max_size=3),
+    },
+)
+policies = st.builds(
+    AccountPolicy,
+    kill_switch=st.booleans(),
+    rules=st.lists(
+        st.builds(lambda match, chosen: Rule(name="x", **match, settings=chosen), matches, settings), max_size=3
+    ).map(lambda some: tuple(replace(each, name=f"rule {place}") for place, each in enumerate(some))),
+)
+
+
+def written(chosen: dict[str, Any]) -> dict[str, Any]:
+    """Settings as a person would write them."""
+    document = {name: said(value) for name, value in chosen.items()}
+    attempts = document.pop("budgets", {})
+    if "max_attempts" in document:
+        attempts["total"] = document.pop("max_attempts")
+    return document | ({"attempts": attempts} if attempts else {})
+
+
+def said(value: object) -> Any:  # noqa: ANN401 - JSON of any kind
+    match value:
+        case timedelta():
+            return f"{value.days} d {value.seconds} s"
+        case datetime():
+            return value.isoformat()
+        case BackOff():
+            return {"first": said(value.first), "longest": said(value.longest)}
+        case Rung():
+            rung = {"market": value.market, "instance_type": value.instance_type, "attempts": value.attempts}
+            return {name: each for name, each in rung.items() if each is not None}
+        case dict():
+            return {name: said(each) for name, each in value.items()}
+        case tuple() | frozenset():
+            return [said(each) for each in value]
+    return value
+
+
+@given(policies)
+def test_every_policy_can_be_written_and_is_read_as_it_was_meant(policy: AccountPolicy) -> None:
+    document = {
+        "version": 1,
+        "kill_switch": policy.kill_switch,
+        "rules": [
+            {
+                "name": rule.name,
+                "match": {
+                    name: getattr(rule, name)
+                    for name in ("job_name", "instance_type", "role", "region", "tags")
+                    if getattr(rule, name) != getattr(Rule(name=""), name)
+                }
+                or {"job_name": "*"},
+                "settings": written(dict(rule.settings)),
+            }
+            for rule in policy.rules
+        ],
+    }
+    assert read_policy(json.dumps(document)) == policy
+    Draft7Validator(SCHEMA).validate(json.loads(json.dumps(document)))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=8,
+)
+places = st.sampled_from(
+    [*[("defaults", name) for name in SETTINGS], ("version",), ("kill_switch",), ("defaults",), ("rules",)]
+)
+
+
+@given(places, json_values)
+def test_whatever_is_in_a_document_it_is_a_policy_or_an_error_that_says_where(
+    place: tuple[str, ...], value: object
+) -> None:
+    document = {"version": 1, place[0]: value if len(place) == 1 else {place[1]: value}}
+    complaint = told(document)
+    assert complaint is None or complaint.startswith(".".join(place))
+
+
+def told(document: object) -> str | None:
+    """What is wrong with a document."""
+    try:
+        parse_policy(document)
+    except PolicyInvalidError as error:
+        return str(error)
+    return None
