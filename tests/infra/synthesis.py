@@ -13,6 +13,7 @@ from app import build
 from infra.config import Config
 
 Resource = dict[str, Any]
+POLICY = '{"version":1}'
 _GENERATED = re.compile(r"[0-9A-F]{8}$")
 
 
@@ -45,7 +46,7 @@ def synthesize(directory: Path, config: Config) -> Synthesized:
 def new_app(directory: Path, config: Config) -> App:
     flags = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]
     app = App(outdir=str(directory / "out"), context=flags)
-    build(app, config, empty_bundle(directory))
+    build(app, config, empty_bundle(directory), POLICY)
     return app
 
 

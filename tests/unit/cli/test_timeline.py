@@ -39,7 +39,7 @@ def ledger() -> MemoryLedger:
 
 
 def save(ledger: MemoryLedger, life: str, **others: object) -> None:
-    seen = observation(life, **others)  # type: ignore[arg-type]
+    seen = observation(life, **others)
     ledger.save(reconcile(ledger.load(seen.facts.job), seen))
 
 

@@ -762,7 +762,7 @@ def test_spot_is_not_tried_where_the_policy_would_not_go_on_after_its_waiting_ti
         pytest.param("spot:3 on-demand/ml.p4d.24xlarge", 0, "ml.p4d.24xlarge", id="the ladder's on-demand pool"),
         pytest.param("spot/ml.g5.4xlarge", 0, "ml.g5.2xlarge", id="no on-demand pool: the job's own type"),
         pytest.param("spot:1 on-demand/ml.p4d.24xlarge", 9 * HOUR, "ml.p4d.24xlarge", id="the rung itself"),
-        pytest.param("spot:1 on-demand/ml.p4d.24xlarge:1 on-demand", 0, "ml.p4d.24xlarge", id="the rung comes first"),
+        pytest.param("on-demand:1 on-demand/ml.p4d.24xlarge", 0, "ml.p4d.24xlarge", id="the rung before the ladder"),
     ],
 )
 def test_the_on_demand_pool_is_the_ladders_if_it_has_one(words: str, slack: float, pool: str) -> None:

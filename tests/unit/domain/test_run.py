@@ -34,6 +34,13 @@ INTERRUPTED_ONCE = (
         pytest.param((saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")), 2000, 2000, id="synced twice"),
         pytest.param((saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")), 3300, 500, id="one in each stay"),
         pytest.param((saved(6000),), 3500, 500, id="older ones were deleted"),
+        pytest.param((saved(4500),), 0, 2000, id="long after one stay, as the next began"),
+        pytest.param(
+            (saved(1600, "checkpoint-1"), saved(2900, "log.txt", known=False), saved(6000, "checkpoint-2")),
+            2100,
+            500,
+            id="a log among checkpoints proves nothing",
+        ),
         pytest.param((saved(6590),), 4000, 0, id="synced after the stop"),
         pytest.param((saved(1600), saved(6590, "checkpoint-600")), 2600, 0, id="early, and after the stop"),
         pytest.param((saved(1600), saved(6000, complete=False)), 600, 3400, id="incomplete ones prove nothing"),
