@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError, ExitCode
 from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.runs import DynamoDbRuns
 
 STACK = "Respot"
 
@@ -36,6 +37,11 @@ class Deployment:
         """The deployment's ledger, to read from."""
         table = self.outputs["LedgerTableName"]
         return DynamoDbLedger(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
+
+    def runs(self) -> DynamoDbRuns:
+        """The ledger's part on recovery, to read from."""
+        table = self.outputs["LedgerTableName"]
+        return DynamoDbRuns(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

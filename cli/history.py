@@ -8,7 +8,27 @@ from respot.domain.alert import AlertReceipt
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId, Transition
 from respot.domain.lifecycle import Figures, figures, stays
+from respot.domain.resubmission import DecisionRecord, Outcome
 from respot.domain.savings import savings_percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAttempt:
+    """One attempt of the run that a job belongs to.
+
+    Attributes:
+        number: its place.
+        facts: its state; `None` while SageMaker's event of it has not come.
+        name: its job name.
+        decision: what was decided when it had ended.
+        outcome: what became of that.
+    """
+
+    number: int
+    facts: JobFacts | None
+    name: str
+    decision: DecisionRecord | None
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +40,19 @@ class History:
         transitions: its stays, oldest first.
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
+        run: all attempts of the run that the job belongs to, in order; the job alone if it has not ended.
     """
 
     facts: JobFacts
     transitions: tuple[Transition, ...]
     alerts: tuple[AlertReceipt, ...]
     others: tuple[JobId, ...] = ()
+    run: tuple[RunAttempt, ...] = ()
+
+    @property
+    def decision(self) -> DecisionRecord | None:
+        """What was decided when the job had ended."""
+        return next((each.decision for each in self.run if each.name == self.facts.job.name), None)
 
     @property
     def figures(self) -> Figures:
@@ -90,6 +117,21 @@ def to_document(history: History) -> dict[str, Any]:
             "billable_time_seconds": _seconds(facts.billable_time),
             "savings_percent": None if percent is None else round(percent, 2),
         },
+        "run": [
+            {
+                "attempt": each.number,
+                "job": each.name,
+                "status": each.facts and each.facts.secondary_status,
+                "market": each.facts and each.facts.market,
+                "instance_type": each.facts and each.facts.instance_type,
+                "decision": each.decision and each.decision.decision.action,
+                "reason": each.decision and each.decision.decision.reason,
+                "inputs": each.decision and dict(each.decision.decision.inputs),
+                "outcome": each.outcome and each.outcome.kind,
+                "story": each.outcome and each.outcome.story,
+            }
+            for each in history.run
+        ],
         "other_jobs_of_this_name": [iso(other.created) for other in history.others],
     }
 

@@ -9,12 +9,13 @@ from rich.console import Console
 
 from cli import deployment
 from cli.errors import CommandError, ExitCode
-from cli.history import History, to_document
+from cli.history import History, RunAttempt, to_document
 from cli.timeline_view import render
 from respot.domain.durations import iso
-from respot.domain.job import JobId
+from respot.domain.job import JobFacts, JobId
 from respot.errors import LedgerUnavailableError
-from respot.ports import Ledger
+from respot.ports import Ledger, Runs
+from respot.recovery_situation import place_in_run
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     found = deployment.find(arguments)
     try:
         history = load(
-            found.ledger(), region=arguments.region or found.region, name=arguments.job, created=arguments.created
+            found.ledger(),
+            found.runs(),
+            region=arguments.region or found.region,
+            name=arguments.job,
+            created=arguments.created,
         )
     except LedgerUnavailableError as error:
         raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
@@ -48,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def load(ledger: Ledger, *, region: str, name: str, created: str | None = None) -> History:
+def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | None = None) -> History:
     """The history of the newest job of that name, or of the one created at that time.
 
     Raises:
@@ -69,6 +74,33 @@ def load(ledger: Ledger, *, region: str, name: str, created: str | None = None) 
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
+        run=_run(ledger, runs, record.facts),
+    )
+
+
+def _run(ledger: Ledger, runs: Runs, facts: JobFacts) -> tuple[RunAttempt, ...]:
+    """All attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say."""
+    decided = runs.decision(facts.job)
+    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, facts)
+    planned = runs.attempts(run)
+    known = [attempt.parent for attempt in planned] or [facts.job]
+    if planned and (last := next(iter(ledger.find(planned[-1].region, planned[-1].name)), None)):
+        known.append(last)
+    rows = [_attempt(ledger, runs, number, job) for number, job in enumerate(known, start=1)]
+    if planned and len(known) == len(planned):
+        rows.append(
+            RunAttempt(number=planned[-1].number, facts=None, name=planned[-1].name, decision=None, outcome=None)
+        )
+    return tuple(rows)
+
+
+def _attempt(ledger: Ledger, runs: Runs, number: int, job: JobId) -> RunAttempt:
+    return RunAttempt(
+        number=number,
+        facts=ledger.load(job).facts,
+        name=job.name,
+        decision=runs.decision(job),
+        outcome=runs.outcome(job),
     )
 
 

@@ -7,11 +7,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.history import History
+from cli.history import History, RunAttempt
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.durations import in_words, iso
 from respot.domain.lifecycle import INTERRUPTED, TRAINING, WAITING, is_terminal, stays
+from respot.domain.resubmission import DecisionRecord
 
 BAR_WIDTH = 72
 
@@ -26,6 +27,10 @@ def render(history: History, *, now: datetime) -> RenderableType:
     if facts.failure_reason:
         parts += [Text(), Text(f"SageMaker says: {one_line(facts.failure_reason)}", style="red")]
     parts += [Text(), savings_line(history)]
+    if history.decision:
+        parts += [Text(), _decision(history.decision)]
+    if len(history.run) > 1:
+        parts += [Text(), run_table(history)]
     if history.others:
         others = ", ".join(iso(other.created) for other in history.others)
         parts += [Text(f"Other jobs of this name were created {others}: choose one with --created.", style="dim")]
@@ -58,6 +63,40 @@ def savings_line(history: History) -> Text:
         return Text(f"{spent}. SageMaker does not say yet what it bills.")
     billed = f"{in_words(facts.billable_time)} of {in_words(facts.training_time)} billed"
     return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
+
+
+def run_table(history: History) -> Table:
+    """The run's attempts, one to a line, with what was decided after each."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="The run", title_justify="left")
+    for column in ("#", "Job", "Ran on", "Ended as", "Billed", "Then"):
+        table.add_column(column, justify="right" if column in {"#", "Billed"} else "left", overflow="fold")
+    for each in history.run:
+        facts = each.facts
+        billed = facts.billable_time if facts else None
+        table.add_row(
+            str(each.number),
+            Text(each.name, style="bold" if each.name == history.facts.job.name else ""),
+            Text(placement(facts)) if facts else "",
+            Text(facts.secondary_status, style=style_of(facts.secondary_status)) if facts else Text("not seen yet"),
+            "-" if billed is None else in_words(billed),
+            Text(_then(each)),
+        )
+    return table
+
+
+def _then(attempt: RunAttempt) -> str:
+    if attempt.outcome:
+        return one_line(attempt.outcome.story)
+    if attempt.decision:
+        decision = attempt.decision.decision
+        return one_line(f"{decision.action}: {decision.reason}")
+    return ""
+
+
+def _decision(record: DecisionRecord) -> Text:
+    decision = record.decision
+    said = f" (would: {decision.action}, dry run)" if decision.dry_run else ""
+    return Text.assemble(("Decided  ", "dim"), (str(decision.action), "bold"), f"{said}: {one_line(decision.reason)}")
 
 
 def style_of(status: str) -> str:

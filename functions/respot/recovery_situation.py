@@ -65,7 +65,7 @@ class Situations:
             LookFailedError: S3 or the policy's parameter did not answer.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
-        run, number = self._place_in_run(facts)
+        run, number = place_in_run(self.runs, facts)
         earlier = self._earlier(run, number)
         # What completed needs no policy, so that a broken one does not hold it up.
         account = AccountPolicy() if facts.status == "Completed" else self.policies.load()
@@ -113,20 +113,6 @@ class Situations:
             and _overlap(uri, facts.checkpoint_uri)
         )
 
-    def _place_in_run(self, facts: JobFacts) -> tuple[RunId, int]:
-        """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
-        tags = facts.tags or {}
-        run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
-        if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
-            attempt = self.runs.attempt(RunId(run), int(number))
-            if (
-                attempt
-                and (attempt.region, attempt.name) == (facts.job.region, facts.job.name)
-                and facts.job.created >= attempt.decided_at - CLOCKS_APART
-            ):
-                return attempt.run, attempt.number
-        return run_id(facts.job), 1
-
     def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
         earlier = []
         for attempt in self.runs.attempts(run)[: number - 1]:
@@ -143,6 +129,21 @@ class Situations:
                 )
             )
         return tuple(earlier)
+
+
+def place_in_run(runs: Runs, facts: JobFacts) -> tuple[RunId, int]:
+    """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
+    tags = facts.tags or {}
+    run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
+    if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
+        attempt = runs.attempt(RunId(run), int(number))
+        if (
+            attempt
+            and (attempt.region, attempt.name) == (facts.job.region, facts.job.name)
+            and facts.job.created >= attempt.decided_at - CLOCKS_APART
+        ):
+            return attempt.run, attempt.number
+    return run_id(facts.job), 1
 
 
 def resumes(situation: Situation) -> str:

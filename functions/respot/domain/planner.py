@@ -81,7 +81,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
         placement=placed.placement,
         attempt=run.last.number + 1,
         dry_run=policy.dry_run,
-        notify=policy.dry_run or warning is not None,
+        notify=policy.dry_run,  # else people are told of the attempt, and of the warning, once it is created
         warning=warning,
     )
 

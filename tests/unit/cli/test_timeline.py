@@ -9,7 +9,7 @@ from cli.history import History, to_document
 from cli.main import parser
 from cli.timeline import load
 from cli.timeline_view import BAR_WIDTH, bar, render
-from respot.adapters.memory import MemoryLedger
+from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.reconciliation import reconcile
@@ -51,28 +51,28 @@ def shown(history: History, *, width: int = 110) -> str:
 
 
 def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
-    lines = shown(load(ledger, region=REGION, name=NAME)).splitlines()
+    lines = shown(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)).splitlines()
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
     assert "40 s" in row
     assert any("Training" in line and "6 min so far" in line for line in lines)
 
 
 def test_the_bar_is_as_wide_as_told_and_shows_every_stay(ledger: MemoryLedger) -> None:
-    drawn = bar(load(ledger, region=REGION, name=NAME), now=at(6000))
+    drawn = bar(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME), now=at(6000))
     assert abs(len(drawn.plain) - BAR_WIDTH) <= len(LIFE.split())
     assert len(drawn.spans) == len(LIFE.split())
 
 
 def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
     save(ledger, "Starting=0", job=job_id("hostile"), tags={"a": "[red]b[/red]\x1b[31m\n"}, failure_reason="[bold]x")
-    said = shown(load(ledger, region=REGION, name="hostile"))
+    said = shown(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name="hostile"))
     assert "[red]b[/red]" in said
     assert "[bold]x" in said
     assert "\x1b[31m\n" not in said
 
 
 def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
-    document = to_document(load(ledger, region=REGION, name=NAME))
+    document = to_document(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME))
     assert json.loads(json.dumps(document)) == document
     assert [stay["status"] for stay in document["transitions"]] == [word.split("=")[0] for word in LIFE.split()]
     assert document["transitions"][-1]["ended"] is None
@@ -82,23 +82,23 @@ def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
 
 def test_a_job_that_is_not_there_is_an_exit_code_of_its_own(ledger: MemoryLedger) -> None:
     with pytest.raises(CommandError, match="has no job nobody in us-east-1") as missing:
-        load(ledger, region=REGION, name="nobody")
+        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name="nobody")
     assert missing.value.exit_code == ExitCode.NOT_FOUND
 
 
 def test_of_jobs_with_one_name_the_newest_is_shown_unless_another_is_chosen(ledger: MemoryLedger) -> None:
     later = CREATED + timedelta(days=2)
     save(ledger, "Starting=0", job=job_id(created=later))
-    newest = load(ledger, region=REGION, name=NAME)
+    newest = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
     assert newest.facts.job.created == later
     assert [other.created for other in newest.others] == [CREATED]
     assert "Other jobs of this name" in shown(newest)
-    chosen = load(ledger, region=REGION, name=NAME, created=CREATED.isoformat())
+    chosen = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created=CREATED.isoformat())
     assert chosen.facts.job.created == CREATED
     with pytest.raises(CommandError, match="it has jobs of that name created"):
-        load(ledger, region=REGION, name=NAME, created="2020-01-01")
+        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created="2020-01-01")
     with pytest.raises(CommandError, match="--created must be an ISO 8601 time"):
-        load(ledger, region=REGION, name=NAME, created="yesterday")
+        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created="yesterday")
 
 
 def test_wrong_usage_is_exit_code_2() -> None:
