@@ -86,6 +86,7 @@ class Situations:
                 intruders=self._intruders(facts, run, number, own) if concerns_us and not obstacles else (),
                 obstacles=obstacles,
                 listing_cut=listing.cut,
+                looked=concerns_us,
             ),
             stopped_at=record.transitions[-1].started if record.transitions else facts.last_modified,
             checkpoint=newest,

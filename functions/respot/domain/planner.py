@@ -2,34 +2,21 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.domain.checkpoints import newest_complete
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.ending import Budget, Ending, Trigger
+from respot.domain.ending import Budget, Ending
 from respot.domain.job import Market
 from respot.domain.lifecycle import is_terminal
-from respot.domain.placement import Placement
-from respot.domain.policy import Policy, Resolved, Rung, WhenMissed
+from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
+from respot.domain.policy import Policy, Resolved
 from respot.domain.run import Run
 
-ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
-"""Time from getting instances to training, until this run has shown its own."""
-HANDOVER: Final = timedelta(minutes=5)
-"""Time from SageMaker's giving up on a spot attempt until the next one gets instances.
-
-A job that runs has two minutes to stop and then uploads; the event, the creation and the launch come on top.
-"""
 FRUITLESS_ATTEMPTS: Final = 2
 """Attempts that trained and saved nothing of their own, after which another would do no better."""
-DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
-"""SageMaker's default for MaxRuntimeInSeconds."""
-SHORTEST: Final = timedelta(seconds=1)
-"""SageMaker's least MaxRuntimeInSeconds."""
-LONGEST: Final = timedelta(days=28)
-"""SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +29,7 @@ class Circumstances:
         obstacles: why the job cannot be created again at all, in words.
         obstacles_on_spot: why it cannot be created again on spot, in words.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
+        looked: whether S3 was asked at all; it is not where the decision does not hang on it.
     """
 
     checkpoint_uri: str | None
@@ -49,6 +37,7 @@ class Circumstances:
     obstacles: tuple[str, ...] = ()
     obstacles_on_spot: tuple[str, ...] = ()
     listing_cut: bool = False
+    looked: bool = True
 
 
 def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: datetime) -> Decision:
@@ -59,16 +48,16 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
         return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
     if reason := _hopeless(run, resolved, circumstances):
         return _refused(reason, inputs)
-    rung = _rung(run, policy, run.last.number + 1)
+    rung = rung_of(run, policy, run.last.number + 1)
     if rung is None:
         return _refused(f"the ladder has no rung left after {run.last.number} attempts", inputs)
-    placed = _place(run, policy, rung, now=now)
+    placed = place(run, policy, rung, now=now)
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     if placed.placement.market is Market.SPOT and circumstances.obstacles_on_spot:
         return _refused(f"cannot run on spot: {'; '.join(circumstances.obstacles_on_spot)}", inputs)
     until = _earliest(run, policy)
-    if (last_call := _last_call(run, policy)) is not None:
+    if (last_call := last_call_of(run, policy)) is not None:
         until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
     if until > now:
         reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
@@ -186,117 +175,6 @@ def _spent(run: Run, policy: Policy) -> str | None:
     return None
 
 
-def _rung(run: Run, policy: Policy, number: int) -> Rung | None:
-    """The pool of that attempt: each rung takes its number of attempts, the user's own job included."""
-    if not policy.ladder:
-        first = run.attempts[0].facts
-        # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
-        return Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND))
-    for rung in policy.ladder:
-        if rung.attempts is None or number <= rung.attempts:
-            return rung
-        number -= rung.attempts
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
-    """A placement with its reason; without one, the reason is why there is none."""
-
-    placement: Placement | None
-    reason: str
-    warning: str | None = None
-
-
-def _place(run: Run, policy: Policy, rung: Rung, *, now: datetime) -> _Placed:
-    last_call, deadline = _last_call(run, policy), deadline_of(run, policy)
-    if deadline is None or last_call is None:
-        return _Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
-    told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
-    on_demand = _placement(run, _on_demand_rung(policy, rung))
-    if now > last_call:
-        warning = f"the deadline cannot be met any more: {told}"
-        if policy.when_deadline_missed is WhenMissed.STOP:
-            return _Placed(placement=None, reason=warning)
-        return _Placed(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
-    spell = last_call - HANDOVER - now
-    if rung.market is Market.ON_DEMAND or spell <= _overhead(run):
-        return _Placed(placement=on_demand, reason=f"{told}: on demand from here")
-    if not _may_follow(run, policy):
-        return _Placed(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
-    # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
-    spot = _placement(run, rung, longest=spell)
-    most = in_words(spot.max_wait or spell)
-    return _Placed(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
-
-
-def _until(deadline: datetime, now: datetime) -> str:
-    if now > deadline:
-        return f"{readable(deadline)} was {in_words(now - deadline)} ago"
-    return f"{in_words(deadline - now)} left until {readable(deadline)}"
-
-
-def _may_follow(run: Run, policy: Policy) -> bool:
-    """Whether an on-demand attempt may follow a spot attempt that ran out of waiting time."""
-    number = run.last.number + 1
-    budgets = (Budget.CAPACITY, Budget.INTERRUPTION)
-    return (
-        number < policy.max_attempts
-        and Trigger.MAX_WAIT_TIME_EXCEEDED in policy.triggers
-        and all(run.resubmissions(budget) < policy.budgets[budget] for budget in budgets)
-        and _rung(run, policy, number + 1) is not None
-    )
-
-
-def _last_call(run: Run, policy: Policy) -> datetime | None:
-    """The latest moment at which an on-demand attempt could get instances and still finish in time."""
-    deadline = deadline_of(run, policy)
-    return None if deadline is None else deadline - _work_left(run, policy) - _overhead(run)
-
-
-def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Placement:
-    first = run.attempts[0].facts
-    runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
-    instance_type = rung.instance_type or first.instance_type or ""
-    if rung.market is Market.ON_DEMAND:
-        return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
-    wait = first.max_wait or runtime * 2
-    if longest is not None:
-        wait = max(SHORTEST, timedelta(seconds=int(longest.total_seconds())))
-    wait = min(wait, LONGEST)
-    # MaxWait must not be below MaxRuntime: when time is short, both shrink together.
-    return Placement(market=rung.market, instance_type=instance_type, max_runtime=min(runtime, wait), max_wait=wait)
-
-
-def _on_demand_rung(policy: Policy, rung: Rung) -> Rung:
-    """The rung itself, or the ladder's first on-demand pool, or else the job's own instance type."""
-    rungs = (rung, *policy.ladder, Rung(market=Market.ON_DEMAND))
-    return next(each for each in rungs if each.market is Market.ON_DEMAND)
-
-
-def deadline_of(run: Run, policy: Policy) -> datetime | None:
-    """The moment by which the work must be done."""
-    match policy.deadline:
-        case timedelta() as span:
-            return run.created + span
-        case datetime() as moment:
-            return moment.astimezone(UTC)
-        case _:
-            return None
-
-
-def _work_left(run: Run, policy: Policy) -> timedelta:
-    return max(timedelta(), _work_expected(run, policy) - run.work_done())
-
-
-def _work_expected(run: Run, policy: Policy) -> timedelta:
-    return policy.work or run.attempts[0].facts.max_runtime or DEFAULT_MAX_RUNTIME
-
-
-def _overhead(run: Run) -> timedelta:
-    return run.restart_overhead() or ASSUMED_OVERHEAD
-
-
 def _earliest(run: Run, policy: Policy) -> datetime:
     """When the pause after the last attempt's end is over."""
     last, budget = run.last, run.budget
@@ -318,15 +196,11 @@ def _jitter(run: Run, budget: Budget) -> float:
     return 0.5 + digest[0] / 510
 
 
-def _pool(run: Run, rung: Rung) -> str:
-    return f"{rung.market} {rung.instance_type or run.attempts[0].facts.instance_type or ''}".strip()
-
-
 def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
     facts, policy = run.last.facts, resolved.policy
     newest = newest_complete(run.checkpoints)
-    deadline, last_call = deadline_of(run, policy), _last_call(run, policy)
+    deadline, last_call = deadline_of(run, policy), last_call_of(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),
@@ -339,14 +213,14 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
         "checkpoint_location": circumstances.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
         "listing": "cut short" if circumstances.listing_cut else None,
-        "fruitless_attempts": str(run.fruitless()),
+        "fruitless_attempts": str(run.fruitless()) if circumstances.looked else None,
         "overlapping_jobs": ", ".join(circumstances.intruders),
         "obstacles": "; ".join(circumstances.obstacles),
         "obstacles_on_spot": "; ".join(circumstances.obstacles_on_spot),
-        "work_expected": in_words(_work_expected(run, policy)),
-        "work_done": in_words(run.work_done()),
-        "work_lost": in_words(run.work_lost()),
-        "restart_overhead": in_words(_overhead(run)),
+        "work_expected": in_words(work_expected(run, policy)),
+        "work_done": in_words(run.work_done()) if circumstances.looked else None,
+        "work_lost": in_words(run.work_lost()) if circumstances.looked else None,
+        "restart_overhead": in_words(overhead_of(run)),
         "instance_hours_billed": f"{run.billable_hours:.2f}",
         "deadline": deadline and iso(deadline),
         "on_demand_by": last_call and iso(last_call),

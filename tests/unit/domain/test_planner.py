@@ -13,7 +13,8 @@ from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Action, Decision
 from respot.domain.ending import Budget, Trigger
 from respot.domain.job import Market, Owner, Parent
-from respot.domain.planner import ASSUMED_OVERHEAD, HANDOVER, LONGEST, Circumstances, deadline_of, plan
+from respot.domain.placing import ASSUMED_OVERHEAD, HANDOVER, LONGEST, deadline_of
+from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run, run_id
 from tests.support.builders import CREATED, at, job_id

@@ -1,0 +1,144 @@
+"""Where and for how long the next attempt runs: the ladder, and the time that a deadline leaves."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from respot.domain.durations import in_words, readable
+from respot.domain.ending import Budget, Trigger
+from respot.domain.job import Market
+from respot.domain.placement import Placement
+from respot.domain.policy import Policy, Rung, WhenMissed
+from respot.domain.run import Run
+
+ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
+"""Time from getting instances to training, until this run has shown its own."""
+HANDOVER: Final = timedelta(minutes=5)
+"""Time from SageMaker's giving up on a spot attempt until the next one gets instances.
+
+A job that runs has two minutes to stop and then uploads; the event, the creation and the launch come on top.
+"""
+DEFAULT_MAX_RUNTIME: Final = timedelta(days=1)
+"""SageMaker's default for MaxRuntimeInSeconds."""
+SHORTEST: Final = timedelta(seconds=1)
+"""SageMaker's least MaxRuntimeInSeconds."""
+LONGEST: Final = timedelta(days=28)
+"""SageMaker's greatest MaxRuntimeInSeconds; MaxWait keeps to it too, as a job may last 30 days in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A placement with its reason; without one, the reason is why there is none."""
+
+    placement: Placement | None
+    reason: str
+    warning: str | None = None
+
+
+def place(run: Run, policy: Policy, rung: Rung, *, now: datetime) -> Placed:
+    """The placement on this rung, or on demand where the deadline asks for it."""
+    last_call, deadline = last_call_of(run, policy), deadline_of(run, policy)
+    if deadline is None or last_call is None:
+        return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
+    told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
+    on_demand = _placement(run, _on_demand_rung(policy, rung))
+    if now > last_call:
+        warning = f"the deadline cannot be met any more: {told}"
+        if policy.when_deadline_missed is WhenMissed.STOP:
+            return Placed(placement=None, reason=warning)
+        return Placed(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
+    spell = last_call - HANDOVER - now
+    if rung.market is Market.ON_DEMAND or spell <= overhead_of(run):
+        return Placed(placement=on_demand, reason=f"{told}: on demand from here")
+    if not _may_follow(run, policy):
+        return Placed(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
+    # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
+    spot = _placement(run, rung, longest=spell)
+    most = in_words(spot.max_wait or spell)
+    return Placed(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
+
+
+def _until(deadline: datetime, now: datetime) -> str:
+    if now > deadline:
+        return f"{readable(deadline)} was {in_words(now - deadline)} ago"
+    return f"{in_words(deadline - now)} left until {readable(deadline)}"
+
+
+def _may_follow(run: Run, policy: Policy) -> bool:
+    """Whether an on-demand attempt may follow a spot attempt that ran out of waiting time."""
+    number = run.last.number + 1
+    budgets = (Budget.CAPACITY, Budget.INTERRUPTION)
+    return (
+        number < policy.max_attempts
+        and Trigger.MAX_WAIT_TIME_EXCEEDED in policy.triggers
+        and all(run.resubmissions(budget) < policy.budgets[budget] for budget in budgets)
+        and rung_of(run, policy, number + 1) is not None
+    )
+
+
+def last_call_of(run: Run, policy: Policy) -> datetime | None:
+    """The latest moment at which an on-demand attempt could get instances and still finish in time."""
+    deadline = deadline_of(run, policy)
+    return None if deadline is None else deadline - _work_left(run, policy) - overhead_of(run)
+
+
+def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Placement:
+    first = run.attempts[0].facts
+    runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
+    instance_type = rung.instance_type or first.instance_type or ""
+    if rung.market is Market.ON_DEMAND:
+        return Placement(market=rung.market, instance_type=instance_type, max_runtime=runtime, max_wait=None)
+    wait = first.max_wait or runtime * 2
+    if longest is not None:
+        wait = max(SHORTEST, timedelta(seconds=int(longest.total_seconds())))
+    wait = min(wait, LONGEST)
+    # MaxWait must not be below MaxRuntime: when time is short, both shrink together.
+    return Placement(market=rung.market, instance_type=instance_type, max_runtime=min(runtime, wait), max_wait=wait)
+
+
+def _on_demand_rung(policy: Policy, rung: Rung) -> Rung:
+    """The rung itself, or the ladder's first on-demand pool, or else the job's own instance type."""
+    rungs = (rung, *policy.ladder, Rung(market=Market.ON_DEMAND))
+    return next(each for each in rungs if each.market is Market.ON_DEMAND)
+
+
+def deadline_of(run: Run, policy: Policy) -> datetime | None:
+    """The moment by which the work must be done."""
+    match policy.deadline:
+        case timedelta() as span:
+            return run.created + span
+        case datetime() as moment:
+            return moment.astimezone(UTC)
+        case _:
+            return None
+
+
+def _work_left(run: Run, policy: Policy) -> timedelta:
+    return max(timedelta(), work_expected(run, policy) - run.work_done())
+
+
+def work_expected(run: Run, policy: Policy) -> timedelta:
+    """Training time that the whole run needs."""
+    return policy.work or run.attempts[0].facts.max_runtime or DEFAULT_MAX_RUNTIME
+
+
+def overhead_of(run: Run) -> timedelta:
+    """Time from getting instances to training: this run's own, or a guess until it has shown one."""
+    return run.restart_overhead() or ASSUMED_OVERHEAD
+
+
+def rung_of(run: Run, policy: Policy, number: int) -> Rung | None:
+    """The pool of that attempt: each rung takes its number of attempts, the user's own job included."""
+    if not policy.ladder:
+        first = run.attempts[0].facts
+        # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
+        return Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND))
+    for rung in policy.ladder:
+        if rung.attempts is None or number <= rung.attempts:
+            return rung
+        number -= rung.attempts
+    return None
+
+
+def _pool(run: Run, rung: Rung) -> str:
+    return f"{rung.market} {rung.instance_type or run.attempts[0].facts.instance_type or ''}".strip()
