@@ -109,7 +109,7 @@ def _regions(value: object) -> object:
 
 
 _EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
-_ROLE: Final = _text(r"[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name, or a pattern like SageMaker*")
+_ROLE: Final = _text(r"(?!/)[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name (not its ARN), or a pattern like SageMaker*")
 _BUCKET: Final = _text(r"[a-z0-9.*-]{1,63}", "a bucket's name, or a pattern like ml-*")
 _SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
 

@@ -16,7 +16,7 @@ from infra.constructs.policy import PolicyParameter
 from infra.constructs.recovery import TIMEOUT_SECONDS as RECOVERY_TIMEOUT
 from infra.constructs.recovery import RecoveryQueue
 from infra.constructs.slack import SlackDelivery
-from infra.constructs.training_jobs import grant_create, grant_list_checkpoints, grant_look
+from infra.constructs.training_jobs import grant_list_checkpoints, grant_look, grant_resubmit
 from respot.settings import Settings
 
 
@@ -107,17 +107,16 @@ class RespotStack(Stack):
         recovery.deliver_to(resubmit.function)
         ledger.grant_recover(resubmit.function)
         parameter.grant_read(resubmit.function)
-        grant_look(resubmit.function)
-        grant_create(resubmit.function, role_patterns=config.training_roles)
+        grant_resubmit(resubmit.function, role_patterns=config.training_roles)
         grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
 
         alarms.on_waiting("Observations", observations.queue)
         alarms.on_dead_letters(
             "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
         )
-        alarms.on_lag("Alert", alert.function)
+        alarms.on_lag("Alert", alert.function, "alerts are late.")
         alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
-        alarms.on_lag("Recover", recover.function)
+        alarms.on_lag("Recover", recover.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
         alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
         for name, function in (

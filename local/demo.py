@@ -1,4 +1,4 @@
-"""The demo: five training jobs, each with another fate, through the whole of Respot, shown and checked."""
+"""The demo: five jobs, each with another fate, and three runs to resume, through the whole of Respot."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.history import History
-from cli.timeline_view import bar, render, style_of
-from local import slack_rendering
+from cli.timeline_view import bar, render, run_table, style_of
+from local import demo_runs, slack_rendering
 from local.deployed import DeployedAccount, deployed_account
 from local.sagemaker.lifecycle import NAMED, Lifecycle, parse
 from local.verification import (
@@ -43,10 +43,18 @@ def run(console: Console | None = None) -> int:
         lifecycles = {name: parse(name) for name in NAMED}
         for name in lifecycles:
             at.ground.create(name, lifecycle=name)
-        outcomes = _watch(console, at, lifecycles)
-        posts = at.slack.wait_for(sum(len(outcome.receipts) for outcome in outcomes), seconds=PATIENCE_SECONDS)
-        _show(console, outcomes, posts)
+        for expected in demo_runs.RUNS:
+            demo_runs.start(at, expected)
+        outcomes, runs = _watch(console, at, lifecycles)
+        ledger = at.ledger()
+        told = sum(len(outcome.receipts) for outcome in outcomes) + sum(
+            len(ledger.alerts(each.facts.job)) for history in runs if history for each in history.run if each.facts
+        )
+        posts = at.slack.wait_for(told, seconds=PATIENCE_SECONDS)
+        _show(console, outcomes, runs, posts)
         found = verify(at, outcomes, [str(post.get("text")) for post in posts])
+        for expected, history in zip(demo_runs.RUNS, runs, strict=True):
+            found += demo_runs.differences(at, expected, history)
     console.print(Rule(style="dim"))
     for difference in found:
         console.print(Text(f"✗ {difference}", style="red"))
@@ -65,24 +73,34 @@ def verify(at: DeployedAccount, outcomes: Sequence[JobOutcome], headlines: Seque
     found = [difference for outcome in outcomes for difference in differences(outcome)]
     found += compare_deliveries(outcomes, receive_alerts(at))
     found += ledger_is_consistent(at)
+    names = tuple(f"{outcome.name} " for outcome in outcomes)
     said = sorted(receipt.headline or "" for outcome in outcomes for receipt in outcome.receipts)
-    if said != sorted(headlines):
-        found.append(f"Slack: {said} was demanded, {sorted(headlines)} was posted")
+    posted = sorted(headline for headline in headlines if headline.startswith(names))
+    if said != posted:
+        found.append(f"Slack: {said} was demanded, {posted} was posted")
     for name, url in at.outputs.items():
         if name.endswith("DlqUrl") and (depth := at.queue_depth(url)):
             found.append(f"{name}: {depth} dead letters")
     return found
 
 
-def _watch(console: Console, at: DeployedAccount, lifecycles: dict[str, Lifecycle]) -> list[JobOutcome]:
-    """Show the jobs while they run; ends when all are settled, or when patience does."""
-    deadline = time.monotonic() + max(lifecycle.seconds for lifecycle in lifecycles.values()) + PATIENCE_SECONDS
+def _watch(
+    console: Console, at: DeployedAccount, lifecycles: dict[str, Lifecycle]
+) -> tuple[list[JobOutcome], list[History | None]]:
+    """Show jobs and runs while they go on; ends when all are settled, or when patience does."""
+    longest = max(lifecycle.seconds for lifecycle in lifecycles.values())
+    deadline = time.monotonic() + 2 * longest + PATIENCE_SECONDS
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             outcomes = [observe(at, name, lifecycle) for name, lifecycle in lifecycles.items()]
-            live.update(_progress(outcomes))
-            if all(is_settled(outcome) for outcome in outcomes) or time.monotonic() > deadline:
-                return outcomes
+            runs = [demo_runs.observe(at, expected) for expected in demo_runs.RUNS]
+            live.update(Group(_progress(outcomes), Text(), _run_progress(runs)))
+            done = all(is_settled(outcome) for outcome in outcomes) and all(
+                demo_runs.is_settled(at, expected, history)
+                for expected, history in zip(demo_runs.RUNS, runs, strict=True)
+            )
+            if done or time.monotonic() > deadline:
+                return outcomes, runs
             time.sleep(_REFRESH_SECONDS)
 
 
@@ -103,12 +121,33 @@ def _progress(outcomes: Sequence[JobOutcome]) -> RenderableType:
     return table
 
 
-def _show(console: Console, outcomes: Sequence[JobOutcome], posts: Sequence[dict[str, object]]) -> None:
+def _run_progress(runs: Sequence[History | None]) -> RenderableType:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("Run to resume", "Its attempts in the ledger"):
+        table.add_column(column)
+    for expected, history in zip(demo_runs.RUNS, runs, strict=True):
+        attempts = Text("not seen yet")
+        if history:
+            states = [(each.name, each.facts.secondary_status if each.facts else "created") for each in history.run]
+            attempts = Text("  ").join(Text(f"{name} {status}", style=style_of(status)) for name, status in states)
+        table.add_row(expected.root, attempts)
+    return table
+
+
+def _show(
+    console: Console,
+    outcomes: Sequence[JobOutcome],
+    runs: Sequence[History | None],
+    posts: Sequence[dict[str, object]],
+) -> None:
     console.print(Rule("What the ledger says (respot timeline JOB)", style="dim"))
     histories = [history for outcome in outcomes if (history := _history(outcome))]
     now = datetime.now(UTC)
     for history in histories:
         console.print(render(history, now=now))
+    for expected, history in zip(demo_runs.RUNS, runs, strict=True):
+        console.print(Rule(f"A run: {expected.title}", style="dim"))
+        console.print(run_table(history) if history else Text("not seen"))
     console.print(Rule("What Slack shows", style="dim"))
     console.print(Group(*(slack_rendering.render(post) for post in posts)))
     console.print(Rule("What spot saved", style="dim"))

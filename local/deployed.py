@@ -16,6 +16,7 @@ from local.deploy import Cdk
 from local.slack_receiver import SlackReceiver
 from local.training import TrainingGround
 from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.runs import DynamoDbRuns
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "Respot"
@@ -57,6 +58,12 @@ class DeployedAccount:
     def ledger(self) -> DynamoDbLedger:
         """The ledger, to look into."""
         return DynamoDbLedger(
+            self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
+        )
+
+    def runs(self) -> DynamoDbRuns:
+        """The ledger's part on recovery, to look into."""
+        return DynamoDbRuns(
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 

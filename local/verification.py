@@ -145,7 +145,7 @@ def ledger_is_consistent(deployed: DeployedAccount) -> list[str]:
     return [
         f"{partition}: {dict(counts)}"
         for partition, counts in kinds.items()
-        if counts[STATE_KEY] != 1 or not counts["transition"]
+        if partition.startswith("job#") and (counts[STATE_KEY] != 1 or not counts["transition"])
     ]
 
 

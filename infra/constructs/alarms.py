@@ -45,13 +45,13 @@ class Alarms(Construct):
             "SageMaker or DynamoDB does not answer, or more arrives than is processed.",
         )
 
-    def on_lag(self, name: str, function: lambda_.IFunction) -> None:
+    def on_lag(self, name: str, function: lambda_.IFunction, meaning: str) -> None:
         """Speak when a reader of the ledger's stream falls behind."""
         self._alarm(
             f"{name}StreamAge",
             function.metric("IteratorAge", period=Duration.minutes(1), statistic="Maximum"),
             threshold=Duration.minutes(_MAX_STREAM_AGE).to_milliseconds(),
-            meaning=f"{name} is {_MAX_STREAM_AGE} minutes behind the ledger: alerts are late.",
+            meaning=f"{name} is {_MAX_STREAM_AGE} minutes behind the ledger: {meaning}",
         )
 
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:

@@ -23,7 +23,7 @@ from respot.domain.lifecycle import ENDS
 
 _BATCH_SIZE: Final = 10
 _MAX_RECORD_AGE: Final = 2
-"""Hours that an alert is tried for: longer than most outages of SNS, shorter than anyone cares."""
+"""Hours that a record is tried for: longer than most outages of SNS and SQS, shorter than anyone cares for an alert."""
 _RETRIES: Final = 500
 """Bounds a hot loop; in an outage the age comes first."""
 

@@ -83,12 +83,14 @@ def allow_any(
 ) -> None:
     """Allow actions on a resource with a wildcard, with the reason a reviewer may dispute.
 
-    `finding` is the resource as cdk-nag writes it, pseudo parameters in angle brackets.
+    `finding` is the resource as cdk-nag writes it, pseudo parameters in angle brackets. One call for each resource: of
+    two reasons for one finding, cdk-nag would report either.
     """
     function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=conditions))
-    Validations.of(cast("iam.IRole", function.role)).acknowledge(
-        Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{finding}]", reason=reason)
-    )
+    if "*" in resource:  # a setting may name a resource in full, and then there is no finding
+        Validations.of(cast("iam.IRole", function.role)).acknowledge(
+            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{finding}]", reason=reason)
+        )
 
 
 def removal_policy(config: Config) -> RemovalPolicy:

@@ -27,6 +27,18 @@ class AccessDeniedError(SageMakerError):
     code = "AccessDeniedException"
 
 
+class ResourceLimitExceededError(SageMakerError):
+    """A quota of the account is used up."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ThrottlingError(SageMakerError):
+    """The caller asks too often."""
+
+    code = "ThrottlingException"
+
+
 class UnknownOperationError(SageMakerError):
     """The operation exists on AWS but is not simulated, or does not exist at all."""
 

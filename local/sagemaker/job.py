@@ -18,8 +18,6 @@ _PRIMARY: Final = {
     "MaxRuntimeExceeded": "Stopped",
     "MaxWaitTimeExceeded": "Stopped",
 }
-_STOPPING_SECONDS: Final = 0.3
-_UPLOADING_SECONDS: Final = 0.3
 # SageMaker touches a new job once more, a few milliseconds after its CreationTime.
 _FIRST_TOUCH: Final = timedelta(milliseconds=37)
 
@@ -121,10 +119,8 @@ class Job:
     def stopped(self, now: datetime) -> "Job":
         """Stop the job as StopTrainingJob does: Stopping, Uploading if there is something to upload, Stopped."""
         transitions = self.at(now).transitions
-        stays = [lifecycle.stay("Stopping", _STOPPING_SECONDS)]
-        if transitions[-1].status in {"Training", "Uploading"}:
-            stays.append(lifecycle.stay("Uploading", _UPLOADING_SECONDS))
-        fate = Lifecycle(stays=tuple(stays), ending=lifecycle.ending("Stopped")).faster(self.speed)
+        stays = lifecycle.winding_down(transitions[-1].status)
+        fate = Lifecycle(stays=stays, ending=lifecycle.ending("Stopped")).faster(self.speed)
         return self._continued(self._past(now), fate, now)
 
     def failed(self, now: datetime, reason: str) -> "Job":

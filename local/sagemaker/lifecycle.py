@@ -32,6 +32,9 @@ ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 # The share of a spot job's training time that is billed, near the 34 to 37 % of the example payloads.
 SPOT_BILLED_SHARE: Final = 0.35
 
+_STOPPING_SECONDS: Final = 0.3
+_UPLOADING_SECONDS: Final = 0.3
+
 _PREPARING: Final = "Preparing the instances for training"
 _STARTING: Final = (
     "Starting the training job",
@@ -139,6 +142,12 @@ def stay(status: str, seconds: float) -> Stay:
     return Stay(status=status, seconds=seconds, messages=(Message(text=_first_message(status)),))
 
 
+def winding_down(status: str) -> tuple[Stay, ...]:
+    """The stays of a job that is stopped in this status: Uploading only if there is something to upload."""
+    stopping = stay("Stopping", _STOPPING_SECONDS)
+    return (stopping, stay("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
+
+
 def parse(text: str) -> Lifecycle:
     """Read a lifecycle's name, or a script such as `Starting=0.4 Training=1 Interrupted=0.5 Failed=CapacityError`.
 
@@ -192,7 +201,8 @@ def _step(word: str) -> tuple[str, float]:
         known = ", ".join(sorted(STAYS))
         end = ", ".join(sorted(ENDINGS))
         raise LifecycleError(
-            f"'{word}' is not Status=seconds with a status of {known}; at the end of a script also {end}"
+            f"'{word}' is not Status=seconds with a status of {known}; at the end of a script also {end}; "
+            "' / ' separates the lifecycles of attempts 1, 2 ..."
         )
     if not re.fullmatch(r"\d+(\.\d+)?", number):
         raise LifecycleError(f"'{word}' needs a number of seconds, for example {status}=0.5")

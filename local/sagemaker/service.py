@@ -1,4 +1,9 @@
-"""The SageMaker API as callers see it: AWS JSON 1.1 in and out."""
+"""The SageMaker API as callers see it: AWS JSON 1.1 in and out.
+
+What happens to a job is said in its tags: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
+(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may say something else
+for each attempt of a run (`attempts`).
+"""
 
 import json
 import logging
@@ -7,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from local.sagemaker import answers, delivery, events, lifecycle, validation
+from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import Delivery, DeliveryError
 from local.sagemaker.errors import (
@@ -20,6 +25,7 @@ from local.sagemaker.errors import (
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle, LifecycleError
+from local.sagemaker.refusals import RefusalsError
 from local.sagemaker.runner import Runner, utc_now
 
 logger = logging.getLogger("sagemaker")
@@ -27,6 +33,8 @@ logger = logging.getLogger("sagemaker")
 LIFECYCLE_TAG: Final = "local:lifecycle"
 SPEED_TAG: Final = "local:speed"
 DELIVERY_TAG: Final = "local:delivery"
+TIME_SCALE_TAG: Final = "local:time-scale"
+REFUSE_TAG: Final = "local:refuse"
 # Not echoed: a child of a tuning job has no tag that says so.
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
@@ -43,6 +51,7 @@ class SageMaker:
         self._default_delivery = default_delivery
         self._clock = clock
         self._jobs = Jobs()
+        self._refused = refusals.Counts()
         self._runner = Runner(cloud, self._jobs, clock=clock)
 
     async def handle(
@@ -93,6 +102,8 @@ class SageMaker:
         validation.check_tags(request.get("Tags", []))
         self._pass_role(call, scope, request["RoleArn"])
         job = self._planned(request, arn)
+        if self._jobs.find(scope, job.name) is None and (error := self._refusal(scope, job)):
+            raise error
         self._jobs.add(scope, job)
         self._runner.start(scope, job)
         logger.info("created %s", job.arn)
@@ -101,7 +112,7 @@ class SageMaker:
     def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
-        speed = _speed(tags.get(SPEED_TAG, "1"))
+        speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         job = Job(
             arn=arn,
             request=answers.with_defaults(request),
@@ -112,7 +123,15 @@ class SageMaker:
             speed=speed,
             delivery=self._delivery(tags),
         )
-        return job.planned(_fate(tags.get(LIFECYCLE_TAG, "uninterrupted"), spot=job.spot).faster(speed))
+        fate = _fate(tags, spot=job.spot).faster(speed)
+        return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
+
+    def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
+        try:
+            told = attempts.said_for(attempts.attempt_of(job.tags), job.tags.get(REFUSE_TAG, ""), refusals.parse)
+        except RefusalsError as error:
+            raise ValidationError(f"Tag {REFUSE_TAG}: {error}") from error
+        return self._refused.next(scope, job.request, told)
 
     def _delivery(self, tags: Mapping[str, str]) -> Delivery:
         if DELIVERY_TAG not in tags:
@@ -241,20 +260,33 @@ def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _speed(text: str) -> float:
+def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
+    text = tags.get(tag, "1")
     try:
-        speed = float(text)
+        factor = float(text)
     except ValueError:
-        speed = 0
-    if not 0 < speed < float("inf"):
-        raise ValidationError(f"Tag {SPEED_TAG}: '{text}' is not a factor such as 2 (twice as fast) or 0.5")
-    return speed
+        factor = 0
+    if not 0 < factor < float("inf"):
+        raise ValidationError(f"Tag {tag}: '{text}' is not a factor {examples}")
+    return factor
 
 
-def _fate(text: str, *, spot: bool) -> Lifecycle:
+def _fate(tags: Mapping[str, str], *, spot: bool) -> Lifecycle:
     try:
-        fate = lifecycle.parse(text)
+        text = tags.get(LIFECYCLE_TAG, "uninterrupted")
+        fate = attempts.said_for(attempts.attempt_of(tags), text, lifecycle.parse)
     except LifecycleError as error:
         raise ValidationError(f"Tag {LIFECYCLE_TAG}: {error}") from error
     # Nobody takes an on-demand instance away. So a job that is resubmitted with the same tags on-demand runs through.
     return lifecycle.parse("uninterrupted") if fate.needs_spot and not spot else fate
+
+
+def _limited(fate: Lifecycle, job: Job) -> Lifecycle:
+    scale = _factor(job.tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
+    stopping = job.request["StoppingCondition"]
+    wait = stopping.get("MaxWaitTimeInSeconds")
+    return limits.limited(
+        fate,
+        max_runtime=stopping["MaxRuntimeInSeconds"] / scale,
+        max_wait=None if wait is None else wait / scale,
+    )

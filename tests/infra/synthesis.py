@@ -24,6 +24,7 @@ class Synthesized:
         self.path = path
         template = json.loads(path.read_text())
         self.resources: dict[str, Resource] = {_plain(name): body for name, body in template["Resources"].items()}
+        self.acknowledged = list(_acknowledged(path.with_name("Respot.metadata.json")))
         self.outputs: dict[str, Any] = {name: render(body["Value"]) for name, body in template["Outputs"].items()}
         assert len(self.resources) == len(template["Resources"])
 
@@ -84,6 +85,15 @@ def statements(policy: Resource) -> Iterator[tuple[str, tuple[str, ...], Any, An
             render(statement["Resource"]),
             render(statement.get("Condition")),
         )
+
+
+def _acknowledged(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Findings of cdk-nag that somebody accepted: construct, finding, reason."""
+    for construct, entries in json.loads(path.read_text()).items():
+        for entry in entries:
+            if entry["type"] == "aws:cdk:acknowledged-rules":
+                for finding, reason in entry["data"].items():
+                    yield construct, finding.removeprefix("Annotation::"), reason
 
 
 def _plain(name: str) -> str:

@@ -1,13 +1,19 @@
 """Who may do what: every statement of every policy, so that none widens unnoticed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.infra.synthesis import Synthesized, render, statements
+from infra.config import Config
+from tests.infra.synthesis import Synthesized, render, statements, synthesize
+
+Row = tuple[Any, ...]
 
 LEDGER = "${LedgerTable.Arn}"
 JOBS = "arn:${AWS::Partition}:sagemaker:*:${AWS::AccountId}:training-job/*"
+ROLES = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
+BUCKETS = "arn:${AWS::Partition}:s3:::"
 
 RECORD = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordLogs.Arn}"),
@@ -20,14 +26,22 @@ RECORD = [
     (("dynamodb:PutItem", "dynamodb:Query"), LEDGER),
     (("dynamodb:Query",), f"{LEDGER}/index/by-name"),
 ]
-ALERT = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertLogs.Arn}"),
-    (("sqs:SendMessage",), "${TransitionsDeadLetters.Arn}"),
+STREAM = [
     (("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), "${LedgerTable.StreamArn}"),
     # Wildcard: the action knows no resource, and Lambda demands it of a stream's reader.
     (("dynamodb:ListStreams",), "*"),
+]
+ALERT = [
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertLogs.Arn}"),
+    (("sqs:SendMessage",), "${TransitionsDeadLetters.Arn}"),
+    *STREAM,
     (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
     (("sns:Publish",), "${AlertsTopic}"),
+]
+RECOVER = [
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoverLogs.Arn}"),
+    (("sqs:SendMessage",), ["${EndingsDeadLetters.Arn}", "${RecoveryQueue.Arn}"]),
+    *STREAM,
 ]
 SLACK = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${SlackLogs.Arn}"),
@@ -43,24 +57,119 @@ SLACK = [
 ]
 
 
-def granted(template: Synthesized) -> dict[str, list[tuple[tuple[str, ...], Any]]]:
-    """By role, all that is allowed; nothing may hang on conditions."""
-    found: dict[str, list[tuple[tuple[str, ...], Any]]] = {}
+def resubmit(roles: object, buckets: object) -> list[Row]:
+    """What `resubmit` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`."""
+    return [
+        (("logs:CreateLogStream", "logs:PutLogEvents"), "${ResubmitLogs.Arn}"),
+        (
+            ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+            "${RecoveryQueue.Arn}",
+        ),
+        (("dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+        (("dynamodb:Query",), f"{LEDGER}/index/by-live"),
+        # Ref gives the parameter's name, which begins with a slash.
+        (
+            ("ssm:GetParameter",),
+            "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${PolicyParameter}",
+        ),
+        # Wildcards: any job may end, and its next attempt is named after it.
+        (
+            (
+                "sagemaker:AddTags",
+                "sagemaker:CreateTrainingJob",
+                "sagemaker:DescribeTrainingJob",
+                "sagemaker:ListTags",
+            ),
+            JOBS,
+        ),
+        (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
+        (("s3:ListBucket",), buckets),
+    ]
+
+
+def granted(template: Synthesized) -> dict[str, list[Row]]:
+    """By role, all that is allowed: actions, resources, conditions if there are any."""
+    found: dict[str, list[Row]] = {}
     for policy in template.of_type("IAM::Policy").values():
         (role,) = render(policy["Roles"])
         rows = found.setdefault(role, [])
         for effect, actions, resource, condition in statements(policy):
-            assert (effect, condition) == ("Allow", None)
-            rows.append((actions, resource))
+            assert effect == "Allow"
+            rows.append((actions, resource) if condition is None else (actions, resource, condition))
     return found
 
 
 def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
-    assert granted(full) == {"${RecordRole}": RECORD, "${AlertRole}": ALERT, "${SlackRole}": SLACK}
+    roles = [f"{ROLES}service-role/TrainOnly", f"{ROLES}SageMaker*"]
+    buckets = [f"{BUCKETS}ml-*", f"{BUCKETS}models"]
+    assert granted(full) == {
+        "${RecordRole}": RECORD,
+        "${AlertRole}": ALERT,
+        "${RecoverRole}": RECOVER,
+        "${ResubmitRole}": resubmit(sorted(roles), buckets),
+        "${SlackRole}": SLACK,
+    }
 
 
 def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
-    assert granted(plain) == {"${RecordRole}": RECORD, "${AlertRole}": ALERT}
+    assert granted(plain) == {
+        "${RecordRole}": RECORD,
+        "${AlertRole}": ALERT,
+        "${RecoverRole}": RECOVER,
+        "${ResubmitRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
+    }
+
+
+def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp_path: Path) -> None:
+    template = synthesize(tmp_path, Config(training_roles=(), checkpoint_buckets=()))
+    assert granted(template)["${ResubmitRole}"] == resubmit(None, None)[:-2]
+    text = template.path.read_text()
+    assert ("iam:PassRole" in text, "s3:" in text) == (False, False)
+
+
+# --- findings of cdk-nag that were accepted
+
+
+def test_no_finding_is_accepted_for_two_reasons(either: Synthesized) -> None:
+    accepted = [(construct, finding) for construct, finding, _ in either.acknowledged]
+    assert len(set(accepted)) == len(accepted)
+
+
+def test_accepted_are_the_wildcards_that_there_are(either: Synthesized) -> None:
+    there = {
+        (role.removeprefix("${").removesuffix("Role}"), resource)
+        for role, rows in granted(either).items()
+        for row in rows
+        for resource in ([row[1]] if isinstance(row[1], str) else row[1])
+        if "*" in resource
+    }
+    accepted = {
+        (construct.split("/")[2], finding.removeprefix("AwsSolutions-IAM5[Resource::").removesuffix("]"))
+        for construct, finding, _ in either.acknowledged
+        if "IAM5" in finding
+    }
+    assert accepted == {(name, resource.replace("${", "<").replace("}", ">")) for name, resource in there}
+
+
+def test_else_accepted_are_the_runtime_and_the_dead_letters_of_streams(either: Synthesized) -> None:
+    assert {(construct, finding) for construct, finding, _ in either.acknowledged if "IAM5" not in finding} == {
+        *((f"/Respot/{name.removesuffix('Function')}/Function", "AwsSolutions-L1") for name in functions(either)),
+        *((f"/Respot/{name}/DeadLetters", "AwsSolutions-SQS3") for name in ("Transitions", "Endings")),
+    }
+
+
+def functions(template: Synthesized) -> list[str]:
+    return list(template.of_type("Lambda::Function"))
+
+
+def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesized) -> None:
+    reasons = {construct: reason for construct, finding, reason in either.acknowledged if "training-job" in finding}
+    assert reasons.keys() == {"/Respot/Record/Role", "/Respot/Resubmit/Role"}
+    assert "both actions only read" in reasons["/Respot/Record/Role"]
+    assert "limited by the roles" in reasons["/Respot/Resubmit/Role"]
+
+
+# --- roles, queues, topic
 
 
 def test_only_lambda_takes_the_roles_and_no_managed_policy_adds_to_them(either: Synthesized) -> None:
@@ -93,6 +202,9 @@ LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
         ("SlackDeliveryQueue", "sns.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_TOPIC)]),
         ("SlackDeliveryDeadLetters", "sns.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_TOPIC)]),
         ("TransitionsDeadLetters", None, []),
+        ("EndingsDeadLetters", None, []),
+        ("RecoveryQueue", None, []),
+        ("RecoveryDeadLetters", None, []),
     ],
 )
 def test_a_queue_takes_messages_from_its_source_alone_and_over_tls(

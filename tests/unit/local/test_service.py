@@ -163,3 +163,78 @@ def test_a_new_job_with_the_name_of_a_deleted_one_starts_over() -> None:
     run(cloud, story)
     assert cloud.statuses == ["Starting", "Stopped", "Stopped"] * 2
     assert [detail["TrainingJobStatus"] for detail in cloud.details] == ["InProgress", "Stopped", "Deleting"] * 2
+
+
+async def ended(service: SageMaker, name: str = "job-1") -> dict[str, Any]:
+    """Wait for a job's end; gives its description."""
+    for _ in range(100):
+        _, described = await ask(service, "DescribeTrainingJob", {"TrainingJobName": name})
+        if described["TrainingJobStatus"] in {"Completed", "Stopped"}:
+            return described
+        await asyncio.sleep(0.02)
+    raise AssertionError(described)
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "spot", "end"),
+    [
+        ("Starting=90", True, "MaxWaitTimeExceeded"),
+        ("Training=90", True, "MaxRuntimeExceeded"),
+        ("Training=90", False, "MaxRuntimeExceeded"),
+        ("Starting=0.01 Training=0.02", True, "Completed"),
+    ],
+)
+def test_with_a_time_scale_the_limits_of_the_request_strike(lifecycle: str, spot: bool, end: str) -> None:  # noqa: FBT001
+    async def story(service: SageMaker) -> None:
+        stopping = {"MaxRuntimeInSeconds": 3600, **({"MaxWaitTimeInSeconds": 7200} if spot else {})}
+        tags = [*tagged(local_lifecycle=lifecycle), {"Key": "local:time-scale", "Value": "36000"}]
+        body = request(StoppingCondition=stopping, EnableManagedSpotTraining=spot, Tags=tags)
+        assert (await ask(service, "CreateTrainingJob", body))[0] == 200
+        assert (await ended(service))["SecondaryStatus"] == end
+
+    run(RememberingCloud(), story)
+
+
+def test_an_attempt_meets_the_fate_that_its_number_calls_for() -> None:
+    async def story(service: SageMaker) -> None:
+        fates = "Starting=0.02 Stopped / Starting=0.02"
+        await ask(service, "CreateTrainingJob", request(Tags=tagged(local_lifecycle=fates)))
+        second = request(TrainingJobName="job-1-r2", Tags=tagged(local_lifecycle=fates, respot_attempt="2"))
+        await ask(service, "CreateTrainingJob", second)
+        assert (await ended(service))["SecondaryStatus"] == "Stopped"
+        assert (await ended(service, "job-1-r2"))["SecondaryStatus"] == "Completed"
+
+    run(RememberingCloud(), story)
+
+
+def test_a_creation_is_refused_as_often_as_its_attempt_is_told() -> None:
+    async def story(service: SageMaker) -> None:
+        told = "quota=0 / quota=1 throttle=1"
+        assert (await ask(service, "CreateTrainingJob", request(Tags=tagged(local_refuse=told))))[0] == 200
+        second = request(TrainingJobName="job-1-r2", Tags=tagged(local_refuse=told, respot_attempt="2"))
+        codes = [(await ask(service, "CreateTrainingJob", second))[1].get("__type") for _ in range(4)]
+        assert codes == ["ResourceLimitExceeded", "ThrottlingException", None, "ResourceInUse"]
+
+    run(RememberingCloud(), story)
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "complaint"),
+    [
+        ("local:time-scale", "fast", "Tag local:time-scale: 'fast' is not a factor such as 600"),
+        ("local:time-scale", "0", "Tag local:time-scale: '0'"),
+        ("local:speed", "0", "Tag local:speed: '0' is not a factor such as 2"),
+        ("local:refuse", "often", "Tag local:refuse: 'often' is none of quota=N"),
+        ("local:lifecycle", "uninterrupted / never", "Tag local:lifecycle: 'never' is not Status=seconds"),
+        ("local:lifecycle", " / ".join(["uninterrupted"] * 17), "length less than or equal to 256"),
+        ("local:lifecycle", "uninterrupted, never-launched", "regular expression pattern"),
+    ],
+)
+def test_a_tag_that_cannot_be_followed_is_refused_by_name(tag: str, value: str, complaint: str) -> None:
+    async def story(service: SageMaker) -> None:
+        body = request(Tags=[{"Key": tag, "Value": value}])
+        status, answer = await ask(service, "CreateTrainingJob", body)
+        assert (status, answer["__type"]) == (400, "ValidationException")
+        assert complaint in answer["message"]
+
+    run(RememberingCloud(), story)

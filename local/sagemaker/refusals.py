@@ -1,0 +1,71 @@
+"""Creations that are refused for a while: an instance quota that is used up, or throttling.
+
+The tag `local:refuse = quota=2 throttle=1` refuses the first two creations of the job's name with
+ResourceLimitExceeded and the third with ThrottlingException; the fourth succeeds. Each name is counted by itself, and
+each attempt of a run may be told its own (see `attempts`): `quota=0 / quota=2` creates the first attempt at once, and
+every other one at the third request. Clients repeat a throttled request by themselves, botocore's default four times.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from local.sagemaker.cloud import Scope
+from local.sagemaker.errors import ResourceLimitExceededError, SageMakerError, ThrottlingError
+
+_WORD: Final = re.compile(r"(quota|throttle)=(\d{1,4})")
+
+
+class RefusalsError(ValueError):
+    """Refusals that cannot be followed; the message says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusals:
+    """How many creations of a name are refused, and why: first by the quota, then by throttling."""
+
+    quota: int = 0
+    throttle: int = 0
+
+
+class Counts:
+    """How often each name was refused so far."""
+
+    def __init__(self) -> None:
+        """Start without any refusal."""
+        self._refused: Counter[tuple[Scope, str]] = Counter()
+
+    def next(self, scope: Scope, request: Mapping[str, Any], refusals: Refusals) -> SageMakerError | None:
+        """The error that this creation is answered with; None once the name has been refused often enough."""
+        key = (scope, str(request["TrainingJobName"]).lower())
+        earlier = self._refused[key]
+        if earlier >= refusals.quota + refusals.throttle:
+            return None
+        self._refused[key] += 1
+        return _used_up(request) if earlier < refusals.quota else ThrottlingError("Rate exceeded")
+
+
+def parse(text: str) -> Refusals:
+    """Read `quota=2 throttle=1`, or one of the two."""
+    counts = {}
+    for word in text.split():
+        found = _WORD.fullmatch(word)
+        if found is None:
+            raise RefusalsError(f"'{word}' is none of quota=N throttle=N; ' / ' separates what attempts 1, 2 ... meet")
+        counts[found[1]] = int(found[2])
+    return Refusals(**counts)
+
+
+def _used_up(request: Mapping[str, Any]) -> ResourceLimitExceededError:
+    resources = request.get("ResourceConfig", {})
+    instance = resources.get("InstanceType", "the instance type")
+    count = resources.get("InstanceCount", 1)
+    market = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
+    return ResourceLimitExceededError(
+        f"The account-level service limit '{instance} for {market}' is {count} Instances, with current utilization of "
+        f"{count} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
+        "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
+        "for this quota."
+    )

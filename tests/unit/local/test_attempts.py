@@ -1,0 +1,30 @@
+"""Tags that tell each attempt of a run something else."""
+
+import pytest
+
+from local.sagemaker import attempts, lifecycle
+from local.sagemaker.lifecycle import LifecycleError
+from respot.domain.lineage import ATTEMPT_TAG
+
+TWO_FATES = "never-launched / Starting=0.1 Training=1"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "ending"),
+    [(1, "MaxWaitTimeExceeded"), (2, "Completed"), (3, "Completed"), (9, "Completed")],
+)
+def test_each_attempt_meets_its_own_fate_and_the_last_one_repeats(attempt: int, ending: str) -> None:
+    assert attempts.said_for(attempt, TWO_FATES, lifecycle.parse).ending.status == ending
+
+
+@pytest.mark.parametrize(
+    ("tag", "attempt"), [(None, 1), ("2", 2), ("17", 17), ("0", 1), ("-1", 1), ("second", 1), ("²", 1), ("", 1)]
+)
+def test_a_job_without_a_number_is_the_first_attempt(tag: str | None, attempt: int) -> None:
+    assert attempts.attempt_of({} if tag is None else {ATTEMPT_TAG: tag}) == attempt
+
+
+@pytest.mark.parametrize("text", ["never-launched / uninterupted", "never-launched / ", "uninterrupted, never-launched"])
+def test_a_mistake_in_a_later_fate_shows_at_the_first_attempt(text: str) -> None:
+    with pytest.raises(LifecycleError, match="' / ' separates|it is empty"):
+        attempts.said_for(1, text, lifecycle.parse)

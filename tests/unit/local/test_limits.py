@@ -1,0 +1,67 @@
+"""MaxRuntime and MaxWait end jobs by the clock."""
+
+import pytest
+
+from local.sagemaker.lifecycle import parse
+from local.sagemaker.limits import limited
+
+
+def ended(script: str, *, runtime: float, wait: float | None) -> list[tuple[str, float]]:
+    fate = limited(parse(script), max_runtime=runtime, max_wait=wait)
+    return [*((stay.status, round(stay.seconds, 6)) for stay in fate.stays), (fate.ending.status, 0)]
+
+
+STOPPING, UPLOADING = ("Stopping", 0.3), ("Uploading", 0.3)
+WAITED, RAN = ("MaxWaitTimeExceeded", 0), ("MaxRuntimeExceeded", 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "runtime", "wait", "expected"),
+    [
+        ("Starting=90", 5, 8, [("Starting", 8), STOPPING, WAITED]),
+        ("Starting=2 Training=90", 9, 10, [("Starting", 2), ("Training", 8), STOPPING, UPLOADING, WAITED]),
+        ("Starting=2 Training=90", 3, 10, [("Starting", 2), ("Training", 3), STOPPING, UPLOADING, RAN]),
+        ("Starting=2 Training=90", 3, None, [("Starting", 2), ("Training", 3), STOPPING, UPLOADING, RAN]),
+        (
+            "Training=2 Interrupted=3 Training=90",
+            4,
+            20,
+            [("Training", 2), ("Interrupted", 3), ("Training", 2), STOPPING, UPLOADING, RAN],
+        ),
+        ("Training=2 Interrupted=30", 4, 5, [("Training", 2), ("Interrupted", 3), STOPPING, WAITED]),
+        ("Training=9", 5, 5, [("Training", 5), STOPPING, UPLOADING, WAITED]),
+    ],
+    ids=[
+        "never launched",
+        "waited and ran for MaxWait",
+        "ran for MaxRuntime",
+        "on demand there is no MaxWait",
+        "MaxRuntime counts all stays on instances and no waiting",
+        "interrupted and not taken up again",
+        "both at once",
+    ],
+)
+def test_a_limit_ends_a_job_whatever_its_script_says(
+    script: str, runtime: float, wait: float | None, expected: list[tuple[str, float]]
+) -> None:
+    assert ended(script, runtime=runtime, wait=wait) == expected
+
+
+@pytest.mark.parametrize(
+    "script", ["Starting=1 Training=2 Completed", "Starting=1 Training=2 Uploading=50", "Starting=1 Stopping=50 Stopped"]
+)
+def test_a_job_that_keeps_its_limits_or_is_about_to_end_meets_its_own_fate(script: str) -> None:
+    assert limited(parse(script), max_runtime=2, max_wait=3) == parse(script)
+
+
+def test_only_messages_from_before_the_limit_are_shown() -> None:
+    stay = limited(parse("Starting=1 Starting=1 Starting=8 Training=1"), max_runtime=99, max_wait=4).stays[0]
+    assert [(message.text.split()[0], message.after) for message in stay.messages] == [
+        ("Starting", 0.0),
+        ("Launching", 0.25),
+        ("Insufficient", 0.5),
+    ]
+
+
+def test_a_limit_that_strikes_between_two_stays_leaves_no_trace_of_the_second_one() -> None:
+    assert ended("Starting=4 Training=9", runtime=9, wait=4)[0] == ("Starting", 4)

@@ -1,0 +1,47 @@
+"""Creations that are refused for a while."""
+
+import pytest
+
+from local.sagemaker import refusals
+from local.sagemaker.cloud import Scope
+from local.sagemaker.refusals import Refusals, RefusalsError
+from tests.unit.local.jobs import request
+
+HERE = Scope(account="111122223333", region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Refusals()),
+        ("quota=2", Refusals(quota=2)),
+        ("throttle=3", Refusals(throttle=3)),
+        ("throttle=1 quota=2", Refusals(quota=2, throttle=1)),
+    ],
+)
+def test_refusals_are_counted_by_reason(text: str, expected: Refusals) -> None:
+    assert refusals.parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["quota", "quota=all", "quota=-1", "capacity=1", "quota=2,throttle=1"])
+def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
+    with pytest.raises(RefusalsError, match="is none of quota=N throttle=N"):
+        refusals.parse(text)
+
+
+def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
+    counts = refusals.Counts()
+    told = [counts.next(HERE, request(), Refusals(quota=2, throttle=1)) for _ in range(5)]
+    assert [error and error.code for error in told] == [
+        *("ResourceLimitExceeded", "ResourceLimitExceeded", "ThrottlingException"),
+        *(None, None),
+    ]
+    assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(told[0])
+
+
+def test_every_name_is_counted_by_itself() -> None:
+    counts = refusals.Counts()
+    once = Refusals(quota=1)
+    assert counts.next(HERE, request(TrainingJobName="a"), once)
+    assert counts.next(HERE, request(TrainingJobName="b"), once)
+    assert counts.next(HERE, request(TrainingJobName="A"), once) is None
