@@ -216,8 +216,9 @@ class Config:
         tuple[str, ...],
         Setting(
             parse=_list_of(_ROLE),
-            meaning="Names of the roles (patterns with `*`) that resubmitted jobs may run as; `[]` allows none.",
-            example=["SageMaker*"],
+            meaning="Names of the roles, their paths included (patterns with `*`), that resubmitted jobs may run as; "
+            "`[]` allows none.",
+            example=["service-role/AmazonSageMaker-*"],
         ),
     ] = ("*",)
     checkpoint_buckets: Annotated[

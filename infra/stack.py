@@ -8,7 +8,14 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
-from infra.constructs.alerting import ALERTED, ENDINGS, AlertsTopic, StreamReader
+from infra.constructs.alerting import (
+    ALERTED,
+    ALERTS_TRIED_HOURS,
+    ENDINGS,
+    ENDINGS_TRIED_HOURS,
+    AlertsTopic,
+    StreamReader,
+)
 from infra.constructs.functions import RespotFunction
 from infra.constructs.ledger import Ledger
 from infra.constructs.observations import Observations
@@ -36,8 +43,10 @@ class RespotStack(Stack):
 
         observations = Observations(self, "Observations", config=config)
         ledger = Ledger(self, "Ledger", config=config)
-        transitions = StreamReader(self, "Transitions", table=ledger.table, patterns=ALERTED)
-        endings = StreamReader(self, "Endings", table=ledger.table, patterns=ENDINGS)
+        transitions = StreamReader(
+            self, "Transitions", table=ledger.table, patterns=ALERTED, tried_hours=ALERTS_TRIED_HOURS
+        )
+        endings = StreamReader(self, "Endings", table=ledger.table, patterns=ENDINGS, tried_hours=ENDINGS_TRIED_HOURS)
         recovery = RecoveryQueue(self, "Recovery", config=config)
         parameter = PolicyParameter(self, "Policy", text=policy)
         alerts = AlertsTopic(self, "Alerts", config=config)

@@ -26,7 +26,10 @@ ACTIVE_ON: Final = "active_on"
 LAST_MODIFIED: Final = "last_modified"
 
 BY_LIVE: Final = "by-live"
-"""Index of the jobs that may be writing checkpoints now: `live_in` (region), `checkpoint_uri`. Sparse."""
+"""Index of the jobs that may be writing checkpoints now: `live_in` (region), `created`.
+
+Sparse; it carries `checkpoint_uri`, which may be longer than a key.
+"""
 LIVE_IN: Final = "live_in"
 CHECKPOINT_URI: Final = "checkpoint_uri"
 

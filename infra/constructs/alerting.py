@@ -22,9 +22,11 @@ from respot.domain.job import Market
 from respot.domain.lifecycle import ENDS
 
 _BATCH_SIZE: Final = 10
-_MAX_RECORD_AGE: Final = 2
-"""Hours that a record is tried for: longer than most outages of SNS and SQS, shorter than anyone cares for an alert."""
-_RETRIES: Final = 500
+ALERTS_TRIED_HOURS: Final = 2
+"""Longer than most outages of SNS, shorter than anyone cares."""
+ENDINGS_TRIED_HOURS: Final = 20
+"""Nearly as long as the stream keeps them: a job that is lost here is not resubmitted."""
+_RETRIES: Final = 5000
 """Bounds a hot loop; in an outage the age comes first."""
 
 
@@ -82,12 +84,19 @@ class StreamReader(Construct):
     """New items of some kinds, straight from the ledger's stream to one function."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, table: dynamodb.Table, patterns: Sequence[dict[str, object]]
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        table: dynamodb.Table,
+        patterns: Sequence[dict[str, object]],
+        tried_hours: int,
     ) -> None:
-        """Deploys the queue for what could not be processed."""
+        """Deploys the queue for what could not be processed in `tried_hours` (a stream keeps items for 24)."""
         super().__init__(scope, construct_id)
         self._table = table
         self._patterns = patterns
+        self._tried_hours = tried_hours
         self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
         Validations.of(self.dead_letters).acknowledge(
             Acknowledgment(
@@ -110,7 +119,7 @@ class StreamReader(Construct):
             report_batch_item_failures=True,
             bisect_batch_on_error=True,
             retry_attempts=_RETRIES,
-            max_record_age=Duration.hours(_MAX_RECORD_AGE),
+            max_record_age=Duration.hours(self._tried_hours),
             on_failure=_OnFailure(self.dead_letters),
         )
         function.add_to_role_policy(

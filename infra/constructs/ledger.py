@@ -32,10 +32,11 @@ class Ledger(Construct):
             deletion_protection=config.removal_policy is RemovalChoice.RETAIN,
             removal_policy=removal_policy(config),
         )
-        for name, partition, sort in (
-            (schema.BY_NAME, schema.REGION_AND_NAME, schema.CREATED),
-            (schema.BY_ACTIVITY, schema.ACTIVE_ON, schema.LAST_MODIFIED),
-            (schema.BY_LIVE, schema.LIVE_IN, schema.CHECKPOINT_URI),
+        for name, partition, sort, others in (
+            (schema.BY_NAME, schema.REGION_AND_NAME, schema.CREATED, None),
+            (schema.BY_ACTIVITY, schema.ACTIVE_ON, schema.LAST_MODIFIED, None),
+            # The location is no key: it may have 1,024 letters, a key 1,024 bytes, and the item would be refused.
+            (schema.BY_LIVE, schema.LIVE_IN, schema.CREATED, [schema.CHECKPOINT_URI]),
         ):
             self.table.add_global_secondary_index(
                 index_name=name,
@@ -43,7 +44,8 @@ class Ledger(Construct):
                 sort_key=_text(sort),
                 # Keys lead to the job. A whole copy would be written anew with every state, twice over in
                 # `by-activity`, whose key moves each time: more than the ledger's own writes, for the rare reader.
-                projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+                projection_type=dynamodb.ProjectionType.INCLUDE if others else dynamodb.ProjectionType.KEYS_ONLY,
+                non_key_attributes=others,
             )
 
     def grant_record(self, grantee: iam.IGrantable) -> None:

@@ -21,7 +21,7 @@ def grant_look(function: lambda_.Function) -> None:
 
 
 def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str]) -> None:
-    """Look at training jobs, and create ones with tags that run as one of these roles; nothing else may be passed on."""
+    """Look at training jobs, and create ones with tags that run as one of these roles: no other may be passed on."""
     _allow_on_jobs(
         function,
         *_LOOK,

@@ -27,6 +27,8 @@ _ENVIRONMENT: Final = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "RESPOT_LEDGER_TABLE": "ledger",
     "RESPOT_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alerts",
+    "RESPOT_RECOVERY_QUEUE_URL": "https://queue",
+    "RESPOT_POLICY_PARAMETER": "/Respot/policy",
     "RESPOT_QUEUE_URL": "https://queue",
     "RESPOT_SLACK_SECRET": "secret",
 }
@@ -57,6 +59,8 @@ class Handler:
 HANDLERS: Final = (
     Handler(name="record", composed="intake", services=("dynamodb", "sagemaker", "sqs")),
     Handler(name="alert", composed="alerter", services=("dynamodb", "sns")),
+    Handler(name="recover", composed="recovery_queue", services=("sqs",)),
+    Handler(name="resubmit", composed="recovery_intake", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
     Handler(name="slack", composed="slack_relay", services=("secretsmanager", "sqs")),
 )
 

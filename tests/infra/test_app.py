@@ -13,6 +13,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no ty
 
 from infra.cdk import command, environment, node
 from infra.config import Config
+from infra.policy import policy_text
 from tests.infra.synthesis import Synthesized, new_app, synthesize
 
 # CDK says DependsOn where a GetAtt says it already: redundant, and not ours to leave out.
@@ -35,7 +36,9 @@ def run_app(root: Path, outdir: Path, **settings: object) -> subprocess.Complete
 def test_the_app_synthesizes_what_cdk_json_says(root: Path, tmp_path: Path) -> None:
     result = run_app(root, tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "respot.handlers.record.handler" in (tmp_path / "Respot.template.json").read_text()
+    template = Synthesized(tmp_path / "Respot.template.json")
+    assert template.properties("RecordFunction")["Handler"] == "respot.handlers.record.handler"
+    assert template.properties("PolicyParameter")["Value"] == policy_text("policy.yaml", root)
 
 
 def test_the_app_refuses_a_wrong_setting_in_one_line(root: Path, tmp_path: Path) -> None:
@@ -44,6 +47,25 @@ def test_the_app_refuses_a_wrong_setting_in_one_line(root: Path, tmp_path: Path)
     assert result.stderr == (
         "respot.record_concurrency in the CDK context must be a whole number from 2 to 1000; it is 1, and could be 2\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param(None, "cannot be read as YAML: ", id="no such file"),
+        pytest.param("version: 1\ndefaults: {resum: on}", ": defaults.resum: there is no", id="no policy"),
+    ],
+)
+def test_the_app_refuses_a_wrong_policy_and_deploys_nothing(
+    root: Path, tmp_path: Path, words: str | None, complaint: str
+) -> None:
+    policy_file = tmp_path / "policy.yaml"
+    if words:
+        policy_file.write_text(words)
+    result = run_app(root, tmp_path / "out", policy_file=str(policy_file))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"{policy_file}{complaint}" if words else f"{policy_file} {complaint}")
+    assert not (tmp_path / "out" / "manifest.json").exists()
 
 
 def test_cdk_nag_finds_nothing_in_a_stack_bound_to_a_region_either(tmp_path: Path) -> None:

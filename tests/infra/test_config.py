@@ -32,6 +32,10 @@ def test_all_settings_can_be_given() -> None:
     assert config.alert_kinds == (AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED)
     assert config.slack_webhook_secret == "respot/slack-webhook"  # noqa: S105 - its name
     assert config.hub_region == "eu-west-1"
+    assert config.training_roles == ("SageMaker*",)
+    assert config.checkpoint_buckets == ("ml-checkpoints-*",)
+    assert config.recovery_max_receives == 100
+    assert config.policy_file == "docs/policies/resume-on-spot.yaml"
     assert config.ledger_retention_days == 400
     assert config.log_level is LogLevel.INFO
     assert config.removal_policy is RemovalChoice.DESTROY
@@ -83,6 +87,14 @@ def test_other_tools_context_is_none_of_our_business() -> None:
         pytest.param("regions", ["eu-west-1", "us-east-1"], "needs event forwarding", id="second region"),
         pytest.param("record_concurrency", 1, "from 2 to 1000", id="less than SQS allows"),
         pytest.param("observation_max_receives", 0, "from 1 to 250", id="no attempt"),
+        pytest.param("training_roles", "*", "must be a list; it is", id="one role"),
+        pytest.param("training_roles", ["arn:aws:iam::1:role/x"], "a role's name (not its ARN)", id="ARN of a role"),
+        pytest.param("training_roles", ["/service-role/x"], "a role's name (not its ARN)", id="absolute path"),
+        pytest.param("training_roles", [""], "each item a role's name", id="no role's name"),
+        pytest.param("checkpoint_buckets", ["s3://ml"], "each item a bucket's name", id="location"),
+        pytest.param("checkpoint_buckets", ["ml/checkpoints"], "each item a bucket's name", id="prefix"),
+        pytest.param("recovery_max_receives", 0, "from 1 to 450", id="no attempt to recover"),
+        pytest.param("recovery_max_receives", 451, "from 1 to 450", id="messages would expire"),
         pytest.param("ledger_retention_days", 0, "null or a whole number", id="no retention"),
         pytest.param("log_retention_days", 31, "one of 1, 3, 5, 7, 14, 30, 60", id="not a period of CloudWatch"),
         pytest.param("log_level", "debug", "one of DEBUG, INFO, WARNING, ERROR", id="lower case"),
@@ -107,6 +119,16 @@ def test_the_table_has_a_row_for_each_setting() -> None:
     assert head.count("|") == rule.count("|") == 5
     assert [row.split("`")[1] for row in rows] == list(Config().to_context())
     assert "| `log_retention_days` | `30` | `30` | Days that the functions' logs are kept" in rows[-3]
+
+
+@pytest.mark.parametrize("role", ["*", "SageMaker*", "service-role/AmazonSageMaker-ExecutionRole-*", "a+=,.@_-1"])
+def test_a_role_may_have_a_path_and_whatever_iam_allows(role: str) -> None:
+    assert read(training_roles=[role]).training_roles == (role,)
+
+
+def test_lists_of_roles_and_buckets_may_be_empty() -> None:
+    config = read(training_roles=[], checkpoint_buckets=[])
+    assert (config.training_roles, config.checkpoint_buckets) == ((), ())
 
 
 def test_every_period_of_cloudwatch_is_accepted() -> None:

@@ -1,17 +1,24 @@
 """What is deployed, and how its parts hang together."""
 
 import importlib
-import json
+import pkgutil
+import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
+
+from infra.config import Config
 from infra.packaging import PYTHON_VERSION
-from respot import schema, settings
-from respot.bootstrap import record, slack
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot import alerter, handlers, intake, recovery_intake, schema, settings
+from respot.bootstrap import record, resubmit, slack
+from respot.domain.alert_kinds import AlertKind
+from respot.errors import SettingsError
 from respot.events import DETAIL_TYPE, SOURCE
+from respot.policy_document import LONGEST_PAUSE
 from respot.settings import Settings
-from tests.infra.synthesis import Synthesized, render
+from tests.infra.synthesis import POLICY, Synthesized, render
 
 KINDS = {
     "CloudWatch::Alarm",
@@ -26,6 +33,7 @@ KINDS = {
     "SNS::TopicPolicy",
     "SQS::Queue",
     "SQS::QueuePolicy",
+    "SSM::Parameter",
 }
 """No custom resources, no functions of CDK's own, no metadata that reports home."""
 
@@ -36,8 +44,9 @@ def test_the_defaults_deploy_nothing_but_this(plain: Synthesized) -> None:
 
 def test_without_a_secret_nothing_is_there_for_slack(plain: Synthesized, full: Synthesized) -> None:
     assert [name for name in plain.resources if "slack" in name.lower()] == []
-    assert sorted(full.of_type("Lambda::Function")) == ["AlertFunction", "RecordFunction", "SlackFunction"]
-    assert sorted(plain.of_type("Lambda::Function")) == ["AlertFunction", "RecordFunction"]
+    always = {"AlertFunction", "RecordFunction", "RecoverFunction", "ResubmitFunction"}
+    assert full.of_type("Lambda::Function").keys() == always | {"SlackFunction"}
+    assert plain.of_type("Lambda::Function").keys() == always
 
 
 def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
@@ -52,7 +61,8 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
     references = {
         name for name in named if full.resources[name]["Type"].endswith(("EventSourceMapping", "IAM::Policy"))
     }
-    assert named.keys() == references
+    # The parameter is named after the stack, so that two stacks of an account have two.
+    assert named.keys() == references | {"PolicyParameter"}
 
 
 # --- events in
@@ -96,29 +106,39 @@ def test_slack_takes_one_message_at_a_time(full: Synthesized) -> None:
     }
 
 
-def test_alert_sees_new_transitions_that_call_for_an_alert(either: Synthesized) -> None:
-    mapping = render(either.properties("TransitionsDelivery"))
-    (pattern,) = mapping.pop("FilterCriteria")["Filters"]
-    assert json.loads(pattern["Pattern"]) == {
-        "eventName": ["INSERT"],
-        "dynamodb": {
-            "NewImage": {
-                schema.KIND: {"S": [schema.ItemKind.TRANSITION]},
-                schema.STATUS: {"S": sorted(KIND_BY_STATUS)},
-            }
-        },
+def test_resubmit_takes_one_job_at_a_time(either: Synthesized) -> None:
+    assert render(either.properties("RecoveryDelivery")) == {
+        "BatchSize": 1,
+        "EventSourceArn": "${RecoveryQueue.Arn}",
+        "FunctionName": "${ResubmitFunction}",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": 2},
     }
+
+
+@pytest.mark.parametrize(("reader", "function", "hours"), [("Transitions", "Alert", 2), ("Endings", "Recover", 20)])
+def test_a_reader_of_the_stream_misses_nothing_and_hangs_on_nothing(
+    either: Synthesized, reader: str, function: str, hours: int
+) -> None:
+    mapping = render(either.properties(f"{reader}Delivery"))
+    del mapping["FilterCriteria"]  # see test_stream_filters
     assert mapping == {
         "BatchSize": 10,
         "BisectBatchOnFunctionError": True,
-        "DestinationConfig": {"OnFailure": {"Destination": "${TransitionsDeadLetters.Arn}"}},
+        "DestinationConfig": {"OnFailure": {"Destination": f"${{{reader}DeadLetters.Arn}}"}},
         "EventSourceArn": "${LedgerTable.StreamArn}",
-        "FunctionName": "${AlertFunction}",
+        "FunctionName": f"${{{function}Function}}",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "MaximumRecordAgeInSeconds": 7200,
-        "MaximumRetryAttempts": 500,
+        "MaximumRecordAgeInSeconds": hours * 3600,
+        "MaximumRetryAttempts": 5000,
         "StartingPosition": "TRIM_HORIZON",
     }
+
+
+def test_the_stream_has_no_more_readers_than_dynamodb_bears(full: Synthesized) -> None:
+    mappings = full.of_type("Lambda::EventSourceMapping").values()
+    readers = [m for m in mappings if render(m["EventSourceArn"]) == "${LedgerTable.StreamArn}"]
+    assert len(readers) == 2  # of a shard, says the DynamoDB Developer Guide: more are throttled
 
 
 # --- nothing is lost
@@ -148,6 +168,8 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
         "SlackDeliveryQueue": "${SlackDeliveryDeadLetters.Arn}",
         "SlackDeliveryQueueRespotAlertsTopic92C7FFE6": "${SlackDeliveryDeadLetters.Arn}",
         "TransitionsDelivery": "${TransitionsDeadLetters.Arn}",
+        "EndingsDelivery": "${EndingsDeadLetters.Arn}",
+        "RecoveryQueue": "${RecoveryDeadLetters.Arn}",
     }
     watched = {
         render(alarm["Dimensions"][0]["Value"]).replace(".QueueName", ".Arn")
@@ -173,9 +195,18 @@ def test_alarms_speak_of_delay_and_of_crashes(full: Synthesized) -> None:
         ("ApproximateAgeOfOldestMessage", "${ObservationsQueue.QueueName}", "Maximum", 15 * 60),
         ("Errors", "${AlertFunction}", "Sum", 1),
         ("Errors", "${RecordFunction}", "Sum", 1),
+        ("Errors", "${RecoverFunction}", "Sum", 1),
+        ("Errors", "${ResubmitFunction}", "Sum", 1),
         ("Errors", "${SlackFunction}", "Sum", 1),
         ("IteratorAge", "${AlertFunction}", "Maximum", 5 * 60 * 1000),
+        ("IteratorAge", "${RecoverFunction}", "Maximum", 5 * 60 * 1000),
     ]
+
+
+def test_a_reader_that_lags_is_said_to_be_late_with_its_own_work(either: Synthesized) -> None:
+    alert, recover = (either.properties(f"Alarms{name}StreamAge")["AlarmDescription"] for name in ("Alert", "Recover"))
+    assert "alerts are late" in alert
+    assert "not resubmitted yet" in recover
 
 
 def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
@@ -195,17 +226,61 @@ def test_a_message_is_not_shown_twice_while_it_is_worked_on(either: Synthesized)
             assert either.properties(queue)["VisibilityTimeout"] >= 6 * timeouts[render(mapping["FunctionName"])]
 
 
-def test_a_message_reaches_its_dead_letter_queue_before_it_expires(full: Synthesized) -> None:
-    most_observation_receives, most_slack_receives = 250, 50  # what the settings allow
-    observations, posts = (full.properties(name) for name in ("ObservationsQueue", "SlackDeliveryQueue"))
-    for queue, receives, longest in (
-        (observations, most_observation_receives, record.LONGEST_DELAY),
-        (posts, most_slack_receives, slack.LONGEST_DELAY),
+@pytest.mark.parametrize(
+    ("queue", "setting", "most", "longest"),
+    [
+        ("Observations", "observation_max_receives", 250, 250 * record.LONGEST_DELAY),
+        ("SlackDelivery", "slack_max_receives", 50, 50 * slack.LONGEST_DELAY),
+        # A back-off's pause is spent in the queue, too, once for each job.
+        ("Recovery", "recovery_max_receives", 450, 450 * resubmit.LONGEST_DELAY + LONGEST_PAUSE),
+    ],
+)
+def test_a_message_reaches_its_dead_letter_queue_before_it_expires(
+    full: Synthesized, queue: str, setting: str, most: int, longest: timedelta
+) -> None:
+    Config.from_context({"respot": {setting: most}})
+    with pytest.raises(SettingsError):
+        Config.from_context({"respot": {setting: most + 1}})
+    properties, dead_letters = full.properties(f"{queue}Queue"), full.properties(f"{queue}DeadLetters")
+    crashing = most * timedelta(seconds=properties["VisibilityTimeout"])
+    retention = timedelta(seconds=properties["MessageRetentionPeriod"])
+    assert max(longest, crashing) < retention
+    # A dead letter's age counts from when it was first sent: a long weekend must be left.
+    assert timedelta(seconds=dead_letters["MessageRetentionPeriod"]) - retention >= timedelta(days=4)
+
+
+def test_dead_letters_wait_as_long_as_sqs_allows(full: Synthesized) -> None:
+    queues = {name: queue for name, queue in full.of_type("SQS::Queue").items() if name.endswith("DeadLetters")}
+    assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {timedelta(days=14).total_seconds()}
+
+
+def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:
+    for template, receives in (
+        (full, {"ObservationsQueue": 4, "SlackDeliveryQueue": 3, "RecoveryQueue": 9}),
+        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 100}),
     ):
-        between = max(longest, timedelta(seconds=queue["VisibilityTimeout"]))
-        assert receives * between < timedelta(seconds=queue["MessageRetentionPeriod"])
-    for name in ("ObservationsDeadLetters", "SlackDeliveryDeadLetters", "TransitionsDeadLetters"):
-        assert full.properties(name)["MessageRetentionPeriod"] == timedelta(days=14).total_seconds()
+        queues = template.of_type("SQS::Queue").items()
+        assert receives == {
+            name: queue["RedrivePolicy"]["maxReceiveCount"] for name, queue in queues if "RedrivePolicy" in queue
+        }
+
+
+@pytest.mark.parametrize(
+    ("function", "longest"),
+    [
+        ("Record", intake.LONGEST_LOOK),
+        # Half of the time at least is there for it, whatever a cold start takes.
+        ("Resubmit", recovery_intake.LONGEST_STEP),
+    ],
+)
+def test_a_function_has_time_for_the_longest_piece_of_its_work(
+    full: Synthesized, function: str, longest: timedelta
+) -> None:
+    assert 2 * longest <= timedelta(seconds=full.properties(f"{function}Function")["Timeout"])
+
+
+def test_a_claim_to_an_alert_outlives_its_sender(full: Synthesized) -> None:
+    assert timedelta(seconds=full.properties("AlertFunction")["Timeout"]) < alerter.LEASE
 
 
 # --- the ledger
@@ -224,8 +299,31 @@ def test_the_ledger_is_the_table_of_the_schema(either: Synthesized) -> None:
     assert {index["IndexName"]: keys(index) for index in table["GlobalSecondaryIndexes"]} == {
         schema.BY_NAME: [(schema.REGION_AND_NAME, "HASH"), (schema.CREATED, "RANGE")],
         schema.BY_ACTIVITY: [(schema.ACTIVE_ON, "HASH"), (schema.LAST_MODIFIED, "RANGE")],
+        schema.BY_LIVE: [(schema.LIVE_IN, "HASH"), (schema.CREATED, "RANGE")],
     }
-    assert all(i["Projection"] == {"ProjectionType": "KEYS_ONLY"} for i in table["GlobalSecondaryIndexes"])
+    assert {index["IndexName"]: index["Projection"] for index in table["GlobalSecondaryIndexes"]} == {
+        schema.BY_NAME: {"ProjectionType": "KEYS_ONLY"},
+        schema.BY_ACTIVITY: {"ProjectionType": "KEYS_ONLY"},
+        schema.BY_LIVE: {"ProjectionType": "INCLUDE", "NonKeyAttributes": [schema.CHECKPOINT_URI]},
+    }
+
+
+def test_no_text_of_other_peoples_choice_is_a_key_of_the_ledger(either: Synthesized) -> None:
+    """A key's length is bounded, and an item that exceeds it is refused as a whole."""
+    table = either.properties("LedgerTable")
+    assert {attribute["AttributeName"] for attribute in table["AttributeDefinitions"]} == {
+        schema.PK,
+        schema.SK,
+        schema.REGION_AND_NAME,
+        schema.CREATED,
+        schema.ACTIVE_ON,
+        schema.LAST_MODIFIED,
+        schema.LIVE_IN,
+    }
+
+
+def test_the_ledger_can_be_restored_read_as_it_changes_and_expires(either: Synthesized) -> None:
+    table = either.properties("LedgerTable")
     assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -237,25 +335,49 @@ def keys(owner: dict[str, list[dict[str, str]]]) -> list[tuple[str, str]]:
     return [(key["AttributeName"], key["KeyType"]) for key in owner["KeySchema"]]
 
 
+# --- the policy
+
+
+def test_the_policy_is_a_parameter_named_after_the_stack(either: Synthesized) -> None:
+    (parameter,) = either.of_type("SSM::Parameter").values()
+    assert {name: parameter[name] for name in ("Name", "Type", "Tier", "Value")} == {
+        "Name": "/Respot/policy",
+        "Type": "String",
+        "Tier": "Standard",
+        "Value": POLICY,
+    }
+
+
 # --- functions
 
 
-def test_every_handler_is_there(full: Synthesized) -> None:
+def test_every_handler_is_there_and_deployed(full: Synthesized) -> None:
+    deployed = set()
     for name, function in full.of_type("Lambda::Function").items():
         module, attribute = function["Handler"].rsplit(".", 1)
         assert function["Handler"] == f"respot.handlers.{name.removesuffix('Function').lower()}.handler"
         assert callable(getattr(importlib.import_module(module), attribute))
+        deployed.add(module)
+    modules = {f"{handlers.__name__}.{module.name}" for module in pkgutil.iter_modules(handlers.__path__)}
+    assert deployed == {name for name in modules if hasattr(importlib.import_module(name), "handler")}
 
 
-def test_functions_differ_in_handler_and_settings_alone(full: Synthesized) -> None:
-    own = {"Description", "Environment", "Handler", "LoggingConfig", "Role"}
-    shapes = [{k: v for k, v in f.items() if k not in own} for f in full.of_type("Lambda::Function").values()]
+def test_functions_differ_in_handler_settings_and_timeout_alone(full: Synthesized) -> None:
+    own = {"Description", "Environment", "Handler", "LoggingConfig", "Role", "Timeout"}
+    functions = full.of_type("Lambda::Function")
+    shapes = [{k: v for k, v in f.items() if k not in own} for f in functions.values()]
     assert all(shape == shapes[0] for shape in shapes)
-    assert {key: shapes[0][key] for key in ("Runtime", "Architectures", "MemorySize", "Timeout")} == {
+    assert {key: shapes[0][key] for key in ("Runtime", "Architectures", "MemorySize")} == {
         "Runtime": f"python{PYTHON_VERSION}",
         "Architectures": ["arm64"],
         "MemorySize": 512,
-        "Timeout": 60,
+    }
+    assert {name: function["Timeout"] for name, function in functions.items()} == {
+        "AlertFunction": 60,
+        "RecordFunction": 60,
+        "RecoverFunction": 60,
+        "ResubmitFunction": 120,
+        "SlackFunction": 60,
     }
 
 
@@ -266,7 +388,15 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             ledger_table="${LedgerTable}",
             retention=retention,
             queue_url="${ObservationsQueue}",
-            first_retry=timedelta(seconds=5),
+            first_retry=timedelta(seconds=6),
+        ),
+        "RecoverFunction": Settings(recovery_queue_url="${RecoveryQueue}"),
+        "ResubmitFunction": Settings(
+            ledger_table="${LedgerTable}",
+            retention=retention,
+            queue_url="${RecoveryQueue}",
+            first_retry=timedelta(seconds=6),
+            policy_parameter="${PolicyParameter}",
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",
@@ -281,10 +411,27 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             first_retry=timedelta(seconds=7),
         ),
     }
+    assert expected.keys() == full.of_type("Lambda::Function").keys()
     for name, values in expected.items():
         variables = render(full.properties(name)["Environment"]["Variables"])
         assert variables.pop("POWERTOOLS_LOG_LEVEL") == "DEBUG"
         assert Settings.from_environment(variables) == values
+
+
+def read_by(module: str) -> set[str]:
+    """The settings that a handler's composition root and whatever it is composed of read."""
+    source = Path(str(importlib.import_module(module).__file__)).read_text()
+    read = set(re.findall(r"\bsettings\(\)\.(\w+)", source))
+    return read.union(*map(read_by, re.findall(r"^from (respot\.bootstrap\.\w+) import", source, re.MULTILINE)))
+
+
+def test_no_function_reads_a_setting_that_it_was_not_given(full: Synthesized) -> None:
+    for function in full.of_type("Lambda::Function").values():
+        given = Settings.from_environment(render(function["Environment"]["Variables"]))
+        read = read_by(function["Handler"].rsplit(".", 1)[0])
+        assert read
+        # Everything that can be set is set to something else than the default.
+        assert {name for name in read if getattr(given, name) == getattr(Settings(), name)} == set()
 
 
 def test_no_setting_is_forgotten(full: Synthesized) -> None:
@@ -324,6 +471,10 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "ObservationsQueueUrl": "${ObservationsQueue}",
         "ObservationsDlqUrl": "${ObservationsDeadLetters}",
         "AlertsDlqUrl": "${TransitionsDeadLetters}",
+        "RecoveryQueueUrl": "${RecoveryQueue}",
+        "RecoveryDlqUrl": "${RecoveryDeadLetters}",
+        "EndingsDlqUrl": "${EndingsDeadLetters}",
+        "PolicyParameterName": "${PolicyParameter}",
     }
     assert plain.outputs == outputs
     assert full.outputs == {**outputs, "SlackDlqUrl": "${SlackDeliveryDeadLetters}"}

@@ -1,43 +1,28 @@
-"""The ledger's table, made in whatever AWS the client talks to."""
+"""The ledger's table as the stack deploys it, made in whatever AWS the client talks to."""
 
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from respot.schema import ACTIVE_ON, BY_ACTIVITY, BY_NAME, CREATED, LAST_MODIFIED, PK, REGION_AND_NAME, SK
+from infra.config import Config
+from tests.infra.synthesis import synthesize
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TableDefinition = dict[str, Any]
-"""Arguments of CreateTable, without the table's name."""
+_SAID_ALIKE: Final = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+"""What CreateTable and CloudFormation call by the same names; the rest changes nothing that a test sees."""
 
 
-def _keys(partition: str, sort: str) -> list[dict[str, str]]:
-    return [{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
+@cache
+def deployed_table() -> dict[str, Any]:
+    """Arguments of CreateTable, without the table's name; the synthesis takes seconds, once."""
+    with TemporaryDirectory() as directory:
+        (table,) = synthesize(Path(directory), Config()).of_type("DynamoDB::Table").values()
+    return {name: table[name] for name in _SAID_ALIKE}
 
 
-def _index(name: str, partition: str, sort: str) -> dict[str, Any]:
-    return {
-        "IndexName": name,
-        "KeySchema": _keys(partition, sort),
-        "Projection": {"ProjectionType": "KEYS_ONLY"},
-    }
-
-
-FROM_SCHEMA: Final[TableDefinition] = {
-    "AttributeDefinitions": [
-        {"AttributeName": name, "AttributeType": "S"}
-        for name in (PK, SK, REGION_AND_NAME, CREATED, ACTIVE_ON, LAST_MODIFIED)
-    ],
-    "KeySchema": _keys(PK, SK),
-    "GlobalSecondaryIndexes": [
-        _index(BY_NAME, REGION_AND_NAME, CREATED),
-        _index(BY_ACTIVITY, ACTIVE_ON, LAST_MODIFIED),
-    ],
-    "BillingMode": "PAY_PER_REQUEST",
-}
-"""The table as `respot.schema` names its keys and indexes."""
-
-
-def create_table(client: "DynamoDBClient", name: str, definition: TableDefinition = FROM_SCHEMA) -> None:
+def create_table(client: "DynamoDBClient", name: str) -> None:
     """Make a table of that definition."""
-    client.create_table(TableName=name, **definition)
+    client.create_table(TableName=name, **deployed_table())

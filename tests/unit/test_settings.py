@@ -24,6 +24,8 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         slack_secret=WORDS,
         queue_url=WORDS,
         first_retry=SPANS,
+        recovery_queue_url=WORDS,
+        policy_parameter=WORDS,
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -37,6 +39,8 @@ def test_every_setting_has_a_variable() -> None:
         retention=timedelta(days=1),
         slack_secret="s",  # noqa: S106 - a name
         queue_url="q",
+        recovery_queue_url="r",
+        policy_parameter="/p",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

@@ -7,16 +7,14 @@ from respot.adapters.ledger_items import (
     Item,
     alert_key,
     deserialize,
-    job_of,
-    partition_of,
     read_receipt,
     read_record,
     receipt_item,
-    region_and_name,
     serialize,
     state_item,
     transition_item,
 )
+from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
 from respot.adapters.table import ABSENT, Table, translated
 from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind

@@ -1,12 +1,13 @@
 """The ledger's items: how values become DynamoDB items, and how items become values again."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
@@ -39,7 +40,6 @@ Item = dict[str, Any]
 _SERIALIZER: Final = TypeSerializer()
 _DESERIALIZER: Final = TypeDeserializer()
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 
 
 def serialize(values: Mapping[str, Any]) -> Item:
@@ -50,26 +50,6 @@ def serialize(values: Mapping[str, Any]) -> Item:
 def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
     """The values of an item."""
     return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
-
-
-def partition_of(job: JobId) -> str:
-    """The partition key under which everything about a job stands."""
-    return f"job#{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
-
-
-def job_of(partition: str) -> JobId:
-    """The job whose partition this is.
-
-    Raises:
-        ValueError: it is no job's partition.
-    """
-    _, region, name, created = partition.split("#")
-    return JobId(region=region, name=name, created=_EPOCH + int(created) * _MILLISECOND)
-
-
-def region_and_name(region: str, name: str) -> str:
-    """The key of the index `by-name`."""
-    return f"{region}#{name}"
 
 
 def state_item(change: Change, retention: timedelta | None) -> Item:

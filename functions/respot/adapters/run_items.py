@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from respot.adapters.ledger_items import Item, deserialize, job_of, partition_of, serialize
+from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso
 from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId
 from respot.schema import DECISION_KEY, EXPIRES_AT, KIND, NOTICE_KEY, OUTCOME, OUTCOME_KEY, PK, SK, ItemKind
 
@@ -155,10 +156,15 @@ def notice_item(job: JobId, kind: AlertKind, story: str, *, now: datetime, reten
     )
 
 
-def read_notice(item: Item) -> tuple[JobId, AlertKind, str]:
+def read_notice(item: Item) -> Notice:
     """A notice from its item."""
     values = deserialize(item)
-    return job_of(values[PK]), AlertKind(values["alert_kind"]), values["story"]
+    return Notice(
+        job=job_of(values[PK]),
+        kind=AlertKind(values["alert_kind"]),
+        story=values["story"],
+        noticed_at=datetime.fromisoformat(values["noticed_at"]),
+    )
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from respot.adapters.ledger_items import deserialize, job_of, partition_of
+from respot.adapters.ledger_items import deserialize
+from respot.adapters.ledger_keys import job_of, partition_of
 from respot.adapters.run_items import (
     attempt_item,
     attempt_key,

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from respot.adapters.ledger_items import read_transition
+from respot.adapters.ledger_keys import job_of
 from respot.bootstrap.recover import recovery_queue
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed
 from respot.observability import count, logger
+from respot.schema import PK
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
@@ -14,11 +15,11 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
     failures, sent = [], 0
     for record in event["Records"]:
         change = record["dynamodb"]
-        job, transition = read_transition(change["NewImage"])
+        job = job_of(change["NewImage"][PK]["S"])
         try:
             recovery_queue().send(job)
         except RespotError:
-            logger().exception("not sent to recovery", job=str(job), status=transition.status)
+            logger().exception("not sent to recovery", job=str(job))
             failures.append(change["SequenceNumber"])
         else:
             sent += 1

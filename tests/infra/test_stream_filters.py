@@ -1,0 +1,174 @@
+"""What of the ledger's stream reaches whom: the deployed patterns, against items as the adapters write them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot import schema
+from respot.adapters.ledger_items import Item, receipt_item, state_item, transition_item
+from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobRecord, Market
+from respot.domain.lifecycle import ENDS
+from respot.domain.placement import Placement
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import run_id
+from tests.infra.synthesis import Synthesized
+from tests.support.builders import CREATED, job_id, observation, transition
+from tests.support.runs import saved
+
+RETENTION = timedelta(days=400)
+PLACEMENT = Placement(
+    market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=timedelta(hours=6)
+)
+
+
+def patterns(template: Synthesized, reader: str) -> list[dict[str, Any]]:
+    filters = template.properties(f"{reader}Delivery")["FilterCriteria"]["Filters"]
+    return [json.loads(each["Pattern"]) for each in filters]
+
+
+def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Lambda's rule: of each field that a pattern names, the value is one of those that it lists."""
+    return all(
+        matches(wanted, event.get(name, {})) if isinstance(wanted, dict) else event.get(name) in wanted
+        for name, wanted in pattern.items()
+    )
+
+
+def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> set[str]:
+    """Who is shown an event about this item."""
+    keys = {name: item[name] for name in (schema.PK, schema.SK)}
+    image = {} if event_name == "REMOVE" else {"NewImage": item}
+    event = {"eventName": event_name, "dynamodb": {"Keys": keys, "StreamViewType": "NEW_IMAGE"} | image}
+    return {
+        reader
+        for reader in ("Transitions", "Endings")
+        if any(matches(pattern, event) for pattern in patterns(template, reader))
+    }
+
+
+def stay(status: str) -> Item:
+    return transition_item(job_id(), transition(status), now=CREATED, retention=RETENTION)
+
+
+def state(market: Market | None = Market.SPOT) -> Item:
+    unknown = JobRecord(facts=None, version=0, transitions=())
+    return state_item(reconcile(unknown, observation(market=market, tags={"team": "vision"})), RETENTION)
+
+
+def decision(**others: Any) -> Item:  # noqa: ANN401
+    plain = Decision(action=Action.REFUSE, reason="because", inputs={"budget": "spent"}, notify=True)
+    record = DecisionRecord(
+        job=job_id(),
+        run=run_id(job_id()),
+        number=1,
+        decision=replace(plain, **others),
+        decided_at=CREATED,
+        checkpoint=saved(3600),
+        next_name=None,
+    )
+    return decision_item(record, RETENTION)
+
+
+def attempt() -> Item:
+    record = AttemptRecord(
+        run=run_id(job_id()), number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED
+    )
+    return attempt_item(record, RETENTION)
+
+
+def outcome(kind: OutcomeKind) -> Item:
+    return outcome_item(Outcome(job=job_id(), kind=kind, story="so", settled_at=CREATED, name="next"), RETENTION)
+
+
+def receipt() -> Item:
+    """An alert's own item: it has a status, too, and must not be alerted on again."""
+    settled = AlertReceipt(
+        job=job_id(),
+        kind=AlertKind.FAILED,
+        transition=transition("Failed"),
+        outcome=AlertOutcome.SENT,
+        reason="new",
+        headline="Failed",
+        settled_at=CREATED,
+        message_id="message",
+    )
+    return receipt_item(settled, RETENTION)
+
+
+def notice() -> Item:
+    return notice_item(job_id(), AlertKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
+
+
+ALERT, RECOVER = "Transitions", "Endings"
+CASES = [
+    pytest.param(stay("Interrupted"), {ALERT}, id="interrupted"),
+    pytest.param(stay("Failed"), {ALERT, RECOVER}, id="failed"),
+    pytest.param(stay("MaxWaitTimeExceeded"), {ALERT, RECOVER}, id="waited too long"),
+    pytest.param(stay("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
+    pytest.param(stay("Completed"), {RECOVER}, id="completed"),
+    pytest.param(stay("Stopped"), {RECOVER}, id="stopped"),
+    *(pytest.param(stay(s), set(), id=s) for s in ("Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")),
+    pytest.param(state(Market.SPOT), {ALERT}, id="a spot job appears"),
+    pytest.param(state(Market.ON_DEMAND), set(), id="an on-demand job appears"),
+    pytest.param(state(None), set(), id="a job appears of which an event is all that is known"),
+    pytest.param(decision(), {ALERT}, id="a refusal"),
+    pytest.param(
+        decision(action=Action.RESUBMIT, placement=PLACEMENT, attempt=2, dry_run=True), {ALERT}, id="a dry run"
+    ),
+    pytest.param(outcome(OutcomeKind.CREATED), {ALERT}, id="resubmitted"),
+    pytest.param(outcome(OutcomeKind.FAILED), {ALERT}, id="could not be resubmitted"),
+    pytest.param(outcome(OutcomeKind.CANCELLED), {ALERT}, id="cancelled"),
+    pytest.param(notice(), {ALERT}, id="a notice"),
+    pytest.param(attempt(), set(), id="an attempt"),
+    pytest.param(receipt(), set(), id="an alert"),
+]
+
+
+@pytest.mark.parametrize(("item", "expected"), CASES)
+def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item, expected: set[str]) -> None:
+    assert readers(plain, item) == expected
+
+
+@pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
+@pytest.mark.parametrize("item", [pytest.param(case.values[0], id=str(case.id)) for case in CASES])
+def test_what_is_written_again_or_expires_concerns_nobody(plain: Synthesized, item: Item, event_name: str) -> None:
+    assert readers(plain, item, event_name) == set()
+
+
+def test_the_cases_have_every_kind_of_item() -> None:
+    assert {case.values[0][schema.KIND]["S"] for case in CASES} == set(schema.ItemKind)  # type: ignore[index]
+
+
+def new(kind: schema.ItemKind, **attributes: list[str]) -> dict[str, Any]:
+    image = {schema.KIND: {"S": [kind]}} | {name: {"S": values} for name, values in attributes.items()}
+    return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
+
+
+def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
+    assert patterns(either, "Transitions") == [
+        new(schema.ItemKind.TRANSITION, status=sorted(KIND_BY_STATUS)),
+        new(schema.ItemKind.STATE, market=["spot"]),
+        new(schema.ItemKind.DECISION),
+        new(schema.ItemKind.OUTCOME),
+        new(schema.ItemKind.NOTICE),
+    ]
+
+
+def test_recover_is_shown_exactly_this(either: Synthesized) -> None:
+    assert patterns(either, "Endings") == [new(schema.ItemKind.TRANSITION, status=sorted(ENDS))]
+
+
+def test_lambda_takes_the_patterns(either: Synthesized) -> None:
+    for mapping in either.of_type("Lambda::EventSourceMapping").values():
+        filters = mapping.get("FilterCriteria", {}).get("Filters", [])
+        assert len(filters) <= 5  # Lambda's quota, unless it is asked to raise it
+        assert all(len(each["Pattern"]) <= 4096 for each in filters)
