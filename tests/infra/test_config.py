@@ -32,7 +32,7 @@ def test_all_settings_can_be_given() -> None:
     assert config.alert_kinds == (AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED)
     assert config.slack_webhook_secret == "respot/slack-webhook"  # noqa: S105 - its name
     assert config.hub_region == "eu-west-1"
-    assert config.training_roles == ("SageMaker*",)
+    assert config.training_roles == ("service-role/AmazonSageMaker-*",)
     assert config.checkpoint_buckets == ("ml-checkpoints-*",)
     assert config.recovery_max_receives == 100
     assert config.policy_file == "docs/policies/resume-on-spot.yaml"
