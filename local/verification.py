@@ -7,15 +7,20 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Final
 
 from local.deployed import DeployedAccount
 from local.sagemaker.lifecycle import INTERRUPTED, Lifecycle
+from respot.adapters.runs import DynamoDbRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.decision import Action
 from respot.domain.durations import iso
 from respot.domain.job import JobRecord, at_milliseconds
 from respot.domain.lifecycle import figures
+from respot.domain.lineage import Lineage
+from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.savings import savings_percent
 from respot.schema import STATE_KEY
 
@@ -104,7 +109,9 @@ def differences(outcome: JobOutcome) -> list[str]:
     return found
 
 
-def compare_deliveries(outcomes: Sequence[JobOutcome], documents: Iterable[Mapping[str, Any]]) -> list[str]:
+def compare_deliveries(
+    outcomes: Sequence["JobOutcome | AttemptOutcome"], documents: Iterable[Mapping[str, Any]]
+) -> list[str]:
     """Whether a machine subscriber got each alert that the ledger says was sent exactly once, and nothing else."""
     sent = Counter(
         (outcome.name, receipt.kind.value, iso(receipt.transition.started))
@@ -123,6 +130,140 @@ def compare_deliveries(outcomes: Sequence[JobOutcome], documents: Iterable[Mappi
         for key in sent | received
         if sent[key] != received[key]
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptOutcome:
+    """What is to be seen of one attempt of a run.
+
+    Attributes:
+        name: its job.
+        described: what DescribeTrainingJob says.
+        tags: what ListTags says.
+        record: what the ledger says of the job.
+        decision: what Respot decided after its end; None while it has not.
+        outcome: what became of a decision to resubmit; None while that is open.
+        receipts: the alerts that the ledger says were settled.
+    """
+
+    name: str
+    described: Mapping[str, Any]
+    tags: Mapping[str, str]
+    record: JobRecord
+    decision: DecisionRecord | None
+    outcome: Outcome | None
+    receipts: tuple[AlertReceipt, ...]
+
+    @property
+    def expected_alerts(self) -> list[str]:
+        """The kinds of alerts that its history, the advice on spot jobs, and Respot's doings call for, sorted."""
+        spot = bool(self.described["EnableManagedSpotTraining"])
+        history = (stay["Status"] for stay in self.described["SecondaryStatusTransitions"])
+        kinds = [_KINDS[status] for status in history if status in _KINDS and spot]
+        limits = self.described["StoppingCondition"]
+        if spot and (
+            "CheckpointConfig" not in self.described or limits["MaxRuntimeInSeconds"] == limits["MaxWaitTimeInSeconds"]
+        ):
+            kinds.append("advice")
+        if self.decision and self.decision.decision.notify:
+            kinds.append("would-resubmit" if self.decision.decision.action is Action.RESUBMIT else "not-resubmitted")
+        if self.outcome:
+            kinds.append("resubmitted" if self.outcome.kind is OutcomeKind.CREATED else "not-resubmitted")
+        return sorted(kinds)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing more is to come from it."""
+        if self.decision is None:
+            return False
+        decision = self.decision.decision
+        is_open = decision.action is Action.RESUBMIT and not decision.dry_run and self.outcome is None
+        return not is_open and len(self.receipts) >= len(self.expected_alerts)
+
+
+def observe_run(deployed: DeployedAccount, name: str) -> tuple[AttemptOutcome, ...]:
+    """Look at a run from its first job on, as far as attempts were created by now."""
+    table = deployed.outputs["LedgerTableName"]
+    ledger = deployed.ledger()
+    runs = DynamoDbRuns(deployed.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
+    sagemaker = deployed.client("sagemaker")
+    attempts: list[AttemptOutcome] = []
+    following: str | None = name
+    while following:
+        described = sagemaker.describe_training_job(TrainingJobName=following)
+        tags = sagemaker.list_tags(ResourceArn=described["TrainingJobArn"])["Tags"]
+        jobs = ledger.find(deployed.account.region, following)
+        outcome = runs.outcome(jobs[0]) if jobs else None
+        attempts.append(
+            AttemptOutcome(
+                name=following,
+                described=described,
+                tags={tag["Key"]: tag["Value"] for tag in tags},
+                record=ledger.load(jobs[0]) if jobs else JobRecord(),
+                decision=runs.decision(jobs[0]) if jobs else None,
+                outcome=outcome,
+                receipts=ledger.alerts(jobs[0]) if jobs else (),
+            )
+        )
+        following = outcome.name if outcome and outcome.kind is OutcomeKind.CREATED else None
+    return tuple(attempts)
+
+
+def run_differences(run: Sequence[AttemptOutcome]) -> list[str]:
+    """Where a settled run departs from what is demanded of every run; empty if nowhere."""
+    found = []
+
+    def demand(name: str, what: str, wanted: object, got: object) -> None:
+        if wanted != got:
+            found.append(f"{name}: {what}: {wanted!r} was demanded, {got!r} was found")
+
+    for number, attempt in enumerate(run, start=1):
+        history = [stay["Status"] for stay in attempt.described["SecondaryStatusTransitions"]]
+        demand(attempt.name, "transitions", history, [stay.status for stay in attempt.record.transitions])
+        kinds = sorted(receipt.kind.value for receipt in attempt.receipts)
+        demand(attempt.name, "alerts", attempt.expected_alerts, kinds)
+        demand(attempt.name, "alerts sent", [AlertOutcome.SENT] * len(kinds), [r.outcome for r in attempt.receipts])
+        demand(attempt.name, "number in the ledger", number, attempt.decision and attempt.decision.number)
+    for number, (earlier, later) in enumerate(pairwise(run), start=2):
+        decision = earlier.decision
+        lineage = Lineage(run=decision.run if decision else "", attempt=number, parent=earlier.name).to_tags()
+        demand(later.name, "name", f"{run[0].name}-r{number}", later.name)
+        demand(later.name, "lineage", lineage, {key: later.tags.get(key) for key in lineage})
+        ended = earlier.described["SecondaryStatusTransitions"][-1]["StartTime"]
+        if later.described["CreationTime"] < ended:
+            found.append(f"{later.name} was created before {earlier.name} had ended: two jobs wrote checkpoints")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """Steps that a checkpoint proves a job to have trained: those after the first, up to the last."""
+
+    job: str
+    from_step: int
+    to_step: int
+
+
+def trained(deployed: DeployedAccount, prefix: str) -> list[Trained]:
+    """What the checkpoints below a key prefix of the ground's bucket say, each of whom wrote it; in order of steps."""
+    s3, bucket = deployed.client("s3"), deployed.ground.bucket
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", ()) if "/trained-by-" in item["Key"]]
+    entries = [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+    found = [Trained(job=e["trained_by"], from_step=e["from_step"], to_step=e["to_step"]) for e in entries]
+    return sorted(found, key=lambda entry: (entry.from_step, entry.to_step, entry.job))
+
+
+def training_differences(entries: Sequence[Trained]) -> list[str]:
+    """Steps up to the last checkpoint that nobody trained, or that were trained twice; empty if there are none."""
+    found, reached = [], 0
+    for entry in entries:
+        if entry.from_step < reached:
+            found.append(f"{entry.job} trained steps {entry.from_step + 1} to {min(reached, entry.to_step)} again")
+        elif entry.from_step > reached:
+            found.append(f"nobody trained steps {reached + 1} to {entry.from_step}")
+        reached = max(reached, entry.to_step)
+    return found
 
 
 def fingerprint(outcome: JobOutcome) -> list[str]:

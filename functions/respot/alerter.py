@@ -1,7 +1,7 @@
 """Alerts on transitions: once for each, whatever the number of deliveries, and every decision written down."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.domain.advice import advise
@@ -16,7 +16,7 @@ from respot.domain.alert import (
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
-from respot.domain.lifecycle import figures
+from respot.domain.lifecycle import ENDS, figures
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Ledger
 
@@ -31,11 +31,13 @@ class Told:
     Attributes:
         kind: what it did.
         story: in words.
+        at: when it did it, perhaps days after the job ended.
         warning: what people should know besides.
     """
 
     kind: AlertKind
     story: str
+    at: datetime
     warning: str | None = None
 
 
@@ -61,13 +63,15 @@ class Alerter:
             TopicUnavailableError: SNS did not take the alert.
         """
         kind = KIND_BY_STATUS.get(transition.status)
-        return None if kind is None else self._settle(_case(kind, transition, *self._load(job)))
+        return (
+            None if kind is None else self._settle(_case(kind, transition, *self._load(job)), news=transition.started)
+        )
 
     def tell(self, job: JobId, told: Told) -> AlertReceipt | None:
         """Alert on what Respot itself did about a job that has ended; see `alert`."""
         record, facts = self._load(job)
-        case = _case(told.kind, _last(record, facts), record, facts)
-        return self._settle(replace(case, story=told.story, warning=told.warning))
+        case = _case(told.kind, _end(record, facts), record, facts)
+        return self._settle(replace(case, story=told.story, warning=told.warning), news=told.at)
 
     def advise(self, job: JobId) -> AlertReceipt | None:
         """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
@@ -75,8 +79,11 @@ class Alerter:
         advice = advise(facts)
         if not advice:
             return None
-        first = record.transitions[0] if record.transitions else _last(record, facts)
-        return self._settle(replace(_case(AlertKind.ADVICE, first, record, facts), advice=advice))
+        # Not the first stay that is known now: an earlier one may be learnt of late, and would be another alert's.
+        first = Transition(status=facts.secondary_status, started=facts.job.created)
+        return self._settle(
+            replace(_case(AlertKind.ADVICE, first, record, facts), advice=advice), news=facts.job.created
+        )
 
     def _load(self, job: JobId) -> tuple[JobRecord, JobFacts]:
         record = self.ledger.load(job)
@@ -85,10 +92,11 @@ class Alerter:
             raise LedgerIncompleteError(message)
         return record, record.facts
 
-    def _settle(self, alert: Alert) -> AlertReceipt | None:
+    def _settle(self, alert: Alert, *, news: datetime) -> AlertReceipt | None:
+        """Send or decline; `news` is since when there is something to tell."""
         job, kind, transition = alert.facts.job, alert.kind, alert.transition
         policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.created_at())
-        decision = decide(kind, alert.facts, transition, policy, now=self.clock())
+        decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
         message_id = None
         if decision.send:
             if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=LEASE):
@@ -123,7 +131,7 @@ def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: Job
     )
 
 
-def _last(record: JobRecord, facts: JobFacts) -> Transition:
-    if record.transitions:
-        return record.transitions[-1]
-    return Transition(status=facts.secondary_status, started=facts.last_modified)
+def _end(record: JobRecord, facts: JobFacts) -> Transition:
+    """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
+    ends = (stay for stay in record.transitions if stay.status in ENDS)
+    return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))

@@ -12,7 +12,7 @@ from typing import Any
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobFacts, JobId, JobRecord, Market
-from respot.domain.lifecycle import is_terminal
+from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.placement import Placement
@@ -26,6 +26,7 @@ from respot.errors import (
     CreateRefusedError,
     JobNameTakenError,
     LedgerIncompleteError,
+    LookFailedError,
     PolicyInvalidError,
 )
 from respot.ports import Clock, Ledger, Runs, TrainingJobs
@@ -96,10 +97,10 @@ class Recovery:
     # --- deciding
 
     def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
-        situation = self.situations.gather(record, facts, facts.tags or {})
+        situation = self.situations.gather(record, facts, facts.tags)
         decision, now = self._plan(situation, facts, facts.tags or {}), self.clock()
-        if decision.action is Action.WAIT and decision.until is not None:
-            return Later(reason=decision.reason, delay=max(decision.until - now, timedelta(seconds=1)))
+        if decision.action is Action.WAIT:
+            return self._wait(decision)
         run, number = situation.run.id, situation.run.last.number
         name = None
         attempt = None
@@ -133,26 +134,30 @@ class Recovery:
 
     def _plan(self, situation: Situation, facts: JobFacts, tags: Mapping[str, str]) -> Decision:
         """The plan, after a trial of the request that it calls for: what cannot be built must not be promised."""
-        decision = plan(situation.run, situation.resolved, situation.circumstances, now=self.clock())
+        now = self.clock()
+        decision = plan(situation.run, situation.resolved, situation.circumstances, now=now)
         if decision.placement is None or decision.attempt is None:
             return decision
         document = self.jobs.document(facts.job.region, facts.job.name)
-        obstacle = f"{facts.job.name} was deleted, and its settings with it"
-        if document is not None and self._is_the_ended_job(facts, document):
-            try:
-                lineage = self._lineage(situation.run, decision.attempt, facts)
-                self.clone(document, self._name(situation.run, decision.attempt), tags, lineage, decision.placement)
-            except CloneRefusedError as error:
-                obstacle = str(error)
-            else:
-                return decision
-        on_spot = decision.placement.market is Market.SPOT and document is not None
-        obstructed = (
-            replace(situation.circumstances, obstacles_on_spot=(obstacle,))
-            if on_spot
-            else replace(situation.circumstances, obstacles=(obstacle,))
-        )
-        return plan(situation.run, situation.resolved, obstructed, now=self.clock())
+        if document is None or not self._is_the_ended_job(facts, document):
+            obstructed = replace(situation.circumstances, obstacles=(_deleted(facts),))
+            return plan(situation.run, situation.resolved, obstructed, now=now)
+        try:
+            lineage = self._lineage(situation.run, decision.attempt, facts)
+            self.clone(document, self._name(situation.run, decision.attempt), tags, lineage, decision.placement)
+        except CloneRefusedError as error:
+            obstacles = (str(error),)
+            obstructed = (
+                replace(situation.circumstances, obstacles_on_spot=obstacles)
+                if decision.placement.market is Market.SPOT
+                else replace(situation.circumstances, obstacles=obstacles)
+            )
+            return plan(situation.run, situation.resolved, obstructed, now=now)
+        return decision
+
+    def _wait(self, decision: Decision) -> Later:
+        until = decision.until or self.clock()
+        return Later(reason=decision.reason, delay=max(until - self.clock(), timedelta(seconds=1)))
 
     @staticmethod
     def _name(run: Run, attempt: int) -> str:
@@ -171,7 +176,7 @@ class Recovery:
             return None
         document, tags = self._ended_job(facts)
         if document is None or tags is None:
-            self._fail(facts, name, f"{facts.job.name} was deleted, and its settings with it")
+            self._fail(facts, name, _deleted(facts))
             return None
         try:
             situation = self.situations.gather(record, facts, tags)
@@ -180,7 +185,7 @@ class Recovery:
             self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
         if decision.action is Action.WAIT:
-            return Later(reason=decision.reason)
+            return self._wait(decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
             reason = "the policy now says dry_run" if decision.dry_run else decision.reason
             self.runs.settle(self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
@@ -207,6 +212,11 @@ class Recovery:
 
     def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
+        warning = decided.decision.warning
+        story = f"resubmitted as {name}, attempt {decided.number + 1}: {decided.decision.reason}"
+        if self.runs.attempt(decided.run, decided.number + 2) is not None:
+            # The next attempt was followed by another one: it did exist, even if somebody has deleted it since.
+            return self._outcome(facts, name, OutcomeKind.CREATED, story, warning=warning)
         seen = self.jobs.describe(facts.job.region, name)
         tags = None if seen is None else self.jobs.tags(facts.job.region, seen.facts.arn)
         if seen is None or tags is None:
@@ -214,10 +224,7 @@ class Recovery:
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name).to_tags()
         is_ours = all(tags.get(key) == value for key, value in lineage.items())
         if is_ours and seen.facts.job.created >= decided.decided_at - CLOCKS_APART:
-            story = f"resubmitted as {name}, attempt {decided.number + 1}: {decided.decision.reason}"
-            return self._outcome(
-                facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=decided.decision.warning
-            )
+            return self._outcome(facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
         return self._outcome(facts, name, OutcomeKind.FAILED, reason)
 
@@ -230,12 +237,18 @@ class Recovery:
 
     @staticmethod
     def _is_the_ended_job(facts: JobFacts, document: Mapping[str, Any]) -> bool:
-        created = moment(document.get("CreationTime"))
-        return (
-            created is not None
-            and abs(created - facts.job.created) <= ROUNDING
-            and is_terminal(str(document.get("TrainingJobStatus")))
-        )
+        """Whether the description is the ended job's, which nobody is deleting, and not a later job's of its name.
+
+        Raises:
+            LookFailedError: SageMaker contradicts the ledger: nothing may be concluded.
+        """
+        created, status = moment(document.get("CreationTime")), str(document.get("TrainingJobStatus"))
+        if created is None or abs(created - facts.job.created) > ROUNDING or status == DELETING:
+            return False
+        if not is_terminal(status):
+            message = f"{facts.job}: ended as {facts.status} by the ledger, {status} by SageMaker; look again later"
+            raise LookFailedError(message)
+        return True
 
     def _fail(self, facts: JobFacts, name: str, reason: str) -> None:
         self.runs.settle(self._outcome(facts, name, OutcomeKind.FAILED, reason))
@@ -266,3 +279,7 @@ class Recovery:
         return (
             f"{done} as {name}, attempt {decision.attempt} of {most}, {where}, {resumes(situation)} ({decision.reason})"
         )
+
+
+def _deleted(facts: JobFacts) -> str:
+    return f"{facts.job.name} was deleted, and its settings with it"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.errors import OutOfTimeError
+from respot.errors import MalformedObservationError, OutOfTimeError
 from respot.recovery import Later, Recovery
 from respot.recovery_message import read_message
 from respot.redelivery import Delivery, Redelivery
@@ -38,8 +38,7 @@ class RecoveryIntake:
             try:
                 later = self._step(delivery, time_left=time_left())
             except Exception as error:  # noqa: BLE001 - a run must not take the others with it; the handler logs it
-                delay = self.redelivery.postpone(delivery)
-                postponed.append(Postponed(delivery=delivery, reason=str(error), delay=delay, error=error))
+                postponed.append(self._failed(delivery, error))
                 continue
             if later:
                 delay = (
@@ -49,6 +48,17 @@ class RecoveryIntake:
                 )
                 postponed.append(Postponed(delivery=delivery, reason=later.reason, delay=delay, error=None))
         return tuple(postponed)
+
+    def _failed(self, delivery: Delivery, error: Exception) -> Postponed:
+        match error:
+            case MalformedObservationError():
+                # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
+                delay = self.redelivery.schedule(delivery, self.redelivery.first)
+            case OutOfTimeError():
+                delay = self.redelivery.schedule(delivery, timedelta())
+            case _:
+                delay = self.redelivery.postpone(delivery)
+        return Postponed(delivery=delivery, reason=str(error), delay=delay, error=error)
 
     def _step(self, delivery: Delivery, *, time_left: timedelta) -> Later | None:
         if time_left < LONGEST_STEP:

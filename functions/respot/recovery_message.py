@@ -22,6 +22,6 @@ def read_message(body: str) -> JobId:
         values = json.loads(body)
         created = at_milliseconds(datetime.fromisoformat(values["created"]))
         return JobId(region=str(values["region"]), name=str(values["name"]), created=created)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         message = f"not a message of the recovery queue: {error}"
         raise MalformedObservationError(message) from error

@@ -57,8 +57,10 @@ class Situations:
     checkpoints: Checkpoints
     policies: Policies
 
-    def gather(self, record: JobRecord, facts: JobFacts, tags: Mapping[str, str]) -> Situation:
-        """The situation of an ended job with these tags; S3 is asked only if the owner wants the job resumed.
+    def gather(self, record: JobRecord, facts: JobFacts, tags: Mapping[str, str] | None) -> Situation:
+        """The situation of an ended job with these tags, if they are known.
+
+        S3 is asked only if the owner wants the job resumed, and its end is one to mend.
 
         Raises:
             PolicyInvalidError: nothing may be decided.
@@ -70,7 +72,7 @@ class Situations:
         # What completed needs no policy, so that a broken one does not hold it up.
         account = AccountPolicy() if facts.status == "Completed" else self.policies.load()
         resolved = resolve(account, replace(facts, tags=tags), role=facts.role_arn)
-        concerns_us = resolved.policy.resume and ending_of(facts).trigger is not None
+        concerns_us = resolved.policy.resume and facts.parent is None and ending_of(facts).trigger is not None
         listing, obstacles = self._list(facts) if concerns_us else (Listing(objects=()), ())
         found: tuple[Checkpoint, ...] = ()
         if facts.checkpoint_uri and not obstacles:
@@ -115,10 +117,10 @@ class Situations:
         )
 
     def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
-        earlier = []
+        earlier: list[Attempt] = []
         for attempt in self.runs.attempts(run)[: number - 1]:
             record, decided = self.ledger.load(attempt.parent), self.runs.decision(attempt.parent)
-            if record.facts is None:
+            if record.facts is None or attempt.number != len(earlier) + 2:
                 message = f"{attempt.parent}: an earlier attempt of run {run} has expired from the ledger"
                 raise LedgerIncompleteError(message)
             earlier.append(

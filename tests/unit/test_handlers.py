@@ -202,7 +202,8 @@ def test_alert_that_fails_stops_no_other_one(bench: AlertBench, printed: Printed
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
     assert failed(alert.handler(whole, Context())) == ["s2"]
     assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "third"]
-    assert [line["status"] for line in printed() if line.get("message") == "not alerted"] == ["Interrupted"]
+    (said,) = (line for line in printed() if line.get("message") == "not alerted")
+    assert said["item"].endswith("transition#2026-09-16T10:02:00.000Z#Interrupted")
     bench.topic.refuses = ""
     assert failed(alert.handler(whole, Context())) == []
     assert len(bench.topic.published) == 3

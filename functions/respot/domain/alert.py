@@ -106,16 +106,22 @@ _OF_SPOT_ALONE = frozenset(KIND_BY_STATUS.values())
 
 
 def decide(
-    kind: AlertKind, facts: JobFacts, transition: Transition, policy: AlertPolicy, *, now: datetime
+    kind: AlertKind,
+    facts: JobFacts,
+    transition: Transition,
+    policy: AlertPolicy,
+    *,
+    now: datetime,
+    news: datetime | None = None,
 ) -> AlertDecision:
-    """Whether this transition is news to people."""
+    """Whether this transition is news to people; `news` is when there was something to tell, if not as it began."""
     if kind not in policy.kinds:
         return AlertDecision(send=False, reason=f"alerts of kind {kind} are switched off in the settings")
     if kind in _OF_SPOT_ALONE and facts.market is Market.ON_DEMAND:
         return AlertDecision(send=False, reason="an on-demand job: only spot jobs are alerted on")
     if transition.started < policy.deployed_at:
         return AlertDecision(send=False, reason=f"happened before Respot was deployed ({iso(policy.deployed_at)})")
-    age = now - transition.started
+    age = now - (news or transition.started)
     if age > policy.max_age:
         return AlertDecision(
             send=False,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Decision
 from respot.domain.job import JobId
@@ -83,3 +84,20 @@ class Outcome:
     name: str
     arn: str | None = None
     warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What people must be told of a job on which nothing can be decided; written once.
+
+    Attributes:
+        job: the job that ended.
+        kind: what stands in the way.
+        story: in words an operator reads.
+        noticed_at: when.
+    """
+
+    job: JobId
+    kind: AlertKind
+    story: str
+    noticed_at: datetime

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from respot.adapters.ledger_items import deserialize, job_of, read_transition
+from respot.adapters.ledger_items import deserialize, read_transition
+from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter, Told
 from respot.bootstrap.alert import alerter
@@ -13,7 +14,7 @@ from respot.domain.resubmission import OutcomeKind
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed
 from respot.observability import count, logger
-from respot.schema import KIND, PK, ItemKind
+from respot.schema import KIND, PK, SK, ItemKind
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
@@ -22,10 +23,11 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
     for record in event["Records"]:
         change = record["dynamodb"]
         try:
-            receipt = _alert(alerter(), change["NewImage"])
+            receipt = alert_on(alerter(), change["NewImage"])
         except RespotError:
             # The others of the batch must not wait for this one.
-            logger().exception("not alerted", item=deserialize(change["Keys"]) if "Keys" in change else None)
+            values = deserialize(change["NewImage"])
+            logger().exception("not alerted", item=f"{values[PK]} {values[SK]}")
             failures.append(change["SequenceNumber"])
             continue
         if receipt:
@@ -41,7 +43,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
     return failed(failures)
 
 
-def _alert(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
+def alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
     """What each kind of item means to people; the stream's filter passes no other."""
     match deserialize(image)[KIND]:
         case ItemKind.TRANSITION:
@@ -50,18 +52,21 @@ def _alert(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
             return alerting.advise(job_of(deserialize(image)[PK]))
         case ItemKind.DECISION:
             record = read_decision(image)
-            would = record.decision.action is Action.RESUBMIT
+            decision, would = record.decision, record.decision.action is Action.RESUBMIT
+            if not decision.notify or (would and not decision.dry_run):
+                return None  # what becomes of a resubmission is told with its outcome
             kind = AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED
-            story = record.decision.reason if would else f"not resubmitted: {record.decision.reason}"
-            told = Told(kind=kind, story=story, warning=record.decision.warning)
-            return alerting.tell(record.job, told) if record.decision.notify else None
+            story = decision.reason if would else f"not resubmitted: {decision.reason}"
+            told = Told(kind=kind, story=story, at=record.decided_at, warning=decision.warning)
+            return alerting.tell(record.job, told)
         case ItemKind.OUTCOME:
             outcome = read_outcome(image)
             created = outcome.kind is OutcomeKind.CREATED
             kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
-            return alerting.tell(outcome.job, Told(kind=kind, story=outcome.story, warning=outcome.warning))
+            told = Told(kind=kind, story=outcome.story, at=outcome.settled_at, warning=outcome.warning)
+            return alerting.tell(outcome.job, told)
         case ItemKind.NOTICE:
-            job, kind, story = read_notice(image)
-            return alerting.tell(job, Told(kind=kind, story=story))
+            notice = read_notice(image)
+            return alerting.tell(notice.job, Told(kind=notice.kind, story=notice.story, at=notice.noticed_at))
         case _:
             return None

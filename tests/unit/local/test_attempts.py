@@ -24,7 +24,9 @@ def test_a_job_without_a_number_is_the_first_attempt(tag: str | None, attempt: i
     assert attempts.attempt_of({} if tag is None else {ATTEMPT_TAG: tag}) == attempt
 
 
-@pytest.mark.parametrize("text", ["never-launched / uninterupted", "never-launched / ", "uninterrupted, never-launched"])
+@pytest.mark.parametrize(
+    "text", ["never-launched / uninterupted", "never-launched / ", "uninterrupted, never-launched"]
+)
 def test_a_mistake_in_a_later_fate_shows_at_the_first_attempt(text: str) -> None:
-    with pytest.raises(LifecycleError, match="' / ' separates|it is empty"):
+    with pytest.raises(LifecycleError, match=r"' / ' separates|it is empty"):
         attempts.said_for(1, text, lifecycle.parse)

@@ -118,6 +118,7 @@ def test_describe_fills_in_what_sagemaker_fills_in() -> None:
         "Starting=10",
         InputDataConfig=[{"ChannelName": "training", "DataSource": {}}],
         CheckpointConfig={"S3Uri": "s3://ml-bucket/checkpoints/"},
+        DebugHookConfig={"S3OutputPath": "s3://ml-bucket/output"},
         StoppingCondition=None,
         EnableManagedSpotTraining=None,
     )
@@ -126,6 +127,7 @@ def test_describe_fills_in_what_sagemaker_fills_in() -> None:
     assert answer["StoppingCondition"] == {"MaxRuntimeInSeconds": 86400}
     assert answer["InputDataConfig"][0]["CompressionType"] == "None"
     assert answer["OutputDataConfig"]["KmsKeyId"] == ""
+    assert answer["DebugHookConfig"]["CollectionConfigurations"] == []
     assert answer["EnableManagedSpotTraining"] is False
     assert "Tags" not in answer
     assert "FailureReason" not in answer

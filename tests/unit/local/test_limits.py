@@ -48,7 +48,8 @@ def test_a_limit_ends_a_job_whatever_its_script_says(
 
 
 @pytest.mark.parametrize(
-    "script", ["Starting=1 Training=2 Completed", "Starting=1 Training=2 Uploading=50", "Starting=1 Stopping=50 Stopped"]
+    "script",
+    ["Starting=1 Training=2 Completed", "Starting=1 Training=2 Uploading=50", "Starting=1 Stopping=50 Stopped"],
 )
 def test_a_job_that_keeps_its_limits_or_is_about_to_end_meets_its_own_fate(script: str) -> None:
     assert limited(parse(script), max_runtime=2, max_wait=3) == parse(script)

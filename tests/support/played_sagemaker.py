@@ -1,0 +1,137 @@
+"""SageMaker as a test plays it: jobs that are created, move through their statuses, end, and may be deleted."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.lifecycle import DELETING, is_terminal
+from respot.domain.lineage import Lineage
+from respot.domain.ownership import find_parent
+from respot.domain.placement import Placement
+from respot.errors import CloneRefusedError, JobNameTakenError
+from respot.ports import Clock
+from tests.support.builders import PRIMARY, REGION, arn_of
+
+
+@dataclass(slots=True, kw_only=True)
+class PlayedJob:
+    """A job as SageMaker has it."""
+
+    facts: JobFacts
+    stays: tuple[Transition, ...]
+    tags: dict[str, str]
+    unclonable: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        return not is_terminal(self.facts.status)
+
+
+@dataclass(slots=True, kw_only=True)
+class PlayedSageMaker:
+    """The port `TrainingJobs`; a created job can be described at once."""
+
+    clock: Clock
+    jobs: dict[str, PlayedJob] = field(default_factory=dict)
+    created: list[str] = field(default_factory=list)
+    before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
+
+    def submit(self, name: str, tags: Mapping[str, str] | None = None, **others: Any) -> JobId:  # noqa: ANN401
+        """A job that a user creates."""
+        now = self.clock()
+        job = JobId(region=REGION, name=name, created=now)
+        told: dict[str, Any] = {
+            "market": Market.SPOT,
+            "instance_type": "ml.g5.2xlarge",
+            "instance_count": 1,
+            "max_runtime": timedelta(hours=4),
+            "max_wait": timedelta(hours=6),
+            "checkpoint_uri": f"s3://ml-bucket/checkpoints/{name}/",
+            "parent": find_parent(name=name, tags=tags or {}),
+        }
+        facts = JobFacts(
+            job=job,
+            arn=arn_of(name),
+            status="InProgress",
+            secondary_status="Starting",
+            last_modified=now,
+            **(told | others),
+        )
+        stay = Transition(status="Starting", started=now)
+        self.jobs[name] = PlayedJob(facts=facts, stays=(stay,), tags=dict(tags or {}))
+        return job
+
+    def move(self, name: str, status: str, reason: str | None = None) -> PlayedJob:
+        """The job enters its next stay now."""
+        played, now = self.jobs[name], self.clock()
+        trained = played.facts.training_started or (now if status == "Downloading" else None)
+        played.facts = replace(
+            played.facts,
+            status=status if status == DELETING else PRIMARY.get(status, "InProgress"),
+            secondary_status=status,
+            last_modified=now,
+            failure_reason=reason,
+            training_started=trained,
+        )
+        played.stays = (*played.stays, Transition(status=status, started=now))
+        return played
+
+    def describe(self, region: str, name: str) -> Observation | None:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.describe`."""
+        played = self.jobs.get(name)
+        return None if played is None else Observation(facts=played.facts, history=played.stays)
+
+    def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.tags`."""
+        played = self.jobs.get(arn.rpartition("/")[2])
+        return None if played is None else dict(played.tags)
+
+    def document(self, region: str, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.document`: what recovery reads of it, and the twin itself for `clone`."""
+        played = self.jobs.get(name)
+        if played is None:
+            return None
+        return {
+            "TrainingJobName": name,
+            "TrainingJobStatus": played.facts.status,
+            "CreationTime": played.facts.job.created,
+            "played": played,
+        }
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.create`."""
+        name = str(request["TrainingJobName"])
+        if name in self.jobs:
+            message = f"{name}: there is a job of that name"
+            raise JobNameTakenError(message)
+        self.before_creation(request)
+        placement: Placement = request["placement"]
+        self.submit(
+            name,
+            {tag["Key"]: tag["Value"] for tag in request["Tags"]},
+            market=placement.market,
+            instance_type=placement.instance_type,
+            max_runtime=placement.max_runtime,
+            max_wait=placement.max_wait,
+            checkpoint_uri=request["checkpoint_uri"],
+        )
+        self.created.append(name)
+        return arn_of(name)
+
+
+def clone(
+    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
+) -> dict[str, Any]:
+    """The request of the next attempt, as far as the played SageMaker reads it."""
+    played: PlayedJob = document["played"]
+    if played.unclonable:
+        why = "it cannot be created again"
+        raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
+    return {
+        "TrainingJobName": name,
+        "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],
+        "placement": placement,
+        "checkpoint_uri": played.facts.checkpoint_uri,
+    }

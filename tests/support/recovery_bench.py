@@ -1,0 +1,122 @@
+"""Recovery on twins, beside a SageMaker that a test plays."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from respot.adapters.memory import MemoryCheckpoints, MemoryLedger, MemoryPolicies, MemoryRuns
+from respot.domain.checkpoints import StoredObject
+from respot.domain.job import JobId
+from respot.domain.policy import AccountPolicy, Policy
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import DecisionRecord, Outcome
+from respot.recovery import Later, Recovery
+from respot.recovery_situation import Situations
+from tests.support.builders import CREATED, NAME, REGION
+from tests.support.clock import FakeClock
+from tests.support.interposed import interposed
+from tests.support.played_sagemaker import PlayedSageMaker, clone
+from tests.support.runs import without_pause
+
+SECOND = f"{NAME}-r2"
+OPTED_IN = {"respot:resume": "on"}
+
+
+class RecoveryBench:
+    """Recovery, and all that it asks.
+
+    Attributes:
+        calls: what it asked, in order, as `port.method`.
+        faults: what a call raises before it does its work, by `port.method`.
+        afterwards: what it raises when it has done it.
+    """
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(CREATED)
+        self.sagemaker = PlayedSageMaker(clock=self.clock)
+        self.ledger = MemoryLedger(created=CREATED)
+        self.runs = MemoryRuns(ledger=self.ledger)
+        self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
+        self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
+        self.calls: list[str] = []
+        self.faults: dict[str, BaseException] = {}
+        self.afterwards: dict[str, BaseException] = {}
+        ledger = interposed(self.ledger, partial(self._gate, "ledger"))
+        runs = interposed(self.runs, partial(self._gate, "runs"))
+        self.recovery = Recovery(
+            jobs=interposed(self.sagemaker, partial(self._gate, "sagemaker")),
+            ledger=ledger,
+            runs=runs,
+            situations=Situations(
+                ledger=ledger,
+                runs=runs,
+                checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
+                policies=interposed(self.policies, partial(self._gate, "ssm")),
+            ),
+            clone=clone,
+            clock=self.clock,
+        )
+
+    def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate
+        call = f"{port}.{method}"
+        if not done:
+            self.calls.append(call)
+        trouble = self.afterwards if done else self.faults
+        if call in trouble:
+            raise trouble[call]
+
+    def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401
+        """A job that a user creates, and the ledger knows."""
+        job = self.sagemaker.submit(name, tags, **others)
+        self.observe(name)
+        return job
+
+    def save(self, step: int, name: str = NAME) -> None:
+        """A checkpoint arrives now."""
+        stored = StoredObject(
+            key=f"checkpoints/{name}/checkpoint-{step}.pt", size=2_000_000, last_modified=self.clock()
+        )
+        self.checkpoints.buckets["ml-bucket"].append(stored)
+
+    def end(self, status: str = "MaxWaitTimeExceeded", name: str = NAME, reason: str | None = None) -> JobId:
+        """The job trains for an hour, saves a checkpoint, trains for ten more minutes, and ends."""
+        self.clock.pass_by(timedelta(minutes=5))
+        for stay in ("Downloading", "Training"):
+            self.sagemaker.move(name, stay)
+        self.clock.pass_by(timedelta(hours=1))
+        self.save(len(self.checkpoints.buckets["ml-bucket"]) + 1)
+        self.clock.pass_by(timedelta(minutes=10))
+        self.sagemaker.move(name, status, reason)
+        self.observe(name)
+        return self.sagemaker.jobs[name].facts.job
+
+    def observe(self, name: str) -> None:
+        """The ledger learns what SageMaker has, tags included."""
+        seen = self.sagemaker.describe(REGION, name)
+        assert seen is not None
+        told = replace(seen, facts=replace(seen.facts, tags=dict(self.sagemaker.jobs[name].tags)))
+        self.ledger.save(reconcile(self.ledger.load(seen.facts.job), told))
+
+    def ended(self, status: str = "MaxWaitTimeExceeded", reason: str | None = None, **others: Any) -> JobId:  # noqa: ANN401
+        """The user's job, submitted and ended."""
+        self.submit(**others)
+        return self.end(status, reason=reason)
+
+    def recover(self, job: JobId) -> Later | None:
+        """One delivery of the ended job's message."""
+        return self.recovery.recover(job)
+
+    def set_policy(self, **settings: Any) -> None:  # noqa: ANN401
+        """The account's defaults from now on."""
+        account = self.policies.policy
+        self.policies.policy = replace(account, defaults=replace(account.defaults, **settings))
+
+    def decision(self, job: JobId) -> DecisionRecord:
+        """The one there is."""
+        return self.runs.decisions[job]
+
+    def outcome(self, job: JobId) -> Outcome:
+        """The one there is."""
+        return self.runs.outcomes[job]

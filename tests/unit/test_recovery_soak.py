@@ -1,0 +1,31 @@
+"""Whatever befalls events, ports and processes, no run is resubmitted twice, too often, or too early.
+
+More of the same: `python -m tests.support.recovery_world --schedules 100000 --processes 2`.
+"""
+
+import pytest
+
+from tests.support.recovery_world import soak
+
+SCHEDULES = 2000
+AT_ONCE = 500
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, AT_ONCE))
+def test_any_schedule_keeps_every_rule_and_settles_in_the_end(first: int) -> None:
+    report = soak(range(first, first + AT_ONCE))
+    assert report.broken == []
+    assert report.seen["schedules"] == AT_ONCE
+
+
+def test_schedules_reach_what_the_rules_are_about() -> None:
+    """A world in which nothing happens keeps every rule."""
+    seen = soak(range(10_000, 10_100)).seen
+    assert {name for name in SOUGHT if not seen[name]} == set()
+
+
+SOUGHT = (
+    *("created in trouble", "created in calm", "created without an answer", "deaths", "faults", "events lost"),
+    *("deleted", "names taken", "lies", "decided resubmit", "decided refuse", "decided nothing"),
+    *("outcome created", "outcome failed", "outcome cancelled"),
+)
