@@ -8,18 +8,21 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format local deploy synth bench lock clean
+.PHONY: help setup demo soak test check format local deploy synth bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## Create the virtual environment with everything pinned (the others do it, too)
 
-demo: $(STAMP) ## Run the five lifecycles through the whole of Respot on this machine, and check the result
+demo: $(STAMP) ## Run five lifecycles and three runs to resume through Respot on this machine, and check them
 	$(BIN)/python -m local demo
 
 test: $(STAMP) ## Run all tests, the end-to-end ones included
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered
+
+soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
+	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
 check: $(STAMP) lock-check ## Lint, types, layers, and whether the lock is up to date
 	$(BIN)/ruff check

@@ -79,8 +79,8 @@ class Alerter:
         advice = advise(facts)
         if not advice:
             return None
-        # Not the first stay that is known now: an earlier one may be learnt of late, and would be another alert's.
-        first = Transition(status=facts.secondary_status, started=facts.job.created)
+        # Every job begins so; what it is in by now, or what is known of its stays, would make it another alert.
+        first = Transition(status="Starting", started=facts.job.created)
         return self._settle(
             replace(_case(AlertKind.ADVICE, first, record, facts), advice=advice), news=facts.job.created
         )

@@ -10,7 +10,7 @@ from respot.domain.checkpoints import CheckpointLocation, Listing
 from respot.domain.job import JobId, JobRecord, Observation, Transition
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
 
 
@@ -142,14 +142,28 @@ class Runs(Protocol):
     def decision(self, job: JobId) -> DecisionRecord | None:
         """The decision on the job, read consistently; `None` while there is none."""
 
-    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
-        """Write the decision and the attempt it calls for, both or neither; `False` if the job has a decision."""
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        writer: Writer | None = None,
+        over: Writer | None = None,
+    ) -> bool:
+        """Write the decision, the attempt it calls for and its claim on the checkpoint location: all or nothing.
+
+        `writer` takes the location from nobody, from its own run, or from `over`. `False`, with nothing written, if
+        the job has a decision, the run the attempt, or the location another writer.
+        """
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
         """The attempt with that number, read consistently; `None` if Respot has decided on none."""
 
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
         """All attempts that Respot has decided on, in order."""
+
+    def writer(self, location: str) -> Writer | None:
+        """Who was last sent to a checkpoint location, read consistently; `None` if Respot has sent nobody."""
 
     def outcome(self, job: JobId) -> Outcome | None:
         """What became of the decision on the job, read consistently; `None` while it is open."""
@@ -158,7 +172,7 @@ class Runs(Protocol):
         """Write down what became of a decision; the first note stands."""
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
-        """Have people told, once, why nothing can be decided on the job."""
+        """Have people told, once for each kind, why nothing is decided or created."""
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """Jobs of the region that have not ended, with their checkpoint locations. May lag by a moment."""

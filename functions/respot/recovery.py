@@ -11,9 +11,10 @@ from typing import Any
 
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
+from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobFacts, JobId, JobRecord, Market
 from respot.domain.lifecycle import DELETING, is_terminal
-from respot.domain.lineage import Lineage
+from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.placement import Placement
 from respot.domain.planner import plan
@@ -30,7 +31,7 @@ from respot.errors import (
     PolicyInvalidError,
 )
 from respot.ports import Clock, Ledger, Runs, TrainingJobs
-from respot.recovery_situation import CLOCKS_APART, Situation, Situations, resumes
+from respot.recovery_situation import CLOCKS_APART, Situation, Situations, place_in_run, resumes
 from respot.training_job_document import moment
 
 Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
@@ -63,6 +64,7 @@ class Recovery:
     situations: Situations
     clone: Clone
     clock: Clock
+    max_age: timedelta
 
     def recover(self, job: JobId) -> Later | None:
         """Take one ended job as far as it goes now; `None` once nothing is left to do about it.
@@ -79,6 +81,9 @@ class Recovery:
         if not is_terminal(facts.status):
             return None
         decided = self.runs.decision(job)
+        if decided is None and (history := self._history(record, facts)):
+            self.runs.decide(history, None)
+            return None
         if decided is None:
             try:
                 later = self._decide(record, facts)
@@ -95,6 +100,22 @@ class Recovery:
         return self._resubmit(record, facts, decided)
 
     # --- deciding
+
+    def _history(self, record: JobRecord, facts: JobFacts) -> DecisionRecord | None:
+        """The decision to leave alone what ended before the deployment, or too long ago to be anybody's concern."""
+        now, deployed = self.clock(), self.ledger.created_at()
+        ended = record.transitions[-1].started if record.transitions else facts.last_modified
+        if ended < deployed:
+            reason = f"ended before Respot was deployed ({readable(deployed)})"
+        elif now - ended > self.max_age:
+            reason = f"ended {in_words(now - ended)} ago, longer than the {in_words(self.max_age)} looked back"
+        else:
+            return None
+        run, number = place_in_run(self.runs, facts)
+        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(ended)})
+        return DecisionRecord(
+            job=facts.job, run=run, number=number, decision=decision, decided_at=now, checkpoint=None, next_name=None
+        )
 
     def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
         situation = self.situations.gather(record, facts, facts.tags)
@@ -115,7 +136,8 @@ class Recovery:
                     parent=facts.job,
                     decided_at=now,
                 )
-        told = replace(decision, reason=self._told(decision, situation, name)) if decision.dry_run else decision
+        story = self._told(decision, situation, name) if name else None
+        told = replace(decision, reason=story) if decision.dry_run and story else decision
         decided = DecisionRecord(
             job=facts.job,
             run=run,
@@ -124,8 +146,14 @@ class Recovery:
             decided_at=now,
             checkpoint=situation.checkpoint,
             next_name=name,
+            story=story,
         )
-        if not self.runs.decide(decided, attempt) and self.runs.decision(facts.job) is None:
+        writer = situation.writer if attempt else None
+        if self.runs.decide(decided, attempt, writer=writer, over=situation.over):
+            return None
+        if self.runs.decision(facts.job) is None:
+            if attempt and self.runs.attempt(run, attempt.number) is None:
+                return Later(reason="another run has just claimed the checkpoint location; look again")
             # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {facts.job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
@@ -187,8 +215,7 @@ class Recovery:
         if decision.action is Action.WAIT:
             return self._wait(decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
-            reason = "the policy now says dry_run" if decision.dry_run else decision.reason
-            self.runs.settle(self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
+            self._cancel(facts, decided, name, "the policy now says dry_run" if decision.dry_run else decision.reason)
             return None
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
@@ -210,12 +237,17 @@ class Recovery:
         self.runs.settle(self._outcome(facts, name, OutcomeKind.CREATED, story, arn=arn, warning=decision.warning))
         return None
 
+    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
+        """Call it off, unless another delivery has created it meanwhile: an outcome must not contradict what is."""
+        existing = self._existing(facts, decided, name)
+        self.runs.settle(existing or self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
+
     def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
         warning = decided.decision.warning
-        story = f"resubmitted as {name}, attempt {decided.number + 1}: {decided.decision.reason}"
-        if self.runs.attempt(decided.run, decided.number + 2) is not None:
-            # The next attempt was followed by another one: it did exist, even if somebody has deleted it since.
+        story = decided.story or decided.decision.reason
+        if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, facts, name):
+            # It did exist, even if somebody has deleted it since: it was followed by another one, or was recorded.
             return self._outcome(facts, name, OutcomeKind.CREATED, story, warning=warning)
         seen = self.jobs.describe(facts.job.region, name)
         tags = None if seen is None else self.jobs.tags(facts.job.region, seen.facts.arn)
@@ -227,6 +259,15 @@ class Recovery:
             return self._outcome(facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
         return self._outcome(facts, name, OutcomeKind.FAILED, reason)
+
+    def _has_existed(self, decided: DecisionRecord, facts: JobFacts, name: str) -> bool:
+        """Whether the ledger has seen the next attempt, alive or not."""
+        since = decided.decided_at - CLOCKS_APART
+        jobs = (job for job in self.ledger.find(facts.job.region, name) if job.created >= since)
+        return any(
+            seen is not None and (seen.tags is None or seen.tags.get(RUN_TAG) == decided.run)
+            for seen in (self.ledger.load(job).facts for job in jobs)
+        )
 
     def _ended_job(self, facts: JobFacts) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
         """The ended job's description and tags, if it still exists and SageMaker still says that it has ended."""

@@ -17,12 +17,15 @@ from respot.domain.checkpoints import (
 from respot.domain.durations import in_words
 from respot.domain.ending import ending_of
 from respot.domain.job import JobFacts, JobId, JobRecord
+from respot.domain.lifecycle import is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.planner import Circumstances
 from respot.domain.policy import AccountPolicy, Resolved, resolve
+from respot.domain.reconciliation import ROUNDING
+from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId, run_id
 from respot.errors import LedgerIncompleteError
-from respot.ports import Checkpoints, Ledger, Policies, Runs
+from respot.ports import Checkpoints, Ledger, Policies, Runs, TrainingJobs
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
@@ -39,6 +42,9 @@ class Situation:
         circumstances: what the run itself cannot know.
         stopped_at: when the last attempt ended.
         checkpoint: the newest complete checkpoint now.
+        caveat: what is to be known of the listing before anybody relies on it.
+        writer: the claim that the next attempt would make on the checkpoint location.
+        over: whose claim on it that would replace: somebody's who writes no more.
     """
 
     run: Run
@@ -46,12 +52,16 @@ class Situation:
     circumstances: Circumstances
     stopped_at: datetime
     checkpoint: Checkpoint | None
+    caveat: str | None
+    writer: Writer | None
+    over: Writer | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situations:
     """Looks everything up, anew each time."""
 
+    jobs: TrainingJobs
     ledger: Ledger
     runs: Runs
     checkpoints: Checkpoints
@@ -80,18 +90,29 @@ class Situations:
         newest = newest_complete(found)
         last = Attempt(number=number, facts=facts, transitions=record.transitions, checkpoint=newest)
         own = {attempt.facts.job for attempt in earlier} | {facts.job}
+        writer = over = None
+        intruders: tuple[str, ...] = ()
+        if concerns_us and not obstacles and facts.checkpoint_uri:
+            location = str(parse_location(facts.checkpoint_uri))
+            writer, over = Writer(location=location, run=run, number=number + 1), self.runs.writer(location)
+            intruders = self._intruders(facts, run, number, own)
+            if over and over.run != run and (busy := self._is_busy(over)):
+                intruders = tuple(dict.fromkeys((*intruders, busy)))
         return Situation(
             run=Run(id=run, attempts=(*earlier, last), checkpoints=found),
             resolved=resolved,
             circumstances=Circumstances(
                 checkpoint_uri=facts.checkpoint_uri,
-                intruders=self._intruders(facts, run, number, own) if concerns_us and not obstacles else (),
+                intruders=intruders,
                 obstacles=obstacles,
                 listing_cut=listing.cut,
                 looked=concerns_us,
             ),
             stopped_at=record.transitions[-1].started if record.transitions else facts.last_modified,
             checkpoint=newest,
+            caveat=listing.caveat if concerns_us else None,
+            writer=writer,
+            over=over,
         )
 
     def _list(self, facts: JobFacts) -> tuple[Listing, tuple[str, ...]]:
@@ -114,7 +135,28 @@ class Situations:
             if other not in own
             and (planned is None or other.name != planned.name)
             and _overlap(uri, facts.checkpoint_uri)
+            and self._is_alive(other)
         )
+
+    def _is_alive(self, job: JobId) -> bool:
+        """Whether SageMaker itself says that the job has not ended: the ledger may have missed its end."""
+        seen = self.jobs.describe(job.region, job.name)
+        return (
+            seen is not None
+            and abs(seen.facts.job.created - job.created) <= ROUNDING
+            and not is_terminal(seen.facts.status)
+        )
+
+    def _is_busy(self, writer: Writer) -> str | None:
+        """The name of another run's attempt that writes to the location, or is about to be created."""
+        attempt = self.runs.attempt(writer.run, writer.number)
+        outcome = attempt and self.runs.outcome(attempt.parent)
+        if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
+            return None
+        seen = self.jobs.describe(attempt.region, attempt.name)
+        if seen is None:
+            return None if outcome else attempt.name
+        return None if is_terminal(seen.facts.status) else attempt.name
 
     def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
         earlier: list[Attempt] = []
@@ -151,11 +193,11 @@ def place_in_run(runs: Runs, facts: JobFacts) -> tuple[RunId, int]:
 
 def resumes(situation: Situation) -> str:
     """From where the next attempt goes on, and what is lost, in words."""
-    lost = situation.run.work_lost()
+    lost, caveat = situation.run.work_lost(), f"; {situation.caveat}" if situation.caveat else ""
     if situation.checkpoint is None:
-        return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "")
+        return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "") + caveat
     told = described(situation.checkpoint, stopped_at=situation.stopped_at)
-    return f"resumes from {told}; {in_words(lost)} of training lost"
+    return f"resumes from {told}; {in_words(lost)} of training lost{caveat}"
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -61,8 +61,12 @@ class Ledger(Construct):
         self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
 
     def grant_recover(self, grantee: iam.IGrantable) -> None:
-        """Read jobs and runs, find the jobs that are live, put decisions, attempts and outcomes."""
-        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+        """Read jobs and runs, find jobs by name and those that are live, put decisions, attempts and outcomes.
+
+        The table's age is the deployment's: what ended before is not acted on.
+        """
+        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+        self._grant_index(grantee, schema.BY_NAME)
         self._grant_index(grantee, schema.BY_LIVE)
 
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> None:

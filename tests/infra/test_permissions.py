@@ -65,8 +65,8 @@ def resubmit(roles: object, buckets: object) -> list[Row]:
             ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             "${RecoveryQueue.Arn}",
         ),
-        (("dynamodb:PutItem", "dynamodb:Query"), LEDGER),
-        (("dynamodb:Query",), f"{LEDGER}/index/by-live"),
+        (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+        (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
         # Ref gives the parameter's name, which begins with a slash.
         (
             ("ssm:GetParameter",),

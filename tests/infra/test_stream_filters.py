@@ -10,7 +10,7 @@ import pytest
 
 from respot import schema
 from respot.adapters.ledger_items import Item, receipt_item, state_item, transition_item
-from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item
+from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item, writer_item
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action, Decision
@@ -18,7 +18,7 @@ from respot.domain.job import JobRecord, Market
 from respot.domain.lifecycle import ENDS
 from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, job_id, observation, transition
@@ -129,6 +129,9 @@ CASES = [
     pytest.param(outcome(OutcomeKind.CANCELLED), {ALERT}, id="cancelled"),
     pytest.param(notice(), {ALERT}, id="a notice"),
     pytest.param(attempt(), set(), id="an attempt"),
+    pytest.param(
+        writer_item(Writer(location="s3://b/p/", run=run_id(job_id()), number=2)), set(), id="a location's writer"
+    ),
     pytest.param(receipt(), set(), id="an alert"),
 ]
 

@@ -45,11 +45,13 @@ class RecoveryBench:
         self.afterwards: dict[str, BaseException] = {}
         ledger = interposed(self.ledger, partial(self._gate, "ledger"))
         runs = interposed(self.runs, partial(self._gate, "runs"))
+        jobs = interposed(self.sagemaker, partial(self._gate, "sagemaker"))
         self.recovery = Recovery(
-            jobs=interposed(self.sagemaker, partial(self._gate, "sagemaker")),
+            jobs=jobs,
             ledger=ledger,
             runs=runs,
             situations=Situations(
+                jobs=jobs,
                 ledger=ledger,
                 runs=runs,
                 checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
@@ -57,6 +59,7 @@ class RecoveryBench:
             ),
             clone=clone,
             clock=self.clock,
+            max_age=timedelta(days=3),
         )
 
     def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate

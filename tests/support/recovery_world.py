@@ -37,7 +37,7 @@ from respot.domain.lifecycle import DELETING, ENDS, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Rung, resolve
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
 from respot.errors import (
     CreateLaterError,
@@ -124,8 +124,15 @@ class _Runs(MemoryRuns):
     check: Callable[[DecisionRecord, AttemptRecord | None], None]
     check_words: Callable[[JobId, str], None]
 
-    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
-        written = MemoryRuns.decide(self, record, attempt)
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        writer: Writer | None = None,
+        over: Writer | None = None,
+    ) -> bool:
+        written = MemoryRuns.decide(self, record, attempt, writer=writer, over=over)
         if written:
             self.check(record, attempt)
             self.stream.append({"alert": decision_item(record, None)})
@@ -138,7 +145,7 @@ class _Runs(MemoryRuns):
         MemoryRuns.settle(self, outcome)
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
-        if job not in self.notices:
+        if (job, kind) not in self.notices:
             self.stream.append({"alert": notice_item(job, kind, story, now=self.clock(), retention=None)})
         MemoryRuns.notice(self, job, kind, story)
 
@@ -211,12 +218,21 @@ class World:
             max_age=timedelta(days=30),
         )
         situations = Situations(
+            jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=listing,
             policies=interposed(self.policies, partial(self._gate, "ssm")),
         )
-        recovery = Recovery(jobs=jobs, ledger=ledger, runs=runs, situations=situations, clone=clone, clock=self.clock)
+        recovery = Recovery(
+            jobs=jobs,
+            ledger=ledger,
+            runs=runs,
+            situations=situations,
+            clone=clone,
+            clock=self.clock,
+            max_age=timedelta(days=3650),
+        )
         self.recovery = RecoveryIntake(recovery=recovery, redelivery=redelivery)
         self.send = interposed(self, partial(self._gate, "sqs")).enqueue
 
@@ -347,7 +363,7 @@ class World:
         if "was deleted" in words and played and played.facts.status != DELETING:
             self._broken(f"of {job}, which is there: {words}")
 
-    def _check_creation(self, request: Mapping[str, Any]) -> None:
+    def _check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901 - a list of rules
         """Whether this very moment is one at which this very job may be created."""
         name = str(request["TrainingJobName"])
         tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
@@ -365,6 +381,15 @@ class World:
         ]
         if live:
             self._broken(f"{name} is created beside {live}")
+        beside = [
+            each.facts.job.name
+            for each in self.sagemaker.jobs.values()
+            if each.is_live
+            and each.facts.checkpoint_uri == parent.facts.checkpoint_uri is not None
+            and self.origins[each.facts.job].number > 1
+        ]
+        if beside:
+            self._broken(f"{name} is to write where {beside} writes")
         if number != len(made) + 2:
             self._broken(f"{name} is attempt {number} after {made}")
         if (tags[RUN_TAG], tags[ATTEMPT_TAG]) != (run_id(root), str(number)):
@@ -490,7 +515,8 @@ class World:
                 del self.sagemaker.jobs[name]
                 self.seen["deleted"] += 1
                 if chance.random() < 0.5:  # and submits another one under the same name
-                    self._submit(name)
+                    # With an attempt's name and all of its marks, it would be that attempt to anybody.
+                    self._submit(name, forged=not any(each.name == name for each in self.runs.planned.values()))
             case 6 if played:
                 played.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
             case 7 if played:  # a stranger takes the name that the next attempt would have
@@ -633,11 +659,14 @@ class World:
                 expected[job, AlertKind.NOT_RESUBMITTED] += 1
             if decision.dry_run:
                 expected[job, AlertKind.WOULD_RESUBMIT] += 1
-        expected.update((job, kind) for job, (kind, _) in self.runs.notices.items())
+        expected.update(self.runs.notices.keys())
         settled: Counter[tuple[JobId, AlertKind]] = Counter(
             (job, kind) for job, kind, _ in self.ledger.receipts if kind is not AlertKind.ADVICE
         )
-        if settled != expected:
+        for job in self.lied:  # it has two ends: what is told as of its end may be told as of either
+            for kind in AlertKind:
+                settled[job, kind] = min(settled[job, kind], expected[job, kind])
+        if +settled != +expected:
             self._broken(f"alerts: missing {expected - settled}, too many {settled - expected}")
         advised = Counter(job for job, kind, _ in self.ledger.receipts if kind is AlertKind.ADVICE)
         if any(count > 1 for count in advised.values()):

@@ -135,7 +135,18 @@ def test_a_job_without_a_state_cannot_be_recovered(bench: RecoveryBench) -> None
 # --- crashes --------------------------------------------------------------------------------------------------------
 
 CALLS = (
-    *("ledger.load", "runs.decision", "runs.attempts", "ssm.load", "s3.list", "runs.attempt", "runs.live"),
+    *(
+        "ledger.load",
+        "ledger.created_at",
+        "ledger.find",
+        "runs.decision",
+        "runs.writer",
+        "runs.attempts",
+        "ssm.load",
+        "s3.list",
+        "runs.attempt",
+        "runs.live",
+    ),
     *("sagemaker.document", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
     *("sagemaker.create", "runs.settle"),
 )
@@ -396,7 +407,7 @@ def test_a_policy_that_becomes_invalid_holds_the_creation_up(bench: RecoveryBenc
     job = decided(bench)
     bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert bench.recover(job) == Later(reason="rules[0]: no such setting")
-    assert bench.runs.notices[job] == (AlertKind.POLICY_INVALID, "rules[0]: no such setting")
+    assert bench.runs.notices[job, AlertKind.POLICY_INVALID] == "rules[0]: no such setting"
     bench.faults.clear()
     bench.recover(job)
     assert bench.sagemaker.created == [SECOND]
@@ -444,7 +455,7 @@ def test_an_invalid_policy_decides_nothing_and_is_told_once(bench: RecoveryBench
     bench.faults["ssm.load"] = PolicyInvalidError("still no JSON")
     assert bench.recover(job) == Later(reason="still no JSON")
     assert bench.runs.decisions == {}
-    assert bench.runs.notices == {job: (AlertKind.POLICY_INVALID, "no JSON")}
+    assert bench.runs.notices == {(job, AlertKind.POLICY_INVALID): "no JSON"}
 
 
 def test_what_completed_needs_no_policy(bench: RecoveryBench) -> None:
@@ -605,13 +616,58 @@ def test_the_runs_own_next_attempt_is_no_intruder(bench: RecoveryBench) -> None:
         bench.recover(job)
     bench.afterwards.clear()
     bench.observe(SECOND)
-    # SageMaker does not show it yet: the same name is asked for again, and refused.
-    hidden = bench.sagemaker.jobs.pop(SECOND)
-    bench.faults["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
-    assert bench.recover(job) == Later(reason="no answer")
-    bench.sagemaker.jobs[SECOND] = hidden
     bench.recover(job)
     assert bench.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_a_neighbour_that_ended_unnoticed_is_no_intruder(bench: RecoveryBench) -> None:
+    bench.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+    bench.sagemaker.move("other", "Failed", "AlgorithmError: its event was lost")
+    job = bench.ended()
+    bench.recover(job)
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_of_two_runs_at_one_location_only_one_is_resumed_at_a_time(bench: RecoveryBench) -> None:
+    place = f"s3://ml-bucket/checkpoints/{NAME}/"
+    bench.submit("other", checkpoint_uri=place)
+    other = bench.end(name="other")
+    job = bench.ended()
+    bench.recover(job)
+    bench.recover(other)
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.decision(other).decision.reason.endswith(f"overlapping checkpoint location: {SECOND}")
+
+
+def test_an_attempt_that_was_recorded_and_deleted_is_not_created_again(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.afterwards["sagemaker.create"] = DiedError()
+    with pytest.raises(DiedError):
+        bench.recover(job)
+    bench.afterwards.clear()
+    bench.observe(SECOND)
+    del bench.sagemaker.jobs[SECOND]
+    bench.recover(job)
+    assert bench.outcome(job).kind is OutcomeKind.CREATED
+    assert bench.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("days", [4, 400])
+def test_what_ended_long_ago_is_history(bench: RecoveryBench, days: int) -> None:
+    job = bench.ended()
+    bench.clock.pass_by(timedelta(days=days))
+    bench.recover(job)
+    assert bench.decision(job).decision.action is Action.NOTHING
+    assert "looked back" in bench.decision(job).decision.reason
+    assert bench.sagemaker.created == []
+
+
+def test_what_ended_before_the_deployment_is_history(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.ledger.created = bench.clock() + timedelta(seconds=1)
+    bench.recover(job)
+    assert "before Respot was deployed" in bench.decision(job).decision.reason
+    assert bench.sagemaker.created == []
 
 
 # --- lineage --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transitio
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
 from respot.errors import AlertInProgressError, JobNameTakenError
 
@@ -211,20 +211,37 @@ class MemoryRuns:
     decisions: dict[JobId, DecisionRecord] = field(default_factory=dict)
     planned: dict[tuple[RunId, int], AttemptRecord] = field(default_factory=dict)
     outcomes: dict[JobId, Outcome] = field(default_factory=dict)
-    notices: dict[JobId, tuple[AlertKind, str]] = field(default_factory=dict)
+    notices: dict[tuple[JobId, AlertKind], str] = field(default_factory=dict)
+    writers: dict[str, Writer] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `Runs.decision`."""
         return self.decisions.get(job)
 
-    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        writer: Writer | None = None,
+        over: Writer | None = None,
+    ) -> bool:
         """See `Runs.decide`."""
         if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
+            return False
+        standing = self.writers.get(writer.location) if writer else None
+        if writer and standing and standing.run != writer.run and standing != over:
             return False
         self.decisions[record.job] = record
         if attempt:
             self.planned[attempt.run, attempt.number] = attempt
+        if writer:
+            self.writers[writer.location] = writer
         return True
+
+    def writer(self, location: str) -> Writer | None:
+        """See `Runs.writer`."""
+        return self.writers.get(location)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
         """See `Runs.attempt`."""
@@ -244,7 +261,7 @@ class MemoryRuns:
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""
-        self.notices.setdefault(job, (kind, story))
+        self.notices.setdefault((job, kind), story)
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """See `Runs.live`."""

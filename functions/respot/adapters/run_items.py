@@ -1,5 +1,6 @@
 """Recovery's items: how decisions, attempts and outcomes become DynamoDB items, and values again."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,9 +14,20 @@ from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso
 from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
 from respot.domain.run import RunId
-from respot.schema import DECISION_KEY, EXPIRES_AT, KIND, NOTICE_KEY, OUTCOME, OUTCOME_KEY, PK, SK, ItemKind
+from respot.schema import (
+    DECISION_KEY,
+    EXPIRES_AT,
+    KIND,
+    NOTICE_KEY,
+    OUTCOME,
+    OUTCOME_KEY,
+    PK,
+    SK,
+    WRITER_KEY,
+    ItemKind,
+)
 
 
 def run_partition(run: RunId) -> str:
@@ -49,6 +61,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "decided_at": iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
             "next_name": record.next_name,
+            "story": record.story,
             EXPIRES_AT: _expiry(record.decided_at, retention),
         }
     )
@@ -75,6 +88,7 @@ def read_decision(item: Item) -> DecisionRecord:
         decided_at=datetime.fromisoformat(values["decided_at"]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
         next_name=values.get("next_name"),
+        story=values.get("story"),
     )
 
 
@@ -107,6 +121,31 @@ def read_attempt(item: Item) -> AttemptRecord:
         parent=job_of(values["parent"]),
         decided_at=datetime.fromisoformat(values["decided_at"]),
     )
+
+
+def writer_partition(location: str) -> str:
+    """The partition key of a location's writer; a location may be longer than a key."""
+    return f"writer#{hashlib.sha256(location.encode()).hexdigest()}"
+
+
+def writer_item(writer: Writer) -> Item:
+    """A location's writer. It is replaced by the next one, and kept for as long as the ledger."""
+    return serialize(
+        {
+            PK: writer_partition(writer.location),
+            SK: WRITER_KEY,
+            KIND: ItemKind.WRITER.value,
+            "location": writer.location,
+            "run": writer.run,
+            "number": writer.number,
+        }
+    )
+
+
+def read_writer(item: Item) -> Writer:
+    """A location's writer from its item."""
+    values = deserialize(item)
+    return Writer(location=values["location"], run=RunId(values["run"]), number=int(values["number"]))
 
 
 def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
@@ -146,7 +185,7 @@ def notice_item(job: JobId, kind: AlertKind, story: str, *, now: datetime, reten
     return serialize(
         {
             PK: partition_of(job),
-            SK: NOTICE_KEY,
+            SK: f"{NOTICE_KEY}#{kind.value}",
             KIND: ItemKind.NOTICE.value,
             "alert_kind": kind.value,
             "story": story,

@@ -14,15 +14,18 @@ from respot.adapters.run_items import (
     read_attempt,
     read_decision,
     read_outcome,
+    read_writer,
     run_partition,
+    writer_item,
+    writer_partition,
 )
-from respot.adapters.table import ABSENT, Table
+from respot.adapters.table import ABSENT, Put, Table
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
 from respot.ports import Clock
-from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK, WRITER_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,12 +45,26 @@ class DynamoDbRuns:
         item = self._table.get(partition_of(job), DECISION_KEY)
         return None if item is None else read_decision(item)
 
-    def decide(self, record: DecisionRecord, attempt: AttemptRecord | None) -> bool:
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        writer: Writer | None = None,
+        over: Writer | None = None,
+    ) -> bool:
         """See `Runs.decide`."""
-        items = [decision_item(record, self._retention)]
+        puts = [Put(item=decision_item(record, self._retention))]
         if attempt:
-            items.append(attempt_item(attempt, self._retention))
-        return self._table.put_all(*items)
+            puts.append(Put(item=attempt_item(attempt, self._retention)))
+        if writer:
+            puts.append(_claim(writer, over))
+        return self._table.put_all(*puts)
+
+    def writer(self, location: str) -> Writer | None:
+        """See `Runs.writer`."""
+        item = self._table.get(writer_partition(location), WRITER_KEY)
+        return None if item is None else read_writer(item)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
         """See `Runs.attempt`."""
@@ -77,3 +94,14 @@ class DynamoDbRuns:
         found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
         values = (deserialize(item) for item in found)
         return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values)
+
+
+def _claim(writer: Writer, over: Writer | None) -> Put:
+    """The claim on a location, if nobody but the writer's own run and `over` has it."""
+    condition, names = f"{ABSENT} OR #run = :run", {"#run": "run"}
+    values: dict[str, object] = {":run": writer.run}
+    if over:
+        condition += " OR (#run = :over AND #number = :number)"
+        names["#number"] = "number"
+        values |= {":over": over.run, ":number": over.number}
+    return Put(item=writer_item(writer), condition=condition, names=names, values=values)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,11 +13,35 @@ from respot.schema import PK, SK
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _REFUSED: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 ABSENT: Final = f"attribute_not_exists({PK})"
 """The condition under which an item is written once, ever."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """An item with the condition under which it is written.
+
+    Attributes:
+        item: the item.
+        condition: a condition expression; the item must not exist, unless another one is given.
+        names: attribute names for the condition.
+        values: values for the condition.
+    """
+
+    item: Item
+    condition: str = ABSENT
+    names: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def expression(self) -> dict[str, Any]:
+        """What the condition refers to, as DynamoDB wants it: nothing at all instead of nothing in it."""
+        given = {
+            "ExpressionAttributeNames": dict(self.names),
+            "ExpressionAttributeValues": serialize(self.values),
+        }
+        return {name: value for name, value in given.items() if value}
 
 
 class Table:
@@ -60,19 +85,27 @@ class Table:
         condition, values = f"{PK} = :pk AND {SK} = :sk", {":pk": partition, ":sk": key}
         return next(self.query(condition, values, ConsistentRead=True), None)
 
-    def put_all(self, *items: Item) -> bool:
-        """Write all of the items, none of which may exist; `False`, with nothing written, if one does."""
-        puts: list[TransactWriteItemTypeDef] = [
-            {"Put": {"TableName": self.name, "Item": item, "ConditionExpression": ABSENT}} for item in items
+    def put_all(self, *puts: Put) -> bool:
+        """Write all of the items if all of their conditions hold; `False`, with nothing written, if one does not."""
+        transaction: list[Any] = [
+            {
+                "Put": {
+                    "TableName": self.name,
+                    "Item": put.item,
+                    "ConditionExpression": put.condition,
+                    **put.expression(),
+                }
+            }
+            for put in puts
         ]
         try:
-            with translated(f"{deserialize(items[0])[PK]} {deserialize(items[0])[SK]}"):
-                self.client.transact_write_items(TransactItems=puts)
+            with translated(f"{deserialize(puts[0].item)[PK]} {deserialize(puts[0].item)[SK]}"):
+                self.client.transact_write_items(TransactItems=transaction)
         except self.client.exceptions.TransactionCanceledException as error:
             reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
             if "ConditionalCheckFailed" in reasons:
                 return False
-            message = f"ledger, {deserialize(items[0])[PK]}: {error}; try again later"
+            message = f"ledger, {deserialize(puts[0].item)[PK]}: {error}; try again later"
             raise LedgerUnavailableError(message) from error
         return True
 

@@ -24,6 +24,8 @@ from respot.settings import LEDGER_TABLE, POLICY_PARAMETER
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
+MAX_AGE: Final = timedelta(days=3)
+"""What ended longer ago is not resumed: longer than the queue tries, so that waiting alone makes nothing history."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 
 
@@ -34,11 +36,13 @@ def recovery_intake() -> RecoveryIntake:
     table = required(settings().ledger_table, LEDGER_TABLE)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     runs = DynamoDbRuns(client("dynamodb"), table, clock=now, retention=settings().retention)
+    jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
     recovery = Recovery(
-        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
+        jobs=jobs,
         ledger=ledger(),
         runs=runs,
         situations=Situations(
+            jobs=jobs,
             ledger=ledger(),
             runs=runs,
             checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
@@ -46,6 +50,7 @@ def recovery_intake() -> RecoveryIntake:
         ),
         clone=_clone,
         clock=now,
+        max_age=MAX_AGE,
     )
     return RecoveryIntake(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
 

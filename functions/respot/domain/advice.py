@@ -36,23 +36,20 @@ def advise(facts: JobFacts) -> tuple[str, ...]:
     """What the owner of this job should know; empty for a job that is well set up, or not on spot."""
     if facts.market is not Market.SPOT:
         return ()
-    advice = []
+    advice, algorithm = [], _cannot_checkpoint(facts)
     if facts.checkpoint_uri is None:
         most = f", up to {in_words(facts.max_runtime)} of it" if facts.max_runtime else ""
+        remedy = f"The algorithm {algorithm} does not checkpoint." if algorithm else "Set CheckpointConfig."
         advice.append(
             f"No checkpoint location is configured: every interruption loses all training so far{most}, "
-            "and what is trained again is billed again. Set CheckpointConfig."
+            f"and what is trained again is billed again. {remedy}"
         )
     if facts.max_wait and facts.max_runtime and facts.max_wait <= facts.max_runtime:
         advice.append(
             f"MaxWaitTimeInSeconds equals MaxRuntimeInSeconds ({in_words(facts.max_wait)}): every minute of waiting "
             "for capacity is a minute less of training. Set it higher."
         )
-    if (
-        facts.max_wait
-        and facts.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS
-        and (algorithm := _cannot_checkpoint(facts)) is not None
-    ):
+    if algorithm and facts.max_wait and facts.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS:
         advice.append(
             f"The algorithm {algorithm} does not checkpoint: SageMaker limits its MaxWaitTimeInSeconds to 3600, "
             f"and it asks for {in_words(facts.max_wait)}."
@@ -61,6 +58,11 @@ def advise(facts: JobFacts) -> tuple[str, ...]:
 
 
 def _cannot_checkpoint(facts: JobFacts) -> str | None:
-    """The built-in algorithm that the job's image is, if it is one that does not checkpoint."""
-    repository = (facts.image or "").rpartition("/")[2].partition(":")[0].partition("@")[0]
-    return repository if repository in _WITHOUT_CHECKPOINTS else None
+    """The built-in algorithm that the job's image is, if it is one that does not checkpoint.
+
+    Its images lie in accounts of AWS's; one of that name in the job's own account is anybody's.
+    """
+    registry, _, reference = (facts.image or "").rpartition("/")
+    repository = reference.partition(":")[0].partition("@")[0]
+    own = f":{registry.partition('.')[0]}:" in facts.arn
+    return repository if repository in _WITHOUT_CHECKPOINTS and not own and "/" not in registry else None

@@ -23,6 +23,16 @@ _NEXT = {
 }
 
 
+_DONE = {
+    AlertKind.RESUBMITTED: "was resubmitted",
+    AlertKind.NOT_RESUBMITTED: "is not resubmitted",
+    AlertKind.WOULD_RESUBMIT: "would have been resubmitted (dry run)",
+    AlertKind.POLICY_INVALID: "waits: the account's policy is invalid",
+    AlertKind.ADVICE: "runs on spot at a risk",
+}
+"""What Respot did, for the headline."""
+
+
 def headline(alert: Alert) -> str:
     """One line: what happened to which job."""
     name = alert.facts.job.name
@@ -35,18 +45,8 @@ def headline(alert: Alert) -> str:
             return f"{name} reached its maximum runtime and was stopped"
         case AlertKind.FAILED:
             return f"{name} failed"
-        case AlertKind.RESUBMITTED:
-            return f"{name} was resubmitted"
-        case AlertKind.NOT_RESUBMITTED:
-            return f"{name} is not resubmitted"
-        case AlertKind.WOULD_RESUBMIT:
-            return f"{name} would have been resubmitted (dry run)"
-        case AlertKind.POLICY_INVALID:
-            return f"{name} waits: the account's policy is invalid"
-        case AlertKind.ADVICE:
-            return f"{name} runs on spot at a risk"
-        case _:  # pragma: no cover - mypy proves that no kind is left
-            assert_never(alert.kind)
+        case _:
+            return f"{name} {_DONE[alert.kind]}"
 
 
 def what_happened(alert: Alert) -> str:
@@ -92,7 +92,7 @@ def what_happens_next(alert: Alert) -> str:
             if facts.checkpoint_uri
             else " No checkpoint location is configured: a new job starts from scratch."
         )
-        return f"The job has stopped for good; SageMaker does not restart it.{resume}"
+        return f"The job has stopped for good; SageMaker does not restart it.{resume}{_unless_resumed(facts)}"
     until = f", unless that takes until {readable(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
     resume = (
         "It then resumes from its latest checkpoint."
@@ -187,3 +187,9 @@ def _ordinal(number: int) -> str:
 def _has_launched(alert: Alert) -> bool:
     """Whether the job ever held instances, as its start or its stays tell."""
     return alert.facts.training_started is not None or bool(alert.figures.trained)
+
+
+def _unless_resumed(facts: JobFacts) -> str:
+    """Nobody should start by hand what Respot is about to start."""
+    asked = (facts.tags or {}).get("respot:resume") == "on"
+    return " Its owner asked Respot to resume it: what became of that is told separately." if asked else ""

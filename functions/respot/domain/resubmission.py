@@ -23,6 +23,7 @@ class DecisionRecord:
         decided_at: when.
         checkpoint: the newest complete checkpoint then.
         next_name: the next attempt's job name (RESUBMIT only).
+        story: the decision as people are told it (RESUBMIT only).
     """
 
     job: JobId
@@ -32,6 +33,7 @@ class DecisionRecord:
     decided_at: datetime
     checkpoint: Checkpoint | None
     next_name: str | None
+    story: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,21 @@ class AttemptRecord:
     name: str
     parent: JobId
     decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """The attempt that Respot last sent to a checkpoint location: there is one at a time.
+
+    Attributes:
+        location: the location, normalised.
+        run: the attempt's run.
+        number: its place there.
+    """
+
+    location: str
+    run: RunId
+    number: int
 
 
 class OutcomeKind(StrEnum):

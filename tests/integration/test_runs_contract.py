@@ -1,0 +1,326 @@
+"""The promises of the port `Runs`, held against every implementation."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.run_items import read_notice
+from respot.adapters.runs import DynamoDbRuns
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.checkpoints import Checkpoint
+from respot.domain.decision import Action, Decision
+from respot.domain.job import Market
+from respot.domain.placement import Placement
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
+from respot.domain.run import RunId, run_id
+from respot.errors import LedgerUnavailableError
+from respot.ports import Ledger, Runs
+from tests.integration.conftest import TABLE
+from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+JOB = job_id()
+RUN = run_id(JOB)
+SECOND = f"{NAME}-r2"
+
+
+@dataclass
+class Bench:
+    """The port, and the ledger whose states it reads."""
+
+    runs: Runs
+    ledger: Ledger
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    if request.param == "memory":
+        memory = MemoryLedger(created=CREATED)
+        return Bench(runs=MemoryRuns(ledger=memory), ledger=memory)
+    client: DynamoDBClient = request.getfixturevalue("dynamodb")
+    ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
+    return Bench(runs=DynamoDbRuns(client, TABLE, clock=FakeClock(CREATED), retention=None), ledger=ledger)
+
+
+CHECKPOINT = Checkpoint(
+    name="checkpoint-500", step=500, saved_at=at(3000.037), size=2_100_000_000_000, complete=True, objects=17
+)
+FULL = DecisionRecord(
+    job=JOB,
+    run=RUN,
+    number=1,
+    decision=Decision(
+        action=Action.RESUBMIT,
+        reason="<größer & 😀>",
+        inputs={"policy": "defaults", "empty": ""},
+        placement=Placement(
+            market=Market.SPOT,
+            instance_type="ml.g5.2xlarge",
+            max_runtime=timedelta(hours=4),
+            max_wait=timedelta(seconds=21_601),
+        ),
+        attempt=2,
+        dry_run=True,
+        notify=True,
+        warning="the deadline cannot be met any more",
+    ),
+    decided_at=at(21_630.444),
+    checkpoint=CHECKPOINT,
+    next_name=SECOND,
+)
+BARE = DecisionRecord(
+    job=JOB,
+    run=RUN,
+    number=9999,
+    decision=Decision(action=Action.NOTHING, reason="", inputs={}),
+    decided_at=at(0),
+    checkpoint=None,
+    next_name=None,
+)
+
+
+def attempt(number: int = 2, **others: object) -> AttemptRecord:
+    plain = AttemptRecord(
+        run=RUN, number=number, region=REGION, name=f"{NAME}-r{number}", parent=JOB, decided_at=at(21_630.444)
+    )
+    return replace(plain, **others)  # type: ignore[arg-type] # each test names members that there are
+
+
+def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
+    return Outcome(
+        job=JOB,
+        kind=kind,
+        story="resubmitted",
+        settled_at=at(21_640.5),
+        name=SECOND,
+        arn="arn:of:the:job" if kind is OutcomeKind.CREATED else None,
+        warning="late" if kind is OutcomeKind.CREATED else None,
+    )
+
+
+# --- decisions and attempts -----------------------------------------------------------------------------------------
+
+
+def test_at_first_nothing_is_known(bench: Bench) -> None:
+    assert bench.runs.decision(JOB) is None
+    assert bench.runs.outcome(JOB) is None
+    assert bench.runs.attempt(RUN, 2) is None
+    assert bench.runs.attempts(RUN) == ()
+    assert bench.runs.live(REGION) == ()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FULL,
+        BARE,
+        replace(
+            FULL,
+            decision=replace(
+                FULL.decision,
+                placement=Placement(
+                    market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(seconds=1), max_wait=None
+                ),
+            ),
+        ),
+        replace(FULL, checkpoint=replace(CHECKPOINT, name=".", step=None, size=0, complete=False, known=False)),
+        replace(FULL, checkpoint=replace(CHECKPOINT, saved_at=at(1.123456))),
+    ],
+    ids=["everything", "next to nothing", "on demand", "an odd checkpoint", "microseconds"],
+)
+def test_what_was_decided_is_read_back(bench: Bench, record: DecisionRecord) -> None:
+    assert bench.runs.decide(record, None)
+    assert bench.runs.decision(JOB) == record
+
+
+@pytest.mark.parametrize("number", [2, 9, 10, 100, 9999])
+def test_an_attempt_is_read_back(bench: Bench, number: int) -> None:
+    assert bench.runs.decide(FULL, attempt(number))
+    assert bench.runs.attempt(RUN, number) == attempt(number)
+
+
+def test_a_job_is_decided_on_once(bench: Bench) -> None:
+    assert bench.runs.decide(FULL, attempt())
+    assert not bench.runs.decide(BARE, None)
+    assert not bench.runs.decide(FULL, attempt(3))
+    assert bench.runs.decision(JOB) == FULL
+    assert bench.runs.attempts(RUN) == (attempt(),)
+
+
+def test_an_attempt_is_decided_on_once_and_the_decision_goes_with_it(bench: Bench) -> None:
+    bench.runs.decide(FULL, attempt())
+    other = replace(FULL, job=job_id("other"))
+    assert not bench.runs.decide(other, attempt(name="another"))
+    assert bench.runs.decision(job_id("other")) is None
+    assert bench.runs.attempt(RUN, 2) == attempt()
+
+
+def test_attempts_come_in_order_and_of_one_run(bench: Bench) -> None:
+    for number in (10, 2, 9):
+        bench.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
+    foreign = RunId(f"{RUN}0")
+    bench.runs.decide(replace(FULL, job=job_id("foreign")), attempt(2, run=foreign))
+    assert [each.number for each in bench.runs.attempts(RUN)] == [2, 9, 10]
+    assert bench.runs.attempts(foreign) == (attempt(2, run=foreign),)
+
+
+def test_jobs_of_one_name_are_kept_apart(bench: Bench) -> None:
+    again = job_id(created=at(100_000))
+    bench.runs.decide(FULL, None)
+    assert bench.runs.decision(again) is None
+    assert bench.runs.decide(replace(BARE, job=again), None)
+
+
+PLACE = "s3://ml-bucket/checkpoints/"
+
+
+def test_a_location_has_one_writer_at_a_time(bench: Bench) -> None:
+    mine, theirs = Writer(location=PLACE, run=RUN, number=2), Writer(location=PLACE, run=RunId("other"), number=2)
+    assert bench.runs.writer(PLACE) is None
+    assert bench.runs.decide(FULL, attempt(), writer=mine)
+    assert bench.runs.writer(PLACE) == mine
+    other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
+    assert not bench.runs.decide(other, planned, writer=theirs)
+    assert bench.runs.decision(other.job) is None
+    assert bench.runs.attempt(theirs.run, 2) is None
+    assert bench.runs.writer("s3://ml-bucket/elsewhere/") is None
+
+
+def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(bench: Bench) -> None:
+    first, second = (Writer(location=PLACE, run=RUN, number=number) for number in (2, 3))
+    theirs = Writer(location=PLACE, run=RunId("other"), number=2)
+    bench.runs.decide(FULL, attempt(), writer=first)
+    assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), writer=second)
+    third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
+    assert not bench.runs.decide(third, planned, writer=theirs, over=first)
+    assert bench.runs.decide(third, planned, writer=theirs, over=second)
+    assert bench.runs.writer(PLACE) == theirs
+
+
+# --- outcomes and notices -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_an_outcome_is_read_back(bench: Bench, kind: OutcomeKind) -> None:
+    bench.runs.settle(outcome(kind))
+    assert bench.runs.outcome(JOB) == outcome(kind)
+
+
+def test_the_first_outcome_stands(bench: Bench) -> None:
+    bench.runs.settle(outcome())
+    bench.runs.settle(outcome(OutcomeKind.FAILED))
+    assert bench.runs.outcome(JOB) == outcome()
+
+
+def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), observation("Starting=0")))
+    before = bench.ledger.load(JOB)
+    bench.runs.decide(FULL, attempt())
+    bench.runs.settle(outcome())
+    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    assert bench.ledger.load(JOB) == before
+    assert bench.ledger.alerts(JOB) == ()
+
+
+def test_a_notice_is_written_once_in_memory() -> None:
+    runs = MemoryRuns(ledger=MemoryLedger(created=CREATED))
+    runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
+    runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
+    assert runs.notices == {(JOB, AlertKind.POLICY_INVALID): "first"}
+
+
+def test_a_notice_is_written_once_in_dynamodb(dynamodb: "DynamoDBClient") -> None:
+    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(at(5)), retention=timedelta(days=400))
+    runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
+    runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
+    (item,) = dynamodb.scan(TableName=TABLE)["Items"]
+    assert read_notice(item) == Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=at(5))
+
+
+# --- live jobs ------------------------------------------------------------------------------------------------------
+
+
+def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> None:
+    ended = "Starting=0 MaxWaitTimeExceeded=100"
+    for script, others in (
+        ("Starting=0", {"job": job_id("live")}),
+        ("Starting=0", {"job": job_id("long"), "checkpoint_uri": f"s3://ml-bucket/{'x' * 1000}/"}),
+        ("Starting=0", {"job": job_id("elsewhere", region="eu-west-1")}),
+        ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
+        (ended, {"job": job_id("ended")}),
+    ):
+        bench.ledger.save(reconcile(bench.ledger.load(others["job"]), observation(script, **others)))  # type: ignore[arg-type]
+    assert sorted(bench.runs.live(REGION)) == [
+        (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
+        (job_id("long"), f"s3://ml-bucket/{'x' * 1000}/"),
+    ]
+
+
+def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
+    for script in ("Starting=0", "Starting=0 Completed=100"):
+        bench.ledger.save(reconcile(bench.ledger.load(JOB), observation(script)))
+    assert bench.runs.live(REGION) == ()
+
+
+# --- DynamoDB -------------------------------------------------------------------------------------------------------
+
+
+def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> None:
+    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
+    runs.decide(FULL, attempt())
+    runs.settle(outcome())
+    runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+    assert len(expiries) == 4
+    assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_was_in_anothers_way_says_nothing(
+    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+
+    def conflict(**_: object) -> None:
+        raise dynamodb.exceptions.TransactionCanceledException(
+            {
+                "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
+                "CancellationReasons": [{"Code": "None"}, {"Code": code}],
+            },
+            "TransactWriteItems",
+        )
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", conflict)
+    with pytest.raises(LedgerUnavailableError):
+        runs.decide(FULL, attempt())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "InternalServerError", "Message": "sorry"}}, "TransactWriteItems"),
+        EndpointConnectionError(endpoint_url="https://dynamodb"),
+    ],
+    ids=["an error answer", "no answer"],
+)
+def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+
+    def fail(**_: object) -> None:
+        raise error
+
+    for method in ("transact_write_items", "put_item"):
+        monkeypatch.setattr(dynamodb, method, fail)
+    with pytest.raises(LedgerUnavailableError):
+        runs.decide(FULL, attempt())
+    with pytest.raises(LedgerUnavailableError):
+        runs.settle(outcome())

@@ -1,0 +1,79 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.domain.advice import advise
+from respot.domain.job import Market
+from tests.support.builders import facts
+
+KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+
+
+def test_a_job_that_is_well_set_up_needs_no_advice() -> None:
+    assert advise(facts()) == ()
+
+
+def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
+    (advice,) = advise(facts(checkpoint_uri=None))
+    assert advice.startswith(
+        "No checkpoint location is configured: every interruption loses all training so far, up to"
+    )
+    assert advice.endswith("Set CheckpointConfig.")
+
+
+@pytest.mark.parametrize(("wait_hours", "advised"), [(3, True), (4, True), (5, False)])
+def test_without_time_to_wait_waiting_eats_the_training(wait_hours: int, *, advised: bool) -> None:
+    told = advise(facts(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
+    assert bool(told) is advised
+    assert all("MaxWaitTimeInSeconds" in words for words in told)
+
+
+@pytest.mark.parametrize(("seconds", "advised"), [(3600, False), (3601, True)])
+def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, advised: bool) -> None:
+    told = advise(facts(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
+    assert bool(told) is advised
+    assert all("The algorithm kmeans does not checkpoint" in words for words in told)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        "",
+        "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1",
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+        "811284229777.dkr.ecr.us-east-1.amazonaws.com/image-classification:1",
+        "111122223333.dkr.ecr.us-east-1.amazonaws.com/kmeans:latest",
+        "111122223333.dkr.ecr.us-east-1.amazonaws.com/team/kmeans",
+    ],
+)
+def test_other_algorithms_may_wait_longer(image: str | None) -> None:
+    assert advise(facts(image=image)) == ()
+
+
+@pytest.mark.parametrize("reference", ["kmeans", "kmeans:1", "kmeans@sha256:0123"])
+def test_a_built_in_algorithm_is_known_by_its_repository(reference: str) -> None:
+    image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{reference}"
+    assert len(advise(facts(image=image))) == 1
+
+
+def test_an_algorithm_that_cannot_checkpoint_is_not_told_to() -> None:
+    lost, _ = advise(facts(image=KMEANS, checkpoint_uri=None))
+    assert "Set CheckpointConfig" not in lost
+    assert "kmeans does not checkpoint" in lost
+
+
+@pytest.mark.parametrize("market", [Market.ON_DEMAND, None])
+def test_only_spot_jobs_are_advised(market: Market | None) -> None:
+    assert advise(facts(market=market, checkpoint_uri=None)) == ()
+
+
+def test_all_that_is_wrong_is_said() -> None:
+    wait: dict[str, Any] = {"max_runtime": timedelta(hours=4), "max_wait": timedelta(hours=4)}
+    assert len(advise(facts(image=KMEANS, checkpoint_uri=None, **wait))) == 3
+
+
+def test_what_is_not_known_is_no_reason_for_advice() -> None:
+    (advice,) = advise(facts(checkpoint_uri=None, max_wait=None, max_runtime=None))
+    assert "loses all training so far, and" in advice

@@ -1,0 +1,71 @@
+"""What people read of Respot's own doings."""
+
+from dataclasses import replace
+
+import pytest
+
+from respot.alert_document import to_document
+from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind, Severity
+from respot.domain.alert_text import cost, headline, plain, short, subject, what_happened, what_happens_next
+from tests.support.builders import alert_on
+
+STORY = "resubmitted as spot-job-r2, attempt 2 of 5"
+
+
+def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
+    alert = replace(alert_on("MaxWaitTimeExceeded", 21_630), kind=kind, story=story)
+    return replace(alert, **others)  # type: ignore[arg-type] # each test names members that there are
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "severity", "follows"),
+    [
+        (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot goes on watching"),
+        (AlertKind.NOT_RESUBMITTED, "spot-job is not resubmitted", Severity.ERROR, "does nothing more"),
+        (
+            AlertKind.WOULD_RESUBMIT,
+            "spot-job would have been resubmitted (dry run)",
+            Severity.INFO,
+            "Nothing was created",
+        ),
+        (
+            AlertKind.POLICY_INVALID,
+            "spot-job waits: the account's policy is invalid",
+            Severity.ERROR,
+            "as soon as the policy is valid",
+        ),
+        (AlertKind.ADVICE, "spot-job runs on spot at a risk", Severity.WARNING, "The job goes on as it is"),
+    ],
+)
+def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity, follows: str) -> None:
+    alert = about(kind)
+    assert headline(alert) == said
+    assert alert.severity is severity
+    assert what_happened(alert) == STORY
+    assert follows in what_happens_next(alert)
+    assert said in plain(alert)
+    assert short(alert).startswith(f"Respot: {said}")
+    assert subject(alert) == f"[Respot {severity}] {said}"
+    assert cost(alert)
+    document = to_document(alert)
+    assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, STORY)
+
+
+def test_a_warning_follows_the_story() -> None:
+    alert = about(AlertKind.RESUBMITTED, warning="the deadline cannot be met any more")
+    assert what_happened(alert) == f"{STORY} the deadline cannot be met any more"
+    assert to_document(alert)["warning"] == "the deadline cannot be met any more"
+
+
+def test_advice_is_told_whole() -> None:
+    alert = about(AlertKind.ADVICE, story="", advice=("First.", "Second."))
+    assert what_happened(alert) == "First. Second."
+    assert to_document(alert)["advice"] == ["First.", "Second."]
+    assert to_document(alert)["story"] is None
+
+
+def test_words_of_others_cannot_pose_as_ours() -> None:
+    alert = about(AlertKind.NOT_RESUBMITTED, "not resubmitted: \n\nCompleted\x1b[0m", warning="one\ntwo")
+    assert "\n" not in what_happened(alert)
+    assert "\x1b" not in what_happened(alert)

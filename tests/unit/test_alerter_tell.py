@@ -1,0 +1,177 @@
+"""Alerts on what Respot itself did or declined, and advice on jobs that appear."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.alerter import LEASE, Alerter, Told
+from respot.domain.alert import AlertOutcome
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import Market, Observation
+from respot.domain.reconciliation import reconcile
+from respot.errors import LedgerIncompleteError, TopicUnavailableError
+from tests.support.builders import CREATED, at, claim, history, job_id, observation
+from tests.support.clock import FakeClock
+from tests.support.troubled import DiedError, TroubledLedger
+
+JOB = job_id()
+ENDED = "Starting=0 Downloading=250 Training=390 Stopping=21600 MaxWaitTimeExceeded=21630"
+RESUBMITTED = Told(kind=AlertKind.RESUBMITTED, story="resubmitted as spot-job-r2", at=at(21640), warning="late")
+
+
+class Bench:
+    """An alerter on twins, with one job that has ended."""
+
+    def __init__(self) -> None:
+        self.memory = MemoryLedger(created=CREATED)
+        self.ledger = TroubledLedger(ledger=self.memory)
+        self.topic = MemoryTopic()
+        self.clock = FakeClock(at(21645))
+        self.alerter = Alerter(
+            ledger=self.ledger,
+            topic=self.topic,
+            clock=self.clock,
+            kinds=frozenset(AlertKind),
+            max_age=timedelta(hours=24),
+        )
+
+    def know(self, look: Observation) -> None:
+        self.memory.save(reconcile(self.memory.load(look.facts.job), look))
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.know(observation(ENDED))
+    return bench
+
+
+# --- tell -----------------------------------------------------------------------------------------------------------
+
+
+def test_what_respot_did_is_told_as_of_the_jobs_end(bench: Bench) -> None:
+    receipt = bench.alerter.tell(JOB, RESUBMITTED)
+    assert receipt is not None
+    assert (receipt.kind, receipt.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
+    assert receipt.transition == history(ENDED)[-1]
+    assert receipt.headline == "spot-job was resubmitted"
+    (alert,) = bench.topic.published
+    assert (alert.story, alert.warning) == ("resubmitted as spot-job-r2", "late")
+
+
+@pytest.mark.parametrize("times", [2, 5])
+def test_it_is_told_once_however_often_it_is_delivered(bench: Bench, times: int) -> None:
+    for _ in range(times):
+        bench.alerter.tell(JOB, RESUBMITTED)
+        bench.clock.pass_by(timedelta(hours=1))
+    assert len(bench.topic.published) == 1
+
+
+def test_it_is_told_once_although_the_job_is_deleted_meanwhile(bench: Bench) -> None:
+    bench.alerter.tell(JOB, RESUBMITTED)
+    bench.know(observation(f"{ENDED} Deleting=30000", status="Deleting"))
+    assert bench.alerter.tell(JOB, RESUBMITTED) is None
+    assert len(bench.topic.published) == 1
+
+
+def test_a_job_without_a_known_end_is_told_of_by_its_state(bench: Bench) -> None:
+    bench.memory.stays[JOB].clear()
+    receipt = bench.alerter.tell(JOB, RESUBMITTED)
+    assert receipt is not None
+    assert receipt.transition == history(ENDED)[-1]
+
+
+def test_news_of_a_job_that_ended_days_ago_is_news(bench: Bench) -> None:
+    """An instance quota may be taken for days."""
+    bench.clock.pass_by(timedelta(days=3))
+    receipt = bench.alerter.tell(JOB, replace(RESUBMITTED, at=bench.clock()))
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.SENT
+
+
+def test_old_news_is_declined_in_writing(bench: Bench) -> None:
+    bench.clock.pass_by(timedelta(days=3))
+    receipt = bench.alerter.tell(JOB, RESUBMITTED)
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.DECLINED
+    assert "happened 3 d 00 h ago" in receipt.reason
+
+
+def test_what_respot_did_is_told_of_on_demand_jobs_too(bench: Bench) -> None:
+    bench.know(observation(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
+    receipt = bench.alerter.tell(job_id("other"), RESUBMITTED)
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.SENT
+
+
+def test_kinds_are_told_apart(bench: Bench) -> None:
+    for kind in (AlertKind.POLICY_INVALID, AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT):
+        bench.alerter.tell(JOB, replace(RESUBMITTED, kind=kind))
+    assert len({alert.id for alert in bench.topic.published}) == 4
+
+
+def test_when_sns_is_down_the_next_delivery_tells(bench: Bench) -> None:
+    bench.topic.fault = TopicUnavailableError("down")
+    with pytest.raises(TopicUnavailableError):
+        bench.alerter.tell(JOB, RESUBMITTED)
+    bench.topic.fault = None
+    assert bench.alerter.tell(JOB, RESUBMITTED) is not None
+
+
+def test_a_teller_that_died_is_taken_over(bench: Bench) -> None:
+    bench.ledger.faults["settle_alert"] = DiedError()
+    with pytest.raises(DiedError):
+        bench.alerter.tell(JOB, RESUBMITTED)
+    bench.ledger.faults.clear()
+    bench.clock.pass_by(LEASE)
+    bench.alerter.tell(JOB, RESUBMITTED)
+    assert len({alert.id for alert in bench.topic.published}) == 1
+    assert len(bench.memory.alerts(JOB)) == 1
+
+
+def test_of_an_unknown_job_nothing_is_told(bench: Bench) -> None:
+    with pytest.raises(LedgerIncompleteError):
+        bench.alerter.tell(job_id("unknown"), RESUBMITTED)
+
+
+# --- advise ---------------------------------------------------------------------------------------------------------
+
+
+def appears(bench: Bench, script: str = "Starting=0", **others: object) -> None:
+    bench.clock.moment = at(60)
+    bench.know(observation(script, job=job_id("new"), **({"checkpoint_uri": None} | others)))
+
+
+def test_a_job_at_a_risk_is_advised_when_it_appears(bench: Bench) -> None:
+    appears(bench)
+    receipt = bench.alerter.advise(job_id("new"))
+    assert receipt is not None
+    assert (receipt.kind, receipt.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
+    (alert,) = bench.topic.published
+    assert len(alert.advice) == 1
+
+
+def test_a_job_without_a_risk_is_left_alone(bench: Bench) -> None:
+    appears(bench, checkpoint_uri="s3://ml-bucket/new/")
+    assert bench.alerter.advise(job_id("new")) is None
+    assert bench.memory.alerts(job_id("new")) == ()
+
+
+def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench) -> None:
+    bench.know(claim("Training", 30, job=job_id("new"), market=Market.SPOT))
+    appears(bench, "Starting=5 Training=30")
+    bench.memory.stays[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
+    bench.alerter.advise(job_id("new"))
+    bench.know(observation("Starting=5 Training=30", job=job_id("new"), checkpoint_uri=None))
+    assert bench.alerter.advise(job_id("new")) is None
+    assert len(bench.topic.published) == 1
+
+
+def test_advice_on_an_old_job_is_declined(bench: Bench) -> None:
+    appears(bench)
+    bench.clock.moment = at(100_000)
+    receipt = bench.alerter.advise(job_id("new"))
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.DECLINED
