@@ -44,7 +44,8 @@ def per_million_events(calls: Calls, *, events: int, invocation_seconds: float) 
     SageMaker nothing for Describe and ListTags.
     """
     invocations = MILLION / events
-    # An item of state is below 2 KB (two write units) and stands in by-name and by-activity too (two more each);
+    # An item of state is below 2 KB (two write units); its index entries take at most four more, of which by-activity,
+    # whose key moves, takes two each time;
     # a transition is below 1 KB; a query of one job's items reads below 8 KB, consistently (two read units).
     writes = invocations * calls["PutItem"]
     yield Item(what="Lambda requests", quantity=invocations, unit_price=LAMBDA_REQUEST)
