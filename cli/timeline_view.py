@@ -9,6 +9,7 @@ from rich.text import Text
 
 from cli.history import History, RunAttempt
 from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.durations import in_words, iso
 from respot.domain.lifecycle import INTERRUPTED, TRAINING, WAITING, is_terminal, stays
@@ -140,7 +141,11 @@ def _limits(history: History) -> str:
 
 
 def _table(history: History, *, now: datetime) -> Table:
-    alerts = {(alert.transition.status, alert.transition.started): alert for alert in history.alerts}
+    alerts = {
+        (alert.transition.status, alert.transition.started): alert
+        for alert in history.alerts
+        if KIND_BY_STATUS.get(alert.transition.status) is alert.kind  # what Respot did is told further below
+    }
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("Started (UTC)")
     table.add_column("Status")
