@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.functions import TIMEOUT_SECONDS
-from infra.constructs.queues import dead_letter_queue, grant_receive, work_queue
+from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot.events import DETAIL_TYPE, SOURCE
 
 _BATCH_SIZE: Final = 10
@@ -50,13 +50,4 @@ class Observations(Construct):
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so."""
-        lambda_.EventSourceMapping(
-            self,
-            "Delivery",
-            target=function,
-            event_source_arn=self.queue.queue_arn,
-            batch_size=_BATCH_SIZE,
-            max_concurrency=self._concurrency,
-            report_batch_item_failures=True,
-        )
-        grant_receive(self.queue, function)
+        deliver(self, self.queue, function, batch_size=_BATCH_SIZE, max_concurrency=self._concurrency)

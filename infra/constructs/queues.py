@@ -3,7 +3,7 @@
 from typing import Final
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -47,8 +47,20 @@ def work_queue(
     )
 
 
-def grant_receive(queue: sqs.IQueue, grantee: iam.IGrantable) -> None:
-    """What Lambda needs to read the queue on a function's behalf."""
+def deliver(
+    scope: Construct, queue: sqs.IQueue, function: lambda_.Function, *, batch_size: int, max_concurrency: int
+) -> None:
+    """Have a function read a queue, in batches of which it reports the failed messages, and let it do so."""
+    lambda_.EventSourceMapping(
+        scope,
+        "Delivery",
+        target=function,
+        event_source_arn=queue.queue_arn,
+        batch_size=batch_size,
+        max_concurrency=max_concurrency,
+        report_batch_item_failures=True,
+    )
+    # What Lambda needs to read the queue on the function's behalf, and the function to delay what it could not handle.
     queue.grant(
-        grantee, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"
+        function, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"
     )

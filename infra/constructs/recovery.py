@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from infra.config import Config
-from infra.constructs.queues import dead_letter_queue, grant_receive, work_queue
+from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 
 TIMEOUT_SECONDS: Final = 120
 """Of `resubmit`: one job asks S3 for up to twenty pages, SageMaker for its description, and creates the next one."""
@@ -38,14 +38,5 @@ class RecoveryQueue(Construct):
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so."""
-        lambda_.EventSourceMapping(
-            self,
-            "Delivery",
-            target=function,
-            event_source_arn=self.queue.queue_arn,
-            # One at a time: a run that takes long takes no other run's time.
-            batch_size=1,
-            max_concurrency=_CONCURRENCY,
-            report_batch_item_failures=True,
-        )
-        grant_receive(self.queue, function)
+        # One at a time: a run that takes long takes no other run's time.
+        deliver(self, self.queue, function, batch_size=1, max_concurrency=_CONCURRENCY)

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.functions import TIMEOUT_SECONDS
-from infra.constructs.queues import dead_letter_queue, grant_receive, work_queue
+from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 
 _CONCURRENCY: Final = 2
 """The least that SQS allows: a webhook takes about one message a second."""
@@ -39,17 +39,8 @@ class SlackDelivery(Construct):
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so and set each message's delay."""
-        lambda_.EventSourceMapping(
-            self,
-            "Delivery",
-            target=function,
-            event_source_arn=self.queue.queue_arn,
-            # One at a time: a webhook that hangs until the timeout takes no other message with it.
-            batch_size=1,
-            max_concurrency=_CONCURRENCY,
-            report_batch_item_failures=True,
-        )
-        grant_receive(self.queue, function)
+        # One at a time: a webhook that hangs until the timeout takes no other message with it.
+        deliver(self, self.queue, function, batch_size=1, max_concurrency=_CONCURRENCY)
 
     def grant_read_webhook(self, grantee: iam.IGrantable) -> None:
         """Read the webhook's address."""
