@@ -14,6 +14,7 @@ from infra.constructs.alerting import (
     ENDINGS,
     ENDINGS_TRIED_HOURS,
     AlertsTopic,
+    DueAlerts,
     StreamReader,
 )
 from infra.constructs.functions import RespotFunction
@@ -49,6 +50,7 @@ class RespotStack(Stack):
         endings = StreamReader(self, "Endings", table=ledger.table, patterns=ENDINGS, tried_hours=ENDINGS_TRIED_HOURS)
         recovery = RecoveryQueue(self, "Recovery", config=config)
         parameter = PolicyParameter(self, "Policy", text=policy)
+        due = DueAlerts(self, "DueAlerts")
         alerts = AlertsTopic(self, "Alerts", config=config)
         alarms = Alarms(self, "Alarms", topic=alerts.topic)
 
@@ -84,6 +86,7 @@ class RespotStack(Stack):
             ),
         )
         transitions.deliver_to(alert.function)
+        due.deliver_to(alert.function)
         ledger.grant_alert(alert.function)
         alerts.grant_publish(alert.function)
 
@@ -125,6 +128,7 @@ class RespotStack(Stack):
         )
         alarms.on_lag("Alert", alert.function, "alerts are late.")
         alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
+        alarms.on_dead_letters("DueAlerts", due.dead_letters, "Overdue alerts were given up: nobody was told.")
         alarms.on_lag("Recover", recover.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
         alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
@@ -136,15 +140,21 @@ class RespotStack(Stack):
         ):
             alarms.on_errors(name, function)
 
-        CfnOutput(self, "LedgerTableName", value=ledger.table.table_name)
-        CfnOutput(self, "AlertsTopicArn", value=alerts.topic.topic_arn)
-        CfnOutput(self, "ObservationsQueueUrl", value=observations.queue.queue_url)
-        CfnOutput(self, "ObservationsDlqUrl", value=observations.dead_letters.queue_url)
-        CfnOutput(self, "RecoveryQueueUrl", value=recovery.queue.queue_url)
-        CfnOutput(self, "RecoveryDlqUrl", value=recovery.dead_letters.queue_url)
-        CfnOutput(self, "EndingsDlqUrl", value=endings.dead_letters.queue_url)
-        CfnOutput(self, "PolicyParameterName", value=parameter.parameter.parameter_name)
-        CfnOutput(self, "AlertsDlqUrl", value=transitions.dead_letters.queue_url)
+        outputs = {
+            "LedgerTableName": ledger.table.table_name,
+            "AlertsTopicArn": alerts.topic.topic_arn,
+            "ObservationsQueueUrl": observations.queue.queue_url,
+            "ObservationsDlqUrl": observations.dead_letters.queue_url,
+            "RecoveryQueueUrl": recovery.queue.queue_url,
+            "RecoveryDlqUrl": recovery.dead_letters.queue_url,
+            "EndingsDlqUrl": endings.dead_letters.queue_url,
+            "PolicyParameterName": parameter.parameter.parameter_name,
+            "AlertsDlqUrl": transitions.dead_letters.queue_url,
+            "DueAlertsQueueUrl": due.queue.queue_url,
+            "DueAlertsDlqUrl": due.dead_letters.queue_url,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
 
         if config.slack_webhook_secret is not None:
             self._deliver_to_slack(config, code, alerts, alarms, secret=config.slack_webhook_secret)

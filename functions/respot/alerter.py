@@ -16,29 +16,13 @@ from respot.domain.alert import (
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
-from respot.domain.lifecycle import ENDS, figures
+from respot.domain.lifecycle import figures
+from respot.domain.telling import Told, appearance, end_of
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
-from respot.ports import AlertTopic, Clock, Ledger
+from respot.ports import AlertTopic, Clock, Ledger, Runs
 
 LEASE: Final = timedelta(minutes=2)
 """How long a claim holds: longer than the function may run, so that a claim which lapsed is a dead sender's."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What Respot has to say of its own doings.
-
-    Attributes:
-        kind: what it did.
-        story: in words.
-        at: when it did it, perhaps days after the job ended.
-        warning: what people should know besides.
-    """
-
-    kind: AlertKind
-    story: str
-    at: datetime
-    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +30,7 @@ class Alerter:
     """Decides on a transition, publishes, and writes down what it did."""
 
     ledger: Ledger
+    runs: Runs
     topic: AlertTopic
     clock: Clock
     kinds: frozenset[AlertKind]
@@ -62,28 +47,32 @@ class Alerter:
             LedgerUnavailableError: DynamoDB did not answer.
             TopicUnavailableError: SNS did not take the alert.
         """
-        kind = KIND_BY_STATUS.get(transition.status)
-        return (
-            None if kind is None else self._settle(_case(kind, transition, *self._load(job)), news=transition.started)
-        )
+        if transition.status not in KIND_BY_STATUS:
+            return None
+        return self._settle(_of_stay(*self._load(job), transition))
 
     def tell(self, job: JobId, told: Told) -> AlertReceipt | None:
         """Alert on what Respot itself did about a job that has ended; see `alert`."""
-        record, facts = self._load(job)
-        case = _case(told.kind, _end(record, facts), record, facts)
-        return self._settle(replace(case, story=told.story, warning=told.warning), news=told.at)
+        return self._settle(_of_doing(*self._load(job), told))
 
     def advise(self, job: JobId) -> AlertReceipt | None:
         """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
+        return self._settle(_of_appearance(*self._load(job)))
+
+    def catch_up(self, job: JobId) -> tuple[AlertReceipt, ...]:
+        """Alert on whatever the job's items call for and nobody has settled; see `alert`.
+
+        For a job whose items the stream has lost, or whose alert died in somebody's hand.
+        """
         record, facts = self._load(job)
-        advice = advise(facts)
-        if not advice:
-            return None
-        # Every job begins so; what it is in by now, or what is known of its stays, would make it another alert.
-        first = Transition(status="Starting", started=facts.job.created)
-        return self._settle(
-            replace(_case(AlertKind.ADVICE, first, record, facts), advice=advice), news=facts.job.created
+        pending = (
+            _of_appearance(record, facts),
+            *(_of_stay(record, facts, stay) for stay in record.transitions),
+            *(_of_doing(record, facts, told) for told in self.runs.doings(job).told()),
         )
+        settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
+        open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
+        return tuple(receipt for receipt in (self._settle(each) for each in open_) if receipt)
 
     def _load(self, job: JobId) -> tuple[JobRecord, JobFacts]:
         record = self.ledger.load(job)
@@ -92,8 +81,11 @@ class Alerter:
             raise LedgerIncompleteError(message)
         return record, record.facts
 
-    def _settle(self, alert: Alert, *, news: datetime) -> AlertReceipt | None:
-        """Send or decline; `news` is since when there is something to tell."""
+    def _settle(self, pending: "_Pending | None") -> AlertReceipt | None:
+        """Send or decline."""
+        if pending is None:
+            return None
+        alert, news = pending.alert, pending.news
         job, kind, transition = alert.facts.job, alert.kind, alert.transition
         policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.created_at())
         decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
@@ -120,6 +112,30 @@ class Alerter:
         return receipt
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """An alert that is to be sent or declined; `news` is since when there is something to tell."""
+
+    alert: Alert
+    news: datetime
+
+
+def _of_stay(record: JobRecord, facts: JobFacts, stay: Transition) -> _Pending | None:
+    kind = KIND_BY_STATUS.get(stay.status)
+    return None if kind is None else _Pending(alert=_case(kind, stay, record, facts), news=stay.started)
+
+
+def _of_doing(record: JobRecord, facts: JobFacts, told: Told) -> _Pending:
+    case = _case(told.kind, end_of(record, facts), record, facts)
+    return _Pending(alert=replace(case, story=told.story, warning=told.warning), news=told.at)
+
+
+def _of_appearance(record: JobRecord, facts: JobFacts) -> _Pending | None:
+    advice = advise(facts)
+    case = _case(AlertKind.ADVICE, appearance(facts), record, facts)
+    return _Pending(alert=replace(case, advice=advice), news=facts.job.created) if advice else None
+
+
 def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:
     until_then = tuple(stay for stay in record.transitions if stay.started <= transition.started)
     return Alert(
@@ -129,9 +145,3 @@ def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: Job
         figures=figures(until_then),
         earlier_interruptions=interruptions_before(transition, until_then),
     )
-
-
-def _end(record: JobRecord, facts: JobFacts) -> Transition:
-    """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
-    ends = (stay for stay in record.transitions if stay.status in ENDS)
-    return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))

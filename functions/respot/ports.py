@@ -12,6 +12,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.telling import Doings
 
 
 class Clock(Protocol):
@@ -173,6 +174,9 @@ class Runs(Protocol):
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """Have people told, once for each kind, why nothing is decided or created."""
+
+    def doings(self, job: JobId) -> Doings:
+        """All that Respot has written down of its own doings about the job, read consistently."""
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """Jobs of the region that have not ended, with their checkpoint locations. May lag by a moment."""

@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from respot.errors import MalformedObservationError, OutOfTimeError
+from respot.job_message import read_message
 from respot.recovery import Later, Recovery
-from respot.recovery_message import read_message
 from respot.redelivery import Delivery, Redelivery
 
 LONGEST_STEP: Final = timedelta(seconds=60)

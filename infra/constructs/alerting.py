@@ -14,20 +14,47 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import Config
-from infra.constructs.functions import allow_any
-from infra.constructs.queues import dead_letter_queue
+from infra.constructs.functions import TIMEOUT_SECONDS, allow_any
+from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import Market
 from respot.domain.lifecycle import ENDS
 
 _BATCH_SIZE: Final = 10
+_DUE_RECEIVES: Final = 20
+"""Six minutes apart, the visibility timeout: an outage of SNS for two hours, as long as the stream tries."""
+_DUE_CONCURRENCY: Final = 2
 ALERTS_TRIED_HOURS: Final = 2
 """Longer than most outages of SNS, shorter than anyone cares."""
 ENDINGS_TRIED_HOURS: Final = 20
 """Nearly as long as the stream keeps them: a job that is lost here is not resubmitted."""
 _RETRIES: Final = 5000
 """Bounds a hot loop; in an outage the age comes first."""
+
+
+class DueAlerts(Construct):
+    """Jobs whose alerts are overdue: the stream did not bring them to an end."""
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        """Deploys the queue."""
+        super().__init__(scope, construct_id)
+        self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
+        self.queue: Final = work_queue(
+            self,
+            "Queue",
+            dead_letters=self.dead_letters,
+            max_receives=_DUE_RECEIVES,
+            consumer_timeout_seconds=TIMEOUT_SECONDS,
+        )
+
+    def grant_send(self, grantee: iam.IGrantable) -> None:
+        """Send jobs."""
+        self.queue.grant(grantee, "sqs:SendMessage")
+
+    def deliver_to(self, function: lambda_.Function) -> None:
+        """Have `function` read the queue, and let it do so."""
+        deliver(self, self.queue, function, batch_size=1, max_concurrency=_DUE_CONCURRENCY)
 
 
 class AlertsTopic(Construct):

@@ -35,6 +35,10 @@ ALERT = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertLogs.Arn}"),
     (("sqs:SendMessage",), "${TransitionsDeadLetters.Arn}"),
     *STREAM,
+    (
+        ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
+        "${DueAlertsQueue.Arn}",
+    ),
     (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
     (("sns:Publish",), "${AlertsTopic}"),
 ]

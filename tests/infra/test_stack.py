@@ -170,6 +170,7 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
         "TransitionsDelivery": "${TransitionsDeadLetters.Arn}",
         "EndingsDelivery": "${EndingsDeadLetters.Arn}",
         "RecoveryQueue": "${RecoveryDeadLetters.Arn}",
+        "DueAlertsQueue": "${DueAlertsDeadLetters.Arn}",
     }
     watched = {
         render(alarm["Dimensions"][0]["Value"]).replace(".QueueName", ".Arn")
@@ -256,8 +257,8 @@ def test_dead_letters_wait_as_long_as_sqs_allows(full: Synthesized) -> None:
 
 def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:
     for template, receives in (
-        (full, {"ObservationsQueue": 4, "SlackDeliveryQueue": 3, "RecoveryQueue": 9}),
-        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 100}),
+        (full, {"ObservationsQueue": 4, "SlackDeliveryQueue": 3, "RecoveryQueue": 9, "DueAlertsQueue": 20}),
+        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 100, "DueAlertsQueue": 20}),
     ):
         queues = template.of_type("SQS::Queue").items()
         assert receives == {
@@ -471,6 +472,8 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "ObservationsQueueUrl": "${ObservationsQueue}",
         "ObservationsDlqUrl": "${ObservationsDeadLetters}",
         "AlertsDlqUrl": "${TransitionsDeadLetters}",
+        "DueAlertsQueueUrl": "${DueAlertsQueue}",
+        "DueAlertsDlqUrl": "${DueAlertsDeadLetters}",
         "RecoveryQueueUrl": "${RecoveryQueue}",
         "RecoveryDlqUrl": "${RecoveryDeadLetters}",
         "EndingsDlqUrl": "${EndingsDeadLetters}",

@@ -6,7 +6,7 @@ from botocore.stub import Stubber
 
 from respot.adapters.recovery_queue import SqsRecoveryQueue
 from respot.errors import QueueUnavailableError
-from respot.recovery_message import read_message
+from respot.job_message import read_message
 from tests.support.builders import REGION, job_id
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
 from respot.domain.run import RunId, run_id
+from respot.domain.telling import Doings
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
 from tests.integration.conftest import TABLE
@@ -45,7 +46,7 @@ class Bench:
 def bench(request: pytest.FixtureRequest) -> Bench:
     if request.param == "memory":
         memory = MemoryLedger(created=CREATED)
-        return Bench(runs=MemoryRuns(ledger=memory), ledger=memory)
+        return Bench(runs=MemoryRuns(ledger=memory, clock=FakeClock(CREATED)), ledger=memory)
     client: DynamoDBClient = request.getfixturevalue("dynamodb")
     ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
     return Bench(runs=DynamoDbRuns(client, TABLE, clock=FakeClock(CREATED), retention=None), ledger=ledger)
@@ -324,3 +325,17 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
         runs.decide(FULL, attempt())
     with pytest.raises(LedgerUnavailableError):
         runs.settle(outcome())
+
+
+# --- doings ---------------------------------------------------------------------------------------------------------
+
+
+def test_all_doings_are_told_at_once(bench: Bench) -> None:
+    assert bench.runs.doings(JOB) == Doings()
+    outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), observation("Starting=0 Training=390")))
+    bench.runs.decide(FULL, None)
+    bench.runs.settle(outcome)
+    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    notice = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
+    assert bench.runs.doings(JOB) == Doings(decision=FULL, outcome=outcome, notices=(notice,))

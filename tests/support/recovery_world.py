@@ -53,11 +53,11 @@ from respot.errors import (
 )
 from respot.handlers.alert import alert_on
 from respot.intake import Intake
+from respot.job_message import read_message, write_message
 from respot.ports import Checkpoints, Clock
 from respot.recorder import Recorder
 from respot.recovery import Recovery
 from respot.recovery_intake import RecoveryIntake
-from respot.recovery_message import read_message, write_message
 from respot.recovery_situation import Situations
 from respot.redelivery import Delivery, Redelivery
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
@@ -212,6 +212,7 @@ class World:
         self.intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
         self.alerter = Alerter(
             ledger=ledger,
+            runs=runs,
             topic=interposed(self.topic, partial(self._gate, "sns")),
             clock=self.clock,
             kinds=frozenset(AlertKind),

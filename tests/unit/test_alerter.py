@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import LEASE, Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
@@ -38,7 +38,14 @@ class Bench:
         self.memory.save(reconcile(self.memory.load(look.facts.job), look))
 
     def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
-        return Alerter(ledger=self.ledger, topic=self.topic, clock=self.clock, kinds=kinds, max_age=timedelta(hours=24))
+        return Alerter(
+            ledger=self.ledger,
+            runs=MemoryRuns(ledger=self.memory),
+            topic=self.topic,
+            clock=self.clock,
+            kinds=kinds,
+            max_age=timedelta(hours=24),
+        )
 
     def alert(self, stay: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:
         return self.alerter().alert(job, stay)

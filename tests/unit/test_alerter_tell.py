@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryTopic
-from respot.alerter import LEASE, Alerter, Told
+from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.alerter import LEASE, Alerter
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import Market, Observation
 from respot.domain.reconciliation import reconcile
+from respot.domain.telling import Told
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
 from tests.support.builders import CREATED, at, claim, history, job_id, observation
 from tests.support.clock import FakeClock
@@ -26,11 +27,13 @@ class Bench:
 
     def __init__(self) -> None:
         self.memory = MemoryLedger(created=CREATED)
+        self.runs = MemoryRuns(ledger=self.memory, clock=lambda: at(21640))
         self.ledger = TroubledLedger(ledger=self.memory)
         self.topic = MemoryTopic()
         self.clock = FakeClock(at(21645))
         self.alerter = Alerter(
             ledger=self.ledger,
+            runs=self.runs,
             topic=self.topic,
             clock=self.clock,
             kinds=frozenset(AlertKind),
@@ -175,3 +178,36 @@ def test_advice_on_an_old_job_is_declined(bench: Bench) -> None:
     receipt = bench.alerter.advise(job_id("new"))
     assert receipt is not None
     assert receipt.outcome is AlertOutcome.DECLINED
+
+
+# --- catching up: the stream has lost the job's items, or somebody died with them in hand --------------------------
+
+
+def noticed(bench: Bench) -> None:
+    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+
+
+def test_whatever_nobody_settled_is_alerted_on(bench: Bench) -> None:
+    bench.know(observation(ENDED, checkpoint_uri=None))
+    noticed(bench)
+    kinds = [receipt.kind for receipt in bench.alerter.catch_up(JOB)]
+    assert kinds == [AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.POLICY_INVALID]
+    assert [alert.kind for alert in bench.topic.published] == kinds
+    assert bench.topic.published[1].story == "no JSON"
+
+
+def test_what_was_settled_is_passed_over_however_old_it_is(bench: Bench) -> None:
+    bench.alerter.alert(JOB, history(ENDED)[-1])
+    noticed(bench)
+    bench.clock.pass_by(timedelta(days=2))
+    (receipt,) = bench.alerter.catch_up(JOB)
+    assert (receipt.kind, receipt.outcome) == (AlertKind.POLICY_INVALID, AlertOutcome.DECLINED)
+    assert {each.outcome for each in bench.memory.alerts(JOB)} == {AlertOutcome.SENT, AlertOutcome.DECLINED}
+    assert bench.alerter.catch_up(JOB) == ()
+
+
+def test_an_alert_that_died_in_somebodys_hand_is_taken_over(bench: Bench) -> None:
+    end = history(ENDED)[-1]
+    bench.memory.claim_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, end, now=bench.clock(), lease=LEASE)
+    bench.clock.pass_by(LEASE)
+    assert [receipt.outcome for receipt in bench.alerter.catch_up(JOB)] == [AlertOutcome.SENT]

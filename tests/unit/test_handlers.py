@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.ledger_items import transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
@@ -20,6 +20,7 @@ from respot.domain.reconciliation import reconcile
 from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
+from respot.job_message import write_message
 from respot.observability import logger
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
@@ -153,6 +154,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
     built = AlertBench(ledger=TroubledLedger(ledger=memory), topic=Choosy())
     alerter = Alerter(
         ledger=built.ledger,
+        runs=MemoryRuns(ledger=memory),
         topic=built.topic,
         clock=FakeClock(at(3725)),
         kinds=frozenset(AlertKind),
@@ -219,6 +221,12 @@ def test_alert_fails_whole_when_dynamodb_is_down(bench: AlertBench) -> None:
     bench.ledger.faults["load"] = LedgerUnavailableError("down")
     whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
     assert failed(alert.handler(whole, Context())) == ["s1", "s2"]
+
+
+def test_alert_takes_jobs_from_the_queue_of_due_alerts(bench: AlertBench) -> None:
+    named = sqs(write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
+    assert failed(alert.handler(named, Context())) == ["m2", "m3"]
+    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "second"]
 
 
 def test_alert_counts_nothing_when_nothing_happened(bench: AlertBench, printed: Printed) -> None:

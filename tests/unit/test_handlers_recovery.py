@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.ledger_items import state_item, transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRuns, MemoryTopic
 from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item
 from respot.alerter import Alerter
 from respot.domain.alert_kinds import AlertKind
@@ -20,8 +20,8 @@ from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, O
 from respot.domain.run import run_id
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, recover, resubmit
+from respot.job_message import write_message
 from respot.recovery_intake import RecoveryIntake
-from respot.recovery_message import write_message
 from tests.support.builders import CREATED, NAME, at, job_id, observation, redelivery, transition
 from tests.support.clock import FakeClock
 from tests.support.recovery_bench import SECOND, RecoveryBench
@@ -140,6 +140,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
     ledger.save(reconcile(ledger.load(JOB), look))
     alerter = Alerter(
         ledger=ledger,
+        runs=MemoryRuns(ledger=ledger),
         topic=topic,
         clock=FakeClock(at(21700)),
         kinds=frozenset(AlertKind),

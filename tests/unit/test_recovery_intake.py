@@ -14,8 +14,8 @@ from respot.errors import (
     Postponement,
     QueueUnavailableError,
 )
+from respot.job_message import write_message
 from respot.recovery_intake import LONGEST_STEP, Postponed, RecoveryIntake
-from respot.recovery_message import write_message
 from respot.redelivery import LONGEST_DELAY, Delivery
 from tests.support.builders import NAME, job_id, redelivery
 from tests.support.recovery_bench import SECOND, RecoveryBench

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from respot.domain.alert import Alert, AlertReceipt
@@ -13,9 +13,11 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transitio
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.telling import Doings
 from respot.errors import AlertInProgressError, JobNameTakenError
+from respot.ports import Clock
 
 
 @dataclass(slots=True, kw_only=True)
@@ -213,6 +215,7 @@ class MemoryRuns:
     outcomes: dict[JobId, Outcome] = field(default_factory=dict)
     notices: dict[tuple[JobId, AlertKind], str] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
+    clock: Clock = lambda: datetime.now(UTC)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `Runs.decision`."""
@@ -262,6 +265,19 @@ class MemoryRuns:
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""
         self.notices.setdefault((job, kind), story)
+
+    def doings(self, job: JobId) -> Doings:
+        """See `Runs.doings`."""
+        notices = (
+            Notice(job=job, kind=kind, story=story, noticed_at=self.clock())
+            for (of, kind), story in self.notices.items()
+            if of == job
+        )
+        return Doings(
+            decision=self.decisions.get(job),
+            outcome=self.outcomes.get(job),
+            notices=tuple(notices),
+        )
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """See `Runs.live`."""

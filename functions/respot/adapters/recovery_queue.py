@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.domain.job import JobId
 from respot.errors import QueueUnavailableError
-from respot.recovery_message import write_message
+from respot.job_message import write_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

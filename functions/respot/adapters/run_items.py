@@ -1,7 +1,8 @@
 """Recovery's items: how decisions, attempts and outcomes become DynamoDB items, and values again."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
 from respot.domain.run import RunId
+from respot.domain.telling import Doings
 from respot.schema import (
     DECISION_KEY,
     EXPIRES_AT,
@@ -204,6 +206,20 @@ def read_notice(item: Item) -> Notice:
         story=values["story"],
         noticed_at=datetime.fromisoformat(values["noticed_at"]),
     )
+
+
+def read_doings(items: Iterable[Item]) -> Doings:
+    """What Respot has written down about a job; other kinds of items are passed over."""
+    doings = Doings()
+    for item in items:
+        match deserialize(item)[KIND]:
+            case ItemKind.DECISION:
+                doings = replace(doings, decision=read_decision(item))
+            case ItemKind.OUTCOME:
+                doings = replace(doings, outcome=read_outcome(item))
+            case ItemKind.NOTICE:
+                doings = replace(doings, notices=(*doings.notices, read_notice(item)))
+    return doings
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

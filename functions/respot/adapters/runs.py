@@ -13,6 +13,7 @@ from respot.adapters.run_items import (
     outcome_item,
     read_attempt,
     read_decision,
+    read_doings,
     read_outcome,
     read_writer,
     run_partition,
@@ -24,8 +25,9 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.telling import Doings
 from respot.ports import Clock
-from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK, WRITER_KEY
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK, SK, WRITER_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -88,6 +90,12 @@ class DynamoDbRuns:
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""
         self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
+
+    def doings(self, job: JobId) -> Doings:
+        """See `Runs.doings`."""
+        values = {":pk": partition_of(job), ":first": DECISION_KEY, ":last": OUTCOME_KEY}
+        items = self._table.query(f"{PK} = :pk AND {SK} BETWEEN :first AND :last", values, ConsistentRead=True)
+        return read_doings(items)
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """See `Runs.live`."""

@@ -3,6 +3,7 @@
 from functools import cache
 
 from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.runs import DynamoDbRuns
 from respot.bootstrap.clients import client, now, required, settings
 from respot.settings import LEDGER_TABLE
 
@@ -12,3 +13,10 @@ def ledger() -> DynamoDbLedger:
     """The ledger of this deployment."""
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DynamoDbLedger(client("dynamodb"), table, clock=now, retention=settings().retention)
+
+
+@cache
+def runs() -> DynamoDbRuns:
+    """The ledger's part on recovery."""
+    table = required(settings().ledger_table, LEDGER_TABLE)
+    return DynamoDbRuns(client("dynamodb"), table, clock=now, retention=settings().retention)

@@ -10,17 +10,16 @@ from respot.adapters.cached_text import CachedText
 from respot.adapters.checkpoints import S3Checkpoints
 from respot.adapters.cloning import attempt_request
 from respot.adapters.policies import ParameterPolicies, read_parameter
-from respot.adapters.runs import DynamoDbRuns
 from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
-from respot.bootstrap.ledger import ledger
+from respot.bootstrap.ledger import ledger, runs
 from respot.bootstrap.redelivery import redelivery
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
 from respot.recovery import Recovery
 from respot.recovery_intake import RecoveryIntake
 from respot.recovery_situation import Situations
-from respot.settings import LEDGER_TABLE, POLICY_PARAMETER
+from respot.settings import POLICY_PARAMETER
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
@@ -33,18 +32,16 @@ POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 def recovery_intake() -> RecoveryIntake:
     """What `resubmit` hands its messages to."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
-    table = required(settings().ledger_table, LEDGER_TABLE)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
-    runs = DynamoDbRuns(client("dynamodb"), table, clock=now, retention=settings().retention)
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
     recovery = Recovery(
         jobs=jobs,
         ledger=ledger(),
-        runs=runs,
+        runs=runs(),
         situations=Situations(
             jobs=jobs,
             ledger=ledger(),
-            runs=runs,
+            runs=runs(),
             checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
             policies=ParameterPolicies(text.read),
         ),

@@ -1,36 +1,38 @@
-"""Alerts on what the ledger's stream delivers."""
+"""Alerts on what the ledger's stream delivers, and on what the queue of due alerts names."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from respot.adapters.ledger_items import deserialize, read_transition
 from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
-from respot.alerter import Alerter, Told
+from respot.alerter import Alerter
 from respot.bootstrap.alert import alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action
-from respot.domain.resubmission import OutcomeKind
+from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed
+from respot.job_message import read_message
 from respot.observability import count, logger
 from respot.schema import KIND, PK, SK, ItemKind
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
-    """Take new items; Lambda repeats from the first failed one, and what was settled is then passed over."""
+    """Take new items, or jobs whose alerts are due; what was settled before is passed over.
+
+    Of the stream, Lambda repeats everything from the first failed item on; of the queue, what failed.
+    """
     failures, sent = [], 0
     for record in event["Records"]:
-        change = record["dynamodb"]
+        identifier, item, alert = _read(record)
         try:
-            receipt = alert_on(alerter(), change["NewImage"])
+            receipts = alert()
         except RespotError:
             # The others of the batch must not wait for this one.
-            values = deserialize(change["NewImage"])
-            logger().exception("not alerted", item=f"{values[PK]} {values[SK]}")
-            failures.append(change["SequenceNumber"])
+            logger().exception("not alerted", item=item)
+            failures.append(identifier)
             continue
-        if receipt:
+        for receipt in receipts:
             logger().info(
                 "alert settled",
                 job=str(receipt.job),
@@ -43,30 +45,37 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
     return failed(failures)
 
 
-def alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
+def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], tuple[AlertReceipt, ...]]]:
+    """How a record is told apart, what it is about, and what is to be done about it."""
+    if "dynamodb" not in record:  # it is the queue's
+        body = record["body"]
+        return record["messageId"], body, lambda: alerter().catch_up(read_message(body))
+    change = record["dynamodb"]
+    values = deserialize(change["NewImage"])
+    return change["SequenceNumber"], f"{values[PK]} {values[SK]}", lambda: alert_on(alerter(), change["NewImage"])
+
+
+def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertReceipt, ...]:
     """What each kind of item means to people; the stream's filter passes no other."""
+    receipt = _alert_on(alerting, image)
+    return () if receipt is None else (receipt,)
+
+
+def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
     match deserialize(image)[KIND]:
         case ItemKind.TRANSITION:
             return alerting.alert(*read_transition(image))
         case ItemKind.STATE:
             return alerting.advise(job_of(deserialize(image)[PK]))
         case ItemKind.DECISION:
-            record = read_decision(image)
-            decision, would = record.decision, record.decision.action is Action.RESUBMIT
-            if not decision.notify or (would and not decision.dry_run):
-                return None  # what becomes of a resubmission is told with its outcome
-            kind = AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED
-            story = decision.reason if would else f"not resubmitted: {decision.reason}"
-            told = Told(kind=kind, story=story, at=record.decided_at, warning=decision.warning)
-            return alerting.tell(record.job, told)
+            decision = read_decision(image)
+            told = told_of_decision(decision)
+            return None if told is None else alerting.tell(decision.job, told)
         case ItemKind.OUTCOME:
             outcome = read_outcome(image)
-            created = outcome.kind is OutcomeKind.CREATED
-            kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
-            told = Told(kind=kind, story=outcome.story, at=outcome.settled_at, warning=outcome.warning)
-            return alerting.tell(outcome.job, told)
+            return alerting.tell(outcome.job, told_of_outcome(outcome))
         case ItemKind.NOTICE:
             notice = read_notice(image)
-            return alerting.tell(notice.job, Told(kind=notice.kind, story=notice.story, at=notice.noticed_at))
+            return alerting.tell(notice.job, told_of_notice(notice))
         case _:
             return None

@@ -1,4 +1,4 @@
-"""The recovery queue's messages: each names a job that has ended."""
+"""Messages that name a job: of the recovery queue, whose jobs have ended, and of the queue of due alerts."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from respot.errors import MalformedObservationError
 
 
 def write_message(job: JobId) -> str:
-    """The message that has an ended job recovered."""
+    """The message that has a job looked after."""
     return json.dumps({"region": job.region, "name": job.name, "created": job.created.isoformat()})
 
 
@@ -23,5 +23,5 @@ def read_message(body: str) -> JobId:
         created = at_milliseconds(datetime.fromisoformat(values["created"]))
         return JobId(region=str(values["region"]), name=str(values["name"]), created=created)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-        message = f"not a message of the recovery queue: {error}"
+        message = f"not a message that names a job: {error}"
         raise MalformedObservationError(message) from error

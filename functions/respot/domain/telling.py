@@ -1,0 +1,98 @@
+"""What people are to be told of a job: the alerts that its items in the ledger call for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from respot.domain.advice import advise
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.decision import Action
+from respot.domain.job import JobFacts, JobRecord, Transition
+from respot.domain.lifecycle import ENDS
+from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Respot has to say of its own doings.
+
+    Attributes:
+        kind: what it did.
+        story: in words.
+        at: when it did it, perhaps days after the job ended.
+        warning: what people should know besides.
+    """
+
+    kind: AlertKind
+    story: str
+    at: datetime
+    warning: str | None = None
+
+
+def told_of_decision(record: DecisionRecord) -> Told | None:
+    """What is to be said of a decision; `None` where nobody waits for it."""
+    decision, would = record.decision, record.decision.action is Action.RESUBMIT
+    if not decision.notify or (would and not decision.dry_run):
+        return None  # what becomes of a resubmission is told with its outcome
+    kind = AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED
+    story = decision.reason if would else f"not resubmitted: {decision.reason}"
+    return Told(kind=kind, story=story, at=record.decided_at, warning=decision.warning)
+
+
+def told_of_outcome(outcome: Outcome) -> Told:
+    """What is to be said of what became of a decision."""
+    created = outcome.kind is OutcomeKind.CREATED
+    kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
+    return Told(kind=kind, story=outcome.story, at=outcome.settled_at, warning=outcome.warning)
+
+
+def told_of_notice(notice: Notice) -> Told:
+    """What is to be said of a notice."""
+    return Told(kind=notice.kind, story=notice.story, at=notice.noticed_at)
+
+
+def appearance(facts: JobFacts) -> Transition:
+    """The stay that advice is about: every job begins so, whatever it is in by now or is known of its stays."""
+    return Transition(status="Starting", started=facts.job.created)
+
+
+def end_of(record: JobRecord, facts: JobFacts) -> Transition:
+    """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
+    ends = (stay for stay in record.transitions if stay.status in ENDS)
+    return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doings:
+    """What Respot has written down of its own doings about a job.
+
+    Attributes:
+        decision: on the job's end.
+        outcome: of that decision.
+        notices: why nothing is decided.
+    """
+
+    decision: DecisionRecord | None = None
+    outcome: Outcome | None = None
+    notices: tuple[Notice, ...] = ()
+
+    def told(self) -> tuple[Told, ...]:
+        """All that people are to be told of them."""
+        decided = told_of_decision(self.decision) if self.decision else None
+        settled = told_of_outcome(self.outcome) if self.outcome else None
+        return tuple(told for told in (decided, settled, *(told_of_notice(notice) for notice in self.notices)) if told)
+
+
+def called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> frozenset[tuple[AlertKind, datetime]]:
+    """The alerts that must have been settled, sent or declined: each by its kind and the start of its stay."""
+    return frozenset(_called_for(record, facts, doings))
+
+
+def _called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
+    for stay in record.transitions:
+        if (kind := KIND_BY_STATUS.get(stay.status)) is not None:
+            yield kind, stay.started
+    if advise(facts):
+        yield AlertKind.ADVICE, appearance(facts).started
+    for told in doings.told():
+        yield told.kind, end_of(record, facts).started
