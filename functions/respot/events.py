@@ -1,4 +1,4 @@
-"""SageMaker's EventBridge events, read with suspicion: an event is a hint to look at a job, and a last witness of one.
+"""What makes Respot look at a job, read with suspicion: an event is a hint, and the last witness of a deleted job.
 
 Duplicates, disorder and loss are no matter here: each event only names a job to look at.
 """
@@ -7,10 +7,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from respot.domain.job import JobId, Market, Observation
 from respot.errors import MalformedObservationError
+from respot.look_message import SOURCE as SWEEP_SOURCE
+from respot.look_message import read_look
 from respot.training_job_document import Document, moment, read_facts, read_history, sighting, storable, text
 
 SOURCE: Final = "aws.sagemaker"
@@ -29,6 +33,13 @@ _LONGEST_VALUE: Final = 256
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
+class Origin(StrEnum):
+    """Who asks for a look."""
+
+    EVENT = "event"
+    SWEEP = "sweep"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
     """A reason to look at a job.
@@ -37,11 +48,17 @@ class Hint:
         region: where the job runs.
         name: its TrainingJobName.
         claim: what the event itself says of the job; `None` if it does not say enough to identify it.
+        origin: who asks.
+        watched_since: since when events of the region are watched (SWEEP only).
+        missed: the job that the ledger holds to be alive although SageMaker's list lacks it (SWEEP only).
     """
 
     region: str
     name: str
     claim: Observation | None
+    origin: Origin = Origin.EVENT
+    watched_since: datetime | None = None
+    missed: JobId | None = None
 
 
 def parse(body: str) -> Hint:
@@ -51,6 +68,8 @@ def parse(body: str) -> Hint:
         MalformedObservationError: the message is no training job event, or names no job.
     """
     envelope = _object(body)
+    if envelope.get("source") == SWEEP_SOURCE:
+        return _of_sweep(envelope)
     if envelope.get("source") != SOURCE or envelope.get("detail-type") != DETAIL_TYPE:
         message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
         raise MalformedObservationError(message)
@@ -61,6 +80,21 @@ def parse(body: str) -> Hint:
     arn = _arn(envelope, detail)
     region, name = _region(envelope, arn), _name(envelope, detail, arn)
     return Hint(region=region, name=name, claim=_claim(envelope, detail, region=region, name=name, arn=arn))
+
+
+def _of_sweep(envelope: Document) -> Hint:
+    look = read_look(envelope)
+    if not _REGION.fullmatch(look.region) or not _NAME.fullmatch(look.name):
+        message = f"a message of the sweep that names no job, but {look.region[:80]!r} and {look.name[:80]!r}"
+        raise MalformedObservationError(message)
+    return Hint(
+        region=look.region,
+        name=look.name,
+        claim=None,
+        origin=Origin.SWEEP,
+        watched_since=look.watched_since,
+        missed=None if look.missed is None else JobId(region=look.region, name=look.name, created=look.missed),
+    )
 
 
 def _object(body: str) -> dict[str, Any]:

@@ -1,13 +1,11 @@
 """The functions' log and metrics: Powertools, made on first use."""
 
 from functools import cache
-from typing import Final
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-SERVICE: Final = "respot"
-NAMESPACE: Final = "Respot"
+from respot.metric_names import NAMESPACE, SERVICE
 
 
 @cache

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
-from respot.domain.lifecycle import is_terminal
+from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import ROUNDING, reconcile
 from respot.errors import LedgerContentionError, MalformedObservationError
-from respot.events import Hint
+from respot.events import Hint, Origin
 from respot.ports import Ledger, TrainingJobs
 
 _RACES: Final = 5
@@ -18,11 +18,19 @@ _RACES: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What one look at a job has added to the ledger."""
+    """What one look at a job has added to the ledger.
+
+    Attributes:
+        job: which job.
+        inserted: stays that the ledger did not have.
+        state_changed: whether the state was written.
+        untold: those of the inserted stays that an event should have told of, and none did.
+    """
 
     job: JobId
     inserted: tuple[Transition, ...]
     state_changed: bool
+    untold: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +47,15 @@ class Recorder:
             LookFailedError: SageMaker did not answer; nothing was written.
             LedgerUnavailableError: DynamoDB did not answer; repeat, what was written stays right.
             LedgerContentionError: others kept writing the same job.
-            MalformedObservationError: the job does not exist and no hint says enough to record it.
+            MalformedObservationError: the job does not exist and no event says enough to record it.
         """
         seen = self.jobs.describe(region, name)
         recorded = [self._record_seen(seen)] if seen else []
         # A hint of another job of that name, deleted since, is that job's last witness.
         recorded += [self._record_witness(claim) for claim in self._last_witnesses(seen, hints)]
+        recorded += [gone for missed in _missed(seen, hints) if (gone := self._record_absence(missed))]
+        if all(hint.origin is Origin.SWEEP for hint in hints):
+            return tuple(_untold(each, hints) for each in recorded)
         if not recorded:
             message = f"{region}/{name}: SageMaker knows no such job, and the message does not say when it was created"
             raise MalformedObservationError(message)
@@ -60,6 +71,13 @@ class Recorder:
     def _record_witness(self, claim: Observation) -> Recorded:
         claim = self._as_known(claim)
         return self._merge(self.ledger.load(claim.facts.job), claim)
+
+    def _record_absence(self, job: JobId) -> Recorded | None:
+        """SageMaker positively says that a job is gone which had not ended: it did end, and somebody deleted it."""
+        record = self.ledger.load(job)
+        if record.facts is None or is_terminal(record.facts.status):
+            return None
+        return self._merge(record, Observation(facts=replace(record.facts, status=DELETING), history=()))
 
     def _as_known(self, seen: Observation) -> Observation:
         """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
@@ -94,6 +112,19 @@ class Recorder:
             record = self.ledger.load(job)
         message = f"{job}: {_RACES} attempts to write its state each met a newer one"
         raise LedgerContentionError(message)
+
+
+def _missed(seen: Observation | None, hints: Iterable[Hint]) -> set[JobId]:
+    """Jobs that the sweep misses, and SageMaker's answer does too."""
+    missed = {hint.missed for hint in hints if hint.missed}
+    return {job for job in missed if seen is None or not _same_creation(job, seen.facts.job)}
+
+
+def _untold(recorded: Recorded, hints: Iterable[Hint]) -> Recorded:
+    """Of what the sweep alone has brought: whatever began since the region is watched was an event's to tell."""
+    since = max((hint.watched_since for hint in hints if hint.watched_since), default=None)
+    untold = () if since is None else tuple(stay for stay in recorded.inserted if stay.started >= since)
+    return replace(recorded, untold=untold)
 
 
 def _same_creation(one: JobId, other: JobId) -> bool:

@@ -21,6 +21,7 @@ from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavaila
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
 from respot.job_message import write_message
+from respot.look_message import Look, write_look
 from respot.observability import logger
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
@@ -100,6 +101,15 @@ def test_record_takes_a_batch(printed: Printed) -> None:
     assert (said["message"], said["transitions"]) == ("recorded", ["Starting", "Training"])
     assert counted["TransitionsRecorded"] == [2.0]
     assert "ObservationsFailed" not in counted
+
+
+@pytest.mark.usefixtures("jobs")
+def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
+    look = Look(region=REGION, name=NAME, watched_since=CREATED)
+    assert failed(record.handler(sqs(write_look(look), event(job=job_id("second"))), Context())) == []
+    *_, counted = printed()
+    assert counted["TransitionsRecorded"] == [4.0]
+    assert counted["TransitionsFirstSeenBySweep"] == [2.0]
 
 
 @pytest.mark.usefixtures("jobs")

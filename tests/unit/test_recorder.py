@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.memory import MemoryLedger
-from respot.domain.job import Observation, Owner, Parent
+from respot.domain.job import JobId, Observation, Owner, Parent
 from respot.errors import (
     LedgerContentionError,
     LedgerUnavailableError,
@@ -13,6 +13,7 @@ from respot.errors import (
     MalformedObservationError,
 )
 from respot.events import Hint, parse
+from respot.look_message import Look, write_look
 from respot.recorder import Recorded, Recorder
 from tests.support.builders import (
     CREATED,
@@ -328,3 +329,67 @@ def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None
     bench.record(observation("Starting=0.001 Downloading=250.0369"))
     first, second = bench.memory.load(JOB).transitions
     assert second.started - first.started == timedelta(seconds=250, microseconds=35_900)
+
+
+# --- what the sweep asks for ----------------------------------------------------------------------------------------
+
+
+def swept(*, since: float = 0, missed: JobId | None = None) -> Hint:
+    look = Look(region=REGION, name=NAME, watched_since=at(since), missed=missed.created if missed else None)
+    return parse(write_look(look))
+
+
+def test_what_the_sweep_alone_brings_was_told_by_no_event(bench: Bench) -> None:
+    bench.record(observation("Starting=0"))
+    (recorded,) = bench.record(observation(SEEN), swept())
+    assert recorded.untold == recorded.inserted == history(SEEN)[1:]
+
+
+def test_what_began_before_the_region_was_watched_no_event_could_tell(bench: Bench) -> None:
+    (recorded,) = bench.record(observation(SEEN), swept(since=390))
+    assert recorded.inserted == history(SEEN)
+    assert recorded.untold == history(SEEN)[2:]
+
+
+def test_what_an_event_tells_as_well_is_not_lost(bench: Bench) -> None:
+    (recorded,) = bench.record(observation(SEEN), swept(), hint("Interrupted", 3720))
+    assert recorded.inserted == history(SEEN)
+    assert recorded.untold == ()
+
+
+def test_a_job_that_vanishes_before_it_is_looked_at_is_no_fault_of_the_sweep(bench: Bench) -> None:
+    assert bench.record(None, swept()) == ()
+
+
+@pytest.mark.parametrize("instead", [None, observation("Starting=9000", job=job_id(created=at(9000)))])
+def test_a_live_job_that_list_and_describe_lack_was_deleted(bench: Bench, instead: Observation | None) -> None:
+    bench.record(observation(SEEN))
+    bench.record(instead, swept(missed=JOB))
+    record = bench.memory.load(JOB)
+    assert record.facts is not None
+    assert (record.facts.status, record.facts.secondary_status) == ("Deleting", "Interrupted")
+    assert record.transitions == history(SEEN)
+
+
+def test_a_live_job_that_the_list_lacks_and_describe_has_stays_alive(bench: Bench) -> None:
+    bench.record(observation(SEEN))
+    (recorded,) = bench.record(observation(SEEN), swept(missed=JOB))
+    assert (recorded.inserted, recorded.state_changed) == ((), False)
+
+
+def test_a_job_that_had_ended_keeps_its_end(bench: Bench) -> None:
+    bench.record(observation(ENDED))
+    assert bench.record(None, swept(missed=JOB)) == ()
+    record = bench.memory.load(JOB)
+    assert record.facts is not None
+    assert record.facts.status == "Stopped"
+
+
+def test_no_answer_is_no_absence(bench: Bench) -> None:
+    bench.record(observation(SEEN))
+    bench.jobs.faults[NAME] = LookFailedError("throttled")
+    with pytest.raises(LookFailedError):
+        bench.record(None, swept(missed=JOB))
+    record = bench.memory.load(JOB)
+    assert record.facts is not None
+    assert record.facts.status == "InProgress"

@@ -5,6 +5,7 @@ from typing import Any
 
 from respot.bootstrap.record import intake
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed
+from respot.metric_names import TRANSITIONS_FIRST_SEEN_BY_SWEEP
 from respot.observability import count, logger
 
 
@@ -15,7 +16,12 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
     )
     for recorded in outcome.recorded:
-        logger().info("recorded", job=str(recorded.job), transitions=[stay.status for stay in recorded.inserted])
+        logger().info(
+            "recorded",
+            job=str(recorded.job),
+            transitions=[stay.status for stay in recorded.inserted],
+            untold_by_events=[stay.status for stay in recorded.untold],
+        )
     for failure in outcome.failures:
         logger().error(
             "not recorded",
@@ -27,5 +33,6 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     count(
         TransitionsRecorded=sum(len(recorded.inserted) for recorded in outcome.recorded),
         ObservationsFailed=len(outcome.failures),
+        **{TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded)},
     )
     return failed(failure.delivery.id for failure in outcome.failures)
