@@ -212,6 +212,30 @@ class Config:
             example=20,
         ),
     ] = 20
+    sweep_minutes: Annotated[
+        int,
+        Setting(
+            parse=_whole(1, 60),
+            meaning="Minutes between two sweeps, which find what SageMaker's events did not tell.",
+            example=5,
+        ),
+    ] = 5
+    event_grace_seconds: Annotated[
+        int,
+        Setting(
+            parse=_whole(0, 900),
+            meaning="How long an event may take before a sweep looks at the job itself and counts the event as lost.",
+            example=60,
+        ),
+    ] = 60
+    backfill_days: Annotated[
+        int,
+        Setting(
+            parse=_whole(0, 3650),
+            meaning="Days before the deployment whose jobs the first sweep records, without alerts or resubmissions.",
+            example=90,
+        ),
+    ] = 30
     training_roles: Annotated[
         tuple[str, ...],
         Setting(

@@ -24,7 +24,9 @@ from infra.constructs.policy import PolicyParameter
 from infra.constructs.recovery import TIMEOUT_SECONDS as RECOVERY_TIMEOUT
 from infra.constructs.recovery import RecoveryQueue
 from infra.constructs.slack import SlackDelivery
-from infra.constructs.training_jobs import grant_list_checkpoints, grant_look, grant_resubmit
+from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
+from infra.constructs.sweep import SweepSchedule
+from infra.constructs.training_jobs import grant_list_checkpoints, grant_list_jobs, grant_look, grant_resubmit
 from respot.settings import Settings
 
 
@@ -40,7 +42,7 @@ class RespotStack(Stack):
             env=Environment(region=config.hub_region),
             analytics_reporting=False,
         )
-        retention = None if config.ledger_retention_days is None else timedelta(days=config.ledger_retention_days)
+        retention = _retention(config)
 
         observations = Observations(self, "Observations", config=config)
         ledger = Ledger(self, "Ledger", config=config)
@@ -122,6 +124,8 @@ class RespotStack(Stack):
         grant_resubmit(resubmit.function, role_patterns=config.training_roles)
         grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
 
+        sweep = self._sweep(config, code, ledger=ledger, observations=observations, recovery=recovery, due=due)
+
         alarms.on_waiting("Observations", observations.queue)
         alarms.on_dead_letters(
             "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
@@ -132,11 +136,14 @@ class RespotStack(Stack):
         alarms.on_lag("Recover", recover.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
         alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
+        alarms.on_lost_events()
+        alarms.on_old_sweep(config)
         for name, function in (
             ("Record", record.function),
             ("Alert", alert.function),
             ("Recover", recover.function),
             ("Resubmit", resubmit.function),
+            ("Sweep", sweep),
         ):
             alarms.on_errors(name, function)
 
@@ -148,6 +155,7 @@ class RespotStack(Stack):
             "RecoveryQueueUrl": recovery.queue.queue_url,
             "RecoveryDlqUrl": recovery.dead_letters.queue_url,
             "EndingsDlqUrl": endings.dead_letters.queue_url,
+            "SweepFunctionName": sweep.function_name,
             "PolicyParameterName": parameter.parameter.parameter_name,
             "AlertsDlqUrl": transitions.dead_letters.queue_url,
             "DueAlertsQueueUrl": due.queue.queue_url,
@@ -158,6 +166,42 @@ class RespotStack(Stack):
 
         if config.slack_webhook_secret is not None:
             self._deliver_to_slack(config, code, alerts, alarms, secret=config.slack_webhook_secret)
+
+    def _sweep(
+        self,
+        config: Config,
+        code: lambda_.Code,
+        *,
+        ledger: Ledger,
+        observations: Observations,
+        recovery: RecoveryQueue,
+        due: DueAlerts,
+    ) -> lambda_.Function:
+        sweep = RespotFunction(
+            self,
+            "Sweep",
+            description="Looks for what events did not tell, and for what has been left undone",
+            code=code,
+            config=config,
+            settings=Settings(
+                ledger_table=ledger.table.table_name,
+                regions=config.regions,
+                backfill=timedelta(days=config.backfill_days),
+                event_grace=timedelta(seconds=config.event_grace_seconds),
+                observations_queue_url=observations.queue.queue_url,
+                recovery_queue_url=recovery.queue.queue_url,
+                due_alerts_queue_url=due.queue.queue_url,
+                retention=_retention(config),
+            ),
+            timeout_seconds=SWEEP_TIMEOUT,
+        )
+        SweepSchedule(self, "SweepSchedule", config=config, function=sweep.function)
+        ledger.grant_sweep(sweep.function)
+        observations.grant_send(sweep.function)
+        recovery.grant_send(sweep.function)
+        due.grant_send(sweep.function)
+        grant_list_jobs(sweep.function)
+        return sweep.function
 
     def _deliver_to_slack(
         self, config: Config, code: lambda_.Code, alerts: AlertsTopic, alarms: Alarms, *, secret: str
@@ -180,3 +224,7 @@ class RespotStack(Stack):
         alarms.on_dead_letters("Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them.")
         alarms.on_errors("Slack", slack.function)
         CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)
+
+
+def _retention(config: Config) -> timedelta | None:
+    return None if config.ledger_retention_days is None else timedelta(days=config.ledger_retention_days)

@@ -26,6 +26,8 @@ _CONTEXT: Final = {
     "respot:slack_webhook_secret": SLACK_SECRET,
     "respot:slack_retry_seconds": "1",
     "respot:removal_policy": "destroy",
+    # A sweep is called when something was lost, and must not wait for events that will not come.
+    "respot:event_grace_seconds": "0",
     # Narrower than as shipped, so that there is a role that may not be passed; that of `training.prepare` may.
     "respot:training_roles": '["SageMaker*"]',
 }

@@ -18,7 +18,7 @@ from botocore.config import Config as BotoConfig
 from hypercorn import asyncio as hypercorn
 from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
-from ministack.core import iam_evaluator, lambda_runtime, responses, router, tls  # type: ignore[import-untyped]
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls  # type: ignore[import-untyped]
 from ministack.services import eventbridge, iam, sts  # type: ignore[import-untyped]
 
 from local.sagemaker.cloud import Call, Cloud, Scope
@@ -28,6 +28,7 @@ from local.sagemaker.service import SageMaker
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_BATCHES = frozenset({"sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"})
 _ASGI = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -107,6 +108,18 @@ def add_sagemaker(port: int, delivery: Delivery) -> None:
     ministack.SERVICE_HANDLERS["sagemaker"] = SageMaker(cloud, default_delivery=delivery).handle
     # Without this ministack still finds the service, after it has read the models of all services of AWS.
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
+
+
+def authorize_batches() -> None:
+    """Have a batch of SQS messages allowed by the permission for one, as AWS does: there is no other."""
+    action_of = iam_actions.extract_iam_action
+
+    def as_of_one(*request: Any) -> Any:  # noqa: ANN401 - ministack's own
+        action = action_of(*request)
+        return action.removesuffix("Batch") if action in _BATCHES else action
+
+    # ministack takes the operation's name for the action's, and imports this function anew for each request.
+    iam_actions.extract_iam_action = as_of_one
 
 
 async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path], None]) -> None:

@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     # Not at the top: ministack reads that environment while it is imported.
     emulator = importlib.import_module("local.emulator")
     emulator.add_sagemaker(options.port, faults)
+    emulator.authorize_batches()
     asyncio.run(_serve(emulator, options))
 
 

@@ -87,7 +87,7 @@ class Alerter:
             return None
         alert, news = pending.alert, pending.news
         job, kind, transition = alert.facts.job, alert.kind, alert.transition
-        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.created_at())
+        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
         decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
         message_id = None
         if decision.send:

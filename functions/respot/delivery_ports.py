@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Protocol
 from respot.slack_message import SlackMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from respot.domain.job import JobId
+    from respot.look_message import Look
 
 
 class Chat(Protocol):
@@ -20,14 +23,25 @@ class Chat(Protocol):
         """
 
 
-class RecoveryQueue(Protocol):
-    """The queue of the jobs that have ended."""
+class JobQueue(Protocol):
+    """A queue of jobs to be looked after: those that have ended, or those whose alerts are due."""
 
     def send(self, job: "JobId") -> None:
-        """Have the job recovered; sending it twice does no harm.
+        """Have the job looked after; sending it twice does no harm.
 
         Raises:
             QueueUnavailableError: it may not have been sent; send it again.
+        """
+
+
+class LookQueue(Protocol):
+    """The queue of observations, as the sweep fills it."""
+
+    def send(self, looks: "Sequence[tuple[Look, timedelta]]") -> None:
+        """Have jobs looked at, each after its delay; sending one twice does no harm.
+
+        Raises:
+            QueueUnavailableError: some may not have been sent; send them again.
         """
 
 

@@ -57,6 +57,10 @@ class OutOfTimeError(RespotError):
     """The function's time was running out before this message's turn: it goes back to the queue untouched."""
 
 
+class StaleTokenError(LookFailedError):
+    """SageMaker does not know the place in its list any more: begin the list anew."""
+
+
 class QueueUnavailableError(RespotError):
     """SQS did not take a message's new delay: its old visibility timeout stays in force."""
 

@@ -1,5 +1,6 @@
 """The functions' log and metrics: Powertools, made on first use."""
 
+from datetime import timedelta
 from functools import cache
 
 from aws_lambda_powertools import Logger, Metrics
@@ -18,6 +19,12 @@ def logger() -> Logger:
 def metrics() -> Metrics:
     """Embedded metrics, written into the log: no call to CloudWatch."""
     return Metrics(namespace=NAMESPACE, service=SERVICE)
+
+
+def gauge(name: str, span: timedelta) -> None:
+    """Emit a span of time as it is now."""
+    metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=span.total_seconds())
+    metrics().flush_metrics()
 
 
 def count(**counts: int) -> None:

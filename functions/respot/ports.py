@@ -1,17 +1,18 @@
 """What the shells need of the outside world, in our own words; each promise stands in a docstring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing
-from respot.domain.job import JobId, JobRecord, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.sweeping import Page, Pass
 from respot.domain.telling import Doings
 
 
@@ -60,6 +61,20 @@ class TrainingJobs(Protocol):
         """
 
 
+class JobLists(Protocol):
+    """SageMaker's lists of training jobs."""
+
+    def page(self, region: str, token: str | None) -> Page:
+        """A page of the region's jobs, the newest creation first, from the beginning or from where a token points.
+
+        One call, never repeated: the account may make few of them.
+
+        Raises:
+            StaleTokenError: SageMaker does not know the token any more.
+            LookFailedError: anything else but a page.
+        """
+
+
 class Ledger(Protocol):
     """The audit trail. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
 
@@ -78,6 +93,9 @@ class Ledger(Protocol):
 
     def created_at(self) -> datetime:
         """When the ledger came into being: the moment of the deployment."""
+
+    def watched_since(self, region: str) -> datetime:
+        """Since when Respot watches a region: what began before is history."""
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
@@ -98,6 +116,43 @@ class Ledger(Protocol):
 
     def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
         """The job's settled alerts, in the order of their transitions."""
+
+
+class LedgerIndex(Protocol):
+    """Jobs of the ledger by what they have in common.
+
+    All of it may lag behind `Ledger.save` by a moment; every method raises LedgerUnavailableError when the store
+    refuses or does not answer.
+    """
+
+    def facts_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobFacts]:
+        """The states of those of the jobs that are known."""
+
+    def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
+        """The region's jobs that have not ended, created between two moments, both included."""
+
+    def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
+        """Jobs of all regions whose last change lies between two moments, both included; the oldest change first.
+
+        Some `limit` of them: more, rather than to part those that changed in the same millisecond.
+        """
+
+
+class Sweeps(Protocol):
+    """How far the sweeps have come. Every method raises LedgerUnavailableError when the store does not answer."""
+
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
+        """Take a scope's pass in hand: `None` while another invocation has it.
+
+        `watched_since` is kept if the scope is new, and ignored otherwise.
+        """
+
+    def keep(self, passed: Pass, *, until: datetime) -> None:
+        """Write down how far the pass has come; it stays in hand until then.
+
+        Raises:
+            LedgerContentionError: another invocation has taken it over.
+        """
 
 
 class AlertTopic(Protocol):

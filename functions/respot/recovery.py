@@ -103,10 +103,10 @@ class Recovery:
 
     def _history(self, record: JobRecord, facts: JobFacts) -> DecisionRecord | None:
         """The decision to leave alone what ended before the deployment, or too long ago to be anybody's concern."""
-        now, deployed = self.clock(), self.ledger.created_at()
+        now, watched = self.clock(), self.ledger.watched_since(facts.job.region)
         ended = record.transitions[-1].started if record.transitions else facts.last_modified
-        if ended < deployed:
-            reason = f"ended before Respot was deployed ({readable(deployed)})"
+        if ended < watched:
+            reason = f"ended before Respot watched {facts.job.region} ({readable(watched)})"
         elif now - ended > self.max_age:
             reason = f"ended {in_words(now - ended)} ago, longer than the {in_words(self.max_age)} looked back"
         else:

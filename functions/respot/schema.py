@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 PK: Final = "pk"
-"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, or `run#<run>`."""
+"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `sweep#<scope>`."""
 SK: Final = "sk"
 """Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
 `notice`; of a run `attempt#<number>`."""
@@ -26,7 +26,7 @@ ACTIVE_ON: Final = "active_on"
 LAST_MODIFIED: Final = "last_modified"
 
 BY_LIVE: Final = "by-live"
-"""Index of the jobs that may be writing checkpoints now: `live_in` (region), `created`.
+"""Index of the jobs that have not ended, as far as the ledger knows: `live_in` (region), `created`.
 
 Sparse; it carries `checkpoint_uri`, which may be longer than a key.
 """
@@ -41,6 +41,10 @@ NOTICE_KEY: Final = "notice"
 """The sort key, with `#<kind>`, of what people must be told of a job on which nothing could be decided."""
 WRITER_KEY: Final = "writer"
 """The sort key of a checkpoint location's writer, in the partition `writer#<hash of the location>`."""
+
+SWEEP_KEY: Final = "sweep"
+"""The sort key of how far a sweep has come, in the partition `sweep#<scope>`."""
+WATCHED_SINCE: Final = "watched_since"
 
 KIND: Final = "kind"
 STATUS: Final = "status"
@@ -64,3 +68,4 @@ class ItemKind(StrEnum):
     NOTICE = "notice"
     ATTEMPT = "attempt"
     WRITER = "writer"
+    SWEEP = "sweep"

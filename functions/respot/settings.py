@@ -18,6 +18,11 @@ QUEUE_URL: Final = "RESPOT_QUEUE_URL"
 RECOVERY_QUEUE_URL: Final = "RESPOT_RECOVERY_QUEUE_URL"
 POLICY_PARAMETER: Final = "RESPOT_POLICY_PARAMETER"
 FIRST_RETRY_SECONDS: Final = "RESPOT_FIRST_RETRY_SECONDS"
+REGIONS: Final = "RESPOT_REGIONS"
+BACKFILL_DAYS: Final = "RESPOT_BACKFILL_DAYS"
+EVENT_GRACE_SECONDS: Final = "RESPOT_EVENT_GRACE_SECONDS"
+OBSERVATIONS_QUEUE_URL: Final = "RESPOT_OBSERVATIONS_QUEUE_URL"
+DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
 _LARGEST: Final = 1e6
 
 
@@ -36,6 +41,11 @@ class Settings:
         first_retry: delay before the first retry of a message of that queue; doubles each time.
         recovery_queue_url: the queue that ended jobs are sent to.
         policy_parameter: name of the parameter that holds the account's policy.
+        regions: the regions that are watched; none is the function's own alone.
+        backfill: how much of the time before the deployment is recorded.
+        event_grace: how long an event may take before it counts as lost.
+        observations_queue_url: the queue that jobs to look at are sent to.
+        due_alerts_queue_url: the queue that jobs with overdue alerts are sent to.
     """
 
     ledger_table: str | None = None
@@ -48,6 +58,11 @@ class Settings:
     first_retry: timedelta = timedelta(seconds=30)
     recovery_queue_url: str | None = None
     policy_parameter: str | None = None
+    regions: tuple[str, ...] = ()
+    backfill: timedelta = timedelta(days=30)
+    event_grace: timedelta = timedelta(seconds=60)
+    observations_queue_url: str | None = None
+    due_alerts_queue_url: str | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -62,6 +77,11 @@ class Settings:
             RECOVERY_QUEUE_URL: self.recovery_queue_url,
             POLICY_PARAMETER: self.policy_parameter,
             FIRST_RETRY_SECONDS: f"{self.first_retry.total_seconds():.17g}",
+            REGIONS: ",".join(self.regions),
+            BACKFILL_DAYS: f"{self.backfill / timedelta(days=1):.17g}",
+            EVENT_GRACE_SECONDS: f"{self.event_grace.total_seconds():.17g}",
+            OBSERVATIONS_QUEUE_URL: self.observations_queue_url,
+            DUE_ALERTS_QUEUE_URL: self.due_alerts_queue_url,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -73,8 +93,9 @@ class Settings:
             SettingsError: a variable does not parse.
         """
         defaults = cls()
-        hours, days, seconds = (
-            _number(environment, name) for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, FIRST_RETRY_SECONDS)
+        hours, days, seconds, backfill, grace = (
+            _number(environment, name)
+            for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, FIRST_RETRY_SECONDS, BACKFILL_DAYS, EVENT_GRACE_SECONDS)
         )
         return cls(
             ledger_table=environment.get(LEDGER_TABLE),
@@ -87,6 +108,11 @@ class Settings:
             recovery_queue_url=environment.get(RECOVERY_QUEUE_URL),
             policy_parameter=environment.get(POLICY_PARAMETER),
             first_retry=defaults.first_retry if seconds is None else timedelta(seconds=seconds),
+            regions=tuple(region for region in environment.get(REGIONS, "").split(",") if region),
+            backfill=defaults.backfill if backfill is None else timedelta(days=backfill),
+            event_grace=defaults.event_grace if grace is None else timedelta(seconds=grace),
+            observations_queue_url=environment.get(OBSERVATIONS_QUEUE_URL),
+            due_alerts_queue_url=environment.get(DUE_ALERTS_QUEUE_URL),
         )
 
 

@@ -10,13 +10,17 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.config import Config
+from respot import metric_names
+
 _RUNBOOK: Final = "See docs/operations.md."
 _MAX_OBSERVATION_AGE: Final = 15
 _MAX_STREAM_AGE: Final = 5
+_SWEEPS_MISSED: Final = 6
 
 
 class Alarms(Construct):
-    """Alarms on one topic; none of them speaks while there is nothing to measure."""
+    """Alarms on one topic; none of them speaks while there is nothing to measure, but that on the sweep."""
 
     def __init__(self, scope: Construct, construct_id: str, *, topic: sns.ITopic) -> None:
         """Deploys nothing yet: each method adds an alarm."""
@@ -54,6 +58,26 @@ class Alarms(Construct):
             meaning=f"{name} is {_MAX_STREAM_AGE} minutes behind the ledger: {meaning}",
         )
 
+    def on_lost_events(self) -> None:
+        """Speak when a sweep has found what no event had told."""
+        self._alarm(
+            "LostEvents",
+            _metric(metric_names.TRANSITIONS_FIRST_SEEN_BY_SWEEP, period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            meaning="A sweep found transitions of which no event had told; they are recorded and acted on, late.",
+        )
+
+    def on_old_sweep(self, config: Config) -> None:
+        """Speak when no sweep has been complete for some time, also when there is no sweep at all."""
+        minutes = _SWEEPS_MISSED * config.sweep_minutes
+        self._alarm(
+            "SweepAge",
+            _metric(metric_names.SWEEP_AGE, period=Duration.minutes(minutes), statistic="Minimum"),
+            threshold=Duration.minutes(minutes).to_seconds(),
+            meaning=f"No sweep of some region has been complete for {minutes} minutes: lost events stay lost.",
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
     def on_errors(self, name: str, function: lambda_.IFunction) -> None:
         """Speak when a function crashes or times out: a message it merely hands back is not counted as that."""
         self._alarm(
@@ -63,7 +87,15 @@ class Alarms(Construct):
             meaning=f"Respot's {name.lower()} function crashed or timed out; its messages are tried again.",
         )
 
-    def _alarm(self, name: str, metric: cloudwatch.IMetric, *, threshold: float, meaning: str) -> None:
+    def _alarm(
+        self,
+        name: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: float,
+        meaning: str,
+        missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
+    ) -> None:
         cloudwatch.Alarm(
             self,
             name,
@@ -71,6 +103,17 @@ class Alarms(Construct):
             threshold=threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            treat_missing_data=missing,
             alarm_description=f"{meaning} {_RUNBOOK}",
         ).add_alarm_action(self._action)
+
+
+def _metric(name: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
+    """A metric that the functions write into their logs."""
+    return cloudwatch.Metric(
+        namespace=metric_names.NAMESPACE,
+        metric_name=name,
+        dimensions_map={metric_names.SERVICE_DIMENSION: metric_names.SERVICE},
+        period=period,
+        statistic=statistic,
+    )

@@ -69,6 +69,12 @@ class Ledger(Construct):
         self._grant_index(grantee, schema.BY_NAME)
         self._grant_index(grantee, schema.BY_LIVE)
 
+    def grant_sweep(self, grantee: iam.IGrantable) -> None:
+        """Read jobs with all of their items, find them by name, activity and life; put how far the sweep has come."""
+        self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+        for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE):
+            self._grant_index(grantee, index)
+
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> None:
         iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn])
 

@@ -5,6 +5,7 @@ from typing import Final
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
@@ -47,6 +48,10 @@ class Observations(Construct):
                 )
             ],
         )
+
+    def grant_send(self, grantee: iam.IGrantable) -> None:
+        """Send jobs to be looked at."""
+        self.queue.grant(grantee, "sqs:SendMessage")
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so."""

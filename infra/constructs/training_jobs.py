@@ -42,6 +42,17 @@ def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str]) 
         )
 
 
+def grant_list_jobs(function: lambda_.Function) -> None:
+    """List the account's training jobs, in any region."""
+    allow_any(
+        function,
+        "sagemaker:ListTrainingJobs",
+        resource="*",
+        finding="*",
+        reason="The sweep lists all training jobs of a region, and the action has no resource type to narrow it by.",
+    )
+
+
 def grant_list_checkpoints(function: lambda_.Function, *, buckets: Sequence[str]) -> None:
     """See the names, sizes and times of the objects in these buckets; read and change none."""
     for bucket in buckets:

@@ -61,6 +61,17 @@ SLACK = [
 ]
 
 
+SWEEP = [
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${SweepLogs.Arn}"),
+    (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+    (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
+    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${ObservationsQueue.Arn}", "${RecoveryQueue.Arn}"]),
+    # Wildcard: the action knows no resource.
+    (("sagemaker:ListTrainingJobs",), "*"),
+]
+SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
+
+
 def resubmit(roles: object, buckets: object) -> list[Row]:
     """What `resubmit` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`."""
     return [
@@ -111,6 +122,8 @@ def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
         "${AlertRole}": ALERT,
         "${RecoverRole}": RECOVER,
         "${ResubmitRole}": resubmit(sorted(roles), buckets),
+        "${SweepRole}": SWEEP,
+        "${SweepScheduleRole}": SCHEDULE,
         "${SlackRole}": SLACK,
     }
 
@@ -121,6 +134,8 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
         "${AlertRole}": ALERT,
         "${RecoverRole}": RECOVER,
         "${ResubmitRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
+        "${SweepRole}": SWEEP,
+        "${SweepScheduleRole}": SCHEDULE,
     }
 
 
@@ -176,11 +191,12 @@ def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesi
 # --- roles, queues, topic
 
 
-def test_only_lambda_takes_the_roles_and_no_managed_policy_adds_to_them(either: Synthesized) -> None:
-    for role in either.of_type("IAM::Role").values():
+def test_only_its_service_takes_a_role_and_no_managed_policy_adds_to_it(either: Synthesized) -> None:
+    for name, role in either.of_type("IAM::Role").items():
         assert role.keys() == {"AssumeRolePolicyDocument", "Description"}
+        service = "scheduler" if name == "SweepScheduleRole" else "lambda"
         assert role["AssumeRolePolicyDocument"]["Statement"] == [
-            {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+            {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}}
         ]
 
 

@@ -11,14 +11,15 @@ import pytest
 
 from infra.config import Config
 from infra.packaging import PYTHON_VERSION
-from respot import alerter, handlers, intake, recovery_intake, schema, settings
+from respot import alerter, handlers, intake, recovery_intake, schema, settings, sweeper
 from respot.bootstrap import record, resubmit, slack
 from respot.domain.alert_kinds import AlertKind
 from respot.errors import SettingsError
 from respot.events import DETAIL_TYPE, SOURCE
+from respot.metric_names import SWEEP_AGE
 from respot.policy_document import LONGEST_PAUSE
 from respot.settings import Settings
-from tests.infra.synthesis import POLICY, Synthesized, render
+from tests.infra.synthesis import POLICY, Synthesized, render, synthesize
 
 KINDS = {
     "CloudWatch::Alarm",
@@ -26,6 +27,7 @@ KINDS = {
     "Events::Rule",
     "IAM::Policy",
     "IAM::Role",
+    "Lambda::EventInvokeConfig",
     "Lambda::EventSourceMapping",
     "Lambda::Function",
     "Logs::LogGroup",
@@ -33,6 +35,7 @@ KINDS = {
     "SNS::TopicPolicy",
     "SQS::Queue",
     "SQS::QueuePolicy",
+    "Scheduler::Schedule",
     "SSM::Parameter",
 }
 """No custom resources, no functions of CDK's own, no metadata that reports home."""
@@ -44,7 +47,7 @@ def test_the_defaults_deploy_nothing_but_this(plain: Synthesized) -> None:
 
 def test_without_a_secret_nothing_is_there_for_slack(plain: Synthesized, full: Synthesized) -> None:
     assert [name for name in plain.resources if "slack" in name.lower()] == []
-    always = {"AlertFunction", "RecordFunction", "RecoverFunction", "ResubmitFunction"}
+    always = {"AlertFunction", "RecordFunction", "RecoverFunction", "ResubmitFunction", "SweepFunction"}
     assert full.of_type("Lambda::Function").keys() == always | {"SlackFunction"}
     assert plain.of_type("Lambda::Function").keys() == always
 
@@ -59,7 +62,9 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
     }
     # A role's own policy is named within the role; a mapping's FunctionName is a reference.
     references = {
-        name for name in named if full.resources[name]["Type"].endswith(("EventSourceMapping", "IAM::Policy"))
+        name
+        for name in named
+        if full.resources[name]["Type"].endswith(("EventInvokeConfig", "EventSourceMapping", "IAM::Policy"))
     }
     # The parameter is named after the stack, so that two stacks of an account have two.
     assert named.keys() == references | {"PolicyParameter"}
@@ -199,8 +204,11 @@ def test_alarms_speak_of_delay_and_of_crashes(full: Synthesized) -> None:
         ("Errors", "${RecoverFunction}", "Sum", 1),
         ("Errors", "${ResubmitFunction}", "Sum", 1),
         ("Errors", "${SlackFunction}", "Sum", 1),
+        ("Errors", "${SweepFunction}", "Sum", 1),
         ("IteratorAge", "${AlertFunction}", "Maximum", 5 * 60 * 1000),
         ("IteratorAge", "${RecoverFunction}", "Maximum", 5 * 60 * 1000),
+        ("SweepAge", "respot", "Minimum", 6 * 7 * 60),
+        ("TransitionsFirstSeenBySweep", "respot", "Sum", 1),
     ]
 
 
@@ -214,7 +222,8 @@ def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
         assert render(alarm["AlarmActions"]) == ["${AlertsTopic}"]
         assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
-        assert alarm["TreatMissingData"] == "notBreaching"
+        # No sweep at all is what its alarm is for; all others have nothing to say while there is nothing to measure.
+        assert alarm["TreatMissingData"] == ("breaching" if alarm["MetricName"] == SWEEP_AGE else "notBreaching")
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
         assert alarm["EvaluationPeriods"] == 1
 
@@ -379,6 +388,7 @@ def test_functions_differ_in_handler_settings_and_timeout_alone(full: Synthesize
         "RecoverFunction": 60,
         "ResubmitFunction": 120,
         "SlackFunction": 60,
+        "SweepFunction": 240,
     }
 
 
@@ -406,6 +416,15 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alert_max_age=timedelta(hours=48),
             retention=retention,
         ),
+        "SweepFunction": Settings(
+            ledger_table="${LedgerTable}",
+            backfill=timedelta(days=90),
+            event_grace=timedelta(seconds=90),
+            observations_queue_url="${ObservationsQueue}",
+            recovery_queue_url="${RecoveryQueue}",
+            due_alerts_queue_url="${DueAlertsQueue}",
+            retention=retention,
+        ),
         "SlackFunction": Settings(
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
             queue_url="${SlackDeliveryQueue}",
@@ -431,8 +450,9 @@ def test_no_function_reads_a_setting_that_it_was_not_given(full: Synthesized) ->
         given = Settings.from_environment(render(function["Environment"]["Variables"]))
         read = read_by(function["Handler"].rsplit(".", 1)[0])
         assert read
-        # Everything that can be set is set to something else than the default.
-        assert {name for name in read if getattr(given, name) == getattr(Settings(), name)} == set()
+        # Everything that can be set is set to something else than the default; without regions, it is the hub's own.
+        unset = {name for name in read if getattr(given, name) == getattr(Settings(), name)}
+        assert unset - {"regions"} == set()
 
 
 def test_no_setting_is_forgotten(full: Synthesized) -> None:
@@ -448,6 +468,36 @@ def test_logs_are_kept_as_long_as_set(plain: Synthesized, full: Synthesized) -> 
         assert {template.resources[name]["DeletionPolicy"] for name in groups} == {policy}
         used = {render(f["LoggingConfig"]["LogGroup"]) for f in template.of_type("Lambda::Function").values()}
         assert used == {f"${{{name}}}" for name in groups}
+
+
+# --- the sweep
+
+
+def test_the_schedule_calls_the_sweep_every_few_minutes(full: Synthesized, plain: Synthesized) -> None:
+    for template, rate in ((full, "rate(7 minutes)"), (plain, "rate(5 minutes)")):
+        (schedule,) = template.of_type("Scheduler::Schedule").values()
+        assert (schedule["ScheduleExpression"], schedule["FlexibleTimeWindow"]) == (rate, {"Mode": "OFF"})
+        assert render(schedule["Target"]) == {
+            "Arn": "${SweepFunction.Arn}",
+            "RoleArn": "${SweepScheduleRole.Arn}",
+            "RetryPolicy": {"MaximumRetryAttempts": 0},
+        }
+
+
+def test_a_minute_is_no_minutes(tmp_path: Path) -> None:
+    (schedule,) = synthesize(tmp_path, Config(sweep_minutes=1)).of_type("Scheduler::Schedule").values()
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+
+
+def test_a_sweep_that_fails_is_not_repeated_since_the_next_one_goes_on(either: Synthesized) -> None:
+    (invocation,) = either.of_type("Lambda::EventInvokeConfig").values()
+    assert render(invocation["FunctionName"]) == "${SweepFunction}"
+    assert invocation["MaximumRetryAttempts"] == 0
+
+
+def test_a_sweep_has_time_for_a_page_and_ends_before_another_may_take_it_over(either: Synthesized) -> None:
+    timeout = timedelta(seconds=either.properties("SweepFunction")["Timeout"])
+    assert 2 * sweeper.LONGEST_PAGE <= timeout < sweeper.LEASE
 
 
 # --- people
@@ -477,6 +527,7 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "RecoveryQueueUrl": "${RecoveryQueue}",
         "RecoveryDlqUrl": "${RecoveryDeadLetters}",
         "EndingsDlqUrl": "${EndingsDeadLetters}",
+        "SweepFunctionName": "${SweepFunction}",
         "PolicyParameterName": "${PolicyParameter}",
     }
     assert plain.outputs == outputs

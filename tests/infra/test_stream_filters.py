@@ -11,6 +11,7 @@ import pytest
 from respot import schema
 from respot.adapters.ledger_items import Item, receipt_item, state_item, transition_item
 from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item, writer_item
+from respot.adapters.sweeps import pass_item
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action, Decision
@@ -20,6 +21,7 @@ from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
+from respot.domain.sweeping import Pass
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, job_id, observation, transition
 from tests.support.runs import saved
@@ -104,6 +106,10 @@ def receipt() -> Item:
     return receipt_item(settled, RETENTION)
 
 
+def passed() -> Item:
+    return pass_item(Pass(scope="us-east-1", watched_since=CREATED, taken_at=CREATED), until=CREATED)
+
+
 def notice() -> Item:
     return notice_item(job_id(), AlertKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 
@@ -133,6 +139,7 @@ CASES = [
         writer_item(Writer(location="s3://b/p/", run=run_id(job_id()), number=2)), set(), id="a location's writer"
     ),
     pytest.param(receipt(), set(), id="an alert"),
+    pytest.param(passed(), set(), id="how far a sweep has come"),
 ]
 
 

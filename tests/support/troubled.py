@@ -77,6 +77,10 @@ class TroubledLedger:
         self._enter("created_at")
         return self.ledger.created_at()
 
+    def watched_since(self, region: str) -> datetime:
+        self._enter("watched_since")
+        return self.ledger.watched_since(region)
+
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> bool:

@@ -207,7 +207,7 @@ def test_a_sender_that_died_after_publishing_publishes_again_with_the_same_id(be
     assert len(bench.alerts()) == 1
 
 
-@pytest.mark.parametrize("method", ["load", "created_at", "claim_alert"])
+@pytest.mark.parametrize("method", ["load", "watched_since", "claim_alert"])
 def test_when_dynamodb_is_down_nothing_is_published(bench: Bench, method: str) -> None:
     bench.ledger.faults[method] = LedgerUnavailableError("down")
     with pytest.raises(LedgerUnavailableError):

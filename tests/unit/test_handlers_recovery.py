@@ -48,7 +48,7 @@ def stream(*images: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass
 class Queue:
-    """The port `RecoveryQueue`: a list, and the jobs that it refuses."""
+    """The port `JobQueue`: a list, and the jobs that it refuses."""
 
     sent: list[JobId] = field(default_factory=list)
     refuses: str = ""

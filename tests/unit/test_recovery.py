@@ -137,7 +137,7 @@ def test_a_job_without_a_state_cannot_be_recovered(bench: RecoveryBench) -> None
 CALLS = (
     *(
         "ledger.load",
-        "ledger.created_at",
+        "ledger.watched_since",
         "ledger.find",
         "runs.decision",
         "runs.writer",
@@ -666,7 +666,7 @@ def test_what_ended_before_the_deployment_is_history(bench: RecoveryBench) -> No
     job = bench.ended()
     bench.ledger.created = bench.clock() + timedelta(seconds=1)
     bench.recover(job)
-    assert "before Respot was deployed" in bench.decision(job).decision.reason
+    assert "before Respot watched us-east-1" in bench.decision(job).decision.reason
     assert bench.sagemaker.created == []
 
 

@@ -41,6 +41,8 @@ def test_every_setting_has_a_variable() -> None:
         queue_url="q",
         recovery_queue_url="r",
         policy_parameter="/p",
+        observations_queue_url="o",
+        due_alerts_queue_url="d",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

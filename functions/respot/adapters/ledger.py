@@ -1,5 +1,6 @@
 """The ledger in DynamoDB. Together with `ledger_items`, the only modules that know the table's keys."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,16 +15,35 @@ from respot.adapters.ledger_items import (
     state_item,
     transition_item,
 )
-from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
+from respot.adapters.ledger_keys import job_of, partition_of, region_and_name, sweep_partition
 from respot.adapters.table import ABSENT, Table, translated
 from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
-from respot.domain.job import JobId, JobRecord, Transition, at_milliseconds
+from respot.domain.job import JobFacts, JobId, JobRecord, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
 from respot.errors import AlertInProgressError
 from respot.ports import Clock
-from respot.schema import BY_NAME, KIND, LEASE_UNTIL, OUTCOME, PK, REGION_AND_NAME, SK, STATE_KEY, VERSION, ItemKind
+from respot.schema import (
+    ACTIVE_ON,
+    BY_ACTIVITY,
+    BY_LIVE,
+    BY_NAME,
+    CREATED,
+    KIND,
+    LAST_MODIFIED,
+    LEASE_UNTIL,
+    LIVE_IN,
+    OUTCOME,
+    PK,
+    REGION_AND_NAME,
+    SK,
+    STATE_KEY,
+    SWEEP_KEY,
+    VERSION,
+    WATCHED_SINCE,
+    ItemKind,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -34,7 +54,7 @@ _UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
 
 
 class DynamoDbLedger:
-    """The port `Ledger`, on one table."""
+    """The ports `Ledger` and `LedgerIndex`, on one table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
         """`retention` is how long items live after what they tell of; `None` keeps them."""
@@ -42,6 +62,7 @@ class DynamoDbLedger:
         self._clock = clock
         self._retention = retention
         self._created_at: datetime | None = None
+        self._watched_since: dict[str, datetime] = {}
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
         """See `Ledger.find`."""
@@ -75,6 +96,48 @@ class DynamoDbLedger:
                 answer = self._table.client.describe_table(TableName=self._table.name)
             self._created_at = at_milliseconds(answer["Table"]["CreationDateTime"])
         return self._created_at
+
+    def watched_since(self, region: str) -> datetime:
+        """See `Ledger.watched_since`; until the first sweep, the whole deployment's age."""
+        if region not in self._watched_since:
+            item = self._table.get(sweep_partition(region), SWEEP_KEY)
+            if item is None:
+                return self.created_at()
+            self._watched_since[region] = datetime.fromisoformat(deserialize(item)[WATCHED_SINCE])
+        return self._watched_since[region]
+
+    def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
+        """See `LedgerIndex.facts_of`."""
+        items = self._table.get_all([(partition_of(job), STATE_KEY) for job in jobs])
+        records = (read_record([item]) for item in items)
+        return {record.facts.job: record.facts for record in records if record.facts}
+
+    def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
+        """See `LedgerIndex.open_jobs`."""
+        condition = f"{LIVE_IN} = :region AND {CREATED} BETWEEN :since AND :until"
+        values = {":region": region, ":since": iso(since), ":until": iso(until)}
+        return tuple(job_of(deserialize(item)[PK]) for item in self._table.query(condition, values, IndexName=BY_LIVE))
+
+    def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
+        """See `LedgerIndex.changed`."""
+        found: list[tuple[JobId, datetime]] = []
+        for job, changed in self._changed(since, until):
+            if len(found) >= limit and changed != found[-1][1]:
+                break
+            found.append((job, changed))
+        return tuple(found)
+
+    def _changed(self, since: datetime, until: datetime) -> Iterator[tuple[JobId, datetime]]:
+        condition = f"{ACTIVE_ON} = :day AND {LAST_MODIFIED} BETWEEN :since AND :until"
+        for day in range((until.date() - since.date()).days + 1):
+            values = {
+                ":day": f"{since + timedelta(days=day):%Y-%m-%d}",
+                ":since": iso(since),
+                ":until": iso(until),
+            }
+            for item in self._table.query(condition, values, IndexName=BY_ACTIVITY):
+                told = deserialize(item)
+                yield job_of(told[PK]), datetime.fromisoformat(told[LAST_MODIFIED])
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta

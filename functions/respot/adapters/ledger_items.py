@@ -85,7 +85,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "role_arn": facts.role_arn,
             "algorithm": facts.algorithm,
             "image": facts.image,
-            LIVE_IN: facts.job.region if facts.checkpoint_uri and not is_terminal(facts.status) else None,
+            LIVE_IN: None if is_terminal(facts.status) else facts.job.region,
             "savings_percent": _percent(facts),
             "interruptions": sums.interruptions,
             "waited_seconds": _seconds(sums.waited),

@@ -24,6 +24,11 @@ def job_of(partition: str) -> JobId:
     return JobId(region=region, name=name, created=_EPOCH + int(created) * _MILLISECOND)
 
 
+def sweep_partition(scope: str) -> str:
+    """The partition key under which it stands how far a sweep has come."""
+    return f"sweep#{scope}"
+
+
 def region_and_name(region: str, name: str) -> str:
     """The key of the index `by-name`."""
     return f"{region}#{name}"

@@ -1,7 +1,7 @@
 """Twins of the adapters in memory, for tests: they keep the ports' promises without AWS."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,20 +15,23 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.sweeping import Page, Pass, Summary
 from respot.domain.telling import Doings
-from respot.errors import AlertInProgressError, JobNameTakenError
+from respot.errors import AlertInProgressError, JobNameTakenError, LedgerContentionError, QueueUnavailableError
+from respot.look_message import Look
 from respot.ports import Clock
 
 
 @dataclass(slots=True, kw_only=True)
 class MemoryLedger:
-    """The port `Ledger` in a few dictionaries."""
+    """The ports `Ledger` and `LedgerIndex` in a few dictionaries."""
 
     created: datetime
     states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
     stays: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
     claims: dict[tuple[JobId, AlertKind, datetime], datetime] = field(default_factory=dict)
     receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
+    watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
@@ -57,6 +60,32 @@ class MemoryLedger:
     def created_at(self) -> datetime:
         """See `Ledger.created_at`."""
         return self.created
+
+    def watched_since(self, region: str) -> datetime:
+        """See `Ledger.watched_since`."""
+        return self.watched.get(region, self.created)
+
+    def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
+        """See `LedgerIndex.facts_of`."""
+        return {job: self.states[job][0] for job in jobs if job in self.states}
+
+    def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
+        """See `LedgerIndex.open_jobs`."""
+        return tuple(
+            job
+            for job, (facts, _) in sorted(self.states.items(), key=lambda state: state[0].created)
+            if job.region == region and since <= job.created <= until and not is_terminal(facts.status)
+        )
+
+    def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
+        """See `LedgerIndex.changed`."""
+        found = sorted(
+            ((job, facts.last_modified) for job, (facts, _) in self.states.items()),
+            key=lambda each: (each[1], each[0]),
+        )
+        within = [each for each in found if since <= each[1] <= until]
+        cut = next((n for n in range(limit, len(within)) if within[n][1] != within[n - 1][1]), len(within))
+        return tuple(within[:cut])
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
@@ -91,7 +120,7 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The port `TrainingJobs`: whatever the test says that SageMaker says.
+    """The ports `TrainingJobs` and `JobLists`: whatever the test says that SageMaker says.
 
     A created job has a document and tags at once; its observation is the test's to tell.
     """
@@ -103,6 +132,7 @@ class MemoryTrainingJobs:
     fault: Exception | None = None
     create_fault: Exception | None = None
     describes: int = 0
+    page_length: int = 100
 
     def describe(self, region: str, name: str) -> Observation | None:
         """See `TrainingJobs.describe`."""
@@ -124,6 +154,27 @@ class MemoryTrainingJobs:
             raise self.fault
         return self.documents.get((region, name))
 
+    def page(self, region: str, token: str | None) -> Page:
+        """See `JobLists.page`."""
+        if self.fault:
+            raise self.fault
+        here = [seen.facts for (of, _), seen in self.observations.items() if of == region]
+        newest = sorted(here, key=lambda facts: facts.job.created, reverse=True)
+        first = int(token or 0)
+        shown = newest[first : first + self.page_length]
+        return Page(
+            summaries=tuple(
+                Summary(
+                    job=facts.job,
+                    status=facts.status,
+                    secondary_status=facts.secondary_status,
+                    last_modified=facts.last_modified,
+                )
+                for facts in shown
+            ),
+            token=str(first + self.page_length) if first + self.page_length < len(newest) else None,
+        )
+
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `TrainingJobs.create`."""
         if self.create_fault:
@@ -138,6 +189,61 @@ class MemoryTrainingJobs:
         self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
         self.created.append((region, request))
         return arn
+
+
+@dataclass(slots=True, kw_only=True)
+class MemorySweeps:
+    """The port `Sweeps` in two dictionaries."""
+
+    passes: dict[str, Pass] = field(default_factory=dict)
+    held_until: dict[str, datetime] = field(default_factory=dict)
+
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
+        """See `Sweeps.take`."""
+        before = self.passes.get(scope)
+        if before and self.held_until[scope] > now:
+            return None
+        passed = (
+            replace(before, taken_at=now) if before else Pass(scope=scope, watched_since=watched_since, taken_at=now)
+        )
+        self.passes[scope], self.held_until[scope] = passed, now + lease
+        return passed
+
+    def keep(self, passed: Pass, *, until: datetime) -> None:
+        """See `Sweeps.keep`."""
+        if self.passes[passed.scope].taken_at != passed.taken_at:
+            message = f"the sweep of {passed.scope} has been taken over by another invocation"
+            raise LedgerContentionError(message)
+        self.passes[passed.scope], self.held_until[passed.scope] = passed, until
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryLookQueue:
+    """The port `LookQueue`: a list."""
+
+    sent: list[tuple[Look, timedelta]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
+        """See `LookQueue.send`."""
+        if self.fault:
+            raise self.fault
+        self.sent += looks
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryJobQueue:
+    """The port `JobQueue`: a list, and the jobs that it refuses."""
+
+    sent: list[JobId] = field(default_factory=list)
+    refused: set[JobId] = field(default_factory=set)
+
+    def send(self, job: JobId) -> None:
+        """See `JobQueue.send`."""
+        if job in self.refused:
+            message = f"{job}: throttled"
+            raise QueueUnavailableError(message)
+        self.sent.append(job)
 
 
 @dataclass(slots=True, kw_only=True)

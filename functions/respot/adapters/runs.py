@@ -101,7 +101,7 @@ class DynamoDbRuns:
         """See `Runs.live`."""
         found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
         values = (deserialize(item) for item in found)
-        return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values)
+        return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
 
 
 def _claim(writer: Writer, over: Writer | None) -> Put:

@@ -1,6 +1,6 @@
 """The one DynamoDB table: conditional writes, queries, and AWS's errors as ours."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _REFUSED: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+_MOST_KEYS: Final = 100
+"""DynamoDB's limit on BatchGetItem."""
+_ROUNDS: Final = 5
 ABSENT: Final = f"attribute_not_exists({PK})"
 """The condition under which an item is written once, ever."""
 
@@ -84,6 +87,22 @@ class Table:
         """The item with exactly this key, read consistently."""
         condition, values = f"{PK} = :pk AND {SK} = :sk", {":pk": partition, ":sk": key}
         return next(self.query(condition, values, ConsistentRead=True), None)
+
+    def get_all(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
+        """The items with these keys that there are, in any order; not read consistently."""
+        for first in range(0, len(keys), _MOST_KEYS):
+            wanted: Any = [serialize({PK: partition, SK: key}) for partition, key in keys[first : first + _MOST_KEYS]]
+            with translated(f"{len(wanted)} items"):
+                for _ in range(_ROUNDS):
+                    answer = self.client.batch_get_item(RequestItems={self.name: {"Keys": wanted}})
+                    yield from answer["Responses"].get(self.name, ())
+                    left = answer["UnprocessedKeys"].get(self.name)
+                    wanted = left["Keys"] if left else ()
+                    if not wanted:
+                        break
+                else:
+                    message = f"ledger: {len(wanted)} items were not read in {_ROUNDS} attempts; try again later"
+                    raise LedgerUnavailableError(message)
 
     def put_all(self, *puts: Put) -> bool:
         """Write all of the items if all of their conditions hold; `False`, with nothing written, if one does not."""

@@ -1,4 +1,4 @@
-"""SageMaker's training jobs. The only module that calls SageMaker."""
+"""SageMaker's training jobs: with `job_lists`, the only modules that call SageMaker."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = ("not found", "does not exist", "could not find")
 """Describe has no error code of its own for a missing job: it is a ValidationException in these words."""
-_NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
+NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
 """What botocore's parser and ours trip over when something other than SageMaker has answered."""
 _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus")
 
@@ -105,7 +105,7 @@ class SageMakerTrainingJobs:
                 return None
             message = f"{arn}: ListTags did not answer; look again later: {error}"
             raise LookFailedError(message) from error
-        except _NONSENSE as error:
+        except NONSENSE as error:
             message = f"{arn}: ListTags' answer makes no sense; look again later: {error!r}"
             raise LookFailedError(message) from error
 
@@ -118,7 +118,7 @@ class SageMakerTrainingJobs:
                 return None
             message = f"{region}/{name}: DescribeTrainingJob did not answer; look again later: {error}"
             raise LookFailedError(message) from error
-        except _NONSENSE as error:
+        except NONSENSE as error:
             message = f"{region}/{name}: DescribeTrainingJob's answer makes no sense; look again later: {error!r}"
             raise LookFailedError(message) from error
         if any(not answer.get(member) for member in (*_INDISPENSABLE, "CreationTime")):
@@ -136,7 +136,7 @@ class SageMakerTrainingJobs:
             raise CreateRefusedError(message) from error
         except ClientError as error:
             raise _create_error(job, error) from error
-        except (BotoCoreError, *_NONSENSE) as error:
+        except (BotoCoreError, *NONSENSE) as error:
             # A timeout, a lost connection, a proxy's page: the job may have been created all the same.
             message = f"{job}: CreateTrainingJob did not answer; ask again later, by the same name: {error!r}"
             raise CreateLaterError(message, reason=Postponement.UNANSWERED) from error

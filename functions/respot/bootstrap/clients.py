@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from botocore.config import Config
 from botocore.session import Session, get_session
@@ -74,6 +74,14 @@ def client(service: str, region: str | None = None) -> Any:
 @cache
 def _client(service: str, region: str | None) -> object:
     return _session().create_client(service, region_name=region, config=CLIENT_CONFIG)
+
+
+@cache
+def once_client(region: str) -> "SageMakerClient":
+    """SageMaker's client for ListTrainingJobs: it never repeats a call, of which an account may make few."""
+    once = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+    made: Any = _session().create_client("sagemaker", region_name=region, config=once)
+    return cast("SageMakerClient", made)
 
 
 @cache

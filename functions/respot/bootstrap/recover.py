@@ -2,12 +2,12 @@
 
 from functools import cache
 
-from respot.adapters.recovery_queue import SqsRecoveryQueue
+from respot.adapters.job_queue import SqsJobQueue
 from respot.bootstrap.clients import client, required, settings
 from respot.settings import RECOVERY_QUEUE_URL
 
 
 @cache
-def recovery_queue() -> SqsRecoveryQueue:
+def recovery_queue() -> SqsJobQueue:
     """Where `recover` sends the jobs that have ended."""
-    return SqsRecoveryQueue(client("sqs"), required(settings().recovery_queue_url, RECOVERY_QUEUE_URL))
+    return SqsJobQueue(client("sqs"), required(settings().recovery_queue_url, RECOVERY_QUEUE_URL))

@@ -1,4 +1,4 @@
-"""The recovery queue, on SQS."""
+"""Queues of jobs to be looked after, on SQS."""
 
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class SqsRecoveryQueue:
-    """The port `RecoveryQueue`, on one queue."""
+class SqsJobQueue:
+    """The port `JobQueue`, on one queue."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         """`client` must be of the queue's region."""
@@ -21,9 +21,9 @@ class SqsRecoveryQueue:
         self._queue_url = queue_url
 
     def send(self, job: JobId) -> None:
-        """See `RecoveryQueue.send`."""
+        """See `JobQueue.send`."""
         try:
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=write_message(job))
         except (ClientError, BotoCoreError) as error:
-            message = f"{job}: SQS did not take it for recovery; try again later: {error}"
+            message = f"{job}: SQS did not take it; try again later: {error}"
             raise QueueUnavailableError(message) from error

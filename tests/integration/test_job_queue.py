@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.recovery_queue import SqsRecoveryQueue
+from respot.adapters.job_queue import SqsJobQueue
 from respot.errors import QueueUnavailableError
 from respot.job_message import read_message
 from tests.support.builders import REGION, job_id
@@ -20,7 +20,7 @@ def sqs() -> "SQSClient":
 
 def test_a_job_that_has_ended_is_sent_as_a_message_that_names_it(sqs: "SQSClient") -> None:
     url = sqs.create_queue(QueueName="recovery")["QueueUrl"]
-    SqsRecoveryQueue(sqs, url).send(job_id())
+    SqsJobQueue(sqs, url).send(job_id())
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     assert read_message(message["Body"]) == job_id()
 
@@ -30,4 +30,4 @@ def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", code)
         with pytest.raises(QueueUnavailableError, match="did not take it"):
-            SqsRecoveryQueue(sqs, "q").send(job_id())
+            SqsJobQueue(sqs, "q").send(job_id())

@@ -1,0 +1,50 @@
+"""The sweep's messages, on the observations queue."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.errors import QueueUnavailableError
+from respot.look_message import Look, write_look
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_MOST_ENTRIES: Final = 10
+"""SQS's limit on SendMessageBatch."""
+
+
+class SqsLookQueue:
+    """The port `LookQueue`, on one queue."""
+
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        """`client` must be of the queue's region."""
+        self._client = client
+        self._queue_url = queue_url
+
+    def send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
+        """See `LookQueue.send`."""
+        for first in range(0, len(looks), _MOST_ENTRIES):
+            self._send(looks[first : first + _MOST_ENTRIES])
+
+    def _send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
+        try:
+            answer = self._client.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {
+                        "Id": str(number),
+                        "MessageBody": write_look(look),
+                        "DelaySeconds": int(delay.total_seconds()),
+                    }
+                    for number, (look, delay) in enumerate(looks)
+                ],
+            )
+        except (ClientError, BotoCoreError) as error:
+            message = f"{len(looks)} jobs were not sent to be looked at; try again later: {error}"
+            raise QueueUnavailableError(message) from error
+        if answer.get("Failed"):
+            message = f"{len(answer['Failed'])} jobs were not sent to be looked at; try again later: {answer['Failed']}"
+            raise QueueUnavailableError(message)

@@ -1,0 +1,89 @@
+"""How far the sweeps have come, in the ledger's table."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.ledger_keys import sweep_partition
+from respot.adapters.table import ABSENT, Table
+from respot.domain.durations import iso
+from respot.domain.sweeping import Pass
+from respot.errors import LedgerContentionError
+from respot.schema import KIND, LEASE_UNTIL, PK, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TAKEN_AT = "taken_at"
+
+
+class DynamoDbSweeps:
+    """The port `Sweeps`; its items are replaced as a sweep proceeds, and kept for as long as the ledger."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """`client` must be of the table's region."""
+        self._table = Table(client, table)
+
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
+        """See `Sweeps.take`."""
+        item = self._table.get(sweep_partition(scope), SWEEP_KEY)
+        if item is None:
+            passed = Pass(scope=scope, watched_since=watched_since, taken_at=now)
+            return passed if self._put(passed, now + lease, ABSENT, {}) else None
+        if deserialize(item)[LEASE_UNTIL] > iso(now):
+            return None
+        before = _read(item)
+        passed = Pass(
+            scope=scope,
+            watched_since=before.watched_since,
+            taken_at=now,
+            began=before.began,
+            token=before.token,
+            reached=before.reached,
+            last_began=before.last_began,
+        )
+        unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
+        return passed if self._put(passed, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
+
+    def keep(self, passed: Pass, *, until: datetime) -> None:
+        """See `Sweeps.keep`."""
+        if not self._put(passed, until, f"{_TAKEN_AT} = :mine", {":mine": iso(passed.taken_at)}):
+            message = f"the sweep of {passed.scope} has been taken over by another invocation"
+            raise LedgerContentionError(message)
+
+    def _put(self, passed: Pass, until: datetime, condition: str, values: dict[str, str]) -> bool:
+        return self._table.put(pass_item(passed, until=until), condition, values) is None
+
+
+def pass_item(passed: Pass, *, until: datetime) -> Item:
+    """How far a pass has come, and until when it is in hand."""
+    return serialize(
+        {
+            PK: sweep_partition(passed.scope),
+            SK: SWEEP_KEY,
+            KIND: ItemKind.SWEEP.value,
+            "scope": passed.scope,
+            WATCHED_SINCE: iso(passed.watched_since),
+            _TAKEN_AT: iso(passed.taken_at),
+            LEASE_UNTIL: iso(until),
+            "began": passed.began and iso(passed.began),
+            "token": passed.token,
+            "reached": passed.reached and iso(passed.reached),
+            "last_began": passed.last_began and iso(passed.last_began),
+        }
+    )
+
+
+def _read(item: Item) -> Pass:
+    values = deserialize(item)
+    moments = {
+        name: datetime.fromisoformat(values[name]) if name in values else None
+        for name in ("began", "reached", "last_began")
+    }
+    return Pass(
+        scope=values["scope"],
+        watched_since=datetime.fromisoformat(values[WATCHED_SINCE]),
+        taken_at=datetime.fromisoformat(values[_TAKEN_AT]),
+        token=values.get("token"),
+        **moments,
+    )

@@ -1,0 +1,124 @@
+"""What a sweep compares, and when it looks after the jobs of the ledger itself."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.domain.job import JobFacts, JobId
+from respot.domain.lifecycle import DELETING, is_terminal
+from respot.domain.reconciliation import ROUNDING
+
+LONGEST_LIFE: Final = timedelta(days=31)
+"""A training job lasts 30 days at most (28 of training): what was created earlier has ended."""
+FIRST_CHECK: Final = timedelta(minutes=10)
+"""After a job's last change: by then, all that follows from it has long been done, unless something was lost."""
+_CHECKS: Final = 9
+"""The checks of a job, each twice as late as the one before: the last after 43 hours, within recovery's three days."""
+FRESH_DEPLOYMENT: Final = timedelta(hours=1)
+"""A region that is first swept so soon after the deployment was watched from the beginning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A job as ListTrainingJobs tells it.
+
+    Attributes:
+        job: which job.
+        status: TrainingJobStatus.
+        secondary_status: SecondaryStatus; `None` where SageMaker does not list it.
+        last_modified: LastModifiedTime.
+    """
+
+    job: JobId
+    status: str
+    secondary_status: str | None
+    last_modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page of the list, the newest creation first; without a token, the last one."""
+
+    summaries: tuple[Summary, ...]
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """How far a sweep has come, so that another invocation goes on where one ran out of time.
+
+    Attributes:
+        scope: the region, or `CHECKS`.
+        watched_since: since when events of the region are watched.
+        taken_at: when the present invocation took it in hand.
+        began: when the pass under way began; `None` if none is.
+        token: where it has come to; `None` at its beginning.
+        reached: the creation of the oldest job that it has compared; `None` at its beginning.
+        last_began: when the last complete pass began; `None` if there was none.
+    """
+
+    scope: str
+    watched_since: datetime
+    taken_at: datetime
+    began: datetime | None = None
+    token: str | None = None
+    reached: datetime | None = None
+    last_began: datetime | None = None
+
+    def age(self, now: datetime) -> timedelta:
+        """Time since all was last known to be right."""
+        return now - (self.last_began or self.watched_since)
+
+
+CHECKS: Final = "checks"
+"""The scope of the pass over the ledger's own jobs, of all regions."""
+
+
+def is_unlike(summary: Summary, known: JobFacts | None) -> bool:
+    """Whether the ledger does not know what SageMaker lists."""
+    if known is None:
+        return True
+    if known.status == DELETING:
+        return False  # there is nothing after that, and the list lags
+    return (
+        summary.status != known.status
+        or summary.secondary_status not in {None, known.secondary_status}
+        or summary.last_modified > known.last_modified + ROUNDING
+    )
+
+
+def is_of_interest(summary: Summary, *, watched_since: datetime, backfill: timedelta) -> bool:
+    """Whether an unknown job is to be recorded: what ended long before the deployment is nobody's concern."""
+    return not is_terminal(summary.status) or summary.job.created >= watched_since - backfill
+
+
+def horizon(passed: Pass, *, backfill: timedelta, now: datetime) -> datetime:
+    """How far back a pass lists: the first one through the past that is to be filled in."""
+    oldest = now - LONGEST_LIFE
+    return oldest if passed.last_began else min(oldest, passed.watched_since - backfill)
+
+
+def watched_since(*, now: datetime, deployed: datetime) -> datetime:
+    """Since when a region is watched that is swept for the first time: one that was added later, from now on."""
+    return deployed if now - deployed < FRESH_DEPLOYMENT else now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Jobs whose last change lies between two moments, both included."""
+
+    since: datetime
+    until: datetime
+
+
+def windows(*, last: datetime, now: datetime) -> Sequence[Window]:
+    """Those jobs whose time for a check has come since the last pass, the freshest first."""
+    return tuple(_windows(last, now))
+
+
+def _windows(last: datetime, now: datetime) -> Iterator[Window]:
+    after = FIRST_CHECK
+    for _ in range(_CHECKS):
+        yield Window(since=last - after, until=now - after)
+        after *= 2

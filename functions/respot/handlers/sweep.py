@@ -1,0 +1,35 @@
+"""Sweeps whenever the schedule calls."""
+
+from datetime import timedelta
+from typing import Any
+
+from respot.bootstrap.sweep import sweeper
+from respot.handlers.batches import Context
+from respot.metric_names import SWEEP_AGE
+from respot.observability import count, gauge, logger
+
+
+def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - Lambda's signature
+    """Go on with every pass; what stops one is logged, and the next call goes on from there."""
+    swept = sweeper().sweep(time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()))
+    for each in swept:
+        details: dict[str, Any] = {
+            "scope": each.scope,
+            "complete": each.complete,
+            "age_seconds": round(each.age.total_seconds()),
+            "looks": each.looks,
+            "recoveries": each.recoveries,
+            "alerts": each.alerts,
+        }
+        if each.error:
+            logger().error("sweep stopped", **details, reason=str(each.error), exc_info=each.error)
+        else:
+            logger().info("swept", **details)
+    count(
+        JobsSentToBeLookedAt=sum(each.looks for each in swept),
+        JobsSentToRecovery=sum(each.recoveries for each in swept),
+        JobsSentToBeAlertedOn=sum(each.alerts for each in swept),
+        SweepsStopped=sum(each.error is not None for each in swept),
+    )
+    if swept:
+        gauge(SWEEP_AGE, max(each.age for each in swept))

@@ -1,0 +1,231 @@
+"""Sweeps: compares SageMaker's list with the ledger, and the ledger with what should have followed from it.
+
+Nothing is concluded here. What differs is sent to be looked at, what lacks something is sent to be looked after: the
+queues' functions find out what is true, and sending a job twice does no harm.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.delivery_ports import JobQueue, LookQueue
+from respot.domain.decision import Action
+from respot.domain.durations import iso
+from respot.domain.job import JobFacts, JobId
+from respot.domain.lifecycle import is_terminal
+from respot.domain.reconciliation import ROUNDING
+from respot.domain.sweeping import (
+    CHECKS,
+    Page,
+    Pass,
+    Summary,
+    horizon,
+    is_of_interest,
+    is_unlike,
+    watched_since,
+    windows,
+)
+from respot.domain.telling import Doings, called_for
+from respot.errors import RespotError, StaleTokenError
+from respot.look_message import Look
+from respot.ports import Clock, JobLists, Ledger, LedgerIndex, Runs, Sweeps
+
+LONGEST_PAGE: Final = timedelta(seconds=50)
+"""What a page takes when SageMaker, DynamoDB and SQS are slow: begun with less time left, it might not be finished."""
+PACE: Final = timedelta(seconds=1)
+"""Between two calls of ListTrainingJobs: half of what an account may make, so that its own users keep the other half.
+
+Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be raised.
+"""
+LEASE: Final = timedelta(minutes=5)
+"""How long a pass stays in one invocation's hand: longer than the function may run."""
+_SETTLED: Final = timedelta(minutes=5)
+"""A job younger than this may be missing from SageMaker's list for no other reason than that."""
+_CHECKED_AT_ONCE: Final = 200
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(slots=True, kw_only=True)
+class Swept:
+    """What an invocation has done for one scope.
+
+    Attributes:
+        scope: a region, or the ledger's own jobs.
+        age: time since the last complete pass began, once this one is over.
+        complete: whether the pass has come to its end.
+        looks: jobs sent to be looked at.
+        recoveries: jobs sent to be decided on or created.
+        alerts: jobs sent to be alerted on.
+        error: what stopped it; the next invocation goes on from there.
+    """
+
+    scope: str
+    age: timedelta
+    complete: bool = False
+    looks: int = 0
+    recoveries: int = 0
+    alerts: int = 0
+    error: RespotError | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Sweeper:
+    """One pass over each region's list, and one over the ledger's own jobs.
+
+    Attributes:
+        regions: those that are watched.
+        backfill: how much of the time before the deployment is recorded.
+        grace: how long an event may take before it counts as lost.
+        pause: waits that many seconds.
+    """
+
+    lists: JobLists
+    ledger: Ledger
+    index: LedgerIndex
+    runs: Runs
+    sweeps: Sweeps
+    looks: LookQueue
+    recoveries: JobQueue
+    due_alerts: JobQueue
+    clock: Clock
+    pause: Callable[[float], None]
+    regions: tuple[str, ...]
+    backfill: timedelta
+    grace: timedelta
+    _last_call: datetime | None = field(default=None, init=False)
+
+    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
+        """Take every pass as far as it comes in the time that is left; what another invocation has in hand is skipped.
+
+        The ledger's own jobs come first, which is quick; then the regions, the one that was complete longest ago first.
+        """
+        taken = [each for scope in (CHECKS, *self.regions) if (each := self._take(scope))]
+        taken.sort(key=lambda each: (each.scope != CHECKS, each.last_began or each.watched_since))
+        return tuple(self._run(each, time_left) for each in taken)
+
+    def _take(self, scope: str) -> Pass | None:
+        now = self.clock()
+        since = watched_since(now=now, deployed=self.ledger.created_at())
+        return self.sweeps.take(scope, now=now, lease=LEASE, watched_since=since)
+
+    def _run(self, passed: Pass, time_left: Callable[[], timedelta]) -> Swept:
+        swept = Swept(scope=passed.scope, age=passed.age(self.clock()))
+        passed = passed if passed.began else replace(passed, began=self.clock(), token=None, reached=None)
+        step = self._check if passed.scope == CHECKS else self._compare
+        try:
+            while not swept.complete and time_left() >= LONGEST_PAGE:
+                passed = step(passed, swept)
+                if passed.token is None:
+                    passed = replace(passed, last_began=passed.began, began=None, reached=None)
+                    swept.complete = True
+                self.sweeps.keep(passed, until=passed.taken_at + LEASE)
+        except StaleTokenError as error:
+            passed, swept.error = replace(passed, began=None, token=None, reached=None), error
+        except RespotError as error:
+            swept.error = error
+        swept.age = passed.age(self.clock())
+        self.sweeps.keep(passed, until=self.clock())
+        return swept
+
+    # --- SageMaker's list against the ledger
+
+    def _compare(self, passed: Pass, swept: Swept) -> Pass:
+        """Compare one page; what is under way or lost is for `record` to look at."""
+        page, now = self._page(passed), self.clock()
+        oldest = horizon(passed, backfill=self.backfill, now=now)
+        listed = tuple(each for each in page.summaries if each.job.created >= oldest)
+        known = self.index.facts_of([each.job for each in listed])
+        looks = [
+            (Look(region=passed.scope, name=each.job.name, watched_since=passed.watched_since), self._delay(each, now))
+            for each in listed
+            if self._differs(each, known, passed)
+        ]
+        last = page.token is None or len(listed) < len(page.summaries)
+        reached = oldest if last else min(each.job.created for each in listed) if listed else passed.reached
+        looks += self._missed(passed, page, reached, now)
+        self.looks.send(looks)
+        swept.looks += len(looks)
+        return replace(passed, token=None if last else page.token, reached=reached)
+
+    def _page(self, passed: Pass) -> Page:
+        if self._last_call is not None:
+            elapsed = self.clock() - self._last_call
+            if elapsed < PACE:
+                self.pause((PACE - elapsed).total_seconds())
+        self._last_call = self.clock()
+        return self.lists.page(passed.scope, passed.token)
+
+    def _differs(self, summary: Summary, states: Mapping[JobId, JobFacts], passed: Pass) -> bool:
+        known = states.get(summary.job) or self._known_otherwise(summary)
+        if known is None:
+            return is_of_interest(summary, watched_since=passed.watched_since, backfill=self.backfill)
+        return is_unlike(summary, known)
+
+    def _known_otherwise(self, summary: Summary) -> JobFacts | None:
+        """The state of a job whose creation the list tells with another rounding than Describe."""
+        job = summary.job
+        others = self.ledger.find(job.region, job.name)
+        same = next((other for other in others if abs(other.created - job.created) <= ROUNDING), None)
+        return None if same is None else self.index.facts_of([same]).get(same)
+
+    def _delay(self, summary: Summary, now: datetime) -> timedelta:
+        """What has just changed may have an event on its way, which counts as lost only if it does not arrive."""
+        return self.grace if now - summary.last_modified < self.grace else timedelta()
+
+    def _missed(
+        self, passed: Pass, page: Page, reached: datetime | None, now: datetime
+    ) -> list[tuple[Look, timedelta]]:
+        """Jobs that the ledger holds to be alive and this stretch of the list lacks; `record` asks whether they are."""
+        until = min(passed.reached or now, now - _SETTLED)
+        if reached is None or reached > until:
+            return []
+        names = {each.job.name for each in page.summaries}
+        lost = [job for job in self.index.open_jobs(passed.scope, since=reached, until=until) if job.name not in names]
+        return [
+            (
+                Look(region=job.region, name=job.name, watched_since=passed.watched_since, missed=job.created),
+                timedelta(),
+            )
+            for job in lost
+            if job.created != passed.reached  # compared with the page before
+        ]
+
+    # --- the ledger against what should have followed
+
+    def _check(self, passed: Pass, swept: Swept) -> Pass:
+        """Look after some of the jobs whose time for a check has come."""
+        due = windows(last=passed.last_began or passed.watched_since, now=passed.began or self.clock())
+        place, since = _read_place(passed.token)
+        changed = self.index.changed(since=since or due[place].since, until=due[place].until, limit=_CHECKED_AT_ONCE)
+        for job, _ in changed:
+            self._check_job(job, swept)
+        if len(changed) >= _CHECKED_AT_ONCE:
+            return replace(passed, token=f"{place} {iso(changed[-1][1] + _MILLISECOND)}")
+        return replace(passed, token=f"{place + 1}" if place + 1 < len(due) else None)
+
+    def _check_job(self, job: JobId, swept: Swept) -> None:
+        record, doings = self.ledger.load(job), self.runs.doings(job)
+        if record.facts is None:
+            return  # it has expired meanwhile
+        if is_terminal(record.facts.status) and _is_open(doings):
+            self.recoveries.send(job)
+            swept.recoveries += 1
+        settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
+        if called_for(record, record.facts, doings) - settled:
+            self.due_alerts.send(job)
+            swept.alerts += 1
+
+
+def _read_place(token: str | None) -> tuple[int, datetime | None]:
+    """The window that a pass over the ledger has come to, and the moment in it."""
+    place, _, since = (token or "0").partition(" ")
+    return int(place), datetime.fromisoformat(since) if since else None
+
+
+def _is_open(doings: Doings) -> bool:
+    """Whether a decision is missing, or the attempt it calls for."""
+    if doings.decision is None:
+        return True
+    decision = doings.decision.decision
+    return decision.action is Action.RESUBMIT and not decision.dry_run and doings.outcome is None

@@ -1,0 +1,128 @@
+"""The sweep in a local AWS account: what no event told, and what was left undone."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.deployed import DeployedAccount
+from local.verification import (
+    compare_deliveries,
+    observe_run,
+    receive_alerts,
+    run_differences,
+    trained,
+    training_differences,
+)
+from respot.domain.decision import Action
+from respot.domain.job import at_milliseconds
+from respot.domain.reconciliation import reconcile
+from respot.domain.sweeping import FIRST_CHECK
+from tests.e2e.test_pipeline import _assume as credentials_of
+from tests.e2e.test_pipeline import eventually
+from tests.support.builders import job_id, observation
+
+pytestmark = pytest.mark.xdist_group("deployed-account")
+
+UNHEARD: Final[Mapping[str, str]] = {"respot:resume": "on", "local:delivery": "drop=all"}
+INTERRUPTED_AND_RESUMED = (
+    "Starting=0.2 Downloading=0.2 Training=1 Interrupted=0.2 Downloading=0.2 Training=1 Stopping=0.1 "
+    "MaxWaitTimeExceeded / Starting=0.2 Downloading=0.2 Training=1"
+)
+
+
+def sweep(deployed: DeployedAccount) -> None:
+    """What the schedule does every few minutes."""
+    answer = deployed.client("lambda").invoke(FunctionName=deployed.outputs["SweepFunctionName"])
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once(deployed: DeployedAccount) -> None:
+    receive_alerts(deployed)
+    deployed.ground.create("unheard", lifecycle=INTERRUPTED_AND_RESUMED, tags=UNHEARD)
+
+    def healed() -> bool:
+        sweep(deployed)
+        run = observe_run(deployed, "unheard")
+        return len(run) == 2 and all(attempt.is_settled for attempt in run)
+
+    assert eventually(healed, seconds=60)
+    run = observe_run(deployed, "unheard")
+    assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
+    assert run_differences(run) == []
+    assert training_differences(trained(deployed, "checkpoints/unheard/")) == []
+    kinds = [sorted(receipt.kind.value for receipt in attempt.receipts) for attempt in run]
+    assert kinds == [["interrupted", "max-wait-time-exceeded", "resubmitted"], []]
+    sweep(deployed)
+    assert compare_deliveries(run, receive_alerts(deployed)) == []
+    listed = deployed.client("sagemaker").list_training_jobs(NameContains="unheard")["TrainingJobSummaries"]
+    assert sorted(job["TrainingJobName"] for job in listed) == ["unheard", "unheard-r2"]
+
+
+def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: DeployedAccount) -> None:
+    sweep(deployed)
+    now = at_milliseconds(datetime.now(UTC))
+    ghost = job_id("ghost", created=now - timedelta(minutes=20))
+    look = observation("Starting=0", job=ghost, last_modified=now)
+    ledger = deployed.ledger()
+    ledger.save(reconcile(ledger.load(ghost), replace(look, history=())))
+    sweep(deployed)
+    assert eventually(lambda: status_of(deployed, "ghost") == "Deleting")
+
+
+def status_of(deployed: DeployedAccount, name: str) -> str:
+    ledger = deployed.ledger()
+    (job,) = ledger.find(deployed.account.region, name)
+    facts = ledger.load(job).facts
+    return facts.status if facts else ""
+
+
+def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAccount) -> None:
+    sweep(deployed)
+    now = at_milliseconds(datetime.now(UTC))
+    ended = observation("Failed=0", job=job_id("undecided", created=now - timedelta(hours=1)))
+    # Its state alone: as if the stream had given its end up.
+    facts = replace(ended.facts, last_modified=now - FIRST_CHECK, failure_reason="AlgorithmError: exit code 1")
+    ledger = deployed.ledger()
+    ledger.save(reconcile(ledger.load(facts.job), replace(ended, facts=facts, history=())))
+
+    def decision() -> Any:  # noqa: ANN401
+        sweep(deployed)
+        return deployed.runs().decision(facts.job)
+
+    assert eventually(lambda: decision() is not None)
+    decided = decision().decision
+    # The table is younger than the job's end.
+    assert (decided.action, "before Respot watched" in decided.reason) == (Action.NOTHING, True)
+
+
+def test_the_sweep_may_list_jobs_and_do_nothing_to_them(deployed: DeployedAccount) -> None:
+    deployed.ground.create("listed", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
+    configuration = deployed.client("lambda").get_function_configuration(
+        FunctionName=deployed.outputs["SweepFunctionName"]
+    )
+    keys = credentials_of(deployed, configuration["Role"])
+    sagemaker = deployed.account.client("sagemaker", **keys)
+    assert sagemaker.list_training_jobs(MaxResults=1)["TrainingJobSummaries"]
+    for call in (sagemaker.describe_training_job, sagemaker.stop_training_job):
+        with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+            call(TrainingJobName="listed")
+    with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+        deployed.account.client("sns", **keys).publish(TopicArn=deployed.outputs["AlertsTopicArn"], Message="{}")
+    with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+        deployed.account.client("dynamodb", **keys).delete_item(
+            TableName=deployed.outputs["LedgerTableName"], Key={"pk": {"S": "x"}, "sk": {"S": "y"}}
+        )
+
+
+def test_the_schedule_is_there_and_calls_the_sweep(deployed: DeployedAccount) -> None:
+    schedules = deployed.client("scheduler").list_schedules()["Schedules"]
+    (ours,) = [each for each in schedules if "Sweep" in each["Name"]]
+    told = deployed.client("scheduler").get_schedule(Name=ours["Name"], GroupName=ours["GroupName"])
+    assert told["ScheduleExpression"] == "rate(5 minutes)"
+    assert told["Target"]["Arn"].endswith(deployed.outputs["SweepFunctionName"])
+    assert json.dumps(told["Target"]["RoleArn"])
