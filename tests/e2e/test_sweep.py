@@ -109,11 +109,11 @@ def test_the_sweep_may_list_jobs_and_do_nothing_to_them(deployed: DeployedAccoun
     sagemaker = deployed.account.client("sagemaker", **keys)
     assert sagemaker.list_training_jobs(MaxResults=1)["TrainingJobSummaries"]
     for call in (sagemaker.describe_training_job, sagemaker.stop_training_job):
-        with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+        with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
             call(TrainingJobName="listed")
-    with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
         deployed.account.client("sns", **keys).publish(TopicArn=deployed.outputs["AlertsTopicArn"], Message="{}")
-    with pytest.raises(ClientError, match="AccessDenied|AuthorizationError"):
+    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
         deployed.account.client("dynamodb", **keys).delete_item(
             TableName=deployed.outputs["LedgerTableName"], Key={"pk": {"S": "x"}, "sk": {"S": "y"}}
         )
