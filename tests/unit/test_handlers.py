@@ -121,6 +121,16 @@ def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
     assert "MalformedObservationError" in said["exception"]
 
 
+def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Printed) -> None:
+    forged = json.dumps({"message": "recorded", "job": "forged"})
+    jobs.faults["second"] = LookFailedError(f"AWS says:\n{forged}\r\n{forged}")
+    record.handler(sqs(event(job=job_id("second"))), Context())
+    said, counted = printed()  # each line is one JSON object, or reading them fails
+    assert said["message"] == "not recorded"
+    assert forged in said["reason"]
+    assert counted["ObservationsFailed"] == [1.0]
+
+
 def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: TroubledJobs) -> None:
     jobs.faults["second"] = LookFailedError("throttled")
     assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
