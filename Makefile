@@ -38,10 +38,11 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 local: $(STAMP) ## Keep a local AWS account running with Respot deployed in it
 	$(BIN)/python -m local up --deploy
 
-synth: $(STAMP) ## Synthesize the CloudFormation templates into cdk.out/
+synth: $(STAMP) ## Synthesize the CloudFormation templates, one per region, into cdk.out/
 	$(BIN)/python -m infra.cdk synth --quiet
+	@$(BIN)/python -m infra.cdk list --app cdk.out | sed 's|.*|cdk.out/&.template.json|'
 
-deploy: $(STAMP) ## Deploy to the AWS account of your credentials
+deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all regions
 	$(BIN)/python -m infra.cdk deploy --all
 
 bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios

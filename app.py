@@ -1,4 +1,4 @@
-"""The CDK app: settings, stack, cdk-nag, synth."""
+"""The CDK app: settings, stacks, cdk-nag, synth."""
 
 import sys
 
@@ -7,6 +7,7 @@ from aws_cdk.aws_lambda import Code
 from cdk_nag import AwsSolutionsChecks
 
 from infra.config import Config
+from infra.forwarder import RespotForwarderStack
 from infra.packaging import prepare_bundle
 from infra.policy import policy_text
 from infra.stack import RespotStack
@@ -14,8 +15,10 @@ from respot.errors import RespotError
 
 
 def build(app: App, config: Config, code: Code, policy: str) -> None:
-    """Put the stack into the app; a finding of cdk-nag that nobody acknowledged fails the synth."""
-    RespotStack(app, "Respot", config=config, code=code, policy=policy)
+    """Put the stacks into the app, one per region; a finding of cdk-nag that nobody acknowledged fails the synth."""
+    hub = RespotStack(app, "Respot", config=config, code=code, policy=policy)
+    for region in config.watched_regions:
+        RespotForwarderStack(app, f"RespotForwarder-{region}", config=config, region=region, hub=hub)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 

@@ -33,6 +33,11 @@ class Deployment:
         """The hub region."""
         return self.session.region_name
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The regions that are watched, the hub first."""
+        return (self.region, *filter(None, self.outputs.get("WatchedRegions", "").split(",")))
+
     def ledger(self) -> DynamoDbLedger:
         """The deployment's ledger, to read from."""
         table = self.outputs["LedgerTableName"]

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -26,7 +27,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         description="Show a training job's history from the ledger.",
     )
     parser.add_argument("job", metavar="JOB", help="TrainingJobName")
-    parser.add_argument("--region", help="region the job runs in (default: the hub region)")
+    parser.add_argument("--region", help="region the job runs in (default: the watched region that has it)")
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
     parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
     deployment.add_options(parser)
@@ -37,10 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the job's timeline."""
     found = deployment.find(arguments)
     try:
+        ledger = found.ledger()
         history = load(
-            found.ledger(),
+            ledger,
             found.runs(),
-            region=arguments.region or found.region,
+            region=arguments.region or region_of(ledger, found.regions, arguments.job),
             name=arguments.job,
             created=arguments.created,
         )
@@ -51,6 +53,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         Console(highlight=False).print(render(history, now=datetime.now(UTC)))
     return ExitCode.DONE
+
+
+def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
+    """The one region of these in which there are jobs of that name.
+
+    Raises:
+        CommandError: there are in none, or in several.
+    """
+    having = [region for region in regions if ledger.find(region, name)]
+    if len(having) > 1:
+        message = f"there are jobs {name} in {' and '.join(having)}: choose with --region"
+        raise CommandError(message)
+    if not having:
+        message = f"the ledger has no job {name} in {' or '.join(regions)} (is --hub-region right?)"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    return having[0]
 
 
 def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | None = None) -> History:

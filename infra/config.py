@@ -99,18 +99,10 @@ def _list_of(parse: Parse) -> Parse:
     return parse_list
 
 
-def _regions(value: object) -> object:
-    regions = _list_of(_text(r"[a-z]{2}(-[a-z]+)+-\d", "the name of a region"))(value)
-    if isinstance(regions, tuple) and len(regions) > 1:
-        raise ValueError(
-            "the hub region alone: watching others needs event forwarding, which this release does not have yet"
-        )
-    return regions
-
-
 _EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 _ROLE: Final = _text(r"(?!/)[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name (not its ARN), or a pattern like SageMaker*")
 _BUCKET: Final = _text(r"[a-z0-9.*-]{1,63}", "a bucket's name, or a pattern like ml-*")
+_REGION: Final = _text(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "the name of a region")
 _SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
 
 
@@ -170,10 +162,11 @@ class Config:
     regions: Annotated[
         tuple[str, ...],
         Setting(
-            parse=_regions,
-            meaning="The hub region, in which Respot is deployed and which it watches; "
-            "empty takes the region of the deploying credentials.",
-            example=["eu-west-1"],
+            parse=_list_of(_REGION),
+            meaning="First the hub region, in which Respot is deployed and which it watches, then other regions to "
+            "watch: `make deploy` puts a stack into each, so each must have been bootstrapped (`cdk bootstrap`). "
+            "Empty deploys into the region of the deploying credentials and watches that one alone.",
+            example=["eu-west-1", "us-east-1"],
         ),
     ] = ()
     policy_file: Annotated[
@@ -321,6 +314,11 @@ class Config:
     def hub_region(self) -> str | None:
         """Where the stack goes; `None` is the region of the deploying credentials."""
         return self.regions[0] if self.regions else None
+
+    @property
+    def watched_regions(self) -> tuple[str, ...]:
+        """The regions besides the hub whose jobs Respot watches: each forwards its events to the hub."""
+        return self.regions[1:]
 
     def to_context(self) -> dict[str, object]:
         """The `respot` object of the context that `from_context` reads as an equal value."""

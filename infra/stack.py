@@ -1,5 +1,6 @@
 """Stack `Respot`: what there is, in the order in which an event passes through it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from aws_cdk import CfnOutput, Environment, Stack
@@ -17,6 +18,7 @@ from infra.constructs.alerting import (
     DueAlerts,
     StreamReader,
 )
+from infra.constructs.forwarding import ForwardedEvents
 from infra.constructs.functions import RespotFunction
 from infra.constructs.ledger import Ledger
 from infra.constructs.observations import Observations
@@ -45,6 +47,8 @@ class RespotStack(Stack):
         retention = _retention(config)
 
         observations = Observations(self, "Observations", config=config)
+        if config.watched_regions:
+            self._watch(config.watched_regions, observations)
         ledger = Ledger(self, "Ledger", config=config)
         transitions = StreamReader(
             self, "Transitions", table=ledger.table, patterns=ALERTED, tried_hours=ALERTS_TRIED_HOURS
@@ -202,6 +206,11 @@ class RespotStack(Stack):
         due.grant_send(sweep.function)
         grant_list_jobs(sweep.function)
         return sweep.function
+
+    def _watch(self, regions: Sequence[str], observations: Observations) -> None:
+        """Other regions' forwarders send their events here."""
+        observations.take_from(ForwardedEvents(self, "Forwarded", regions=regions).bus)
+        CfnOutput(self, "WatchedRegions", value=",".join(regions))
 
     def _deliver_to_slack(
         self, config: Config, code: lambda_.Code, alerts: AlertsTopic, alarms: Alarms, *, secret: str

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from respot.adapters.runs import DynamoDbRuns
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "Respot"
+FORWARDER: Final = "RespotForwarder"
 SLACK_SECRET: Final = "respot/slack-webhook"  # noqa: S105 - a name
 
 _CONTEXT: Final = {
@@ -39,18 +40,25 @@ class DeployedAccount:
 
     Attributes:
         account: the account.
-        ground: what training jobs need, and the way to create them.
+        grounds: by region, the hub's first, what training jobs need there, and the way to create them.
         outputs: the outputs of the stack `Respot`.
+        forwarders: by region other than the hub's, the outputs of its stack `RespotForwarder-<region>`.
         slack: where `slack` posts.
         subscriber_url: an SQS queue that subscribes to the alerts topic, as a machine would.
     """
 
     account: LocalAccount
-    ground: TrainingGround
+    grounds: Mapping[str, TrainingGround]
     outputs: Mapping[str, str]
+    forwarders: Mapping[str, Mapping[str, str]]
     slack: SlackReceiver
     subscriber_url: str
     _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    @property
+    def ground(self) -> TrainingGround:
+        """What training jobs need in the hub region."""
+        return self.grounds[self.account.region]
 
     def client(self, service: str, region: str | None = None) -> Any:  # noqa: ANN401 - as boto3 types it
         """The root user's client, one for each service and region."""
@@ -71,38 +79,48 @@ class DeployedAccount:
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 
-    def queue_depth(self, url: str) -> int:
+    def queue_depth(self, url: str, region: str | None = None) -> int:
         """How many messages are in a queue, hidden ones included."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)
+        answer = self.client("sqs", region).get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
 
 @contextmanager
 def deployed_account(
-    *, directory: Path | None = None, delivery: str = "", context: Mapping[str, str] | None = None
+    *,
+    directory: Path | None = None,
+    delivery: str = "",
+    context: Mapping[str, str] | None = None,
+    watched: Sequence[str] = (),
 ) -> Iterator[DeployedAccount]:
     """Start an account and deploy Respot into it, as the README's commands would into a real one.
 
-    `delivery` makes SageMaker's events arrive badly (see `LocalAccount`); `context` adds to the CDK context.
+    `delivery` makes SageMaker's events arrive badly (see `LocalAccount`); `context` adds to the CDK context;
+    `watched` are regions to watch besides the account's own, which becomes the hub.
     """
     with ExitStack() as stack:
         assembly = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-assembly-")))
         slack = stack.enter_context(SlackReceiver())
         account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery))
         cdk = Cdk(environment=account.process_environment())
+        regions = [account.region, *watched]
+        settings = {**_CONTEXT, **({"respot:regions": json.dumps(regions)} if watched else {}), **(context or {})}
         # Synthesis needs no account: the two run side by side.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            synthesis = pool.submit(cdk.synthesize, PROJECT, assembly, context={**_CONTEXT, **(context or {})})
-            cdk.bootstrap(account.account_id, [account.region])
+            synthesis = pool.submit(cdk.synthesize, PROJECT, assembly, context=settings)
+            cdk.bootstrap(account.account_id, regions)
             account.client("secretsmanager").create_secret(Name=SLACK_SECRET, SecretString=slack.url)
             synthesis.result()
-        outputs = cdk.deploy(assembly)[STACK]
+        stacks = cdk.deploy(assembly)
+        outputs = stacks[STACK]
         subscriber_url = _subscribe(account, outputs["AlertsTopicArn"])
+        ground = training.prepare(account)
         yield DeployedAccount(
             account=account,
-            ground=training.prepare(account),
+            grounds={account.region: ground} | {each: training.prepare_elsewhere(ground, each) for each in watched},
             outputs=outputs,
+            forwarders={each: stacks[f"{FORWARDER}-{each}"] for each in watched},
             slack=slack,
             subscriber_url=subscriber_url,
         )

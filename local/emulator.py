@@ -8,6 +8,7 @@ reads its environment while it is imported.
 import asyncio
 import hashlib
 import json
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
@@ -18,8 +19,10 @@ from botocore.config import Config as BotoConfig
 from hypercorn import asyncio as hypercorn
 from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
-from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls  # type: ignore[import-untyped]
+from ministack.core import arn as arns  # type: ignore[import-untyped]
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls
 from ministack.services import eventbridge, iam, sts  # type: ignore[import-untyped]
+from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import Delivery
@@ -27,6 +30,8 @@ from local.sagemaker.service import SageMaker
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+logger = logging.getLogger("events")
 
 _BATCHES = frozenset({"sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"})
 _ASGI = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -74,18 +79,7 @@ class Emulator:
 
     def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
         """Tell whether a role exists and lets SageMaker assume it."""
-        # IAM has no call that evaluates a trust policy, so this reads the role from ministack's store.
-        role = iam._roles.get_scoped(scope.account, None, role_arn.rpartition("/")[2])  # noqa: SLF001
-        if role is None or role["Arn"] != role_arn:
-            return False
-        policy = role["AssumeRolePolicyDocument"]
-        statements = (json.loads(policy) if isinstance(policy, str) else policy)["Statement"]
-        return any(
-            statement["Effect"] == "Allow"
-            and "sts:AssumeRole" in _as_list(statement.get("Action"))
-            and _names_sagemaker(statement.get("Principal"))
-            for statement in _as_list(statements)
-        )
+        return _trusts(scope.account, role_arn, "sagemaker.amazonaws.com")
 
     def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
         """Put an AWS service's event on the default bus."""
@@ -120,6 +114,116 @@ def authorize_batches() -> None:
 
     # ministack takes the operation's name for the action's, and imports this function anew for each request.
     iam_actions.extract_iam_action = as_of_one
+
+
+def add_regions() -> None:
+    """Make rules send events to buses in other regions, and buses obey their policies, as on AWS.
+
+    ministack does neither: it drops such an event, and it stores a bus's policy without reading it (and, from a
+    template, without storing it). This is the one place that bridges that. What stays different from AWS: the account's
+    root user may do anything, and a direct PutEvents is judged by who calls, not by the events' source and
+    detail-type, which ministack does not show to its evaluator.
+    """
+    invoke = eventbridge._invoke_target  # noqa: SLF001 - what every matching rule does with each of its targets
+
+    def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: object, view: object = None) -> None:
+        bus = _bus_elsewhere(target["Arn"])
+        if bus is None:
+            invoke(target, event, rule, view)
+        else:
+            _forward(target, event, bus)
+
+    eventbridge._invoke_target = invoke_target  # noqa: SLF001
+    eventbridge.bus_policy_for_arn = _bus_policy
+    iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")  # noqa: SLF001
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Events::EventBus"]  # noqa: SLF001
+    create, update, delete = (handlers[step] for step in ("create", "update", "delete"))
+
+    def create_bus(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:  # noqa: ANN401 - ministack's
+        return _with_policy(create(logical_id, properties, stack), properties)
+
+    def update_bus(name: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str) -> Any:  # noqa: ANN401
+        return _with_policy(update(name, old, new, stack), new)
+
+    def delete_bus(name: str, properties: Mapping[str, Any]) -> None:
+        delete(name, properties)
+        eventbridge._event_bus_policies.pop(name, None)  # noqa: SLF001
+
+    handlers |= {"create": create_bus, "update": update_bus, "delete": delete_bus}
+
+
+def _bus_elsewhere(arn: str) -> Any:  # noqa: ANN401 - ministack's parsed ARN
+    """Read a target's ARN; None unless it is a bus of this account in another region."""
+    target = arns.parse_arn(arn)
+    is_bus = target.service == "events" and target.resource.startswith("event-bus/")
+    is_ours = target.account_id == responses.get_account_id()
+    return target if is_bus and is_ours and target.region != responses.get_region() else None
+
+
+def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any) -> None:  # noqa: ANN401 - a parsed ARN
+    """Put the event on the bus as the target's role; it keeps its source, account and region, its id and time as well.
+
+    What AWS would try again for a day goes to the target's dead-letter queue at once.
+    """
+    failure = _cannot_forward(target, event, bus)
+    if failure is None:
+        name = bus.resource.removeprefix("event-bus/")
+        forwarded = {member: value for member, value in event.items() if member != "_DispatchPath"}
+        with responses.request_scope(bus.account_id, bus.region):
+            eventbridge._dispatch_event({**forwarded, "EventBusName": name})  # noqa: SLF001
+        return
+    logger.warning("not forwarded to %s: %s", target["Arn"], failure)
+    if queue := target.get("DeadLetterConfig", {}).get("Arn"):
+        payload = json.dumps(eventbridge._pattern_event_view(event).event_with_detail())  # noqa: SLF001
+        eventbridge._dispatch_to_sqs(arns.parse_arn(queue), payload)  # noqa: SLF001
+
+
+def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any) -> str | None:  # noqa: ANN401
+    arn, role, account = target["Arn"], target.get("RoleArn", ""), bus.account_id
+    if not _trusts(account, role, "events.amazonaws.com"):
+        return f"EventBridge cannot assume {role!r}"
+    with responses.request_scope(account, bus.region):
+        if bus.resource.removeprefix("event-bus/") not in eventbridge._event_buses:  # noqa: SLF001
+            return "there is no such bus"
+        policy = _bus_policy(arn)
+    context = iam_evaluator.EvalContext(
+        principal_arn=role,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action="events:PutEvents",
+        resource_arn=arn,
+        region=bus.region,
+        service_context={
+            "events:source": [event["Source"]],
+            "events:detail-type": [event["DetailType"]],
+            "events:eventbusinvocation": "true",
+        },
+    )
+    policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)  # noqa: SLF001
+    decision = iam_evaluator.evaluate(context, policies)
+    if policy:
+        decision = iam_evaluator.combine_resource_policy(decision, context, *policy)
+    return None if decision.decision == "Allow" else f"{role} may not put events there: {decision.decision}"
+
+
+def _bus_policy(arn: str) -> tuple[Any, str] | None:
+    """Give a bus's policy and owner, as ministack's evaluator asks for them; None without a policy."""
+    bus = arns.parse_arn(arn)
+    if not bus.resource.startswith("event-bus/"):
+        return None
+    with responses.request_scope(bus.account_id, bus.region):
+        policy = eventbridge._event_bus_policies.get(bus.resource.removeprefix("event-bus/"))  # noqa: SLF001
+    return (policy, bus.account_id) if policy else None
+
+
+def _with_policy(provisioned: Any, properties: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a name and its attributes
+    """Keep the policy that a template gives a bus."""
+    name, _ = provisioned
+    if "Policy" in properties:
+        eventbridge._event_bus_policies[name] = properties["Policy"]  # noqa: SLF001
+    else:
+        eventbridge._event_bus_policies.pop(name, None)  # noqa: SLF001
+    return provisioned
 
 
 async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path], None]) -> None:
@@ -177,10 +281,26 @@ def _s3_client(endpoint: str, scope: Scope, role_arn: str) -> "S3Client":
     )
 
 
-def _names_sagemaker(principal: object) -> bool:
+def _trusts(account: str, role_arn: str, service: str) -> bool:
+    """Tell whether a role exists and lets a service assume it; conditions are not looked at."""
+    # IAM has no call that evaluates a trust policy, so this reads the role from ministack's store.
+    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])  # noqa: SLF001
+    if role is None or role["Arn"] != role_arn:
+        return False
+    policy = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(policy) if isinstance(policy, str) else policy)["Statement"]
+    return any(
+        statement["Effect"] == "Allow"
+        and "sts:AssumeRole" in _as_list(statement.get("Action"))
+        and _names_service(statement.get("Principal"), service)
+        for statement in _as_list(statements)
+    )
+
+
+def _names_service(principal: object, service: str) -> bool:
     if not isinstance(principal, dict):
         return principal == "*"
-    return "sagemaker.amazonaws.com" in _as_list(principal.get("Service"))
+    return service in _as_list(principal.get("Service"))
 
 
 def _as_list(value: Any) -> list[Any]:  # noqa: ANN401 - a value of a policy document

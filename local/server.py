@@ -75,6 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     emulator = importlib.import_module("local.emulator")
     emulator.add_sagemaker(options.port, faults)
     emulator.authorize_batches()
+    emulator.add_regions()
     asyncio.run(_serve(emulator, options))
 
 

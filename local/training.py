@@ -14,11 +14,12 @@ _IMAGE: Final = "763104351884.dkr.ecr.{region}.amazonaws.com/pytorch-training:2.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingGround:
-    """A bucket for data, checkpoints and models, and a role that may use it."""
+    """A region with a bucket for data, checkpoints and models, and a role that may use it."""
 
     account: LocalAccount
     bucket: str
     role_arn: str
+    region: str
 
     def request(
         self,
@@ -43,7 +44,7 @@ class TrainingGround:
             "RoleArn": self.role_arn,
             "HyperParameters": {"epochs": "10", "sagemaker_program": "train.py"},
             "AlgorithmSpecification": {
-                "TrainingImage": _IMAGE.format(region=self.account.region),
+                "TrainingImage": _IMAGE.format(region=self.region),
                 "TrainingInputMode": "File",
             },
             "InputDataConfig": [
@@ -71,22 +72,38 @@ class TrainingGround:
     def create(self, name: str, **options: Any) -> str:  # noqa: ANN401 - those of `request`
         """Create a training job with the options of `request`; gives its ARN."""
         request = self.request(name, **options)
-        return str(self.account.client("sagemaker").create_training_job(**request)["TrainingJobArn"])
+        return str(
+            self.account.client("sagemaker", region=self.region).create_training_job(**request)["TrainingJobArn"]
+        )
 
 
 def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGround:
-    """Create the bucket and the role."""
+    """Create the bucket and the role in the account's own region."""
     account.client("s3").create_bucket(Bucket=bucket)
-    iam = account.client("iam")
-    role = iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=_policy(Principal={"Service": _SAGEMAKER}))["Role"]
+    trust = _policy(Principal={"Service": _SAGEMAKER})
+    role = account.client("iam").create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
+    _let_use(account, bucket)
+    return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
+
+
+def prepare_elsewhere(ground: TrainingGround, region: str) -> TrainingGround:
+    """Create a bucket in another region, for the same role, which like every role is in all of them."""
+    account, bucket = ground.account, f"{ground.bucket}-{region}"
+    account.client("s3", region=region).create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region}
+    )
+    _let_use(account, bucket)
+    return TrainingGround(account=account, bucket=bucket, role_arn=ground.role_arn, region=region)
+
+
+def _let_use(account: LocalAccount, bucket: str) -> None:
     resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    iam.put_role_policy(
+    account.client("iam").put_role_policy(
         RoleName=_ROLE,
-        PolicyName="Data",
+        PolicyName=f"Data-{bucket}",
         PolicyDocument=_policy(Action=actions, Resource=resources),
     )
-    return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"])
 
 
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"

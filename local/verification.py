@@ -56,11 +56,11 @@ class JobOutcome:
         return [_KINDS[status] for status in self.lifecycle.statuses if status in _KINDS]
 
 
-def observe(deployed: DeployedAccount, name: str, lifecycle: Lifecycle) -> JobOutcome:
-    """Look at one job from both sides."""
+def observe(deployed: DeployedAccount, name: str, lifecycle: Lifecycle, *, region: str | None = None) -> JobOutcome:
+    """Look at one job from both sides; without a region, in the hub's."""
     ledger = deployed.ledger()
-    described = deployed.client("sagemaker").describe_training_job(TrainingJobName=name)
-    jobs = ledger.find(deployed.account.region, name)
+    described = deployed.client("sagemaker", region).describe_training_job(TrainingJobName=name)
+    jobs = ledger.find(region or deployed.account.region, name)
     return JobOutcome(
         name=name,
         lifecycle=lifecycle,
@@ -181,18 +181,18 @@ class AttemptOutcome:
         return not is_open and len(self.receipts) >= len(self.expected_alerts)
 
 
-def observe_run(deployed: DeployedAccount, name: str) -> tuple[AttemptOutcome, ...]:
-    """Look at a run from its first job on, as far as attempts were created by now."""
+def observe_run(deployed: DeployedAccount, name: str, *, region: str | None = None) -> tuple[AttemptOutcome, ...]:
+    """Look at a run from its first job on, as far as attempts were created by now; without a region, in the hub's."""
     table = deployed.outputs["LedgerTableName"]
     ledger = deployed.ledger()
     runs = DynamoDbRuns(deployed.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
-    sagemaker = deployed.client("sagemaker")
+    sagemaker = deployed.client("sagemaker", region)
     attempts: list[AttemptOutcome] = []
     following: str | None = name
     while following:
         described = sagemaker.describe_training_job(TrainingJobName=following)
         tags = sagemaker.list_tags(ResourceArn=described["TrainingJobArn"])["Tags"]
-        jobs = ledger.find(deployed.account.region, following)
+        jobs = ledger.find(region or deployed.account.region, following)
         outcome = runs.outcome(jobs[0]) if jobs else None
         attempts.append(
             AttemptOutcome(
@@ -244,9 +244,9 @@ class Trained:
     to_step: int
 
 
-def trained(deployed: DeployedAccount, prefix: str) -> list[Trained]:
+def trained(deployed: DeployedAccount, prefix: str, *, region: str | None = None) -> list[Trained]:
     """What the checkpoints below a key prefix of the ground's bucket say, each of whom wrote it; in order of steps."""
-    s3, bucket = deployed.client("s3"), deployed.ground.bucket
+    s3, bucket = deployed.client("s3", region), deployed.grounds[region or deployed.account.region].bucket
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", ()) if "/trained-by-" in item["Key"]]
     entries = [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]

@@ -1,5 +1,6 @@
-"""Observations: SageMaker's events from the default bus, queued for `record`."""
+"""Observations: SageMaker's events, queued for `record`."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from aws_cdk import Duration
@@ -18,11 +19,43 @@ _BATCH_SIZE: Final = 10
 """Taken as they come, without a window: alone, an event is recorded at once; in a backlog ten are folded by job."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """A kind of event that makes Respot look at a job.
+
+    Attributes:
+        rule: the construct id of the rule that asks for it, on each bus where there is one.
+        description: what the rule asks for, and why no more.
+        source: the event's source.
+        detail_type: the event's detail-type.
+    """
+
+    rule: str
+    description: str
+    source: str
+    detail_type: str
+
+    def pattern(self) -> events.EventPattern:
+        """What the rule asks for."""
+        return events.EventPattern(source=[self.source], detail_type=[self.detail_type])
+
+
+OBSERVED: Final = (
+    Observed(
+        rule="Rule",
+        description="Every state change of every training job; no field is asked for that an event may lack",
+        source=SOURCE,
+        detail_type=DETAIL_TYPE,
+    ),
+)
+"""All that Respot observes, in the hub region and in the watched ones."""
+
+
 class Observations(Construct):
     """Whatever makes Respot look at a job, on its way to `record`."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
-        """Deploys the queue and the rule that fills it."""
+        """Deploys the queue and the rules that fill it from the default bus."""
         super().__init__(scope, construct_id)
         self._concurrency = config.record_concurrency
         self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
@@ -33,21 +66,30 @@ class Observations(Construct):
             max_receives=config.observation_max_receives,
             consumer_timeout_seconds=TIMEOUT_SECONDS,
         )
-        events.Rule(
-            self,
-            "Rule",
-            description="Every state change of every training job; no field is asked for that an event may lack",
-            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[DETAIL_TYPE]),
-            targets=[
-                targets.SqsQueue(
-                    self.queue,
-                    # The queue's own: an event reads the same whether EventBridge or `record` gave it up.
-                    dead_letter_queue=self.dead_letters,
-                    max_event_age=Duration.hours(24),
-                    retry_attempts=185,
-                )
-            ],
-        )
+        self._take_from(self, None)
+
+    def take_from(self, bus: events.IEventBus) -> None:
+        """Queue what comes over this bus, too."""
+        self._take_from(Construct(self, "Forwarded"), bus)
+
+    def _take_from(self, scope: Construct, bus: events.IEventBus | None) -> None:
+        for kind in OBSERVED:
+            events.Rule(
+                scope,
+                kind.rule,
+                event_bus=bus,
+                description=kind.description,
+                event_pattern=kind.pattern(),
+                targets=[
+                    targets.SqsQueue(
+                        self.queue,
+                        # The queue's own: an event reads the same whether EventBridge or `record` gave it up.
+                        dead_letter_queue=self.dead_letters,
+                        max_event_age=Duration.hours(24),
+                        retry_attempts=185,
+                    )
+                ],
+            )
 
     def grant_send(self, grantee: iam.IGrantable) -> None:
         """Send jobs to be looked at."""

@@ -1,4 +1,4 @@
-"""Synthesizes the stack, and reads templates."""
+"""Synthesizes the stacks, and reads templates."""
 
 import json
 import re
@@ -18,13 +18,13 @@ _GENERATED = re.compile(r"[0-9A-F]{8}$")
 
 
 class Synthesized:
-    """A template of the stack, with logical ids as a reader would say them: `RecordRole`, without CDK's hash."""
+    """A template of a stack, with logical ids as a reader would say them: `RecordRole`, without CDK's hash."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         template = json.loads(path.read_text())
         self.resources: dict[str, Resource] = {_plain(name): body for name, body in template["Resources"].items()}
-        self.acknowledged = list(_acknowledged(path.with_name("Respot.metadata.json")))
+        self.acknowledged = list(_acknowledged(path.with_name(path.name.replace("template", "metadata"))))
         self.outputs: dict[str, Any] = {name: render(body["Value"]) for name, body in template["Outputs"].items()}
         assert len(self.resources) == len(template["Resources"])
 
@@ -40,8 +40,16 @@ class Synthesized:
 
 def synthesize(directory: Path, config: Config) -> Synthesized:
     """The app as it is deployed, cdk-nag and all, but for a bundle that is empty."""
+    return synthesize_all(directory, config)["Respot"]
+
+
+def synthesize_all(directory: Path, config: Config) -> dict[str, Synthesized]:
+    """The same of all stacks, by name."""
     new_app(directory, config).synth()
-    return Synthesized(directory / "out" / "Respot.template.json")
+    suffix = ".template.json"
+    return {
+        path.name.removesuffix(suffix): Synthesized(path) for path in sorted((directory / "out").glob(f"*{suffix}"))
+    }
 
 
 def new_app(directory: Path, config: Config) -> App:

@@ -31,7 +31,7 @@ def test_all_settings_can_be_given() -> None:
     assert config.alert_emails == ("ml-oncall@example.com",)
     assert config.alert_kinds == (AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED)
     assert config.slack_webhook_secret == "respot/slack-webhook"  # noqa: S105 - its name
-    assert config.hub_region == "eu-west-1"
+    assert (config.hub_region, config.watched_regions) == ("eu-west-1", ("us-east-1",))
     assert config.training_roles == ("service-role/AmazonSageMaker-*",)
     assert config.checkpoint_buckets == ("ml-checkpoints-*",)
     assert config.recovery_max_receives == 100
@@ -42,7 +42,13 @@ def test_all_settings_can_be_given() -> None:
 
 
 def test_without_a_region_the_credentials_decide() -> None:
-    assert Config().hub_region is None
+    assert (Config().hub_region, Config().watched_regions) == (None, ())
+
+
+def test_the_first_region_is_the_hub_and_the_others_are_watched() -> None:
+    assert read(regions=["eu-west-1"]).watched_regions == ()
+    config = read(regions=["ap-northeast-1", "us-east-1", "us-gov-west-1"])
+    assert (config.hub_region, config.watched_regions) == ("ap-northeast-1", ("us-east-1", "us-gov-west-1"))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,8 @@ def test_other_tools_context_is_none_of_our_business() -> None:
         pytest.param("slack_retry_seconds", 901, "from 1 to 900", id="retry too late"),
         pytest.param("slack_max_receives", 51, "from 1 to 50", id="too many attempts"),
         pytest.param("regions", ["Frankfurt"], "a list, each item the name of a region", id="not a region"),
-        pytest.param("regions", ["eu-west-1", "us-east-1"], "needs event forwarding", id="second region"),
+        pytest.param("regions", ["eu-west-1", "eu-west-1"], "a list without repetitions", id="hub watched twice"),
+        pytest.param("regions", "eu-west-1", "must be a list; it is", id="one region as text"),
         pytest.param("record_concurrency", 1, "from 2 to 1000", id="less than SQS allows"),
         pytest.param("observation_max_receives", 0, "from 1 to 250", id="no attempt"),
         pytest.param("training_roles", "*", "must be a list; it is", id="one role"),

@@ -9,26 +9,41 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
+from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.ledger_items import deserialize
 from respot.bootstrap import alert as alert_parts
 from respot.bootstrap import clients
 from respot.bootstrap import ledger as ledger_parts
 from respot.bootstrap import record as record_parts
+from respot.bootstrap import resubmit as resubmit_parts
 from respot.bootstrap import slack as slack_parts
+from respot.domain.checkpoints import CheckpointLocation
 from respot.errors import SettingsError
 from respot.handlers import alert, record, slack
-from respot.settings import Settings
+from respot.settings import POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
 from tests.support.builders import NAME, REGION, event, message, milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+CREATION: dict[str, Any] = {
+    "TrainingJobName": NAME,
+    "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+    "RoleArn": "arn:aws:iam::123456789012:role/SageMakerTraining",
+    "OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/output"},
+    "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+}
+
 COMPOSED = (
     clients.settings,
     clients._client,  # noqa: SLF001 - what a cold start forgets
+    clients._session,  # noqa: SLF001
+    clients.once_client,
     ledger_parts.ledger,
     record_parts.intake,
+    resubmit_parts.recovery_intake,
     alert_parts.alerter,
     slack_parts.slack_relay,
 )
@@ -117,6 +132,41 @@ def test_a_function_without_its_settings_says_which_one(
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match=f"{variable} is not set"):
         function(event_, Context())
+
+
+@pytest.mark.parametrize("region", [REGION, "eu-west-1"])
+@pytest.mark.usefixtures("deployed")
+def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    monkeypatch.setenv(POLICY_PARAMETER, "/Respot/policy")
+    asked: list[tuple[str, str]] = []
+
+    def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own
+        asked.append((call["model"].name, call["context"]["client_region"]))
+
+    clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
+    recovery = resubmit_parts.recovery_intake().recovery
+    for jobs in (record_parts.intake().recorder.jobs, recovery.situations.jobs):
+        assert jobs.describe(region, NAME) is None
+    arn = recovery.jobs.create(region, CREATION)
+    assert arn.startswith(f"arn:aws:sagemaker:{region}:")
+    assert recovery.jobs.document(region, NAME)
+    assert recovery.jobs.tags(region, arn) == {}
+    assert [job.job.name for job in SageMakerJobLists(clients.once_client).page(region, None).summaries] == [NAME]
+    location = CheckpointLocation(bucket="nobodys", prefix="runs/")
+    assert not recovery.situations.checkpoints.list(region, location).bucket_exists
+    assert recovery.ledger.find(region, NAME) == ()
+    assert asked == [
+        ("DescribeTrainingJob", region),
+        ("DescribeTrainingJob", region),
+        ("CreateTrainingJob", region),
+        ("DescribeTrainingJob", region),
+        ("ListTags", region),
+        ("ListTrainingJobs", region),
+        ("ListObjectsV2", region),
+        ("Query", REGION),
+    ]
 
 
 def test_a_client_is_made_once_for_each_region() -> None:

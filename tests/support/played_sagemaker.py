@@ -31,9 +31,10 @@ class PlayedJob:
 
 @dataclass(slots=True, kw_only=True)
 class PlayedSageMaker:
-    """The port `TrainingJobs`; a created job can be described at once."""
+    """The port `TrainingJobs` in one region, and asked of no other; a created job can be described at once."""
 
     clock: Clock
+    region: str = REGION
     jobs: dict[str, PlayedJob] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
@@ -41,7 +42,7 @@ class PlayedSageMaker:
     def submit(self, name: str, tags: Mapping[str, str] | None = None, **others: Any) -> JobId:  # noqa: ANN401
         """A job that a user creates."""
         now = self.clock()
-        job = JobId(region=REGION, name=name, created=now)
+        job = JobId(region=self.region, name=name, created=now)
         told: dict[str, Any] = {
             "market": Market.SPOT,
             "instance_type": "ml.g5.2xlarge",
@@ -53,7 +54,7 @@ class PlayedSageMaker:
         }
         facts = JobFacts(
             job=job,
-            arn=arn_of(name),
+            arn=arn_of(name, self.region),
             status="InProgress",
             secondary_status="Starting",
             last_modified=now,
@@ -78,18 +79,21 @@ class PlayedSageMaker:
         played.stays = (*played.stays, Transition(status=status, started=now))
         return played
 
-    def describe(self, region: str, name: str) -> Observation | None:  # noqa: ARG002 - the port's signature
+    def describe(self, region: str, name: str) -> Observation | None:
         """See `TrainingJobs.describe`."""
+        assert region == self.region
         played = self.jobs.get(name)
         return None if played is None else Observation(facts=played.facts, history=played.stays)
 
-    def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
+    def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""
+        assert region == self.region
         played = self.jobs.get(arn.rpartition("/")[2])
         return None if played is None else dict(played.tags)
 
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:  # noqa: ARG002 - the port's signature
+    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
         """See `TrainingJobs.document`: what recovery reads of it, and the twin itself for `clone`."""
+        assert region == self.region
         played = self.jobs.get(name)
         if played is None:
             return None
@@ -100,8 +104,9 @@ class PlayedSageMaker:
             "played": played,
         }
 
-    def create(self, region: str, request: Mapping[str, Any]) -> str:  # noqa: ARG002 - the port's signature
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `TrainingJobs.create`."""
+        assert region == self.region
         name = str(request["TrainingJobName"])
         if name in self.jobs:
             message = f"{name}: there is a job of that name"
@@ -118,7 +123,7 @@ class PlayedSageMaker:
             checkpoint_uri=request["checkpoint_uri"],
         )
         self.created.append(name)
-        return arn_of(name)
+        return arn_of(name, self.region)
 
 
 def clone(

@@ -1,13 +1,13 @@
 """Recovery on twins, beside a SageMaker that a test plays."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from respot.adapters.memory import MemoryCheckpoints, MemoryLedger, MemoryPolicies, MemoryRuns
-from respot.domain.checkpoints import StoredObject
+from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy
 from respot.domain.reconciliation import reconcile
@@ -24,8 +24,19 @@ SECOND = f"{NAME}-r2"
 OPTED_IN = {"respot:resume": "on"}
 
 
+@dataclass(slots=True, kw_only=True)
+class CheckpointsOfARegion(MemoryCheckpoints):
+    """The twin, asked of no other region."""
+
+    region: str
+
+    def list(self, region: str, location: CheckpointLocation) -> Listing:
+        assert region == self.region
+        return MemoryCheckpoints.list(self, region, location)
+
+
 class RecoveryBench:
-    """Recovery, and all that it asks.
+    """Recovery of jobs of one region, and all that it asks.
 
     Attributes:
         calls: what it asked, in order, as `port.method`.
@@ -33,12 +44,12 @@ class RecoveryBench:
         afterwards: what it raises when it has done it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, region: str = REGION) -> None:
         self.clock = FakeClock(CREATED)
-        self.sagemaker = PlayedSageMaker(clock=self.clock)
+        self.sagemaker = PlayedSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRuns(ledger=self.ledger)
-        self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
+        self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.calls: list[str] = []
         self.faults: dict[str, BaseException] = {}
@@ -97,7 +108,7 @@ class RecoveryBench:
 
     def observe(self, name: str) -> None:
         """The ledger learns what SageMaker has, tags included."""
-        seen = self.sagemaker.describe(REGION, name)
+        seen = self.sagemaker.describe(self.sagemaker.region, name)
         assert seen is not None
         told = replace(seen, facts=replace(seen.facts, tags=dict(self.sagemaker.jobs[name].tags)))
         self.ledger.save(reconcile(self.ledger.load(seen.facts.job), told))

@@ -729,9 +729,17 @@ def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(bench: Recove
     assert bench.sagemaker.created == [SECOND, THIRD]
 
 
-def test_the_region_is_the_jobs_own(bench: RecoveryBench) -> None:
+@pytest.mark.parametrize("region", [REGION, "eu-west-1"])
+def test_the_region_is_the_jobs_own(region: str) -> None:
+    """The bench's SageMaker and S3 fail when they are asked of another region."""
+    bench = RecoveryBench(region=region)
     job = bench.ended()
     bench.recover(job)
-    planned = bench.runs.planned[RUN, 2]
-    assert (planned.region, planned.name, planned.parent) == (REGION, SECOND, job)
+    first = bench.sagemaker.jobs[NAME].facts.job
+    planned = bench.runs.planned[run_id(first), 2]
+    assert (planned.region, planned.name, planned.parent) == (region, SECOND, job)
     assert planned.decided_at > CREATED
+    assert bench.checkpoints.listed
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.recover(bench.end(name=SECOND)) is None
+    assert bench.sagemaker.created == [SECOND, THIRD]

@@ -1,13 +1,15 @@
 import json
 from datetime import timedelta
 
+import boto3
 import pytest
 from rich.console import Console
 
+from cli.deployment import Deployment
 from cli.errors import CommandError, ExitCode
 from cli.history import History, to_document
 from cli.main import parser
-from cli.timeline import load
+from cli.timeline import load, region_of
 from cli.timeline_view import BAR_WIDTH, bar, render
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
@@ -105,3 +107,35 @@ def test_wrong_usage_is_exit_code_2() -> None:
     with pytest.raises(SystemExit) as left:
         parser().parse_args(["timeline"])
     assert left.value.code == 2
+
+
+def test_a_job_is_looked_for_in_every_watched_region(ledger: MemoryLedger) -> None:
+    there = job_id("elsewhere", region="eu-west-1")
+    save(ledger, "Starting=0", job=there)
+    assert region_of(ledger, (REGION, "eu-west-1"), "elsewhere") == "eu-west-1"
+    assert region_of(ledger, (REGION, "eu-west-1"), NAME) == REGION
+
+
+def test_a_name_in_two_regions_has_to_be_chosen_between(ledger: MemoryLedger) -> None:
+    save(ledger, "Starting=0", job=job_id(region="eu-west-1"))
+    with pytest.raises(CommandError, match=r"in us-east-1 and eu-west-1: choose with --region") as ambiguous:
+        region_of(ledger, (REGION, "eu-west-1"), NAME)
+    assert ambiguous.value.exit_code is ExitCode.NOT_DONE
+
+
+def test_a_name_in_no_region_is_not_found_in_any(ledger: MemoryLedger) -> None:
+    with pytest.raises(CommandError, match=r"has no job nobody in us-east-1 or eu-west-1") as missing:
+        region_of(ledger, (REGION, "eu-west-1"), "nobody")
+    assert missing.value.exit_code is ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("outputs", "regions"),
+    [
+        pytest.param({}, (REGION,), id="the hub alone"),
+        pytest.param({"WatchedRegions": "eu-west-1,eu-west-2"}, (REGION, "eu-west-1", "eu-west-2"), id="three"),
+    ],
+)
+def test_a_deployment_tells_the_regions_that_it_watches(outputs: dict[str, str], regions: tuple[str, ...]) -> None:
+    session = boto3.session.Session(region_name=REGION)
+    assert Deployment(session=session, outputs=outputs).regions == regions

@@ -1,0 +1,313 @@
+"""Two regions in a local account of their own: the hub, and one whose events are forwarded to it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.deployed import DeployedAccount, deployed_account
+from local.sagemaker.lifecycle import parse
+from local.verification import (
+    compare_deliveries,
+    differences,
+    is_settled,
+    observe,
+    observe_run,
+    receive_alerts,
+    run_differences,
+    trained,
+    training_differences,
+)
+from respot.domain.decision import Action
+from tests.e2e.test_pipeline import eventually
+
+pytestmark = pytest.mark.xdist_group("two-regions")
+
+HUB: Final = "us-east-1"
+FAR: Final = "eu-west-1"
+BUS: Final = "Respot-forwarded"
+POLICY: Final = {"version": 1, "defaults": {"back_off": {"capacity": {"first": "0 s", "longest": "0 s"}}}}
+
+INTERRUPTED: Final = "Starting=0.1 Downloading=0.1 Training=0.4 Interrupted=0.2 Downloading=0.1 Training=0.3"
+OUT_OF_TIME: Final = (
+    "Starting=0.2 Downloading=0.2 Training=1 Interrupted=0.2 Stopping=0.1 MaxWaitTimeExceeded "
+    "/ Starting=0.2 Downloading=0.3 Training=1"
+)
+QUICK: Final = "Starting=0.1 Downloading=0.1 Training=0.2"
+
+
+@dataclass(slots=True)
+class TwoRegions:
+    """The account, and all alerts that the machine subscriber has received."""
+
+    at: DeployedAccount
+    alerts: list[dict[str, Any]] = field(default_factory=list)
+
+    def received(self, name: str, kind: str) -> list[dict[str, Any]]:
+        """The alerts of that kind on a job that the subscriber has by now."""
+        self.alerts += receive_alerts(self.at)
+        return [alert for alert in self.alerts if (alert["job"]["name"], alert["kind"]) == (name, kind)]
+
+    def jobs(self, region: str) -> set[str]:
+        """The names of a region's jobs, as SageMaker has them."""
+        pages = self.at.client("sagemaker", region).get_paginator("list_training_jobs").paginate()
+        return {job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"]}
+
+
+@pytest.fixture(scope="module", name="regions")
+def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoRegions]:
+    policy = tmp_path_factory.mktemp("policy") / "policy.json"
+    policy.write_text(json.dumps(POLICY))
+    with deployed_account(watched=[FAR], context={"respot:policy_file": str(policy)}) as deployed:
+        deployed.grounds[FAR].create("far", lifecycle=INTERRUPTED)
+        deployed.grounds[FAR].create("resumed", lifecycle=OUT_OF_TIME, tags={"respot:resume": "on"})
+        deployed.grounds[FAR].create("unheard", lifecycle=QUICK, tags={"local:delivery": "drop=all"})
+        deployed.grounds[HUB].create("twin", lifecycle=QUICK)
+        deployed.grounds[FAR].create("twin", lifecycle=INTERRUPTED)
+        yield TwoRegions(at=deployed)
+
+
+def test_a_job_elsewhere_is_recorded_and_alerted_on_where_it_runs(regions: TwoRegions) -> None:
+    fate = parse(INTERRUPTED)
+    assert eventually(lambda: is_settled(observe(regions.at, "far", fate, region=FAR)))
+    outcome = observe(regions.at, "far", fate, region=FAR)
+    assert differences(outcome) == []
+    assert outcome.record.facts
+    assert outcome.record.facts.job.region == FAR
+    assert eventually(lambda: len(regions.received("far", "interrupted")) == 1, seconds=5)
+    (alert,) = regions.received("far", "interrupted")
+    assert compare_deliveries([outcome], regions.alerts) == []
+    assert alert["job"]["region"] == FAR
+    assert alert["console_url"] == (
+        "https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/jobs/far"
+    )
+    assert eventually(lambda: _buttons(regions.at, "far") == [alert["console_url"]], seconds=5)
+
+
+def test_a_run_is_resumed_in_its_own_region_from_its_checkpoints_there(regions: TwoRegions) -> None:
+    assert eventually(lambda: _is_over(regions.at, "resumed"))
+    run = observe_run(regions.at, "resumed", region=FAR)
+    assert [attempt.name for attempt in run] == ["resumed", "resumed-r2"]
+    assert [attempt.decision and attempt.decision.decision.action for attempt in run] == [
+        Action.RESUBMIT,
+        Action.NOTHING,
+    ]
+    assert run_differences(run) == []
+    first, second = run
+    assert first.decision
+    assert first.decision.checkpoint
+    assert second.described["TrainingJobArn"].startswith("arn:aws:sagemaker:eu-west-1:")
+    entries = trained(regions.at, "checkpoints/resumed/", region=FAR)
+    assert {entry.job for entry in entries} == {"resumed", "resumed-r2"}
+    assert training_differences(entries) == []
+
+
+def test_one_name_in_two_regions_is_two_jobs(regions: TwoRegions) -> None:
+    fates = {HUB: parse(QUICK), FAR: parse(INTERRUPTED)}
+    assert eventually(
+        lambda: all(is_settled(observe(regions.at, "twin", fate, region=region)) for region, fate in fates.items())
+    )
+    outcomes = {region: observe(regions.at, "twin", fate, region=region) for region, fate in fates.items()}
+    assert {region: differences(outcome) for region, outcome in outcomes.items()} == {HUB: [], FAR: []}
+    assert eventually(lambda: len(regions.received("twin", "interrupted")) == 1, seconds=5)
+    assert [alert["job"]["region"] for alert in regions.received("twin", "interrupted")] == [FAR]
+
+
+def test_nothing_is_created_or_lost_in_the_wrong_region(regions: TwoRegions) -> None:
+    assert eventually(lambda: _is_over(regions.at, "resumed"))
+    assert regions.jobs(HUB) == {"twin"}
+    assert regions.jobs(FAR) == {"twin", "far", "resumed", "resumed-r2", "unheard"}
+    at = regions.at
+    assert at.queue_depth(at.forwarders[FAR]["ForwarderDlqUrl"], FAR) == 0
+    assert at.queue_depth(at.outputs["ObservationsDlqUrl"]) == 0
+
+
+def test_a_sweep_of_the_hub_finds_what_no_event_told_elsewhere(regions: TwoRegions) -> None:
+    at, fate = regions.at, parse(QUICK)
+    assert eventually(lambda: observe(at, "unheard", fate, region=FAR).described["TrainingJobStatus"] == "Completed")
+    assert observe(at, "unheard", fate, region=FAR).record.facts is None
+    answer = at.client("lambda").invoke(FunctionName=at.outputs["SweepFunctionName"])
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert eventually(lambda: is_settled(observe(at, "unheard", fate, region=FAR)))
+    assert differences(observe(at, "unheard", fate, region=FAR)) == []
+
+
+def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: TwoRegions) -> None:
+    assert eventually(lambda: is_settled(observe(regions.at, "far", parse(INTERRUPTED), region=FAR)))
+    assert eventually(lambda: is_settled(observe(regions.at, "twin", parse(QUICK), region=HUB)))
+    found = _timeline(regions.at, "far")
+    assert json.loads(found.stdout)["job"]["region"] == FAR
+    either = _timeline(regions.at, "twin")
+    assert (either.returncode, either.stdout) == (1, "")
+    assert "there are jobs twin in us-east-1 and eu-west-1: choose with --region" in either.stderr
+    chosen = _timeline(regions.at, "twin", "--region", FAR)
+    assert json.loads(chosen.stdout)["job"]["region"] == FAR
+
+
+def test_nobody_but_the_forwarders_puts_events_on_the_hubs_bus(regions: TwoRegions) -> None:
+    """Even who may put events anywhere: Respot would take his word for what SageMaker says."""
+    keys = _user_who_may(regions.at, "events:PutEvents", "*")
+    someone = regions.at.account.client("events", region=HUB, **keys)
+    entry = {"Source": "someone", "DetailType": "SageMaker Training Job State Change", "Detail": "{}"}
+    assert someone.put_events(Entries=[entry])["FailedEntryCount"] == 0
+    with pytest.raises(ClientError, match="explicit deny in a resource-based policy") as denied:
+        someone.put_events(Entries=[{**entry, "EventBusName": BUS}])
+    assert denied.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+# --- The local account's own way of forwarding, where ministack has none.
+
+
+@dataclass(slots=True)
+class Shop:
+    """A rule in the far region that forwards the events of one source to a bus in the hub region, and its two ends."""
+
+    at: DeployedAccount
+    source: str
+    arrived: str
+    given_up: str
+
+    def put(self, source: str) -> str:
+        entry = {"Source": source, "DetailType": "order", "Detail": json.dumps({"of": source})}
+        (result,) = self.at.client("events", FAR).put_events(Entries=[entry])["Entries"]
+        return str(result["EventId"])
+
+
+OpenShop = Callable[..., Shop]
+
+
+@pytest.fixture(name="open_shop")
+def opener_of_shops(regions: TwoRegions) -> OpenShop:
+    """Takes what the rule's role may do, as members of a statement, if that is not to put events on the bus."""
+    at = regions.at
+
+    def open_shop(**statement: object) -> Shop:
+        name = f"shop-{uuid4().hex[:8]}"
+        shop = Shop(at=at, source=name, arrived=_queue(at, HUB, name), given_up=_queue(at, FAR, name))
+        bus = at.client("events").create_event_bus(Name=name)["EventBusArn"]
+        to_queue = {"Id": "arrived", "Arn": _queue_arn(at, HUB, shop.arrived)}
+        _rule(at, HUB, {"detail-type": ["order"]}, to_queue, Name=name, EventBusName=name)
+        to_bus = {
+            "Id": "elsewhere",
+            "Arn": bus,
+            "RoleArn": _role(at, name, {"Action": "events:PutEvents", "Effect": "Allow", "Resource": bus, **statement}),
+            "DeadLetterConfig": {"Arn": _queue_arn(at, FAR, shop.given_up)},
+        }
+        _rule(at, FAR, {"source": [name]}, to_bus, Name=name)
+        return shop
+
+    return open_shop
+
+
+def test_a_rule_forwards_what_its_pattern_matches_as_it_is(open_shop: OpenShop) -> None:
+    shop = open_shop()
+    shop.put("market")
+    event_id = shop.put(shop.source)
+    (event,) = _messages(shop.at, HUB, shop.arrived)
+    assert {name: event[name] for name in ("id", "source", "detail-type", "region", "account", "detail")} == {
+        "id": event_id,
+        "source": shop.source,
+        "detail-type": "order",
+        "region": FAR,
+        "account": shop.at.account.account_id,
+        "detail": {"of": shop.source},
+    }
+    assert _messages(shop.at, FAR, shop.given_up) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param({"Resource": "arn:aws:events:us-east-1:111122223333:event-bus/another"}, id="another bus"),
+        pytest.param({"Condition": {"StringEquals": {"events:source": "market"}}}, id="another source"),
+        pytest.param({"Effect": "Deny"}, id="denied"),
+    ],
+)
+def test_what_the_rules_role_may_not_put_is_given_up(open_shop: OpenShop, statement: dict[str, Any]) -> None:
+    shop = open_shop(**statement)
+    event_id = shop.put(shop.source)
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+    assert _messages(shop.at, HUB, shop.arrived) == []
+
+
+@pytest.mark.parametrize("role", ["someone's", "the forwarder's"])
+def test_what_the_hubs_bus_refuses_is_given_up(regions: TwoRegions, open_shop: OpenShop, role: str) -> None:
+    """Someone who may put events anywhere has found out about the bus, or about the role that may put events there."""
+    shop = open_shop(Resource="*")
+    client = regions.at.client("events", FAR)
+    (target,) = client.list_targets_by_rule(Rule=shop.source)["Targets"]
+    changed = {"Arn": target["Arn"].replace(shop.source, BUS)}
+    if role == "the forwarder's":
+        changed["RoleArn"] = target["RoleArn"].replace(shop.source, f"RespotForwarder-{FAR}")
+    client.put_targets(Rule=shop.source, Targets=[target | changed])
+    event_id = shop.put(shop.source)
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+
+
+def _is_over(at: DeployedAccount, name: str) -> bool:
+    run = observe_run(at, name, region=FAR)
+    return len(run) > 1 and all(attempt.is_settled for attempt in run)
+
+
+def _buttons(at: DeployedAccount, name: str) -> list[str]:
+    """Where the buttons lead of Slack's messages on a job's interruption."""
+    messages = [message for message in at.slack.messages if str(message["text"]).startswith(f"{name} was interrupted")]
+    elements = [element for m in messages for block in m["blocks"] for element in block.get("elements", ())]
+    return [element["url"] for element in elements if "url" in element]
+
+
+def _timeline(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "cli.main", "timeline", *arguments],
+        env=at.account.process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _user_who_may(at: DeployedAccount, action: str, resource: str) -> dict[str, str]:
+    iam = at.client("iam")
+    iam.create_user(UserName="someone")
+    document = _document({"Effect": "Allow", "Action": action, "Resource": resource})
+    iam.put_user_policy(UserName="someone", PolicyName="may", PolicyDocument=document)
+    key = iam.create_access_key(UserName="someone")["AccessKey"]
+    return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+
+def _rule(at: DeployedAccount, region: str, pattern: object, target: Mapping[str, Any], **names: str) -> None:
+    client = at.client("events", region)
+    client.put_rule(EventPattern=json.dumps(pattern), **names)
+    client.put_targets(Targets=[target], Rule=names.pop("Name"), **names)
+
+
+def _role(at: DeployedAccount, name: str, statement: Mapping[str, Any]) -> str:
+    iam = at.client("iam")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "events.amazonaws.com"}}
+    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=_document(statement))
+    return arn
+
+
+def _document(statement: Mapping[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _queue(at: DeployedAccount, region: str, name: str) -> str:
+    return str(at.client("sqs", region).create_queue(QueueName=name)["QueueUrl"])
+
+
+def _queue_arn(at: DeployedAccount, region: str, url: str) -> str:
+    answer = at.client("sqs", region).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])
+
+
+def _messages(at: DeployedAccount, region: str, url: str) -> list[dict[str, Any]]:
+    answer = at.client("sqs", region).receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]

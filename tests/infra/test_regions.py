@@ -1,0 +1,190 @@
+"""One stack for each region: what the hub has more than alone, and what the other regions have."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
+
+from infra.config import Config
+from infra.constructs.forwarding import bus_name, role_name
+from respot.events import DETAIL_TYPE, SOURCE
+from tests.infra.synthesis import Synthesized, render, statements, synthesize, synthesize_all
+from tests.infra.test_app import REDUNDANT_DEPENDENCY, run_app
+from tests.infra.test_permissions import granted
+
+HUB = "us-east-1"
+WATCHED = ("eu-west-1", "ap-northeast-1")
+CONFIG = Config(regions=(HUB, *WATCHED), alert_emails=("ml@example.com",))
+
+PATTERN = {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}
+BUS = f"arn:aws:events:{HUB}:${{AWS::AccountId}}:event-bus/Respot-forwarded"
+PUT = ("events:PutEvents",)
+
+
+@pytest.fixture(scope="module", name="stacks")
+def all_stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesized]:
+    return synthesize_all(tmp_path_factory.mktemp("regions"), CONFIG)
+
+
+@pytest.fixture(name="hub")
+def hub_stack(stacks: dict[str, Synthesized]) -> Synthesized:
+    return stacks["Respot"]
+
+
+@pytest.fixture(name="forwarder", params=WATCHED)
+def forwarder_stack(stacks: dict[str, Synthesized], request: pytest.FixtureRequest) -> Synthesized:
+    return stacks[f"RespotForwarder-{request.param}"]
+
+
+def region_of(forwarder: Synthesized) -> str:
+    return forwarder.path.name.removeprefix("RespotForwarder-").removesuffix(".template.json")
+
+
+def test_one_command_gives_a_stack_for_each_region(root: Path, tmp_path: Path) -> None:
+    result = run_app(root, tmp_path, regions=[HUB, *WATCHED])
+    assert result.returncode == 0, result.stderr
+    artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
+    stacks = {name: body for name, body in artifacts.items() if body["type"] == "aws:cloudformation:stack"}
+    # No account: it is that of whoever deploys.
+    assert {name: body["environment"] for name, body in stacks.items()} == {
+        "Respot": f"aws://unknown-account/{HUB}",
+        **{f"RespotForwarder-{region}": f"aws://unknown-account/{region}" for region in WATCHED},
+    }
+    # The bus is there before anything is sent to it.
+    assert {name for name, body in stacks.items() if "Respot" in body["dependencies"]} == stacks.keys() - {"Respot"}
+
+
+@pytest.mark.parametrize("regions", [(), (HUB,)], ids=["none named", "the hub alone"])
+def test_without_other_regions_there_is_no_bus(tmp_path: Path, regions: tuple[str, ...]) -> None:
+    stacks = synthesize_all(tmp_path, Config(regions=regions))
+    assert stacks.keys() == {"Respot"}
+    assert stacks["Respot"].of_type("Events::EventBus") == {}
+    assert stacks["Respot"].of_type("Events::Rule").keys() == {"ObservationsRule"}
+    assert "WatchedRegions" not in stacks["Respot"].outputs
+
+
+def test_the_hub_has_a_bus_and_a_rule_more_than_alone(hub: Synthesized, tmp_path: Path) -> None:
+    alone = synthesize(tmp_path, Config(regions=(HUB,), alert_emails=CONFIG.alert_emails))
+    assert hub.resources.keys() - alone.resources.keys() == {"ForwardedBus", "ObservationsForwardedRule"}
+    assert {name for name, body in alone.resources.items() if hub.resources[name] != body} == {
+        "ObservationsQueuePolicy",
+        "ObservationsDeadLettersPolicy",
+        "SweepFunction",  # which is told the regions
+    }
+    assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
+
+
+def test_what_is_forwarded_goes_where_the_hubs_own_events_go(hub: Synthesized) -> None:
+    own, forwarded = (render(hub.properties(f"Observations{name}")) for name in ("Rule", "ForwardedRule"))
+    assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
+    assert forwarded["EventPattern"] == PATTERN
+
+
+@pytest.mark.parametrize("queue", ["ObservationsQueue", "ObservationsDeadLetters"])
+def test_the_queues_take_messages_from_the_two_rules_alone(hub: Synthesized, queue: str) -> None:
+    (policy,) = [p for p in hub.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
+    _, *allowed = list(statements(policy))
+    assert [condition for *_, condition in allowed] == [
+        {"ArnEquals": {"aws:SourceArn": f"${{Observations{rule}.Arn}}"}} for rule in ("Rule", "ForwardedRule")
+    ]
+
+
+def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observations(hub: Synthesized) -> None:
+    bus = hub.properties("ForwardedBus")
+    assert bus["Name"] == "Respot-forwarded"
+    assert [statement["Principal"] for statement in bus["Policy"]["Statement"]] == [{"AWS": "*"}] * 3
+    roles = [f"arn:aws:iam::${{AWS::AccountId}}:role/RespotForwarder-{region}" for region in WATCHED]
+    # No Allow: another account has no way in, and one of this account needs none.
+    assert list(statements({"PolicyDocument": bus["Policy"]})) == [
+        ("Deny", PUT, BUS, {"ArnNotEquals": {"aws:PrincipalArn": roles}}),
+        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:source": [SOURCE]}}),
+        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:detail-type": [DETAIL_TYPE]}}),
+    ]
+
+
+def test_a_forwarder_is_a_rule_a_role_and_what_tells_of_failure(forwarder: Synthesized) -> None:
+    assert {name: body["Type"].removeprefix("AWS::") for name, body in forwarder.resources.items()} == {
+        "ForwarderRule": "Events::Rule",
+        "ForwarderRole": "IAM::Role",
+        "ForwarderRoleDefaultPolicy": "IAM::Policy",
+        "ForwarderDeadLetters": "SQS::Queue",
+        "ForwarderDeadLettersPolicy": "SQS::QueuePolicy",
+        "AlarmForwarderDeadLetters": "CloudWatch::Alarm",
+        "AlarmsTopic": "SNS::Topic",
+        "AlarmsTopicPolicy": "SNS::TopicPolicy",
+        "AlarmsTopicmlexamplecom": "SNS::Subscription",
+    }
+    assert forwarder.outputs == {"ForwarderDlqUrl": "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}"}
+
+
+def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized) -> None:
+    rule = render(forwarder.properties("ForwarderRule"))
+    assert rule["EventPattern"] == hub.properties("ObservationsRule")["EventPattern"] == PATTERN
+    assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
+    # EventBridge takes no retry policy for a bus; its own is the longest there is.
+    assert rule["Targets"] == [
+        {
+            "Id": "Target0",
+            "Arn": BUS,
+            "RoleArn": "${ForwarderRole.Arn}",
+            "DeadLetterConfig": {"Arn": "${ForwarderDeadLetters.Arn}"},
+        }
+    ]
+
+
+def test_a_forwarder_may_put_these_events_on_this_bus_and_nothing_else(forwarder: Synthesized) -> None:
+    may = {"ForAllValues:StringEquals": {"events:source": [SOURCE], "events:detail-type": [DETAIL_TYPE]}}
+    assert granted(forwarder) == {"${ForwarderRole}": [(PUT, BUS, may)]}
+    role = render(forwarder.properties("ForwarderRole"))
+    assert role.keys() == {"AssumeRolePolicyDocument", "Description", "RoleName"}
+    assert role["RoleName"] == f"RespotForwarder-{region_of(forwarder)}"
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}},
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+        }
+    ]
+
+
+def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forwarder: Synthesized) -> None:
+    queue = forwarder.properties("ForwarderDeadLetters")
+    assert queue == {"MessageRetentionPeriod": 14 * 86400, "SqsManagedSseEnabled": True}
+    (policy,) = forwarder.of_type("SQS::QueuePolicy").values()
+    assert list(statements(policy)) == [
+        ("Deny", ("sqs:*",), "${ForwarderDeadLetters.Arn}", {"Bool": {"aws:SecureTransport": "false"}}),
+        (
+            "Allow",
+            ("sqs:SendMessage",),
+            "${ForwarderDeadLetters.Arn}",
+            {"ArnEquals": {"aws:SourceArn": "${ForwarderRule.Arn}"}},
+        ),
+    ]
+    alarm = render(forwarder.properties("AlarmForwarderDeadLetters"))
+    assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "${ForwarderDeadLetters.QueueName}"}]
+    assert alarm["AlarmActions"] == ["${AlarmsTopic}"]
+    assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
+    (subscription,) = forwarder.of_type("SNS::Subscription").values()
+    assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ml@example.com")
+
+
+def test_all_that_was_accepted_of_cdk_nags_findings_is_a_dead_letter_queue(forwarder: Synthesized) -> None:
+    assert [(construct, finding) for construct, finding, _ in forwarder.acknowledged] == [
+        (f"/RespotForwarder-{region_of(forwarder)}/Forwarder/DeadLetters", "AwsSolutions-SQS3")
+    ]
+
+
+def test_cfn_lint_finds_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
+    matches: list[Any] = [match for stack in stacks.values() for match in lint_file(stack.path)]
+    assert [str(match) for match in matches if match.rule.id != REDUNDANT_DEPENDENCY] == []
+
+
+def test_what_has_a_name_is_named_after_the_deployment() -> None:
+    assert bus_name("Respot") != bus_name("Other")
+    names = {role_name(hub, region) for hub in ("Respot", "Other") for region in WATCHED}
+    assert len(names) == 4
+    assert max(map(len, names)) <= 64  # IAM's limit, and room for longer names
