@@ -119,7 +119,7 @@ class Forwarder(Construct):
                 self,
                 kind.rule,
                 description=kind.description,
-                event_pattern=kind.pattern(),
+                event_pattern=kind.pattern(self),
                 targets=[
                     targets.EventBus(
                         bus,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -35,15 +35,17 @@ class Observed:
     source: str
     detail_type: str
 
-    def pattern(self) -> events.EventPattern:
-        """What the rule asks for."""
-        return events.EventPattern(source=[self.source], detail_type=[self.detail_type])
+    def pattern(self, scope: Construct) -> events.EventPattern:
+        """What a rule in this scope asks for: of this account alone, whatever others' events its bus receives."""
+        return events.EventPattern(
+            account=[Stack.of(scope).account], source=[self.source], detail_type=[self.detail_type]
+        )
 
 
 OBSERVED: Final = (
     Observed(
         rule="Rule",
-        description="Every state change of every training job; no field is asked for that an event may lack",
+        description="Every state change of every training job of this account; nothing is asked for that it may lack",
         source=SOURCE,
         detail_type=DETAIL_TYPE,
     ),
@@ -79,7 +81,7 @@ class Observations(Construct):
                 kind.rule,
                 event_bus=bus,
                 description=kind.description,
-                event_pattern=kind.pattern(),
+                event_pattern=kind.pattern(self),
                 targets=[
                     targets.SqsQueue(
                         self.queue,

@@ -80,14 +80,14 @@ def test_a_job_elsewhere_is_recorded_and_alerted_on_where_it_runs(regions: TwoRe
     assert differences(outcome) == []
     assert outcome.record.facts
     assert outcome.record.facts.job.region == FAR
-    assert eventually(lambda: len(regions.received("far", "interrupted")) == 1, seconds=5)
+    assert eventually(lambda: len(regions.received("far", "interrupted")) == 1, seconds=30)
     (alert,) = regions.received("far", "interrupted")
     assert compare_deliveries([outcome], regions.alerts) == []
     assert alert["job"]["region"] == FAR
     assert alert["console_url"] == (
         "https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/jobs/far"
     )
-    assert eventually(lambda: _buttons(regions.at, "far") == [alert["console_url"]], seconds=5)
+    assert eventually(lambda: _buttons(regions.at, "far") == [alert["console_url"]], seconds=30)
 
 
 def test_a_run_is_resumed_in_its_own_region_from_its_checkpoints_there(regions: TwoRegions) -> None:
@@ -115,7 +115,7 @@ def test_one_name_in_two_regions_is_two_jobs(regions: TwoRegions) -> None:
     )
     outcomes = {region: observe(regions.at, "twin", fate, region=region) for region, fate in fates.items()}
     assert {region: differences(outcome) for region, outcome in outcomes.items()} == {HUB: [], FAR: []}
-    assert eventually(lambda: len(regions.received("twin", "interrupted")) == 1, seconds=5)
+    assert eventually(lambda: len(regions.received("twin", "interrupted")) == 1, seconds=30)
     assert [alert["job"]["region"] for alert in regions.received("twin", "interrupted")] == [FAR]
 
 

@@ -18,7 +18,7 @@ HUB = "us-east-1"
 WATCHED = ("eu-west-1", "ap-northeast-1")
 CONFIG = Config(regions=(HUB, *WATCHED), alert_emails=("ml@example.com",))
 
-PATTERN = {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}
+PATTERN = {"account": ["${AWS::AccountId}"], "source": [SOURCE], "detail-type": [DETAIL_TYPE]}
 BUS = f"arn:aws:events:{HUB}:${{AWS::AccountId}}:event-bus/Respot-forwarded"
 PUT = ("events:PutEvents",)
 
@@ -121,7 +121,7 @@ def test_a_forwarder_is_a_rule_a_role_and_what_tells_of_failure(forwarder: Synth
 
 def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized) -> None:
     rule = render(forwarder.properties("ForwarderRule"))
-    assert rule["EventPattern"] == hub.properties("ObservationsRule")["EventPattern"] == PATTERN
+    assert rule["EventPattern"] == render(hub.properties("ObservationsRule"))["EventPattern"] == PATTERN
     assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
     # EventBridge takes no retry policy for a bus; its own is the longest there is.
     assert rule["Targets"] == [

@@ -73,9 +73,13 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
 # --- events in
 
 
-def test_the_rule_asks_for_source_and_detail_type_and_for_nothing_an_event_may_lack(either: Synthesized) -> None:
+def test_every_rule_takes_events_of_this_account_alone_and_asks_for_nothing_they_may_lack(either: Synthesized) -> None:
     (rule,) = either.of_type("Events::Rule").values()
-    assert rule["EventPattern"] == {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}
+    assert render(rule["EventPattern"]) == {
+        "account": ["${AWS::AccountId}"],
+        "source": [SOURCE],
+        "detail-type": [DETAIL_TYPE],
+    }
     assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
     assert render(rule["Targets"]) == [
         {
