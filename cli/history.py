@@ -10,6 +10,7 @@ from respot.domain.job import JobFacts, JobId, Transition
 from respot.domain.lifecycle import Figures, figures, stays
 from respot.domain.resubmission import DecisionRecord, Outcome
 from respot.domain.savings import savings_percent
+from respot.domain.waiting import GivingUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,7 @@ class History:
         transitions: its stays, oldest first.
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
+        giving_up: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
         run: all attempts of the run that the job belongs to, in order; the job alone if it has not ended.
     """
 
@@ -47,6 +49,7 @@ class History:
     transitions: tuple[Transition, ...]
     alerts: tuple[AlertReceipt, ...]
     others: tuple[JobId, ...] = ()
+    giving_up: GivingUp | None = None
     run: tuple[RunAttempt, ...] = ()
 
     @property
@@ -109,6 +112,13 @@ def to_document(history: History) -> dict[str, Any]:
             }
             for alert in history.alerts
         ],
+        "giving_up": history.giving_up
+        and {
+            "waiting_since": iso(history.giving_up.waiting_since),
+            "decided_at": iso(history.giving_up.decided_at),
+            "reason": history.giving_up.reason,
+            "inputs": dict(history.giving_up.inputs),
+        },
         "figures": {
             "interruptions": sums.interruptions,
             "waited_seconds": sums.waited.total_seconds(),

@@ -92,6 +92,7 @@ def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | N
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
+        giving_up=runs.giving_up(job),
         run=_run(ledger, runs, record.facts),
     )
 

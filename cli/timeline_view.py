@@ -14,6 +14,7 @@ from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.durations import in_words, iso
 from respot.domain.lifecycle import INTERRUPTED, TRAINING, WAITING, is_terminal, stays
 from respot.domain.resubmission import DecisionRecord
+from respot.domain.waiting import GivingUp
 
 BAR_WIDTH = 72
 
@@ -28,6 +29,8 @@ def render(history: History, *, now: datetime) -> RenderableType:
     if facts.failure_reason:
         parts += [Text(), Text(f"SageMaker says: {one_line(facts.failure_reason)}", style="red")]
     parts += [Text(), savings_line(history)]
+    if history.giving_up:
+        parts += [Text(), _giving_up(history.giving_up)]
     if history.decision:
         parts += [Text(), _decision(history.decision)]
     if len(history.run) > 1:
@@ -98,6 +101,10 @@ def _decision(record: DecisionRecord) -> Text:
     decision = record.decision
     said = f" (would: {decision.action}, dry run)" if decision.dry_run else ""
     return Text.assemble(("Decided  ", "dim"), (str(decision.action), "bold"), f"{said}: {one_line(decision.reason)}")
+
+
+def _giving_up(note: GivingUp) -> Text:
+    return Text.assemble(("Patience ", "dim"), (f"{note.decided_at:%H:%M:%S}", "bold"), f": {one_line(note.reason)}")
 
 
 def style_of(status: str) -> str:

@@ -128,5 +128,12 @@ class CreateRefusedError(RespotError):
         self.permission = permission
 
 
+class StopFailedError(RespotError):
+    """SageMaker did not say that it stops the job, nor that there is nothing to stop: look at the job, ask again later.
+
+    The message keeps AWS's own words; a missing permission is a person's to mend.
+    """
+
+
 class PolicyInvalidError(RespotError):
     """The account's policy cannot be understood: decide nothing, alert, keep the work; a person must mend it."""

@@ -1,4 +1,4 @@
-"""Messages that name a job: of the recovery queue, whose jobs have ended, and of the queue of due alerts."""
+"""Messages that name a job: of the recovery queue (it has ended, or waits too long), and of the queue of due alerts."""
 
 import json
 from datetime import datetime

@@ -24,6 +24,7 @@ from respot.domain.policy import (
     check_ladder,
     parse_deadline,
     parse_duration,
+    parse_patience,
     parse_pause,
     with_settings,
 )
@@ -140,6 +141,8 @@ def _read(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - the schema
             return {"deadline": None if value is None else parse_deadline(value)}
         case "work":
             return {"work": None if value is None else parse_duration(value)}
+        case "give_up_waiting_after":
+            return {"give_up_waiting_after": None if value is None else parse_patience(value)}
         case "max_billable_hours":
             return {"max_billable_hours": None if value is None else _hours(value)}
         case "when_deadline_missed":

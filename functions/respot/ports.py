@@ -1,6 +1,6 @@
 """What the shells need of the outside world, in our own words; each promise stands in a docstring."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -8,12 +8,28 @@ from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+from respot.domain.lineage import Lineage
+from respot.domain.placement import Placement
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
 from respot.domain.sweeping import Page, Pass
 from respot.domain.telling import Doings
+from respot.domain.waiting import GivingUp
+
+Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
+"""Builds the request of the next attempt from a job's description, its tags, and the decision.
+
+Raises CloneRefusedError if the job cannot be created again.
+"""
+
+
+class Note(Protocol):
+    """The log."""
+
+    def __call__(self, job: JobId, words: str) -> None:
+        """Note what was thought of a job and came to nothing, or is written down elsewhere."""
 
 
 class Clock(Protocol):
@@ -58,6 +74,15 @@ class TrainingJobs(Protocol):
             JobNameTakenError: there is a job of that name, perhaps from an earlier call of this very method.
             CreateLaterError: not now, or no answer: it may be asked again.
             CreateRefusedError: never in this form.
+        """
+
+    def stop(self, region: str, name: str) -> bool:
+        """Ask SageMaker to stop a job; once it does, another call changes nothing.
+
+        `False` if SageMaker positively said that there is nothing to stop: the job has ended, or does not exist.
+
+        Raises:
+            StopFailedError: anything else; the job may be stopping all the same. Look at it before asking again.
         """
 
 
@@ -226,6 +251,12 @@ class Runs(Protocol):
 
     def settle(self, outcome: Outcome) -> None:
         """Write down what became of a decision; the first note stands."""
+
+    def giving_up(self, job: JobId) -> GivingUp | None:
+        """The newest note that Respot is about to stop the job, read consistently; `None` if it never was."""
+
+    def give_up(self, record: GivingUp) -> None:
+        """Write down that a stop of the job follows at once; the newest note stands."""
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """Have people told, once for each kind, why nothing is decided or created."""

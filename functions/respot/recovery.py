@@ -1,10 +1,12 @@
 """Recovers runs: decides on each job that has ended, and creates the next attempt, exactly once.
 
+A job that has not ended may be one that waits too long: that is `patience`'s to judge.
+
 Each step may be the last before the process dies, and each may be repeated: the decision is written once, the next
 attempt's name follows from run and number, and a job of that name with our own marks means "already created".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,7 +18,6 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Market
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
-from respot.domain.placement import Placement
 from respot.domain.planner import plan
 from respot.domain.reconciliation import ROUNDING
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
@@ -30,15 +31,10 @@ from respot.errors import (
     LookFailedError,
     PolicyInvalidError,
 )
-from respot.ports import Clock, Ledger, Runs, TrainingJobs
+from respot.patience import Patience
+from respot.ports import Clock, Clone, Ledger, Runs, TrainingJobs
 from respot.recovery_situation import CLOCKS_APART, Situation, Situations, place_in_run, resumes
 from respot.training_job_document import moment
-
-Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
-"""Builds the request of the next attempt from the ended job's description, its tags, and the decision.
-
-Raises CloneRefusedError if the job cannot be created again.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +58,18 @@ class Recovery:
     ledger: Ledger
     runs: Runs
     situations: Situations
+    patience: Patience
     clone: Clone
     clock: Clock
     max_age: timedelta
 
     def recover(self, job: JobId) -> Later | None:
-        """Take one ended job as far as it goes now; `None` once nothing is left to do about it.
+        """Take one job as far as it goes now; `None` once nothing is left to do about it.
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
             LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+            StopFailedError: SageMaker did not take the stop of a job that waits too long; repeat.
         """
         record = self.ledger.load(job)
         if record.facts is None:
@@ -79,6 +77,7 @@ class Recovery:
             raise LedgerIncompleteError(message)
         facts = record.facts
         if not is_terminal(facts.status):
+            self.patience.consider(facts)
             return None
         decided = self.runs.decision(job)
         if decided is None and (history := self._history(record, facts)):

@@ -1,4 +1,4 @@
-"""Gathers all that a decision on an ended job is made from: its run, its policy, its checkpoints, its neighbours."""
+"""Gathers all that a decision on a job is made from: its run, its policy, its checkpoints, its neighbours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,6 @@ from respot.domain.checkpoints import (
     recognise,
 )
 from respot.domain.durations import in_words
-from respot.domain.ending import ending_of
 from respot.domain.job import JobFacts, JobId, JobRecord
 from respot.domain.lifecycle import is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
@@ -24,6 +23,7 @@ from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.reconciliation import ROUNDING
 from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId, run_id
+from respot.domain.waiting import GivingUp, stop_of
 from respot.errors import LedgerIncompleteError
 from respot.ports import Checkpoints, Ledger, Policies, Runs, TrainingJobs
 
@@ -67,8 +67,26 @@ class Situations:
     checkpoints: Checkpoints
     policies: Policies
 
-    def gather(self, record: JobRecord, facts: JobFacts, tags: Mapping[str, str] | None) -> Situation:
+    def resolve(self, facts: JobFacts) -> Resolved:
+        """The policy that holds for a job.
+
+        Raises:
+            PolicyInvalidError: nothing may be decided.
+            LookFailedError: the policy's parameter did not answer.
+        """
+        return resolve(self.policies.load(), facts, role=facts.role_arn)
+
+    def gather(
+        self,
+        record: JobRecord,
+        facts: JobFacts,
+        tags: Mapping[str, str] | None,
+        *,
+        giving_up: GivingUp | None = None,
+    ) -> Situation:
         """The situation of an ended job with these tags, if they are known.
+
+        `giving_up` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
 
         S3 is asked only if the owner wants the job resumed, and its end is one to mend.
 
@@ -82,13 +100,19 @@ class Situations:
         # What completed needs no policy, so that a broken one does not hold it up.
         account = AccountPolicy() if facts.status == "Completed" else self.policies.load()
         resolved = resolve(account, replace(facts, tags=tags), role=facts.role_arn)
-        concerns_us = resolved.policy.resume and facts.parent is None and ending_of(facts).trigger is not None
+        last = Attempt(
+            number=number,
+            facts=facts,
+            transitions=record.transitions,
+            checkpoint=None,
+            giving_up=giving_up or self._giving_up(facts.job, record),
+        )
+        concerns_us = resolved.policy.resume and facts.parent is None and last.ending.trigger is not None
         listing, obstacles = self._list(facts) if concerns_us else (Listing(objects=()), ())
         found: tuple[Checkpoint, ...] = ()
         if facts.checkpoint_uri and not obstacles:
             found = recognise(listing.objects, parse_location(facts.checkpoint_uri))
         newest = newest_complete(found)
-        last = Attempt(number=number, facts=facts, transitions=record.transitions, checkpoint=newest)
         own = {attempt.facts.job for attempt in earlier} | {facts.job}
         writer = over = None
         intruders: tuple[str, ...] = ()
@@ -99,7 +123,7 @@ class Situations:
             if over and over.run != run and (busy := self._is_busy(over)):
                 intruders = tuple(dict.fromkeys((*intruders, busy)))
         return Situation(
-            run=Run(id=run, attempts=(*earlier, last), checkpoints=found),
+            run=Run(id=run, attempts=(*earlier, replace(last, checkpoint=newest)), checkpoints=found),
             resolved=resolved,
             circumstances=Circumstances(
                 checkpoint_uri=facts.checkpoint_uri,
@@ -114,6 +138,10 @@ class Situations:
             writer=writer,
             over=over,
         )
+
+    def _giving_up(self, job: JobId, record: JobRecord) -> GivingUp | None:
+        """The note of Respot's own stop; of a job that nobody stopped there is none worth asking for."""
+        return None if stop_of(record.transitions) is None else self.runs.giving_up(job)
 
     def _list(self, facts: JobFacts) -> tuple[Listing, tuple[str, ...]]:
         if facts.checkpoint_uri is None:
@@ -171,6 +199,7 @@ class Situations:
                     facts=record.facts,
                     transitions=record.transitions,
                     checkpoint=decided.checkpoint if decided else None,
+                    giving_up=self._giving_up(attempt.parent, record),
                 )
             )
         return tuple(earlier)

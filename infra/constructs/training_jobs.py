@@ -21,14 +21,16 @@ def grant_look(function: lambda_.Function) -> None:
 
 
 def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str]) -> None:
-    """Look at training jobs, and create ones with tags that run as one of these roles: no other may be passed on."""
+    """Look at training jobs, stop them, and create ones with tags that run as one of these roles and no other."""
     _allow_on_jobs(
         function,
         *_LOOK,
         "sagemaker:CreateTrainingJob",
         "sagemaker:AddTags",
+        "sagemaker:StopTrainingJob",
         reason="Respot looks at whatever job has ended and names the next attempt after it: names that others chose. "
-        "Two of the actions only read; what the others may run is limited by the roles that may be passed.",
+        "Two of the actions only read; what may be run is limited by the roles that may be passed. Jobs that wait too "
+        "long for capacity are stopped, if their policy says so, whatever their names.",
     )
     for pattern in role_patterns:
         allow_any(

@@ -253,7 +253,6 @@ def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Reco
     keys = credentials_of(at, runs.function["Role"])
     bucket, name = at.ground.bucket, "resumed"
     denied: list[tuple[str, str, dict[str, Any]]] = [
-        ("sagemaker", "stop_training_job", {"TrainingJobName": name}),
         ("sagemaker", "delete_training_job", {"TrainingJobName": name}),
         ("s3", "get_object", {"Bucket": bucket, "Key": "checkpoints/fruitless/checkpoint-100/optimizer.pt"}),
         ("s3", "put_object", {"Bucket": bucket, "Key": "checkpoints/fruitless/x", "Body": b""}),

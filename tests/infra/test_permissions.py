@@ -94,6 +94,7 @@ def resubmit(roles: object, buckets: object) -> list[Row]:
                 "sagemaker:CreateTrainingJob",
                 "sagemaker:DescribeTrainingJob",
                 "sagemaker:ListTags",
+                "sagemaker:StopTrainingJob",
             ),
             JOBS,
         ),

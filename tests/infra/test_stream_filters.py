@@ -10,7 +10,14 @@ import pytest
 
 from respot import schema
 from respot.adapters.ledger_items import Item, receipt_item, state_item, transition_item
-from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item, writer_item
+from respot.adapters.run_items import (
+    attempt_item,
+    decision_item,
+    giving_up_item,
+    notice_item,
+    outcome_item,
+    writer_item,
+)
 from respot.adapters.sweeps import pass_item
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -22,6 +29,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
 from respot.domain.sweeping import Pass
+from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, job_id, observation, transition
 from tests.support.runs import saved
@@ -110,6 +118,12 @@ def passed() -> Item:
     return pass_item(Pass(scope="us-east-1", watched_since=CREATED, taken_at=CREATED), until=CREATED)
 
 
+def giving_up() -> Item:
+    return giving_up_item(
+        GivingUp(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long"), RETENTION
+    )
+
+
 def notice() -> Item:
     return notice_item(job_id(), AlertKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 
@@ -135,6 +149,7 @@ CASES = [
     pytest.param(outcome(OutcomeKind.CANCELLED), {ALERT}, id="cancelled"),
     pytest.param(notice(), {ALERT}, id="a notice"),
     pytest.param(attempt(), set(), id="an attempt"),
+    pytest.param(giving_up(), set(), id="a stop that is about to follow"),
     pytest.param(
         writer_item(Writer(location="s3://b/p/", run=run_id(job_id()), number=2)), set(), id="a location's writer"
     ),

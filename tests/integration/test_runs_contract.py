@@ -20,6 +20,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
 from respot.domain.run import RunId, run_id
 from respot.domain.telling import Doings
+from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
 from tests.integration.conftest import TABLE
@@ -228,6 +229,7 @@ def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
     bench.runs.decide(FULL, attempt())
     bench.runs.settle(outcome())
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    bench.runs.give_up(GIVING_UP)
     assert bench.ledger.load(JOB) == before
     assert bench.ledger.alerts(JOB) == ()
 
@@ -245,6 +247,32 @@ def test_a_notice_is_written_once_in_dynamodb(dynamodb: "DynamoDBClient") -> Non
     runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
     (item,) = dynamodb.scan(TableName=TABLE)["Items"]
     assert read_notice(item) == Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=at(5))
+
+
+# --- stops ----------------------------------------------------------------------------------------------------------
+
+GIVING_UP = GivingUp(
+    job=JOB,
+    waiting_since=at(0.037),
+    decided_at=at(7200.25),
+    reason="has waited for spot <größer>",
+    inputs={"policy": "defaults", "empty": ""},
+)
+
+
+def test_the_note_of_a_stop_is_read_back(bench: Bench) -> None:
+    assert bench.runs.giving_up(JOB) is None
+    bench.runs.give_up(GIVING_UP)
+    assert bench.runs.giving_up(JOB) == GIVING_UP
+    assert bench.runs.giving_up(job_id(created=at(1))) is None
+
+
+@pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
+def test_the_newest_note_stands_in_whatever_order_they_come(bench: Bench, inputs: dict[str, str]) -> None:
+    newer = replace(GIVING_UP, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
+    for note in (GIVING_UP, newer, GIVING_UP):
+        bench.runs.give_up(note)
+    assert bench.runs.giving_up(JOB) == newer
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
@@ -280,8 +308,9 @@ def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> N
     runs.decide(FULL, attempt())
     runs.settle(outcome())
     runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    runs.give_up(replace(GIVING_UP, decided_at=at(1)))
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
-    assert len(expiries) == 4
+    assert len(expiries) == 5
     assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
 
 
@@ -325,6 +354,8 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
         runs.decide(FULL, attempt())
     with pytest.raises(LedgerUnavailableError):
         runs.settle(outcome())
+    with pytest.raises(LedgerUnavailableError):
+        runs.give_up(GIVING_UP)
 
 
 # --- doings ---------------------------------------------------------------------------------------------------------

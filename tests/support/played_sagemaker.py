@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
-from respot.domain.lifecycle import DELETING, is_terminal
+from respot.domain.lifecycle import DELETING, STOPPING, is_terminal
 from respot.domain.lineage import Lineage
 from respot.domain.ownership import find_parent
 from respot.domain.placement import Placement
@@ -37,6 +37,8 @@ class PlayedSageMaker:
     region: str = REGION
     jobs: dict[str, PlayedJob] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+    before_stop: Callable[[str], None] = lambda name: None  # noqa: ARG005
     before_creation: Callable[[Mapping[str, Any]], None] = lambda request: None  # noqa: ARG005
 
     def submit(self, name: str, tags: Mapping[str, str] | None = None, **others: Any) -> JobId:  # noqa: ANN401
@@ -124,6 +126,17 @@ class PlayedSageMaker:
         )
         self.created.append(name)
         return arn_of(name, self.region)
+
+    def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
+        """See `TrainingJobs.stop`: the job is stopping, and ends when the test says so."""
+        played = self.jobs.get(name)
+        if played is None or not played.is_live:
+            return False
+        self.before_stop(name)
+        if played.facts.status != STOPPING:
+            self.move(name, STOPPING)
+            self.stopped.append(name)
+        return True
 
 
 def clone(

@@ -12,6 +12,7 @@ from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome
+from respot.patience import Patience
 from respot.recovery import Later, Recovery
 from respot.recovery_situation import Situations
 from tests.support.builders import CREATED, NAME, REGION
@@ -42,6 +43,7 @@ class RecoveryBench:
         calls: what it asked, in order, as `port.method`.
         faults: what a call raises before it does its work, by `port.method`.
         afterwards: what it raises when it has done it.
+        notes: what it noted on jobs that have not ended.
     """
 
     def __init__(self, *, region: str = REGION) -> None:
@@ -57,16 +59,26 @@ class RecoveryBench:
         ledger = interposed(self.ledger, partial(self._gate, "ledger"))
         runs = interposed(self.runs, partial(self._gate, "runs"))
         jobs = interposed(self.sagemaker, partial(self._gate, "sagemaker"))
+        self.notes: list[str] = []
+        situations = Situations(
+            jobs=jobs,
+            ledger=ledger,
+            runs=runs,
+            checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
+            policies=interposed(self.policies, partial(self._gate, "ssm")),
+        )
         self.recovery = Recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
-            situations=Situations(
+            situations=situations,
+            patience=Patience(
                 jobs=jobs,
-                ledger=ledger,
                 runs=runs,
-                checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
-                policies=interposed(self.policies, partial(self._gate, "ssm")),
+                situations=situations,
+                clone=clone,
+                clock=self.clock,
+                note=lambda _, words: self.notes.append(words),
             ),
             clone=clone,
             clock=self.clock,

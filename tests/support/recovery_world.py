@@ -11,9 +11,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 from random import Random
 from typing import Any, Final, NoReturn
 
@@ -31,14 +33,15 @@ from respot.alerter import Alerter
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.checkpoints import StoredObject
 from respot.domain.decision import Action
-from respot.domain.ending import Budget, Trigger, ending_of
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, ending_of
 from respot.domain.job import JobId, Market
-from respot.domain.lifecycle import DELETING, ENDS, is_terminal
+from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.domain.policy import AccountPolicy, BackOff, Policy, Rung, resolve
+from respot.domain.policy import AccountPolicy, BackOff, Policy, Rung, parse_ladder, resolve
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
+from respot.domain.waiting import STOP_WINDOW, GivingUp
 from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
@@ -49,11 +52,13 @@ from respot.errors import (
     Postponement,
     QueueUnavailableError,
     RespotError,
+    StopFailedError,
     TopicUnavailableError,
 )
 from respot.handlers.alert import alert_on
 from respot.intake import Intake
 from respot.job_message import read_message, write_message
+from respot.patience import Patience
 from respot.ports import Checkpoints, Clock
 from respot.recorder import Recorder
 from respot.recovery import Recovery
@@ -70,15 +75,22 @@ PLENTY: Final = timedelta(minutes=15)
 MOST_ROUNDS: Final = 60
 """Rounds of calm after which everything must be settled: a chain of five attempts with pauses takes about twenty."""
 PATHS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Starting": ("Downloading", "Downloading", "Training", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Failed"),
+    "Starting": (
+        *("Downloading", "Downloading", "Training", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Failed"),
+        *("Pending", "Pending", "Stopping"),
+    ),
+    "Pending": ("Starting", "Starting", "Downloading", "MaxWaitTimeExceeded", "Stopping"),
     "Downloading": ("Training",),
     "Training": ("Interrupted", "Interrupted", "Uploading", "Stopping", "MaxRuntimeExceeded", "Failed"),
-    "Interrupted": ("Starting", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded"),
+    "Interrupted": ("Starting", "Starting", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Stopping"),
     "Uploading": ("Completed",),
     "Stopping": ("Stopped", "MaxWaitTimeExceeded"),
 }
-"""Where a job may go from each status."""
+"""Where a job may go from each status; whatever begins to stop here is stopped by its user."""
 REASONS: Final = ("AlgorithmError: boom", "CapacityError: no capacity", "InternalServerError: sorry", "ClientError: no")
+
+
+LADDERS: Final = ("spot on-demand:1", "spot:3 spot/ml.g5.4xlarge:1 on-demand:2", "spot:1 spot:1 on-demand")
 
 
 class BrokenRuleError(BaseException):
@@ -123,6 +135,7 @@ class _Runs(MemoryRuns):
     stream: list[dict[str, Any]]
     check: Callable[[DecisionRecord, AttemptRecord | None], None]
     check_words: Callable[[JobId, str], None]
+    after_note: Callable[[JobId], None]
 
     def decide(
         self,
@@ -137,6 +150,10 @@ class _Runs(MemoryRuns):
             self.check(record, attempt)
             self.stream.append({"alert": decision_item(record, None)})
         return written
+
+    def give_up(self, record: GivingUp) -> None:
+        MemoryRuns.give_up(self, record)
+        self.after_note(record.job)
 
     def settle(self, outcome: Outcome) -> None:
         if outcome.job not in self.outcomes:
@@ -159,6 +176,22 @@ class _Message:
 
 
 @dataclass(slots=True)
+class _Stop:
+    """Who truly stopped a job.
+
+    Attributes:
+        at: when.
+        ladder: of Respot's stop, the ladder it went by.
+        too_late: instances came just before the stop.
+    """
+
+    by_respot: bool
+    at: datetime
+    ladder: tuple[Rung, ...] = ()
+    too_late: bool = False
+
+
+@dataclass(slots=True)
 class _Origin:
     """What a job truly is: the number-th attempt of the run that `root` began."""
 
@@ -178,6 +211,8 @@ class World:
         self.deadly = self.random.choice((0, 0.01, 0.05))
         self.lossy = self.random.choice((0, 0.1, 0.5, 0.9))
         self.doubling = self.random.choice((0, 0.1, 0.5))
+        self.starved = self.random.random() < 0.4
+        self.forbidden = self.random.random() < 0.2
         self.down: set[str] = set()
         self.clock = FakeClock(CREATED)
         self.origins: dict[JobId, _Origin] = {}
@@ -187,7 +222,10 @@ class World:
         self.endings: list[_Message] = []
         self.stream: list[dict[str, Any]] = []
         self.positions = {"alert": 0, "recover": 0}
-        self.sagemaker = PlayedSageMaker(clock=self.clock, before_creation=self._check_creation)
+        self.stopped: dict[JobId, _Stop] = {}
+        self.sagemaker = PlayedSageMaker(
+            clock=self.clock, before_creation=self._check_creation, before_stop=self._check_stop
+        )
         self.policies = MemoryPolicies(policy=self._policy())
         self.ledger = _Ledger(created=CREATED, clock=self.clock, stream=self.stream, pause=self._pause)
         self.runs = _Runs(
@@ -196,6 +234,7 @@ class World:
             stream=self.stream,
             check=self._check_decision,
             check_words=self._check_words,
+            after_note=self._after_note,
         )
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
@@ -230,6 +269,9 @@ class World:
             ledger=ledger,
             runs=runs,
             situations=situations,
+            patience=Patience(
+                jobs=jobs, runs=runs, situations=situations, clone=clone, clock=self.clock, note=self._note
+            ),
             clone=clone,
             clock=self.clock,
             max_age=timedelta(days=3650),
@@ -242,6 +284,8 @@ class World:
     def _gate(self, service: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate
         if self.calm:
             return
+        if self.forbidden and (method, done) == ("stop", False):
+            raise self._error(service, method, done=done)
         drawn = self.random.random()
         if (method, done) == ("create", True):
             drawn /= 5  # the moment on which most depends
@@ -262,6 +306,8 @@ class World:
                 if self.random.random() < 0.1:
                     return CreateRefusedError("AccessDeniedException: no", permission="iam:PassRole")
                 return CreateLaterError("ThrottlingException", reason=Postponement.THROTTLED)
+            case "sagemaker" if method == "stop":
+                return StopFailedError("no answer")
             case "ledger":
                 return LedgerUnavailableError("DynamoDB did not answer")
             case "sns":
@@ -273,6 +319,9 @@ class World:
             case _:
                 return LookFailedError(f"{service} did not answer")
 
+    def _note(self, job: JobId, words: str) -> None:
+        """The log is nobody's to check."""
+
     def _pause(self) -> None:
         if not self.calm and self.random.random() < self.deadly:
             raise DiedError
@@ -283,6 +332,7 @@ class World:
         chance = self.random
         ladders: tuple[tuple[Rung, ...], ...] = (
             *((), (), ()),
+            *(parse_ladder(words) for words in LADDERS),
             (Rung(market=Market.SPOT, attempts=1), Rung(market=Market.ON_DEMAND)),
             (Rung(market=Market.SPOT, attempts=2),),
         )
@@ -290,15 +340,26 @@ class World:
         defaults = Policy(
             resume=chance.random() < 0.9,
             max_attempts=chance.choice((1, 2, 3, 5)),
-            triggers=frozenset(Trigger) if chance.random() < 0.5 else Policy().triggers,
+            triggers=frozenset(TRIGGERS_TO_CHOOSE) if chance.random() < 0.5 else Policy().triggers,
             budgets=dict.fromkeys(Budget, chance.choice((1, 2, 5))),
             back_off=dict.fromkeys(Budget, BackOff(first=pause, longest=pause * 4)),
             require_checkpoint=chance.random() < 0.3,
             require_progress=chance.random() < 0.3,
             ladder=chance.choice(ladders),
             deadline=chance.choice((None, None, timedelta(hours=5), timedelta(hours=20))),
+            give_up_waiting_after=chance.choice((None, *(timedelta(minutes=minutes) for minutes in (1, 20, 90)))),
             dry_run=chance.random() < 0.05,
         )
+        if self.starved and chance.random() < 0.8:  # jobs wait long, and their owners would rather go elsewhere
+            defaults = replace(
+                defaults,
+                resume=True,
+                max_attempts=5,
+                budgets=dict.fromkeys(Budget, 5),
+                require_checkpoint=False,
+                ladder=parse_ladder(chance.choice(LADDERS)),
+                give_up_waiting_after=timedelta(minutes=chance.choice((1, 20, 90))),
+            )
         return AccountPolicy(kill_switch=chance.random() < 0.05, defaults=defaults)
 
     def _submit(self, name: str, *, forged: bool = True) -> None:
@@ -333,8 +394,32 @@ class World:
             self.checkpoints.buckets["ml-bucket"].append(StoredObject(key=key, size=1000, last_modified=now))
         self.clock.pass_by(timedelta(seconds=self.random.choice((1, 30, 600, 3600))))
         status = self.random.choice(PATHS[played.facts.secondary_status])
+        if self.starved and not self.calm and played.facts.secondary_status in WAITING and self.random.random() < 0.7:
+            status = "Starting" if played.facts.secondary_status == "Pending" else "Pending"
+        if status == "Stopping":
+            self._stop_by_user(played)
+            return
         self.sagemaker.move(name, status, self.random.choice(REASONS) if status == "Failed" else None)
         self._emit(name)
+
+    def _stop_by_user(self, played: PlayedJob) -> None:
+        job = played.facts.job
+        self.stopped[job] = _Stop(by_respot=False, at=self.clock())
+        self.seen["users' stops"] += 1
+        self.seen["users' stops after a note"] += job in self.runs.given_up
+        self.sagemaker.move(job.name, "Stopping")
+        self._emit(job.name)
+
+    def _after_note(self, job: JobId) -> None:
+        """Instances come, or its user stops it, before Respot does."""
+        played = self._existing(job)
+        if self.calm or played is None or self.random.random() >= 0.1:
+            return
+        self.seen["overtaken"] += 1
+        if self.random.random() < 0.5:
+            self._stop_by_user(played)
+        else:
+            self.sagemaker.move(job.name, "Downloading")
 
     def _emit(self, name: str) -> None:
         """The event of a job's present stay, if it comes, as often as it comes."""
@@ -406,11 +491,67 @@ class World:
             self._broken(f"{name} is created against its owner's will")
         if number > policy.policy.max_attempts:
             self._broken(f"{name} is attempt {number} of {policy.policy.max_attempts}")
-        if job not in self.lied and (ending_of(parent.facts).trigger is None or parent.facts.parent):
+        self._check_author(parent, request)
+        goes_on = ending_of(parent.facts).trigger is not None or job in self.stopped
+        if job not in self.lied and (not goes_on or parent.facts.parent):
             self._broken(f"{name} follows {parent.facts.status} {parent.facts.failure_reason} {parent.facts.parent}")
         made.append(number)
         self.seen["created in calm" if self.calm else "created in trouble"] += 1
         self.origins[JobId(region=REGION, name=name, created=self.clock())] = _Origin(root=root, number=number)
+
+    def _check_stop(self, name: str) -> None:
+        """Whether this very moment is one at which this very job may be stopped."""
+        played = self.sagemaker.jobs[name]
+        job, facts = played.facts.job, played.facts
+        account = self.policies.policy
+        found = resolve(account, replace(facts, tags=played.tags), role=None)
+        limit, note = found.policy.give_up_waiting_after, self.runs.given_up.get(job)
+        if facts.status != "InProgress" or facts.secondary_status not in WAITING:
+            self._broken(f"{job} is stopped in {facts.status}/{facts.secondary_status}")
+        spell = [stay.started for stay in takewhile(lambda stay: stay.status in WAITING, reversed(played.stays))]
+        if limit is None or self.clock() - spell[-1] <= limit:
+            self._broken(f"{job} is stopped after {self.clock() - spell[-1]} of waiting, of {limit}")
+        if note is None or (note.waiting_since, note.decided_at) != (spell[-1], self.clock()):
+            self._broken(f"{job} is stopped without a note: {note}")
+        if account.kill_switch or not found.policy.resume or found.bad_tags or found.policy.dry_run or facts.parent:
+            self._broken(f"{job} is stopped against its owner's will")
+        if self.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or played.unclonable:
+            self._broken(f"{job} is stopped, and nothing can follow")
+        if facts.checkpoint_uri is None and found.policy.require_checkpoint:
+            self._broken(f"{job} is stopped, and starts from scratch")
+        self.stopped[job] = _Stop(by_respot=True, at=self.clock(), ladder=found.policy.ladder)
+        self.seen["gave up"] += 1
+        if not self.calm and self.random.random() < 0.1:  # between the look and the stop
+            self.sagemaker.move(name, "Downloading")
+            self.stopped[job].too_late = True
+            self.seen["instances came too late"] += 1
+
+    def _check_author(self, parent: PlayedJob, request: Mapping[str, Any]) -> None:
+        """Whether the run may go on after a job that somebody stopped."""
+        stop = self.stopped.get(parent.facts.job)
+        if stop is None or parent.facts.job in self.lied or parent.facts.secondary_status != "Stopped":
+            return
+        name, note = request["TrainingJobName"], self.runs.given_up.get(parent.facts.job)
+        if stop.too_late:
+            self._broken(f"{name} follows a job that had instances")
+        if not stop.by_respot and (note is None or abs(stop.at - note.decided_at) > STOP_WINDOW):
+            self._broken(f"{name} follows a job that its user stopped")
+        self.seen["went on after giving up"] += 1
+        if not stop.by_respot:
+            self.seen["a user's stop in the moment of Respot's"] += 1
+            return
+        placement, policy = request["placement"], resolve(self.policies.policy, parent.facts, role=None).policy
+        pool = (placement.market, placement.instance_type)
+        if (
+            policy.ladder == stop.ladder
+            and policy.deadline is None
+            and pool
+            == (
+                parent.facts.market,
+                parent.facts.instance_type,
+            )
+        ):
+            self._broken(f"{name} waits for the same pool again: {pool}")
 
     def _existing(self, job: JobId) -> PlayedJob | None:
         played = self.sagemaker.jobs.get(job.name)
@@ -494,7 +635,7 @@ class World:
 
     # --- owners and operators
 
-    def _meddle(self) -> None:  # noqa: C901 - a list of what people do
+    def _meddle(self) -> None:  # noqa: C901, PLR0912 - a list of what people do
         chance = self.random
         jobs = list(self.sagemaker.jobs.values())
         played = chance.choice(jobs) if jobs else None
@@ -530,6 +671,9 @@ class World:
                 self.endings.append(_Message(write_message(played.facts.job)))
             case 9 if played and played.is_live:
                 self._lie(played)
+            case 10 if played and played.facts.secondary_status in WAITING:  # its user has waited long enough, too
+                self.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
+                self._stop_by_user(played)
             case _:
                 self.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
 
@@ -592,6 +736,8 @@ class World:
             actions.append((self._alert, 8))
         if self.positions["recover"] < behind:
             actions.append((self._recover, 15))
+        if any(played.facts.secondary_status in WAITING for played in self.sagemaker.jobs.values()):
+            actions.append((self._sweep_waiting, 8))
         if self.endings:
             actions.append((self._resubmit, 25))
         elif not self.observations and self.random.random() < 0.2:  # a sweep, with the same chance of being lost
@@ -600,6 +746,15 @@ class World:
 
     def _sweep(self) -> None:
         self.observations += [_Message(_look(name)) for name in self.sagemaker.jobs]
+
+    def _sweep_waiting(self) -> None:
+        """The sweep asks for a closer look at jobs that seem to wait, by a ledger that may be behind."""
+        for job, (facts, _) in self.ledger.states.items():
+            if facts.secondary_status in WAITING and self.random.random() < 0.7:
+                with suppress(RespotError, DiedError):
+                    self.send(write_message(job))
+        if self.random.random() < 0.5:
+            self.clock.pass_by(timedelta(minutes=self.random.choice((1, 30, 120))))
 
     def _calm_down(self) -> None:
         self.calm = True
@@ -643,7 +798,15 @@ class World:
             self._broken(f"created {self.sagemaker.created}, and said so of {told}")
         for outcome in self.runs.outcomes.values():
             self.seen[f"outcome {outcome.kind}"] += 1
+        self._check_own_stops()
         self._check_alerts()
+
+    def _check_own_stops(self) -> None:
+        for job, stop in self.stopped.items():
+            ours = stop.by_respot and not stop.too_late and job not in self.lied and self._existing(job) is not None
+            decided = self.runs.decisions.get(job)
+            if ours and decided and decided.decision.reason == "stopped by its user":
+                self._broken(f"{job}, which Respot stopped, is taken for a job that its user stopped")
 
     def _check_alerts(self) -> None:
         expected: Counter[tuple[JobId, AlertKind]] = Counter()

@@ -11,7 +11,7 @@ import yaml
 
 from infra.policy import policy_text
 from respot.domain.durations import in_words
-from respot.domain.ending import Budget, Trigger
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.lineage import LINEAGE_TAGS
 from respot.domain.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
 from respot.errors import PolicyInvalidError
@@ -55,7 +55,9 @@ def test_the_table_tells_the_defaults() -> None:
             told_by_table[outer] = yaml.safe_load(default.strip("`"))
     assert parse_policy({"version": 1, "defaults": told_by_table}) == AccountPolicy()
     assert told_by_table.keys() == SCHEMA["definitions"]["settings"]["properties"].keys() - {"triggers"}
-    assert set(Trigger) - Policy().triggers == {Trigger.MAX_RUNTIME_EXCEEDED}  # "all but max-runtime-exceeded"
+    assert set(TRIGGERS_TO_CHOOSE) - Policy().triggers == {
+        Trigger.MAX_RUNTIME_EXCEEDED
+    }  # "all but max-runtime-exceeded"
 
 
 def test_the_table_has_every_tag_with_values_that_can_be_read() -> None:
@@ -111,7 +113,7 @@ def test_the_budgets_are_those_of_the_defaults() -> None:
 
 
 def test_the_triggers_are_those_of_the_code() -> None:
-    assert list(table("### triggers")) == list(Trigger)
+    assert list(table("### triggers")) == list(TRIGGERS_TO_CHOOSE)
 
 
 def test_the_policy_as_shipped_says_what_is_built_in() -> None:
@@ -119,8 +121,8 @@ def test_the_policy_as_shipped_says_what_is_built_in() -> None:
     assert set(yaml.safe_load((ROOT / "policy.yaml").read_text())["defaults"]) >= {"resume", "triggers", "attempts"}
 
 
-def test_five_policies_stand_ready_to_copy() -> None:
-    assert len(READY) == 5
+def test_six_policies_stand_ready_to_copy() -> None:
+    assert len(READY) == 6
     listed = re.findall(r"^\| \[.+?\]\((policies/.+?)\)", MANUAL, re.MULTILINE)
     assert sorted(f"docs/{path}" for path in listed) == READY
 
@@ -142,6 +144,9 @@ def test_the_commonest_policies_do_what_their_names_say() -> None:
     (nightly,) = policies["overnight-deadline"].rules
     assert nightly.settings == {"resume": True, "deadline": timedelta(hours=14)}
     assert len(policies["per-team-rules"].rules) == 3
+    impatient = policies["impatient"].defaults
+    assert impatient.give_up_waiting_after == timedelta(hours=2)
+    assert impatient.max_attempts == sum(rung.attempts or 0 for rung in impatient.ladder)
 
 
 @pytest.mark.parametrize("path", ["policy.yaml", *READY])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from respot.domain.ending import Budget, Trigger
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.job import Market
 from respot.domain.policy import MOST_ATTEMPTS, MOST_HOURS, AccountPolicy, BackOff, Policy, Rule, Rung, WhenMissed
 from respot.errors import PolicyInvalidError
@@ -39,6 +39,7 @@ FULL: Final[dict[str, Any]] = {
         "deadline": "14 h",
         "when_deadline_missed": "stop",
         "work": "3 h 30 min",
+        "give_up_waiting_after": "2 h",
         "dry_run": True,
     },
     "rules": [
@@ -89,6 +90,7 @@ def test_every_member_is_read() -> None:
             ),
             deadline=14 * hours,
             when_deadline_missed=WhenMissed.STOP,
+            give_up_waiting_after=2 * hours,
             work=3.5 * hours,
             dry_run=True,
         ),
@@ -270,6 +272,18 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
         with_rule(resume=True),
         "rules[0].resume: there is no such setting; there are name, match, settings",
     ),
+    "no patience at all": (
+        with_defaults(give_up_waiting_after="0 s"),
+        "defaults.give_up_waiting_after: '0 s' is no time at all",
+    ),
+    "a number for a span": (
+        with_defaults(give_up_waiting_after=7200),
+        "defaults.give_up_waiting_after: is 7200 and must be text",
+    ),
+    "giving up as a trigger": (
+        with_defaults(triggers=["gave-up-waiting"]),
+        'defaults.triggers[0]: is "gave-up-waiting" and must be one of max-wait-time-exceeded',
+    ),
     "a rule's setting": (with_rule(settings={"work": "x"}), "rules[0].settings.work: 'x' is no span of time"),
     "name twice": (
         {"version": 1, "rules": [{"name": "a", "match": {"job_name": each}, "settings": {}} for each in "xy"]},
@@ -353,7 +367,7 @@ def test_no_object_takes_members_that_nobody_knows() -> None:
 
 
 def test_the_schema_knows_the_words_and_bounds_of_the_code() -> None:
-    assert SETTINGS["triggers"]["items"]["enum"] == list(Trigger)
+    assert SETTINGS["triggers"]["items"]["enum"] == list(TRIGGERS_TO_CHOOSE)
     assert SETTINGS["when_deadline_missed"]["enum"] == list(WhenMissed)
     assert DEFINITIONS["rung"]["properties"]["market"]["enum"] == list(Market)
     assert SETTINGS["attempts"]["properties"].keys() == {"total", *Budget}
@@ -388,7 +402,7 @@ settings = st.fixed_dictionaries(
     {},
     optional={
         "resume": st.booleans(),
-        "triggers": st.sets(st.sampled_from(Trigger), min_size=1).map(frozenset),
+        "triggers": st.sets(st.sampled_from(TRIGGERS_TO_CHOOSE), min_size=1).map(frozenset),
         "max_attempts": st.integers(1, MOST_ATTEMPTS),
         "budgets": st.dictionaries(st.sampled_from(Budget), st.integers(0, MOST_ATTEMPTS), min_size=1),
         "back_off": st.dictionaries(st.sampled_from(Budget), back_offs, min_size=1),

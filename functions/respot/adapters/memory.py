@@ -17,6 +17,7 @@ from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Ou
 from respot.domain.run import RunId
 from respot.domain.sweeping import Page, Pass, Summary
 from respot.domain.telling import Doings
+from respot.domain.waiting import GivingUp
 from respot.errors import AlertInProgressError, JobNameTakenError, LedgerContentionError, QueueUnavailableError
 from respot.look_message import Look
 from respot.ports import Clock
@@ -131,6 +132,8 @@ class MemoryTrainingJobs:
     created: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     fault: Exception | None = None
     create_fault: Exception | None = None
+    stop_fault: Exception | None = None
+    stopped: list[tuple[str, str]] = field(default_factory=list)
     describes: int = 0
     page_length: int = 100
 
@@ -189,6 +192,16 @@ class MemoryTrainingJobs:
         self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
         self.created.append((region, request))
         return arn
+
+    def stop(self, region: str, name: str) -> bool:
+        """See `TrainingJobs.stop`; what comes of it is the test's to tell."""
+        if self.stop_fault:
+            raise self.stop_fault
+        seen = self.observations.get((region, name))
+        if seen is None or is_terminal(seen.facts.status):
+            return False
+        self.stopped.append((region, name))
+        return True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -322,6 +335,7 @@ class MemoryRuns:
     notices: dict[tuple[JobId, AlertKind], str] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
+    given_up: dict[JobId, GivingUp] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `Runs.decision`."""
@@ -367,6 +381,16 @@ class MemoryRuns:
     def settle(self, outcome: Outcome) -> None:
         """See `Runs.settle`."""
         self.outcomes.setdefault(outcome.job, outcome)
+
+    def giving_up(self, job: JobId) -> GivingUp | None:
+        """See `Runs.giving_up`."""
+        return self.given_up.get(job)
+
+    def give_up(self, record: GivingUp) -> None:
+        """See `Runs.give_up`."""
+        standing = self.given_up.get(record.job)
+        if standing is None or standing.decided_at < record.decided_at:
+            self.given_up[record.job] = record
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""

@@ -18,9 +18,12 @@ from respot.domain.placement import Placement
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
+from respot.domain.waiting import GivingUp
 from respot.schema import (
+    DECIDED_AT,
     DECISION_KEY,
     EXPIRES_AT,
+    GIVING_UP_KEY,
     KIND,
     NOTICE_KEY,
     OUTCOME,
@@ -60,7 +63,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "warning": decision.warning,
             "run": record.run,
             "number": record.number,
-            "decided_at": iso(record.decided_at),
+            DECIDED_AT: iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
             "next_name": record.next_name,
             "story": record.story,
@@ -87,7 +90,7 @@ def read_decision(item: Item) -> DecisionRecord:
             notify=values["notify"],
             warning=values.get("warning"),
         ),
-        decided_at=datetime.fromisoformat(values["decided_at"]),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
         next_name=values.get("next_name"),
         story=values.get("story"),
@@ -106,7 +109,7 @@ def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
             "region": record.region,
             "name": record.name,
             "parent": partition_of(record.parent),
-            "decided_at": iso(record.decided_at),
+            DECIDED_AT: iso(record.decided_at),
             EXPIRES_AT: _expiry(record.decided_at, retention),
         }
     )
@@ -121,7 +124,7 @@ def read_attempt(item: Item) -> AttemptRecord:
         region=values["region"],
         name=values["name"],
         parent=job_of(values["parent"]),
-        decided_at=datetime.fromisoformat(values["decided_at"]),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
     )
 
 
@@ -179,6 +182,34 @@ def read_outcome(item: Item) -> Outcome:
         name=values["name"],
         arn=values.get("arn"),
         warning=values.get("warning"),
+    )
+
+
+def giving_up_item(record: GivingUp, retention: timedelta | None) -> Item:
+    """The note of a stop that is about to follow."""
+    return serialize(
+        {
+            PK: partition_of(record.job),
+            SK: GIVING_UP_KEY,
+            KIND: ItemKind.GIVING_UP.value,
+            "waiting_since": iso(record.waiting_since),
+            DECIDED_AT: iso(record.decided_at),
+            "reason": record.reason,
+            "inputs": dict(record.inputs),
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_giving_up(item: Item) -> GivingUp:
+    """The note of a stop, from its item."""
+    values = deserialize(item)
+    return GivingUp(
+        job=job_of(values[PK]),
+        waiting_since=datetime.fromisoformat(values["waiting_since"]),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
+        reason=values["reason"],
+        inputs=values["inputs"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices."""
+"""Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices, stops."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,11 +9,13 @@ from respot.adapters.run_items import (
     attempt_item,
     attempt_key,
     decision_item,
+    giving_up_item,
     notice_item,
     outcome_item,
     read_attempt,
     read_decision,
     read_doings,
+    read_giving_up,
     read_outcome,
     read_writer,
     run_partition,
@@ -22,12 +24,25 @@ from respot.adapters.run_items import (
 )
 from respot.adapters.table import ABSENT, Put, Table
 from respot.domain.alert_kinds import AlertKind
+from respot.domain.durations import iso
 from respot.domain.job import JobId
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
+from respot.domain.waiting import GivingUp
 from respot.ports import Clock
-from respot.schema import BY_LIVE, CHECKPOINT_URI, DECISION_KEY, LIVE_IN, OUTCOME_KEY, PK, SK, WRITER_KEY
+from respot.schema import (
+    BY_LIVE,
+    CHECKPOINT_URI,
+    DECIDED_AT,
+    DECISION_KEY,
+    GIVING_UP_KEY,
+    LIVE_IN,
+    OUTCOME_KEY,
+    PK,
+    SK,
+    WRITER_KEY,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -86,6 +101,17 @@ class DynamoDbRuns:
     def settle(self, outcome: Outcome) -> None:
         """See `Runs.settle`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
+
+    def giving_up(self, job: JobId) -> GivingUp | None:
+        """See `Runs.giving_up`."""
+        item = self._table.get(partition_of(job), GIVING_UP_KEY)
+        return None if item is None else read_giving_up(item)
+
+    def give_up(self, record: GivingUp) -> None:
+        """See `Runs.give_up`."""
+        item = giving_up_item(record, self._retention)
+        # Times are written in one way, so that the later one is the greater text.
+        self._table.put(item, f"{ABSENT} OR {DECIDED_AT} < :decided_at", {":decided_at": iso(record.decided_at)})
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from respot.domain.job import JobId, Market, Observation
+from respot.domain.lifecycle import is_terminal
 from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
@@ -15,6 +16,7 @@ from respot.errors import (
     LookFailedError,
     Postponement,
     RespotError,
+    StopFailedError,
 )
 from respot.training_job_document import moment, read_facts, read_history, sighting
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = ("not found", "does not exist", "could not find")
 """Describe has no error code of its own for a missing job: it is a ValidationException in these words."""
+_IN_STATUS: Final = re.compile(r"the training job is in status (?P<status>\w+)")
+"""StopTrainingJob on a job that has ended, as seen on AWS (github.com/awslabs/benchmark-ai/issues/928)."""
 NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
 """What botocore's parser and ours trip over when something other than SageMaker has answered."""
 _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus")
@@ -140,6 +144,24 @@ class SageMakerTrainingJobs:
             # A timeout, a lost connection, a proxy's page: the job may have been created all the same.
             message = f"{job}: CreateTrainingJob did not answer; ask again later, by the same name: {error!r}"
             raise CreateLaterError(message, reason=Postponement.UNANSWERED) from error
+
+    def stop(self, region: str, name: str) -> bool:
+        """See `TrainingJobs.stop`."""
+        try:
+            self._client_of(region).stop_training_job(TrainingJobName=name)
+        except (ClientError, BotoCoreError, *NONSENSE) as error:
+            if isinstance(error, ClientError) and (_is_absence(error) or _has_ended(error)):
+                return False
+            message = f"{region}/{name}: StopTrainingJob failed; look at the job before asking again: {error!r}"
+            raise StopFailedError(message) from error
+        return True
+
+
+def _has_ended(error: ClientError) -> bool:
+    """Whether SageMaker will not stop a job since it has ended: it says so in words alone."""
+    code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    ended = _IN_STATUS.search(said) if code == "ValidationException" else None
+    return ended is not None and is_terminal(ended["status"])
 
 
 def _is_absence(error: ClientError | BotoCoreError) -> bool:

@@ -14,8 +14,11 @@ from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.bootstrap.redelivery import redelivery
+from respot.domain.job import JobId
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
+from respot.observability import logger
+from respot.patience import Patience
 from respot.recovery import Recovery
 from respot.recovery_intake import RecoveryIntake
 from respot.recovery_situation import Situations
@@ -34,22 +37,28 @@ def recovery_intake() -> RecoveryIntake:
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
+    situations = Situations(
+        jobs=jobs,
+        ledger=ledger(),
+        runs=runs(),
+        checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
+        policies=ParameterPolicies(text.read),
+    )
     recovery = Recovery(
         jobs=jobs,
         ledger=ledger(),
         runs=runs(),
-        situations=Situations(
-            jobs=jobs,
-            ledger=ledger(),
-            runs=runs(),
-            checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
-            policies=ParameterPolicies(text.read),
-        ),
+        situations=situations,
+        patience=Patience(jobs=jobs, runs=runs(), situations=situations, clone=_clone, clock=now, note=_note),
         clone=_clone,
         clock=now,
         max_age=MAX_AGE,
     )
     return RecoveryIntake(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
+
+
+def _note(job: JobId, words: str) -> None:
+    logger().info("job that has not ended", job=str(job), reason=words)
 
 
 def _clone(

@@ -14,6 +14,11 @@ class Trigger(StrEnum):
     CAPACITY_ERROR = "capacity-error"
     INTERNAL_SERVER_ERROR = "internal-server-error"
     MAX_RUNTIME_EXCEEDED = "max-runtime-exceeded"
+    GAVE_UP_WAITING = "gave-up-waiting"
+
+
+TRIGGERS_TO_CHOOSE: Final = tuple(trigger for trigger in Trigger if trigger is not Trigger.GAVE_UP_WAITING)
+"""What a policy may list; giving up is a setting of its own, and whoever sets it wants the next attempt."""
 
 
 class Budget(StrEnum):
@@ -32,11 +37,13 @@ class Ending:
         trigger: what another attempt may follow; `None` if nothing is to be mended by repeating.
         said: the end in words an operator reads.
         by_a_person: somebody stopped or deleted the job, and knows.
+        doubtful: it may have been Respot, so that people are told what became of the job.
     """
 
     trigger: Trigger | None
     said: str
     by_a_person: bool = False
+    doubtful: bool = False
 
 
 _TRIGGER_BY_REASON: Final = (
@@ -75,7 +82,7 @@ def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
     match trigger:
         case Trigger.CAPACITY_ERROR:
             return Budget.CAPACITY
-        case Trigger.MAX_WAIT_TIME_EXCEEDED:
+        case Trigger.MAX_WAIT_TIME_EXCEEDED | Trigger.GAVE_UP_WAITING:
             return Budget.INTERRUPTION if facts.training_started or facts.training_time else Budget.CAPACITY
         case Trigger.INTERNAL_SERVER_ERROR | Trigger.MAX_RUNTIME_EXCEEDED:
             return Budget.FAILURE

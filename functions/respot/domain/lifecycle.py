@@ -15,6 +15,11 @@ from respot.domain.job import Transition
 INTERRUPTED: Final = "Interrupted"
 TRAINING: Final = "Training"
 DELETING: Final = "Deleting"
+STOPPING: Final = "Stopping"
+STOPPED: Final = "Stopped"
+
+IN_PROGRESS: Final = "InProgress"
+"""The TrainingJobStatus of a job that nobody is stopping and that has not ended."""
 
 TERMINAL_STATUSES: Final = frozenset({"Completed", "Failed", "Stopped"})
 """TrainingJobStatus values after which nothing but deletion happens."""

@@ -128,16 +128,21 @@ def overhead_of(run: Run) -> timedelta:
 
 
 def rung_of(run: Run, policy: Policy, number: int) -> Rung | None:
-    """The pool of that attempt: each rung takes its number of attempts, the user's own job included."""
+    """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
+
+    An attempt that Respot stopped, since it waited too long there, was its rung's last.
+    """
     if not policy.ladder:
         first = run.attempts[0].facts
         # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
         return Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND))
-    for rung in policy.ladder:
-        if rung.attempts is None or number <= rung.attempts:
-            return rung
-        number -= rung.attempts
-    return None
+    place = used = 0
+    for earlier in range(1, number):
+        used += 1
+        gave_up = earlier <= len(run.attempts) and run.attempts[earlier - 1].gave_up_waiting
+        if place < len(policy.ladder) and (gave_up or used == policy.ladder[place].attempts):
+            place, used = place + 1, 0
+    return policy.ladder[place] if place < len(policy.ladder) else None
 
 
 def _pool(run: Run, rung: Rung) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from respot.domain.checkpoints import newest_complete
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.ending import Budget, Ending
+from respot.domain.ending import Budget, Ending, Trigger
 from respot.domain.job import Market
 from respot.domain.lifecycle import is_terminal
 from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
@@ -95,7 +95,8 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     kill switch comes before all other refusals. People are told where they may have expected another attempt.
     """
     facts, policy = run.last.facts, resolved.policy
-    expected = ending.trigger in policy.triggers
+    # Giving up is Respot's own doing, by a setting of its own.
+    expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
     if not is_terminal(facts.status):
         reason = f"has not ended, it is {facts.status}/{facts.secondary_status}"
         return _Refusal(reason=reason, action=Action.NOTHING)
@@ -113,7 +114,7 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
         reason = f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
     if ending.by_a_person:
-        return _Refusal(reason=ending.said, action=Action.REFUSE)
+        return _Refusal(reason=ending.said, action=Action.REFUSE, notify=ending.doubtful)
     if ending.trigger is None:
         reason = f"{ending.said}: repeating it would not help"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
@@ -179,6 +180,8 @@ def _earliest(run: Run, policy: Policy) -> datetime:
     """When the pause after the last attempt's end is over."""
     last, budget = run.last, run.budget
     ended = last.transitions[-1].started if last.transitions else last.facts.last_modified
+    if last.gave_up_waiting:
+        return ended  # the next pool is another one, and its owner wants it now
     return ended if budget is None else ended + _pause(run, policy, budget) * _jitter(run, budget)
 
 

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from respot.domain.durations import parse_span
-from respot.domain.ending import Budget, Trigger
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.job import JobFacts, Market
 from respot.domain.lineage import LINEAGE_TAGS, TAG_PREFIX
 
@@ -18,6 +18,8 @@ MOST_ATTEMPTS: Final = 100
 MOST_HOURS: Final = 1_000_000
 LONGEST_SPAN: Final = timedelta(days=366)
 """No job lasts longer than 30 days, and a time so far away that it cannot be reckoned with must not get in."""
+SHORTEST_PATIENCE: Final = timedelta(seconds=1)
+"""Sensible are hours, or minutes; what takes only seconds, as on a local account, must be possible all the same."""
 _YEARS: Final = range(2000, 2100)
 _INSTANCE_TYPE: Final = re.compile(r"ml(\.[a-z0-9-]+){2}")
 
@@ -69,6 +71,8 @@ class Policy:
         deadline: when the work must be done: a time, or a span since the run's first job was created.
         when_deadline_missed: what to do once it cannot be met.
         work: expected training time; `None` takes the job's MaxRuntime.
+        give_up_waiting_after: how long a job may wait for capacity before Respot stops it, and goes on at the next
+            rung; `None` is as long as SageMaker lets it.
         dry_run: decide and report, create nothing.
     """
 
@@ -94,6 +98,7 @@ class Policy:
     deadline: datetime | timedelta | None = None
     when_deadline_missed: WhenMissed = WhenMissed.ON_DEMAND
     work: timedelta | None = None
+    give_up_waiting_after: timedelta | None = None
     dry_run: bool = False
 
 
@@ -239,6 +244,19 @@ def parse_duration(words: str) -> timedelta:
     return span
 
 
+def parse_patience(words: str) -> timedelta:
+    """How long a job may wait for capacity: a second at least.
+
+    Raises:
+        ValueError: it is no such span.
+    """
+    span = parse_duration(words)
+    if span < SHORTEST_PATIENCE:
+        message = f"{words!r} is less than {SHORTEST_PATIENCE.seconds} s"
+        raise ValueError(message)
+    return span
+
+
 def parse_pause(words: str) -> timedelta:
     """A span of time, perhaps empty, not longer than a year.
 
@@ -271,7 +289,8 @@ def parse_ladder(words: str) -> tuple[Rung, ...]:
 def check_ladder(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
     """The rungs, if each can be reached.
 
-    Below a rung without a number of attempts, only the first on-demand rung can: by a deadline that draws near.
+    Below a rung without a number of attempts, only the first on-demand rung can: by a deadline that draws near, or
+    after an attempt that waited too long.
 
     Raises:
         ValueError: a rung can never be reached.
@@ -353,8 +372,8 @@ def _hours(words: str) -> float:
 
 def _triggers(words: str) -> frozenset[Trigger]:
     chosen = words.split()
-    if not chosen or not set(chosen) <= set(Trigger):
-        message = f"{words!r} is no list, parted by spaces, of {', '.join(Trigger)}"
+    if not chosen or not set(chosen) <= set(TRIGGERS_TO_CHOOSE):
+        message = f"{words!r} is no list, parted by spaces, of {', '.join(TRIGGERS_TO_CHOOSE)}"
         raise ValueError(message)
     return frozenset(map(Trigger, chosen))
 
@@ -378,6 +397,7 @@ _TAG_READERS: Final = {
     "respot:deadline": ("deadline", parse_deadline),
     "respot:when-deadline-missed": ("when_deadline_missed", _when_missed),
     "respot:work": ("work", parse_duration),
+    "respot:give-up-waiting-after": ("give_up_waiting_after", parse_patience),
     "respot:dry-run": ("dry_run", _switch),
 }
 """A job's tags by the member of Policy that they set, with the function that reads the value."""

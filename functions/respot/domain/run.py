@@ -7,9 +7,11 @@ from itertools import pairwise
 from typing import Final, NewType
 
 from respot.domain.checkpoints import LATE_SYNC, Checkpoint, newest_complete
+from respot.domain.durations import in_words
 from respot.domain.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import TRAINING, WAITING, stays
+from respot.domain.lifecycle import STOPPED, TRAINING, WAITING, stays
+from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
@@ -25,17 +27,39 @@ class Attempt:
         facts: the job's state.
         transitions: its stays, oldest first.
         checkpoint: the newest complete checkpoint when the attempt had ended.
+        giving_up: the note that Respot was about to stop it; `None` if it never was.
     """
 
     number: int
     facts: JobFacts
     transitions: tuple[Transition, ...]
     checkpoint: Checkpoint | None
+    giving_up: GivingUp | None = None
+
+    @property
+    def gave_up_waiting(self) -> bool:
+        """Whether Respot stopped it, since it waited too long for capacity."""
+        return stopped_by(self.giving_up, self.transitions) is StoppedBy.RESPOT
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended; a stop is its user's unless Respot's own note says otherwise."""
+        ending = ending_of(self.facts)
+        if (self.facts.status, self.facts.secondary_status) != (STOPPED, STOPPED):
+            return ending
+        match stopped_by(self.giving_up, self.transitions):
+            case StoppedBy.RESPOT:
+                return Ending(trigger=Trigger.GAVE_UP_WAITING, said=self._gave_up())
+            case StoppedBy.UNCLEAR:
+                said = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
+                return replace(ending, said=said, doubtful=True)
+            case _:
+                return ending
 
     @property
     def budget(self) -> Budget | None:
         """What the resubmission after this attempt is charged to; `None` if its end calls for none."""
-        trigger = ending_of(self.facts).trigger
+        trigger = self.ending.trigger
         return None if trigger is None else budget_of(trigger, self.facts)
 
     @property
@@ -54,6 +78,12 @@ class Attempt:
         told = (self.facts.billable_time, self.facts.training_time, self._held())
         time = next(each for each in told if each is not None)
         return time / timedelta(hours=1) * (self.facts.instance_count or 1)
+
+    def _gave_up(self) -> str:
+        stopped, giving_up = stop_of(self.transitions), self.giving_up
+        waited = f" after {in_words(stopped - giving_up.waiting_since)}" if stopped and giving_up else ""
+        pool = " ".join(filter(None, (self.facts.market, self.facts.instance_type)))
+        return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
 
     def _held(self) -> timedelta:
         held = (ended - stay.started for stay, ended in stays(self.transitions) if ended and stay.status not in WAITING)
@@ -87,7 +117,7 @@ class Run:
     @property
     def ending(self) -> Ending:
         """How the last attempt ended."""
-        ending = ending_of(self.last.facts)
+        ending = self.last.ending
         if self._was_cut_short(self.last):
             said = "reached the maximum runtime that the deadline left for spot"
             return replace(ending, trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said=said)

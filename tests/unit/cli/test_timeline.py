@@ -15,6 +15,7 @@ from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.reconciliation import reconcile
+from respot.domain.waiting import GivingUp
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation, transition
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
@@ -139,3 +140,18 @@ def test_a_name_in_no_region_is_not_found_in_any(ledger: MemoryLedger) -> None:
 def test_a_deployment_tells_the_regions_that_it_watches(outputs: dict[str, str], regions: tuple[str, ...]) -> None:
     session = boto3.session.Session(region_name=REGION)
     assert Deployment(session=session, outputs=outputs).regions == regions
+
+
+def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledger: MemoryLedger) -> None:
+    runs = MemoryRuns(ledger=ledger)
+    assert load(ledger, runs, region=REGION, name=NAME).giving_up is None
+    words = "has waited for [red]spot"
+    runs.give_up(GivingUp(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"}))
+    history = load(ledger, runs, region=REGION, name=NAME)
+    assert "Patience 11:00:00: has waited for [red]spot" in shown(history)
+    assert to_document(history)["giving_up"] == {
+        "waiting_since": "2026-09-16T09:00:00.000Z",
+        "decided_at": "2026-09-16T11:00:00.000Z",
+        "reason": words,
+        "inputs": {"a": "b"},
+    }

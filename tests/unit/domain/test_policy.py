@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.domain.durations import parse_span
-from respot.domain.ending import Budget, Trigger
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.job import JobFacts, Market
 from respot.domain.lineage import LINEAGE_TAGS
 from respot.domain.policy import (
     _TAG_READERS,
+    LONGEST_SPAN,
     AccountPolicy,
     BackOff,
     Policy,
@@ -146,7 +147,7 @@ def test_tags_that_are_not_known_forbid_another_attempt_where_one_is_asked_for()
         ("require-checkpoint", "off", "require_checkpoint", False),
         ("require-progress", "off", "require_progress", False),
         ("triggers", "capacity-error", "triggers", {Trigger.CAPACITY_ERROR}),
-        ("triggers", " ".join(Trigger), "triggers", set(Trigger)),
+        ("triggers", " ".join(TRIGGERS_TO_CHOOSE), "triggers", set(TRIGGERS_TO_CHOOSE)),
         ("max-attempts", "1", "max_attempts", 1),
         ("max-attempts", "100", "max_attempts", 100),
         ("max-billable-hours", "40", "max_billable_hours", 40.0),
@@ -166,6 +167,9 @@ def test_tags_that_are_not_known_forbid_another_attempt_where_one_is_asked_for()
         ("when-deadline-missed", "stop", "when_deadline_missed", WhenMissed.STOP),
         ("when-deadline-missed", "on-demand", "when_deadline_missed", WhenMissed.ON_DEMAND),
         ("work", "3 h 30 min", "work", timedelta(hours=3.5)),
+        ("give-up-waiting-after", "2 h", "give_up_waiting_after", timedelta(hours=2)),
+        ("give-up-waiting-after", "1 s", "give_up_waiting_after", timedelta(seconds=1)),
+        ("give-up-waiting-after", "366 d", "give_up_waiting_after", LONGEST_SPAN),
     ],
 )
 def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) -> None:
@@ -218,6 +222,11 @@ def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) 
         ("work", "long", "'long' is no span of time"),
         ("work", "0 min", "'0 min' is no time at all"),
         ("work", "9" * 60 + " d", "is longer than 366 days"),
+        ("triggers", "gave-up-waiting", "is no list, parted by spaces, of max-wait-time-exceeded"),
+        ("give-up-waiting-after", "off", "'off' is no span of time"),
+        ("give-up-waiting-after", "0 s", "'0 s' is no time at all"),
+        ("give-up-waiting-after", "0.5 s", "'0.5 s' is less than 1 s"),
+        ("give-up-waiting-after", "367 d", "is longer than 366 days"),
     ],
 )
 def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: str, complaint: str) -> None:

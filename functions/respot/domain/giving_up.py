@@ -1,0 +1,144 @@
+"""Decides whether a job has waited long enough for capacity: what is stopped must have somewhere else to go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from respot.domain.decision import Action, Decision
+from respot.domain.durations import in_words, iso, readable
+from respot.domain.job import JobFacts, Transition
+from respot.domain.lifecycle import STOPPED, STOPPING
+from respot.domain.placement import Placement
+from respot.domain.planner import Circumstances, plan
+from respot.domain.policy import AccountPolicy, Resolved, resolve
+from respot.domain.run import Run
+from respot.domain.waiting import GivingUp, is_waiting, waiting_since
+
+NO_REASON: Final = "its owner wants the next pool after that time"
+"""Of the note with which a stop is only tried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether to stop a job that waits.
+
+    Attributes:
+        give_up: stop it now.
+        reason: why, or why not, in words an operator reads.
+        attempt: the number of the attempt that would follow; `None` if none would.
+        placement: where that one would run.
+        inputs: what it was decided from, in words.
+    """
+
+    give_up: bool
+    reason: str
+    attempt: int | None = None
+    placement: Placement | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsIfStopped:
+    """A job as it would be, had Respot just stopped it: what its next attempt can be planned from."""
+
+    facts: JobFacts
+    transitions: tuple[Transition, ...]
+    giving_up: GivingUp
+
+
+def may_give_up(facts: JobFacts, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
+    """Whether a job, as the ledger knows it, is worth a closer look: nobody else has to be asked for that."""
+    return patience(facts, transitions, resolve(account, facts, role=facts.role_arn), now=now) is None
+
+
+def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
+    """Why the job is left waiting, as far as job and policy alone can tell; `None` if they do not say so."""
+    policy, since = resolved.policy, waiting_since(transitions)
+    if since is None or not is_waiting(facts):
+        return f"does not wait for capacity, it is {facts.status}/{facts.secondary_status}"
+    if resolved.kill_switch:
+        return "the account's kill switch is on"
+    if resolved.bad_tags:
+        return "; ".join(resolved.bad_tags)
+    if not policy.resume:
+        return f"not asked to resume this job ({', '.join(resolved.sources)})"
+    if policy.give_up_waiting_after is None:
+        return f"no policy limits its waiting ({', '.join(resolved.sources)})"
+    if facts.parent:
+        return f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
+    if not policy.ladder:
+        return "the policy has no ladder: there is no other pool to go on to"
+    if now - since <= policy.give_up_waiting_after:
+        return f"has waited {in_words(now - since)} of {in_words(policy.give_up_waiting_after)}"
+    return None
+
+
+def as_if_stopped(facts: JobFacts, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
+    """The job as it would be, had Respot stopped it now."""
+    since = waiting_since(transitions) or now
+    return AsIfStopped(
+        facts=replace(facts, status=STOPPED, secondary_status=STOPPED, last_modified=now),
+        transitions=(
+            *transitions,
+            Transition(status=STOPPING, started=now),
+            Transition(status=STOPPED, started=now),
+        ),
+        giving_up=GivingUp(job=facts.job, waiting_since=since, decided_at=now, reason=NO_REASON),
+    )
+
+
+def gives_up(
+    live: JobFacts,
+    transitions: Sequence[Transition],
+    run: Run,
+    resolved: Resolved,
+    circumstances: Circumstances,
+    *,
+    now: datetime,
+) -> Verdict:
+    """Whether to stop the live job, whose run's last attempt is the job as if it had been stopped.
+
+    Only if the plan for it, as it would be made afterwards, is another attempt in another pool: a job must not lose
+    its place in one queue for a place at the end of the same one, nor for nothing.
+    """
+    if reason := patience(live, transitions, resolved, now=now):
+        return Verdict(give_up=False, reason=reason)
+    decision = plan(run, resolved, circumstances, now=now)
+    if decision.action is not Action.RESUBMIT or decision.placement is None:
+        return Verdict(give_up=False, reason=f"nothing would follow: {decision.reason}")
+    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
+    if here == there:
+        pool = " ".join(filter(None, there))
+        return Verdict(give_up=False, reason=f"the next attempt would wait for the same pool, {pool}")
+    if decision.dry_run:
+        return _verdict(live, transitions, resolved, decision, give_up=False, said="would have stopped it (dry run)")
+    return _verdict(live, transitions, resolved, decision, give_up=True, said="stopping it")
+
+
+def _verdict(
+    live: JobFacts,
+    transitions: Sequence[Transition],
+    resolved: Resolved,
+    decision: Decision,
+    *,
+    give_up: bool,
+    said: str,
+) -> Verdict:
+    since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
+    waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
+    told = f"{waiting} since {readable(since)}" if since else waiting
+    inputs = decision.inputs | {
+        "waiting_since": iso(since) if since else "",
+        "give_up_waiting_after": in_words(limit) if limit else "",
+        "status": f"{live.status}/{live.secondary_status}",
+        "status_message": live.status_message or "",
+    }
+    del inputs["ending"]  # the one that was tried out
+    return Verdict(
+        give_up=give_up,
+        reason=f"{told}, longer than {in_words(limit) if limit else 'allowed'}: {said}; {decision.reason}",
+        attempt=decision.attempt,
+        placement=decision.placement,
+        inputs={name: value for name, value in inputs.items() if value},
+    )

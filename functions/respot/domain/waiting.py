@@ -1,0 +1,91 @@
+"""Waiting for capacity: since when a job waits, and whether it was Respot that ended the waiting."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from itertools import takewhile
+from typing import Final
+
+from respot.domain.job import JobFacts, JobId, Transition
+from respot.domain.lifecycle import ENDS, IN_PROGRESS, STOPPED, STOPPING, WAITING
+
+PREPARING: Final = "Preparing the instances"
+"""How StatusMessage begins, in `Starting` still, once the instances are there (DescribeTrainingJob's real answers)."""
+
+STOP_WINDOW: Final = timedelta(minutes=5)
+"""By how much Respot's own stop and its note of it may lie apart.
+
+The call follows the note within a step of `resubmit` (a minute); the rest is what two clocks may differ by.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivingUp:
+    """That Respot is about to stop a job which waits for capacity; written before it asks SageMaker to.
+
+    Attributes:
+        job: the job.
+        waiting_since: when the spell of waiting began that is to be ended.
+        decided_at: when; the stop follows at once, or not at all.
+        reason: why, in words an operator reads.
+        inputs: what it was decided from, in words.
+    """
+
+    job: JobId
+    waiting_since: datetime
+    decided_at: datetime
+    reason: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+class StoppedBy(StrEnum):
+    """Who ended a job that is `Stopped`."""
+
+    USER = "user"
+    RESPOT = "respot"
+    UNCLEAR = "unclear"
+
+
+def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
+    """When the present spell of waiting began, for stays in order; `None` if the job does not wait now.
+
+    A spell is unbroken: whatever is not known to be waiting ends it.
+    """
+    since = None
+    for stay in reversed(transitions):
+        if stay.status not in WAITING:
+            break
+        since = stay.started
+    return since
+
+
+def is_waiting(facts: JobFacts) -> bool:
+    """Whether the job waits by its own word: it runs, nobody is stopping it, and no instances are being prepared."""
+    return (
+        facts.status == IN_PROGRESS
+        and facts.secondary_status in WAITING
+        and not (facts.status_message or "").startswith(PREPARING)
+    )
+
+
+def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) -> StoppedBy:
+    """Whose stop it was that ended a `Stopped` job with these stays.
+
+    It was Respot's if the stop came with the note of it, in the very spell of waiting that the note tells of. If
+    instances came in that moment, nobody can tell: the stop may have been another's, for what the job then did.
+    """
+    stopped = stop_of(transitions)
+    if giving_up is None or stopped is None or abs(stopped - giving_up.decided_at) > STOP_WINDOW:
+        return StoppedBy.USER
+    life = takewhile(lambda stay: stay.status not in ENDS, transitions)  # a deletion may follow
+    since = (stay.status for stay in life if stay.started >= giving_up.waiting_since)
+    has_waited_on = all(status in WAITING or status == STOPPING for status in since)
+    return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
+
+
+def stop_of(transitions: Sequence[Transition]) -> datetime | None:
+    """When a job was stopped that has ended as `Stopped`; `None` if it has not, or ended in another way."""
+    if next((stay.status for stay in transitions if stay.status in ENDS), None) != STOPPED:
+        return None
+    return next(stay.started for stay in transitions if stay.status in {STOPPING, STOPPED})

@@ -1,0 +1,126 @@
+"""Gives up waiting for capacity: stops a job that waits longer than its policy allows and has another pool to go to.
+
+The stop is not the end of it: the job's end reaches recovery as every other end does, which knows it by the note that
+is written here before SageMaker is asked. Each step may be the last before the process dies, and each may be repeated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, patience
+from respot.domain.job import JobFacts, JobId, JobRecord, Observation
+from respot.domain.lineage import Lineage
+from respot.domain.naming import attempt_name
+from respot.domain.ownership import find_parent
+from respot.domain.reconciliation import ROUNDING
+from respot.domain.waiting import GivingUp, is_waiting, waiting_since
+from respot.errors import CloneRefusedError, PolicyInvalidError
+from respot.ports import Clock, Clone, Note, Runs, TrainingJobs
+from respot.recovery_situation import Situation, Situations
+from respot.training_job_document import moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Looks at a job that has not ended, and stops it if it is to wait no longer."""
+
+    jobs: TrainingJobs
+    runs: Runs
+    situations: Situations
+    clone: Clone
+    clock: Clock
+    note: Note
+
+    def consider(self, known: JobFacts) -> None:
+        """Stop the live job if that is called for; `known` is what the ledger has of it.
+
+        What speaks against it is noted in the log alone: a job that waits is looked at again and again.
+
+        Raises:
+            LedgerUnavailableError: DynamoDB did not answer; repeat.
+            LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+            StopFailedError: SageMaker did not take the stop; repeat.
+        """
+        job = known.job
+        seen = self._look(job)
+        if seen is None:
+            return
+        tags = self.jobs.tags(job.region, known.arn)
+        if tags is None:
+            return
+        live = replace(
+            seen.facts,
+            job=job,
+            tags=tags,
+            parent=known.parent or seen.facts.parent or find_parent(name=job.name, tags=tags),
+        )
+        try:
+            verdict = self._judge(replace(seen, facts=live))
+        except PolicyInvalidError as error:
+            # People are told when a job's end cannot be decided on; until then it only waits on.
+            self.note(job, str(error))
+            return
+        self.note(job, verdict.reason)
+        since = waiting_since(seen.history)
+        if not verdict.give_up or since is None:
+            return
+        note = GivingUp(
+            job=job,
+            waiting_since=since,
+            decided_at=self.clock(),
+            reason=verdict.reason,
+            inputs=verdict.inputs,
+        )
+        self.runs.give_up(note)
+        self._stop(note)
+
+    def _look(self, job: JobId) -> Observation | None:
+        """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
+        seen = self.jobs.describe(job.region, job.name)
+        return seen if seen and abs(seen.facts.job.created - job.created) <= ROUNDING else None
+
+    def _judge(self, seen: Observation) -> Verdict:
+        live, tags = seen.facts, seen.facts.tags
+        if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
+            return Verdict(give_up=False, reason=reason)  # S3 need not be asked
+        now = self.clock()
+        tried = as_if_stopped(live, seen.history, now=now)
+        record = JobRecord(facts=tried.facts, transitions=tried.transitions)
+        situation = self.situations.gather(record, tried.facts, tags, giving_up=tried.giving_up)
+        verdict = gives_up(live, seen.history, situation.run, situation.resolved, situation.circumstances, now=now)
+        if not verdict.give_up:
+            return verdict
+        if obstacle := self._obstacle(situation, live, verdict):
+            return Verdict(give_up=False, reason=f"nothing would follow: {obstacle}")
+        return verdict
+
+    def _obstacle(self, situation: Situation, live: JobFacts, verdict: Verdict) -> str | None:
+        """Why the next attempt's request could not be built."""
+        if verdict.attempt is None or verdict.placement is None:
+            return "it has no place"
+        run, tags = situation.run, live.tags or {}
+        document = self.jobs.document(live.job.region, live.job.name)
+        if document is None or not _is_of(live.job, document):
+            return f"{live.job.name} was deleted"
+        name = attempt_name(run.attempts[0].facts.job.name, verdict.attempt, run=run.id)
+        lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
+        try:
+            self.clone(document, name, tags, lineage, verdict.placement)
+        except CloneRefusedError as error:
+            return str(error)
+        return None
+
+    def _stop(self, note: GivingUp) -> None:
+        """Stop the job, unless its waiting has come to an end while it was thought about."""
+        seen = self._look(note.job)
+        if seen is None or not is_waiting(seen.facts) or waiting_since(seen.history) != note.waiting_since:
+            self.note(note.job, "waits no longer: it is not stopped")
+            return
+        if not self.jobs.stop(note.job.region, note.job.name):
+            self.note(note.job, "has ended by itself")
+
+
+def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:
+    created = moment(document.get("CreationTime"))
+    return created is not None and abs(created - job.created) <= ROUNDING

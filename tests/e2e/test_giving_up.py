@@ -1,0 +1,83 @@
+"""Giving up waiting in a local AWS account: a job that waits too long is stopped, and goes on in the next pool."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from local.deployed import DeployedAccount
+from local.verification import AttemptOutcome, observe_run, run_differences
+from respot.domain.decision import Action
+from respot.domain.job import JobId
+from respot.domain.lifecycle import IN_PROGRESS
+from respot.job_message import write_message
+from tests.e2e.test_pipeline import eventually
+
+pytestmark = pytest.mark.xdist_group("deployed-account")
+
+PATIENCE: Final = timedelta(seconds=2)
+NEVER_ON_SPOT: Final = "Starting=600 / Starting=0.2 Downloading=0.1 Training=0.3"
+IMPATIENT: Final[dict[str, str]] = {
+    "respot:resume": "on",
+    "respot:ladder": "spot:3 on-demand:1",
+    "respot:give-up-waiting-after": "2 s",
+}
+
+
+def recorded(deployed: DeployedAccount, name: str) -> JobId:
+    """The job, once the ledger has it with its first stay."""
+    ledger, region = deployed.ledger(), deployed.account.region
+    assert eventually(lambda: any(ledger.load(job).transitions for job in ledger.find(region, name)))
+    return ledger.find(region, name)[0]
+
+
+def consider(deployed: DeployedAccount, *jobs: JobId) -> None:
+    """Ask for a closer look, as a sweep does, and twice, as a queue may."""
+    url = deployed.outputs["RecoveryQueueUrl"]
+    for job in jobs * 2:
+        deployed.client("sqs").send_message(QueueUrl=url, MessageBody=write_message(job))
+
+
+def settled(deployed: DeployedAccount, name: str) -> tuple[AttemptOutcome, ...]:
+    eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, name)))
+    return observe_run(deployed, name)
+
+
+def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deployed: DeployedAccount) -> None:
+    patient = IMPATIENT | {"respot:give-up-waiting-after": "1 h"}
+    deployed.ground.create("impatient", lifecycle=NEVER_ON_SPOT, tags=IMPATIENT)
+    deployed.ground.create("patient", lifecycle=NEVER_ON_SPOT, tags=patient)
+    jobs = [recorded(deployed, name) for name in ("impatient", "patient")]
+    time.sleep(max(0.0, (jobs[0].created + PATIENCE - datetime.now(UTC)).total_seconds()) + 0.5)
+    consider(deployed, *jobs)
+
+    run = settled(deployed, "impatient")
+    assert run_differences(run) == []
+    gave_up, on_demand = run
+    assert [stay.status for stay in gave_up.record.transitions] == ["Starting", "Stopping", "Stopped"]
+    assert on_demand.described["TrainingJobStatus"] == "Completed"
+    assert on_demand.described["EnableManagedSpotTraining"] is False
+    note = deployed.runs().giving_up(jobs[0])
+    assert note
+    assert note.waiting_since == gave_up.record.transitions[0].started
+    assert note.waiting_since + PATIENCE < note.decided_at
+    assert note.reason.startswith("has waited for spot ml.g5.2xlarge since ")
+    assert gave_up.decision
+    assert gave_up.decision.decision.action is Action.RESUBMIT
+    assert gave_up.decision.decision.reason.startswith("gave up waiting after ")
+    assert gave_up.decision.decision.reason.endswith("for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge")
+    assert [receipt.kind.value for receipt in gave_up.receipts] == ["resubmitted"]
+
+    # The other one may wait on. What its user stops is over, although the policy would go on after giving up.
+    assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
+    sagemaker = deployed.client("sagemaker")
+    assert sagemaker.describe_training_job(TrainingJobName="patient")["TrainingJobStatus"] == IN_PROGRESS
+    assert deployed.runs().giving_up(jobs[1]) is None
+    sagemaker.stop_training_job(TrainingJobName="patient")
+    (stopped,) = settled(deployed, "patient")
+    assert stopped.decision
+    assert (stopped.decision.decision.action, stopped.decision.decision.reason) == (
+        Action.REFUSE,
+        "stopped by its user",
+    )

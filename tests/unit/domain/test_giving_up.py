@@ -1,0 +1,338 @@
+"""Which jobs have waited long enough for capacity, and what follows a stop of Respot's own."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.domain.decision import Action, Decision
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, may_give_up
+from respot.domain.job import JobFacts, Market, Owner, Parent, Transition
+from respot.domain.placing import rung_of
+from respot.domain.planner import Circumstances, plan
+from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
+from respot.domain.run import Attempt, Run
+from respot.domain.waiting import GivingUp
+from tests.support.builders import at, facts, history, job_id
+from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, repeated, run, saved
+
+LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
+PATIENCE: Final = timedelta(hours=2)
+NOW: Final = at(2 * HOUR + 300)
+WAITING: Final = "Starting=0"
+PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
+UNKNOWN_TAGS: Final[dict[str, Any]] = {"tags": None}
+
+
+def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
+    return asked(**({"give_up_waiting_after": PATIENCE, "ladder": LADDER} | settings))
+
+
+def waiting(script: str = WAITING, **others: Any) -> tuple[JobFacts, tuple[Transition, ...]]:  # noqa: ANN401
+    stays = history(script)
+    return facts(**({"secondary_status": stays[-1].status, "tags": {}} | others)), stays
+
+
+def judge(
+    script: str = WAITING,
+    *,
+    earlier: tuple[Attempt, ...] = (),
+    resolved: Resolved | None = None,
+    around: Circumstances | None = None,
+    now: datetime = NOW,
+    **others: Any,  # noqa: ANN401
+) -> Verdict:
+    live, stays = waiting(script, **others)
+    tried = as_if_stopped(live, stays, now=now)
+    last = Attempt(
+        number=len(earlier) + 1,
+        facts=tried.facts,
+        transitions=tried.transitions,
+        checkpoint=None,
+        giving_up=tried.giving_up,
+    )
+    what = run(*earlier, last)
+    return gives_up(live, stays, what, resolved or impatient(), around or circumstances(), now=now)
+
+
+def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
+    verdict = judge()
+
+    assert verdict.give_up
+    assert verdict.reason == (
+        "has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00 min: stopping it; gave up "
+        "waiting after 2 h 05 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
+    )
+    assert verdict.attempt == 2
+    assert verdict.placement
+    assert verdict.placement.instance_type == "ml.g5.4xlarge"
+    assert verdict.inputs["waiting_since"] == "2026-09-16T09:00:00.000Z"
+    assert (verdict.inputs["give_up_waiting_after"], verdict.inputs["status"]) == (
+        "2 h 00 min",
+        "InProgress/Starting",
+    )
+    assert "ending" not in verdict.inputs
+
+
+@pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
+def test_it_is_stopped_once_it_has_waited_longer_than_the_setting(seconds: float, *, stops: bool) -> None:
+    assert judge(now=at(seconds)).give_up is stops
+
+
+def test_only_the_present_spell_of_waiting_counts() -> None:
+    interrupted = "Starting=0 Downloading=3600 Training=3700 Interrupted=7000"
+
+    assert not judge(interrupted, around=circumstances()).give_up
+    assert judge(interrupted, resolved=impatient(require_checkpoint=False), now=at(7000 + 2 * HOUR + 1)).give_up
+
+
+def test_an_on_demand_job_waits_for_capacity_as_well() -> None:
+    ladder = parse_ladder("on-demand:1 on-demand/ml.g5.4xlarge:1")
+
+    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).give_up
+
+
+LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    "training": ({"script": "Starting=0 Downloading=10 Training=20"}, "does not wait for capacity"),
+    "a status nobody knows": ({"script": "Starting=0 Reticulating=10"}, "does not wait for capacity"),
+    "already stopping": ({"status": "Stopping"}, "does not wait for capacity, it is Stopping/Starting"),
+    "instances being prepared": ({"status_message": "Preparing the instances for training"}, "does not wait"),
+    "kill switch": ({"resolved": replace(impatient(), kill_switch=True)}, "kill switch"),
+    "bad tags": ({"resolved": replace(impatient(), bad_tags=("tag respot:x: no",))}, "tag respot:x: no"),
+    "not asked": ({"resolved": impatient(resume=False)}, "not asked to resume"),
+    "off": ({"resolved": impatient(give_up_waiting_after=None)}, "no policy limits its waiting"),
+    "somebody else's": ({"parent": PARENT}, "owned by a tuning job"),
+    "no ladder": ({"resolved": impatient(ladder=())}, "no ladder"),
+    "last rung": ({"resolved": impatient(ladder=parse_ladder("spot:3"))}, "the ladder has no rung left"),
+    "attempts spent": ({"resolved": impatient(max_attempts=1)}, "all 1 attempts are spent"),
+    "budget spent": ({"resolved": impatient(budgets=dict.fromkeys(Budget, 0))}, "the budget of 0"),
+    "hours spent": (
+        {
+            "script": "Starting=0 Downloading=10 Training=20 Interrupted=60",
+            "resolved": impatient(max_billable_hours=0.01, require_checkpoint=False),
+        },
+        "instance-hours were billed",
+    ),
+    "no deadline to meet": (
+        {"resolved": impatient(deadline=timedelta(hours=3), when_deadline_missed=WhenMissed.STOP)},
+        "the deadline cannot be met any more",
+    ),
+    "no checkpoint location": ({"around": circumstances(checkpoint_uri=None)}, "no checkpoint location"),
+    "another writer": ({"around": circumstances(intruders=("other",))}, "another job writes"),
+    "same pool": ({"resolved": impatient(ladder=parse_ladder("spot:1 spot:2"))}, "the same pool, spot ml.g5.2xlarge"),
+    "same pool by its name": (
+        {"resolved": impatient(ladder=parse_ladder("spot:1 spot/ml.g5.2xlarge:2"))},
+        "the same pool",
+    ),
+    "dry run": ({"resolved": impatient(dry_run=True)}, "would have stopped it (dry run)"),
+}
+
+
+@pytest.mark.parametrize(("what", "words"), LEFT_WAITING.values(), ids=LEFT_WAITING)
+def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str, Any], words: str) -> None:
+    verdict = judge(**what)
+
+    assert not verdict.give_up
+    assert words in verdict.reason
+
+
+def test_a_deadline_that_is_missed_goes_on_demand_at_once_where_its_owner_says_so() -> None:
+    verdict = judge(resolved=impatient(deadline=timedelta(hours=3)))
+
+    assert verdict.give_up
+    assert verdict.placement
+    assert verdict.placement.market is Market.ON_DEMAND
+
+
+@pytest.mark.parametrize(
+    ("others", "settings", "may"),
+    [
+        ({}, {}, True),
+        ({}, {"dry_run": True}, True),
+        ({}, {"resume": False}, False),
+        ({}, {"give_up_waiting_after": None}, False),
+        ({}, {"give_up_waiting_after": timedelta(hours=3)}, False),
+        ({}, {"ladder": ()}, False),
+        (UNKNOWN_TAGS, {}, False),
+        ({"parent": PARENT}, {}, False),
+        ({"tags": {"respot:give-up-waiting-after": "3 h"}}, {}, False),
+        ({"tags": {"respot:give-up-waiting-after": "1 h"}}, {"give_up_waiting_after": None}, True),
+        ({"tags": {"respot:resume": "off"}}, {}, False),
+        ({"tags": {"respot:resume": "?"}}, {}, False),
+    ],
+    ids=str,
+)
+def test_a_sweep_looks_closer_where_job_and_policy_do_not_speak_against_it(
+    others: dict[str, Any], settings: dict[str, Any], *, may: bool
+) -> None:
+    live, stays = waiting(**others)
+    account = AccountPolicy(defaults=impatient(**settings).policy)
+
+    assert may_give_up(live, stays, account, now=NOW) is may
+    assert not may_give_up(live, stays, replace(account, kill_switch=True), now=NOW)
+
+
+# What follows
+
+
+def given_up(number: int = 1, start: float = 0, script: str | None = None, **others: Any) -> Attempt:  # noqa: ANN401
+    """An attempt that waited for two hours from its creation on, and that Respot stopped."""
+    end = start + 2 * HOUR
+    stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
+    note = GivingUp(job=stopped.facts.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    return replace(stopped, giving_up=note)
+
+
+def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
+    return plan(what, impatient(**settings), circumstances(), now=at(2 * HOUR + 10))
+
+
+def test_an_attempt_that_gave_up_is_not_taken_for_one_that_its_user_stopped() -> None:
+    assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
+    assert given_up().ending.said == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
+    assert not given_up().ending.by_a_person
+    assert replace(given_up(), giving_up=None).ending.by_a_person
+
+
+def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left() -> None:
+    pause = BackOff(first=timedelta(hours=1), longest=timedelta(hours=1))
+    decision = decide(run(given_up()), back_off=dict.fromkeys(Budget, pause))
+
+    assert decision.action is Action.RESUBMIT
+    assert decision.reason == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
+
+
+@pytest.mark.parametrize(
+    ("settings", "action"),
+    [
+        ({"triggers": frozenset({Trigger.CAPACITY_ERROR})}, Action.RESUBMIT),
+        ({"give_up_waiting_after": None}, Action.RESUBMIT),
+        ({"resume": False}, Action.NOTHING),
+        ({"max_attempts": 1}, Action.REFUSE),
+        ({"budgets": dict.fromkeys(Budget, 0)}, Action.REFUSE),
+        ({"ladder": parse_ladder("spot:4")}, Action.REFUSE),
+    ],
+    ids=str,
+)
+def test_after_its_own_stop_respot_goes_on_without_a_trigger_and_within_all_limits(
+    settings: dict[str, Any], action: Action
+) -> None:
+    assert decide(run(given_up()), **settings).action is action
+
+
+def test_a_stop_whose_author_cannot_be_told_is_no_reason_to_go_on_and_people_hear_of_it() -> None:
+    script = f"Starting=0 Downloading={2 * HOUR} Stopping={2 * HOUR + 1} Stopped={2 * HOUR + 2}"
+    decision = decide(run(given_up(script=script)))
+
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason == (
+        "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
+    )
+
+
+def test_sagemakers_own_end_stands_whatever_respot_was_about_to_do() -> None:
+    late = given_up(script=f"Starting=0 Stopping={2 * HOUR} MaxWaitTimeExceeded={2 * HOUR + 5}")
+
+    assert late.ending.trigger is Trigger.MAX_WAIT_TIME_EXCEEDED
+    assert not late.gave_up_waiting
+
+
+@pytest.mark.parametrize(
+    ("trained", "budget"), [(None, Budget.CAPACITY), (at(10), Budget.INTERRUPTION)], ids=["never launched", "trained"]
+)
+def test_giving_up_is_charged_as_running_out_of_waiting_time_is(trained: datetime | None, budget: Budget) -> None:
+    what = run(given_up(training_started=trained))
+
+    assert what.budget is budget
+    assert what.resubmissions(budget) == 1
+
+
+def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_spent() -> None:
+    gone = given_up()
+    gone = replace(gone, facts=ended(gone.facts, "Deleting", "Deleting"))
+
+    assert gone.ending.said == "is being deleted"
+    assert rung_of(run(gone), impatient().policy, 2) == LADDER[1]
+
+
+@pytest.mark.parametrize(
+    ("ladder", "lives", "markets"),
+    [
+        ("spot:2 on-demand:2", "waits", ["on-demand", "on-demand", None]),
+        ("spot:2 on-demand:2", "ends", ["spot", "on-demand", "on-demand", None]),
+        ("spot:2 on-demand:2", "ends waits", ["on-demand", "on-demand", None]),
+        ("spot:2 on-demand:2", "waits waits", [None, None]),
+        ("spot:2 on-demand:2", "waits waits ends", [None]),
+        ("spot on-demand", "ends ends", ["spot", "spot"]),
+        ("spot on-demand", "ends waits", ["on-demand", "on-demand"]),
+        ("spot on-demand", "ends waits waits", [None]),
+    ],
+)
+def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
+    ladder: str, lives: str, markets: list[str | None]
+) -> None:
+    attempts = tuple(
+        given_up(number, start=number * 12 * HOUR)
+        if life == "waits"
+        else attempt(f"Starting={number * 12 * HOUR} MaxWaitTimeExceeded={(number * 12 + 6) * HOUR}", number=number)
+        for number, life in enumerate(lives.split(), start=1)
+    )
+    policy, first = Policy(ladder=parse_ladder(ladder)), len(attempts) + 1
+    rungs = [rung_of(run(*attempts), policy, number) for number in range(first, first + len(markets))]
+
+    assert [rung and rung.market for rung in rungs] == markets
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=5),
+    st.booleans(),
+    st.integers(1, 6),
+    st.integers(1, 30),
+)
+def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
+    counts: list[int], endless: bool, lived: int, number: int  # noqa: FBT001 - drawn
+) -> None:  # fmt: skip
+    rungs = [Rung(market=Market.SPOT, instance_type=f"ml.g5.{n}xlarge", attempts=c) for n, c in enumerate(counts)]
+    if endless:
+        rungs[-1] = replace(rungs[-1], attempts=None)
+    what = run(*repeated(NEVER_LAUNCHED, lived))
+    places = [rung for rung in rungs for _ in range(rung.attempts or 100)]
+
+    assert rung_of(what, Policy(ladder=tuple(rungs)), number) == (places[number - 1] if number <= len(places) else None)
+
+
+def test_the_triggers_to_choose_are_all_but_respots_own() -> None:
+    assert set(Trigger) - set(TRIGGERS_TO_CHOOSE) == {Trigger.GAVE_UP_WAITING}
+
+
+def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> None:
+    """Where giving up has used the ladder up, nothing may follow: so the last attempt goes on demand itself."""
+    ladder = parse_ladder("spot:3 spot/ml.g5.4xlarge:1")
+    decision = decide(run(given_up()), ladder=ladder, deadline=timedelta(hours=30))
+
+    assert decision.placement
+    assert decision.placement.market is Market.ON_DEMAND
+    assert decision.reason.endswith("and nothing may follow a spot attempt: on demand")
+
+
+def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() -> None:
+    script = "Starting=0 Downloading=10 Training=20 Interrupted=3600"
+    late = at(3600 + 2 * HOUR + 1)
+
+    assert "no complete checkpoint" in judge(script, now=late).reason
+    live, stays = waiting(script)
+    tried = as_if_stopped(live, stays, now=late)
+    last = Attempt(
+        number=1,
+        facts=tried.facts,
+        transitions=tried.transitions,
+        checkpoint=saved(3000),
+        giving_up=tried.giving_up,
+    )
+    what = run(last, checkpoints=(saved(3000),))
+    assert gives_up(live, stays, what, impatient(), circumstances(), now=late).give_up
+    assert tried.giving_up.job == job_id()

@@ -1,0 +1,427 @@
+"""Respot stops a job that waits too long for capacity, knows its own stop again, and goes on in the next pool."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.decision import Action
+from respot.domain.ending import Budget
+from respot.domain.job import JobId, Market
+from respot.domain.lineage import ATTEMPT_TAG
+from respot.domain.policy import AccountPolicy, BackOff, parse_ladder
+from respot.domain.resubmission import OutcomeKind
+from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
+from tests.support.builders import NAME, REGION, job_id
+from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
+from tests.support.troubled import DiedError
+
+TWO_HOURS = timedelta(hours=2)
+LONGER = timedelta(hours=2, minutes=5)
+THIRD = f"{NAME}-r3"
+
+
+@pytest.fixture
+def bench() -> RecoveryBench:
+    bench = RecoveryBench()
+    bench.set_policy(give_up_waiting_after=TWO_HOURS, ladder=parse_ladder("spot:2 on-demand:2"))
+    return bench
+
+
+def waiting(bench: RecoveryBench, **others: object) -> JobId:
+    """The user's job, which has waited for longer than its policy allows."""
+    job = bench.submit(**others)  # type: ignore[arg-type] # whatever `submit` takes
+    bench.clock.pass_by(LONGER)
+    return job
+
+
+def stopped(bench: RecoveryBench, name: str = NAME) -> JobId:
+    """SageMaker has stopped the job, and the ledger knows."""
+    bench.clock.pass_by(timedelta(seconds=5))
+    bench.sagemaker.move(name, "Stopped")
+    bench.observe(name)
+    return bench.sagemaker.jobs[name].facts.job
+
+
+# --- the usual course -----------------------------------------------------------------------------------------------
+
+
+def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == [NAME]
+    assert bench.sagemaker.created == []
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.created == [SECOND]
+    facts = bench.sagemaker.jobs[SECOND].facts
+    assert (facts.market, facts.max_wait) == (Market.ON_DEMAND, None)
+    assert bench.sagemaker.jobs[SECOND].tags[ATTEMPT_TAG] == "2"
+
+
+def test_people_are_told_why(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.recover(job)
+    bench.recover(stopped(bench))
+    assert bench.outcome(job).story == (
+        "resubmitted as spot-job-r2, attempt 2 of 5, on-demand ml.g5.2xlarge, starts from scratch "
+        "(gave up waiting after 2 h 05 min for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge)"
+    )
+
+
+def test_the_note_is_written_before_the_stop_and_the_job_looked_at_in_between(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.calls.clear()
+    bench.recover(job)
+    sagemaker = [call for call in bench.calls if call.startswith("sagemaker") or call == "runs.give_up"]
+    assert sagemaker == [
+        *("sagemaker.describe", "sagemaker.tags", "sagemaker.document"),
+        *("runs.give_up", "sagemaker.describe", "sagemaker.stop"),
+    ]
+    note = bench.runs.given_up[job]
+    assert (note.job, note.waiting_since, note.decided_at) == (job, job.created, bench.clock())
+    assert note.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
+    assert note.inputs["give_up_waiting_after"] == "2 h 00 min"
+
+
+def test_no_decision_is_written_on_a_job_that_lives(bench: RecoveryBench) -> None:
+    bench.recover(waiting(bench))
+    assert (bench.runs.decisions, bench.runs.planned, bench.runs.outcomes) == ({}, {}, {})
+
+
+def test_there_is_no_pause_after_giving_up(bench: RecoveryBench) -> None:
+    hour = timedelta(hours=1)
+    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    bench.recover(waiting(bench))
+    assert bench.recover(stopped(bench)) is None
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_run_remembers_which_attempts_gave_up(bench: RecoveryBench) -> None:
+    """The first attempt has spent the spot rung, so that the third is the on-demand rung's second, not its first."""
+    bench.set_policy(ladder=parse_ladder("spot:2 on-demand:2 on-demand/ml.g5.4xlarge:1"))
+    bench.recover(waiting(bench))
+    bench.recover(stopped(bench))
+    bench.recover(bench.end("Failed", name=SECOND, reason="CapacityError: none"))
+    assert bench.sagemaker.jobs[THIRD].facts.instance_type == "ml.g5.2xlarge"
+    third = bench.end("Failed", name=THIRD, reason="CapacityError: none")
+    bench.recover(third)
+    assert bench.sagemaker.jobs[f"{NAME}-r4"].facts.instance_type == "ml.g5.4xlarge"
+    assert "capacity 3 of 5" in bench.decision(third).decision.inputs["budgets"]
+
+
+def test_a_later_attempt_gives_up_as_well(bench: RecoveryBench) -> None:
+    bench.set_policy(ladder=parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1"))
+    bench.recover(waiting(bench))
+    bench.recover(stopped(bench))
+    bench.observe(SECOND)
+    bench.clock.pass_by(LONGER)
+    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    assert bench.sagemaker.stopped == [NAME, SECOND]
+    bench.recover(stopped(bench, SECOND))
+    assert bench.sagemaker.jobs[THIRD].facts.market is Market.ON_DEMAND
+
+
+def test_the_last_rung_waits_for_as_long_as_sagemaker_does(bench: RecoveryBench) -> None:
+    bench.set_policy(ladder=parse_ladder("spot:1 on-demand:1"))
+    bench.recover(waiting(bench))
+    bench.recover(stopped(bench))
+    bench.observe(SECOND)
+    bench.clock.pass_by(timedelta(days=2))
+    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    assert bench.sagemaker.stopped == [NAME]
+    assert bench.notes[-1] == "nothing would follow: the ladder has no rung left after 2 attempts"
+
+
+def test_an_interrupted_job_gives_up_and_resumes_elsewhere(bench: RecoveryBench) -> None:
+    job = bench.submit()
+    bench.end("Interrupted")
+    bench.clock.pass_by(TWO_HOURS)
+    bench.recover(job)
+    assert bench.sagemaker.stopped == []
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.recover(job)
+    bench.recover(stopped(bench))
+    assert bench.outcome(job).story.startswith(
+        "resubmitted as spot-job-r2, attempt 2 of 5, on-demand ml.g5.2xlarge, resumes from checkpoint-1.pt"
+    )
+    assert "interruption 1 of 5" in bench.decision(job).decision.inputs["budgets"]
+
+
+# --- left alone -----------------------------------------------------------------------------------------------------
+
+
+def _train(bench: RecoveryBench) -> None:
+    bench.sagemaker.move(NAME, "Downloading")
+
+
+def _stop(bench: RecoveryBench) -> None:
+    bench.sagemaker.move(NAME, "Stopping")
+
+
+def _interrupt(bench: RecoveryBench) -> None:
+    bench.sagemaker.move(NAME, "Training")
+    bench.sagemaker.move(NAME, "Interrupted")
+
+
+def _end(bench: RecoveryBench) -> None:
+    bench.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+
+
+def _delete(bench: RecoveryBench) -> None:
+    del bench.sagemaker.jobs[NAME]
+
+
+def _replace(bench: RecoveryBench) -> None:
+    bench.sagemaker.submit(NAME, OPTED_IN)
+    bench.clock.pass_by(LONGER)
+
+
+def _kill(bench: RecoveryBench) -> None:
+    bench.policies.policy = AccountPolicy(kill_switch=True, defaults=bench.policies.policy.defaults)
+
+
+def _opt_out(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
+
+
+def _mistype(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "yes"
+
+
+def _own(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["sagemaker:pipeline-execution-arn"] = "arn:of:pipeline"
+
+
+def _unclonable(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].unclonable = True
+
+
+def _intrude(bench: RecoveryBench) -> None:
+    bench.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+
+
+def _dry_run(bench: RecoveryBench) -> None:
+    bench.set_policy(dry_run=True)
+
+
+def _off(bench: RecoveryBench) -> None:
+    bench.set_policy(give_up_waiting_after=None)
+
+
+def _no_ladder(bench: RecoveryBench) -> None:
+    bench.set_policy(ladder=())
+
+
+def _invalid(bench: RecoveryBench) -> None:
+    bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        *(_train, _stop, _interrupt, _end, _delete, _replace, _kill, _opt_out, _mistype, _own, _unclonable, _intrude),
+        *(_dry_run, _off, _no_ladder, _invalid),
+    ],
+)
+def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
+    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]
+) -> None:
+    job = waiting(bench)
+    meddle(bench)
+    assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == []
+    assert bench.runs.given_up == {}
+
+
+@pytest.mark.parametrize("meddle", [_train, _stop, _interrupt, _end, _delete, _replace])
+def test_a_job_whose_waiting_ends_in_the_last_moment_is_not_stopped(
+    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]
+) -> None:
+    job = waiting(bench)
+    give_up = bench.runs.give_up
+
+    class Overtaken:
+        def __getattr__(self, method: str) -> object:
+            return getattr(bench.runs, method)
+
+        def give_up(self, record: object) -> None:
+            give_up(record)  # type: ignore[arg-type] # passed on
+            meddle(bench)
+
+    object.__setattr__(bench.recovery.patience, "runs", Overtaken())
+    assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == []
+    assert bench.notes[-1] == "waits no longer: it is not stopped"
+
+
+def test_a_job_that_ends_as_it_is_stopped_has_its_own_end(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.faults["sagemaker.stop"] = StopFailedError("no answer")
+    with pytest.raises(StopFailedError):
+        bench.recover(job)
+    bench.faults.clear()
+    bench.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    bench.observe(NAME)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason.startswith("ran out of waiting time; next: spot")
+
+
+def test_s3_is_asked_of_no_job_that_is_left_waiting_anyway(bench: RecoveryBench) -> None:
+    job = bench.submit()
+    bench.clock.pass_by(TWO_HOURS)
+    bench.recover(job)
+    assert "s3.list" not in bench.calls
+    assert bench.notes == ["has waited 2 h 00 min of 2 h 00 min"]
+
+
+def test_a_dry_run_says_in_the_log_what_it_would_have_stopped(bench: RecoveryBench) -> None:
+    bench.set_policy(dry_run=True)
+    bench.recover(waiting(bench))
+    (words,) = bench.notes
+    assert "would have stopped it (dry run); gave up waiting after 2 h 05 min" in words
+    assert bench.runs.notices == {}
+
+
+@pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.document", "sagemaker.describe", "sagemaker.tags"])
+def test_what_cannot_be_asked_stops_nothing(bench: RecoveryBench, call: str) -> None:
+    job = waiting(bench)
+    bench.faults[call] = LookFailedError("no answer")
+    with pytest.raises(LookFailedError):
+        bench.recover(job)
+    assert (bench.sagemaker.stopped, bench.runs.given_up) == ([], {})
+
+
+# --- whose stop it was ----------------------------------------------------------------------------------------------
+
+
+def test_a_stop_of_the_users_ends_the_run(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.sagemaker.move(NAME, "Stopping")
+    stopped(bench)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason == "stopped by its user"
+    assert bench.sagemaker.created == []
+
+
+def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.faults["sagemaker.stop"] = StopFailedError("AccessDeniedException")
+    with pytest.raises(StopFailedError):
+        bench.recover(job)
+    bench.clock.pass_by(timedelta(hours=1))
+    bench.sagemaker.move(NAME, "Stopping")
+    stopped(bench)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason == "stopped by its user"
+    assert bench.sagemaker.created == []
+
+
+def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.afterwards["runs.give_up"] = DiedError()
+    with pytest.raises(DiedError):
+        bench.recover(job)
+    bench.afterwards.clear()
+    bench.sagemaker.move(NAME, "Downloading")
+    bench.clock.pass_by(timedelta(hours=3))
+    bench.sagemaker.move(NAME, "Interrupted")
+    bench.clock.pass_by(timedelta(minutes=1))
+    bench.sagemaker.move(NAME, "Stopping")
+    stopped(bench)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason == "stopped by its user"
+
+
+def test_a_later_spell_of_waiting_has_a_note_of_its_own(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.afterwards["runs.give_up"] = DiedError()
+    with pytest.raises(DiedError):
+        bench.recover(job)
+    bench.afterwards.clear()
+    bench.set_policy(require_checkpoint=False)
+    bench.sagemaker.move(NAME, "Downloading")
+    bench.clock.pass_by(timedelta(seconds=10))
+    bench.sagemaker.move(NAME, "Interrupted")
+    again = bench.clock()
+    bench.clock.pass_by(LONGER)
+    bench.recover(job)
+    assert bench.runs.given_up[job].waiting_since == again
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_instances_that_come_between_the_look_and_the_stop_end_the_run_and_people_are_told(
+    bench: RecoveryBench,
+) -> None:
+    job = waiting(bench)
+
+    def launch(name: str) -> None:
+        bench.sagemaker.move(name, "Downloading")
+
+    bench.sagemaker.before_stop = launch
+    bench.recover(job)
+    bench.recover(stopped(bench))
+    decision = bench.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert "by whom cannot be told" in decision.reason
+
+
+# --- crashes --------------------------------------------------------------------------------------------------------
+
+CALLS = (
+    *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "runs.attempts", "s3.list", "runs.writer"),
+    *("runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
+)
+
+
+def test_the_list_of_calls_is_complete(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.calls.clear()
+    bench.recover(job)
+    assert set(bench.calls) == set(CALLS)
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("death", [DiedError(), LedgerUnavailableError("down"), StopFailedError("no answer")])
+def test_whatever_breaks_the_job_is_stopped_once_and_followed_once(
+    bench: RecoveryBench, call: str, death: BaseException, *, done: bool
+) -> None:
+    job = waiting(bench)
+    trouble = bench.afterwards if done else bench.faults
+    trouble[call] = death
+    for _ in range(3):
+        # A job that is stopping does not wait: what comes later is not called any more.
+        try:
+            bench.recover(job)
+        except (DiedError, LedgerUnavailableError, StopFailedError):
+            bench.clock.pass_by(timedelta(minutes=30))
+    trouble.clear()
+    for _ in range(2):
+        assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == [NAME]
+    stopped(bench)
+    for _ in range(2):
+        assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.outcome(job).kind is OutcomeKind.CREATED
+
+
+def test_the_notes_of_earlier_attempts_are_asked_for_only_where_they_were_stopped(bench: RecoveryBench) -> None:
+    bench.recover(bench.ended())
+    bench.recover(bench.end(name=SECOND))
+    assert "runs.giving_up" not in bench.calls
+
+
+def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_concerns_that_job(
+    bench: RecoveryBench,
+) -> None:
+    job = waiting(bench)
+    played = bench.sagemaker.jobs[NAME]
+    rounded = JobId(region=REGION, name=NAME, created=job.created + timedelta(milliseconds=400))
+    played.facts = type(played.facts)(
+        **{name: getattr(played.facts, name) for name in played.facts.__slots__} | {"job": rounded}
+    )
+    bench.recover(job)
+    assert bench.sagemaker.stopped == [NAME]
+    assert set(bench.runs.given_up) == {job} == {job_id()}
