@@ -128,7 +128,9 @@ class RespotStack(Stack):
         grant_resubmit(resubmit.function, role_patterns=config.training_roles)
         grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
 
-        sweep = self._sweep(config, code, ledger=ledger, observations=observations, recovery=recovery, due=due)
+        sweep = self._sweep(
+            config, code, ledger=ledger, observations=observations, recovery=recovery, due=due, parameter=parameter
+        )
 
         alarms.on_waiting("Observations", observations.queue)
         alarms.on_dead_letters(
@@ -180,6 +182,7 @@ class RespotStack(Stack):
         observations: Observations,
         recovery: RecoveryQueue,
         due: DueAlerts,
+        parameter: PolicyParameter,
     ) -> lambda_.Function:
         sweep = RespotFunction(
             self,
@@ -195,6 +198,7 @@ class RespotStack(Stack):
                 observations_queue_url=observations.queue.queue_url,
                 recovery_queue_url=recovery.queue.queue_url,
                 due_alerts_queue_url=due.queue.queue_url,
+                policy_parameter=parameter.parameter.parameter_name,
                 retention=_retention(config),
             ),
             timeout_seconds=SWEEP_TIMEOUT,
@@ -205,6 +209,7 @@ class RespotStack(Stack):
         recovery.grant_send(sweep.function)
         due.grant_send(sweep.function)
         grant_list_jobs(sweep.function)
+        parameter.grant_read(sweep.function)
         return sweep.function
 
     def _watch(self, regions: Sequence[str], observations: Observations) -> None:

@@ -79,6 +79,12 @@ class DeployedAccount:
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 
+    def sweep(self) -> None:
+        """Have Respot sweep now, as its schedule does every few minutes."""
+        answer = self.client("lambda").invoke(FunctionName=self.outputs["SweepFunctionName"])
+        if "FunctionError" in answer:
+            raise RuntimeError(f"the sweep failed: {answer['Payload'].read().decode()}")
+
     def queue_depth(self, url: str, region: str | None = None) -> int:
         """How many messages are in a queue, hidden ones included."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -4,7 +4,7 @@ Nothing is concluded here. What differs is sent to be looked at, what lacks some
 queues' functions find out what is true, and sending a job twice does no harm.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -12,8 +12,10 @@ from typing import Final
 from respot.delivery_ports import JobQueue, LookQueue
 from respot.domain.decision import Action
 from respot.domain.durations import iso
+from respot.domain.giving_up import may_give_up
 from respot.domain.job import JobFacts, JobId
 from respot.domain.lifecycle import is_terminal
+from respot.domain.policy import resolve
 from respot.domain.reconciliation import ROUNDING
 from respot.domain.sweeping import (
     CHECKS,
@@ -27,9 +29,10 @@ from respot.domain.sweeping import (
     windows,
 )
 from respot.domain.telling import Doings, called_for
-from respot.errors import RespotError, StaleTokenError
+from respot.domain.waiting import is_waiting
+from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
 from respot.look_message import Look
-from respot.ports import Clock, JobLists, Ledger, LedgerIndex, Runs, Sweeps
+from respot.ports import Clock, JobLists, Ledger, LedgerIndex, Policies, Runs, Sweeps
 
 LONGEST_PAGE: Final = timedelta(seconds=50)
 """What a page takes when SageMaker, DynamoDB and SQS are slow: begun with less time left, it might not be finished."""
@@ -55,9 +58,10 @@ class Swept:
         age: time since the last complete pass began, once this one is over.
         complete: whether the pass has come to its end.
         looks: jobs sent to be looked at.
-        recoveries: jobs sent to be decided on or created.
+        recoveries: jobs sent to be decided on or created, or to be given up.
         alerts: jobs sent to be alerted on.
         error: what stopped it; the next invocation goes on from there.
+        policy_error: why no job was given up that has waited long; nothing else depends on the policy.
     """
 
     scope: str
@@ -67,6 +71,7 @@ class Swept:
     recoveries: int = 0
     alerts: int = 0
     error: RespotError | None = None
+    policy_error: RespotError | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,6 +93,7 @@ class Sweeper:
     looks: LookQueue
     recoveries: JobQueue
     due_alerts: JobQueue
+    policies: Policies
     clock: Clock
     pause: Callable[[float], None]
     regions: tuple[str, ...]
@@ -146,6 +152,9 @@ class Sweeper:
         looks += self._missed(passed, page, reached, now)
         self.looks.send(looks)
         swept.looks += len(looks)
+        for job in self._waiting_too_long([known[each.job] for each in listed if each.job in known], swept):
+            self.recoveries.send(job)
+            swept.recoveries += 1
         return replace(passed, token=None if last else page.token, reached=reached)
 
     def _page(self, passed: Pass) -> Page:
@@ -190,6 +199,23 @@ class Sweeper:
             for job in lost
             if job.created != passed.reached  # compared with the page before
         ]
+
+    def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept) -> Iterator[JobId]:
+        """Jobs that may be given up by the policy; whether they are is decided where jobs are recovered."""
+        waiting = [facts for facts in states if is_waiting(facts)]
+        if not waiting:
+            return
+        try:
+            account = self.policies.load()
+        except (PolicyInvalidError, LookFailedError) as error:
+            swept.policy_error = error
+            return
+        for facts in waiting:
+            # Few jobs have such a policy: only of those are the stays read.
+            if resolve(account, facts, role=facts.role_arn).policy.give_up_waiting_after is None:
+                continue
+            if may_give_up(facts, self.ledger.load(facts.job).transitions, account, now=self.clock()):
+                yield facts.job
 
     # --- the ledger against what should have followed
 

@@ -11,7 +11,6 @@ from local.verification import AttemptOutcome, observe_run, run_differences
 from respot.domain.decision import Action
 from respot.domain.job import JobId
 from respot.domain.lifecycle import IN_PROGRESS
-from respot.job_message import write_message
 from tests.e2e.test_pipeline import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
@@ -32,13 +31,6 @@ def recorded(deployed: DeployedAccount, name: str) -> JobId:
     return ledger.find(region, name)[0]
 
 
-def consider(deployed: DeployedAccount, *jobs: JobId) -> None:
-    """Ask for a closer look, as a sweep does, and twice, as a queue may."""
-    url = deployed.outputs["RecoveryQueueUrl"]
-    for job in jobs * 2:
-        deployed.client("sqs").send_message(QueueUrl=url, MessageBody=write_message(job))
-
-
 def settled(deployed: DeployedAccount, name: str) -> tuple[AttemptOutcome, ...]:
     eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, name)))
     return observe_run(deployed, name)
@@ -50,7 +42,8 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     deployed.ground.create("patient", lifecycle=NEVER_ON_SPOT, tags=patient)
     jobs = [recorded(deployed, name) for name in ("impatient", "patient")]
     time.sleep(max(0.0, (jobs[0].created + PATIENCE - datetime.now(UTC)).total_seconds()) + 0.5)
-    consider(deployed, *jobs)
+    for _ in range(2):
+        deployed.sweep()
 
     run = settled(deployed, "impatient")
     assert run_differences(run) == []

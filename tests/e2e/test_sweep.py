@@ -35,18 +35,12 @@ INTERRUPTED_AND_RESUMED = (
 )
 
 
-def sweep(deployed: DeployedAccount) -> None:
-    """What the schedule does every few minutes."""
-    answer = deployed.client("lambda").invoke(FunctionName=deployed.outputs["SweepFunctionName"])
-    assert "FunctionError" not in answer, answer["Payload"].read()
-
-
 def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once(deployed: DeployedAccount) -> None:
     receive_alerts(deployed)
     deployed.ground.create("unheard", lifecycle=INTERRUPTED_AND_RESUMED, tags=UNHEARD)
 
     def healed() -> bool:
-        sweep(deployed)
+        deployed.sweep()
         run = observe_run(deployed, "unheard")
         return len(run) == 2 and all(attempt.is_settled for attempt in run)
 
@@ -57,20 +51,20 @@ def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once
     assert training_differences(trained(deployed, "checkpoints/unheard/")) == []
     kinds = [sorted(receipt.kind.value for receipt in attempt.receipts) for attempt in run]
     assert kinds == [["interrupted", "max-wait-time-exceeded", "resubmitted"], []]
-    sweep(deployed)
+    deployed.sweep()
     assert compare_deliveries(run, receive_alerts(deployed)) == []
     listed = deployed.client("sagemaker").list_training_jobs(NameContains="unheard")["TrainingJobSummaries"]
     assert sorted(job["TrainingJobName"] for job in listed) == ["unheard", "unheard-r2"]
 
 
 def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: DeployedAccount) -> None:
-    sweep(deployed)
+    deployed.sweep()
     now = at_milliseconds(datetime.now(UTC))
     ghost = job_id("ghost", created=now - timedelta(minutes=20))
     look = observation("Starting=0", job=ghost, last_modified=now)
     ledger = deployed.ledger()
     ledger.save(reconcile(ledger.load(ghost), replace(look, history=())))
-    sweep(deployed)
+    deployed.sweep()
     assert eventually(lambda: status_of(deployed, "ghost") == "Deleting")
 
 
@@ -82,7 +76,7 @@ def status_of(deployed: DeployedAccount, name: str) -> str:
 
 
 def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAccount) -> None:
-    sweep(deployed)
+    deployed.sweep()
     now = at_milliseconds(datetime.now(UTC))
     ended = observation("Failed=0", job=job_id("undecided", created=now - timedelta(hours=1)))
     # Its state alone: as if the stream had given its end up.
@@ -91,7 +85,7 @@ def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAcc
     ledger.save(reconcile(ledger.load(facts.job), replace(ended, facts=facts, history=())))
 
     def decision() -> Any:  # noqa: ANN401
-        sweep(deployed)
+        deployed.sweep()
         return deployed.runs().decision(facts.job)
 
     assert eventually(lambda: decision() is not None)

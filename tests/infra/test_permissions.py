@@ -14,6 +14,8 @@ LEDGER = "${LedgerTable.Arn}"
 JOBS = "arn:${AWS::Partition}:sagemaker:*:${AWS::AccountId}:training-job/*"
 ROLES = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
 BUCKETS = "arn:${AWS::Partition}:s3:::"
+# Ref gives the parameter's name, which begins with a slash.
+POLICY_PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${PolicyParameter}"
 
 RECORD = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordLogs.Arn}"),
@@ -68,6 +70,7 @@ SWEEP = [
     (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${ObservationsQueue.Arn}", "${RecoveryQueue.Arn}"]),
     # Wildcard: the action knows no resource.
     (("sagemaker:ListTrainingJobs",), "*"),
+    (("ssm:GetParameter",), POLICY_PARAMETER),
 ]
 SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
@@ -82,11 +85,7 @@ def resubmit(roles: object, buckets: object) -> list[Row]:
         ),
         (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-        # Ref gives the parameter's name, which begins with a slash.
-        (
-            ("ssm:GetParameter",),
-            "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${PolicyParameter}",
-        ),
+        (("ssm:GetParameter",), POLICY_PARAMETER),
         # Wildcards: any job may end, and its next attempt is named after it.
         (
             (

@@ -427,6 +427,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             observations_queue_url="${ObservationsQueue}",
             recovery_queue_url="${RecoveryQueue}",
             due_alerts_queue_url="${DueAlertsQueue}",
+            policy_parameter="${PolicyParameter}",
             retention=retention,
         ),
         "SlackFunction": Settings(

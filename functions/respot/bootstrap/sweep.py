@@ -2,22 +2,35 @@
 
 import os
 import time
+from datetime import timedelta
 from functools import cache
+from typing import Final
 
+from respot.adapters.cached_text import CachedText
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.job_queue import SqsJobQueue
 from respot.adapters.look_queue import SqsLookQueue
+from respot.adapters.policies import ParameterPolicies, read_parameter
 from respot.adapters.sweeps import DynamoDbSweeps
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.ledger import ledger, runs
-from respot.settings import DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, OBSERVATIONS_QUEUE_URL, RECOVERY_QUEUE_URL
+from respot.settings import (
+    DUE_ALERTS_QUEUE_URL,
+    LEDGER_TABLE,
+    OBSERVATIONS_QUEUE_URL,
+    POLICY_PARAMETER,
+    RECOVERY_QUEUE_URL,
+)
 from respot.sweeper import Sweeper
+
+POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 
 
 @cache
 def sweeper() -> Sweeper:
     """What `sweep` calls."""
-    sqs = client("sqs")
+    sqs, parameter = client("sqs"), required(settings().policy_parameter, POLICY_PARAMETER)
+    policy = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     return Sweeper(
         lists=SageMakerJobLists(once_client),
         ledger=ledger(),
@@ -27,6 +40,7 @@ def sweeper() -> Sweeper:
         looks=SqsLookQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
         recoveries=SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL)),
         due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
+        policies=ParameterPolicies(policy.read),
         clock=now,
         pause=time.sleep,
         regions=settings().regions or (os.environ["AWS_REGION"],),

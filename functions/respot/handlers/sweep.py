@@ -25,6 +25,8 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             logger().error("sweep stopped", **details, reason=str(each.error), exc_info=each.error)
         else:
             logger().info("swept", **details)
+        if each.policy_error:
+            logger().error("no job is given up", scope=each.scope, reason=str(each.policy_error))
     count(
         JobsSentToBeLookedAt=sum(each.looks for each in swept),
         JobsSentToRecovery=sum(each.recoveries for each in swept),
