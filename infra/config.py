@@ -101,6 +101,7 @@ def _list_of(parse: Parse) -> Parse:
 
 _EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 _ROLE: Final = _text(r"(?!/)[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name (not its ARN), or a pattern like SageMaker*")
+_INSTANCES: Final = _text(r"[a-z0-9.*-]{1,64}", "an instance type, or a pattern like ml.g5.*")
 _BUCKET: Final = _text(r"[a-z0-9.*-]{1,63}", "a bucket's name, or a pattern like ml-*")
 _REGION: Final = _text(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "the name of a region")
 _SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
@@ -236,6 +237,15 @@ class Config:
             meaning="Names of the roles, their paths included (patterns with `*`), that resubmitted jobs may run as; "
             "`[]` allows none.",
             example=["service-role/AmazonSageMaker-*"],
+        ),
+    ] = ("*",)
+    training_instance_types: Annotated[
+        tuple[str, ...],
+        Setting(
+            parse=_list_of(_INSTANCES),
+            meaning="Instance types (patterns with `*`) that resubmitted jobs may use, whatever the ladder in a policy "
+            "or in a tag says.",
+            example=["ml.g5.*", "ml.p4d.24xlarge"],
         ),
     ] = ("*",)
     checkpoint_buckets: Annotated[

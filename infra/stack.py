@@ -125,7 +125,9 @@ class RespotStack(Stack):
         recovery.deliver_to(resubmit.function)
         ledger.grant_recover(resubmit.function)
         parameter.grant_read(resubmit.function)
-        grant_resubmit(resubmit.function, role_patterns=config.training_roles)
+        grant_resubmit(
+            resubmit.function, role_patterns=config.training_roles, instance_types=config.training_instance_types
+        )
         grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
 
         sweep = self._sweep(

@@ -31,6 +31,8 @@ _CONTEXT: Final = {
     "respot:event_grace_seconds": "0",
     # Narrower than as shipped, so that there is a role that may not be passed; that of `training.prepare` may.
     "respot:training_roles": '["SageMaker*"]',
+    # The same for instance types.
+    "respot:training_instance_types": '["ml.g5.*", "ml.m5.*", "ml.p3.*"]',
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from aws_cdk import Stack, Token
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
 from infra.constructs.functions import allow_any
@@ -20,17 +21,25 @@ def grant_look(function: lambda_.Function) -> None:
     )
 
 
-def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str]) -> None:
-    """Look at training jobs, stop them, and create ones with tags that run as one of these roles and no other."""
+def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str], instance_types: Sequence[str]) -> None:
+    """Look at training jobs, stop them, and create ones with tags: on these instance types, as one of these roles."""
     _allow_on_jobs(
         function,
         *_LOOK,
-        "sagemaker:CreateTrainingJob",
         "sagemaker:AddTags",
         "sagemaker:StopTrainingJob",
         reason="Respot looks at whatever job has ended and names the next attempt after it: names that others chose. "
-        "Two of the actions only read; what may be run is limited by the roles that may be passed. Jobs that wait too "
-        "long for capacity are stopped, if their policy says so, whatever their names.",
+        "Two of the actions only read; what may be run is limited by the roles that may be passed and by the instance "
+        "types of the setting training_instance_types. Jobs that wait too long for capacity are stopped, if their "
+        "policy says so, whatever their names.",
+    )
+    function.add_to_role_policy(
+        # Of the same resource, so that the reason above stands for it. A ladder in a tag may name any instance type.
+        iam.PolicyStatement(
+            actions=["sagemaker:CreateTrainingJob"],
+            resources=[_all_jobs(function)],
+            conditions={"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)}},
+        )
     )
     for pattern in role_patterns:
         allow_any(
@@ -68,14 +77,18 @@ def grant_list_checkpoints(function: lambda_.Function, *, buckets: Sequence[str]
 
 
 def _allow_on_jobs(function: lambda_.Function, *actions: str, reason: str) -> None:
-    stack = Stack.of(function)
     allow_any(
         function,
         *actions,
-        resource=f"arn:{stack.partition}:sagemaker:*:{stack.account}:training-job/*",
+        resource=_all_jobs(function),
         finding=f"arn:{_partition(function)}:sagemaker:*:<AWS::AccountId>:training-job/*",
         reason=reason,
     )
+
+
+def _all_jobs(function: lambda_.Function) -> str:
+    stack = Stack.of(function)
+    return f"arn:{stack.partition}:sagemaker:*:{stack.account}:training-job/*"
 
 
 def _partition(function: lambda_.Function) -> str:

@@ -94,7 +94,13 @@ class SageMaker:
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
         arn = _arn(scope, str(request.get("TrainingJobName", "")))
-        self._authorize(call, "CreateTrainingJob", arn, tags=_tags(request))
+        self._authorize(
+            call,
+            "CreateTrainingJob",
+            arn,
+            tags=_tags(request),
+            more={"sagemaker:InstanceTypes": _instance_types(request)},
+        )
         if request.get("Tags"):
             self._authorize(call, "AddTags", arn, tags=_tags(request))
         validation.check_shape("CreateTrainingJob", request)
@@ -212,8 +218,10 @@ class SageMaker:
         *,
         tags: Mapping[str, str] | None = None,
         job: Job | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in (tags or {}).items()}
+        context.update(more or {})
         if tags:
             context["aws:TagKeys"] = list(tags)
         if job:
@@ -254,6 +262,16 @@ def _tags(request: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(tags, list):
         return {}
     return {str(tag.get("Key")): str(tag.get("Value")) for tag in tags if isinstance(tag, dict)}
+
+
+def _instance_types(request: Mapping[str, Any]) -> list[str]:
+    """Read the instance types for IAM from a request that is not validated yet."""
+    resources = request.get("ResourceConfig")
+    if not isinstance(resources, dict):
+        return []
+    groups = resources.get("InstanceGroups")
+    listed = [resources, *(groups if isinstance(groups, list) else [])]
+    return [str(each["InstanceType"]) for each in listed if isinstance(each, dict) and "InstanceType" in each]
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

@@ -66,6 +66,10 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "careless": {"lifecycle": QUICK, "CheckpointConfig": None},
     "foreign-role": {"lifecycle": OUT_OF_TIME, "tags": ON},
+    "foreign-type": {
+        "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
+        "tags": {**ON, "respot:ladder": "spot:1 on-demand/ml.p5.48xlarge"},
+    },
 }
 
 
@@ -246,6 +250,16 @@ def test_a_role_outside_the_settings_is_not_passed_on(runs: Recovering) -> None:
         attempt.outcome.story
     )
     assert not runs.exists("foreign-role-r2")
+
+
+def test_an_instance_type_outside_the_settings_is_not_created(runs: Recovering) -> None:
+    run = runs.settled("foreign-type")
+    assert run_differences(run) == []
+    (attempt,) = run
+    assert attempt.outcome
+    assert attempt.outcome.kind is OutcomeKind.FAILED
+    assert "the permission sagemaker:CreateTrainingJob" in attempt.outcome.story
+    assert not runs.exists("foreign-type-r2")
 
 
 def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Recovering) -> None:

@@ -1,5 +1,6 @@
 """Who may do what: every statement of every policy, so that none widens unnoticed."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,11 @@ SWEEP = [
 SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
-def resubmit(roles: object, buckets: object) -> list[Row]:
-    """What `resubmit` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`."""
+def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> list[Row]:
+    """What `resubmit` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`.
+
+    `types` are those of `training_instance_types`.
+    """
     return [
         (("logs:CreateLogStream", "logs:PutLogEvents"), "${ResubmitLogs.Arn}"),
         (
@@ -90,13 +94,13 @@ def resubmit(roles: object, buckets: object) -> list[Row]:
         (
             (
                 "sagemaker:AddTags",
-                "sagemaker:CreateTrainingJob",
                 "sagemaker:DescribeTrainingJob",
                 "sagemaker:ListTags",
                 "sagemaker:StopTrainingJob",
             ),
             JOBS,
         ),
+        (("sagemaker:CreateTrainingJob",), JOBS, {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)}}),
         (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
         (("s3:ListBucket",), buckets),
     ]
@@ -121,7 +125,7 @@ def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
         "${RecordRole}": RECORD,
         "${AlertRole}": ALERT,
         "${RecoverRole}": RECOVER,
-        "${ResubmitRole}": resubmit(sorted(roles), buckets),
+        "${ResubmitRole}": resubmit(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
         "${SweepRole}": SWEEP,
         "${SweepScheduleRole}": SCHEDULE,
         "${SlackRole}": SLACK,

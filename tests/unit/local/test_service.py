@@ -82,7 +82,7 @@ def test_every_permission_is_asked_for_with_its_own_resource_and_context() -> No
     arn = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
     tags = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
     assert cloud.asked == [
-        ("sagemaker:CreateTrainingJob", arn, tags),
+        ("sagemaker:CreateTrainingJob", arn, tags | {"sagemaker:InstanceTypes": ["ml.g5.2xlarge"]}),
         ("sagemaker:AddTags", arn, tags),
         (
             "iam:PassRole",
