@@ -50,6 +50,7 @@ class Hint:
         claim: what the event itself says of the job; `None` if it does not say enough to identify it.
         origin: who asks.
         watched_since: since when events of the region are watched (SWEEP only).
+        overdue: of what began until then, an event should have told (SWEEP only).
         missed: the job that the ledger holds to be alive although SageMaker's list lacks it (SWEEP only).
     """
 
@@ -58,6 +59,7 @@ class Hint:
     claim: Observation | None
     origin: Origin = Origin.EVENT
     watched_since: datetime | None = None
+    overdue: datetime | None = None
     missed: JobId | None = None
 
 
@@ -93,6 +95,7 @@ def _of_sweep(envelope: Document) -> Hint:
         claim=None,
         origin=Origin.SWEEP,
         watched_since=look.watched_since,
+        overdue=look.overdue,
         missed=None if look.missed is None else JobId(region=look.region, name=look.name, created=look.missed),
     )
 

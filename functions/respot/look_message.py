@@ -21,6 +21,7 @@ class Look:
         region: where the job runs.
         name: its TrainingJobName.
         watched_since: since when Respot watches the region: of what began before, no event could tell.
+        overdue: of what began until then, an event should have told by the time of the look.
         missed: the creation of the job of that name that the ledger holds to be alive, although SageMaker's list
             lacks it; `None` if the list has the job.
     """
@@ -28,12 +29,18 @@ class Look:
     region: str
     name: str
     watched_since: datetime
+    overdue: datetime
     missed: datetime | None = None
 
 
 def write_look(look: Look) -> str:
     """The message."""
-    detail = {"region": look.region, "name": look.name, "watched_since": iso(look.watched_since)}
+    detail = {
+        "region": look.region,
+        "name": look.name,
+        "watched_since": iso(look.watched_since),
+        "overdue": iso(look.overdue),
+    }
     if look.missed:
         detail["missed"] = iso(look.missed)
     return json.dumps({"source": SOURCE, "detail": detail})
@@ -52,6 +59,7 @@ def read_look(envelope: Mapping[str, Any]) -> Look:
             region=str(detail["region"]),
             name=str(detail["name"]),
             watched_since=_moment(detail["watched_since"]),
+            overdue=_moment(detail["overdue"]),
             missed=None if missed is None else _moment(missed),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:

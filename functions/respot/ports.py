@@ -169,7 +169,7 @@ class Sweeps(Protocol):
     def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
         """Take a scope's pass in hand: `None` while another invocation has it.
 
-        `watched_since` is kept if the scope is new, and ignored otherwise.
+        `watched_since` is kept if the scope is new, or was abandoned; otherwise it is ignored.
         """
 
     def keep(self, passed: Pass, *, until: datetime) -> None:

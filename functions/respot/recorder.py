@@ -121,10 +121,12 @@ def _missed(seen: Observation | None, hints: Iterable[Hint]) -> set[JobId]:
 
 
 def _untold(recorded: Recorded, hints: Iterable[Hint]) -> Recorded:
-    """Of what the sweep alone has brought: whatever began since the region is watched was an event's to tell."""
+    """Of what the sweep alone has brought: what began since the region is watched, and not just now, events lack."""
     since = max((hint.watched_since for hint in hints if hint.watched_since), default=None)
-    untold = () if since is None else tuple(stay for stay in recorded.inserted if stay.started >= since)
-    return replace(recorded, untold=untold)
+    until = max((hint.overdue for hint in hints if hint.overdue), default=None)
+    if since is None or until is None:
+        return recorded
+    return replace(recorded, untold=tuple(stay for stay in recorded.inserted if since <= stay.started <= until))
 
 
 def _same_creation(one: JobId, other: JobId) -> bool:

@@ -6,7 +6,7 @@ queues' functions find out what is true, and sending a job twice does no harm.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.delivery_ports import JobQueue, LookQueue
@@ -42,10 +42,12 @@ PACE: Final = timedelta(seconds=1)
 Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be raised.
 """
 LEASE: Final = timedelta(minutes=5)
-"""How long a pass stays in one invocation's hand: longer than the function may run."""
+"""How long the passes stay in one invocation's hand: longer than the function may run."""
 _SETTLED: Final = timedelta(minutes=5)
 """A job younger than this may be missing from SageMaker's list for no other reason than that."""
-_CHECKED_AT_ONCE: Final = 200
+_CHECKED_AT_ONCE: Final = 50
+"""Three readings and two messages each: what LONGEST_PAGE has room for when each takes a fifth of a second."""
+_BEGINNING: Final = datetime.fromtimestamp(0, tz=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
@@ -102,25 +104,32 @@ class Sweeper:
     _last_call: datetime | None = field(default=None, init=False)
 
     def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
-        """Take every pass as far as it comes in the time that is left; what another invocation has in hand is skipped.
+        """Take every pass as far as it comes in the time that is left; nothing while another invocation is at it.
 
         The ledger's own jobs come first, which is quick; then the regions, the one that was complete longest ago first.
         """
-        taken = [each for scope in (CHECKS, *self.regions) if (each := self._take(scope))]
-        taken.sort(key=lambda each: (each.scope != CHECKS, each.last_began or each.watched_since))
-        return tuple(self._run(each, time_left) for each in taken)
-
-    def _take(self, scope: str) -> Pass | None:
         now = self.clock()
+        checks = self._take(CHECKS, now)
+        if checks is None:  # two at once would list twice as fast, each in a region of its own
+            return ()
+        regions = [each for scope in self.regions if (each := self._take(scope, now))]
+        regions.sort(key=lambda each: each.last_began or each.watched_since)
+        run = [self._run(each, time_left) for each in (checks, *regions)]
+        for passed, swept in reversed(run):  # the checks last: they let the next invocation in
+            self._release(passed, swept)
+        return tuple(swept for _, swept in run)
+
+    def _take(self, scope: str, now: datetime) -> Pass | None:
         since = watched_since(now=now, deployed=self.ledger.created_at())
         return self.sweeps.take(scope, now=now, lease=LEASE, watched_since=since)
 
-    def _run(self, passed: Pass, time_left: Callable[[], timedelta]) -> Swept:
+    def _run(self, passed: Pass, time_left: Callable[[], timedelta]) -> tuple[Pass, Swept]:
         swept = Swept(scope=passed.scope, age=passed.age(self.clock()))
-        passed = passed if passed.began else replace(passed, began=self.clock(), token=None, reached=None)
         step = self._check if passed.scope == CHECKS else self._compare
         try:
             while not swept.complete and time_left() >= LONGEST_PAGE:
+                if passed.began is None:
+                    passed = replace(passed, began=self.clock(), token=None, reached=None)
                 passed = step(passed, swept)
                 if passed.token is None:
                     passed = replace(passed, last_began=passed.began, began=None, reached=None)
@@ -131,8 +140,14 @@ class Sweeper:
         except RespotError as error:
             swept.error = error
         swept.age = passed.age(self.clock())
-        self.sweeps.keep(passed, until=self.clock())
-        return swept
+        return passed, swept
+
+    def _release(self, passed: Pass, swept: Swept) -> None:
+        """Write down where the pass stands and let go of it; if that fails, the lease lapses."""
+        try:
+            self.sweeps.keep(passed, until=self.clock())
+        except RespotError as error:
+            swept.error = swept.error or error
 
     # --- SageMaker's list against the ledger
 
@@ -143,13 +158,14 @@ class Sweeper:
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
         known = self.index.facts_of([each.job for each in listed])
         looks = [
-            (Look(region=passed.scope, name=each.job.name, watched_since=passed.watched_since), self._delay(each, now))
+            self._look(passed, each.job.name, now, after=self._delay(each, now))
             for each in listed
             if self._differs(each, known, passed)
         ]
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else passed.reached
-        looks += self._missed(passed, page, reached, now)
+        # What the ledger holds to be alive beyond the horizon is older than a job can become.
+        looks += self._missed(passed, page, _BEGINNING if last else reached, now)
         self.looks.send(looks)
         swept.looks += len(looks)
         for job in self._waiting_too_long([known[each.job] for each in listed if each.job in known], swept):
@@ -175,12 +191,25 @@ class Sweeper:
         """The state of a job whose creation the list tells with another rounding than Describe."""
         job = summary.job
         others = self.ledger.find(job.region, job.name)
-        same = next((other for other in others if abs(other.created - job.created) <= ROUNDING), None)
+        same = next((other for other in others if _is_same(other, job)), None)
         return None if same is None else self.index.facts_of([same]).get(same)
 
     def _delay(self, summary: Summary, now: datetime) -> timedelta:
         """What has just changed may have an event on its way, which counts as lost only if it does not arrive."""
         return self.grace if now - summary.last_modified < self.grace else timedelta()
+
+    def _look(
+        self, passed: Pass, name: str, now: datetime, *, after: timedelta = timedelta(), missed: datetime | None = None
+    ) -> tuple[Look, timedelta]:
+        """A message, and the delay with which it is to be sent."""
+        told = Look(
+            region=passed.scope,
+            name=name,
+            watched_since=passed.watched_since,
+            overdue=now + after - self.grace,
+            missed=missed,
+        )
+        return told, after
 
     def _missed(
         self, passed: Pass, page: Page, reached: datetime | None, now: datetime
@@ -189,15 +218,11 @@ class Sweeper:
         until = min(passed.reached or now, now - _SETTLED)
         if reached is None or reached > until:
             return []
-        names = {each.job.name for each in page.summaries}
-        lost = [job for job in self.index.open_jobs(passed.scope, since=reached, until=until) if job.name not in names]
         return [
-            (
-                Look(region=job.region, name=job.name, watched_since=passed.watched_since, missed=job.created),
-                timedelta(),
-            )
-            for job in lost
-            if job.created != passed.reached  # compared with the page before
+            self._look(passed, job.name, now, missed=job.created)
+            for job in self.index.open_jobs(passed.scope, since=reached, until=until)
+            if job.created != passed.reached  # else it was compared with the page before
+            and not any(_is_same(job, each.job) for each in page.summaries)
         ]
 
     def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept) -> Iterator[JobId]:
@@ -241,6 +266,11 @@ class Sweeper:
         if called_for(record, record.facts, doings) - settled:
             self.due_alerts.send(job)
             swept.alerts += 1
+
+
+def _is_same(one: JobId, other: JobId) -> bool:
+    """Whether two jobs of a region are one, told with different rounding."""
+    return one.name == other.name and abs(one.created - other.created) <= ROUNDING
 
 
 def _read_place(token: str | None) -> tuple[int, datetime | None]:

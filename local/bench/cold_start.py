@@ -23,11 +23,14 @@ print(json.dumps([time.perf_counter() - began, resource.getrusage(resource.RUSAG
 """
 _ENVIRONMENT: Final = {
     "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",
     "AWS_SECRET_ACCESS_KEY": "none",
     "RESPOT_LEDGER_TABLE": "ledger",
     "RESPOT_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alerts",
     "RESPOT_RECOVERY_QUEUE_URL": "https://queue",
+    "RESPOT_OBSERVATIONS_QUEUE_URL": "https://queue",
+    "RESPOT_DUE_ALERTS_QUEUE_URL": "https://queue",
     "RESPOT_POLICY_PARAMETER": "/Respot/policy",
     "RESPOT_QUEUE_URL": "https://queue",
     "RESPOT_SLACK_SECRET": "secret",
@@ -61,6 +64,7 @@ HANDLERS: Final = (
     Handler(name="alert", composed="alerter", services=("dynamodb", "sns")),
     Handler(name="recover", composed="recovery_queue", services=("sqs",)),
     Handler(name="resubmit", composed="recovery_intake", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
+    Handler(name="sweep", composed="sweeper", services=("dynamodb", "sagemaker", "sqs", "ssm")),
     Handler(name="slack", composed="slack_relay", services=("secretsmanager", "sqs")),
 )
 

@@ -17,9 +17,10 @@ from respot.bootstrap import ledger as ledger_parts
 from respot.bootstrap import record as record_parts
 from respot.bootstrap import resubmit as resubmit_parts
 from respot.bootstrap import slack as slack_parts
+from respot.bootstrap import sweep as sweep_parts
 from respot.domain.checkpoints import CheckpointLocation
 from respot.errors import SettingsError
-from respot.handlers import alert, record, slack
+from respot.handlers import alert, record, slack, sweep
 from respot.settings import POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
 from tests.support.builders import NAME, REGION, event, message, milliseconds
@@ -46,6 +47,8 @@ COMPOSED = (
     resubmit_parts.recovery_intake,
     alert_parts.alerter,
     slack_parts.slack_relay,
+    ledger_parts.runs,
+    sweep_parts.sweeper,
 )
 
 
@@ -106,6 +109,39 @@ def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") 
     assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
 
 
+def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no_more(
+    monkeypatch: pytest.MonkeyPatch, deployed: "DynamoDBClient"
+) -> None:
+    sqs, sagemaker = boto3.client("sqs", region_name=REGION), boto3.client("sagemaker", region_name=REGION)
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("observations", "recoveries", "due-alerts")]
+    environment = Settings(
+        observations_queue_url=urls[0],
+        recovery_queue_url=urls[1],
+        due_alerts_queue_url=urls[2],
+        policy_parameter="/Respot/policy",
+        event_grace=timedelta(),
+    ).to_environment()
+    for name, value in (environment | {"AWS_REGION": REGION}).items():
+        monkeypatch.setenv(name, value)
+    sagemaker.create_training_job(**CREATION)
+    sweep.handler({}, Context())
+    (found,) = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["ApproximateReceiveCount"])["Messages"]
+    delivery = {
+        "messageId": found["MessageId"],
+        "receiptHandle": found["ReceiptHandle"],
+        "body": found["Body"],
+        "attributes": found["Attributes"],
+    }
+    assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
+    (job,) = ledger_parts.ledger().find(REGION, NAME)
+    sqs.purge_queue(QueueUrl=urls[0])
+    sweep.handler({}, Context())
+    assert "Messages" not in sqs.receive_message(QueueUrl=urls[0])
+    kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
+    assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
+    assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
+
+
 def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:
     assert deployed.list_tables()["TableNames"] == [TABLE]
     delivery = {
@@ -122,8 +158,9 @@ def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "Dy
     [
         (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
         (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
+        (sweep.handler, {}, "RESPOT_LEDGER_TABLE"),
     ],
-    ids=["record", "slack"],
+    ids=["record", "slack", "sweep"],
 )
 def test_a_function_without_its_settings_says_which_one(
     monkeypatch: pytest.MonkeyPatch, function: Any, event_: dict[str, Any], variable: str  # noqa: ANN401

@@ -176,6 +176,10 @@ def test_the_ledger_knows_when_it_came_into_being(ledger: Ledger) -> None:
     assert ledger.created_at() == created
 
 
+def test_a_region_that_nobody_swept_is_watched_since_the_deployment(ledger: Ledger) -> None:
+    assert ledger.watched_since(REGION) == ledger.created_at()
+
+
 # --- alerts ---------------------------------------------------------------------------------------------------------
 
 

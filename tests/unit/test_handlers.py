@@ -105,7 +105,7 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
-    look = Look(region=REGION, name=NAME, watched_since=CREATED)
+    look = Look(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
     assert failed(record.handler(sqs(write_look(look), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -8,19 +9,19 @@ from respot.events import Origin, parse
 from respot.look_message import SOURCE, Look, read_look, write_look
 from tests.support.builders import NAME, REGION, at, job_id
 
-LOOK = Look(region=REGION, name=NAME, watched_since=at(0.037))
+LOOK = Look(region=REGION, name=NAME, watched_since=at(0.037), overdue=at(9.001))
 
 
 @pytest.mark.parametrize("missed", [None, at(-5)])
 def test_what_is_written_is_read(missed: datetime | None) -> None:
-    look = Look(region=REGION, name=NAME, watched_since=at(0.037), missed=missed)
+    look = replace(LOOK, missed=missed)
     assert read_look(json.loads(write_look(look))) == look
 
 
 def test_it_is_a_hint_without_a_claim() -> None:
-    hint = parse(write_look(Look(region=REGION, name=NAME, watched_since=at(1), missed=job_id().created)))
+    hint = parse(write_look(replace(LOOK, missed=job_id().created)))
     assert (hint.region, hint.name, hint.claim, hint.origin) == (REGION, NAME, None, Origin.SWEEP)
-    assert (hint.watched_since, hint.missed) == (at(1), job_id())
+    assert (hint.watched_since, hint.overdue, hint.missed) == (at(0.037), at(9.001), job_id())
 
 
 DETAIL = json.loads(write_look(LOOK))["detail"]
@@ -33,6 +34,7 @@ DETAIL = json.loads(write_look(LOOK))["detail"]
         [],
         *({key: value for key, value in DETAIL.items() if key != left_out} for left_out in DETAIL),
         DETAIL | {"watched_since": "yesterday"},
+        DETAIL | {"overdue": "tomorrow"},
         DETAIL | {"missed": 5},
         DETAIL | {"name": "../x"},
         DETAIL | {"name": "n" * 64},

@@ -334,8 +334,14 @@ def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None
 # --- what the sweep asks for ----------------------------------------------------------------------------------------
 
 
-def swept(*, since: float = 0, missed: JobId | None = None) -> Hint:
-    look = Look(region=REGION, name=NAME, watched_since=at(since), missed=missed.created if missed else None)
+def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = None) -> Hint:
+    look = Look(
+        region=REGION,
+        name=NAME,
+        watched_since=at(since),
+        overdue=at(overdue),
+        missed=missed.created if missed else None,
+    )
     return parse(write_look(look))
 
 
@@ -349,6 +355,17 @@ def test_what_began_before_the_region_was_watched_no_event_could_tell(bench: Ben
     (recorded,) = bench.record(observation(SEEN), swept(since=390))
     assert recorded.inserted == history(SEEN)
     assert recorded.untold == history(SEEN)[2:]
+
+
+def test_what_has_only_just_begun_may_have_an_event_on_its_way(bench: Bench) -> None:
+    (recorded,) = bench.record(observation(SEEN), swept(overdue=390))
+    assert recorded.inserted == history(SEEN)
+    assert recorded.untold == history(SEEN)[:3]
+
+
+def test_of_two_looks_asked_for_at_once_the_later_one_says_what_is_overdue(bench: Bench) -> None:
+    (recorded,) = bench.record(observation(SEEN), swept(overdue=0), swept(overdue=390))
+    assert recorded.untold == history(SEEN)[:3]
 
 
 def test_what_an_event_tells_as_well_is_not_lost(bench: Bench) -> None:

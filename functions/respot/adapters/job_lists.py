@@ -43,7 +43,7 @@ class SageMakerJobLists:
         except NONSENSE as error:
             message = f"{region}: ListTrainingJobs' answer makes no sense; go on later: {error!r}"
             raise LookFailedError(message) from error
-        return Page(summaries=summaries, token=answer.get("NextToken"))
+        return Page(summaries=summaries, token=answer.get("NextToken") or None)
 
 
 def _summary(region: str, told: "TrainingJobSummaryTypeDef") -> Summary:

@@ -108,12 +108,14 @@ class DynamoDbLedger:
 
     def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
         """See `LedgerIndex.facts_of`."""
-        items = self._table.get_all([(partition_of(job), STATE_KEY) for job in jobs])
+        items = self._table.get_all([(partition_of(job), STATE_KEY) for job in dict.fromkeys(jobs)])
         records = (read_record([item]) for item in items)
         return {record.facts.job: record.facts for record in records if record.facts}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """See `LedgerIndex.open_jobs`."""
+        if iso(since) > iso(until):  # DynamoDB refuses a range without an inside
+            return ()
         condition = f"{LIVE_IN} = :region AND {CREATED} BETWEEN :since AND :until"
         values = {":region": region, ":since": iso(since), ":until": iso(until)}
         return tuple(job_of(deserialize(item)[PK]) for item in self._table.query(condition, values, IndexName=BY_LIVE))
@@ -128,6 +130,8 @@ class DynamoDbLedger:
         return tuple(found)
 
     def _changed(self, since: datetime, until: datetime) -> Iterator[tuple[JobId, datetime]]:
+        if iso(since) > iso(until):  # DynamoDB refuses a range without an inside
+            return
         condition = f"{ACTIVE_ON} = :day AND {LAST_MODIFIED} BETWEEN :since AND :until"
         for day in range((until.date() - since.date()).days + 1):
             values = {

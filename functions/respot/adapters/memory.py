@@ -15,7 +15,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
 from respot.domain.run import RunId
-from respot.domain.sweeping import Page, Pass, Summary
+from respot.domain.sweeping import Page, Pass, Summary, taken_up
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
 from respot.errors import AlertInProgressError, JobNameTakenError, LedgerContentionError, QueueUnavailableError
@@ -216,9 +216,7 @@ class MemorySweeps:
         before = self.passes.get(scope)
         if before and self.held_until[scope] > now:
             return None
-        passed = (
-            replace(before, taken_at=now) if before else Pass(scope=scope, watched_since=watched_since, taken_at=now)
-        )
+        passed = taken_up(before, scope=scope, now=now, watched_since=watched_since)
         self.passes[scope], self.held_until[scope] = passed, now + lease
         return passed
 

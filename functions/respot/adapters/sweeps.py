@@ -7,7 +7,7 @@ from respot.adapters.ledger_items import Item, deserialize, serialize
 from respot.adapters.ledger_keys import sweep_partition
 from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
-from respot.domain.sweeping import Pass
+from respot.domain.sweeping import Pass, taken_up
 from respot.errors import LedgerContentionError
 from respot.schema import KIND, LEASE_UNTIL, PK, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
 
@@ -28,20 +28,11 @@ class DynamoDbSweeps:
         """See `Sweeps.take`."""
         item = self._table.get(sweep_partition(scope), SWEEP_KEY)
         if item is None:
-            passed = Pass(scope=scope, watched_since=watched_since, taken_at=now)
+            passed = taken_up(None, scope=scope, now=now, watched_since=watched_since)
             return passed if self._put(passed, now + lease, ABSENT, {}) else None
         if deserialize(item)[LEASE_UNTIL] > iso(now):
             return None
-        before = _read(item)
-        passed = Pass(
-            scope=scope,
-            watched_since=before.watched_since,
-            taken_at=now,
-            began=before.began,
-            token=before.token,
-            reached=before.reached,
-            last_began=before.last_began,
-        )
+        passed = taken_up(_read(item), scope=scope, now=now, watched_since=watched_since)
         unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
         return passed if self._put(passed, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
 

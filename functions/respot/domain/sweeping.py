@@ -1,7 +1,7 @@
 """What a sweep compares, and when it looks after the jobs of the ledger itself."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +17,9 @@ _CHECKS: Final = 9
 """The checks of a job, each twice as late as the one before: the last after 43 hours, within recovery's three days."""
 FRESH_DEPLOYMENT: Final = timedelta(hours=1)
 """A region that is first swept so soon after the deployment was watched from the beginning."""
+
+ABANDONED: Final = timedelta(days=7)
+"""A region that no sweep took in hand for so long was not watched; what happened meanwhile is history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,16 @@ class Pass:
         return now - (self.last_began or self.watched_since)
 
 
+def taken_up(before: Pass | None, *, scope: str, now: datetime, watched_since: datetime) -> Pass:
+    """The pass as an invocation takes it in hand: a new one, or where the one before left it.
+
+    A scope that nobody took for `ABANDONED` is new again: the region was taken out of the settings, and put back.
+    """
+    if before is None or now - before.taken_at > ABANDONED:
+        return Pass(scope=scope, watched_since=watched_since, taken_at=now)
+    return replace(before, taken_at=now)
+
+
 CHECKS: Final = "checks"
 """The scope of the pass over the ledger's own jobs, of all regions."""
 
@@ -113,12 +126,16 @@ class Window:
 
 
 def windows(*, last: datetime, now: datetime) -> Sequence[Window]:
-    """Those jobs whose time for a check has come since the last pass, the freshest first."""
+    """Those jobs whose time for a check has come since the last pass, the freshest first; no job is in two of them.
+
+    But for one that changed in the very moment at which two of them meet, as they do after an outage.
+    """
     return tuple(_windows(last, now))
 
 
 def _windows(last: datetime, now: datetime) -> Iterator[Window]:
-    after = FIRST_CHECK
+    after, until = FIRST_CHECK, now
     for _ in range(_CHECKS):
-        yield Window(since=last - after, until=now - after)
-        after *= 2
+        since = last - after
+        yield Window(since=since, until=min(now - after, until))
+        after, until = after * 2, since

@@ -1,0 +1,191 @@
+"""SageMaker's list of jobs, as the sweep asks for it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from respot.adapters.job_lists import SageMakerJobLists
+from respot.bootstrap import clients
+from respot.domain.sweeping import Page, Summary
+from respot.errors import LookFailedError, StaleTokenError
+from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+ASKED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+
+
+@pytest.fixture
+def sagemaker() -> "SageMakerClient":
+    return boto3.client("sagemaker", region_name=REGION)
+
+
+@pytest.fixture
+def stub(sagemaker: "SageMakerClient") -> Iterator[Stubber]:
+    with Stubber(sagemaker) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def lists(sagemaker: "SageMakerClient") -> SageMakerJobLists:
+    return SageMakerJobLists({REGION: sagemaker}.__getitem__)
+
+
+def listed(**others: Any) -> dict[str, Any]:  # noqa: ANN401
+    """One summary, as SageMaker gives it."""
+    told = {
+        "TrainingJobName": NAME,
+        "TrainingJobArn": arn_of(),
+        "CreationTime": CREATED,
+        "LastModifiedTime": at(390.037),
+        "TrainingJobStatus": "InProgress",
+        "SecondaryStatus": "Training",
+    }
+    return {name: value for name, value in (told | others).items() if value is not None}
+
+
+KNOWN = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037))
+
+
+@pytest.mark.parametrize(
+    ("token", "asked"),
+    [(None, ASKED), ("a token", ASKED | {"NextToken": "a token"})],
+    ids=["from the beginning", "from where a token points"],
+)
+def test_the_newest_hundred_are_asked_for_without_a_filter(
+    lists: SageMakerJobLists, stub: Stubber, token: str | None, asked: dict[str, Any]
+) -> None:
+    stub.add_response("list_training_jobs", {"TrainingJobSummaries": [listed()], "NextToken": "next"}, asked)
+    assert lists.page(REGION, token) == Page(summaries=(KNOWN,), token="next")  # noqa: S106 - a page's
+
+
+@pytest.mark.parametrize("end", [{}, {"NextToken": ""}], ids=["without a token", "with an empty one"])
+def test_the_last_page_has_no_token(lists: SageMakerJobLists, stub: Stubber, end: dict[str, str]) -> None:
+    """With an empty one the list would begin anew, and never end."""
+    stub.add_response("list_training_jobs", {"TrainingJobSummaries": []} | end, ASKED)
+    assert lists.page(REGION, None) == Page(summaries=(), token=None)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        pytest.param({"SecondaryStatus": None}, {"secondary_status": None}, id="no secondary status"),
+        pytest.param({"LastModifiedTime": None}, {"last_modified": CREATED}, id="never modified"),
+        pytest.param({"TrainingJobStatus": "Evaporated"}, {"status": "Evaporated"}, id="a status of tomorrow"),
+        pytest.param(
+            {"LastModifiedTime": at(390.037).astimezone(timezone(timedelta(hours=2)))}, {}, id="in another time zone"
+        ),
+        pytest.param({"LastModifiedTime": at(390.0368)}, {}, id="to the microsecond"),
+    ],
+)
+def test_a_summary_is_read_as_describe_would_be(
+    lists: SageMakerJobLists, stub: Stubber, others: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    plain = {name: getattr(KNOWN, name) for name in ("job", "status", "secondary_status", "last_modified")}
+    stub.add_response("list_training_jobs", {"TrainingJobSummaries": [listed(**others)]}, ASKED)
+    (summary,) = lists.page(REGION, None).summaries
+    assert summary == Summary(**(plain | expected))
+
+
+@pytest.mark.parametrize("token", [None, "a token"])
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailure", "Unknown"])
+def test_no_page_is_said_to_be_none(lists: SageMakerJobLists, stub: Stubber, code: str, token: str | None) -> None:
+    stub.add_client_error("list_training_jobs", code)
+    with pytest.raises(LookFailedError, match=f"{REGION}: ListTrainingJobs did not answer") as raised:
+        lists.page(REGION, token)
+    assert not isinstance(raised.value, StaleTokenError)
+
+
+def test_a_token_that_is_not_valid_is_stale(lists: SageMakerJobLists, stub: Stubber) -> None:
+    stub.add_client_error("list_training_jobs", "ValidationException", "Invalid NextToken")
+    with pytest.raises(StaleTokenError, match="Invalid NextToken"):
+        lists.page(REGION, "an old token")
+
+
+def test_without_a_token_none_can_be_stale(lists: SageMakerJobLists, stub: Stubber) -> None:
+    stub.add_client_error("list_training_jobs", "ValidationException")
+    with pytest.raises(LookFailedError) as raised:
+        lists.page(REGION, None)
+    assert not isinstance(raised.value, StaleTokenError)
+
+
+def test_a_call_that_hangs_is_no_page(lists: SageMakerJobLists, sagemaker: "SageMakerClient") -> None:
+    def hang(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://sagemaker")
+
+    sagemaker.meta.events.register_first("before-call.sagemaker", hang)
+    with pytest.raises(LookFailedError, match="did not answer"):
+        lists.page(REGION, "a token")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"TrainingJobSummaries": None},
+        {"TrainingJobSummaries": [{}]},
+        {"TrainingJobSummaries": ["words"]},
+        {"TrainingJobSummaries": [listed(CreationTime=None)]},
+        {"TrainingJobSummaries": [listed(TrainingJobStatus=None)]},
+        {"TrainingJobSummaries": [listed(CreationTime="yesterday")]},
+        {"TrainingJobSummaries": [listed(CreationTime=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9))))]},
+    ],
+    ids=["nothing", "null", "an empty job", "words", "no creation", "no status", "no moment", "before time"],
+)
+def test_an_answer_that_makes_no_sense_is_no_page(answer: dict[str, Any]) -> None:
+    class Nonsense:
+        def list_training_jobs(self, **_: object) -> dict[str, Any]:
+            return answer
+
+    client: Any = Nonsense()
+    with pytest.raises(LookFailedError, match="makes no sense; go on later"):
+        SageMakerJobLists(lambda _: client).page(REGION, None)
+
+
+# --- the client -----------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_never_repeated() -> None:
+    """Not even when SageMaker asks for it: an account may make few of them."""
+    clients.once_client.cache_clear()
+    client, calls = clients.once_client(REGION), []
+
+    def refuse(**_: object) -> None:
+        calls.append(1)
+        raise ReadTimeoutError(endpoint_url="https://sagemaker")
+
+    client.meta.events.register_first("before-send.sagemaker", refuse)
+    with pytest.raises(LookFailedError):
+        SageMakerJobLists(clients.once_client).page(REGION, None)
+    assert calls == [1]
+    clients.once_client.cache_clear()
+
+
+def test_pages_come_from_the_regions_own_endpoint() -> None:
+    clients.once_client.cache_clear()
+    here, there = clients.once_client(REGION), clients.once_client("eu-west-1")
+    assert (here.meta.region_name, there.meta.region_name) == (REGION, "eu-west-1")
+    assert clients.once_client(REGION) is here
+    clients.once_client.cache_clear()
+
+
+def test_moto_lists_what_was_created(lists: SageMakerJobLists, sagemaker: "SageMakerClient") -> None:
+    for number in range(3):
+        sagemaker.create_training_job(
+            TrainingJobName=f"job-{number}",
+            AlgorithmSpecification={"TrainingImage": "image", "TrainingInputMode": "File"},
+            RoleArn="arn:aws:iam::111122223333:role/training",
+            OutputDataConfig={"S3OutputPath": "s3://bucket/output"},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": 60},
+        )
+    page = lists.page(REGION, None)
+    assert {summary.job.name for summary in page.summaries} == {"job-0", "job-1", "job-2"}
+    assert all(datetime.now(UTC) - summary.job.created < timedelta(days=1) for summary in page.summaries)

@@ -1,0 +1,183 @@
+"""The promises of the port `LedgerIndex`, held against every implementation."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.memory import MemoryLedger
+from respot.domain.job import JobId
+from respot.domain.reconciliation import reconcile
+from respot.ports import Ledger, LedgerIndex
+from tests.support.builders import CREATED, REGION, at, job_id, observation
+
+ELSEWHERE = "eu-west-1"
+
+
+@dataclass
+class Bench:
+    """The port, and the ledger that it is an index of."""
+
+    index: LedgerIndex
+    ledger: Ledger
+
+    def save(self, job: JobId, script: str = "Starting=0", **others: object) -> JobId:
+        seen = observation(script, job=job, **others)
+        assert self.ledger.save(reconcile(self.ledger.load(job), seen))
+        return job
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    built: MemoryLedger | DynamoDbLedger = (
+        MemoryLedger(created=CREATED) if request.param == "memory" else request.getfixturevalue("dynamodb_ledger")
+    )
+    return Bench(index=built, ledger=built)
+
+
+# --- the states of many jobs ------------------------------------------------------------------------------------------
+
+
+def test_nobody_asked_for_is_nobody_known(bench: Bench) -> None:
+    assert dict(bench.index.facts_of([])) == {}
+
+
+def test_of_the_jobs_asked_for_those_are_told_that_are_known(bench: Bench) -> None:
+    known = bench.save(job_id("known"), "Starting=0 Training=390")
+    bench.save(job_id("not asked for"))
+    again = replace(known, created=at(1))
+    assert dict(bench.index.facts_of([known, job_id("unknown"), again])) == {known: bench.ledger.load(known).facts}
+
+
+def test_more_jobs_than_dynamodb_reads_at_once(bench: Bench) -> None:
+    jobs = [bench.save(job_id(f"job-{n}")) for n in range(130)]
+    assert bench.index.facts_of(jobs).keys() == set(jobs)
+
+
+def test_a_job_that_is_asked_for_twice_is_told_once(bench: Bench) -> None:
+    job = bench.save(job_id())
+    assert bench.index.facts_of([job, job]).keys() == {job}
+
+
+# --- jobs that have not ended ---------------------------------------------------------------------------------------
+
+
+def open_jobs(bench: Bench, since: float, until: float, region: str = REGION) -> tuple[JobId, ...]:
+    return bench.index.open_jobs(region, since=at(since), until=at(until))
+
+
+def test_jobs_that_have_not_ended_are_open_and_those_that_have_are_not(bench: Bench) -> None:
+    ends = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
+    alive = [bench.save(job_id(status), f"{status}=0") for status in ("Starting", "Interrupted", "Teleporting")]
+    alive.append(bench.save(job_id("Stopping"), "Stopping=0", status="Stopping"))
+    for status in ends:
+        bench.save(job_id(status), f"{status}=0")
+    bench.save(job_id("Deleting"), status="Deleting")
+    assert sorted(open_jobs(bench, 0, 0)) == sorted(alive)
+
+
+def test_open_jobs_are_listed_with_and_without_checkpoints(bench: Bench) -> None:
+    jobs = [bench.save(job_id("with")), bench.save(job_id("without"), checkpoint_uri=None)]
+    assert sorted(open_jobs(bench, 0, 0)) == jobs
+
+
+def test_a_job_that_ends_is_open_no_more(bench: Bench) -> None:
+    job = bench.save(job_id())
+    assert open_jobs(bench, 0, 0) == (job,)
+    bench.save(job, "Starting=0 Stopped=9")
+    assert open_jobs(bench, 0, 0) == ()
+
+
+def test_both_bounds_of_their_creation_are_included(bench: Bench) -> None:
+    jobs = [bench.save(job_id(f"job-{n}", created=at(n / 1000))) for n in range(6)]
+    assert open_jobs(bench, 0.001, 0.004) == tuple(jobs[1:5])
+    assert open_jobs(bench, 0.002, 0.002) == (jobs[2],)
+
+
+def test_a_span_without_an_inside_has_no_open_jobs(bench: Bench) -> None:
+    bench.save(job_id())
+    assert open_jobs(bench, 0.001, 0) == ()
+
+
+def test_open_jobs_are_of_one_region_and_of_any_age(bench: Bench) -> None:
+    here, there = bench.save(job_id()), bench.save(job_id(region=ELSEWHERE))
+    assert bench.index.open_jobs(REGION, since=datetime.fromtimestamp(0, tz=UTC), until=at(9)) == (here,)
+    assert open_jobs(bench, 0, 0, ELSEWHERE) == (there,)
+
+
+# --- jobs by their last change --------------------------------------------------------------------------------------
+
+
+def changed(bench: Bench, since: float, until: float, limit: int = 100) -> list[str]:
+    found = bench.index.changed(since=at(since), until=at(until), limit=limit)
+    assert all(bench.ledger.load(job).facts.last_modified == moment for job, moment in found)  # type: ignore[union-attr]
+    return [job.name for job, _ in found]
+
+
+def test_jobs_come_in_the_order_of_their_last_change_whatever_their_region_and_state(bench: Bench) -> None:
+    bench.save(job_id("third"), "Failed=30")
+    bench.save(job_id("first", region=ELSEWHERE), "Starting=10")
+    bench.save(job_id("second"), "Starting=20")
+    assert changed(bench, 10, 30) == ["first", "second", "third"]
+
+
+def test_both_bounds_of_a_change_are_included(bench: Bench) -> None:
+    for n in range(6):
+        bench.save(job_id(f"job-{n}"), f"Starting={n / 1000}")
+    assert changed(bench, 0.001, 0.004) == ["job-1", "job-2", "job-3", "job-4"]
+    assert changed(bench, 0.002, 0.002) == ["job-2"]
+
+
+def test_a_job_that_changes_again_is_found_there_alone(bench: Bench) -> None:
+    job = bench.save(job_id(), "Starting=10")
+    bench.save(job, "Starting=10 Training=20")
+    assert changed(bench, 0, 15) == []
+    assert changed(bench, 15, 25) == [job.name]
+
+
+def test_changes_of_many_days_come_in_order(bench: Bench) -> None:
+    """CREATED is at nine o'clock; both ends of a day belong to it."""
+    midnight = 15 * 3600
+    for name, seconds in (
+        ("d", midnight + 86_400 * 3),
+        ("b", midnight),
+        ("a", midnight - 0.001),
+        ("c", midnight + 86_399.999),
+    ):
+        bench.save(job_id(name), f"Starting={seconds}")
+    assert changed(bench, 0, 86_400 * 9) == ["a", "b", "c", "d"]
+    assert changed(bench, midnight, midnight + 86_400) == ["b", "c"]
+
+
+def test_a_span_without_an_inside_has_no_changes(bench: Bench) -> None:
+    bench.save(job_id(), "Starting=0")
+    assert changed(bench, 0.001, 0) == []
+    assert changed(bench, 86_400, 0) == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 10])
+def test_so_many_are_told_and_the_next_span_tells_the_rest(bench: Bench, limit: int) -> None:
+    for n in range(7):
+        bench.save(job_id(f"job-{n}"), f"Starting={n}")
+    found: list[str] = []
+    since = CREATED
+    while told := bench.index.changed(since=since, until=at(9), limit=limit):
+        assert len(told) == min(limit, 7 - len(found))
+        found += [job.name for job, _ in told]
+        since = told[-1][1] + timedelta(milliseconds=1)
+    assert found == [f"job-{n}" for n in range(7)]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
+def test_jobs_that_changed_in_the_same_millisecond_are_not_parted(bench: Bench, limit: int) -> None:
+    for n, seconds in enumerate((0, 1, 1, 1, 1, 2)):
+        bench.save(job_id(f"job-{n}"), f"Starting={seconds}")
+    expected = {1: 1, 2: 5, 3: 5, 5: 5, 6: 6}[limit]
+    assert sorted(changed(bench, 0, 9, limit)) == [f"job-{n}" for n in range(expected)]
+
+
+def test_more_than_a_hundred_that_changed_at_once(bench: Bench) -> None:
+    for n in range(120):
+        bench.save(job_id(f"job-{n:03}"), "Starting=1")
+    assert sorted(changed(bench, 0, 9, 100)) == [f"job-{n:03}" for n in range(120)]

@@ -1,0 +1,71 @@
+"""The sweep's messages on SQS."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+
+from respot.adapters.look_queue import SqsLookQueue
+from respot.errors import QueueUnavailableError
+from respot.events import Origin, parse
+from respot.look_message import Look
+from tests.support.builders import REGION, at, job_id
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+@pytest.fixture
+def sqs() -> "SQSClient":
+    return boto3.client("sqs", region_name=REGION)
+
+
+def looks(count: int, *, delay: float = 0) -> list[tuple[Look, timedelta]]:
+    return [
+        (Look(region=REGION, name=f"job-{n}", watched_since=at(1), overdue=at(2)), timedelta(seconds=delay))
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
+def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: int) -> None:
+    url = sqs.create_queue(QueueName="observations")["QueueUrl"]
+    SqsLookQueue(sqs, url).send(looks(count))
+    found: list[Any] = []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        found += messages
+    hints = [parse(message["Body"]) for message in found]
+    assert sorted(hint.name for hint in hints) == sorted(f"job-{n}" for n in range(count))
+    assert all(hint.origin is Origin.SWEEP for hint in hints)
+
+
+@pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (60, 60), (900, 900), (0.9, 0)])
+def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, seconds: int) -> None:
+    missed, after = Look(region=REGION, name="x", watched_since=at(1), overdue=at(2), missed=job_id().created), 5
+    entry = {"Id": "0", "MessageBody": ANY, "DelaySeconds": seconds}
+    with Stubber(sqs) as stub:
+        stub.add_response(
+            "send_message_batch",
+            {"Successful": [], "Failed": []},
+            {"QueueUrl": "q", "Entries": [entry, {"Id": "1", "MessageBody": ANY, "DelaySeconds": after}]},
+        )
+        SqsLookQueue(sqs, "q").send([*looks(1, delay=delay), (missed, timedelta(seconds=after))])
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "AWS.SimpleQueueService.NonExistentQueue"])
+def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str) -> None:
+    with Stubber(sqs) as stub:
+        stub.add_client_error("send_message_batch", code)
+        with pytest.raises(QueueUnavailableError, match="3 jobs were not sent"):
+            SqsLookQueue(sqs, "q").send(looks(3))
+
+
+def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> None:
+    told = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "words"}
+    with Stubber(sqs) as stub:
+        stub.add_response("send_message_batch", {"Successful": [], "Failed": [told]})
+        with pytest.raises(QueueUnavailableError, match=r"1 jobs were not sent .*'InternalError'"):
+            SqsLookQueue(sqs, "q").send(looks(3))

@@ -1,0 +1,168 @@
+"""The promises of the port `Sweeps`, held against every implementation."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from respot.adapters.ledger import DynamoDbLedger
+from respot.adapters.ledger_items import deserialize
+from respot.adapters.memory import MemorySweeps
+from respot.adapters.sweeps import DynamoDbSweeps
+from respot.domain.sweeping import ABANDONED, CHECKS, Pass
+from respot.errors import LedgerContentionError, LedgerUnavailableError
+from respot.ports import Sweeps
+from tests.integration.conftest import TABLE
+from tests.support.builders import CREATED, REGION, at
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LEASE = timedelta(minutes=5)
+TAKEN = Pass(scope=REGION, watched_since=CREATED, taken_at=at(1))
+HALFWAY = replace(TAKEN, began=at(1.5), token="a token", reached=at(-9.037), last_began=at(-300))  # noqa: S106
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def sweeps(request: pytest.FixtureRequest) -> Sweeps:
+    if request.param == "memory":
+        return MemorySweeps()
+    return DynamoDbSweeps(request.getfixturevalue("dynamodb"), TABLE)
+
+
+def take(sweeps: Sweeps, seconds: float, *, scope: str = REGION, since: float = 0) -> Pass | None:
+    return sweeps.take(scope, now=at(seconds), lease=LEASE, watched_since=at(since))
+
+
+def test_a_scope_is_new_once(sweeps: Sweeps) -> None:
+    assert take(sweeps, 1) == TAKEN
+    assert take(sweeps, 1000, since=999) == replace(TAKEN, taken_at=at(1000))
+
+
+@pytest.mark.parametrize(("seconds", "free"), [(1, False), (300.999, False), (301, True), (9000, True)])
+def test_a_pass_is_in_one_hand_until_its_lease_lapses(sweeps: Sweeps, seconds: float, *, free: bool) -> None:
+    take(sweeps, 1)
+    assert (take(sweeps, seconds) is not None) is free
+
+
+def test_scopes_are_taken_one_by_one(sweeps: Sweeps) -> None:
+    assert take(sweeps, 1)
+    assert take(sweeps, 1, scope="eu-west-1")
+    assert take(sweeps, 1, scope=CHECKS)
+
+
+@pytest.mark.parametrize("left", [TAKEN, HALFWAY], ids=["at its beginning", "halfway"])
+def test_a_pass_goes_on_where_it_was_left(sweeps: Sweeps, left: Pass) -> None:
+    take(sweeps, 1)
+    sweeps.keep(left, until=at(9))
+    assert take(sweeps, 8.999) is None
+    assert take(sweeps, 9) == replace(left, taken_at=at(9))
+
+
+def test_what_a_pass_no_longer_has_is_forgotten(sweeps: Sweeps) -> None:
+    take(sweeps, 1)
+    sweeps.keep(HALFWAY, until=at(301))
+    sweeps.keep(replace(HALFWAY, began=None, token=None, reached=None, last_began=at(1)), until=at(9))
+    assert take(sweeps, 9) == replace(TAKEN, taken_at=at(9), last_began=at(1))
+
+
+def test_who_keeps_a_pass_keeps_it_in_hand(sweeps: Sweeps) -> None:
+    take(sweeps, 1)
+    sweeps.keep(HALFWAY, until=at(900))
+    assert take(sweeps, 899) is None
+
+
+def test_a_pass_that_was_taken_over_is_kept_no_more(sweeps: Sweeps) -> None:
+    take(sweeps, 1)
+    take(sweeps, 301)
+    with pytest.raises(LedgerContentionError, match=f"the sweep of {REGION} has been taken over"):
+        sweeps.keep(HALFWAY, until=at(302))
+    assert take(sweeps, 601) == replace(TAKEN, taken_at=at(601))
+
+
+def test_an_abandoned_scope_is_new_again(sweeps: Sweeps) -> None:
+    take(sweeps, 1)
+    sweeps.keep(HALFWAY, until=at(9))
+    much_later = 2 + ABANDONED.total_seconds()
+    taken = take(sweeps, much_later, since=much_later)
+    assert taken == Pass(scope=REGION, watched_since=at(much_later), taken_at=at(much_later))
+
+
+# --- what only DynamoDB does ----------------------------------------------------------------------------------------
+
+
+def test_there_is_one_item_for_each_scope_and_it_never_expires(dynamodb: "DynamoDBClient") -> None:
+    sweeps = DynamoDbSweeps(dynamodb, TABLE)
+    for number in range(50):
+        taken = take(sweeps, number)
+        assert taken
+        sweeps.keep(replace(taken, token=str(number)), until=at(number))
+    (item,) = map(deserialize, dynamodb.scan(TableName=TABLE)["Items"])
+    assert (item["pk"], item["sk"], item["kind"], item["token"]) == (f"sweep#{REGION}", "sweep", "sweep", "49")
+    assert "expires_at" not in item
+
+
+def test_of_two_that_take_a_scope_at_once_one_gets_it(dynamodb: "DynamoDBClient") -> None:
+    """Each reads before the other one writes."""
+    first, second = DynamoDbSweeps(dynamodb, TABLE), DynamoDbSweeps(dynamodb, TABLE)
+    for seconds in (1, 9000):  # a new scope, and one whose lease has lapsed
+        won: list[Pass | None] = []
+
+        def overtake(seconds: float = seconds, won: list[Pass | None] = won, **_: object) -> None:
+            if not won:
+                won.append(None)
+                won.append(take(second, seconds + 0.001))
+
+        dynamodb.meta.events.register_first("before-call.dynamodb.PutItem", overtake)
+        assert take(first, seconds) is None
+        assert won[1] is not None
+        dynamodb.meta.events.unregister("before-call.dynamodb.PutItem", overtake)
+
+
+@pytest.mark.parametrize("operation", ["query", "put_item"])
+def test_no_answer_is_no_pass(dynamodb: "DynamoDBClient", operation: str) -> None:
+    with Stubber(dynamodb) as stub:
+        if operation == "put_item":
+            stub.add_response("query", {"Items": []})
+        stub.add_client_error(operation, "ThrottlingException")
+        with pytest.raises(LedgerUnavailableError, match="try again later"):
+            take(DynamoDbSweeps(dynamodb, TABLE), 1)
+
+
+def test_no_answer_keeps_nothing(dynamodb: "DynamoDBClient") -> None:
+    def hang(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    dynamodb.meta.events.register_first("before-call.dynamodb", hang)
+    with pytest.raises(LedgerUnavailableError, match="try again later"):
+        DynamoDbSweeps(dynamodb, TABLE).keep(HALFWAY, until=at(9))
+
+
+# --- since when a region is watched, which the ledger tells -----------------------------------------------------------
+
+
+def test_until_its_first_sweep_a_region_is_watched_since_the_deployment(dynamodb_ledger: DynamoDbLedger) -> None:
+    assert dynamodb_ledger.watched_since(REGION) == dynamodb_ledger.created_at()
+
+
+def test_from_its_first_sweep_on_a_region_is_watched_since_what_that_said(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, clock: FakeClock
+) -> None:
+    dynamodb_ledger.watched_since(REGION)  # which must not be remembered
+    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=0.037)
+    for ledger in (dynamodb_ledger, DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=None)):
+        assert ledger.watched_since(REGION) == at(0.037)
+        assert ledger.watched_since("eu-west-1") == ledger.created_at()
+
+
+def test_the_table_is_asked_once_since_when_a_region_is_watched(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=0.037)
+    dynamodb_ledger.watched_since(REGION)
+    dynamodb.delete_table(TableName=TABLE)
+    assert dynamodb_ledger.watched_since(REGION) == at(0.037)

@@ -1,0 +1,204 @@
+"""What the items of a job call for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.alerter import Alerter
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobRecord, Market, Observation, Transition
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
+from respot.domain.run import run_id
+from respot.domain.telling import Doings, appearance, called_for, end_of, told_of_decision, told_of_outcome
+from tests.support.builders import CREATED, at, facts, job_id, observation, transition
+from tests.support.clock import FakeClock
+
+JOB = job_id()
+END = transition("MaxWaitTimeExceeded", 21630)
+
+
+def decided(action: Action = Action.NOTHING, *, notify: bool = True, dry_run: bool = False) -> DecisionRecord:
+    return DecisionRecord(
+        job=JOB,
+        run=run_id(JOB),
+        number=1,
+        decision=Decision(
+            action=action, reason="a reason", inputs={}, notify=notify, dry_run=dry_run, warning="a warning"
+        ),
+        decided_at=at(21700),
+        checkpoint=None,
+        next_name=None,
+    )
+
+
+def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
+    return Outcome(job=JOB, kind=kind, story="a story", settled_at=at(21800), name="spot-job-r2", warning="a warning")
+
+
+NOTICE = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no policy", noticed_at=at(21650))
+
+
+# --- what is told of Respot's own doings ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "story"),
+    [
+        (decided(), AlertKind.NOT_RESUBMITTED, "not resubmitted: a reason"),
+        (decided(Action.RESUBMIT, dry_run=True), AlertKind.WOULD_RESUBMIT, "a reason"),
+    ],
+    ids=["declined", "dry run"],
+)
+def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: AlertKind, story: str) -> None:
+    told = told_of_decision(record)
+    assert told is not None
+    assert (told.kind, told.story, told.at, told.warning) == (kind, story, at(21700), "a warning")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        decided(notify=False),
+        decided(Action.RESUBMIT),
+        decided(Action.RESUBMIT, notify=False),
+        decided(Action.RESUBMIT, notify=False, dry_run=True),
+    ],
+    ids=["nobody waits", "its outcome is told", "neither", "a silent dry run"],
+)
+def test_any_other_decision_is_not(record: DecisionRecord) -> None:
+    assert told_of_decision(record) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_as"),
+    [
+        (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
+        (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
+        (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
+    ],
+)
+def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:
+    told = told_of_outcome(outcome(kind))
+    assert (told.kind, told.at) == (told_as, at(21800))
+
+
+# --- when -----------------------------------------------------------------------------------------------------------
+
+
+def test_advice_is_about_the_jobs_beginning_whatever_it_is_in() -> None:
+    assert appearance(facts()) == transition("Starting", 0)
+
+
+def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
+    stays = observation("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
+    assert end_of(JobRecord(transitions=stays.history), stays.facts) == END
+
+
+def test_an_end_that_no_stay_tells_is_the_states() -> None:
+    assert end_of(JobRecord(), facts(secondary_status="Stopped", last_modified=at(9))) == transition("Stopped", 9)
+
+
+# --- what is called for ---------------------------------------------------------------------------------------------
+
+
+def wants(seen: Observation, doings: Doings | None = None) -> set[tuple[str, float]]:
+    """The kinds of the alerts that are called for, and the seconds of their stays."""
+    record = JobRecord(facts=seen.facts, transitions=seen.history)
+    found = called_for(record, seen.facts, doings or Doings())
+    return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
+
+
+def test_a_job_that_runs_as_it_should_calls_for_nothing() -> None:
+    assert wants(observation()) == set()
+
+
+def test_each_interruption_calls_for_an_alert_of_its_own() -> None:
+    assert wants(observation("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
+        ("interrupted", 10),
+        ("interrupted", 30),
+    }
+
+
+def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
+    assert wants(observation(checkpoint_uri=None)) == {("advice", 0)}
+    assert wants(observation(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
+
+
+@pytest.mark.parametrize(
+    ("doings", "expected"),
+    [
+        (Doings(), set()),
+        (Doings(decision=decided()), {"not-resubmitted"}),
+        (Doings(decision=decided(notify=False)), set()),
+        (Doings(decision=decided(Action.RESUBMIT)), set()),
+        (Doings(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
+        (Doings(decision=decided(Action.RESUBMIT), outcome=outcome(OutcomeKind.FAILED)), {"not-resubmitted"}),
+        (Doings(decision=decided(Action.RESUBMIT, dry_run=True)), {"would-resubmit"}),
+        (Doings(notices=(NOTICE,)), {"policy-invalid"}),
+        (Doings(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
+    ],
+    ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
+)
+def test_what_respot_did_calls_for_an_alert_on_the_jobs_end(doings: Doings, expected: set[str]) -> None:
+    assert wants(observation("Stopping=1 Stopped=9"), doings) == {(kind, 9) for kind in expected}
+
+
+STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    """Any stays of any job, likely or not."""
+    stays = draw(st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 9)), min_size=1, max_size=8, unique=True))
+    plain = observation(
+        market=draw(st.sampled_from((Market.SPOT, Market.ON_DEMAND, None))),
+        checkpoint_uri=draw(st.sampled_from((None, "s3://bucket/prefix"))),
+        status=draw(st.sampled_from(("InProgress", "Stopped", "Failed", "Deleting"))),
+    )
+    return replace(plain, history=tuple(Transition(status=status, started=at(second)) for status, second in stays))
+
+
+@st.composite
+def doings(draw: st.DrawFn) -> Doings:
+    decisions = st.builds(decided, st.sampled_from(Action), notify=st.booleans(), dry_run=st.booleans())
+    return Doings(
+        decision=draw(st.none() | decisions),
+        outcome=draw(st.none() | st.builds(outcome, st.sampled_from(OutcomeKind))),
+        notices=draw(st.sampled_from(((), (NOTICE,)))),
+    )
+
+
+@given(seen=observations(), done=doings(), kinds=st.sets(st.sampled_from(AlertKind)), hours=st.integers(0, 99))
+def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
+    seen: Observation, done: Doings, kinds: set[AlertKind], hours: int
+) -> None:
+    """And nothing else is, so that nothing is looked after for ever and nothing is forgotten."""
+    ledger = MemoryLedger(created=CREATED - timedelta(days=1))
+    runs = MemoryRuns(ledger=ledger, clock=FakeClock(at(21650)))
+    ledger.save(reconcile(JobRecord(), seen))
+    if done.decision:
+        runs.decisions[JOB] = done.decision
+    if done.outcome:
+        runs.outcomes[JOB] = done.outcome
+    for notice in done.notices:
+        runs.notice(JOB, notice.kind, notice.story)
+    clock = FakeClock(at(21900) + timedelta(hours=hours))
+    alerter = Alerter(
+        ledger=ledger,
+        runs=runs,
+        topic=MemoryTopic(),
+        clock=clock,
+        kinds=frozenset(kinds),
+        max_age=timedelta(hours=24),
+    )
+    alerter.catch_up(JOB)
+    record = ledger.load(JOB)
+    assert record.facts is not None
+    settled = {(receipt.kind, receipt.transition.started) for receipt in ledger.alerts(JOB)}
+    assert settled == called_for(record, record.facts, runs.doings(JOB))

@@ -1,0 +1,129 @@
+"""The sweep's entry point, on a sweeper that says what it did."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.domain.sweeping import CHECKS
+from respot.errors import LookFailedError
+from respot.handlers import sweep
+from respot.metric_names import NAMESPACE, SERVICE, SERVICE_DIMENSION, SWEEP_AGE
+from respot.observability import logger
+from respot.sweeper import Swept
+from tests.support.builders import REGION
+
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+class Context:
+    """Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 61_500
+
+
+@dataclass
+class Played:
+    """A sweeper that has done what the test says."""
+
+    swept: tuple[Swept, ...] = ()
+    times_left: list[timedelta] = field(default_factory=list)
+
+    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
+        self.times_left.append(time_left())
+        return self.swept
+
+
+class Stdout:
+    """The standard output of the moment: the logger lives longer than a test's."""
+
+    def write(self, words: str) -> None:
+        sys.stdout.write(words)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+@pytest.fixture(autouse=True)
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """The lines of the log and of the metrics."""
+    handler = logger().registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.stream = Stdout()
+    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> Played:
+    played = Played()
+    monkeypatch.setattr(sweep, "sweeper", lambda: played)
+    return played
+
+
+def measured(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """The metrics among the lines, in Respot's own namespace and dimension."""
+    found: dict[str, list[float]] = {}
+    for line in lines:
+        for group in line.get("_aws", {}).get("CloudWatchMetrics", ()):
+            assert (group["Namespace"], group["Dimensions"]) == (NAMESPACE, [[SERVICE_DIMENSION]])
+            assert line[SERVICE_DIMENSION] == SERVICE
+            found |= {metric["Name"]: line[metric["Name"]] for metric in group["Metrics"]}
+    return found
+
+
+def test_the_sweep_knows_how_much_time_is_left(played: Played) -> None:
+    sweep.handler({}, Context())
+    assert played.times_left == [timedelta(seconds=61.5)]
+
+
+def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> None:
+    played.swept = (
+        Swept(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
+        Swept(scope=REGION, age=timedelta(seconds=400), looks=3),
+        Swept(scope="eu-west-1", age=timedelta(seconds=9), complete=True, looks=4),
+    )
+    sweep.handler({}, Context())
+    lines = printed()
+    assert [(line["scope"], line["complete"], line["looks"]) for line in lines if line.get("message") == "swept"] == [
+        (CHECKS, True, 0),
+        (REGION, False, 3),
+        ("eu-west-1", True, 4),
+    ]
+    assert measured(lines) == {
+        "JobsSentToBeLookedAt": [7],
+        "JobsSentToRecovery": [2],
+        "JobsSentToBeAlertedOn": [1],
+        SWEEP_AGE: [400],
+    }
+
+
+def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, printed: Printed) -> None:
+    played.swept = (
+        Swept(scope=REGION, age=timedelta(hours=1), error=LookFailedError("throttled")),
+        Swept(scope="eu-west-1", age=timedelta(), complete=True),
+    )
+    sweep.handler({}, Context())
+    lines = printed()
+    (stopped,) = [line for line in lines if line.get("message") == "sweep stopped"]
+    assert (stopped["level"], stopped["scope"], stopped["reason"]) == ("ERROR", REGION, "throttled")
+    assert "LookFailedError" in stopped["exception"]
+    assert measured(lines) == {"SweepsStopped": [1], SWEEP_AGE: [3600]}
+
+
+def test_an_age_of_nothing_is_an_age(played: Played, printed: Printed) -> None:
+    """Without it, the alarm would take silence for a sweep that never comes."""
+    played.swept = (Swept(scope=CHECKS, age=timedelta(), complete=True),)
+    sweep.handler({}, Context())
+    assert measured(printed()) == {SWEEP_AGE: [0]}
+
+
+@pytest.mark.usefixtures("played")
+def test_an_invocation_that_finds_another_at_it_says_nothing(printed: Printed) -> None:
+    sweep.handler({}, Context())
+    assert printed() == []

@@ -1,0 +1,855 @@
+"""The sweep, on twins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from respot.adapters.memory import (
+    MemoryJobQueue,
+    MemoryLedger,
+    MemoryLookQueue,
+    MemoryPolicies,
+    MemoryRuns,
+    MemorySweeps,
+    MemoryTopic,
+    MemoryTrainingJobs,
+)
+from respot.alerter import LEASE as ALERT_LEASE
+from respot.alerter import Alerter
+from respot.domain.alert import AlertOutcome
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobId, JobRecord
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import run_id
+from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, Pass
+from respot.errors import LedgerUnavailableError, LookFailedError, QueueUnavailableError, StaleTokenError
+from respot.events import parse
+from respot.look_message import Look, write_look
+from respot.recorder import Recorder
+from respot.sweeper import LEASE, LONGEST_PAGE, PACE, Sweeper, Swept
+from tests.support.builders import CREATED, REGION, job_id, observation
+from tests.support.clock import FakeClock
+from tests.support.recovery_bench import RecoveryBench
+
+ELSEWHERE = "eu-west-1"
+GRACE = timedelta(seconds=60)
+BACKFILL = timedelta(days=30)
+NOW = CREATED + timedelta(days=60)
+"""Long after the deployment; `ago` counts from here."""
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+@dataclass
+class Lists:
+    """SageMaker's lists, that note who asked when and may fail.
+
+    Attributes:
+        calls: region, token and moment of each call.
+        faults: what a call raises, by its region and token.
+        takes: how long a call takes.
+    """
+
+    jobs: MemoryTrainingJobs
+    clock: FakeClock
+    calls: list[tuple[str, str | None, datetime]] = field(default_factory=list)
+    faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
+    takes: timedelta = timedelta(milliseconds=200)
+
+    def page(self, region: str, token: str | None) -> Page:
+        self.calls.append((region, token, self.clock()))
+        self.clock.pass_by(self.takes)
+        if (region, token) in self.faults:
+            raise self.faults[region, token]
+        return self.jobs.page(region, token)
+
+
+class Bench:
+    """A sweeper on twins, of a deployment that is two months old."""
+
+    def __init__(
+        self, *, regions: tuple[str, ...] = (REGION,), page_length: int = 100, created: datetime = CREATED
+    ) -> None:
+        self.clock = FakeClock(NOW)
+        self.jobs = MemoryTrainingJobs(page_length=page_length)
+        self.lists = Lists(jobs=self.jobs, clock=self.clock)
+        self.ledger = MemoryLedger(created=created)
+        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
+        self.sweeps = MemorySweeps()
+        self.looks = MemoryLookQueue()
+        self.recoveries = MemoryJobQueue()
+        self.due_alerts = MemoryJobQueue()
+        self.regions = regions
+        self.sweeper = self.invocation()
+
+    def invocation(self, **others: Any) -> Sweeper:  # noqa: ANN401
+        """Another one, with a memory of its own."""
+        parts: dict[str, Any] = {
+            "lists": self.lists,
+            "ledger": self.ledger,
+            "index": self.ledger,
+            "runs": self.runs,
+            "sweeps": self.sweeps,
+            "looks": self.looks,
+            "recoveries": self.recoveries,
+            "due_alerts": self.due_alerts,
+            "policies": MemoryPolicies(),
+            "clock": self.clock,
+            "pause": lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
+            "regions": self.regions,
+            "backfill": BACKFILL,
+            "grace": GRACE,
+        }
+        return Sweeper(**(parts | others))
+
+    def watched(self, since: datetime = CREATED, *, last: datetime | None = None) -> None:
+        """As if the regions had been swept before, `last` the last time; five minutes ago, unless told."""
+        began = last or ago(minutes=5)
+        for scope in (CHECKS, *self.regions):
+            self.sweeps.passes[scope] = Pass(scope=scope, watched_since=since, taken_at=began, last_began=began)
+            self.sweeps.held_until[scope] = began
+        self.ledger.watched |= dict.fromkeys(self.regions, since)
+
+    def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        """SageMaker has the job; the script's seconds count from its creation."""
+        offset = (job.created - CREATED).total_seconds()
+        moved = " ".join(f"{s}={float(n) + offset}" for s, n in (word.split("=") for word in script.split()))
+        self.jobs.observations[job.region, job.name] = observation(moved, job=job, **others)
+
+    def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        """The ledger has it."""
+        mine = Bench(page_length=1)
+        mine.put(job, script, **others)
+        (seen,) = mine.jobs.observations.values()
+        self.ledger.save(reconcile(self.ledger.load(job), seen))
+
+    def both(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        self.put(job, script, **others)
+        self.know(job, script, **others)
+
+    def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[Swept, ...]:
+        """An invocation with so much time."""
+        until = self.clock() + timedelta(seconds=seconds)
+        return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())
+
+    def names(self) -> list[str]:
+        return [look.name for look, _ in self.looks.sent]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    bench = Bench()
+    bench.watched()
+    return bench
+
+
+def many(count: int, *, first: float = 60, region: str = REGION) -> list[JobId]:
+    """Jobs created a minute apart, the newest first."""
+    return [job_id(f"job-{n:04}", created=ago(minutes=first + n), region=region) for n in range(count)]
+
+
+# --- what is sent to be looked at -----------------------------------------------------------------------------------
+
+
+def test_an_unknown_job_is_looked_at(bench: Bench) -> None:
+    job = job_id("unheard", created=ago(hours=1))
+    bench.put(job)
+    bench.sweep()
+    assert bench.looks.sent == [
+        (Look(region=REGION, name="unheard", watched_since=CREATED, overdue=bench.clock() - GRACE), timedelta())
+    ]
+
+
+def test_a_known_job_is_left_alone(bench: Bench) -> None:
+    for number, status in enumerate(("Starting", "Training", "Failed", "Stopped", "Completed")):
+        bench.both(job_id(f"job-{number}", created=ago(hours=1)), f"{status}=0")
+    (_, swept) = bench.sweep()
+    assert (swept.looks, swept.complete, bench.looks.sent) == (0, True, [])
+    assert bench.jobs.describes == 0
+
+
+def test_a_job_that_moved_on_unheard_is_looked_at(bench: Bench) -> None:
+    job = job_id("moved", created=ago(hours=1))
+    bench.know(job, "Starting=0")
+    bench.put(job, "Starting=0 Training=300")
+    bench.sweep()
+    assert bench.names() == ["moved"]
+
+
+def test_a_sweep_describes_nothing(bench: Bench) -> None:
+    for job in many(5):
+        bench.put(job)
+    bench.sweep()
+    assert (len(bench.looks.sent), bench.jobs.describes) == (5, 0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "delay"), [(0, GRACE), (59.9, GRACE), (60.2, timedelta()), (300, timedelta())], ids=str
+)
+def test_what_has_just_changed_may_have_an_event_on_its_way(bench: Bench, seconds: float, delay: timedelta) -> None:
+    bench.lists.takes = timedelta()
+    bench.put(job_id("fresh", created=ago(hours=1)), f"Starting={3600 - seconds}")
+    bench.sweep()
+    ((look, told),) = bench.looks.sent
+    assert told == delay
+    assert look.overdue == bench.clock() + delay - GRACE
+
+
+def test_the_look_that_follows_brings_the_ledger_up_to_date(bench: Bench) -> None:
+    """And so the next sweep finds nothing."""
+    for job in many(3):
+        bench.put(job, "Starting=0 Training=300")
+    bench.sweep()
+    recorder = Recorder(jobs=bench.jobs, ledger=bench.ledger)
+    for look, _ in bench.looks.sent:
+        (recorded,) = recorder.record(look.region, look.name, [parse(write_look(look))])
+        assert len(recorded.untold) == 2
+    bench.looks.sent.clear()
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.sweep()
+    assert bench.looks.sent == []
+
+
+@pytest.mark.parametrize("seconds", [-1, -0.5, 0.5, 1])
+def test_a_creation_that_is_told_with_another_rounding_is_the_same_job(bench: Bench, seconds: float) -> None:
+    known = job_id("rounded", created=ago(hours=1))
+    bench.know(known, last_modified=ago(minutes=30))
+    bench.put(replace(known, created=known.created + timedelta(seconds=seconds)), last_modified=ago(minutes=30))
+    bench.sweep()
+    assert [look.missed for look, _ in bench.looks.sent if look.missed is None] == []
+
+
+def test_a_name_used_again_is_another_job(bench: Bench) -> None:
+    bench.know(job_id("again", created=ago(days=3)), "Failed=0")
+    bench.put(job_id("again", created=ago(hours=1)))
+    bench.sweep()
+    assert bench.names() == ["again"]
+
+
+@pytest.mark.parametrize("listed", ["Deleting", "Stopped"])
+def test_a_job_that_is_being_deleted_is_looked_at_no_more(bench: Bench, listed: str) -> None:
+    job = job_id("going", created=ago(hours=2))
+    bench.know(job, "Stopped=0", status="Deleting", last_modified=ago(hours=1))
+    bench.put(job, "Stopped=0", status=listed, last_modified=ago(minutes=30))
+    bench.sweep()
+    assert bench.looks.sent == []
+
+
+# --- the horizon and the past ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first pass", "later pass"])
+def test_unknown_jobs_that_ended_before_the_backfill_are_left_alone_and_live_ones_never(*, first: bool) -> None:
+    bench = Bench(created=NOW - timedelta(minutes=5))
+    if not first:
+        bench.watched(bench.ledger.created)
+    for days in (1, 29, 30.5):
+        bench.put(job_id(f"ended-{days}", created=ago(days=days)), "Failed=0")
+        bench.put(job_id(f"alive-{days}", created=ago(days=days, seconds=1)))
+    bench.sweep()
+    assert sorted(bench.names()) == ["alive-1", "alive-29", "alive-30.5", "ended-1", "ended-29"]
+
+
+@pytest.mark.parametrize("last_began", [None, ago(minutes=5)], ids=["first pass", "later pass"])
+def test_a_pass_ends_at_its_horizon(last_began: datetime | None) -> None:
+    bench = Bench(created=NOW - timedelta(minutes=5), page_length=2)
+    if last_began:
+        bench.watched(bench.ledger.created)
+    for days in range(0, 100, 10):
+        bench.put(job_id(f"job-{days}", created=ago(days=days, hours=1)), "Failed=0")
+    (_, swept) = bench.sweep()
+    assert swept.complete
+    # 0, 10 | 20, 30 | 40: beyond both horizons
+    assert [token for _, token, _ in bench.lists.calls] == [None, "2", "4"]
+
+
+def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
+    bench = Bench(created=NOW - timedelta(minutes=5), page_length=2)
+    for days in range(0, 100, 10):
+        bench.put(job_id(f"job-{days}", created=ago(days=days, hours=1)), "Failed=0")
+    bench.sweep(bench.invocation(backfill=timedelta(days=85)))
+    assert len(bench.names()) == 9
+    bench.looks.sent.clear()
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.sweep(bench.invocation(backfill=timedelta(days=85)))
+    assert len(bench.names()) == 4  # the later pass ends after the page that crosses 31 days
+
+
+def test_a_fresh_deployment_watches_from_its_beginning() -> None:
+    bench = Bench(created=NOW - timedelta(minutes=5))
+    bench.sweep()
+    assert {each.watched_since for each in bench.sweeps.passes.values()} == {bench.ledger.created}
+
+
+def test_a_region_added_later_is_watched_from_its_first_sweep() -> None:
+    bench = Bench(regions=(REGION,))
+    bench.watched()
+    bench.put(job_id("there", region=ELSEWHERE, created=ago(hours=1)))
+    bench.sweep(bench.invocation(regions=(REGION, ELSEWHERE)))
+    assert bench.sweeps.passes[ELSEWHERE].watched_since == NOW
+    assert bench.sweeps.passes[REGION].watched_since == CREATED
+    ((look, _),) = bench.looks.sent
+    assert (look.region, look.watched_since) == (ELSEWHERE, NOW)
+
+
+def test_what_began_before_a_region_was_watched_is_neither_alerted_nor_acted_on() -> None:
+    """The deployment is older than that: the region was added later."""
+    world = RecoveryBench()
+    world.clock.moment = CREATED + timedelta(days=9)
+    job = world.ended()
+    world.ledger.watched[REGION] = world.clock() + timedelta(minutes=1)
+    world.clock.pass_by(timedelta(minutes=5))
+    assert world.recover(job) is None
+    assert world.decision(job).decision.action is Action.NOTHING
+    assert "before Respot watched" in world.decision(job).decision.reason
+    topic = MemoryTopic()
+    alerter = Alerter(
+        ledger=world.ledger,
+        runs=world.runs,
+        topic=topic,
+        clock=world.clock,
+        kinds=frozenset(AlertKind),
+        max_age=timedelta(days=1),
+    )
+    receipts = alerter.catch_up(job)
+    assert receipts
+    assert {receipt.outcome for receipt in receipts} == {AlertOutcome.DECLINED}
+    assert topic.published == []
+
+
+# --- jobs that SageMaker's list lacks -------------------------------------------------------------------------------
+
+
+def missed(bench: Bench) -> list[str]:
+    return sorted(look.name for look, _ in bench.looks.sent if look.missed)
+
+
+def test_a_live_job_that_the_list_lacks_is_asked_for(bench: Bench) -> None:
+    ghost = job_id("ghost", created=ago(hours=2))
+    bench.know(ghost)
+    bench.sweep()
+    ((look, delay),) = bench.looks.sent
+    assert (look.name, look.missed, delay) == ("ghost", ghost.created, timedelta())
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
+def test_what_has_ended_may_be_gone(bench: Bench, status: str) -> None:
+    bench.know(job_id("ghost", created=ago(hours=2)), "Stopped=0", status=status)
+    bench.sweep()
+    assert bench.looks.sent == []
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(4.9, []), (5.1, ["young"])])
+def test_a_job_so_young_that_the_list_may_lack_it_is_no_ghost(
+    bench: Bench, minutes: float, expected: list[str]
+) -> None:
+    bench.know(job_id("young", created=ago(minutes=minutes)))
+    bench.sweep()
+    assert missed(bench) == expected
+
+
+def test_a_ghost_whose_name_is_used_again_is_no_less_a_ghost(bench: Bench) -> None:
+    bench.know(job_id("again", created=ago(hours=2)))
+    bench.both(job_id("again", created=ago(hours=1)))
+    bench.sweep()
+    assert [look.missed for look, _ in bench.looks.sent] == [ago(hours=2)]
+
+
+def test_what_is_held_to_be_alive_beyond_the_horizon_is_asked_for(bench: Bench) -> None:
+    """Its end was lost while nobody swept: no later pass would come as far."""
+    bench.know(job_id("ancient", created=NOW - LONGEST_LIFE - timedelta(days=40)))
+    bench.both(job_id("recent", created=ago(hours=1)))
+    bench.sweep()
+    assert missed(bench) == ["ancient"]
+
+
+def test_ghosts_of_other_regions_are_another_passs_concern() -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE))
+    bench.watched()
+    bench.know(job_id("here", created=ago(hours=2)))
+    bench.know(job_id("there", region=ELSEWHERE, created=ago(hours=2)))
+    bench.know(job_id("nowhere", region="ap-south-1", created=ago(hours=2)))
+    bench.sweep()
+    assert {(look.region, look.name) for look, _ in bench.looks.sent} == {(REGION, "here"), (ELSEWHERE, "there")}
+
+
+@pytest.mark.parametrize("page_length", [1, 2, 3, 4, 7, 100])
+def test_every_ghost_is_found_once_wherever_the_pages_part(page_length: int) -> None:
+    bench = Bench(page_length=page_length)
+    bench.watched()
+    for number, job in enumerate(many(12)):
+        if number % 3 == 1:
+            bench.know(job)
+        else:
+            bench.both(job)
+    bench.sweep()
+    assert missed(bench) == [f"job-{n:04}" for n in (1, 4, 7, 10)]
+
+
+@pytest.mark.parametrize("page_length", [1, 2, 3, 5])
+def test_no_ghost_is_overlooked_among_jobs_that_were_created_at_once(page_length: int) -> None:
+    """A living one may be asked for as well, which does no harm: SageMaker says that it lives."""
+    bench = Bench(page_length=page_length)
+    bench.watched()
+    for number in range(6):
+        job = job_id(f"job-{number}", created=ago(hours=2))
+        if number == 3:
+            bench.know(job)
+        else:
+            bench.both(job)
+    bench.sweep()
+    assert "job-3" in missed(bench)
+
+
+def test_an_empty_page_that_is_not_the_last_ends_nothing(bench: Bench) -> None:
+    pages = {None: Page(summaries=(), token="1"), "1": Page(summaries=(), token=None)}  # noqa: S106 - a page's
+    bench.know(job_id("ghost", created=ago(hours=2)))
+
+    class Empty:
+        def page(self, region: str, token: str | None) -> Page:
+            assert region == REGION
+            return pages[token]
+
+    (_, swept) = bench.sweep(bench.invocation(lists=Empty()))
+    assert swept.complete
+    assert missed(bench) == ["ghost"]
+
+
+# --- the pace -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("takes", [0, 0.2, 0.999, 1, 3])
+def test_lists_are_asked_for_no_more_than_once_a_second_whatever_the_region(takes: float) -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE, "ap-south-1"), page_length=2)
+    bench.lists.takes = timedelta(seconds=takes)
+    for region in bench.regions:
+        for job in many(7, region=region):
+            bench.put(job)
+    bench.sweep()
+    bench.sweep()  # the same process, at once
+    moments = [moment for *_, moment in bench.lists.calls]
+    assert len(moments) == 2 * 3 * 4
+    assert all(later - earlier >= PACE for earlier, later in pairwise(moments))
+    assert moments[-1] - moments[0] == (len(moments) - 1) * max(PACE, bench.lists.takes)
+
+
+def test_while_one_invocation_lists_another_gets_nothing() -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE))
+    others: list[tuple[Swept, ...]] = []
+
+    class Overtaken:
+        def page(self, region: str, token: str | None) -> Page:
+            others.append(bench.sweep(bench.invocation()))
+            return bench.lists.page(region, token)
+
+    swept = bench.sweep(bench.invocation(lists=Overtaken()))
+    assert [each.scope for each in swept] == [CHECKS, REGION, ELSEWHERE]
+    assert others == [(), ()]
+    assert len(bench.lists.calls) == 2
+    assert len(bench.sweep()) == 3
+
+
+def test_the_next_invocation_is_let_in_when_every_region_is_let_go() -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE))
+    released: list[str] = []
+
+    class Noting(MemorySweeps):
+        def keep(self, passed: Pass, *, until: datetime) -> None:
+            if until == bench.clock():
+                released.append(passed.scope)
+            MemorySweeps.keep(self, passed, until=until)
+
+    bench.sweeps = Noting()
+    bench.sweep(bench.invocation())
+    assert released[-1] == CHECKS
+    assert sorted(released) == sorted((CHECKS, REGION, ELSEWHERE))
+
+
+# --- running out of time, dying, being refused ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pages", range(1, 7))
+def test_a_pass_that_runs_out_of_time_goes_on_where_it_stopped(pages: int) -> None:
+    bench = Bench(page_length=2)
+    bench.watched()
+    for job in many(12):
+        bench.put(job)
+    before = bench.sweeps.passes[REGION]
+    invocations = 0
+    while bench.sweeps.passes[REGION].last_began == before.last_began:
+        bench.sweep(bench.invocation(), seconds=LONGEST_PAGE.total_seconds() + pages - 0.9)
+        bench.clock.pass_by(timedelta(minutes=5))
+        invocations += 1
+    assert invocations == -(-6 // pages)
+    assert [token for _, token, _ in bench.lists.calls] == [None, "2", "4", "6", "8", "10"]
+    assert bench.names() == [job.name for job in many(12)]
+    assert bench.sweeps.passes[REGION].last_began == NOW
+
+
+def test_without_time_for_a_page_nothing_begins(bench: Bench) -> None:
+    bench.put(job_id("unheard", created=ago(hours=1)))
+    swept = bench.sweep(seconds=LONGEST_PAGE.total_seconds() - 1)
+    assert [(each.complete, each.error) for each in swept] == [(False, None), (False, None)]
+    assert bench.lists.calls == []
+    assert {each.began for each in bench.sweeps.passes.values()} == {None}
+    assert swept[1].age == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("dies_at", range(4))
+def test_what_an_invocation_had_in_hand_when_it_died_is_taken_over(dies_at: int) -> None:
+    bench = Bench(page_length=2)
+    bench.watched()
+    for job in many(8):
+        bench.put(job)
+    bench.lists.faults[REGION, None if dies_at == 0 else str(2 * dies_at)] = KeyError("the process is gone")
+    with pytest.raises(KeyError):
+        bench.sweep(bench.invocation())
+    bench.lists.faults.clear()
+    assert bench.sweep(bench.invocation()) == ()
+    bench.clock.moment = NOW + LEASE
+    (_, swept) = bench.sweep(bench.invocation())
+    assert swept.complete
+    assert bench.names() == [job.name for job in many(8)]
+
+
+def test_a_dead_invocation_that_wakes_up_changes_nothing() -> None:
+    """Its lease has lapsed, another one has taken the pass over."""
+    bench = Bench(page_length=2)
+    bench.watched()
+    for job in many(4):
+        bench.put(job)
+
+    class Slow:
+        def page(self, region: str, token: str | None) -> Page:
+            page = bench.lists.page(region, token)
+            bench.clock.pass_by(LEASE)
+            assert [each.complete for each in bench.sweep(bench.invocation())] == [True, True]
+            return page
+
+    swept = bench.sweep(bench.invocation(lists=Slow()), seconds=999)
+    assert [str(each.error) for each in swept if each.error] == [
+        f"the sweep of {scope} has been taken over by another invocation" for scope in (CHECKS, REGION)
+    ]
+    assert bench.sweeps.passes[REGION].token is None
+    assert bench.sweeps.passes[REGION].last_began is not None
+
+
+def test_a_list_that_forgot_its_place_is_begun_anew(bench: Bench) -> None:
+    bench.jobs.page_length = 2
+    for job in many(5):
+        bench.put(job)
+    bench.lists.faults[REGION, "2"] = StaleTokenError("forgotten")
+    (_, swept) = bench.sweep()
+    assert (swept.complete, str(swept.error)) == (False, "forgotten")
+    assert swept.age > timedelta(minutes=5)
+    bench.lists.faults.clear()
+    bench.clock.pass_by(timedelta(minutes=5))
+    (_, swept) = bench.sweep()
+    assert swept.complete
+    assert [token for _, token, _ in bench.lists.calls] == [None, "2", None, "2", "4"]
+    assert set(bench.names()) == {job.name for job in many(5)}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["its first page", "its second page"])
+def test_a_region_that_is_throttled_stops_no_other(*, first: bool) -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE), page_length=2)
+    for region in bench.regions:
+        for job in many(4, region=region):
+            bench.put(job)
+    bench.lists.faults[REGION, None if first else "2"] = LookFailedError("throttled")
+    swept = {each.scope: each for each in bench.sweep()}
+    assert (swept[REGION].complete, str(swept[REGION].error)) == (False, "throttled")
+    assert (swept[ELSEWHERE].complete, swept[ELSEWHERE].error) == (True, None)
+    bench.lists.faults.clear()
+    # What was throttled comes first, where it stopped.
+    bench.lists.calls.clear()
+    bench.sweep()
+    tokens = [None, "2"] if first else ["2"]
+    assert [(region, token) for region, token, _ in bench.lists.calls] == [
+        *((REGION, token) for token in tokens),
+        (ELSEWHERE, None),
+        (ELSEWHERE, "2"),
+    ]
+
+
+def test_the_region_that_waited_longest_comes_first() -> None:
+    bench = Bench(regions=(REGION, ELSEWHERE))
+    bench.watched()
+    bench.sweeps.passes[ELSEWHERE] = replace(bench.sweeps.passes[ELSEWHERE], last_began=ago(hours=1))
+    assert [each.scope for each in bench.sweep()] == [CHECKS, ELSEWHERE, REGION]
+
+
+def test_a_page_whose_messages_were_not_taken_is_compared_again(bench: Bench) -> None:
+    bench.jobs.page_length = 2
+    for job in many(4):
+        bench.put(job)
+    bench.looks.fault = QueueUnavailableError("throttled")
+    (_, swept) = bench.sweep()
+    assert (swept.looks, str(swept.error)) == (0, "throttled")
+    bench.looks.fault = None
+    bench.sweep()
+    assert bench.names() == [job.name for job in many(4)]
+
+
+def test_a_store_that_fails_as_a_region_is_let_go_stops_no_other() -> None:
+    """Its lease lapses."""
+    bench = Bench(regions=(REGION, ELSEWHERE))
+
+    class Failing(MemorySweeps):
+        def keep(self, passed: Pass, *, until: datetime) -> None:
+            if passed.scope == REGION and until == bench.clock():
+                message = "DynamoDB does not answer"
+                raise LedgerUnavailableError(message)
+            MemorySweeps.keep(self, passed, until=until)
+
+    bench.sweeps = Failing()
+    swept = {each.scope: each for each in bench.sweep(bench.invocation())}
+    assert str(swept[REGION].error) == "DynamoDB does not answer"
+    assert swept[ELSEWHERE].error is None
+    assert swept[CHECKS].error is None
+    assert {each.scope for each in bench.sweep(bench.invocation())} == {CHECKS, ELSEWHERE}
+
+
+def test_the_age_is_that_of_the_last_pass_that_came_to_its_end(bench: Bench) -> None:
+    bench.lists.faults[REGION, None] = LookFailedError("throttled")
+    for number in range(1, 4):
+        (checks, region) = bench.sweep()
+        assert region.age == timedelta(minutes=5 * number) + number * bench.lists.takes
+        assert checks.age == timedelta()
+        bench.clock.pass_by(timedelta(minutes=5))
+
+
+# --- checks: what should have followed ------------------------------------------------------------------------------
+
+
+def ended(bench: Bench, name: str = "ended", **before: float) -> JobId:
+    """A job of the ledger that stopped so long ago; nothing is called for but a decision."""
+    moment = ago(**(before or {"minutes": 12}))
+    job = job_id(name, created=moment - timedelta(hours=1))
+    bench.both(job, "Starting=0 Stopped=3600")
+    return job
+
+
+def decide(bench: Bench, job: JobId, action: Action = Action.NOTHING, *, dry_run: bool = False) -> None:
+    decision = Decision(action=action, reason="a reason", inputs={}, notify=False, dry_run=dry_run)
+    bench.runs.decisions[job] = DecisionRecord(
+        job=job, run=run_id(job), number=1, decision=decision, decided_at=NOW, checkpoint=None, next_name=None
+    )
+
+
+def settle(bench: Bench, job: JobId) -> None:
+    """A silent end: nobody is told of it."""
+    decide(bench, job)
+
+
+def test_an_ended_job_without_a_decision_is_sent_to_be_decided_on(bench: Bench) -> None:
+    job = ended(bench)
+    (checks, _) = bench.sweep()
+    assert (bench.recoveries.sent, checks.recoveries, checks.alerts) == ([job], 1, 0)
+
+
+def test_an_ended_job_with_a_decision_is_left_alone(bench: Bench) -> None:
+    settle(bench, ended(bench))
+    bench.sweep()
+    assert bench.recoveries.sent == bench.due_alerts.sent == []
+
+
+def test_a_job_that_has_not_ended_needs_no_decision(bench: Bench) -> None:
+    bench.both(job_id("alive", created=ago(minutes=12)))
+    bench.sweep()
+    assert bench.recoveries.sent == []
+
+
+def test_a_deleted_job_without_a_decision_is_sent_to_be_decided_on(bench: Bench) -> None:
+    job = job_id("gone", created=ago(minutes=12))
+    bench.know(job, status="Deleting")
+    bench.sweep()
+    assert bench.recoveries.sent == [job]
+
+
+def test_a_resubmission_that_was_not_made_is_sent_to_be_made(bench: Bench) -> None:
+    job = ended(bench)
+    decide(bench, job, Action.RESUBMIT)
+    bench.sweep()
+    assert bench.recoveries.sent == [job]
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_a_resubmission_with_an_outcome_is_done(bench: Bench, kind: OutcomeKind) -> None:
+    job = ended(bench)
+    decide(bench, job, Action.RESUBMIT)
+    bench.runs.settle(Outcome(job=job, kind=kind, story="a story", settled_at=NOW, name="ended-r2"))
+    bench.sweep()
+    assert bench.recoveries.sent == []
+    assert bench.due_alerts.sent == [job]  # nobody was told
+
+
+def test_a_dry_run_has_no_outcome_to_wait_for(bench: Bench) -> None:
+    job = ended(bench)
+    decide(bench, job, Action.RESUBMIT, dry_run=True)
+    bench.sweep()
+    assert bench.recoveries.sent == []
+
+
+INTERRUPTED = "Starting=0 Interrupted=3600"
+
+
+def interrupted(bench: Bench, **before: float) -> JobId:
+    moment = ago(**(before or {"minutes": 12}))
+    job = job_id("interrupted", created=moment - timedelta(hours=1))
+    bench.both(job, INTERRUPTED)
+    return job
+
+
+def alerter(bench: Bench, topic: MemoryTopic | None = None) -> Alerter:
+    return Alerter(
+        ledger=bench.ledger,
+        runs=bench.runs,
+        topic=topic or MemoryTopic(),
+        clock=bench.clock,
+        kinds=frozenset(AlertKind),
+        max_age=timedelta(hours=24),
+    )
+
+
+def test_an_alert_that_was_never_sent_is_due(bench: Bench) -> None:
+    job = interrupted(bench)
+    (checks, _) = bench.sweep()
+    assert (bench.due_alerts.sent, checks.alerts) == ([job], 1)
+
+
+@pytest.mark.parametrize("kinds", [frozenset(AlertKind), frozenset()], ids=["sent", "declined"])
+def test_an_alert_that_was_settled_is_not(bench: Bench, kinds: frozenset[AlertKind]) -> None:
+    job = interrupted(bench)
+    replace(alerter(bench), kinds=kinds).catch_up(job)
+    bench.sweep()
+    assert bench.due_alerts.sent == []
+
+
+def test_an_alert_whose_sender_died_is_due_and_then_sent_once(bench: Bench) -> None:
+    job = interrupted(bench)
+    stay = bench.ledger.load(job).transitions[-1]
+    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, stay, now=ago(minutes=3), lease=ALERT_LEASE)
+    bench.sweep()
+    assert bench.due_alerts.sent == [job]
+    topic = MemoryTopic()
+    for _ in range(2):
+        alerter(bench, topic).catch_up(job)
+    assert len(topic.published) == 1
+
+
+def test_one_job_may_lack_both(bench: Bench) -> None:
+    job = job_id("failed", created=ago(minutes=12))
+    bench.both(job, "Failed=0")
+    (checks, _) = bench.sweep()
+    assert (checks.recoveries, checks.alerts) == (1, 1)
+    assert bench.recoveries.sent == bench.due_alerts.sent == [job]
+
+
+def test_what_has_only_just_changed_is_left_to_its_own_functions(bench: Bench) -> None:
+    ended(bench, minutes=9.9)
+    bench.sweep()
+    assert bench.recoveries.sent == []
+
+
+def test_an_end_is_checked_ever_more_rarely_until_two_days_have_passed(bench: Bench) -> None:
+    job = ended(bench, seconds=0)
+    checked = []
+    for _ in range(12 * 24 * 3):
+        bench.clock.pass_by(timedelta(minutes=5))
+        bench.sweep(bench.invocation())
+        checked += [(bench.clock() - NOW) // timedelta(minutes=5)] * len(bench.recoveries.sent)
+        bench.recoveries.sent.clear()
+    assert bench.ledger.load(job).facts is not None
+    # In sweeps: 10 min, 20 min, 40 min …, 43 hours; where a sweep falls on the very moment, once more after it.
+    assert sorted({number // 2 * 2 for number in checked}) == [2 * 2**number for number in range(9)]
+    assert len(checked) <= 2 * 9
+
+
+def test_after_an_outage_each_job_is_checked_once() -> None:
+    bench = Bench()
+    bench.watched(last=ago(days=6))
+    jobs = [ended(bench, f"job-{n}", minutes=11 * 2**n) for n in range(8)]
+    (checks, _) = bench.sweep()
+    assert sorted(bench.recoveries.sent) == sorted(jobs)
+    assert checks.recoveries == len(jobs)
+
+
+@pytest.mark.parametrize("count", [49, 50, 51, 230])
+@pytest.mark.parametrize("seconds", [0, 0.001, 0.5], ids=["at once", "in a row", "apart"])
+def test_however_many_jobs_end_together_each_is_checked(bench: Bench, count: int, seconds: float) -> None:
+    jobs = [ended(bench, f"job-{n:03}", minutes=12, seconds=seconds * n) for n in range(count)]
+    (checks, _) = bench.sweep()
+    assert checks.complete
+    assert sorted(bench.recoveries.sent) == sorted(jobs)
+
+
+def test_a_window_that_ends_with_a_full_page_has_nothing_after_it(bench: Bench) -> None:
+    """The last of the page changed as the window ends: what would follow begins after it."""
+    moment = NOW - FIRST_CHECK
+    for number in range(50):
+        bench.both(job_id(f"job-{number}", created=moment - timedelta(seconds=5)), "Starting=0 Stopped=5")
+    (checks, _) = bench.sweep()
+    assert (checks.complete, checks.error, checks.recoveries) == (True, None, 50)
+
+
+@pytest.mark.parametrize("stops_at", range(9))
+def test_checks_that_run_out_of_time_go_on_where_they_stopped(stops_at: int) -> None:
+    bench = Bench()
+    bench.watched(last=ago(minutes=5))
+    jobs = [ended(bench, f"job-{number}", minutes=10 * 2**number + 2) for number in range(9)]
+    steps = iter(range(1000))
+
+    def time_left() -> timedelta:
+        return LONGEST_PAGE if next(steps) < stops_at else timedelta()
+
+    bench.invocation().sweep(time_left=time_left)
+    stopped = bench.sweeps.passes[CHECKS]
+    assert (stopped.began, stopped.token) == ((NOW, str(stops_at)) if stops_at else (None, None))
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.sweep(bench.invocation())
+    assert sorted(bench.recoveries.sent) == sorted(jobs)
+    assert bench.sweeps.passes[CHECKS].last_began == (NOW if stops_at else NOW + timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("refused", range(5))
+def test_a_job_that_no_queue_takes_is_tried_again(bench: Bench, refused: int) -> None:
+    jobs = [ended(bench, f"job-{number}", minutes=12, seconds=-number) for number in range(5)]
+    bench.recoveries.refused = {jobs[refused]}
+    (checks, region) = bench.sweep()
+    assert (checks.complete, isinstance(checks.error, QueueUnavailableError)) == (False, True)
+    assert region.complete  # the regions need not wait for it
+    bench.recoveries.refused = set()
+    (checks, _) = bench.sweep()
+    assert checks.complete
+    assert set(bench.recoveries.sent) == set(jobs)
+
+
+def test_a_job_that_expires_between_index_and_table_is_passed_over(bench: Bench) -> None:
+    job = ended(bench)
+
+    class Expiring:
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            if name == "load":
+                return lambda _: JobRecord()
+            method: Callable[..., Any] = getattr(bench.ledger, name)
+            return method
+
+    (checks, _) = bench.sweep(bench.invocation(ledger=Expiring()))
+    assert (checks.complete, checks.error) == (True, None)
+    assert job not in bench.recoveries.sent
+
+
+def test_the_first_checks_of_a_fresh_deployment_begin_with_it() -> None:
+    bench = Bench(created=NOW - FRESH_DEPLOYMENT / 2)
+    job = ended(bench, minutes=15)
+    bench.sweep()
+    assert bench.recoveries.sent == [job]
