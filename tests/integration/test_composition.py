@@ -158,7 +158,7 @@ def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "Dy
     [
         (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
         (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
-        (sweep.handler, {}, "RESPOT_LEDGER_TABLE"),
+        (sweep.handler, {}, POLICY_PARAMETER),
     ],
     ids=["record", "slack", "sweep"],
 )
