@@ -109,6 +109,7 @@ def to_document(history: History) -> dict[str, Any]:
                 "headline": alert.headline,
                 "settled_at": iso(alert.settled_at),
                 "message_id": alert.message_id,
+                "digest": alert.digest,
             }
             for alert in history.alerts
         ],

@@ -182,6 +182,8 @@ def _precise(span: timedelta) -> str:
 def _alert(alert: AlertReceipt | None) -> Text:
     if alert is None:
         return Text()
+    if alert.digest is not None:
+        return Text(f"alerted {alert.settled_at:%H:%M:%S} in {alert.digest}")
     if alert.outcome is AlertOutcome.SENT:
         return Text(f"alerted {alert.settled_at:%H:%M:%S}")
     return Text(f"not alerted: {alert.reason}", style="dim")

@@ -135,6 +135,15 @@ class Config:
             example=24,
         ),
     ] = 24
+    digest_seconds: Annotated[
+        int,
+        Setting(
+            parse=_whole(0, 840),
+            meaning="When a pool (region, instance type) loses its capacity, people get one alert at once and one "
+            "digest of what follows within so many seconds; `0` sends them each. Machines get each alert anyway.",
+            example=180,
+        ),
+    ] = 180
     slack_webhook_secret: Annotated[
         str | None,
         Setting(

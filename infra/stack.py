@@ -14,6 +14,7 @@ from infra.constructs.alerting import (
     ALERTS_TRIED_HOURS,
     ENDINGS,
     ENDINGS_TRIED_HOURS,
+    AlarmsTopic,
     AlertsTopic,
     DueAlerts,
     StreamReader,
@@ -58,7 +59,8 @@ class RespotStack(Stack):
         parameter = PolicyParameter(self, "Policy", text=policy)
         due = DueAlerts(self, "DueAlerts")
         alerts = AlertsTopic(self, "Alerts", config=config)
-        alarms = Alarms(self, "Alarms", topic=alerts.topic)
+        news = AlarmsTopic(self, "AlarmNews", config=config)
+        alarms = Alarms(self, "Alarms", topic=news.topic)
 
         record = RespotFunction(
             self,
@@ -88,11 +90,14 @@ class RespotStack(Stack):
                 alerts_topic_arn=alerts.topic.topic_arn,
                 alert_kinds=frozenset(config.alert_kinds),
                 alert_max_age=timedelta(hours=config.alert_max_age_hours),
+                digest_window=timedelta(seconds=config.digest_seconds),
+                due_alerts_queue_url=due.queue.queue_url,
                 retention=retention,
             ),
         )
         transitions.deliver_to(alert.function)
         due.deliver_to(alert.function)
+        due.grant_send(alert.function)
         ledger.grant_alert(alert.function)
         alerts.grant_publish(alert.function)
 
@@ -158,6 +163,7 @@ class RespotStack(Stack):
         outputs = {
             "LedgerTableName": ledger.table.table_name,
             "AlertsTopicArn": alerts.topic.topic_arn,
+            "AlarmsTopicArn": news.topic.topic_arn,
             "ObservationsQueueUrl": observations.queue.queue_url,
             "ObservationsDlqUrl": observations.dead_letters.queue_url,
             "RecoveryQueueUrl": recovery.queue.queue_url,
@@ -173,7 +179,7 @@ class RespotStack(Stack):
             CfnOutput(self, name, value=value)
 
         if config.slack_webhook_secret is not None:
-            self._deliver_to_slack(config, code, alerts, alarms, secret=config.slack_webhook_secret)
+            self._deliver_to_slack(config, code, alerts, news, alarms, secret=config.slack_webhook_secret)
 
     def _sweep(
         self,
@@ -220,9 +226,18 @@ class RespotStack(Stack):
         CfnOutput(self, "WatchedRegions", value=",".join(regions))
 
     def _deliver_to_slack(
-        self, config: Config, code: lambda_.Code, alerts: AlertsTopic, alarms: Alarms, *, secret: str
+        self,
+        config: Config,
+        code: lambda_.Code,
+        alerts: AlertsTopic,
+        news: AlarmsTopic,
+        alarms: Alarms,
+        *,
+        secret: str,
     ) -> None:
-        delivery = SlackDelivery(self, "SlackDelivery", config=config, topic=alerts.topic, secret=secret)
+        delivery = SlackDelivery(
+            self, "SlackDelivery", config=config, alerts=alerts.topic, alarms=news.topic, secret=secret
+        )
         slack = RespotFunction(
             self,
             "Slack",

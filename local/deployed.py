@@ -29,6 +29,8 @@ _CONTEXT: Final = {
     "respot:removal_policy": "destroy",
     # A sweep is called when something was lost, and must not wait for events that will not come.
     "respot:event_grace_seconds": "0",
+    # Lifecycles of hours pass in seconds here: all that happens would be one storm.
+    "respot:digest_seconds": "0",
     # Narrower than as shipped, so that there is a role that may not be passed; that of `training.prepare` may.
     "respot:training_roles": '["SageMaker*"]',
     # The same for instance types.

@@ -3,12 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from respot.alert_version import VERSION
-from respot.domain import alert_text
+from respot.alert_version import DIGEST_MEMBER, VERSION
+from respot.domain import alert_text, digest_text
 from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts
 from respot.domain.savings import savings_percent
+from respot.domain.storm import Digest
 
 
 def to_document(alert: Alert) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def to_document(alert: Alert) -> dict[str, Any]:
         "story": alert.story or None,
         "warning": alert.warning,
         "advice": list(alert.advice),
+        "digest_id": alert.digest,
         "job": _job(facts),
         "figures": {
             "earlier_interruptions": alert.earlier_interruptions,
@@ -37,6 +40,41 @@ def to_document(alert: Alert) -> dict[str, Any]:
             "training_time_seconds": _seconds(facts.training_time),
             "billable_time_seconds": _seconds(facts.billable_time),
             "savings_percent": None if percent is None else round(percent, 2),
+        },
+    }
+
+
+def digest_document(digest: Digest) -> dict[str, Any]:
+    """The document of a digest: it is about a pool, and has neither job nor transition nor figures."""
+    pool, members = digest.window.pool, digest.members
+    return {
+        "version": VERSION,
+        "id": digest.id,
+        "kind": AlertKind.DIGEST.value,
+        "severity": digest.severity.value,
+        "headline": digest_text.headline(digest),
+        "what_happened": digest_text.what_happened(digest),
+        "what_happens_next": digest_text.what_happens_next(digest),
+        "console_url": digest_text.console_url(digest),
+        DIGEST_MEMBER: {
+            "of_kind": pool.kind.value,
+            "account": account_of(members[0].arn),
+            "region": pool.region,
+            "instance_type": pool.instance_type,
+            "opened": iso(digest.window.opened),
+            "since": digest_text.since(digest),
+            "until": digest_text.until(digest),
+            "count": len(members),
+            "job_count": digest.jobs,
+            "alerts": [
+                {
+                    "id": member.alert,
+                    "job": member.job.name,
+                    "created": iso(member.job.created),
+                    "started": iso(member.started),
+                }
+                for member in members[: digest_text.LISTED]
+            ],
         },
     }
 

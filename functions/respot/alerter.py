@@ -18,8 +18,9 @@ from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
 from respot.domain.lifecycle import figures
 from respot.domain.telling import Told, appearance, end_of
-from respot.errors import LedgerIncompleteError, TopicUnavailableError
+from respot.errors import LedgerIncompleteError, QueueUnavailableError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Ledger, Runs
+from respot.storm_watch import StormWatch
 
 LEASE: Final = timedelta(minutes=2)
 """How long a claim holds: longer than the function may run, so that a claim which lapsed is a dead sender's."""
@@ -27,7 +28,7 @@ LEASE: Final = timedelta(minutes=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
-    """Decides on a transition, publishes, and writes down what it did."""
+    """Decides on a transition, publishes, and writes down what it did; without a watch, people hear of each alert."""
 
     ledger: Ledger
     runs: Runs
@@ -35,6 +36,7 @@ class Alerter:
     clock: Clock
     kinds: frozenset[AlertKind]
     max_age: timedelta
+    watch: StormWatch | None = None
 
     def alert(self, job: JobId, transition: Transition) -> AlertReceipt | None:
         """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.
@@ -45,6 +47,7 @@ class Alerter:
         Raises:
             AlertInProgressError: another invocation is at it.
             LedgerUnavailableError: DynamoDB did not answer.
+            QueueUnavailableError: SQS did not take the timer of a digest.
             TopicUnavailableError: SNS did not take the alert.
         """
         if transition.status not in KIND_BY_STATUS:
@@ -94,8 +97,10 @@ class Alerter:
             if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=LEASE):
                 return None
             try:
+                if self.watch:
+                    alert = replace(alert, digest=self.watch.hold_back(alert))
                 message_id = self.topic.publish(alert)
-            except TopicUnavailableError:
+            except (TopicUnavailableError, QueueUnavailableError):
                 self.ledger.release_alert(job, kind, transition)
                 raise
         receipt = AlertReceipt(
@@ -107,6 +112,7 @@ class Alerter:
             headline=headline(alert) if decision.send else None,
             settled_at=self.clock(),
             message_id=message_id,
+            digest=alert.digest,
         )
         self.ledger.settle_alert(receipt)
         return receipt

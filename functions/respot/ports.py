@@ -14,6 +14,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window
 from respot.domain.sweeping import Page, Pass
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -188,6 +189,62 @@ class AlertTopic(Protocol):
 
         Raises:
             TopicUnavailableError: the topic did not take it.
+        """
+
+    def publish_digest(self, digest: Digest) -> str:
+        """Publish one digest and return the message's id.
+
+        Raises:
+            TopicUnavailableError: the topic did not take it.
+        """
+
+
+class Storms(Protocol):
+    """The ledger's part on storms. Every method raises LedgerUnavailableError when the store does not answer."""
+
+    def window(self, pool: Pool) -> Window | None:
+        """The pool's latest window, read consistently; `None` if there never was one."""
+
+    def open(self, window: Window) -> bool:
+        """Make it the pool's latest window; `False`, with nothing changed, if the one there is not over by then."""
+
+    def join(self, window: Window, member: Member) -> None:
+        """Add to the window's members; twice does no harm. Whether it was in time, a look at the window tells."""
+
+    def note_timer(self, window: Window) -> None:
+        """Have `window` tell from now on that the timer was sent."""
+
+    def close(self, window: Window) -> None:
+        """Have `window` tell for good, to whoever asks from now on, that it is closed or no longer the latest."""
+
+    def members(self, window: Window) -> tuple[Member, ...]:
+        """All that have joined, read consistently, in the order of time."""
+
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+        """Take the window's digest in hand, as `Ledger.claim_alert` does an alert.
+
+        Raises:
+            AlertInProgressError: somebody else's claim has not lapsed yet.
+        """
+
+    def release_digest(self, window: Window) -> None:
+        """Let the claim lapse at once: the digest could not be sent."""
+
+    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+        """Write down what became of the digest, claimed or not; what is settled is never changed again."""
+
+    def digest(self, window: Window) -> DigestReceipt | None:
+        """What became of the window's digest, read consistently; `None` while that is open."""
+
+
+class DigestTimers(Protocol):
+    """What comes back when a window's time is over."""
+
+    def send(self, window: Window, *, delay: timedelta) -> None:
+        """Have the window closed after that time, at the earliest; sending it twice does no harm.
+
+        Raises:
+            QueueUnavailableError: it may not have been sent; send it again.
         """
 
 

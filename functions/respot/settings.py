@@ -17,6 +17,7 @@ SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variab
 QUEUE_URL: Final = "RESPOT_QUEUE_URL"
 RECOVERY_QUEUE_URL: Final = "RESPOT_RECOVERY_QUEUE_URL"
 POLICY_PARAMETER: Final = "RESPOT_POLICY_PARAMETER"
+DIGEST_SECONDS: Final = "RESPOT_DIGEST_SECONDS"
 FIRST_RETRY_SECONDS: Final = "RESPOT_FIRST_RETRY_SECONDS"
 REGIONS: Final = "RESPOT_REGIONS"
 BACKFILL_DAYS: Final = "RESPOT_BACKFILL_DAYS"
@@ -35,6 +36,7 @@ class Settings:
         alerts_topic_arn: ARN of the SNS topic that alerts are published to.
         alert_kinds: the kinds that are switched on.
         alert_max_age: a transition that started longer ago is recorded and not alerted.
+        digest_window: how long alerts of one pool are gathered into a digest; zero tells people of each.
         retention: how long ledger items live after what they tell of; `None` keeps them.
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
         queue_url: the queue that the function reads, whose delays it sets.
@@ -45,13 +47,14 @@ class Settings:
         backfill: how much of the time before the deployment is recorded.
         event_grace: how long an event may take before it counts as lost.
         observations_queue_url: the queue that jobs to look at are sent to.
-        due_alerts_queue_url: the queue that jobs with overdue alerts are sent to.
+        due_alerts_queue_url: the queue that jobs with overdue alerts are sent to, and digests' timers.
     """
 
     ledger_table: str | None = None
     alerts_topic_arn: str | None = None
     alert_kinds: frozenset[AlertKind] = frozenset(AlertKind)
     alert_max_age: timedelta = timedelta(hours=24)
+    digest_window: timedelta = timedelta(minutes=3)
     retention: timedelta | None = None
     slack_secret: str | None = None
     queue_url: str | None = None
@@ -71,6 +74,7 @@ class Settings:
             ALERTS_TOPIC_ARN: self.alerts_topic_arn,
             ALERT_KINDS: ",".join(sorted(self.alert_kinds)),
             ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):.17g}",
+            DIGEST_SECONDS: f"{self.digest_window.total_seconds():.17g}",
             RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
             QUEUE_URL: self.queue_url,
@@ -93,15 +97,23 @@ class Settings:
             SettingsError: a variable does not parse.
         """
         defaults = cls()
-        hours, days, seconds, backfill, grace = (
+        hours, days, seconds, gathered, backfill, grace = (
             _number(environment, name)
-            for name in (ALERT_MAX_AGE_HOURS, RETENTION_DAYS, FIRST_RETRY_SECONDS, BACKFILL_DAYS, EVENT_GRACE_SECONDS)
+            for name in (
+                ALERT_MAX_AGE_HOURS,
+                RETENTION_DAYS,
+                FIRST_RETRY_SECONDS,
+                DIGEST_SECONDS,
+                BACKFILL_DAYS,
+                EVENT_GRACE_SECONDS,
+            )
         )
         return cls(
             ledger_table=environment.get(LEDGER_TABLE),
             alerts_topic_arn=environment.get(ALERTS_TOPIC_ARN),
             alert_kinds=_kinds(environment.get(ALERT_KINDS), defaults.alert_kinds),
             alert_max_age=defaults.alert_max_age if hours is None else timedelta(hours=hours),
+            digest_window=defaults.digest_window if gathered is None else timedelta(seconds=gathered),
             retention=None if days is None else timedelta(days=days),
             slack_secret=environment.get(SLACK_SECRET),
             queue_url=environment.get(QUEUE_URL),

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from respot.alert_version import VERSION
+from respot.alert_version import DIGEST_MEMBER, VERSION
 from respot.domain.durations import in_words
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 3000
 FIELD_LIMIT: Final = 2000
 TEXT_LIMIT: Final = 4000
+NAMES_LISTED: Final = 20
+"""Jobs that a digest names: what a person takes in at a glance."""
 URL_LIMIT: Final = 3000
 
 _ICON: Final = {"info": ":large_blue_circle:", "warning": ":large_yellow_circle:", "error": ":red_circle:"}
@@ -42,7 +44,7 @@ def render(body: str) -> SlackMessage:
     if document.get("version") == VERSION:
         # What only calls itself an alert is shown as the text that it is: a message must not stop the others.
         with suppress(LookupError, TypeError, AttributeError, ValueError, OverflowError):
-            return _alert(document)
+            return _digest(document) if DIGEST_MEMBER in document else _alert(document)
     if "AlarmName" in document and "NewStateValue" in document:
         return _alarm(document)
     words = body if body.strip() else "(an empty message)"  # Slack refuses blocks without any text
@@ -93,6 +95,31 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
     if len(document["console_url"]) <= URL_LIMIT:
         blocks.append(_button("Open in the AWS console", document["console_url"]))
     blocks.append(_context(f"{transition['status']} at {transition['started']} · account {job['account']}"))
+    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
+
+
+def _digest(document: Mapping[str, Any]) -> SlackMessage:
+    digest, headline = document[DIGEST_MEMBER], document["headline"].strip() or VERSION
+    icon = _ICON.get(document["severity"], "")
+    said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
+    names = list(dict.fromkeys(str(alert["job"]) for alert in digest["alerts"]))
+    left = int(digest["job_count"]) - len(names[:NAMES_LISTED])
+    listed = ", ".join(names[:NAMES_LISTED]) + (f" and {left} more" if left > 0 else "")
+    fields = {
+        "Region": digest["region"],
+        "Instances": digest["instance_type"] or "unknown",
+        "Alerts": f"{digest['count']} of {digest['job_count']} jobs",
+        "Between": f"{digest['since']} and {digest['until']}",
+    }
+    blocks: list[Block] = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
+        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}"),
+        {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
+        _section(escaped(listed if listed.strip() else "(no job is named)", SECTION_LIMIT)),
+    ]
+    if len(document["console_url"]) <= URL_LIMIT:
+        blocks.append(_button("Open the jobs in the AWS console", document["console_url"]))
+    blocks.append(_context(f"{document['id']} · account {digest['account']}"))
     return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
 
 

@@ -17,6 +17,7 @@ from infra.config import Config
 from infra.constructs.functions import TIMEOUT_SECONDS, allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
+from respot.alert_version import DIGEST_ATTRIBUTE
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import Market
 from respot.domain.lifecycle import ENDS
@@ -34,7 +35,7 @@ _RETRIES: Final = 5000
 
 
 class DueAlerts(Construct):
-    """Jobs whose alerts are overdue: the stream did not bring them to an end."""
+    """What `alert` must come back to: jobs whose alerts are overdue, and windows of digests, once they are over."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         """Deploys the queue."""
@@ -49,7 +50,7 @@ class DueAlerts(Construct):
         )
 
     def grant_send(self, grantee: iam.IGrantable) -> None:
-        """Send jobs."""
+        """Send jobs and windows."""
         self.queue.grant(grantee, "sqs:SendMessage")
 
     def deliver_to(self, function: lambda_.Function) -> None:
@@ -57,15 +58,40 @@ class DueAlerts(Construct):
         deliver(self, self.queue, function, batch_size=1, max_concurrency=_DUE_CONCURRENCY)
 
 
+def for_people() -> dict[str, sns.SubscriptionFilter]:
+    """The filter policy of people's subscriptions: not what they hear of in a digest."""
+    return {DIGEST_ATTRIBUTE: sns.SubscriptionFilter(conditions=[{"exists": False}])}
+
+
 class AlertsTopic(Construct):
-    """Where people and machines subscribe to alerts, and CloudWatch sends its alarms."""
+    """Where people and machines subscribe to alerts."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
         """Deploys the topic and its e-mail subscriptions."""
         super().__init__(scope, construct_id)
-        # No KMS key: CloudWatch cannot publish to a topic under AWS's own `alias/aws/sns`, and a key of ours costs
-        # a dollar a month to guard text that goes out by e-mail. SNS encrypts its disks, and TLS is enforced below.
+        # No KMS key: one of ours costs a dollar a month to guard text that goes out by e-mail. SNS encrypts its
+        # disks, and TLS is enforced.
         self.topic: Final = sns.Topic(self, "Topic", display_name="Respot", enforce_ssl=True)
+        for address in config.alert_emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(address, filter_policy=for_people()))
+
+    def grant_publish(self, grantee: iam.IGrantable) -> None:
+        """Publish to this topic."""
+        iam.Grant.add_to_principal(grantee=grantee, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
+
+
+class AlarmsTopic(Construct):
+    """Where CloudWatch sends its alarms on Respot itself.
+
+    Apart from the alerts: alarms carry no message attributes, and SNS shows a message without any to no subscription
+    that has a filter policy, whatever the policy says.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
+        """Deploys the topic and its e-mail subscriptions."""
+        super().__init__(scope, construct_id)
+        # No KMS key, as above; besides, CloudWatch cannot publish to a topic under AWS's own `alias/aws/sns`.
+        self.topic: Final = sns.Topic(self, "Topic", display_name="Respot alarms", enforce_ssl=True)
         stack = Stack.of(self)
         self.topic.add_to_resource_policy(
             # A policy of its own replaces the topic's default one, so that CloudWatch has to be named.
@@ -82,10 +108,6 @@ class AlertsTopic(Construct):
         )
         for address in config.alert_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
-
-    def grant_publish(self, grantee: iam.IGrantable) -> None:
-        """Publish to this topic."""
-        iam.Grant.add_to_principal(grantee=grantee, actions=["sns:Publish"], resource_arns=[self.topic.topic_arn])
 
 
 def new_items(kind: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:

@@ -10,6 +10,7 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.config import Config
+from infra.constructs.alerting import for_people
 from infra.constructs.functions import TIMEOUT_SECONDS
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 
@@ -20,8 +21,17 @@ _CONCURRENCY: Final = 2
 class SlackDelivery(Construct):
     """Alerts and alarms on their way to Slack."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, topic: sns.ITopic, secret: str) -> None:
-        """Deploys the queue and subscribes it; `secret` is the name of an existing secret."""
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        alerts: sns.ITopic,
+        alarms: sns.ITopic,
+        secret: str,
+    ) -> None:
+        """Deploys the queue and subscribes it to both topics; `secret` is the name of an existing secret."""
         super().__init__(scope, construct_id)
         self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
         self.queue: Final = work_queue(
@@ -32,10 +42,15 @@ class SlackDelivery(Construct):
             consumer_timeout_seconds=TIMEOUT_SECONDS,
         )
         self._secret = secretsmanager.Secret.from_secret_name_v2(self, "Webhook", secret)
-        topic.add_subscription(
-            # No filter: the people in the channel want CloudWatch's alarms as well as alerts.
-            subscriptions.SqsSubscription(self.queue, raw_message_delivery=True, dead_letter_queue=self.dead_letters)
-        )
+        for topic, filter_policy in ((alerts, for_people()), (alarms, None)):
+            topic.add_subscription(
+                subscriptions.SqsSubscription(
+                    self.queue,
+                    raw_message_delivery=True,
+                    dead_letter_queue=self.dead_letters,
+                    filter_policy=filter_policy,
+                )
+            )
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so and set each message's delay."""

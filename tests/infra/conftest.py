@@ -17,6 +17,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
                     "alert_emails": ["ml@example.com", "oncall@example.com"],
                     "alert_kinds": ["interrupted", "failed"],
                     "alert_max_age_hours": 48,
+                    "digest_seconds": 120,
                     "slack_webhook_secret": "respot/slack-webhook",
                     "slack_retry_seconds": 7,
                     "slack_max_receives": 3,

@@ -36,7 +36,7 @@ STREAM = [
 ]
 ALERT = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertLogs.Arn}"),
-    (("sqs:SendMessage",), "${TransitionsDeadLetters.Arn}"),
+    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${TransitionsDeadLetters.Arn}"]),
     *STREAM,
     (
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
@@ -214,7 +214,9 @@ def test_there_are_no_other_policies(full: Synthesized) -> None:
 
 
 ONLY_THE_RULE = {"ArnEquals": {"aws:SourceArn": "${ObservationsRule.Arn}"}}
-ONLY_THE_TOPIC = {"ArnEquals": {"aws:SourceArn": "${AlertsTopic}"}}
+ONLY_ALERTS = {"ArnEquals": {"aws:SourceArn": "${AlertsTopic}"}}
+ONLY_ALARMS = {"ArnEquals": {"aws:SourceArn": "${AlarmNewsTopic}"}}
+FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), ONLY_ALARMS)]
 LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 
 
@@ -223,8 +225,8 @@ LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
     [
         ("ObservationsQueue", "events.amazonaws.com", [(LOOK_AND_SEND, ONLY_THE_RULE)]),
         ("ObservationsDeadLetters", "events.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_RULE)]),
-        ("SlackDeliveryQueue", "sns.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_TOPIC)]),
-        ("SlackDeliveryDeadLetters", "sns.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_TOPIC)]),
+        ("SlackDeliveryQueue", "sns.amazonaws.com", FROM_THE_TOPICS),
+        ("SlackDeliveryDeadLetters", "sns.amazonaws.com", FROM_THE_TOPICS),
         ("TransitionsDeadLetters", None, []),
         ("EndingsDeadLetters", None, []),
         ("RecoveryQueue", None, []),
@@ -249,14 +251,19 @@ def test_every_queue_is_encrypted_and_has_a_policy(either: Synthesized) -> None:
     assert sorted(policed) == sorted([f"${{{name}}}"] for name in queues)
 
 
-def test_the_topic_takes_alarms_of_this_account_and_nothing_in_the_clear(either: Synthesized) -> None:
-    (policy,) = either.of_type("SNS::TopicPolicy").values()
-    assert list(statements(policy)) == [
+def test_the_topics_take_nothing_in_the_clear_and_one_the_alarms_of_this_account(either: Synthesized) -> None:
+    policies = either.of_type("SNS::TopicPolicy")
+    assert policies.keys() == {"AlertsTopicPolicy", "AlarmNewsTopicPolicy"}
+    assert list(statements(policies["AlertsTopicPolicy"])) == [
         ("Deny", ("sns:Publish",), "${AlertsTopic}", {"Bool": {"aws:SecureTransport": "false"}}),
+    ]
+    policy = policies["AlarmNewsTopicPolicy"]
+    assert list(statements(policy)) == [
+        ("Deny", ("sns:Publish",), "${AlarmNewsTopic}", {"Bool": {"aws:SecureTransport": "false"}}),
         (
             "Allow",
             ("sns:Publish",),
-            "${AlertsTopic}",
+            "${AlarmNewsTopic}",
             {
                 "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
                 "ArnLike": {

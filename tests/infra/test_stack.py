@@ -12,6 +12,7 @@ import pytest
 from infra.config import Config
 from infra.packaging import PYTHON_VERSION
 from respot import alerter, handlers, intake, recovery_intake, schema, settings, sweeper
+from respot.alert_version import DIGEST_ATTRIBUTE
 from respot.bootstrap import record, resubmit, slack
 from respot.domain.alert_kinds import AlertKind
 from respot.errors import SettingsError
@@ -176,6 +177,7 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
         "ObservationsRule": "${ObservationsDeadLetters.Arn}",
         "SlackDeliveryQueue": "${SlackDeliveryDeadLetters.Arn}",
         "SlackDeliveryQueueRespotAlertsTopic92C7FFE6": "${SlackDeliveryDeadLetters.Arn}",
+        "SlackDeliveryQueueRespotAlarmNewsTopic94437521": "${SlackDeliveryDeadLetters.Arn}",
         "TransitionsDelivery": "${TransitionsDeadLetters.Arn}",
         "EndingsDelivery": "${EndingsDeadLetters.Arn}",
         "RecoveryQueue": "${RecoveryDeadLetters.Arn}",
@@ -224,7 +226,7 @@ def test_a_reader_that_lags_is_said_to_be_late_with_its_own_work(either: Synthes
 
 def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
-        assert render(alarm["AlarmActions"]) == ["${AlertsTopic}"]
+        assert render(alarm["AlarmActions"]) == ["${AlarmNewsTopic}"]
         assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
         # No sweep at all is what its alarm is for; all others have nothing to say while there is nothing to measure.
         assert alarm["TreatMissingData"] == ("breaching" if alarm["MetricName"] == SWEEP_AGE else "notBreaching")
@@ -418,6 +420,8 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alerts_topic_arn="${AlertsTopic}",
             alert_kinds=frozenset({AlertKind.INTERRUPTED, AlertKind.FAILED}),
             alert_max_age=timedelta(hours=48),
+            digest_window=timedelta(minutes=2),
+            due_alerts_queue_url="${DueAlertsQueue}",
             retention=retention,
         ),
         "SweepFunction": Settings(
@@ -508,15 +512,17 @@ def test_a_sweep_has_time_for_a_page_and_ends_before_another_may_take_it_over(ei
 # --- people
 
 
-def test_people_are_subscribed_and_slack_hears_alarms_too(full: Synthesized, plain: Synthesized) -> None:
+def test_people_hear_alerts_but_for_those_of_digests_and_alarms_all_of_them(
+    full: Synthesized, plain: Synthesized
+) -> None:
     subscriptions = [render(subscription) for subscription in full.of_type("SNS::Subscription").values()]
-    assert sorted(s["Endpoint"] for s in subscriptions if s["Protocol"] == "email") == [
-        "ml@example.com",
-        "oncall@example.com",
-    ]
-    (slack,) = [s for s in subscriptions if s["Protocol"] == "sqs"]
-    assert (slack["Endpoint"], slack["RawMessageDelivery"]) == ("${SlackDeliveryQueue.Arn}", True)
-    assert "FilterPolicy" not in slack
+    people = {("email", "ml@example.com"), ("email", "oncall@example.com"), ("sqs", "${SlackDeliveryQueue.Arn}")}
+    # SNS shows a message without attributes, as an alarm is, to no subscription with a filter policy.
+    for topic, policy in (("${AlertsTopic}", {DIGEST_ATTRIBUTE: [{"exists": False}]}), ("${AlarmNewsTopic}", None)):
+        theirs = [s for s in subscriptions if s["TopicArn"] == topic]
+        assert {(s["Protocol"], s["Endpoint"]) for s in theirs} == people
+        assert [s.get("FilterPolicy") for s in theirs] == [policy] * 3
+    assert {s["RawMessageDelivery"] for s in subscriptions if s["Protocol"] == "sqs"} == {True}
     assert plain.of_type("SNS::Subscription") == {}
 
 
@@ -524,6 +530,7 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
     outputs = {
         "LedgerTableName": "${LedgerTable}",
         "AlertsTopicArn": "${AlertsTopic}",
+        "AlarmsTopicArn": "${AlarmNewsTopic}",
         "ObservationsQueueUrl": "${ObservationsQueue}",
         "ObservationsDlqUrl": "${ObservationsDeadLetters}",
         "AlertsDlqUrl": "${TransitionsDeadLetters}",

@@ -18,6 +18,7 @@ from respot.adapters.run_items import (
     outcome_item,
     writer_item,
 )
+from respot.adapters.storm_items import claim_item, member_item, window_item
 from respot.adapters.sweeps import pass_item
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -31,7 +32,7 @@ from respot.domain.run import run_id
 from respot.domain.sweeping import Pass
 from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
-from tests.support.builders import CREATED, job_id, observation, transition
+from tests.support.builders import CREATED, job_id, member_of, observation, transition, window_of
 from tests.support.runs import saved
 
 RETENTION = timedelta(days=400)
@@ -155,6 +156,9 @@ CASES = [
     ),
     pytest.param(receipt(), set(), id="an alert"),
     pytest.param(passed(), set(), id="how far a sweep has come"),
+    pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
+    pytest.param(member_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
+    pytest.param(claim_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
 ]
 
 

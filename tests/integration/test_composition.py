@@ -9,6 +9,7 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
+from respot import settings
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.ledger_items import deserialize
 from respot.bootstrap import alert as alert_parts
@@ -46,6 +47,8 @@ COMPOSED = (
     record_parts.intake,
     resubmit_parts.recovery_intake,
     alert_parts.alerter,
+    alert_parts.storm_watch,
+    alert_parts._topic,  # noqa: SLF001
     slack_parts.slack_relay,
     ledger_parts.runs,
     sweep_parts.sweeper,
@@ -72,12 +75,14 @@ def cold_start() -> Iterator[None]:
 def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "DynamoDBClient":
     """Everything that the functions need, and the environment that says so."""
     queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="slack")
+    due = boto3.client("sqs", region_name=REGION).create_queue(QueueName="due")
     topic = boto3.client("sns", region_name=REGION).create_topic(Name="alerts")
     environment = Settings(
         ledger_table=TABLE,
         alerts_topic_arn=topic["TopicArn"],
         slack_secret="respot/slack-webhook",  # noqa: S106 - a name
         queue_url=queue["QueueUrl"],
+        due_alerts_queue_url=due["QueueUrl"],
     ).to_environment()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -104,7 +109,7 @@ def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") 
     (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
     assert len(topic.sent_notifications) == 1
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
-    assert sorted(item["sk"].partition("#")[0] for item in kept) == ["alert", "state", "transition"]
+    assert sorted(item["sk"].partition("#")[0] for item in kept) == ["alert", "state", "transition", "window"]
     (settled,) = (item for item in kept if item["kind"] == "alert")
     assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
 
@@ -140,6 +145,23 @@ def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
     assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
     assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [(settings.DIGEST_SECONDS, "0"), (settings.ALERT_KINDS, "interrupted,max-wait-time-exceeded")],
+    ids=["no window", "no digests"],
+)
+@pytest.mark.usefixtures("deployed")
+def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    assert alert_parts.alerter().watch is alert_parts.storm_watch()
+    for part in COMPOSED:
+        part.cache_clear()
+    monkeypatch.setenv(variable, value)
+    assert alert_parts.alerter().watch is None
+    alert_parts.storm_watch()  # what was held back before must be told all the same
 
 
 def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:

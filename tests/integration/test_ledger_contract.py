@@ -250,6 +250,12 @@ def test_what_is_settled_is_never_changed_again(ledger: Ledger, afterwards: Call
     assert ledger.alerts(JOB) == (receipt(),)
 
 
+def test_the_digest_in_which_people_hear_of_an_alert_is_kept(ledger: Ledger) -> None:
+    held_back = replace(receipt(), digest="digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z")
+    ledger.settle_alert(held_back)
+    assert ledger.alerts(JOB) == (held_back,)
+
+
 def test_alerts_come_in_the_order_of_their_transitions(ledger: Ledger) -> None:
     late, early = receipt(seconds=9000), receipt(seconds=3720)
     failed = receipt(AlertOutcome.DECLINED, seconds=12_000, status="Failed")

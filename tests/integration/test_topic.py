@@ -1,6 +1,7 @@
 """Alerts on moto's SNS, as each kind of subscriber gets them."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -11,12 +12,13 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from respot.adapters.topic import SnsTopic
-from respot.alert_document import to_document
+from respot.alert_document import digest_document, to_document
+from respot.domain import digest_text
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
 from respot.errors import TopicUnavailableError
-from tests.support.builders import REGION, alert_on, job_id
+from tests.support.builders import REGION, alert_on, digest_of, job_id, member_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -71,6 +73,45 @@ def test_attributes_serve_filter_policies(sns: "SNSClient", topic_arn: str) -> N
         "region": "us-east-1",
         "account": "111122223333",
     }
+
+
+def test_an_alert_of_a_digest_says_so_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
+    SnsTopic(sns, topic_arn).publish(replace(alert_on(), digest="digest/1"))
+    _, _, attributes = published()
+    assert (attributes["digest"], attributes["kind"]) == ("digest/1", "interrupted")
+
+
+def test_a_digest_is_text_for_people_and_a_document_for_machines(sns: "SNSClient", topic_arn: str) -> None:
+    digest = digest_of()
+    assert SnsTopic(sns, topic_arn).publish_digest(digest)
+    message, title, attributes = published()
+    assert title == digest_text.subject(digest)
+    assert (message["default"], message["sms"]) == (digest_text.plain(digest), digest_text.short(digest))
+    assert json.loads(message["sqs"]) == digest_document(digest)
+    assert attributes == {
+        "kind": "digest",
+        "severity": "warning",
+        "region": "us-east-1",
+        "account": "111122223333",
+    }
+
+
+@pytest.mark.parametrize("letter", ["x", "語", "😀", '"', "\x01"])
+def test_the_largest_digest_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+    longest = member_of(1, 3721)
+    member = replace(
+        longest, job=job_id("n" * 63), alert=f"us-east-1/{'n' * 63}/{'t' * 80}", headline=f"{'n' * 63} was interrupted"
+    )
+    digest = replace(digest_of(instance_type=letter * 1024), members=(member,) * 5000)
+    SnsTopic(sns, topic_arn).publish_digest(digest)
+    assert size(*published()) <= LARGEST
+
+
+def test_an_error_of_sns_on_a_digest_is_said_to_be_one(sns: "SNSClient", topic_arn: str) -> None:
+    with Stubber(sns) as stub:
+        stub.add_client_error("publish", "Throttling")
+        with pytest.raises(TopicUnavailableError, match="digest/us-east-1"):
+            SnsTopic(sns, topic_arn).publish_digest(digest_of())
 
 
 def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int:

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.alert import Alert
-from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
 from respot.domain.lifecycle import figures, is_terminal
+from respot.domain.storm import Digest, Member, Pool, Window
 from respot.redelivery import Delivery, Redelivery
 
 REGION: Final = "us-east-1"
@@ -106,6 +107,41 @@ def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int
         facts=facts(**(told | others)),
         figures=figures((*history("Starting=0 Downloading=250 Training=390"), stay)),
         earlier_interruptions=earlier,
+    )
+
+
+def window_of(
+    kind: AlertKind = AlertKind.INTERRUPTED,
+    seconds: float = 3720,
+    *,
+    instance_type: str | None = "ml.g5.2xlarge",
+    region: str = REGION,
+    opener: str = "",
+) -> Window:
+    """A window of three minutes."""
+    pool = Pool(kind=kind, region=region, instance_type=instance_type)
+    return Window(pool=pool, opened=at(seconds), closes=at(seconds + 180), opener=opener)
+
+
+def member_of(number: int, seconds: float) -> Member:
+    """An alert of job number so-and-so."""
+    job = job_id(f"job-{number}")
+    return Member(
+        job=job,
+        arn=arn_of(job.name),
+        started=at(seconds),
+        alert=f"alert-{number}-{seconds}",
+        headline=f"{job.name} was interrupted (1st time)",
+    )
+
+
+def digest_of(count: int = 3, *, again: int = 0, **window: Any) -> Digest:  # noqa: ANN401
+    """A digest of so many jobs, interrupted a second apart, some of them `again`."""
+    opened = window_of(**window)
+    numbers = [*range(1, count + 1), *range(1, again + 1)]
+    return Digest(
+        window=opened,
+        members=tuple(member_of(number, 3720 + place) for place, number in enumerate(numbers, start=1)),
     )
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -8,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from respot.alert_document import account_of, to_document
+from respot.alert_document import account_of, digest_document, to_document
 from respot.alert_version import VERSION
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
 from respot.domain.job import Market, Owner, Parent
-from tests.support.builders import alert_on, job_id
+from respot.domain.storm import GATHERED
+from tests.support.builders import alert_on, digest_of, job_id
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 SCHEMA: Final[dict[str, Any]] = json.loads((DOCS / "alert.schema.json").read_text(encoding="utf-8"))
@@ -104,7 +106,7 @@ def paths(document: dict[str, Any], path: str = "") -> set[str]:
 
 def test_the_schema_names_every_member_and_no_other() -> None:
     full = to_document(alert_on(parent=Parent(owner=Owner.TUNING, identifier="arn:t")))
-    assert paths(full) == members(SCHEMA)
+    assert paths(full) | paths(digest_document(digest_of())) == members(SCHEMA)
 
 
 def test_the_manual_names_every_member() -> None:
@@ -116,9 +118,49 @@ def test_the_schema_knows_the_kinds_statuses_severities_and_markets_of_the_code(
     properties = SCHEMA["properties"]
     assert properties["kind"]["enum"] == list(AlertKind)
     assert properties["severity"]["enum"] == list(Severity)
+    assert set(properties["digest"]["properties"]["of_kind"]["enum"]) == GATHERED
     manual = (DOCS / "alerts.md").read_text(encoding="utf-8")
     assert [kind for kind in AlertKind if f"| `{kind}` |" not in manual] == []
     assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]
+
+
+def test_an_alert_says_in_which_digest_people_hear_of_it() -> None:
+    alert = replace(alert_on(), digest="digest/1")
+    assert documented(to_document(alert))["digest_id"] == "digest/1"
+
+
+@pytest.mark.parametrize("member", ["digest", "headline", "digest.count"])
+def test_a_digest_without_what_makes_one_is_none(member: str) -> None:
+    document = digest_document(digest_of())
+    inner, _, name = member.rpartition(".")
+    del (document[inner] if inner else document)[name]
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_the_document_of_a_digest() -> None:
+    document = documented(digest_document(digest_of(3, again=1)))
+    assert document["kind"] == "digest"
+    assert document["severity"] == "warning"
+    assert document["console_url"] == "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs"
+    digest = document["digest"]
+    assert {name: value for name, value in digest.items() if name != "alerts"} == {
+        "of_kind": "interrupted",
+        "account": "111122223333",
+        "region": "us-east-1",
+        "instance_type": "ml.g5.2xlarge",
+        "opened": "2026-09-16T10:02:00.000Z",
+        "since": "2026-09-16T10:02:01.000Z",
+        "until": "2026-09-16T10:02:04.000Z",
+        "count": 4,
+        "job_count": 3,
+    }
+    assert [alert["job"] for alert in digest["alerts"]] == ["job-1", "job-2", "job-3", "job-1"]
+    assert "job" not in document
+
+
+def test_the_document_of_a_great_digest_lists_the_first_ones() -> None:
+    digest = documented(digest_document(digest_of(500)))["digest"]
+    assert (digest["count"], digest["job_count"], len(digest["alerts"])) == (500, 500, 50)
 
 
 @given(st.text(), st.integers(0, 10**9), st.integers(0, 10**9), st.dictionaries(st.text(), st.text()))

@@ -13,10 +13,11 @@ import pytest
 from respot.adapters.ledger_items import transition_item
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
-from respot.domain.alert import Alert
+from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
 from respot.domain.reconciliation import reconcile
+from respot.domain.storm import DigestReceipt, Window
 from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
@@ -26,7 +27,19 @@ from respot.observability import logger
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
-from tests.support.builders import CREATED, NAME, REGION, at, event, job_id, observation, redelivery, transition
+from respot.window_message import write_message as write_window
+from tests.support.builders import (
+    CREATED,
+    NAME,
+    REGION,
+    at,
+    event,
+    job_id,
+    observation,
+    redelivery,
+    transition,
+    window_of,
+)
 from tests.support.clock import FakeClock
 from tests.support.troubled import TroubledJobs, TroubledLedger
 
@@ -247,6 +260,34 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(bench: AlertBench) -> Non
     named = sqs(write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
     assert failed(alert.handler(named, Context())) == ["m2", "m3"]
     assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "second"]
+
+
+class Watch:
+    """A watch for storms that knows one window that is due."""
+
+    def __init__(self, due: Window) -> None:
+        self.due = due
+
+    def close(self, window: Window) -> DigestReceipt | None:
+        if window != self.due:
+            return None
+        return DigestReceipt(
+            digest=window.id,
+            outcome=AlertOutcome.SENT,
+            reason="2 more",
+            headline="2 more spot jobs",
+            settled_at=at(3905),
+            message_id="m",
+        )
+
+
+@pytest.mark.usefixtures("bench")
+def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    monkeypatch.setattr(alert, "storm_watch", lambda: Watch(window_of()))
+    named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
+    assert failed(alert.handler(named, Context())) == ["m3"]
+    (said,) = (line for line in printed() if line.get("message") == "alert settled")
+    assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")
 
 
 def test_alert_counts_nothing_when_nothing_happened(bench: AlertBench, printed: Printed) -> None:

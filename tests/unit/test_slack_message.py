@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alert_document import to_document
+from respot.alert_document import digest_document, to_document
 from respot.alert_version import VERSION
 from respot.domain.job import Owner, Parent
 from respot.slack_message import SlackMessage, escaped, render
-from tests.support.builders import alert_on, job_id
+from tests.support.builders import alert_on, digest_of, job_id
 from tests.support.scenarios import SCENARIOS
 
 ALARM = {
@@ -142,6 +142,37 @@ def test_a_link_that_is_too_long_is_left_out() -> None:
     message = render(json.dumps(document))
     keeps_slacks_rules(message)
     assert [block["type"] for block in message.blocks] == ["header", "section", "section", "context"]
+
+
+def test_a_digest_reads_like_one() -> None:
+    message = render(json.dumps(digest_document(digest_of(437))))
+    assert message.text == "437 more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted"
+    header, said, fields, names, button, context = message.blocks
+    assert header["text"]["text"] == message.text
+    assert said["text"]["text"].startswith(":large_yellow_circle: Capacity is leaving ml.g5.2xlarge")
+    assert [field["text"] for field in fields["fields"]] == [
+        "*Region*\nus-east-1",
+        "*Instances*\nml.g5.2xlarge",
+        "*Alerts*\n437 of 437 jobs",
+        "*Between*\n2026-09-16T10:02:01.000Z and 2026-09-16T10:09:17.000Z",
+    ]
+    assert names["text"]["text"].endswith(", job-19, job-20 and 417 more")
+    assert button["elements"][0]["url"].endswith("#/jobs")
+    assert context["elements"][0]["text"].startswith("digest/us-east-1/ml.g5.2xlarge/interrupted/")
+    keeps_slacks_rules(message)
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
+def test_hostile_words_of_a_digest_stay_words(words: str) -> None:
+    document = digest_document(digest_of(instance_type=words))
+    keeps_slacks_rules(render(json.dumps(document)))
+    inner = document["digest"] | {"alerts": [{"job": words}] * 3, "region": words, "count": words, "account": words}
+    keeps_slacks_rules(render(json.dumps(document | {"digest": inner, "headline": words, "id": words})))
+
+
+@pytest.mark.parametrize("inner", [None, [], "text", {}, {"alerts": 7}, {"alerts": [1], "job_count": "x"}])
+def test_what_only_calls_itself_a_digest_is_shown_as_what_it_is(inner: object) -> None:
+    keeps_slacks_rules(render(json.dumps(digest_document(digest_of()) | {"digest": inner})))
 
 
 def test_a_cloudwatch_alarm_reads_like_one() -> None:

@@ -130,6 +130,7 @@ def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
             "headline": receipt.headline,
             "settled_at": iso(receipt.settled_at),
             "message_id": receipt.message_id,
+            "digest": receipt.digest,
             EXPIRES_AT: _expiry(stay.started, retention),
         }
     )
@@ -165,6 +166,7 @@ def read_receipt(item: Item) -> AlertReceipt:
         headline=values.get("headline"),
         settled_at=_moment(values["settled_at"]),
         message_id=values.get("message_id"),
+        digest=values.get("digest"),
     )
 
 

@@ -15,6 +15,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
 from respot.domain.run import RunId
+from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_over
 from respot.domain.sweeping import Page, Pass, Summary, taken_up
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -262,6 +263,7 @@ class MemoryTopic:
     """The port `AlertTopic`: a list."""
 
     published: list[Alert] = field(default_factory=list)
+    digests: list[Digest] = field(default_factory=list)
     fault: BaseException | None = None
 
     def publish(self, alert: Alert) -> str:
@@ -270,6 +272,91 @@ class MemoryTopic:
             raise self.fault
         self.published.append(alert)
         return f"message-{len(self.published)}"
+
+    def publish_digest(self, digest: Digest) -> str:
+        """See `AlertTopic.publish_digest`."""
+        if self.fault:
+            raise self.fault
+        self.digests.append(digest)
+        return f"digest-message-{len(self.digests)}"
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryStorms:
+    """The port `Storms` in a few dictionaries."""
+
+    windows: dict[Pool, Window] = field(default_factory=dict)
+    joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
+    claims: dict[str, datetime] = field(default_factory=dict)
+    receipts: dict[str, DigestReceipt] = field(default_factory=dict)
+
+    def window(self, pool: Pool) -> Window | None:
+        """See `Storms.window`."""
+        return self.windows.get(pool)
+
+    def open(self, window: Window) -> bool:
+        """See `Storms.open`."""
+        standing = self.windows.get(window.pool)
+        if standing and not is_over(standing, now=window.opened):
+            return False
+        self.windows[window.pool] = window
+        return True
+
+    def join(self, window: Window, member: Member) -> None:
+        """See `Storms.join`."""
+        self.joined[window.id].setdefault(member.alert, member)
+
+    def note_timer(self, window: Window) -> None:
+        """See `Storms.note_timer`."""
+        latest = self.windows.get(window.pool)
+        if latest and latest.id == window.id and not latest.closed:
+            self.windows[window.pool] = replace(latest, timer_sent=True)
+
+    def close(self, window: Window) -> None:
+        """See `Storms.close`."""
+        latest = self.windows.get(window.pool)
+        if latest and latest.id == window.id:
+            self.windows[window.pool] = replace(latest, closed=True)
+
+    def members(self, window: Window) -> tuple[Member, ...]:
+        """See `Storms.members`."""
+        return tuple(sorted(self.joined[window.id].values(), key=lambda member: (member.started, member.alert)))
+
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+        """See `Storms.claim_digest`."""
+        if window.id in self.receipts:
+            return False
+        if self.claims.get(window.id, now) > now:
+            message = f"{window.id} is claimed until its lease runs out"
+            raise AlertInProgressError(message)
+        self.claims[window.id] = now + lease
+        return True
+
+    def release_digest(self, window: Window) -> None:
+        """See `Storms.release_digest`."""
+        self.claims.pop(window.id, None)
+
+    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+        """See `Storms.settle_digest`."""
+        self.receipts.setdefault(window.id, receipt)
+
+    def digest(self, window: Window) -> DigestReceipt | None:
+        """See `Storms.digest`."""
+        return self.receipts.get(window.id)
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryDigestTimers:
+    """The port `DigestTimers`: a list."""
+
+    sent: list[tuple[Window, timedelta]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def send(self, window: Window, *, delay: timedelta) -> None:
+        """See `DigestTimers.send`."""
+        if self.fault:
+            raise self.fault
+        self.sent.append((window, delay))
 
 
 @dataclass(slots=True, kw_only=True)

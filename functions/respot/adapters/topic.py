@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.alert_document import account_of, to_document
+from respot.alert_document import account_of, digest_document, to_document
+from respot.alert_version import DIGEST_ATTRIBUTE
+from respot.domain import digest_text
 from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import plain, short, subject
+from respot.domain.storm import Digest
 from respot.errors import TopicUnavailableError
 
 if TYPE_CHECKING:
@@ -30,17 +34,25 @@ class SnsTopic:
 
     def publish(self, alert: Alert) -> str:
         """See `AlertTopic.publish`."""
+        return self._publish(alert.id, subject(alert), _message(alert), _attributes(alert))
+
+    def publish_digest(self, digest: Digest) -> str:
+        """See `AlertTopic.publish_digest`."""
+        message = _composed(digest_text.plain(digest), digest_text.short(digest), digest_document(digest))
+        return self._publish(digest.id, digest_text.subject(digest), message, _digest_attributes(digest))
+
+    def _publish(self, what: str, title: str, message: str, attributes: Mapping[str, str]) -> str:
         try:
             answer = self._client.publish(
                 TopicArn=self._topic_arn,
-                Subject=subject(alert),
+                Subject=title,
                 MessageStructure="json",
-                Message=_message(alert),
-                MessageAttributes=_attributes(alert),
+                Message=message,
+                MessageAttributes=_as_strings(attributes),
             )
         except (ClientError, BotoCoreError) as error:
-            message = f"alert {alert.id}: SNS did not take it; try again later: {error}"
-            raise TopicUnavailableError(message) from error
+            refused = f"alert {what}: SNS did not take it; try again later: {error}"
+            raise TopicUnavailableError(refused) from error
         return answer["MessageId"]
 
 
@@ -49,25 +61,40 @@ def _message(alert: Alert) -> str:
 
     Every text counts against SNS's limit. Tags are the one part that can exceed it: without them, the rest fits.
     """
-    message = _composed(alert, to_document(alert))
+    text, line = plain(alert), short(alert)
+    message = _composed(text, line, to_document(alert))
     if len(message.encode()) <= _LARGEST_MESSAGE:
         return message
-    return _composed(alert, to_document(replace(alert, facts=replace(alert.facts, tags=None))))
+    return _composed(text, line, to_document(replace(alert, facts=replace(alert.facts, tags=None))))
 
 
-def _composed(alert: Alert, document: Mapping[str, Any]) -> str:
+def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:
     machine = json.dumps(document, ensure_ascii=False)
     by_protocol = dict.fromkeys(("sqs", "lambda", "http", "https", "firehose"), machine)
-    return json.dumps({"default": plain(alert), "sms": short(alert), **by_protocol}, ensure_ascii=False)
+    return json.dumps({"default": text, "sms": line, **by_protocol}, ensure_ascii=False)
 
 
-def _attributes(alert: Alert) -> dict[str, "MessageAttributeValueTypeDef"]:
+def _attributes(alert: Alert) -> dict[str, str]:
     job = alert.facts.job
-    values = {
+    held_back = {} if alert.digest is None else {DIGEST_ATTRIBUTE: alert.digest}
+    return held_back | {
         "kind": alert.kind.value,
         "severity": alert.severity.value,
         "job": job.name,
         "region": job.region,
         "account": account_of(alert.facts.arn),
     }
+
+
+def _digest_attributes(digest: Digest) -> dict[str, str]:
+    """Those of an alert, but for the job: it is about many."""
+    return {
+        "kind": AlertKind.DIGEST.value,
+        "severity": digest.severity.value,
+        "region": digest.window.pool.region,
+        "account": account_of(digest.members[0].arn),
+    }
+
+
+def _as_strings(values: Mapping[str, str]) -> dict[str, "MessageAttributeValueTypeDef"]:
     return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

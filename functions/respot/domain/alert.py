@@ -53,6 +53,7 @@ class Alert:
         story: what Respot did, declined or could not do about it, in words; empty if it only reports.
         warning: what people should know besides.
         advice: what would make the job safer on spot.
+        digest: the digest in which people hear of it; `None` if they are told of it by itself.
     """
 
     kind: AlertKind
@@ -63,6 +64,7 @@ class Alert:
     story: str = ""
     warning: str | None = None
     advice: tuple[str, ...] = ()
+    digest: str | None = None
 
     @property
     def id(self) -> str:
@@ -89,6 +91,7 @@ class AlertReceipt:
         headline: what was said; `None` if nothing was.
         settled_at: when.
         message_id: SNS's id of the message; `None` if none was sent.
+        digest: the digest in which people hear of it; `None` if they were told of it by itself.
     """
 
     job: JobId
@@ -99,6 +102,7 @@ class AlertReceipt:
     headline: str | None
     settled_at: datetime
     message_id: str | None
+    digest: str | None = None
 
 
 _OF_SPOT_ALONE = frozenset(KIND_BY_STATUS.values())

@@ -16,6 +16,7 @@ class AlertKind(StrEnum):
     WOULD_RESUBMIT = "would-resubmit"
     POLICY_INVALID = "policy-invalid"
     ADVICE = "advice"
+    DIGEST = "digest"
 
 
 class Severity(StrEnum):
@@ -40,7 +41,7 @@ def severity_of(kind: AlertKind) -> Severity:
     match kind:
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
             return Severity.INFO
-        case AlertKind.INTERRUPTED | AlertKind.ADVICE:
+        case AlertKind.INTERRUPTED | AlertKind.ADVICE | AlertKind.DIGEST:
             return Severity.WARNING
         case _:
             return Severity.ERROR

@@ -73,6 +73,7 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.WOULD_RESUBMIT
             | AlertKind.POLICY_INVALID
             | AlertKind.ADVICE
+            | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):
             return " ".join(filter(None, (one_line(alert.story), *alert.advice, one_line(alert.warning or ""))))
         case _:  # pragma: no cover - mypy proves that no kind is left
@@ -122,9 +123,14 @@ def checkpoints(facts: JobFacts) -> str:
 
 def console_url(facts: JobFacts) -> str:
     """The job's page in the AWS console of its partition and region."""
-    partition = facts.arn.split(":", 2)[1] if facts.arn.startswith("arn:") else "aws"
-    host = _CONSOLE_BY_PARTITION.get(partition, f"{facts.job.region}.console.aws.amazon.com")
-    return f"https://{host}/sagemaker/home?region={facts.job.region}#/jobs/{facts.job.name}"
+    return f"{jobs_url(facts.arn, facts.job.region)}/{facts.job.name}"
+
+
+def jobs_url(arn: str, region: str) -> str:
+    """The list of all jobs in the AWS console of a region; the ARN of one of them tells the partition."""
+    partition = arn.split(":", 2)[1] if arn.startswith("arn:") else "aws"
+    host = _CONSOLE_BY_PARTITION.get(partition, f"{region}.console.aws.amazon.com")
+    return f"https://{host}/sagemaker/home?region={region}#/jobs"
 
 
 def subject(alert: Alert) -> str:

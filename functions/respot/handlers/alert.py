@@ -1,24 +1,28 @@
-"""Alerts on what the ledger's stream delivers, and on what the queue of due alerts names."""
+"""Alerts on what the ledger's stream delivers, and on what the queue of due alerts names: jobs and windows."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from respot.adapters.ledger_items import deserialize, read_transition
 from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
-from respot.bootstrap.alert import alerter
+from respot.bootstrap.alert import alerter, storm_watch
 from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.storm import DigestReceipt, Window
 from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed
 from respot.job_message import read_message
 from respot.observability import count, logger
 from respot.schema import KIND, PK, SK, ItemKind
+from respot.window_message import read_message as read_window
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
-    """Take new items, or jobs whose alerts are due; what was settled before is passed over.
+    """Take new items, jobs whose alerts are due, or windows that are over; what was settled before is passed over.
 
     Of the stream, Lambda repeats everything from the first failed item on; of the queue, what failed.
     """
@@ -33,26 +37,39 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
             failures.append(identifier)
             continue
         for receipt in receipts:
-            logger().info(
-                "alert settled",
-                job=str(receipt.job),
-                kind=receipt.kind,
-                outcome=receipt.outcome,
-                reason=receipt.reason,
-            )
+            logger().info("alert settled", outcome=receipt.outcome, reason=receipt.reason, **_about(receipt))
             sent += receipt.outcome is AlertOutcome.SENT
     count(AlertsSent=sent, AlertsFailed=len(failures))
     return failed(failures)
 
 
-def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], tuple[AlertReceipt, ...]]]:
+Settled = tuple[AlertReceipt | DigestReceipt, ...]
+
+
+def _about(receipt: AlertReceipt | DigestReceipt) -> dict[str, Any]:
+    if isinstance(receipt, DigestReceipt):
+        return {"kind": AlertKind.DIGEST, "digest": receipt.digest}
+    return {"kind": receipt.kind, "job": str(receipt.job), "digest": receipt.digest}
+
+
+def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], Settled]]:
     """How a record is told apart, what it is about, and what is to be done about it."""
     if "dynamodb" not in record:  # it is the queue's
         body = record["body"]
-        return record["messageId"], body, lambda: alerter().catch_up(read_message(body))
+        return record["messageId"], body, partial(_due, body)
     change = record["dynamodb"]
     values = deserialize(change["NewImage"])
     return change["SequenceNumber"], f"{values[PK]} {values[SK]}", lambda: alert_on(alerter(), change["NewImage"])
+
+
+def _due(body: str) -> Settled:
+    window = read_window(body)
+    return alerter().catch_up(read_message(body)) if window is None else _close(window)
+
+
+def _close(window: Window) -> Settled:
+    receipt = storm_watch().close(window)
+    return () if receipt is None else (receipt,)
 
 
 def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertReceipt, ...]:

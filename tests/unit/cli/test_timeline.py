@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import boto3
@@ -58,6 +59,14 @@ def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: Memo
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
     assert "40 s" in row
     assert any("Training" in line and "6 min so far" in line for line in lines)
+
+
+def test_the_timeline_says_in_which_digest_people_heard_of_it(ledger: MemoryLedger) -> None:
+    (receipt,) = ledger.receipts.values()
+    ledger.receipts = {key: replace(receipt, digest="digest/1") for key in ledger.receipts}
+    history = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
+    assert "in digest/1" in shown(history)
+    assert to_document(history)["alerts"][0]["digest"] == "digest/1"
 
 
 def test_the_bar_is_as_wide_as_told_and_shows_every_stay(ledger: MemoryLedger) -> None:

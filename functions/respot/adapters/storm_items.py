@@ -1,0 +1,144 @@
+"""Windows, their members and digests as items of the ledger, and back."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.ledger_keys import job_of, partition_of
+from respot.domain.alert import AlertOutcome
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.durations import iso
+from respot.domain.storm import DigestReceipt, Member, Pool, Window
+from respot.schema import (
+    DIGEST_KEY,
+    EXPIRES_AT,
+    KIND,
+    LEASE_UNTIL,
+    OUTCOME,
+    PK,
+    SK,
+    STARTED,
+    WINDOW_KEY,
+    ItemKind,
+)
+
+MEMBERS = "member#"
+"""What the sort keys of members begin with."""
+
+
+def pool_partition(pool: Pool) -> str:
+    """Where a pool's latest window stands."""
+    return f"pool#{pool.key}"
+
+
+def digest_partition(window: Window) -> str:
+    """Where a window's members stand, and its digest."""
+    return f"digest#{window.id}"
+
+
+def window_item(window: Window, retention: timedelta | None) -> Item:
+    """A pool's latest window."""
+    pool = window.pool
+    return serialize(
+        {
+            PK: pool_partition(pool),
+            SK: WINDOW_KEY,
+            KIND: ItemKind.WINDOW.value,
+            "alert_kind": pool.kind.value,
+            "region": pool.region,
+            "instance_type": pool.instance_type,
+            "opened": iso(window.opened),
+            "closes": iso(window.closes),
+            "opener": window.opener,
+            "timer_sent": window.timer_sent,
+            "closed": window.closed,
+            EXPIRES_AT: _expiry(window, retention),
+        }
+    )
+
+
+def read_window(item: Item) -> Window:
+    """A window from its item."""
+    values = deserialize(item)
+    return Window(
+        pool=Pool(
+            kind=AlertKind(values["alert_kind"]),
+            region=values["region"],
+            instance_type=values.get("instance_type"),
+        ),
+        opened=datetime.fromisoformat(values["opened"]),
+        closes=datetime.fromisoformat(values["closes"]),
+        opener=values["opener"],
+        timer_sent=values["timer_sent"],
+        closed=values["closed"],
+    )
+
+
+def member_item(window: Window, member: Member, retention: timedelta | None) -> Item:
+    """A member of a window; an alert is a member once."""
+    return serialize(
+        {
+            PK: digest_partition(window),
+            SK: f"{MEMBERS}{iso(member.started)}#{partition_of(member.job)}",
+            KIND: ItemKind.MEMBER.value,
+            "job": partition_of(member.job),
+            "arn": member.arn,
+            STARTED: iso(member.started),
+            "alert": member.alert,
+            "headline": member.headline,
+            EXPIRES_AT: _expiry(window, retention),
+        }
+    )
+
+
+def read_member(item: Item) -> Member:
+    """A member from its item."""
+    values = deserialize(item)
+    return Member(
+        job=job_of(values["job"]),
+        arn=values["arn"],
+        started=datetime.fromisoformat(values[STARTED]),
+        alert=values["alert"],
+        headline=values["headline"],
+    )
+
+
+def claim_item(window: Window, *, outcome: str, until: datetime) -> Item:
+    """The claim on a window's digest."""
+    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until)})
+
+
+def digest_item(window: Window, receipt: DigestReceipt, retention: timedelta | None) -> Item:
+    """A settled digest."""
+    return _digest(
+        window,
+        {
+            OUTCOME: receipt.outcome.value,
+            "reason": receipt.reason,
+            "headline": receipt.headline,
+            "settled_at": iso(receipt.settled_at),
+            "message_id": receipt.message_id,
+            EXPIRES_AT: _expiry(window, retention),
+        },
+    )
+
+
+def read_digest(window: Window, item: Item) -> DigestReceipt:
+    """A settled digest from its item."""
+    values = deserialize(item)
+    return DigestReceipt(
+        digest=window.id,
+        outcome=AlertOutcome(values[OUTCOME]),
+        reason=values["reason"],
+        headline=values.get("headline"),
+        settled_at=datetime.fromisoformat(values["settled_at"]),
+        message_id=values.get("message_id"),
+    )
+
+
+def _digest(window: Window, values: dict[str, Any]) -> Item:
+    return serialize({PK: digest_partition(window), SK: DIGEST_KEY, KIND: ItemKind.DIGEST.value} | values)
+
+
+def _expiry(window: Window, retention: timedelta | None) -> int | None:
+    return None if retention is None else int((window.opened + retention).timestamp())

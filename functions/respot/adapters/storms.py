@@ -1,0 +1,111 @@
+"""The ledger's part on storms, in DynamoDB."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from respot.adapters.ledger_items import deserialize
+from respot.adapters.storm_items import (
+    MEMBERS,
+    claim_item,
+    digest_item,
+    digest_partition,
+    member_item,
+    pool_partition,
+    read_digest,
+    read_member,
+    read_window,
+    window_item,
+)
+from respot.adapters.table import ABSENT, Table
+from respot.domain.durations import iso
+from respot.domain.storm import DigestReceipt, Member, Pool, Window
+from respot.errors import AlertInProgressError
+from respot.ports import Clock
+from respot.schema import DIGEST_KEY, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CLAIMED: Final = "claimed"
+_UNSETTLED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
+_STILL_OPEN: Final = "opened = :opened AND closed = :no"
+"""The window is the pool's latest, and nobody has closed it."""
+
+
+class DynamoDbStorms:
+    """The port `Storms`, on the ledger's table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
+        """`retention` is how long items live after their window was opened; `None` keeps them."""
+        self._table = Table(client, table)
+        self._clock = clock
+        self._retention = retention
+
+    def window(self, pool: Pool) -> Window | None:
+        """See `Storms.window`."""
+        item = self._table.get(pool_partition(pool), WINDOW_KEY)
+        return None if item is None else read_window(item)
+
+    def open(self, window: Window) -> bool:
+        """See `Storms.open`."""
+        condition = f"{ABSENT} OR closes <= :opens"
+        item = window_item(window, self._retention)
+        return self._table.put(item, condition, {":opens": iso(window.opened)}) is None
+
+    def join(self, window: Window, member: Member) -> None:
+        """See `Storms.join`."""
+        self._table.put(member_item(window, member, self._retention), ABSENT)
+
+    def note_timer(self, window: Window) -> None:
+        """See `Storms.note_timer`."""
+        self._replace(replace(window, timer_sent=True))
+
+    def close(self, window: Window) -> None:
+        """See `Storms.close`."""
+        latest = self.window(window.pool)
+        if latest and latest.id == window.id:
+            self._replace(replace(latest, closed=True))
+
+    def members(self, window: Window) -> tuple[Member, ...]:
+        """See `Storms.members`."""
+        items = self._table.query(
+            f"{PK} = :pk AND begins_with({SK}, :member)",
+            {":pk": digest_partition(window), ":member": MEMBERS},
+            ConsistentRead=True,
+        )
+        return tuple(read_member(item) for item in items)
+
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+        """See `Storms.claim_digest`."""
+        lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
+        claim = claim_item(window, outcome=_CLAIMED, until=now + lease)
+        standing = self._table.put(claim, lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
+        if standing is None:
+            return True
+        values = deserialize(standing)
+        if values[OUTCOME] != _CLAIMED:
+            return False
+        message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
+        raise AlertInProgressError(message)
+
+    def release_digest(self, window: Window) -> None:
+        """See `Storms.release_digest`."""
+        claim = claim_item(window, outcome=_CLAIMED, until=self._clock())
+        self._table.put(claim, _UNSETTLED, {":claimed": _CLAIMED})
+
+    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+        """See `Storms.settle_digest`."""
+        self._table.put(digest_item(window, receipt, self._retention), _UNSETTLED, {":claimed": _CLAIMED})
+
+    def digest(self, window: Window) -> DigestReceipt | None:
+        """See `Storms.digest`."""
+        item = self._table.get(digest_partition(window), DIGEST_KEY)
+        if item is None or deserialize(item)[OUTCOME] == _CLAIMED:
+            return None
+        return read_digest(window, item)
+
+    def _replace(self, window: Window) -> None:
+        """Write the window anew; one that was closed, or that another one has followed, stays as it is."""
+        item = window_item(window, self._retention)
+        self._table.put(item, _STILL_OPEN, {":opened": iso(window.opened), ":no": False})

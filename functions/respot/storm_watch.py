@@ -1,0 +1,125 @@
+"""Watches for storms: which alerts people hear of in a digest, and the digest, once the window is over."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from respot.domain.alert import Alert, AlertOutcome
+from respot.domain.alert_text import headline
+from respot.domain.digest_text import headline as digest_headline
+from respot.domain.durations import in_words
+from respot.domain.job import at_milliseconds
+from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_over, pool_of, time_left
+from respot.errors import TopicUnavailableError
+from respot.ports import AlertTopic, Clock, DigestTimers, Storms
+
+MARGIN: Final = timedelta(seconds=2)
+"""How long after its window a digest is due: clocks differ, and who joined last is still writing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StormWatch:
+    """Holds alerts back and gathers them; `length` is that of a window.
+
+    Nobody is forgotten, because of an order: a member is written, then the timer is made sure of, then the window is
+    looked at again, and only while it is still open the alert is held back. The digest closes its window first, and
+    counts then. So whoever was held back is counted, whoever came too late is told by itself, and who dies in between
+    does both at worst.
+    """
+
+    storms: Storms
+    timers: DigestTimers
+    topic: AlertTopic
+    clock: Clock
+    length: timedelta
+    lease: timedelta
+
+    def hold_back(self, alert: Alert) -> str | None:
+        """The id of the digest in which people hear of the alert; `None` if they are to hear of it by itself.
+
+        May be asked again for the same alert, after a crash at any step.
+
+        Raises:
+            LedgerUnavailableError: DynamoDB did not answer.
+            QueueUnavailableError: SQS did not take the timer.
+        """
+        pool = pool_of(alert)
+        window = self._standing(alert, pool) if pool else None
+        if window is None or window.closed or window.opener == alert.id:
+            return None
+        self.storms.join(window, _member(alert))
+        if not window.timer_sent:
+            # Whoever opens a window sends none: most interruptions stay alone. Each member makes sure of it, not only
+            # the first: that one may have died before it did.
+            self._send_timer(window)
+            self.storms.note_timer(window)
+        latest = self.storms.window(window.pool)
+        in_time = latest is not None and latest.id == window.id and not latest.closed
+        return window.id if in_time else None
+
+    def close(self, window: Window) -> DigestReceipt | None:
+        """Tell people of the window's members; `None` if that was done before, or it is too early.
+
+        Dying after the publication means that the next delivery publishes again, with the same id.
+
+        Raises:
+            AlertInProgressError: another invocation is at it.
+            LedgerUnavailableError: DynamoDB did not answer.
+            QueueUnavailableError: SQS did not take the timer of a window that is not over.
+            TopicUnavailableError: SNS did not take the digest.
+        """
+        if not is_over(window, now=self.clock()):
+            self._send_timer(window)
+            return None
+        self.storms.close(window)
+        members = self.storms.members(window)
+        if not self.storms.claim_digest(window, now=self.clock(), lease=self.lease):
+            return None
+        receipt = self._publish(Digest(window=window, members=members)) if members else self._nobody(window)
+        self.storms.settle_digest(window, receipt)
+        return receipt
+
+    def _standing(self, alert: Alert, pool: Pool) -> Window | None:
+        """The pool's open window; `None` if the alert has just opened one."""
+        now = at_milliseconds(self.clock())
+        window = self.storms.window(pool)
+        if window and not is_over(window, now=now):
+            return window
+        opened = self.storms.open(Window(pool=pool, opened=now, closes=now + self.length, opener=alert.id))
+        return None if opened else self.storms.window(pool)
+
+    def _send_timer(self, window: Window) -> None:
+        self.timers.send(window, delay=time_left(window, now=self.clock()) + MARGIN)
+
+    def _publish(self, digest: Digest) -> DigestReceipt:
+        try:
+            message_id = self.topic.publish_digest(digest)
+        except TopicUnavailableError:
+            self.storms.release_digest(digest.window)
+            raise
+        length = in_words(digest.window.closes - digest.window.opened)
+        return DigestReceipt(
+            digest=digest.id,
+            outcome=AlertOutcome.SENT,
+            reason=f"{len(digest.members)} more of the pool within {length}",
+            headline=digest_headline(digest),
+            settled_at=self.clock(),
+            message_id=message_id,
+        )
+
+    def _nobody(self, window: Window) -> DigestReceipt:
+        return DigestReceipt(
+            digest=window.id,
+            outcome=AlertOutcome.DECLINED,
+            reason="no alert was held back",
+            headline=None,
+            settled_at=self.clock(),
+            message_id=None,
+        )
+
+
+def _member(alert: Alert) -> Member:
+    facts = alert.facts
+    return Member(
+        job=facts.job, arn=facts.arn, started=alert.transition.started, alert=alert.id, headline=headline(alert)
+    )

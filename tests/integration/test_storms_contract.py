@@ -1,0 +1,205 @@
+"""The promises of the port `Storms`, held against every implementation."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from respot.adapters.ledger_items import deserialize
+from respot.adapters.memory import MemoryStorms
+from respot.adapters.storms import DynamoDbStorms
+from respot.domain.alert import AlertOutcome
+from respot.domain.storm import DigestReceipt, Window
+from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.ports import Storms
+from tests.integration.conftest import TABLE
+from tests.support.builders import at, member_of, window_of
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LEASE = timedelta(minutes=2)
+WINDOW = window_of(opener="alert-1")
+NEXT = window_of(seconds=3720 + 180, opener="alert-2")
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def storms(request: pytest.FixtureRequest) -> Storms:
+    if request.param == "memory":
+        return MemoryStorms()
+    client: DynamoDBClient = request.getfixturevalue("dynamodb")
+    clock: FakeClock = request.getfixturevalue("clock")
+    return DynamoDbStorms(client, TABLE, clock=clock, retention=None)
+
+
+def receipt(outcome: AlertOutcome = AlertOutcome.SENT, window: Window = WINDOW) -> DigestReceipt:
+    sent = outcome is AlertOutcome.SENT
+    return DigestReceipt(
+        digest=window.id,
+        outcome=outcome,
+        reason="a reason",
+        headline="a headline" if sent else None,
+        settled_at=at(3905.5),
+        message_id="message-1" if sent else None,
+    )
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
+
+
+def test_a_pool_has_no_window_before_one_is_opened(storms: Storms) -> None:
+    assert storms.window(WINDOW.pool) is None
+    assert storms.members(WINDOW) == ()
+    assert storms.digest(WINDOW) is None
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.2xlarge", None, "x" * 1024, "größer # 😀"])
+def test_what_is_opened_is_the_pools_window(storms: Storms, instance_type: str | None) -> None:
+    window = window_of(opener="alert-1", instance_type=instance_type)
+    assert storms.open(window)
+    assert storms.window(window.pool) == window
+
+
+def test_one_opens_only_and_the_other_changes_nothing(storms: Storms) -> None:
+    storms.open(WINDOW)
+    assert not storms.open(replace(WINDOW, opener="alert-2"))
+    assert not storms.open(window_of(seconds=3720 + 179.999, opener="alert-3"))
+    assert storms.window(WINDOW.pool) == WINDOW
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_window_that_is_over_is_followed_closed_or_not(storms: Storms, *, closed: bool) -> None:
+    storms.open(WINDOW)
+    if closed:
+        storms.close(WINDOW)
+    assert storms.open(NEXT)
+    assert storms.window(WINDOW.pool) == NEXT
+
+
+def test_pools_have_windows_of_their_own(storms: Storms) -> None:
+    storms.open(WINDOW)
+    other = window_of(instance_type="ml.p3.2xlarge")
+    assert storms.open(other)
+    assert storms.window(WINDOW.pool) == WINDOW
+
+
+def test_the_timer_is_noted(storms: Storms) -> None:
+    storms.open(WINDOW)
+    storms.note_timer(WINDOW)
+    storms.note_timer(WINDOW)
+    assert storms.window(WINDOW.pool) == replace(WINDOW, timer_sent=True)
+
+
+def test_what_is_closed_stays_closed_and_keeps_what_it_was(storms: Storms) -> None:
+    storms.open(WINDOW)
+    storms.note_timer(WINDOW)
+    named_by_its_timer = replace(WINDOW, opener="")
+    storms.close(named_by_its_timer)
+    storms.note_timer(WINDOW)
+    storms.close(named_by_its_timer)
+    assert storms.window(WINDOW.pool) == replace(WINDOW, timer_sent=True, closed=True)
+
+
+def test_an_old_window_cannot_touch_the_one_that_followed_it(storms: Storms) -> None:
+    storms.open(WINDOW)
+    storms.open(NEXT)
+    storms.close(WINDOW)
+    storms.note_timer(WINDOW)
+    assert storms.window(WINDOW.pool) == NEXT
+
+
+def test_closing_what_was_never_opened_opens_nothing(storms: Storms) -> None:
+    storms.close(WINDOW)
+    assert storms.window(WINDOW.pool) is None
+
+
+# --- members --------------------------------------------------------------------------------------------------------
+
+
+def test_members_are_told_once_and_in_order_of_time(storms: Storms) -> None:
+    early, late = member_of(2, 3721), member_of(1, 3722)
+    for member in (late, early, late):
+        storms.join(WINDOW, member)
+    storms.join(NEXT, member_of(3, 3900))
+    assert storms.members(WINDOW) == (early, late)
+
+
+def test_a_job_may_be_a_member_twice(storms: Storms) -> None:
+    twice = (member_of(1, 3721), member_of(1, 3790))
+    for member in twice:
+        storms.join(WINDOW, member)
+    assert storms.members(WINDOW) == twice
+
+
+def test_a_window_may_have_hundreds_of_members(storms: Storms) -> None:
+    members = tuple(member_of(number, 3721 + number) for number in range(300))
+    for member in members:
+        storms.join(WINDOW, member)
+    assert storms.members(WINDOW) == members
+
+
+def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: Storms) -> None:
+    storms.open(WINDOW)
+    storms.close(WINDOW)
+    storms.join(WINDOW, member_of(1, 3721))
+    assert storms.members(WINDOW) == (member_of(1, 3721),)
+
+
+# --- digests --------------------------------------------------------------------------------------------------------
+
+
+def test_one_claim_only_until_it_lapses(storms: Storms) -> None:
+    assert storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        storms.claim_digest(WINDOW, now=at(119.999), lease=LEASE)
+    assert storms.claim_digest(NEXT, now=at(1), lease=LEASE)
+    assert storms.claim_digest(WINDOW, now=at(120), lease=LEASE)
+    assert storms.digest(WINDOW) is None
+
+
+def test_a_claim_given_back_is_free_at_once(storms: Storms, clock: FakeClock) -> None:
+    clock.moment = at(1)
+    storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    storms.release_digest(WINDOW)
+    assert storms.claim_digest(WINDOW, now=at(1), lease=LEASE)
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+@pytest.mark.parametrize("outcome", AlertOutcome)
+def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOutcome, *, claimed: bool) -> None:
+    if claimed:
+        storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    storms.settle_digest(WINDOW, receipt(outcome))
+    storms.settle_digest(WINDOW, replace(receipt(), message_id="message-2"))
+    storms.release_digest(WINDOW)
+    assert not storms.claim_digest(WINDOW, now=at(99_999), lease=LEASE)
+    assert storms.digest(WINDOW) == receipt(outcome)
+    assert storms.members(WINDOW) == ()
+
+
+# --- DynamoDB alone -------------------------------------------------------------------------------------------------
+
+
+def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
+    storms = DynamoDbStorms(dynamodb, TABLE, clock=clock, retention=timedelta(days=1))
+    storms.open(WINDOW)
+    storms.join(WINDOW, member_of(1, 3721))
+    storms.settle_digest(WINDOW, receipt())
+    items = [deserialize(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+    assert sorted(item["kind"] for item in items) == ["digest", "member", "window"]
+    assert {int(item["expires_at"]) for item in items} == {int(at(3720 + 86400).timestamp())}
+
+
+def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
+    storms = DynamoDbStorms(dynamodb, "nowhere", clock=clock, retention=None)
+    for ask in (
+        lambda: storms.window(WINDOW.pool),
+        lambda: storms.open(WINDOW),
+        lambda: storms.join(WINDOW, member_of(1, 3721)),
+        lambda: storms.members(WINDOW),
+        lambda: storms.claim_digest(WINDOW, now=at(0), lease=LEASE),
+    ):
+        with pytest.raises(LedgerUnavailableError):
+            ask()

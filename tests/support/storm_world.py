@@ -1,0 +1,241 @@
+"""Storms under any schedule: many alerts of few pools, delivered by invocations that crash, stall and overlap.
+
+Everything is drawn from one seed, so that a schedule that fails can be run again.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
+from respot.alerter import LEASE, Alerter
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.job import JobId, Transition
+from respot.domain.reconciliation import reconcile
+from respot.domain.storm import Window
+from respot.errors import RespotError, TopicUnavailableError
+from respot.storm_watch import StormWatch
+from tests.support.builders import CREATED, at, history, job_id, observation
+from tests.support.clock import FakeClock
+from tests.support.interposed import interposed
+from tests.support.troubled import DiedError
+
+LENGTH: Final = timedelta(minutes=3)
+_DEEPEST: Final = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class _Timer:
+    window: Window
+    due: datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class Trouble:
+    """How badly things go: the chance, at each call, of a crash, of others going first, of SNS being down.
+
+    `skew` is by how many seconds an invocation's clock may be wrong.
+    """
+
+    crash: float = 0.0
+    overtaken: float = 0.0
+    refused: float = 0.0
+    skew: float = 0.0
+
+
+@dataclass
+class StormWorld:
+    """`jobs` jobs in `pools` pools lose their capacity within `span`; `run` plays it to the end."""
+
+    seed: int
+    trouble: Trouble = field(default_factory=Trouble)
+    jobs: int = 12
+    pools: int = 2
+    span: timedelta = timedelta(minutes=8)
+    disturbances: int = 0
+    opened: list[Window] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)  # noqa: S311 - a schedule, no secret
+        self.clock = FakeClock(at(5000))
+        self.ledger = MemoryLedger(created=CREATED)
+        self.storms, self.timers, self.topic = MemoryStorms(), MemoryDigestTimers(), MemoryTopic()
+        self.pending: list[tuple[datetime, JobId, Transition]] = []
+        self.due: list[_Timer] = []
+        self._depth = 0
+        self._skew = timedelta()
+        self._quiet = False
+        watched = interposed(self.storms, self._gate)
+        topic = interposed(self.topic, self._gate)
+        self.watch = StormWatch(
+            storms=watched,
+            timers=interposed(self.timers, self._gate),
+            topic=topic,
+            clock=self._now,
+            length=LENGTH,
+            lease=LEASE,
+        )
+        self.alerter = Alerter(
+            ledger=interposed(self.ledger, self._gate),
+            runs=MemoryRuns(ledger=self.ledger),
+            topic=topic,
+            clock=self._now,
+            kinds=frozenset(AlertKind),
+            max_age=timedelta(days=1),
+            watch=self.watch,
+        )
+        for number in range(self.jobs):
+            self._interrupt(number)
+
+    def _interrupt(self, number: int) -> None:
+        job = job_id(f"job-{number}")
+        seconds = 4000 + self.random.randrange(600)
+        script = f"Starting=0 Training=390 Interrupted={seconds}"
+        if self.random.random() < 0.1:  # twice in a moment
+            script += f" Training={seconds + 5} Interrupted={seconds + 20}"
+        seen = observation(script, job=job, instance_type=f"ml.p{number % self.pools}.large")
+        self.ledger.save(reconcile(self.ledger.load(job), seen))
+        comes = self.clock() + self.random.random() * self.span
+        for stay in history(script):
+            if stay.status in KIND_BY_STATUS:
+                self.pending.append((comes, job, stay))
+
+    def run(self) -> None:
+        """Play the troubled part, then, with nothing in the way any more, what is left."""
+        for _ in range(self.jobs * 6):
+            self._step()
+        self._quiet = True
+        for _ in range(200):
+            self.clock.pass_by(LEASE + timedelta(seconds=1))
+            self._deliver_all()
+            if not self.pending and not self.due:
+                return
+        raise AssertionError(f"seed {self.seed}: {len(self.pending)} alerts and {len(self.due)} timers are left")
+
+    def check(self) -> None:
+        """What must hold, whatever happened."""
+        receipts = [receipt for job in self.ledger.states for receipt in self.ledger.alerts(job)]
+        assert len(receipts) >= self.jobs
+        assert {receipt.outcome for receipt in receipts} == {AlertOutcome.SENT}
+        in_digests = Counter(member.alert for digest in self.topic.digests for member in digest.members)
+        alone = {alert.id for alert in self.topic.published if alert.digest is None}
+        ids = {alert.id for alert in self.topic.published}
+        assert len(ids) == len(receipts), "machines were not told of each alert"
+        assert alone | in_digests.keys() == ids, "somebody was forgotten"
+        for receipt in receipts:
+            self._check_receipt(receipt)
+        for window in self.opened:
+            settled = self.storms.digest(window)
+            members = self.storms.members(window)
+            assert settled or not members or self._told_elsewhere(window), "a digest is owed"
+        if not self.trouble.skew:  # otherwise windows end early for some
+            assert len(alone) <= len(self.opened) + self.disturbances
+
+    def _check_receipt(self, receipt: AlertReceipt) -> None:
+        if receipt.digest is None:
+            return
+        published = [digest for digest in self.topic.digests if digest.id == receipt.digest]
+        assert published, f"{receipt.job} was promised {receipt.digest}, which was never published"
+        for digest in published:
+            assert any(
+                member.job == receipt.job and member.started == receipt.transition.started for member in digest.members
+            ), f"{receipt.job} is not in {receipt.digest}, which its receipt names"
+        settled = self.storms.receipts[receipt.digest]
+        assert settled.outcome is AlertOutcome.SENT
+
+    def _told_elsewhere(self, window: Window) -> bool:
+        """Who joined and died before the timer was sent was told later, by itself or in another digest."""
+        return all(
+            not any(
+                receipt.digest == window.id
+                for receipt in self.ledger.alerts(member.job)
+                if receipt.transition.started == member.started
+            )
+            for member in self.storms.members(window)
+        )
+
+    # --- the schedule
+
+    def _step(self) -> None:
+        self.clock.pass_by(timedelta(seconds=self.random.choice((0, 0, 1, 5, 20))))
+        ready = [entry for entry in self.pending if entry[0] <= self.clock()]
+        rung = [timer for timer in self.due if timer.due <= self.clock()]
+        if rung and self.random.random() < 0.5:
+            self._ring(self.random.choice(rung))
+        elif ready:
+            self._deliver(self.random.choice(ready))
+
+    def _deliver_all(self) -> None:
+        for entry in list(self.pending):
+            self._deliver(entry)
+        for timer in list(self.due):
+            if timer.due <= self.clock():
+                self._ring(timer)
+
+    def _deliver(self, entry: tuple[datetime, JobId, Transition]) -> None:
+        _, job, stay = entry
+        if self._works(lambda: self.alerter.alert(job, stay)) and entry in self.pending:
+            again = not self._quiet and self.random.random() < 0.1
+            if not again:
+                self.pending.remove(entry)
+
+    def _ring(self, timer: _Timer) -> None:
+        if self._works(lambda: self.watch.close(timer.window)) and timer in self.due:
+            self.due.remove(timer)
+
+    def _works(self, act: Callable[[], object]) -> bool:
+        """Whether an invocation came to its end; its message is delivered again if not."""
+        self._depth += 1
+        skew, self._skew = self._skew, self._any_skew()
+        try:
+            act()
+        except (RespotError, DiedError):
+            self.disturbances += 1
+            return False
+        else:
+            return True
+        finally:
+            self._depth -= 1
+            self._skew = skew
+
+    def _any_skew(self) -> timedelta:
+        skew = 0.0 if self._quiet else self.trouble.skew
+        return timedelta(seconds=self.random.uniform(-skew, skew))
+
+    def _now(self) -> datetime:
+        """The time of day by the clock of whoever is at work: no two agree."""
+        return self.clock() + self._skew
+
+    def _gate(self, method: str, done: bool) -> None:  # noqa: FBT001 - the gate's signature
+        if done and method == "send":
+            window, delay = self.timers.sent[-1]
+            self.due.append(_Timer(window=window, due=self.clock() + delay))
+        if done and method == "open":
+            self._note_opened()
+        if self._quiet:
+            return
+        drawn = self.random.random()
+        if drawn < self.trouble.crash:
+            raise DiedError
+        drawn -= self.trouble.crash
+        if drawn < self.trouble.refused and not done and method.startswith("publish"):
+            raise TopicUnavailableError("down")
+        if self.random.random() < self.trouble.overtaken and self._depth < _DEEPEST:
+            self.disturbances += 1
+            self._step()
+
+    def _note_opened(self) -> None:
+        known = {window.id for window in self.opened}
+        self.opened += [window for window in self.storms.windows.values() if window.id not in known]
+
+
+def play(seed: int, trouble: Trouble | None = None, *, jobs: int = 12, pools: int = 2) -> StormWorld:
+    """One schedule, played and checked."""
+    world = StormWorld(seed, trouble or Trouble(), jobs, pools)
+    world.run()
+    world.check()
+    return world

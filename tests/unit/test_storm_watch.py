@@ -1,0 +1,223 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
+from respot.alerter import LEASE, Alerter
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.reconciliation import reconcile
+from respot.domain.storm import DigestReceipt, Window
+from respot.errors import AlertInProgressError, QueueUnavailableError, TopicUnavailableError
+from respot.storm_watch import MARGIN, StormWatch
+from tests.support.builders import CREATED, at, job_id, observation, transition
+from tests.support.clock import FakeClock
+
+LENGTH = timedelta(minutes=3)
+INTERRUPTED = transition("Interrupted", 3720)
+
+
+class Bench:
+    """An alerter that watches for storms, on twins."""
+
+    def __init__(self) -> None:
+        self.ledger = MemoryLedger(created=CREATED)
+        self.storms, self.timers, self.topic = MemoryStorms(), MemoryDigestTimers(), MemoryTopic()
+        self.clock = FakeClock(at(3725))
+        self.watch = StormWatch(
+            storms=self.storms,
+            timers=self.timers,
+            topic=self.topic,
+            clock=self.clock,
+            length=LENGTH,
+            lease=LEASE,
+        )
+        self.alerter = Alerter(
+            ledger=self.ledger,
+            runs=MemoryRuns(ledger=self.ledger),
+            topic=self.topic,
+            clock=self.clock,
+            kinds=frozenset(AlertKind),
+            max_age=timedelta(hours=24),
+            watch=self.watch,
+        )
+
+    def interrupt(self, name: str, *, status: str = "Interrupted", **facts: object) -> AlertReceipt:
+        job = job_id(name)
+        self.ledger.save(reconcile(self.ledger.load(job), observation(f"Starting=0 {status}=3720", job=job, **facts)))
+        receipt = self.alerter.alert(job, transition(status, 3720))
+        assert receipt
+        return receipt
+
+    def over(self) -> Window:
+        """Let the time pass until the one timer rings; gives its window."""
+        ((window, delay),) = self.timers.sent
+        self.clock.pass_by(delay)
+        return window
+
+    def alone(self) -> list[str]:
+        return [alert.facts.job.name for alert in self.topic.published if alert.digest is None]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_the_first_is_told_at_once_and_costs_no_timer(bench: Bench) -> None:
+    assert bench.interrupt("first").digest is None
+    assert bench.alone() == ["first"]
+    assert bench.timers.sent == []
+
+
+def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(bench: Bench) -> None:
+    bench.interrupt("first")
+    ids = {bench.interrupt(f"job-{number}").digest for number in range(20)}
+    assert len(bench.topic.published) == 21
+    assert {alert.digest for alert in bench.topic.published[1:]} == ids
+    receipt = bench.watch.close(bench.over())
+    (digest,) = bench.topic.digests
+    assert {digest.id} == ids
+    assert [member.job.name for member in digest.members] == sorted(f"job-{number}" for number in range(20))
+    assert receipt == DigestReceipt(
+        digest=digest.id,
+        outcome=AlertOutcome.SENT,
+        reason="20 more of the pool within 3 min",
+        headline="20 more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted",
+        settled_at=bench.clock(),
+        message_id="digest-message-1",
+    )
+
+
+def test_one_timer_serves_all_members(bench: Bench) -> None:
+    for name in ("first", "second", "third", "fourth"):
+        bench.interrupt(name)
+        bench.clock.pass_by(timedelta(seconds=10))
+    ((window, delay),) = bench.timers.sent
+    assert window.opened == at(3725)
+    assert delay == LENGTH - timedelta(seconds=10) + MARGIN
+
+
+def test_after_the_window_the_next_one_is_told_at_once(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    bench.clock.pass_by(LENGTH)
+    assert bench.interrupt("third").digest is None
+    assert bench.alone() == ["first", "third"]
+
+
+def test_the_old_digest_is_told_also_after_a_new_window_was_opened(bench: Bench) -> None:
+    bench.interrupt("first")
+    old = bench.interrupt("second").digest
+    window = bench.over()
+    bench.interrupt("third")
+    new = bench.interrupt("fourth").digest
+    assert bench.watch.close(window)
+    assert [(digest.id, len(digest.members)) for digest in bench.topic.digests] == [(old, 1)]
+    assert new != old
+
+
+@pytest.mark.parametrize("status", ["Failed", "MaxRuntimeExceeded"])
+def test_what_is_a_jobs_own_fault_is_never_held_back(bench: Bench, status: str) -> None:
+    for name in ("first", "second"):
+        assert bench.interrupt(name, status=status).digest is None
+
+
+def test_pools_are_kept_apart(bench: Bench) -> None:
+    bench.interrupt("first")
+    assert bench.interrupt("other-type", instance_type="ml.p3.2xlarge").digest is None
+    assert bench.interrupt("other-kind", status="MaxWaitTimeExceeded").digest is None
+    assert bench.interrupt("same").digest is not None
+
+
+def test_without_a_watch_nobody_is_held_back(bench: Bench) -> None:
+    bench.alerter = replace(bench.alerter, watch=None)
+    for name in ("first", "second", "third"):
+        assert bench.interrupt(name).digest is None
+    assert bench.storms.windows == {}
+
+
+def test_a_digest_is_told_once_however_often_its_timer_rings(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    window = bench.over()
+    assert bench.watch.close(window)
+    bench.clock.pass_by(LEASE)
+    assert bench.watch.close(window) is None
+    assert len(bench.topic.digests) == 1
+
+
+def test_a_timer_that_rings_too_early_is_wound_up_again(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    ((window, _),) = bench.timers.sent
+    bench.clock.pass_by(timedelta(minutes=1))
+    assert bench.watch.close(window) is None
+    assert bench.timers.sent[1:] == [(window, timedelta(minutes=2) + MARGIN)]
+    assert bench.interrupt("third").digest == window.id
+
+
+def test_who_finds_the_window_closed_is_told_by_itself(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    ((window, _),) = bench.timers.sent
+    bench.storms.close(window)
+    assert bench.interrupt("late").digest is None
+    assert bench.alone() == ["first", "late"]
+
+
+def test_a_window_without_members_is_settled_and_nobody_is_told(bench: Bench) -> None:
+    bench.interrupt("first")
+    (window,) = bench.storms.windows.values()
+    bench.clock.pass_by(LENGTH)
+    receipt = bench.watch.close(window)
+    assert receipt
+    assert (receipt.outcome, receipt.headline) == (AlertOutcome.DECLINED, None)
+    assert bench.topic.digests == []
+    assert bench.storms.digest(window) == receipt
+
+
+def test_when_sns_is_down_the_next_ring_sends_without_waiting_for_a_lease(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    window = bench.over()
+    bench.topic.fault = TopicUnavailableError("down")
+    with pytest.raises(TopicUnavailableError):
+        bench.watch.close(window)
+    bench.topic.fault = None
+    assert bench.watch.close(window)
+
+
+def test_while_one_sender_is_at_a_digest_another_one_keeps_off(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.interrupt("second")
+    window = bench.over()
+    bench.storms.claim_digest(window, now=bench.clock(), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        bench.watch.close(window)
+    assert bench.topic.digests == []
+
+
+def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(bench: Bench) -> None:
+    bench.interrupt("first")
+    bench.timers.fault = QueueUnavailableError("down")
+    with pytest.raises(QueueUnavailableError):
+        bench.interrupt("second")
+    assert bench.ledger.alerts(job_id("second")) == ()
+    bench.timers.fault = None
+    receipt = bench.alerter.alert(job_id("second"), INTERRUPTED)
+    assert receipt
+    assert receipt.digest
+    assert len(bench.timers.sent) == 1
+
+
+def test_who_opened_the_window_and_died_is_told_by_itself(bench: Bench) -> None:
+    bench.topic.fault = TopicUnavailableError("down")
+    with pytest.raises(TopicUnavailableError):
+        bench.interrupt("first")
+    bench.topic.fault = None
+    receipt = bench.alerter.alert(job_id("first"), INTERRUPTED)
+    assert receipt
+    assert receipt.digest is None
+    assert bench.interrupt("second").digest

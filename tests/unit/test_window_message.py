@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from respot.domain.alert_kinds import AlertKind
+from respot.errors import MalformedObservationError
+from respot.job_message import write_message as write_job
+from respot.window_message import read_message, write_message
+from tests.support.builders import job_id, window_of
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.2xlarge", None, "<größer>"])
+@pytest.mark.parametrize("kind", [AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED])
+def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> None:
+    window = window_of(kind, 3720.037, instance_type=instance_type)
+    read = read_message(write_message(window))
+    assert read == window
+    assert read.id == window.id
+
+
+@pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
+def test_other_messages_are_none_of_these(body: str) -> None:
+    assert read_message(body) is None
+
+
+GOOD = json.loads(write_message(window_of()))["window"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        None,
+        [],
+        "x",
+        *({key: value for key, value in GOOD.items() if key != left_out} for left_out in GOOD),
+        GOOD | {"kind": "advice-to-all"},
+        GOOD | {"opened": "yesterday"},
+        GOOD | {"closes": 7},
+    ],
+)
+def test_one_that_makes_no_sense_is_malformed(named: object) -> None:
+    with pytest.raises(MalformedObservationError, match="names a window"):
+        read_message(json.dumps({"window": named}))
