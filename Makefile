@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo soak test check format local deploy synth bench lock clean
+.PHONY: help setup demo soak test check format local deploy synth bench load lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all region
 
 bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios
 	$(BIN)/python -m local.bench
+
+load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and draw how time and cost grow (half an hour)
+	$(BIN)/python -m local load --plot docs/load.svg
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,10 +1,13 @@
 """A local AWS account, started and stopped."""
 
 import contextlib
+import http.client
+import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -18,6 +21,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from local.call_counts import PATH
 from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -162,6 +166,19 @@ class LocalAccount:
             config=Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=32),
             **keys,
         )
+
+    def calls(self) -> dict[str, Any]:
+        """What functions have asked of the account so far: see `CallCounts.to_document`."""
+        if self._certificate is None:
+            raise LocalAccountError("the local account has not been started")
+        context = ssl.create_default_context(cafile=str(self._certificate))
+        connection = http.client.HTTPSConnection("localhost", self._port, context=context, timeout=30)
+        try:
+            connection.request("GET", PATH)
+            document: dict[str, Any] = json.load(connection.getresponse())
+        finally:
+            connection.close()
+        return document
 
     def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> Path:
         deadline = time.monotonic() + _START_SECONDS

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from local import demo, slack_rendering, training
+from local import demo, load, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
+from local.bench.load import LoadError
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
 
@@ -28,10 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     up.set_defaults(run=_up)
     shown = commands.add_parser("demo", help="run five jobs through the whole of Respot, show and check the result")
     shown.set_defaults(run=lambda _: demo.run())
+    loaded = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
+    loaded.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
+    loaded.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
+    loaded.set_defaults(run=lambda options: load.run(options.jobs or load.SIZES, plot=options.plot))
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
-    except (LocalAccountError, DeploymentError) as error:
+    except (LocalAccountError, DeploymentError, LoadError) as error:
         _say(str(error))
         return 1
 

@@ -24,6 +24,7 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
 from ministack.services import eventbridge, iam, sts  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
+from local.call_counts import PATH, CallCounts
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import Delivery
 from local.sagemaker.service import SageMaker
@@ -234,7 +235,7 @@ async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path], None]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    app = _announcing(ministack.app, lambda: ready(Path(certificate)))
+    app = _counting(_announcing(ministack.app, lambda: ready(Path(certificate))))
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -242,6 +243,26 @@ async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path], None]
     await asyncio.to_thread(lambda_runtime.reset)
     if serving.done():
         serving.result()
+
+
+def _counting(app: _ASGI) -> Any:  # noqa: ANN401 - hypercorn's own application type
+    counts = CallCounts()
+
+    async def counting(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+        elif scope["path"] == PATH:
+            body = json.dumps(counts.to_document()).encode()
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": body})
+        else:
+            operation = counts.begin(dict(scope["headers"]))
+            try:
+                await app(scope, receive, send)
+            finally:
+                counts.end(operation)
+
+    return counting
 
 
 def _announcing(app: _ASGI, started: Callable[[], None]) -> Any:  # noqa: ANN401 - hypercorn's own application type

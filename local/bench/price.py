@@ -18,6 +18,8 @@ SQS_REQUEST: Final = 0.40 / MILLION
 DYNAMODB_WRITE_UNIT: Final = 0.625 / MILLION
 DYNAMODB_READ_UNIT: Final = 0.125 / MILLION
 LOGS_GIGABYTE: Final = 0.50
+SNS_PUBLISH: Final = 0.50 / MILLION
+"""Deliveries to SQS are free."""
 
 SQS_REQUESTS_PER_INVOCATION: Final = 2
 """Receive and delete, whatever the batch; EventBridge's delivery is one more for each event."""
