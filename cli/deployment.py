@@ -1,17 +1,23 @@
 """Finds a deployment of Respot by its CloudFormation stack, with the caller's own credentials."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError, ExitCode
+from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.runs import DynamoDbRuns
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 STACK = "Respot"
 
@@ -23,10 +29,12 @@ class Deployment:
     Attributes:
         session: the caller's credentials, in the hub region.
         outputs: the stack's outputs.
+        stack: its name.
     """
 
     session: boto3.session.Session
     outputs: dict[str, str]
+    stack: str = STACK
 
     @property
     def region(self) -> str:
@@ -37,6 +45,43 @@ class Deployment:
     def regions(self) -> tuple[str, ...]:
         """The regions that are watched, the hub first."""
         return (self.region, *filter(None, self.outputs.get("WatchedRegions", "").split(",")))
+
+    @property
+    def account(self) -> str:
+        """The account's twelve digits."""
+        return self.outputs["AlertsTopicArn"].split(":")[4]
+
+    def depth(self, output: str) -> int:
+        """How many messages are about in the queue whose URL is this output, those in somebody's hand included."""
+        return self.messages(self.outputs[output], region=self.region)
+
+    def messages(self, url: str, *, region: str) -> int:
+        """How many messages are about in a queue, those in somebody's hand included."""
+        return sum(
+            self._count(url, name, region)
+            for name in ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        )
+
+    def waiting(self, output: str) -> int:
+        """How many messages of that queue nobody has in hand."""
+        return self._count(self.outputs[output], "ApproximateNumberOfMessages", self.region)
+
+    def _count(self, url: str, name: "QueueAttributeNameType", region: str) -> int:
+        with asking_aws():
+            sqs = self.session.client("sqs", region_name=region)
+            answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def forwarder(self, region: str) -> dict[str, str]:
+        """The outputs of the stack that forwards a watched region's events."""
+        with asking_aws():
+            client = self.session.client("cloudformation", region_name=region)
+            return _outputs(client.describe_stacks(StackName=f"{self.stack}Forwarder-{region}")["Stacks"])
+
+    def drill_posts(self) -> DynamoDbDrillPosts:
+        """What Slack said to drills, to read from."""
+        table = self.outputs["LedgerTableName"]
+        return DynamoDbDrillPosts(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC))
 
     def ledger(self) -> DynamoDbLedger:
         """The deployment's ledger, to read from."""
@@ -68,11 +113,15 @@ def find(arguments: argparse.Namespace) -> Deployment:
             message = "no AWS region: name the hub region with --hub-region, or set AWS_DEFAULT_REGION"
             raise CommandError(message)
         stacks = session.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
+    outputs = _outputs(stacks)
     if "LedgerTableName" not in outputs:
         message = f"stack {arguments.stack} in {session.region_name} is no Respot deployment: it has no LedgerTableName"
         raise CommandError(message, ExitCode.NOT_FOUND)
-    return Deployment(session=session, outputs=outputs)
+    return Deployment(session=session, outputs=outputs, stack=arguments.stack)
+
+
+def _outputs(stacks: "Sequence[StackTypeDef]") -> dict[str, str]:
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])}
 
 
 @contextmanager

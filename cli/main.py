@@ -10,15 +10,19 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from cli import timeline
+from cli import dlq, drill, timeline
 from cli.errors import CommandError
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="respot", description="Ask a Respot deployment what happened to a job.")
+    top = argparse.ArgumentParser(
+        prog="respot", description="Ask a Respot deployment what happened to a job, and whether all of it works."
+    )
     groups = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     timeline.add_to(groups)
+    drill.add_to(groups)
+    dlq.add_to(groups)
     return top
 
 

@@ -174,12 +174,18 @@ class RespotStack(Stack):
             "AlertsDlqUrl": transitions.dead_letters.queue_url,
             "DueAlertsQueueUrl": due.queue.queue_url,
             "DueAlertsDlqUrl": due.dead_letters.queue_url,
+            "RecordLogGroupName": record.log_group.log_group_name,
+            "AlertLogGroupName": alert.log_group.log_group_name,
+            "RecoverLogGroupName": recover.log_group.log_group_name,
+            "ResubmitLogGroupName": resubmit.log_group.log_group_name,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
 
         if config.slack_webhook_secret is not None:
-            self._deliver_to_slack(config, code, alerts, news, alarms, secret=config.slack_webhook_secret)
+            self._deliver_to_slack(
+                config, code, ledger, alerts, news, alarms, secret=config.slack_webhook_secret
+            )
 
     def _sweep(
         self,
@@ -229,6 +235,7 @@ class RespotStack(Stack):
         self,
         config: Config,
         code: lambda_.Code,
+        ledger: Ledger,
         alerts: AlertsTopic,
         news: AlarmsTopic,
         alarms: Alarms,
@@ -245,6 +252,8 @@ class RespotStack(Stack):
             code=code,
             config=config,
             settings=Settings(
+                # For what it notes of drills.
+                ledger_table=ledger.table.table_name,
                 slack_secret=secret,
                 queue_url=delivery.queue.queue_url,
                 first_retry=timedelta(seconds=config.slack_retry_seconds),
@@ -252,9 +261,12 @@ class RespotStack(Stack):
         )
         delivery.deliver_to(slack.function)
         delivery.grant_read_webhook(slack.function)
+        ledger.grant_note_drills(slack.function)
         alarms.on_dead_letters("Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them.")
         alarms.on_errors("Slack", slack.function)
+        CfnOutput(self, "SlackQueueUrl", value=delivery.queue.queue_url)
         CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)
+        CfnOutput(self, "SlackLogGroupName", value=slack.log_group.log_group_name)
 
 
 def _retention(config: Config) -> timedelta | None:

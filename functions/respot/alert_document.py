@@ -22,6 +22,7 @@ def to_document(alert: Alert) -> dict[str, Any]:
         "id": alert.id,
         "kind": alert.kind.value,
         "severity": alert.severity.value,
+        "drill": facts.job.is_drill,
         "headline": alert_text.headline(alert),
         "what_happened": alert_text.what_happened(alert),
         "what_happens_next": alert_text.what_happens_next(alert),

@@ -23,6 +23,17 @@ class Chat(Protocol):
         """
 
 
+class DrillPosts(Protocol):
+    """Where it is written down what became of a drill's message."""
+
+    def note(self, drill: str, refusal: str | None) -> None:
+        """Write down that the chat took the message of the drill with this id, or why not; a success stands.
+
+        Raises:
+            LedgerUnavailableError: it may not have been written.
+        """
+
+
 class JobQueue(Protocol):
     """A queue of jobs to be looked after: those that have ended, or those whose alerts are due."""
 

@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from respot.domain.job import JobId, Market, Observation
+from respot.drill_event import SOURCE as DRILL_SOURCE
+from respot.drill_event import read_drill
 from respot.errors import MalformedObservationError
 from respot.look_message import SOURCE as SWEEP_SOURCE
 from respot.look_message import read_look
@@ -38,6 +40,7 @@ class Origin(StrEnum):
 
     EVENT = "event"
     SWEEP = "sweep"
+    DRILL = "drill"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,8 @@ def parse(body: str) -> Hint:
     envelope = _object(body)
     if envelope.get("source") == SWEEP_SOURCE:
         return _of_sweep(envelope)
+    if envelope.get("source") == DRILL_SOURCE:
+        return _of_drill(envelope)
     if envelope.get("source") != SOURCE or envelope.get("detail-type") != DETAIL_TYPE:
         message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
         raise MalformedObservationError(message)
@@ -98,6 +103,11 @@ def _of_sweep(envelope: Document) -> Hint:
         overdue=look.overdue,
         missed=None if look.missed is None else JobId(region=look.region, name=look.name, created=look.missed),
     )
+
+
+def _of_drill(envelope: Document) -> Hint:
+    drill = read_drill(envelope, region=_region(envelope, None))
+    return Hint(region=drill.region, name=drill.job.name, claim=drill.observation(), origin=Origin.DRILL)
 
 
 def _object(body: str) -> dict[str, Any]:

@@ -49,6 +49,9 @@ class Recorder:
             LedgerContentionError: others kept writing the same job.
             MalformedObservationError: the job does not exist and no event says enough to record it.
         """
+        if drills := [hint.claim for hint in hints if hint.origin is Origin.DRILL and hint.claim]:
+            # SageMaker is not asked: the name is none of its own, and so is no other hint's of this batch.
+            return tuple(self._merge(self.ledger.load(drill.facts.job), drill) for drill in drills)
         seen = self.jobs.describe(region, name)
         recorded = [self._record_seen(seen)] if seen else []
         # A hint of another job of that name, deleted since, is that job's last witness.

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 PK: Final = "pk"
-"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `sweep#<scope>`."""
+"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `sweep#<scope>`, `drill#<id>`."""
 SK: Final = "sk"
 """Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
 `notice`, `giving-up`; of a run `attempt#<number>`."""
@@ -52,10 +52,17 @@ SWEEP_KEY: Final = "sweep"
 """The sort key of how far a sweep has come, in the partition `sweep#<scope>`."""
 WATCHED_SINCE: Final = "watched_since"
 
+DRILL_PARTITION: Final = "drill#"
+"""How the partition key of a drill's note begins: the one that `slack` may write."""
+POST_KEY: Final = "slack"
+"""The sort key of what Slack said to a drill's message."""
+
 KIND: Final = "kind"
 DECIDED_AT: Final = "decided_at"
 STATUS: Final = "status"
 STARTED: Final = "started"
+RECORDED_AT: Final = "recorded_at"
+"""Of a transition: when Respot learnt of it."""
 VERSION: Final = "version"
 """Counts the writes of a state: a write names the version it was worked out from."""
 OUTCOME: Final = "outcome"
@@ -80,3 +87,6 @@ class ItemKind(StrEnum):
     WINDOW = "window"
     MEMBER = "member"
     DIGEST = "digest"
+    DRILL_TRANSITION = "drill-transition"
+    """A drill's stay: of a kind of its own, so that a reader of the stream sees it only if it asks for it."""
+    DRILL_POST = "drill-post"

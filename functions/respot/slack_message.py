@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from respot.alert_version import DIGEST_MEMBER, VERSION
+from respot.domain.drill_names import drill_id
 from respot.domain.durations import in_words
 
 HEADER_LIMIT: Final = 150
@@ -32,10 +33,12 @@ class SlackMessage:
     Attributes:
         text: what notifications and screen readers say.
         blocks: Block Kit blocks.
+        drill: the drill's id, of a message that a drill has sent.
     """
 
     text: str
     blocks: list[Block]
+    drill: str | None = None
 
 
 def render(body: str) -> SlackMessage:
@@ -74,7 +77,9 @@ def _document(body: str) -> Mapping[str, Any]:
 
 def _alert(document: Mapping[str, Any]) -> SlackMessage:
     job, figures, transition = document["job"], document["figures"], document["transition"]
-    icon, headline = _ICON.get(document["severity"], ""), document["headline"].strip() or VERSION
+    drill = drill_id(job["name"])
+    icon = "" if drill else _ICON.get(document["severity"], "")  # a drill's words begin with what it is
+    headline = document["headline"].strip() or VERSION
     said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
     market = f" ({job['market']})" if job["market"] else ""
     fields = {
@@ -89,13 +94,17 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
         fields["Owned by"] = f"{job['parent']['owner']} {job['parent']['identifier']}"
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
-        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}"),
+        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}".lstrip()),
         {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
     ]
     if len(document["console_url"]) <= URL_LIMIT:
         blocks.append(_button("Open in the AWS console", document["console_url"]))
-    blocks.append(_context(f"{transition['status']} at {transition['started']} · account {job['account']}"))
-    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
+    blocks.append(
+        _context(
+            f"{'DRILL · ' if drill else ''}{transition['status']} at {transition['started']} · account {job['account']}"
+        )
+    )
+    return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks, drill=drill)
 
 
 def _digest(document: Mapping[str, Any]) -> SlackMessage:

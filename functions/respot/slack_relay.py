@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from respot.delivery_ports import Chat
-from respot.errors import WebhookRefusedError
+from respot.delivery_ports import Chat, DrillPosts
+from respot.errors import LedgerUnavailableError, WebhookRefusedError
 from respot.redelivery import Delivery, Redelivery
 from respot.slack_message import render
 
@@ -20,19 +20,45 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relayed:
+    """What became of some messages.
+
+    Attributes:
+        posted: how many were posted, drills apart.
+        refusals: those that must stay in the queue.
+        unnoted: why it could not be written down what became of a drill's message; nobody posts one again for that.
+    """
+
+    posted: int
+    refusals: tuple[Refusal, ...]
+    unnoted: tuple[LedgerUnavailableError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlackRelay:
     """Posts messages, and delays those that were refused."""
 
     chat: Chat
     redelivery: Redelivery
+    drills: DrillPosts
 
-    def relay(self, deliveries: Iterable[Delivery]) -> tuple[Refusal, ...]:
-        """Post each message; returns those that must stay in the queue."""
-        refusals = []
+    def relay(self, deliveries: Iterable[Delivery]) -> Relayed:
+        """Post each message, whatever becomes of the others."""
+        posted, refusals, unnoted = 0, [], []
         for delivery in deliveries:
+            message = render(delivery.body)
+            refused: WebhookRefusedError | None = None
             try:
-                self.chat.post(render(delivery.body))
+                self.chat.post(message)
             except WebhookRefusedError as error:
+                refused = error
                 delay = self.redelivery.postpone(delivery, at_least=error.retry_after)
                 refusals.append(Refusal(delivery=delivery, error=error, delay=delay))
-        return tuple(refusals)
+            else:
+                posted += message.drill is None
+            if message.drill:
+                try:
+                    self.drills.note(message.drill, str(refused) if refused else None)
+                except LedgerUnavailableError as error:
+                    unnoted.append(error)
+        return Relayed(posted=posted, refusals=tuple(refusals), unnoted=tuple(unnoted))

@@ -110,14 +110,16 @@ class AlarmsTopic(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
 
-def new_items(kind: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:
-    """A pattern for items of one kind at the moment when they are first written."""
-    image = {schema.KIND: {"S": [kind.value]}} | {name: {"S": values} for name, values in attributes.items()}
+def new_items(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:
+    """A pattern for items of these kinds at the moment when they are first written."""
+    image = {schema.KIND: {"S": [kind.value for kind in kinds]}} | {
+        name: {"S": values} for name, values in attributes.items()
+    }
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
 
 ALERTED: Final = (
-    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
+    new_items(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
     new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
     new_items(schema.ItemKind.DECISION),
     new_items(schema.ItemKind.OUTCOME),
@@ -126,7 +128,7 @@ ALERTED: Final = (
 """What `alert` is shown: it decides itself which of them calls for an alert."""
 
 ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),)
-"""What `recover` is shown: jobs that have ended."""
+"""What `recover` is shown: jobs that have ended, and no drill."""
 
 
 class StreamReader(Construct):

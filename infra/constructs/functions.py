@@ -36,13 +36,13 @@ class RespotFunction(Construct):
         """`name` is the handler module's, capitalized: `Record` runs `respot.handlers.record.handler`."""
         super().__init__(scope, name)
         module = name.lower()
-        log_group = logs.LogGroup(
+        self.log_group: Final = logs.LogGroup(
             self,
             "Logs",
             removal_policy=removal_policy(config),
         )
         # CDK's enumeration speaks of months and years; the property itself, like our setting, of days.
-        cast("logs.CfnLogGroup", log_group.node.default_child).retention_in_days = config.log_retention_days
+        cast("logs.CfnLogGroup", self.log_group.node.default_child).retention_in_days = config.log_retention_days
         role = iam.Role(
             self,
             "Role",
@@ -58,12 +58,12 @@ class RespotFunction(Construct):
             architecture=lambda_.Architecture.ARM_64,
             description=description,
             role=role,
-            log_group=log_group,
+            log_group=self.log_group,
             memory_size=_MEMORY_MB,
             timeout=Duration.seconds(timeout_seconds),
             environment={**settings.to_environment(), "POWERTOOLS_LOG_LEVEL": config.log_level},
         )
-        log_group.grant(self.function, "logs:CreateLogStream", "logs:PutLogEvents")
+        self.log_group.grant(self.function, "logs:CreateLogStream", "logs:PutLogEvents")
         Validations.of(self.function).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-L1",

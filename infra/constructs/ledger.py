@@ -75,6 +75,16 @@ class Ledger(Construct):
         for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE):
             self._grant_index(grantee, index)
 
+    def grant_note_drills(self, grantee: iam.IGrantable) -> None:
+        """Put what Slack said to a drill's message, and nothing else: no job's partition begins so."""
+        grantee.grant_principal.add_to_principal_policy(
+            iam.PolicyStatement(
+                actions=["dynamodb:PutItem"],
+                resources=[self.table.table_arn],
+                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{schema.DRILL_PARTITION}*"]}},
+            )
+        )
+
     def _grant(self, grantee: iam.IGrantable, *actions: str) -> None:
         iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=[self.table.table_arn])
 

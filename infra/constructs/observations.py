@@ -13,6 +13,8 @@ from constructs import Construct
 from infra.config import Config
 from infra.constructs.functions import TIMEOUT_SECONDS
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
+from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
+from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.events import DETAIL_TYPE, SOURCE
 
 _BATCH_SIZE: Final = 10
@@ -48,6 +50,12 @@ OBSERVED: Final = (
         description="Every state change of every training job of this account; nothing is asked for that it may lack",
         source=SOURCE,
         detail_type=DETAIL_TYPE,
+    ),
+    Observed(
+        rule="DrillRule",
+        description="What the command respot drill sends",
+        source=DRILL_SOURCE,
+        detail_type=DRILL_DETAIL_TYPE,
     ),
 )
 """All that Respot observes, in the hub region and in the watched ones."""

@@ -150,6 +150,17 @@ def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: 
     assert json.loads(chosen.stdout)["job"]["region"] == FAR
 
 
+def test_a_drill_goes_the_way_of_the_region_that_it_rehearses(regions: TwoRegions) -> None:
+    command = [sys.executable, "-m", "cli.main", "drill", "--region", FAR]
+    environment = regions.at.account.process_environment()
+    drilled = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    said = json.loads(drilled.stdout)
+    assert (drilled.returncode, said["region"], said["slack"]) == (0, FAR, "accepted")
+    assert eventually(lambda: len(regions.received(f"DRILL.{said['drill']}", "interrupted")) == 1, seconds=5)
+    (alert,) = regions.received(f"DRILL.{said['drill']}", "interrupted")
+    assert (alert["drill"], alert["job"]["region"]) == (True, FAR)
+
+
 def test_nobody_but_the_forwarders_puts_events_on_the_hubs_bus(regions: TwoRegions) -> None:
     """Even who may put events anywhere: Respot would take his word for what SageMaker says."""
     keys = _user_who_may(regions.at, "events:PutEvents", "*")

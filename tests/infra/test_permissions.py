@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from infra.config import Config
+from respot import schema
+from respot.adapters.ledger_keys import partition_of
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
+from tests.support.builders import a_drill, job_id
 
 Row = tuple[Any, ...]
 
@@ -60,6 +63,12 @@ SLACK = [
     (
         ("secretsmanager:GetSecretValue",),
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:respot/slack-webhook-??????",
+    ),
+    # Of the ledger, notes on drills alone: no job's partition begins so.
+    (
+        ("dynamodb:PutItem",),
+        LEDGER,
+        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{schema.DRILL_PARTITION}*"]}},
     ),
 ]
 
@@ -143,6 +152,11 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
     }
 
 
+def test_no_job_stands_in_the_partitions_that_slack_may_write() -> None:
+    assert not partition_of(job_id()).startswith(schema.DRILL_PARTITION)
+    assert not partition_of(a_drill().job).startswith(schema.DRILL_PARTITION)
+
+
 def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp_path: Path) -> None:
     template = synthesize(tmp_path, Config(training_roles=(), checkpoint_buckets=()))
     assert granted(template)["${ResubmitRole}"] == resubmit(None, None)[:-2]
@@ -213,7 +227,7 @@ def test_there_are_no_other_policies(full: Synthesized) -> None:
     }
 
 
-ONLY_THE_RULE = {"ArnEquals": {"aws:SourceArn": "${ObservationsRule.Arn}"}}
+ONLY_THE_RULES = [{"ArnEquals": {"aws:SourceArn": f"${{Observations{name}.Arn}}"}} for name in ("Rule", "DrillRule")]
 ONLY_ALERTS = {"ArnEquals": {"aws:SourceArn": "${AlertsTopic}"}}
 ONLY_ALARMS = {"ArnEquals": {"aws:SourceArn": "${AlarmNewsTopic}"}}
 FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), ONLY_ALARMS)]
@@ -223,8 +237,8 @@ LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 @pytest.mark.parametrize(
     ("queue", "service", "allowed"),
     [
-        ("ObservationsQueue", "events.amazonaws.com", [(LOOK_AND_SEND, ONLY_THE_RULE)]),
-        ("ObservationsDeadLetters", "events.amazonaws.com", [(("sqs:SendMessage",), ONLY_THE_RULE)]),
+        ("ObservationsQueue", "events.amazonaws.com", [(LOOK_AND_SEND, rule) for rule in ONLY_THE_RULES]),
+        ("ObservationsDeadLetters", "events.amazonaws.com", [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES]),
         ("SlackDeliveryQueue", "sns.amazonaws.com", FROM_THE_TOPICS),
         ("SlackDeliveryDeadLetters", "sns.amazonaws.com", FROM_THE_TOPICS),
         ("TransitionsDeadLetters", None, []),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 
+from cli.dead_letters import FORWARDER_OUTPUT
 from infra.config import Config
 from infra.constructs.forwarding import bus_name, role_name
+from respot import drill_event
 from respot.events import DETAIL_TYPE, SOURCE
 from tests.infra.synthesis import Synthesized, render, statements, synthesize, synthesize_all
 from tests.infra.test_app import REDUNDANT_DEPENDENCY, run_app
@@ -18,7 +20,16 @@ HUB = "us-east-1"
 WATCHED = ("eu-west-1", "ap-northeast-1")
 CONFIG = Config(regions=(HUB, *WATCHED), alert_emails=("ml@example.com",))
 
-PATTERN = {"account": ["${AWS::AccountId}"], "source": [SOURCE], "detail-type": [DETAIL_TYPE]}
+PATTERNS = {
+    "Rule": {"account": ["${AWS::AccountId}"], "source": [SOURCE], "detail-type": [DETAIL_TYPE]},
+    "DrillRule": {
+        "account": ["${AWS::AccountId}"],
+        "source": [drill_event.SOURCE],
+        "detail-type": [drill_event.DETAIL_TYPE],
+    },
+}
+SOURCES = sorted({SOURCE, drill_event.SOURCE})
+DETAIL_TYPES = sorted({DETAIL_TYPE, drill_event.DETAIL_TYPE})
 BUS = f"arn:aws:events:{HUB}:${{AWS::AccountId}}:event-bus/Respot-forwarded"
 PUT = ("events:PutEvents",)
 
@@ -61,13 +72,14 @@ def test_without_other_regions_there_is_no_bus(tmp_path: Path, regions: tuple[st
     stacks = synthesize_all(tmp_path, Config(regions=regions))
     assert stacks.keys() == {"Respot"}
     assert stacks["Respot"].of_type("Events::EventBus") == {}
-    assert stacks["Respot"].of_type("Events::Rule").keys() == {"ObservationsRule"}
+    assert stacks["Respot"].of_type("Events::Rule").keys() == {f"Observations{rule}" for rule in PATTERNS}
     assert "WatchedRegions" not in stacks["Respot"].outputs
 
 
-def test_the_hub_has_a_bus_and_a_rule_more_than_alone(hub: Synthesized, tmp_path: Path) -> None:
+def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_path: Path) -> None:
     alone = synthesize(tmp_path, Config(regions=(HUB,), alert_emails=CONFIG.alert_emails))
-    assert hub.resources.keys() - alone.resources.keys() == {"ForwardedBus", "ObservationsForwardedRule"}
+    more = {f"ObservationsForwarded{rule}" for rule in PATTERNS}
+    assert hub.resources.keys() - alone.resources.keys() == {"ForwardedBus"} | more
     assert {name for name, body in alone.resources.items() if hub.resources[name] != body} == {
         "ObservationsQueuePolicy",
         "ObservationsDeadLettersPolicy",
@@ -76,18 +88,21 @@ def test_the_hub_has_a_bus_and_a_rule_more_than_alone(hub: Synthesized, tmp_path
     assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
 
 
-def test_what_is_forwarded_goes_where_the_hubs_own_events_go(hub: Synthesized) -> None:
-    own, forwarded = (render(hub.properties(f"Observations{name}")) for name in ("Rule", "ForwardedRule"))
+@pytest.mark.parametrize("rule", PATTERNS)
+def test_what_is_forwarded_goes_where_the_hubs_own_events_go(hub: Synthesized, rule: str) -> None:
+    own, forwarded = (render(hub.properties(f"Observations{name}{rule}")) for name in ("", "Forwarded"))
     assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
-    assert forwarded["EventPattern"] == PATTERN
+    assert forwarded["EventPattern"] == PATTERNS[rule]
 
 
 @pytest.mark.parametrize("queue", ["ObservationsQueue", "ObservationsDeadLetters"])
-def test_the_queues_take_messages_from_the_two_rules_alone(hub: Synthesized, queue: str) -> None:
+def test_the_queues_take_messages_from_the_rules_of_both_buses_alone(hub: Synthesized, queue: str) -> None:
     (policy,) = [p for p in hub.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
     _, *allowed = list(statements(policy))
     assert [condition for *_, condition in allowed] == [
-        {"ArnEquals": {"aws:SourceArn": f"${{Observations{rule}.Arn}}"}} for rule in ("Rule", "ForwardedRule")
+        {"ArnEquals": {"aws:SourceArn": f"${{Observations{bus}{rule}.Arn}}"}}
+        for bus in ("", "Forwarded")
+        for rule in PATTERNS
     ]
 
 
@@ -99,14 +114,15 @@ def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observa
     # No Allow: another account has no way in, and one of this account needs none.
     assert list(statements({"PolicyDocument": bus["Policy"]})) == [
         ("Deny", PUT, BUS, {"ArnNotEquals": {"aws:PrincipalArn": roles}}),
-        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:source": [SOURCE]}}),
-        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:detail-type": [DETAIL_TYPE]}}),
+        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:source": SOURCES}}),
+        ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:detail-type": DETAIL_TYPES}}),
     ]
 
 
-def test_a_forwarder_is_a_rule_a_role_and_what_tells_of_failure(forwarder: Synthesized) -> None:
+def test_a_forwarder_is_its_rules_a_role_and_what_tells_of_failure(forwarder: Synthesized) -> None:
     assert {name: body["Type"].removeprefix("AWS::") for name, body in forwarder.resources.items()} == {
         "ForwarderRule": "Events::Rule",
+        "ForwarderDrillRule": "Events::Rule",
         "ForwarderRole": "IAM::Role",
         "ForwarderRoleDefaultPolicy": "IAM::Policy",
         "ForwarderDeadLetters": "SQS::Queue",
@@ -116,12 +132,13 @@ def test_a_forwarder_is_a_rule_a_role_and_what_tells_of_failure(forwarder: Synth
         "AlarmsTopicPolicy": "SNS::TopicPolicy",
         "AlarmsTopicmlexamplecom": "SNS::Subscription",
     }
-    assert forwarder.outputs == {"ForwarderDlqUrl": "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}"}
+    assert forwarder.outputs == {FORWARDER_OUTPUT: "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}"}
 
 
-def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized) -> None:
-    rule = render(forwarder.properties("ForwarderRule"))
-    assert rule["EventPattern"] == render(hub.properties("ObservationsRule"))["EventPattern"] == PATTERN
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized, name: str) -> None:
+    rule = render(forwarder.properties(f"Forwarder{name}"))
+    assert rule["EventPattern"] == render(hub.properties(f"Observations{name}"))["EventPattern"] == PATTERNS[name]
     assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
     # EventBridge takes no retry policy for a bus; its own is the longest there is.
     assert rule["Targets"] == [
@@ -135,7 +152,7 @@ def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, 
 
 
 def test_a_forwarder_may_put_these_events_on_this_bus_and_nothing_else(forwarder: Synthesized) -> None:
-    may = {"ForAllValues:StringEquals": {"events:source": [SOURCE], "events:detail-type": [DETAIL_TYPE]}}
+    may = {"ForAllValues:StringEquals": {"events:source": SOURCES, "events:detail-type": DETAIL_TYPES}}
     assert granted(forwarder) == {"${ForwarderRole}": [(PUT, BUS, may)]}
     role = render(forwarder.properties("ForwarderRole"))
     assert role.keys() == {"AssumeRolePolicyDocument", "Description", "RoleName"}
@@ -156,11 +173,14 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
     (policy,) = forwarder.of_type("SQS::QueuePolicy").values()
     assert list(statements(policy)) == [
         ("Deny", ("sqs:*",), "${ForwarderDeadLetters.Arn}", {"Bool": {"aws:SecureTransport": "false"}}),
-        (
-            "Allow",
-            ("sqs:SendMessage",),
-            "${ForwarderDeadLetters.Arn}",
-            {"ArnEquals": {"aws:SourceArn": "${ForwarderRule.Arn}"}},
+        *(
+            (
+                "Allow",
+                ("sqs:SendMessage",),
+                "${ForwarderDeadLetters.Arn}",
+                {"ArnEquals": {"aws:SourceArn": f"${{Forwarder{rule}.Arn}}"}},
+            )
+            for rule in PATTERNS
         ),
     ]
     alarm = render(forwarder.properties("AlarmForwarderDeadLetters"))

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from cli.dead_letters import EDGES
 from infra.config import Config
 from infra.packaging import PYTHON_VERSION
 from respot import alerter, handlers, intake, recovery_intake, schema, settings, sweeper
 from respot.alert_version import DIGEST_ATTRIBUTE
 from respot.bootstrap import record, resubmit, slack
 from respot.domain.alert_kinds import AlertKind
+from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
 from respot.errors import SettingsError
 from respot.events import DETAIL_TYPE, SOURCE
 from respot.metric_names import SWEEP_AGE
@@ -74,22 +76,31 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
 # --- events in
 
 
-def test_every_rule_takes_events_of_this_account_alone_and_asks_for_nothing_they_may_lack(either: Synthesized) -> None:
-    (rule,) = either.of_type("Events::Rule").values()
-    assert render(rule["EventPattern"]) == {
-        "account": ["${AWS::AccountId}"],
-        "source": [SOURCE],
-        "detail-type": [DETAIL_TYPE],
-    }
-    assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
-    assert render(rule["Targets"]) == [
-        {
-            "Id": "Target0",
-            "Arn": "${ObservationsQueue.Arn}",
-            "DeadLetterConfig": {"Arn": "${ObservationsDeadLetters.Arn}"},
-            "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
-        }
-    ]
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        ("ObservationsRule", {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}),
+        ("ObservationsDrillRule", {"source": ["respot.drill"], "detail-type": [DRILL_DETAIL_TYPE]}),
+    ],
+)
+def test_every_rule_takes_events_of_this_account_alone_and_asks_for_nothing_they_may_lack(
+    either: Synthesized, rule: str, asked: dict[str, list[str]]
+) -> None:
+    assert render(either.properties(rule)["EventPattern"]) == {"account": ["${AWS::AccountId}"], **asked}
+    assert either.of_type("Events::Rule").keys() == {"ObservationsRule", "ObservationsDrillRule"}
+
+
+def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
+    for rule in either.of_type("Events::Rule").values():
+        assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
+        assert render(rule["Targets"]) == [
+            {
+                "Id": "Target0",
+                "Arn": "${ObservationsQueue.Arn}",
+                "DeadLetterConfig": {"Arn": "${ObservationsDeadLetters.Arn}"},
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
+            }
+        ]
 
 
 def test_record_takes_batches_and_no_more_of_them_at_once_than_set(full: Synthesized, plain: Synthesized) -> None:
@@ -175,6 +186,7 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
     assert edges == {
         "ObservationsQueue": "${ObservationsDeadLetters.Arn}",
         "ObservationsRule": "${ObservationsDeadLetters.Arn}",
+        "ObservationsDrillRule": "${ObservationsDeadLetters.Arn}",
         "SlackDeliveryQueue": "${SlackDeliveryDeadLetters.Arn}",
         "SlackDeliveryQueueRespotAlertsTopic92C7FFE6": "${SlackDeliveryDeadLetters.Arn}",
         "SlackDeliveryQueueRespotAlarmNewsTopic94437521": "${SlackDeliveryDeadLetters.Arn}",
@@ -435,6 +447,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             retention=retention,
         ),
         "SlackFunction": Settings(
+            ledger_table="${LedgerTable}",
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
             queue_url="${SlackDeliveryQueue}",
             first_retry=timedelta(seconds=7),
@@ -541,6 +554,25 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "EndingsDlqUrl": "${EndingsDeadLetters}",
         "SweepFunctionName": "${SweepFunction}",
         "PolicyParameterName": "${PolicyParameter}",
+        "RecordLogGroupName": "${RecordLogs}",
+        "AlertLogGroupName": "${AlertLogs}",
+        "RecoverLogGroupName": "${RecoverLogs}",
+        "ResubmitLogGroupName": "${ResubmitLogs}",
     }
     assert plain.outputs == outputs
-    assert full.outputs == {**outputs, "SlackDlqUrl": "${SlackDeliveryDeadLetters}"}
+    assert full.outputs == {
+        **outputs,
+        "SlackQueueUrl": "${SlackDeliveryQueue}",
+        "SlackDlqUrl": "${SlackDeliveryDeadLetters}",
+        "SlackLogGroupName": "${SlackLogs}",
+    }
+
+
+def test_respot_dlq_knows_every_dead_letter_queue_and_its_way_back(full: Synthesized) -> None:
+    assert {edge.output for edge in EDGES} == {name for name in full.outputs if name.endswith("DlqUrl")}
+    edges = dict(dead_letter_queues(full))
+    for queue in EDGES:
+        assert queue.log in full.outputs
+        source = full.outputs[queue.back].removeprefix("${").removesuffix("}")
+        if not queue.of_stream:  # what failed on its way into a queue or out of it goes back into that queue
+            assert edges[source] == full.outputs[queue.output].replace("}", ".Arn}")

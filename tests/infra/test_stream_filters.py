@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from respot import schema
-from respot.adapters.ledger_items import Item, receipt_item, state_item, transition_item
+from respot.adapters.ledger_items import Item, receipt_item, serialize, state_item, transition_item
 from respot.adapters.run_items import (
     attempt_item,
     decision_item,
@@ -32,7 +32,7 @@ from respot.domain.run import run_id
 from respot.domain.sweeping import Pass
 from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
-from tests.support.builders import CREATED, job_id, member_of, observation, transition, window_of
+from tests.support.builders import CREATED, a_drill, job_id, member_of, observation, transition, window_of
 from tests.support.runs import saved
 
 RETENTION = timedelta(days=400)
@@ -70,9 +70,17 @@ def stay(status: str) -> Item:
     return transition_item(job_id(), transition(status), now=CREATED, retention=RETENTION)
 
 
+def drilled(status: str) -> Item:
+    return transition_item(a_drill().job, transition(status), now=CREATED, retention=RETENTION)
+
+
 def state(market: Market | None = Market.SPOT) -> Item:
     unknown = JobRecord(facts=None, version=0, transitions=())
     return state_item(reconcile(unknown, observation(market=market, tags={"team": "vision"})), RETENTION)
+
+
+def drilled_state() -> Item:
+    return state_item(reconcile(JobRecord(), a_drill().observation()), RETENTION)
 
 
 def decision(**others: Any) -> Item:  # noqa: ANN401
@@ -159,6 +167,15 @@ CASES = [
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
     pytest.param(member_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
     pytest.param(claim_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
+    pytest.param(drilled("Interrupted"), {ALERT}, id="a drill of an interruption"),
+    pytest.param(drilled("MaxWaitTimeExceeded"), {ALERT}, id="a drill of a job that waited too long"),
+    pytest.param(drilled("Starting"), set(), id="a drill begins"),
+    pytest.param(drilled_state(), set(), id="the state of a drill"),
+    pytest.param(
+        serialize({schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}),
+        set(),
+        id="what Slack said to a drill",
+    ),
 ]
 
 
@@ -177,14 +194,14 @@ def test_the_cases_have_every_kind_of_item() -> None:
     assert {case.values[0][schema.KIND]["S"] for case in CASES} == set(schema.ItemKind)  # type: ignore[index]
 
 
-def new(kind: schema.ItemKind, **attributes: list[str]) -> dict[str, Any]:
-    image = {schema.KIND: {"S": [kind]}} | {name: {"S": values} for name, values in attributes.items()}
+def new(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, Any]:
+    image = {schema.KIND: {"S": list(kinds)}} | {name: {"S": values} for name, values in attributes.items()}
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
 
 def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
     assert patterns(either, "Transitions") == [
-        new(schema.ItemKind.TRANSITION, status=sorted(KIND_BY_STATUS)),
+        new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
         new(schema.ItemKind.STATE, market=["spot"]),
         new(schema.ItemKind.DECISION),
         new(schema.ItemKind.OUTCOME),

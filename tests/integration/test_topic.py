@@ -18,7 +18,7 @@ from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
 from respot.errors import TopicUnavailableError
-from tests.support.builders import REGION, alert_on, digest_of, job_id, member_of
+from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -112,6 +112,13 @@ def test_an_error_of_sns_on_a_digest_is_said_to_be_one(sns: "SNSClient", topic_a
         stub.add_client_error("publish", "Throttling")
         with pytest.raises(TopicUnavailableError, match="digest/us-east-1"):
             SnsTopic(sns, topic_arn).publish_digest(digest_of())
+
+
+def test_drills_have_an_attribute_of_their_own_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
+    SnsTopic(sns, topic_arn).publish(alert_on(job=a_drill().job))
+    message, title, attributes = published()
+    assert (attributes["drill"], attributes["job"]) == ("true", a_drill().job.name)
+    assert [text[:5] for text in (title, message["default"], message["sms"])] == ["DRILL"] * 3
 
 
 def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.drill import Drill
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
 from respot.domain.lifecycle import figures, is_terminal
 from respot.domain.storm import Digest, Member, Pool, Window
@@ -84,6 +85,11 @@ def observation(script: str = "Starting=0 Downloading=250 Training=390", **other
         "last_modified": last.started,
     }
     return Observation(facts=facts(**(told | others)), history=stays)
+
+
+def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  # noqa: ANN401
+    plain = Drill(id="0123456789ab", kind=kind, region=REGION, account=ACCOUNT, sent_at=CREATED)
+    return replace(plain, **others)
 
 
 def claim(status: str, seconds: float, **others: Any) -> Observation:  # noqa: ANN401

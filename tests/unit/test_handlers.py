@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from respot import drill_event
 from respot.adapters.ledger_items import transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
@@ -32,6 +33,7 @@ from tests.support.builders import (
     CREATED,
     NAME,
     REGION,
+    a_drill,
     at,
     event,
     job_id,
@@ -107,6 +109,17 @@ def sqs(*bodies: object) -> dict[str, Any]:
     }
 
 
+def a_drills_event() -> dict[str, Any]:
+    drill = a_drill()
+    return {
+        "source": drill_event.SOURCE,
+        "detail-type": drill_event.DETAIL_TYPE,
+        "account": drill.account,
+        "region": drill.region,
+        "detail": json.loads(drill_event.write_detail(drill)),
+    }
+
+
 @pytest.mark.usefixtures("jobs")
 def test_record_takes_a_batch(printed: Printed) -> None:
     assert failed(record.handler(sqs(event(), event()), Context())) == []
@@ -123,6 +136,13 @@ def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]
     assert counted["TransitionsFirstSeenBySweep"] == [2.0]
+
+
+@pytest.mark.usefixtures("jobs")
+def test_record_counts_no_drill(printed: Printed) -> None:
+    assert failed(record.handler(sqs(a_drills_event()), Context())) == []
+    (recorded,) = printed()
+    assert recorded["transitions"] == ["Starting", "Downloading", "Training", "Interrupted"]
 
 
 @pytest.mark.usefixtures("jobs")
@@ -226,6 +246,15 @@ def test_alert_sends_what_calls_for_it(bench: AlertBench, printed: Printed) -> N
     assert counted["AlertsSent"] == [1.0]
 
 
+def test_alert_sends_a_drill_and_counts_it_not(bench: AlertBench, printed: Printed) -> None:
+    drill = a_drill()
+    bench.ledger.save(reconcile(bench.ledger.load(drill.job), drill.observation()))
+    alert.handler(stream((drill.job, drill.alerted)), Context())
+    assert [sent.facts.job for sent in bench.topic.published] == [drill.job]
+    (settled,) = printed()
+    assert settled["outcome"] == "sent"
+
+
 def test_alert_delivered_again_sends_nothing(bench: AlertBench) -> None:
     for _ in range(3):
         alert.handler(stream((job_id(), INTERRUPTED)), Context())
@@ -314,7 +343,7 @@ class Chat:
 
 def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30))
+    relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert chat.posted[0] == "good"

@@ -71,6 +71,14 @@ def test_the_rules_need_the_standard_library_alone() -> None:
     }
 
 
+def test_slack_loads_nothing_of_jobs_or_of_the_ledger() -> None:
+    """Its cold start is the leanest there is: what a drill needs is loaded when one comes."""
+    loaded = imported_alone("respot.handlers.slack")
+    assert {"respot.domain.job", "respot.domain.alert", "respot.adapters.drill_posts", "respot.ports"}.isdisjoint(
+        loaded
+    )
+
+
 def test_the_shells_know_no_aws() -> None:
     shells = ("respot.recorder", "respot.intake", "respot.alerter", "respot.slack_relay", "respot.ports")
     assert not {"boto3", "botocore", "aws_lambda_powertools"} & set(imported_alone(*shells))

@@ -1,14 +1,16 @@
+import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDelayQueue
-from respot.errors import QueueUnavailableError, WebhookRefusedError
+from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts
+from respot.alert_document import to_document
+from respot.errors import LedgerUnavailableError, QueueUnavailableError, WebhookRefusedError
 from respot.redelivery import LONGEST_DELAY, Delivery
-from respot.slack_message import SlackMessage
-from respot.slack_relay import SlackRelay
-from tests.support.builders import redelivery
+from respot.slack_message import SlackMessage, render
+from respot.slack_relay import Relayed, SlackRelay
+from tests.support.builders import a_drill, alert_on, redelivery
 
 
 @dataclass
@@ -28,13 +30,15 @@ def delivery(body: str, *, receive_count: int = 1) -> Delivery:
     return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count)
 
 
-def relay(chat: Chat, queue: MemoryDelayQueue) -> SlackRelay:
-    return SlackRelay(chat=chat, redelivery=redelivery(queue, first=30, longest=3600))
+def relay(chat: Chat, queue: MemoryDelayQueue, drills: MemoryDrillPosts | None = None) -> SlackRelay:
+    return SlackRelay(
+        chat=chat, redelivery=redelivery(queue, first=30, longest=3600), drills=drills or MemoryDrillPosts()
+    )
 
 
 def test_posts_every_message() -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([delivery("one"), delivery("two")]) == ()
+    assert relay(chat, queue).relay([delivery("one"), delivery("two")]) == Relayed(posted=2, refusals=(), unnoted=())
     assert chat.posted == ["one", "two"]
     assert queue.delays == {}
 
@@ -42,7 +46,7 @@ def test_posts_every_message() -> None:
 def test_a_refused_message_stops_no_other_one() -> None:
     error = WebhookRefusedError("500")
     chat, queue = Chat(refuses={"bad": error}), MemoryDelayQueue()
-    (refusal,) = relay(chat, queue).relay([delivery("bad"), delivery("good")])
+    (refusal,) = relay(chat, queue).relay([delivery("bad"), delivery("good")]).refusals
     assert (refusal.delivery.id, refusal.error, refusal.delay) == ("id-bad", error, timedelta(seconds=30))
     assert chat.posted == ["good"]
     assert queue.delays == {"receipt-bad": timedelta(seconds=30)}
@@ -50,7 +54,7 @@ def test_a_refused_message_stops_no_other_one() -> None:
 
 def test_a_poison_message_stops_no_other_one() -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([delivery('{"version": "respot.alert/1"}'), delivery("good")]) == ()
+    assert relay(chat, queue).relay([delivery('{"version": "respot.alert/1"}'), delivery("good")]).refusals == ()
     assert chat.posted[-1] == "good"
 
 
@@ -86,6 +90,39 @@ def test_a_pause_that_slack_asks_for_is_kept_as_far_as_the_queue_can(asked: time
 def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
     queue = MemoryDelayQueue(fault=QueueUnavailableError("down"))
     chat = Chat(refuses={"bad": WebhookRefusedError("500")})
-    refusals = relay(chat, queue).relay([delivery("bad"), delivery("good")])
+    refusals = relay(chat, queue).relay([delivery("bad"), delivery("good")]).refusals
     assert [refusal.delivery.id for refusal in refusals] == ["id-bad"]
     assert chat.posted == ["good"]
+
+
+def of_drill() -> str:
+    drill = a_drill()
+    return json.dumps(to_document(alert_on(job=drill.job, arn=drill.observation().facts.arn)))
+
+
+def test_what_slack_says_to_a_drill_is_noted_and_not_counted_as_a_post() -> None:
+    posts = MemoryDrillPosts()
+    relayed = relay(Chat(), MemoryDelayQueue(), posts).relay([delivery(of_drill()), delivery("good")])
+    assert relayed == Relayed(posted=1, refusals=(), unnoted=())
+    assert posts.refusals == {a_drill().id: None}
+
+
+def test_what_slack_says_to_anything_else_is_not_noted() -> None:
+    posts, real = MemoryDrillPosts(), json.dumps(to_document(alert_on()))
+    assert relay(Chat(), MemoryDelayQueue(), posts).relay([delivery(real), delivery("text")]).posted == 2
+    assert posts.refusals == {}
+
+
+def test_a_refused_drill_is_noted_with_the_reason_and_stays_in_the_queue() -> None:
+    posts, body = MemoryDrillPosts(), of_drill()
+    chat = Chat(refuses={render(body).text: WebhookRefusedError("Slack answered 404")})
+    assert len(relay(chat, MemoryDelayQueue(), posts).relay([delivery(body)]).refusals) == 1
+    assert posts.refusals == {a_drill().id: "Slack answered 404"}
+
+
+def test_a_drill_that_cannot_be_noted_is_not_posted_again() -> None:
+    fault = LedgerUnavailableError("down")
+    relayed = relay(Chat(), MemoryDelayQueue(), MemoryDrillPosts(fault=fault)).relay(
+        [delivery(of_drill()), delivery("good")]
+    )
+    assert relayed == Relayed(posted=1, refusals=(), unnoted=(fault,))

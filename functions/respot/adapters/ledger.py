@@ -14,11 +14,13 @@ from respot.adapters.ledger_items import (
     serialize,
     state_item,
     transition_item,
+    transition_key,
 )
 from respot.adapters.ledger_keys import job_of, partition_of, region_and_name, sweep_partition
 from respot.adapters.table import ABSENT, Table, translated
 from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
+from respot.domain.drill_names import KEPT_FOR
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
@@ -30,12 +32,14 @@ from respot.schema import (
     BY_LIVE,
     BY_NAME,
     CREATED,
+    EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
     LEASE_UNTIL,
     LIVE_IN,
     OUTCOME,
     PK,
+    RECORDED_AT,
     REGION_AND_NAME,
     SK,
     STATE_KEY,
@@ -86,7 +90,7 @@ class DynamoDbLedger:
             return False
         for stay in change.inserted:
             item = transition_item(change.facts.job, stay, now=self._clock(), retention=self._retention)
-            self._table.put(item, ABSENT)
+            self._table.put(self._kept(change.facts.job, item), ABSENT)
         return True
 
     def created_at(self) -> datetime:
@@ -149,7 +153,9 @@ class DynamoDbLedger:
         """See `Ledger.claim_alert`."""
         lapsed = f"attribute_not_exists({PK}) OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
         standing = self._table.put(
-            _claim(job, kind, transition, until=now + lease), lapsed, {":claimed": _CLAIMED, ":now": iso(now)}
+            self._kept(job, _claim(job, kind, transition, until=now + lease)),
+            lapsed,
+            {":claimed": _CLAIMED, ":now": iso(now)},
         )
         if standing is None:
             return True
@@ -162,11 +168,13 @@ class DynamoDbLedger:
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
         """See `Ledger.release_alert`."""
-        self._table.put(_claim(job, kind, transition, until=self._clock()), _UNSETTLED, {":claimed": _CLAIMED})
+        lapsed = self._kept(job, _claim(job, kind, transition, until=self._clock()))
+        self._table.put(lapsed, _UNSETTLED, {":claimed": _CLAIMED})
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
-        self._table.put(receipt_item(receipt, self._retention), _UNSETTLED, {":claimed": _CLAIMED})
+        item = self._kept(receipt.job, receipt_item(receipt, self._retention))
+        self._table.put(item, _UNSETTLED, {":claimed": _CLAIMED})
 
     def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
         """See `Ledger.alerts`."""
@@ -177,8 +185,19 @@ class DynamoDbLedger:
         )
         return tuple(read_receipt(item) for item in items if deserialize(item)[OUTCOME] != _CLAIMED)
 
+    def recorded_at(self, job: JobId, stay: Transition) -> datetime | None:
+        """When Respot learnt of a stay; `None` while it has not. Beyond the port: `respot drill` asks, no function."""
+        item = self._table.get(partition_of(job), transition_key(stay))
+        return None if item is None else datetime.fromisoformat(deserialize(item)[RECORDED_AT])
+
+    def _kept(self, job: JobId, item: Item) -> Item:
+        """A drill's items go after a day, whatever is configured and whatever time the drill claims."""
+        if not job.is_drill:
+            return item
+        return item | serialize({EXPIRES_AT: int((self._clock() + KEPT_FOR).timestamp())})
+
     def _put_state(self, change: Change) -> bool:
-        item = state_item(change, self._retention)
+        item = self._kept(change.facts.job, state_item(change, self._retention))
         if change.version == 0:
             return self._table.put(item, ABSENT) is None
         return self._table.put(item, f"{VERSION} = :version", {":version": change.version}) is None

@@ -25,6 +25,7 @@ from respot.schema import (
     LIVE_IN,
     OUTCOME,
     PK,
+    RECORDED_AT,
     REGION_AND_NAME,
     SK,
     STARTED,
@@ -61,9 +62,10 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             SK: STATE_KEY,
             KIND: ItemKind.STATE.value,
             VERSION: change.version + 1,
-            REGION_AND_NAME: region_and_name(facts.job.region, facts.job.name),
+            # A drill is in no index: it is never listed, never swept, and never anybody's writer.
+            REGION_AND_NAME: None if facts.job.is_drill else region_and_name(facts.job.region, facts.job.name),
             CREATED: iso(facts.job.created),
-            ACTIVE_ON: f"{facts.last_modified:%Y-%m-%d}",
+            ACTIVE_ON: None if facts.job.is_drill else f"{facts.last_modified:%Y-%m-%d}",
             LAST_MODIFIED: iso(facts.last_modified),
             "arn": facts.arn,
             STATUS: facts.status,
@@ -85,7 +87,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "role_arn": facts.role_arn,
             "algorithm": facts.algorithm,
             "image": facts.image,
-            LIVE_IN: None if is_terminal(facts.status) else facts.job.region,
+            LIVE_IN: None if facts.job.is_drill or is_terminal(facts.status) else facts.job.region,
             "savings_percent": _percent(facts),
             "interruptions": sums.interruptions,
             "waited_seconds": _seconds(sums.waited),
@@ -100,15 +102,20 @@ def transition_item(job: JobId, stay: Transition, *, now: datetime, retention: t
     return serialize(
         {
             PK: partition_of(job),
-            SK: f"transition#{iso(stay.started)}#{stay.status}",
-            KIND: ItemKind.TRANSITION.value,
+            SK: transition_key(stay),
+            KIND: (ItemKind.DRILL_TRANSITION if job.is_drill else ItemKind.TRANSITION).value,
             STATUS: stay.status,
             STARTED: iso(stay.started),
             "provisional": stay.provisional or None,
-            "recorded_at": iso(now),
+            RECORDED_AT: iso(now),
             EXPIRES_AT: _expiry(stay.started, retention),
         }
     )
+
+
+def transition_key(stay: Transition) -> str:
+    """The sort key of a stay."""
+    return f"transition#{iso(stay.started)}#{stay.status}"
 
 
 def alert_key(job: JobId, kind: AlertKind, stay: Transition) -> Item:
@@ -143,7 +150,7 @@ def read_record(items: Iterable[Item]) -> JobRecord:
         values = deserialize(item)
         if values[KIND] == ItemKind.STATE:
             facts, version = _read_facts(values), int(values[VERSION])
-        elif values[KIND] == ItemKind.TRANSITION:
+        elif values[KIND] in {ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION}:
             stays.append(_read_transition(values))
     return JobRecord(facts=facts, version=version, transitions=in_order(stays))
 

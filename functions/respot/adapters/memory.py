@@ -19,7 +19,13 @@ from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_
 from respot.domain.sweeping import Page, Pass, Summary, taken_up
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
-from respot.errors import AlertInProgressError, JobNameTakenError, LedgerContentionError, QueueUnavailableError
+from respot.errors import (
+    AlertInProgressError,
+    JobNameTakenError,
+    LedgerContentionError,
+    LedgerUnavailableError,
+    QueueUnavailableError,
+)
 from respot.look_message import Look
 from respot.ports import Clock
 
@@ -379,6 +385,21 @@ class MemoryCheckpoints:
         found = tuple(each for each in stored if each.key.startswith(location.prefix))
         kept = found[: self.limit]
         return Listing(objects=kept, cut=len(kept) < len(found))
+
+
+@dataclass(slots=True, kw_only=True)
+class MemoryDrillPosts:
+    """The port `DrillPosts` in a dictionary."""
+
+    refusals: dict[str, str | None] = field(default_factory=dict)
+    fault: LedgerUnavailableError | None = None
+
+    def note(self, drill: str, refusal: str | None) -> None:
+        """See `DrillPosts.note`."""
+        if self.fault:
+            raise self.fault
+        if self.refusals.get(drill, "never") is not None:
+            self.refusals[drill] = refusal
 
 
 @dataclass(slots=True, kw_only=True)

@@ -83,6 +83,7 @@ def _attributes(alert: Alert) -> dict[str, str]:
         "job": job.name,
         "region": job.region,
         "account": account_of(alert.facts.arn),
+        **({"drill": "true"} if job.is_drill else {}),
     }
 
 

@@ -33,8 +33,16 @@ _DONE = {
 """What Respot did, for the headline."""
 
 
+_LABEL = "DRILL: "
+"""How every text of a drill begins."""
+
+
 def headline(alert: Alert) -> str:
     """One line: what happened to which job."""
+    return f"{_label(alert)}{_headline(alert)}"
+
+
+def _headline(alert: Alert) -> str:
     name = alert.facts.job.name
     match alert.kind:
         case AlertKind.INTERRUPTED:
@@ -52,6 +60,8 @@ def headline(alert: Alert) -> str:
 def what_happened(alert: Alert) -> str:
     """What happened, why as far as SageMaker tells, and how often before."""
     facts = alert.facts
+    if facts.job.is_drill:
+        return f"{_LABEL}nothing happened. Somebody runs respot drill to see whether alerts of this kind arrive."
     match alert.kind:
         case AlertKind.INTERRUPTED:
             said = f"SageMaker lost the spot instances of {placement(facts)}."
@@ -84,6 +94,8 @@ def what_happened(alert: Alert) -> str:
 def what_happens_next(alert: Alert) -> str:
     """Whether SageMaker goes on by itself, and what is left to do if not."""
     facts = alert.facts
+    if facts.job.is_drill:
+        return f"{_LABEL}there is no such job, and nothing to do."
     if alert.kind in _NEXT:
         return _NEXT[alert.kind]
     if alert.kind is not AlertKind.INTERRUPTED:
@@ -106,6 +118,8 @@ def what_happens_next(alert: Alert) -> str:
 def cost(alert: Alert) -> str:
     """Training time, waiting time, and what was billed and saved, as far as it is known yet."""
     facts, figures = alert.facts, alert.figures
+    if facts.job.is_drill:
+        return f"{_LABEL}nothing was trained, waited for or billed."
     spent = f"Trained {in_words(figures.trained)}, waited {in_words(figures.waited)} for capacity"
     if alert.kind is not AlertKind.INTERRUPTED and not _has_launched(alert):
         return f"{spent}; nothing was billed, since the job never held an instance."
@@ -123,7 +137,8 @@ def checkpoints(facts: JobFacts) -> str:
 
 def console_url(facts: JobFacts) -> str:
     """The job's page in the AWS console of its partition and region."""
-    return f"{jobs_url(facts.arn, facts.job.region)}/{facts.job.name}"
+    jobs = jobs_url(facts.arn, facts.job.region)
+    return jobs if facts.job.is_drill else f"{jobs}/{facts.job.name}"
 
 
 def jobs_url(arn: str, region: str) -> str:
@@ -135,7 +150,7 @@ def jobs_url(arn: str, region: str) -> str:
 
 def subject(alert: Alert) -> str:
     """The e-mail's subject: SNS takes fewer than 100 printable ASCII characters."""
-    return f"[Respot {alert.severity}] {headline(alert)}".encode("ascii", "replace").decode()[:99]
+    return f"{_label(alert)}[Respot {alert.severity}] {_headline(alert)}".encode("ascii", "replace").decode()[:99]
 
 
 def plain(alert: Alert) -> str:
@@ -162,7 +177,7 @@ def plain(alert: Alert) -> str:
 
 def short(alert: Alert) -> str:
     """The alert for SMS: one line."""
-    return f"Respot: {headline(alert)} ({alert.facts.job.region}, {iso(alert.transition.started)})"
+    return f"{_label(alert)}Respot: {_headline(alert)} ({alert.facts.job.region}, {iso(alert.transition.started)})"
 
 
 def one_line(words: str) -> str:
@@ -175,6 +190,10 @@ def placement(facts: JobFacts) -> str:
     count = f"{facts.instance_count} x " if facts.instance_count else ""
     market = f" ({facts.market})" if facts.market else ""
     return f"{count}{one_line(facts.instance_type or 'unknown instances')}{market}"
+
+
+def _label(alert: Alert) -> str:
+    return _LABEL if alert.facts.job.is_drill else ""
 
 
 def _before(alert: Alert) -> str:

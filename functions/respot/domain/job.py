@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from respot.domain.drill_names import DRILL_PREFIX
+
 
 class Market(StrEnum):
     """Where the instances come from."""
@@ -51,6 +53,11 @@ class JobId:
     region: str
     name: str
     created: datetime
+
+    @property
+    def is_drill(self) -> bool:
+        """Whether it is a rehearsal's, and no job of SageMaker's."""
+        return self.name.startswith(DRILL_PREFIX)
 
     def __str__(self) -> str:
         return f"{self.region}/{self.name} (created {self.created:%Y-%m-%d %H:%M:%S}Z)"

@@ -134,7 +134,7 @@ def pool_of(alert: Alert) -> Pool | None:
 
     This is the one place that says which alerts storms are made of.
     """
-    if alert.kind not in GATHERED:
+    if alert.kind not in GATHERED or alert.facts.job.is_drill:
         return None
     facts = alert.facts
     return Pool(kind=alert.kind, region=facts.job.region, instance_type=facts.instance_type)

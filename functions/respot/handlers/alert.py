@@ -31,16 +31,20 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
         identifier, item, alert = _read(record)
         try:
             receipts = alert()
-        except RespotError:
+        except RespotError as error:
             # The others of the batch must not wait for this one.
-            logger().exception("not alerted", item=item)
+            logger().exception("not alerted", message_id=identifier, item=item, reason=str(error))
             failures.append(identifier)
             continue
         for receipt in receipts:
             logger().info("alert settled", outcome=receipt.outcome, reason=receipt.reason, **_about(receipt))
-            sent += receipt.outcome is AlertOutcome.SENT
+            sent += receipt.outcome is AlertOutcome.SENT and not _is_drill(receipt)
     count(AlertsSent=sent, AlertsFailed=len(failures))
     return failed(failures)
+
+
+def _is_drill(receipt: AlertReceipt | DigestReceipt) -> bool:
+    return isinstance(receipt, AlertReceipt) and receipt.job.is_drill
 
 
 Settled = tuple[AlertReceipt | DigestReceipt, ...]
@@ -80,7 +84,7 @@ def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertReceipt, ..
 
 def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
     match deserialize(image)[KIND]:
-        case ItemKind.TRANSITION:
+        case ItemKind.TRANSITION | ItemKind.DRILL_TRANSITION:
             return alerting.alert(*read_transition(image))
         case ItemKind.STATE:
             return alerting.advise(job_of(deserialize(image)[PK]))

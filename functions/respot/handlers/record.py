@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             exc_info=failure.error,
         )
     count(
-        TransitionsRecorded=sum(len(recorded.inserted) for recorded in outcome.recorded),
+        TransitionsRecorded=sum(len(recorded.inserted) for recorded in outcome.recorded if not recorded.job.is_drill),
         ObservationsFailed=len(outcome.failures),
         **{TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded)},
     )

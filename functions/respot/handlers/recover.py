@@ -18,8 +18,10 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: 
         job = job_of(change["NewImage"][PK]["S"])
         try:
             recovery_queue().send(job)
-        except RespotError:
-            logger().exception("not sent to recovery", job=str(job))
+        except RespotError as error:
+            logger().exception(
+                "not sent to recovery", message_id=change["SequenceNumber"], job=str(job), reason=str(error)
+            )
             failures.append(change["SequenceNumber"])
         else:
             sent += 1

@@ -9,14 +9,15 @@ from respot.observability import count, logger
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
     """Take a batch of SQS messages; what Slack refused stays in the queue, and goes to its DLQ in the end."""
-    messages = deliveries(event)
-    refusals = slack_relay().relay(messages)
-    for refusal in refusals:
+    relayed = slack_relay().relay(deliveries(event))
+    for refusal in relayed.refusals:
         logger().error(
             "not posted",
             message_id=refusal.delivery.id,
             reason=str(refusal.error),
             retry_in_seconds=refusal.delay.total_seconds(),
         )
-    count(SlackMessagesPosted=len(messages) - len(refusals), SlackMessagesRefused=len(refusals))
-    return failed(refusal.delivery.id for refusal in refusals)
+    for error in relayed.unnoted:
+        logger().error("drill not noted", reason=str(error))
+    count(SlackMessagesPosted=relayed.posted, SlackMessagesRefused=len(relayed.refusals))
+    return failed(refusal.delivery.id for refusal in relayed.refusals)

@@ -1,0 +1,364 @@
+"""The dead-letter queues of a deployment: what is in them, why, and the way back. The only module that changes AWS."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.deployment import Deployment, asking_aws
+from cli.function_logs import last_reason
+from respot.adapters.ledger_keys import job_of
+from respot.domain.alert_text import one_line
+from respot.domain.job import JobId
+from respot.errors import MalformedObservationError
+from respot.events import parse
+from respot.job_message import read_message, write_message
+from respot.schema import PK
+from respot.slack_message import render
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+_SUFFIX: Final = "DlqUrl"
+_READ_FOR: Final = 60
+"""Seconds that a listed message stays hidden at most, should the listing die; otherwise it reappears at once."""
+_HELD_FOR: Final = 300
+"""Seconds that a message stays hidden while it is sent back."""
+_BATCH: Final = 10
+_MOST_PAGES: Final = 200
+"""Of a stream's shard: more than a batch of ten items can lie apart in practice."""
+_LONGEST: Final = 400
+_OLDER: Final = {True: timedelta(days=1), False: timedelta()}
+"""How long before a dead letter was sent its story may begin: of a stream, it is written after the last attempt."""
+_PART: Final = (
+    "streamArn",
+    "shardId",
+    "startSequenceNumber",
+    "endSequenceNumber",
+    "batchSize",
+    "approximateArrivalOfFirstRecord",
+)
+"""What is needed of what Lambda says of the part of a stream that it gave up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """An asynchronous edge of the hub's stack that ends in a dead-letter queue.
+
+    Attributes:
+        name: how the commands call the queue.
+        output: the stack's output with its URL.
+        back: the output with the URL of the queue that its messages are sent back to.
+        log: the output with the name of the log group that knows why messages were given up.
+        of_stream: whether its messages name parts of the ledger's stream, whose jobs are sent instead.
+    """
+
+    name: str
+    output: str
+    back: str
+    log: str
+    of_stream: bool = False
+
+
+EDGES: Final = (
+    Edge(name="observations", output="ObservationsDlqUrl", back="ObservationsQueueUrl", log="RecordLogGroupName"),
+    Edge(name="alerts", output="AlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName", of_stream=True),
+    Edge(name="due-alerts", output="DueAlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName"),
+    Edge(name="endings", output="EndingsDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName", of_stream=True),
+    Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="ResubmitLogGroupName"),
+    Edge(name="slack", output="SlackDlqUrl", back="SlackQueueUrl", log="SlackLogGroupName"),
+)
+FORWARDER: Final = "forwarder"
+FORWARDER_OUTPUT: Final = "ForwarderDlqUrl"
+"""Of each forwarder's stack: what EventBridge could not put on the hub's bus. Its messages are observations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """A dead-letter queue that is there.
+
+    Attributes:
+        edge: what it is the end of.
+        name: how the commands call it: the edge's name, or `forwarder-<region>`.
+        url: its URL.
+        region: where it is.
+    """
+
+    edge: Edge
+    name: str
+    url: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One message of a dead-letter queue.
+
+    Attributes:
+        id: its message id.
+        sent_at: when it was first sent.
+        what: what it is about.
+        reason: why it was given up, as far as anybody knows.
+    """
+
+    id: str
+    sent_at: datetime
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What is in a dead-letter queue.
+
+    Attributes:
+        queue: which.
+        count: how many messages there are.
+        letters: those that could be shown.
+    """
+
+    queue: Queue
+    count: int
+    letters: tuple[DeadLetter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Redriven:
+    """What became of a queue's messages.
+
+    Attributes:
+        sent: how many were sent back.
+        trimmed: how many name a part of the stream that is gone, and were left where they are.
+        discarded: how many of that kind were deleted, as asked.
+    """
+
+    sent: int = 0
+    trimmed: int = 0
+    discarded: int = 0
+
+
+class RedriveError(Exception):
+    """A message could not be sent back; it is still a dead letter, those before it are on their way.
+
+    Attributes:
+        before: what became of the messages before it.
+    """
+
+    def __init__(self, message: str, before: Redriven) -> None:
+        """`message` says why."""
+        super().__init__(message)
+        self.before = before
+
+
+def deployed(found: Deployment) -> tuple[Queue, ...]:
+    """The dead-letter queues that this deployment has, in the hub and in the other watched regions."""
+    here = [
+        Queue(edge=edge, name=edge.name, url=found.outputs[edge.output], region=found.region)
+        for edge in EDGES
+        if edge.output in found.outputs
+    ]
+    there = [
+        Queue(edge=EDGES[0], name=f"{FORWARDER}-{region}", url=url, region=region)
+        for region in found.regions
+        if region != found.region
+        for url in [found.forwarder(region).get(FORWARDER_OUTPUT)]
+        if url is not None
+    ]
+    return (*here, *there)
+
+
+def depth(found: Deployment, queue: Queue) -> int:
+    """How many messages there are."""
+    return found.messages(queue.url, region=queue.region)
+
+
+def listing(found: Deployment, queue: Queue, *, limit: int) -> Listing:
+    """Look into a queue, and leave everything in it."""
+    count = depth(found, queue)
+    with asking_aws(), _Hold(found, queue, seconds=_READ_FOR) as hold:
+        letters = [_read(found, queue, message) for message in hold.messages(min(limit, count))]
+    return Listing(queue=queue, count=count, letters=tuple(sorted(letters, key=lambda letter: letter.sent_at)))
+
+
+def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, tell: Callable[[int], None]) -> Redriven:
+    """Send each message back and then delete it here, so that none is ever in neither place.
+
+    As many as there are now: one that comes straight back is not sent in a circle. `tell` hears how many are done.
+
+    Raises:
+        RedriveError: a message could not be sent back.
+    """
+    sqs, target, done = found.session.client("sqs"), found.outputs[queue.edge.back], Redriven()
+    most = depth(found, queue)
+    with asking_aws(), _Hold(found, queue, seconds=_HELD_FOR) as hold:
+        for number, message in enumerate(hold.messages(most), start=1):
+            try:
+                bodies = _bodies(found, queue, message["Body"])
+                for body in bodies or ():
+                    sqs.send_message(QueueUrl=target, MessageBody=body)
+                if bodies is not None or discard_trimmed:
+                    hold.delete(message)
+            except (ClientError, BotoCoreError, ValueError, LookupError, TypeError) as error:
+                why = f"message {message['MessageId']} of {queue.name} was not sent back: {error}"
+                raise RedriveError(why, done) from error
+            done = Redriven(
+                sent=done.sent + (bodies is not None),
+                trimmed=done.trimmed + (bodies is None and not discard_trimmed),
+                discarded=done.discarded + (bodies is None and discard_trimmed),
+            )
+            tell(number)
+    return done
+
+
+class _Hold:
+    """Messages in hand: hidden from others, and shown to all again at the end, but for those that were deleted."""
+
+    def __init__(self, found: Deployment, queue: Queue, *, seconds: int) -> None:
+        """`seconds` is how long a message stays hidden if this process dies."""
+        self._sqs = found.session.client("sqs", region_name=queue.region)
+        self._url = queue.url
+        self._seconds = seconds
+        self._receipts: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        """Nothing is received yet."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Show again what was not deleted."""
+        for receipt in self._receipts.values():
+            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
+
+    def messages(self, most: int) -> "Iterator[MessageTypeDef]":
+        """Each message once, as long as there are any."""
+        received = set[str]()
+        while len(received) < most:
+            batch = self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=min(_BATCH, most - len(received)),
+                VisibilityTimeout=self._seconds,
+                # A short poll asks some of SQS's servers, and may find nothing where there is something.
+                WaitTimeSeconds=1,
+                MessageSystemAttributeNames=["SentTimestamp"],
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+            self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
+            new = [message for message in batch if message["MessageId"] not in received]
+            if not new:
+                return
+            received |= {message["MessageId"] for message in new}
+            yield from new
+
+    def delete(self, message: "MessageTypeDef") -> None:
+        """Take a message out of its queue for good."""
+        self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        del self._receipts[message["MessageId"]]
+
+
+def _read(found: Deployment, queue: Queue, message: "MessageTypeDef") -> DeadLetter:
+    sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, tz=UTC)
+    what, malformed = _about(queue, message["Body"])
+    said = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
+    reason = (
+        _of_sender(said)
+        or last_reason(found, queue.edge.log, _in_log(queue, message), since=sent_at - _OLDER[queue.edge.of_stream])
+        or malformed
+        or _of_stream(queue, message["Body"])
+        or f"unknown: {found.outputs[queue.edge.log]} has nothing of it"
+    )
+    return DeadLetter(id=message["MessageId"], sent_at=sent_at, what=_cut(what), reason=_cut(reason))
+
+
+def _about(queue: Queue, body: str) -> tuple[str, str | None]:
+    """What a message is about, and why it could not be read if that is so."""
+    try:
+        if queue.edge.of_stream:
+            part = _part(body)
+            return f"{part['batchSize']} items of the stream, first at {part['approximateArrivalOfFirstRecord']}", None
+        match queue.edge.name:
+            case "observations":
+                hint = parse(body)
+                return f"{hint.origin} about {hint.region}/{hint.name}", None
+            case "slack":
+                return render(body).text, None
+            case _:
+                return str(read_message(body)), None
+    except (MalformedObservationError, ValueError, LookupError, TypeError) as error:
+        return body, str(error)
+
+
+def _of_sender(said: Mapping[str, str]) -> str | None:
+    """EventBridge and SNS write the reason on what they could not deliver."""
+    words = [said[name] for name in ("ERROR_CODE", "ERROR_MESSAGE", "ErrorCode", "ErrorMessage") if said.get(name)]
+    return ": ".join(words) or None
+
+
+def _of_stream(queue: Queue, body: str) -> str | None:
+    if not queue.edge.of_stream:
+        return None
+    try:
+        return str(json.loads(body)["requestContext"]["condition"])
+    except (ValueError, LookupError, TypeError):
+        return None
+
+
+def _in_log(queue: Queue, message: "MessageTypeDef") -> str:
+    """How the function's log names the message: of a stream, by the first item that was given up."""
+    try:
+        return str(_part(message["Body"])["startSequenceNumber"]) if queue.edge.of_stream else message["MessageId"]
+    except (ValueError, LookupError, TypeError):
+        return message["MessageId"]
+
+
+def _bodies(found: Deployment, queue: Queue, body: str) -> Sequence[str] | None:
+    """What to send in place of a dead letter: itself, or its jobs; `None` if the stream has them no more."""
+    if not queue.edge.of_stream:
+        return [body]
+    jobs = _jobs(found, _part(body))
+    return None if jobs is None else [write_message(job) for job in sorted(jobs)]
+
+
+def _part(body: str) -> Mapping[str, Any]:
+    part = json.loads(body)["DDBStreamBatchInfo"]
+    return {name: part[name] for name in _PART}
+
+
+def _jobs(found: Deployment, part: Mapping[str, Any]) -> set[JobId] | None:
+    """The jobs of a part of the stream; of those in between, the reader passes over what does not concern it."""
+    streams, end = found.session.client("dynamodbstreams"), int(part["endSequenceNumber"])
+    jobs: set[JobId] = set()
+    try:
+        iterator = streams.get_shard_iterator(
+            StreamArn=part["streamArn"],
+            ShardId=part["shardId"],
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=part["startSequenceNumber"],
+        ).get("ShardIterator")
+        for _ in range(_MOST_PAGES):
+            if iterator is None:
+                return jobs
+            page = streams.get_records(ShardIterator=iterator)
+            for record in page["Records"]:
+                if int(record["dynamodb"]["SequenceNumber"]) > end:
+                    return jobs
+                partition = record["dynamodb"]["Keys"][PK]["S"]
+                if partition.startswith("job#"):
+                    jobs.add(job_of(partition))
+                if int(record["dynamodb"]["SequenceNumber"]) == end:
+                    return jobs
+            iterator = page.get("NextShardIterator")
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"TrimmedDataAccessException", "ResourceNotFoundException"}:
+            return None
+        raise
+    message = f"the stream did not come to {part['endSequenceNumber']} in {_MOST_PAGES} pages"
+    raise ValueError(message)
+
+
+def _cut(words: str) -> str:
+    line = one_line(words)
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -1,0 +1,182 @@
+"""`respot dlq`: what was given up, why, and the way back after a fix."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import Progress, TaskID
+from rich.prompt import Confirm
+from rich.table import Table
+from rich.text import Text
+
+from cli import deployment
+from cli.dead_letters import (
+    EDGES,
+    FORWARDER,
+    Listing,
+    Queue,
+    RedriveError,
+    Redriven,
+    deployed,
+    depth,
+    listing,
+    redrive,
+)
+from cli.deployment import Deployment
+from cli.errors import CommandError, ExitCode
+from respot.domain.durations import in_words, iso
+
+
+def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = groups.add_parser(
+        "dlq",
+        help="list what is in the dead-letter queues and why, or send it back",
+        description="List what is in the dead-letter queues, with the reason (list), or send it back to where it came "
+        "from after the cause is mended (redrive). Listing takes nothing out; nothing is deleted unasked.",
+    )
+    parser.add_argument("action", nargs="?", choices=["list", "redrive"], default="list", help="default: list")
+    parser.add_argument(
+        "--queue",
+        metavar="NAME",
+        help=f"only this one: {', '.join(edge.name for edge in EDGES)} or {FORWARDER}-REGION (default: all)",
+    )
+    parser.add_argument(
+        "--limit", type=int, default=50, metavar="N", help="list: messages shown of each queue (default: %(default)s)"
+    )
+    parser.add_argument("--yes", action="store_true", help="redrive: do not ask")
+    parser.add_argument(
+        "--discard-trimmed",
+        action="store_true",
+        help="redrive: delete dead letters of alerts and endings that name a part of the stream which is gone",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
+    deployment.add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, or send back."""
+    found = deployment.find(arguments)
+    there = deployed(found)
+    queues = [queue for queue in there if arguments.queue in {None, queue.name}]
+    if not queues:
+        known = ", ".join(queue.name for queue in there)
+        message = f"this deployment has no dead-letter queue {arguments.queue}; it has {known}"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    as_json = arguments.json or not sys.stdout.isatty()
+    if arguments.action == "redrive":
+        return _redrive(found, queues, arguments, as_json=as_json)
+    listings = [listing(found, queue, limit=arguments.limit) for queue in queues]
+    if as_json:
+        print(json.dumps(to_document(listings), indent=2))  # noqa: T201 - stdout is for data
+    else:
+        Console(highlight=False).print(render(listings, now=datetime.now(UTC)))
+    return ExitCode.DONE
+
+
+def to_document(listings: list[Listing]) -> dict[str, Any]:
+    """The listings as JSON; `count` may be more than could be shown."""
+    return {
+        "queues": [
+            {
+                "queue": each.queue.name,
+                "count": each.count,
+                "messages": [
+                    {"id": letter.id, "sent_at": iso(letter.sent_at), "what": letter.what, "reason": letter.reason}
+                    for letter in each.letters
+                ],
+            }
+            for each in listings
+        ]
+    }
+
+
+def render(listings: list[Listing], *, now: datetime) -> RenderableType:
+    """The listings for people; words of others are shown as they are, never as markup."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for title in ("queue", "age", "what", "reason"):
+        table.add_column(title, overflow="fold")
+    notes = []
+    for each in listings:
+        for letter in each.letters:
+            table.add_row(
+                each.queue.name, in_words(now - letter.sent_at), Text(letter.what), Text(letter.reason, style="red")
+            )
+        if each.count > len(each.letters):
+            notes.append(Text(f"{each.queue.name}: {each.count} messages, {len(each.letters)} of them shown."))
+    empty = [each.queue.name for each in listings if not each.count]
+    if empty:
+        notes.append(Text(f"Empty: {', '.join(empty)}.", style="dim"))
+    return Group(*([table] if table.row_count else []), *notes)
+
+
+def _redrive(found: Deployment, queues: list[Queue], arguments: argparse.Namespace, *, as_json: bool) -> int:
+    talk = Console(stderr=True, highlight=False)
+    counts = {queue: count for queue in queues if (count := depth(found, queue))}
+    if counts:
+        _ask(talk, counts, arguments)
+    done: dict[str, Redriven] = {}
+    with Progress(console=talk, transient=True) as progress:
+        for queue, count in counts.items():
+            task = progress.add_task(queue.name, total=count)
+            try:
+                done[queue.name] = redrive(
+                    found,
+                    queue,
+                    discard_trimmed=arguments.discard_trimmed,
+                    tell=partial(_advance, progress, task),
+                )
+            except RedriveError as error:
+                message = f"{error}; {error.before.sent} of {count} messages were sent back before it, the rest stay"
+                raise CommandError(message) from error
+    if as_json:
+        print(json.dumps({"queues": {name: _counts(each) for name, each in done.items()}}, indent=2))  # noqa: T201 - data
+    else:
+        Console(highlight=False).print(_said(done), markup=False)
+    if any(each.trimmed for each in done.values()):
+        talk.print(_TRIMMED)
+    return ExitCode.DONE
+
+
+def _advance(progress: Progress, task: TaskID, done: int) -> None:
+    progress.update(task, completed=done)
+
+
+_TRIMMED = (
+    "The stream keeps its items for a day: what the messages that were left name is gone from it. "
+    "--discard-trimmed deletes such messages; respot timeline JOB shows whether a job lacks an alert or a decision."
+)
+
+
+def _ask(talk: Console, counts: dict[Queue, int], arguments: argparse.Namespace) -> None:
+    """Nothing changes AWS without --yes or a yes."""
+    if arguments.yes:
+        return
+    said = ", ".join(f"{count} of {queue.name}" for queue, count in counts.items())
+    if not sys.stdin.isatty():
+        message = f"this would send back {said}: say --yes to do so"
+        raise CommandError(message)
+    also = ", and delete those of which the stream has nothing left" if arguments.discard_trimmed else ""
+    if not Confirm.ask(f"Send back {said}{also}?", console=talk, default=False):
+        message = "nothing was sent back"
+        raise CommandError(message)
+
+
+def _counts(done: Redriven) -> dict[str, int]:
+    return {"sent_back": done.sent, "left_trimmed": done.trimmed, "discarded_trimmed": done.discarded}
+
+
+def _said(done: dict[str, Redriven]) -> str:
+    if not done:
+        return "The dead-letter queues are empty: nothing to send back."
+    return "\n".join(
+        f"{name}: {each.sent} sent back"
+        + (f", {each.trimmed} left: gone from the stream" if each.trimmed else "")
+        + (f", {each.discarded} discarded: gone from the stream" if each.discarded else "")
+        for name, each in done.items()
+    )

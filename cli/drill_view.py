@@ -1,0 +1,88 @@
+"""A drill's course on a terminal, and as JSON."""
+
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cli.drill_course import Course, Hop, Passed, Stuck
+from respot.domain.alert_text import one_line
+from respot.domain.drill import Drill
+from respot.domain.durations import iso
+
+_WAYS = {
+    Hop.EVENT_BUS: "event bus",
+    Hop.RECORD: "event bus → queue → record → ledger",
+    Hop.ALERT: "stream → alert → topic",
+    Hop.SLACK: "queue → slack → Slack",
+}
+
+
+def waiting_for(drill: Drill, stuck: Stuck) -> str:
+    """What is waited for, while it is."""
+    return escape(f"drill {drill.id}: waiting for {stuck.hop} ({one_line(stuck.reason)})")
+
+
+def render(drill: Drill, course: Course) -> RenderableType:
+    """The hops with their latencies, and what to look at where it got stuck."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("")
+    table.add_column("hop")
+    table.add_column("latency", justify="right")
+    table.add_column("")
+    for hop in course.passed:
+        table.add_row(Text("✓", style="green"), _WAYS[hop.hop], _span(hop), Text(one_line(hop.said), style="dim"))
+    if course.stuck:
+        table.add_row(Text("✗", style="red"), _WAYS[course.stuck.hop], "", Text(one_line(course.stuck.reason), "red"))
+    elif not course.has_slack:
+        table.add_row("", Text("Slack", style="dim"), "", Text("not deployed", style="dim"))
+    parts: list[RenderableType] = [table]
+    if course.stuck:
+        parts += [Text(), *(Text(f"→ {one_line(hint)}") for hint in course.stuck.look_at)]
+    elif course.passed:
+        parts += [Text(), Text(f"All of it took {_seconds(_whole(drill, course)):.2f} s.")]
+    state = Text(f"stuck at {course.stuck.hop}", "red bold") if course.stuck else Text("passed", "green bold")
+    title = Text.assemble(("DRILL ", "bold"), (drill.id, "bold"), f"  {drill.kind} in {drill.region}  ", state)
+    return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
+
+
+def to_document(drill: Drill, course: Course) -> dict[str, Any]:
+    """The course as JSON: times are ISO 8601 UTC, spans are seconds."""
+    return {
+        "drill": drill.id,
+        "kind": drill.kind,
+        "region": drill.region,
+        "sent_at": iso(drill.sent_at),
+        "passed": course.stuck is None,
+        "seconds": None if course.stuck else _seconds(_whole(drill, course)),
+        "hops": [
+            {"hop": hop.hop, "at": iso(hop.at), "seconds": _seconds(hop.took), "said": hop.said}
+            for hop in course.passed
+        ],
+        "slack": _slack(course),
+        "stuck": course.stuck
+        and {"hop": course.stuck.hop, "reason": course.stuck.reason, "look_at": list(course.stuck.look_at)},
+    }
+
+
+def _slack(course: Course) -> str:
+    if not course.has_slack:
+        return "not deployed"
+    return "accepted" if any(hop.hop is Hop.SLACK for hop in course.passed) else "not accepted"
+
+
+def _whole(drill: Drill, course: Course) -> timedelta:
+    return course.passed[-1].at - drill.sent_at
+
+
+def _span(hop: Passed) -> str:
+    # Nothing arrives before it was sent: this machine's clock is ahead of AWS's.
+    return f"{_seconds(hop.took):.2f} s" + (" (clocks differ)" if hop.took < timedelta() else "")
+
+
+def _seconds(span: timedelta) -> float:
+    return round(span.total_seconds(), 3)

@@ -1,0 +1,61 @@
+"""Drills: rehearsals that go the whole way of an alert, and that nobody and nothing can take for a real job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.drill_names import DRILL_PREFIX
+from respot.domain.job import JobFacts, JobId, Observation, Transition
+
+_APART: Final = timedelta(milliseconds=1)
+
+STAYS: Final = {
+    AlertKind.INTERRUPTED: ("Starting", "Downloading", "Training", "Interrupted"),
+    AlertKind.MAX_WAIT_TIME_EXCEEDED: ("Starting", "Stopping", "MaxWaitTimeExceeded"),
+}
+"""What can be rehearsed: the stays that lead to each alert, and to no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drill:
+    """One rehearsal.
+
+    Attributes:
+        id: twelve hexadecimal digits; tells drills apart.
+        kind: what is rehearsed: one of `STAYS`.
+        region: where it was sent.
+        account: in which account.
+        sent_at: when, by the sender's clock.
+    """
+
+    id: str
+    kind: AlertKind
+    region: str
+    account: str
+    sent_at: datetime
+
+    @property
+    def job(self) -> JobId:
+        """The job that never was."""
+        return JobId(region=self.region, name=f"{DRILL_PREFIX}{self.id}", created=self.sent_at)
+
+    @property
+    def alerted(self) -> Transition:
+        """The stay that people are told of."""
+        return self.observation().history[-1]
+
+    def observation(self) -> Observation:
+        """What would be seen of the job. Its market is left open, so that nobody advises its owner."""
+        stays = tuple(
+            Transition(status=status, started=self.sent_at + number * _APART)
+            for number, status in enumerate(STAYS[self.kind])
+        )
+        facts = JobFacts(
+            job=self.job,
+            arn=f"arn:aws:sagemaker:{self.region}:{self.account}:training-job/{self.job.name}",
+            status="InProgress" if self.kind is AlertKind.INTERRUPTED else "Stopped",
+            secondary_status=stays[-1].status,
+            last_modified=stays[-1].started,
+        )
+        return Observation(facts=facts, history=stays)

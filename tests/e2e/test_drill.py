@@ -1,0 +1,243 @@
+"""`respot drill` and `respot dlq` against a deployed Respot: what passes, where it gets stuck, and the way back."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from local.deployed import DeployedAccount
+from local.verification import ledger_is_consistent, receive_alerts
+from respot.adapters.ledger_items import deserialize
+from respot.schema import EXPIRES_AT, RECORDED_AT
+
+pytestmark = pytest.mark.xdist_group("deployed-account")
+
+
+def respot(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, what it printed, and what it said."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "cli.main", *arguments],
+        env=deployed.account.process_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.2)
+    return is_so()
+
+
+def posted(deployed: DeployedAccount, drill: str) -> list[dict[str, Any]]:
+    return [message for message in deployed.slack.messages if f"DRILL.{drill} " in str(message["text"])]
+
+
+def items_of(deployed: DeployedAccount, drill: str) -> list[dict[str, Any]]:
+    pages = deployed.client("dynamodb").get_paginator("scan").paginate(TableName=deployed.outputs["LedgerTableName"])
+    items = [deserialize(item) for page in pages for item in page["Items"]]
+    return [item for item in items if drill in item["pk"]]
+
+
+def role_of(deployed: DeployedAccount, handler: str) -> str:
+    functions = deployed.client("lambda").list_functions()["Functions"]
+    (role,) = (each["Role"] for each in functions if each["Handler"] == f"respot.handlers.{handler}.handler")
+    return str(role).rpartition("/")[2]
+
+
+@contextmanager
+def without_sagemaker(deployed: DeployedAccount) -> Iterator[None]:
+    """For a while, `record` may not ask SageMaker anything."""
+    iam, role = deployed.client("iam"), role_of(deployed, "record")
+    statement = {"Effect": "Deny", "Action": "sagemaker:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker")
+
+
+@contextmanager
+def without_delivery(deployed: DeployedAccount, handler: str, source: str) -> Iterator[None]:
+    """For a while, a function is given nothing of a source."""
+    functions = deployed.client("lambda")
+    (name,) = (
+        each["FunctionName"]
+        for each in functions.list_functions()["Functions"]
+        if each["Handler"] == f"respot.handlers.{handler}.handler"
+    )
+    mappings = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    (mapping,) = (each["UUID"] for each in mappings if f":{source}:" in each["EventSourceArn"])
+    functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
+
+
+@contextmanager
+def without_rule(deployed: DeployedAccount) -> Iterator[None]:
+    events = deployed.client("events")
+    (rule,) = (each["Name"] for each in events.list_rules()["Rules"] if "respot.drill" in each.get("EventPattern", ""))
+    events.disable_rule(Name=rule)
+    try:
+        yield
+    finally:
+        events.enable_rule(Name=rule)
+
+
+@contextmanager
+def giving_up_at_once(deployed: DeployedAccount, output: str) -> Iterator[None]:
+    """For a while, a queue gives its messages up after the first attempt."""
+    sqs, url = deployed.client("sqs"), deployed.outputs[output]
+    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
+    hasty = json.dumps(json.loads(policy) | {"maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": hasty})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+
+
+@pytest.mark.parametrize("kind", ["interrupted", "max-wait-time-exceeded"])
+def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: DeployedAccount, kind: str) -> None:
+    receive_alerts(deployed)
+    with without_sagemaker(deployed):
+        code, said, _ = respot(deployed, "drill", "--kind", kind)
+    assert (code, said["passed"], said["slack"], said["kind"]) == (0, True, "accepted", kind)
+    assert [hop["hop"] for hop in said["hops"]] == ["record", "alert", "Slack"]
+    assert all(0 <= hop["seconds"] < 30 for hop in said["hops"])
+    # Slack and the machines.
+    (message,) = posted(deployed, said["drill"])
+    assert message["text"].startswith("DRILL")
+    (document,) = (each for each in receive_alerts(deployed) if said["drill"] in each["id"])
+    assert (document["drill"], document["kind"], document["headline"][:5]) == (True, kind, "DRILL")
+    # The ledger: stays, state, alert and note, none of them for longer than a day, and no decision.
+    items = items_of(deployed, said["drill"])
+    expected = {"drill-transition": 4 if kind == "interrupted" else 3, "state": 1, "alert": 1, "drill-post": 1}
+    kinds = [item["kind"] for item in items]
+    assert {each: kinds.count(each) for each in kinds} == expected
+    day = time.time() + 24 * 3600
+    assert all(day - 120 < int(item[EXPIRES_AT]) <= day + 1 for item in items)
+    assert said["hops"][0]["at"] in [item.get(RECORDED_AT) for item in items]
+    assert deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0
+    assert ledger_is_consistent(deployed) == []
+    assert respot(deployed, "timeline", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
+
+
+def test_a_drill_that_slack_refuses_says_so_and_arrives_when_slack_takes_it_again(deployed: DeployedAccount) -> None:
+    deployed.slack.refuse(3, 404)
+    code, said, words = respot(deployed, "drill", "--timeout", "2")
+    assert code == 1
+    assert (said["stuck"]["hop"], said["slack"]) == ("Slack", "not accepted")
+    assert "the drill got stuck at Slack: Slack answered 404: 'refused' (waited 2 s)" in words
+    assert [hop["hop"] for hop in said["hops"]] == ["record", "alert"]
+    assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
+
+
+def test_a_drill_that_no_rule_takes_up_is_stuck_at_the_event_bus(deployed: DeployedAccount) -> None:
+    with without_rule(deployed):
+        code, said, words = respot(deployed, "drill", "--timeout", "2")
+    assert (code, said["stuck"]["hop"]) == (1, "event bus")
+    assert "no rule in us-east-1 has brought the event as far as record" in words
+    assert items_of(deployed, said["drill"]) == []
+
+
+def test_a_drill_that_nobody_records_is_stuck_there_and_goes_on_afterwards(deployed: DeployedAccount) -> None:
+    with without_delivery(deployed, "record", "sqs"):
+        code, said, words = respot(deployed, "drill", "--timeout", "2")
+    assert (code, said["stuck"]["hop"]) == (1, "record")
+    assert "it waits to be recorded" in words
+    assert any(deployed.outputs["RecordLogGroupName"] in hint for hint in said["stuck"]["look_at"])
+    assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
+
+
+def test_what_the_stream_gave_up_is_alerted_on_after_a_redrive(deployed: DeployedAccount) -> None:
+    with without_delivery(deployed, "alert", "dynamodb"):
+        code, said, _ = respot(deployed, "drill", "--timeout", "2")
+        assert (code, said["stuck"]["hop"], [hop["hop"] for hop in said["hops"]]) == (1, "alert", ["record"])
+        deployed.client("sqs").send_message(
+            QueueUrl=deployed.outputs["AlertsDlqUrl"], MessageBody=given_up(deployed, said["drill"])
+        )
+        _, listed, _ = respot(deployed, "dlq", "--queue", "alerts")
+        (queue,) = listed["queues"]
+        assert (queue["count"], queue["messages"][0]["reason"]) == (1, "RetryAttemptsExhausted")
+        code, sent, _ = respot(deployed, "dlq", "redrive", "--queue", "alerts", "--yes")
+        assert (code, sent["queues"]["alerts"]["sent_back"]) == (0, 1)
+        assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
+    assert deployed.queue_depth(deployed.outputs["AlertsDlqUrl"]) == 0
+    time.sleep(2)  # the stream has brought it, too, by now
+    assert len(posted(deployed, said["drill"])) == 1
+
+
+def given_up(deployed: DeployedAccount, drill: str) -> str:
+    """What Lambda says of a drill's last stay after it gave that up."""
+    streams = deployed.client("dynamodbstreams")
+    (stream,) = streams.list_streams(TableName=deployed.outputs["LedgerTableName"])["Streams"]
+    (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    number = None
+    while number is None:
+        page = streams.get_records(ShardIterator=iterator)
+        for record in page["Records"]:
+            keys = record["dynamodb"]["Keys"]
+            if drill in keys["pk"]["S"] and keys["sk"]["S"].endswith("#Interrupted"):
+                number = record["dynamodb"]["SequenceNumber"]
+        iterator = page["NextShardIterator"]
+    return json.dumps(
+        {
+            "requestContext": {"condition": "RetryAttemptsExhausted"},
+            "DDBStreamBatchInfo": {
+                "shardId": shard["ShardId"],
+                "startSequenceNumber": number,
+                "endSequenceNumber": number,
+                "approximateArrivalOfFirstRecord": "2026-11-23T09:00:00Z",
+                "batchSize": 1,
+                "streamArn": stream["StreamArn"],
+            },
+        }
+    )
+
+
+def test_a_poison_message_is_listed_with_its_reason_and_stays(deployed: DeployedAccount) -> None:
+    with giving_up_at_once(deployed, "ObservationsQueueUrl"):
+        deployed.client("sqs").send_message(
+            QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody='{"poison": "drill"}'
+        )
+        assert eventually(lambda: "poison" in json.dumps(respot(deployed, "dlq", "--queue", "observations")[1]))
+    for _ in range(2):
+        _, listed, _ = respot(deployed, "dlq", "list", "--queue", "observations")
+        (letter,) = (each for each in listed["queues"][0]["messages"] if "poison" in each["what"])
+        assert letter["reason"] == "not a training job event, but None of None"
+
+
+def test_what_slack_did_not_take_is_posted_once_it_is_mended_and_redriven(deployed: DeployedAccount) -> None:
+    with giving_up_at_once(deployed, "SlackQueueUrl"):
+        deployed.slack.refuse(1, 404)
+        code, said, _ = respot(deployed, "drill", "--timeout", "2")
+        assert (code, said["stuck"]["hop"]) == (1, "Slack")
+        assert eventually(lambda: deployed.queue_depth(deployed.outputs["SlackDlqUrl"]) == 1)
+    _, listed, _ = respot(deployed, "dlq", "--queue", "slack")
+    (letter,) = listed["queues"][0]["messages"]
+    assert letter["what"].startswith(f"DRILL: DRILL.{said['drill']} was interrupted")
+    assert letter["reason"] == "Slack answered 404: 'refused'"
+    code, _, words = respot(deployed, "dlq", "redrive", "--queue", "slack")
+    assert (code, posted(deployed, said["drill"])) == (1, [])
+    assert "say --yes to do so" in words
+    code, sent, _ = respot(deployed, "dlq", "redrive", "--queue", "slack", "--yes")
+    assert (code, sent["queues"]) == (0, {"slack": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}})
+    assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
+    assert deployed.queue_depth(deployed.outputs["SlackDlqUrl"]) == 0

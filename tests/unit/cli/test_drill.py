@@ -1,0 +1,187 @@
+"""A drill's course: what is told of each hop, and where it is said to be stuck."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+from rich.console import Console
+
+from cli.drill_course import Course, Hop, Stuck, follow
+from cli.drill_view import render, to_document, waiting_for
+from cli.main import parser
+from respot.adapters.drill_posts import DrillPost
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.drill import Drill
+from tests.support.builders import a_drill, at
+
+
+def receipt(outcome: AlertOutcome = AlertOutcome.SENT, reason: str = "Interrupted") -> AlertReceipt:
+    return AlertReceipt(
+        job=a_drill().job,
+        kind=a_drill().kind,
+        transition=a_drill().alerted,
+        outcome=outcome,
+        reason=reason,
+        headline="DRILL",
+        settled_at=at(3),
+        message_id="message-1",
+    )
+
+
+@dataclass
+class Traces:
+    """What the ledger has from the moment on that is said."""
+
+    recorded: float | None = 0
+    settled: AlertReceipt | None = field(default_factory=receipt)
+    posts: list[DrillPost | None] = field(default_factory=lambda: [DrillPost(at=at(7), refusal=None)])
+
+    def recorded_at(self, drill: Drill) -> datetime | None:
+        assert drill == a_drill()
+        return None if self.recorded is None else at(1)
+
+    def receipt(self, drill: Drill) -> AlertReceipt | None:
+        assert drill == a_drill()
+        return self.settled
+
+    def post(self, drill: Drill) -> DrillPost | None:
+        assert drill == a_drill()
+        return self.posts.pop(0) if len(self.posts) > 1 else self.posts[0]
+
+
+@dataclass
+class Time:
+    """Passes only while somebody sleeps."""
+
+    now: float = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def followed(traces: Traces, *, has_slack: bool = True) -> tuple[Course, list[Stuck], float]:
+    """The course, what was waited for, and for how long."""
+    time, heard = Time(), list[Stuck]()
+    course = follow(
+        a_drill(),
+        traces,
+        has_slack=has_slack,
+        patience=timedelta(seconds=10),
+        monotonic=time,
+        sleep=time.sleep,
+        tell=heard.append,
+    )
+    return course, heard, time.now
+
+
+def shown(course: Course) -> str:
+    console = Console(width=140, record=True, file=None, highlight=False)
+    with console.capture() as captured:
+        console.print(render(a_drill(), course))
+    return captured.get()
+
+
+def test_each_hop_is_told_with_what_it_took_since_the_one_before() -> None:
+    course, heard, waited = followed(Traces())
+    assert [(hop.hop, hop.took.total_seconds()) for hop in course.passed] == [
+        (Hop.RECORD, 1),
+        (Hop.ALERT, 2),
+        (Hop.SLACK, 4),
+    ]
+    assert (course.stuck, heard, waited) == (None, [], 0)
+    said = shown(course)
+    assert "passed" in said
+    assert "2.00 s  SNS took it as message-1" in said
+    assert "All of it took 7.00 s." in said
+
+
+@pytest.mark.parametrize(
+    ("traces", "hop"),
+    [
+        (Traces(recorded=None), Hop.RECORD),
+        (Traces(settled=None), Hop.ALERT),
+        (Traces(posts=[None]), Hop.SLACK),
+        (Traces(posts=[DrillPost(at=at(4), refusal="Slack answered 404")]), Hop.SLACK),
+    ],
+    ids=["nothing recorded", "not alerted", "nothing known of Slack", "Slack refuses"],
+)
+def test_it_is_stuck_at_the_first_hop_that_it_has_not_passed_in_time(traces: Traces, hop: Hop) -> None:
+    course, heard, waited = followed(traces)
+    assert course.stuck is not None
+    assert course.stuck.hop == hop
+    assert course.stuck.reason.endswith("(waited 10 s)")
+    assert {stuck.hop for stuck in heard} == {hop}
+    assert 10 <= waited < 11
+    assert f"stuck at {hop}" in shown(course)
+
+
+def test_a_declined_alert_is_told_at_once_with_its_reason() -> None:
+    declined = receipt(AlertOutcome.DECLINED, "alerts of kind interrupted are switched off in the settings")
+    course, _, waited = followed(Traces(settled=declined))
+    assert course.stuck == Stuck(
+        hop=Hop.ALERT,
+        reason="no alert is sent: alerts of kind interrupted are switched off in the settings",
+        final=True,
+    )
+    assert waited == 0
+
+
+def test_a_refusal_that_the_next_attempt_mends_is_waited_out() -> None:
+    refused, accepted = DrillPost(at=at(4), refusal="Slack answered 500"), DrillPost(at=at(7), refusal=None)
+    course, heard, _ = followed(Traces(posts=[refused, refused, accepted]))
+    assert course.stuck is None
+    assert [stuck.reason for stuck in heard] == ["Slack answered 500"] * 2
+
+
+def test_without_slack_the_topic_is_the_last_hop() -> None:
+    course, _, _ = followed(Traces(posts=[None]), has_slack=False)
+    assert [hop.hop for hop in course.passed] == [Hop.RECORD, Hop.ALERT]
+    assert course.stuck is None
+    assert "not deployed" in shown(course)
+    assert to_document(a_drill(), course)["slack"] == "not deployed"
+
+
+def test_a_clock_that_is_ahead_of_awss_is_told() -> None:
+    course, _, _ = followed(Traces())
+    (first, *others) = course.passed
+    early = Course(passed=(type(first)(hop=first.hop, at=at(-2), took=timedelta(seconds=-2), said=""), *others))
+    assert "-2.00 s (clocks differ)" in shown(early)
+
+
+def test_what_to_look_at_is_shown_and_words_of_others_are_never_markup() -> None:
+    course = Course(stuck=Stuck(hop=Hop.SLACK, reason="[bold]no\n[/bold]", look_at=("[red]its queue[/red]",)))
+    said = shown(course)
+    assert "[bold]no [/bold]" in said
+    assert "→ [red]its queue[/red]" in said
+    assert "\\[bold]no" in waiting_for(a_drill(), course.stuck or Stuck(hop=Hop.SLACK, reason=""))
+
+
+def test_json_tells_hops_and_where_it_got_stuck() -> None:
+    course, _, _ = followed(Traces(posts=[None]))
+    document = to_document(a_drill(), course)
+    assert json.loads(json.dumps(document)) == document
+    assert (document["passed"], document["seconds"], document["slack"]) == (False, None, "not accepted")
+    assert [hop["hop"] for hop in document["hops"]] == ["record", "alert"]
+    assert document["stuck"]["hop"] == "Slack"
+    whole, _, _ = followed(Traces())
+    assert to_document(a_drill(), whole) | {"hops": []} == {
+        "drill": "0123456789ab",
+        "kind": "interrupted",
+        "region": "us-east-1",
+        "sent_at": "2026-09-16T09:00:00.000Z",
+        "passed": True,
+        "seconds": 7.0,
+        "hops": [],
+        "slack": "accepted",
+        "stuck": None,
+    }
+
+
+def test_only_what_can_be_drilled_can_be_asked_for() -> None:
+    assert parser().parse_args(["drill"]).kind == "interrupted"
+    with pytest.raises(SystemExit):
+        parser().parse_args(["drill", "--kind", "resubmitted"])

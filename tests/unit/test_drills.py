@@ -1,0 +1,240 @@
+"""A drill goes the whole way, and nobody and nothing takes it for a real job."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.alert_document import to_document
+from respot.alerter import Alerter
+from respot.domain import alert_text
+from respot.domain.alert import Alert, AlertOutcome
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.drill import STAYS, Drill
+from respot.domain.drill_names import DRILL_PREFIX, drill_id
+from respot.domain.telling import called_for
+from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
+from respot.errors import MalformedObservationError, RespotError
+from respot.events import Hint, Origin, parse
+from respot.recorder import Recorder
+from respot.slack_message import render
+from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
+from tests.support.recovery_bench import RecoveryBench
+from tests.support.troubled import TroubledJobs
+
+KINDS = pytest.mark.parametrize("kind", STAYS)
+
+
+def envelope(drill: Drill, **others: Any) -> dict[str, Any]:  # noqa: ANN401
+    """The drill's event as EventBridge delivers it."""
+    plain = {
+        "version": "0",
+        "id": "1",
+        "source": SOURCE,
+        "detail-type": DETAIL_TYPE,
+        "account": drill.account,
+        "time": "2026-09-16T09:00:00Z",
+        "region": drill.region,
+        "resources": [],
+        "detail": json.loads(write_detail(drill)),
+    }
+    return plain | others
+
+
+def hint(drill: Drill) -> Hint:
+    return parse(json.dumps(envelope(drill)))
+
+
+# --- the event
+
+
+@KINDS
+def test_what_was_sent_is_what_is_read(kind: AlertKind) -> None:
+    drill = a_drill(kind)
+    read = hint(drill)
+    assert read == Hint(region=REGION, name=drill.job.name, claim=drill.observation(), origin=Origin.DRILL)
+
+
+@KINDS
+def test_a_drill_leads_to_the_alert_that_it_rehearses_and_to_no_other(kind: AlertKind) -> None:
+    drill = a_drill(kind)
+    ledger = recorded(drill)
+    record = ledger.load(drill.job)
+    assert record.facts is not None
+    assert called_for(record, record.facts, MemoryRuns(ledger=ledger).doings(drill.job)) == {
+        (kind, drill.alerted.started)
+    }
+
+
+FORGERIES: dict[str, dict[str, Any]] = {
+    "a real job's name": {"detail": {"id": "spot-job", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "a key": {"detail": {"id": "0123456789a#", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "an endless id": {"detail": {"id": "a" * 100_000, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "a line break": {"detail": {"id": "0123456789ab\n", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "digits of another script": {
+        "detail": {"id": "\u0660" * 12, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}
+    },
+    "a kind that nobody drills": {"detail": {"id": "0" * 12, "kind": "resubmitted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "a kind that is no text": {"detail": {"id": "0" * 12, "kind": ["interrupted"], "sent_at": "2026-09-16T09:00:00Z"}},
+    "no time": {"detail": {"id": "0" * 12, "kind": "interrupted"}},
+    "a time beyond reason": {"detail": {"id": "0" * 12, "kind": "interrupted", "sent_at": "9999-01-01T00:00:00Z"}},
+    "no detail": {"detail": None},
+    "another detail type": {"detail-type": "SageMaker Training Job State Change"},
+    "no account": {"account": "me"},
+    "no region": {"region": "us-east-1#x"},
+}
+
+
+@pytest.mark.parametrize("forged", FORGERIES.values(), ids=list(FORGERIES))
+def test_a_forged_drill_is_refused(forged: dict[str, Any]) -> None:
+    with pytest.raises(MalformedObservationError) as refused:
+        parse(json.dumps(envelope(a_drill()) | forged))
+    assert len(str(refused.value)) < 400
+
+
+@given(st.dictionaries(st.sampled_from(["id", "kind", "sent_at", "name", "TrainingJobName"]), st.text()), st.text())
+def test_whatever_a_drill_says_it_never_names_a_job_that_sagemaker_could_have(
+    detail: dict[str, str], region: str
+) -> None:
+    try:
+        read = parse(
+            json.dumps(envelope(a_drill(), detail=json.loads(write_detail(a_drill())) | detail, region=region))
+        )
+    except RespotError:
+        return
+    assert drill_id(read.name)
+    assert not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", read.name)
+
+
+def test_no_event_of_sagemaker_names_a_drill() -> None:
+    with pytest.raises(MalformedObservationError):
+        parse(message(event(job=job_id(a_drill().job.name))).body)
+
+
+def test_a_drill_without_the_whole_of_its_name_is_none() -> None:
+    assert drill_id(a_drill().job.name) == "0123456789ab"
+    assert [drill_id(name) for name in ("spot-job", DRILL_PREFIX, f"{DRILL_PREFIX}x", "xDRILL.0123456789ab")] == [
+        None
+    ] * 4
+
+
+# --- record
+
+
+def recorded(drill: Drill, jobs: TroubledJobs | None = None) -> MemoryLedger:
+    ledger = MemoryLedger(created=CREATED - timedelta(days=1))
+    recorder = Recorder(jobs=jobs or TroubledJobs(), ledger=ledger)
+    (done,) = recorder.record(drill.region, drill.job.name, [hint(drill)])
+    assert done.job == drill.job
+    return ledger
+
+
+@KINDS
+def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
+    jobs = TroubledJobs()
+    ledger = recorded(a_drill(kind), jobs)
+    assert jobs.describes == 0
+    assert tuple(stay.status for stay in ledger.load(a_drill(kind).job).transitions) == STAYS[kind]
+
+
+def test_a_drill_delivered_twice_is_recorded_once() -> None:
+    ledger = recorded(a_drill())
+    writes = ledger.writes
+    Recorder(jobs=TroubledJobs(), ledger=ledger).record(REGION, a_drill().job.name, [hint(a_drill())] * 2)
+    assert ledger.writes == writes
+
+
+# --- alert
+
+
+def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> tuple[Alerter, MemoryTopic]:
+    ledger, topic = recorded(drill), MemoryTopic()
+    alerter = Alerter(
+        ledger=ledger,
+        runs=MemoryRuns(ledger=ledger),
+        topic=topic,
+        clock=lambda: drill.sent_at + timedelta(seconds=2),
+        kinds=kinds,
+        max_age=timedelta(hours=24),
+    )
+    return alerter, topic
+
+
+@KINDS
+def test_a_drill_is_alerted_on_like_a_real_job(kind: AlertKind) -> None:
+    drill = a_drill(kind)
+    alerter, topic = alerted(drill)
+    receipt = alerter.alert(drill.job, drill.alerted)
+    assert receipt is not None
+    assert (receipt.kind, receipt.outcome) == (kind, AlertOutcome.SENT)
+    assert len(topic.published) == 1
+
+
+def test_a_drill_of_a_kind_that_is_switched_off_is_declined_with_that_reason() -> None:
+    drill = a_drill(AlertKind.MAX_WAIT_TIME_EXCEEDED)
+    alerter, topic = alerted(drill, kinds=frozenset({AlertKind.INTERRUPTED}))
+    receipt = alerter.alert(drill.job, drill.alerted)
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.DECLINED
+    assert "switched off in the settings" in receipt.reason
+    assert topic.published == []
+
+
+def test_nobody_advises_the_owner_of_a_drill() -> None:
+    alerter, _ = alerted(a_drill())
+    assert alerter.advise(a_drill().job) is None
+
+
+def the_alert(kind: AlertKind) -> Alert:
+    drill = a_drill(kind)
+    alerter, topic = alerted(drill)
+    alerter.alert(drill.job, drill.alerted)
+    return topic.published[0]
+
+
+@KINDS
+def test_every_text_of_a_drill_begins_with_drill(kind: AlertKind) -> None:
+    alert = the_alert(kind)
+    document = to_document(alert)
+    texts = {
+        "subject": alert_text.subject(alert),
+        "plain": alert_text.plain(alert),
+        "short": alert_text.short(alert),
+        **{name: document[name] for name in ("headline", "what_happened", "what_happens_next", "cost")},
+    }
+    assert {name: text for name, text in texts.items() if not text.startswith("DRILL")} == {}
+    posted = render(json.dumps(document))
+    shown = [block["text"]["text"] for block in posted.blocks if "text" in block]
+    assert [text for text in (posted.text, *shown) if not text.startswith("DRILL")] == []
+    assert posted.blocks[-1]["elements"][0]["text"].startswith("DRILL")
+    assert alert_text.console_url(alert.facts).endswith("#/jobs")
+
+
+def test_no_text_of_a_real_job_speaks_of_drills() -> None:
+    for status in KIND_BY_STATUS:
+        alert = alert_on(status)
+        said = json.dumps(to_document(alert) | {"drill": None}) + alert_text.plain(alert) + alert_text.subject(alert)
+        assert "DRILL" not in said + alert_text.short(alert) + json.dumps(render(json.dumps(to_document(alert))).blocks)
+
+
+def test_a_document_says_whether_it_is_a_drills() -> None:
+    assert to_document(the_alert(AlertKind.INTERRUPTED))["drill"] is True
+    assert to_document(alert_on())["drill"] is False
+
+
+# --- recovery
+
+
+def test_nothing_is_decided_about_a_drill_even_if_somebody_sends_it_to_recovery() -> None:
+    bench = RecoveryBench()
+    name = a_drill().job.name
+    bench.submit(name)  # were it not for its name, this job would be resubmitted
+    job = bench.end(name=name)
+    assert bench.recover(job) is None
+    assert bench.runs.decision(job) is None
+    assert bench.sagemaker.created == []
