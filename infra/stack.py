@@ -184,7 +184,13 @@ class RespotStack(Stack):
 
         if config.slack_webhook_secret is not None:
             self._deliver_to_slack(
-                config, code, ledger, alerts, news, alarms, secret=config.slack_webhook_secret
+                config,
+                code,
+                ledger=ledger,
+                alerts=alerts,
+                news=news,
+                alarms=alarms,
+                secret=config.slack_webhook_secret,
             )
 
     def _sweep(
@@ -235,11 +241,11 @@ class RespotStack(Stack):
         self,
         config: Config,
         code: lambda_.Code,
+        *,
         ledger: Ledger,
         alerts: AlertsTopic,
         news: AlarmsTopic,
         alarms: Alarms,
-        *,
         secret: str,
     ) -> None:
         delivery = SlackDelivery(

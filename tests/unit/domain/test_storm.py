@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
 from respot.domain.digest_text import headline, names, plain, short, subject, what_happened, what_happens_next
 from respot.domain.storm import Pool, pool_of
-from tests.support.builders import alert_on, digest_of, member_of
+from tests.support.builders import a_drill, alert_on, digest_of, member_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 
@@ -20,6 +20,10 @@ def test_storms_are_made_of_capacity_that_leaves(status: str, *, gathered: bool)
     pool = pool_of(alert_on(status))
     assert (pool is not None) == gathered
     assert pool is None or pool == Pool(kind=KIND_BY_STATUS[status], region="us-east-1", instance_type="ml.g5.2xlarge")
+
+
+def test_a_drill_opens_no_window_and_joins_none() -> None:
+    assert pool_of(alert_on(job=a_drill().job)) is None
 
 
 def test_a_pool_is_kind_region_and_instance_type() -> None:
