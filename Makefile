@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo soak test check format local deploy synth bench load lock clean
+.PHONY: help setup demo chaos soak test check format local deploy synth bench load lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ setup: $(STAMP) ## Create the virtual environment with everything pinned (the ot
 
 demo: $(STAMP) ## Run five lifecycles and three runs to resume through Respot on this machine, and check them
 	$(BIN)/python -m local demo
+
+chaos: $(STAMP) ## Run the demo's jobs under throttling, errors, outages and crashes, and count what is lost (minutes)
+	$(BIN)/python -m local chaos
 
 test: $(STAMP) ## Run all tests, the end-to-end ones included
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered

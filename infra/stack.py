@@ -9,6 +9,7 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
+from infra.constructs.alerting import TIMEOUT_SECONDS as ALERT_TIMEOUT
 from infra.constructs.alerting import (
     ALERTED,
     ALERTS_TRIED_HOURS,
@@ -92,8 +93,11 @@ class RespotStack(Stack):
                 alert_max_age=timedelta(hours=config.alert_max_age_hours),
                 digest_window=timedelta(seconds=config.digest_seconds),
                 due_alerts_queue_url=due.queue.queue_url,
+                # A sender cannot be alive for longer; the clocks of two may differ.
+                alert_lease=timedelta(seconds=2 * ALERT_TIMEOUT),
                 retention=retention,
             ),
+            timeout_seconds=ALERT_TIMEOUT,
         )
         transitions.deliver_to(alert.function)
         due.deliver_to(alert.function)

@@ -52,6 +52,7 @@ class LocalAccount:
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self._certificate: Path | None = None
+        self._key: Path | None = None
         self._sessions: dict[str, boto3.Session] = {}
 
     def __enter__(self) -> Self:
@@ -107,7 +108,7 @@ class LocalAccount:
                 start_new_session=True,
             )
         try:
-            self._certificate = self._await(ready, self._process)
+            self._certificate, self._key = self._await(ready, self._process)
         except BaseException:
             self._end(self._process)
             self._process = None
@@ -121,6 +122,13 @@ class LocalAccount:
             self._process = None
         if self._temporary:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def tls(self) -> tuple[Path, Path]:
+        """The certificate of `localhost` that the account serves with, and its key, for whoever stands in front."""
+        if self._certificate is None or self._key is None:
+            raise LocalAccountError("the local account has not been started")
+        return self._certificate, self._key
 
     def environment(self) -> dict[str, str]:
         """Give the variables with which any AWS client, and the CDK CLI, talks to this account as its root user."""
@@ -180,7 +188,7 @@ class LocalAccount:
             connection.close()
         return document
 
-    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> Path:
+    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> tuple[Path, Path]:
         deadline = time.monotonic() + _START_SECONDS
         while not ready.exists():
             if process.poll() is not None:
@@ -192,7 +200,8 @@ class LocalAccount:
                     self.with_log(f"the local account did not answer within {_START_SECONDS:.0f} s")
                 )
             time.sleep(0.02)
-        return Path(ready.read_text())
+        certificate, key = ready.read_text().splitlines()
+        return Path(certificate), Path(key)
 
     def with_log(self, message: str) -> str:
         """Complete an error message with the end of the log."""

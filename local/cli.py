@@ -14,6 +14,7 @@ from rich.console import Console
 from local import demo, load, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.bench.load import LoadError
+from local.chaos import table
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
 
@@ -33,6 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     loaded.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
     loaded.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
     loaded.set_defaults(run=lambda options: load.run(options.jobs or load.SIZES, plot=options.plot))
+    faults = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
+    faults.add_argument("--only", action="append", default=[], metavar="NAME", help="play this fault (repeatable)")
+    faults.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
+    faults.add_argument("--copies", type=int, help="how many of each job")
+    faults.set_defaults(run=lambda chosen: table.main(only=chosen.only, quick=chosen.quick, copies=chosen.copies))
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

@@ -21,13 +21,14 @@ from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import arn as arns  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls
-from ministack.services import eventbridge, iam, sts  # type: ignore[import-untyped]
+from ministack.services import eventbridge, iam, lambda_svc, sts  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local.call_counts import PATH, CallCounts
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import Delivery
 from local.sagemaker.service import SageMaker
+from local.server import KILL_PATH
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -227,15 +228,40 @@ def _with_policy(provisioned: Any, properties: Mapping[str, Any]) -> Any:  # noq
     return provisioned
 
 
-async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path], None]) -> None:
-    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust."""
+def repeat_failed_stream_batches() -> None:
+    """Have ministack deliver a stream's batch again when the function reports that an item of it failed.
+
+    ministack heeds `ReportBatchItemFailures` of queues and goes on after a stream's batch whatever the answer says, so
+    that what failed would be lost. AWS repeats from the first failed item; this repeats the whole batch, which asks
+    more of the function.
+    """
+    execute = lambda_svc._execute_function  # noqa: SLF001 - both pollers call it by this name
+
+    def executed(function: Any, event: Any, *rest: Any, **options: Any) -> Any:  # noqa: ANN401 - ministack's own types
+        result = execute(function, event, *rest, **options)
+        records = event.get("Records") if isinstance(event, dict) else None
+        body = result.get("body")
+        if (
+            records
+            and records[0].get("eventSource") == "aws:dynamodb"
+            and isinstance(body, dict)
+            and body.get("batchItemFailures")
+        ):
+            return {**result, "error": True}
+        return result
+
+    lambda_svc._execute_function = executed  # noqa: SLF001
+
+
+async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None]) -> None:
+    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key."""
     config = Config()
     certificate, key = tls.resolve_tls_material()
     config.bind = [bind]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    app = _counting(_announcing(ministack.app, lambda: ready(Path(certificate))))
+    app = _killing(_counting(_announcing(ministack.app, lambda: ready(Path(certificate), Path(key)))))
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -275,6 +301,35 @@ def _announcing(app: _ASGI, started: Callable[[], None]) -> Any:  # noqa: ANN401
         await app(scope, receive, watched if scope["type"] == "lifespan" else send)
 
     return announcing
+
+
+def _killing(app: _ASGI) -> Any:  # noqa: ANN401 - hypercorn's own application type
+    async def killing(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] != "http" or not scope["path"].startswith(f"{KILL_PATH}/"):
+            await app(scope, receive, send)
+            return
+        died = _kill_function(scope["path"].removeprefix(f"{KILL_PATH}/"))
+        await send({"type": "http.response.start", "status": 200 if died else 404, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    return killing
+
+
+def _kill_function(key: str) -> bool:
+    """End one process that works with this access key as a crash would; `False` if none is at work."""
+    # A function has no process id in AWS's API, so this looks into ministack's pool of them.
+    with lambda_runtime._lock:  # noqa: SLF001
+        pools = list(lambda_runtime._workers.values())  # noqa: SLF001
+    for worker in (worker for pool in pools for worker in list(pool)):
+        process = worker._proc  # noqa: SLF001
+        if (
+            worker.in_use
+            and process is not None
+            and lambda_runtime.execution_credentials(worker.config)["AWS_ACCESS_KEY_ID"] == key
+        ):
+            process.kill()
+            return True
+    return False
 
 
 def _s3_client(endpoint: str, scope: Scope, role_arn: str) -> "S3Client":

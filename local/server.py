@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -20,6 +20,8 @@ from local.sagemaker import delivery
 ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "us-east-1"
 DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
+KILL_PATH: Final = "/_respot/kill"
+"""POST to it, followed by `/` and an access key: a function that works with this key dies on the spot."""
 
 # The functions inherit this process' environment, and ministack reads many variables with common names. So only what
 # programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
@@ -76,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     emulator.add_sagemaker(options.port, faults)
     emulator.authorize_batches()
     emulator.add_regions()
+    emulator.repeat_failed_stream_batches()
     asyncio.run(_serve(emulator, options))
 
 
@@ -89,7 +92,7 @@ async def _serve(emulator: ModuleType, options: argparse.Namespace) -> None:
     await emulator.serve(
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
-        ready=lambda certificate: _announce(options.ready, certificate),
+        ready=lambda *tls: _announce(options.ready, tls),
     )
     if options.temporary:
         shutil.rmtree(options.directory, ignore_errors=True)
@@ -105,11 +108,11 @@ def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> N
     loop.call_soon_threadsafe(stop.set)
 
 
-def _announce(ready: Path | None, certificate: Path) -> None:
+def _announce(ready: Path | None, tls: Sequence[Path]) -> None:
     if ready:
         # Renamed into place: a reader sees all of it or nothing.
         draft = ready.with_suffix(".draft")
-        draft.write_text(str(certificate))
+        draft.write_text("\n".join(map(str, tls)))
         draft.rename(ready)
 
 

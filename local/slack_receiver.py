@@ -82,6 +82,11 @@ class SlackReceiver:
         with self._arrival:
             self._refusals.extend([_Refusal(status=status, retry_after=retry_after)] * times)
 
+    def accept(self) -> None:
+        """Answer as usual again, whatever was still to be refused."""
+        with self._arrival:
+            self._refusals.clear()
+
     def wait_for(self, count: int, *, seconds: float) -> tuple[dict[str, Any], ...]:
         """Wait until that many messages were accepted, at most so long; gives what there is then."""
         deadline = time.monotonic() + seconds

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
 
 from respot.domain.advice import advise
 from respot.domain.alert import (
@@ -22,9 +21,6 @@ from respot.errors import LedgerIncompleteError, QueueUnavailableError, TopicUna
 from respot.ports import AlertTopic, Clock, Ledger, Runs
 from respot.storm_watch import StormWatch
 
-LEASE: Final = timedelta(minutes=2)
-"""How long a claim holds: longer than the function may run, so that a claim which lapsed is a dead sender's."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
@@ -36,6 +32,7 @@ class Alerter:
     clock: Clock
     kinds: frozenset[AlertKind]
     max_age: timedelta
+    lease: timedelta
     watch: StormWatch | None = None
 
     def alert(self, job: JobId, transition: Transition) -> AlertReceipt | None:
@@ -94,7 +91,7 @@ class Alerter:
         decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
         message_id = None
         if decision.send:
-            if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=LEASE):
+            if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=self.lease):
                 return None
             try:
                 if self.watch:

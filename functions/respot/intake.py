@@ -11,8 +11,8 @@ from respot.events import Hint, parse
 from respot.recorder import Recorded, Recorder
 from respot.redelivery import Delivery, Redelivery
 
-LONGEST_LOOK: Final = timedelta(seconds=25)
-"""What one job takes when SageMaker and DynamoDB are slow: a job begun with less time left might not be finished."""
+LONGEST_LOOK: Final = timedelta(seconds=30)
+"""What one job takes when SageMaker and DynamoDB are slow: begun with less time left, it might be broken off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from respot.recovery import Later, Recovery
 from respot.redelivery import Delivery, Redelivery
 
 LONGEST_STEP: Final = timedelta(seconds=60)
-"""What one job takes when everything it asks is slow: begun with less time left, it might not be finished."""
+"""What one job takes when everything it asks is slow: begun with less time left, it might be broken off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

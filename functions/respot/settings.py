@@ -24,6 +24,7 @@ BACKFILL_DAYS: Final = "RESPOT_BACKFILL_DAYS"
 EVENT_GRACE_SECONDS: Final = "RESPOT_EVENT_GRACE_SECONDS"
 OBSERVATIONS_QUEUE_URL: Final = "RESPOT_OBSERVATIONS_QUEUE_URL"
 DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
+ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
 _LARGEST: Final = 1e6
 
 
@@ -37,6 +38,8 @@ class Settings:
         alert_kinds: the kinds that are switched on.
         alert_max_age: a transition that started longer ago is recorded and not alerted.
         digest_window: how long alerts of one pool are gathered into a digest; zero tells people of each.
+        alert_lease: how long a claim on an alert holds: longer than the function may run, so that a claim which lapsed
+            is a dead sender's.
         retention: how long ledger items live after what they tell of; `None` keeps them.
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
         queue_url: the queue that the function reads, whose delays it sets.
@@ -55,6 +58,7 @@ class Settings:
     alert_kinds: frozenset[AlertKind] = frozenset(AlertKind)
     alert_max_age: timedelta = timedelta(hours=24)
     digest_window: timedelta = timedelta(minutes=3)
+    alert_lease: timedelta = timedelta(minutes=5)
     retention: timedelta | None = None
     slack_secret: str | None = None
     queue_url: str | None = None
@@ -75,6 +79,7 @@ class Settings:
             ALERT_KINDS: ",".join(sorted(self.alert_kinds)),
             ALERT_MAX_AGE_HOURS: f"{self.alert_max_age / timedelta(hours=1):.17g}",
             DIGEST_SECONDS: f"{self.digest_window.total_seconds():.17g}",
+            ALERT_LEASE_SECONDS: f"{self.alert_lease.total_seconds():.17g}",
             RETENTION_DAYS: None if self.retention is None else f"{self.retention / timedelta(days=1):.17g}",
             SLACK_SECRET: self.slack_secret,
             QUEUE_URL: self.queue_url,
@@ -97,10 +102,11 @@ class Settings:
             SettingsError: a variable does not parse.
         """
         defaults = cls()
-        hours, days, seconds, gathered, backfill, grace = (
+        hours, lease, days, seconds, gathered, backfill, grace = (
             _number(environment, name)
             for name in (
                 ALERT_MAX_AGE_HOURS,
+                ALERT_LEASE_SECONDS,
                 RETENTION_DAYS,
                 FIRST_RETRY_SECONDS,
                 DIGEST_SECONDS,
@@ -114,6 +120,7 @@ class Settings:
             alert_kinds=_kinds(environment.get(ALERT_KINDS), defaults.alert_kinds),
             alert_max_age=defaults.alert_max_age if hours is None else timedelta(hours=hours),
             digest_window=defaults.digest_window if gathered is None else timedelta(seconds=gathered),
+            alert_lease=defaults.alert_lease if lease is None else timedelta(seconds=lease),
             retention=None if days is None else timedelta(days=days),
             slack_secret=environment.get(SLACK_SECRET),
             queue_url=environment.get(QUEUE_URL),

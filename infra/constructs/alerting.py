@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import Config
-from infra.constructs.functions import TIMEOUT_SECONDS, allow_any
+from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
 from respot.alert_version import DIGEST_ATTRIBUTE
@@ -23,8 +23,10 @@ from respot.domain.job import Market
 from respot.domain.lifecycle import ENDS
 
 _BATCH_SIZE: Final = 10
-_DUE_RECEIVES: Final = 20
-"""Six minutes apart, the visibility timeout: an outage of SNS for two hours, as long as the stream tries."""
+TIMEOUT_SECONDS: Final = 120
+"""Of `alert`: what a single alert may take when every call it makes is slow, a storm's calls included."""
+_DUE_RECEIVES: Final = 10
+"""Twelve minutes apart, the visibility timeout: an outage of SNS for two hours, as long as the stream tries."""
 _DUE_CONCURRENCY: Final = 2
 ALERTS_TRIED_HOURS: Final = 2
 """Longer than most outages of SNS, shorter than anyone cares."""

@@ -46,6 +46,7 @@ class Respot:
             clock=FakeClock(LATER),
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=365),
+            lease=timedelta(minutes=2),
         )
 
     def live(self, life: Life, schedule: tuple[Delivery, ...]) -> None:

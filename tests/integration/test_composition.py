@@ -1,6 +1,8 @@
 """The functions as Lambda composes them: from the environment, on moto."""
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,8 @@ from moto.sns.models import sns_backends
 
 from respot import settings
 from respot.adapters.job_lists import SageMakerJobLists
-from respot.adapters.ledger_items import deserialize
+from respot.adapters.ledger_items import deserialize, transition_item
+from respot.adapters.sweeps import pass_item
 from respot.bootstrap import alert as alert_parts
 from respot.bootstrap import clients
 from respot.bootstrap import ledger as ledger_parts
@@ -20,11 +23,14 @@ from respot.bootstrap import resubmit as resubmit_parts
 from respot.bootstrap import slack as slack_parts
 from respot.bootstrap import sweep as sweep_parts
 from respot.domain.checkpoints import CheckpointLocation
-from respot.errors import SettingsError
+from respot.domain.job import JobRecord, Observation, at_milliseconds
+from respot.domain.reconciliation import reconcile
+from respot.domain.sweeping import Pass
+from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
 from respot.settings import POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
-from tests.support.builders import NAME, REGION, event, message, milliseconds
+from tests.support.builders import NAME, REGION, event, facts, job_id, message, milliseconds, transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -69,6 +75,7 @@ def cold_start() -> Iterator[None]:
     yield
     for part in COMPOSED:
         part.cache_clear()
+    clients._INVOCATION.time_left = None  # noqa: SLF001
 
 
 @pytest.fixture
@@ -164,6 +171,41 @@ def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     alert_parts.storm_watch()  # what was held back before must be told all the same
 
 
+def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
+    created = at_milliseconds(datetime.now(UTC) + timedelta(seconds=2))
+    stay = replace(transition("Interrupted", 0), started=created)
+    swept = Pass(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
+    deployed.put_item(TableName=TABLE, Item=pass_item(swept, until=created))
+    made: list[str] = []
+    for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
+        job = job_id(name, created=created)
+        ledger_parts.ledger().save(reconcile(JobRecord(), Observation(facts=facts(job=job), history=(stay,))))
+        image = transition_item(job, stay, now=created, retention=None)
+        records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
+        for service in ("dynamodb", "sns") if name == "second" else ():
+            meta = clients.client(service).meta
+            meta.events.register("before-send", lambda service=service, **_: made.append(service))
+        assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert "sns" in made
+    assert Counter(made) == Counter(alert_parts.CALLS)
+
+
+def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:
+    assert deployed.list_tables()["TableNames"] == [TABLE]
+    clients.begin(lambda: timedelta(seconds=3))
+    with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
+        ledger_parts.ledger().load(job_id())
+    clients.begin(lambda: timedelta(minutes=1))
+    assert ledger_parts.ledger().load(job_id()) == JobRecord()
+
+
+def test_each_client_waits_as_long_as_its_service_is_given() -> None:
+    for service, patience in clients.PATIENCE.items():
+        config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
+        assert (config.connect_timeout, config.read_timeout) == (patience.connect_seconds, patience.read_seconds)
+        assert config.retries == {"mode": "standard", "total_max_attempts": patience.attempts}
+
+
 def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:
     assert deployed.list_tables()["TableNames"] == [TABLE]
     delivery = {
@@ -232,10 +274,3 @@ def test_a_client_is_made_once_for_each_region() -> None:
     here, there = clients.client("sagemaker", "us-east-1"), clients.client("sagemaker", "eu-west-1")
     assert clients.client("sagemaker", "us-east-1") is here
     assert there.meta.region_name == "eu-west-1"
-
-
-def test_a_call_ends_well_within_a_look() -> None:
-    config: Any = clients.CLIENT_CONFIG
-    assert clients.client("dynamodb").meta.config.read_timeout == config.read_timeout  # type: ignore[attr-defined]
-    seconds = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
-    assert seconds <= 12

@@ -14,7 +14,7 @@ from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, Observation
 from respot.domain.reconciliation import reconcile
-from respot.errors import LedgerUnavailableError
+from respot.errors import AlertInProgressError, LedgerUnavailableError
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, observation, transition
 from tests.support.clock import FakeClock
@@ -209,3 +209,32 @@ def test_a_failure_between_state_and_stays_heals_at_the_next_look(
             dynamodb_ledger.save(reconcile(JobRecord(), seen))
     save(dynamodb_ledger, "Starting=0 Downloading=250 Training=390")
     assert dynamodb_ledger.load(JOB).transitions == history("Starting=0 Downloading=250 Training=390")
+
+
+def lose_the_first_answer(client: "DynamoDBClient", operation: str) -> None:
+    """Have the client send its next request of this operation twice, as if the answer to the first one was lost."""
+    event, lost = f"needs-retry.dynamodb.{operation}", iter([0.0])
+    client.meta.events.register_first(event, lambda **_: next(lost, None))  # type: ignore[arg-type]  # this event wants an answer
+
+
+def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    """Otherwise the alert would wait for a lease that nobody holds."""
+    lose_the_first_answer(dynamodb, "PutItem")
+    lease = timedelta(minutes=2)
+    assert dynamodb_ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=lease)
+    with pytest.raises(AlertInProgressError):
+        dynamodb_ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
+
+
+def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    """The recorder loads again then, and inserts the transitions that are missing."""
+    seen = observation("Starting=0 Interrupted=3720")
+    lose_the_first_answer(dynamodb, "PutItem")
+    assert not dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
+    assert list(items(dynamodb)) == ["state"]
+    assert dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
+    assert [stay.status for stay in dynamodb_ledger.load(JOB).transitions] == ["Starting", "Interrupted"]

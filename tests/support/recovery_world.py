@@ -256,6 +256,7 @@ class World:
             clock=self.clock,
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=30),
+            lease=timedelta(minutes=2),
         )
         situations = Situations(
             jobs=jobs,

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
-from respot.alerter import LEASE, Alerter
+from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Market, Observation, Transition
@@ -22,6 +22,7 @@ from tests.support.troubled import DiedError, TroubledLedger
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 INTERRUPTED = transition("Interrupted", 3720)
 JOB = job_id()
+LEASE = timedelta(minutes=2)
 
 
 class Bench:
@@ -45,6 +46,7 @@ class Bench:
             clock=self.clock,
             kinds=kinds,
             max_age=timedelta(hours=24),
+            lease=LEASE,
         )
 
     def alert(self, stay: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:

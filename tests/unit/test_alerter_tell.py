@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
-from respot.alerter import LEASE, Alerter
+from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import Market, Observation
@@ -18,6 +18,7 @@ from tests.support.clock import FakeClock
 from tests.support.troubled import DiedError, TroubledLedger
 
 JOB = job_id()
+LEASE = timedelta(minutes=2)
 ENDED = "Starting=0 Downloading=250 Training=390 Stopping=21600 MaxWaitTimeExceeded=21630"
 RESUBMITTED = Told(kind=AlertKind.RESUBMITTED, story="resubmitted as spot-job-r2", at=at(21640), warning="late")
 
@@ -38,6 +39,7 @@ class Bench:
             clock=self.clock,
             kinds=frozenset(AlertKind),
             max_age=timedelta(hours=24),
+            lease=LEASE,
         )
 
     def know(self, look: Observation) -> None:

@@ -14,6 +14,7 @@ from respot import drill_event
 from respot.adapters.ledger_items import transition_item
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
+from respot.bootstrap.alert import LONGEST_ALERT
 from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
@@ -212,6 +213,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
         clock=FakeClock(at(3725)),
         kinds=frozenset(AlertKind),
         max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
     )
     monkeypatch.setattr(alert, "alerter", lambda: alerter)
     return built
@@ -317,6 +319,16 @@ def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.M
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert settled")
     assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")
+
+
+def test_alert_begins_nothing_that_it_might_not_finish(bench: AlertBench, printed: Printed) -> None:
+    whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
+    too_short = LONGEST_ALERT // timedelta(milliseconds=1) - 1
+    assert failed(alert.handler(whole, Context(milliseconds=too_short))) == ["s1", "s2"]
+    assert bench.topic.published == []
+    assert sum(line.get("message") == "no time left" for line in printed()) == 2
+    assert failed(alert.handler(stream((job_id(), INTERRUPTED)), Context(milliseconds=too_short + 1))) == []
+    assert len(bench.topic.published) == 1
 
 
 def test_alert_counts_nothing_when_nothing_happened(bench: AlertBench, printed: Printed) -> None:

@@ -145,6 +145,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
         clock=FakeClock(at(21700)),
         kinds=frozenset(AlertKind),
         max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
     )
     monkeypatch.setattr(alert, "alerter", lambda: alerter)
     return topic

@@ -20,6 +20,7 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         alerts_topic_arn=WORDS,
         alert_kinds=st.frozensets(st.sampled_from(AlertKind)),
         alert_max_age=SPANS,
+        alert_lease=SPANS,
         retention=SPANS | st.none(),
         slack_secret=WORDS,
         queue_url=WORDS,
@@ -65,7 +66,13 @@ def test_all_kinds_can_be_switched_off() -> None:
 
 @pytest.mark.parametrize("text", ["", "soon", "nan", "inf", "-1", "1e30", "1 h"])
 @pytest.mark.parametrize(
-    "variable", ["RESPOT_ALERT_MAX_AGE_HOURS", "RESPOT_RETENTION_DAYS", "RESPOT_FIRST_RETRY_SECONDS"]
+    "variable",
+    [
+        "RESPOT_ALERT_LEASE_SECONDS",
+        "RESPOT_ALERT_MAX_AGE_HOURS",
+        "RESPOT_FIRST_RETRY_SECONDS",
+        "RESPOT_RETENTION_DAYS",
+    ],
 )
 def test_a_figure_that_is_none_is_refused_by_name(variable: str, text: str) -> None:
     with pytest.raises(SettingsError, match=variable):

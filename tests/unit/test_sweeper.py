@@ -18,7 +18,6 @@ from respot.adapters.memory import (
     MemoryTopic,
     MemoryTrainingJobs,
 )
-from respot.alerter import LEASE as ALERT_LEASE
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind
@@ -318,6 +317,7 @@ def test_what_began_before_a_region_was_watched_is_neither_alerted_nor_acted_on(
         clock=world.clock,
         kinds=frozenset(AlertKind),
         max_age=timedelta(days=1),
+        lease=timedelta(minutes=2),
     )
     receipts = alerter.catch_up(job)
     assert receipts
@@ -717,6 +717,7 @@ def alerter(bench: Bench, topic: MemoryTopic | None = None) -> Alerter:
         clock=bench.clock,
         kinds=frozenset(AlertKind),
         max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
     )
 
 
@@ -737,7 +738,7 @@ def test_an_alert_that_was_settled_is_not(bench: Bench, kinds: frozenset[AlertKi
 def test_an_alert_whose_sender_died_is_due_and_then_sent_once(bench: Bench) -> None:
     job = interrupted(bench)
     stay = bench.ledger.load(job).transitions[-1]
-    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, stay, now=ago(minutes=3), lease=ALERT_LEASE)
+    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, stay, now=ago(minutes=3), lease=timedelta(minutes=2))
     bench.sweep()
     assert bench.due_alerts.sent == [job]
     topic = MemoryTopic()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from respot.adapters.ledger_items import (
     Item,
@@ -31,6 +32,7 @@ from respot.schema import (
     BY_ACTIVITY,
     BY_LIVE,
     BY_NAME,
+    CLAIM,
     CREATED,
     EXPIRES_AT,
     KIND,
@@ -152,15 +154,15 @@ class DynamoDbLedger:
     ) -> bool:
         """See `Ledger.claim_alert`."""
         lapsed = f"attribute_not_exists({PK}) OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        standing = self._table.put(
-            self._kept(job, _claim(job, kind, transition, until=now + lease)),
-            lapsed,
-            {":claimed": _CLAIMED, ":now": iso(now)},
-        )
+        token = uuid4().hex
+        claim = _claim(job, kind, transition, until=now + lease, token=token)
+        standing = self._table.put(self._kept(job, claim), lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
         if standing is None:
             return True
         if deserialize(standing)[OUTCOME] != _CLAIMED:
             return False
+        if deserialize(standing).get(CLAIM) == token:
+            return True  # our own: the client repeated the write, because the answer to it was lost
         message = (
             f"{job}: the {kind} alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
         )
@@ -203,7 +205,7 @@ class DynamoDbLedger:
         return self._table.put(item, f"{VERSION} = :version", {":version": change.version}) is None
 
 
-def _claim(job: JobId, kind: AlertKind, transition: Transition, *, until: datetime) -> Item:
+def _claim(job: JobId, kind: AlertKind, transition: Transition, *, until: datetime, token: str = "") -> Item:
     return alert_key(job, kind, transition) | serialize(
-        {KIND: ItemKind.ALERT.value, OUTCOME: _CLAIMED, LEASE_UNTIL: iso(until)}
+        {KIND: ItemKind.ALERT.value, OUTCOME: _CLAIMED, LEASE_UNTIL: iso(until), CLAIM: token}
     )

@@ -21,6 +21,8 @@ from respot.slack_message import SlackMessage
 TIMEOUT: Final = timedelta(seconds=5)
 PATIENCE: Final = timedelta(seconds=5)
 """How long a pause that Slack asks for is waited out at once; a longer one is spent in the queue."""
+LONGEST_POST: Final = 3 * TIMEOUT + PATIENCE + timedelta(seconds=3)
+"""One post, one more after a broken connection, one more after a brief pause, and slack_sdk's own pauses between."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 

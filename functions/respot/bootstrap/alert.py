@@ -1,16 +1,28 @@
 """Composes `alert`."""
 
+from datetime import timedelta
 from functools import cache
+from typing import Final
 
 from respot.adapters.digest_timers import SqsDigestTimers
 from respot.adapters.storms import DynamoDbStorms
 from respot.adapters.topic import SnsTopic
-from respot.alerter import LEASE, Alerter
-from respot.bootstrap.clients import client, now, required, settings
+from respot.alerter import Alerter
+from respot.bootstrap.clients import PATIENCE, client, now, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.domain.alert_kinds import AlertKind
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE
 from respot.storm_watch import StormWatch
+
+_HELD_BACK: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
+"""Of an alert that joins a window: the window, the membership, the timer, the note of it, the window again."""
+CALLS: Final = ("dynamodb", "dynamodb", *_HELD_BACK, "sns", "dynamodb")
+"""Of one alert: the job, the claim, what a storm asks for, the publication, the note of it or the claim's release.
+
+Since when the region has been watched is asked before the first claim of a process, and then known.
+"""
+LONGEST_ALERT: Final = sum((PATIENCE[service].longest_call for service in CALLS), timedelta())
+"""An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
 
 
 @cache
@@ -24,6 +36,7 @@ def alerter() -> Alerter:
         clock=now,
         kinds=settings().alert_kinds,
         max_age=settings().alert_max_age,
+        lease=settings().alert_lease,
         watch=storm_watch() if gathers else None,
     )
 
@@ -39,7 +52,7 @@ def storm_watch() -> StormWatch:
         topic=_topic(),
         clock=now,
         length=settings().digest_window,
-        lease=LEASE,
+        lease=settings().alert_lease,
     )
 
 

@@ -1,17 +1,21 @@
 """The clients of AWS, configured once, and the parts that several functions are composed of."""
 
 import os
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, overload
 
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from botocore.session import Session, get_session
 
 from respot.errors import SettingsError
 from respot.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
@@ -20,13 +24,95 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
 
-CLIENT_CONFIG: Final = Config(
-    # A call takes at most 3 x (1 + 3) s and two short pauses. The queues and the stream are the patient retry:
-    # a function that waits costs money and holds up its batch.
-    connect_timeout=1,
-    read_timeout=3,
-    retries={"mode": "standard", "total_max_attempts": 3},
-)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a call of one service may take.
+
+    Attributes:
+        connect_seconds: for a connection.
+        read_seconds: for each piece of the answer.
+        attempts: the first one included.
+    """
+
+    connect_seconds: float
+    read_seconds: float
+    attempts: int
+
+    @property
+    def longest_call(self) -> timedelta:
+        """What a call takes if every attempt times out, and botocore draws its longest pauses: 1 s, 2 s, 4 s."""
+        pauses = sum(2**number for number in range(self.attempts - 1))
+        return timedelta(seconds=self.attempts * (self.connect_seconds + self.read_seconds) + pauses)
+
+    def to_config(self) -> Config:
+        """In botocore's words."""
+        return Config(
+            connect_timeout=self.connect_seconds,
+            read_timeout=self.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": self.attempts},
+        )
+
+
+class NoTimeLeftError(BotoCoreError):
+    """The call might outlast the function: it was not begun. The adapters take it for a service that did not answer."""
+
+    fmt = "{left:.1f} s of the function's time are left, and a call of {service} may take {longest:.1f} s"
+
+
+PATIENCE: Final = {
+    # Retries are botocore's `standard` ones for every service. `adaptive` adds a rate limit of its own to each process:
+    # it sleeps for as long as it likes before a call, which no function with a time limit can plan for, and with two
+    # copies of a function it would learn half of the truth. Where SageMaker throttles, the queue is the patient one.
+    #
+    # It answers in milliseconds: who has waited longer waits for a connection that is gone. Its throttles are over in
+    # moments, so that a third attempt pays. A repeated write meets its own condition, which the adapters expect.
+    "dynamodb": Patience(connect_seconds=1, read_seconds=1.5, attempts=3),
+    # One page of a listing; twenty are the most, and their time is bounded as a whole (adapters/checkpoints.py).
+    "s3": Patience(connect_seconds=1, read_seconds=3, attempts=3),
+    # Its throttles are the account's, and last: beyond a third attempt the queue waits them out for less money. A
+    # repeated creation is safe by the job's name alone: it meets ResourceInUse, and then the job itself is looked at.
+    "sagemaker": Patience(connect_seconds=1, read_seconds=4, attempts=3),
+    # Read once in minutes, then kept: nothing else can be done without it.
+    "secretsmanager": Patience(connect_seconds=1, read_seconds=3, attempts=3),
+    "ssm": Patience(connect_seconds=1, read_seconds=3, attempts=3),
+    # The stream repeats what was not published, and a claim that is held meanwhile keeps the alert's next attempt.
+    "sns": Patience(connect_seconds=1, read_seconds=3, attempts=2),
+    # The stream repeats what was not sent; instead of a delay that could not be set, the visibility timeout holds.
+    "sqs": Patience(connect_seconds=1, read_seconds=3, attempts=2),
+}
+"""How long each service may keep a function waiting: the one place for timeouts and retries."""
+
+RESERVE: Final = PATIENCE["sqs"].longest_call + timedelta(seconds=1)
+"""Left at the end of an invocation for the delay of a message that could not be handled, and for the log."""
+
+
+class _Invocation:
+    """What this process works at: one invocation at a time, as Lambda promises."""
+
+    time_left: "Callable[[], timedelta] | None" = None
+
+
+_INVOCATION: Final = _Invocation()
+
+
+def begin(time_left: "Callable[[], timedelta]") -> None:
+    """Let no call begin, from now on, that might outlast the invocation of which so much time is left.
+
+    However many calls a piece of work takes, so the function ends by itself: what it could not do is reported as
+    failed, and comes back after its own delay, not after the visibility timeout of a function that was cut off.
+    """
+    _INVOCATION.time_left = time_left
+
+
+def allow(service: str) -> None:
+    """Raise NoTimeLeftError if a call of this service might not end in time."""
+    if _INVOCATION.time_left is None:
+        return
+    left, longest = _INVOCATION.time_left(), PATIENCE[service].longest_call
+    # The reserve is for a delay in a queue.
+    if left < longest + (timedelta() if service == "sqs" else RESERVE):
+        raise NoTimeLeftError(left=left.total_seconds(), service=service, longest=longest.total_seconds())
 
 
 def now() -> datetime:
@@ -73,15 +159,19 @@ def client(service: str, region: str | None = None) -> Any:
 
 @cache
 def _client(service: str, region: str | None) -> object:
-    return _session().create_client(service, region_name=region, config=CLIENT_CONFIG)
+    return _made(service, region, PATIENCE[service])
+
+
+def _made(service: str, region: str | None, patience: Patience) -> object:
+    made: Any = _session().create_client(service, region_name=region, config=patience.to_config())
+    made.meta.events.register("before-call", lambda **_: allow(service))
+    return made
 
 
 @cache
 def once_client(region: str) -> "SageMakerClient":
     """SageMaker's client for ListTrainingJobs: it never repeats a call, of which an account may make few."""
-    once = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-    made: Any = _session().create_client("sagemaker", region_name=region, config=once)
-    return cast("SageMakerClient", made)
+    return cast("SageMakerClient", _made("sagemaker", region, replace(PATIENCE["sagemaker"], attempts=1)))
 
 
 @cache

@@ -8,27 +8,35 @@ from respot.adapters.ledger_items import deserialize, read_transition
 from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
-from respot.bootstrap.alert import alerter, storm_watch
+from respot.bootstrap.alert import LONGEST_ALERT, alerter, storm_watch
+from respot.bootstrap.clients import begin
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.storm import DigestReceipt, Window
 from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
-from respot.handlers.batches import BatchResponse, Context, failed
+from respot.handlers.batches import BatchResponse, Context, failed, time_left
 from respot.job_message import read_message
 from respot.observability import count, logger
 from respot.schema import KIND, PK, SK, ItemKind
 from respot.window_message import read_message as read_window
 
 
-def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take new items, jobs whose alerts are due, or windows that are over; what was settled before is passed over.
 
     Of the stream, Lambda repeats everything from the first failed item on; of the queue, what failed.
     """
+    left = time_left(context)
+    begin(left)
     failures, sent = [], 0
     for record in event["Records"]:
         identifier, item, alert = _read(record)
+        if left() < LONGEST_ALERT:
+            # The claim of an alert that is not finished would hold back its next attempt.
+            logger().warning("no time left", item=item)
+            failures.append(identifier)
+            continue
         try:
             receipts = alert()
         except RespotError as error:

@@ -1,6 +1,7 @@
 """The words in which Lambda's event sources hand over a batch and are told which parts of it failed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import Any, Protocol, TypedDict
 
 from respot.redelivery import Delivery
@@ -23,6 +24,11 @@ class Context(Protocol):
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
+
+
+def time_left(context: Context) -> Callable[[], timedelta]:
+    """The invocation's time, as the shells ask for it."""
+    return lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())
 
 
 def failed(identifiers: Iterable[str]) -> BatchResponse:

@@ -1,20 +1,18 @@
 """Records what the observations queue delivers."""
 
-from datetime import timedelta
 from typing import Any
 
+from respot.bootstrap.clients import begin
 from respot.bootstrap.record import intake
-from respot.handlers.batches import BatchResponse, Context, deliveries, failed
+from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
 from respot.metric_names import TRANSITIONS_FIRST_SEEN_BY_SWEEP
 from respot.observability import count, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take a batch of SQS messages; what could not be recorded goes back to the queue, and in the end to its DLQ."""
-    outcome = intake().take(
-        deliveries(event),
-        time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()),
-    )
+    begin(time_left(context))
+    outcome = intake().take(deliveries(event), time_left=time_left(context))
     for recorded in outcome.recorded:
         logger().info(
             "recorded",

@@ -3,15 +3,17 @@
 from typing import Any
 
 from respot.adapters.ledger_keys import job_of
+from respot.bootstrap.clients import begin
 from respot.bootstrap.recover import recovery_queue
 from respot.errors import RespotError
-from respot.handlers.batches import BatchResponse, Context, failed
+from respot.handlers.batches import BatchResponse, Context, failed, time_left
 from respot.observability import count, logger
 from respot.schema import PK
 
 
-def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take terminal transitions; nothing is decided here, so that no run holds up the stream."""
+    begin(time_left(context))
     failures, sent = [], 0
     for record in event["Records"]:
         change = record["dynamodb"]

@@ -1,18 +1,17 @@
 """Decides on the jobs that the recovery queue delivers, and resubmits them."""
 
-from datetime import timedelta
 from typing import Any
 
+from respot.bootstrap.clients import begin
 from respot.bootstrap.resubmit import recovery_intake
-from respot.handlers.batches import BatchResponse, Context, deliveries, failed
+from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
 from respot.observability import count, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take a batch of SQS messages; what must wait stays in the queue, and what cannot be done goes to its DLQ."""
-    postponed = recovery_intake().take(
-        deliveries(event), time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())
-    )
+    begin(time_left(context))
+    postponed = recovery_intake().take(deliveries(event), time_left=time_left(context))
     for each in postponed:
         details: dict[str, Any] = {
             "message_id": each.delivery.id,

@@ -2,13 +2,15 @@
 
 from typing import Any
 
+from respot.bootstrap.clients import begin
 from respot.bootstrap.slack import slack_relay
-from respot.handlers.batches import BatchResponse, Context, deliveries, failed
+from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
 from respot.observability import count, logger
 
 
-def handler(event: dict[str, Any], context: Context) -> BatchResponse:  # noqa: ARG001 - Lambda's signature
+def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take a batch of SQS messages; what Slack refused stays in the queue, and goes to its DLQ in the end."""
+    begin(time_left(context))
     relayed = slack_relay().relay(deliveries(event))
     for refusal in relayed.refusals:
         logger().error(

@@ -1,17 +1,18 @@
 """Sweeps whenever the schedule calls."""
 
-from datetime import timedelta
 from typing import Any
 
+from respot.bootstrap.clients import begin
 from respot.bootstrap.sweep import sweeper
-from respot.handlers.batches import Context
+from respot.handlers.batches import Context, time_left
 from respot.metric_names import SWEEP_AGE
 from respot.observability import count, gauge, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - Lambda's signature
     """Go on with every pass; what stops one is logged, and the next call goes on from there."""
-    swept = sweeper().sweep(time_left=lambda: timedelta(milliseconds=context.get_remaining_time_in_millis()))
+    begin(time_left(context))
+    swept = sweeper().sweep(time_left=time_left(context))
     for each in swept:
         details: dict[str, Any] = {
             "scope": each.scope,

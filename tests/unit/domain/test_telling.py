@@ -196,6 +196,7 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
         clock=clock,
         kinds=frozenset(kinds),
         max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
     )
     alerter.catch_up(JOB)
     record = ledger.load(JOB)

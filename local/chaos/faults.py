@@ -1,0 +1,158 @@
+"""The faults, as data: what stands between the functions and AWS, and what becomes of the events."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+Rule = Mapping[str, Any]
+"""A rule of microburst: which calls it hits, how likely, and what becomes of them."""
+
+OUTAGE_SECONDS: Final = 20
+"""Of an outage: longer than VISIBILITY_SECONDS, so that a message is delivered again while it lasts."""
+VISIBILITY_SECONDS: Final = 12
+"""Of the functions' queues here; as deployed it is six times the function's timeout, which nobody waits for."""
+
+CLIENT_GIVES_UP_MS: Final = 4000
+"""Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
+
+_THROTTLES: Final = {
+    "dynamodb": ("ThrottlingException", 400),
+    "s3": ("SlowDown", 503),
+    "sagemaker": ("ThrottlingException", 400),
+    "secretsmanager": ("ThrottlingException", 400),
+    "sns": ("ThrottlingException", 400),
+    "sqs": ("RequestThrottled", 400),
+    "ssm": ("ThrottlingException", 400),
+}
+"""Every service that a function calls, and how it says "too many requests"."""
+
+SERVICES: Final = frozenset(_THROTTLES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way in which things go wrong.
+
+    Attributes:
+        name: what it is called on the command line, and the start of its jobs' names.
+        title: what it is.
+        rules: what microburst does to the functions' calls.
+        deaths: the share of calls at which the calling function dies, before or after the call takes effect.
+        outage: whether it is lifted after OUTAGE_SECONDS; other faults last until all has healed.
+        slack: the status with which Slack refuses everything.
+        delivery: how badly the jobs' events arrive (see local/sagemaker/delivery.py).
+        swept: whether a sweep is needed to heal it, since nothing will ever be heard of a job again.
+    """
+
+    name: str
+    title: str
+    rules: tuple[Rule, ...] = ()
+    deaths: float = 0.0
+    outage: bool = False
+    slack: int | None = None
+    delivery: str = ""
+    swept: bool = False
+
+
+def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
+    """Throttle a share of the calls of each of these services, in the service's own words.
+
+    The first call of each is hit for certain: a service that is asked but once must not be spared by chance.
+    """
+    return tuple(
+        {"service": service, **when, "error": {"code": code, "status": status}}
+        for service, (code, status) in _THROTTLES.items()
+        if service in services
+        for when in ({"times": 1}, {"probability": share})
+    )
+
+
+def everywhere(share: float, **effect: object) -> Rule:
+    """The same for a share of all calls, whatever the service."""
+    return {"service": "*", "probability": share, **effect}
+
+
+def down(service: str) -> tuple[Rule, ...]:
+    """A service that answers nothing but 503."""
+    return ({"service": service, "error": {"code": "ServiceUnavailable", "status": 503}},)
+
+
+_INTERNAL: Final = {"code": "InternalServerError", "status": 500}
+_CONFLICT: Final = {
+    "code": "TransactionCanceledException",
+    "status": 400,
+    "fields": {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "ThrottlingError"}]},
+}
+_SPIKES: Final = {"dist": "spike", "min": 5, "max": 60, "spike_ms": 900, "spike_p": 0.1}
+_SHUFFLED: Final = "copies=2 shuffle=2 delay=0.5 seed=11"
+
+UNDISTURBED: Final = Fault(name="calm", title="nothing: what the others are compared with")
+
+FAULTS: Final = (
+    *(
+        Fault(name=f"throttle-{service}", title=f"throttling of {service}, 30 %", rules=throttled([service], 0.3))
+        for service in sorted(SERVICES)
+    ),
+    Fault(name="throttle-all", title="throttling of every service, 30 %", rules=throttled(SERVICES, 0.3)),
+    Fault(name="errors", title="500 and 503, 30 %", rules=(everywhere(0.3, error=_INTERNAL),)),
+    Fault(
+        name="conflicts",
+        title="cancelled transactions, 30 %",
+        rules=tuple(
+            {"service": "dynamodb", "operation": "TransactWriteItems", **when, "error": _CONFLICT}
+            for when in ({"times": 1}, {"probability": 0.3})
+        ),
+    ),
+    Fault(
+        name="timeouts",
+        title="no answer before the client gives up, 5 %",
+        rules=(everywhere(0.05, timeout_ms=CLIENT_GIVES_UP_MS),),
+    ),
+    Fault(name="resets", title="connection reset before the call, 20 %", rules=(everywhere(0.2, reset=True),)),
+    Fault(
+        name="lost-answers",
+        title="connection lost after the call took effect, 20 %",
+        rules=(everywhere(0.2, response={"abort_bytes": 0}),),
+    ),
+    Fault(name="spikes", title="latency, spikes of 0.9 s for 10 %", rules=(everywhere(1, latency=_SPIKES),)),
+    Fault(name="sagemaker-down", title="outage of SageMaker", rules=down("sagemaker"), outage=True),
+    Fault(name="dynamodb-down", title="outage of DynamoDB", rules=down("dynamodb"), outage=True),
+    Fault(name="sns-down", title="outage of SNS", rules=down("sns"), outage=True),
+    Fault(name="sqs-down", title="outage of SQS, as the functions call it", rules=down("sqs"), outage=True),
+    Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),
+    Fault(name="deaths", title="functions killed at 3 % of their calls", deaths=0.03),
+    Fault(name="doubled", title="events delivered 3 times", delivery="copies=3"),
+    Fault(name="shuffled", title="events late, twice and out of order", delivery=_SHUFFLED),
+    Fault(name="dropped", title="every event lost", delivery="drop=all", swept=True),
+    Fault(
+        name="all-at-once",
+        title="a little of everything",
+        rules=(
+            everywhere(0.1, error=_INTERNAL),
+            everywhere(0.05, reset=True),
+            everywhere(0.05, response={"abort_bytes": 0}),
+            *throttled(SERVICES, 0.1),
+            everywhere(0.5, latency=_SPIKES),
+        ),
+        deaths=0.02,
+        delivery=_SHUFFLED,
+    ),
+)
+"""Rules are tried in order, and the first that hits decides."""
+
+QUICK: Final = (
+    Fault(
+        name="quick",
+        title="throttling, 5xx, resets, lost answers, latency, deaths",
+        rules=(
+            *throttled(SERVICES, 0.3),
+            everywhere(0.02, error=_INTERNAL),
+            everywhere(0.03, reset=True),
+            everywhere(0.03, response={"abort_bytes": 0}),
+            everywhere(0.5, latency={"dist": "spike", "min": 5, "max": 30, "spike_ms": 500, "spike_p": 0.05}),
+        ),
+        deaths=0.01,
+        delivery="copies=2 shuffle=1 seed=3",
+    ),
+)
+"""The short form: several at once, since each round costs its jobs' time."""

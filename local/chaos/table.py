@@ -1,0 +1,91 @@
+"""`make chaos` on the terminal: what goes on, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from local.chaos import runner
+from local.chaos.faults import FAULTS, QUICK, Fault
+from local.chaos.runner import Round
+from local.chaos.subjects import SMALL, Cast
+
+WIDTH: Final = 120
+
+
+def main(
+    console: Console | None = None, *, only: Sequence[str] = (), quick: bool = False, copies: int | None = None
+) -> int:
+    """Play the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name."""
+    console = console or Console(highlight=False, width=WIDTH)
+    faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
+    cast = cast if copies is None else replace(cast, copies=copies)
+    if unknown := set(only) - {fault.name for fault in faults}:
+        console.print(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in faults)}")
+        return 2
+    chosen = [fault for fault in faults if not only or fault.name in only]
+    rounds: list[Round] = []
+    for each in runner.run(chosen, cast, begin=lambda fault: _say(console, fault)):
+        rounds.append(each)
+        console.print(_line(each))
+        for difference in _differences(each):
+            console.print(Text(f"  ✗ {difference}", style="red"))
+    console.print()
+    console.print(table(rounds))
+    console.print(_LEGEND, style="dim")
+    good = all(each.is_good for each in rounds)
+    console.print(
+        Text("✓ Nothing was lost or doubled.", style="green")
+        if good
+        else Text("✗ Something was lost or doubled, did not heal, or was not hit at all.", style="red")
+    )
+    return 0 if good else 1
+
+
+def table(rounds: Sequence[Round]) -> Table:
+    """One row for each fault."""
+    shown = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for column in ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again"):
+        shown.add_column(column, justify="left" if column == "Fault" else "right", no_wrap=True)
+    for each in rounds:
+        if each.counts is None or each.judgement is None:
+            shown.add_row(f"{each.fault.title}: {each.skipped}")
+            continue
+        counts, found = each.counts, each.judgement
+        healed = "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
+        figures = (counts.calls, counts.hit, counts.retries, counts.killed)
+        ends = (len(found.lost), len(found.doubled), len(found.wrong), found.told_again)
+        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends))
+    return shown
+
+
+_LEGEND: Final = (
+    "hit: the functions' calls that a fault was played on. retried: sent again by the client itself. healed: after the "
+    "fault, or\nthe last job, has ended. again: told to subscriber or Slack once more, under the alert's own id."
+)
+
+
+def _say(console: Console, fault: Fault) -> None:
+    console.print(Text(f"{fault.name}: {fault.title} …", style="dim"))
+
+
+def _line(each: Round) -> Text:
+    if each.judgement is None:
+        return Text(f"  skipped: {each.skipped}", style="yellow")
+    if each.heal_seconds is None:
+        return Text("  ✗ not healed", style="red")
+    if not each.was_felt:
+        return Text("  ✗ the fault hit nothing", style="red")
+    mark, style = ("✓", "green") if each.is_good else ("✗", "red")
+    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s", style=style)
+
+
+def _differences(each: Round) -> list[str]:
+    found = each.judgement
+    if found is None:
+        return []
+    named = (("lost", found.lost), ("doubled", found.doubled), ("wrong", found.wrong))
+    return [f"{word}: {line}" for word, lines in named for line in lines]

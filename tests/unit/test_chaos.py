@@ -1,0 +1,49 @@
+"""What `make chaos` calls lost, doubled and wrong, and when a round counts."""
+
+from dataclasses import replace
+
+import pytest
+
+from local.chaos.between import Counts
+from local.chaos.faults import Fault
+from local.chaos.judgement import Judgement
+from local.chaos.runner import Round
+
+SILENT = Counts(calls=10, hit=0, retries=0, killed=0)
+FELT = replace(SILENT, hit=3, killed=1)
+THROTTLE = Fault(name="throttle", title="throttling", rules=({"service": "sns"},))
+DEATHS = Fault(name="deaths", title="functions killed", deaths=0.1)
+
+
+def test_what_is_missing_is_lost_and_what_is_there_again_is_doubled() -> None:
+    found = Judgement()
+    found.compare("job, alert", ["interrupted", "failed"], ["interrupted", "interrupted", "advice"])
+    assert found.lost == ["job, alert: failed"]
+    assert found.doubled == ["job, alert: interrupted", "job, alert: advice"]
+    assert not found.is_good
+
+
+def test_each_job_of_a_kind_must_have_the_fate_of_the_undisturbed_one() -> None:
+    calm, found = Judgement(), Judgement()
+    calm.note_fate("never-launched", ["Starting", "Stopped"], None)
+    assert calm.is_good
+    found.note_fate("never-launched", ["Starting", "Stopped"], calm.fates)
+    assert found.is_good
+    found.note_fate("never-launched", ["Starting"], calm.fates)
+    assert len(found.wrong) == 1
+
+
+@pytest.mark.parametrize("fault", [THROTTLE, DEATHS], ids=["calls", "deaths"])
+def test_a_fault_that_hit_nothing_proves_nothing(fault: Fault) -> None:
+    healed = Round(fault=fault, counts=SILENT, heal_seconds=1.0, judgement=Judgement())
+    assert not healed.is_good
+    assert replace(healed, counts=FELT).is_good
+
+
+def test_what_did_not_heal_is_not_good() -> None:
+    assert not Round(fault=THROTTLE, counts=FELT, heal_seconds=None, judgement=Judgement()).is_good
+    assert not Round(fault=THROTTLE, counts=FELT, heal_seconds=1.0, judgement=Judgement(lost=["x"])).is_good
+
+
+def test_a_round_that_was_not_played_is_no_failure() -> None:
+    assert Round(fault=THROTTLE, skipped="needs a sweep").is_good
