@@ -9,7 +9,6 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
-from infra.constructs.alerting import TIMEOUT_SECONDS as ALERT_TIMEOUT
 from infra.constructs.alerting import (
     ALERTED,
     ALERTS_TRIED_HOURS,
@@ -20,6 +19,7 @@ from infra.constructs.alerting import (
     DueAlerts,
     StreamReader,
 )
+from infra.constructs.alerting import TIMEOUT_SECONDS as ALERT_TIMEOUT
 from infra.constructs.forwarding import ForwardedEvents
 from infra.constructs.functions import RespotFunction
 from infra.constructs.ledger import Ledger

@@ -182,7 +182,7 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
         ledger_parts.ledger().save(reconcile(JobRecord(), Observation(facts=facts(job=job), history=(stay,))))
         image = transition_item(job, stay, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
-        for service in ("dynamodb", "sns") if name == "second" else ():
+        for service in ("dynamodb", "sns", "sqs") if name == "second" else ():
             meta = clients.client(service).meta
             meta.events.register("before-send", lambda service=service, **_: made.append(service))
         assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}

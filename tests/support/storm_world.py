@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
-from respot.alerter import LEASE, Alerter
+from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.job import JobId, Transition
@@ -24,6 +24,7 @@ from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
 from tests.support.troubled import DiedError
 
+LEASE: Final = timedelta(minutes=2)
 LENGTH: Final = timedelta(minutes=3)
 _DEEPEST: Final = 3
 
@@ -86,6 +87,7 @@ class StormWorld:
             clock=self._now,
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=1),
+            lease=LEASE,
             watch=self.watch,
         )
         for number in range(self.jobs):

@@ -161,6 +161,7 @@ def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind))
         clock=lambda: drill.sent_at + timedelta(seconds=2),
         kinds=kinds,
         max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
     )
     return alerter, topic
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
-from respot.alerter import LEASE, Alerter
+from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.reconciliation import reconcile
@@ -14,6 +14,7 @@ from respot.storm_watch import MARGIN, StormWatch
 from tests.support.builders import CREATED, at, job_id, observation, transition
 from tests.support.clock import FakeClock
 
+LEASE = timedelta(minutes=2)
 LENGTH = timedelta(minutes=3)
 INTERRUPTED = transition("Interrupted", 3720)
 
@@ -40,6 +41,7 @@ class Bench:
             clock=self.clock,
             kinds=frozenset(AlertKind),
             max_age=timedelta(hours=24),
+            lease=LEASE,
             watch=self.watch,
         )
 
