@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -19,6 +20,7 @@ from respot.events import parse
 from respot.job_message import read_message, write_message
 from respot.schema import PK
 from respot.slack_message import render
+from respot.window_message import read_message as read_window
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
@@ -231,7 +233,9 @@ class _Hold:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Show again what was not deleted."""
         for receipt in self._receipts.values():
-            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
+            # What could not be shown again is shown at the end of its time, or is already.
+            with suppress(ClientError):
+                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def messages(self, most: int) -> "Iterator[MessageTypeDef]":
         """Each message once, as long as there are any."""
@@ -285,6 +289,8 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"{hint.origin} about {hint.region}/{hint.name}", None
             case "slack":
                 return render(body).text, None
+            case "due-alerts" if window := read_window(body):
+                return f"the digest {window.id}", None
             case _:
                 return str(read_message(body)), None
     except (MalformedObservationError, ValueError, LookupError, TypeError) as error:

@@ -5,7 +5,7 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
-from infra.constructs.alerting import AlertsTopic
+from infra.constructs.alerting import AlarmsTopic
 from infra.constructs.forwarding import Forwarder
 
 
@@ -25,7 +25,7 @@ class RespotForwarderStack(Stack):
         forwarder = Forwarder(self, "Forwarder", hub=hub.stack_name, hub_region=hub.region)
 
         # CloudWatch tells topics of its own region alone: so the region has one, for this alarm.
-        topic = AlertsTopic(self, "Alarms", config=config).topic
+        topic = AlarmsTopic(self, "Alarms", config=config).topic
         Alarms(self, "Alarm", topic=topic).on_dead_letters(
             "Forwarder",
             forwarder.dead_letters,

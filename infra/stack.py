@@ -149,7 +149,11 @@ class RespotStack(Stack):
         )
         alarms.on_lag("Alert", alert.function, "alerts are late.")
         alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
-        alarms.on_dead_letters("DueAlerts", due.dead_letters, "Overdue alerts were given up: nobody was told.")
+        alarms.on_dead_letters(
+            "DueAlerts",
+            due.dead_letters,
+            "Overdue alerts, or digests of alerts that were held back, were given up: nobody was told.",
+        )
         alarms.on_lag("Recover", recover.function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
         alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")

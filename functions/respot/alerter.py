@@ -1,5 +1,6 @@
 """Alerts on transitions: once for each, whatever the number of deliveries, and every decision written down."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
 from respot.domain.lifecycle import figures
 from respot.domain.telling import Told, appearance, end_of
-from respot.errors import LedgerIncompleteError, QueueUnavailableError, TopicUnavailableError
+from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Ledger, Runs
 from respot.storm_watch import StormWatch
 
@@ -97,8 +98,10 @@ class Alerter:
                 if self.watch:
                     alert = replace(alert, digest=self.watch.hold_back(alert))
                 message_id = self.topic.publish(alert)
-            except (TopicUnavailableError, QueueUnavailableError):
-                self.ledger.release_alert(job, kind, transition)
+            except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
+                # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.
+                with suppress(LedgerUnavailableError):
+                    self.ledger.release_alert(job, kind, transition)
                 raise
         receipt = AlertReceipt(
             job=job,

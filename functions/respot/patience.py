@@ -13,7 +13,7 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Observation
 from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import GivingUp, is_waiting, waiting_since
 from respot.errors import CloneRefusedError, PolicyInvalidError
 from respot.ports import Clock, Clone, Note, Runs, TrainingJobs
@@ -78,7 +78,7 @@ class Patience:
     def _look(self, job: JobId) -> Observation | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
-        return seen if seen and abs(seen.facts.job.created - job.created) <= ROUNDING else None
+        return seen if seen and same_creation(seen.facts.job.created, job.created) else None
 
     def _judge(self, seen: Observation) -> Verdict:
         live, tags = seen.facts, seen.facts.tags
@@ -123,4 +123,4 @@ class Patience:
 
 def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:
     created = moment(document.get("CreationTime"))
-    return created is not None and abs(created - job.created) <= ROUNDING
+    return created is not None and same_creation(created, job.created)

@@ -7,7 +7,7 @@ from typing import Final
 from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
-from respot.domain.reconciliation import ROUNDING, reconcile
+from respot.domain.reconciliation import reconcile, same_creation
 from respot.errors import LedgerContentionError, MalformedObservationError
 from respot.events import Hint, Origin
 from respot.ports import Ledger, TrainingJobs
@@ -56,7 +56,7 @@ class Recorder:
         recorded = [self._record_seen(seen)] if seen else []
         # A hint of another job of that name, deleted since, is that job's last witness.
         recorded += [self._record_witness(claim) for claim in self._last_witnesses(seen, hints)]
-        recorded += [gone for missed in _missed(seen, hints) if (gone := self._record_absence(missed))]
+        recorded += [gone for hint in _missed(seen, hints) if (gone := self._record_absence(hint))]
         if all(hint.origin is Origin.SWEEP for hint in hints):
             return tuple(_untold(each, hints) for each in recorded)
         if not recorded:
@@ -75,23 +75,31 @@ class Recorder:
         claim = self._as_known(claim)
         return self._merge(self.ledger.load(claim.facts.job), claim)
 
-    def _record_absence(self, job: JobId) -> Recorded | None:
-        """SageMaker positively says that a job is gone which had not ended: it did end, and somebody deleted it."""
-        record = self.ledger.load(job)
+    def _record_absence(self, hint: Hint) -> Recorded | None:
+        """SageMaker positively says that a job is gone which had not ended: it did end, and somebody deleted it.
+
+        As of the sweep, which comes back to what has lately changed, and has it decided on.
+        """
+        record = JobRecord() if hint.missed is None else self.ledger.load(hint.missed)
         if record.facts is None or is_terminal(record.facts.status):
             return None
-        return self._merge(record, Observation(facts=replace(record.facts, status=DELETING), history=()))
+        noticed = max(hint.overdue or record.facts.last_modified, record.facts.last_modified)
+        gone = replace(record.facts, status=DELETING, last_modified=noticed)
+        return self._merge(record, Observation(facts=gone, history=()))
 
     def _as_known(self, seen: Observation) -> Observation:
         """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
         job = seen.facts.job
-        known = next((other for other in self.ledger.find(job.region, job.name) if _same_creation(other, job)), job)
+        known = next(
+            (other for other in self.ledger.find(job.region, job.name) if same_creation(other.created, job.created)),
+            job,
+        )
         return replace(seen, facts=replace(seen.facts, job=known))
 
     def _last_witnesses(self, seen: Observation | None, hints: Iterable[Hint]) -> list[Observation]:
         claims = [hint.claim for hint in hints if hint.claim]
         if seen:
-            claims = [claim for claim in claims if not _same_creation(claim.facts.job, seen.facts.job)]
+            claims = [claim for claim in claims if not same_creation(claim.facts.job.created, seen.facts.job.created)]
         return sorted(claims, key=lambda claim: claim.facts.last_modified)
 
     def _with_tags(self, seen: Observation, known: JobFacts | None) -> Observation:
@@ -117,10 +125,11 @@ class Recorder:
         raise LedgerContentionError(message)
 
 
-def _missed(seen: Observation | None, hints: Iterable[Hint]) -> set[JobId]:
-    """Jobs that the sweep misses, and SageMaker's answer does too."""
-    missed = {hint.missed for hint in hints if hint.missed}
-    return {job for job in missed if seen is None or not _same_creation(job, seen.facts.job)}
+def _missed(seen: Observation | None, hints: Iterable[Hint]) -> Iterable[Hint]:
+    """Of jobs that the sweep misses, and SageMaker's answer does too: a hint for each."""
+    missed = {hint.missed: hint for hint in hints if hint.missed}
+    found = seen.facts.job.created if seen else None
+    return [hint for job, hint in missed.items() if found is None or not same_creation(job.created, found)]
 
 
 def _untold(recorded: Recorded, hints: Iterable[Hint]) -> Recorded:
@@ -130,7 +139,3 @@ def _untold(recorded: Recorded, hints: Iterable[Hint]) -> Recorded:
     if since is None or until is None:
         return recorded
     return replace(recorded, untold=tuple(stay for stay in recorded.inserted if since <= stay.started <= until))
-
-
-def _same_creation(one: JobId, other: JobId) -> bool:
-    return abs(one.created - other.created) <= ROUNDING

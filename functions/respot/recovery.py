@@ -19,7 +19,7 @@ from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.planner import plan
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import Run
 from respot.errors import (
@@ -285,7 +285,7 @@ class Recovery:
             LookFailedError: SageMaker contradicts the ledger: nothing may be concluded.
         """
         created, status = moment(document.get("CreationTime")), str(document.get("TrainingJobStatus"))
-        if created is None or abs(created - facts.job.created) > ROUNDING or status == DELETING:
+        if created is None or not same_creation(created, facts.job.created) or status == DELETING:
             return False
         if not is_terminal(status):
             message = f"{facts.job}: ended as {facts.status} by the ledger, {status} by SageMaker; look again later"

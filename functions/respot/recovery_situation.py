@@ -20,7 +20,7 @@ from respot.domain.lifecycle import is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.planner import Circumstances
 from respot.domain.policy import AccountPolicy, Resolved, resolve
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId, run_id
 from respot.domain.waiting import GivingUp, stop_of
@@ -171,7 +171,7 @@ class Situations:
         seen = self.jobs.describe(job.region, job.name)
         return (
             seen is not None
-            and abs(seen.facts.job.created - job.created) <= ROUNDING
+            and same_creation(seen.facts.job.created, job.created)
             and not is_terminal(seen.facts.status)
         )
 

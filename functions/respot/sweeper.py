@@ -12,11 +12,11 @@ from typing import Final
 from respot.delivery_ports import JobQueue, LookQueue
 from respot.domain.decision import Action
 from respot.domain.durations import iso
-from respot.domain.giving_up import may_give_up
+from respot.domain.giving_up import is_time_to_ask, may_give_up
 from respot.domain.job import JobFacts, JobId
 from respot.domain.lifecycle import is_terminal
 from respot.domain.policy import resolve
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import same_creation
 from respot.domain.sweeping import (
     CHECKS,
     Page,
@@ -168,7 +168,8 @@ class Sweeper:
         looks += self._missed(passed, page, _BEGINNING if last else reached, now)
         self.looks.send(looks)
         swept.looks += len(looks)
-        for job in self._waiting_too_long([known[each.job] for each in listed if each.job in known], swept):
+        states = [known[each.job] for each in listed if each.job in known]
+        for job in self._waiting_too_long(states, swept, last=passed.last_began):
             self.recoveries.send(job)
             swept.recoveries += 1
         return replace(passed, token=None if last else page.token, reached=reached)
@@ -225,7 +226,7 @@ class Sweeper:
             and not any(_is_same(job, each.job) for each in page.summaries)
         ]
 
-    def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept) -> Iterator[JobId]:
+    def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:
         """Jobs that may be given up by the policy; whether they are is decided where jobs are recovered."""
         waiting = [facts for facts in states if is_waiting(facts)]
         if not waiting:
@@ -237,9 +238,11 @@ class Sweeper:
             return
         for facts in waiting:
             # Few jobs have such a policy: only of those are the stays read.
-            if resolve(account, facts, role=facts.role_arn).policy.give_up_waiting_after is None:
+            limit = resolve(account, facts, role=facts.role_arn).policy.give_up_waiting_after
+            if limit is None:
                 continue
-            if may_give_up(facts, self.ledger.load(facts.job).transitions, account, now=self.clock()):
+            stays, now = self.ledger.load(facts.job).transitions, self.clock()
+            if is_time_to_ask(stays, limit, last=last, now=now) and may_give_up(facts, stays, account, now=now):
                 yield facts.job
 
     # --- the ledger against what should have followed
@@ -270,7 +273,7 @@ class Sweeper:
 
 def _is_same(one: JobId, other: JobId) -> bool:
     """Whether two jobs of a region are one, told with different rounding."""
-    return one.name == other.name and abs(one.created - other.created) <= ROUNDING
+    return one.name == other.name and same_creation(one.created, other.created)
 
 
 def _read_place(token: str | None) -> tuple[int, datetime | None]:

@@ -1,4 +1,4 @@
-"""Alarms: what a person must hear of, sent where the alerts go."""
+"""Alarms: what a person must hear of, sent to a topic of their own."""
 
 from typing import Final
 

@@ -7,7 +7,7 @@ import pytest
 from local.chaos.faults import FAULTS, QUICK, SERVICES
 from local.chaos.runner import Chaos, Round, chaos
 from local.chaos.subjects import SMALL
-from respot.bootstrap.clients import PATIENCE
+from respot.bootstrap.clients import CALL_LIMITS
 
 pytestmark = pytest.mark.xdist_group("chaos")
 
@@ -44,7 +44,7 @@ def test_under_several_faults_at_once_nothing_is_lost_or_doubled(there: Chaos, c
 
 
 def test_every_service_that_a_function_calls_is_throttled_in_its_own_round() -> None:
-    assert PATIENCE.keys() == SERVICES
+    assert CALL_LIMITS.keys() == SERVICES
     assert {f"throttle-{service}" for service in SERVICES} <= {fault.name for fault in FAULTS}
 
 

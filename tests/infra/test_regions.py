@@ -190,6 +190,11 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
     assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
     (subscription,) = forwarder.of_type("SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ml@example.com")
+    # An alarm has no attributes, and no subscription with a filter on them is ever shown such a message.
+    assert "FilterPolicy" not in subscription
+    (topic,) = forwarder.of_type("SNS::TopicPolicy").values()
+    allowed = [each for each in topic["PolicyDocument"]["Statement"] if each["Effect"] == "Allow"]
+    assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
 
 
 def test_all_that_was_accepted_of_cdk_nags_findings_is_a_dead_letter_queue(forwarder: Synthesized) -> None:

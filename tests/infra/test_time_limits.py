@@ -7,7 +7,7 @@ import pytest
 from respot import intake, recovery_intake
 from respot.adapters import checkpoints, slack
 from respot.bootstrap.alert import LONGEST_ALERT
-from respot.bootstrap.clients import PATIENCE, RESERVE
+from respot.bootstrap.clients import CALL_LIMITS, RESERVE
 from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements
 
@@ -33,18 +33,18 @@ FUNCTIONS = ("Alert", "Record", "Recover", "Resubmit", "Slack", "Sweep")
 
 def test_every_service_that_a_function_may_call_has_its_patience_and_no_other(full: Synthesized) -> None:
     assert {f"{name}Function" for name in FUNCTIONS} == full.of_type("Lambda::Function").keys()
-    assert set().union(*(services(full, name) for name in FUNCTIONS)) == PATIENCE.keys()
+    assert set().union(*(services(full, name) for name in FUNCTIONS)) == CALL_LIMITS.keys()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_half_a_functions_time_holds_any_call_and_the_reserve_behind_it(full: Synthesized, function: str) -> None:
     """With less left a call is not begun: a function in which none could ever begin would do nothing at all."""
-    longest = max(PATIENCE[service].longest_call for service in services(full, function))
+    longest = max(CALL_LIMITS[service].longest_call for service in services(full, function))
     assert 2 * (longest + RESERVE) <= timeout(full, function)
 
 
 def test_the_reserve_holds_the_delay_of_a_message(full: Synthesized) -> None:
-    assert PATIENCE["sqs"].longest_call < RESERVE < timeout(full, "Slack")
+    assert CALL_LIMITS["sqs"].longest_call < RESERVE < timeout(full, "Slack")
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_a_job_is_begun_only_where_it_could_be_finished(
 ) -> None:
     """Half of the function's time at least is there for it, whatever a cold start and the jobs before it took."""
     assert 2 * longest <= timeout(full, function)
-    assert PATIENCE[first].longest_call + RESERVE <= longest
+    assert CALL_LIMITS[first].longest_call + RESERVE <= longest
 
 
 def test_a_listing_of_checkpoints_leaves_time_for_the_rest_of_its_step() -> None:
-    listing = checkpoints.MAX_TIME + PATIENCE["s3"].longest_call
-    assert listing + PATIENCE["dynamodb"].longest_call + RESERVE <= recovery_intake.LONGEST_STEP
+    listing = checkpoints.MAX_TIME + CALL_LIMITS["s3"].longest_call
+    assert listing + CALL_LIMITS["dynamodb"].longest_call + RESERVE <= recovery_intake.LONGEST_STEP
 
 
 def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Synthesized) -> None:
@@ -70,7 +70,7 @@ def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Syn
 
 
 def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synthesized) -> None:
-    assert PATIENCE["secretsmanager"].longest_call + slack.LONGEST_POST + RESERVE <= timeout(full, "Slack")
+    assert CALL_LIMITS["secretsmanager"].longest_call + slack.LONGEST_POST + RESERVE <= timeout(full, "Slack")
 
 
 @pytest.mark.parametrize("function", ["Record", "Resubmit", "Slack"])

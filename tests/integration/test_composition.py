@@ -200,7 +200,7 @@ def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDB
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
-    for service, patience in clients.PATIENCE.items():
+    for service, patience in clients.CALL_LIMITS.items():
         config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
         assert (config.connect_timeout, config.read_timeout) == (patience.connect_seconds, patience.read_seconds)
         assert config.retries == {"mode": "standard", "total_max_attempts": patience.attempts}

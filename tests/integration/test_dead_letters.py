@@ -19,8 +19,9 @@ from respot.domain.job import JobRecord
 from respot.domain.reconciliation import reconcile
 from respot.job_message import read_message, write_message
 from respot.look_message import Look, write_look
+from respot.window_message import write_message as write_window
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, observation
+from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, observation, window_of
 
 BY_NAME = {edge.name: edge for edge in EDGES}
 OBSERVATIONS, RECOVERY, ENDINGS, ALERTS = (BY_NAME[name] for name in ("observations", "recovery", "endings", "alerts"))
@@ -118,6 +119,11 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("observations", "no JSON", "no JSON"),
         ("recovery", write_message(job_id("ended")), "us-east-1/ended (created 2026-09-16 09:00:00Z)"),
         ("due-alerts", write_message(job_id("late")), "us-east-1/late (created 2026-09-16 09:00:00Z)"),
+        (
+            "due-alerts",
+            write_window(window_of()),
+            "the digest digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z",
+        ),
         ("slack", json.dumps(to_document(alert_on())), "spot-job was interrupted (1st time)"),
         ("slack", "x" * 10_000, "x" * 399 + "…"),
         ("endings", "no JSON", "no JSON"),

@@ -18,6 +18,7 @@ from respot.errors import AlertInProgressError, LedgerUnavailableError
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, observation, transition
 from tests.support.clock import FakeClock
+from tests.support.lost_answers import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
@@ -209,12 +210,6 @@ def test_a_failure_between_state_and_stays_heals_at_the_next_look(
             dynamodb_ledger.save(reconcile(JobRecord(), seen))
     save(dynamodb_ledger, "Starting=0 Downloading=250 Training=390")
     assert dynamodb_ledger.load(JOB).transitions == history("Starting=0 Downloading=250 Training=390")
-
-
-def lose_the_first_answer(client: "DynamoDBClient", operation: str) -> None:
-    """Have the client send its next request of this operation twice, as if the answer to the first one was lost."""
-    event, lost = f"needs-retry.dynamodb.{operation}", iter([0.0])
-    client.meta.events.register_first(event, lambda **_: next(lost, None))  # type: ignore[arg-type]  # this event wants an answer
 
 
 def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(

@@ -16,6 +16,7 @@ from respot.ports import Storms
 from tests.integration.conftest import TABLE
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
+from tests.support.lost_answers import lose_the_first_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -203,3 +204,11 @@ def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "Dynam
     ):
         with pytest.raises(LedgerUnavailableError):
             ask()
+
+
+def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynamodb: "DynamoDBClient") -> None:
+    storms = DynamoDbStorms(dynamodb, TABLE, clock=FakeClock(at(0)), retention=None)
+    lose_the_first_answer(dynamodb, "PutItem")
+    assert storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        storms.claim_digest(WINDOW, now=at(1), lease=LEASE)

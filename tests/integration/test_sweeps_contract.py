@@ -18,6 +18,7 @@ from respot.ports import Sweeps
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at
 from tests.support.clock import FakeClock
+from tests.support.lost_answers import lose_the_first_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -166,3 +167,14 @@ def test_the_table_is_asked_once_since_when_a_region_is_watched(
     dynamodb_ledger.watched_since(REGION)
     dynamodb.delete_table(TableName=TABLE)
     assert dynamodb_ledger.watched_since(REGION) == at(0.037)
+
+
+@pytest.mark.parametrize("taken_before", [False, True], ids=["a new scope", "a scope that was let go"])
+def test_a_pass_whose_answer_was_lost_is_in_our_own_hand(dynamodb: "DynamoDBClient", *, taken_before: bool) -> None:
+    sweeps = DynamoDbSweeps(dynamodb, TABLE)
+    if taken_before:
+        assert take(sweeps, 1)
+        sweeps.keep(TAKEN, until=at(2))
+    lose_the_first_answer(dynamodb, "PutItem")
+    assert take(sweeps, 10) == replace(TAKEN, taken_at=at(10))
+    assert take(sweeps, 11) is None

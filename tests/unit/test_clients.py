@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.bootstrap import clients
-from respot.bootstrap.clients import PATIENCE, RESERVE, NoTimeLeftError, Patience, allow, begin
+from respot.bootstrap.clients import CALL_LIMITS, RESERVE, CallLimits, NoTimeLeftError, allow, begin
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +22,10 @@ def no_invocation() -> Iterator[None]:
     ids=["one attempt", "a pause between two", "longer pauses"],
 )
 def test_the_longest_call_is_all_attempts_and_the_longest_pauses(attempts: int, seconds: float) -> None:
-    assert Patience(connect_seconds=1, read_seconds=3, attempts=attempts).longest_call == timedelta(seconds=seconds)
+    assert CallLimits(connect_seconds=1, read_seconds=3, attempts=attempts).longest_call == timedelta(seconds=seconds)
 
 
-@given(st.lists(st.sampled_from(sorted(PATIENCE)), min_size=1), st.integers(30, 900))
+@given(st.lists(st.sampled_from(sorted(CALL_LIMITS)), min_size=1), st.integers(30, 900))
 def test_whatever_a_function_calls_and_however_slow_it_ends_by_itself(services: list[str], limit: int) -> None:
     """Each call takes its longest; after a refusal a message's delay is still set."""
     left = timedelta(seconds=limit)
@@ -34,9 +34,9 @@ def test_whatever_a_function_calls_and_however_slow_it_ends_by_itself(services: 
         try:
             allow(service)
         except NoTimeLeftError:
-            allowed = service == "sqs" or left >= PATIENCE["sqs"].longest_call
+            allowed = service == "sqs" or left >= CALL_LIMITS["sqs"].longest_call
             break
-        left -= PATIENCE[service].longest_call
+        left -= CALL_LIMITS[service].longest_call
     else:
         pytest.fail("no call was ever refused")
     assert left >= timedelta()
@@ -55,5 +55,5 @@ def test_a_refused_call_looks_to_the_adapters_like_a_service_that_did_not_answer
 
 
 def test_outside_of_an_invocation_every_call_may_begin() -> None:
-    for service in PATIENCE:
+    for service in CALL_LIMITS:
         allow(service)

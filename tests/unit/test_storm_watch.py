@@ -9,7 +9,7 @@ from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestReceipt, Window
-from respot.errors import AlertInProgressError, QueueUnavailableError, TopicUnavailableError
+from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.storm_watch import MARGIN, StormWatch
 from tests.support.builders import CREATED, at, job_id, observation, transition
 from tests.support.clock import FakeClock
@@ -223,3 +223,21 @@ def test_who_opened_the_window_and_died_is_told_by_itself(bench: Bench) -> None:
     assert receipt
     assert receipt.digest is None
     assert bench.interrupt("second").digest
+
+
+@pytest.mark.parametrize("method", ["window", "join", "note_timer"])
+def test_an_alert_that_the_watch_could_not_place_waits_for_no_lease(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    bench.interrupt("first")
+
+    def down(*_: object, **__: object) -> None:
+        message = "throttled"
+        raise LedgerUnavailableError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryStorms, method, down)
+        with pytest.raises(LedgerUnavailableError):
+            bench.interrupt("second")
+    assert bench.interrupt("second").digest is not None
+    assert bench.alone() == ["first"]

@@ -23,11 +23,18 @@ from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId, JobRecord
+from respot.domain.policy import AccountPolicy, Policy, parse_ladder
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, Pass
-from respot.errors import LedgerUnavailableError, LookFailedError, QueueUnavailableError, StaleTokenError
+from respot.errors import (
+    LedgerUnavailableError,
+    LookFailedError,
+    PolicyInvalidError,
+    QueueUnavailableError,
+    StaleTokenError,
+)
 from respot.events import parse
 from respot.look_message import Look, write_look
 from respot.recorder import Recorder
@@ -854,3 +861,40 @@ def test_the_first_checks_of_a_fresh_deployment_begin_with_it() -> None:
     job = ended(bench, minutes=15)
     bench.sweep()
     assert bench.recoveries.sent == [job]
+
+
+# --- who has waited long enough -------------------------------------------------------------------------------------
+
+PATIENT_FOR_AN_HOUR = AccountPolicy(
+    defaults=Policy(resume=True, give_up_waiting_after=timedelta(hours=1), ladder=parse_ladder("spot:1 on-demand:1"))
+)
+
+
+def test_a_job_that_waits_is_named_to_recovery_at_its_limit_and_not_with_every_sweep(bench: Bench) -> None:
+    sweeper = bench.invocation(policies=MemoryPolicies(policy=PATIENT_FOR_AN_HOUR))
+    job = job_id("waits", created=ago(minutes=52))
+    bench.both(job, tags={})
+    asked = []
+    for number in range(1, 31):
+        bench.clock.pass_by(timedelta(minutes=5))
+        bench.sweep(sweeper)
+        if bench.recoveries.sent:
+            assert bench.recoveries.sent == [job]
+            bench.recoveries.sent.clear()
+            asked.append(number * 5 + 52)
+    assert [minutes // 60 for minutes in asked] == [1, 2]
+
+
+def test_without_a_policy_nobody_is_given_up_and_a_sweep_says_so(bench: Bench) -> None:
+    bench.both(job_id("waits", created=ago(hours=9)))
+    for fault in (PolicyInvalidError("no JSON"), LookFailedError("throttled")):
+        swept = bench.sweep(bench.invocation(policies=MemoryPolicies(fault=fault)))[-1]
+        assert (swept.complete, swept.error, swept.policy_error) == (True, None, fault)
+        bench.clock.pass_by(timedelta(minutes=5))
+    assert bench.recoveries.sent == []
+
+
+def test_the_policy_is_not_asked_for_while_nobody_waits(bench: Bench) -> None:
+    bench.both(job_id("trains", created=ago(hours=9)), "Starting=0 Training=300")
+    swept = bench.sweep(bench.invocation(policies=MemoryPolicies(fault=PolicyInvalidError("no JSON"))))[-1]
+    assert swept.policy_error is None

@@ -10,6 +10,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.schema import (
+    CLAIM,
     DIGEST_KEY,
     EXPIRES_AT,
     KIND,
@@ -103,9 +104,9 @@ def read_member(item: Item) -> Member:
     )
 
 
-def claim_item(window: Window, *, outcome: str, until: datetime) -> Item:
-    """The claim on a window's digest."""
-    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until)})
+def claim_item(window: Window, *, outcome: str, until: datetime, token: str | None = None) -> Item:
+    """The claim on a window's digest; the token tells who made it."""
+    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), CLAIM: token})
 
 
 def digest_item(window: Window, receipt: DigestReceipt, retention: timedelta | None) -> Item:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from respot.adapters.ledger_items import deserialize
 from respot.adapters.storm_items import (
@@ -22,7 +23,7 @@ from respot.domain.durations import iso
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.errors import AlertInProgressError
 from respot.ports import Clock
-from respot.schema import DIGEST_KEY, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
+from respot.schema import CLAIM, DIGEST_KEY, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -79,13 +80,16 @@ class DynamoDbStorms:
     def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
         """See `Storms.claim_digest`."""
         lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        claim = claim_item(window, outcome=_CLAIMED, until=now + lease)
+        token = uuid4().hex
+        claim = claim_item(window, outcome=_CLAIMED, until=now + lease, token=token)
         standing = self._table.put(claim, lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
         if standing is None:
             return True
         values = deserialize(standing)
         if values[OUTCOME] != _CLAIMED:
             return False
+        if values.get(CLAIM) == token:
+            return True  # our own: the client repeated the write, because the answer to it was lost
         message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
         raise AlertInProgressError(message)
 

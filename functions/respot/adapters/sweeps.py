@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from respot.adapters.ledger_items import Item, deserialize, serialize
 from respot.adapters.ledger_keys import sweep_partition
@@ -9,7 +10,7 @@ from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
 from respot.domain.sweeping import Pass, taken_up
 from respot.errors import LedgerContentionError
-from respot.schema import KIND, LEASE_UNTIL, PK, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+from respot.schema import CLAIM, KIND, LEASE_UNTIL, PK, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,18 +30,25 @@ class DynamoDbSweeps:
         item = self._table.get(sweep_partition(scope), SWEEP_KEY)
         if item is None:
             passed = taken_up(None, scope=scope, now=now, watched_since=watched_since)
-            return passed if self._put(passed, now + lease, ABSENT, {}) else None
+            return passed if self._taken(passed, now + lease, ABSENT, {}) else None
         if deserialize(item)[LEASE_UNTIL] > iso(now):
             return None
         passed = taken_up(_read(item), scope=scope, now=now, watched_since=watched_since)
         unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
-        return passed if self._put(passed, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
+        return passed if self._taken(passed, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
 
     def keep(self, passed: Pass, *, until: datetime) -> None:
         """See `Sweeps.keep`."""
         if not self._put(passed, until, f"{_TAKEN_AT} = :mine", {":mine": iso(passed.taken_at)}):
             message = f"the sweep of {passed.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
+
+    def _taken(self, passed: Pass, until: datetime, condition: str, values: dict[str, str]) -> bool:
+        """Whether the pass is in our hand; a write that the client repeated meets what it wrote itself."""
+        token = uuid4().hex
+        item = pass_item(passed, until=until) | serialize({CLAIM: token})
+        standing = self._table.put(item, condition, values)
+        return standing is None or deserialize(standing).get(CLAIM) == token
 
     def _put(self, passed: Pass, until: datetime, condition: str, values: dict[str, str]) -> bool:
         return self._table.put(pass_item(passed, until=until), condition, values) is None

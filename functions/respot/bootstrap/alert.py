@@ -1,6 +1,5 @@
 """Composes `alert`."""
 
-from datetime import timedelta
 from functools import cache
 from typing import Final
 
@@ -8,7 +7,7 @@ from respot.adapters.digest_timers import SqsDigestTimers
 from respot.adapters.storms import DynamoDbStorms
 from respot.adapters.topic import SnsTopic
 from respot.alerter import Alerter
-from respot.bootstrap.clients import PATIENCE, client, now, required, settings
+from respot.bootstrap.clients import CALL_LIMITS, RESERVE, client, now, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.domain.alert_kinds import AlertKind
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE
@@ -21,7 +20,7 @@ CALLS: Final = ("dynamodb", "dynamodb", *_HELD_BACK, "sns", "dynamodb")
 
 Since when the region has been watched is asked before the first claim of a process, and then known.
 """
-LONGEST_ALERT: Final = sum((PATIENCE[service].longest_call for service in CALLS), timedelta())
+LONGEST_ALERT: Final = sum((CALL_LIMITS[service].longest_call for service in CALLS), RESERVE)
 """An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class CallLimits:
     """How long a call of one service may take.
 
     Attributes:
@@ -60,30 +60,30 @@ class NoTimeLeftError(BotoCoreError):
     fmt = "{left:.1f} s of the function's time are left, and a call of {service} may take {longest:.1f} s"
 
 
-PATIENCE: Final = {
+CALL_LIMITS: Final = {
     # Retries are botocore's `standard` ones for every service. `adaptive` adds a rate limit of its own to each process:
     # it sleeps for as long as it likes before a call, which no function with a time limit can plan for, and with two
     # copies of a function it would learn half of the truth. Where SageMaker throttles, the queue is the patient one.
     #
     # It answers in milliseconds: who has waited longer waits for a connection that is gone. Its throttles are over in
     # moments, so that a third attempt pays. A repeated write meets its own condition, which the adapters expect.
-    "dynamodb": Patience(connect_seconds=1, read_seconds=1.5, attempts=3),
+    "dynamodb": CallLimits(connect_seconds=1, read_seconds=1.5, attempts=3),
     # One page of a listing; twenty are the most, and their time is bounded as a whole (adapters/checkpoints.py).
-    "s3": Patience(connect_seconds=1, read_seconds=3, attempts=3),
+    "s3": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
     # Its throttles are the account's, and last: beyond a third attempt the queue waits them out for less money. A
     # repeated creation is safe by the job's name alone: it meets ResourceInUse, and then the job itself is looked at.
-    "sagemaker": Patience(connect_seconds=1, read_seconds=4, attempts=3),
+    "sagemaker": CallLimits(connect_seconds=1, read_seconds=4, attempts=3),
     # Read once in minutes, then kept: nothing else can be done without it.
-    "secretsmanager": Patience(connect_seconds=1, read_seconds=3, attempts=3),
-    "ssm": Patience(connect_seconds=1, read_seconds=3, attempts=3),
+    "secretsmanager": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
+    "ssm": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
     # The stream repeats what was not published, and a claim that is held meanwhile keeps the alert's next attempt.
-    "sns": Patience(connect_seconds=1, read_seconds=3, attempts=2),
+    "sns": CallLimits(connect_seconds=1, read_seconds=3, attempts=2),
     # The stream repeats what was not sent; instead of a delay that could not be set, the visibility timeout holds.
-    "sqs": Patience(connect_seconds=1, read_seconds=3, attempts=2),
+    "sqs": CallLimits(connect_seconds=1, read_seconds=3, attempts=2),
 }
 """How long each service may keep a function waiting: the one place for timeouts and retries."""
 
-RESERVE: Final = PATIENCE["sqs"].longest_call + timedelta(seconds=1)
+RESERVE: Final = CALL_LIMITS["sqs"].longest_call + timedelta(seconds=1)
 """Left at the end of an invocation for the delay of a message that could not be handled, and for the log."""
 
 
@@ -109,7 +109,7 @@ def allow(service: str) -> None:
     """Raise NoTimeLeftError if a call of this service might not end in time."""
     if _INVOCATION.time_left is None:
         return
-    left, longest = _INVOCATION.time_left(), PATIENCE[service].longest_call
+    left, longest = _INVOCATION.time_left(), CALL_LIMITS[service].longest_call
     # The reserve is for a delay in a queue.
     if left < longest + (timedelta() if service == "sqs" else RESERVE):
         raise NoTimeLeftError(left=left.total_seconds(), service=service, longest=longest.total_seconds())
@@ -159,10 +159,10 @@ def client(service: str, region: str | None = None) -> Any:
 
 @cache
 def _client(service: str, region: str | None) -> object:
-    return _made(service, region, PATIENCE[service])
+    return _made(service, region, CALL_LIMITS[service])
 
 
-def _made(service: str, region: str | None, patience: Patience) -> object:
+def _made(service: str, region: str | None, patience: CallLimits) -> object:
     made: Any = _session().create_client(service, region_name=region, config=patience.to_config())
     made.meta.events.register("before-call", lambda **_: allow(service))
     return made
@@ -171,7 +171,7 @@ def _made(service: str, region: str | None, patience: Patience) -> object:
 @cache
 def once_client(region: str) -> "SageMakerClient":
     """SageMaker's client for ListTrainingJobs: it never repeats a call, of which an account may make few."""
-    return cast("SageMakerClient", _made("sagemaker", region, replace(PATIENCE["sagemaker"], attempts=1)))
+    return cast("SageMakerClient", _made("sagemaker", region, replace(CALL_LIMITS["sagemaker"], attempts=1)))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.domain.decision import Action, Decision
@@ -50,6 +50,25 @@ class AsIfStopped:
 def may_give_up(facts: JobFacts, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
     """Whether a job, as the ledger knows it, is worth a closer look: nobody else has to be asked for that."""
     return patience(facts, transitions, resolve(account, facts, role=facts.role_arn), now=now) is None
+
+
+def is_time_to_ask(
+    transitions: Sequence[Transition], limit: timedelta, *, last: datetime | None, now: datetime
+) -> bool:
+    """Whether the limit on waiting, or twice, four times … that long has been passed since the last time.
+
+    What was decided not to be given up is worth asking again, and not every few minutes.
+    """
+    since = waiting_since(transitions)
+    if since is None:
+        return False
+    before = timedelta() if last is None else last - since
+    return _doublings(now - since, limit) > _doublings(before, limit)
+
+
+def _doublings(waited: timedelta, limit: timedelta) -> int:
+    over = waited - timedelta.resolution  # a limit that is reached is not passed
+    return max(0, over // limit).bit_length()
 
 
 def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:

@@ -68,6 +68,11 @@ def merge(one: JobFacts, other: JobFacts) -> JobFacts:
     return replace(later, **unsaid)
 
 
+def same_creation(one: datetime, other: datetime) -> bool:
+    """Whether two creation times of a name are one job's, told with different rounding."""
+    return abs(one - other) <= ROUNDING
+
+
 def _rank(facts: JobFacts) -> tuple[int, datetime]:
     stage = 2 if facts.status == DELETING else 1 if facts.status in TERMINAL_STATUSES else 0
     return stage, facts.last_modified

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from respot.domain.decision import Action, Decision
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, may_give_up
+from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, is_time_to_ask, may_give_up
 from respot.domain.job import JobFacts, Market, Owner, Parent, Transition
 from respot.domain.placing import rung_of
 from respot.domain.planner import Circumstances, plan
@@ -336,3 +336,31 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
     what = run(last, checkpoints=(saved(3000),))
     assert gives_up(live, stays, what, impatient(), circumstances(), now=late).give_up
     assert tried.giving_up.job == job_id()
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "due"),
+    [
+        (None, 7_200, False),
+        (None, 7_200.001, True),
+        (None, 90_000, True),
+        (7_200, 7_500, True),
+        (7_500, 7_800, False),
+        (14_100, 14_400, False),
+        (14_400, 14_700, True),
+        (14_700, 28_000, False),
+        (28_700, 29_000, True),
+        (7_500, 90_000, True),
+    ],
+)
+def test_a_job_that_waits_on_is_asked_about_at_its_limit_and_twice_as_late_each_time(
+    last: float | None, now: float, *, due: bool
+) -> None:
+    stays = history("Starting=0")
+    asked_before = None if last is None else at(last)
+    assert is_time_to_ask(stays, timedelta(hours=2), last=asked_before, now=at(now)) is due
+
+
+def test_a_job_that_trains_is_not_asked_about() -> None:
+    stays = history("Starting=0 Downloading=10 Training=20")
+    assert not is_time_to_ask(stays, timedelta(seconds=1), last=None, now=at(9_000))
