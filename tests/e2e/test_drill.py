@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from local.deployed import DeployedAccount
 from local.verification import ledger_is_consistent, receive_alerts
 from respot.adapters.ledger_items import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -28,15 +29,6 @@ def respot(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, A
         check=False,
     )
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
-
-
-def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.2)
-    return is_so()
 
 
 def posted(deployed: DeployedAccount, drill: str) -> list[dict[str, Any]]:

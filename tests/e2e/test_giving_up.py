@@ -11,7 +11,7 @@ from local.verification import AttemptOutcome, observe_run, run_differences
 from respot.domain.decision import Action
 from respot.domain.job import JobId
 from respot.domain.lifecycle import IN_PROGRESS
-from tests.e2e.test_pipeline import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 

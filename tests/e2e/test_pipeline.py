@@ -4,8 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 from botocore.exceptions import ClientError
@@ -22,6 +21,8 @@ from local.verification import (
     observe,
     receive_alerts,
 )
+from tests.support.roles import credentials_of
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -29,15 +30,6 @@ TWICE_INTERRUPTED = (
     "Starting=0.2 Downloading=0.1 Training=0.4 Interrupted=0.3 Downloading=0.1 Training=0.4 "
     "Interrupted=0.3 Starting=0.2 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded"
 )
-
-
-def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if is_so():
-            return True
-        time.sleep(0.2)
-    return is_so()
 
 
 def settled(deployed: DeployedAccount, names: Sequence[str], lifecycle: str) -> list[JobOutcome]:
@@ -130,7 +122,7 @@ def test_the_functions_roles_are_denied_what_they_were_not_granted(deployed: Dep
         "Slack": [("dynamodb", "scan", {"TableName": deployed.outputs["LedgerTableName"]})],
     }
     for function, calls in forbidden.items():
-        session = _assume(deployed, roles[function])
+        session = credentials_of(deployed, roles[function])
         for service, operation, arguments in calls:
             with pytest.raises(ClientError) as denied:
                 getattr(deployed.account.client(service, **session), operation)(**arguments)
@@ -166,20 +158,6 @@ def _function_roles(deployed: DeployedAccount) -> dict[str, str]:
         for function in functions
         for name in ("Record", "Alert", "Slack")
         if f"handlers.{name.lower()}.handler" in function["Handler"]
-    }
-
-
-def _assume(deployed: DeployedAccount, role: str) -> dict[str, Any]:
-    """Credentials of a function's role; its trust is widened for that, since only Lambda may assume it."""
-    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
-    deployed.client("iam").update_assume_role_policy(
-        RoleName=role.rsplit("/", 1)[-1], PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    )
-    keys = deployed.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    return {
-        "aws_access_key_id": keys["AccessKeyId"],
-        "aws_secret_access_key": keys["SecretAccessKey"],
-        "aws_session_token": keys["SessionToken"],
     }
 
 

@@ -26,8 +26,8 @@ from local.verification import (
 from respot.domain.decision import Action
 from respot.domain.resubmission import OutcomeKind
 from respot.settings import FIRST_RETRY_SECONDS
-from tests.e2e.test_pipeline import _assume as credentials_of
-from tests.e2e.test_pipeline import eventually
+from tests.support.roles import credentials_of
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 

@@ -25,7 +25,7 @@ from local.verification import (
     training_differences,
 )
 from respot.domain.decision import Action
-from tests.e2e.test_pipeline import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("two-regions")
 

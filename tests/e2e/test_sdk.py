@@ -12,7 +12,7 @@ import pytest
 
 from local.deployed import DeployedAccount
 from local.verification import observe_run
-from tests.e2e.test_pipeline import eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 

@@ -22,9 +22,9 @@ from respot.domain.decision import Action
 from respot.domain.job import at_milliseconds
 from respot.domain.reconciliation import reconcile
 from respot.domain.sweeping import FIRST_CHECK
-from tests.e2e.test_pipeline import _assume as credentials_of
-from tests.e2e.test_pipeline import eventually
 from tests.support.builders import job_id, observation
+from tests.support.roles import credentials_of
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 

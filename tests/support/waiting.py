@@ -1,0 +1,14 @@
+"""Waiting for what comes in its own time."""
+
+import time
+from collections.abc import Callable
+
+
+def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
+    """Whether it becomes so within that time; asked a few times a second."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.2)
+    return is_so()
