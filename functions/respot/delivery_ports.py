@@ -55,6 +55,13 @@ class LookQueue(Protocol):
             QueueUnavailableError: some may not have been sent; send them again.
         """
 
+    def backlog(self) -> int:
+        """How many observations wait that could be taken now, more or less.
+
+        Raises:
+            QueueUnavailableError: it is not known.
+        """
+
 
 class DelayQueue(Protocol):
     """The queue that a message stays in until it is handled."""

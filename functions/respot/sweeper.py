@@ -43,6 +43,9 @@ Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be ra
 """
 LEASE: Final = timedelta(minutes=5)
 """How long the passes stay in one invocation's hand: longer than the function may run."""
+BACKLOG: Final = 500
+"""Observations that wait, from which on a list is not compared: events in a queue are not lost, and looks would only
+make the queue longer. It also paces a long backfill: what one sweep has found is recorded before the next one looks."""
 _SETTLED: Final = timedelta(minutes=5)
 """A job younger than this may be missing from SageMaker's list for no other reason than that."""
 _CHECKED_AT_ONCE: Final = 50
@@ -62,6 +65,7 @@ class Swept:
         looks: jobs sent to be looked at.
         recoveries: jobs sent to be decided on or created, or to be given up.
         alerts: jobs sent to be alerted on.
+        held_back: so many observations wait that what seems lost may be among them; the next invocation goes on.
         error: what stopped it; the next invocation goes on from there.
         policy_error: why no job was given up that has waited long; nothing else depends on the policy.
     """
@@ -72,6 +76,7 @@ class Swept:
     looks: int = 0
     recoveries: int = 0
     alerts: int = 0
+    held_back: bool = False
     error: RespotError | None = None
     policy_error: RespotError | None = None
 
@@ -127,7 +132,9 @@ class Sweeper:
         swept = Swept(scope=passed.scope, age=passed.age(self.clock()))
         step = self._check if passed.scope == CHECKS else self._compare
         try:
-            while not swept.complete and time_left() >= LONGEST_PAGE:
+            if passed.scope != CHECKS and time_left() >= LONGEST_PAGE:
+                swept.held_back = self.looks.backlog() >= BACKLOG
+            while not swept.complete and not swept.held_back and time_left() >= LONGEST_PAGE:
                 if passed.began is None:
                     passed = replace(passed, began=self.clock(), token=None, reached=None)
                 passed = step(passed, swept)

@@ -102,8 +102,8 @@ class Observations(Construct):
             )
 
     def grant_send(self, grantee: iam.IGrantable) -> None:
-        """Send jobs to be looked at."""
-        self.queue.grant(grantee, "sqs:SendMessage")
+        """Send jobs to be looked at, and see how many observations wait."""
+        self.queue.grant(grantee, "sqs:SendMessage", "sqs:GetQueueAttributes")
 
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so."""

@@ -77,7 +77,8 @@ SWEEP = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${SweepLogs.Arn}"),
     (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
     (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${ObservationsQueue.Arn}", "${RecoveryQueue.Arn}"]),
+    (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${ObservationsQueue.Arn}"),
+    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${RecoveryQueue.Arn}"]),
     # Wildcard: the action knows no resource.
     (("sagemaker:ListTrainingJobs",), "*"),
     (("ssm:GetParameter",), POLICY_PARAMETER),

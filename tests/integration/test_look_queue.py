@@ -69,3 +69,19 @@ def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> N
         stub.add_response("send_message_batch", {"Successful": [], "Failed": [told]})
         with pytest.raises(QueueUnavailableError, match=r"1 jobs were not sent .*'InternalError'"):
             SqsLookQueue(sqs, "q").send(looks(3))
+
+
+def test_the_backlog_is_what_could_be_taken_now(sqs: "SQSClient") -> None:
+    url = sqs.create_queue(QueueName="observations")["QueueUrl"]
+    queue = SqsLookQueue(sqs, url)
+    assert queue.backlog() == 0
+    queue.send(looks(7))
+    queue.send(looks(5, delay=600))
+    assert queue.backlog() == 7
+
+
+def test_a_backlog_that_sqs_does_not_tell_is_not_known(sqs: "SQSClient") -> None:
+    with Stubber(sqs) as stub:
+        stub.add_client_error("get_queue_attributes", "RequestThrottled")
+        with pytest.raises(QueueUnavailableError, match="how many observations wait"):
+            SqsLookQueue(sqs, "q").backlog()

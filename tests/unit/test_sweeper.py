@@ -38,7 +38,7 @@ from respot.errors import (
 from respot.events import parse
 from respot.look_message import Look, write_look
 from respot.recorder import Recorder
-from respot.sweeper import LEASE, LONGEST_PAGE, PACE, Sweeper, Swept
+from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, Sweeper, Swept
 from tests.support.builders import CREATED, REGION, job_id, observation
 from tests.support.clock import FakeClock
 from tests.support.recovery_bench import RecoveryBench
@@ -861,6 +861,41 @@ def test_the_first_checks_of_a_fresh_deployment_begin_with_it() -> None:
     job = ended(bench, minutes=15)
     bench.sweep()
     assert bench.recoveries.sent == [job]
+
+
+# --- while many observations wait -----------------------------------------------------------------------------------
+
+
+def test_while_many_observations_wait_nothing_is_held_to_be_lost(bench: Bench) -> None:
+    bench.put(job_id("queued", created=ago(hours=1)))
+    bench.know(job_id("failed", created=ago(minutes=12)), "Failed=0")
+    bench.looks.waiting = BACKLOG
+    checks, swept = bench.sweep()
+    assert (swept.held_back, swept.complete, swept.error, bench.looks.sent, bench.lists.calls) == (
+        True,
+        False,
+        None,
+        [],
+        [],
+    )
+    assert checks.complete  # what the ledger has is looked after all the same
+    bench.looks.waiting = BACKLOG - 1
+    bench.clock.pass_by(timedelta(minutes=5))
+    (_, swept) = bench.sweep()
+    assert (swept.held_back, swept.complete, bench.names()) == (False, True, ["queued"])
+
+
+def test_a_queue_that_does_not_answer_stops_the_region_and_says_so(bench: Bench) -> None:
+    looks = bench.looks
+
+    class Silent(MemoryLookQueue):
+        def backlog(self) -> int:
+            message = "throttled"
+            raise QueueUnavailableError(message)
+
+    (_, swept) = bench.sweep(bench.invocation(looks=Silent()))
+    assert isinstance(swept.error, QueueUnavailableError)
+    assert looks.sent == []
 
 
 # --- who has waited long enough -------------------------------------------------------------------------------------

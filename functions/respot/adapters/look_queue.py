@@ -29,6 +29,16 @@ class SqsLookQueue:
         for first in range(0, len(looks), _MOST_ENTRIES):
             self._send(looks[first : first + _MOST_ENTRIES])
 
+    def backlog(self) -> int:
+        """See `LookQueue.backlog`."""
+        name: Final = "ApproximateNumberOfMessages"
+        try:
+            answer = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
+        except (ClientError, BotoCoreError) as error:
+            message = f"{self._queue_url}: SQS does not say how many observations wait: {error}"
+            raise QueueUnavailableError(message) from error
+        return int(answer["Attributes"][name])
+
     def _send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
         try:
             answer = self._client.send_message_batch(

@@ -240,7 +240,12 @@ class MemoryLookQueue:
     """The port `LookQueue`: a list."""
 
     sent: list[tuple[Look, timedelta]] = field(default_factory=list)
+    waiting: int = 0
     fault: Exception | None = None
+
+    def backlog(self) -> int:
+        """See `LookQueue.backlog`."""
+        return self.waiting
 
     def send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
         """See `LookQueue.send`."""

@@ -21,6 +21,7 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             "looks": each.looks,
             "recoveries": each.recoveries,
             "alerts": each.alerts,
+            "held_back": each.held_back,
         }
         if each.error:
             logger().error("sweep stopped", **details, reason=str(each.error), exc_info=each.error)
