@@ -1,9 +1,6 @@
 """The entry points, composed of twins."""
 
 import json
-import logging
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,7 +22,6 @@ from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
 from respot.job_message import write_message
 from respot.look_message import Look, write_look
-from respot.observability import logger
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
@@ -44,9 +40,10 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
+from tests.support.printed import Printed, printed
 from tests.support.troubled import TroubledJobs, TroubledLedger
 
-Printed = Callable[[], list[dict[str, Any]]]
+__all__ = ["printed"]  # used by each test, asked for or not
 
 
 @dataclass
@@ -57,25 +54,6 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return self.milliseconds
-
-
-class Stdout:
-    """The standard output of the moment: the logger lives longer than a test's."""
-
-    def write(self, words: str) -> None:
-        sys.stdout.write(words)
-
-    def flush(self) -> None:
-        sys.stdout.flush()
-
-
-@pytest.fixture(autouse=True)
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """The lines of the log and of the metrics."""
-    handler = logger().registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    handler.stream = Stdout()
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def failed(response: Any) -> list[str]:  # noqa: ANN401

@@ -24,8 +24,9 @@ from respot.job_message import write_message
 from respot.recovery_intake import RecoveryIntake
 from tests.support.builders import CREATED, NAME, at, job_id, observation, redelivery, transition
 from tests.support.clock import FakeClock
+from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
-from tests.unit.test_handlers import Context, Printed, failed, printed, sqs
+from tests.unit.test_handlers import Context, failed, sqs
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
 

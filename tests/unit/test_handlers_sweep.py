@@ -1,8 +1,5 @@
 """The sweep's entry point, on a sweeper that says what it did."""
 
-import json
-import logging
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,11 +11,11 @@ from respot.domain.sweeping import CHECKS
 from respot.errors import LookFailedError
 from respot.handlers import sweep
 from respot.metric_names import NAMESPACE, SERVICE, SERVICE_DIMENSION, SWEEP_AGE
-from respot.observability import logger
 from respot.sweeper import Swept
 from tests.support.builders import REGION
+from tests.support.printed import Printed, printed
 
-Printed = Callable[[], list[dict[str, Any]]]
+__all__ = ["printed"]  # used by each test, asked for or not
 
 
 class Context:
@@ -38,25 +35,6 @@ class Played:
     def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
         self.times_left.append(time_left())
         return self.swept
-
-
-class Stdout:
-    """The standard output of the moment: the logger lives longer than a test's."""
-
-    def write(self, words: str) -> None:
-        sys.stdout.write(words)
-
-    def flush(self) -> None:
-        sys.stdout.flush()
-
-
-@pytest.fixture(autouse=True)
-def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """The lines of the log and of the metrics."""
-    handler = logger().registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    handler.stream = Stdout()
-    return lambda: [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.fixture
