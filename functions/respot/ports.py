@@ -1,23 +1,28 @@
 """What the shells need of the outside world, in our own words; each promise stands in a docstring."""
 
+# Nothing here runs: what is named in signatures alone is not imported, or a function would load the whole domain.
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from respot.domain.alert import Alert, AlertReceipt
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.checkpoints import CheckpointLocation, Listing
-from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
-from respot.domain.policy import AccountPolicy
-from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
-from respot.domain.run import RunId
-from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window
-from respot.domain.sweeping import Page, Pass
-from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+
+if TYPE_CHECKING:
+    from respot.domain.alert import Alert, AlertReceipt
+    from respot.domain.alert_kinds import AlertKind
+    from respot.domain.checkpoints import CheckpointLocation, Listing
+    from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+    from respot.domain.policy import AccountPolicy
+    from respot.domain.reconciliation import Change
+    from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+    from respot.domain.run import RunId
+    from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window
+    from respot.domain.sweeping import Page, Pass
+    from respot.domain.telling import Doings
+    from respot.domain.waiting import GivingUp
 
 Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
 """Builds the request of the next attempt from a job's description, its tags, and the decision.

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from respot import schema
-from respot.adapters.ledger_items import Item, receipt_item, serialize, state_item, transition_item
+from respot.adapters.attribute_values import Item, serialize
+from respot.adapters.ledger_items import receipt_item, state_item, transition_item
 from respot.adapters.run_items import (
     attempt_item,
     decision_item,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.ledger_items import deserialize
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertReceipt

@@ -12,8 +12,9 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from respot import settings
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.job_lists import SageMakerJobLists
-from respot.adapters.ledger_items import deserialize, transition_item
+from respot.adapters.ledger_items import transition_item
 from respot.adapters.sweeps import pass_item
 from respot.bootstrap import alert as alert_parts
 from respot.bootstrap import clients

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.ledger_items import deserialize
 from respot.adapters.memory import MemoryDrillPosts
 from respot.delivery_ports import DrillPosts
 from respot.domain.alert import AlertOutcome, AlertReceipt

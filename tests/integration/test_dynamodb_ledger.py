@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.ledger_items import deserialize, read_transition
+from respot.adapters.ledger_items import read_transition
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind

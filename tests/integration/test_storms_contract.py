@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respot.adapters.ledger_items import deserialize
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.memory import MemoryStorms
 from respot.adapters.storms import DynamoDbStorms
 from respot.domain.alert import AlertOutcome

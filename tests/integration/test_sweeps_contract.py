@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.ledger_items import deserialize
 from respot.adapters.memory import MemorySweeps
 from respot.adapters.sweeps import DynamoDbSweeps
 from respot.domain.sweeping import ABANDONED, CHECKS, Pass

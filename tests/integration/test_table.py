@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.ledger_items import deserialize, serialize
+from respot.adapters.attribute_values import deserialize, serialize
 from respot.adapters.table import Table
 from respot.errors import LedgerUnavailableError
 from respot.schema import PK, SK

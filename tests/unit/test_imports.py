@@ -79,6 +79,11 @@ def test_slack_loads_nothing_of_jobs_or_of_the_ledger() -> None:
     )
 
 
+def test_no_function_pays_for_boto3() -> None:
+    """Its resources and transfers are a tenth of a cold start: botocore has all that is called."""
+    assert not {"boto3", "s3transfer"} & set(imported_alone(*MODULES))
+
+
 def test_the_shells_know_no_aws() -> None:
     shells = ("respot.recorder", "respot.intake", "respot.alerter", "respot.slack_relay", "respot.ports")
     assert not {"boto3", "botocore", "aws_lambda_powertools"} & set(imported_alone(*shells))

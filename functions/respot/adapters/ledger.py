@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_items import (
-    Item,
     alert_key,
-    deserialize,
     read_receipt,
     read_record,
     receipt_item,
-    serialize,
     state_item,
     transition_item,
     transition_key,

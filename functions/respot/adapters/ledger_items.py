@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
@@ -35,22 +34,7 @@ from respot.schema import (
     ItemKind,
 )
 
-Item = dict[str, Any]
-"""A DynamoDB item as the low-level client takes and gives it: `{"attribute": {"S": "..."}}`."""
-
-_SERIALIZER: Final = TypeSerializer()
-_DESERIALIZER: Final = TypeDeserializer()
 _MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-def serialize(values: Mapping[str, Any]) -> Item:
-    """The item of these values; a value that is `None` is not written."""
-    return {name: _SERIALIZER.serialize(value) for name, value in values.items() if value is not None}
-
-
-def deserialize(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of an item."""
-    return {name: _DESERIALIZER.deserialize(value) for name, value in item.items()}
 
 
 def state_item(change: Change, retention: timedelta | None) -> Item:

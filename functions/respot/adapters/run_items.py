@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint

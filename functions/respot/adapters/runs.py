@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from respot.adapters.ledger_items import deserialize
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.adapters.run_items import (
     attempt_item,

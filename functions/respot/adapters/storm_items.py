@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind

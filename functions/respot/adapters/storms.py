@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from respot.adapters.ledger_items import deserialize
+from respot.adapters.attribute_values import deserialize
 from respot.adapters.storm_items import (
     MEMBERS,
     claim_item,

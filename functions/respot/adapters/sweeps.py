@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import sweep_partition
 from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso

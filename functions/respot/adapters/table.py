@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.adapters.ledger_items import Item, deserialize, serialize
+from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.errors import LedgerUnavailableError
 from respot.schema import PK, SK
 

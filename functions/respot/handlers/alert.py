@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from respot.adapters.ledger_items import deserialize, read_transition
+from respot.adapters.attribute_values import deserialize
+from respot.adapters.ledger_items import read_transition
 from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
