@@ -10,7 +10,9 @@ import hashlib
 import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import arn as arns  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls
-from ministack.services import eventbridge, iam, lambda_svc, sts  # type: ignore[import-untyped]
+from ministack.services import eventbridge, iam, lambda_svc, sqs, sts  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local.call_counts import PATH, CallCounts
@@ -251,6 +253,45 @@ def repeat_failed_stream_batches() -> None:
         return result
 
     lambda_svc._execute_function = executed  # noqa: SLF001
+
+
+def hand_out_from_the_front() -> None:
+    """Have a function's poller look at no more messages of a queue than it hands out.
+
+    ministack walks the whole queue several times for each batch and rebuilds it for each deletion, so that a backlog
+    drains in a time that grows with its square, which no backlog on AWS does.
+    """
+    receive = sqs._receive_messages_for_esm  # noqa: SLF001 - the poller's own
+
+    def received(url: str, most: int) -> Any:  # noqa: ANN401 - ministack's own messages
+        with sqs._queues_lock:  # noqa: SLF001 - as ministack holds it
+            queue = sqs._get_q(url)  # noqa: SLF001
+            batch = [] if queue["is_fifo"] else _front(queue["messages"], min(most, 10))
+            if batch:
+                visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
+                return sqs._collect_msgs({"is_fifo": False, "messages": batch}, len(batch), visibility)  # noqa: SLF001
+        return receive(url, most)
+
+    def deleted(url: str, handles: set[str]) -> None:
+        with sqs._queues_lock:  # noqa: SLF001
+            messages = sqs._get_q(url)["messages"]  # noqa: SLF001
+            found = (place for place, each in enumerate(messages) if each.get("receipt_handle") in handles)
+            # In place and from the back: a sender may append meanwhile.
+            for place in reversed(list(islice(found, len(handles)))):
+                del messages[place]
+
+    sqs._receive_messages_for_esm, sqs._delete_messages_for_esm = received, deleted  # noqa: SLF001
+
+
+def _front(messages: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """As many messages as are wanted, if that many wait and none was handed out before; otherwise none.
+
+    What was handed out before may be due for the dead-letter queue: that, and a short queue, is ministack's business.
+    """
+    now = time.time()
+    visible = (each for each in messages if each.get("visible_at", 0) <= now)
+    front = list(islice(visible, most))
+    return [] if len(front) < most or any(each.get("receive_count") for each in front) else front
 
 
 async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None]) -> None:

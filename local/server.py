@@ -79,6 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
     emulator.authorize_batches()
     emulator.add_regions()
     emulator.repeat_failed_stream_batches()
+    emulator.hand_out_from_the_front()
     asyncio.run(_serve(emulator, options))
 
 

@@ -45,10 +45,10 @@ class Wave:
 
     Attributes:
         events: how many SageMaker sent, or were sent again.
-        seconds: from the first until the queue was empty and everything written down.
+        seconds: from the first until the queue was empty: an event leaves it when it is written down.
         backlog: the most that waited at once.
         drain_seconds: how long the backlog took after the last event had been sent.
-        calls: AWS calls of all functions, by operation.
+        calls: AWS calls of all functions, by operation, what came of the events afterwards included.
     """
 
     events: int
@@ -116,6 +116,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
         with ThreadPoolExecutor(max_workers=CREATORS) as pool:
             arns = list(pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE), names))
         watch.sent_until(time.monotonic() + fate.seconds)
+        watch.drain(say)
         items = _await(deployed, names, transitions + alerts, say)
         fresh = watch.wave(transitions)
     bodies = [_body(arn, status) for status in fate.statuses for arn in arns]
@@ -123,6 +124,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
         say(f"sending {len(bodies):,} events again")
         _send(deployed, bodies)
         watch.sent_until(time.monotonic())
+        watch.drain(say)
         again = watch.wave(len(bodies))
     after = _await(deployed, names, 0, say)
     calls = deployed.account.calls()
@@ -149,7 +151,7 @@ class _Watch:
         self._deployed = deployed
         self._calls = Counter(deployed.account.calls()["calls"])
         self._began = time.monotonic()
-        self._sent = self._began
+        self._sent = self._ended = self._began
         self._most = 0
         self.over = threading.Event()
 
@@ -165,19 +167,23 @@ class _Watch:
     def sent_until(self, moment: float) -> None:
         self._sent = moment
 
-    def wave(self, events: int) -> Wave:
-        """What has passed, once nothing waits any more."""
+    def drain(self, say: Callable[[str], None]) -> None:
+        """Wait until the last event has been sent and none waits or is being handled: all are written down then."""
         deadline = time.monotonic() + _PATIENCE
-        while self.look():
+        while (depth := self.look()) or time.monotonic() < self._sent:
             if time.monotonic() > deadline:
-                raise LoadError("the backlog did not drain within an hour")
+                raise LoadError(f"{depth:,} events still waited after an hour")
+            say(f"{depth:,} events wait")
             time.sleep(0.5)
-        ended = time.monotonic()
+        self._ended = time.monotonic()
+
+    def wave(self, events: int) -> Wave:
+        """What has passed until the backlog was drained, and all calls until now."""
         return Wave(
             events=events,
-            seconds=ended - self._began,
+            seconds=self._ended - self._began,
             backlog=self._most,
-            drain_seconds=max(0.0, ended - self._sent),
+            drain_seconds=max(0.0, self._ended - self._sent),
             calls=Counter(self._deployed.account.calls()["calls"]) - self._calls,
         )
 
