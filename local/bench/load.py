@@ -19,11 +19,17 @@ from local.sagemaker.lifecycle import parse
 
 CREATORS: Final = 8
 """Threads that create jobs: about as many as the account answers at once."""
+_NO_CHECKPOINTS: Final[Mapping[str, Any]] = {"CheckpointConfig": None}
+"""Nobody but the simulated SageMaker reads them here, and the local S3 walks the whole bucket for each listing."""
 _PATIENCE: Final = 3600
 _QUEUES: Final = ("ObservationsDlqUrl", "AlertsDlqUrl", "DueAlertsDlqUrl", "EndingsDlqUrl", "RecoveryDlqUrl")
 HOURS_PER_MONTH: Final = 730
 VM_HOUR: Final = 0.0168
-"""USD for an hour of a t4g.small (2 vCPU, 2 GiB), on demand, Linux, us-east-1, by the EC2 price list."""
+"""USD for an hour of a t4g.small (2 vCPU, 2 GiB), on demand, Linux, us-east-1.
+
+Source: the price table that Karpenter generates from AWS's price API, as of 2026-01-19
+(`pkg/providers/pricing/zz_generated.pricing_aws.go` in aws/karpenter-provider-aws).
+"""
 
 
 class LoadError(Exception):
@@ -114,7 +120,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
     with _watched(deployed) as watch:
         say(f"creating {jobs:,} jobs")
         with ThreadPoolExecutor(max_workers=CREATORS) as pool:
-            arns = list(pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE), names))
+            arns = list(pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE, **_NO_CHECKPOINTS), names))
         watch.sent_until(time.monotonic() + fate.seconds)
         watch.drain(say)
         items = _await(deployed, names, transitions + alerts, say)
@@ -161,8 +167,9 @@ class _Watch:
         return depth
 
     def run(self) -> None:
-        while not self.over.wait(1):
-            self.look()
+        pause = 1.0
+        while not self.over.wait(pause):
+            pause = _pause(self.look())
 
     def sent_until(self, moment: float) -> None:
         self._sent = moment
@@ -174,7 +181,7 @@ class _Watch:
             if time.monotonic() > deadline:
                 raise LoadError(f"{depth:,} events still waited after an hour")
             say(f"{depth:,} events wait")
-            time.sleep(0.5)
+            time.sleep(_pause(depth))
         self._ended = time.monotonic()
 
     def wave(self, events: int) -> Wave:
@@ -186,6 +193,11 @@ class _Watch:
             drain_seconds=max(0.0, self._ended - self._sent),
             calls=Counter(self._deployed.account.calls()["calls"]) - self._calls,
         )
+
+
+def _pause(depth: int) -> float:
+    # Counting a queue is work for the account, and the more of it, the longer the queue.
+    return max(0.5, depth / 5000)
 
 
 @contextmanager

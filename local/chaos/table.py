@@ -64,7 +64,7 @@ def table(rounds: Sequence[Round]) -> Table:
 
 _LEGEND: Final = (
     "hit: the functions' calls that a fault was played on. retried: sent again by the client itself. healed: after the "
-    "fault, or\nthe last job, has ended. again: told to subscriber or Slack once more, under the alert's own id."
+    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id."
 )
 
 
