@@ -39,11 +39,19 @@ _ENVIRONMENT: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """A handler, the function that composes it, and the services whose clients it builds."""
+    """A handler and what it builds.
+
+    Attributes:
+        name: the handler's module.
+        composed: the function that composes it.
+        services: those of AWS whose clients it builds.
+        beside: a program that builds its clients of others, as the documentation of their library has it.
+    """
 
     name: str
     composed: str
     services: tuple[str, ...]
+    beside: str = ""
 
     def source(self) -> str:
         """A program that does what the handler's first invocation does before its first call."""
@@ -56,7 +64,8 @@ class Handler:
 
     def bare_source(self) -> str:
         """The same without Respot."""
-        return "import boto3\n" + "\n".join(f"boto3.client({service!r})" for service in self.services)
+        clients = "\n".join(f"boto3.client({service!r})" for service in self.services)
+        return f"import boto3\n{clients}\n{self.beside}"
 
 
 HANDLERS: Final = (
@@ -65,7 +74,12 @@ HANDLERS: Final = (
     Handler(name="recover", composed="recovery_queue", services=("sqs",)),
     Handler(name="resubmit", composed="recovery_intake", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
     Handler(name="sweep", composed="sweeper", services=("dynamodb", "sagemaker", "sqs", "ssm")),
-    Handler(name="slack", composed="slack_relay", services=("secretsmanager", "sqs")),
+    Handler(
+        name="slack",
+        composed="slack_relay",
+        services=("secretsmanager", "sqs"),
+        beside="from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')",
+    ),
 )
 
 

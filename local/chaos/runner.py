@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from local.chaos.between import Between, Counts, route_functions, standing_between
@@ -56,7 +56,8 @@ class Round:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
         if self.counts is None:
             return False
-        return (not self.fault.rules or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
+        meant_to_hit = self.fault.rules or self.fault.slack is not None
+        return (not meant_to_hit or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +80,7 @@ class Chaos:
         # What functions keep (the secret, the policy) they must ask for anew, so that these calls are hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.between.counts()
+        refused = self._refused_by_slack()
         self._begin(fault)
         began = time.time()
         try:
@@ -92,6 +94,8 @@ class Chaos:
         finally:
             self._lift()
         counts = self.between.counts()
+        # Slack is no service of AWS: the proxy sees nothing of its refusals.
+        counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
         if healed_at is None:
             # Late under the fault is one thing, and told as such; lost for good, without it, is another.
             self._await(of_fault, fault)
@@ -113,6 +117,9 @@ class Chaos:
     def _lift(self) -> None:
         self.at.slack.accept()
         self.between.play()
+
+    def _refused_by_slack(self) -> int:
+        return sum(post.status != 200 for post in self.at.slack.posts)
 
     def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
         """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""

@@ -12,6 +12,7 @@ from local.chaos.runner import Round
 SILENT = Counts(calls=10, hit=0, retries=0, killed=0)
 FELT = replace(SILENT, hit=3, killed=1)
 THROTTLE = Fault(name="throttle", title="throttling", rules=({"service": "sns"},))
+SLACK = Fault(name="slack", title="outage of Slack", slack=503)
 DEATHS = Fault(name="deaths", title="functions killed", deaths=0.1)
 
 
@@ -33,7 +34,7 @@ def test_each_job_of_a_kind_must_have_the_fate_of_the_undisturbed_one() -> None:
     assert len(found.wrong) == 1
 
 
-@pytest.mark.parametrize("fault", [THROTTLE, DEATHS], ids=["calls", "deaths"])
+@pytest.mark.parametrize("fault", [THROTTLE, SLACK, DEATHS], ids=["calls", "slack", "deaths"])
 def test_a_fault_that_hit_nothing_proves_nothing(fault: Fault) -> None:
     healed = Round(fault=fault, counts=SILENT, heal_seconds=1.0, judgement=Judgement())
     assert not healed.is_good
