@@ -18,7 +18,7 @@ SIZES: Final = (500, 1000, 2500, 5000)
 
 def run(sizes: Sequence[int], *, plot: Path | None) -> int:
     """Measure each number of jobs in an account of its own; gives 1 if anything was lost, doubled or given up."""
-    console = Console(highlight=False, width=120)
+    console = Console(highlight=False, width=150)
     loads = []
     for jobs in sizes:
         with (
