@@ -126,7 +126,7 @@ class Ledger(Protocol):
         """When the ledger came into being: the moment of the deployment."""
 
     def watched_since(self, region: str) -> datetime:
-        """Since when Respot watches a region: what began before is history."""
+        """Since when Respot watches a region, never before the ledger came into being: what began before is history."""
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta

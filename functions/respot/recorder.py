@@ -8,9 +8,11 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transitio
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import reconcile, same_creation
+from respot.domain.telling import lacks_its_end
 from respot.errors import LedgerContentionError, MalformedObservationError
 from respot.events import Hint, Origin
 from respot.ports import Ledger, TrainingJobs
+from respot.training_job_document import sighting
 
 _RACES: Final = 5
 """How often a write is worked out anew because another one came first: each loss means that somebody else won."""
@@ -81,7 +83,11 @@ class Recorder:
         As of the sweep, which comes back to what has lately changed, and has it decided on.
         """
         record = JobRecord() if hint.missed is None else self.ledger.load(hint.missed)
-        if record.facts is None or is_terminal(record.facts.status):
+        if record.facts is None:
+            return None
+        if lacks_its_end(record):  # its state alone was written, and nobody else can tell the stay any more
+            return self._merge(record, sighting(record.facts))
+        if is_terminal(record.facts.status):
             return None
         noticed = max(hint.overdue or record.facts.last_modified, record.facts.last_modified)
         gone = replace(record.facts, status=DELETING, last_modified=noticed)

@@ -22,6 +22,7 @@ from respot.domain.planner import plan
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import Run
+from respot.domain.telling import end_of, lacks_its_end
 from respot.errors import (
     CloneRefusedError,
     CreateLaterError,
@@ -81,17 +82,11 @@ class Recovery:
         if not is_terminal(facts.status):
             self.patience.consider(facts)
             return None
+        if lacks_its_end(record):
+            return Later(reason=f"{job}: ended as {facts.status}, but the ledger lacks the stay with which it ended")
         decided = self.runs.decision(job)
-        if decided is None and (history := self._history(record, facts)):
-            self.runs.decide(history, None)
-            return None
         if decided is None:
-            try:
-                later = self._decide(record, facts)
-            except PolicyInvalidError as error:
-                self.runs.notice(job, AlertKind.POLICY_INVALID, str(error))
-                return Later(reason=str(error))
-            if later:
+            if later := self._decide_or_leave(record, facts):
                 return later
             decided = self.runs.decision(job)
         if decided is None or decided.decision.action is not Action.RESUBMIT or decided.decision.dry_run:
@@ -102,21 +97,42 @@ class Recovery:
 
     # --- deciding
 
+    def _decide_or_leave(self, record: JobRecord, facts: JobFacts) -> Later | None:
+        if history := self._history(record, facts):
+            self.runs.decide(history, None)
+            return None
+        try:
+            return self._decide(record, facts)
+        except PolicyInvalidError as error:
+            self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
+            return Later(reason=str(error))
+
     def _history(self, record: JobRecord, facts: JobFacts) -> DecisionRecord | None:
-        """The decision to leave alone what ended before the deployment, or too long ago to be anybody's concern."""
-        now, watched = self.clock(), self.ledger.watched_since(facts.job.region)
-        ended = record.transitions[-1].started if record.transitions else facts.last_modified
-        if ended < watched:
-            reason = f"ended before Respot watched {facts.job.region} ({readable(watched)})"
-        elif now - ended > self.max_age:
-            reason = f"ended {in_words(now - ended)} ago, longer than the {in_words(self.max_age)} looked back"
-        else:
+        """The decision to leave alone what is history."""
+        reason = self._why_history(record, facts)
+        if reason is None:
             return None
         run, number = place_in_run(self.runs, facts)
-        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(ended)})
+        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, facts).started)})
         return DecisionRecord(
-            job=facts.job, run=run, number=number, decision=decision, decided_at=now, checkpoint=None, next_name=None
+            job=facts.job,
+            run=run,
+            number=number,
+            decision=decision,
+            decided_at=self.clock(),
+            checkpoint=None,
+            next_name=None,
         )
+
+    def _why_history(self, record: JobRecord, facts: JobFacts) -> str | None:
+        """What ended before the deployment, or too long ago to be anybody's concern; `None` if it is still ours."""
+        watched, ended = self.ledger.watched_since(facts.job.region), end_of(record, facts).started
+        if ended < watched:
+            return f"ended before Respot watched {facts.job.region} ({readable(watched)})"
+        age = self.clock() - ended
+        if age > self.max_age:
+            return f"ended {in_words(age)} ago, longer than the {in_words(self.max_age)} looked back"
+        return None
 
     def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
         situation = self.situations.gather(record, facts, facts.tags)
@@ -203,9 +219,14 @@ class Recovery:
         if (existing := self._existing(facts, decided, name)) is not None:
             self.runs.settle(existing)
             return None
+        if (reason := self._why_history(record, facts)) is not None:
+            # Decided in time, but not created: a dead letter that was sent back, or a ledger from a backup. By now its
+            # owner has helped himself.
+            self._cancel(facts, decided, name, reason)
+            return None
         document, tags = self._ended_job(facts)
         if document is None or tags is None:
-            self._fail(facts, name, _deleted(facts))
+            self._fail(facts, decided, name, _deleted(facts))
             return None
         try:
             situation = self.situations.gather(record, facts, tags)
@@ -221,6 +242,19 @@ class Recovery:
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
             request = self.clone(document, name, tags, lineage, decision.placement)
+        except CloneRefusedError as error:
+            self._fail(facts, decided, name, str(error))
+            return None
+        story = self._told(decision, situation, name)
+        return self._create(
+            facts, decided, request, self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
+        )
+
+    def _create(
+        self, facts: JobFacts, decided: DecisionRecord, request: Mapping[str, Any], created: Outcome
+    ) -> Later | None:
+        name = created.name or ""
+        try:
             arn = self.jobs.create(facts.job.region, request)
         except JobNameTakenError as error:
             # A repeated call whose first answer was lost, or somebody else's job.
@@ -231,11 +265,10 @@ class Recovery:
             return None
         except CreateLaterError as error:
             return Later(reason=str(error))
-        except (CloneRefusedError, CreateRefusedError) as error:
-            self._fail(facts, name, str(error))
+        except CreateRefusedError as error:
+            self._fail(facts, decided, name, str(error))
             return None
-        story = self._told(decision, situation, name)
-        self.runs.settle(self._outcome(facts, name, OutcomeKind.CREATED, story, arn=arn, warning=decision.warning))
+        self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
         return None
 
     def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
@@ -292,8 +325,10 @@ class Recovery:
             raise LookFailedError(message)
         return True
 
-    def _fail(self, facts: JobFacts, name: str, reason: str) -> None:
-        self.runs.settle(self._outcome(facts, name, OutcomeKind.FAILED, reason))
+    def _fail(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
+        """Write down that it cannot be created, unless another delivery has created it meanwhile."""
+        existing = self._existing(facts, decided, name)
+        self.runs.settle(existing or self._outcome(facts, name, OutcomeKind.FAILED, reason))
 
     def _outcome(
         self,

@@ -28,7 +28,7 @@ from respot.domain.sweeping import (
     watched_since,
     windows,
 )
-from respot.domain.telling import Doings, called_for
+from respot.domain.telling import Doings, called_for, lacks_its_end
 from respot.domain.waiting import is_waiting
 from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
 from respot.look_message import Look
@@ -269,6 +269,14 @@ class Sweeper:
         record, doings = self.ledger.load(job), self.runs.doings(job)
         if record.facts is None:
             return  # it has expired meanwhile
+        if lacks_its_end(record):
+            # Whoever wrote the state died before the stays. No list shows that, and all else follows from the look;
+            # it is no event that was lost.
+            since = self.ledger.watched_since(job.region)
+            told = Look(region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created)
+            self.looks.send([(told, timedelta())])
+            swept.looks += 1
+            return
         if is_terminal(record.facts.status) and _is_open(doings):
             self.recoveries.send(job)
             swept.recoveries += 1

@@ -145,6 +145,9 @@ def test_no_answer_keeps_nothing(dynamodb: "DynamoDBClient") -> None:
 
 # --- since when a region is watched, which the ledger tells -----------------------------------------------------------
 
+AFTER_THE_TABLE = 100_000_000.037
+"""Years after these tests run, which is when their table comes into being."""
+
 
 def test_until_its_first_sweep_a_region_is_watched_since_the_deployment(dynamodb_ledger: DynamoDbLedger) -> None:
     assert dynamodb_ledger.watched_since(REGION) == dynamodb_ledger.created_at()
@@ -154,19 +157,26 @@ def test_from_its_first_sweep_on_a_region_is_watched_since_what_that_said(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, clock: FakeClock
 ) -> None:
     dynamodb_ledger.watched_since(REGION)  # which must not be remembered
-    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=0.037)
+    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=AFTER_THE_TABLE)
     for ledger in (dynamodb_ledger, DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=None)):
-        assert ledger.watched_since(REGION) == at(0.037)
+        assert ledger.watched_since(REGION) == at(AFTER_THE_TABLE)
         assert ledger.watched_since("eu-west-1") == ledger.created_at()
+
+
+def test_a_ledger_from_a_backup_watches_nothing_since_before_itself(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=-1000)  # a sweep of the ledger that it was made of
+    assert dynamodb_ledger.watched_since(REGION) == dynamodb_ledger.created_at()
 
 
 def test_the_table_is_asked_once_since_when_a_region_is_watched(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=0.037)
+    take(DynamoDbSweeps(dynamodb, TABLE), 1, since=AFTER_THE_TABLE)
     dynamodb_ledger.watched_since(REGION)
     dynamodb.delete_table(TableName=TABLE)
-    assert dynamodb_ledger.watched_since(REGION) == at(0.037)
+    assert dynamodb_ledger.watched_since(REGION) == at(AFTER_THE_TABLE)
 
 
 @pytest.mark.parametrize("taken_before", [False, True], ids=["a new scope", "a scope that was let go"])

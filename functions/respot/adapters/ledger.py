@@ -102,12 +102,16 @@ class DynamoDbLedger:
         return self._created_at
 
     def watched_since(self, region: str) -> datetime:
-        """See `Ledger.watched_since`; until the first sweep, the whole deployment's age."""
+        """See `Ledger.watched_since`; until the first sweep, the whole deployment's age.
+
+        A ledger from a backup brings its sweeps' notes with it: what happened before its own creation is history.
+        """
         if region not in self._watched_since:
             item = self._table.get(sweep_partition(region), SWEEP_KEY)
             if item is None:
                 return self.created_at()
-            self._watched_since[region] = datetime.fromisoformat(deserialize(item)[WATCHED_SINCE])
+            told = datetime.fromisoformat(deserialize(item)[WATCHED_SINCE])
+            self._watched_since[region] = max(told, self.created_at())
         return self._watched_since[region]
 
     def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:

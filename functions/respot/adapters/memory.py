@@ -71,7 +71,7 @@ class MemoryLedger:
 
     def watched_since(self, region: str) -> datetime:
         """See `Ledger.watched_since`."""
-        return self.watched.get(region, self.created)
+        return max(self.watched.get(region, self.created), self.created)
 
     def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
         """See `LedgerIndex.facts_of`."""

@@ -8,7 +8,7 @@ from respot.domain.advice import advise
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action
 from respot.domain.job import JobFacts, JobRecord, Transition
-from respot.domain.lifecycle import ENDS
+from respot.domain.lifecycle import ENDS, TERMINAL_STATUSES
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 
 
@@ -60,6 +60,18 @@ def end_of(record: JobRecord, facts: JobFacts) -> Transition:
     """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
     ends = (stay for stay in record.transitions if stay.status in ENDS)
     return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))
+
+
+def lacks_its_end(record: JobRecord) -> bool:
+    """Whether the state says that the job has ended, and the stay with which it ended is not written yet.
+
+    The state is written first: whoever writes down a look may die in between, or be slow. What is decided meanwhile
+    would take the stay before the last for the last one. A job of which only its deletion is known has no such stay.
+    """
+    facts = record.facts
+    if facts is None or facts.status not in TERMINAL_STATUSES:
+        return False
+    return not any(stay.status in ENDS or stay.status == facts.secondary_status for stay in record.transitions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,169 @@
+"""A state that was written without its stays, since whoever wrote it died: nothing follows from it but another look."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from respot.adapters.memory import (
+    MemoryJobQueue,
+    MemoryLedger,
+    MemoryLookQueue,
+    MemoryPolicies,
+    MemoryRuns,
+    MemorySweeps,
+    MemoryTrainingJobs,
+)
+from respot.domain.decision import Action
+from respot.domain.job import JobId, JobRecord, Observation
+from respot.domain.reconciliation import reconcile
+from respot.domain.telling import lacks_its_end
+from respot.events import Hint, parse
+from respot.look_message import write_look
+from respot.recorder import Recorder
+from respot.sweeper import Sweeper
+from tests.support.builders import CREATED, NAME, REGION, at, facts, message, observation, transition
+from tests.support.clock import FakeClock
+from tests.support.recovery_bench import RecoveryBench
+
+ENDED = "Starting=0 Downloading=250 Training=390 Stopping=3600 Stopped=3620"
+
+
+def half_written(ledger: MemoryLedger, seen: Observation) -> None:
+    """The state is there; the stays that came with it are not."""
+    ledger.save(replace(reconcile(ledger.load(seen.facts.job), seen), inserted=()))
+
+
+def end_unheard(bench: RecoveryBench, status: str, *, after: timedelta) -> JobId:
+    """The job trains, and of its end the ledger has the state alone."""
+    for stay in ("Downloading", "Training"):
+        bench.sagemaker.move(NAME, stay)
+    bench.observe(NAME)
+    bench.clock.pass_by(after)
+    bench.save(1)
+    bench.sagemaker.move(NAME, status)
+    seen = bench.sagemaker.describe(bench.sagemaker.region, NAME)
+    assert seen is not None
+    half_written(bench.ledger, replace(seen, facts=replace(seen.facts, tags=dict(bench.sagemaker.jobs[NAME].tags))))
+    return seen.facts.job
+
+
+# --- what is decided ------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_trained_for_days_is_not_given_up_for_an_end_that_is_not_written_yet() -> None:
+    bench = RecoveryBench()
+    bench.submit()
+    job = end_unheard(bench, "MaxWaitTimeExceeded", after=timedelta(days=4))
+    later = bench.recover(job)
+    assert later is not None
+    assert "lacks the stay with which it ended" in later.reason
+    assert job not in bench.runs.decisions
+    bench.observe(NAME)
+    assert bench.recover(job) is None
+    assert bench.decision(job).decision.action is Action.RESUBMIT
+    assert len(bench.sagemaker.created) == 1
+
+
+def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_not_written_yet() -> None:
+    bench = RecoveryBench()
+    job = bench.sagemaker.submit(NAME, {"respot:resume": "on"})
+    for stay in ("Downloading", "Training"):
+        bench.sagemaker.move(NAME, stay)
+    bench.clock.pass_by(timedelta(hours=1))
+    bench.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    seen = bench.sagemaker.describe(bench.sagemaker.region, NAME)
+    assert seen is not None
+    half_written(bench.ledger, replace(seen, facts=replace(seen.facts, tags=dict(bench.sagemaker.jobs[NAME].tags))))
+    assert bench.recover(job) is not None
+    bench.observe(NAME)
+    bench.recover(job)
+    assert bench.decision(job).decision.action is Action.REFUSE  # it requires a checkpoint, and has none
+    assert bench.sagemaker.created == []
+
+
+@pytest.mark.parametrize(
+    ("status", "secondary", "stays", "lacking"),
+    [
+        ("Stopped", "Stopped", (), True),
+        ("Stopped", "MaxWaitTimeExceeded", ("Starting", "Stopping"), True),
+        ("Stopped", "MaxWaitTimeExceeded", ("Starting", "Stopping", "MaxWaitTimeExceeded"), False),
+        ("Stopped", "MaxWaitTimeExceeded", ("Starting", "Stopped"), False),
+        ("Failed", "Quarantined", ("Starting", "Quarantined"), False),
+        ("InProgress", "Training", ("Starting",), False),
+        ("Deleting", "Training", ("Starting",), False),
+    ],
+)
+def test_what_lacks_its_end(status: str, secondary: str, stays: tuple[str, ...], lacking: bool) -> None:  # noqa: FBT001
+    told = facts(status=status, secondary_status=secondary)
+    known = tuple(transition(stay, 10 * number) for number, stay in enumerate(stays))
+    assert lacks_its_end(JobRecord(facts=told, transitions=known, version=1)) is lacking
+
+
+def test_a_job_that_nobody_knows_lacks_nothing() -> None:
+    assert not lacks_its_end(JobRecord())
+
+
+# --- how it heals ---------------------------------------------------------------------------------------------------
+
+
+class Healing:
+    """The checks of a sweep and the looks of `record`, on one ledger."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(at(3620))
+        self.jobs = MemoryTrainingJobs()
+        self.ledger = MemoryLedger(created=CREATED)
+        self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
+        self.looks, self.recoveries, self.due_alerts = MemoryLookQueue(), MemoryJobQueue(), MemoryJobQueue()
+        self.sweeper = Sweeper(
+            lists=self.jobs,
+            ledger=self.ledger,
+            index=self.ledger,
+            runs=MemoryRuns(ledger=self.ledger, clock=self.clock),
+            sweeps=MemorySweeps(),
+            looks=self.looks,
+            recoveries=self.recoveries,
+            due_alerts=self.due_alerts,
+            policies=MemoryPolicies(),
+            clock=self.clock,
+            pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
+            regions=(REGION,),
+            backfill=timedelta(),
+            grace=timedelta(),
+        )
+
+    def sweep(self) -> None:
+        until = self.clock() + timedelta(seconds=240)
+        self.sweeper.sweep(time_left=lambda: until - self.clock())
+
+    def hints(self) -> list[Hint]:
+        return [parse(message(write_look(look)).body) for look, _ in self.looks.sent]
+
+
+def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on() -> None:
+    at_work = Healing()
+    at_work.sweep()
+    seen = observation(ENDED)
+    at_work.jobs.observations[REGION, NAME] = seen
+    half_written(at_work.ledger, seen)
+    at_work.clock.pass_by(timedelta(minutes=11))
+    at_work.sweep()
+    assert [look.name for look, _ in at_work.looks.sent] == [NAME]
+    assert (at_work.recoveries.sent, at_work.due_alerts.sent) == ([], [])
+    (recorded,) = at_work.recorder.record(REGION, NAME, at_work.hints())
+    assert recorded.inserted == seen.history
+    assert recorded.untold == ()  # an event did tell of it
+    assert not lacks_its_end(at_work.ledger.load(seen.facts.job))
+
+
+def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state() -> None:
+    at_work = Healing()
+    at_work.sweep()
+    seen = observation(ENDED)
+    half_written(at_work.ledger, seen)
+    at_work.clock.pass_by(timedelta(minutes=11))
+    at_work.sweep()
+    (recorded,) = at_work.recorder.record(REGION, NAME, at_work.hints())
+    assert [(stay.status, stay.started) for stay in recorded.inserted] == [("Stopped", seen.facts.last_modified)]
+    assert not lacks_its_end(at_work.ledger.load(seen.facts.job))
