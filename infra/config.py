@@ -139,7 +139,7 @@ class Config:
         int,
         Setting(
             parse=_whole(0, 840),
-            meaning="When a pool (region, instance type) loses its capacity, people get one alert at once and one "
+            meaning="Of alerts of one kind and pool (region, instance type), people get the first at once and one "
             "digest of what follows within so many seconds; `0` sends them each. Machines get each alert anyway.",
             example=180,
         ),

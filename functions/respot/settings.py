@@ -37,7 +37,7 @@ class Settings:
         alerts_topic_arn: ARN of the SNS topic that alerts are published to.
         alert_kinds: the kinds that are switched on.
         alert_max_age: a transition that started longer ago is recorded and not alerted.
-        digest_window: how long alerts of one pool are gathered into a digest; zero tells people of each.
+        digest_window: how long alerts of one kind and pool are gathered into a digest; zero tells people of each.
         alert_lease: how long a claim on an alert holds: longer than the function may run, so that a claim which lapsed
             is a dead sender's.
         retention: how long ledger items live after what they tell of; `None` keeps them.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from respot.alert_version import DIGEST_MEMBER, VERSION
+from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, moment_of
 from respot.domain.drill_names import drill_id
 from respot.domain.durations import in_words
 
@@ -109,16 +110,16 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
 
 def _digest(document: Mapping[str, Any]) -> SlackMessage:
     digest, headline = document[DIGEST_MEMBER], document["headline"].strip() or VERSION
-    icon = _ICON.get(document["severity"], "")
+    of_kind, icon = AlertKind(digest["of_kind"]), _ICON.get(document["severity"], "")
     said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
     names = list(dict.fromkeys(str(alert["job"]) for alert in digest["alerts"]))
     left = int(digest["job_count"]) - len(names[:NAMES_LISTED])
     listed = ", ".join(names[:NAMES_LISTED]) + (f" and {left} more" if left > 0 else "")
     fields = {
         "Region": digest["region"],
-        "Instances": digest["instance_type"] or "unknown",
+        "Instances": digest["instance_type"] or ("of any type" if of_kind in OF_ANY_TYPE else "unknown"),
         "Alerts": f"{digest['count']} of {digest['job_count']} jobs",
-        "Between": f"{digest['since']} and {digest['until']}",
+        f"{moment_of(of_kind)} between": f"{digest['since']} and {digest['until']}",
     }
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.domain.alert import Alert, AlertOutcome
-from respot.domain.alert_text import headline
+from respot.domain.alert_text import headline, particulars
 from respot.domain.digest_text import headline as digest_headline
 from respot.domain.durations import in_words
 from respot.domain.job import at_milliseconds
@@ -15,6 +15,8 @@ from respot.ports import AlertTopic, Clock, DigestTimers, Storms
 
 MARGIN: Final = timedelta(seconds=2)
 """How long after its window a digest is due: clocks differ, and who joined last is still writing."""
+LONGEST_SAID: Final = 300
+"""Of what a member says; its alert, which machines get, has all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,12 @@ class StormWatch:
 
 def _member(alert: Alert) -> Member:
     facts = alert.facts
+    said = particulars(alert)
     return Member(
-        job=facts.job, arn=facts.arn, started=alert.transition.started, alert=alert.id, headline=headline(alert)
+        job=facts.job,
+        arn=facts.arn,
+        started=alert.transition.started,
+        alert=alert.id,
+        headline=headline(alert),
+        said=said if len(said) <= LONGEST_SAID else f"{said[: LONGEST_SAID - 1]}…",
     )

@@ -1,7 +1,8 @@
-"""Capacity leaves: five hundred jobs of one pool are interrupted at once, in a local AWS account of its own."""
+"""Storms in a local AWS account of their own: 500 jobs of one pool are interrupted, 30 begin without checkpoints."""
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,26 +20,91 @@ from tests.support.builders import facts
 pytestmark = pytest.mark.xdist_group("storm-account")
 
 JOBS = 500
+CARELESS = 30
 WINDOW = 25
 """Seconds: the local account takes about as long for the storm, AWS far less than the three minutes of a deployment."""
 POSTS_ALLOWED = 5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbreak:
+    """Two storms at once, and all that came of them.
+
+    Attributes:
+        interrupted: jobs that were interrupted.
+        careless: jobs that have just appeared, without checkpoints.
+        documents: what the machine subscriber got, by id.
+        posts: what Slack got.
+        receipts: what the ledger has.
+    """
+
+    interrupted: list[JobId]
+    careless: list[JobId]
+    documents: dict[str, dict[str, Any]]
+    posts: tuple[dict[str, Any], ...]
+    receipts: list[AlertReceipt]
+
+    def alone(self, kind: str) -> list[dict[str, Any]]:
+        """The documents of that kind that people hear of by themselves."""
+        return [each for each in self.documents.values() if each["kind"] == kind and each["digest_id"] is None]
+
+    def digests(self, kind: str) -> list[dict[str, Any]]:
+        """The digests of alerts of that kind."""
+        return [each for each in self.documents.values() if "digest" in each and each["digest"]["of_kind"] == kind]
+
+    def check(self, kind: str, jobs: list[JobId], *, posts_allowed: int) -> None:
+        """Machines got all, people few messages that have all, and the ledger tells which digest has which alert."""
+        alone, digests = self.alone(kind), self.digests(kind)
+        assert sum(each["kind"] == kind for each in self.documents.values()) == len(jobs), "machines get all of them"
+        assert len(alone) + sum(each["digest"]["count"] for each in digests) == len(jobs)
+        headlines = [each["headline"] for each in (*alone, *digests)]
+        assert sorted(post["text"] for post in self.posts if post["text"] in headlines) == sorted(headlines)
+        assert 2 <= len(headlines) <= posts_allowed
+        receipts = [receipt for receipt in self.receipts if receipt.kind == kind]
+        assert sorted(receipt.job for receipt in receipts) == sorted(jobs)
+        assert sum(receipt.digest is None for receipt in receipts) == len(alone)
+        assert {receipt.digest for receipt in receipts} - {None} == {each["id"] for each in digests}
+
+
 @pytest.fixture(scope="module")
-def stormy() -> Iterator[DeployedAccount]:
+def outbreak() -> Iterator[Outbreak]:
     with deployed_account(context={"respot:digest_seconds": str(WINDOW)}) as account:
-        yield account
+        yield break_out(account)
 
 
-def interrupt(deployed: DeployedAccount, count: int) -> list[JobId]:
-    """Write what `record` would have written of so many jobs: each was interrupted just now."""
+def break_out(deployed: DeployedAccount) -> Outbreak:
+    """Have both storms, and wait until nothing is owed any more."""
     now = at_milliseconds(datetime.now(UTC))
-    stay = Transition(status="Interrupted", started=now)
-    jobs = [JobId(region=deployed.account.region, name=f"storm-{number}", created=now) for number in range(count)]
+    careless = write(deployed, "careless", CARELESS, Transition(status="Starting", started=now), checkpoint_uri=None)
+    interrupted = write(deployed, "storm", JOBS, Transition(status="Interrupted", started=now))
+    documents: dict[str, dict[str, Any]] = {}
+
+    def owed() -> bool:
+        digests = {str(document["digest_id"]) for document in documents.values() if document.get("digest_id")}
+        return len(documents) < JOBS + CARELESS or not digests <= documents.keys()
+
+    deadline = time.monotonic() + 90
+    while owed() and time.monotonic() < deadline:
+        documents |= {document["id"]: document for document in receive_alerts(deployed)}
+        time.sleep(0.5)
+    expected = sum(document.get("digest_id") is None for document in documents.values())
+    return Outbreak(
+        interrupted=interrupted,
+        careless=careless,
+        documents=documents,
+        posts=deployed.slack.wait_for(expected, seconds=10),
+        receipts=settled(deployed),
+    )
+
+
+def write(deployed: DeployedAccount, name: str, count: int, stay: Transition, **known: object) -> list[JobId]:
+    """Write what `record` would have written of so many jobs, each of which is in this stay since just now."""
+    now = stay.started
+    jobs = [JobId(region=deployed.account.region, name=f"{name}-{number}", created=now) for number in range(count)]
     items: list[dict[str, Any]] = []
     for job in jobs:
-        seen = Observation(facts=facts(job=job, secondary_status="Interrupted", last_modified=now), history=(stay,))
-        items.append(state_item(reconcile(JobRecord(), seen), None))
+        look = facts(job=job, secondary_status=stay.status, last_modified=now, **known)
+        items.append(state_item(reconcile(JobRecord(), Observation(facts=look, history=(stay,))), None))
     # A state is written before its transitions: whoever sees a transition finds the state.
     items += [transition_item(job, stay, now=now, retention=None) for job in jobs]
     for start in range(0, len(items), 25):
@@ -55,32 +121,21 @@ def settled(deployed: DeployedAccount) -> list[AlertReceipt]:
     return [read_receipt(item) for item in items if item["kind"] == {"S": ItemKind.ALERT}]
 
 
-def test_five_hundred_interruptions_are_five_messages_to_people_at_most(stormy: DeployedAccount) -> None:
-    jobs = interrupt(stormy, JOBS)
-    documents: dict[str, dict[str, object]] = {}
-    deadline = time.monotonic() + 90
+def test_five_hundred_interruptions_are_five_messages_to_people_at_most(outbreak: Outbreak) -> None:
+    outbreak.check("interrupted", outbreak.interrupted, posts_allowed=POSTS_ALLOWED)
+    for digest in outbreak.digests("interrupted"):
+        assert "more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted" in digest["headline"]
 
-    def owed() -> bool:
-        digests = {str(document["digest_id"]) for document in documents.values() if document.get("digest_id")}
-        return len(documents) < JOBS or not digests <= documents.keys()
 
-    while owed() and time.monotonic() < deadline:
-        documents |= {document["id"]: document for document in receive_alerts(stormy)}
-        time.sleep(0.5)
-    alone = [document for document in documents.values() if document.get("digest_id", "none") is None]
-    digests = {str(document["id"]): document["digest"] for document in documents.values() if "digest" in document}
-    assert len(documents) == JOBS + len(digests), "machines get all of them, and the digests"
-    assert len(alone) + sum(digest["count"] for digest in digests.values()) == JOBS  # type: ignore[index]
+def test_thirty_jobs_without_checkpoints_are_one_advice_and_few_digests(outbreak: Outbreak) -> None:
+    outbreak.check("advice", outbreak.careless, posts_allowed=POSTS_ALLOWED)
+    for digest in outbreak.digests("advice"):
+        assert "more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk" in digest["headline"]
+        assert 'All say: "No checkpoint location is configured' in digest["what_happened"]
 
-    posts = stormy.slack.wait_for(len(alone) + len(digests), seconds=10)
-    assert len(posts) == len(alone) + len(digests)
-    assert 2 <= len(posts) <= POSTS_ALLOWED
-    assert sum("more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted" in m["text"] for m in posts) == len(
-        digests
-    )
 
-    receipts = settled(stormy)
-    assert {receipt.job for receipt in receipts} == set(jobs)
-    assert len(receipts) == JOBS
-    assert sum(receipt.digest is None for receipt in receipts) == len(alone)
-    assert {receipt.digest for receipt in receipts} - {None} == digests.keys()
+def test_people_hear_of_nothing_else(outbreak: Outbreak) -> None:
+    kinds = ("interrupted", "advice")
+    assert len(outbreak.posts) == sum(len(outbreak.alone(kind)) + len(outbreak.digests(kind)) for kind in kinds)
+    assert len(outbreak.documents) == JOBS + CARELESS + sum(len(outbreak.digests(kind)) for kind in kinds)
+    assert len(outbreak.receipts) == JOBS + CARELESS

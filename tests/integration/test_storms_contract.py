@@ -134,6 +134,13 @@ def test_a_job_may_be_a_member_twice(storms: Storms) -> None:
     assert storms.members(WINDOW) == twice
 
 
+def test_what_a_member_says_is_kept(storms: Storms) -> None:
+    members = (member_of(1, 3721, said="not resubmitted: größer 😀"), member_of(2, 3722))
+    for member in members:
+        storms.join(WINDOW, member)
+    assert storms.members(WINDOW) == members
+
+
 def test_a_window_may_have_hundreds_of_members(storms: Storms) -> None:
     members = tuple(member_of(number, 3721 + number) for number in range(300))
     for member in members:

@@ -18,6 +18,7 @@ from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
 from respot.errors import TopicUnavailableError
+from respot.storm_watch import LONGEST_SAID
 from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def test_a_digest_is_text_for_people_and_a_document_for_machines(sns: "SNSClient
 
 @pytest.mark.parametrize("letter", ["x", "語", "😀", '"', "\x01"])
 def test_the_largest_digest_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
-    longest = member_of(1, 3721)
+    longest = member_of(1, 3721, said=letter * LONGEST_SAID)
     member = replace(
         longest, job=job_id("n" * 63), alert=f"us-east-1/{'n' * 63}/{'t' * 80}", headline=f"{'n' * 63} was interrupted"
     )

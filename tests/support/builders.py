@@ -1,7 +1,7 @@
 """Builders: each fills what a test is not about, so that the test shows what it is about."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -129,7 +129,7 @@ def window_of(
     return Window(pool=pool, opened=at(seconds), closes=at(seconds + 180), opener=opener)
 
 
-def member_of(number: int, seconds: float) -> Member:
+def member_of(number: int, seconds: float, *, said: str = "") -> Member:
     """An alert of job number so-and-so."""
     job = job_id(f"job-{number}")
     return Member(
@@ -138,17 +138,30 @@ def member_of(number: int, seconds: float) -> Member:
         started=at(seconds),
         alert=f"alert-{number}-{seconds}",
         headline=f"{job.name} was interrupted (1st time)",
+        said=said,
     )
 
 
-def digest_of(count: int = 3, *, again: int = 0, **window: Any) -> Digest:  # noqa: ANN401
-    """A digest of so many jobs, interrupted a second apart, some of them `again`."""
+def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **window: Any) -> Digest:  # noqa: ANN401
+    """A digest of so many jobs, interrupted a second apart, some of them `again`; they say `said`, in turns."""
     opened = window_of(**window)
     numbers = [*range(1, count + 1), *range(1, again + 1)]
     return Digest(
         window=opened,
-        members=tuple(member_of(number, 3720 + place) for place, number in enumerate(numbers, start=1)),
+        members=tuple(
+            member_of(number, 3720 + place, said=said[(place - 1) % len(said)] if said else "")
+            for place, number in enumerate(numbers, start=1)
+        ),
     )
+
+
+def alert_of(kind: AlertKind, **others: Any) -> Alert:  # noqa: ANN401
+    """An alert of any kind that is about a job: of what Respot did, with a story."""
+    by_status = {of: status for status, of in KIND_BY_STATUS.items()}
+    if kind in by_status:
+        return replace(alert_on(by_status[kind]), **others)
+    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"story": "a story"}
+    return replace(alert_on("MaxWaitTimeExceeded"), kind=kind, **(told | others))
 
 
 def event(status: str = "Training", seconds: float = 390, *, job: JobId | None = None, **detail: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -1,22 +1,29 @@
 """Storms under any schedule: many alerts of few pools, delivered by invocations that crash, stall and overlap.
 
+The same story befalls all jobs of a world, but for a few whose code fails: those must be told one by one.
 Everything is drawn from one seed, so that a schedule that fails can be run again.
 """
 
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
+from respot.domain.advice import advise
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.job import JobId, Transition
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
-from respot.domain.storm import Window
+from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import run_id
+from respot.domain.storm import Window, pool_of
+from respot.domain.telling import Doings, called_for
 from respot.errors import RespotError, TopicUnavailableError
 from respot.storm_watch import StormWatch
 from tests.support.builders import CREATED, at, history, job_id, observation
@@ -27,6 +34,44 @@ from tests.support.troubled import DiedError
 LEASE: Final = timedelta(minutes=2)
 LENGTH: Final = timedelta(minutes=3)
 _DEEPEST: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What befalls a job: how it ends, what is known of it besides, what Respot does about it."""
+
+    end: str
+    facts: dict[str, Any] = field(default_factory=dict)
+    decision: Decision | None = None
+    outcome: OutcomeKind | None = None
+    notice: AlertKind | None = None
+
+
+_RESUBMIT: Final = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={}, notify=True)
+_CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision requested ML compute capacity."}
+
+STORIES: Final = {
+    "interrupted": Story(end="Interrupted"),
+    "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
+    "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
+    "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
+    "refused": Story(
+        end="MaxRuntimeExceeded",
+        decision=Decision(action=Action.REFUSE, reason="no attempts are left", inputs={}, notify=True),
+        notice=AlertKind.POLICY_INVALID,
+    ),
+}
+"""Together, they have every kind of alert that is gathered."""
+_FAULTY: Final = Story(end="Failed", facts={"failure_reason": "AlgorithmError: exit code 1"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """An item of the ledger on its way to `alert`."""
+
+    comes: datetime
+    job: JobId
+    act: Callable[[], object]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +95,7 @@ class Trouble:
 
 @dataclass
 class StormWorld:
-    """`jobs` jobs in `pools` pools lose their capacity within `span`; `run` plays it to the end."""
+    """`jobs` jobs in `pools` pools have the same story within `span`; `run` plays it to the end."""
 
     seed: int
     trouble: Trouble = field(default_factory=Trouble)
@@ -64,8 +109,11 @@ class StormWorld:
         self.random = random.Random(self.seed)  # noqa: S311 - a schedule, no secret
         self.clock = FakeClock(at(5000))
         self.ledger = MemoryLedger(created=CREATED)
+        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
         self.storms, self.timers, self.topic = MemoryStorms(), MemoryDigestTimers(), MemoryTopic()
-        self.pending: list[tuple[datetime, JobId, Transition]] = []
+        self.story = self.random.choice(list(STORIES.values()))
+        self.pending: list[_Item] = []
+        self.owed: set[tuple[JobId, AlertKind, datetime]] = set()
         self.due: list[_Timer] = []
         self._depth = 0
         self._skew = timedelta()
@@ -82,7 +130,7 @@ class StormWorld:
         )
         self.alerter = Alerter(
             ledger=interposed(self.ledger, self._gate),
-            runs=MemoryRuns(ledger=self.ledger),
+            runs=self.runs,
             topic=topic,
             clock=self._now,
             kinds=frozenset(AlertKind),
@@ -91,24 +139,60 @@ class StormWorld:
             watch=self.watch,
         )
         for number in range(self.jobs):
-            self._interrupt(number)
+            self._befall(number, _FAULTY if self.random.random() < 0.05 else self.story)
 
-    def _interrupt(self, number: int) -> None:
+    def _befall(self, number: int, story: Story) -> None:
         job = job_id(f"job-{number}")
         seconds = 4000 + self.random.randrange(600)
-        script = f"Starting=0 Training=390 Interrupted={seconds}"
-        if self.random.random() < 0.1:  # twice in a moment
+        script = f"Starting=0 Training=390 {story.end}={seconds}"
+        if story.end == "Interrupted" and self.random.random() < 0.1:  # twice in a moment
             script += f" Training={seconds + 5} Interrupted={seconds + 20}"
-        seen = observation(script, job=job, instance_type=f"ml.p{number % self.pools}.large")
-        self.ledger.save(reconcile(self.ledger.load(job), seen))
-        comes = self.clock() + self.random.random() * self.span
-        for stay in history(script):
-            if stay.status in KIND_BY_STATUS:
-                self.pending.append((comes, job, stay))
+        known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.facts
+        self.ledger.save(reconcile(self.ledger.load(job), observation(script, job=job, **known)))
+        doings = self._do(job, story)
+        self._expect(job, doings)
+        acts = [partial(self.alerter.alert, job, stay) for stay in history(script) if stay.status in KIND_BY_STATUS]
+        acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
+        record = self.ledger.load(job)
+        if record.facts and advise(record.facts):
+            acts.append(partial(self.alerter.advise, job))
+        # In any order: nothing in the ledger makes one alert of a job wait for another.
+        self.pending += [_Item(comes=self.clock() + self.random.random() * self.span, job=job, act=act) for act in acts]
+
+    def _do(self, job: JobId, story: Story) -> Doings:
+        if story.notice:
+            self.runs.notice(job, story.notice, "max_attempts: is many and must be a number")
+        if story.decision:
+            decided = DecisionRecord(
+                job=job,
+                run=run_id(job),
+                number=1,
+                decision=story.decision,
+                decided_at=self.clock(),
+                checkpoint=None,
+                next_name=None,
+            )
+            self.runs.decide(decided, None)
+        if story.outcome:
+            self.runs.settle(
+                Outcome(
+                    job=job,
+                    kind=story.outcome,
+                    story=f"resubmitted as {job.name}-r2",
+                    settled_at=self.clock(),
+                    name=f"{job.name}-r2",
+                )
+            )
+        return self.runs.doings(job)
+
+    def _expect(self, job: JobId, doings: Doings) -> None:
+        record = self.ledger.load(job)
+        assert record.facts
+        self.owed |= {(job, kind, started) for kind, started in called_for(record, record.facts, doings)}
 
     def run(self) -> None:
         """Play the troubled part, then, with nothing in the way any more, what is left."""
-        for _ in range(self.jobs * 6):
+        for _ in range(len(self.pending) * 6):
             self._step()
         self._quiet = True
         for _ in range(200):
@@ -121,13 +205,17 @@ class StormWorld:
     def check(self) -> None:
         """What must hold, whatever happened."""
         receipts = [receipt for job in self.ledger.states for receipt in self.ledger.alerts(job)]
-        assert len(receipts) >= self.jobs
+        assert {(receipt.job, receipt.kind, receipt.transition.started) for receipt in receipts} == self.owed
+        assert len(receipts) == len(self.owed)
         assert {receipt.outcome for receipt in receipts} == {AlertOutcome.SENT}
         in_digests = Counter(member.alert for digest in self.topic.digests for member in digest.members)
         alone = {alert.id for alert in self.topic.published if alert.digest is None}
         ids = {alert.id for alert in self.topic.published}
         assert len(ids) == len(receipts), "machines were not told of each alert"
         assert alone | in_digests.keys() == ids, "somebody was forgotten"
+        faulty = {alert.id for alert in self.topic.published if pool_of(alert) is None}
+        assert faulty <= alone, "an error of its own was held back"
+        assert not faulty & in_digests.keys()
         for receipt in receipts:
             self._check_receipt(receipt)
         for window in self.opened:
@@ -135,7 +223,7 @@ class StormWorld:
             members = self.storms.members(window)
             assert settled or not members or self._told_elsewhere(window), "a digest is owed"
         if not self.trouble.skew:  # otherwise windows end early for some
-            assert len(alone) <= len(self.opened) + self.disturbances
+            assert len(alone - faulty) <= len(self.opened) + self.disturbances
 
     def _check_receipt(self, receipt: AlertReceipt) -> None:
         if receipt.digest is None:
@@ -164,7 +252,7 @@ class StormWorld:
 
     def _step(self) -> None:
         self.clock.pass_by(timedelta(seconds=self.random.choice((0, 0, 1, 5, 20))))
-        ready = [entry for entry in self.pending if entry[0] <= self.clock()]
+        ready = [entry for entry in self.pending if entry.comes <= self.clock()]
         rung = [timer for timer in self.due if timer.due <= self.clock()]
         if rung and self.random.random() < 0.5:
             self._ring(self.random.choice(rung))
@@ -178,9 +266,11 @@ class StormWorld:
             if timer.due <= self.clock():
                 self._ring(timer)
 
-    def _deliver(self, entry: tuple[datetime, JobId, Transition]) -> None:
-        _, job, stay = entry
-        if self._works(lambda: self.alerter.alert(job, stay)) and entry in self.pending:
+    def _deliver(self, entry: "_Item") -> None:
+        if not self._quiet and self.random.random() < 0.1:
+            # A sweep has found the job overdue: the queue names it, and all that it is owed is told at once.
+            self._works(lambda: self.alerter.catch_up(entry.job))
+        if self._works(entry.act) and entry in self.pending:
             again = not self._quiet and self.random.random() < 0.1
             if not again:
                 self.pending.remove(entry)

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from respot.alert_document import digest_document, to_document
 from respot.alert_version import VERSION
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import Owner, Parent
+from respot.domain.storm import GATHERED
 from respot.slack_message import SlackMessage, escaped, render
 from tests.support.builders import alert_on, digest_of, job_id
 from tests.support.scenarios import SCENARIOS
@@ -154,12 +156,27 @@ def test_a_digest_reads_like_one() -> None:
         "*Region*\nus-east-1",
         "*Instances*\nml.g5.2xlarge",
         "*Alerts*\n437 of 437 jobs",
-        "*Between*\n2026-09-16T10:02:01.000Z and 2026-09-16T10:09:17.000Z",
+        "*Happened between*\n2026-09-16T10:02:01.000Z and 2026-09-16T10:09:17.000Z",
     ]
     assert names["text"]["text"].endswith(", job-19, job-20 and 417 more")
     assert button["elements"][0]["url"].endswith("#/jobs")
     assert context["elements"][0]["text"].startswith("digest/us-east-1/ml.g5.2xlarge/interrupted/")
     keeps_slacks_rules(message)
+
+
+def test_a_digest_of_what_has_nothing_to_do_with_instances_says_so() -> None:
+    digest = digest_of(kind=AlertKind.POLICY_INVALID, instance_type=None, said=["the policy <!channel> is none"])
+    message = render(json.dumps(digest_document(digest)))
+    fields = [field["text"] for field in message.blocks[2]["fields"]]
+    assert fields[1] == "*Instances*\nof any type"
+    assert fields[3].startswith("*Ended between*\n")
+    assert 'All say: "the policy &lt;!channel&gt; is none"' in message.blocks[1]["text"]["text"]
+
+
+@pytest.mark.parametrize("kind", sorted(GATHERED))
+@pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
+def test_hostile_words_of_members_stay_words(words: str, kind: AlertKind) -> None:
+    keeps_slacks_rules(render(json.dumps(digest_document(digest_of(9, kind=kind, said=[words, f"{words}2", words])))))
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from respot.domain.storm import GATHERED, pool_of
 from tests.support.storm_world import Trouble, play
 
 BLOCKS = 8
@@ -24,15 +25,17 @@ def test_with_clocks_that_agree_nobody_is_told_by_itself_without_a_reason() -> N
 def test_undisturbed_people_get_one_alert_and_at_most_one_digest_for_each_window() -> None:
     for seed in range(300):
         world = play(seed)
-        alone = [alert for alert in world.topic.published if alert.digest is None]
+        alone = [alert for alert in world.topic.published if alert.digest is None and pool_of(alert)]
         assert len(alone) == len(world.opened)
         assert len(world.topic.digests) == len(world.storms.receipts) <= len(world.opened)
 
 
 def test_the_schedules_hold_what_they_are_meant_to_hold() -> None:
-    """Crashes, several windows, digests of several members: otherwise the soak would prove little."""
+    """Crashes, several windows, digests of several members, of every kind: otherwise the soak would prove little."""
     worlds = [play(seed, TROUBLE) for seed in range(100)]
     assert sum(world.disturbances for world in worlds) > 1000
     assert sum(len(world.opened) for world in worlds) > 200
     assert sum(len(world.topic.digests) for world in worlds) > 150
-    assert any(len(digest.members) > 3 for world in worlds for digest in world.topic.digests)
+    digests = [digest for world in worlds for digest in world.topic.digests]
+    assert {digest.window.pool.kind for digest in digests if len(digest.members) > 2} == GATHERED
+    assert sum(pool_of(alert) is None for world in worlds for alert in world.topic.published) > 30

@@ -9,6 +9,7 @@ from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestReceipt, Window
+from respot.domain.telling import Told
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.storm_watch import MARGIN, StormWatch
 from tests.support.builders import CREATED, at, job_id, observation, transition
@@ -120,10 +121,64 @@ def test_the_old_digest_is_told_also_after_a_new_window_was_opened(bench: Bench)
     assert new != old
 
 
-@pytest.mark.parametrize("status", ["Failed", "MaxRuntimeExceeded"])
-def test_what_is_a_jobs_own_fault_is_never_held_back(bench: Bench, status: str) -> None:
+def test_what_is_a_jobs_own_fault_is_never_held_back(bench: Bench) -> None:
     for name in ("first", "second"):
-        assert bench.interrupt(name, status=status).digest is None
+        assert bench.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
+    assert bench.storms.windows == {}
+
+
+def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(bench: Bench) -> None:
+    for name in ("first", "second", "third"):
+        bench.interrupt(name, status="MaxWaitTimeExceeded")
+        told = Told(kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick")
+        assert bench.alerter.tell(job_id(name), told)
+    assert [(alert.facts.job.name, alert.kind) for alert in bench.topic.published if alert.digest is None] == [
+        ("first", AlertKind.MAX_WAIT_TIME_EXCEEDED),
+        ("first", AlertKind.RESUBMITTED),
+    ]
+    bench.clock.pass_by(LENGTH + MARGIN)
+    assert [bench.watch.close(window) is not None for window, _ in bench.timers.sent] == [True, True]
+    waited, resubmitted = bench.topic.digests
+    assert [member.said for member in waited.members] == ["", ""]
+    assert [member.said for member in resubmitted.members] == [
+        "resubmitted as second-r2 be quick",
+        "resubmitted as third-r2 be quick",
+    ]
+
+
+def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:
+    jobs = [job_id(name) for name in ("first", "second", "third")]
+    for job in jobs:
+        bench.ledger.save(reconcile(bench.ledger.load(job), observation("Starting=0", job=job, checkpoint_uri=None)))
+        assert bench.alerter.advise(job)
+    assert bench.alone() == ["first"]
+    bench.watch.close(bench.over())
+    (digest,) = bench.topic.digests
+    assert [member.job for member in digest.members] == jobs[1:]
+    assert all(member.said.startswith("No checkpoint location is configured") for member in digest.members)
+
+
+def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> None:
+    jobs = [job_id(name) for name in ("first", "second")]
+    for job in jobs:
+        look = observation("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
+        bench.ledger.save(reconcile(bench.ledger.load(job), look))
+    receipts = [[(receipt.kind, receipt.digest is None) for receipt in bench.alerter.catch_up(job)] for job in jobs]
+    kinds = (AlertKind.ADVICE, AlertKind.INTERRUPTED)
+    assert receipts == [[(kind, True) for kind in kinds], [(kind, False) for kind in kinds]]
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [("x" * 287, "x" * 287), ("x" * 288, "x" * 286 + "…"), ("\nb\u202e\x1bc", " b  c")],
+    ids=["longest", "too long", "hostile"],
+)
+def test_what_a_member_says_is_one_line_of_a_bounded_length(bench: Bench, more: str, kept: str) -> None:
+    for name in ("first", "second"):
+        bench.interrupt(name, status="Failed", failure_reason=f"CapacityError{more}")
+    bench.watch.close(bench.over())
+    ((member,),) = (digest.members for digest in bench.topic.digests)
+    assert member.said == f"CapacityError{kept}"
 
 
 def test_pools_are_kept_apart(bench: Bench) -> None:

@@ -87,6 +87,7 @@ def member_item(window: Window, member: Member, retention: timedelta | None) -> 
             STARTED: iso(member.started),
             "alert": member.alert,
             "headline": member.headline,
+            "said": member.said or None,
             EXPIRES_AT: _expiry(window, retention),
         }
     )
@@ -101,6 +102,7 @@ def read_member(item: Item) -> Member:
         started=datetime.fromisoformat(values[STARTED]),
         alert=values["alert"],
         headline=values["headline"],
+        said=values.get("said", ""),
     )
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.domain.durations import in_words
-from respot.domain.job import JobFacts, Market
+from respot.domain.job import JobFacts, Market, Owner
 
 LONGEST_WAIT_WITHOUT_CHECKPOINTS: Final = timedelta(seconds=3600)
 """SageMaker's limit on MaxWaitTimeInSeconds for algorithms that cannot checkpoint."""
@@ -32,9 +32,17 @@ _WITHOUT_CHECKPOINTS: Final = frozenset(
 """Repositories of SageMaker's built-in algorithms that do not checkpoint."""
 
 
+_MADE_BY_SAGEMAKER: Final = frozenset({Owner.TUNING, Owner.AUTOML, Owner.LABELING})
+"""Owners that make jobs for hours from settings that nobody can change meanwhile, or ever could.
+
+Each of their jobs would say the same again, to somebody who can do nothing about it. The other owners run what a person
+has written down, and can write better for the next job.
+"""
+
+
 def advise(facts: JobFacts) -> tuple[str, ...]:
-    """What the owner of this job should know; empty for a job that is well set up, or not on spot."""
-    if facts.market is not Market.SPOT:
+    """What the owner of this job should know; empty for a job that is well set up, or whose settings are nobody's."""
+    if facts.market is not Market.SPOT or (facts.parent and facts.parent.owner in _MADE_BY_SAGEMAKER):
         return ()
     advice, algorithm = [], _cannot_checkpoint(facts)
     if facts.checkpoint_uri is None:

@@ -36,6 +36,10 @@ KIND_BY_STATUS: Final = {
 """SageMaker's SecondaryStatus to the kind of alert it calls for."""
 
 
+OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID})
+"""Kinds that have nothing to do with instances: a policy is an account's, whatever its jobs run on."""
+
+
 def severity_of(kind: AlertKind) -> Severity:
     """An interruption is SageMaker's to mend, a resubmission was Respot's; what has stopped for good is an error."""
     match kind:
@@ -45,3 +49,14 @@ def severity_of(kind: AlertKind) -> Severity:
             return Severity.WARNING
         case _:
             return Severity.ERROR
+
+
+def moment_of(kind: AlertKind) -> str:
+    """What a job did at the moment that an alert is about: what Respot did about an end is told under that end."""
+    match kind:
+        case AlertKind.ADVICE:
+            return "Created"
+        case AlertKind.RESUBMITTED | AlertKind.NOT_RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.POLICY_INVALID:
+            return "Ended"
+        case _:
+            return "Happened"

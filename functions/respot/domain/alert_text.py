@@ -91,6 +91,13 @@ def what_happened(alert: Alert) -> str:
     return f"{said} {_before(alert)}"
 
 
+def particulars(alert: Alert) -> str:
+    """What the alert's kind leaves open: SageMaker's or Respot's own words, in one line; empty if there are none."""
+    if alert.kind is AlertKind.FAILED:
+        return one_line(alert.facts.failure_reason or "")
+    return what_happened(alert) if alert.kind in _DONE else ""
+
+
 def what_happens_next(alert: Alert) -> str:
     """Whether SageMaker goes on by itself, and what is left to do if not."""
     facts = alert.facts

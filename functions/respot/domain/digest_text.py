@@ -1,58 +1,98 @@
 """What a digest says, in the words of a person who knows SageMaker."""
 
+from collections import Counter
 from typing import Final
 
-from respot.domain.alert_kinds import AlertKind
+from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, moment_of
 from respot.domain.alert_text import jobs_url, one_line
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.storm import Digest, Pool
+from respot.domain.storm import Digest, Member, Pool
 
 LISTED: Final = 50
 """Members that an e-mail and the document list, oldest first; the ledger has them all."""
+QUOTED: Final = 3
+"""Different words of members that every form of a digest quotes, the most frequent first."""
 _LONGEST_TYPE: Final = 120
+
+_ON_ANY_MARKET: Final = frozenset(
+    {AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.POLICY_INVALID}
+)
+"""Kinds that are told of on-demand jobs, too."""
+
+_DONE: Final = {
+    AlertKind.INTERRUPTED: ("was interrupted", "were interrupted"),
+    AlertKind.MAX_WAIT_TIME_EXCEEDED: ("ran out of waiting time",) * 2,
+    AlertKind.MAX_RUNTIME_EXCEEDED: ("reached its maximum runtime", "reached their maximum runtime"),
+    AlertKind.FAILED: ("failed for lack of capacity",) * 2,
+    AlertKind.RESUBMITTED: ("was resubmitted", "were resubmitted"),
+    AlertKind.NOT_RESUBMITTED: ("is not resubmitted", "are not resubmitted"),
+    AlertKind.WOULD_RESUBMIT: ("would have been resubmitted (dry run)",) * 2,
+    AlertKind.POLICY_INVALID: ("waits: the account's policy is invalid", "wait: the account's policy is invalid"),
+    AlertKind.ADVICE: ("runs at a risk", "run at a risk"),
+}
+"""What happened to one job, and to several, for the headline."""
+
+_CAUSE: Final = {
+    AlertKind.MAX_RUNTIME_EXCEEDED: "Training reached MaxRuntimeInSeconds, which each job sets for itself.",
+    AlertKind.RESUBMITTED: "Respot created the next attempt of each of these jobs.",
+    AlertKind.NOT_RESUBMITTED: "Respot was asked to resume these jobs, and refused to, could not, or called it off.",
+    AlertKind.WOULD_RESUBMIT: "Respot would have created the next attempt of each of these jobs.",
+    AlertKind.POLICY_INVALID: "Respot can decide about none of these jobs.",
+    AlertKind.ADVICE: "These jobs have settings that make spot a bad bargain.",
+}
+"""Why so many came at once, if not because capacity is leaving."""
+
+_STOPPED: Final = (
+    "These jobs have stopped for good; SageMaker does not restart them. "
+    "What becomes of those whose owners asked Respot to resume them is told separately."
+)
+
+_NEXT: Final = {
+    AlertKind.INTERRUPTED: (
+        "SageMaker restarts each job by itself as soon as spot instances are there again, "
+        "unless its MaxWaitTimeInSeconds passes first."
+    ),
+    AlertKind.RESUBMITTED: "The new jobs read the checkpoints of these; Respot goes on watching.",
+    AlertKind.NOT_RESUBMITTED: "Respot does nothing more about these jobs.",
+    AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
+    AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.ADVICE: "The jobs go on as they are; settings can be changed for the next ones.",
+}
 
 
 def headline(digest: Digest) -> str:
     """One line: how many more jobs of which pool."""
     count, jobs, pool = len(digest.members), digest.jobs, digest.window.pool
-    where = f"on {instances(pool)} in {pool.region}"
-    more = f"{jobs} more spot job{'s' if jobs != 1 else ''} {where}"
-    if pool.kind is AlertKind.MAX_WAIT_TIME_EXCEEDED:
-        return f"{more} ran out of waiting time"
-    if count != jobs:
-        return f"{count} more interruptions of {jobs} spot job{'s' if jobs != 1 else ''} {where}"
-    return f"{more} {'were' if jobs != 1 else 'was'} interrupted"
+    spot, where = "" if pool.kind in _ON_ANY_MARKET else "spot ", _where(pool)
+    noun = f"{spot}job{'s' if jobs != 1 else ''}"
+    if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # nothing else befalls a job again
+        return f"{count} more interruptions of {jobs} {noun} {where}"
+    one, several = _DONE[pool.kind]
+    return f"{jobs} more {noun} {where} {one if jobs == 1 else several}"
 
 
 def what_happened(digest: Digest) -> str:
-    """What came together, and when."""
+    """What came together, and when, and what the members say of it where they may differ."""
     window = digest.window
     length = in_words(window.closes - window.opened)
     told = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
     rest = f"and gathered here what came within {length} of it."
-    return f"Capacity is leaving {instances(window.pool)} in {window.pool.region}. {told}, {rest}"
+    cause = _CAUSE.get(window.pool.kind, f"Capacity is leaving {_pool(window.pool)}.")
+    return " ".join(filter(None, (cause, f"{told}, {rest}", _quoted(digest))))
 
 
 def what_happens_next(digest: Digest) -> str:
-    """Whether SageMaker goes on by itself."""
-    if digest.window.pool.kind is AlertKind.INTERRUPTED:
-        return (
-            "SageMaker restarts each job by itself as soon as spot instances are there again, "
-            "unless its MaxWaitTimeInSeconds passes first."
-        )
-    return (
-        "These jobs have stopped for good; SageMaker does not restart them. "
-        "What becomes of those whose owners asked Respot to resume them is told separately."
-    )
+    """Whether SageMaker goes on by itself, and what is left to do."""
+    return _NEXT.get(digest.window.pool.kind, _STOPPED)
 
 
 def since(digest: Digest) -> str:
-    """When the first of them happened."""
+    """When the first of the transitions was that the members are about."""
     return iso(digest.members[0].started)
 
 
 def until(digest: Digest) -> str:
-    """When the last of them happened."""
+    """When the last of them was."""
     return iso(digest.members[-1].started)
 
 
@@ -74,6 +114,8 @@ def and_more(left: int) -> str:
 
 def instances(pool: Pool) -> str:
     """The pool's instance type."""
+    if pool.kind in OF_ANY_TYPE:
+        return "of any type"
     return one_line(pool.instance_type or "unknown instances")[:_LONGEST_TYPE]
 
 
@@ -85,7 +127,8 @@ def subject(digest: Digest) -> str:
 def plain(digest: Digest) -> str:
     """The whole digest for e-mail."""
     left = len(digest.members) - LISTED
-    listed = [f"  {member.started:%H:%M:%S}  {member.headline}" for member in digest.members[:LISTED]]
+    differ = len({member.said for member in digest.members}) > 1
+    listed = [line for member in digest.members[:LISTED] for line in _listed(member, differ=differ)]
     return "\n".join(
         [
             headline(digest),
@@ -95,7 +138,7 @@ def plain(digest: Digest) -> str:
             "",
             f"Region       {digest.window.pool.region}",
             f"Instances    {instances(digest.window.pool)}",
-            f"Happened     {since(digest)} to {until(digest)}",
+            f"{moment_of(digest.window.pool.kind):<13}{since(digest)} to {until(digest)}",
             f"Console      {console_url(digest)}",
             f"Digest       {digest.id}",
             "",
@@ -109,3 +152,30 @@ def plain(digest: Digest) -> str:
 def short(digest: Digest) -> str:
     """The digest for SMS: one line."""
     return f"Respot: {headline(digest)} ({since(digest)})"
+
+
+def _where(pool: Pool) -> str:
+    return f"in {pool.region}" if pool.kind in OF_ANY_TYPE else f"on {_pool(pool)}"
+
+
+def _pool(pool: Pool) -> str:
+    return f"{instances(pool)} in {pool.region}"
+
+
+def _listed(member: Member, *, differ: bool) -> tuple[str, ...]:
+    """A member in a mail; what it says besides stands on a line of its own, unless all say the same."""
+    line = f"  {member.started:%H:%M:%S}  {member.headline}"
+    return (line, f"            {member.said}") if member.said and differ else (line,)
+
+
+def _quoted(digest: Digest) -> str:
+    """What the members say: nobody should have to look up hundreds of jobs to learn of one reason."""
+    said = Counter(member.said for member in digest.members if member.said)
+    if not said:
+        return ""
+    most = said.most_common(QUOTED)
+    if len(said) == 1 and said.total() == len(digest.members):
+        return f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"'
+    left = len(digest.members) - sum(count for _, count in most)
+    words = ", ".join(f'"{words}" ({count})' for words, count in most)
+    return f"They say: {words}{f', and other things ({left})' if left else ''}"

@@ -1,30 +1,31 @@
-"""Storms: many jobs of one pool lose their capacity at once, and people get one alert and one digest of the rest."""
+"""Storms: the same happens to many jobs of one pool at once, and people get one alert and one digest of the rest."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 from respot.domain.alert import Alert, AlertOutcome
-from respot.domain.alert_kinds import AlertKind, Severity, severity_of
+from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, Severity, severity_of
 from respot.domain.durations import iso
+from respot.domain.ending import Trigger, ending_of
 from respot.domain.job import JobId
 
-GATHERED: Final = frozenset({AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED})
-"""Kinds that say that capacity is leaving a pool: what one job suffers, its neighbours suffer."""
+GATHERED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
+"""Kinds that digests are made of; of `failed`, only what `pool_of` lets in."""
 
 _PLAIN_TYPE: Final = re.compile(r"[a-z0-9.-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Jobs that lose the same thing at once.
+    """Jobs to which the same happens at once.
 
     Attributes:
         kind: what happens to them.
         region: where.
-        instance_type: on what; `None` if it is not known.
+        instance_type: on what; `None` if it is not known, or does not matter.
     """
 
     kind: AlertKind
@@ -34,7 +35,7 @@ class Pool:
     @property
     def key(self) -> str:
         """The pool in a bounded text without surprises: an instance type that only an event told may be anything."""
-        named = self.instance_type or "unknown"
+        named = self.instance_type or ("any" if self.kind in OF_ANY_TYPE else "unknown")
         if not _PLAIN_TYPE.fullmatch(named):
             named = hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:16]
         return f"{self.region}/{named}/{self.kind}"
@@ -76,6 +77,7 @@ class Member:
         started: when it happened.
         alert: the alert's id.
         headline: what it says.
+        said: what it says besides that others of its kind may say otherwise; empty if there is nothing.
     """
 
     job: JobId
@@ -83,6 +85,7 @@ class Member:
     started: datetime
     alert: str
     headline: str
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +137,28 @@ def pool_of(alert: Alert) -> Pool | None:
 
     This is the one place that says which alerts storms are made of.
     """
-    if alert.kind not in GATHERED or alert.facts.job.is_drill:
-        return None
     facts = alert.facts
-    return Pool(kind=alert.kind, region=facts.job.region, instance_type=facts.instance_type)
+    if facts.job.is_drill:
+        return None  # a rehearsal must neither hold back what is real nor be held back
+    instance_type = None if alert.kind in OF_ANY_TYPE else facts.instance_type
+    pool = Pool(kind=alert.kind, region=facts.job.region, instance_type=instance_type)
+    match alert.kind:
+        case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED:
+            return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
+        case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.NOT_RESUBMITTED:
+            return pool  # follows what befell the pool, job by job; a digest quotes the reasons, which may differ
+        case AlertKind.MAX_RUNTIME_EXCEEDED | AlertKind.ADVICE:
+            return pool  # jobs that were started together from one definition (a sweep) share its limits and gaps
+        case AlertKind.POLICY_INVALID:
+            return pool  # one broken policy holds up every job of the account
+        case AlertKind.FAILED:
+            # Capacity that leaves fails jobs, too. Any other failure is a job's own, and its reason the news: each is
+            # told by itself, however many there are.
+            return pool if ending_of(facts).trigger is Trigger.CAPACITY_ERROR else None
+        case AlertKind.DIGEST:
+            return None  # of many jobs already
+        case _:  # pragma: no cover - mypy proves that no kind is left
+            assert_never(alert.kind)
 
 
 def is_over(window: Window, *, now: datetime) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from respot.domain.advice import advise
-from respot.domain.job import Market
+from respot.domain.job import Market, Owner, Parent
 from tests.support.builders import facts
 
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
@@ -67,6 +67,15 @@ def test_an_algorithm_that_cannot_checkpoint_is_not_told_to() -> None:
 @pytest.mark.parametrize("market", [Market.ON_DEMAND, None])
 def test_only_spot_jobs_are_advised(market: Market | None) -> None:
     assert advise(facts(market=market, checkpoint_uri=None)) == ()
+
+
+MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
+
+
+@pytest.mark.parametrize("owner", list(Owner))
+def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> None:
+    told = advise(facts(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
+    assert bool(told) is (owner not in MADE_BY_SAGEMAKER)
 
 
 def test_all_that_is_wrong_is_said() -> None:

@@ -4,26 +4,51 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
+from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.digest_text import headline, names, plain, short, subject, what_happened, what_happens_next
-from respot.domain.storm import Pool, pool_of
-from tests.support.builders import a_drill, alert_on, digest_of, member_of
+from respot.domain.storm import GATHERED, Pool, pool_of
+from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 
 
+CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
+
+
+@pytest.mark.parametrize("kind", sorted(GATHERED - {AlertKind.FAILED, AlertKind.POLICY_INVALID}))
+def test_what_befalls_many_jobs_at_once_is_gathered_by_pool(kind: AlertKind) -> None:
+    assert pool_of(alert_of(kind)) == Pool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
+
+
+def test_an_invalid_policy_holds_up_jobs_on_whatever_they_run() -> None:
+    pool = pool_of(alert_of(AlertKind.POLICY_INVALID))
+    assert pool == Pool(kind=AlertKind.POLICY_INVALID, region="us-east-1", instance_type=None)
+    assert pool.key == "us-east-1/any/policy-invalid"
+
+
 @pytest.mark.parametrize(
-    ("status", "gathered"),
-    [(status, status in {"Interrupted", "MaxWaitTimeExceeded"}) for status in KIND_BY_STATUS],
+    ("reason", "gathered"),
+    [
+        (CAPACITY, True),
+        ("AlgorithmError: ExecuteUserScriptError: CapacityError", False),
+        ("InternalServerError: We encountered an internal error.  Please try again.", False),
+        ("ClientError: no such image", False),
+        (None, False),
+    ],
 )
-def test_storms_are_made_of_capacity_that_leaves(status: str, *, gathered: bool) -> None:
-    pool = pool_of(alert_on(status))
+def test_of_failures_only_a_lack_of_capacity_is_the_pools(reason: str | None, *, gathered: bool) -> None:
+    pool = pool_of(alert_on("Failed", failure_reason=reason))
     assert (pool is not None) == gathered
-    assert pool is None or pool == Pool(kind=KIND_BY_STATUS[status], region="us-east-1", instance_type="ml.g5.2xlarge")
 
 
-def test_a_drill_opens_no_window_and_joins_none() -> None:
-    assert pool_of(alert_on(job=a_drill().job)) is None
+def test_a_digest_is_never_gathered() -> None:
+    assert pool_of(replace(alert_on(), kind=AlertKind.DIGEST)) is None
+
+
+@pytest.mark.parametrize("kind", sorted(GATHERED))
+def test_a_drill_opens_no_window_and_joins_none(kind: AlertKind) -> None:
+    drilled = alert_of(kind)
+    assert pool_of(replace(drilled, facts=replace(drilled.facts, job=a_drill().job, failure_reason=CAPACITY))) is None
 
 
 def test_a_pool_is_kind_region_and_instance_type() -> None:
@@ -54,6 +79,32 @@ def test_whatever_an_event_calls_an_instance_type_the_key_is_short_and_plain(wor
         (2, 1, AlertKind.INTERRUPTED, "3 more interruptions of 2 spot jobs on ml.g5.2xlarge in us-east-1"),
         (1, 1, AlertKind.INTERRUPTED, "2 more interruptions of 1 spot job on ml.g5.2xlarge in us-east-1"),
         (2, 0, MAX_WAIT, "2 more spot jobs on ml.g5.2xlarge in us-east-1 ran out of waiting time"),
+        (
+            2,
+            0,
+            AlertKind.MAX_RUNTIME_EXCEEDED,
+            "2 more spot jobs on ml.g5.2xlarge in us-east-1 reached their maximum runtime",
+        ),
+        (
+            1,
+            0,
+            AlertKind.MAX_RUNTIME_EXCEEDED,
+            "1 more spot job on ml.g5.2xlarge in us-east-1 reached its maximum runtime",
+        ),
+        (2, 0, AlertKind.FAILED, "2 more spot jobs on ml.g5.2xlarge in us-east-1 failed for lack of capacity"),
+        (2, 0, AlertKind.RESUBMITTED, "2 more jobs on ml.g5.2xlarge in us-east-1 were resubmitted"),
+        (1, 0, AlertKind.RESUBMITTED, "1 more job on ml.g5.2xlarge in us-east-1 was resubmitted"),
+        (2, 0, AlertKind.NOT_RESUBMITTED, "2 more jobs on ml.g5.2xlarge in us-east-1 are not resubmitted"),
+        (
+            2,
+            0,
+            AlertKind.WOULD_RESUBMIT,
+            "2 more jobs on ml.g5.2xlarge in us-east-1 would have been resubmitted (dry run)",
+        ),
+        (2, 0, AlertKind.POLICY_INVALID, "2 more jobs in us-east-1 wait: the account's policy is invalid"),
+        (1, 0, AlertKind.POLICY_INVALID, "1 more job in us-east-1 waits: the account's policy is invalid"),
+        (2, 0, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
+        (2, 1, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
     ],
 )
 def test_the_headline_counts(count: int, again: int, kind: AlertKind, said: str) -> None:
@@ -79,6 +130,53 @@ def test_it_says_that_the_first_one_was_told_and_whether_sagemaker_goes_on() -> 
     assert "within 3 min" in what_happened(digest_of())
     assert "restarts each job by itself" in what_happens_next(digest_of())
     assert "stopped for good" in what_happens_next(digest_of(kind=MAX_WAIT))
+
+
+@pytest.mark.parametrize("kind", sorted(GATHERED))
+def test_every_digest_has_its_words(kind: AlertKind) -> None:
+    digest = digest_of(kind=kind)
+    assert headline(digest) in plain(digest)
+    assert what_happened(digest) in plain(digest)
+    assert what_happens_next(digest) in plain(digest)
+    leaves = kind in {AlertKind.INTERRUPTED, MAX_WAIT, AlertKind.FAILED}
+    assert ("Capacity is leaving ml.g5.2xlarge in us-east-1." in what_happened(digest)) is leaves
+    stopped = kind in {MAX_WAIT, AlertKind.FAILED, AlertKind.MAX_RUNTIME_EXCEEDED}
+    assert ("stopped for good" in what_happens_next(digest)) is stopped
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [
+        (AlertKind.INTERRUPTED, "Happened     2026"),
+        (AlertKind.ADVICE, "Created      2026"),
+        (AlertKind.NOT_RESUBMITTED, "Ended        2026"),
+        (AlertKind.POLICY_INVALID, "Instances    of any type\nEnded        2026"),
+    ],
+)
+def test_the_mail_says_of_what_the_times_are(kind: AlertKind, named: str) -> None:
+    assert f"\n{named}" in plain(digest_of(kind=kind))
+
+
+@pytest.mark.parametrize(
+    ("count", "said", "quoted"),
+    [
+        (1, ["no policy"], ' It says: "no policy"'),
+        (3, ["no policy"], ' All say: "no policy"'),
+        (3, ["a", "b"], ' They say: "a" (2), "b" (1)'),
+        (3, ["a", ""], ' They say: "a" (2), and other things (1)'),
+        (9, ["a", "b", "c", "d", "a"], ' They say: "a" (3), "b" (2), "c" (2), and other things (2)'),
+        (3, [], " within 3 min of it."),
+    ],
+)
+def test_different_words_are_counted_and_the_most_frequent_quoted(count: int, said: list[str], quoted: str) -> None:
+    assert what_happened(digest_of(count, kind=AlertKind.NOT_RESUBMITTED, said=said)).endswith(quoted)
+
+
+def test_the_mail_has_what_each_member_says() -> None:
+    text = plain(digest_of(2, kind=AlertKind.NOT_RESUBMITTED, said=["no attempts are left", ""]))
+    assert "\n            no attempts are left\n  10:02:02  job-2" in text
+    alike = plain(digest_of(2, kind=AlertKind.NOT_RESUBMITTED, said=["no attempts are left"]))
+    assert alike.count("no attempts are left") == 1
 
 
 def test_names_are_said_once_and_cut() -> None:
