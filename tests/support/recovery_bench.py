@@ -12,16 +12,20 @@ from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome
+from respot.domain.run import run_id
+from respot.errors import CreateLaterError, Postponement
 from respot.patience import Patience
 from respot.recovery import Later, Recovery
 from respot.recovery_situation import Situations
-from tests.support.builders import CREATED, NAME, REGION
+from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
 from tests.support.played_sagemaker import PlayedSageMaker, clone
 from tests.support.runs import without_pause
 
 SECOND = f"{NAME}-r2"
+THIRD = f"{NAME}-r3"
+RUN = run_id(job_id())
 OPTED_IN = {"respot:resume": "on"}
 
 
@@ -129,6 +133,14 @@ class RecoveryBench:
         """The user's job, submitted and ended."""
         self.submit(**others)
         return self.end(status, reason=reason)
+
+    def decided(self) -> JobId:
+        """A job on which the decision is written, and nothing created yet."""
+        job = self.ended()
+        self.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
+        self.recover(job)
+        self.faults.clear()
+        return job
 
     def recover(self, job: JobId) -> Later | None:
         """One delivery of the ended job's message."""

@@ -13,12 +13,11 @@ from respot.domain.policy import AccountPolicy, BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
 from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
 from tests.support.builders import NAME, REGION, job_id
-from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
+from tests.support.recovery_bench import OPTED_IN, SECOND, THIRD, RecoveryBench
 from tests.support.troubled import DiedError
 
 TWO_HOURS = timedelta(hours=2)
 LONGER = timedelta(hours=2, minutes=5)
-THIRD = f"{NAME}-r3"
 
 
 @pytest.fixture

@@ -1,0 +1,40 @@
+"""Decisions of the planner: a test says what it is about, the rest is a run that may go on."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from respot.domain.decision import Action, Decision
+from respot.domain.planner import Circumstances, plan
+from respot.domain.policy import Resolved
+from respot.domain.run import Run
+from tests.support.builders import at
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, run, saved
+
+SAVED: Final = saved(7000)
+TRAINED: Final = run(checkpoints=(SAVED,))
+"""6510 s of work proved, 200 s lost, ended six hours after its creation; 240 s from instances to training."""
+NEVER: Final = run(attempt(NEVER_LAUNCHED))
+LONG_AFTER: Final = at(1000 * HOUR)
+
+
+def decide(
+    what: Run = TRAINED,
+    *,
+    now: datetime = ENDED,
+    resolved: Resolved | None = None,
+    around: Circumstances | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> Decision:
+    return plan(what, resolved or asked(**settings), around or circumstances(), now=now)
+
+
+def ending(status: str, secondary: str | None = None, reason: str | None = None, **others: Any) -> Run:  # noqa: ANN401
+    """The run that has a checkpoint, but with another end."""
+    last = TRAINED.last
+    facts = replace(ended(last.facts, status, secondary or status, reason), **others)
+    return run(replace(last, facts=facts), checkpoints=TRAINED.checkpoints)
+
+
+def outcome(decision: Decision) -> tuple[Action, str, bool]:
+    return decision.action, decision.reason, decision.notify

@@ -1,0 +1,154 @@
+"""Respot at work on what has come to its queues and its stream, and what becomes of a call that dies."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+from respot.adapters.memory import MemoryDelayQueue
+from respot.alerter import Alerter
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobId
+from respot.errors import MalformedObservationError, RespotError
+from respot.handlers.alert import alert_on
+from respot.intake import Intake
+from respot.job_message import write_message
+from respot.patience import Patience
+from respot.ports import Checkpoints
+from respot.recorder import Recorder
+from respot.recovery import Recovery
+from respot.recovery_intake import RecoveryIntake
+from respot.recovery_situation import Situations
+from respot.redelivery import Redelivery
+from tests.support.interposed import interposed
+from tests.support.played_sagemaker import clone
+from tests.support.recovery_world.messages import Message, delivery_of
+from tests.support.recovery_world.trouble import Trouble
+from tests.support.recovery_world.world import World
+from tests.support.troubled import DiedError
+
+PLENTY: Final = timedelta(minutes=15)
+
+
+class Controller:
+    """Respot's shells, composed on the twins of a world, with trouble around each call."""
+
+    def __init__(self, world: World, trouble: Trouble) -> None:
+        self.world = world
+        jobs = interposed(world.sagemaker, partial(trouble.gate, "sagemaker"))
+        ledger = interposed(world.ledger, partial(trouble.gate, "ledger"))
+        runs = interposed(world.runs, partial(trouble.gate, "ledger"))
+        listing: Checkpoints = interposed(world.checkpoints, partial(trouble.gate, "s3"))
+        redelivery = Redelivery(queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30))
+        self.intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
+        self.alerter = Alerter(
+            ledger=ledger,
+            runs=runs,
+            topic=interposed(world.topic, partial(trouble.gate, "sns")),
+            clock=world.clock,
+            kinds=frozenset(AlertKind),
+            max_age=timedelta(days=30),
+            lease=timedelta(minutes=2),
+        )
+        situations = Situations(
+            jobs=jobs,
+            ledger=ledger,
+            runs=runs,
+            checkpoints=listing,
+            policies=interposed(world.policies, partial(trouble.gate, "ssm")),
+        )
+        recovery = Recovery(
+            jobs=jobs,
+            ledger=ledger,
+            runs=runs,
+            situations=situations,
+            patience=Patience(
+                jobs=jobs, runs=runs, situations=situations, clone=clone, clock=world.clock, note=self._note
+            ),
+            clone=clone,
+            clock=world.clock,
+            max_age=timedelta(days=3650),
+        )
+        self.recovery = RecoveryIntake(recovery=recovery, redelivery=redelivery)
+        self.send = interposed(self, partial(trouble.gate, "sqs")).enqueue
+
+    def _note(self, job: JobId, words: str) -> None:
+        """The log is nobody's to check."""
+
+    def record(self) -> None:
+        """The recorder takes a batch of observations."""
+        world = self.world
+        batch = [
+            self._pick(world.observations) for _ in range(min(len(world.observations), world.random.choice((1, 2, 5))))
+        ]
+        left = {str(number): each for number, each in enumerate(batch)}
+        try:
+            outcome = self.intake.take(
+                [delivery_of(identifier, each) for identifier, each in left.items()], time_left=lambda: PLENTY
+            )
+        except DiedError:
+            world.observations += batch
+            return
+        world.observations += [
+            left[failure.delivery.id]
+            for failure in outcome.failures
+            if not isinstance(failure.error, MalformedObservationError)
+        ]
+
+    def alert(self) -> None:
+        """The stream's first reader."""
+        self._read("alert", self._alert_one)
+
+    def _alert_one(self, item: Mapping[str, Any]) -> None:
+        if "alert" in item:
+            alert_on(self.alerter, item["alert"])
+
+    def recover(self) -> None:
+        """The stream's second reader."""
+        self._read("recover", self._recover_one)
+
+    def _recover_one(self, item: Mapping[str, Any]) -> None:
+        if "ended" in item:
+            self.send(write_message(item["ended"]))
+
+    def enqueue(self, body: str) -> None:
+        """The recovery queue takes a message, sometimes twice."""
+        world = self.world
+        world.endings.append(Message(body))
+        if world.random.random() < world.doubling:
+            world.endings.append(Message(body))
+
+    def _read(self, reader: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+        """A batch of the stream: what fails is repeated with all that comes after it."""
+        world = self.world
+        start = world.positions[reader]
+        batch = world.stream[start : start + (10 if world.calm else world.random.choice((1, 3, 10)))]
+        failed: list[int] = []
+        for place, item in enumerate(batch):
+            try:
+                take(item)
+            except RespotError:
+                failed.append(place)
+            except DiedError:
+                return
+        world.positions[reader] = start + (failed[0] if failed else len(batch))
+
+    def resubmit(self) -> None:
+        """Recovery takes a message of its queue."""
+        world = self.world
+        if not world.endings:
+            return
+        each = self._pick(world.endings)
+        try:
+            postponed = self.recovery.take([delivery_of("m", each)], time_left=lambda: PLENTY)
+        except DiedError:
+            world.endings.append(each)
+            return
+        if postponed:
+            world.seen["postponed"] += 1
+            world.endings.append(each)
+
+    def _pick(self, queue: list[Message]) -> Message:
+        picked = queue.pop(self.world.random.randrange(len(queue)))
+        picked.received += 1
+        return picked

@@ -1,0 +1,127 @@
+"""What befalls jobs, by themselves and by their users, and the events that tell of it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from respot.domain.checkpoints import StoredObject
+from respot.domain.job import JobId, Market
+from respot.domain.lifecycle import WAITING
+from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.domain.run import run_id
+from tests.support.builders import milliseconds
+from tests.support.played_sagemaker import PlayedJob
+from tests.support.recovery_world.messages import Message, event_of
+from tests.support.recovery_world.world import Origin, Stop, World
+
+PATHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "Starting": (
+        *("Downloading", "Downloading", "Training", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Failed"),
+        *("Pending", "Pending", "Stopping"),
+    ),
+    "Pending": ("Starting", "Starting", "Downloading", "MaxWaitTimeExceeded", "Stopping"),
+    "Downloading": ("Training",),
+    "Training": ("Interrupted", "Interrupted", "Uploading", "Stopping", "MaxRuntimeExceeded", "Failed"),
+    "Interrupted": ("Starting", "Starting", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Stopping"),
+    "Uploading": ("Completed",),
+    "Stopping": ("Stopped", "MaxWaitTimeExceeded"),
+}
+"""Where a job may go from each status; whatever begins to stop here is stopped by its user."""
+REASONS: Final = ("AlgorithmError: boom", "CapacityError: no capacity", "InternalServerError: sorry", "ClientError: no")
+
+
+class Jobs:
+    """The jobs of a world: submitted, moved on, stopped, overtaken."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def submit(self, name: str, *, forged: bool = True) -> None:
+        """A user creates a job, perhaps with tags of its own or, if `forged`, with the marks of another run."""
+        world = self.world
+        chance = world.random
+        own: dict[str, str] = {}
+        if chance.random() < 0.1:
+            own["respot:resume"] = chance.choice(("on", "off", "yes"))
+        if chance.random() < 0.05:
+            own["sagemaker:pipeline-execution-arn"] = "arn:of:pipeline"
+        if forged and chance.random() < 0.1 and world.origins:  # somebody else's marks
+            run = run_id(chance.choice(list(world.origins.values())).root)
+            own |= {RUN_TAG: run, ATTEMPT_TAG: str(chance.choice((2, 3))), PARENT_TAG: "job-0"}
+        where = chance.choice((name, name, name, name, "shared", None))
+        job = world.sagemaker.submit(
+            name,
+            own,
+            market=chance.choice((Market.SPOT, Market.SPOT, Market.SPOT, Market.ON_DEMAND)),
+            checkpoint_uri=where and f"s3://ml-bucket/checkpoints/{where}/",
+        )
+        world.sagemaker.jobs[name].unclonable = chance.random() < 0.03
+        world.origins[job] = Origin(root=job, number=1)
+        self.emit(name)
+
+    def move(self) -> None:
+        """Some job goes on, having saved a checkpoint perhaps."""
+        world = self.world
+        live = [played for played in world.sagemaker.jobs.values() if played.is_live]
+        if not live:
+            return
+        played = world.random.choice(live)
+        name, now = played.facts.job.name, world.clock()
+        if played.facts.secondary_status == "Training" and played.facts.checkpoint_uri and world.random.random() < 0.7:
+            key = f"{played.facts.checkpoint_uri.removeprefix('s3://ml-bucket/')}checkpoint-{milliseconds(now)}.pt"
+            world.checkpoints.buckets["ml-bucket"].append(StoredObject(key=key, size=1000, last_modified=now))
+        world.clock.pass_by(timedelta(seconds=world.random.choice((1, 30, 600, 3600))))
+        status = world.random.choice(PATHS[played.facts.secondary_status])
+        if (
+            world.starved
+            and not world.calm
+            and played.facts.secondary_status in WAITING
+            and world.random.random() < 0.7
+        ):
+            status = "Starting" if played.facts.secondary_status == "Pending" else "Pending"
+        if status == "Stopping":
+            self.stop_by_user(played)
+            return
+        world.sagemaker.move(name, status, world.random.choice(REASONS) if status == "Failed" else None)
+        self.emit(name)
+
+    def stop_by_user(self, played: PlayedJob) -> None:
+        """Its user stops the job."""
+        world = self.world
+        job = played.facts.job
+        world.stopped[job] = Stop(by_respot=False, at=world.clock())
+        world.seen["users' stops"] += 1
+        world.seen["users' stops after a note"] += job in world.runs.given_up
+        world.sagemaker.move(job.name, "Stopping")
+        self.emit(job.name)
+
+    def overtake(self, job: JobId) -> None:
+        """Instances come, or its user stops it, before Respot does."""
+        world = self.world
+        played = world.existing(job)
+        if world.calm or played is None or world.random.random() >= 0.1:
+            return
+        world.seen["overtaken"] += 1
+        if world.random.random() < 0.5:
+            self.stop_by_user(played)
+        else:
+            world.sagemaker.move(job.name, "Downloading")
+
+    def overtake_stop(self, name: str) -> None:
+        """Instances come between Respot's last look and its stop."""
+        world = self.world
+        if not world.calm and world.random.random() < 0.1:
+            world.sagemaker.move(name, "Downloading")
+            world.stopped[world.sagemaker.jobs[name].facts.job].too_late = True
+            world.seen["instances came too late"] += 1
+
+    def emit(self, name: str) -> None:
+        """The event of a job's present stay, if it comes, as often as it comes."""
+        world = self.world
+        if not world.calm and world.random.random() < world.lossy:
+            world.seen["events lost"] += 1
+            return
+        body = event_of(world.sagemaker.jobs[name])
+        world.observations.append(Message(body))
+        if world.random.random() < world.doubling:
+            world.observations.append(Message(body))

@@ -1,0 +1,217 @@
+"""The rules that must hold, at every step and in the end."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import takewhile
+from typing import Any, NoReturn
+
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.decision import Action
+from respot.domain.ending import ending_of
+from respot.domain.job import JobId
+from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
+from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.domain.policy import resolve
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, OutcomeKind
+from respot.domain.run import run_id
+from respot.domain.waiting import STOP_WINDOW
+from tests.support.builders import REGION
+from tests.support.played_sagemaker import PlayedJob
+from tests.support.recovery_world.world import Origin, Stop, World
+
+
+class BrokenRuleError(BaseException):
+    """A rule did not hold: no `except Exception` hides this."""
+
+
+class Judge:
+    """Holds what Respot does against what is true of each job; writes down the attempts and stops that it passes."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def check_decision(self, record: DecisionRecord, attempt: AttemptRecord | None) -> None:
+        """Whether this very decision may be written."""
+        world = self.world
+        world.seen[f"decided {record.decision.action}"] += 1
+        played = world.existing(record.job)
+        resubmit = record.decision.action is Action.RESUBMIT
+        if played and played.is_live and (resubmit or record.job not in world.lied):
+            self.broken(f"a decision on {record.job}, which is {played.facts.status}")
+        if resubmit and played is None:
+            self.broken(f"a resubmission of {record.job}, which is gone")
+        self.check_words(record.job, record.decision.reason)
+        if (attempt is not None) is not (resubmit and not record.decision.dry_run):
+            self.broken(f"decision and attempt do not go together: {record}")
+
+    def check_words(self, job: JobId, words: str) -> None:
+        """Nobody may be told that a job is gone because SageMaker gave no answer."""
+        played = self.world.existing(job)
+        if "was deleted" in words and played and played.facts.status != DELETING:
+            self.broken(f"of {job}, which is there: {words}")
+
+    def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901 - a list of rules
+        """Whether this very moment is one at which this very job may be created."""
+        world = self.world
+        name = str(request["TrainingJobName"])
+        tags = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        parent = world.sagemaker.jobs.get(tags[PARENT_TAG])
+        if parent is None or parent.is_live:
+            self.broken(f"{name} is created while {tags[PARENT_TAG]} has not ended")
+        job = parent.facts.job
+        origin = world.origins[job]
+        root, number = origin.root, origin.number + 1
+        made = world.attempts.setdefault(root, [])
+        live = [
+            each.facts.job.name
+            for each in world.sagemaker.jobs.values()
+            if each.is_live and world.origins[each.facts.job].root == root
+        ]
+        if live:
+            self.broken(f"{name} is created beside {live}")
+        beside = [
+            each.facts.job.name
+            for each in world.sagemaker.jobs.values()
+            if each.is_live
+            and each.facts.checkpoint_uri == parent.facts.checkpoint_uri is not None
+            and world.origins[each.facts.job].number > 1
+        ]
+        if beside:
+            self.broken(f"{name} is to write where {beside} writes")
+        if number != len(made) + 2:
+            self.broken(f"{name} is attempt {number} after {made}")
+        if (tags[RUN_TAG], tags[ATTEMPT_TAG]) != (run_id(root), str(number)):
+            self.broken(f"{name} is attempt {number} of {run_id(root)}, and says {tags}")
+        if name != f"{root.name}-r{number}":
+            self.broken(f"attempt {number} of {run_id(root)} is named {name}")
+        decided, planned = world.runs.decisions.get(job), world.runs.planned.get((run_id(root), number))
+        if decided is None or planned is None or decided.decision.action is not Action.RESUBMIT:
+            self.broken(f"{name} is created without a decision")
+        account = world.policies.policy
+        policy = resolve(account, replace(parent.facts, tags=parent.tags), role=None)
+        if account.kill_switch or not policy.policy.resume or policy.bad_tags or policy.policy.dry_run:
+            self.broken(f"{name} is created against its owner's will")
+        if number > policy.policy.max_attempts:
+            self.broken(f"{name} is attempt {number} of {policy.policy.max_attempts}")
+        self._check_author(parent, request)
+        goes_on = ending_of(parent.facts).trigger is not None or job in world.stopped
+        if job not in world.lied and (not goes_on or parent.facts.parent):
+            self.broken(f"{name} follows {parent.facts.status} {parent.facts.failure_reason} {parent.facts.parent}")
+        made.append(number)
+        world.seen["created in calm" if world.calm else "created in trouble"] += 1
+        world.origins[JobId(region=REGION, name=name, created=world.clock())] = Origin(root=root, number=number)
+
+    def check_stop(self, name: str) -> None:
+        """Whether this very moment is one at which this very job may be stopped."""
+        world = self.world
+        played = world.sagemaker.jobs[name]
+        job, facts = played.facts.job, played.facts
+        account = world.policies.policy
+        found = resolve(account, replace(facts, tags=played.tags), role=None)
+        limit, note = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
+        if facts.status != "InProgress" or facts.secondary_status not in WAITING:
+            self.broken(f"{job} is stopped in {facts.status}/{facts.secondary_status}")
+        spell = [stay.started for stay in takewhile(lambda stay: stay.status in WAITING, reversed(played.stays))]
+        if limit is None or world.clock() - spell[-1] <= limit:
+            self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
+        if note is None or (note.waiting_since, note.decided_at) != (spell[-1], world.clock()):
+            self.broken(f"{job} is stopped without a note: {note}")
+        if account.kill_switch or not found.policy.resume or found.bad_tags or found.policy.dry_run or facts.parent:
+            self.broken(f"{job} is stopped against its owner's will")
+        if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or played.unclonable:
+            self.broken(f"{job} is stopped, and nothing can follow")
+        if facts.checkpoint_uri is None and found.policy.require_checkpoint:
+            self.broken(f"{job} is stopped, and starts from scratch")
+        world.stopped[job] = Stop(by_respot=True, at=world.clock(), ladder=found.policy.ladder)
+        world.seen["gave up"] += 1
+
+    def _check_author(self, parent: PlayedJob, request: Mapping[str, Any]) -> None:
+        """Whether the run may go on after a job that somebody stopped."""
+        world = self.world
+        stop = world.stopped.get(parent.facts.job)
+        if stop is None or parent.facts.job in world.lied or parent.facts.secondary_status != "Stopped":
+            return
+        name, note = request["TrainingJobName"], world.runs.given_up.get(parent.facts.job)
+        if stop.too_late:
+            self.broken(f"{name} follows a job that had instances")
+        if not stop.by_respot and (note is None or abs(stop.at - note.decided_at) > STOP_WINDOW):
+            self.broken(f"{name} follows a job that its user stopped")
+        world.seen["went on after giving up"] += 1
+        if not stop.by_respot:
+            world.seen["a user's stop in the moment of Respot's"] += 1
+            return
+        placement, policy = request["placement"], resolve(world.policies.policy, parent.facts, role=None).policy
+        pool = (placement.market, placement.instance_type)
+        if (
+            policy.ladder == stop.ladder
+            and policy.deadline is None
+            and pool == (parent.facts.market, parent.facts.instance_type)
+        ):
+            self.broken(f"{name} waits for the same pool again: {pool}")
+
+    def check_the_end(self) -> None:
+        """Whether everything is settled, and said, as it should be."""
+        world = self.world
+        for played in world.sagemaker.jobs.values():
+            facts = world.ledger.load(played.facts.job).facts
+            if facts is None or not is_terminal(facts.status):
+                self.broken(f"the ledger does not know that {played.facts.job} has ended")
+        for job, (facts, _) in world.ledger.states.items():
+            # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
+            ended = any(stay.status in ENDS for stay in world.ledger.stays[job].values())
+            if is_terminal(facts.status) and (ended or facts.status != DELETING) and job not in world.runs.decisions:
+                self.broken(f"no decision on {job}")
+        for job, record in world.runs.decisions.items():
+            due = record.decision.action is Action.RESUBMIT and not record.decision.dry_run
+            if due is not (job in world.runs.outcomes):
+                self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
+        told = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
+        if told != set(world.sagemaker.created):
+            self.broken(f"created {world.sagemaker.created}, and said so of {told}")
+        for outcome in world.runs.outcomes.values():
+            world.seen[f"outcome {outcome.kind}"] += 1
+        self._check_own_stops()
+        self._check_alerts()
+
+    def _check_own_stops(self) -> None:
+        world = self.world
+        for job, stop in world.stopped.items():
+            ours = stop.by_respot and not stop.too_late and job not in world.lied and world.existing(job) is not None
+            decided = world.runs.decisions.get(job)
+            if ours and decided and decided.decision.reason == "stopped by its user":
+                self.broken(f"{job}, which Respot stopped, is taken for a job that its user stopped")
+
+    def _check_alerts(self) -> None:
+        world = self.world
+        expected: Counter[tuple[JobId, AlertKind]] = Counter()
+        for job, stays in world.ledger.stays.items():
+            expected.update(
+                (job, KIND_BY_STATUS[stay.status]) for stay in stays.values() if stay.status in KIND_BY_STATUS
+            )
+        for job, outcome in world.runs.outcomes.items():
+            created = outcome.kind is OutcomeKind.CREATED
+            expected[job, AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED] += 1
+        for job, record in world.runs.decisions.items():
+            decision = record.decision
+            if decision.action is not Action.RESUBMIT and decision.notify:
+                expected[job, AlertKind.NOT_RESUBMITTED] += 1
+            if decision.dry_run:
+                expected[job, AlertKind.WOULD_RESUBMIT] += 1
+        expected.update(world.runs.notices.keys())
+        settled: Counter[tuple[JobId, AlertKind]] = Counter(
+            (job, kind) for job, kind, _ in world.ledger.receipts if kind is not AlertKind.ADVICE
+        )
+        for job in world.lied:  # it has two ends: what is told as of its end may be told as of either
+            for kind in AlertKind:
+                settled[job, kind] = min(settled[job, kind], expected[job, kind])
+        if +settled != +expected:
+            self.broken(f"alerts: missing {expected - settled}, too many {settled - expected}")
+        advised = Counter(job for job, kind, _ in world.ledger.receipts if kind is AlertKind.ADVICE)
+        if any(count > 1 for count in advised.values()):
+            self.broken(f"advised more than once: {advised}")
+
+    def broken(self, words: str) -> NoReturn:
+        """Say which rule did not hold, and in which schedule."""
+        message = f"schedule {self.world.seed}: {words}"
+        raise BrokenRuleError(message)

@@ -1,0 +1,56 @@
+"""What Respot's queues carry in this world."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from respot.redelivery import Delivery
+from tests.support.builders import ACCOUNT, REGION, arn_of, milliseconds
+from tests.support.played_sagemaker import PlayedJob
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of a queue."""
+
+    body: str
+    received: int = 0
+
+
+def delivery_of(identifier: str, message: Message) -> Delivery:
+    return Delivery(id=identifier, receipt=identifier, body=message.body, receive_count=message.received)
+
+
+def event_of(played: PlayedJob) -> str:
+    facts, stay = played.facts, played.stays[-1]
+    detail = {
+        "TrainingJobName": facts.job.name,
+        "TrainingJobArn": facts.arn,
+        "TrainingJobStatus": facts.status,
+        "SecondaryStatus": facts.secondary_status,
+        "FailureReason": facts.failure_reason,
+        "CreationTime": milliseconds(facts.job.created),
+        "LastModifiedTime": milliseconds(facts.last_modified),
+        "SecondaryStatusTransitions": [{"Status": facts.secondary_status, "StartTime": milliseconds(stay.started)}],
+        "Tags": played.tags,
+    }
+    return _envelope(facts.job.name, detail)
+
+
+def look_at(name: str) -> str:
+    """A reason to look at a job that tells nothing of it, as a sweep gives."""
+    return _envelope(name, {"TrainingJobName": name})
+
+
+def _envelope(name: str, detail: Mapping[str, Any]) -> str:
+    return json.dumps(
+        {
+            "detail-type": "SageMaker Training Job State Change",
+            "source": "aws.sagemaker",
+            "account": ACCOUNT,
+            "region": REGION,
+            "resources": [arn_of(name)],
+            "detail": detail,
+        }
+    )

@@ -1,0 +1,98 @@
+"""What owners, operators and strangers do."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
+from respot.job_message import write_message
+from tests.support.played_sagemaker import PlayedJob
+from tests.support.recovery_world.controller import Controller
+from tests.support.recovery_world.jobs import Jobs
+from tests.support.recovery_world.messages import Message, event_of
+from tests.support.recovery_world.policies import any_policy
+from tests.support.recovery_world.world import World
+
+
+class People:
+    """Everybody but Respot: they change their minds, take services down, delete, forge and lie."""
+
+    def __init__(self, world: World, jobs: Jobs, controller: Controller) -> None:
+        self.world = world
+        self.jobs = jobs
+        self.controller = controller
+
+    def meddle(self) -> None:  # noqa: C901, PLR0912 - a list of what people do
+        """Somebody does something."""
+        world = self.world
+        chance = world.random
+        jobs = list(world.sagemaker.jobs.values())
+        played = chance.choice(jobs) if jobs else None
+        match chance.randrange(12):
+            case 0 | 1:
+                world.policies.policy = any_policy(chance, starved=world.starved)
+            case 2:
+                policy = world.policies.policy
+                world.policies.policy = replace(policy, kill_switch=not policy.kill_switch)
+            case 3 | 4:
+                service = chance.choice(("sagemaker", "ledger", "s3", "ssm", "sns", "sqs"))
+                world.down ^= {service}
+            case 5 if played and not played.is_live and self._may_go(played):
+                name = played.facts.job.name
+                if played.facts.status != DELETING and chance.random() < 0.7:
+                    world.sagemaker.move(name, DELETING)
+                    self.jobs.emit(name)
+                    return
+                del world.sagemaker.jobs[name]
+                world.seen["deleted"] += 1
+                if chance.random() < 0.5:  # and submits another one under the same name
+                    # With an attempt's name and all of its marks, it would be that attempt to anybody.
+                    self.jobs.submit(name, forged=not any(each.name == name for each in world.runs.planned.values()))
+            case 6 if played:
+                played.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
+            case 7 if played:  # a stranger takes the name that the next attempt would have
+                name = f"{world.origins[played.facts.job].root.name}-r{chance.choice((2, 3))}"
+                if name not in world.sagemaker.jobs and name not in world.sagemaker.created:
+                    self.jobs.submit(name, forged=False)
+                    world.seen["names taken"] += 1
+                    world.clock.pass_by(timedelta(minutes=10))
+            case 8 if played:  # somebody asks for the recovery of a job that may not have ended
+                world.endings.append(Message(write_message(played.facts.job)))
+            case 9 if played and played.is_live:
+                self._lie(played)
+            case 10 if played and played.facts.secondary_status in WAITING:  # its user has waited long enough, too
+                world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
+                self.jobs.stop_by_user(played)
+            case _:
+                world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
+
+    def _may_go(self, played: PlayedJob) -> bool:
+        """Whether it may be deleted: what goes before anybody saw it, nothing could tell of."""
+        world = self.world
+        record = world.ledger.load(played.facts.job)
+        if (
+            record.facts
+            and is_terminal(record.facts.status)
+            and not any(each.status in ENDS for each in record.transitions)
+        ):
+            return False
+        planned = [
+            each
+            for each in world.runs.planned.values()
+            if each.name == played.facts.job.name and world.origins[played.facts.job].number == each.number
+        ]
+        return all(
+            each.parent in world.runs.outcomes or (each.run, each.number + 1) in world.runs.planned for each in planned
+        )
+
+    def _lie(self, played: PlayedJob) -> None:
+        """SageMaker denies a job that is there, and an event tells its end."""
+        world = self.world
+        name = played.facts.job.name
+        told = replace(played, facts=replace(played.facts, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
+        del world.sagemaker.jobs[name]
+        world.observations.append(Message(event_of(told)))
+        world.lied.add(played.facts.job)
+        for _ in range(3):
+            self.controller.record() if world.observations else None
+        world.sagemaker.jobs[name] = played
+        world.seen["lies"] += 1

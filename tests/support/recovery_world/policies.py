@@ -1,0 +1,47 @@
+"""What the owner of an account may set, drawn at random."""
+
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Final
+
+from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget
+from respot.domain.job import Market
+from respot.domain.policy import AccountPolicy, BackOff, Policy, Rung, parse_ladder
+
+LADDERS: Final = ("spot on-demand:1", "spot:3 spot/ml.g5.4xlarge:1 on-demand:2", "spot:1 spot:1 on-demand")
+
+
+def any_policy(chance: Random, *, starved: bool) -> AccountPolicy:
+    """Any policy; with `starved`, mostly one that gives up waiting."""
+    ladders: tuple[tuple[Rung, ...], ...] = (
+        *((), (), ()),
+        *(parse_ladder(words) for words in LADDERS),
+        (Rung(market=Market.SPOT, attempts=1), Rung(market=Market.ON_DEMAND)),
+        (Rung(market=Market.SPOT, attempts=2),),
+    )
+    pause = timedelta(minutes=chance.choice((0, 0, 1, 60)))
+    defaults = Policy(
+        resume=chance.random() < 0.9,
+        max_attempts=chance.choice((1, 2, 3, 5)),
+        triggers=frozenset(TRIGGERS_TO_CHOOSE) if chance.random() < 0.5 else Policy().triggers,
+        budgets=dict.fromkeys(Budget, chance.choice((1, 2, 5))),
+        back_off=dict.fromkeys(Budget, BackOff(first=pause, longest=pause * 4)),
+        require_checkpoint=chance.random() < 0.3,
+        require_progress=chance.random() < 0.3,
+        ladder=chance.choice(ladders),
+        deadline=chance.choice((None, None, timedelta(hours=5), timedelta(hours=20))),
+        give_up_waiting_after=chance.choice((None, *(timedelta(minutes=minutes) for minutes in (1, 20, 90)))),
+        dry_run=chance.random() < 0.05,
+    )
+    if starved and chance.random() < 0.8:  # jobs wait long, and their owners would rather go elsewhere
+        defaults = replace(
+            defaults,
+            resume=True,
+            max_attempts=5,
+            budgets=dict.fromkeys(Budget, 5),
+            require_checkpoint=False,
+            ladder=parse_ladder(chance.choice(LADDERS)),
+            give_up_waiting_after=timedelta(minutes=chance.choice((1, 20, 90))),
+        )
+    return AccountPolicy(kill_switch=chance.random() < 0.05, defaults=defaults)

@@ -1,0 +1,121 @@
+"""One schedule: what happens next is drawn at random, then calm comes, which must settle everything."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from respot.domain.lifecycle import WAITING
+from respot.errors import RespotError
+from respot.job_message import read_message, write_message
+from tests.support.recovery_world.controller import Controller
+from tests.support.recovery_world.jobs import Jobs
+from tests.support.recovery_world.judge import Judge
+from tests.support.recovery_world.messages import Message, look_at
+from tests.support.recovery_world.people import People
+from tests.support.recovery_world.trouble import Trouble
+from tests.support.recovery_world.world import World
+from tests.support.troubled import DiedError
+
+MOST_ROUNDS: Final = 60
+"""Rounds of calm after which everything must be settled: a chain of five attempts with pauses takes about twenty."""
+
+
+class Schedule:
+    """The schedule of a seed: `play()` raises BrokenRuleError if a rule does not hold."""
+
+    def __init__(self, seed: int) -> None:
+        self.world = world = World(seed)
+        self.judge = Judge(world)
+        self.jobs = Jobs(world)
+        self.controller = Controller(world, Trouble(world))
+        self.people = People(world, self.jobs, self.controller)
+        world.sagemaker.before_creation = self.judge.check_creation
+        world.sagemaker.before_stop = self._before_stop
+        world.runs.check = self.judge.check_decision
+        world.runs.check_words = self.judge.check_words
+        world.runs.after_note = self.jobs.overtake
+        for number in range(world.random.choice((1, 1, 2, 3))):
+            self.jobs.submit(f"job-{number}")
+
+    def _before_stop(self, name: str) -> None:
+        self.judge.check_stop(name)
+        self.jobs.overtake_stop(name)
+
+    def play(self) -> Counter[str]:
+        """Trouble, then calm; the calm must settle everything."""
+        world = self.world
+        for _ in range(world.random.choice((40, 80, 120))):
+            world.clock.pass_by(timedelta(seconds=world.random.choice((1, 60, 1800))))
+            actions = self._possible()
+            if world.down and world.random.random() < 0.1:
+                world.down.clear()
+            (action,) = world.random.choices([each for each, _ in actions], [weight for _, weight in actions])
+            action()
+            world.seen["steps"] += 1
+        self._calm_down()
+        self.judge.check_the_end()
+        world.seen["schedules"] += 1
+        return world.seen
+
+    def _possible(self) -> list[tuple[Callable[[], None], int]]:
+        """What can happen next, with how often it does."""
+        world = self.world
+        behind = len(world.stream)
+        actions = [(self.people.meddle, 3)]
+        if any(played.is_live for played in world.sagemaker.jobs.values()):
+            actions.append((self.jobs.move, 20))
+        if world.observations:
+            actions.append((self.controller.record, 20))
+        if world.positions["alert"] < behind:
+            actions.append((self.controller.alert, 8))
+        if world.positions["recover"] < behind:
+            actions.append((self.controller.recover, 15))
+        if any(played.facts.secondary_status in WAITING for played in world.sagemaker.jobs.values()):
+            actions.append((self._sweep_waiting, 8))
+        if world.endings:
+            actions.append((self.controller.resubmit, 25))
+        elif not world.observations and world.random.random() < 0.2:  # a sweep, with the same chance of being lost
+            actions.append((self._sweep, 20))
+        return actions
+
+    def _sweep(self) -> None:
+        world = self.world
+        world.observations += [Message(look_at(name)) for name in world.sagemaker.jobs]
+
+    def _sweep_waiting(self) -> None:
+        """The sweep asks for a closer look at jobs that seem to wait, by a ledger that may be behind."""
+        world = self.world
+        for job, (facts, _) in world.ledger.states.items():
+            if facts.secondary_status in WAITING and world.random.random() < 0.7:
+                with suppress(RespotError, DiedError):
+                    self.controller.send(write_message(job))
+        if world.random.random() < 0.5:
+            world.clock.pass_by(timedelta(minutes=world.random.choice((1, 30, 120))))
+
+    def _calm_down(self) -> None:
+        world = self.world
+        world.calm = True
+        world.down.clear()
+        for _ in range(MOST_ROUNDS):
+            quiet = len(world.stream), len(world.sagemaker.created), len(world.endings)
+            while any(played.is_live for played in world.sagemaker.jobs.values()):
+                self.jobs.move()
+            self._sweep()
+            while world.observations:
+                self.controller.record()
+            for reader in (self.controller.alert, self.controller.recover):
+                for _ in range(len(world.stream) // 10 + 1):
+                    reader()
+            # Of a job that went before anybody saw it, nothing will ever be known: its message ends among the dead.
+            world.endings = [each for each in world.endings if read_message(each.body) in world.ledger.states]
+            for _ in range(len(world.endings)):
+                self.controller.resubmit()
+            world.clock.pass_by(timedelta(hours=3))
+            settled = quiet == (len(world.stream), len(world.sagemaker.created), 0)
+            if settled and not world.endings and set(world.positions.values()) == {len(world.stream)}:
+                return
+        self.judge.broken(
+            f"not settled: {[each.body for each in world.endings]} {world.positions} of {len(world.stream)}"
+        )

@@ -1,0 +1,94 @@
+"""The ledger and the runs on twins, with the stream that both of them feed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from respot.adapters.ledger_items import state_item, transition_item
+from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.run_items import decision_item, notice_item, outcome_item
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.job import JobId, Market
+from respot.domain.lifecycle import ENDS
+from respot.domain.reconciliation import Change
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+from respot.domain.waiting import GivingUp
+from respot.ports import Clock
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamedLedger(MemoryLedger):
+    """The ledger, with its stream; the process may die between any two of its writes."""
+
+    clock: Clock
+    stream: list[dict[str, Any]]
+    pause: Callable[[], None]
+
+    def save(self, change: Change) -> bool:
+        job = change.facts.job
+        if change.facts_changed:
+            if self.states.get(job, (None, 0))[1] != change.version:
+                return False
+            if job not in self.states and change.facts.market is Market.SPOT:
+                self.stream.append({"alert": state_item(change, None)})
+            self.states[job] = change.facts, change.version + 1
+        for stay in change.inserted:
+            self.pause()
+            if (stay.status, stay.started) in self.stays[job]:
+                continue
+            self.stays[job][stay.status, stay.started] = stay
+            seen: dict[str, Any] = {}
+            if stay.status in KIND_BY_STATUS:
+                seen["alert"] = transition_item(job, stay, now=self.clock(), retention=None)
+            if stay.status in ENDS:
+                seen["ended"] = job
+            self.stream.append(seen)
+        return True
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamedRuns(MemoryRuns):
+    """Decisions and outcomes, with their stream; each decision is held against the truth.
+
+    The schedule sets what is called here, before anything is played.
+
+    Attributes:
+        check: holds a decision that was written against the truth.
+        check_words: holds what people are told against it.
+        after_note: what happens between the note that Respot gives up and its stop.
+    """
+
+    clock: Clock
+    stream: list[dict[str, Any]]
+    check: Callable[[DecisionRecord, AttemptRecord | None], None] = field(init=False)
+    check_words: Callable[[JobId, str], None] = field(init=False)
+    after_note: Callable[[JobId], None] = field(init=False)
+
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        writer: Writer | None = None,
+        over: Writer | None = None,
+    ) -> bool:
+        written = MemoryRuns.decide(self, record, attempt, writer=writer, over=over)
+        if written:
+            self.check(record, attempt)
+            self.stream.append({"alert": decision_item(record, None)})
+        return written
+
+    def give_up(self, record: GivingUp) -> None:
+        MemoryRuns.give_up(self, record)
+        self.after_note(record.job)
+
+    def settle(self, outcome: Outcome) -> None:
+        if outcome.job not in self.outcomes:
+            self.check_words(outcome.job, outcome.story)
+            self.stream.append({"alert": outcome_item(outcome, None)})
+        MemoryRuns.settle(self, outcome)
+
+    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+        if (job, kind) not in self.notices:
+            self.stream.append({"alert": notice_item(job, kind, story, now=self.clock(), retention=None)})
+        MemoryRuns.notice(self, job, kind, story)

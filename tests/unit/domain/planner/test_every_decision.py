@@ -1,0 +1,157 @@
+"""What holds of any decision on any run by any policy: it can be explained, repeated and carried out."""
+
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from respot.domain.decision import Action
+from respot.domain.job import Market
+from respot.domain.placing import ASSUMED_OVERHEAD, HANDOVER, deadline_of
+from respot.domain.planner import Circumstances, plan
+from respot.domain.policy import Resolved, WhenMissed, parse_ladder
+from respot.domain.run import Run
+from tests.support.builders import CREATED
+from tests.support.decisions import NEVER, SAVED, decide, ending
+from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, circumstances, repeated, run, saved
+
+LADDERS = ("", "spot", "on-demand", "spot:2", "spot:3 on-demand:1", "spot/ml.g5.4xlarge:2 on-demand/ml.g5.4xlarge")
+seconds = st.integers(0, 60 * 86400)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]:
+    scripts = (NEVER_LAUNCHED, OUT_OF_TIME, "Starting=0 Pending=5 Failed=300", "Starting=0 Reticulating=1 Stopped=9")
+    number = draw(st.integers(1, 5))
+    reasons = st.sampled_from((None, "CapacityError: x", "InternalServerError: y", "AlgorithmError: z"))
+    attempts = tuple(
+        replace(
+            repeated(
+                draw(st.sampled_from(scripts)),
+                place + 1,
+                failure_reason=draw(reasons),
+                market=draw(st.sampled_from((*Market, None))),
+                max_runtime=draw(st.none() | st.integers(1, 28 * 86400).map(lambda each: timedelta(seconds=each))),
+                max_wait=None,
+                instance_type=draw(st.sampled_from((None, "ml.g5.2xlarge"))),
+            )[place]
+        )
+        for place in range(number)
+    )
+    checkpoints = tuple(saved(each) for each in sorted(draw(st.lists(st.integers(-9999, 300_000), max_size=4))))
+    spans = seconds.map(lambda each: timedelta(seconds=each))
+    resolved = asked(
+        ladder=parse_ladder(words) if (words := draw(st.sampled_from(LADDERS))) else (),
+        deadline=draw(st.none() | spans | spans.map(lambda each: CREATED + each)),
+        work=draw(st.none() | st.integers(1, 20 * 86400).map(lambda each: timedelta(seconds=each))),
+        max_attempts=draw(st.integers(1, 9)),
+        when_deadline_missed=draw(st.sampled_from(WhenMissed)),
+        require_checkpoint=draw(st.booleans()),
+        require_progress=draw(st.booleans()),
+        dry_run=draw(st.booleans()),
+        max_billable_hours=draw(st.none() | st.floats(0.1, 100)),
+    )
+    around = circumstances(
+        listing_cut=draw(st.booleans()), obstacles_on_spot=draw(st.sampled_from(((), ("it keeps a warm pool",))))
+    )
+    over = attempts[-1].transitions[-1].started
+    return (
+        run(*attempts, checkpoints=checkpoints),
+        resolved,
+        around,
+        over + timedelta(seconds=draw(st.integers(0, 9999))),
+    )
+
+
+@given(situations())
+@settings(max_examples=200)
+def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
+    situation: tuple[Run, Resolved, Circumstances, datetime],
+) -> None:
+    what, resolved, around, now = situation
+
+    decision = plan(what, resolved, around, now=now)
+
+    assert decision == plan(what, resolved, around, now=now)
+    for words in (*decision.inputs.values(), decision.reason, decision.warning or "-"):
+        assert words
+        assert not re.search(r"None|datetime|timedelta|Market\.|<|\{|\bTrue\b|\bFalse\b|-\d+ (s|min|h|d)\b", words)
+    assert (decision.placement is not None) is (decision.action is Action.RESUBMIT)
+    assert (decision.attempt is not None) is (decision.action is Action.RESUBMIT)
+    assert (decision.until is not None) is (decision.action is Action.WAIT)
+    assert not decision.dry_run or decision.action is Action.RESUBMIT
+    if decision.until:
+        assert decision.until > now
+    if decision.placement:
+        runtime, wait = decision.placement.max_runtime, decision.placement.max_wait
+        assert timedelta(seconds=1) <= runtime <= timedelta(days=28)
+        assert (wait is None) is (decision.placement.market is Market.ON_DEMAND)
+        assert wait is None or runtime <= wait <= timedelta(days=28)
+        assert decision.attempt == what.last.number + 1 <= resolved.policy.max_attempts
+
+
+@given(situations())
+@settings(max_examples=200)
+def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
+    situation: tuple[Run, Resolved, Circumstances, datetime],
+) -> None:
+    what, resolved, around, now = situation
+    decision, deadline = plan(what, resolved, around, now=now), deadline_of(what, resolved.policy)
+    if deadline is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
+        return
+    expected = resolved.policy.work or what.attempts[0].facts.max_runtime or timedelta(days=1)
+    left = max(timedelta(), expected - what.work_done()) + (what.restart_overhead() or ASSUMED_OVERHEAD)
+    missed = "the deadline cannot be met any more" in (decision.warning or "")
+
+    if decision.until:
+        assert decision.until + HANDOVER + left <= deadline
+    elif decision.placement and decision.placement.max_wait:
+        assert now + decision.placement.max_wait + HANDOVER + left <= deadline
+    else:
+        assert missed is (now + left > deadline)
+
+
+def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
+    around = circumstances(
+        listing_cut=True, intruders=("job-10",), obstacles=("no instances",), obstacles_on_spot=("warm pool",)
+    )
+    resolved = asked(deadline=timedelta(hours=20), work=timedelta(hours=6))
+
+    inputs = decide(
+        run(attempt(billable_time=timedelta(hours=1)), checkpoints=(SAVED,)),
+        around=around,
+        resolved=replace(resolved, kill_switch=True),
+    ).inputs
+
+    assert inputs == {
+        "decided_at": "2026-09-16T15:00:00.000Z",
+        "policy": "defaults, tags respot:resume",
+        "kill_switch": "on",
+        "attempts": "1 of 5",
+        "budgets": "capacity 0 of 5, interruption 1 of 5, failure 0 of 2",
+        "ending": "Stopped/MaxWaitTimeExceeded",
+        "ran_on": "spot ml.g5.2xlarge",
+        "checkpoint_location": PREFIX,
+        "newest_checkpoint": "checkpoint-500, saved 2026-09-16T10:56:40.000Z",
+        "listing": "cut short",
+        "fruitless_attempts": "1",
+        "overlapping_jobs": "job-10",
+        "obstacles": "no instances",
+        "obstacles_on_spot": "warm pool",
+        "work_expected": "6 h 00 min",
+        "work_done": "1 h 48 min",
+        "work_lost": "3 min",
+        "restart_overhead": "4 min",
+        "instance_hours_billed": "1.00",
+        "deadline": "2026-09-17T05:00:00.000Z",
+        "on_demand_by": "2026-09-17T00:44:30.000Z",
+    }
+
+
+def test_every_decision_has_its_inputs() -> None:
+    decisions = [decide(), decide(NEVER), decide(run()), decide(ending("Completed")), decide(ending("Stopped"))]
+
+    assert {decision.action for decision in decisions} == set(Action)
+    assert all(decision.inputs["decided_at"] == "2026-09-16T15:00:00.000Z" for decision in decisions)

@@ -1,0 +1,115 @@
+"""Where the next attempt runs, and for how long, without a deadline."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.domain.decision import Action
+from respot.domain.ending import Budget
+from respot.domain.job import Market
+from respot.domain.placing import LONGEST
+from respot.domain.policy import Rung, parse_ladder
+from respot.domain.run import Run
+from tests.support.decisions import LONG_AFTER, SAVED, decide, outcome
+from tests.support.runs import NEVER_LAUNCHED, attempt, repeated, run
+
+
+def numbered(attempts: int) -> Run:
+    return run(*repeated(NEVER_LAUNCHED, attempts))
+
+
+LADDER = "spot:2 spot/ml.g5.4xlarge:1 on-demand:2"
+
+
+@pytest.mark.parametrize(
+    ("words", "attempts", "market", "instance_type"),
+    [
+        pytest.param(LADDER, 1, Market.SPOT, "ml.g5.2xlarge", id="the user's job is the first of the first rung"),
+        pytest.param(LADDER, 2, Market.SPOT, "ml.g5.4xlarge", id="second rung"),
+        pytest.param(LADDER, 3, Market.ON_DEMAND, "ml.g5.2xlarge", id="third rung"),
+        pytest.param(LADDER, 4, Market.ON_DEMAND, "ml.g5.2xlarge", id="last of the third rung"),
+        pytest.param("spot:1 on-demand", 1, Market.ON_DEMAND, "ml.g5.2xlarge", id="one attempt was the user's own"),
+        pytest.param("spot", 9, Market.SPOT, "ml.g5.2xlarge", id="a rung without a number never ends"),
+    ],
+)
+def test_each_rung_of_the_ladder_takes_its_number_of_attempts(
+    words: str, attempts: int, market: Market, instance_type: str
+) -> None:
+    policy: dict[str, Any] = {"ladder": parse_ladder(words), "max_attempts": 99, "budgets": dict.fromkeys(Budget, 99)}
+
+    decision = decide(numbered(attempts), now=LONG_AFTER, **policy)
+
+    assert decision.placement is not None
+    assert (decision.placement.market, decision.placement.instance_type) == (market, instance_type)
+    assert decision.reason == f"ran out of waiting time; next: {market} {instance_type}"
+    assert decision.attempt == attempts + 1
+
+
+def test_refuses_at_the_end_of_the_ladder() -> None:
+    decision = decide(numbered(2), now=LONG_AFTER, ladder=parse_ladder("spot:2"))
+
+    assert outcome(decision) == (Action.REFUSE, "the ladder has no rung left after 2 attempts", True)
+
+
+@pytest.mark.parametrize(
+    ("told", "market"),
+    [
+        pytest.param({"market": Market.SPOT}, Market.SPOT, id="spot"),
+        pytest.param({"market": Market.ON_DEMAND, "max_wait": None}, Market.ON_DEMAND, id="on demand"),
+        pytest.param({"market": None}, Market.SPOT, id="not known, with a MaxWait"),
+        pytest.param({"market": None, "max_wait": None}, Market.ON_DEMAND, id="not known, without"),
+    ],
+)
+def test_without_a_ladder_the_job_keeps_its_own_market_and_type(told: dict[str, Any], market: Market) -> None:
+    what = run(attempt(**told), checkpoints=(SAVED,))
+    placement = decide(what).placement
+
+    assert placement is not None
+    assert (placement.market, placement.instance_type) == (market, "ml.g5.2xlarge")
+
+
+def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
+    second = attempt(
+        "Starting=21600 MaxWaitTimeExceeded=30000",
+        number=2,
+        market=Market.ON_DEMAND,
+        instance_type="ml.p4d.24xlarge",
+        max_runtime=timedelta(hours=1),
+        max_wait=None,
+    )
+    placement = decide(run(attempt(), second, checkpoints=(SAVED,)), now=LONG_AFTER).placement
+
+    assert placement is not None
+    assert (placement.market, placement.instance_type) == (Market.SPOT, "ml.g5.2xlarge")
+    assert (placement.max_runtime, placement.max_wait) == (timedelta(hours=4), timedelta(hours=6))
+
+
+@pytest.mark.parametrize(
+    ("told", "runtime", "wait"),
+    [
+        pytest.param({}, timedelta(hours=4), timedelta(hours=6), id="the job's own"),
+        pytest.param({"max_wait": None}, timedelta(hours=4), timedelta(hours=8), id="no MaxWait: twice the runtime"),
+        pytest.param({"max_runtime": None, "max_wait": None}, timedelta(days=1), timedelta(days=2), id="nothing said"),
+        pytest.param(
+            {"max_runtime": timedelta(days=28), "max_wait": None}, LONGEST, LONGEST, id="as long as SageMaker permits"
+        ),
+        pytest.param(
+            {"max_runtime": timedelta(days=3), "max_wait": timedelta(days=30)}, timedelta(days=3), LONGEST, id="longer"
+        ),
+    ],
+)
+def test_limits_without_a_deadline(told: dict[str, Any], runtime: timedelta, wait: timedelta) -> None:
+    what = run(attempt(**told), checkpoints=(SAVED,))
+    placement = decide(what, ladder=(Rung(market=Market.SPOT),)).placement
+
+    assert placement is not None
+    assert (placement.max_runtime, placement.max_wait) == (runtime, wait)
+
+
+def test_a_type_that_is_not_known_is_left_open() -> None:
+    decision = decide(run(attempt(instance_type=None), checkpoints=(SAVED,)))
+
+    assert decision.placement is not None
+    assert decision.placement.instance_type == ""
+    assert decision.reason == "ran out of waiting time; next: spot"

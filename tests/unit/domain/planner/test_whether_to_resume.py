@@ -1,0 +1,201 @@
+"""Whether a job is to be resumed: by its end, its owner's wish, its parent and the kill switch."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+import pytest
+
+from respot.domain.decision import Action
+from respot.domain.ending import Trigger
+from respot.domain.job import Owner, Parent
+from respot.domain.policy import Resolved
+from respot.domain.run import Run
+from tests.support.builders import at
+from tests.support.decisions import LONG_AFTER, TRAINED, decide, ending, outcome
+from tests.support.runs import asked, attempt, run, saved
+
+PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
+
+
+def test_resubmits_a_job_that_ran_out_of_waiting_time_where_its_owner_asked() -> None:
+    decision = decide()
+
+    assert outcome(decision) == (
+        Action.RESUBMIT,
+        "ran out of waiting time; next: spot ml.g5.2xlarge",
+        False,
+    )
+    assert (decision.attempt, decision.dry_run, decision.until, decision.warning) == (2, False, None, None)
+
+
+@pytest.mark.parametrize(
+    ("what", "resolved", "expected"),
+    [
+        pytest.param(
+            ending("InProgress", "Training"),
+            asked(),
+            (Action.NOTHING, "has not ended, it is InProgress/Training", False),
+            id="still running",
+        ),
+        pytest.param(
+            ending("Stopping", "MaxWaitTimeExceeded"),
+            asked(),
+            (Action.NOTHING, "has not ended, it is Stopping/MaxWaitTimeExceeded", False),
+            id="stopping is not stopped",
+        ),
+        pytest.param(ending("Completed"), asked(), (Action.NOTHING, "completed: nothing to do", False), id="completed"),
+        pytest.param(
+            TRAINED,
+            asked(resume=False),
+            (Action.NOTHING, "not asked to resume this job (defaults, tags respot:resume)", False),
+            id="not asked",
+        ),
+        pytest.param(
+            ending("Stopped"), asked(), (Action.REFUSE, "stopped by its user", False), id="stopped by its user"
+        ),
+        pytest.param(
+            ending("Deleting", "MaxWaitTimeExceeded"), asked(), (Action.REFUSE, "is being deleted", False), id="deleted"
+        ),
+        pytest.param(
+            ending("Failed", reason="AlgorithmError: ExitCode 1"),
+            asked(),
+            (Action.REFUSE, "failed: AlgorithmError: ExitCode 1: repeating it would not help", True),
+            id="the training's own fault",
+        ),
+        pytest.param(
+            ending("Failed", reason="ClientError: no such object"),
+            asked(),
+            (Action.REFUSE, "failed: ClientError: no such object: repeating it would not help", True),
+            id="the request's fault",
+        ),
+        pytest.param(
+            ending("Stopped", "MaxPatienceExceeded"),
+            asked(),
+            (Action.REFUSE, "ended as Stopped/MaxPatienceExceeded: repeating it would not help", True),
+            id="an end of tomorrow",
+        ),
+        pytest.param(
+            ending("Stopped", "MaxRuntimeExceeded"),
+            asked(),
+            (
+                Action.REFUSE,
+                "reached its maximum runtime: the policy does not resume after max-runtime-exceeded",
+                True,
+            ),
+            id="maximum runtime, not listed",
+        ),
+        pytest.param(
+            TRAINED,
+            asked(triggers=frozenset()),
+            (Action.REFUSE, "ran out of waiting time: the policy does not resume after max-wait-time-exceeded", True),
+            id="waiting time, not listed",
+        ),
+        pytest.param(
+            ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT),
+            asked(),
+            (Action.REFUSE, "owned by a tuning job (arn:tuning-job/t), which decides itself", True),
+            id="owned by a parent",
+        ),
+    ],
+)
+def test_leaves_alone(what: Run, resolved: Resolved, expected: tuple[Action, str, bool]) -> None:
+    assert outcome(decide(what, resolved=resolved)) == expected
+
+
+@pytest.mark.parametrize(
+    "reason", ["CapacityError: none left", "InternalServerError: We encountered an internal error."]
+)
+def test_resubmits_after_the_failures_that_repeating_mends(reason: str) -> None:
+    assert decide(ending("Failed", reason=reason), now=LONG_AFTER).action is Action.RESUBMIT
+
+
+def test_resubmits_after_the_maximum_runtime_where_the_policy_lists_it() -> None:
+    what = ending("Stopped", "MaxRuntimeExceeded")
+
+    assert decide(what, now=LONG_AFTER, triggers=frozenset(Trigger)).action is Action.RESUBMIT
+
+
+def test_a_shortened_maximum_runtime_needs_no_listing() -> None:
+    second = attempt(
+        "Starting=21600 Downloading=21700 Training=21800 MaxRuntimeExceeded=28800",
+        number=2,
+        checkpoint=saved(28000),
+        max_runtime=timedelta(hours=2),
+    )
+
+    decision = decide(run(attempt(), second, checkpoints=(saved(28000),)), now=at(28900))
+
+    assert decision.action is Action.RESUBMIT
+    assert decision.reason.startswith("reached the maximum runtime that the deadline left for spot; ")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(("Stopped", "Stopped"), id="early stopping"),
+        pytest.param(("Failed", "Failed"), id="a failure"),
+    ],
+)
+def test_nobody_is_told_of_a_parents_job_that_would_not_have_been_resumed_anyway(end: tuple[str, str]) -> None:
+    decision = decide(ending(*end, parent=PARENT))
+
+    assert (decision.action, decision.notify) == (Action.REFUSE, False)
+    assert decision.reason.startswith("owned by a tuning job")
+
+
+SWITCH = "the account's kill switch is on: nothing is resubmitted"
+BAD = ("tag respot:resume: 'yes' is neither 'on' nor 'off'", "tag respot:work: 'x' is no span")
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        pytest.param(TRAINED, (Action.REFUSE, SWITCH, True), id="what would have been resubmitted: told"),
+        pytest.param(ending("Stopped"), (Action.REFUSE, SWITCH, False), id="a user's stop: not told"),
+        pytest.param(
+            ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT), (Action.REFUSE, SWITCH, True), id="a parent's"
+        ),
+        pytest.param(ending("Completed"), (Action.NOTHING, "completed: nothing to do", False), id="completed"),
+    ],
+)
+def test_the_kill_switch_wins(what: Run, expected: tuple[Action, str, bool]) -> None:
+    assert outcome(decide(what, resolved=replace(asked(), kill_switch=True))) == expected
+
+
+def test_the_kill_switch_does_not_concern_a_job_that_did_not_ask() -> None:
+    decision = decide(resolved=replace(asked(resume=False), kill_switch=True))
+
+    assert decision.action is Action.NOTHING
+
+
+@pytest.mark.parametrize("resume", [False, True], ids=["else off", "else on"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(TRAINED, id="out of waiting time"),
+        pytest.param(ending("Stopped"), id="stopped by its user"),
+        pytest.param(ending("Stopped", parent=PARENT), id="a parent's"),
+    ],
+)
+def test_a_tag_that_cannot_be_read_is_a_refusal_that_names_it(what: Run, resume: bool) -> None:  # noqa: FBT001 - a case
+    decision = decide(what, resolved=replace(asked(resume=resume), bad_tags=BAD))
+
+    assert outcome(decision) == (Action.REFUSE, "; ".join(BAD), True)
+
+
+def test_the_kill_switch_does_not_hide_a_tag_that_cannot_be_read() -> None:
+    decision = decide(ending("Stopped"), resolved=replace(asked(resume=False), kill_switch=True, bad_tags=BAD))
+
+    assert outcome(decision) == (Action.REFUSE, "; ".join((SWITCH, *BAD)), True)
+
+
+def test_a_completed_job_is_no_occasion_to_speak_of_its_tags() -> None:
+    assert decide(ending("Completed"), resolved=replace(asked(), bad_tags=BAD)).action is Action.NOTHING
+
+
+def test_a_dry_run_decides_alike_but_is_marked_and_told() -> None:
+    dry, real = decide(dry_run=True), decide()
+
+    assert (dry.dry_run, dry.notify) == (True, True)
+    assert replace(dry, dry_run=False, notify=False) == real

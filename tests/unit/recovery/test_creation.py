@@ -1,0 +1,152 @@
+"""Between the decision and the creation: what is refused, what comes later, what its owners no longer want."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action
+from respot.domain.ending import Budget
+from respot.domain.policy import AccountPolicy, BackOff
+from respot.domain.resubmission import OutcomeKind
+from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
+from respot.recovery import Later
+from tests.support.builders import NAME
+from tests.support.recovery_bench import SECOND, RecoveryBench
+
+
+@pytest.mark.parametrize("reason", Postponement)
+def test_what_cannot_be_created_now_is_created_later(bench: RecoveryBench, reason: Postponement) -> None:
+    job = bench.ended()
+    bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=reason)
+    for _ in range(3):
+        assert bench.recover(job) == Later(reason="not now")  # without a delay of its own: the queue's grow
+    bench.faults.clear()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_what_is_refused_for_good_is_told_in_the_words_of_aws(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.faults["sagemaker.create"] = CreateRefusedError("no iam:PassRole", permission="iam:PassRole")
+    assert bench.recover(job) is None
+    assert (bench.outcome(job).kind, bench.outcome(job).story) == (
+        OutcomeKind.FAILED,
+        "not resubmitted: no iam:PassRole",
+    )
+    bench.faults.clear()
+    bench.recover(job)
+    assert bench.sagemaker.created == []
+
+
+def test_what_cannot_be_cloned_is_refused_at_once(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.sagemaker.jobs[NAME].unclonable = True
+    bench.recover(job)
+    decision = bench.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert "Tags: it cannot be created again" in decision.reason
+
+
+def test_what_cannot_be_cloned_any_more_is_not_created(bench: RecoveryBench) -> None:
+    job = bench.decided()
+    bench.sagemaker.jobs[NAME].unclonable = True
+    bench.recover(job)
+    assert bench.outcome(job).kind is OutcomeKind.CANCELLED
+    assert "it cannot be created again" in bench.outcome(job).story
+
+
+def _kill(bench: RecoveryBench) -> None:
+    bench.policies.policy = AccountPolicy(kill_switch=True)
+
+
+def _opt_out(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
+
+
+def _mistype(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "yes"
+
+
+def _dry_run(bench: RecoveryBench) -> None:
+    bench.set_policy(dry_run=True)
+
+
+def _fewer(bench: RecoveryBench) -> None:
+    bench.set_policy(max_attempts=1)
+
+
+def _intrude(bench: RecoveryBench) -> None:
+    bench.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+
+
+@pytest.mark.parametrize(
+    ("meddle", "words"),
+    [
+        (_kill, "kill switch"),
+        (_opt_out, "not asked to resume"),
+        (_mistype, "tag respot:resume"),
+        (_dry_run, "dry_run"),
+        (_fewer, "all 1 attempts are spent"),
+        (_intrude, "other"),
+    ],
+)
+def test_what_its_owners_no_longer_want_is_cancelled(
+    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None], words: str
+) -> None:
+    job = bench.decided()
+    meddle(bench)
+    assert bench.recover(job) is None
+    assert bench.outcome(job).kind is OutcomeKind.CANCELLED
+    assert bench.outcome(job).story.startswith("not resubmitted: ")
+    assert words in bench.outcome(job).story
+    assert bench.sagemaker.created == []
+
+
+def test_a_job_that_is_deleted_before_the_creation_is_a_failure(bench: RecoveryBench) -> None:
+    job = bench.decided()
+    del bench.sagemaker.jobs[NAME]
+    bench.recover(job)
+    assert bench.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
+
+
+def test_a_job_that_is_deleted_between_its_description_and_its_tags_is_a_failure(bench: RecoveryBench) -> None:
+    job = bench.decided()
+    object.__setattr__(bench.recovery, "jobs", Tagless(bench.recovery.jobs))
+    bench.recover(job)
+    assert bench.outcome(job).kind is OutcomeKind.FAILED
+
+
+class Tagless:
+    """SageMaker that knows no tags any more."""
+
+    def __init__(self, jobs: object) -> None:
+        self._jobs = jobs
+
+    def tags(self, _region: str, _arn: str) -> None:
+        return None
+
+    def __getattr__(self, method: str) -> object:
+        return getattr(self._jobs, method)
+
+
+def test_a_policy_that_becomes_invalid_holds_the_creation_up(bench: RecoveryBench) -> None:
+    job = bench.decided()
+    bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
+    assert bench.recover(job) == Later(reason="rules[0]: no such setting")
+    assert bench.runs.notices[job, AlertKind.POLICY_INVALID] == "rules[0]: no such setting"
+    bench.faults.clear()
+    bench.recover(job)
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_longer_pause_holds_the_creation_up(bench: RecoveryBench) -> None:
+    job = bench.decided()
+    hours = timedelta(hours=4)
+    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hours, longest=hours)))
+    later = bench.recover(job)
+    assert later is not None
+    assert later.delay is not None
+    assert timedelta(hours=2) <= later.delay <= hours
+    assert job not in bench.runs.outcomes

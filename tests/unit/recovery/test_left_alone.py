@@ -1,0 +1,83 @@
+"""What recovery leaves alone or leaves for later, and writes down."""
+
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.decision import Action
+from respot.domain.ending import Budget, Trigger
+from respot.domain.policy import BackOff
+from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
+
+
+@pytest.mark.parametrize(
+    ("status", "failure", "tags", "words"),
+    [
+        ("Completed", None, OPTED_IN, "completed"),
+        ("MaxWaitTimeExceeded", None, {}, "not asked to resume"),
+        ("Stopped", None, OPTED_IN, "stopped by its user"),
+        ("Failed", "AlgorithmError: boom", OPTED_IN, "AlgorithmError"),
+        ("MaxWaitTimeExceeded", None, OPTED_IN | {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn"}, "Step Functions"),
+    ],
+    ids=["completed", "no opt-in", "stopped by its user", "algorithm error", "owned by somebody else"],
+)
+def test_what_is_not_respots_business_is_written_down_without_asking_s3(
+    bench: RecoveryBench, status: str, failure: str | None, tags: dict[str, str], words: str
+) -> None:
+    job = bench.ended(status, failure, tags=tags)
+    assert bench.recover(job) is None
+    record = bench.decision(job)
+    assert record.decision.action in {Action.NOTHING, Action.REFUSE}
+    assert words in record.decision.reason
+    assert "s3.list" not in bench.calls
+    assert bench.sagemaker.created == []
+
+
+def test_a_dry_run_is_written_down_and_creates_nothing(bench: RecoveryBench) -> None:
+    bench.set_policy(dry_run=True)
+    job = bench.ended()
+    for _ in range(2):
+        assert bench.recover(job) is None
+    record = bench.decision(job)
+    assert record.decision.dry_run
+    assert record.decision.reason.startswith("would have been resubmitted as spot-job-r2, attempt 2 of 5")
+    assert (bench.runs.planned, bench.runs.outcomes, bench.sagemaker.created) == ({}, {}, [])
+
+
+def test_a_pause_is_kept_without_a_decision(bench: RecoveryBench) -> None:
+    hour = timedelta(hours=1)
+    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    job = bench.ended()
+    later = bench.recover(job)
+    assert later is not None
+    assert later.delay is not None
+    assert hour / 2 <= later.delay <= hour
+    assert (bench.runs.decisions, bench.runs.planned) == ({}, {})
+    bench.clock.pass_by(later.delay)
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_trigger_that_the_policy_leaves_out_is_refused(bench: RecoveryBench) -> None:
+    bench.set_policy(triggers=frozenset({Trigger.CAPACITY_ERROR}))
+    job = bench.ended()
+    bench.recover(job)
+    assert "does not resume after max-wait-time-exceeded" in bench.decision(job).decision.reason
+
+
+@pytest.mark.parametrize("days", [4, 400])
+def test_what_ended_long_ago_is_history(bench: RecoveryBench, days: int) -> None:
+    job = bench.ended()
+    bench.clock.pass_by(timedelta(days=days))
+    bench.recover(job)
+    assert bench.decision(job).decision.action is Action.NOTHING
+    assert "looked back" in bench.decision(job).decision.reason
+    assert bench.sagemaker.created == []
+
+
+def test_what_ended_before_the_deployment_is_history(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.ledger.created = bench.clock() + timedelta(seconds=1)
+    bench.recover(job)
+    assert "before Respot watched us-east-1" in bench.decision(job).decision.reason
+    assert bench.sagemaker.created == []

@@ -1,0 +1,92 @@
+"""Which jobs make a run: only the ledger says."""
+
+from datetime import timedelta
+
+import pytest
+
+from respot.domain.decision import Action
+from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.domain.run import run_id
+from respot.errors import LedgerIncompleteError
+from tests.support.builders import NAME, job_id
+from tests.support.recovery_bench import OPTED_IN, RUN, SECOND, THIRD, RecoveryBench
+
+
+def test_an_earlier_attempt_that_has_expired_makes_the_run_unknowable(bench: RecoveryBench) -> None:
+    bench.recover(bench.ended())
+    second = bench.end(name=SECOND)
+    del bench.ledger.states[job_id()]
+    with pytest.raises(LedgerIncompleteError, match="expired"):
+        bench.recover(second)
+    assert second not in bench.runs.decisions
+
+
+def test_a_missing_link_makes_the_run_unknowable(bench: RecoveryBench) -> None:
+    bench.recover(bench.ended())
+    bench.recover(bench.end(name=SECOND))
+    third = bench.end(name=THIRD)
+    del bench.runs.planned[RUN, 2]
+    with pytest.raises(LedgerIncompleteError, match="expired"):
+        bench.recover(third)
+
+
+def test_a_job_without_a_state_cannot_be_recovered(bench: RecoveryBench) -> None:
+    with pytest.raises(LedgerIncompleteError):
+        bench.recover(job_id("unknown"))
+
+
+MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        MARKS,
+        MARKS | {ATTEMPT_TAG: "9999"},
+        MARKS | {ATTEMPT_TAG: "12345"},
+        MARKS | {ATTEMPT_TAG: "-1"},
+        MARKS | {ATTEMPT_TAG: "²"},
+        MARKS | {ATTEMPT_TAG: ""},
+        MARKS | {RUN_TAG: "us-east-1/nobody/0"},
+        {RUN_TAG: RUN},
+        {ATTEMPT_TAG: "2"},
+    ],
+    ids=lambda marks: " ".join(marks.values()),
+)
+def test_marks_that_the_ledger_does_not_know_make_no_job_part_of_a_run(
+    bench: RecoveryBench, marks: dict[str, str]
+) -> None:
+    bench.recover(bench.ended())
+    bench.submit("forged", OPTED_IN | marks)
+    forged = bench.end(name="forged")
+    bench.checkpoints.buckets["ml-bucket"].clear()
+    bench.set_policy(require_checkpoint=False)
+    bench.recover(forged)
+    record = bench.decision(forged)
+    assert (record.run, record.number, record.next_name) == (run_id(forged), 1, "forged-r2")
+
+
+def test_an_attempt_older_than_the_decision_on_it_is_none(bench: RecoveryBench) -> None:
+    bench.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=None)
+    bench.clock.pass_by(timedelta(hours=1))
+    early = bench.sagemaker.jobs[SECOND].facts.job
+    bench.submit()
+    bench.recover(bench.end())
+    bench.set_policy(require_checkpoint=False)
+    bench.recover(bench.end(name=SECOND))
+    assert bench.decision(early).run == run_id(early)
+
+
+def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(bench: RecoveryBench) -> None:
+    """Somebody deletes the second attempt, when the third is decided on, and makes a job that looks like it."""
+    bench.recover(bench.ended())
+    bench.recover(bench.end(name=SECOND))
+    bench.end(name=THIRD)
+    del bench.sagemaker.jobs[SECOND]
+    bench.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+    double = bench.end(name=SECOND)
+    assert bench.recover(double) is None
+    decision = bench.decision(double).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason == "attempt 3 of the run was decided on after another job named spot-job-r2"
+    assert bench.sagemaker.created == [SECOND, THIRD]
