@@ -10,11 +10,6 @@ from respot.errors import CreateLaterError, CreateRefusedError, Postponement
 from tests.support.recovery_bench import SECOND, RecoveryBench
 
 
-@pytest.fixture
-def bench() -> RecoveryBench:
-    return RecoveryBench()
-
-
 def postponed(bench: RecoveryBench) -> JobId:
     """Decided, but the quota was exhausted."""
     job = bench.ended()
