@@ -41,6 +41,9 @@ class Judge:
             self.broken(f"a decision on {record.job}, which is {played.facts.status}")
         if resubmit and played is None:
             self.broken(f"a resubmission of {record.job}, which is gone")
+        facts, stays = world.ledger.states[record.job][0], world.ledger.stays[record.job].values()
+        if facts.status != DELETING and not any(stay.status in ENDS for stay in stays):
+            self.broken(f"a decision on {record.job}, whose end is not written down yet")
         self.check_words(record.job, record.decision.reason)
         if (attempt is not None) is not (resubmit and not record.decision.dry_run):
             self.broken(f"decision and attempt do not go together: {record}")

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from respot.domain.job import JobId
+from respot.look_message import Look, write_look
 from respot.redelivery import Delivery
 from tests.support.builders import ACCOUNT, REGION, arn_of, milliseconds
 from tests.support.played_sagemaker import PlayedJob
@@ -41,6 +43,13 @@ def event_of(played: PlayedJob) -> str:
 def look_at(name: str) -> str:
     """A reason to look at a job that tells nothing of it, as a sweep gives."""
     return _envelope(name, {"TrainingJobName": name})
+
+
+def look_for(job: JobId) -> str:
+    """A sweep's reason to look at a job that it misses."""
+    return write_look(
+        Look(region=job.region, name=job.name, watched_since=job.created, overdue=job.created, missed=job.created)
+    )
 
 
 def _envelope(name: str, detail: Mapping[str, Any]) -> str:

@@ -6,13 +6,14 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
-from respot.domain.lifecycle import WAITING
+from respot.domain.lifecycle import WAITING, is_terminal
+from respot.domain.telling import lacks_its_end
 from respot.errors import RespotError
 from respot.job_message import read_message, write_message
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import Judge
-from tests.support.recovery_world.messages import Message, look_at
+from tests.support.recovery_world.messages import Message, look_at, look_for
 from tests.support.recovery_world.people import People
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
@@ -72,8 +73,8 @@ class Schedule:
             actions.append((self.controller.alert, 8))
         if world.positions["recover"] < behind:
             actions.append((self.controller.recover, 15))
-        if any(played.facts.secondary_status in WAITING for played in world.sagemaker.jobs.values()):
-            actions.append((self._sweep_waiting, 8))
+        if world.ledger.states:
+            actions.append((self._sweep_ledger, 8))
         if world.endings:
             actions.append((self.controller.resubmit, 25))
         elif not world.observations and world.random.random() < 0.2:  # a sweep, with the same chance of being lost
@@ -83,14 +84,20 @@ class Schedule:
     def _sweep(self) -> None:
         world = self.world
         world.observations += [Message(look_at(name)) for name in world.sagemaker.jobs]
+        # Of what was deleted since, no list tells that its end was half written down.
+        world.observations += [
+            Message(look_for(job)) for job in world.ledger.states if lacks_its_end(world.ledger.load(job))
+        ]
 
-    def _sweep_waiting(self) -> None:
-        """The sweep asks for a closer look at jobs that seem to wait, by a ledger that may be behind."""
+    def _sweep_ledger(self) -> None:
+        """The sweep sends jobs that seem to wait or to lack a decision, by a ledger that may be behind."""
         world = self.world
         for job, (facts, _) in world.ledger.states.items():
-            if facts.secondary_status in WAITING and world.random.random() < 0.7:
+            undecided = is_terminal(facts.status) and job not in world.runs.decisions
+            if (facts.secondary_status in WAITING or undecided) and world.random.random() < 0.7:
                 with suppress(RespotError, DiedError):
                     self.controller.send(write_message(job))
+                    world.seen["half-written ends sent"] += lacks_its_end(world.ledger.load(job))
         if world.random.random() < 0.5:
             world.clock.pass_by(timedelta(minutes=world.random.choice((1, 30, 120))))
 
