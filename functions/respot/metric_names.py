@@ -3,8 +3,12 @@
 from typing import Final
 
 NAMESPACE: Final = "Respot"
-SERVICE: Final = "respot"
 SERVICE_DIMENSION: Final = "service"
+"""The only dimension; its value is the deployment, so that the alarms of two hear each their own metrics."""
+SERVICE_VARIABLE: Final = "POWERTOOLS_SERVICE_NAME"
+"""The variable that tells a function its deployment: the stack's name. Powertools' own."""
+UNDEPLOYED: Final = "respot"
+"""The deployment of a function that is told none."""
 
 TRANSITIONS_FIRST_SEEN_BY_SWEEP: Final = "TransitionsFirstSeenBySweep"
 """Transitions of which no event told: events that were lost."""

@@ -1,24 +1,29 @@
 """The functions' log and metrics: Powertools, made on first use."""
 
+import os
 from datetime import timedelta
 from functools import cache
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from respot.metric_names import NAMESPACE, SERVICE
+from respot.metric_names import NAMESPACE, SERVICE_VARIABLE, UNDEPLOYED
 
 
 @cache
 def logger() -> Logger:
     """Structured JSON on stdout; the level comes from POWERTOOLS_LOG_LEVEL or AWS_LAMBDA_LOG_LEVEL."""
-    return Logger(service=SERVICE)
+    return Logger(service=_deployment())
 
 
 @cache
 def metrics() -> Metrics:
     """Embedded metrics, written into the log: no call to CloudWatch."""
-    return Metrics(namespace=NAMESPACE, service=SERVICE)
+    return Metrics(namespace=NAMESPACE, service=_deployment())
+
+
+def _deployment() -> str:
+    return os.environ.get(SERVICE_VARIABLE, UNDEPLOYED)
 
 
 def gauge(name: str, span: timedelta) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_lambda as lambda_
@@ -17,6 +17,11 @@ _RUNBOOK: Final = "See docs/operations.md."
 _MAX_OBSERVATION_AGE: Final = 15
 _MAX_STREAM_AGE: Final = 5
 _SWEEPS_MISSED: Final = 6
+_SWEEPS_HEARD: Final = 3
+"""So many sweeps must tell the same, or be silent: one that is killed keeps the next one away, too."""
+_LONGEST_SILENCE: Final = 5
+"""Minutes between two sweeps that run for as long as they may, however often they are called: each tells its age when
+it ends."""
 
 
 class Alarms(Construct):
@@ -62,19 +67,24 @@ class Alarms(Construct):
         """Speak when a sweep has found what no event had told."""
         self._alarm(
             "LostEvents",
-            _metric(metric_names.TRANSITIONS_FIRST_SEEN_BY_SWEEP, period=Duration.minutes(5), statistic="Sum"),
+            self._metric(metric_names.TRANSITIONS_FIRST_SEEN_BY_SWEEP, period=Duration.minutes(5), statistic="Sum"),
             threshold=1,
             meaning="A sweep found transitions of which no event had told; they are recorded and acted on, late.",
         )
 
     def on_old_sweep(self, config: Config) -> None:
-        """Speak when no sweep has been complete for some time, also when there is no sweep at all."""
-        minutes = _SWEEPS_MISSED * config.sweep_minutes
+        """Speak when no sweep has been complete for some time; earlier when there is no sweep at all.
+
+        The age grows by an interval with each sweep: the last of those that must be heard is as old as is said.
+        """
+        minutes = max(config.sweep_minutes, _LONGEST_SILENCE)
         self._alarm(
             "SweepAge",
-            _metric(metric_names.SWEEP_AGE, period=Duration.minutes(minutes), statistic="Minimum"),
-            threshold=Duration.minutes(minutes).to_seconds(),
-            meaning=f"No sweep of some region has been complete for {minutes} minutes: lost events stay lost.",
+            self._metric(metric_names.SWEEP_AGE, period=Duration.minutes(minutes), statistic="Minimum"),
+            threshold=Duration.minutes((_SWEEPS_MISSED - _SWEEPS_HEARD + 1) * minutes).to_seconds(),
+            periods=_SWEEPS_HEARD,
+            meaning=f"No sweep of some region has been complete for {_SWEEPS_MISSED * minutes} minutes, or none has "
+            f"said anything for {_SWEEPS_HEARD * minutes}: lost events stay lost.",
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
 
@@ -94,6 +104,7 @@ class Alarms(Construct):
         *,
         threshold: float,
         meaning: str,
+        periods: int = 1,
         missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
         cloudwatch.Alarm(
@@ -102,18 +113,17 @@ class Alarms(Construct):
             metric=metric,
             threshold=threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             treat_missing_data=missing,
             alarm_description=f"{meaning} {_RUNBOOK}",
         ).add_alarm_action(self._action)
 
-
-def _metric(name: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
-    """A metric that the functions write into their logs."""
-    return cloudwatch.Metric(
-        namespace=metric_names.NAMESPACE,
-        metric_name=name,
-        dimensions_map={metric_names.SERVICE_DIMENSION: metric_names.SERVICE},
-        period=period,
-        statistic=statistic,
-    )
+    def _metric(self, name: str, *, period: Duration, statistic: str) -> cloudwatch.Metric:
+        """A metric that this deployment's functions write into their logs."""
+        return cloudwatch.Metric(
+            namespace=metric_names.NAMESPACE,
+            metric_name=name,
+            dimensions_map={metric_names.SERVICE_DIMENSION: Stack.of(self).stack_name},
+            period=period,
+            statistic=statistic,
+        )

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Final, cast
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.config import Config, RemovalChoice
+from respot.metric_names import SERVICE_VARIABLE
 from respot.settings import Settings
 
 TIMEOUT_SECONDS: Final = 60
@@ -61,7 +62,11 @@ class RespotFunction(Construct):
             log_group=self.log_group,
             memory_size=_MEMORY_MB,
             timeout=Duration.seconds(timeout_seconds),
-            environment={**settings.to_environment(), "POWERTOOLS_LOG_LEVEL": config.log_level},
+            environment={
+                **settings.to_environment(),
+                "POWERTOOLS_LOG_LEVEL": config.log_level,
+                SERVICE_VARIABLE: Stack.of(self).stack_name,
+            },
         )
         self.log_group.grant(self.function, "logs:CreateLogStream", "logs:PutLogEvents")
         Validations.of(self.function).acknowledge(

@@ -11,7 +11,9 @@ import pytest
 
 from cli.dead_letters import EDGES
 from infra.config import Config
+from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
 from infra.packaging import PYTHON_VERSION
+from infra.stack import RespotStack
 from respot import handlers, schema, settings, sweeper
 from respot.alert_version import DIGEST_ATTRIBUTE
 from respot.bootstrap import record, resubmit, slack
@@ -19,10 +21,10 @@ from respot.domain.alert_kinds import AlertKind
 from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
 from respot.errors import SettingsError
 from respot.events import DETAIL_TYPE, SOURCE
-from respot.metric_names import SWEEP_AGE
+from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE, SWEEP_AGE
 from respot.policy_document import LONGEST_PAUSE
 from respot.settings import Settings
-from tests.infra.synthesis import POLICY, Synthesized, render, synthesize
+from tests.infra.synthesis import POLICY, Synthesized, empty_bundle, new_app, render, synthesize
 
 KINDS = {
     "CloudWatch::Alarm",
@@ -71,6 +73,19 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
     }
     # The parameter is named after the stack, so that two stacks of an account have two.
     assert named.keys() == references | {"PolicyParameter"}
+
+
+def test_two_deployments_in_a_region_have_metrics_of_their_own(tmp_path: Path) -> None:
+    """Or one's sweeps would tell that all is well of the other's, which are stuck."""
+    app = new_app(tmp_path, Config())
+    RespotStack(app, "Another", config=Config(), code=empty_bundle(tmp_path / "another"), policy=POLICY)
+    app.synth()
+    for stack in ("Respot", "Another"):
+        template = Synthesized(tmp_path / "out" / f"{stack}.template.json")
+        functions, alarms = template.of_type("Lambda::Function"), template.of_type("CloudWatch::Alarm")
+        assert {function["Environment"]["Variables"][SERVICE_VARIABLE] for function in functions.values()} == {stack}
+        own = [alarm["Dimensions"] for alarm in alarms.values() if alarm["Namespace"] == NAMESPACE]
+        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 2
 
 
 # --- events in
@@ -225,8 +240,8 @@ def test_alarms_speak_of_delay_and_of_crashes(full: Synthesized) -> None:
         ("Errors", "${SweepFunction}", "Sum", 1),
         ("IteratorAge", "${AlertFunction}", "Maximum", 5 * 60 * 1000),
         ("IteratorAge", "${RecoverFunction}", "Maximum", 5 * 60 * 1000),
-        ("SweepAge", "respot", "Minimum", 6 * 7 * 60),
-        ("TransitionsFirstSeenBySweep", "respot", "Sum", 1),
+        ("SweepAge", "Respot", "Minimum", 4 * 7 * 60),
+        ("TransitionsFirstSeenBySweep", "Respot", "Sum", 1),
     ]
 
 
@@ -243,7 +258,25 @@ def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
         # No sweep at all is what its alarm is for; all others have nothing to say while there is nothing to measure.
         assert alarm["TreatMissingData"] == ("breaching" if alarm["MetricName"] == SWEEP_AGE else "notBreaching")
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        assert alarm["EvaluationPeriods"] == 1
+        assert alarm["EvaluationPeriods"] == (3 if alarm["MetricName"] == SWEEP_AGE else 1)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "period", "silence", "age"),
+    [(1, 5, 15, 30), (5, 5, 15, 30), (7, 7, 21, 42), (60, 60, 180, 360)],
+)
+def test_the_alarm_on_old_sweeps_speaks_as_soon_as_it_says(
+    tmp_path: Path, minutes: int, period: int, silence: int, age: int
+) -> None:
+    """The age grows by an interval each time: what is told at 4, 5 and 6 intervals is the third of three."""
+    alarm = synthesize(tmp_path, Config(sweep_minutes=minutes)).properties("AlarmsSweepAge")
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (period * 60, 3)
+    assert alarm["Threshold"] + 2 * alarm["Period"] == age * 60
+    assert f"for {age} minutes, or none has said anything for {silence}:" in alarm["AlarmDescription"]
+    # A sweep that takes all its time is not silence.
+    assert alarm["Period"] > SWEEP_TIMEOUT
+    # CloudWatch evaluates no more than a day.
+    assert alarm["Period"] * alarm["EvaluationPeriods"] <= timedelta(days=1).total_seconds()
 
 
 def test_a_message_is_not_shown_twice_while_it_is_worked_on(either: Synthesized) -> None:
@@ -440,6 +473,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
     for name, values in expected.items():
         variables = render(full.properties(name)["Environment"]["Variables"])
         assert variables.pop("POWERTOOLS_LOG_LEVEL") == "DEBUG"
+        assert variables.pop(SERVICE_VARIABLE) == "Respot"
         assert Settings.from_environment(variables) == values
 
 
@@ -463,7 +497,7 @@ def test_no_function_reads_a_setting_that_it_was_not_given(full: Synthesized) ->
 def test_no_setting_is_forgotten(full: Synthesized) -> None:
     known = {value for name, value in vars(settings).items() if name.isupper() and isinstance(value, str)}
     given = {name for f in full.of_type("Lambda::Function").values() for name in f["Environment"]["Variables"]}
-    assert given - {"POWERTOOLS_LOG_LEVEL"} == known
+    assert given - {"POWERTOOLS_LOG_LEVEL", SERVICE_VARIABLE} == known
 
 
 def test_logs_are_kept_as_long_as_set(plain: Synthesized, full: Synthesized) -> None:

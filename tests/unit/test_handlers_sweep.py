@@ -1,6 +1,6 @@
 """The sweep's entry point, on a sweeper that says what it did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,8 @@ import pytest
 from respot.domain.sweeping import CHECKS
 from respot.errors import LookFailedError
 from respot.handlers import sweep
-from respot.metric_names import NAMESPACE, SERVICE, SERVICE_DIMENSION, SWEEP_AGE
+from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE, SWEEP_AGE, UNDEPLOYED
+from respot.observability import metrics
 from respot.sweeper import Swept
 from tests.support.builders import REGION
 from tests.support.printed import Printed, printed
@@ -44,13 +45,13 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     return played
 
 
-def measured(lines: list[dict[str, Any]]) -> dict[str, list[float]]:
+def measured(lines: list[dict[str, Any]], deployment: str = UNDEPLOYED) -> dict[str, list[float]]:
     """The metrics among the lines, in Respot's own namespace and dimension."""
     found: dict[str, list[float]] = {}
     for line in lines:
         for group in line.get("_aws", {}).get("CloudWatchMetrics", ()):
             assert (group["Namespace"], group["Dimensions"]) == (NAMESPACE, [[SERVICE_DIMENSION]])
-            assert line[SERVICE_DIMENSION] == SERVICE
+            assert line[SERVICE_DIMENSION] == deployment
             found |= {metric["Name"]: line[metric["Name"]] for metric in group["Metrics"]}
     return found
 
@@ -105,3 +106,18 @@ def test_an_age_of_nothing_is_an_age(played: Played, printed: Printed) -> None:
 def test_an_invocation_that_finds_another_at_it_says_nothing(printed: Printed) -> None:
     sweep.handler({}, Context())
     assert printed() == []
+
+
+@pytest.fixture
+def deployed_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv(SERVICE_VARIABLE, "Another")
+    metrics.cache_clear()
+    yield "Another"
+    metrics.cache_clear()
+
+
+def test_metrics_are_those_of_the_deployment(played: Played, printed: Printed, deployed_as: str) -> None:
+    """Two in one account and region would hide each other's stuck sweeps."""
+    played.swept = (Swept(scope=CHECKS, age=timedelta(), complete=True),)
+    sweep.handler({}, Context())
+    assert measured(printed(), deployed_as) == {SWEEP_AGE: [0]}
