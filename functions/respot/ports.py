@@ -162,6 +162,12 @@ class LedgerIndex(Protocol):
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """The region's jobs that have not ended, created between two moments, both included."""
 
+    def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
+        """The creation of the oldest of the region's jobs that have not ended, of those created then or later.
+
+        `None` if there is none.
+        """
+
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """Jobs of all regions whose last change lies between two moments, both included; the oldest change first.
 

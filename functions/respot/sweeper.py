@@ -4,7 +4,7 @@ Nothing is concluded here. What differs is sent to be looked at, what lacks some
 queues' functions find out what is true, and sending a job twice does no harm.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,10 +19,16 @@ from respot.domain.policy import resolve
 from respot.domain.reconciliation import same_creation
 from respot.domain.sweeping import (
     CHECKS,
+    LONGEST_LIFE,
     Page,
     Pass,
     Summary,
+    begun,
+    completed,
+    depth,
+    given_up,
     horizon,
+    is_full_due,
     is_of_interest,
     is_unlike,
     watched_since,
@@ -136,18 +142,29 @@ class Sweeper:
                 swept.held_back = self.looks.backlog() >= BACKLOG
             while not swept.complete and not swept.held_back and time_left() >= LONGEST_PAGE:
                 if passed.began is None:
-                    passed = replace(passed, began=self.clock(), token=None, reached=None)
+                    passed = self._begin(passed)
                 passed = step(passed, swept)
                 if passed.token is None:
-                    passed = replace(passed, last_began=passed.began, began=None, reached=None)
-                    swept.complete = True
+                    passed, swept.complete = completed(passed), True
                 self.sweeps.keep(passed, until=passed.taken_at + LEASE)
         except StaleTokenError as error:
-            passed, swept.error = replace(passed, began=None, token=None, reached=None), error
+            passed, swept.error = given_up(passed), error
         except RespotError as error:
             swept.error = error
         swept.age = passed.age(self.clock())
         return passed, swept
+
+    def _begin(self, passed: Pass) -> Pass:
+        """A full pass, or one down to the oldest job of the region that the ledger holds to be alive.
+
+        What it holds to be alive and is older than a job can become is asked for by its name, at the end of each pass.
+        So is what the index, which lags, does not know yet.
+        """
+        now = self.clock()
+        if passed.scope == CHECKS or is_full_due(passed, now=now):
+            return begun(passed, now=now, down_to=None)
+        oldest_alive = self.index.oldest_open(passed.scope, since=now - LONGEST_LIFE)
+        return begun(passed, now=now, down_to=depth(oldest_alive=oldest_alive, now=now))
 
     def _release(self, passed: Pass, swept: Swept) -> None:
         """Write down where the pass stands and let go of it; if that fails, the lease lapses."""
@@ -164,15 +181,16 @@ class Sweeper:
         oldest = horizon(passed, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
         known = self.index.facts_of([each.job for each in listed])
+        compared = [each for each in listed if each.job in known or self._is_of_interest(each, passed)]
         looks = [
             self._look(passed, each.job.name, now, after=self._delay(each, now))
-            for each in listed
-            if self._differs(each, known, passed)
+            for each in compared
+            if self._differs(each, known)
         ]
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else passed.reached
-        # What the ledger holds to be alive beyond the horizon is older than a job can become.
-        looks += self._missed(passed, page, _BEGINNING if last else reached, now)
+        # What the ledger holds to be alive beyond the horizon is not listed, or not compared: it is asked for.
+        looks += self._missed(passed, compared, _BEGINNING if last else reached, now)
         self.looks.send(looks)
         swept.looks += len(looks)
         states = [known[each.job] for each in listed if each.job in known]
@@ -189,11 +207,11 @@ class Sweeper:
         self._last_call = self.clock()
         return self.lists.page(passed.scope, passed.token)
 
-    def _differs(self, summary: Summary, states: Mapping[JobId, JobFacts], passed: Pass) -> bool:
-        known = states.get(summary.job) or self._known_otherwise(summary)
-        if known is None:
-            return is_of_interest(summary, watched_since=passed.watched_since, backfill=self.backfill)
-        return is_unlike(summary, known)
+    def _is_of_interest(self, summary: Summary, passed: Pass) -> bool:
+        return is_of_interest(summary, watched_since=passed.watched_since, backfill=self.backfill)
+
+    def _differs(self, summary: Summary, states: Mapping[JobId, JobFacts]) -> bool:
+        return is_unlike(summary, states.get(summary.job) or self._known_otherwise(summary))
 
     def _known_otherwise(self, summary: Summary) -> JobFacts | None:
         """The state of a job whose creation the list tells with another rounding than Describe."""
@@ -220,9 +238,9 @@ class Sweeper:
         return told, after
 
     def _missed(
-        self, passed: Pass, page: Page, reached: datetime | None, now: datetime
+        self, passed: Pass, compared: Sequence[Summary], reached: datetime | None, now: datetime
     ) -> list[tuple[Look, timedelta]]:
-        """Jobs that the ledger holds to be alive and this stretch of the list lacks; `record` asks whether they are."""
+        """Jobs that the ledger holds to be alive and that were not compared; `record` asks whether they are."""
         until = min(passed.reached or now, now - _SETTLED)
         if reached is None or reached > until:
             return []
@@ -230,7 +248,7 @@ class Sweeper:
             self._look(passed, job.name, now, missed=job.created)
             for job in self.index.open_jobs(passed.scope, since=reached, until=until)
             if job.created != passed.reached  # else it was compared with the page before
-            and not any(_is_same(job, each.job) for each in page.summaries)
+            and not any(_is_same(job, each.job) for each in compared)
         ]
 
     def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:

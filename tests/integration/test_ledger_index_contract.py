@@ -106,6 +106,34 @@ def test_open_jobs_are_of_one_region_and_of_any_age(bench: Bench) -> None:
     assert open_jobs(bench, 0, 0, ELSEWHERE) == (there,)
 
 
+# --- the oldest of them ---------------------------------------------------------------------------------------------
+
+
+def oldest_open(bench: Bench, since: float, region: str = REGION) -> datetime | None:
+    return bench.index.oldest_open(region, since=at(since))
+
+
+def test_the_oldest_open_job_is_the_oldest_of_its_region_that_has_not_ended(bench: Bench) -> None:
+    bench.save(job_id("ended", created=at(0)), "Starting=0 Failed=9")
+    bench.save(job_id("younger", created=at(2.001)))
+    bench.save(job_id("oldest", created=at(1.001)), checkpoint_uri=None)
+    bench.save(job_id("elsewhere", region=ELSEWHERE, created=at(0.5)))
+    assert oldest_open(bench, -9) == at(1.001)
+    assert oldest_open(bench, -9, ELSEWHERE) == at(0.5)
+
+
+def test_the_oldest_open_job_is_looked_for_from_a_moment_on_which_is_included(bench: Bench) -> None:
+    for n in range(3):
+        bench.save(job_id(f"job-{n}", created=at(n / 1000)))
+    assert [oldest_open(bench, since) for since in (-1, 0.001, 0.002, 0.003)] == [at(0), at(0.001), at(0.002), None]
+
+
+def test_where_all_jobs_have_ended_none_is_the_oldest(bench: Bench) -> None:
+    job = bench.save(job_id())
+    bench.save(job, "Starting=0 Stopped=9")
+    assert oldest_open(bench, -9) is None
+
+
 # --- jobs by their last change --------------------------------------------------------------------------------------
 
 

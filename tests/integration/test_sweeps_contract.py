@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 LEASE = timedelta(minutes=5)
 TAKEN = Pass(scope=REGION, watched_since=CREATED, taken_at=at(1))
-HALFWAY = replace(TAKEN, began=at(1.5), token="a token", reached=at(-9.037), last_began=at(-300))  # noqa: S106
+HALFWAY = replace(
+    TAKEN,
+    began=at(1.5),
+    token="a token",  # noqa: S106 - a page's
+    reached=at(-9.037),
+    down_to=at(-86_400.037),
+    last_began=at(-300),
+    last_full=at(-900.001),
+)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -67,8 +75,8 @@ def test_a_pass_goes_on_where_it_was_left(sweeps: Sweeps, left: Pass) -> None:
 def test_what_a_pass_no_longer_has_is_forgotten(sweeps: Sweeps) -> None:
     take(sweeps, 1)
     sweeps.keep(HALFWAY, until=at(301))
-    sweeps.keep(replace(HALFWAY, began=None, token=None, reached=None, last_began=at(1)), until=at(9))
-    assert take(sweeps, 9) == replace(TAKEN, taken_at=at(9), last_began=at(1))
+    sweeps.keep(replace(HALFWAY, began=None, token=None, reached=None, down_to=None, last_began=at(1)), until=at(9))
+    assert take(sweeps, 9) == replace(TAKEN, taken_at=at(9), last_began=at(1), last_full=at(-900.001))
 
 
 def test_who_keeps_a_pass_keeps_it_in_hand(sweeps: Sweeps) -> None:
@@ -105,6 +113,15 @@ def test_there_is_one_item_for_each_scope_and_it_never_expires(dynamodb: "Dynamo
     (item,) = map(deserialize, dynamodb.scan(TableName=TABLE)["Items"])
     assert (item["pk"], item["sk"], item["kind"], item["token"]) == (f"sweep#{REGION}", "sweep", "sweep", "49")
     assert "expires_at" not in item
+
+
+def test_a_pass_that_an_earlier_version_left_is_a_full_one_and_none_was_before(dynamodb: "DynamoDBClient") -> None:
+    sweeps = DynamoDbSweeps(dynamodb, TABLE)
+    take(sweeps, 1)
+    sweeps.keep(HALFWAY, until=at(9))
+    (item,) = dynamodb.scan(TableName=TABLE)["Items"]
+    dynamodb.put_item(TableName=TABLE, Item={name: item[name] for name in item.keys() - {"down_to", "last_full"}})
+    assert take(sweeps, 9) == replace(HALFWAY, taken_at=at(9), down_to=None, last_full=None)
 
 
 def test_of_two_that_take_a_scope_at_once_one_gets_it(dynamodb: "DynamoDBClient") -> None:

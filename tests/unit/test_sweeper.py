@@ -1,7 +1,7 @@
 """The sweep, on twins."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -9,14 +9,10 @@ from typing import Any
 import pytest
 
 from respot.adapters.memory import (
-    MemoryJobQueue,
-    MemoryLedger,
     MemoryLookQueue,
     MemoryPolicies,
-    MemoryRuns,
     MemorySweeps,
     MemoryTopic,
-    MemoryTrainingJobs,
 )
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
@@ -24,7 +20,6 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId, JobRecord
 from respot.domain.policy import AccountPolicy, Policy, parse_ladder
-from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, Pass
@@ -38,116 +33,10 @@ from respot.errors import (
 from respot.events import parse
 from respot.look_message import Look, write_look
 from respot.recorder import Recorder
-from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, Sweeper, Swept
-from tests.support.builders import CREATED, REGION, job_id, observation
-from tests.support.clock import FakeClock
+from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, Swept
+from tests.support.builders import CREATED, REGION, job_id
 from tests.support.recovery_bench import RecoveryBench
-
-ELSEWHERE = "eu-west-1"
-GRACE = timedelta(seconds=60)
-BACKFILL = timedelta(days=30)
-NOW = CREATED + timedelta(days=60)
-"""Long after the deployment; `ago` counts from here."""
-
-
-def ago(**span: float) -> datetime:
-    return NOW - timedelta(**span)
-
-
-@dataclass
-class Lists:
-    """SageMaker's lists, that note who asked when and may fail.
-
-    Attributes:
-        calls: region, token and moment of each call.
-        faults: what a call raises, by its region and token.
-        takes: how long a call takes.
-    """
-
-    jobs: MemoryTrainingJobs
-    clock: FakeClock
-    calls: list[tuple[str, str | None, datetime]] = field(default_factory=list)
-    faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
-    takes: timedelta = timedelta(milliseconds=200)
-
-    def page(self, region: str, token: str | None) -> Page:
-        self.calls.append((region, token, self.clock()))
-        self.clock.pass_by(self.takes)
-        if (region, token) in self.faults:
-            raise self.faults[region, token]
-        return self.jobs.page(region, token)
-
-
-class Bench:
-    """A sweeper on twins, of a deployment that is two months old."""
-
-    def __init__(
-        self, *, regions: tuple[str, ...] = (REGION,), page_length: int = 100, created: datetime = CREATED
-    ) -> None:
-        self.clock = FakeClock(NOW)
-        self.jobs = MemoryTrainingJobs(page_length=page_length)
-        self.lists = Lists(jobs=self.jobs, clock=self.clock)
-        self.ledger = MemoryLedger(created=created)
-        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
-        self.sweeps = MemorySweeps()
-        self.looks = MemoryLookQueue()
-        self.recoveries = MemoryJobQueue()
-        self.due_alerts = MemoryJobQueue()
-        self.regions = regions
-        self.sweeper = self.invocation()
-
-    def invocation(self, **others: Any) -> Sweeper:  # noqa: ANN401
-        """Another one, with a memory of its own."""
-        parts: dict[str, Any] = {
-            "lists": self.lists,
-            "ledger": self.ledger,
-            "index": self.ledger,
-            "runs": self.runs,
-            "sweeps": self.sweeps,
-            "looks": self.looks,
-            "recoveries": self.recoveries,
-            "due_alerts": self.due_alerts,
-            "policies": MemoryPolicies(),
-            "clock": self.clock,
-            "pause": lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
-            "regions": self.regions,
-            "backfill": BACKFILL,
-            "grace": GRACE,
-        }
-        return Sweeper(**(parts | others))
-
-    def watched(self, since: datetime = CREATED, *, last: datetime | None = None) -> None:
-        """As if the regions had been swept before, `last` the last time; five minutes ago, unless told."""
-        began = last or ago(minutes=5)
-        for scope in (CHECKS, *self.regions):
-            self.sweeps.passes[scope] = Pass(scope=scope, watched_since=since, taken_at=began, last_began=began)
-            self.sweeps.held_until[scope] = began
-        self.ledger.watched |= dict.fromkeys(self.regions, since)
-
-    def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
-        """SageMaker has the job; the script's seconds count from its creation."""
-        offset = (job.created - CREATED).total_seconds()
-        moved = " ".join(f"{s}={float(n) + offset}" for s, n in (word.split("=") for word in script.split()))
-        self.jobs.observations[job.region, job.name] = observation(moved, job=job, **others)
-
-    def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
-        """The ledger has it."""
-        mine = Bench(page_length=1)
-        mine.put(job, script, **others)
-        (seen,) = mine.jobs.observations.values()
-        self.ledger.save(reconcile(self.ledger.load(job), seen))
-
-    def both(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
-        self.put(job, script, **others)
-        self.know(job, script, **others)
-
-    def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[Swept, ...]:
-        """An invocation with so much time."""
-        until = self.clock() + timedelta(seconds=seconds)
-        return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())
-
-    def names(self) -> list[str]:
-        return [look.name for look, _ in self.looks.sent]
+from tests.support.sweep_bench import ELSEWHERE, GRACE, NOW, Bench, ago, many
 
 
 @pytest.fixture
@@ -155,11 +44,6 @@ def bench() -> Bench:
     bench = Bench()
     bench.watched()
     return bench
-
-
-def many(count: int, *, first: float = 60, region: str = REGION) -> list[JobId]:
-    """Jobs created a minute apart, the newest first."""
-    return [job_id(f"job-{n:04}", created=ago(minutes=first + n), region=region) for n in range(count)]
 
 
 # --- what is sent to be looked at -----------------------------------------------------------------------------------
@@ -284,9 +168,9 @@ def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
     bench.sweep(bench.invocation(backfill=timedelta(days=85)))
     assert len(bench.names()) == 9
     bench.looks.sent.clear()
-    bench.clock.pass_by(timedelta(minutes=5))
+    bench.clock.pass_by(timedelta(hours=1))
     bench.sweep(bench.invocation(backfill=timedelta(days=85)))
-    assert len(bench.names()) == 4  # the later pass ends after the page that crosses 31 days
+    assert len(bench.names()) == 4  # the later full pass ends after the page that crosses 31 days
 
 
 def test_a_fresh_deployment_watches_from_its_beginning() -> None:

@@ -128,6 +128,12 @@ class DynamoDbLedger:
         values = {":region": region, ":since": iso(since), ":until": iso(until)}
         return tuple(job_of(deserialize(item)[PK]) for item in self._table.query(condition, values, IndexName=BY_LIVE))
 
+    def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
+        """See `LedgerIndex.oldest_open`."""
+        condition, values = f"{LIVE_IN} = :region AND {CREATED} >= :since", {":region": region, ":since": iso(since)}
+        oldest = next(self._table.query(condition, values, IndexName=BY_LIVE, Limit=1), None)
+        return None if oldest is None else job_of(deserialize(oldest)[PK]).created
+
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """See `LedgerIndex.changed`."""
         found: list[tuple[JobId, datetime]] = []

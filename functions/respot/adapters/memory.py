@@ -85,6 +85,11 @@ class MemoryLedger:
             if job.region == region and since <= job.created <= until and not is_terminal(facts.status)
         )
 
+    def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
+        """See `LedgerIndex.oldest_open`."""
+        ever = datetime.max.replace(tzinfo=UTC)
+        return next((job.created for job in self.open_jobs(region, since=since, until=ever)), None)
+
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """See `LedgerIndex.changed`."""
         found = sorted(

@@ -68,16 +68,19 @@ def pass_item(passed: Pass, *, until: datetime) -> Item:
             "began": passed.began and iso(passed.began),
             "token": passed.token,
             "reached": passed.reached and iso(passed.reached),
+            "down_to": passed.down_to and iso(passed.down_to),
             "last_began": passed.last_began and iso(passed.last_began),
+            "last_full": passed.last_full and iso(passed.last_full),
         }
     )
 
 
 def _read(item: Item) -> Pass:
+    # An item from before there were shallow passes lacks `down_to`, rightly, and `last_full`: the next pass is full.
     values = deserialize(item)
     moments = {
         name: datetime.fromisoformat(values[name]) if name in values else None
-        for name in ("began", "reached", "last_began")
+        for name in ("began", "reached", "down_to", "last_began", "last_full")
     }
     return Pass(
         scope=values["scope"],

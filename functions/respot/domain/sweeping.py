@@ -11,6 +11,14 @@ from respot.domain.reconciliation import ROUNDING
 
 LONGEST_LIFE: Final = timedelta(days=31)
 """A training job lasts 30 days at most (28 of training): what was created earlier has ended."""
+SHALLOW: Final = timedelta(days=1)
+"""How far back every pass lists: a job whose events were all lost has been found long before it is as old as that."""
+FULL_AFTER: Final = timedelta(minutes=50)
+"""A pass is a full one if the last complete full one began so long ago.
+
+Ten intervals of five minutes, or eleven where the schedule is some seconds late: two full passes begin less than an
+hour apart, within which all is promised to be found. With an hour here, they would not.
+"""
 FIRST_CHECK: Final = timedelta(minutes=10)
 """After a job's last change: by then, all that follows from it has long been done, unless something was lost."""
 _CHECKS: Final = 9
@@ -58,7 +66,9 @@ class Pass:
         began: when the pass under way began; `None` if none is.
         token: where it has come to; `None` at its beginning.
         reached: the creation of the oldest job that it has compared; `None` at its beginning.
+        down_to: the creation at which it may end; `None` if it is a full pass. Settled when it begins.
         last_began: when the last complete pass began; `None` if there was none.
+        last_full: when the last complete full pass began; `None` if there was none.
     """
 
     scope: str
@@ -67,7 +77,9 @@ class Pass:
     began: datetime | None = None
     token: str | None = None
     reached: datetime | None = None
+    down_to: datetime | None = None
     last_began: datetime | None = None
+    last_full: datetime | None = None
 
     def age(self, now: datetime) -> timedelta:
         """Time since all was last known to be right."""
@@ -82,6 +94,38 @@ def taken_up(before: Pass | None, *, scope: str, now: datetime, watched_since: d
     if before is None or now - before.taken_at > ABANDONED:
         return Pass(scope=scope, watched_since=watched_since, taken_at=now)
     return replace(before, taken_at=now)
+
+
+def is_full_due(passed: Pass, *, now: datetime) -> bool:
+    """Whether a pass that begins now is to list all that is within the horizon."""
+    return passed.last_full is None or now - passed.last_full >= FULL_AFTER
+
+
+def depth(*, oldest_alive: datetime | None, now: datetime) -> datetime:
+    """Down to which creation a pass lists that is not a full one: past every job that the ledger holds to be alive.
+
+    The list may tell the oldest one's creation with another rounding.
+    """
+    shallow = now - SHALLOW
+    return shallow if oldest_alive is None else min(shallow, oldest_alive - ROUNDING)
+
+
+def begun(passed: Pass, *, now: datetime, down_to: datetime | None) -> Pass:
+    """The pass at its beginning; down to there, however long it takes, or a full one."""
+    return replace(passed, began=now, token=None, reached=None, down_to=down_to)
+
+
+def completed(passed: Pass) -> Pass:
+    """The pass at its end; one that was not full does not put the next full one off."""
+    last_full = passed.began if passed.down_to is None else passed.last_full
+    return replace(
+        passed, began=None, token=None, reached=None, down_to=None, last_began=passed.began, last_full=last_full
+    )
+
+
+def given_up(passed: Pass) -> Pass:
+    """The pass where its list forgot its place: the next one begins anew, and settles anew how far it lists."""
+    return replace(passed, began=None, token=None, reached=None, down_to=None)
 
 
 CHECKS: Final = "checks"
@@ -109,7 +153,9 @@ def is_of_interest(summary: Summary, *, watched_since: datetime, backfill: timed
 def horizon(passed: Pass, *, backfill: timedelta, now: datetime) -> datetime:
     """How far back a pass lists: the first one through the past that is to be filled in."""
     oldest = now - LONGEST_LIFE
-    return oldest if passed.last_began else min(oldest, passed.watched_since - backfill)
+    if passed.last_began is None:
+        oldest = min(oldest, passed.watched_since - backfill)
+    return oldest if passed.down_to is None else max(oldest, passed.down_to)
 
 
 def watched_since(*, now: datetime, deployed: datetime) -> datetime:

@@ -9,14 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.domain.job import JobFacts
+from respot.domain.reconciliation import ROUNDING
 from respot.domain.sweeping import (
     ABANDONED,
     FIRST_CHECK,
     FRESH_DEPLOYMENT,
+    FULL_AFTER,
     LONGEST_LIFE,
+    SHALLOW,
     Pass,
     Summary,
+    begun,
+    completed,
+    depth,
+    given_up,
     horizon,
+    is_full_due,
     is_of_interest,
     is_unlike,
     taken_up,
@@ -93,6 +101,16 @@ def passed(**others: object) -> Pass:
     return replace(Pass(scope=REGION, watched_since=CREATED, taken_at=CREATED), **others)  # type: ignore[arg-type]
 
 
+HALFWAY = passed(
+    began=at(10),
+    token="token",  # noqa: S106 - a page's
+    reached=at(5),
+    down_to=at(-900),
+    last_began=at(-300),
+    last_full=at(-600),
+)
+
+
 @pytest.mark.parametrize(
     ("last_began", "backfill", "expected"),
     [
@@ -110,6 +128,59 @@ def test_how_far_back_a_pass_lists(last_began: datetime | None, backfill: int, e
 def test_the_first_pass_lists_back_from_the_deployment_however_long_it_takes() -> None:
     now = CREATED + timedelta(days=20)
     assert horizon(passed(), backfill=timedelta(days=30), now=now) == CREATED - timedelta(days=30)
+
+
+# --- full passes and shallow ones -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last_full", "expected"),
+    [
+        pytest.param(None, True, id="never yet"),
+        pytest.param(FULL_AFTER - timedelta(milliseconds=1), False, id="lately"),
+        pytest.param(FULL_AFTER, True, id="long enough ago"),
+        pytest.param(timedelta(days=6), True, id="long ago"),
+    ],
+)
+def test_a_pass_is_a_full_one_when_none_was_for_some_time(last_full: timedelta | None, *, expected: bool) -> None:
+    of = passed(last_began=at(60), last_full=last_full and at(60) - last_full)
+    assert is_full_due(of, now=at(60)) is expected
+
+
+@pytest.mark.parametrize(
+    ("alive", "expected"),
+    [
+        pytest.param(None, SHALLOW, id="nothing alive"),
+        pytest.param(timedelta(hours=1), SHALLOW, id="alive and young"),
+        pytest.param(SHALLOW, SHALLOW + ROUNDING, id="alive at the edge"),
+        pytest.param(timedelta(days=20), timedelta(days=20) + ROUNDING, id="alive and old"),
+    ],
+)
+def test_a_shallow_pass_lists_a_day_and_past_what_is_alive(alive: timedelta | None, expected: timedelta) -> None:
+    oldest = None if alive is None else at(60) - alive
+    assert depth(oldest_alive=oldest, now=at(60)) == at(60) - expected
+
+
+@pytest.mark.parametrize("days", [1, 20, 400])
+@pytest.mark.parametrize("last_began", [None, CREATED])
+def test_a_shallow_pass_ends_at_its_depth_and_within_the_horizon(days: int, last_began: datetime | None) -> None:
+    of = passed(last_began=last_began, down_to=at(60) - timedelta(days=days))
+    whole = horizon(replace(of, down_to=None), backfill=timedelta(days=90), now=at(60))
+    assert horizon(of, backfill=timedelta(days=90), now=at(60)) == max(whole, at(60) - timedelta(days=days))
+
+
+def test_a_pass_begins_with_nothing_of_the_one_before() -> None:
+    assert begun(HALFWAY, now=at(60), down_to=at(-9)) == replace(
+        HALFWAY, began=at(60), token=None, reached=None, down_to=at(-9)
+    )
+
+
+@pytest.mark.parametrize("down_to", [None, at(-9)], ids=["full", "shallow"])
+def test_only_a_full_pass_puts_the_next_full_one_off(down_to: datetime | None) -> None:
+    idle = replace(HALFWAY, began=None, token=None, reached=None, down_to=None)
+    of = replace(HALFWAY, down_to=down_to)
+    assert completed(of) == replace(idle, last_began=at(10), last_full=at(-600) if down_to else at(10))
+    assert given_up(of) == idle
 
 
 @pytest.mark.parametrize(
@@ -131,8 +202,6 @@ def test_the_age_is_that_of_the_last_complete_pass_or_of_the_watch() -> None:
 
 
 # --- taking a pass up -----------------------------------------------------------------------------------------------
-
-HALFWAY = passed(began=at(10), token="token", reached=at(5), last_began=at(-300))  # noqa: S106 - a page's
 
 
 def test_a_new_scope_is_watched_since_its_first_sweep() -> None:

@@ -1,0 +1,137 @@
+"""A sweeper on twins, and how its jobs get there."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from respot.adapters.memory import (
+    MemoryJobQueue,
+    MemoryLedger,
+    MemoryLookQueue,
+    MemoryPolicies,
+    MemoryRuns,
+    MemorySweeps,
+    MemoryTrainingJobs,
+)
+from respot.domain.job import JobId
+from respot.domain.reconciliation import reconcile
+from respot.domain.sweeping import CHECKS, Page, Pass
+from respot.sweeper import Sweeper, Swept
+from tests.support.builders import CREATED, REGION, job_id, observation
+from tests.support.clock import FakeClock
+
+ELSEWHERE = "eu-west-1"
+GRACE = timedelta(seconds=60)
+BACKFILL = timedelta(days=30)
+NOW = CREATED + timedelta(days=60)
+"""Long after the deployment; `ago` counts from here."""
+
+
+def ago(**span: float) -> datetime:
+    return NOW - timedelta(**span)
+
+
+@dataclass
+class Lists:
+    """SageMaker's lists, that note who asked when and may fail.
+
+    Attributes:
+        calls: region, token and moment of each call.
+        faults: what a call raises, by its region and token.
+        takes: how long a call takes.
+    """
+
+    jobs: MemoryTrainingJobs
+    clock: FakeClock
+    calls: list[tuple[str, str | None, datetime]] = field(default_factory=list)
+    faults: dict[tuple[str, str | None], Exception] = field(default_factory=dict)
+    takes: timedelta = timedelta(milliseconds=200)
+
+    def page(self, region: str, token: str | None) -> Page:
+        self.calls.append((region, token, self.clock()))
+        self.clock.pass_by(self.takes)
+        if (region, token) in self.faults:
+            raise self.faults[region, token]
+        return self.jobs.page(region, token)
+
+
+class Bench:
+    """A sweeper on twins, of a deployment that is two months old."""
+
+    def __init__(
+        self, *, regions: tuple[str, ...] = (REGION,), page_length: int = 100, created: datetime = CREATED
+    ) -> None:
+        self.clock = FakeClock(NOW)
+        self.jobs = MemoryTrainingJobs(page_length=page_length)
+        self.lists = Lists(jobs=self.jobs, clock=self.clock)
+        self.ledger = MemoryLedger(created=created)
+        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
+        self.sweeps = MemorySweeps()
+        self.looks = MemoryLookQueue()
+        self.recoveries = MemoryJobQueue()
+        self.due_alerts = MemoryJobQueue()
+        self.regions = regions
+        self.sweeper = self.invocation()
+
+    def invocation(self, **others: Any) -> Sweeper:  # noqa: ANN401
+        """Another one, with a memory of its own."""
+        parts: dict[str, Any] = {
+            "lists": self.lists,
+            "ledger": self.ledger,
+            "index": self.ledger,
+            "runs": self.runs,
+            "sweeps": self.sweeps,
+            "looks": self.looks,
+            "recoveries": self.recoveries,
+            "due_alerts": self.due_alerts,
+            "policies": MemoryPolicies(),
+            "clock": self.clock,
+            "pause": lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
+            "regions": self.regions,
+            "backfill": BACKFILL,
+            "grace": GRACE,
+        }
+        return Sweeper(**(parts | others))
+
+    def watched(self, since: datetime = CREATED, *, last: datetime | None = None, full: datetime | None = None) -> None:
+        """As if the regions had been swept before, `last` the last time; five minutes ago, unless told.
+
+        `full` is when all was listed for the last time; never yet, unless told: then the next pass is a full one.
+        """
+        began = last or ago(minutes=5)
+        for scope in (CHECKS, *self.regions):
+            self.sweeps.passes[scope] = Pass(
+                scope=scope, watched_since=since, taken_at=began, last_began=began, last_full=full
+            )
+            self.sweeps.held_until[scope] = began
+        self.ledger.watched |= dict.fromkeys(self.regions, since)
+
+    def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        """SageMaker has the job; the script's seconds count from its creation."""
+        offset = (job.created - CREATED).total_seconds()
+        moved = " ".join(f"{s}={float(n) + offset}" for s, n in (word.split("=") for word in script.split()))
+        self.jobs.observations[job.region, job.name] = observation(moved, job=job, **others)
+
+    def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        """The ledger has it."""
+        mine = Bench(page_length=1)
+        mine.put(job, script, **others)
+        (seen,) = mine.jobs.observations.values()
+        self.ledger.save(reconcile(self.ledger.load(job), seen))
+
+    def both(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
+        self.put(job, script, **others)
+        self.know(job, script, **others)
+
+    def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[Swept, ...]:
+        """An invocation with so much time."""
+        until = self.clock() + timedelta(seconds=seconds)
+        return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())
+
+    def names(self) -> list[str]:
+        return [look.name for look, _ in self.looks.sent]
+
+
+def many(count: int, *, first: float = 60, region: str = REGION) -> list[JobId]:
+    """Jobs created a minute apart, the newest first."""
+    return [job_id(f"job-{n:04}", created=ago(minutes=first + n), region=region) for n in range(count)]
