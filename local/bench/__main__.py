@@ -3,12 +3,17 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from local.bench import calls, cold_start, latency, price
 from local.deployed import deployed_account
+from respot.domain.sweeping import LONGEST_LIFE, SHALLOW
+
+_TYPICAL_JOBS: Final = 1_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     typical = next(case for case in cases if case.messages == 1 and case.inserted)
     _price(console, typical)
+    _month(console)
     for line in excess:
         console.print(f"beyond what is allowed: {line}", style="red")
     return 1 if excess else 0
@@ -91,6 +97,29 @@ def _price(console: Console, case: calls.Case) -> None:
     for item in items:
         table.add_row(item.what, f"{item.quantity:,.1f}", f"{item.unit_price:.10f}".rstrip("0"), f"{item.dollars:.2f}")
     table.add_row("together", "", "", f"{sum(item.dollars for item in items):.2f}", style="bold")
+    console.print(table)
+
+
+def _month(console: Console) -> None:
+    console.print(
+        f"\nWhat does not grow with events, each month: one region, {_TYPICAL_JOBS:,} jobs in {LONGEST_LIFE.days} days,"
+        "\nnone alive for more than a day",
+        style="bold",
+    )
+    items = list(price.each_month(jobs=_TYPICAL_JOBS, depth=SHALLOW))
+    table = _table("", "quantity", "USD each", "USD")
+    for item in items:
+        table.add_row(item.what, f"{item.quantity:,.0f}", f"{item.unit_price:.7f}".rstrip("0"), f"{item.dollars:.2f}")
+    table.add_row("together", "", "", f"{sum(item.dollars for item in items):.2f}", style="bold")
+    console.print(table)
+    console.print(
+        "\nThe sweeps alone, USD each month, by jobs and by the age of the oldest that is alive", style="bold"
+    )
+    depths = (SHALLOW, timedelta(days=7), LONGEST_LIFE)
+    table = _table(f"jobs in {LONGEST_LIFE.days} days", *(f"{depth.days} d" for depth in depths))
+    for jobs in (0, _TYPICAL_JOBS, 10 * _TYPICAL_JOBS):
+        bills = (price.sweeping(jobs=jobs, depth=depth) for depth in depths)
+        table.add_row(f"{jobs:,}", *(f"{sum(item.dollars for item in bill):.2f}" for bill in bills))
     console.print(table)
 
 
