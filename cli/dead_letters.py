@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.deployment import Deployment, asking_aws
+from cli.errors import CommandError, ExitCode
 from cli.function_logs import last_reason
 from respot.adapters.ledger_keys import job_of
 from respot.domain.alert_text import one_line
@@ -121,11 +122,13 @@ class Listing:
         queue: which.
         count: how many messages there are.
         letters: those that could be shown.
+        log_error: why the log could not be asked for reasons; `None` if it could, or had not to be.
     """
 
     queue: Queue
     count: int
     letters: tuple[DeadLetter, ...]
+    log_error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,21 +159,27 @@ class RedriveError(Exception):
         self.before = before
 
 
-def deployed(found: Deployment) -> tuple[Queue, ...]:
-    """The dead-letter queues that this deployment has, in the hub and in the other watched regions."""
-    here = [
-        Queue(edge=edge, name=edge.name, url=found.outputs[edge.output], region=found.region)
-        for edge in EDGES
-        if edge.output in found.outputs
-    ]
-    there = [
-        Queue(edge=EDGES[0], name=f"{FORWARDER}-{region}", url=url, region=region)
-        for region in found.regions
-        if region != found.region
-        for url in [found.forwarder(region).get(FORWARDER_OUTPUT)]
-        if url is not None
-    ]
-    return (*here, *there)
+def names(found: Deployment) -> tuple[str, ...]:
+    """What the dead-letter queues are called that this deployment should have, in the hub and in the other regions."""
+    here = (edge.name for edge in EDGES if edge.output in found.outputs)
+    return (*here, *(f"{FORWARDER}-{region}" for region in found.regions if region != found.region))
+
+
+def find(found: Deployment, name: str) -> Queue:
+    """The queue of one of these names; only for another region's is that region asked.
+
+    Raises:
+        CommandError: it is not there, or its region could not be asked.
+    """
+    for edge in EDGES:
+        if edge.name == name:
+            return Queue(edge=edge, name=name, url=found.outputs[edge.output], region=found.region)
+    region = name.removeprefix(f"{FORWARDER}-")
+    url = found.forwarder(region).get(FORWARDER_OUTPUT)
+    if url is None:
+        message = f"the stack that forwards from {region} has no output {FORWARDER_OUTPUT}: deploy it again"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    return Queue(edge=EDGES[0], name=name, url=url, region=region)
 
 
 def depth(found: Deployment, queue: Queue) -> int:
@@ -181,9 +190,11 @@ def depth(found: Deployment, queue: Queue) -> int:
 def listing(found: Deployment, queue: Queue, *, limit: int) -> Listing:
     """Look into a queue, and leave everything in it."""
     count = depth(found, queue)
+    log = _Log(found, queue.edge.log)
     with asking_aws(), _Hold(found, queue, seconds=_READ_FOR) as hold:
-        letters = [_read(found, queue, message) for message in hold.messages(min(limit, count))]
-    return Listing(queue=queue, count=count, letters=tuple(sorted(letters, key=lambda letter: letter.sent_at)))
+        letters = [_read(queue, message, log) for message in hold.messages(min(limit, count))]
+    shown = tuple(sorted(letters, key=lambda letter: letter.sent_at))
+    return Listing(queue=queue, count=count, letters=shown, log_error=log.error)
 
 
 def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, tell: Callable[[int], None]) -> Redriven:
@@ -263,16 +274,40 @@ class _Hold:
         del self._receipts[message["MessageId"]]
 
 
-def _read(found: Deployment, queue: Queue, message: "MessageTypeDef") -> DeadLetter:
+class _Log:
+    """The log that knows why messages were given up. A list without its reasons is better than none."""
+
+    def __init__(self, found: Deployment, output: str) -> None:
+        """`output` is the deployment's output with the log group's name."""
+        self._found = found
+        self._output = output
+        self.error: str | None = None
+
+    def last_reason(self, word: str, *, since: datetime) -> str | None:
+        """See `function_logs.last_reason`; `None`, too, once the log could not be read."""
+        if self.error is None:
+            try:
+                return last_reason(self._found, self._output, word, since=since)
+            except CommandError as error:
+                self.error = str(error)
+        return None
+
+    def nothing(self) -> str:
+        """What is said of a message of which the log tells no reason."""
+        group = self._found.outputs[self._output]
+        return f"unknown: {group} could not be read" if self.error else f"unknown: {group} has nothing of it"
+
+
+def _read(queue: Queue, message: "MessageTypeDef", log: _Log) -> DeadLetter:
     sent_at = datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, tz=UTC)
     what, malformed = _about(queue, message["Body"])
     said = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     reason = (
         _of_sender(said)
-        or last_reason(found, queue.edge.log, _in_log(queue, message), since=sent_at - _OLDER[queue.edge.of_stream])
+        or log.last_reason(_in_log(queue, message), since=sent_at - _OLDER[queue.edge.of_stream])
         or malformed
         or _of_stream(queue, message["Body"])
-        or f"unknown: {found.outputs[queue.edge.log]} has nothing of it"
+        or log.nothing()
     )
     return DeadLetter(id=message["MessageId"], sent_at=sent_at, what=_cut(what), reason=_cut(reason))
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.errors import CommandError, ExitCode
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 STACK = "Respot"
+_FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
+"""For a region that may be out of reach: what can be told of the others should not wait for minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +76,13 @@ class Deployment:
         return int(answer["Attributes"][name])
 
     def forwarder(self, region: str) -> dict[str, str]:
-        """The outputs of the stack that forwards a watched region's events."""
-        with asking_aws():
-            client = self.session.client("cloudformation", region_name=region)
+        """The outputs of the stack that forwards a watched region's events.
+
+        Raises:
+            CommandError: there is none, or the region could not be asked.
+        """
+        with asking_aws(missing=f"deploy it, or take {region} out of the setting regions"):
+            client = self.session.client("cloudformation", region_name=region, config=_FAR)
             return _outputs(client.describe_stacks(StackName=f"{self.stack}Forwarder-{region}")["Stacks"])
 
     def drill_posts(self) -> DynamoDbDrillPosts:
@@ -125,13 +132,13 @@ def _outputs(stacks: "Sequence[StackTypeDef]") -> dict[str, str]:
 
 
 @contextmanager
-def asking_aws() -> Iterator[None]:
-    """AWS's errors in words for the person at the terminal."""
+def asking_aws(*, missing: str = "is Respot deployed in this account and region?") -> Iterator[None]:
+    """AWS's errors in words for the person at the terminal; `missing` is what to do about what does not exist."""
     try:
         yield
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            message = f"{error.response['Error']['Message']}: is Respot deployed in this account and region?"
+            message = f"{error.response['Error']['Message']}: {missing}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
         raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
     except BotoCoreError as error:

@@ -3,9 +3,10 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.progress import Progress, TaskID
@@ -21,14 +22,17 @@ from cli.dead_letters import (
     Queue,
     RedriveError,
     Redriven,
-    deployed,
     depth,
+    find,
     listing,
+    names,
     redrive,
 )
 from cli.deployment import Deployment
 from cli.errors import CommandError, ExitCode
 from respot.domain.durations import in_words, iso
+
+_Answer = TypeVar("_Answer")
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -37,7 +41,8 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "dlq",
         help="list what is in the dead-letter queues and why, or send it back",
         description="List what is in the dead-letter queues, with the reason (list), or send it back to where it came "
-        "from after the cause is mended (redrive). Listing takes nothing out; nothing is deleted unasked.",
+        "from after the cause is mended (redrive). Listing takes nothing out; nothing is deleted unasked. "
+        "Exits with 5 if something could not be read, and says what.",
     )
     parser.add_argument("action", nargs="?", choices=["list", "redrive"], default="list", help="default: list")
     parser.add_argument(
@@ -60,27 +65,52 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, or send back."""
+    """List, or send back, what can be reached; the exit code says whether that was all."""
     found = deployment.find(arguments)
-    there = deployed(found)
-    queues = [queue for queue in there if arguments.queue in {None, queue.name}]
-    if not queues:
-        known = ", ".join(queue.name for queue in there)
-        message = f"this deployment has no dead-letter queue {arguments.queue}; it has {known}"
+    known = names(found)
+    if arguments.queue not in {None, *known}:
+        message = f"this deployment has no dead-letter queue {arguments.queue}; it has {', '.join(known)}"
         raise CommandError(message, ExitCode.NOT_FOUND)
+    wanted = known if arguments.queue is None else (arguments.queue,)
     as_json = arguments.json or not sys.stdout.isatty()
     if arguments.action == "redrive":
-        return _redrive(found, queues, arguments, as_json=as_json)
-    listings = [listing(found, queue, limit=arguments.limit) for queue in queues]
+        return _redrive(found, wanted, arguments, as_json=as_json)
+    listings, unread = _asked(wanted, lambda name: listing(found, find(found, name), limit=arguments.limit))
+    unread |= {f"the log of {each.queue.name}": each.log_error for each in listings if each.log_error}
+    _note(unread)
     if as_json:
-        print(json.dumps(to_document(listings), indent=2))  # noqa: T201 - stdout is for data
+        print(json.dumps(to_document(listings, unread), indent=2))  # noqa: T201 - stdout is for data
     else:
         Console(highlight=False).print(render(listings, now=datetime.now(UTC)))
-    return ExitCode.DONE
+    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
 
 
-def to_document(listings: list[Listing]) -> dict[str, Any]:
-    """The listings as JSON; `count` may be more than could be shown."""
+def _asked(wanted: Sequence[str], ask: Callable[[str], _Answer]) -> tuple[list[_Answer], dict[str, str]]:
+    """What each queue answers; and of those that are not there or cannot be asked, why: they hide no other's answer.
+
+    Raises:
+        CommandError: of the first one, if none answers.
+    """
+    answers, errors = list[_Answer](), dict[str, CommandError]()
+    for name in wanted:
+        try:
+            answers.append(ask(name))
+        except CommandError as error:
+            errors[name] = error
+    if errors and not answers:
+        raise next(iter(errors.values()))
+    return answers, {name: str(error) for name, error in errors.items()}
+
+
+def _note(unread: Mapping[str, str]) -> None:
+    """Say what the data lacks."""
+    talk = Console(stderr=True, highlight=False)
+    for name, why in unread.items():
+        talk.print(f"respot: {name} could not be read: {why}", markup=False, soft_wrap=True)
+
+
+def to_document(listings: list[Listing], unread: Mapping[str, str]) -> dict[str, Any]:
+    """The listings as JSON; `count` may be more than could be shown, `unread` is what is missing, and why."""
     return {
         "queues": [
             {
@@ -92,7 +122,8 @@ def to_document(listings: list[Listing]) -> dict[str, Any]:
                 ],
             }
             for each in listings
-        ]
+        ],
+        "unread": dict(unread),
     }
 
 
@@ -115,9 +146,11 @@ def render(listings: list[Listing], *, now: datetime) -> RenderableType:
     return Group(*([table] if table.row_count else []), *notes)
 
 
-def _redrive(found: Deployment, queues: list[Queue], arguments: argparse.Namespace, *, as_json: bool) -> int:
+def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Namespace, *, as_json: bool) -> int:
     talk = Console(stderr=True, highlight=False)
-    counts = {queue: count for queue in queues if (count := depth(found, queue))}
+    depths, unread = _asked(wanted, lambda name: _depth(found, name))
+    _note(unread)
+    counts = {queue: count for queue, count in depths if count}
     if counts:
         _ask(talk, counts, arguments)
     done: dict[str, Redriven] = {}
@@ -135,12 +168,18 @@ def _redrive(found: Deployment, queues: list[Queue], arguments: argparse.Namespa
                 message = f"{error}; {error.before.sent} of {count} messages were sent back before it, the rest stay"
                 raise CommandError(message) from error
     if as_json:
-        print(json.dumps({"queues": {name: _counts(each) for name, each in done.items()}}, indent=2))  # noqa: T201 - data
+        told = {"queues": {name: _counts(each) for name, each in done.items()}, "unread": unread}
+        print(json.dumps(told, indent=2))  # noqa: T201 - stdout is for data
     else:
         Console(highlight=False).print(_said(done), markup=False)
     if any(each.trimmed for each in done.values()):
         talk.print(_TRIMMED)
-    return ExitCode.DONE
+    return ExitCode.INCOMPLETE if unread else ExitCode.DONE
+
+
+def _depth(found: Deployment, name: str) -> tuple[Queue, int]:
+    queue = find(found, name)
+    return queue, depth(found, queue)
 
 
 def _advance(progress: Progress, task: TaskID, done: int) -> None:
@@ -173,7 +212,7 @@ def _counts(done: Redriven) -> dict[str, int]:
 
 def _said(done: dict[str, Redriven]) -> str:
     if not done:
-        return "The dead-letter queues are empty: nothing to send back."
+        return "Nothing to send back: the dead-letter queues that were read are empty."
     return "\n".join(
         f"{name}: {each.sent} sent back"
         + (f", {each.trimmed} left: gone from the stream" if each.trimmed else "")

@@ -5,9 +5,10 @@ import json
 import secrets
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, assert_never
+from typing import Final, TypeVar, assert_never
 
 from rich.console import Console
 
@@ -25,6 +26,8 @@ from respot.errors import LedgerUnavailableError
 
 _CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much this machine's clock may be ahead of AWS's before the drill's own log lines are missed."""
+
+_Answer = TypeVar("_Answer")
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -60,7 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
         account=found.account,
         sent_at=at_milliseconds(datetime.now(UTC)),
     )
-    course = _run(found, drill, patience=timedelta(seconds=arguments.timeout))
+    talk = Console(stderr=True, highlight=False)
+    course = _run(found, drill, talk, patience=timedelta(seconds=arguments.timeout))
     if arguments.json or not sys.stdout.isatty():
         print(json.dumps(to_document(drill, course), indent=2))  # noqa: T201 - stdout is for data
     else:
@@ -71,11 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
+def _run(found: Deployment, drill: Drill, talk: Console, *, patience: timedelta) -> Course:
     refused = _send(found, drill)
     if refused:
         return Course(stuck=Stuck(hop=Hop.EVENT_BUS, reason=refused, look_at=()))
-    talk = Console(stderr=True, highlight=False)
     try:
         with talk.status(f"drill {drill.id}: sent to {drill.region}") as status:
             course = follow(
@@ -89,7 +92,7 @@ def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
             )
     except LedgerUnavailableError as error:
         raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
-    return course.explained(lambda stuck: _look(found, drill, stuck)) if course.stuck else course
+    return course.explained(Surroundings(found, drill, talk).look)
 
 
 def _send(found: Deployment, drill: Drill) -> str | None:
@@ -104,42 +107,84 @@ def _send(found: Deployment, drill: Drill) -> str | None:
     return f"EventBridge in {drill.region} refused the event: {refused['ErrorCode']}: {refused['ErrorMessage']}"
 
 
-def _look(found: Deployment, drill: Drill, stuck: Stuck) -> Stuck:
-    """Where exactly, why, and what to look at next: as far as queues and logs tell."""
-    match stuck.hop:
-        case Hop.EVENT_BUS | Hop.RECORD:
-            said = _said(found, drill, "RecordLogGroupName")
-            queues = _queues(found, "ObservationsQueueUrl", "ObservationsDlqUrl")
-            if said or found.waiting("ObservationsQueueUrl"):
-                return Stuck(
-                    hop=Hop.RECORD,
-                    reason=said or f"it waits to be recorded; {stuck.reason}",
-                    look_at=(queues, _log(found, "RecordLogGroupName", "not recorded")),
-                )
-            watched = f"is {drill.region} watched by this deployment, and are its rules enabled?"
-            reason = f"no rule in {drill.region} has brought the event as far as record; {stuck.reason}"
-            return Stuck(hop=Hop.EVENT_BUS, reason=reason, look_at=(watched, queues))
-        case Hop.ALERT:
-            reason = stuck.reason if stuck.final else _said(found, drill, "AlertLogGroupName") or stuck.reason
-            dead = f"dead letters of the stream: {found.depth('AlertsDlqUrl')} (respot dlq)"
-            return replace(
-                stuck, reason=reason, look_at=(dead, _log(found, "AlertLogGroupName", "not alerted", "alert settled"))
-            )
-        case Hop.SLACK:
-            queues = _queues(found, "SlackQueueUrl", "SlackDlqUrl")
-            return replace(stuck, look_at=(queues, _log(found, "SlackLogGroupName", "not posted", "drill not noted")))
-        case _:  # pragma: no cover - mypy proves that no hop is left
-            assert_never(stuck.hop)
+class Surroundings:
+    """Queues and logs around the hop at which a drill is stuck.
+
+    The ledger told the hop. What cannot be read here is noted for the person at the terminal, and takes nothing away
+    from that; nothing is concluded from it either.
+    """
+
+    def __init__(self, found: Deployment, drill: Drill, talk: Console) -> None:
+        """`talk` hears what could not be read."""
+        self._found = found
+        self._drill = drill
+        self._talk = talk
+
+    def look(self, stuck: Stuck) -> Stuck:
+        """Where exactly, why, and what to look at next: as far as queues and logs tell."""
+        match stuck.hop:
+            case Hop.EVENT_BUS | Hop.RECORD:
+                return self._before_the_ledger(stuck)
+            case Hop.ALERT:
+                reason = stuck.reason if stuck.final else self._said("AlertLogGroupName").reason or stuck.reason
+                dead = f"dead letters of the stream: {self._count('AlertsDlqUrl')} (respot dlq)"
+                look_at = (dead, self._log("AlertLogGroupName", "not alerted", "alert settled"))
+                return replace(stuck, reason=reason, look_at=look_at)
+            case Hop.SLACK:
+                queues = self._queues("SlackQueueUrl", "SlackDlqUrl")
+                return replace(stuck, look_at=(queues, self._log("SlackLogGroupName", "not posted", "drill not noted")))
+            case _:  # pragma: no cover - mypy proves that no hop is left
+                assert_never(stuck.hop)
+
+    def _before_the_ledger(self, stuck: Stuck) -> Stuck:
+        """Whether `record` has had the event: its log would say so, and so does a message that waits for it."""
+        said = self._said("RecordLogGroupName")
+        waiting = self._asked("the observations queue", lambda: self._found.waiting("ObservationsQueueUrl"))
+        queues = self._queues("ObservationsQueueUrl", "ObservationsDlqUrl")
+        log = self._log("RecordLogGroupName", "not recorded")
+        if said.reason or waiting:
+            reason = said.reason or f"it waits to be recorded; {stuck.reason}"
+            return Stuck(hop=Hop.RECORD, reason=reason, look_at=(queues, log))
+        region = self._drill.region
+        watched = f"is {region} watched by this deployment, and are its rules enabled?"
+        if not said.could_be_read or waiting is None:
+            reason = f"whether a rule in {region} has brought the event as far as record is not known; {stuck.reason}"
+            return Stuck(hop=Hop.RECORD, reason=reason, look_at=(queues, log, watched))
+        reason = f"no rule in {region} has brought the event as far as record; {stuck.reason}"
+        return Stuck(hop=Hop.EVENT_BUS, reason=reason, look_at=(watched, queues))
+
+    def _said(self, log: str) -> "_Said":
+        """The last reason that a function has logged about the drill."""
+        since = self._drill.sent_at - _CLOCKS_APART
+        read = self._asked(
+            f"log group {self._found.outputs[log]}",
+            lambda: _Said(reason=last_reason(self._found, log, self._drill.id, since=since)),
+        )
+        return read or _Said(could_be_read=False)
+
+    def _queues(self, queue: str, dead_letters: str) -> str:
+        messages, dead = self._count(queue), self._count(dead_letters)
+        return f"its queue: {messages} messages, dead letters: {dead} (respot dlq)"
+
+    def _count(self, output: str) -> str:
+        count = self._asked(self._found.outputs[output], lambda: self._found.depth(output))
+        return "unknown" if count is None else str(count)
+
+    def _log(self, output: str, *words: str) -> str:
+        return f"log group {self._found.outputs[output]}: look for {' or '.join(map(repr, words))}"
+
+    def _asked(self, what: str, ask: Callable[[], _Answer]) -> _Answer | None:
+        """What AWS answers; `None`, with a note, if it does not."""
+        try:
+            return ask()
+        except CommandError as error:
+            self._talk.print(f"respot: {what} could not be read: {error}", markup=False, soft_wrap=True)
+            return None
 
 
-def _said(found: Deployment, drill: Drill, log: str) -> str | None:
-    """The last reason that a function has logged about the drill."""
-    return last_reason(found, log, drill.id, since=drill.sent_at - _CLOCKS_APART)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What a function's log has of the drill: nothing, too, if it could not be read."""
 
-
-def _queues(found: Deployment, queue: str, dead_letters: str) -> str:
-    return f"its queue: {found.depth(queue)} messages, dead letters: {found.depth(dead_letters)} (respot dlq)"
-
-
-def _log(found: Deployment, output: str, *words: str) -> str:
-    return f"log group {found.outputs[output]}: look for {' or '.join(map(repr, words))}"
+    reason: str | None = None
+    could_be_read: bool = True

@@ -10,6 +10,7 @@ class ExitCode(IntEnum):
     NOT_DONE = 1
     NOT_FOUND = 3
     AWS_UNAVAILABLE = 4
+    INCOMPLETE = 5
 
 
 class CommandError(Exception):

@@ -1,7 +1,7 @@
 """The `respot` command: arguments in, exit code out.
 
 Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage; 3 what was asked for is not there;
-4 AWS could not be asked.
+4 AWS could not be asked; 5 done as far as it goes: some of it could not be read or reached, the notes say what and why.
 """
 
 import argparse

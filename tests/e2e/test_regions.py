@@ -141,24 +141,29 @@ def test_a_sweep_of_the_hub_finds_what_no_event_told_elsewhere(regions: TwoRegio
 def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: TwoRegions) -> None:
     assert eventually(lambda: is_settled(observe(regions.at, "far", parse(INTERRUPTED), region=FAR)))
     assert eventually(lambda: is_settled(observe(regions.at, "twin", parse(QUICK), region=HUB)))
-    found = _timeline(regions.at, "far")
+    found = _respot(regions.at, "timeline", "far")
     assert json.loads(found.stdout)["job"]["region"] == FAR
-    either = _timeline(regions.at, "twin")
+    either = _respot(regions.at, "timeline", "twin")
     assert (either.returncode, either.stdout) == (1, "")
     assert "there are jobs twin in us-east-1 and eu-west-1: choose with --region" in either.stderr
-    chosen = _timeline(regions.at, "twin", "--region", FAR)
+    chosen = _respot(regions.at, "timeline", "twin", "--region", FAR)
     assert json.loads(chosen.stdout)["job"]["region"] == FAR
 
 
 def test_a_drill_goes_the_way_of_the_region_that_it_rehearses(regions: TwoRegions) -> None:
-    command = [sys.executable, "-m", "cli.main", "drill", "--region", FAR]
-    environment = regions.at.account.process_environment()
-    drilled = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    drilled = _respot(regions.at, "drill", "--region", FAR)
     said = json.loads(drilled.stdout)
     assert (drilled.returncode, said["region"], said["slack"]) == (0, FAR, "accepted")
     assert eventually(lambda: len(regions.received(f"DRILL.{said['drill']}", "interrupted")) == 1, seconds=5)
     (alert,) = regions.received(f"DRILL.{said['drill']}", "interrupted")
     assert (alert["drill"], alert["job"]["region"]) == (True, FAR)
+
+
+def test_the_dead_letters_of_each_region_are_listed(regions: TwoRegions) -> None:
+    listed = _respot(regions.at, "dlq")
+    told = json.loads(listed.stdout)
+    assert (listed.returncode, told["unread"]) == (0, {})
+    assert told["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}
 
 
 def test_nobody_but_the_forwarders_puts_events_on_the_hubs_bus(regions: TwoRegions) -> None:
@@ -273,9 +278,9 @@ def _buttons(at: DeployedAccount, name: str) -> list[str]:
     return [element["url"] for element in elements if "url" in element]
 
 
-def _timeline(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _respot(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", "timeline", *arguments],
+        [sys.executable, "-m", "cli.main", *arguments],
         env=at.account.process_environment(),
         capture_output=True,
         text=True,

@@ -7,12 +7,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from rich.console import Console
 
 from cli import dead_letters, deployment, dlq
 from cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
 from cli.deployment import Deployment
-from cli.errors import CommandError
+from cli.errors import CommandError, ExitCode
 from respot.adapters.ledger import DynamoDbLedger
 from respot.alert_document import to_document
 from respot.domain.job import JobRecord
@@ -22,6 +24,7 @@ from respot.look_message import Look, write_look
 from respot.window_message import write_message as write_window
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, observation, window_of
+from tests.support.refused import cut_off, refuse
 
 BY_NAME = {edge.name: edge for edge in EDGES}
 OBSERVATIONS, RECOVERY, ENDINGS, ALERTS = (BY_NAME[name] for name in ("observations", "recovery", "endings", "alerts"))
@@ -75,8 +78,7 @@ def only(found: Deployment, queue: Edge) -> DeadLetter:
 
 
 def there(found: Deployment, edge: Edge) -> Queue:
-    (queue,) = (each for each in dead_letters.deployed(found) if each.name == edge.name)
-    return queue
+    return dead_letters.find(found, edge.name)
 
 
 def listed(found: Deployment, edge: Edge, *, limit: int = 50) -> Listing:
@@ -187,7 +189,7 @@ def test_people_see_age_matter_and_reason_and_no_markup_of_others(found: Deploym
 
 def test_scripts_get_the_same_as_json(found: Deployment) -> None:
     identifier = put(found, OBSERVATIONS, "no JSON")
-    (queue,) = dlq.to_document([listed(found, OBSERVATIONS)])["queues"]
+    (queue,) = dlq.to_document([listed(found, OBSERVATIONS)], {})["queues"]
     assert (queue["queue"], queue["count"], queue["messages"][0]["id"]) == ("observations", 1, identifier)
 
 
@@ -355,7 +357,8 @@ def test_only_the_queue_that_is_named_is_redriven(
         put(found, queue, "message")
     assert command("redrive", "--queue", "recovery", "--yes") == 0
     assert json.loads(capsys.readouterr().out) == {
-        "queues": {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
+        "queues": {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}},
+        "unread": {},
     }
     assert (bodies(found, RECOVERY.back), bodies(found, OBSERVATIONS.output)) == (["message"], ["message"])
 
@@ -372,9 +375,7 @@ def test_listing_is_what_is_done_unless_asked_otherwise(
 
 def test_without_slack_its_queue_is_not_asked_for(found: Deployment, command: Callable[..., int]) -> None:
     del found.outputs["SlackDlqUrl"]
-    assert [queue.name for queue in dead_letters.deployed(found)] == [
-        queue.name for queue in EDGES if queue.name != "slack"
-    ]
+    assert dead_letters.names(found) == tuple(queue.name for queue in EDGES if queue.name != "slack")
     with pytest.raises(CommandError, match="has no dead-letter queue slack"):
         command("--queue", "slack")
 
@@ -382,16 +383,34 @@ def test_without_slack_its_queue_is_not_asked_for(found: Deployment, command: Ca
 # --- other regions
 
 
+FAR = "eu-west-1"
+
+
+def play_stacks(session: boto3.session.Session, stacks: dict[str, dict[str, str]]) -> None:
+    """CloudFormation with these stacks' outputs: moto's own needs the packages of all that a template may hold."""
+
+    def describe(params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        name = params["body"]["StackName"]
+        if name not in stacks:
+            unknown = {"Error": {"Code": "ValidationError", "Message": f"Stack with id {name} does not exist"}}
+            return AWSResponse("", 400, HTTPHeaders(), None), unknown
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in stacks[name].items()]
+        return AWSResponse("", 200, HTTPHeaders(), None), {"Stacks": [{"Outputs": outputs}]}
+
+    session.events.register("before-call.cloudformation", describe)  # type: ignore[arg-type]
+
+
 @pytest.fixture
-def watching(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+def watching(found: Deployment) -> Deployment:
     """A deployment that watches another region, too."""
-    far = boto3.client("sqs", region_name="eu-west-1").create_queue(QueueName="far")["QueueUrl"]
-    monkeypatch.setattr(Deployment, "forwarder", lambda _, region: {"ForwarderDlqUrl": far} if region else {})
-    return Deployment(session=found.session, outputs=found.outputs | {"WatchedRegions": "eu-west-1"})
+    far = boto3.client("sqs", region_name=FAR).create_queue(QueueName="far")["QueueUrl"]
+    play_stacks(found.session, {f"RespotForwarder-{FAR}": {"ForwarderDlqUrl": far}})
+    found.outputs["WatchedRegions"] = FAR
+    return found
 
 
 def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Deployment) -> None:
-    (queue,) = (each for each in dead_letters.deployed(watching) if each.name == "forwarder-eu-west-1")
+    queue = dead_letters.find(watching, "forwarder-eu-west-1")
     body = message(event(job=job_id("far", region="eu-west-1"))).body
     boto3.client("sqs", region_name="eu-west-1").send_message(
         QueueUrl=queue.url,
@@ -403,3 +422,100 @@ def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Dep
     assert redrive(watching, queue, discard_trimmed=False, tell=lambda _: None) == Redriven(sent=1)
     assert bodies(watching, "ObservationsQueueUrl") == [body]
     assert dead_letters.depth(watching, queue) == 0
+
+
+# --- what cannot be read
+
+MISSING = "Stack with id RespotForwarder-ap-south-1 does not exist: deploy it, or take ap-south-1 out of the setting"
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
+    """What was printed for scripts, and what was said besides."""
+    captured = capsys.readouterr()
+    return json.loads(captured.out), captured.err
+
+
+def test_a_region_without_its_forwarder_hides_no_other_queue(
+    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    watching.outputs["WatchedRegions"] = "ap-south-1,eu-west-1"
+    put(watching, RECOVERY, write_message(job_id()))
+    assert command() == ExitCode.INCOMPLETE
+    told, note = said(capsys)
+    counts = {queue["queue"]: queue["count"] for queue in told["queues"]}
+    assert counts == {queue.name: 0 for queue in EDGES} | {"forwarder-eu-west-1": 0, "recovery": 1}
+    assert list(told["unread"]) == ["forwarder-ap-south-1"]
+    assert told["unread"]["forwarder-ap-south-1"].startswith(MISSING)
+    assert f"forwarder-ap-south-1 could not be read: {MISSING}" in note
+
+
+@pytest.mark.parametrize("service", ["cloudformation", "sqs"])
+def test_a_region_that_is_out_of_reach_hides_no_other_queue(
+    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str], service: str
+) -> None:
+    cut_off(watching.session, service, region=FAR)
+    assert command() == ExitCode.INCOMPLETE
+    told, note = said(capsys)
+    assert [queue["queue"] for queue in told["queues"]] == [queue.name for queue in EDGES]
+    assert list(told["unread"]) == ["forwarder-eu-west-1"]
+    assert f'forwarder-eu-west-1 could not be read: Could not connect to the endpoint URL: "https://{service}' in note
+
+
+def test_a_forwarder_that_does_not_tell_its_queue_is_named(
+    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    play_stacks(found.session, {f"RespotForwarder-{FAR}": {"Another": "output"}})
+    found.outputs["WatchedRegions"] = FAR
+    assert command() == ExitCode.INCOMPLETE
+    assert "the stack that forwards from eu-west-1 has no output ForwarderDlqUrl" in capsys.readouterr().err
+
+
+def test_no_region_is_asked_about_a_queue_of_the_hub(
+    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse(watching.session, "cloudformation", "DescribeStacks")
+    assert command("--queue", "recovery") == ExitCode.DONE
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("queue", "code"), [("forwarder-eu-west-1", ExitCode.AWS_UNAVAILABLE), ("forwarder-ap-south-1", ExitCode.NOT_FOUND)]
+)
+def test_if_nothing_can_be_read_the_reason_is_the_answer(
+    watching: Deployment, command: Callable[..., int], queue: str, code: ExitCode
+) -> None:
+    watching.outputs["WatchedRegions"] = "ap-south-1,eu-west-1"
+    cut_off(watching.session, "cloudformation", region=FAR)
+    with pytest.raises(CommandError) as refused:
+        command("--queue", queue)
+    assert refused.value.exit_code == code
+
+
+def test_what_can_be_reached_is_sent_back_and_the_rest_is_said(
+    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut_off(watching.session, "cloudformation", region=FAR)
+    put(watching, RECOVERY, "message")
+    assert command("redrive", "--yes") == ExitCode.INCOMPLETE
+    told, note = said(capsys)
+    assert told["queues"] == {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
+    assert list(told["unread"]) == ["forwarder-eu-west-1"]
+    assert "forwarder-eu-west-1 could not be read" in note
+    assert bodies(watching, RECOVERY.back) == ["message"]
+
+
+def test_who_may_not_read_the_logs_sees_the_messages_all_the_same(
+    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse(found.session, "logs", "FilterLogEvents")
+    put(found, RECOVERY, write_message(job_id()))
+    put(found, OBSERVATIONS, message(event()).body, ERROR_CODE="NO_PERMISSIONS")
+    assert command() == ExitCode.INCOMPLETE
+    told, note = said(capsys)
+    reasons = {each["queue"]: letter["reason"] for each in told["queues"] for letter in each["messages"]}
+    assert reasons == {
+        "observations": "NO_PERMISSIONS",
+        "recovery": "unknown: /respot/ResubmitLogGroupName could not be read",
+    }
+    assert list(told["unread"]) == ["the log of recovery"]
+    assert "not authorized: logs:FilterLogEvents" in note
