@@ -1,29 +1,60 @@
-"""What the bundle is made of, and what is known against it: `python -m infra.audit`.
+"""What the bundle is made of, and what is known against it and its tools: `python -m infra.audit`.
 
 Writes a CycloneDX bill of materials of the bundle, holds the bundle against the lock, and asks PyPI's database of
-vulnerabilities about it, where that can be reached.
+vulnerabilities, where that can be reached, about the bundle and about what builds, deploys and tests it. What is known
+against the bundle fails the audit; what is known against a tool alone is said.
 """
 
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from infra.packaging import ROOT, prepare_dependencies
 from respot.errors import RespotError
 
 SBOM: Final = Path("build") / "sbom.json"
 _REQUIREMENTS: Final = Path("requirements") / "lambda.txt"
+_TOOLS: Final = (Path("requirements") / "dev.txt", Path("requirements") / "uv.txt")
+"""What builds, deploys and tests the bundle; the first of them has the bundle's own packages, too."""
 _PIN: Final = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+) \\$", re.MULTILINE)
 _SECONDS: Final = 120
+_MENDING: Final = "raise the version with `make lock UPGRADE=--upgrade`"
 
 
 class AuditError(RespotError):
     """The bundle is not what the lock says, or something is known against it: the message says what."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the database of vulnerabilities says about some packages.
+
+    Attributes:
+        clean: the names of those against which nothing is known.
+        known: of those against which something is, the vulnerabilities, with the versions that mend them.
+        silent: the names of those of which it says nothing.
+    """
+
+    clean: frozenset[str] = frozenset()
+    known: Mapping[str, str] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
+
+    def without(self, names: Iterable[str]) -> "Answers":
+        """What it says about the other packages."""
+        others = frozenset(names)
+        known = {name: found for name, found in self.known.items() if name not in others}
+        return Answers(clean=self.clean - others, known=known, silent=self.silent - others)
+
+    def named(self) -> str:
+        """What is known against which, in a line."""
+        return "; ".join(f"{name}: {found}" for name, found in sorted(self.known.items()))
 
 
 def pins(requirements: str) -> dict[str, str]:
@@ -62,29 +93,53 @@ def write_sbom(root: Path = ROOT) -> dict[str, str]:
     return {normalized(each["name"]): each["version"] for each in components}
 
 
-def ask_database(root: Path = ROOT) -> str:
-    """Ask about each pinned version; what the answer was, in a sentence.
-
-    Raises:
-        AuditError: something is known against one of them.
-    """
-    question = ("--requirement", str(root / _REQUIREMENTS), "--disable-pip", "--require-hashes")
+def ask_database(*requirements: Path, root: Path = ROOT) -> Answers:
+    """Ask about each version that these files pin and that this machine's markers call for; none, if nobody answers."""
+    files = [word for each in requirements for word in ("--requirement", str(root / each))]
+    question = (*files, "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off")
     try:
-        asked = _run("pip_audit", *question, "--format", "json", "--progress-spinner", "off", check=False)
-        told = json.loads(asked.stdout)["dependencies"]
+        told = json.loads(_run("pip_audit", *question, check=False).stdout)["dependencies"]
     except (ValueError, LookupError, subprocess.TimeoutExpired):
         told = []
-    known = {each["name"]: each["vulns"] for each in told if each.get("vulns")}
-    if known:
-        named = "; ".join(f"{name}: {', '.join(v['id'] for v in found)}" for name, found in known.items())
-        raise AuditError(f"known vulnerabilities: {named}; raise the version with `make lock UPGRADE=--upgrade`")
-    answered = [each for each in told if "skip_reason" not in each]
-    if len(answered) < len(pins((root / _REQUIREMENTS).read_text())):
+    answered = {normalized(each["name"]): each["vulns"] for each in told if "skip_reason" not in each}
+    return Answers(
+        clean=frozenset(name for name, found in answered.items() if not found),
+        known={name: ", ".join(map(_vulnerability, found)) for name, found in answered.items() if found},
+        silent=frozenset(normalized(each["name"]) for each in told if "skip_reason" in each),
+    )
+
+
+def _vulnerability(found: Mapping[str, Any]) -> str:
+    mended = " or ".join(found.get("fix_versions", []))
+    return f"{found['id']} (mended in {mended})" if mended else found["id"]
+
+
+def of_bundle(answers: Answers, pinned: Mapping[str, str]) -> str:
+    """What the answers say of the bundle, in a sentence.
+
+    Raises:
+        AuditError: something is known against it.
+    """
+    if answers.known:
+        raise AuditError(f"known vulnerabilities: {answers.named()}; {_MENDING}")
+    if missing := pinned.keys() - answers.clean:
         return (
-            f"The database of vulnerabilities answered for {len(answered)} of them: it cannot be reached from here. "
-            "What is sure is that the bundle is what the lock's hashes say."
+            f"The database of vulnerabilities answered for {len(pinned) - len(missing)} of them: it cannot be reached "
+            "from here. What is sure is that the bundle is what the lock's hashes say."
         )
     return "Nothing is known against any of them."
+
+
+def of_tools(answers: Answers) -> str:
+    """What the answers say of the packages that are no part of the bundle: nothing of it fails the audit."""
+    answered = len(answers.clean) + len(answers.known)
+    if answers.known:
+        said = f"WARNING, known vulnerabilities of tools: {answers.named()}; {_MENDING}."
+    elif answered:
+        said = f"Nothing is known against {answered} packages that only build, deploy and test it."
+    else:
+        return "About what only builds, deploys and tests it, the database answered nothing."
+    return f"{said} Without an answer: {len(answers.silent)}." if answers.silent else said
 
 
 def _run(module: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -100,9 +155,14 @@ def _run(module: str, *arguments: str, check: bool = True) -> subprocess.Complet
 def main() -> None:
     """Audit, and say what was found."""
     pinned = pins((ROOT / _REQUIREMENTS).read_text())
-    compare(pinned, installed(prepare_dependencies()))
-    compare(pinned, write_sbom())
-    sys.stdout.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {ask_database()}\n")
+    with ThreadPoolExecutor() as pool:  # most of it is waiting for the database
+        answers = pool.submit(ask_database, _REQUIREMENTS)
+        of_all = pool.submit(ask_database, *_TOOLS)
+        compare(pinned, installed(prepare_dependencies()))
+        compare(pinned, write_sbom())
+        bundle, tools = answers.result(), of_all.result().without(pinned)
+    sys.stdout.write(f"{of_tools(tools)}\n")
+    sys.stdout.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}\n")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infra import audit
-from infra.audit import AuditError, ask_database, compare, installed, pins, write_sbom
+from infra.audit import Answers, AuditError, ask_database, compare, installed, of_bundle, of_tools, pins, write_sbom
 from infra.packaging import prepare_dependencies
 
 LOCK = (Path(__file__).parents[2] / "requirements" / "lambda.txt").read_text()
@@ -47,19 +47,64 @@ def answering(monkeypatch: pytest.MonkeyPatch, dependencies: list[dict[str, Any]
     monkeypatch.setattr(audit, "_run", lambda *_, **__: said)
 
 
+KNOWN = {"name": "urllib3", "version": "1", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["1.1", "2.3"]}]}
+SILENT = {"name": "Silent.One", "skip_reason": "not found"}
+
+
 def test_a_known_vulnerability_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, [{"name": "urllib3", "version": "1", "vulns": [{"id": "PYSEC-2026-1"}]}])
-    with pytest.raises(AuditError, match="urllib3: PYSEC-2026-1"):
-        ask_database()
+    answering(monkeypatch, [KNOWN])
+    with pytest.raises(AuditError, match=r"urllib3: PYSEC-2026-1 \(mended in 1.1 or 2.3\)"):
+        of_bundle(ask_database(), pins(LOCK))
 
 
 def test_no_answer_is_not_taken_for_a_clean_one(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, [{"name": name, "skip_reason": "not found"} for name in pins(LOCK)])
-    assert "cannot be reached" in ask_database()
+    assert "cannot be reached" in of_bundle(ask_database(), pins(LOCK))
     answering(monkeypatch, [])
-    assert "cannot be reached" in ask_database()
+    assert "cannot be reached" in of_bundle(ask_database(), pins(LOCK))
+    assert of_tools(ask_database()).endswith("the database answered nothing.")
 
 
 def test_a_clean_answer_for_all_of_them_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, [{"name": name, "version": version, "vulns": []} for name, version in pins(LOCK).items()])
-    assert ask_database() == "Nothing is known against any of them."
+    assert of_bundle(ask_database(), pins(LOCK)) == "Nothing is known against any of them."
+
+
+def test_what_is_known_against_a_tool_is_said_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, [KNOWN, {"name": "uv", "version": "1", "vulns": []}, SILENT])
+    said = of_tools(ask_database())
+    assert said.startswith("WARNING, known vulnerabilities of tools: urllib3: PYSEC-2026-1 (mended in 1.1 or 2.3); ")
+    assert said.endswith("Without an answer: 1.")
+
+
+def test_tools_that_the_database_knows_nothing_against_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, [{"name": "uv", "version": "1", "vulns": []}])
+    assert of_tools(ask_database()) == "Nothing is known against 1 packages that only build, deploy and test it."
+
+
+def test_what_the_bundle_has_is_no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, [KNOWN, {"name": "uv", "version": "1", "vulns": []}, SILENT])
+    assert ask_database().without({"urllib3", "silent-one"}) == Answers(clean=frozenset({"uv"}))
+
+
+def test_bundle_and_tools_are_both_asked_about(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the tools, the whole lock: what builds, deploys and tests, and what brings all of that."""
+    asked, run = [], audit._run  # noqa: SLF001 - the one place where others' tools are called
+
+    def note(module: str, *arguments: str, **others: bool) -> subprocess.CompletedProcess[str]:
+        if module != "pip_audit":
+            return run(module, *arguments, **others)
+        files = [Path(word).name for word in arguments if word.endswith(".txt")]
+        asked.append(files)
+        told = [{"name": "uv", "version": "1", "vulns": [{"id": "PYSEC-2026-2"}]}] if "uv.txt" in files else []
+        return subprocess.CompletedProcess(args=[], returncode=1, stdout=json.dumps({"dependencies": told}))
+
+    monkeypatch.setattr(audit, "_run", note)
+    audit.main()
+    assert sorted(asked) == [["dev.txt", "uv.txt"], ["lambda.txt"]]
+    said = capsys.readouterr().out
+    assert "WARNING, known vulnerabilities of tools: uv: PYSEC-2026-2;" in said
+    assert f"the {len(pins(LOCK))} packages of the bundle. The database" in said
+    assert "answered for 0 of them: it cannot be reached" in said
