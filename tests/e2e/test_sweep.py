@@ -20,6 +20,7 @@ from local.verification import (
 )
 from respot.domain.decision import Action
 from respot.domain.job import at_milliseconds
+from respot.domain.lifecycle import is_terminal
 from respot.domain.reconciliation import reconcile
 from respot.domain.sweeping import FIRST_CHECK
 from tests.support.builders import job_id, observation
@@ -36,16 +37,19 @@ INTERRUPTED_AND_RESUMED = (
 
 
 def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once(deployed: DeployedAccount) -> None:
+    """One sweep after each end is enough: what is lost is healed within one interval, whatever was lost."""
     receive_alerts(deployed)
     deployed.ground.create("unheard", lifecycle=INTERRUPTED_AND_RESUMED, tags=UNHEARD)
-
-    def healed() -> bool:
-        deployed.sweep()
-        run = observe_run(deployed, "unheard")
-        return len(run) == 2 and all(attempt.is_settled for attempt in run)
-
-    assert eventually(healed, seconds=60)
+    assert eventually(lambda: has_ended(deployed, "unheard"))
+    deployed.sweep()
+    assert eventually(lambda: len(observe_run(deployed, "unheard")) == 2)
+    assert eventually(lambda: has_ended(deployed, "unheard-r2"))
+    deployed.sweep()
+    assert eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, "unheard")))
     run = observe_run(deployed, "unheard")
+    # No event had a part in it.
+    histories = [sorted(stay["Status"] for stay in each.described["SecondaryStatusTransitions"]) for each in run]
+    assert eventually(lambda: [told_by_sweeps(deployed, each.name) for each in run] == histories)
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert run_differences(run) == []
     assert training_differences(trained(deployed, "checkpoints/unheard/")) == []
@@ -55,6 +59,24 @@ def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once
     assert compare_deliveries(run, receive_alerts(deployed)) == []
     listed = deployed.client("sagemaker").list_training_jobs(NameContains="unheard")["TrainingJobSummaries"]
     assert sorted(job["TrainingJobName"] for job in listed) == ["unheard", "unheard-r2"]
+
+
+def has_ended(deployed: DeployedAccount, name: str) -> bool:
+    described = deployed.client("sagemaker").describe_training_job(TrainingJobName=name)
+    return is_terminal(described["TrainingJobStatus"])
+
+
+def told_by_sweeps(deployed: DeployedAccount, name: str) -> list[str]:
+    """The stays of a job of which no event had told when a sweep had it looked at, as `record` logged them."""
+    pages = deployed.client("logs").get_paginator("filter_log_events")
+    group = deployed.outputs["RecordLogGroupName"]
+    lines = [
+        json.loads(event["message"])
+        for page in pages.paginate(logGroupName=group, filterPattern="untold_by_events")
+        for event in page["events"]
+    ]
+    of_job = f"{deployed.account.region}/{name} (created "
+    return sorted(stay for line in lines if line["job"].startswith(of_job) for stay in line["untold_by_events"])
 
 
 def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: DeployedAccount) -> None:
