@@ -115,7 +115,8 @@ class Config:
         tuple[str, ...],
         Setting(
             parse=_list_of(_EMAIL),
-            meaning="Addresses that receive every alert and alarm; each has to confirm its subscription once.",
+            meaning="Addresses that receive alerts (those of many jobs at once in a digest) and every alarm. Each "
+            "confirms two subscriptions once, and one more for each further region.",
             example=["ml-oncall@example.com"],
         ),
     ] = ()
