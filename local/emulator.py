@@ -23,10 +23,11 @@ from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import arn as arns  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls
-from ministack.services import eventbridge, iam, lambda_svc, sqs, sts  # type: ignore[import-untyped]
+from ministack.services import dynamodb, eventbridge, iam, lambda_svc, sqs, sts  # type: ignore[import-untyped]
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local.call_counts import PATH, CallCounts
+from local.leading_keys import leading_keys
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import Delivery
 from local.sagemaker.service import SageMaker
@@ -118,6 +119,28 @@ def authorize_batches() -> None:
 
     # ministack takes the operation's name for the action's, and imports this function anew for each request.
     iam_actions.extract_iam_action = as_of_one
+
+
+def tell_leading_keys() -> None:
+    """Tell IAM the partition keys that a DynamoDB request names, as AWS does, so that policies may be about them.
+
+    ministack's evaluator knows the condition, but nobody tells it `dynamodb:LeadingKeys`. What stays different from
+    AWS: a query's and a scan's keys, which stand in expressions, are not told; and the items of a transaction are each
+    judged by the keys of all, which could deny what AWS allows, and never allow what AWS denies.
+    """
+    context_of = iam_actions.dynamodb_service_context
+
+    def with_leading_keys(body: bytes) -> Any:  # noqa: ANN401 - ministack's own
+        keys = leading_keys(body, _partition_key)
+        return {**context_of(body), **({"dynamodb:LeadingKeys": keys} if keys else {})}
+
+    # ministack imports this function, too, anew for each request.
+    iam_actions.dynamodb_service_context = with_leading_keys
+
+
+def _partition_key(table: str) -> str | None:
+    kept = dynamodb._tables.get(table)  # noqa: SLF001 - the request's account and region are set by now
+    return str(kept["pk_name"]) if kept else None
 
 
 def add_regions() -> None:

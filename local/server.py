@@ -77,6 +77,7 @@ def main(arguments: list[str] | None = None) -> None:
     emulator = importlib.import_module("local.emulator")
     emulator.add_sagemaker(options.port, faults)
     emulator.authorize_batches()
+    emulator.tell_leading_keys()
     emulator.add_regions()
     emulator.repeat_failed_stream_batches()
     emulator.hand_out_from_the_front()

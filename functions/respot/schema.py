@@ -4,7 +4,18 @@ from enum import StrEnum
 from typing import Final
 
 PK: Final = "pk"
-"""Partition key: `job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `sweep#<scope>`, `drill#<id>`."""
+"""Partition key. It begins with one of the six texts below, or with `DRILL_PARTITION`: IAM tells by that who may write.
+
+`job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `writer#<hash of a location>`, `sweep#<scope>`,
+`pool#<pool>`, `digest#<window>`, `drill#<id>`.
+"""
+JOB_PARTITION: Final = "job#"
+RUN_PARTITION: Final = "run#"
+WRITER_PARTITION: Final = "writer#"
+SWEEP_PARTITION: Final = "sweep#"
+POOL_PARTITION: Final = "pool#"
+DIGEST_PARTITION: Final = "digest#"
+
 SK: Final = "sk"
 """Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
 `notice`, `giving-up`; of a run `attempt#<number>`."""

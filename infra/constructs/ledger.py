@@ -48,40 +48,56 @@ class Ledger(Construct):
                 non_key_attributes=others,
             )
 
+    # What may be put, may replace what stands: IAM knows no PutItem that only adds. So each function is held to the
+    # partitions that it has reason to write in; within them, the conditions on its own writes keep what is settled.
+
     def grant_record(self, grantee: iam.IGrantable) -> None:
-        """Read a job's items, find a job by its name, write state and transitions; update and delete nothing."""
-        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem")
+        """Read a job's items, find a job by its name; put states and transitions, in jobs' partitions."""
+        self._grant(grantee, "dynamodb:Query")
         self._grant_index(grantee, schema.BY_NAME)
+        self._grant_put(grantee, schema.JOB_PARTITION)
 
     def grant_alert(self, grantee: iam.IGrantable) -> None:
-        """Read a job's items, put its alerts, ask for the table's age (the deployment's).
+        """Read a job's items, put its alerts, windows and digests, ask for the table's age (the deployment's).
 
         Alerts share their job's partition, and IAM sees no sort key: no condition could set them apart.
         """
-        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+        self._grant(grantee, "dynamodb:Query", "dynamodb:DescribeTable")
+        self._grant_put(grantee, schema.JOB_PARTITION, schema.POOL_PARTITION, schema.DIGEST_PARTITION)
 
     def grant_recover(self, grantee: iam.IGrantable) -> None:
-        """Read jobs and runs, find jobs by name and those that are live, put decisions, attempts and outcomes.
+        """Read jobs and runs, find jobs by name and those that are live, put decisions, attempts, writers and outcomes.
 
         The table's age is the deployment's: what ended before is not acted on.
         """
-        self._grant(grantee, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+        self._grant(grantee, "dynamodb:Query", "dynamodb:DescribeTable")
         self._grant_index(grantee, schema.BY_NAME)
         self._grant_index(grantee, schema.BY_LIVE)
+        self._grant_put(grantee, schema.JOB_PARTITION, schema.RUN_PARTITION, schema.WRITER_PARTITION)
 
     def grant_sweep(self, grantee: iam.IGrantable) -> None:
         """Read jobs with all of their items, find them by name, activity and life; put how far the sweep has come."""
-        self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DescribeTable")
+        self._grant(grantee, "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:DescribeTable")
         for index in (schema.BY_NAME, schema.BY_ACTIVITY, schema.BY_LIVE):
             self._grant_index(grantee, index)
+        self._grant_put(grantee, schema.SWEEP_PARTITION)
 
     def grant_note_drills(self, grantee: iam.IGrantable) -> None:
         """Put what Slack said to a drill's message, and nothing else: no job's partition begins so."""
+        self._grant_put(grantee, schema.DRILL_PARTITION)
+
+    def _grant_put(self, grantee: iam.IGrantable, *partitions: str) -> None:
+        """Put items, alone or in transactions, whose partition keys begin in one of these ways."""
+        leading = "dynamodb:LeadingKeys"
         grantee.grant_principal.add_to_principal_policy(
             iam.PolicyStatement(
                 actions=["dynamodb:PutItem"],
                 resources=[self.table.table_arn],
-                conditions={"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{schema.DRILL_PARTITION}*"]}},
+                conditions={
+                    "ForAllValues:StringLike": {leading: [f"{partition}*" for partition in partitions]},
+                    # "For all" is true of none: a request that told no key would pass.
+                    "Null": {leading: "false"},
+                },
             )
         )
 

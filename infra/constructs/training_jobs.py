@@ -26,21 +26,23 @@ def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str], 
     _allow_on_jobs(
         function,
         *_LOOK,
-        "sagemaker:AddTags",
         "sagemaker:StopTrainingJob",
         reason="Respot looks at whatever job has ended and names the next attempt after it: names that others chose. "
         "Two of the actions only read; what may be run is limited by the roles that may be passed and by the instance "
-        "types of the setting training_instance_types. Jobs that wait too long for capacity are stopped, if their "
-        "policy says so, whatever their names.",
+        "types of the setting training_instance_types; tags are given to a job that is being created, to no other. "
+        "Jobs that wait too long for capacity are stopped, if their policy says so, whatever their names.",
     )
-    function.add_to_role_policy(
-        # Of the same resource, so that the reason above stands for it. A ladder in a tag may name any instance type.
-        iam.PolicyStatement(
-            actions=["sagemaker:CreateTrainingJob"],
-            resources=[_all_jobs(function)],
-            conditions={"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)}},
+    # Both of the same resource, so that the reason above stands for them.
+    for action, conditions in (
+        # A ladder in a tag may name any instance type.
+        ("CreateTrainingJob", {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)}}),
+        # SageMaker asks for it when a job is created with tags. A call of AddTags itself has no such key and is
+        # denied: the tags of the jobs that there are stay as they are.
+        ("AddTags", {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
+    ):
+        function.add_to_role_policy(
+            iam.PolicyStatement(actions=[f"sagemaker:{action}"], resources=[_all_jobs(function)], conditions=conditions)
         )
-    )
     for pattern in role_patterns:
         allow_any(
             function,

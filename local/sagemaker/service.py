@@ -102,7 +102,9 @@ class SageMaker:
             more={"sagemaker:InstanceTypes": _instance_types(request)},
         )
         if request.get("Tags"):
-            self._authorize(call, "AddTags", arn, tags=_tags(request))
+            # The key tells tags of a new job from a call of AddTags, which has none.
+            more = {"sagemaker:TaggingAction": "CreateTrainingJob"}
+            self._authorize(call, "AddTags", arn, tags=_tags(request), more=more)
         validation.check_shape("CreateTrainingJob", request)
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))

@@ -24,6 +24,7 @@ from local.verification import (
     training_differences,
 )
 from respot.domain.decision import Action
+from respot.domain.lineage import ATTEMPT_TAG
 from respot.domain.resubmission import OutcomeKind
 from respot.settings import FIRST_RETRY_SECONDS
 from tests.support.roles import credentials_of
@@ -282,6 +283,18 @@ def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Reco
     assert listing["KeyCount"] == 3
     described = at.account.client("sagemaker", **keys).describe_training_job(TrainingJobName=name)
     assert described["TrainingJobName"] == name
+
+
+def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_there(runs: Recovering) -> None:
+    runs.settled("resumed")
+    sagemaker = runs.at.account.client("sagemaker", **credentials_of(runs.at, runs.function["Role"]))
+    for name, attempt in (("resumed", None), ("resumed-r2", "2")):
+        arn = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobArn"]
+        before = sagemaker.list_tags(ResourceArn=arn)["Tags"]
+        assert {tag["Key"]: tag["Value"] for tag in before}.get(ATTEMPT_TAG) == attempt
+        with pytest.raises(ClientError, match=r"AccessDenied.*sagemaker:AddTags"):
+            sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "respot:resume", "Value": "off"}])
+        assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == before
 
 
 def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs: Recovering) -> None:

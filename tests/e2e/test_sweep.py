@@ -18,10 +18,13 @@ from local.verification import (
     trained,
     training_differences,
 )
+from respot.adapters.ledger_keys import partition_of, sweep_partition
+from respot.adapters.run_items import run_partition, writer_partition
 from respot.domain.decision import Action
 from respot.domain.job import at_milliseconds
 from respot.domain.lifecycle import is_terminal
 from respot.domain.reconciliation import reconcile
+from respot.domain.run import RunId
 from respot.domain.sweeping import FIRST_CHECK
 from tests.support.builders import job_id, observation
 from tests.support.roles import credentials_of
@@ -133,6 +136,33 @@ def test_the_sweep_may_list_jobs_and_do_nothing_to_them(deployed: DeployedAccoun
         deployed.account.client("dynamodb", **keys).delete_item(
             TableName=deployed.outputs["LedgerTableName"], Key={"pk": {"S": "x"}, "sk": {"S": "y"}}
         )
+
+
+def test_the_sweep_writes_how_far_it_has_come_and_into_no_other_partition(deployed: DeployedAccount) -> None:
+    configuration = deployed.client("lambda").get_function_configuration(
+        FunctionName=deployed.outputs["SweepFunctionName"]
+    )
+    dynamodb = deployed.account.client("dynamodb", **credentials_of(deployed, configuration["Role"]))
+    table = deployed.outputs["LedgerTableName"]
+
+    def puts(*partitions: str) -> list[Any]:
+        keys = [{"pk": {"S": partition}, "sk": {"S": "permission"}} for partition in partitions]
+        return [{"Put": {"TableName": table, "Item": {**key, "kind": {"S": "test"}}}} for key in keys]
+
+    own = sweep_partition("nowhere")
+    dynamodb.put_item(TableName=table, Item=puts(own)[0]["Put"]["Item"])
+    dynamodb.transact_write_items(TransactItems=puts(own))
+    others = (
+        partition_of(job_id("forged")),
+        run_partition(RunId("forged")),
+        writer_partition("s3://b/forged"),
+        "drill#0",
+    )
+    for partition in others:
+        with pytest.raises(ClientError, match=r"AccessDenied.*dynamodb:PutItem"):
+            dynamodb.put_item(TableName=table, Item=puts(partition)[0]["Put"]["Item"])
+        with pytest.raises(ClientError, match=r"AccessDenied.*dynamodb:PutItem"):
+            dynamodb.transact_write_items(TransactItems=puts(own, partition))
 
 
 def test_the_schedule_is_there_and_calls_the_sweep(deployed: DeployedAccount) -> None:

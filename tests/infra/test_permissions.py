@@ -8,9 +8,12 @@ import pytest
 
 from infra.config import Config
 from respot import schema
-from respot.adapters.ledger_keys import partition_of
+from respot.adapters.ledger_keys import partition_of, sweep_partition
+from respot.adapters.run_items import run_partition, writer_partition
+from respot.adapters.storm_items import digest_partition, pool_partition
+from respot.domain.run import RunId
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
-from tests.support.builders import a_drill, job_id
+from tests.support.builders import a_drill, job_id, window_of
 
 Row = tuple[Any, ...]
 
@@ -21,6 +24,16 @@ BUCKETS = "arn:${AWS::Partition}:s3:::"
 # Ref gives the parameter's name, which begins with a slash.
 POLICY_PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${PolicyParameter}"
 
+
+def puts(*partitions: str) -> Row:
+    """What may be put into the ledger: into partitions whose keys are like these, and only by requests that say so."""
+    condition = {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)},
+        "Null": {"dynamodb:LeadingKeys": "false"},
+    }
+    return ("dynamodb:PutItem",), LEDGER, condition
+
+
 RECORD = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordLogs.Arn}"),
     (
@@ -29,8 +42,8 @@ RECORD = [
     ),
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
     (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags"), JOBS),
-    (("dynamodb:PutItem", "dynamodb:Query"), LEDGER),
-    (("dynamodb:Query",), f"{LEDGER}/index/by-name"),
+    (("dynamodb:Query",), [LEDGER, f"{LEDGER}/index/by-name"]),
+    puts("job#*"),
 ]
 STREAM = [
     (("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"), "${LedgerTable.StreamArn}"),
@@ -45,7 +58,8 @@ ALERT = [
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
         "${DueAlertsQueue.Arn}",
     ),
-    (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+    (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
+    puts("job#*", "pool#*", "digest#*"),
     (("sns:Publish",), "${AlertsTopic}"),
 ]
 RECOVER = [
@@ -65,18 +79,15 @@ SLACK = [
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:respot/slack-webhook-??????",
     ),
     # Of the ledger, notes on drills alone: no job's partition begins so.
-    (
-        ("dynamodb:PutItem",),
-        LEDGER,
-        {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{schema.DRILL_PARTITION}*"]}},
-    ),
+    puts("drill#*"),
 ]
 
 
 SWEEP = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${SweepLogs.Arn}"),
-    (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+    (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
     (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
+    puts("sweep#*"),
     (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${ObservationsQueue.Arn}"),
     (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${RecoveryQueue.Arn}"]),
     # Wildcard: the action knows no resource.
@@ -97,20 +108,15 @@ def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> l
             ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             "${RecoveryQueue.Arn}",
         ),
-        (("dynamodb:DescribeTable", "dynamodb:PutItem", "dynamodb:Query"), LEDGER),
+        (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
+        puts("job#*", "run#*", "writer#*"),
         (("ssm:GetParameter",), POLICY_PARAMETER),
         # Wildcards: any job may end, and its next attempt is named after it.
-        (
-            (
-                "sagemaker:AddTags",
-                "sagemaker:DescribeTrainingJob",
-                "sagemaker:ListTags",
-                "sagemaker:StopTrainingJob",
-            ),
-            JOBS,
-        ),
+        (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"), JOBS),
         (("sagemaker:CreateTrainingJob",), JOBS, {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)}}),
+        # The tags of a new job, and of no other.
+        (("sagemaker:AddTags",), JOBS, {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
         (("iam:PassRole",), roles, {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}),
         (("s3:ListBucket",), buckets),
     ]
@@ -153,9 +159,23 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
     }
 
 
-def test_no_job_stands_in_the_partitions_that_slack_may_write() -> None:
-    assert not partition_of(job_id()).startswith(schema.DRILL_PARTITION)
-    assert not partition_of(a_drill().job).startswith(schema.DRILL_PARTITION)
+def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
+    """So that who may write one kind writes no other."""
+    window = window_of(region="job#")
+    keys = {
+        partition_of(job_id()): "job#",
+        partition_of(a_drill().job): "job#",
+        run_partition(RunId("job#x")): "run#",
+        writer_partition("s3://bucket/job#x"): "writer#",
+        sweep_partition("job#x"): "sweep#",
+        pool_partition(window.pool): "pool#",
+        digest_partition(window): "digest#",
+        f"{schema.DRILL_PARTITION}0123456789ab": "drill#",
+    }
+    kinds = set(keys.values())
+    assert {key: [kind for kind in kinds if key.startswith(kind)] for key in keys} == {
+        key: [kind] for key, kind in keys.items()
+    }
 
 
 def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp_path: Path) -> None:
@@ -210,12 +230,20 @@ def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesi
 # --- roles, queues, topic
 
 
+OF_THIS_ACCOUNT = {"Condition": {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}}
+
+
 def test_only_its_service_takes_a_role_and_no_managed_policy_adds_to_it(either: Synthesized) -> None:
     for name, role in either.of_type("IAM::Role").items():
         assert role.keys() == {"AssumeRolePolicyDocument", "Description"}
-        service = "scheduler" if name == "SweepScheduleRole" else "lambda"
-        assert role["AssumeRolePolicyDocument"]["Statement"] == [
-            {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}}
+        service, condition = ("scheduler", OF_THIS_ACCOUNT) if name == "SweepScheduleRole" else ("lambda", {})
+        assert render(role["AssumeRolePolicyDocument"]["Statement"]) == [
+            {
+                "Action": "sts:AssumeRole",
+                "Effect": "Allow",
+                "Principal": {"Service": f"{service}.amazonaws.com"},
+                **condition,
+            }
         ]
 
 
@@ -235,21 +263,28 @@ FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), O
 LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 
 
-@pytest.mark.parametrize(
-    ("queue", "service", "allowed"),
-    [
-        ("ObservationsQueue", "events.amazonaws.com", [(LOOK_AND_SEND, rule) for rule in ONLY_THE_RULES]),
-        ("ObservationsDeadLetters", "events.amazonaws.com", [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES]),
-        ("SlackDeliveryQueue", "sns.amazonaws.com", FROM_THE_TOPICS),
-        ("SlackDeliveryDeadLetters", "sns.amazonaws.com", FROM_THE_TOPICS),
-        ("TransitionsDeadLetters", None, []),
-        ("EndingsDeadLetters", None, []),
-        ("RecoveryQueue", None, []),
-        ("RecoveryDeadLetters", None, []),
-    ],
-)
+SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
+    "ObservationsQueue": ("events.amazonaws.com", [(LOOK_AND_SEND, rule) for rule in ONLY_THE_RULES]),
+    "ObservationsDeadLetters": ("events.amazonaws.com", [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES]),
+    "SlackDeliveryQueue": ("sns.amazonaws.com", FROM_THE_TOPICS),
+    "SlackDeliveryDeadLetters": ("sns.amazonaws.com", FROM_THE_TOPICS),
+    # Functions alone, by their own roles.
+    "TransitionsDeadLetters": (None, []),
+    "EndingsDeadLetters": (None, []),
+    "RecoveryQueue": (None, []),
+    "RecoveryDeadLetters": (None, []),
+    "DueAlertsQueue": (None, []),
+    "DueAlertsDeadLetters": (None, []),
+}
+
+
+def test_of_every_queue_it_is_said_who_sends_to_it(full: Synthesized) -> None:
+    assert SENDERS.keys() == full.of_type("SQS::Queue").keys()
+
+
+@pytest.mark.parametrize(("queue", "service", "allowed"), [(name, *said) for name, said in SENDERS.items()])
 def test_a_queue_takes_messages_from_its_source_alone_and_over_tls(
-    full: Synthesized, queue: str, service: str | None, allowed: list[object]
+    full: Synthesized, queue: str, service: str | None, allowed: Sequence[object]
 ) -> None:
     (policy,) = [p for p in full.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
     (denied, *others) = list(statements(policy))

@@ -114,6 +114,7 @@ HOSTILE = [
     "\x00\x1b[2J\u202e\ud800",
     "*bold* _it_ `code` ```\n> quote",
     "😀" * 3000,
+    "<script>alert(1)</script><img src=x onerror=alert(1)> <b>&lt;i&gt;</b>",
 ]
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.domain.job import JobId
+from respot.schema import JOB_PARTITION, SWEEP_PARTITION
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
@@ -11,7 +12,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 
 def partition_of(job: JobId) -> str:
     """The partition key under which everything about a job stands."""
-    return f"job#{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
+    return f"{JOB_PARTITION}{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
 
 
 def job_of(partition: str) -> JobId:
@@ -26,7 +27,7 @@ def job_of(partition: str) -> JobId:
 
 def sweep_partition(scope: str) -> str:
     """The partition key under which it stands how far a sweep has come."""
-    return f"sweep#{scope}"
+    return f"{SWEEP_PARTITION}{scope}"
 
 
 def region_and_name(region: str, name: str) -> str:

@@ -29,15 +29,17 @@ from respot.schema import (
     OUTCOME,
     OUTCOME_KEY,
     PK,
+    RUN_PARTITION,
     SK,
     WRITER_KEY,
+    WRITER_PARTITION,
     ItemKind,
 )
 
 
 def run_partition(run: RunId) -> str:
     """The partition key under which a run's attempts stand."""
-    return f"run#{run}"
+    return f"{RUN_PARTITION}{run}"
 
 
 def attempt_key(number: int) -> str:
@@ -130,7 +132,7 @@ def read_attempt(item: Item) -> AttemptRecord:
 
 def writer_partition(location: str) -> str:
     """The partition key of a location's writer; a location may be longer than a key."""
-    return f"writer#{hashlib.sha256(location.encode()).hexdigest()}"
+    return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
 
 
 def writer_item(writer: Writer) -> Item:

@@ -12,11 +12,13 @@ from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.schema import (
     CLAIM,
     DIGEST_KEY,
+    DIGEST_PARTITION,
     EXPIRES_AT,
     KIND,
     LEASE_UNTIL,
     OUTCOME,
     PK,
+    POOL_PARTITION,
     SK,
     STARTED,
     WINDOW_KEY,
@@ -29,12 +31,12 @@ MEMBERS = "member#"
 
 def pool_partition(pool: Pool) -> str:
     """Where a pool's latest window stands."""
-    return f"pool#{pool.key}"
+    return f"{POOL_PARTITION}{pool.key}"
 
 
 def digest_partition(window: Window) -> str:
     """Where a window's members stand, and its digest."""
-    return f"digest#{window.id}"
+    return f"{DIGEST_PARTITION}{window.id}"
 
 
 def window_item(window: Window, retention: timedelta | None) -> Item:

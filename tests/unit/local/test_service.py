@@ -71,19 +71,20 @@ def tagged(**tags: str) -> list[dict[str, str]]:
 
 def test_every_permission_is_asked_for_with_its_own_resource_and_context() -> None:
     cloud = RememberingCloud()
+    arn = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
 
     async def story(service: SageMaker) -> None:
         body = request(TrainingJobName="Job-1", Tags=tagged(team="a"))
         assert (await ask(service, "CreateTrainingJob", body))[0] == 200
         await ask(service, "DescribeTrainingJob", {"TrainingJobName": "Job-1"})
         await ask(service, "ListTrainingJobs", {})
+        assert (await ask(service, "AddTags", {"ResourceArn": arn, "Tags": tagged(team="a")}))[0] == 200
 
     run(cloud, story)
-    arn = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
     tags = {"aws:RequestTag/team": "a", "aws:TagKeys": ["team"]}
     assert cloud.asked == [
         ("sagemaker:CreateTrainingJob", arn, tags | {"sagemaker:InstanceTypes": ["ml.g5.2xlarge"]}),
-        ("sagemaker:AddTags", arn, tags),
+        ("sagemaker:AddTags", arn, tags | {"sagemaker:TaggingAction": "CreateTrainingJob"}),
         (
             "iam:PassRole",
             "arn:aws:iam::111122223333:role/Training",
@@ -91,6 +92,7 @@ def test_every_permission_is_asked_for_with_its_own_resource_and_context() -> No
         ),
         ("sagemaker:DescribeTrainingJob", arn, {"aws:ResourceTag/team": "a"}),
         ("sagemaker:ListTrainingJobs", "*", {}),
+        ("sagemaker:AddTags", arn, {**tags, "aws:ResourceTag/team": "a"}),
     ]
 
 
