@@ -92,7 +92,8 @@ class Alerter:
         decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
         message_id = None
         if decision.send:
-            if not self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=self.lease):
+            claim = self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=self.lease)
+            if claim is None:
                 return None
             try:
                 if self.watch:
@@ -101,7 +102,7 @@ class Alerter:
             except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
                 # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.
                 with suppress(LedgerUnavailableError):
-                    self.ledger.release_alert(job, kind, transition)
+                    self.ledger.release_alert(job, kind, transition, claim)
                 raise
         receipt = AlertReceipt(
             job=job,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NewType, Protocol
 
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
@@ -29,6 +29,9 @@ Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement]
 
 Raises CloneRefusedError if the job cannot be created again.
 """
+
+Claim = NewType("Claim", str)
+"""Tells one claim of an alert or a digest from another: who made it alone gives it back."""
 
 
 class Note(Protocol):
@@ -130,8 +133,8 @@ class Ledger(Protocol):
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> bool:
-        """Take the transition's alert in hand: `True` for one caller only, `False` once it is settled.
+    ) -> Claim | None:
+        """Take the transition's alert in hand: for one caller only; `None` once it is settled.
 
         A claim lapses with its lease, so that the alert of a sender that died is taken over.
 
@@ -139,8 +142,8 @@ class Ledger(Protocol):
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
-        """Let the claim lapse at once: the alert could not be sent."""
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
+        """Let the claim lapse at once: the alert could not be sent. Whoever has claimed it since keeps it."""
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """Write down what was sent or declined, claimed or not; what is settled is never changed again."""
@@ -231,15 +234,15 @@ class Storms(Protocol):
     def members(self, window: Window) -> tuple[Member, ...]:
         """All that have joined, read consistently, in the order of time."""
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
         """Take the window's digest in hand, as `Ledger.claim_alert` does an alert.
 
         Raises:
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_digest(self, window: Window) -> None:
-        """Let the claim lapse at once: the digest could not be sent."""
+    def release_digest(self, window: Window, claim: Claim) -> None:
+        """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
         """Write down what became of the digest, claimed or not; what is settled is never changed again."""

@@ -52,7 +52,9 @@ def claim(ledger: DynamoDbLedger) -> None:
 
 def release(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
-    ledger.release_alert(drill.job, drill.kind, drill.alerted)
+    ours = ledger.claim_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
+    assert ours
+    ledger.release_alert(drill.job, drill.kind, drill.alerted, ours)
 
 
 @pytest.mark.parametrize("retention", [None, timedelta(days=400)], ids=["kept for ever", "kept for 400 days"])

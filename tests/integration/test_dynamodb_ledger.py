@@ -16,6 +16,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, Observation
 from respot.domain.reconciliation import reconcile
 from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.ports import Claim
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, observation, transition
 from tests.support.clock import FakeClock
@@ -164,7 +165,7 @@ def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
             lambda: ledger.claim_alert(
                 JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
             ),
-            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED),
+            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, Claim("ours")),
             lambda: ledger.settle_alert(RECEIPT),
         ],
         "describe_table": [ledger.created_at],

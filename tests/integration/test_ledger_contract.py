@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +14,7 @@ from respot.domain.job import JobFacts, JobRecord, Market, Observation, Owner, P
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change, reconcile
 from respot.errors import AlertInProgressError
-from respot.ports import Ledger
+from respot.ports import Claim, Ledger
 from tests.support.builders import CREATED, NAME, REGION, at, claim, facts, history, job_id, observation, transition
 from tests.support.clock import FakeClock
 
@@ -215,9 +215,25 @@ def test_a_claim_taken_over_holds_anew(ledger: Ledger) -> None:
 
 def test_a_claim_given_back_is_free_at_once(ledger: Ledger, clock: FakeClock) -> None:
     clock.moment = at(1)
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
-    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED)
+    claim = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert claim
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, claim)
     assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
+
+
+@pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after it was given back", "after its lease"])
+def test_only_who_made_a_claim_gives_it_back(ledger: Ledger, clock: FakeClock, taken_over: datetime) -> None:
+    """A client repeats a release whose answer was lost; meanwhile the alert is in somebody else's hand."""
+    clock.moment = at(1)
+    ours = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ours
+    if taken_over == clock():
+        ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
+    theirs = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
+    assert theirs not in {None, ours}
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
+    with pytest.raises(AlertInProgressError):
+        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
 
 
 def test_a_claim_is_no_alert(ledger: Ledger) -> None:
@@ -239,7 +255,7 @@ def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOu
     [
         lambda ledger: ledger.settle_alert(receipt(AlertOutcome.DECLINED)),
         lambda ledger: ledger.settle_alert(replace(receipt(), message_id="message-2")),
-        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED),
+        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, Claim("gone")),
         lambda ledger: ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
     ],
     ids=["declined", "sent again", "given back", "claimed"],

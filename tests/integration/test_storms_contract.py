@@ -1,7 +1,7 @@
 """The promises of the port `Storms`, held against every implementation."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,7 @@ from respot.adapters.storms import DynamoDbStorms
 from respot.domain.alert import AlertOutcome
 from respot.domain.storm import DigestReceipt, Window
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import Storms
+from respot.ports import Claim, Storms
 from tests.integration.conftest import TABLE
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
@@ -169,9 +169,25 @@ def test_one_claim_only_until_it_lapses(storms: Storms) -> None:
 
 def test_a_claim_given_back_is_free_at_once(storms: Storms, clock: FakeClock) -> None:
     clock.moment = at(1)
-    storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
-    storms.release_digest(WINDOW)
+    claim = storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    assert claim
+    storms.release_digest(WINDOW, claim)
     assert storms.claim_digest(WINDOW, now=at(1), lease=LEASE)
+
+
+@pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after it was given back", "after its lease"])
+def test_only_who_made_a_claim_gives_it_back(storms: Storms, clock: FakeClock, taken_over: datetime) -> None:
+    """A client repeats a release whose answer was lost; meanwhile the digest is in somebody else's hand."""
+    clock.moment = at(1)
+    ours = storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    assert ours
+    if taken_over == clock():
+        storms.release_digest(WINDOW, ours)
+    theirs = storms.claim_digest(WINDOW, now=taken_over, lease=LEASE)
+    assert theirs not in {None, ours}
+    storms.release_digest(WINDOW, ours)
+    with pytest.raises(AlertInProgressError):
+        storms.claim_digest(WINDOW, now=taken_over, lease=LEASE)
 
 
 @pytest.mark.parametrize("claimed", [True, False])
@@ -181,7 +197,7 @@ def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOu
         storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
     storms.settle_digest(WINDOW, receipt(outcome))
     storms.settle_digest(WINDOW, replace(receipt(), message_id="message-2"))
-    storms.release_digest(WINDOW)
+    storms.release_digest(WINDOW, Claim("gone"))
     assert not storms.claim_digest(WINDOW, now=at(99_999), lease=LEASE)
     assert storms.digest(WINDOW) == receipt(outcome)
     assert storms.members(WINDOW) == ()

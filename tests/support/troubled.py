@@ -9,7 +9,7 @@ from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, JobRecord, Observation, Transition
 from respot.domain.reconciliation import Change
-from respot.ports import Ledger
+from respot.ports import Claim, Ledger
 
 
 class DiedError(BaseException):
@@ -83,13 +83,13 @@ class TroubledLedger:
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> bool:
+    ) -> Claim | None:
         self._enter("claim_alert")
         return self.ledger.claim_alert(job, kind, transition, now=now, lease=lease)
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
         self._enter("release_alert")
-        self.ledger.release_alert(job, kind, transition)
+        self.ledger.release_alert(job, kind, transition, claim)
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         self._enter("settle_alert")

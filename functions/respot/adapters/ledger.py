@@ -24,7 +24,7 @@ from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
 from respot.errors import AlertInProgressError
-from respot.ports import Clock
+from respot.ports import Claim, Clock
 from respot.schema import (
     ACTIVE_ON,
     BY_ACTIVITY,
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 _CLAIMED: Final = "claimed"
 """The outcome of an alert that somebody has in hand; see AlertOutcome for those that are settled."""
 _UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
+_OUR_CLAIM: Final = f"{OUTCOME} = :claimed AND {CLAIM} = :claim"
+"""Nobody has taken it over, nor settled it."""
 
 
 class DynamoDbLedger:
@@ -159,27 +161,28 @@ class DynamoDbLedger:
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> bool:
+    ) -> Claim | None:
         """See `Ledger.claim_alert`."""
         lapsed = f"attribute_not_exists({PK}) OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        token = uuid4().hex
-        claim = _claim(job, kind, transition, until=now + lease, token=token)
-        standing = self._table.put(self._kept(job, claim), lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
+        claim = Claim(uuid4().hex)
+        item = _claim(job, kind, transition, until=now + lease, token=claim)
+        standing = self._table.put(self._kept(job, item), lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
         if standing is None:
-            return True
+            return claim
         if deserialize(standing)[OUTCOME] != _CLAIMED:
-            return False
-        if deserialize(standing).get(CLAIM) == token:
-            return True  # our own: the client repeated the write, because the answer to it was lost
+            return None
+        if deserialize(standing).get(CLAIM) == claim:
+            return claim  # our own: the client repeated the write, because the answer to it was lost
         message = (
             f"{job}: the {kind} alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
         )
         raise AlertInProgressError(message)
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
         """See `Ledger.release_alert`."""
         lapsed = self._kept(job, _claim(job, kind, transition, until=self._clock()))
-        self._table.put(lapsed, _UNSETTLED, {":claimed": _CLAIMED})
+        # A client may repeat this when its answer was lost, and somebody else has long claimed it.
+        self._table.put(lapsed, _OUR_CLAIM, {":claimed": _CLAIMED, ":claim": claim})
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
@@ -27,7 +28,7 @@ from respot.errors import (
     QueueUnavailableError,
 )
 from respot.look_message import Look
-from respot.ports import Clock
+from respot.ports import Claim, Clock
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class MemoryLedger:
     created: datetime
     states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
     stays: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
-    claims: dict[tuple[JobId, AlertKind, datetime], datetime] = field(default_factory=dict)
+    claims: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, Claim]] = field(default_factory=dict)
     receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
@@ -102,19 +103,23 @@ class MemoryLedger:
 
     def claim_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> bool:
+    ) -> Claim | None:
         """See `Ledger.claim_alert`."""
         if (job, kind, transition.started) in self.receipts:
-            return False
-        if self.claims.get((job, kind, transition.started), now) > now:
+            return None
+        until, _ = self.claims.get((job, kind, transition.started), (now, None))
+        if until > now:
             message = f"{job}: the {kind} alert on {transition.status} is claimed until its lease runs out"
             raise AlertInProgressError(message)
-        self.claims[job, kind, transition.started] = now + lease
-        return True
+        claim = Claim(uuid4().hex)
+        self.claims[job, kind, transition.started] = now + lease, claim
+        return claim
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
         """See `Ledger.release_alert`."""
-        self.claims.pop((job, kind, transition.started), None)
+        _, standing = self.claims.get((job, kind, transition.started), (None, None))
+        if standing == claim:
+            del self.claims[job, kind, transition.started]
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
@@ -303,7 +308,7 @@ class MemoryStorms:
 
     windows: dict[Pool, Window] = field(default_factory=dict)
     joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
-    claims: dict[str, datetime] = field(default_factory=dict)
+    claims: dict[str, tuple[datetime, Claim]] = field(default_factory=dict)
     receipts: dict[str, DigestReceipt] = field(default_factory=dict)
 
     def window(self, pool: Pool) -> Window | None:
@@ -338,19 +343,23 @@ class MemoryStorms:
         """See `Storms.members`."""
         return tuple(sorted(self.joined[window.id].values(), key=lambda member: (member.started, member.alert)))
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
         """See `Storms.claim_digest`."""
         if window.id in self.receipts:
-            return False
-        if self.claims.get(window.id, now) > now:
+            return None
+        until, _ = self.claims.get(window.id, (now, None))
+        if until > now:
             message = f"{window.id} is claimed until its lease runs out"
             raise AlertInProgressError(message)
-        self.claims[window.id] = now + lease
-        return True
+        claim = Claim(uuid4().hex)
+        self.claims[window.id] = now + lease, claim
+        return claim
 
-    def release_digest(self, window: Window) -> None:
+    def release_digest(self, window: Window, claim: Claim) -> None:
         """See `Storms.release_digest`."""
-        self.claims.pop(window.id, None)
+        _, standing = self.claims.get(window.id, (None, None))
+        if standing == claim:
+            del self.claims[window.id]
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
         """See `Storms.settle_digest`."""

@@ -22,7 +22,7 @@ from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.errors import AlertInProgressError
-from respot.ports import Clock
+from respot.ports import Claim, Clock
 from respot.schema import CLAIM, DIGEST_KEY, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _CLAIMED: Final = "claimed"
 _UNSETTLED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
+_OUR_CLAIM: Final = f"{OUTCOME} = :claimed AND {CLAIM} = :claim"
+"""Nobody has taken it over, nor settled it."""
 _STILL_OPEN: Final = "opened = :opened AND closed = :no"
 """The window is the pool's latest, and nobody has closed it."""
 
@@ -77,26 +79,27 @@ class DynamoDbStorms:
         )
         return tuple(read_member(item) for item in items)
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> bool:
+    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
         """See `Storms.claim_digest`."""
         lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        token = uuid4().hex
-        claim = claim_item(window, outcome=_CLAIMED, until=now + lease, token=token)
-        standing = self._table.put(claim, lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
+        claim = Claim(uuid4().hex)
+        item = claim_item(window, outcome=_CLAIMED, until=now + lease, token=claim)
+        standing = self._table.put(item, lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
         if standing is None:
-            return True
+            return claim
         values = deserialize(standing)
         if values[OUTCOME] != _CLAIMED:
-            return False
-        if values.get(CLAIM) == token:
-            return True  # our own: the client repeated the write, because the answer to it was lost
+            return None
+        if values.get(CLAIM) == claim:
+            return claim  # our own: the client repeated the write, because the answer to it was lost
         message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
         raise AlertInProgressError(message)
 
-    def release_digest(self, window: Window) -> None:
+    def release_digest(self, window: Window, claim: Claim) -> None:
         """See `Storms.release_digest`."""
-        claim = claim_item(window, outcome=_CLAIMED, until=self._clock())
-        self._table.put(claim, _UNSETTLED, {":claimed": _CLAIMED})
+        lapsed = claim_item(window, outcome=_CLAIMED, until=self._clock())
+        # A client may repeat this when its answer was lost, and somebody else has long claimed it.
+        self._table.put(lapsed, _OUR_CLAIM, {":claimed": _CLAIMED, ":claim": claim})
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
         """See `Storms.settle_digest`."""
