@@ -119,6 +119,7 @@ def to_document(history: History) -> dict[str, Any]:
             "decided_at": iso(history.giving_up.decided_at),
             "reason": history.giving_up.reason,
             "inputs": dict(history.giving_up.inputs),
+            "withdrawn": history.giving_up.withdrawn,
         },
         "figures": {
             "interruptions": sums.interruptions,

@@ -104,7 +104,8 @@ def _decision(record: DecisionRecord) -> Text:
 
 
 def _giving_up(note: GivingUp) -> Text:
-    return Text.assemble(("Patience ", "dim"), (f"{note.decided_at:%H:%M:%S}", "bold"), f": {one_line(note.reason)}")
+    said = f": {one_line(note.reason)}" + (f" (withdrawn: {one_line(note.withdrawn)})" if note.withdrawn else "")
+    return Text.assemble(("Patience ", "dim"), (f"{note.decided_at:%H:%M:%S}", "bold"), said)
 
 
 def style_of(status: str) -> str:

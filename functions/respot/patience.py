@@ -14,8 +14,8 @@ from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
-from respot.domain.waiting import GivingUp, is_waiting, waiting_since
-from respot.errors import CloneRefusedError, PolicyInvalidError
+from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
+from respot.errors import CloneRefusedError, LookFailedError, PolicyInvalidError
 from respot.ports import Clock, Clone, Note, Runs, TrainingJobs
 from respot.recovery_situation import Situation, Situations
 from respot.training_job_document import moment
@@ -72,8 +72,7 @@ class Patience:
             reason=verdict.reason,
             inputs=verdict.inputs,
         )
-        self.runs.give_up(note)
-        self._stop(note)
+        self._stop(note, before=self.runs.give_up(note))
 
     def _look(self, job: JobId) -> Observation | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
@@ -111,14 +110,25 @@ class Patience:
             return str(error)
         return None
 
-    def _stop(self, note: GivingUp) -> None:
-        """Stop the job, unless its waiting has come to an end while it was thought about."""
-        seen = self._look(note.job)
+    def _stop(self, note: GivingUp, *, before: GivingUp | None) -> None:
+        """Stop the job, unless its waiting has come to an end while it was thought about.
+
+        A note that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
+        """
+        try:
+            seen = self._look(note.job)
+        except LookFailedError:
+            self._withdraw(note, before, "could not be looked at once more: it is not stopped yet")
+            raise
         if seen is None or not is_waiting(seen.facts) or waiting_since(seen.history) != note.waiting_since:
-            self.note(note.job, "waits no longer: it is not stopped")
-            return
-        if not self.jobs.stop(note.job.region, note.job.name):
-            self.note(note.job, "has ended by itself")
+            self._withdraw(note, before, "waits no longer: it is not stopped")
+        elif not self.jobs.stop(note.job.region, note.job.name):
+            self._withdraw(note, before, "has ended by itself")
+
+    def _withdraw(self, note: GivingUp, before: GivingUp | None, why: str) -> None:
+        self.note(note.job, why)
+        if may_withdraw(note, before):
+            self.runs.withdraw(note, why)
 
 
 def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:

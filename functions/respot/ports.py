@@ -326,8 +326,14 @@ class Runs(Protocol):
     def giving_up(self, job: JobId) -> GivingUp | None:
         """The newest note that Respot is about to stop the job, read consistently; `None` if it never was."""
 
-    def give_up(self, record: GivingUp) -> None:
-        """Write down that a stop of the job follows at once; the newest note stands."""
+    def give_up(self, record: GivingUp) -> GivingUp | None:
+        """Write down that a stop of the job follows at once; the newest note stands, unless it was withdrawn.
+
+        Returns the note that stood there before, or stands there still.
+        """
+
+    def withdraw(self, record: GivingUp, why: str) -> None:
+        """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """Have people told, once for each kind, why nothing is decided or created."""

@@ -80,6 +80,8 @@ OUTCOME: Final = "outcome"
 """Of an alert: `claimed` while somebody has it in hand, then `sent` or `declined` for good."""
 LEASE_UNTIL: Final = "lease_until"
 """Until when a claimed alert is in hand."""
+WITHDRAWN: Final = "withdrawn"
+"""Why the stop that a note announced did not follow."""
 CLAIM: Final = "claim"
 """Tells one claim of an alert from another: whose answer was lost knows its own by it."""
 

@@ -270,8 +270,26 @@ def test_the_note_of_a_stop_is_read_back(bench: Bench) -> None:
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
 def test_the_newest_note_stands_in_whatever_order_they_come(bench: Bench, inputs: dict[str, str]) -> None:
     newer = replace(GIVING_UP, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
-    for note in (GIVING_UP, newer, GIVING_UP):
-        bench.runs.give_up(note)
+    stood = [bench.runs.give_up(note) for note in (GIVING_UP, newer, GIVING_UP)]
+    assert bench.runs.giving_up(JOB) == newer
+    assert stood == [None, GIVING_UP, newer]
+
+
+def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(bench: Bench) -> None:
+    bench.runs.give_up(GIVING_UP)
+    bench.runs.withdraw(GIVING_UP, "waits no longer")
+    withdrawn = replace(GIVING_UP, withdrawn="waits no longer")
+    assert bench.runs.giving_up(JOB) == withdrawn
+    assert bench.runs.give_up(GIVING_UP) == withdrawn
+    assert bench.runs.giving_up(JOB) == GIVING_UP
+
+
+def test_only_the_note_itself_is_withdrawn(bench: Bench) -> None:
+    bench.runs.withdraw(GIVING_UP, "waits no longer")
+    assert bench.runs.giving_up(JOB) is None
+    newer = replace(GIVING_UP, decided_at=at(7200.251))
+    bench.runs.give_up(newer)
+    bench.runs.withdraw(GIVING_UP, "waits no longer")
     assert bench.runs.giving_up(JOB) == newer
 
 

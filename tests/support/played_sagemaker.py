@@ -133,6 +133,8 @@ class PlayedSageMaker:
         if played is None or not played.is_live:
             return False
         self.before_stop(name)
+        if not played.is_live:
+            return False
         if played.facts.status != STOPPING:
             self.move(name, STOPPING)
             self.stopped.append(name)

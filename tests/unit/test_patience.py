@@ -1,6 +1,8 @@
 """Respot stops a job that waits too long for capacity, knows its own stop again, and goes on in the next pool."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +13,7 @@ from respot.domain.job import JobId, Market
 from respot.domain.lineage import ATTEMPT_TAG
 from respot.domain.policy import AccountPolicy, BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
+from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.recovery_bench import OPTED_IN, SECOND, THIRD, RecoveryBench
@@ -232,25 +235,33 @@ def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
     assert bench.runs.given_up == {}
 
 
+def overtake(bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]) -> None:
+    """What happens once the next note is written."""
+    runs = bench.recovery.patience.runs
+
+    class Overtaken:
+        def __getattr__(self, method: str) -> object:
+            return getattr(runs, method)
+
+        def give_up(self, record: GivingUp) -> GivingUp | None:
+            object.__setattr__(bench.recovery.patience, "runs", runs)
+            before = runs.give_up(record)
+            meddle(bench)
+            return before
+
+    object.__setattr__(bench.recovery.patience, "runs", Overtaken())
+
+
 @pytest.mark.parametrize("meddle", [_train, _stop, _interrupt, _end, _delete, _replace])
 def test_a_job_whose_waiting_ends_in_the_last_moment_is_not_stopped(
     bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]
 ) -> None:
     job = waiting(bench)
-    give_up = bench.runs.give_up
-
-    class Overtaken:
-        def __getattr__(self, method: str) -> object:
-            return getattr(bench.runs, method)
-
-        def give_up(self, record: object) -> None:
-            give_up(record)  # type: ignore[arg-type] # passed on
-            meddle(bench)
-
-    object.__setattr__(bench.recovery.patience, "runs", Overtaken())
+    overtake(bench, meddle)
     assert bench.recover(job) is None
     assert bench.sagemaker.stopped == []
     assert bench.notes[-1] == "waits no longer: it is not stopped"
+    assert bench.runs.given_up[job].withdrawn == "waits no longer: it is not stopped"
 
 
 def test_a_job_that_ends_as_it_is_stopped_has_its_own_end(bench: RecoveryBench) -> None:
@@ -313,6 +324,80 @@ def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(b
     bench.recover(job)
     assert bench.decision(job).decision.reason == "stopped by its user"
     assert bench.sagemaker.created == []
+
+
+def _prepare(bench: RecoveryBench) -> None:
+    played = bench.sagemaker.jobs[NAME]
+    played.facts = replace(played.facts, status_message="Preparing the instances for training")
+
+
+def _describe_in_vain(bench: RecoveryBench) -> None:
+    bench.faults["sagemaker.describe"] = LookFailedError("throttled")
+
+
+def _end_before_the_stop(bench: RecoveryBench) -> None:
+    def end(name: str) -> None:
+        bench.sagemaker.move(name, "MaxWaitTimeExceeded")
+
+    bench.sagemaker.before_stop = end
+
+
+@pytest.mark.parametrize("meddle", [_prepare, _describe_in_vain])
+def test_a_stop_of_the_users_minutes_after_respot_left_the_job_alone_ends_the_run(
+    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]
+) -> None:
+    job = waiting(bench)
+    overtake(bench, meddle)
+    with suppress(LookFailedError):
+        bench.recover(job)
+    bench.faults.clear()
+    bench.clock.pass_by(timedelta(minutes=4))
+    bench.sagemaker.move(NAME, "Stopping")
+    stopped(bench)
+    bench.recover(job)
+    assert bench.sagemaker.stopped == []
+    assert bench.decision(job).decision.reason == "stopped by its user"
+    assert bench.sagemaker.created == []
+
+
+def test_a_note_whose_job_had_ended_by_itself_is_withdrawn(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    _end_before_the_stop(bench)
+    bench.recover(job)
+    assert bench.notes[-1] == "has ended by itself"
+    assert bench.runs.given_up[job].withdrawn == "has ended by itself"
+
+
+def test_a_delivery_that_finds_the_job_stopping_by_anothers_hand_leaves_its_note_alone(bench: RecoveryBench) -> None:
+    """Two deliveries at once: the one that came too late must not turn Respot's own stop into the user's."""
+    job = waiting(bench)
+
+    def deliver_again(_: RecoveryBench) -> None:
+        bench.clock.pass_by(timedelta(milliseconds=1))
+        bench.recover(job)
+
+    overtake(bench, deliver_again)
+    bench.recover(job)
+    assert bench.sagemaker.stopped == [NAME]
+    assert bench.notes[-1] == "waits no longer: it is not stopped"
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_note_that_took_the_place_of_anothers_is_not_withdrawn(bench: RecoveryBench) -> None:
+    """The other delivery stops the job while this one is between its note and its last look."""
+    job = waiting(bench)
+
+    def deliver_again(_: str) -> None:
+        bench.sagemaker.before_stop = lambda _: None
+        bench.clock.pass_by(timedelta(milliseconds=1))
+        overtake(bench, _stop)
+        bench.recover(job)
+
+    bench.sagemaker.before_stop = deliver_again
+    bench.recover(job)
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.created == [SECOND]
 
 
 def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(bench: RecoveryBench) -> None:

@@ -511,11 +511,18 @@ class MemoryRuns:
         """See `Runs.giving_up`."""
         return self.given_up.get(job)
 
-    def give_up(self, record: GivingUp) -> None:
+    def give_up(self, record: GivingUp) -> GivingUp | None:
         """See `Runs.give_up`."""
         standing = self.given_up.get(record.job)
-        if standing is None or standing.decided_at < record.decided_at:
+        if standing is None or standing.withdrawn or standing.decided_at < record.decided_at:
             self.given_up[record.job] = record
+        return standing
+
+    def withdraw(self, record: GivingUp, why: str) -> None:
+        """See `Runs.withdraw`."""
+        standing = self.given_up.get(record.job)
+        if standing and standing.decided_at == record.decided_at:
+            self.given_up[record.job] = replace(record, withdrawn=why)
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""

@@ -31,6 +31,7 @@ from respot.schema import (
     PK,
     RUN_PARTITION,
     SK,
+    WITHDRAWN,
     WRITER_KEY,
     WRITER_PARTITION,
     ItemKind,
@@ -198,6 +199,7 @@ def giving_up_item(record: GivingUp, retention: timedelta | None) -> Item:
             DECIDED_AT: iso(record.decided_at),
             "reason": record.reason,
             "inputs": dict(record.inputs),
+            WITHDRAWN: record.withdrawn,
             EXPIRES_AT: _expiry(record.decided_at, retention),
         }
     )
@@ -212,6 +214,7 @@ def read_giving_up(item: Item) -> GivingUp:
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         reason=values["reason"],
         inputs=values["inputs"],
+        withdrawn=values.get(WITHDRAWN),
     )
 
 

@@ -1,5 +1,6 @@
 """Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices, stops."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from respot.schema import (
     OUTCOME_KEY,
     PK,
     SK,
+    WITHDRAWN,
     WRITER_KEY,
 )
 
@@ -107,11 +109,18 @@ class DynamoDbRuns:
         item = self._table.get(partition_of(job), GIVING_UP_KEY)
         return None if item is None else read_giving_up(item)
 
-    def give_up(self, record: GivingUp) -> None:
+    def give_up(self, record: GivingUp) -> GivingUp | None:
         """See `Runs.give_up`."""
         item = giving_up_item(record, self._retention)
         # Times are written in one way, so that the later one is the greater text.
-        self._table.put(item, f"{ABSENT} OR {DECIDED_AT} < :decided_at", {":decided_at": iso(record.decided_at)})
+        condition = f"{ABSENT} OR {DECIDED_AT} < :decided_at OR attribute_exists({WITHDRAWN})"
+        before = self._table.exchange(item, condition, {":decided_at": iso(record.decided_at)})
+        return None if before is None else read_giving_up(before)
+
+    def withdraw(self, record: GivingUp, why: str) -> None:
+        """See `Runs.withdraw`."""
+        item = giving_up_item(replace(record, withdrawn=why), self._retention)
+        self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""

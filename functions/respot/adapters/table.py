@@ -57,19 +57,30 @@ class Table:
 
     def put(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> Item | None:
         """Write the item if the condition holds; otherwise return the item that stands in its place."""
+        written, standing = self._put(item, condition, values)
+        return None if written else standing or {}
+
+    def exchange(self, item: Item, condition: str, values: Mapping[str, Any]) -> Item | None:
+        """Write the item if the condition holds; return the one that stood in its place before, or stands there."""
+        _, before = self._put(item, condition, values)
+        return before or None
+
+    def _put(self, item: Item, condition: str, values: Mapping[str, Any] | None) -> tuple[bool, Item | None]:
+        """Whether the item was written, and the one that stood in its place."""
         request: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)} if values else {}
         try:
             with translated(f"{deserialize(item)[PK]} {deserialize(item)[SK]}"):
-                self.client.put_item(
+                answer = self.client.put_item(
                     TableName=self.name,
                     Item=item,
                     ConditionExpression=condition,
+                    ReturnValues="ALL_OLD",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     **request,
                 )
         except self.client.exceptions.ConditionalCheckFailedException as error:
-            return cast("Item", error.response.get("Item", {}))
-        return None
+            return False, cast("Item | None", error.response.get("Item"))
+        return True, cast("Item | None", answer.get("Attributes"))
 
     def query(self, condition: str, values: Mapping[str, Any], **request: Any) -> Iterator[Item]:  # noqa: ANN401
         """The items that meet the key condition, page after page; `request` adds to the query."""

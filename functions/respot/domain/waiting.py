@@ -30,6 +30,7 @@ class GivingUp:
         decided_at: when; the stop follows at once, or not at all.
         reason: why, in words an operator reads.
         inputs: what it was decided from, in words.
+        withdrawn: why the stop did not follow, in words; `None` while nothing says so.
     """
 
     job: JobId
@@ -37,6 +38,7 @@ class GivingUp:
     decided_at: datetime
     reason: str
     inputs: Mapping[str, str] = field(default_factory=dict)
+    withdrawn: str | None = None
 
 
 class StoppedBy(StrEnum):
@@ -76,12 +78,23 @@ def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) ->
     instances came in that moment, nobody can tell: the stop may have been another's, for what the job then did.
     """
     stopped = stop_of(transitions)
-    if giving_up is None or stopped is None or abs(stopped - giving_up.decided_at) > STOP_WINDOW:
+    if giving_up is None or giving_up.withdrawn is not None or stopped is None:
+        return StoppedBy.USER
+    if abs(stopped - giving_up.decided_at) > STOP_WINDOW:
         return StoppedBy.USER
     life = takewhile(lambda stay: stay.status not in ENDS, transitions)  # a deletion may follow
     since = (stay.status for stay in life if stay.started >= giving_up.waiting_since)
     has_waited_on = all(status in WAITING or status == STOPPING for status in since)
     return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
+
+
+def may_withdraw(note: GivingUp, before: GivingUp | None) -> bool:
+    """Whether a note whose stop did not follow can be withdrawn; `before` is the one that it replaced.
+
+    Not while an earlier one may still tell of Respot's stop: deliveries cross, and an answer may have been lost. A run
+    that Respot stopped must not be taken for one that its user stopped.
+    """
+    return before is None or before.withdrawn is not None or note.decided_at - before.decided_at > STOP_WINDOW
 
 
 def stop_of(transitions: Sequence[Transition]) -> datetime | None:

@@ -138,7 +138,7 @@ class Judge:
         name, note = request["TrainingJobName"], world.runs.given_up.get(parent.facts.job)
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
-        if not stop.by_respot and (note is None or abs(stop.at - note.decided_at) > STOP_WINDOW):
+        if not stop.by_respot and (note is None or note.withdrawn or abs(stop.at - note.decided_at) > STOP_WINDOW):
             self.broken(f"{name} follows a job that its user stopped")
         world.seen["went on after giving up"] += 1
         if not stop.by_respot:

@@ -78,9 +78,10 @@ class StreamedRuns(MemoryRuns):
             self.stream.append({"alert": decision_item(record, None)})
         return written
 
-    def give_up(self, record: GivingUp) -> None:
-        MemoryRuns.give_up(self, record)
+    def give_up(self, record: GivingUp) -> GivingUp | None:
+        before = MemoryRuns.give_up(self, record)
         self.after_note(record.job)
+        return before
 
     def settle(self, outcome: Outcome) -> None:
         if outcome.job not in self.outcomes:

@@ -163,4 +163,9 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
         "decided_at": "2026-09-16T11:00:00.000Z",
         "reason": words,
         "inputs": {"a": "b"},
+        "withdrawn": None,
     }
+    runs.withdraw(runs.given_up[job_id()], "waits no [red]longer")
+    history = load(ledger, runs, region=REGION, name=NAME)
+    assert "Patience 11:00:00: has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
+    assert to_document(history)["giving_up"]["withdrawn"] == "waits no [red]longer"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from respot.domain.waiting import GivingUp, StoppedBy, is_waiting, stop_of, stopped_by, waiting_since
+from respot.domain.waiting import GivingUp, StoppedBy, is_waiting, may_withdraw, stop_of, stopped_by, waiting_since
 from tests.support.builders import at, facts, history, job_id
 
 
@@ -62,6 +62,7 @@ def note(since: float = 0, decided: float = 7200) -> GivingUp:
         ("Starting=0 Stopping=7500.001 Stopped=9000", note(), StoppedBy.USER),
         ("Starting=0 Stopping=6899.999 Stopped=9000", note(), StoppedBy.USER),
         ("Starting=0 Stopping=7201 Stopped=7202", None, StoppedBy.USER),
+        ("Starting=0 Stopping=7201 Stopped=7202", replace(note(), withdrawn="waits no longer"), StoppedBy.USER),
         ("Starting=0 Downloading=7201 Stopping=7202 Stopped=7203", note(), StoppedBy.UNCLEAR),
         ("Starting=0 Reticulating=7201 Stopping=7202 Stopped=7203", note(), StoppedBy.UNCLEAR),
         ("Starting=0 Downloading=7201 Training=7300 Stopping=90000 Stopped=90001", note(), StoppedBy.USER),
@@ -91,3 +92,18 @@ def test_a_stop_is_respots_if_it_came_with_the_note_and_in_its_spell_of_waiting(
 )
 def test_the_moment_of_a_stop_is_known_once_the_job_has_ended_as_stopped(script: str, seconds: float | None) -> None:
     assert stop_of(history(script)) == (None if seconds is None else at(seconds))
+
+
+@pytest.mark.parametrize(
+    ("before", "may"),
+    [
+        pytest.param(None, True, id="there was none"),
+        pytest.param(replace(note(decided=7199), withdrawn="x"), True, id="it was withdrawn"),
+        pytest.param(note(decided=6899.999), True, id="its stop would have shown"),
+        pytest.param(note(decided=6900), False, id="its stop may be on its way"),
+        pytest.param(note(decided=7200), False, id="it came in the same moment"),
+        pytest.param(note(decided=7300), False, id="it is newer and stands"),
+    ],
+)
+def test_a_note_is_withdrawn_unless_another_one_may_tell_of_respots_stop(before: GivingUp | None, *, may: bool) -> None:
+    assert may_withdraw(note(), before) is may
