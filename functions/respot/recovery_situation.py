@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from respot.domain.checkpoints import (
@@ -24,12 +25,16 @@ from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId, run_id
 from respot.domain.waiting import GivingUp, stop_of
-from respot.errors import LedgerIncompleteError
+from respot.errors import LedgerIncompleteError, LookFailedError
 from respot.ports import Checkpoints, Ledger, Policies, Runs, TrainingJobs
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
 _MOST_DIGITS: Final = 4
+_ENOUGH: Final = 3
+"""Live neighbours that are named: one is enough to refuse, and a storm may have hundreds on one prefix."""
+MOST_LOOKS: Final = 20
+"""Neighbours that one decision asks SageMaker about: its calls are the whole account's, and a step has a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ class Situations:
 
         Raises:
             PolicyInvalidError: nothing may be decided.
-            LookFailedError: S3 or the policy's parameter did not answer.
+            LookFailedError: S3 or the policy's parameter did not answer, or too many neighbours may be alive to ask.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
         run, number = place_in_run(self.runs, facts)
@@ -153,18 +158,31 @@ class Situations:
         return self.checkpoints.list(facts.job.region, location), ()
 
     def _intruders(self, facts: JobFacts, run: RunId, number: int, own: set[JobId]) -> tuple[str, ...]:
-        """Live jobs that write where this one's checkpoints are; the run's own next attempt is none."""
+        """Live jobs that write where this one's checkpoints are, some of them; the run's own next attempt is none.
+
+        That some have ended says nothing of those that were not asked about: nobody is taken for alone unchecked.
+
+        Raises:
+            LookFailedError: of as many as are asked about, none lives; the ledger will have heard of their ends.
+        """
         if facts.checkpoint_uri is None:
             return ()
         planned = self.runs.attempt(run, number + 1)
-        return tuple(
-            other.name
+        others = [
+            other
             for other, uri in self.runs.live(facts.job.region)
             if other not in own
             and (planned is None or other.name != planned.name)
             and _overlap(uri, facts.checkpoint_uri)
-            and self._is_alive(other)
-        )
+        ]
+        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the likeliest to live
+        alive = tuple(islice((other.name for other in others[:MOST_LOOKS] if self._is_alive(other)), _ENOUGH))
+        if not alive and len(others) > MOST_LOOKS:
+            message = (
+                f"{facts.job}: {MOST_LOOKS} of {len(others)} neighbours in the ledger have ended; look again later"
+            )
+            raise LookFailedError(message)
+        return alive
 
     def _is_alive(self, job: JobId) -> bool:
         """Whether SageMaker itself says that the job has not ended: the ledger may have missed its end."""

@@ -14,12 +14,13 @@ from moto.sns.models import sns_backends
 from respot.adapters.topic import SnsTopic
 from respot.alert_document import digest_document, to_document
 from respot.domain import digest_text
-from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
+from respot.domain.policy import AccountPolicy, resolve
 from respot.errors import TopicUnavailableError
 from respot.storm_watch import LONGEST_SAID
-from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of
+from tests.support.builders import REGION, a_drill, alert_on, digest_of, facts, job_id, member_of
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -142,6 +143,51 @@ def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str,
     )
     SnsTopic(sns, topic_arn).publish(alert)
     assert size(*published()) <= LARGEST
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
+@pytest.mark.parametrize(
+    "kind", [AlertKind.NOT_RESUBMITTED, AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.POLICY_INVALID]
+)
+def test_the_largest_story_fits_into_a_message(sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str) -> None:
+    """SageMaker's refusals, a policy's errors and hundreds of neighbours have no limit of ours."""
+    words = letter * 1024
+    alert = alert_on(
+        "Failed",
+        job=job_id("n" * 63),
+        failure_reason=words,
+        checkpoint_uri=words,
+        instance_type=words,
+        parent=Parent(owner=Owner.PIPELINE, identifier=letter * 256),
+        tags={f"{number:02}" + letter * 126: letter * 256 for number in range(50)},
+    )
+    told = replace(alert, kind=kind, story=letter * 50_000, warning=letter * 50_000)
+    SnsTopic(sns, topic_arn).publish(told)
+    message, title, attributes = published()
+    assert size(message, title, attributes) <= LARGEST
+    document = json.loads(message["sqs"])
+    assert document["story"].startswith(letter * 1000)
+    assert document["story"].endswith("(cut: the ledger has the rest)")
+
+
+def test_a_story_is_cut_no_more_than_is_needed(sns: "SNSClient", topic_arn: str) -> None:
+    alert = replace(alert_on("Failed"), kind=AlertKind.NOT_RESUBMITTED)
+    SnsTopic(sns, topic_arn).publish(replace(alert, story="x" * 30_000, warning="y" * 100))
+    message, _, _ = published()
+    document = json.loads(message["sqs"])
+    assert len(document["story"]) == 4_000 + len(" … (cut: the ledger has the rest)")
+    assert (document["warning"], document["job"]["tags"]) == ("y" * 100, None)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", "\x01"])
+def test_a_job_with_fifty_bad_tags_is_told_of_without_a_cut(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+    tags = {f"respot:{number:02}" + letter * 119: "x" for number in range(50)}
+    bad = resolve(AccountPolicy(), facts(tags=tags), role=None).bad_tags
+    alert = replace(alert_on("Failed", tags=tags), kind=AlertKind.NOT_RESUBMITTED)
+    SnsTopic(sns, topic_arn).publish(replace(alert, story=f"not resubmitted: {'; '.join(bad)}"))
+    message, title, attributes = published()
+    assert size(message, title, attributes) <= LARGEST
+    assert json.loads(message["sqs"])["story"].endswith("; and 45 more that cannot be read")
 
 
 def test_tags_that_make_a_message_too_large_are_left_out(sns: "SNSClient", topic_arn: str) -> None:

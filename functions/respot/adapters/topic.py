@@ -1,7 +1,7 @@
 """Alerts on SNS: plain text for people, JSON for machines, attributes for filter policies."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 _LARGEST_MESSAGE: Final = 255 * 1024
 """SNS takes 256 KiB, the message attributes included."""
+_LONGEST_WORDS: Final = (4_000, 1_000)
+"""Letters to which a story and a warning are cut, of a message that is still too large without tags.
+
+A story stands in a message eleven times, in the worst letters of seven bytes: with a thousand of them everything fits.
+"""
 
 
 class SnsTopic:
@@ -59,13 +64,30 @@ class SnsTopic:
 def _message(alert: Alert) -> str:
     """One text for each kind of subscriber; `default` serves the kinds that are not named.
 
-    Every text counts against SNS's limit. Tags are the one part that can exceed it: without them, the rest fits.
+    Every text counts against SNS's limit. A message that SNS would never take must not be tried again and again, and
+    hold back the stream: its tags are left out first, then its longest texts are cut.
     """
-    text, line = plain(alert), short(alert)
-    message = _composed(text, line, to_document(alert))
-    if len(message.encode()) <= _LARGEST_MESSAGE:
-        return message
-    return _composed(text, line, to_document(replace(alert, facts=replace(alert.facts, tags=None))))
+    message = _rendered(alert)
+    for smaller in _smaller(alert):
+        if len(message.encode()) <= _LARGEST_MESSAGE:
+            break
+        message = _rendered(smaller)
+    return message
+
+
+def _smaller(alert: Alert) -> Iterator[Alert]:
+    bare = replace(alert, facts=replace(alert.facts, tags=None))
+    yield bare
+    for most in _LONGEST_WORDS:
+        yield replace(bare, story=_cut(bare.story, most), warning=bare.warning and _cut(bare.warning, most))
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[:most]} … (cut: the ledger has the rest)"
+
+
+def _rendered(alert: Alert) -> str:
+    return _composed(plain(alert), short(alert), to_document(alert))
 
 
 def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:

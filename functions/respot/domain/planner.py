@@ -25,7 +25,7 @@ class Circumstances:
 
     Attributes:
         checkpoint_uri: where the job's checkpoints go; `None` if nowhere.
-        intruders: live jobs whose checkpoint location overlaps this one's.
+        intruders: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
         obstacles: why the job cannot be created again at all, in words.
         obstacles_on_spot: why it cannot be created again on spot, in words.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.

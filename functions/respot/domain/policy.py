@@ -20,6 +20,8 @@ LONGEST_SPAN: Final = timedelta(days=366)
 """No job lasts longer than 30 days, and a time so far away that it cannot be reckoned with must not get in."""
 SHORTEST_PATIENCE: Final = timedelta(seconds=1)
 """Sensible are hours, or minutes; what takes only seconds, as on a local account, must be possible all the same."""
+MOST_BAD_TAGS: Final = 5
+"""Bad tags that are told one by one: a job may have fifty, and what is told must fit into a message."""
 _YEARS: Final = range(2000, 2100)
 _INSTANCE_TYPE: Final = re.compile(r"ml(\.[a-z0-9-]+){2}")
 
@@ -148,7 +150,8 @@ class Resolved:
         policy: the settings.
         kill_switch: as in the account's policy.
         sources: in words: defaults, a rule's name, tags.
-        bad_tags: what is wrong with the job's own `respot:` tags; nothing may be decided while there is anything.
+        bad_tags: what is wrong with the job's own `respot:` tags, of many with the first; nothing may be decided while
+            there is anything.
     """
 
     policy: Policy
@@ -173,6 +176,8 @@ def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Res
         sources.append(f"tags {', '.join(sorted(_own(facts.tags or {})))}")
     if facts.tags is None and policy.resume:
         bad = ("the job's tags are not known, and one of them may forbid it",)
+    if len(bad) > MOST_BAD_TAGS:
+        bad = (*bad[:MOST_BAD_TAGS], f"and {len(bad) - MOST_BAD_TAGS} more that cannot be read")
     return Resolved(policy=policy, kill_switch=account.kill_switch, sources=tuple(sources), bad_tags=bad)
 
 

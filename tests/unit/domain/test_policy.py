@@ -260,6 +260,13 @@ def test_good_tags_beside_a_bad_one_are_read_and_the_bad_one_is_told() -> None:
     assert found.bad_tags == ("tag respot:work: 'long' is no span of time like '90 min' or '1 d 4 h'",)
 
 
+@pytest.mark.parametrize(("count", "more"), [(5, ()), (6, ("and 1 more that cannot be read",))])
+def test_of_many_bad_tags_the_first_are_told_one_by_one(count: int, more: tuple[str, ...]) -> None:
+    bad = resolved(of=facts(tags={f"respot:x{number}": "on" for number in range(count)})).bad_tags
+    assert [words.partition(":")[0] for words in bad[:5]] == ["tag respot"] * 5
+    assert bad[5:] == more
+
+
 def test_other_peoples_tags_and_the_marks_of_our_own_attempts_are_no_settings() -> None:
     others = {"team": "vision", "respot": "on", "respotter:resume": "maybe", "aws:respot:resume": "?"}
     assert read_tags(others | dict.fromkeys(LINEAGE_TAGS, "x")) == ({}, ())
