@@ -15,7 +15,7 @@ from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
-from respot.errors import CloneRefusedError, LookFailedError, PolicyInvalidError
+from respot.errors import CloneRefusedError, LookFailedError
 from respot.ports import Clock, Clone, Note, Runs, TrainingJobs
 from respot.recovery_situation import Situation, Situations
 from respot.training_job_document import moment
@@ -40,6 +40,7 @@ class Patience:
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
             LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+            PolicyInvalidError: nothing may be decided; repeat.
             StopFailedError: SageMaker did not take the stop; repeat.
         """
         job = known.job
@@ -55,12 +56,7 @@ class Patience:
             tags=tags,
             parent=known.parent or seen.facts.parent or find_parent(name=job.name, tags=tags),
         )
-        try:
-            verdict = self._judge(replace(seen, facts=live))
-        except PolicyInvalidError as error:
-            # People are told when a job's end cannot be decided on; until then it only waits on.
-            self.note(job, str(error))
-            return
+        verdict = self._judge(replace(seen, facts=live))
         self.note(job, verdict.reason)
         since = waiting_since(seen.history)
         if not verdict.give_up or since is None:

@@ -80,8 +80,7 @@ class Recovery:
             raise LedgerIncompleteError(message)
         facts = record.facts
         if not is_terminal(facts.status):
-            self.patience.consider(facts)
-            return None
+            return self._consider(facts)
         if lacks_its_end(record):
             return Later(reason=f"{job}: ended as {facts.status}, but the ledger lacks the stay with which it ended")
         decided = self.runs.decision(job)
@@ -94,6 +93,14 @@ class Recovery:
         if self.runs.outcome(job):
             return None
         return self._resubmit(record, facts, decided)
+
+    def _consider(self, facts: JobFacts) -> Later | None:
+        try:
+            self.patience.consider(facts)
+        except PolicyInvalidError as error:
+            # People are told when a job's end cannot be decided on; until then it only waits on.
+            return Later(reason=str(error))
+        return None
 
     # --- deciding
 

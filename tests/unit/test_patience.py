@@ -15,6 +15,7 @@ from respot.domain.policy import AccountPolicy, BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
 from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
+from respot.recovery import Later
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.recovery_bench import OPTED_IN, SECOND, THIRD, RecoveryBench
 from tests.support.troubled import DiedError
@@ -214,15 +215,11 @@ def _no_ladder(bench: RecoveryBench) -> None:
     bench.set_policy(ladder=())
 
 
-def _invalid(bench: RecoveryBench) -> None:
-    bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
-
-
 @pytest.mark.parametrize(
     "meddle",
     [
         *(_train, _stop, _interrupt, _end, _delete, _replace, _kill, _opt_out, _mistype, _own, _unclonable, _intrude),
-        *(_dry_run, _off, _no_ladder, _invalid),
+        *(_dry_run, _off, _no_ladder),
     ],
 )
 def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
@@ -233,6 +230,16 @@ def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
     assert bench.recover(job) is None
     assert bench.sagemaker.stopped == []
     assert bench.runs.given_up == {}
+
+
+def test_while_the_policy_is_invalid_nobody_is_stopped_and_the_message_comes_back(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
+    assert bench.recover(job) == Later(reason="rules[0]: no such setting")
+    assert (bench.sagemaker.stopped, bench.runs.given_up, bench.runs.notices) == ([], {}, {})
+    bench.faults.clear()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == [NAME]
 
 
 def overtake(bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]) -> None:

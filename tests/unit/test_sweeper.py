@@ -789,19 +789,51 @@ PATIENT_FOR_AN_HOUR = AccountPolicy(
 )
 
 
-def test_a_job_that_waits_is_named_to_recovery_at_its_limit_and_not_with_every_sweep(bench: Bench) -> None:
+def test_a_job_that_waits_is_named_to_recovery_for_an_hour_after_its_limit_and_then_once_an_hour(bench: Bench) -> None:
     sweeper = bench.invocation(policies=MemoryPolicies(policy=PATIENT_FOR_AN_HOUR))
     job = job_id("waits", created=ago(minutes=52))
     bench.both(job, tags={})
     asked = []
-    for number in range(1, 31):
+    for number in range(1, 60):
         bench.clock.pass_by(timedelta(minutes=5))
         bench.sweep(sweeper)
         if bench.recoveries.sent:
             assert bench.recoveries.sent == [job]
             bench.recoveries.sent.clear()
             asked.append(number * 5 + 52)
-    assert [minutes // 60 for minutes in asked] == [1, 2]
+    assert asked == [*range(62, 127, 5), 182, 242, 302]
+
+
+@pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), LookFailedError("throttled"), None])
+def test_what_spoke_against_asking_just_when_the_limit_was_crossed_costs_a_sweep_and_no_more(
+    bench: Bench, fault: Exception | None
+) -> None:
+    """The parameter did not answer just then, or was invalid, or the kill switch was on."""
+    policies = MemoryPolicies(policy=replace(PATIENT_FOR_AN_HOUR, kill_switch=fault is None), fault=fault)
+    sweeper = bench.invocation(policies=policies)
+    job = job_id("waits", created=ago(minutes=58))
+    bench.both(job, tags={})
+    for _ in range(2):
+        bench.clock.pass_by(timedelta(minutes=5))
+        bench.sweep(sweeper)
+    assert bench.recoveries.sent == []
+    policies.fault, policies.policy = None, PATIENT_FOR_AN_HOUR
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.sweep(sweeper)
+    assert bench.recoveries.sent == [job]
+
+
+def test_a_limit_that_is_set_long_after_a_job_has_passed_it_is_seen_within_the_hour(bench: Bench) -> None:
+    policies = MemoryPolicies(policy=AccountPolicy())
+    sweeper = bench.invocation(policies=policies)
+    job = job_id("waits", created=ago(hours=5, minutes=2))
+    bench.both(job, tags={})
+    bench.sweep(sweeper)
+    policies.policy = PATIENT_FOR_AN_HOUR
+    for _ in range(12):
+        bench.clock.pass_by(timedelta(minutes=5))
+        bench.sweep(sweeper)
+    assert bench.recoveries.sent == [job]
 
 
 def test_without_a_policy_nobody_is_given_up_and_a_sweep_says_so(bench: Bench) -> None:

@@ -15,6 +15,8 @@ from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.run import Run
 from respot.domain.waiting import GivingUp, is_waiting, waiting_since
 
+ASKED_EACH_TIME: Final = timedelta(hours=1)
+"""For so long after its limit a job that waits is asked about with each sweep; after that, once in so long."""
 NO_REASON: Final = "its owner wants the next pool after that time"
 """Of the note with which a stop is only tried out."""
 
@@ -55,20 +57,18 @@ def may_give_up(facts: JobFacts, transitions: Sequence[Transition], account: Acc
 def is_time_to_ask(
     transitions: Sequence[Transition], limit: timedelta, *, last: datetime | None, now: datetime
 ) -> bool:
-    """Whether the limit on waiting, or twice, four times … that long has been passed since the last time.
+    """Whether a job that waits is to be asked about now; `last` is when that was last looked into.
 
-    What was decided not to be given up is worth asking again, and not every few minutes.
+    Within `ASKED_EACH_TIME` after its limit always, then once in each such span: what spoke against giving up may pass
+    (a policy that could not be read, the kill switch), and a job that stays where it is must not be asked about every
+    few minutes for days.
     """
     since = waiting_since(transitions)
-    if since is None:
+    if since is None or now - since <= limit:
         return False
-    before = timedelta() if last is None else last - since
-    return _doublings(now - since, limit) > _doublings(before, limit)
-
-
-def _doublings(waited: timedelta, limit: timedelta) -> int:
-    over = waited - timedelta.resolution  # a limit that is reached is not passed
-    return max(0, over // limit).bit_length()
+    over = now - since - limit
+    before = timedelta() if last is None else last - since - limit
+    return over <= ASKED_EACH_TIME or over // ASKED_EACH_TIME > before // ASKED_EACH_TIME
 
 
 def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:

@@ -344,16 +344,21 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         (None, 7_200, False),
         (None, 7_200.001, True),
         (None, 90_000, True),
+        (6_900, 7_200, False),
         (7_200, 7_500, True),
-        (7_500, 7_800, False),
-        (14_100, 14_400, False),
-        (14_400, 14_700, True),
-        (14_700, 28_000, False),
-        (28_700, 29_000, True),
+        (7_500, 7_800, True),
+        (10_500, 10_800, True),
+        (10_700, 11_000, True),
+        (10_800, 11_000, False),
+        (11_000, 14_399, False),
+        (11_000, 14_400, True),
+        (14_400, 17_999, False),
+        (17_999, 18_000, True),
         (7_500, 90_000, True),
+        (90_000, 89_900, False),
     ],
 )
-def test_a_job_that_waits_on_is_asked_about_at_its_limit_and_twice_as_late_each_time(
+def test_a_job_that_waits_on_is_asked_about_for_an_hour_after_its_limit_and_then_once_an_hour(
     last: float | None, now: float, *, due: bool
 ) -> None:
     stays = history("Starting=0")
