@@ -5,26 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import (
-    MemoryJobQueue,
-    MemoryLedger,
-    MemoryLookQueue,
-    MemoryPolicies,
-    MemoryRuns,
-    MemorySweeps,
-    MemoryTrainingJobs,
-)
+from respot.adapters.memory import MemoryLedger
 from respot.domain.decision import Action
 from respot.domain.job import JobId, JobRecord, Observation
 from respot.domain.reconciliation import reconcile
 from respot.domain.telling import lacks_its_end
-from respot.events import Hint, parse
+from respot.events import parse
 from respot.look_message import write_look
-from respot.recorder import Recorder
-from respot.sweeper import Sweeper
-from tests.support.builders import CREATED, NAME, REGION, at, facts, message, observation, transition
-from tests.support.clock import FakeClock
+from respot.recorder import Recorded, Recorder
+from tests.support.builders import NAME, REGION, facts, job_id, message, transition
 from tests.support.recovery_bench import RecoveryBench
+from tests.support.sweep_bench import NOW, Bench
 
 ENDED = "Starting=0 Downloading=250 Training=390 Stopping=3600 Stopped=3620"
 
@@ -107,63 +98,44 @@ def test_a_job_that_nobody_knows_lacks_nothing() -> None:
 # --- how it heals ---------------------------------------------------------------------------------------------------
 
 
-class Healing:
-    """The checks of a sweep and the looks of `record`, on one ledger."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock(at(3620))
-        self.jobs = MemoryTrainingJobs()
-        self.ledger = MemoryLedger(created=CREATED)
-        self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
-        self.looks, self.recoveries, self.due_alerts = MemoryLookQueue(), MemoryJobQueue(), MemoryJobQueue()
-        self.sweeper = Sweeper(
-            lists=self.jobs,
-            ledger=self.ledger,
-            index=self.ledger,
-            runs=MemoryRuns(ledger=self.ledger, clock=self.clock),
-            sweeps=MemorySweeps(),
-            looks=self.looks,
-            recoveries=self.recoveries,
-            due_alerts=self.due_alerts,
-            policies=MemoryPolicies(),
-            clock=self.clock,
-            pause=lambda seconds: self.clock.pass_by(timedelta(seconds=seconds)),
-            regions=(REGION,),
-            backfill=timedelta(),
-            grace=timedelta(),
-        )
-
-    def sweep(self) -> None:
-        until = self.clock() + timedelta(seconds=240)
-        self.sweeper.sweep(time_left=lambda: until - self.clock())
-
-    def hints(self) -> list[Hint]:
-        return [parse(message(write_look(look)).body) for look, _ in self.looks.sent]
+@pytest.fixture
+def bench() -> Bench:
+    """A sweep was just made when the job ends."""
+    bench = Bench()
+    bench.watched(last=NOW)
+    return bench
 
 
-def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on() -> None:
-    at_work = Healing()
-    at_work.sweep()
-    seen = observation(ENDED)
-    at_work.jobs.observations[REGION, NAME] = seen
-    half_written(at_work.ledger, seen)
-    at_work.clock.pass_by(timedelta(minutes=11))
-    at_work.sweep()
-    assert [look.name for look, _ in at_work.looks.sent] == [NAME]
-    assert (at_work.recoveries.sent, at_work.due_alerts.sent) == ([], [])
-    (recorded,) = at_work.recorder.record(REGION, NAME, at_work.hints())
+def looked_at(bench: Bench) -> tuple[Recorded, ...]:
+    """What `record` makes of the sweep's looks."""
+    hints = [parse(message(write_look(look)).body) for look, _ in bench.looks.sent]
+    return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, hints)
+
+
+def ended_just_now(bench: Bench) -> Observation:
+    bench.put(job_id(created=NOW - timedelta(seconds=3620)), ENDED)
+    seen = bench.jobs.observations[REGION, NAME]
+    half_written(bench.ledger, seen)
+    return seen
+
+
+def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on(bench: Bench) -> None:
+    seen = ended_just_now(bench)
+    bench.clock.pass_by(timedelta(minutes=11))
+    bench.sweep()
+    assert bench.names() == [NAME]
+    assert (bench.recoveries.sent, bench.due_alerts.sent) == ([], [])
+    (recorded,) = looked_at(bench)
     assert recorded.inserted == seen.history
     assert recorded.untold == ()  # an event did tell of it
-    assert not lacks_its_end(at_work.ledger.load(seen.facts.job))
+    assert not lacks_its_end(bench.ledger.load(seen.facts.job))
 
 
-def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state() -> None:
-    at_work = Healing()
-    at_work.sweep()
-    seen = observation(ENDED)
-    half_written(at_work.ledger, seen)
-    at_work.clock.pass_by(timedelta(minutes=11))
-    at_work.sweep()
-    (recorded,) = at_work.recorder.record(REGION, NAME, at_work.hints())
+def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(bench: Bench) -> None:
+    seen = ended_just_now(bench)
+    bench.jobs.observations.clear()
+    bench.clock.pass_by(timedelta(minutes=11))
+    bench.sweep()
+    (recorded,) = looked_at(bench)
     assert [(stay.status, stay.started) for stay in recorded.inserted] == [("Stopped", seen.facts.last_modified)]
-    assert not lacks_its_end(at_work.ledger.load(seen.facts.job))
+    assert not lacks_its_end(bench.ledger.load(seen.facts.job))
