@@ -14,6 +14,8 @@ import pytest
 
 from local.server import environment
 
+pytestmark = pytest.mark.xdist_group("local-account")
+
 PROGRAM = """
 import asyncio, json, sys, time
 from ministack.services import sqs
