@@ -1,12 +1,13 @@
 """AWS calls: what `record` asks and writes for one message, for ten, and for a duplicate."""
 
 import json
+import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from local.deployed import DeployedAccount
 from respot.adapters.ledger import DynamoDbLedger
@@ -15,6 +16,9 @@ from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.intake import Intake
 from respot.recorder import Recorder
 from respot.redelivery import Delivery, Redelivery
+
+_ROUNDS: Final = 9
+"""Jobs that are measured: a single call may take ten times as long as usual on a machine with other things to do."""
 
 Calls = Counter[str]
 
@@ -31,9 +35,17 @@ class Case:
 
 
 def measure(deployed: DeployedAccount) -> Iterator[Case]:
+    """Each case, with the most calls that it took any of several jobs, and the median of their times."""
+    rounds = [list(_measure_job(deployed, f"calls-{number}")) for number in range(_ROUNDS)]
+    for cases in zip(*rounds, strict=True):
+        worst = max(cases, key=lambda case: case.calls.total())
+        yield replace(worst, seconds=statistics.median(case.seconds for case in cases))
+
+
+def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
     """The handler's own shell and adapters against the local account, every call counted on its way out."""
     lifecycle = "Starting=0.3 Downloading=0.2 Training=30"
-    arn = deployed.ground.create("calls", lifecycle=lifecycle, tags={"local:delivery": "drop=all"})
+    arn = deployed.ground.create(name, lifecycle=lifecycle, tags={"local:delivery": "drop=all"})
     describe = deployed.client("sagemaker").describe_training_job
     counts: Calls = Counter()
     intake = _intake(deployed, counts)
@@ -53,12 +65,12 @@ def measure(deployed: DeployedAccount) -> Iterator[Case]:
         return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts), seconds=seconds)
 
     yield take("a new job, 10 messages at once", bodies)
-    while describe(TrainingJobName="calls")["SecondaryStatus"] != "Training":
+    while describe(TrainingJobName=name)["SecondaryStatus"] != "Training":
         pass
     yield take("new transitions of a known job", bodies[:1])
     yield take("a duplicate", bodies[:1])
     yield take("10 duplicates at once", bodies)
-    deployed.client("sagemaker").stop_training_job(TrainingJobName="calls")
+    deployed.client("sagemaker").stop_training_job(TrainingJobName=name)
 
 
 def _intake(deployed: DeployedAccount, counts: Calls) -> Intake:
