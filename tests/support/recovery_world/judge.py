@@ -126,7 +126,12 @@ class Judge:
             self.broken(f"{job} is stopped, and nothing can follow")
         if facts.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
-        world.stopped[job] = Stop(by_respot=True, at=world.clock(), ladder=found.policy.ladder)
+        world.stopped[job] = Stop(
+            by_respot=True,
+            at=world.clock(),
+            ladder=found.policy.ladder,
+            by_deadline=found.policy.deadline is not None,
+        )
         world.seen["gave up"] += 1
 
     def _check_author(self, parent: PlayedJob, request: Mapping[str, Any]) -> None:
@@ -146,9 +151,11 @@ class Judge:
             return
         placement, policy = request["placement"], resolve(world.policies.policy, parent.facts, role=None).policy
         pool = (placement.market, placement.instance_type)
+        # With the same say as when it was stopped: who has dropped the deadline meanwhile may want the same pool again.
         if (
             policy.ladder == stop.ladder
             and policy.deadline is None
+            and not stop.by_deadline
             and pool == (parent.facts.market, parent.facts.instance_type)
         ):
             self.broken(f"{name} waits for the same pool again: {pool}")

@@ -25,12 +25,14 @@ class Stop:
     Attributes:
         at: when.
         ladder: of Respot's stop, the ladder it went by.
+        by_deadline: of Respot's stop, whether a deadline had a say in what follows it.
         too_late: instances came just before the stop.
     """
 
     by_respot: bool
     at: datetime
     ladder: tuple[Rung, ...] = ()
+    by_deadline: bool = False
     too_late: bool = False
 
 
