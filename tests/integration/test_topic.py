@@ -14,6 +14,7 @@ from moto.sns.models import sns_backends
 from respot.adapters.topic import SnsTopic
 from respot.alert_document import digest_document, to_document
 from respot.domain import digest_text
+from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
@@ -129,10 +130,10 @@ def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int
     return len(json.dumps(message, ensure_ascii=False).encode()) + len(title) + names
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
-def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+def largest(letter: str) -> Alert:
+    """An alert on a job of which everything is as long as SageMaker allows."""
     words = letter * 1024
-    alert = alert_on(
+    return alert_on(
         "Failed",
         job=job_id("n" * 63),
         failure_reason=words,
@@ -141,7 +142,11 @@ def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str,
         parent=Parent(owner=Owner.PIPELINE, identifier=letter * 256),
         tags={f"{number:02}" + letter * 126: letter * 256 for number in range(50)},
     )
-    SnsTopic(sns, topic_arn).publish(alert)
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
+def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+    SnsTopic(sns, topic_arn).publish(largest(letter))
     assert size(*published()) <= LARGEST
 
 
@@ -151,17 +156,7 @@ def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str,
 )
 def test_the_largest_story_fits_into_a_message(sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str) -> None:
     """SageMaker's refusals, a policy's errors and hundreds of neighbours have no limit of ours."""
-    words = letter * 1024
-    alert = alert_on(
-        "Failed",
-        job=job_id("n" * 63),
-        failure_reason=words,
-        checkpoint_uri=words,
-        instance_type=words,
-        parent=Parent(owner=Owner.PIPELINE, identifier=letter * 256),
-        tags={f"{number:02}" + letter * 126: letter * 256 for number in range(50)},
-    )
-    told = replace(alert, kind=kind, story=letter * 50_000, warning=letter * 50_000)
+    told = replace(largest(letter), kind=kind, story=letter * 50_000, warning=letter * 50_000)
     SnsTopic(sns, topic_arn).publish(told)
     message, title, attributes = published()
     assert size(message, title, attributes) <= LARGEST
