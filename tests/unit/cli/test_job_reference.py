@@ -32,9 +32,15 @@ def test_a_job_is_named_by_its_name_or_its_arn(words: str, expected: JobReferenc
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        (ARN.replace("training-job", "processing-job"), r"this ARN is of another kind \(sagemaker processing-job\); expected is"),
+        (
+            ARN.replace("training-job", "processing-job"),
+            r"this ARN is of another kind \(sagemaker processing-job\); expected is",
+        ),
         ("arn:aws:s3:::bucket/training-job/x", r"this ARN is of another kind \(s3 bucket\); expected is"),
-        ("arn:aws:sagemaker:eu-west-1:111122223333:training-job/", r"this ARN is of another kind \(sagemaker training-job\)"),
+        (
+            "arn:aws:sagemaker:eu-west-1:111122223333:training-job/",
+            r"this ARN is of another kind \(sagemaker training-job\)",
+        ),
         ("arn:aws", "this ARN is incomplete; expected is the name of a training job, or its ARN like arn:aws:"),
         (" ", "it is empty; expected is"),
     ],
