@@ -22,7 +22,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     """Add the command."""
     parser = groups.add_parser(
         "timeline",
-        help="show a job's history: its stays with their durations, its alerts, what spot saved",
+        help="show a job's history: what became of it, its statuses with their durations, its alerts, what spot saved",
         description="Show a training job's history from the ledger.",
     )
     parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")

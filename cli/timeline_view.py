@@ -82,7 +82,7 @@ def savings_line(history: History, *, now: datetime) -> Text:
 def run_table(history: History) -> Table:
     """The run's attempts, one to a line, with what was decided after each."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="The run", title_justify="left")
-    for column in ("#", "Job", "Ran on", "Ended as", "Billed", "Then"):
+    for column in ("#", "Job", "Ran on", "Status", "Billed", "Then"):
         table.add_column(column, justify="right" if column in {"#", "Billed"} else "left", overflow="fold")
     for each in history.run:
         facts = each.facts

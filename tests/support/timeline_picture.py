@@ -1,5 +1,6 @@
 """The timeline of an example, and its picture for the README: `python -m tests.support.timeline_picture`."""
 
+import re
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -109,7 +110,9 @@ def picture() -> str:
     """The picture, as SVG."""
     console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False, force_terminal=True)
     console.print(example_timeline())
-    return console.export_svg(title=f"respot timeline {ROOT}", unique_id="timeline")
+    svg = console.export_svg(title=f"respot timeline {ROOT}", unique_id="timeline")
+    # A reader's browser has a monospaced font of its own: nothing is loaded from elsewhere.
+    return re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
 
 
 def example_timeline(name: str = ROOT, *, now: datetime = NOW) -> RenderableType:
