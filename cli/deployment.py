@@ -1,6 +1,7 @@
 """Finds a deployment of Respot by its CloudFormation stack, with the caller's own credentials."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from cli.errors import CommandError, ExitCode
 from respot.adapters.drill_posts import DynamoDbDrillPosts
@@ -21,8 +31,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 STACK = "Respot"
+_MISSING: Final = "is Respot deployed in this account and region? Check --stack, --hub-region and --profile"
 _FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
 """For a region that may be out of reach: what can be told of the others should not wait for minutes."""
+_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
+_STALE: Final = frozenset(
+    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
+)
+"""Error codes of credentials that AWS does not, or does no longer, accept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,25 +120,33 @@ class Deployment:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options by which every command finds its deployment."""
     parser.add_argument("--stack", default=STACK, help="name of the CloudFormation stack (default: %(default)s)")
-    parser.add_argument("--hub-region", help="region of that stack (default: the region of your AWS configuration)")
+    parser.add_argument(
+        "--hub-region",
+        help="region of that stack (default: AWS_REGION, AWS_DEFAULT_REGION, or the region of your AWS profile)",
+    )
     parser.add_argument("--profile", help="AWS profile (default: your AWS configuration's)")
 
 
 def find(arguments: argparse.Namespace) -> Deployment:
     """The deployment that the options name.
 
+    AWS_REGION comes before AWS_DEFAULT_REGION and the profile's region, as with the AWS CLI; boto3 does not read it
+    (https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html, https://github.com/boto/boto3/issues/3620).
+
     Raises:
         CommandError: there is none, or AWS could not be asked.
     """
     with asking_aws():
-        session = boto3.session.Session(profile_name=arguments.profile, region_name=arguments.hub_region)
+        region = arguments.hub_region or os.environ.get("AWS_REGION") or None
+        session = boto3.session.Session(profile_name=arguments.profile, region_name=region)
         if session.region_name is None:
-            message = "no AWS region: name the hub region with --hub-region, or set AWS_DEFAULT_REGION"
+            message = "no AWS region: name the hub region with --hub-region, or set AWS_REGION"
             raise CommandError(message)
         stacks = session.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
     outputs = _outputs(stacks)
     if "LedgerTableName" not in outputs:
-        message = f"stack {arguments.stack} in {session.region_name} is no Respot deployment: it has no LedgerTableName"
+        stack = f"stack {arguments.stack} in {session.region_name}"
+        message = f"{stack} is no Respot deployment: check --stack and --hub-region"
         raise CommandError(message, ExitCode.NOT_FOUND)
     return Deployment(session=session, outputs=outputs, stack=arguments.stack)
 
@@ -132,7 +156,7 @@ def _outputs(stacks: "Sequence[StackTypeDef]") -> dict[str, str]:
 
 
 @contextmanager
-def asking_aws(*, missing: str = "is Respot deployed in this account and region?") -> Iterator[None]:
+def asking_aws(*, missing: str = _MISSING) -> Iterator[None]:
     """AWS's errors in words for the person at the terminal; `missing` is what to do about what does not exist."""
     try:
         yield
@@ -140,6 +164,25 @@ def asking_aws(*, missing: str = "is Respot deployed in this account and region?
         if "does not exist" in error.response["Error"]["Message"]:
             message = f"{error.response['Error']['Message']}: {missing}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
-        raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
+        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
     except BotoCoreError as error:
-        raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
+        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+
+
+def advice(error: BaseException | None) -> str:
+    """What a person can do about an error of AWS or of its client."""
+    match error:
+        case ClientError() if error.response["Error"]["Code"] in _DENIED:
+            return "ask whoever manages your permissions for this action"
+        case ClientError() if error.response["Error"]["Code"] in _STALE:
+            return "renew your AWS credentials, for example with aws sso login, then try again"
+        case ProfileNotFound():
+            return "aws configure list-profiles shows those you have"
+        case NoCredentialsError() | PartialCredentialsError() | SSOError() | TokenRetrievalError():
+            return "set up or renew your AWS credentials, or choose others with --profile"
+        case NoRegionError():
+            return "name the hub region with --hub-region, or set AWS_REGION"
+        case BotoCoreError():
+            return "check the network and the region, then try again"
+        case _:
+            return "try again in a minute"

@@ -1,7 +1,6 @@
 """`respot dlq`: what was given up, why, and the way back after a fix."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from cli import deployment
+from cli import deployment, output
 from cli.dead_letters import (
     EDGES,
     FORWARDER,
@@ -59,7 +58,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         action="store_true",
         help="redrive: delete dead letters of alerts and endings that name a part of the stream which is gone",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
+    output.add_options(parser)
     deployment.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -72,16 +71,12 @@ def run(arguments: argparse.Namespace) -> int:
         message = f"this deployment has no dead-letter queue {arguments.queue}; it has {', '.join(known)}"
         raise CommandError(message, ExitCode.NOT_FOUND)
     wanted = known if arguments.queue is None else (arguments.queue,)
-    as_json = arguments.json or not sys.stdout.isatty()
     if arguments.action == "redrive":
-        return _redrive(found, wanted, arguments, as_json=as_json)
+        return _redrive(found, wanted, arguments)
     listings, unread = _asked(wanted, lambda name: listing(found, find(found, name), limit=arguments.limit))
     unread |= {f"the log of {each.queue.name}": each.log_error for each in listings if each.log_error}
     _note(unread)
-    if as_json:
-        print(json.dumps(to_document(listings, unread), indent=2))  # noqa: T201 - stdout is for data
-    else:
-        Console(highlight=False).print(render(listings, now=datetime.now(UTC)))
+    output.show(arguments.format, render(listings, now=datetime.now(UTC)), to_document(listings, unread))
     return ExitCode.INCOMPLETE if unread else ExitCode.DONE
 
 
@@ -104,9 +99,8 @@ def _asked(wanted: Sequence[str], ask: Callable[[str], _Answer]) -> tuple[list[_
 
 def _note(unread: Mapping[str, str]) -> None:
     """Say what the data lacks."""
-    talk = Console(stderr=True, highlight=False)
     for name, why in unread.items():
-        talk.print(f"respot: {name} could not be read: {why}", markup=False, soft_wrap=True)
+        output.say(f"respot: {name} could not be read: {why}")
 
 
 def to_document(listings: list[Listing], unread: Mapping[str, str]) -> dict[str, Any]:
@@ -146,7 +140,7 @@ def render(listings: list[Listing], *, now: datetime) -> RenderableType:
     return Group(*([table] if table.row_count else []), *notes)
 
 
-def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Namespace, *, as_json: bool) -> int:
+def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Namespace) -> int:
     talk = Console(stderr=True, highlight=False)
     depths, unread = _asked(wanted, lambda name: _depth(found, name))
     _note(unread)
@@ -165,15 +159,15 @@ def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Names
                     tell=partial(_advance, progress, task),
                 )
             except RedriveError as error:
-                message = f"{error}; {error.before.sent} of {count} messages were sent back before it, the rest stay"
+                message = (
+                    f"{error}; {error.before.sent} of {count} messages were sent back before it, the rest stay: "
+                    "fix the cause, then run it again"
+                )
                 raise CommandError(message) from error
-    if as_json:
-        told = {"queues": {name: _counts(each) for name, each in done.items()}, "unread": unread}
-        print(json.dumps(told, indent=2))  # noqa: T201 - stdout is for data
-    else:
-        Console(highlight=False).print(_said(done), markup=False)
+    document = {"queues": {name: _counts(each) for name, each in done.items()}, "unread": unread}
+    output.show(arguments.format, Text(_said(done)), document)
     if any(each.trimmed for each in done.values()):
-        talk.print(_TRIMMED)
+        output.say(_TRIMMED)
     return ExitCode.INCOMPLETE if unread else ExitCode.DONE
 
 
@@ -201,7 +195,11 @@ def _ask(talk: Console, counts: dict[Queue, int], arguments: argparse.Namespace)
         message = f"this would send back {said}: say --yes to do so"
         raise CommandError(message)
     also = ", and delete those of which the stream has nothing left" if arguments.discard_trimmed else ""
-    if not Confirm.ask(f"Send back {said}{also}?", console=talk, default=False):
+    try:
+        confirmed = Confirm.ask(f"Send back {said}{also}?", console=talk, default=False)
+    except EOFError:
+        confirmed = False
+    if not confirmed:
         message = "nothing was sent back"
         raise CommandError(message)
 

@@ -1,9 +1,7 @@
 """`respot drill`: a labelled event through the real queue, function, ledger, stream, topic and Slack."""
 
 import argparse
-import json
 import secrets
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,7 +10,7 @@ from typing import Final, TypeVar, assert_never
 
 from rich.console import Console
 
-from cli import deployment
+from cli import deployment, output
 from cli.deployment import Deployment
 from cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
 from cli.drill_view import render, to_document, waiting_for
@@ -48,7 +46,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser.add_argument(
         "--timeout", type=float, default=60, metavar="SECONDS", help="how long to wait (default: %(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
+    output.add_options(parser)
     deployment.add_options(parser)
     parser.set_defaults(run=run)
 
@@ -63,24 +61,20 @@ def run(arguments: argparse.Namespace) -> int:
         account=found.account,
         sent_at=at_milliseconds(datetime.now(UTC)),
     )
-    talk = Console(stderr=True, highlight=False)
-    course = _run(found, drill, talk, patience=timedelta(seconds=arguments.timeout))
-    if arguments.json or not sys.stdout.isatty():
-        print(json.dumps(to_document(drill, course), indent=2))  # noqa: T201 - stdout is for data
-    else:
-        Console(highlight=False).print(render(drill, course))
+    course = _run(found, drill, patience=timedelta(seconds=arguments.timeout))
+    output.show(arguments.format, render(drill, course), to_document(drill, course))
     if course.stuck:
         message = f"the drill got stuck at {course.stuck.hop}: {course.stuck.reason}"
         raise CommandError(message)
     return ExitCode.DONE
 
 
-def _run(found: Deployment, drill: Drill, talk: Console, *, patience: timedelta) -> Course:
+def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
     refused = _send(found, drill)
     if refused:
         return Course(stuck=Stuck(hop=Hop.EVENT_BUS, reason=refused, look_at=()))
     try:
-        with talk.status(f"drill {drill.id}: sent to {drill.region}") as status:
+        with Console(stderr=True).status(f"drill {drill.id}: sent to {drill.region}") as status:
             course = follow(
                 drill,
                 LedgerTraces(found.ledger(), found.drill_posts()),
@@ -91,8 +85,9 @@ def _run(found: Deployment, drill: Drill, talk: Console, *, patience: timedelta)
                 tell=lambda stuck: status.update(waiting_for(drill, stuck)),
             )
     except LedgerUnavailableError as error:
-        raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
-    return course.explained(Surroundings(found, drill, talk).look)
+        message = f"drill {drill.id} was sent, but not followed: {error}; {deployment.advice(error.__cause__)}"
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
+    return course.explained(Surroundings(found, drill, output.say).look)
 
 
 def _send(found: Deployment, drill: Drill) -> str | None:
@@ -114,11 +109,11 @@ class Surroundings:
     from that; nothing is concluded from it either.
     """
 
-    def __init__(self, found: Deployment, drill: Drill, talk: Console) -> None:
-        """`talk` hears what could not be read."""
+    def __init__(self, found: Deployment, drill: Drill, say: Callable[[str], None]) -> None:
+        """`say` is called with what could not be read."""
         self._found = found
         self._drill = drill
-        self._talk = talk
+        self._say = say
 
     def look(self, stuck: Stuck) -> Stuck:
         """Where exactly, why, and what to look at next: as far as queues and logs tell."""
@@ -178,7 +173,7 @@ class Surroundings:
         try:
             return ask()
         except CommandError as error:
-            self._talk.print(f"respot: {what} could not be read: {error}", markup=False, soft_wrap=True)
+            self._say(f"respot: {what} could not be read: {error}")
             return None
 
 

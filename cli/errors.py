@@ -4,13 +4,17 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """The command's exit codes; 2 is argparse's, for wrong usage."""
+    """The command's exit codes; argparse itself exits with 2, the two last are what a shell reports of a signal."""
 
     DONE = 0
     NOT_DONE = 1
+    USAGE = 2
     NOT_FOUND = 3
     AWS_UNAVAILABLE = 4
     INCOMPLETE = 5
+    OUTPUT_LOST = 6
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
 
 
 class CommandError(Exception):

@@ -1,15 +1,18 @@
 """A job's history as the ledger tells it: for people to look at, for scripts as JSON."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from respot.domain.alert import AlertReceipt
-from respot.domain.durations import iso
+from respot.domain.alert_text import one_line
+from respot.domain.decision import Action
+from respot.domain.durations import in_words, iso
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import Figures, figures, stays
+from respot.domain.lifecycle import Figures, figures, is_terminal, stays
 from respot.domain.resubmission import DecisionRecord, Outcome
 from respot.domain.savings import savings_percent
+from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
 
 
@@ -42,7 +45,8 @@ class History:
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
         giving_up: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
-        run: all attempts of the run that the job belongs to, in order; the job alone if it has not ended.
+        doings: what Respot has written down of its own doings about it.
+        run: all attempts of the run that the job belongs to, in order; the job alone if it has no other.
     """
 
     facts: JobFacts
@@ -50,17 +54,30 @@ class History:
     alerts: tuple[AlertReceipt, ...]
     others: tuple[JobId, ...] = ()
     giving_up: GivingUp | None = None
+    doings: Doings = field(default_factory=Doings)
     run: tuple[RunAttempt, ...] = ()
 
     @property
-    def decision(self) -> DecisionRecord | None:
-        """What was decided when the job had ended."""
-        return next((each.decision for each in self.run if each.name == self.facts.job.name), None)
+    def is_open(self) -> bool:
+        """Whether the job has not ended, so that its last status still lasts."""
+        return not is_terminal(self.facts.status)
 
-    @property
-    def figures(self) -> Figures:
-        """What the stays add up to."""
-        return figures(self.transitions)
+    def lengths(self, now: datetime) -> tuple[tuple[Transition, timedelta | None], ...]:
+        """Each status period with its length; an open one counts up to `now`, and the end of a job has none."""
+        return tuple((stay, self._length(stay.started, ended, now)) for stay, ended in stays(self.transitions))
+
+    def _length(self, started: datetime, ended: datetime | None, now: datetime) -> timedelta | None:
+        if ended is None and not self.is_open:
+            return None
+        # A clock that is behind AWS's must not show a negative length.
+        return max((ended or now) - started, timedelta())
+
+    def figures(self, now: datetime) -> Figures:
+        """What the status periods add up to; an open one counts up to `now`."""
+        if not (self.is_open and self.transitions):
+            return figures(self.transitions)
+        until = max(now, self.transitions[-1].started)
+        return figures((*self.transitions, Transition(status="", started=until)))
 
     @property
     def savings_percent(self) -> float | None:
@@ -68,10 +85,59 @@ class History:
         return savings_percent(training=self.facts.training_time, billable=self.facts.billable_time)
 
 
-def to_document(history: History) -> dict[str, Any]:
-    """The history as JSON: times are ISO 8601 UTC, spans are seconds, what is not known is null."""
-    facts, sums, percent = history.facts, history.figures, history.savings_percent
+def headline(history: History, now: datetime) -> str:
+    """What has become of the job, in a sentence; what was decided or reported before is history."""
+    doings = history.doings
+    if doings.outcome:
+        return _sentence(doings.outcome.story)
+    if doings.decision is None and history.is_open:
+        return _sentence(_still(history, now))
+    said = (
+        _decided(doings.decision) if doings.decision else f"ended as {history.facts.secondary_status}, not decided yet"
+    )
+    # Respot notes why a decision, or the creation that it calls for, has to wait.
+    since = doings.decision.decided_at if doings.decision else history.facts.job.created
+    latest = max(doings.notices, key=lambda notice: notice.noticed_at, default=None)
+    waits = f"; it waits ({latest.kind}): {latest.story}" if latest and latest.noticed_at >= since else ""
+    return _sentence(f"{said}{waits}")
+
+
+def _decided(record: DecisionRecord) -> str:
+    decision = record.decision
+    match decision.action:
+        case Action.RESUBMIT if decision.dry_run:
+            return f"nothing was created, since the policy says dry_run: {decision.reason}"
+        case Action.RESUBMIT:
+            return f"to be resubmitted as {record.next_name}, which is not created yet: {decision.reason}"
+        case Action.REFUSE:
+            return f"not resubmitted: {decision.reason}"
+        case _:
+            return decision.reason
+
+
+def _still(history: History, now: datetime) -> str:
+    if history.giving_up and history.giving_up.withdrawn is None:
+        return f"Respot is stopping it: {history.giving_up.reason}"
+    lasts = history.lengths(now)[-1][1] if history.transitions else None
+    return history.facts.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
+
+
+def _sentence(words: str) -> str:
+    line = one_line(words)
+    return line[:1].upper() + line[1:] + ("" if line.endswith((".", "!", "?")) else ".")
+
+
+def to_document(history: History, *, now: datetime) -> dict[str, Any]:
+    """The history as JSON: times are ISO 8601 UTC, spans are seconds, what is not known is null.
+
+    A status that still lasts has no end, `so_far` is true, and its seconds count up to `now`; so do the sums.
+    """
+    facts, sums, percent = history.facts, history.figures(now), history.savings_percent
+    decided, outcome = history.doings.decision, history.doings.outcome
+    ends = [ended for _, ended in stays(history.transitions)]
     return {
+        "headline": headline(history, now),
+        "read_at": iso(now),
         "job": {
             "name": facts.job.name,
             "region": facts.job.region,
@@ -95,10 +161,11 @@ def to_document(history: History) -> dict[str, Any]:
                 "status": stay.status,
                 "started": iso(stay.started),
                 "ended": ended and iso(ended),
-                "seconds": ended and (ended - stay.started).total_seconds(),
+                "seconds": _seconds(length),
+                "so_far": history.is_open and ended is None,
                 "provisional": stay.provisional,
             }
-            for stay, ended in stays(history.transitions)
+            for (stay, length), ended in zip(history.lengths(now), ends, strict=True)
         ],
         "alerts": [
             {
@@ -121,7 +188,29 @@ def to_document(history: History) -> dict[str, Any]:
             "inputs": dict(history.giving_up.inputs),
             "withdrawn": history.giving_up.withdrawn,
         },
+        "notices": [
+            {"kind": notice.kind, "story": notice.story, "noticed_at": iso(notice.noticed_at)}
+            for notice in history.doings.notices
+        ],
+        "decision": decided
+        and {
+            "action": decided.decision.action,
+            "dry_run": decided.decision.dry_run,
+            "reason": decided.decision.reason,
+            "inputs": dict(decided.decision.inputs),
+            "decided_at": iso(decided.decided_at),
+            "next_job": decided.next_name,
+        },
+        "outcome": outcome
+        and {
+            "kind": outcome.kind,
+            "story": outcome.story,
+            "warning": outcome.warning,
+            "settled_at": iso(outcome.settled_at),
+            "next_job": outcome.name,
+        },
         "figures": {
+            "so_far": history.is_open,
             "interruptions": sums.interruptions,
             "waited_seconds": sums.waited.total_seconds(),
             "trained_seconds": sums.trained.total_seconds(),

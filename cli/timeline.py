@@ -1,58 +1,88 @@
 """`respot timeline`: a job's history from the ledger."""
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console
-
-from cli import deployment
+from cli import deployment, output
+from cli.deployment import Deployment
 from cli.errors import CommandError, ExitCode
 from cli.history import History, RunAttempt, to_document
+from cli.job_reference import JobReference, job_reference
 from cli.timeline_view import render
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId
+from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
-from respot.recovery_situation import place_in_run
+from respot.recovery_situation import CLOCKS_APART, place_in_run
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = groups.add_parser(
         "timeline",
-        help="show a job's history: its stays with their durations, its alerts, what spot saved",
+        help="show a job's history: what became of it, its statuses with their durations, its alerts, what spot saved",
         description="Show a training job's history from the ledger.",
     )
-    parser.add_argument("job", metavar="JOB", help="TrainingJobName")
-    parser.add_argument("--region", help="region the job runs in (default: the watched region that has it)")
+    parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")
+    parser.add_argument(
+        "--region", help="region the job runs in (default: the ARN's, or the watched region that has a job of the name)"
+    )
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
-    parser.add_argument("--json", action="store_true", help="print JSON (default when output is no terminal)")
+    output.add_options(parser)
     deployment.add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the job's timeline."""
+    job: JobReference = arguments.job
+    region = agreed_region(job, arguments.region)
     found = deployment.find(arguments)
+    check_account(job, found)
     try:
         ledger = found.ledger()
         history = load(
             ledger,
             found.runs(),
-            region=arguments.region or region_of(ledger, found.regions, arguments.job),
-            name=arguments.job,
+            region=region or region_of(ledger, found.regions, job.name),
+            name=job.name,
             created=arguments.created,
+            hint=job.hint,
         )
     except LedgerUnavailableError as error:
-        raise CommandError(str(error), ExitCode.AWS_UNAVAILABLE) from error
-    if arguments.json or not sys.stdout.isatty():
-        print(json.dumps(to_document(history), indent=2))  # noqa: T201 - stdout is for data
-    else:
-        Console(highlight=False).print(render(history, now=datetime.now(UTC)))
+        message = f"the timeline of {job.name} could not be read: {error}; {deployment.advice(error.__cause__)}"
+        raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
+    now = datetime.now(UTC)
+    output.show(arguments.format, render(history, now=now), to_document(history, now=now))
     return ExitCode.DONE
+
+
+def agreed_region(job: JobReference, option: str | None) -> str | None:
+    """The region that the ARN or the option names; `None` if neither does.
+
+    Raises:
+        CommandError: they contradict each other.
+    """
+    if job.region and option and job.region != option:
+        message = f"the ARN of {job.name} is in {job.region}, but --region says {option}: leave out --region"
+        raise CommandError(message, ExitCode.USAGE)
+    return job.region or option
+
+
+def check_account(job: JobReference, found: Deployment) -> None:
+    """See that the job is of the deployment's account.
+
+    Raises:
+        CommandError: its ARN names another.
+    """
+    if job.account and job.account != found.account:
+        message = (
+            f"{job.name} belongs to the account {job.account}, and this deployment watches {found.account}: "
+            "choose that account's credentials, for example with --profile"
+        )
+        raise CommandError(message, ExitCode.NOT_FOUND)
 
 
 def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
@@ -66,12 +96,20 @@ def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
         message = f"there are jobs {name} in {' and '.join(having)}: choose with --region"
         raise CommandError(message)
     if not having:
-        message = f"the ledger has no job {name} in {' or '.join(regions)} (is --hub-region right?)"
+        message = f"the ledger has no job {name} in {' or '.join(regions)}: check its name and --hub-region"
         raise CommandError(message, ExitCode.NOT_FOUND)
     return having[0]
 
 
-def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | None = None) -> History:
+def load(
+    ledger: Ledger,
+    runs: Runs,
+    *,
+    region: str,
+    name: str,
+    created: str | None = None,
+    hint: str = JobReference(name="").hint,
+) -> History:
     """The history of the newest job of that name, or of the one created at that time.
 
     Raises:
@@ -80,12 +118,13 @@ def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | N
     jobs = ledger.find(region, name)
     job = _choose(jobs, created)
     if job is None:
-        known = f"; it has jobs of that name created {', '.join(iso(job.created) for job in jobs)}" if jobs else ""
-        message = f"the ledger has no job {name} in {region}{known or ' (is --region right?)'}"
+        created_at = ", ".join(iso(job.created) for job in jobs)
+        known = f"; it has jobs of that name created {created_at}: choose one with --created" if jobs else ""
+        message = f"the ledger has no job {name} in {region}{known or f': {hint}'}"
         raise CommandError(message, ExitCode.NOT_FOUND)
     record = ledger.load(job)
     if record.facts is None:
-        message = f"the ledger's items of {job} have just expired"
+        message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     return History(
         facts=record.facts,
@@ -93,24 +132,42 @@ def load(ledger: Ledger, runs: Runs, *, region: str, name: str, created: str | N
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
         giving_up=runs.giving_up(job),
+        doings=runs.doings(job),
         run=_run(ledger, runs, record.facts),
     )
 
 
 def _run(ledger: Ledger, runs: Runs, facts: JobFacts) -> tuple[RunAttempt, ...]:
-    """All attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say."""
+    """The attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say.
+
+    The last one that was decided on counts only if it was created.
+    """
     decided = runs.decision(facts.job)
     run, _ = (decided.run, decided.number) if decided else place_in_run(runs, facts)
     planned = runs.attempts(run)
-    known = [attempt.parent for attempt in planned] or [facts.job]
-    if planned and (last := next(iter(ledger.find(planned[-1].region, planned[-1].name)), None)):
-        known.append(last)
-    rows = [_attempt(ledger, runs, number, job) for number, job in enumerate(known, start=1)]
-    if planned and len(known) == len(planned):
-        rows.append(
-            RunAttempt(number=planned[-1].number, facts=None, name=planned[-1].name, decision=None, outcome=None)
-        )
+    rows = [
+        _attempt(ledger, runs, number, job)
+        for number, job in enumerate([attempt.parent for attempt in planned] or [facts.job], start=1)
+    ]
+    if planned:
+        last, outcome = planned[-1], rows[-1].outcome
+        if job := _created(ledger, runs, last, outcome):
+            rows.append(_attempt(ledger, runs, last.number, job))
+        elif outcome and outcome.kind is OutcomeKind.CREATED:
+            rows.append(RunAttempt(number=last.number, facts=None, name=last.name, decision=None, outcome=None))
     return tuple(rows)
+
+
+def _created(ledger: Ledger, runs: Runs, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
+    """The job that was created for an attempt, as far as the ledger knows it; another's of that name is none."""
+    if outcome and outcome.kind is not OutcomeKind.CREATED:
+        return None
+    since = attempt.decided_at - CLOCKS_APART
+    jobs = [job for job in reversed(ledger.find(attempt.region, attempt.name)) if job.created >= since]
+    if outcome:
+        return next(iter(jobs), None)
+    of_run = (attempt.run, attempt.number)
+    return next((job for job in jobs if (own := ledger.load(job).facts) and place_in_run(runs, own) == of_run), None)
 
 
 def _attempt(ledger: Ledger, runs: Runs, number: int, job: JobId) -> RunAttempt:
@@ -130,6 +187,6 @@ def _choose(jobs: tuple[JobId, ...], created: str | None) -> JobId | None:
         moment = datetime.fromisoformat(created)
     except ValueError as error:
         message = f"--created must be an ISO 8601 time like 2026-09-16T09:00:00Z, not {created!r}"
-        raise CommandError(message) from error
+        raise CommandError(message, ExitCode.USAGE) from error
     wanted = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return next((job for job in jobs if abs((job.created - wanted).total_seconds()) < 1), None)

@@ -1,5 +1,6 @@
 """A job's history on a terminal: a bar to look at, a table to read."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
@@ -7,64 +8,73 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.history import History, RunAttempt
+from cli.history import History, RunAttempt, headline
+from cli.timeline_bar import Bar, Legend, Stretch, style_of
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
+from respot.domain.decision import Decision
 from respot.domain.durations import in_words, iso
-from respot.domain.lifecycle import INTERRUPTED, TRAINING, WAITING, is_terminal, stays
-from respot.domain.resubmission import DecisionRecord
-from respot.domain.waiting import GivingUp
-
-BAR_WIDTH = 72
-
-_GOOD_ENDS = frozenset({"Completed"})
+from respot.domain.lifecycle import is_terminal
+from respot.domain.resubmission import OutcomeKind
 
 
 def render(history: History, *, now: datetime) -> RenderableType:
     """The whole timeline; words of others are shown as they are, never as markup."""
     facts = history.facts
     title = Text.assemble((facts.job.name, "bold"), "  ", (facts.secondary_status, style_of(facts.secondary_status)))
-    parts: list[RenderableType] = [_head(history), Text(), bar(history, now=now), Text(), _table(history, now=now)]
+    drawn = stretches(history, now=now)
+    parts: list[RenderableType] = [Text(headline(history, now), style="bold")]
+    if after := _later_attempt(history):
+        parts.append(Text(after))
+    parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
     if facts.failure_reason:
         parts += [Text(), Text(f"SageMaker says: {one_line(facts.failure_reason)}", style="red")]
-    parts += [Text(), savings_line(history)]
-    if history.giving_up:
-        parts += [Text(), _giving_up(history.giving_up)]
-    if history.decision:
-        parts += [Text(), _decision(history.decision)]
+    parts += [Text(), savings_line(history, now=now)]
+    if happened := _happened(history):
+        parts += [Text(), _history_table(happened)]
     if len(history.run) > 1:
         parts += [Text(), run_table(history)]
     if history.others:
         others = ", ".join(iso(other.created) for other in history.others)
-        parts += [Text(f"Other jobs of this name were created {others}: choose one with --created.", style="dim")]
+        parts += [Text(), Text(f"Other jobs of this name were created {others}: choose one with --created.", "dim")]
     return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
 
 
-def bar(history: History, *, now: datetime) -> Text:
-    """One line in which each stay is as long as it lasted; short ones get one cell all the same."""
-    lengths = [
-        (stay.status, (ended or max(stay.started, _end(history, now))) - stay.started)
-        for stay, ended in stays(history.transitions)
-    ]
-    whole = sum((length for _, length in lengths), timedelta()) or timedelta(seconds=1)
-    line = Text()
-    for status, length in lengths:
-        line.append("█" * max(1, round(length / whole * BAR_WIDTH)), style=style_of(status))
-    return line
+def stretches(history: History, *, now: datetime) -> list[Stretch]:
+    """The job's status periods, to draw."""
+    drawn = [Stretch(status=stay.status, length=length) for stay, length in history.lengths(now)]
+    if drawn and history.is_open:
+        drawn[-1] = replace(drawn[-1], so_far=True)
+    return drawn
 
 
-def savings_line(history: History) -> Text:
+def bar(history: History, *, now: datetime) -> Bar:
+    """One line in which each status period is as long as it lasted; short ones get one cell all the same."""
+    return Bar(stretches(history, now=now))
+
+
+def _later_attempt(history: History) -> str:
+    """How far the run has come after this job; empty if this is its last attempt."""
+    if not history.run or history.run[-1].name == history.facts.job.name:
+        return ""
+    last = history.run[-1]
+    status = last.facts.secondary_status if last.facts else "created, no event of it yet"
+    return one_line(f"The run is at attempt {last.number}: {last.name}, {status}.")
+
+
+def savings_line(history: History, *, now: datetime) -> Text:
     """What spot saved, in one sentence."""
-    facts, sums, percent = history.facts, history.figures, history.savings_percent
-    spent = f"Trained {in_words(sums.trained)}, waited {in_words(sums.waited)} for capacity, "
+    facts, sums, percent = history.facts, history.figures(now), history.savings_percent
+    spent = "So far: trained" if history.is_open else "Trained"
+    spent += f" {in_words(sums.trained)}, waited {in_words(sums.waited)} for capacity, "
     spent += {0: "never interrupted", 1: "interrupted once"}.get(
         sums.interruptions, f"interrupted {sums.interruptions} times"
     )
     if is_terminal(facts.status) and facts.training_started is None:
         return Text(f"{spent}. Nothing was billed: the job never held an instance.")
     if percent is None or facts.billable_time is None or facts.training_time is None:
-        return Text(f"{spent}. SageMaker does not say yet what it bills.")
+        return Text(f"{spent}. SageMaker has not reported yet what it bills.")
     billed = f"{in_words(facts.billable_time)} of {in_words(facts.training_time)} billed"
     return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
 
@@ -72,7 +82,7 @@ def savings_line(history: History) -> Text:
 def run_table(history: History) -> Table:
     """The run's attempts, one to a line, with what was decided after each."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="The run", title_justify="left")
-    for column in ("#", "Job", "Ran on", "Ended as", "Billed", "Then"):
+    for column in ("#", "Job", "Ran on", "Status", "Billed", "Then"):
         table.add_column(column, justify="right" if column in {"#", "Billed"} else "left", overflow="fold")
     for each in history.run:
         facts = each.facts
@@ -92,33 +102,44 @@ def _then(attempt: RunAttempt) -> str:
     if attempt.outcome:
         return one_line(attempt.outcome.story)
     if attempt.decision:
-        decision = attempt.decision.decision
-        return one_line(f"{decision.action}: {decision.reason}")
+        return one_line(_in_words(attempt.decision.decision))
     return ""
 
 
-def _decision(record: DecisionRecord) -> Text:
-    decision = record.decision
-    said = f" (would: {decision.action}, dry run)" if decision.dry_run else ""
-    return Text.assemble(("Decided  ", "dim"), (str(decision.action), "bold"), f"{said}: {one_line(decision.reason)}")
+def _in_words(decision: Decision) -> str:
+    return f"{decision.action}{' (dry run)' if decision.dry_run else ''}: {decision.reason}"
 
 
-def _giving_up(note: GivingUp) -> Text:
-    said = f": {one_line(note.reason)}" + (f" (withdrawn: {one_line(note.withdrawn)})" if note.withdrawn else "")
-    return Text.assemble(("Patience ", "dim"), (f"{note.decided_at:%H:%M:%S}", "bold"), said)
+def _happened(history: History) -> list[tuple[datetime, str, str]]:
+    """What Respot wrote down about the job, in the order of time: when, what, and why."""
+    doings, note = history.doings, history.giving_up
+    happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in doings.notices]
+    if note:
+        withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""
+        happened.append((note.decided_at, "stops waiting", f"{note.reason}{withdrawn}"))
+    if doings.decision:
+        happened.append((doings.decision.decided_at, "decided", _in_words(doings.decision.decision)))
+    if doings.outcome:
+        # The headline has a creation's story.
+        said = doings.outcome.name if doings.outcome.kind is OutcomeKind.CREATED else doings.outcome.story
+        warning = f"; {doings.outcome.warning}" if doings.outcome.warning else ""
+        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{said}{warning}"))
+    shown = {(stay.status, stay.started) for stay in history.transitions}
+    happened += [
+        (alert.settled_at, f"{alert.kind} alert", _alert_in_words(alert))
+        for alert in history.alerts
+        if (alert.transition.status, alert.transition.started) not in shown
+    ]
+    return sorted(happened)
 
 
-def style_of(status: str) -> str:
-    """A status's colour: waiting yellow, training green, lost red."""
-    if status == INTERRUPTED:
-        return "red"
-    if status in WAITING:
-        return "yellow"
-    if status == TRAINING or status in _GOOD_ENDS:
-        return "green"
-    if status in {"Downloading", "Uploading"}:
-        return "cyan"
-    return "magenta"
+def _history_table(happened: list[tuple[datetime, str, str]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="What Respot did", title_justify="left")
+    for column in ("At (UTC)", "What", "Why"):
+        table.add_column(column, overflow="fold")
+    for when, what, why in happened:
+        table.add_row(f"{when:%Y-%m-%d %H:%M:%S}", Text(one_line(what)), Text(one_line(why)))
+    return table
 
 
 def _head(history: History) -> Table:
@@ -149,30 +170,23 @@ def _limits(history: History) -> str:
 
 
 def _table(history: History, *, now: datetime) -> Table:
-    alerts = {
-        (alert.transition.status, alert.transition.started): alert
-        for alert in history.alerts
-        if KIND_BY_STATUS.get(alert.transition.status) is alert.kind  # what Respot did is told further below
-    }
+    alerts: dict[tuple[str, datetime], list[AlertReceipt]] = {}
+    for alert in history.alerts:
+        alerts.setdefault((alert.transition.status, alert.transition.started), []).append(alert)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("Started (UTC)")
-    table.add_column("Status")
+    table.add_column("Started (UTC)", overflow="fold")
+    table.add_column("Status", overflow="fold")
     table.add_column("For", justify="right")
-    table.add_column("Alert")
-    for stay, ended in stays(history.transitions):
+    table.add_column("Alerts", overflow="fold")
+    for place, (stay, length) in enumerate(history.lengths(now), start=1):
+        is_open = history.is_open and place == len(history.transitions)
         table.add_row(
-            f"{stay.started:%Y-%m-%d %H:%M:%S}.{stay.started.microsecond // 1000:03}",
+            f"{stay.started:%Y-%m-%d %H:%M:%S}",
             Text(one_line(stay.status) + (" (from an event alone)" if stay.provisional else ""), style_of(stay.status)),
-            _length(history, stay.started, ended, now=now),
-            _alert(alerts.get((stay.status, stay.started))),
+            "" if length is None else _precise(length) + (" so far" if is_open else ""),
+            Text("\n").join(map(_alert, alerts.get((stay.status, stay.started), ()))),
         )
     return table
-
-
-def _length(history: History, started: datetime, ended: datetime | None, *, now: datetime) -> str:
-    if ended is not None:
-        return _precise(ended - started)
-    return "" if is_terminal(history.facts.status) else f"{_precise(now - started)} so far"
 
 
 def _precise(span: timedelta) -> str:
@@ -180,15 +194,14 @@ def _precise(span: timedelta) -> str:
     return f"{span.total_seconds():.1f} s" if span < timedelta(seconds=10) else in_words(span)
 
 
-def _alert(alert: AlertReceipt | None) -> Text:
-    if alert is None:
-        return Text()
-    if alert.digest is not None:
-        return Text(f"alerted {alert.settled_at:%H:%M:%S} in {alert.digest}")
-    if alert.outcome is AlertOutcome.SENT:
-        return Text(f"alerted {alert.settled_at:%H:%M:%S}")
-    return Text(f"not alerted: {alert.reason}", style="dim")
+def _alert(alert: AlertReceipt) -> Text:
+    """An alert on a status; one of another kind than the status's own says which it is."""
+    own = KIND_BY_STATUS.get(alert.transition.status) is alert.kind
+    words = one_line(_alert_in_words(alert) if own else f"{alert.kind}: {_alert_in_words(alert)}")
+    return Text(words, style="" if alert.outcome is AlertOutcome.SENT else "dim")
 
 
-def _end(history: History, now: datetime) -> datetime:
-    return history.transitions[-1].started if is_terminal(history.facts.status) else now
+def _alert_in_words(alert: AlertReceipt) -> str:
+    if alert.outcome is not AlertOutcome.SENT:
+        return f"not alerted: {alert.reason}"
+    return f"alerted {alert.settled_at:%H:%M:%S}" + (f" in {alert.digest}" if alert.digest else "")

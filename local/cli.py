@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from cli.output import shielded
 from local import demo, load, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.bench.load import LoadError
@@ -21,6 +22,10 @@ from local.deployed import DeployedAccount, deployed_account
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
+    return shielded(lambda: _run(arguments), name="python -m local")
+
+
+def _run(arguments: list[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="A local AWS account for Respot.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     up = commands.add_parser("up", help="start the account and keep it until Ctrl-C")

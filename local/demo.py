@@ -13,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.history import History
-from cli.timeline_view import bar, render, run_table, style_of
+from cli.timeline_bar import style_of
+from cli.timeline_view import bar, render, run_table
 from local import demo_runs, slack_rendering
 from local.deployed import DeployedAccount, deployed_account
 from local.sagemaker.lifecycle import NAMED, Lifecycle, parse
@@ -151,15 +152,15 @@ def _show(
     console.print(Rule("What Slack shows", style="dim"))
     console.print(Group(*(slack_rendering.render(post) for post in posts)))
     console.print(Rule("What spot saved", style="dim"))
-    console.print(_savings(histories))
+    console.print(_savings(histories, now=now))
 
 
-def _savings(histories: Sequence[History]) -> Table:
+def _savings(histories: Sequence[History], *, now: datetime) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("Job", "Ended as", "Interruptions", "Waited", "Trained", "Billed", "Saved"):
         table.add_column(column, justify="left" if column in {"Job", "Ended as"} else "right", overflow="fold")
     for history in histories:
-        facts, sums, percent = history.facts, history.figures, history.savings_percent
+        facts, sums, percent = history.facts, history.figures(now), history.savings_percent
         table.add_row(
             facts.job.name,
             Text(facts.secondary_status, style=style_of(facts.secondary_status)),

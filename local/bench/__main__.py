@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from cli.output import shielded
 from local.bench import calls, cold_start, latency, price
 from local.deployed import deployed_account
 from respot.domain.sweeping import LONGEST_LIFE, SHALLOW
@@ -131,4 +132,4 @@ def _table(*columns: str) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shielded(main, name="python -m local.bench"))

@@ -165,11 +165,14 @@ def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deploy
     lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
     deployed.ground.create("shown", lifecycle=lifecycle)
     settled(deployed, ["shown"], lifecycle)
-    found = _respot(deployed, "timeline", "shown")
+    found = _respot(deployed, "timeline", "shown", "--json")
     assert found.returncode == 0
     document = json.loads(found.stdout)
     assert [stay["status"] for stay in document["transitions"]] == list(parse(lifecycle).statuses)
     assert [alert["outcome"] for alert in document["alerts"]] == ["sent"]
+    arn = f"arn:aws:sagemaker:us-east-1:{deployed.account.account_id}:training-job/shown"
+    by_arn = _respot(deployed, "timeline", arn)
+    assert (by_arn.returncode, "shown  Completed" in by_arn.stdout) == (0, True)
     missing = _respot(deployed, "timeline", "nobody")
     assert (missing.returncode, missing.stdout) == (3, "")
     assert "has no job nobody in us-east-1" in missing.stderr

@@ -141,17 +141,17 @@ def test_a_sweep_of_the_hub_finds_what_no_event_told_elsewhere(regions: TwoRegio
 def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: TwoRegions) -> None:
     assert eventually(lambda: is_settled(observe(regions.at, "far", parse(INTERRUPTED), region=FAR)))
     assert eventually(lambda: is_settled(observe(regions.at, "twin", parse(QUICK), region=HUB)))
-    found = _respot(regions.at, "timeline", "far")
+    found = _respot(regions.at, "timeline", "far", "--json")
     assert json.loads(found.stdout)["job"]["region"] == FAR
     either = _respot(regions.at, "timeline", "twin")
     assert (either.returncode, either.stdout) == (1, "")
     assert "there are jobs twin in us-east-1 and eu-west-1: choose with --region" in either.stderr
-    chosen = _respot(regions.at, "timeline", "twin", "--region", FAR)
+    chosen = _respot(regions.at, "timeline", "twin", "--region", FAR, "--json")
     assert json.loads(chosen.stdout)["job"]["region"] == FAR
 
 
 def test_a_drill_goes_the_way_of_the_region_that_it_rehearses(regions: TwoRegions) -> None:
-    drilled = _respot(regions.at, "drill", "--region", FAR)
+    drilled = _respot(regions.at, "drill", "--region", FAR, "--json")
     said = json.loads(drilled.stdout)
     assert (drilled.returncode, said["region"], said["slack"]) == (0, FAR, "accepted")
     assert eventually(lambda: len(regions.received(f"DRILL.{said['drill']}", "interrupted")) == 1, seconds=5)
@@ -160,7 +160,7 @@ def test_a_drill_goes_the_way_of_the_region_that_it_rehearses(regions: TwoRegion
 
 
 def test_the_dead_letters_of_each_region_are_listed(regions: TwoRegions) -> None:
-    listed = _respot(regions.at, "dlq")
+    listed = _respot(regions.at, "dlq", "--json")
     told = json.loads(listed.stdout)
     assert (listed.returncode, told["unread"]) == (0, {})
     assert told["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}

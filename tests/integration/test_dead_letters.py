@@ -337,7 +337,7 @@ def command(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     def run(*words: str) -> int:
         from cli.main import parser  # noqa: PLC0415
 
-        chosen = parser().parse_args(["dlq", *words])
+        chosen = parser().parse_args(["dlq", *words, "--format", "json"])
         return int(chosen.run(chosen))
 
     return run

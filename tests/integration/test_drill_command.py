@@ -1,12 +1,10 @@
 """`respot drill` where it is stuck: what it says if queues and logs around it cannot be read."""
 
 import json
-from io import StringIO
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from rich.console import Console
 
 from cli import deployment
 from cli.deployment import Deployment
@@ -41,9 +39,9 @@ def found(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Deploy
 
 def looked_around(found: Deployment, hop: Hop, reason: str = NOTHING) -> tuple[Stuck, str]:
     """What is told of the hop, and what is said besides."""
-    talk = StringIO()
-    stuck = Surroundings(found, a_drill(), Console(file=talk)).look(Stuck(hop=hop, reason=reason))
-    return stuck, talk.getvalue()
+    notes = list[str]()
+    stuck = Surroundings(found, a_drill(), notes.append).look(Stuck(hop=hop, reason=reason))
+    return stuck, "\n".join(notes)
 
 
 def test_what_record_neither_has_nor_has_had_no_rule_has_brought(found: Deployment) -> None:
@@ -95,7 +93,7 @@ def test_a_drill_that_is_stuck_exits_with_1_and_the_hop(
 ) -> None:
     if forbidden:
         refuse(found.session, "logs", "FilterLogEvents")
-    assert main(["drill", "--timeout", "0"]) == 1
+    assert main(["drill", "--timeout", "0", "--json"]) == 1
     printed = capsys.readouterr()
     assert json.loads(printed.out)["stuck"]["hop"] == ("record" if forbidden else "event bus")
     assert "the drill got stuck at" in printed.err

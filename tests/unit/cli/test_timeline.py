@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -11,13 +12,18 @@ from cli.errors import CommandError, ExitCode
 from cli.history import History, to_document
 from cli.main import parser
 from cli.timeline import load, region_of
-from cli.timeline_view import BAR_WIDTH, bar, render
+from cli.timeline_view import render
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import run_id
 from respot.domain.waiting import GivingUp
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation, transition
+from tests.support.timeline_picture import PICTURE, example_history, picture
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
 
@@ -54,6 +60,10 @@ def shown(history: History, *, width: int = 110) -> str:
     return captured.get()
 
 
+def document_of(history: History) -> dict[str, Any]:
+    return to_document(history, now=at(6000))
+
+
 def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
     lines = shown(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)).splitlines()
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
@@ -66,13 +76,7 @@ def test_the_timeline_says_in_which_digest_people_heard_of_it(ledger: MemoryLedg
     ledger.receipts = {key: replace(receipt, digest="digest/1") for key in ledger.receipts}
     history = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
     assert "in digest/1" in shown(history)
-    assert to_document(history)["alerts"][0]["digest"] == "digest/1"
-
-
-def test_the_bar_is_as_wide_as_told_and_shows_every_stay(ledger: MemoryLedger) -> None:
-    drawn = bar(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME), now=at(6000))
-    assert abs(len(drawn.plain) - BAR_WIDTH) <= len(LIFE.split())
-    assert len(drawn.spans) == len(LIFE.split())
+    assert document_of(history)["alerts"][0]["digest"] == "digest/1"
 
 
 def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
@@ -84,7 +88,7 @@ def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
 
 
 def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
-    document = to_document(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME))
+    document = document_of(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME))
     assert json.loads(json.dumps(document)) == document
     assert [stay["status"] for stay in document["transitions"]] == [word.split("=")[0] for word in LIFE.split()]
     assert document["transitions"][-1]["ended"] is None
@@ -157,8 +161,9 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
     words = "has waited for [red]spot"
     runs.give_up(GivingUp(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"}))
     history = load(ledger, runs, region=REGION, name=NAME)
-    assert "Patience 11:00:00: has waited for [red]spot" in shown(history)
-    assert to_document(history)["giving_up"] == {
+    assert "2026-09-16 11:00:00  stops waiting  has waited for [red]spot" in shown(history)
+    assert "Respot is stopping it: has waited for [red]spot." in shown(history)
+    assert document_of(history)["giving_up"] == {
         "waiting_since": "2026-09-16T09:00:00.000Z",
         "decided_at": "2026-09-16T11:00:00.000Z",
         "reason": words,
@@ -167,5 +172,260 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
     }
     runs.withdraw(runs.given_up[job_id()], "waits no [red]longer")
     history = load(ledger, runs, region=REGION, name=NAME)
-    assert "Patience 11:00:00: has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
-    assert to_document(history)["giving_up"]["withdrawn"] == "waits no [red]longer"
+    assert "stops waiting  has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
+    assert "Respot is stopping it" not in shown(history)
+    assert document_of(history)["giving_up"]["withdrawn"] == "waits no [red]longer"
+
+
+def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRuns | None = None) -> History:
+    return load(ledger, runs or MemoryRuns(ledger=ledger), region=REGION, name=name)
+
+
+def shown_at(history: History, seconds: float) -> str:
+    console = Console(width=160, record=True, file=None, highlight=False)
+    with console.capture() as captured:
+        console.print(render(history, now=at(seconds)))
+    return captured.get()
+
+
+# --- what still lasts
+
+
+def test_an_open_status_counts_up_to_now(ledger: MemoryLedger) -> None:
+    document = to_document(history_of(ledger), now=at(9200))
+    assert [stay["so_far"] for stay in document["transitions"]] == [False] * 6 + [True]
+    assert (document["transitions"][-1]["ended"], document["transitions"][-1]["seconds"]) == (None, 3600)
+    assert document["read_at"] == "2026-09-16T11:33:20.000Z"
+    said = shown_at(history_of(ledger), 9200)
+    assert "1 h 00 min so far" in said
+    assert "Training for 1 h 00 min so far." in said
+
+
+def test_the_sums_count_an_open_status_up_to_now(ledger: MemoryLedger) -> None:
+    document = to_document(history_of(ledger), now=at(9200))
+    # The first Training lasted 3330 s.
+    assert (document["figures"]["so_far"], document["figures"]["trained_seconds"]) == (True, 3330 + 3600)
+    assert "So far: trained 1 h 55 min, waited 33 min for capacity" in shown_at(history_of(ledger), 9200)
+    save(ledger, "Starting=0", job=job_id("waiting"))
+    waiting = to_document(history_of(ledger, "waiting"), now=at(60))
+    assert waiting["figures"]["waited_seconds"] == 60
+
+
+def test_a_clock_behind_aws_shows_no_negative_length(ledger: MemoryLedger) -> None:
+    document = to_document(history_of(ledger), now=at(5000))
+    assert document["transitions"][-1]["seconds"] == 0
+    assert document["figures"]["trained_seconds"] == 3330
+
+
+@pytest.mark.parametrize("end", ["Completed", "Stopped", "MaxWaitTimeExceeded", "EndedSomehow"])
+def test_the_end_of_a_job_has_no_length(ledger: MemoryLedger, end: str) -> None:
+    """By its TrainingJobStatus a job has ended, whatever SecondaryStatus it ended with."""
+    save(ledger, f"Starting=0 Training=100 {end}=400", job=job_id("ended"), status="Stopped")
+    document = to_document(history_of(ledger, "ended"), now=at(9000))
+    last = document["transitions"][-1]
+    assert (last["seconds"], last["so_far"], document["figures"]["so_far"]) == (None, False, False)
+    assert document["figures"]["trained_seconds"] == 300
+    assert "so far" not in shown_at(history_of(ledger, "ended"), 9000)
+    assert f"■ ended ({end})" in shown_at(history_of(ledger, "ended"), 9000)
+
+
+def test_a_status_that_nobody_knows_is_shown(ledger: MemoryLedger) -> None:
+    save(ledger, "Starting=0 Dreaming=100", job=job_id("new"))
+    said = shown_at(history_of(ledger, "new"), 400)
+    assert "Dreaming for 5 min so far." in said
+    assert "▓ other 5 min so far" in said
+
+
+# --- what became of it
+
+
+ENDED = "Starting=0 Training=400 MaxWaitTimeExceeded=1000"
+
+
+def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: bool = False) -> MemoryRuns:
+    """The job has ended, and this was decided on it: of a resubmission, the next attempt is planned."""
+    ledger.states.clear()
+    ledger.stays.clear()
+    save(ledger, ENDED)
+    runs = MemoryRuns(ledger=ledger)
+    run = run_id(job_id())
+    resubmits = action is Action.RESUBMIT
+    attempt = AttemptRecord(run=run, number=2, region=REGION, name="spot-job-r2", parent=job_id(), decided_at=at(1010))
+    record = DecisionRecord(
+        job=job_id(),
+        run=run,
+        number=1,
+        decision=Decision(action=action, reason="the [red]reason", inputs={}, dry_run=dry_run),
+        decided_at=at(1010),
+        checkpoint=None,
+        next_name="spot-job-r2" if resubmits else None,
+    )
+    assert runs.decide(record, attempt if resubmits and not dry_run else None)
+    return runs
+
+
+def settle(runs: MemoryRuns, kind: OutcomeKind, story: str) -> None:
+    runs.settle(Outcome(job=job_id(), kind=kind, story=story, settled_at=at(2000), name="spot-job-r2"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "story"),
+    [
+        (OutcomeKind.CREATED, "resubmitted as spot-job-r2, attempt 2 of 5"),
+        (OutcomeKind.FAILED, "not resubmitted: the quota is 0"),
+        (OutcomeKind.CANCELLED, "not resubmitted: the policy now says dry_run"),
+    ],
+)
+def test_the_outcome_is_the_headline_and_the_decision_is_history(
+    ledger: MemoryLedger, kind: OutcomeKind, story: str
+) -> None:
+    runs = decided(ledger)
+    settle(runs, kind, story)
+    history = history_of(ledger, runs=runs)
+    document = document_of(history)
+    headline = f"{story[0].upper()}{story[1:]}."
+    assert (document["headline"], document["outcome"]["kind"]) == (headline, kind)
+    assert (document["decision"]["action"], document["decision"]["decided_at"][11:19]) == ("resubmit", "09:16:50")
+    lines = shown(history).splitlines()
+    first, decision, outcome = (
+        next(number for number, line in enumerate(lines) if words in line)
+        for words in (headline, "09:16:50  decided", f"09:33:20  {kind}")
+    )
+    assert first < decision < outcome
+    assert "resubmit: the [red]reason" in lines[decision]
+
+
+@pytest.mark.parametrize(
+    ("action", "dry_run", "headline"),
+    [
+        (Action.RESUBMIT, False, "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason."),
+        (Action.RESUBMIT, True, "Nothing was created, since the policy says dry_run: the [red]reason."),
+        (Action.REFUSE, False, "Not resubmitted: the [red]reason."),
+        (Action.NOTHING, False, "The [red]reason."),
+    ],
+)
+def test_without_an_outcome_the_decision_is_the_headline(
+    ledger: MemoryLedger, action: Action, headline: str, *, dry_run: bool
+) -> None:
+    history = history_of(ledger, runs=decided(ledger, action, dry_run=dry_run))
+    assert document_of(history)["headline"] == headline
+    assert document_of(history)["outcome"] is None
+    assert headline in shown(history)
+
+
+def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> None:
+    save(ledger, ENDED, job=job_id("ended"))
+    runs = MemoryRuns(ledger=ledger, clock=lambda: at(1500))
+    assert document_of(history_of(ledger, "ended", runs))["headline"] == (
+        "Ended as MaxWaitTimeExceeded, not decided yet."
+    )
+    runs.notice(job_id("ended"), AlertKind.POLICY_INVALID, "rules[0] is no rule")
+    history = history_of(ledger, "ended", runs)
+    assert document_of(history)["headline"] == (
+        "Ended as MaxWaitTimeExceeded, not decided yet; it waits (policy-invalid): rules[0] is no rule."
+    )
+    assert document_of(history)["notices"][0]["kind"] == "policy-invalid"
+    assert "09:25:00  policy-invalid  rules[0] is no rule" in shown(history)
+
+
+def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
+    runs = decided(ledger)
+    runs.clock = lambda: at(1005)
+    runs.notice(job_id(), AlertKind.POLICY_INVALID, "rules[0] is no rule")
+    history = history_of(ledger, runs=runs)
+    assert "it waits" not in document_of(history)["headline"]
+    told = shown(history).splitlines()
+    assert [line.split()[3] for line in told if "09:16:4" in line or "09:16:5" in line] == [
+        "MaxWaitTimeExceeded",
+        "policy-invalid",
+        "decided",
+    ]
+
+
+def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLedger) -> None:
+    runs = decided(ledger)
+    (interrupted,) = ledger.receipts.values()
+    end = transition("MaxWaitTimeExceeded", 1000)
+    for kind, stay in (
+        (AlertKind.MAX_WAIT_TIME_EXCEEDED, end),
+        (AlertKind.NOT_RESUBMITTED, end),
+        (AlertKind.ADVICE, transition("Pending", 0)),
+    ):
+        declined = replace(interrupted, kind=kind, transition=stay, outcome=AlertOutcome.DECLINED, reason="too old")
+        ledger.settle_alert(declined)
+    lines = shown(history_of(ledger, runs=runs)).splitlines()
+    own, other = (
+        number for number, line in enumerate(lines) if "not alerted: too old" in line and "advice" not in line
+    )
+    assert "MaxWaitTimeExceeded" in lines[own]
+    assert (other, "not-resubmitted: not alerted: too old" in lines[other]) == (own + 1, True)
+    # The status that it is about is not in the history.
+    assert any("advice alert" in line and "not alerted: too old" in line for line in lines)
+
+
+# --- attempts
+
+
+def attempts(history: History) -> list[tuple[int, str]]:
+    assert [row["job"] for row in document_of(history)["run"]] == [each.name for each in history.run]
+    return [(each.number, each.name) for each in history.run]
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.FAILED, OutcomeKind.CANCELLED, None])
+def test_an_attempt_that_was_not_created_is_none(ledger: MemoryLedger, kind: OutcomeKind | None) -> None:
+    runs = decided(ledger)
+    if kind:
+        settle(runs, kind, "not resubmitted: no")
+    assert attempts(history_of(ledger, runs=runs)) == [(1, NAME)]
+    assert "The run" not in shown(history_of(ledger, runs=runs))
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.FAILED, None])
+def test_anothers_job_of_the_attempts_name_is_no_attempt(ledger: MemoryLedger, kind: OutcomeKind | None) -> None:
+    runs = decided(ledger)
+    save(ledger, "Starting=1100", job=job_id("spot-job-r2", created=at(1100)))
+    if kind:
+        settle(runs, kind, "not resubmitted: a job named spot-job-r2 exists that is none of this run's")
+    assert attempts(history_of(ledger, runs=runs)) == [(1, NAME)]
+
+
+def test_an_attempt_that_was_created_is_one_before_its_first_event(ledger: MemoryLedger) -> None:
+    runs = decided(ledger)
+    settle(runs, OutcomeKind.CREATED, "resubmitted as spot-job-r2")
+    history = history_of(ledger, runs=runs)
+    assert attempts(history) == [(1, NAME), (2, "spot-job-r2")]
+    assert "The run is at attempt 2: spot-job-r2, created, no event of it yet." in shown(history)
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["outcome written", "outcome not written yet"])
+def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, settled: bool) -> None:
+    runs = decided(ledger)
+    if settled:
+        settle(runs, OutcomeKind.CREATED, "resubmitted as spot-job-r2")
+    tags = Lineage(run=run_id(job_id()), attempt=2, parent=NAME).to_tags()
+    next_job = job_id("spot-job-r2", created=at(1100))
+    save(ledger, "Starting=1100 Training=1200", job=next_job, tags=tags)
+    # A job that had the name long before is another one.
+    save(ledger, "Completed=-9000", job=job_id("spot-job-r2", created=at(-9999)))
+    for name in (NAME, "spot-job-r2"):
+        history = history_of(ledger, name, runs)
+        assert attempts(history) == [(1, NAME), (2, "spot-job-r2")]
+        assert history.run[1].facts
+        assert history.run[1].facts.job == next_job
+    assert "The run is at attempt 2: spot-job-r2, Training." in shown(history_of(ledger, runs=runs))
+    assert "The run is at" not in shown(history_of(ledger, "spot-job-r2", runs))
+
+
+# --- its width, and the picture
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 300])
+def test_the_timeline_fits_its_terminal(width: int) -> None:
+    lines = shown(example_history(), width=width).splitlines()
+    assert {len(line) for line in lines} == {width}
+    assert sum("!░" in line for line in lines) == 1
+    assert any("! interrupted" in line for line in lines)
+
+
+def test_the_readmes_picture_is_what_the_command_shows() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "run python -m tests.support.timeline_picture"

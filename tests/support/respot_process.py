@@ -1,0 +1,44 @@
+"""`respot` as a process of its own, on the ledger of `timeline_picture` instead of AWS.
+
+`python -m tests.support.respot_process timeline nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
+"""
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from cli import deployment
+from cli.main import main
+from respot.adapters.memory import MemoryLedger, MemoryRuns
+from tests.support.builders import ACCOUNT, REGION
+from tests.support.timeline_picture import example
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlayedDeployment:
+    """What `respot timeline` needs of a deployment."""
+
+    stored: tuple[MemoryLedger, MemoryRuns]
+    regions: tuple[str, ...] = (REGION,)
+    account: str = ACCOUNT
+
+    def ledger(self) -> MemoryLedger:
+        return self.stored[0]
+
+    def runs(self) -> MemoryRuns:
+        return self.stored[1]
+
+
+def find(_: object) -> Any:  # noqa: ANN401 - it stands for a Deployment
+    if "SLOW" in os.environ:
+        sys.stderr.write("waiting\n")
+        sys.stderr.flush()
+        time.sleep(60)
+    return PlayedDeployment(stored=example())
+
+
+if __name__ == "__main__":
+    deployment.find = find  # type: ignore[assignment]  # it is played
+    sys.exit(main())

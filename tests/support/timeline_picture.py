@@ -1,0 +1,124 @@
+"""The timeline of an example, and its picture for the README: `python -m tests.support.timeline_picture`."""
+
+import re
+from datetime import datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console, RenderableType
+
+from cli.history import History
+from cli.timeline import load
+from cli.timeline_view import render
+from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobId, JobRecord
+from respot.domain.lineage import Lineage
+from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.run import run_id
+from tests.support.builders import CREATED, REGION, at, facts, job_id, observation, transition
+
+PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"
+WIDTH: Final = 118
+ROOT: Final = "nightly-resnet"
+NEXT: Final = f"{ROOT}-r2"
+LIFE: Final = (
+    "Starting=0 Downloading=250 Training=390 Interrupted=6720 Starting=6760 Downloading=9460 Training=9600 "
+    "Interrupted=12900 Starting=12940 MaxWaitTimeExceeded=21600"
+)
+"""The documentation's job that is interrupted and runs out of waiting time, within six hours."""
+NEXT_LIFE: Final = "Starting=22000 Downloading=22190 Training=22330"
+NOW: Final = at(29500)
+_URI: Final = f"s3://ml-bucket/checkpoints/{ROOT}/"
+_REASON: Final = "ran out of waiting time: spot again, 1 of 5 retries used"
+_STORY: Final = (
+    f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000, 11 min old; "
+    f"11 min of training lost ({_REASON})"
+)
+
+
+def example() -> tuple[MemoryLedger, MemoryRuns]:
+    """A ledger with a run of two attempts: the first one ran out of waiting time, the second one is training."""
+    ledger = MemoryLedger(created=CREATED - timedelta(days=1))
+    runs = MemoryRuns(ledger=ledger)
+    root, following = job_id(ROOT), job_id(NEXT, created=at(21990))
+    run = run_id(root)
+    seen = observation(
+        LIFE,
+        job=root,
+        checkpoint_uri=_URI,
+        training_started=at(250),
+        training_time=timedelta(seconds=9630),
+        billable_time=timedelta(seconds=3370),
+        tags={"team": "vision", "respot:resume": "on"},
+    )
+    ledger.save(reconcile(JobRecord(), seen))
+    tags = {"team": "vision", "respot:resume": "on"} | Lineage(run=run, attempt=2, parent=ROOT).to_tags()
+    ledger.save(reconcile(JobRecord(), observation(NEXT_LIFE, job=following, checkpoint_uri=_URI, tags=tags)))
+    for kind, status, seconds in (
+        (AlertKind.INTERRUPTED, "Interrupted", 6720),
+        (AlertKind.INTERRUPTED, "Interrupted", 12900),
+        (AlertKind.MAX_WAIT_TIME_EXCEEDED, "MaxWaitTimeExceeded", 21600),
+        (AlertKind.RESUBMITTED, "MaxWaitTimeExceeded", 21600),
+    ):
+        ledger.settle_alert(_sent(root, kind, status, seconds))
+    attempt = AttemptRecord(run=run, number=2, region=REGION, name=NEXT, parent=root, decided_at=at(21604))
+    runs.decide(
+        DecisionRecord(
+            job=root,
+            run=run,
+            number=1,
+            decision=Decision(action=Action.RESUBMIT, reason=_REASON, inputs={"retries": "1 of 5"}, attempt=2),
+            decided_at=at(21604),
+            checkpoint=None,
+            next_name=NEXT,
+            story=_STORY,
+        ),
+        attempt,
+    )
+    runs.settle(
+        Outcome(job=root, kind=OutcomeKind.CREATED, story=_STORY, settled_at=at(21991), name=NEXT, arn=facts(root).arn)
+    )
+    return ledger, runs
+
+
+def _sent(job: JobId, kind: AlertKind, status: str, seconds: float) -> AlertReceipt:
+    settled_at = at(seconds + (392 if kind is AlertKind.RESUBMITTED else 2))
+    return AlertReceipt(
+        job=job,
+        kind=kind,
+        transition=transition(status, seconds),
+        outcome=AlertOutcome.SENT,
+        reason=status,
+        headline=None,
+        settled_at=settled_at,
+        message_id="message",
+    )
+
+
+def example_history(name: str = ROOT) -> History:
+    """The history of one of the example's jobs."""
+    ledger, runs = example()
+    return load(ledger, runs, region=REGION, name=name)
+
+
+def picture() -> str:
+    """The picture, as SVG."""
+    console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False, force_terminal=True)
+    console.print(example_timeline())
+    svg = console.export_svg(title=f"respot timeline {ROOT}", unique_id="timeline")
+    # A reader's browser has a monospaced font of its own: nothing is loaded from elsewhere.
+    return re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
+
+
+def example_timeline(name: str = ROOT, *, now: datetime = NOW) -> RenderableType:
+    """The timeline that the command shows of one of the example's jobs."""
+    return render(example_history(name), now=now)
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(picture(), encoding="utf-8")

@@ -1,0 +1,97 @@
+"""How a job is named on the command line."""
+
+import argparse
+
+import pytest
+
+from cli.errors import CommandError, ExitCode
+from cli.job_reference import JobReference, job_reference
+from cli.main import main, parser
+from cli.timeline import agreed_region, check_account
+from tests.support.builders import ACCOUNT
+from tests.support.respot_process import find
+
+ARN = "arn:aws:sagemaker:eu-west-1:111122223333:training-job/my-job"
+JOB = JobReference(name="my-job", region="eu-west-1", account=ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("My-Job", JobReference(name="My-Job")),
+        (" my-job\n", JobReference(name="my-job")),
+        (ARN, JOB),
+        (ARN.replace("aws", "aws-cn"), JOB),
+        (ARN.replace("aws", "aws-us-gov"), JOB),
+    ],
+)
+def test_a_job_is_named_by_its_name_or_its_arn(words: str, expected: JobReference) -> None:
+    assert job_reference(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (
+            ARN.replace("training-job", "processing-job"),
+            r"this ARN is of another kind \(sagemaker processing-job\); expected is",
+        ),
+        ("arn:aws:s3:::bucket/training-job/x", r"this ARN is of another kind \(s3 bucket\); expected is"),
+        (
+            "arn:aws:sagemaker:eu-west-1:111122223333:training-job/",
+            r"this ARN is of another kind \(sagemaker training-job\)",
+        ),
+        ("arn:aws", "this ARN is incomplete; expected is the name of a training job, or its ARN like arn:aws:"),
+        (" ", "it is empty; expected is"),
+    ],
+)
+def test_another_arn_is_refused_with_what_is_expected(words: str, what: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=what):
+        job_reference(words)
+
+
+def test_another_arn_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        parser().parse_args(["timeline", "arn:aws:iam::111122223333:role/me"])
+    assert left.value.code == 2
+    assert "argument JOB: this ARN is of another kind (iam role)" in capsys.readouterr().err
+
+
+def test_an_arn_brings_its_region() -> None:
+    assert agreed_region(JOB, None) == "eu-west-1"
+    assert agreed_region(JOB, "eu-west-1") == "eu-west-1"
+    assert agreed_region(JobReference(name="my-job"), "us-east-1") == "us-east-1"
+    assert agreed_region(JobReference(name="my-job"), None) is None
+
+
+def test_an_arn_and_another_region_contradict_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["timeline", ARN, "--region", "us-east-1"]) == ExitCode.USAGE
+    said = "respot: the ARN of my-job is in eu-west-1, but --region says us-east-1: leave out --region\n"
+    assert capsys.readouterr().err == said
+
+
+def test_an_arn_of_another_account_is_not_looked_for() -> None:
+    check_account(JOB, find(None))
+    check_account(JobReference(name="my-job"), find(None))
+    with pytest.raises(CommandError, match="belongs to the account 999999999999, and this deployment watches") as other:
+        check_account(JobReference(name="my-job", region="eu-west-1", account="9" * 12), find(None))
+    assert other.value.exit_code is ExitCode.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("job", "code", "said"),
+    [
+        ("arn:aws:sagemaker:us-east-1:111122223333:training-job/nightly-resnet", 0, ""),
+        (ARN, 3, "SageMaker writes ARNs in lower case: if the job's name has capital letters, use its name"),
+        ("nobody", 3, "the ledger has no job nobody in us-east-1: check its name and --hub-region"),
+    ],
+    ids=["ARN", "ARN of a job that is not there", "name of a job that is not there"],
+)
+def test_the_timeline_is_found_by_arn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], job: str, code: int, said: str
+) -> None:
+    monkeypatch.setattr("cli.deployment.find", find)
+    assert main(["timeline", job]) == code
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert ("nightly-resnet-r2" in printed.out) is (code == 0)
