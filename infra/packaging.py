@@ -5,6 +5,7 @@ import hashlib
 import os
 import py_compile
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -53,13 +54,16 @@ def prepare_bundle(root: Path = ROOT) -> Bundle:
     source = root / "functions" / "respot"
     source_hash = _digest([dependencies.name, f"bytecode: {_can_compile()}", *_fingerprints(source)])
     path = root / "build" / f"bundle-{source_hash}"
-    if not path.is_dir():
+    if path.is_dir():
+        let_everybody_read(path)
+    else:
         with _appearing_at(path) as unfinished:
-            # Hard links: a bundle costs its own files only.
+            # Hard links: a bundle costs its own files only. All bundles want the same modes of what they share.
             shutil.copytree(dependencies, unfinished, copy_function=os.link, dirs_exist_ok=True)
             shutil.copytree(source, unfinished / "respot", ignore=_LEFT_OUT)
             if _can_compile():
                 compile_bytecode(unfinished)
+            let_everybody_read(unfinished)
     return Bundle(path=path, source_hash=source_hash)
 
 
@@ -78,6 +82,17 @@ def prepare_dependencies(root: Path = ROOT) -> Path:
             _refuse_native_code(unfinished)
             _trim(unfinished)
     return path
+
+
+def let_everybody_read(directory: Path) -> None:
+    """Set the modes of a directory and of all in it, without regard to the umask under which it was made.
+
+    The CDK CLI zips each file with its mode, and Lambda runs the functions as another user than the code's owner.
+    """
+    for path in (directory, *directory.rglob("*")):
+        mode = 0o755 if path.is_dir() else 0o644
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
 
 
 def compile_bytecode(directory: Path) -> None:
@@ -100,7 +115,8 @@ def _install(requirements: Path, target: Path) -> None:
         str(Path(sys.executable).with_name("uv")),
         *("pip", "install", "--quiet", "--color=never"),
         *(f"--python={sys.executable}", f"--python-version={PYTHON_VERSION}", f"--target={target}"),
-        *("--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={requirements}"),
+        # Copies: uv would link files from its cache, and what is emptied or gets other modes here would change there.
+        *("--link-mode=copy", "--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={requirements}"),
     ]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - nothing here is input
