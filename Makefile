@@ -58,6 +58,7 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 $(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import infra' # ends with one line if it is older than 3.11
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@

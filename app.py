@@ -1,5 +1,8 @@
 """The CDK app: settings, stacks, cdk-nag, synth."""
 
+import infra  # noqa: F401 - first, since it refuses a Python that is too old for the other imports
+
+# isort: split
 import sys
 
 from aws_cdk import App, Validations
