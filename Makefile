@@ -45,7 +45,8 @@ synth: $(STAMP) ## Synthesize the CloudFormation templates, one per region, into
 	$(BIN)/python -m infra.cdk synth --quiet
 	@$(BIN)/python -m infra.cdk list --app cdk.out | sed 's|.*|cdk.out/&.template.json|'
 
-deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all regions
+deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all regions, if all is ready for it
+	@$(BIN)/python -m infra.preflight
 	$(BIN)/python -m infra.cdk deploy --all
 
 bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios
@@ -76,6 +77,7 @@ lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements
 	$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group lambda --constraint requirements/dev.txt --output-file requirements/lambda.txt
 	$(COMPILE) $(UPGRADE) --group uv --output-file requirements/uv.txt
+	$(COMPILE) $(UPGRADE) --no-deps --group models --output-file requirements/models.txt
 
 .PHONY: lock-check
 lock-check: $(UV)
@@ -83,7 +85,8 @@ lock-check: $(UV)
 	@$(COMPILE) --group dev --output-file build/lock/dev.txt
 	@$(COMPILE) --group lambda --constraint build/lock/dev.txt --output-file build/lock/lambda.txt
 	@$(COMPILE) --group uv --output-file build/lock/uv.txt
-	@for group in dev lambda uv; do \
+	@$(COMPILE) --no-deps --group models --output-file build/lock/models.txt
+	@for group in dev lambda uv models; do \
 	  diff <(grep -v '^ *#' requirements/$$group.txt) <(grep -v '^ *#' build/lock/$$group.txt) >/dev/null || \
 	  { echo "requirements/$$group.txt is not what pyproject.toml asks for: run 'make lock' and commit"; exit 1; }; done
 	@! grep -n '://' requirements/*.txt || { echo "requirements/ must hold no download address"; exit 1; }

@@ -243,10 +243,11 @@ def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: An
     if decision.decision != "Allow":
         return f"{role} may not put events there: {decision.decision}"
     of_rule = replace(context, principal_arn="", service_context={**context.service_context, "aws:sourcearn": rule})
-    for carried, delivery in ((role, context), (rule, of_rule)) if policy else ():
-        combined = iam_evaluator.combine_resource_policy(decision, delivery, *policy)
-        if combined.decision != "Allow":
-            return f"the bus refuses what {carried} sends: {combined.decision}"
+    if policy:
+        for carried, delivery in ((role, context), (rule, of_rule)):
+            combined = iam_evaluator.combine_resource_policy(decision, delivery, *policy)
+            if combined.decision != "Allow":
+                return f"the bus refuses what {carried} sends: {combined.decision}"
     return None
 
 
