@@ -64,11 +64,12 @@ $(UV): requirements/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# The bundle's dependencies are fetched here as well, so that nothing after the set-up needs a network.
-$(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt pyproject.toml
+# The bundle's dependencies and the newest model are fetched here as well, so that nothing after the set-up needs a network.
+$(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt requirements/models.txt pyproject.toml
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m infra.packaging
+	$(BIN)/python -m infra.newest_model
 	@touch $@
 
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet

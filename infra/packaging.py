@@ -57,7 +57,7 @@ def prepare_bundle(root: Path = ROOT) -> Bundle:
     if path.is_dir():
         let_everybody_read(path)
     else:
-        with _appearing_at(path) as unfinished:
+        with appearing_at(path) as unfinished:
             # Hard links: a bundle costs its own files only. All bundles want the same modes of what they share.
             shutil.copytree(dependencies, unfinished, copy_function=os.link, dirs_exist_ok=True)
             shutil.copytree(source, unfinished / "respot", ignore=_LEFT_OUT)
@@ -77,8 +77,8 @@ def prepare_dependencies(root: Path = ROOT) -> Path:
     # This module's own text counts: whoever changes how the bundle is made gets a new one.
     path = root / "build" / f"dependencies-{_digest([requirements.read_text(), Path(__file__).read_text()])}"
     if not path.is_dir():
-        with _appearing_at(path) as unfinished:
-            _install(requirements, unfinished)
+        with appearing_at(path) as unfinished:
+            install(requirements, unfinished)
             _refuse_native_code(unfinished)
             _trim(unfinished)
     return path
@@ -110,7 +110,12 @@ def _can_compile() -> bool:
     return f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON_VERSION
 
 
-def _install(requirements: Path, target: Path) -> None:
+def install(requirements: Path, target: Path) -> None:
+    """Install the wheels that a requirements file pins, hashes checked, into a directory, for the functions' Python.
+
+    Raises:
+        PackagingError: uv cannot; the message is what it says.
+    """
     command = [
         str(Path(sys.executable).with_name("uv")),
         *("pip", "install", "--quiet", "--color=never"),
@@ -162,7 +167,7 @@ def _digest(parts: list[str]) -> str:
 
 
 @contextmanager
-def _appearing_at(path: Path) -> Iterator[Path]:
+def appearing_at(path: Path) -> Iterator[Path]:
     """A directory to fill, which appears at `path` whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=path.parent))

@@ -34,7 +34,7 @@ def fake_install(*extra: str) -> Callable[[Path, Path], None]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose dependencies install at once."""
-    monkeypatch.setattr(packaging, "_install", fake_install())
+    monkeypatch.setattr(packaging, "install", fake_install())
     return checkout(tmp_path / "project")
 
 
@@ -124,7 +124,7 @@ def test_dependencies_are_installed_once(project: Path, monkeypatch: pytest.Monk
     def offline(_requirements: Path, _target: Path) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(packaging, "_install", offline)
+    monkeypatch.setattr(packaging, "install", offline)
     assert prepare_dependencies(project) == prepared
     prepare_bundle(project)
 
@@ -133,7 +133,7 @@ def test_dependencies_are_installed_once(project: Path, monkeypatch: pytest.Monk
 def test_native_code_is_refused_and_leaves_nothing_behind(
     project: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(packaging, "_install", fake_install(name))
+    monkeypatch.setattr(packaging, "install", fake_install(name))
     with pytest.raises(PackagingError, match=re.escape(name)):
         prepare_bundle(project)
     assert files(project / "build") == set()
