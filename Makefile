@@ -27,11 +27,13 @@ test: $(STAMP) ## Run all tests, the end-to-end ones included
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
-check: $(STAMP) lock-check ## Lint, types, layers, the lock, the bundle's bill of materials and its known vulnerabilities
+check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m infra.review
+	$(BIN)/pytest --quiet tests/unit/adapters/test_newest_model.py
 	$(BIN)/python -m infra.audit
 
 format: $(STAMP) ## Format the code and mend what ruff can mend

@@ -3,21 +3,20 @@
 import json
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 
 from cli.dead_letters import FORWARDER_OUTPUT
 from cli.deployment import Deployment
 from infra.config import Config
 from infra.constructs.forwarding import bus_name, role_name, rule_name, stack_name
 from infra.constructs.observations import OBSERVED
+from infra.review import review
 from respot import drill_event
 from respot.events import DETAIL_TYPE, SOURCE
 from tests.infra.synthesis import Synthesized, render, statements, synthesize, synthesize_all
-from tests.infra.test_app import REDUNDANT_DEPENDENCY, run_app
+from tests.infra.test_app import run_app
 from tests.infra.test_permissions import granted
 
 HUB = "us-east-1"
@@ -210,9 +209,9 @@ def test_all_that_was_accepted_of_cdk_nags_findings_is_a_dead_letter_queue(forwa
     ]
 
 
-def test_cfn_lint_finds_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
-    matches: list[Any] = [match for stack in stacks.values() for match in lint_file(stack.path)]
-    assert [str(match) for match in matches if match.rule.id != REDUNDANT_DEPENDENCY] == []
+def test_cfn_lint_and_the_tables_of_iam_find_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
+    _, found = review([stack.path for stack in stacks.values()])
+    assert found == []
 
 
 # --- more than one hub in an account
