@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local.deployed import DeployedAccount, deployed_account
+from infra.preflight import ExitCode
+from local.deployed import PROJECT, DeployedAccount, deployed_account
 from local.sagemaker.lifecycle import parse
 from local.verification import (
     compare_deliveries,
@@ -164,6 +165,21 @@ def test_the_dead_letters_of_each_region_are_listed(regions: TwoRegions) -> None
     told = json.loads(listed.stdout)
     assert (listed.returncode, told["unread"]) == (0, {})
     assert told["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}
+
+
+@pytest.mark.parametrize(("region", "code"), [(HUB, 0), (FAR, 0), ("ap-south-1", ExitCode.NOT_BOOTSTRAPPED)])
+def test_the_check_before_a_deployment_knows_where_the_account_is_bootstrapped(
+    regions: TwoRegions, region: str, code: int
+) -> None:
+    account = regions.at.account
+    environment = account.process_environment() | {"AWS_REGION": region}
+    command = [sys.executable, "-m", "infra.preflight"]
+    result = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert result.returncode == code, result.stderr
+    if code:
+        assert f"  .venv/bin/python -m infra.cdk bootstrap aws://{account.account_id}/{region}\n" in result.stderr
+    else:
+        assert result.stdout == f"Deploying to account {account.account_id}: {region}.\n"
 
 
 def test_nobody_but_the_forwarders_puts_events_on_the_hubs_bus(regions: TwoRegions) -> None:
