@@ -27,11 +27,13 @@ test: $(STAMP) ## Run all tests, the end-to-end ones included
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
 
-check: $(STAMP) lock-check ## Lint, types, layers, the lock, the bundle's bill of materials and its known vulnerabilities
+check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m infra.review
+	$(BIN)/pytest --quiet tests/unit/adapters/test_newest_model.py
 	$(BIN)/python -m infra.audit
 
 format: $(STAMP) ## Format the code and mend what ruff can mend
@@ -45,7 +47,8 @@ synth: $(STAMP) ## Synthesize the CloudFormation templates, one per region, into
 	$(BIN)/python -m infra.cdk synth --quiet
 	@$(BIN)/python -m infra.cdk list --app cdk.out | sed 's|.*|cdk.out/&.template.json|'
 
-deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all regions
+deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all regions, if all is ready for it
+	@$(BIN)/python -m infra.preflight
 	$(BIN)/python -m infra.cdk deploy --all
 
 bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios
@@ -58,15 +61,17 @@ clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 $(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import infra' # ends with one line if it is older than 3.11
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# The bundle's dependencies are fetched here as well, so that nothing after the set-up needs a network.
-$(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt pyproject.toml
+# The bundle's dependencies and the newest model are fetched here as well, so that nothing after the set-up needs a network.
+$(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt requirements/models.txt pyproject.toml
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m infra.packaging
+	$(BIN)/python -m infra.newest_model
 	@touch $@
 
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
@@ -75,6 +80,7 @@ lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements
 	$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group lambda --constraint requirements/dev.txt --output-file requirements/lambda.txt
 	$(COMPILE) $(UPGRADE) --group uv --output-file requirements/uv.txt
+	$(COMPILE) $(UPGRADE) --no-deps --group models --output-file requirements/models.txt
 
 .PHONY: lock-check
 lock-check: $(UV)
@@ -82,7 +88,8 @@ lock-check: $(UV)
 	@$(COMPILE) --group dev --output-file build/lock/dev.txt
 	@$(COMPILE) --group lambda --constraint build/lock/dev.txt --output-file build/lock/lambda.txt
 	@$(COMPILE) --group uv --output-file build/lock/uv.txt
-	@for group in dev lambda uv; do \
+	@$(COMPILE) --no-deps --group models --output-file build/lock/models.txt
+	@for group in dev lambda uv models; do \
 	  diff <(grep -v '^ *#' requirements/$$group.txt) <(grep -v '^ *#' build/lock/$$group.txt) >/dev/null || \
 	  { echo "requirements/$$group.txt is not what pyproject.toml asks for: run 'make lock' and commit"; exit 1; }; done
 	@! grep -n '://' requirements/*.txt || { echo "requirements/ must hold no download address"; exit 1; }

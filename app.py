@@ -1,5 +1,8 @@
 """The CDK app: settings, stacks, cdk-nag, synth."""
 
+import infra  # noqa: F401 - first, since it refuses a Python that is too old for the other imports
+
+# isort: split
 import sys
 
 from aws_cdk import App, Validations
@@ -7,6 +10,7 @@ from aws_cdk.aws_lambda import Code
 from cdk_nag import AwsSolutionsChecks
 
 from infra.config import Config
+from infra.constructs.forwarding import stack_name
 from infra.forwarder import RespotForwarderStack
 from infra.packaging import prepare_bundle
 from infra.policy import policy_text
@@ -18,7 +22,8 @@ def build(app: App, config: Config, code: Code, policy: str) -> None:
     """Put the stacks into the app, one per region; a finding of cdk-nag that nobody acknowledged fails the synth."""
     hub = RespotStack(app, "Respot", config=config, code=code, policy=policy)
     for region in config.watched_regions:
-        RespotForwarderStack(app, f"RespotForwarder-{region}", config=config, region=region, hub=hub)
+        name = stack_name(hub.stack_name, str(hub.region), region)
+        RespotForwarderStack(app, name, config=config, region=region, hub=hub)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 

@@ -99,7 +99,11 @@ class Deployment:
         """
         with asking_aws(missing=f"deploy it, or take {region} out of the setting regions"):
             client = self.session.client("cloudformation", region_name=region, config=_FAR)
-            return _outputs(client.describe_stacks(StackName=f"{self.stack}Forwarder-{region}")["Stacks"])
+            return _outputs(client.describe_stacks(StackName=self.forwarder_stack(region))["Stacks"])
+
+    def forwarder_stack(self, region: str) -> str:
+        """The name of the stack that forwards a watched region's events to this hub."""
+        return f"{self.stack}Forwarder-{self.region}-{region}"
 
     def drill_posts(self) -> DynamoDbDrillPosts:
         """What Slack said to drills, to read from."""

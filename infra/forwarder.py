@@ -1,4 +1,4 @@
-"""Stack `RespotForwarder-<region>`: what a watched region other than the hub's needs."""
+"""Stack `RespotForwarder-<hub region>-<region>`: what a watched region other than the hub's needs."""
 
 from aws_cdk import CfnOutput, Environment, Stack
 from constructs import Construct

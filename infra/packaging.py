@@ -5,6 +5,7 @@ import hashlib
 import os
 import py_compile
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -53,13 +54,16 @@ def prepare_bundle(root: Path = ROOT) -> Bundle:
     source = root / "functions" / "respot"
     source_hash = _digest([dependencies.name, f"bytecode: {_can_compile()}", *_fingerprints(source)])
     path = root / "build" / f"bundle-{source_hash}"
-    if not path.is_dir():
-        with _appearing_at(path) as unfinished:
-            # Hard links: a bundle costs its own files only.
+    if path.is_dir():
+        let_everybody_read(path)
+    else:
+        with appearing_at(path) as unfinished:
+            # Hard links: a bundle costs its own files only. All bundles want the same modes of what they share.
             shutil.copytree(dependencies, unfinished, copy_function=os.link, dirs_exist_ok=True)
             shutil.copytree(source, unfinished / "respot", ignore=_LEFT_OUT)
             if _can_compile():
                 compile_bytecode(unfinished)
+            let_everybody_read(unfinished)
     return Bundle(path=path, source_hash=source_hash)
 
 
@@ -73,11 +77,22 @@ def prepare_dependencies(root: Path = ROOT) -> Path:
     # This module's own text counts: whoever changes how the bundle is made gets a new one.
     path = root / "build" / f"dependencies-{_digest([requirements.read_text(), Path(__file__).read_text()])}"
     if not path.is_dir():
-        with _appearing_at(path) as unfinished:
-            _install(requirements, unfinished)
+        with appearing_at(path) as unfinished:
+            install(requirements, unfinished)
             _refuse_native_code(unfinished)
             _trim(unfinished)
     return path
+
+
+def let_everybody_read(directory: Path) -> None:
+    """Set the modes of a directory and of all in it, without regard to the umask under which it was made.
+
+    The CDK CLI zips each file with its mode, and Lambda runs the functions as another user than the code's owner.
+    """
+    for path in (directory, *directory.rglob("*")):
+        mode = 0o755 if path.is_dir() else 0o644
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
 
 
 def compile_bytecode(directory: Path) -> None:
@@ -95,12 +110,18 @@ def _can_compile() -> bool:
     return f"{sys.version_info.major}.{sys.version_info.minor}" == PYTHON_VERSION
 
 
-def _install(requirements: Path, target: Path) -> None:
+def install(requirements: Path, target: Path) -> None:
+    """Install the wheels that a requirements file pins, hashes checked, into a directory, for the functions' Python.
+
+    Raises:
+        PackagingError: uv cannot; the message is what it says.
+    """
     command = [
         str(Path(sys.executable).with_name("uv")),
         *("pip", "install", "--quiet", "--color=never"),
         *(f"--python={sys.executable}", f"--python-version={PYTHON_VERSION}", f"--target={target}"),
-        *("--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={requirements}"),
+        # Copies: uv would link files from its cache, and what is emptied or gets other modes here would change there.
+        *("--link-mode=copy", "--require-hashes", "--no-deps", "--only-binary=:all:", f"--requirement={requirements}"),
     ]
     try:
         subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - nothing here is input
@@ -146,7 +167,7 @@ def _digest(parts: list[str]) -> str:
 
 
 @contextmanager
-def _appearing_at(path: Path) -> Iterator[Path]:
+def appearing_at(path: Path) -> Iterator[Path]:
     """A directory to fill, which appears at `path` whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=path.parent))

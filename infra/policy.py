@@ -1,5 +1,6 @@
 """The account's policy file: checked, and made the text of a parameter."""
 
+import argparse
 import json
 import sys
 from collections.abc import Hashable
@@ -56,8 +57,18 @@ def policy_text(policy_file: str, root: Path = ROOT) -> str:
     return text
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the policy in a file as the text of the parameter."""
+    parser = argparse.ArgumentParser(
+        prog="python -m infra.policy",
+        description="Checks a policy and prints it as the text of the policy's parameter, for `aws ssm put-parameter`.",
+    )
+    parser.add_argument("file", help="the policy, a YAML file")
     try:
-        print(policy_text(sys.argv[1], Path.cwd()))  # noqa: T201 - for `aws ssm put-parameter`
+        print(policy_text(parser.parse_args().file, Path.cwd()))  # noqa: T201 - it is what the command is for
     except PolicyInvalidError as failure:
         sys.exit(str(failure))
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,6 @@ from respot.adapters.runs import DynamoDbRuns
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "Respot"
-FORWARDER: Final = "RespotForwarder"
 SLACK_SECRET: Final = "respot/slack-webhook"  # noqa: S105 - a name
 
 _CONTEXT: Final = {
@@ -46,7 +45,7 @@ class DeployedAccount:
         account: the account.
         grounds: by region, the hub's first, what training jobs need there, and the way to create them.
         outputs: the outputs of the stack `Respot`.
-        forwarders: by region other than the hub's, the outputs of its stack `RespotForwarder-<region>`.
+        forwarders: by region other than the hub's, the outputs of its stack `RespotForwarder-<hub region>-<region>`.
         slack: where `slack` posts.
         subscriber_url: an SQS queue that subscribes to the alerts topic, as a machine would.
     """
@@ -130,7 +129,7 @@ def deployed_account(
             account=account,
             grounds={account.region: ground} | {each: training.prepare_elsewhere(ground, each) for each in watched},
             outputs=outputs,
-            forwarders={each: stacks[f"{FORWARDER}-{each}"] for each in watched},
+            forwarders={each: stacks[f"{STACK}Forwarder-{account.region}-{each}"] for each in watched},
             slack=slack,
             subscriber_url=subscriber_url,
         )

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,12 +154,14 @@ def add_regions() -> None:
     """
     invoke = eventbridge._invoke_target  # noqa: SLF001 - what every matching rule does with each of its targets
 
-    def invoke_target(target: Mapping[str, Any], event: Mapping[str, Any], rule: object, view: object = None) -> None:
+    def invoke_target(
+        target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: object = None
+    ) -> None:
         bus = _bus_elsewhere(target["Arn"])
         if bus is None:
             invoke(target, event, rule, view)
         else:
-            _forward(target, event, bus)
+            _forward(target, event, bus, rule["Arn"])
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001
     eventbridge.bus_policy_for_arn = _bus_policy
@@ -187,12 +190,14 @@ def _bus_elsewhere(arn: str) -> Any:  # noqa: ANN401 - ministack's parsed ARN
     return target if is_bus and is_ours and target.region != responses.get_region() else None
 
 
-def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any) -> None:  # noqa: ANN401 - a parsed ARN
+def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any, rule: str) -> None:  # noqa: ANN401
     """Put the event on the bus as the target's role; it keeps its source, account and region, its id and time as well.
+
+    `bus` is a parsed ARN, `rule` the ARN of the rule that sends the event.
 
     What AWS would try again for a day goes to the target's dead-letter queue at once.
     """
-    failure = _cannot_forward(target, event, bus)
+    failure = _cannot_forward(target, event, bus, rule)
     if failure is None:
         name = bus.resource.removeprefix("event-bus/")
         forwarded = {member: value for member, value in event.items() if member != "_DispatchPath"}
@@ -205,9 +210,16 @@ def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any) -> N
         eventbridge._dispatch_to_sqs(arns.parse_arn(queue), payload)  # noqa: SLF001
 
 
-def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any) -> str | None:  # noqa: ANN401
+def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any, rule: str) -> str | None:  # noqa: ANN401
+    """Say why the event may not be put on the bus; None if it may.
+
+    EventBridge documents that a delivery carries its rule as aws:SourceArn, and does not say whether it carries the
+    target's role as aws:PrincipalArn (User Guide, "Using IAM policy conditions"). So the bus's policy is asked twice,
+    with one key alone each time, and must allow both. In the same way EventBridge documents no condition for the trust
+    of a target's role, so a trust with conditions counts as none.
+    """
     arn, role, account = target["Arn"], target.get("RoleArn", ""), bus.account_id
-    if not _trusts(account, role, "events.amazonaws.com"):
+    if not _trusts(account, role, "events.amazonaws.com", conditions=False):
         return f"EventBridge cannot assume {role!r}"
     with responses.request_scope(account, bus.region):
         if bus.resource.removeprefix("event-bus/") not in eventbridge._event_buses:  # noqa: SLF001
@@ -228,9 +240,15 @@ def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: An
     )
     policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)  # noqa: SLF001
     decision = iam_evaluator.evaluate(context, policies)
+    if decision.decision != "Allow":
+        return f"{role} may not put events there: {decision.decision}"
+    of_rule = replace(context, principal_arn="", service_context={**context.service_context, "aws:sourcearn": rule})
     if policy:
-        decision = iam_evaluator.combine_resource_policy(decision, context, *policy)
-    return None if decision.decision == "Allow" else f"{role} may not put events there: {decision.decision}"
+        for carried, delivery in ((role, context), (rule, of_rule)):
+            combined = iam_evaluator.combine_resource_policy(decision, delivery, *policy)
+            if combined.decision != "Allow":
+                return f"the bus refuses what {carried} sends: {combined.decision}"
+    return None
 
 
 def _bus_policy(arn: str) -> tuple[Any, str] | None:
@@ -421,8 +439,11 @@ def _s3_client(endpoint: str, scope: Scope, role_arn: str) -> "S3Client":
     )
 
 
-def _trusts(account: str, role_arn: str, service: str) -> bool:
-    """Tell whether a role exists and lets a service assume it; conditions are not looked at."""
+def _trusts(account: str, role_arn: str, service: str, *, conditions: bool = True) -> bool:
+    """Tell whether a role exists and lets a service assume it.
+
+    Conditions are not evaluated; `conditions` says whether a statement that has some counts.
+    """
     # IAM has no call that evaluates a trust policy, so this reads the role from ministack's store.
     role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])  # noqa: SLF001
     if role is None or role["Arn"] != role_arn:
@@ -433,6 +454,7 @@ def _trusts(account: str, role_arn: str, service: str) -> bool:
         statement["Effect"] == "Allow"
         and "sts:AssumeRole" in _as_list(statement.get("Action"))
         and _names_service(statement.get("Principal"), service)
+        and (conditions or not statement.get("Condition"))
         for statement in _as_list(statements)
     )
 

@@ -4,6 +4,7 @@ The two ends are in stacks of their own and in regions of their own, so that nei
 resources: they agree on names, which are made here from the hub stack's.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Final, cast
 
@@ -14,7 +15,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.observations import OBSERVED
+from infra.constructs.observations import OBSERVED, Observed
 from infra.constructs.queues import dead_letter_queue
 
 _PUT: Final = "events:PutEvents"
@@ -32,9 +33,27 @@ def bus_name(hub: str) -> str:
     return f"{hub}-forwarded"
 
 
-def role_name(hub: str, region: str) -> str:
-    """The role as which a region's events are forwarded to the stack `hub`. Roles belong to no region."""
-    return f"{hub}Forwarder-{region}"
+def stack_name(hub: str, hub_region: str, region: str) -> str:
+    """The stack that forwards a region's events to the stack `hub` in `hub_region`.
+
+    The hub's region is part of it: stacks of the same name in two hub regions have forwarders of their own.
+    """
+    return f"{hub}Forwarder-{hub_region}-{region}"
+
+
+def role_name(hub: str, hub_region: str, region: str) -> str:
+    """The role as which a region's events are forwarded. Roles belong to no region."""
+    return _within_64(stack_name(hub, hub_region, region))
+
+
+def rule_name(hub: str, hub_region: str, kind: Observed) -> str:
+    """The rule that forwards events of this kind, on the default bus of each watched region."""
+    return _within_64(f"{hub}Forwarder-{hub_region}-{kind.rule}")
+
+
+def _within_64(name: str) -> str:
+    """`name`, or its beginning and a hash of it: neither a role's name nor a rule's may be longer."""
+    return name if len(name) <= 64 else f"{name[:47]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 class ForwardedEvents(Construct):
@@ -44,8 +63,10 @@ class ForwardedEvents(Construct):
         """Deploys the bus and its policy."""
         super().__init__(scope, construct_id)
         stack = Stack.of(self)
-        arn = _bus_arn(stack, str(stack.region), stack.stack_name)
-        forwarders = [_role_arn(stack, role_name(stack.stack_name, region)) for region in regions]
+        hub, hub_region = stack.stack_name, str(stack.region)
+        arn = _bus_arn(stack, hub_region, hub)
+        roles = [_role_arn(stack, role_name(hub, hub_region, region)) for region in regions]
+        rules = [_rule_arn(stack, region, rule_name(hub, hub_region, kind)) for region in regions for kind in OBSERVED]
         self.bus: Final = events.EventBus(
             self,
             "Bus",
@@ -54,18 +75,22 @@ class ForwardedEvents(Construct):
         )
         # With the bus itself, and not a resource for each statement: there is no moment without it.
         cast("events.CfnEventBus", self.bus.node.default_child).policy = iam.PolicyDocument(
-            statements=list(_denials(arn, forwarders))
+            statements=list(_denials(arn, roles=roles, rules=rules))
         )
 
 
-def _denials(arn: str, forwarders: list[str]) -> Iterator[iam.PolicyStatement]:
+def _denials(arn: str, *, roles: list[str], rules: list[str]) -> Iterator[iam.PolicyStatement]:
     """Who may not put events, and which.
 
-    Within an account, a bus takes events from whomever his own policies allow to put events anywhere: only a denial
-    keeps them out. Other accounts would have to be allowed, and none is.
+    Within an account, a bus takes events from every principal whose own policies allow it to put events there: only a
+    denial keeps them out. Other accounts would have to be allowed, and none is.
+
+    A delivery of a rule carries the rule as aws:SourceArn (EventBridge User Guide, "Using IAM policy conditions").
+    Whether it carries the target's role as aws:PrincipalArn is documented nowhere. A key that is absent counts as
+    unequal, and both keys must be unequal for the denial: either key alone lets the forwarders through.
     """
     for name, conditions in (
-        ("OthersThanTheForwarders", {"ArnNotEquals": {"aws:PrincipalArn": forwarders}}),
+        ("OthersThanTheForwarders", {"ArnNotEquals": {"aws:PrincipalArn": roles, "aws:SourceArn": rules}}),
         # True of a call if it is true of one of its events, and of none if the call does not say what is in it.
         ("OtherSources", {"ForAnyValue:StringNotEquals": {_SOURCE: _FORWARDED[_SOURCE]}}),
         ("OtherDetailTypes", {"ForAnyValue:StringNotEquals": {_DETAIL_TYPE: _FORWARDED[_DETAIL_TYPE]}}),
@@ -101,10 +126,10 @@ class Forwarder(Construct):
         role = iam.Role(
             self,
             "Role",
-            role_name=role_name(hub, str(stack.region)),
-            assumed_by=iam.ServicePrincipal(
-                "events.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
-            ),
+            role_name=role_name(hub, hub_region, str(stack.region)),
+            # Without conditions: EventBridge documents none for a target's role, and one that it does not fulfil would
+            # stop all forwarding. To give this role to a rule takes iam:PassRole in this account.
+            assumed_by=iam.ServicePrincipal("events.amazonaws.com"),
             description="Forwards SageMaker's events to Respot's bus in the hub region, and may do nothing else",
         )
         role.add_to_policy(
@@ -118,6 +143,7 @@ class Forwarder(Construct):
             events.Rule(
                 self,
                 kind.rule,
+                rule_name=rule_name(hub, hub_region, kind),
                 description=kind.description,
                 event_pattern=kind.pattern(self),
                 targets=[
@@ -135,6 +161,10 @@ class Forwarder(Construct):
 
 def _bus_arn(stack: Stack, region: str, hub: str) -> str:
     return stack.format_arn(service="events", region=region, resource="event-bus", resource_name=bus_name(hub))
+
+
+def _rule_arn(stack: Stack, region: str, name: str) -> str:
+    return stack.format_arn(service="events", region=region, resource="rule", resource_name=name)
 
 
 def _role_arn(stack: Stack, name: str) -> str:

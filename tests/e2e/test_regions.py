@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local.deployed import DeployedAccount, deployed_account
+from infra.preflight import ExitCode
+from local.deployed import PROJECT, DeployedAccount, deployed_account
 from local.sagemaker.lifecycle import parse
 from local.verification import (
     compare_deliveries,
@@ -166,6 +167,21 @@ def test_the_dead_letters_of_each_region_are_listed(regions: TwoRegions) -> None
     assert told["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}
 
 
+@pytest.mark.parametrize(("region", "code"), [(HUB, 0), (FAR, 0), ("ap-south-1", ExitCode.NOT_BOOTSTRAPPED)])
+def test_the_check_before_a_deployment_knows_where_the_account_is_bootstrapped(
+    regions: TwoRegions, region: str, code: int
+) -> None:
+    account = regions.at.account
+    environment = account.process_environment() | {"AWS_REGION": region}
+    command = [sys.executable, "-m", "infra.preflight"]
+    result = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert result.returncode == code, result.stderr
+    if code:
+        assert f"  .venv/bin/python -m infra.cdk bootstrap aws://{account.account_id}/{region}\n" in result.stderr
+    else:
+        assert result.stdout == f"Deploying to account {account.account_id}: {region}.\n"
+
+
 def test_nobody_but_the_forwarders_puts_events_on_the_hubs_bus(regions: TwoRegions) -> None:
     """Even who may put events anywhere: Respot would take his word for what SageMaker says."""
     keys = _user_who_may(regions.at, "events:PutEvents", "*")
@@ -260,10 +276,55 @@ def test_what_the_hubs_bus_refuses_is_given_up(regions: TwoRegions, open_shop: O
     (target,) = client.list_targets_by_rule(Rule=shop.source)["Targets"]
     changed = {"Arn": target["Arn"].replace(shop.source, BUS)}
     if role == "the forwarder's":
-        changed["RoleArn"] = target["RoleArn"].replace(shop.source, f"RespotForwarder-{FAR}")
+        changed["RoleArn"] = target["RoleArn"].replace(shop.source, f"RespotForwarder-{HUB}-{FAR}")
     client.put_targets(Rule=shop.source, Targets=[target | changed])
     event_id = shop.put(shop.source)
     assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+
+
+@pytest.mark.parametrize("named", [("role",), ("rule",), ("role", "rule")], ids=" and ".join)
+def test_a_bus_must_take_a_delivery_by_its_role_or_by_its_rule_whichever_it_carries(
+    open_shop: OpenShop, named: tuple[str, ...]
+) -> None:
+    """It is not known of both keys that EventBridge's deliveries carry them: a policy must be right with either."""
+    shop = open_shop()
+    at, account = shop.at, shop.at.account.account_id
+    keys = {
+        "role": ("aws:PrincipalArn", f"arn:aws:iam::{account}:role/{shop.source}"),
+        "rule": ("aws:SourceArn", f"arn:aws:events:{FAR}:{account}:rule/{shop.source}"),
+    }
+    denial = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "events:PutEvents",
+        "Resource": f"arn:aws:events:{HUB}:{account}:event-bus/{shop.source}-guarded",
+        "Condition": {"ArnNotEquals": dict(keys[each] for each in named)},
+    }
+    _guarded_bus(at, f"{shop.source}-guarded", denial, {"Id": "arrived", "Arn": _queue_arn(at, HUB, shop.arrived)})
+    bus = denial["Resource"]
+    _allow(at, shop.source, {"Effect": "Allow", "Action": "events:PutEvents", "Resource": bus})
+    client = at.client("events", FAR)
+    (target,) = client.list_targets_by_rule(Rule=shop.source)["Targets"]
+    client.put_targets(Rule=shop.source, Targets=[target | {"Arn": bus}])
+    event_id = shop.put(shop.source)
+    arrived, given_up = ([event_id], []) if len(named) == 2 else ([], [event_id])
+    assert [event["id"] for event in _messages(shop.at, HUB, shop.arrived)] == arrived
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == given_up
+
+
+def test_a_role_whose_trust_has_a_condition_forwards_nothing(open_shop: OpenShop) -> None:
+    """EventBridge documents no condition key for the role of a rule's target."""
+    shop = open_shop()
+    trust = {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Condition": {"StringEquals": {"aws:SourceAccount": shop.at.account.account_id}},
+    }
+    shop.at.client("iam").update_assume_role_policy(RoleName=shop.source, PolicyDocument=_document(trust))
+    event_id = shop.put(shop.source)
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+    assert _messages(shop.at, HUB, shop.arrived) == []
 
 
 def _is_over(at: DeployedAccount, name: str) -> bool:
@@ -307,8 +368,21 @@ def _role(at: DeployedAccount, name: str, statement: Mapping[str, Any]) -> str:
     iam = at.client("iam")
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "events.amazonaws.com"}}
     arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_document(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="may", PolicyDocument=_document(statement))
+    _allow(at, name, statement)
     return arn
+
+
+def _allow(at: DeployedAccount, role: str, statement: Mapping[str, Any]) -> None:
+    at.client("iam").put_role_policy(RoleName=role, PolicyName="may", PolicyDocument=_document(statement))
+
+
+def _guarded_bus(at: DeployedAccount, name: str, denial: Mapping[str, Any], target: Mapping[str, str]) -> None:
+    """A bus with that statement as its policy, and a rule that sends what it takes to the target."""
+    properties = {"Name": name, "Policy": json.loads(_document(denial))}
+    template = {"Resources": {"Bus": {"Type": "AWS::Events::EventBus", "Properties": properties}}}
+    at.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    at.client("cloudformation").get_waiter("stack_create_complete").wait(StackName=name)
+    _rule(at, HUB, {"detail-type": ["order"]}, target, Name=name, EventBusName=name)
 
 
 def _document(statement: Mapping[str, Any]) -> str:

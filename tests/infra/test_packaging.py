@@ -2,13 +2,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from infra import packaging
 from infra.packaging import BUNDLED_SERVICES, Bundle, PackagingError, prepare_bundle, prepare_dependencies
+from tests.infra.test_app import run_app
 
 MODELS = ("dynamodb", "ec2", "iam")
 
@@ -32,8 +34,16 @@ def fake_install(*extra: str) -> Callable[[Path, Path], None]:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project whose dependencies install at once."""
-    monkeypatch.setattr(packaging, "_install", fake_install())
+    monkeypatch.setattr(packaging, "install", fake_install())
     return checkout(tmp_path / "project")
+
+
+@pytest.fixture
+def _umask_077() -> Iterator[None]:
+    """A machine on which new files are its owner's alone."""
+    usual = os.umask(0o077)
+    yield
+    os.umask(usual)
 
 
 def checkout(root: Path) -> Path:
@@ -114,7 +124,7 @@ def test_dependencies_are_installed_once(project: Path, monkeypatch: pytest.Monk
     def offline(_requirements: Path, _target: Path) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(packaging, "_install", offline)
+    monkeypatch.setattr(packaging, "install", offline)
     assert prepare_dependencies(project) == prepared
     prepare_bundle(project)
 
@@ -123,7 +133,7 @@ def test_dependencies_are_installed_once(project: Path, monkeypatch: pytest.Monk
 def test_native_code_is_refused_and_leaves_nothing_behind(
     project: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(packaging, "_install", fake_install(name))
+    monkeypatch.setattr(packaging, "install", fake_install(name))
     with pytest.raises(PackagingError, match=re.escape(name)):
         prepare_bundle(project)
     assert files(project / "build") == set()
@@ -135,6 +145,48 @@ def test_what_uv_says_is_passed_on(tmp_path: Path) -> None:
     requirements.write_text("boto3\n")
     with pytest.raises(PackagingError, match="--require-hashes"):
         prepare_dependencies(tmp_path)
+
+
+# --- modes: Lambda runs the functions as another user than the owner of the code, so that all must be able to read it
+
+
+def wrong_modes(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): oct(path.stat().st_mode & 0o7777)
+        for path in (directory, *directory.rglob("*"))
+        if path.stat().st_mode & 0o7777 != (0o755 if path.is_dir() else 0o644)
+    }
+
+
+@pytest.mark.usefixtures("_umask_077")
+def test_everybody_may_read_a_bundle_that_was_built_under_umask_077(project: Path) -> None:
+    bundle = prepare_bundle(project).path
+    assert wrong_modes(bundle) == {}
+
+
+@pytest.mark.usefixtures("_umask_077")
+def test_everybody_may_read_what_the_cli_zips_of_it(root: Path, tmp_path: Path) -> None:
+    """The CDK CLI gives each file in the archive the mode that it has in the assembly."""
+    result = run_app(root, tmp_path / "out")
+    assert result.returncode == 0, result.stderr
+    (asset,) = (tmp_path / "out").glob("asset.*")
+    assert {name: mode for name, mode in wrong_modes(asset).items() if not (asset / name).is_dir()} == {}
+
+
+def test_the_modes_of_a_bundle_that_is_there_already_are_repaired(project: Path) -> None:
+    bundle = prepare_bundle(project).path
+    for path in (bundle, bundle / "respot"):
+        path.chmod(0o700)
+    for path in (bundle / "library.py", bundle / "respot" / "__init__.py"):
+        path.chmod(0o600)
+    assert prepare_bundle(project).path == bundle
+    assert wrong_modes(bundle) == {}
+
+
+def test_no_file_of_the_dependencies_is_shared_with_an_installation(root: Path) -> None:
+    """uv links files from its cache. What is emptied or gets other modes here would change in every installation."""
+    dependencies = prepare_dependencies(root)
+    assert not (dependencies / "boto3" / "__init__.py").samefile(boto3.__file__)
 
 
 @pytest.fixture(scope="session")

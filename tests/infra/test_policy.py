@@ -124,6 +124,16 @@ def test_the_text_can_be_had_for_the_command_line(root: Path) -> None:
     assert bad.stderr.startswith("Makefile cannot be read as YAML")
 
 
+def test_without_a_file_the_command_prints_its_usage(root: Path) -> None:
+    command = [sys.executable, "-m", "infra.policy"]
+    result = subprocess.run(  # noqa: S603
+        command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("usage: python -m infra.policy [-h] file\n")
+    assert "Traceback" not in result.stderr
+
+
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A stack with the parameter and a role that may read it; a finding of cdk-nag fails its synthesis."""

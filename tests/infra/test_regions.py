@@ -1,19 +1,22 @@
 """One stack for each region: what the hub has more than alone, and what the other regions have."""
 
 import json
+from itertools import product
 from pathlib import Path
-from typing import Any
 
+import boto3
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 
 from cli.dead_letters import FORWARDER_OUTPUT
+from cli.deployment import Deployment
 from infra.config import Config
-from infra.constructs.forwarding import bus_name, role_name
+from infra.constructs.forwarding import bus_name, role_name, rule_name, stack_name
+from infra.constructs.observations import OBSERVED
+from infra.review import review
 from respot import drill_event
 from respot.events import DETAIL_TYPE, SOURCE
 from tests.infra.synthesis import Synthesized, render, statements, synthesize, synthesize_all
-from tests.infra.test_app import REDUNDANT_DEPENDENCY, run_app
+from tests.infra.test_app import run_app
 from tests.infra.test_permissions import granted
 
 HUB = "us-east-1"
@@ -46,11 +49,11 @@ def hub_stack(stacks: dict[str, Synthesized]) -> Synthesized:
 
 @pytest.fixture(name="forwarder", params=WATCHED)
 def forwarder_stack(stacks: dict[str, Synthesized], request: pytest.FixtureRequest) -> Synthesized:
-    return stacks[f"RespotForwarder-{request.param}"]
+    return stacks[f"RespotForwarder-{HUB}-{request.param}"]
 
 
 def region_of(forwarder: Synthesized) -> str:
-    return forwarder.path.name.removeprefix("RespotForwarder-").removesuffix(".template.json")
+    return forwarder.path.name.removeprefix(f"RespotForwarder-{HUB}-").removesuffix(".template.json")
 
 
 def test_one_command_gives_a_stack_for_each_region(root: Path, tmp_path: Path) -> None:
@@ -61,7 +64,7 @@ def test_one_command_gives_a_stack_for_each_region(root: Path, tmp_path: Path) -
     # No account: it is that of whoever deploys.
     assert {name: body["environment"] for name, body in stacks.items()} == {
         "Respot": f"aws://unknown-account/{HUB}",
-        **{f"RespotForwarder-{region}": f"aws://unknown-account/{region}" for region in WATCHED},
+        **{f"RespotForwarder-{HUB}-{region}": f"aws://unknown-account/{region}" for region in WATCHED},
     }
     # The bus is there before anything is sent to it.
     assert {name for name, body in stacks.items() if "Respot" in body["dependencies"]} == stacks.keys() - {"Respot"}
@@ -110,10 +113,16 @@ def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observa
     bus = hub.properties("ForwardedBus")
     assert bus["Name"] == "Respot-forwarded"
     assert [statement["Principal"] for statement in bus["Policy"]["Statement"]] == [{"AWS": "*"}] * 3
-    roles = [f"arn:aws:iam::${{AWS::AccountId}}:role/RespotForwarder-{region}" for region in WATCHED]
+    roles = [f"arn:aws:iam::${{AWS::AccountId}}:role/RespotForwarder-{HUB}-{region}" for region in WATCHED]
+    rules = [
+        f"arn:aws:events:{region}:${{AWS::AccountId}}:rule/RespotForwarder-{HUB}-{rule}"
+        for region in WATCHED
+        for rule in PATTERNS
+    ]
     # No Allow: another account has no way in, and one of this account needs none.
     assert list(statements({"PolicyDocument": bus["Policy"]})) == [
-        ("Deny", PUT, BUS, {"ArnNotEquals": {"aws:PrincipalArn": roles}}),
+        # Both keys in one statement: it denies only what carries neither a forwarder's role nor one of its rules.
+        ("Deny", PUT, BUS, {"ArnNotEquals": {"aws:PrincipalArn": roles, "aws:SourceArn": rules}}),
         ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:source": SOURCES}}),
         ("Deny", PUT, BUS, {"ForAnyValue:StringNotEquals": {"events:detail-type": DETAIL_TYPES}}),
     ]
@@ -138,6 +147,7 @@ def test_a_forwarder_is_its_rules_a_role_and_what_tells_of_failure(forwarder: Sy
 @pytest.mark.parametrize("name", PATTERNS)
 def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized, name: str) -> None:
     rule = render(forwarder.properties(f"Forwarder{name}"))
+    assert rule["Name"] == f"RespotForwarder-{HUB}-{name}"
     assert rule["EventPattern"] == render(hub.properties(f"Observations{name}"))["EventPattern"] == PATTERNS[name]
     assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
     # EventBridge takes no retry policy for a bus; its own is the longest there is.
@@ -156,14 +166,10 @@ def test_a_forwarder_may_put_these_events_on_this_bus_and_nothing_else(forwarder
     assert granted(forwarder) == {"${ForwarderRole}": [(PUT, BUS, may)]}
     role = render(forwarder.properties("ForwarderRole"))
     assert role.keys() == {"AssumeRolePolicyDocument", "Description", "RoleName"}
-    assert role["RoleName"] == f"RespotForwarder-{region_of(forwarder)}"
+    assert role["RoleName"] == f"RespotForwarder-{HUB}-{region_of(forwarder)}"
+    # No condition: EventBridge documents none for a target's role.
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
-        {
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}},
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-        }
+        {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}}
     ]
 
 
@@ -199,17 +205,67 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
 
 def test_all_that_was_accepted_of_cdk_nags_findings_is_a_dead_letter_queue(forwarder: Synthesized) -> None:
     assert [(construct, finding) for construct, finding, _ in forwarder.acknowledged] == [
-        (f"/RespotForwarder-{region_of(forwarder)}/Forwarder/DeadLetters", "AwsSolutions-SQS3")
+        (f"/RespotForwarder-{HUB}-{region_of(forwarder)}/Forwarder/DeadLetters", "AwsSolutions-SQS3")
     ]
 
 
-def test_cfn_lint_finds_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
-    matches: list[Any] = [match for stack in stacks.values() for match in lint_file(stack.path)]
-    assert [str(match) for match in matches if match.rule.id != REDUNDANT_DEPENDENCY] == []
+def test_cfn_lint_and_the_tables_of_iam_find_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
+    _, found = review([stack.path for stack in stacks.values()])
+    assert found == []
 
 
-def test_what_has_a_name_is_named_after_the_deployment() -> None:
+# --- more than one hub in an account
+
+
+def named(stacks: dict[str, Synthesized], region_of_stack: dict[str, str]) -> set[tuple[str, str, str]]:
+    """What has a fixed name: its region ("" for roles, whose names are the account's), its type, its name."""
+    kinds = {"IAM::Role": "RoleName", "Events::Rule": "Name", "Events::EventBus": "Name"}
+    return {
+        ("" if kind == "IAM::Role" else region_of_stack[stack], kind, properties[member])
+        for stack, template in stacks.items()
+        for kind, member in kinds.items()
+        for properties in template.of_type(kind).values()
+        if member in properties
+    }
+
+
+def test_two_hubs_in_an_account_share_no_stack_role_rule_or_bus(tmp_path: Path) -> None:
+    """A forwarder's stack of the same name would be taken over: the first hub would get no more events from there."""
+    hubs = [("us-east-1", "eu-west-1", "ap-south-1"), ("eu-west-1", "us-east-1", "ap-south-1")]
+    deployed, names = [], []
+    for place, regions in enumerate(hubs):
+        synthesized = synthesize_all(tmp_path / str(place), Config(regions=regions))
+        where = {stack_name("Respot", regions[0], each): each for each in regions[1:]} | {"Respot": regions[0]}
+        assert synthesized.keys() == where.keys()
+        deployed.append(set(where.items()))
+        names.append(named(synthesized, where))
+    assert deployed[0] & deployed[1] == set()
+    assert names[0] & names[1] == set()
+    assert {len(each) for each in names} == {1 + 2 + 2 * len(OBSERVED)}
+
+
+def test_the_command_finds_the_stacks_that_forward_to_its_hub() -> None:
+    found = Deployment(session=boto3.Session(region_name=HUB), outputs={}, stack="Respot")
+    assert [found.forwarder_stack(region) for region in WATCHED] == [
+        stack_name("Respot", HUB, region) for region in WATCHED
+    ]
+
+
+def all_regions() -> list[str]:
+    session = boto3.Session()
+    partitions = session.get_available_partitions()
+    return sorted({region for each in partitions for region in session.get_available_regions("sqs", each)})
+
+
+@pytest.mark.parametrize("hub", ["Respot", "R" * 128], ids=["as it is called", "the longest name of a stack"])
+def test_every_name_is_of_one_hub_and_region_and_short_enough_in_every_region(hub: str) -> None:
+    """IAM takes 64 characters for a role's name, EventBridge 64 for a rule's; a stack's name may have 128."""
+    pairs = list(product(all_regions(), repeat=2))
+    roles = {role_name(name, *pair) for name in (hub, f"{hub[1:]}x") for pair in pairs}
+    rules = {
+        rule_name(name, region, kind) for name in (hub, f"{hub[1:]}x") for region in all_regions() for kind in OBSERVED
+    }
+    assert len(roles) == 2 * len(pairs)
+    assert len(rules) == 2 * len(all_regions()) * len(OBSERVED)
+    assert max(map(len, roles | rules)) <= 64
     assert bus_name("Respot") != bus_name("Other")
-    names = {role_name(hub, region) for hub in ("Respot", "Other") for region in WATCHED}
-    assert len(names) == 4
-    assert max(map(len, names)) <= 64  # IAM's limit, and room for longer names

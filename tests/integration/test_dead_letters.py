@@ -383,6 +383,7 @@ def test_without_slack_its_queue_is_not_asked_for(found: Deployment, command: Ca
 # --- other regions
 
 
+HUB = "us-east-1"
 FAR = "eu-west-1"
 
 
@@ -404,7 +405,7 @@ def play_stacks(session: boto3.session.Session, stacks: dict[str, dict[str, str]
 def watching(found: Deployment) -> Deployment:
     """A deployment that watches another region, too."""
     far = boto3.client("sqs", region_name=FAR).create_queue(QueueName="far")["QueueUrl"]
-    play_stacks(found.session, {f"RespotForwarder-{FAR}": {"ForwarderDlqUrl": far}})
+    play_stacks(found.session, {f"RespotForwarder-{HUB}-{FAR}": {"ForwarderDlqUrl": far}})
     found.outputs["WatchedRegions"] = FAR
     return found
 
@@ -426,7 +427,9 @@ def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Dep
 
 # --- what cannot be read
 
-MISSING = "Stack with id RespotForwarder-ap-south-1 does not exist: deploy it, or take ap-south-1 out of the setting"
+MISSING = (
+    f"Stack with id RespotForwarder-{HUB}-ap-south-1 does not exist: deploy it, or take ap-south-1 out of the setting"
+)
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
@@ -464,7 +467,7 @@ def test_a_region_that_is_out_of_reach_hides_no_other_queue(
 def test_a_forwarder_that_does_not_tell_its_queue_is_named(
     found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    play_stacks(found.session, {f"RespotForwarder-{FAR}": {"Another": "output"}})
+    play_stacks(found.session, {f"RespotForwarder-{HUB}-{FAR}": {"Another": "output"}})
     found.outputs["WatchedRegions"] = FAR
     assert command() == ExitCode.INCOMPLETE
     assert "the stack that forwards from eu-west-1 has no output ForwarderDlqUrl" in capsys.readouterr().err

@@ -168,21 +168,23 @@ def test_the_walk_goes_to_the_bottom() -> None:
     assert paths <= carried_members(model())
 
 
-def test_what_the_documentation_calls_read_only_is_known() -> None:
-    def read_only(shape: Shape, path: str = "") -> set[str]:
-        if isinstance(shape, ListShape):
-            return read_only(shape.member, path)
-        if not isinstance(shape, StructureShape):
-            return set()
-        found = set()
-        for name, member in shape.members.items():
-            below = f"{path}.{name}".lstrip(".")
-            words = re.sub(r"<[^>]+>", "", member.documentation)
-            if re.search(r"field is read-only|(isn't|is not) accepted in CreateTrainingJob|output[- ]only", words):
-                found.add(below)
-            found |= read_only(member, below)
-        return found
+def read_only(shape: Shape, path: str = "") -> set[str]:
+    """The members that the documentation calls read-only."""
+    if isinstance(shape, ListShape):
+        return read_only(shape.member, path)
+    if not isinstance(shape, StructureShape):
+        return set()
+    found = set()
+    for name, member in shape.members.items():
+        below = f"{path}.{name}".lstrip(".")
+        words = re.sub(r"<[^>]+>", "", member.documentation)
+        if re.search(r"field is read-only|(isn't|is not) accepted in CreateTrainingJob|output[- ]only", words):
+            found.add(below)
+        found |= read_only(member, below)
+    return found
 
+
+def test_what_the_documentation_calls_read_only_is_known() -> None:
     assert read_only(create_shape()) == OUTPUT_ONLY
 
 

@@ -1,0 +1,217 @@
+"""What a deployment needs is asked before anything is synthesized, and what is missing is said with what to do."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, UnauthorizedSSOTokenError
+from moto import mock_aws
+
+from infra import preflight
+from infra.config import Config
+from infra.preflight import ExitCode, NotReadyError, check
+
+ACCOUNT = "123456789012"  # moto's
+HUB, FAR = "us-east-1", "eu-west-1"
+BOTH = Config(regions=(HUB, FAR))
+BARE = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+Play = Callable[[str, Exception | dict[str, Any]], None]
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account with valid credentials, and nothing of the profiles of whoever runs this."""
+    for name in [name for name in os.environ if name.startswith(("AWS_", "AMAZON_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Have AWS answer an operation, or every operation in a region, so, or with an error."""
+    played: dict[str, Exception | dict[str, Any]] = {}
+    call = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - where every call passes
+
+    def answer(client: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:  # noqa: ANN401
+        for named in (operation, client.meta.region_name):
+            match played.get(named):
+                case Exception() as error:
+                    raise error
+                case dict(given):
+                    return given
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", answer)
+    return played.__setitem__
+
+
+def denied(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "as AWS says"}}, "Operation")
+
+
+def bootstrap(region: str, qualifier: str = "hnb659fds") -> None:
+    name = f"/cdk-bootstrap/{qualifier}/version"
+    boto3.client("ssm", region_name=region).put_parameter(Name=name, Value="30", Type="String")
+
+
+def said(config: Config = BOTH, qualifier: str = "hnb659fds", **environment: str) -> str:
+    return check(config, qualifier=qualifier, environment=environment)
+
+
+def complaint(config: Config = BOTH, qualifier: str = "hnb659fds", **environment: str) -> tuple[ExitCode, str]:
+    with pytest.raises(NotReadyError) as error:
+        check(config, qualifier=qualifier, environment=environment)
+    return error.value.exit_code, str(error.value)
+
+
+def test_an_account_that_is_ready_is_named_with_the_regions() -> None:
+    bootstrap(HUB)
+    bootstrap(FAR)
+    assert said() == f"Deploying to account {ACCOUNT}: us-east-1, eu-west-1."
+
+
+def test_every_region_that_is_not_bootstrapped_is_named_with_the_command() -> None:
+    bootstrap(HUB)
+    code, message = complaint(Config(regions=(HUB, FAR, "ap-south-1")))
+    assert code is ExitCode.NOT_BOOTSTRAPPED
+    assert message.startswith(f"not bootstrapped for the CDK in account {ACCOUNT}: eu-west-1, ap-south-1.")
+    assert message.splitlines()[-1] == (
+        f"  .venv/bin/python -m infra.cdk bootstrap aws://{ACCOUNT}/eu-west-1 aws://{ACCOUNT}/ap-south-1"
+    )
+
+
+def test_a_bootstrap_of_another_qualifier_does_not_count() -> None:
+    bootstrap(HUB, "others")
+    assert complaint(Config(regions=(HUB,)))[0] is ExitCode.NOT_BOOTSTRAPPED
+    assert ACCOUNT in said(Config(regions=(HUB,)), "others")
+
+
+@pytest.mark.parametrize(
+    ("environment", "region"),
+    [
+        pytest.param({"AWS_REGION": FAR, "AWS_DEFAULT_REGION": HUB}, FAR, id="as the CDK CLI reads them"),
+        pytest.param({"AWS_DEFAULT_REGION": FAR}, FAR, id="the other variable"),
+    ],
+)
+def test_without_the_setting_the_region_is_that_of_the_credentials(environment: dict[str, str], region: str) -> None:
+    bootstrap(region)
+    assert said(Config(), **environment) == f"Deploying to account {ACCOUNT}: {region}."
+
+
+def test_the_region_of_a_profile_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config").write_text(f"[profile team]\nregion = {FAR}\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "team")
+    bootstrap(FAR)
+    assert said(Config()).endswith(f": {FAR}.")
+
+
+def test_without_any_region_nothing_is_deployed_to_us_east_1_by_surprise() -> None:
+    code, message = complaint(Config())
+    assert code is ExitCode.NO_REGION
+    assert "set AWS_REGION" in message
+    assert "`regions` in cdk.json" in message
+
+
+@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
+def test_expired_credentials_are_called_so(play: Play, code: str) -> None:
+    play("GetCallerIdentity", denied(code))
+    found, message = complaint()
+    assert found is ExitCode.CREDENTIALS_REFUSED
+    assert message.startswith("your AWS credentials have expired")
+    assert "`aws sso login`" in message
+
+
+def test_a_session_that_ended_counts_as_expired(play: Play) -> None:
+    play("GetCallerIdentity", UnauthorizedSSOTokenError())
+    assert complaint()[1].startswith("your AWS credentials have expired")
+
+
+def test_credentials_that_aws_does_not_know_are_called_so(play: Play) -> None:
+    play("GetCallerIdentity", denied("InvalidClientTokenId"))
+    found, message = complaint()
+    assert found is ExitCode.CREDENTIALS_REFUSED
+    assert message.startswith("AWS does not accept your credentials")
+
+
+def test_a_region_that_cannot_be_asked_is_named(play: Play) -> None:
+    bootstrap(HUB)
+    for error in (EndpointConnectionError(endpoint_url="https://ssm"), denied("UnrecognizedClientException")):
+        play(FAR, error)
+        found, message = complaint()
+        assert found is ExitCode.UNANSWERED
+        assert message.startswith("could not ask in eu-west-1: ")
+        assert "is the region enabled for the account?" in message
+
+
+def test_aws_out_of_reach_is_no_matter_of_credentials(play: Play) -> None:
+    play("GetCallerIdentity", EndpointConnectionError(endpoint_url="https://sts"))
+    found, message = complaint()
+    assert found is ExitCode.UNANSWERED
+    assert message.startswith("AWS does not answer")
+
+
+def test_without_the_permission_for_the_parameter_the_stack_counts(play: Play) -> None:
+    play("GetParameter", denied("AccessDeniedException"))
+    play("DescribeStacks", denied("ValidationError"))  # as CloudFormation says that there is none
+    assert complaint(Config(regions=(HUB,)))[0] is ExitCode.NOT_BOOTSTRAPPED
+    play("DescribeStacks", {"Stacks": [{"StackName": "CDKToolkit"}]})
+    assert said(Config(regions=(HUB,))) == f"Deploying to account {ACCOUNT}: us-east-1."
+
+
+def test_what_the_credentials_may_not_see_stops_nothing_and_is_said(play: Play) -> None:
+    """Silence is no answer: the deployment itself finds out."""
+    play("GetParameter", denied("AccessDeniedException"))
+    play("DescribeStacks", denied("AccessDenied"))
+    assert said(Config(regions=(HUB,))).endswith("may not see whether these are bootstrapped: us-east-1.")
+
+
+# --- the command
+
+
+def run(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "infra.preflight"],
+        cwd=root,
+        env=BARE | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_without_credentials_the_command_says_how_to_get_some(root: Path) -> None:
+    result = run(root, AWS_CONFIG_FILE=os.devnull)
+    assert (result.returncode, result.stdout) == (ExitCode.NO_CREDENTIALS, "")
+    assert result.stderr.startswith("no AWS credentials: ")
+    assert "`aws sso login`" in result.stderr
+
+
+def test_a_profile_that_is_not_there_is_named(root: Path) -> None:
+    result = run(root, AWS_CONFIG_FILE=os.devnull, AWS_PROFILE="nobody")
+    assert result.returncode == ExitCode.NO_CREDENTIALS
+    assert "(nobody)" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:  # noqa: ANN401
+    (tmp_path / "cdk.json").write_text('{"context": {"respot": {"regions": "here"}}}')
+    monkeypatch.setattr(preflight, "ROOT", tmp_path)
+    assert preflight.main() == ExitCode.SETTINGS
+    assert capsys.readouterr().err.startswith("respot.regions in the CDK context must be a list")
+
+
+def test_make_checks_before_it_deploys(root: Path) -> None:
+    result = subprocess.run(["make", "--dry-run", "deploy"], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607
+    steps = [line for line in result.stdout.splitlines() if " -m infra." in line]
+    assert steps[-2:] == [".venv/bin/python -m infra.preflight", ".venv/bin/python -m infra.cdk deploy --all"]
