@@ -181,8 +181,8 @@ class Alarms(Construct):
             self._metric(metric_names.SWEEP_AGE, period=interval, statistic="Minimum"),
             threshold=Duration.minutes((_SWEEPS_MISSED - _SWEEPS_HEARD + 1) * minutes).to_seconds(),
             periods=_SWEEPS_HEARD,
-            meaning=f"No sweep of some region has been complete for {_SWEEPS_MISSED * minutes} minutes, or none has "
-            f"said anything for {_SWEEPS_HEARD * minutes}: lost events stay lost.",
+            meaning=f"No sweep of some region has been complete for {_SWEEPS_MISSED * minutes} minutes, or no sweep "
+            "reports any more: lost events stay lost.",
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
 

@@ -49,7 +49,7 @@ from respot.slack_relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, observation, redelivery
 from tests.support.clock import FakeClock
-from tests.support.cloudwatch import MINUTE, PlayedQueue, Sample, fired_after, is_alarm
+from tests.support.cloudwatch import MINUTE, Message, PlayedQueue, Sample, fired_after, is_alarm
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.sweep_bench import NOW, Bench
@@ -160,8 +160,8 @@ def all_alarms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
 # --- Respot's own metrics: the real handlers, in trouble
 
 
-def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> PlayedQueue:
-    """An event arrives, and its job cannot be described or recorded for so long."""
+def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> tuple[Message, ...]:
+    """An event arrives, and its job cannot be described or recorded for so long; returns the messages."""
     jobs = TroubledJobs()
     jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
     ledger = TroubledLedger(ledger=MemoryLedger(created=CREATED))
@@ -173,11 +173,12 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
     stage.monkeypatch.setattr(record, "intake", lambda: intake)
     queue = PlayedQueue()
     queue.send(json.dumps(event()), now=START)
+    sent = tuple(queue.messages)
     stage.deliver(queue, record.handler, until=START + lasts)
     jobs.faults.clear()
     ledger.faults.clear()
     stage.deliver(queue, record.handler, until=START + LONG)
-    return queue
+    return sent
 
 
 def failing_observations(stage: Stage) -> list[Sample]:
@@ -474,10 +475,8 @@ def test_an_outage_of_a_few_minutes_is_waited_out_in_silence(alarms: dict[str, R
 
 def test_sqs_does_not_see_an_outage_in_the_age_of_the_oldest_message(alarms: dict[str, Resource], stage: Stage) -> None:
     """Its third receipt, 15 s after the first, takes a message out of SQS's metric."""
-    queue = record_in_trouble(stage, LookFailedError("no answer"), lasts=LONG)
-    (message,) = queue.messages or [None]
-    assert message is not None
-    third = message.received[2] - START
+    (received,) = (each.received for each in record_in_trouble(stage, LookFailedError("no answer"), lasts=LONG))
+    third = received[2] - START
     samples = each_minute(lambda span: span.total_seconds() if span < third else None)
     assert fired_after(alarms["ObservationsAge"], samples, since=START, until=START + LONG) is None
 
