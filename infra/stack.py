@@ -1,6 +1,6 @@
 """Stack `Respot`: what there is, in the order in which an event passes through it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from aws_cdk import CfnOutput, Environment, Stack
@@ -31,7 +31,8 @@ from infra.constructs.slack import SlackDelivery
 from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
 from infra.constructs.sweep import SweepSchedule
 from infra.constructs.training_jobs import grant_list_checkpoints, grant_list_jobs, grant_look, grant_resubmit
-from respot.settings import Settings
+from respot import metric_names
+from respot.settings import SLACK_QUEUE_URL, Settings
 
 
 class RespotStack(Stack):
@@ -143,30 +144,18 @@ class RespotStack(Stack):
             config, code, ledger=ledger, observations=observations, recovery=recovery, due=due, parameter=parameter
         )
 
-        alarms.on_waiting("Observations", observations.queue)
-        alarms.on_dead_letters(
-            "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
+        self._alarm(
+            alarms,
+            config,
+            observations=observations,
+            transitions=transitions,
+            due=due,
+            endings=endings,
+            recovery=recovery,
+            functions={"Record": record, "Alert": alert, "Recover": recover, "Resubmit": resubmit},
         )
-        alarms.on_lag("Alert", alert.function, "alerts are late.")
-        alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
-        alarms.on_dead_letters(
-            "DueAlerts",
-            due.dead_letters,
-            "Overdue alerts, or digests of alerts that were held back, were given up: nobody was told.",
-        )
-        alarms.on_lag("Recover", recover.function, "jobs that ended are not resubmitted yet.")
-        alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
-        alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
-        alarms.on_lost_events()
         alarms.on_old_sweep(config)
-        for name, function in (
-            ("Record", record.function),
-            ("Alert", alert.function),
-            ("Recover", recover.function),
-            ("Resubmit", resubmit.function),
-            ("Sweep", sweep),
-        ):
-            alarms.on_errors(name, function)
+        alarms.on_errors("Sweep", sweep)
 
         outputs = {
             "LedgerTableName": ledger.table.table_name,
@@ -199,7 +188,52 @@ class RespotStack(Stack):
                 news=news,
                 alarms=alarms,
                 secret=config.slack_webhook_secret,
+                sweep=sweep,
             )
+
+    @staticmethod
+    def _alarm(
+        alarms: Alarms,
+        config: Config,
+        *,
+        observations: Observations,
+        transitions: StreamReader,
+        due: DueAlerts,
+        endings: StreamReader,
+        recovery: RecoveryQueue,
+        functions: Mapping[str, RespotFunction],
+    ) -> None:
+        """What must not go wrong unseen on the way from an event to an alert and a next attempt."""
+        alarms.on_backlog(
+            "Observations", observations.queue, "the ledger and alerts are late; record is not called or too slow."
+        )
+        alarms.on_failing(
+            "Observations",
+            metric_names.FAILED_OBSERVATION_AGE,
+            "A job could not be described or recorded: SageMaker or DynamoDB refuses or does not answer.",
+        )
+        alarms.on_dead_letters(
+            "Observations", observations.dead_letters, "Observations could not be recorded: the ledger may lack them."
+        )
+        alarms.on_lag("Alert", functions["Alert"].function, "alerts are late.")
+        alarms.on_silent_stream("Alert", functions["Alert"].function, config)
+        alarms.on_dead_letters("Alerts", transitions.dead_letters, "Alerts were given up: nobody was told.")
+        alarms.on_dead_letters(
+            "DueAlerts",
+            due.dead_letters,
+            "Overdue alerts, or digests of alerts that were held back, were given up: nobody was told.",
+        )
+        alarms.on_backlog("DueAlerts", due.queue, "overdue alerts and digests are late.")
+        alarms.on_failing_due_alerts()
+        alarms.on_lag("Recover", functions["Recover"].function, "jobs that ended are not resubmitted yet.")
+        alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
+        alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
+        alarms.on_backlog_of_pauses("Recovery", recovery.queue, "jobs that ended are decided on late.")
+        alarms.on_failing_recovery()
+        alarms.on_lost_events()
+        for name, part in functions.items():
+            alarms.on_errors(name, part.function)
+            alarms.on_silence(name, part.log_group, config)
 
     def _sweep(
         self,
@@ -255,6 +289,7 @@ class RespotStack(Stack):
         news: AlarmsTopic,
         alarms: Alarms,
         secret: str,
+        sweep: lambda_.Function,
     ) -> None:
         delivery = SlackDelivery(
             self, "SlackDelivery", config=config, alerts=alerts.topic, alarms=news.topic, secret=secret
@@ -277,7 +312,12 @@ class RespotStack(Stack):
         delivery.grant_read_webhook(slack.function)
         ledger.grant_note_drills(slack.function)
         alarms.on_dead_letters("Slack", delivery.dead_letters, "Slack did not take messages: the channel lacks them.")
+        alarms.on_backlog("Slack", delivery.queue, "Slack gets alerts late.")
+        alarms.on_failing("Slack", metric_names.FAILED_SLACK_MESSAGE_AGE, "Slack did not take a message.")
         alarms.on_errors("Slack", slack.function)
+        alarms.on_silence("Slack", slack.log_group, config)
+        delivery.grant_send(sweep)
+        sweep.add_environment(SLACK_QUEUE_URL, delivery.queue.queue_url)
         CfnOutput(self, "SlackQueueUrl", value=delivery.queue.queue_url)
         CfnOutput(self, "SlackDlqUrl", value=delivery.dead_letters.queue_url)
         CfnOutput(self, "SlackLogGroupName", value=slack.log_group.log_group_name)

@@ -63,6 +63,17 @@ class LookQueue(Protocol):
         """
 
 
+class HeartbeatQueue(Protocol):
+    """A queue that a function reads, as the sweep shows that it does."""
+
+    def beat(self) -> None:
+        """Send a heartbeat through it.
+
+        Raises:
+            QueueUnavailableError: it may not have been sent.
+        """
+
+
 class DelayQueue(Protocol):
     """The queue that a message stays in until it is handled."""
 

@@ -14,3 +14,16 @@ TRANSITIONS_FIRST_SEEN_BY_SWEEP: Final = "TransitionsFirstSeenBySweep"
 """Transitions of which no event told: events that were lost."""
 SWEEP_AGE: Final = "SweepAge"
 """Seconds since the beginning of the last complete sweep, of the region where that was longest ago."""
+
+# SQS's ApproximateAgeOfOldestMessage leaves out what was received three times or more, therefore exactly the messages
+# that keep failing: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+# The functions measure these themselves.
+FAILED_OBSERVATION_AGE: Final = "FailedObservationAge"
+"""Seconds: of the oldest observation that failed, its age at its next attempt."""
+FAILED_RECOVERY_AGE: Final = "FailedRecoveryAge"
+"""Seconds: of the message of the recovery queue that has failed for longest, how long at its next attempt. A time to
+wait (a pause, a decision to wait) does not count as failing."""
+FAILED_DUE_ALERT_AGE: Final = "FailedDueAlertAge"
+"""Seconds: of the due alert that failed and was first received longest ago, the time since then."""
+FAILED_SLACK_MESSAGE_AGE: Final = "FailedSlackMessageAge"
+"""Seconds: of the oldest message that Slack refused, its age at its next attempt."""

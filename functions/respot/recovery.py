@@ -31,6 +31,7 @@ from respot.errors import (
     LedgerIncompleteError,
     LookFailedError,
     PolicyInvalidError,
+    Postponement,
 )
 from respot.patience import Patience
 from respot.ports import Clock, Clone, Ledger, Runs, TrainingJobs
@@ -71,6 +72,8 @@ class Recovery:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
             LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
             StopFailedError: SageMaker did not take the stop of a job that waits too long; repeat.
+            CreateLaterError: SageMaker throttled the creation, or did not answer it; repeat.
+            JobNameTakenError: the next attempt's name is taken, and nobody can be seen who has it; repeat.
         """
         if job.is_drill:
             return None  # the stream's filter passes none on; nothing is decided about one that was sent here otherwise
@@ -263,14 +266,16 @@ class Recovery:
         name = created.name or ""
         try:
             arn = self.jobs.create(facts.job.region, request)
-        except JobNameTakenError as error:
+        except JobNameTakenError:
             # A repeated call whose first answer was lost, or somebody else's job.
             outcome = self._existing(facts, decided, name)
             if outcome is None:
-                return Later(reason=str(error))
+                raise
             self.runs.settle(outcome)
             return None
         except CreateLaterError as error:
+            if error.reason is not Postponement.QUOTA:
+                raise  # a quota is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
         except CreateRefusedError as error:
             self._fail(facts, decided, name, str(error))

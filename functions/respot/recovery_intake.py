@@ -16,11 +16,17 @@ LONGEST_STEP: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postponed:
-    """A message that stays in the queue: why, and how long until it is taken up again."""
+    """A message that stays in the queue: why, and how long until it is taken up again.
+
+    Attributes:
+        retried_for: how long it has been retried at most; its age may include times to wait.
+        error: what failed; `None` if it waits for something that takes time by its nature.
+    """
 
     delivery: Delivery
     reason: str
     delay: timedelta
+    retried_for: timedelta
     error: Exception | None
 
 
@@ -46,7 +52,7 @@ class RecoveryIntake:
                     if later.delay is None
                     else self.redelivery.schedule(delivery, later.delay)
                 )
-                postponed.append(Postponed(delivery=delivery, reason=later.reason, delay=delay, error=None))
+                postponed.append(self._postponed(delivery, later.reason, delay))
         return tuple(postponed)
 
     def _failed(self, delivery: Delivery, error: Exception) -> Postponed:
@@ -58,7 +64,13 @@ class RecoveryIntake:
                 delay = self.redelivery.schedule(delivery, timedelta())
             case _:
                 delay = self.redelivery.postpone(delivery)
-        return Postponed(delivery=delivery, reason=str(error), delay=delay, error=error)
+        return self._postponed(delivery, str(error), delay, error)
+
+    def _postponed(
+        self, delivery: Delivery, reason: str, delay: timedelta, error: Exception | None = None
+    ) -> Postponed:
+        retried_for = self.redelivery.retried_for(delivery)
+        return Postponed(delivery=delivery, reason=reason, delay=delay, retried_for=retried_for, error=error)
 
     def _step(self, delivery: Delivery, *, time_left: timedelta) -> Later | None:
         if time_left < LONGEST_STEP:

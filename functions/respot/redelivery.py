@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.delivery_ports import DelayQueue
@@ -21,12 +21,14 @@ class Delivery:
         receipt: what the queue wants to see when the message's delay is set.
         body: the message.
         receive_count: how often the queue has delivered it, this time included.
+        sent: when it was sent to the queue.
     """
 
     id: str
     receipt: str
     body: str
     receive_count: int
+    sent: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +47,7 @@ class Redelivery:
 
     def postpone(self, delivery: Delivery, *, at_least: timedelta = timedelta()) -> timedelta:
         """Have the message delivered again, later than last time; returns the delay."""
-        doublings = min(max(delivery.receive_count - 1, 0), 20)
-        grown = min(self.longest, self.first * (1 << doublings))
-        return self.schedule(delivery, max(at_least, grown))
+        return self.schedule(delivery, max(at_least, self._grown(delivery.receive_count)))
 
     def schedule(self, delivery: Delivery, delay: timedelta) -> timedelta:
         """Have the message delivered again after this delay, or after the longest that the queue can hide it.
@@ -59,3 +59,14 @@ class Redelivery:
         with suppress(QueueUnavailableError):
             self.queue.delay(delivery.receipt, bearable)
         return bearable
+
+    def retried_for(self, delivery: Delivery) -> timedelta:
+        """How long the message has been retried at most: the sum of all growing delays before this delivery.
+
+        Less than its age if it also waited for something else, for example for the end of a pause.
+        """
+        return sum((self._grown(count) for count in range(1, delivery.receive_count)), timedelta())
+
+    def _grown(self, receive_count: int) -> timedelta:
+        doublings = min(max(receive_count - 1, 0), 20)
+        return min(self.longest, self.first * (1 << doublings))

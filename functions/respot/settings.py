@@ -24,6 +24,7 @@ BACKFILL_DAYS: Final = "RESPOT_BACKFILL_DAYS"
 EVENT_GRACE_SECONDS: Final = "RESPOT_EVENT_GRACE_SECONDS"
 OBSERVATIONS_QUEUE_URL: Final = "RESPOT_OBSERVATIONS_QUEUE_URL"
 DUE_ALERTS_QUEUE_URL: Final = "RESPOT_DUE_ALERTS_QUEUE_URL"
+SLACK_QUEUE_URL: Final = "RESPOT_SLACK_QUEUE_URL"
 ALERT_LEASE_SECONDS: Final = "RESPOT_ALERT_LEASE_SECONDS"
 _LARGEST: Final = 1e6
 
@@ -51,6 +52,7 @@ class Settings:
         event_grace: how long an event may take before it counts as lost.
         observations_queue_url: the queue that jobs to look at are sent to.
         due_alerts_queue_url: the queue that jobs with overdue alerts are sent to, and digests' timers.
+        slack_queue_url: the queue of messages to Slack, through which the sweep sends heartbeats.
     """
 
     ledger_table: str | None = None
@@ -70,6 +72,7 @@ class Settings:
     event_grace: timedelta = timedelta(seconds=60)
     observations_queue_url: str | None = None
     due_alerts_queue_url: str | None = None
+    slack_queue_url: str | None = None
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables that make `from_environment` return an equal value."""
@@ -91,6 +94,7 @@ class Settings:
             EVENT_GRACE_SECONDS: f"{self.event_grace.total_seconds():.17g}",
             OBSERVATIONS_QUEUE_URL: self.observations_queue_url,
             DUE_ALERTS_QUEUE_URL: self.due_alerts_queue_url,
+            SLACK_QUEUE_URL: self.slack_queue_url,
         }
         return {name: value for name, value in variables.items() if value is not None}
 
@@ -132,6 +136,7 @@ class Settings:
             event_grace=defaults.event_grace if grace is None else timedelta(seconds=grace),
             observations_queue_url=environment.get(OBSERVATIONS_QUEUE_URL),
             due_alerts_queue_url=environment.get(DUE_ALERTS_QUEUE_URL),
+            slack_queue_url=environment.get(SLACK_QUEUE_URL),
         )
 
 

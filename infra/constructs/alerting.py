@@ -21,6 +21,7 @@ from respot.alert_version import DIGEST_ATTRIBUTE
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import Market
 from respot.domain.lifecycle import ENDS
+from respot.domain.sweeping import CHECKS
 
 _BATCH_SIZE: Final = 10
 TIMEOUT_SECONDS: Final = 120
@@ -120,16 +121,28 @@ def new_items(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, obj
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
 
+HEARTBEAT: Final[dict[str, object]] = {
+    "eventName": ["INSERT", "MODIFY"],
+    "dynamodb": {
+        "NewImage": {
+            schema.KIND: {"S": [schema.ItemKind.SWEEP.value]},
+            schema.SCOPE: {"S": [CHECKS]},
+            schema.CLAIM: {"S": [{"exists": True}]},
+        }
+    },
+}
+"""What every reader of the stream is shown once a sweep: that it has begun. Without it, a reader that is not called is
+as silent as a ledger in which nothing happens. Only the write that takes a pass up carries a claim."""
+
 ALERTED: Final = (
     new_items(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
     new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
-    new_items(schema.ItemKind.DECISION),
-    new_items(schema.ItemKind.OUTCOME),
-    new_items(schema.ItemKind.NOTICE),
+    new_items(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
+    HEARTBEAT,
 )
 """What `alert` is shown: it decides itself which of them calls for an alert."""
 
-ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),)
+ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}), HEARTBEAT)
 """What `recover` is shown: jobs that have ended, and no drill."""
 
 

@@ -52,6 +52,10 @@ class SlackDelivery(Construct):
                 )
             )
 
+    def grant_send(self, grantee: iam.IGrantable) -> None:
+        """Send heartbeats."""
+        self.queue.grant(grantee, "sqs:SendMessage")
+
     def deliver_to(self, function: lambda_.Function) -> None:
         """Have `function` read the queue, and let it do so and set each message's delay."""
         # One at a time: a webhook that hangs until the timeout takes no other message with it.

@@ -55,7 +55,10 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
         counts.clear()
         began = time.perf_counter()
         outcome = intake.take(
-            [Delivery(id=str(index), receipt="", body=body, receive_count=1) for index, body in enumerate(messages)],
+            [
+                Delivery(id=str(index), receipt="", body=body, receive_count=1, sent=datetime.now(UTC))
+                for index, body in enumerate(messages)
+            ],
             time_left=lambda: timedelta(minutes=1),
         )
         if outcome.failures:

@@ -36,10 +36,10 @@ SQS_REQUESTS_PER_INVOCATION: Final = 2
 """Receive and delete, whatever the batch; EventBridge's delivery is one more for each event."""
 
 MONTH: Final = timedelta(hours=730)
-CUSTOM_METRICS: Final = 14
+CUSTOM_METRICS: Final = 18
 """Names that functions/respot emits; a test counts them. All of them in each hour are the dearest month: `SweepAge` is
 emitted whatever happens, the others in the hours in which they are not zero."""
-ALARMS: Final = 17
+ALARMS: Final = 30
 """Of the hub, with Slack (a forwarder's region has one of its own); a test counts them."""
 POLLED_QUEUES: Final = 4
 """Queues that Lambda reads, with Slack; a test counts them."""
@@ -65,6 +65,13 @@ CHECKS_OF_A_JOB: Final = 9
 READS_OF_A_CHECK: Final = 3
 SWEEP_KILOBYTES_OF_LOG: Final = 1.5
 """Lambda's own three lines, one for each scope, and the metrics."""
+
+HEARTBEATS_THROUGH_QUEUES: Final = POLLED_QUEUES
+"""Of each sweep: one through each queue; a test counts the queues."""
+HEARTBEATS_OF_THE_STREAM: Final = 2
+"""Of each sweep: its own item, shown to both readers of the stream."""
+HEARTBEAT_SECONDS: Final = 0.1
+"""An estimate, with a share of cold starts: a function that is called every five minutes is mostly still there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +128,29 @@ def each_month(*, jobs: int, depth: timedelta) -> Iterator[Item]:
     yield Item(what="alarms", quantity=ALARMS, unit_price=ALARM_MONTH)
     yield Item(what="idle polling of queues, estimate", quantity=polls, unit_price=SQS_REQUEST)
     yield Item(what="sweeps", quantity=sweeps, unit_price=whole / sweeps)
+    yield Item(what="heartbeats", quantity=sweeps, unit_price=sum(item.dollars for item in _heartbeats()))
     yield Item(what="Slack secret", quantity=1, unit_price=SECRET_MONTH)
+
+
+def _heartbeats() -> Iterator[Item]:
+    """Those of one sweep: each calls a function that has nothing to do."""
+    calls = HEARTBEATS_THROUGH_QUEUES + HEARTBEATS_OF_THE_STREAM
+    yield Item(
+        what="SQS requests",
+        quantity=HEARTBEATS_THROUGH_QUEUES * (1 + SQS_REQUESTS_PER_INVOCATION),
+        unit_price=SQS_REQUEST,
+    )
+    yield Item(what="Lambda requests", quantity=calls, unit_price=LAMBDA_REQUEST)
+    yield Item(
+        what="Lambda GB-seconds",
+        quantity=calls * HEARTBEAT_SECONDS * MEMORY_GIGABYTES,
+        unit_price=LAMBDA_GIGABYTE_SECOND_ARM,
+    )
+    yield Item(
+        what="CloudWatch Logs GB",
+        quantity=calls * KILOBYTES_OF_LOG_PER_INVOCATION / 1_000_000,
+        unit_price=LOGS_GIGABYTE,
+    )
 
 
 def sweeping(*, jobs: int, depth: timedelta) -> Iterator[Item]:

@@ -83,17 +83,21 @@ SLACK = [
 ]
 
 
-SWEEP = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${SweepLogs.Arn}"),
-    (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
-    (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
-    puts("sweep#*"),
-    (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${ObservationsQueue.Arn}"),
-    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${RecoveryQueue.Arn}"]),
-    # Wildcard: the action knows no resource.
-    (("sagemaker:ListTrainingJobs",), "*"),
-    (("ssm:GetParameter",), POLICY_PARAMETER),
-]
+def sweep(*slack: str) -> list[Row]:
+    """What `sweep` may do, Slack's queue being there or not: it sends heartbeats through every queue."""
+    return [
+        (("logs:CreateLogStream", "logs:PutLogEvents"), "${SweepLogs.Arn}"),
+        (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
+        (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
+        puts("sweep#*"),
+        (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${ObservationsQueue.Arn}"),
+        (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${RecoveryQueue.Arn}", *slack]),
+        # Wildcard: the action knows no resource.
+        (("sagemaker:ListTrainingJobs",), "*"),
+        (("ssm:GetParameter",), POLICY_PARAMETER),
+    ]
+
+
 SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
@@ -142,7 +146,7 @@ def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
         "${AlertRole}": ALERT,
         "${RecoverRole}": RECOVER,
         "${ResubmitRole}": resubmit(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
-        "${SweepRole}": SWEEP,
+        "${SweepRole}": sweep("${SlackDeliveryQueue.Arn}"),
         "${SweepScheduleRole}": SCHEDULE,
         "${SlackRole}": SLACK,
     }
@@ -154,7 +158,7 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
         "${AlertRole}": ALERT,
         "${RecoverRole}": RECOVER,
         "${ResubmitRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
-        "${SweepRole}": SWEEP,
+        "${SweepRole}": sweep(),
         "${SweepScheduleRole}": SCHEDULE,
     }
 

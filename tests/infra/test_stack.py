@@ -21,7 +21,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
 from respot.errors import SettingsError
 from respot.events import DETAIL_TYPE, SOURCE
-from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE, SWEEP_AGE
+from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
 from respot.policy_document import LONGEST_PAUSE
 from respot.settings import Settings
 from tests.infra.synthesis import POLICY, Synthesized, empty_bundle, new_app, render, synthesize
@@ -85,7 +85,7 @@ def test_two_deployments_in_a_region_have_metrics_of_their_own(tmp_path: Path) -
         functions, alarms = template.of_type("Lambda::Function"), template.of_type("CloudWatch::Alarm")
         assert {function["Environment"]["Variables"][SERVICE_VARIABLE] for function in functions.values()} == {stack}
         own = [alarm["Dimensions"] for alarm in alarms.values() if alarm["Namespace"] == NAMESPACE]
-        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 2
+        assert own == [[{"Name": SERVICE_DIMENSION, "Value": stack}]] * 5
 
 
 # --- events in
@@ -213,7 +213,7 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
     watched = {
         render(alarm["Dimensions"][0]["Value"]).replace(".QueueName", ".Arn")
         for alarm in full.of_type("CloudWatch::Alarm").values()
-        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" and alarm["Threshold"] == 1
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" and alarm["Statistic"] == "Maximum"
     }
     assert watched == set(edges.values())
 
@@ -224,21 +224,34 @@ def test_no_queue_is_left_without_a_purpose(full: Synthesized) -> None:
     assert {f"${{{name}.Arn}}" for name in queues} == ends
 
 
-def test_alarms_speak_of_delay_and_of_crashes(full: Synthesized) -> None:
+def test_alarms_fire_on_delays_failures_silence_and_crashes(full: Synthesized) -> None:
     alarms = full.of_type("CloudWatch::Alarm").values()
     assert sorted(
         (alarm["MetricName"], render(alarm["Dimensions"][0]["Value"]), alarm["Statistic"], alarm["Threshold"])
         for alarm in alarms
-        if alarm["MetricName"] != "ApproximateNumberOfMessagesVisible"
+        if (alarm["MetricName"], alarm["Statistic"]) != ("ApproximateNumberOfMessagesVisible", "Maximum")
     ) == [
+        ("ApproximateAgeOfOldestMessage", "${DueAlertsQueue.QueueName}", "Maximum", 15 * 60),
         ("ApproximateAgeOfOldestMessage", "${ObservationsQueue.QueueName}", "Maximum", 15 * 60),
+        ("ApproximateAgeOfOldestMessage", "${SlackDeliveryQueue.QueueName}", "Maximum", 15 * 60),
+        ("ApproximateNumberOfMessagesVisible", "${RecoveryQueue.QueueName}", "Minimum", 1),
         ("Errors", "${AlertFunction}", "Sum", 1),
         ("Errors", "${RecordFunction}", "Sum", 1),
         ("Errors", "${RecoverFunction}", "Sum", 1),
         ("Errors", "${ResubmitFunction}", "Sum", 1),
         ("Errors", "${SlackFunction}", "Sum", 1),
         ("Errors", "${SweepFunction}", "Sum", 1),
+        ("FailedDueAlertAge", "Respot", "Maximum", 10 * 60),
+        ("FailedObservationAge", "Respot", "Maximum", 15 * 60),
+        ("FailedRecoveryAge", "Respot", "Maximum", 10 * 60),
+        ("FailedSlackMessageAge", "Respot", "Maximum", 15 * 60),
+        ("IncomingLogEvents", "${AlertLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${RecordLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${RecoverLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${ResubmitLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${SlackLogs}", "Sum", 1),
         ("IteratorAge", "${AlertFunction}", "Maximum", 5 * 60 * 1000),
+        ("IteratorAge", "${AlertFunction}", "SampleCount", 1),
         ("IteratorAge", "${RecoverFunction}", "Maximum", 5 * 60 * 1000),
         ("SweepAge", "Respot", "Minimum", 4 * 7 * 60),
         ("TransitionsFirstSeenBySweep", "Respot", "Sum", 1),
@@ -255,24 +268,52 @@ def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
         assert render(alarm["AlarmActions"]) == ["${AlarmNewsTopic}"]
         assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
-        # No sweep at all is what its alarm is for; all others have nothing to say while there is nothing to measure.
-        assert alarm["TreatMissingData"] == ("breaching" if alarm["MetricName"] == SWEEP_AGE else "notBreaching")
-        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        assert alarm["EvaluationPeriods"] == (3 if alarm["MetricName"] == SWEEP_AGE else 1)
+
+
+def test_silence_fires_only_the_alarms_that_are_made_for_it(either: Synthesized) -> None:
+    alarms = either.of_type("CloudWatch::Alarm")
+    silent = {name for name, alarm in alarms.items() if alarm["ComparisonOperator"] == "LessThanThreshold"}
+    assert {name for name in alarms if name.endswith("Silent")} == silent
+    for name, alarm in alarms.items():
+        missing = "breaching" if name in {*silent, "AlarmsSweepAge"} else "notBreaching"
+        assert alarm["TreatMissingData"] == missing
+
+
+def test_no_function_can_be_silent_unseen(full: Synthesized) -> None:
+    """Of the sweep, its own metric must not be missing."""
+    watched = {
+        render(alarm["Dimensions"][0]["Value"])
+        for alarm in full.of_type("CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "IncomingLogEvents"
+    }
+    functions = full.of_type("Lambda::Function")
+    logs = {name: render(function["LoggingConfig"]["LogGroup"]) for name, function in functions.items()}
+    assert watched == {log for name, log in logs.items() if name != "SweepFunction"}
+
+
+@pytest.mark.parametrize(("minutes", "period"), [(1, 5), (5, 5), (60, 60)])
+def test_silence_is_measured_in_sweeps_however_long_they_take(tmp_path: Path, minutes: int, period: int) -> None:
+    alarms = synthesize(tmp_path, Config(sweep_minutes=minutes)).of_type("CloudWatch::Alarm")
+    silent = [alarm for name, alarm in alarms.items() if name.endswith("Silent")]
+    assert {(alarm["Period"], alarm["EvaluationPeriods"]) for alarm in silent} == {(period * 60, 3)}
+
+
+def test_a_recovery_that_fails_is_seen_twice_within_its_longest_delay(either: Synthesized) -> None:
+    alarm = either.properties("AlarmsRecoveryFailing")
+    window = timedelta(seconds=alarm["EvaluationPeriods"] * alarm["Period"])
+    assert (alarm["DatapointsToAlarm"], window > resubmit.LONGEST_DELAY) == (2, True)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "period", "silence", "age"),
-    [(1, 5, 15, 30), (5, 5, 15, 30), (7, 7, 21, 42), (60, 60, 180, 360)],
+    ("minutes", "period", "age"),
+    [(1, 5, 30), (5, 5, 30), (7, 7, 42), (60, 60, 360)],
 )
-def test_the_alarm_on_old_sweeps_speaks_as_soon_as_it_says(
-    tmp_path: Path, minutes: int, period: int, silence: int, age: int
-) -> None:
+def test_the_alarm_on_old_sweeps_speaks_as_soon_as_it_says(tmp_path: Path, minutes: int, period: int, age: int) -> None:
     """The age grows by an interval each time: what is told at 4, 5 and 6 intervals is the third of three."""
     alarm = synthesize(tmp_path, Config(sweep_minutes=minutes)).properties("AlarmsSweepAge")
     assert (alarm["Period"], alarm["EvaluationPeriods"]) == (period * 60, 3)
     assert alarm["Threshold"] + 2 * alarm["Period"] == age * 60
-    assert f"for {age} minutes, or none has said anything for {silence}:" in alarm["AlarmDescription"]
+    assert f"for {age} minutes, or no sweep reports any more:" in alarm["AlarmDescription"]
     # A sweep that takes all its time is not silence.
     assert alarm["Period"] > SWEEP_TIMEOUT
     # CloudWatch evaluates no more than a day.
@@ -461,6 +502,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             due_alerts_queue_url="${DueAlertsQueue}",
             policy_parameter="${PolicyParameter}",
             retention=retention,
+            slack_queue_url="${SlackDeliveryQueue}",
         ),
         "SlackFunction": Settings(
             ledger_table="${LedgerTable}",

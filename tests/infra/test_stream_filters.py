@@ -30,7 +30,7 @@ from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
 from respot.domain.run import run_id
-from respot.domain.sweeping import Pass
+from respot.domain.sweeping import CHECKS, Pass
 from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, observation, transition, window_of
@@ -48,9 +48,11 @@ def patterns(template: Synthesized, reader: str) -> list[dict[str, Any]]:
 
 
 def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """Lambda's rule: of each field that a pattern names, the value is one of those that it lists."""
+    """Lambda's rule: of each field that a pattern names, the value is one of those that it lists, or it exists."""
     return all(
-        matches(wanted, event.get(name, {})) if isinstance(wanted, dict) else event.get(name) in wanted
+        matches(wanted, event.get(name, {}))
+        if isinstance(wanted, dict)
+        else event.get(name) in wanted or (wanted == [{"exists": True}] and name in event)
         for name, wanted in pattern.items()
     )
 
@@ -124,8 +126,8 @@ def receipt() -> Item:
     return receipt_item(settled, RETENTION)
 
 
-def passed() -> Item:
-    return pass_item(Pass(scope="us-east-1", watched_since=CREATED, taken_at=CREATED), until=CREATED)
+def passed(scope: str = "us-east-1") -> Item:
+    return pass_item(Pass(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
 
 
 def giving_up() -> Item:
@@ -185,6 +187,16 @@ def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item,
     assert readers(plain, item) == expected
 
 
+@pytest.mark.parametrize("event_name", ["INSERT", "MODIFY"])
+def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event_name: str) -> None:
+    """The write that takes up the pass over the ledger's own jobs: no other one, of it or of a region's."""
+    claim = serialize({schema.CLAIM: "c"})
+    assert readers(plain, passed(CHECKS) | claim, event_name) == {ALERT, RECOVER}
+    assert readers(plain, passed(CHECKS), event_name) == set()
+    assert readers(plain, passed() | claim, event_name) == set()
+    assert readers(plain, passed(CHECKS) | claim, "REMOVE") == set()
+
+
 @pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
 @pytest.mark.parametrize("item", [pytest.param(case.values[0], id=str(case.id)) for case in CASES])
 def test_what_is_written_again_or_expires_concerns_nobody(plain: Synthesized, item: Item, event_name: str) -> None:
@@ -200,18 +212,25 @@ def new(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, Any]:
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
 
+HEARTBEAT = {
+    "eventName": ["INSERT", "MODIFY"],
+    "dynamodb": {
+        "NewImage": {"kind": {"S": ["sweep"]}, "scope": {"S": [CHECKS]}, "claim": {"S": [{"exists": True}]}},
+    },
+}
+
+
 def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
     assert patterns(either, "Transitions") == [
         new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
         new(schema.ItemKind.STATE, market=["spot"]),
-        new(schema.ItemKind.DECISION),
-        new(schema.ItemKind.OUTCOME),
-        new(schema.ItemKind.NOTICE),
+        new(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
+        HEARTBEAT,
     ]
 
 
 def test_recover_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "Endings") == [new(schema.ItemKind.TRANSITION, status=sorted(ENDS))]
+    assert patterns(either, "Endings") == [new(schema.ItemKind.TRANSITION, status=sorted(ENDS)), HEARTBEAT]
 
 
 def test_lambda_takes_the_patterns(either: Synthesized) -> None:

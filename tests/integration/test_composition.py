@@ -29,6 +29,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.sweeping import Pass
 from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
+from respot.heartbeat import HEARTBEAT
 from respot.settings import POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
 from tests.support.builders import NAME, REGION, event, facts, job_id, message, milliseconds, transition
@@ -59,6 +60,7 @@ COMPOSED = (
     slack_parts.slack_relay,
     ledger_parts.runs,
     sweep_parts.sweeper,
+    sweep_parts.heartbeat_queues,
 )
 
 
@@ -106,7 +108,7 @@ def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") 
         "messageId": "m1",
         "receiptHandle": "r1",
         "body": body,
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
     }
     for _ in range(2):
         assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
@@ -138,7 +140,9 @@ def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no
         monkeypatch.setenv(name, value)
     sagemaker.create_training_job(**CREATION)
     sweep.handler({}, Context())
-    (found,) = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["ApproximateReceiveCount"])["Messages"]
+    taken = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
+    assert [each["Body"] == HEARTBEAT for each in taken] == [True, False]
+    found = taken[1]
     delivery = {
         "messageId": found["MessageId"],
         "receiptHandle": found["ReceiptHandle"],
@@ -149,7 +153,9 @@ def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no
     (job,) = ledger_parts.ledger().find(REGION, NAME)
     sqs.purge_queue(QueueUrl=urls[0])
     sweep.handler({}, Context())
-    assert "Messages" not in sqs.receive_message(QueueUrl=urls[0])
+    for url in urls:
+        bodies = [each["Body"] for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+        assert set(bodies) == {HEARTBEAT}
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
     assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
     assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
@@ -213,7 +219,7 @@ def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "Dy
         "messageId": "m1",
         "receiptHandle": "r1",
         "body": "words",
-        "attributes": {"ApproximateReceiveCount": "1"},
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
     }
     assert slack.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
@@ -223,7 +229,7 @@ def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "Dy
     [
         (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
         (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
-        (sweep.handler, {}, POLICY_PARAMETER),
+        (sweep.handler, {}, settings.OBSERVATIONS_QUEUE_URL),
     ],
     ids=["record", "slack", "sweep"],
 )

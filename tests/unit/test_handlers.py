@@ -22,6 +22,7 @@ from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
 from respot.job_message import write_message
 from respot.look_message import Look, write_look
+from respot.metric_names import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
@@ -34,6 +35,7 @@ from tests.support.builders import (
     at,
     event,
     job_id,
+    milliseconds,
     observation,
     redelivery,
     transition,
@@ -81,7 +83,11 @@ def sqs(*bodies: object) -> dict[str, Any]:
                 "messageId": f"m{number}",
                 "receiptHandle": f"r{number}",
                 "body": body if isinstance(body, str) else json.dumps(body),
-                "attributes": {"ApproximateReceiveCount": "2"},
+                "attributes": {
+                    "ApproximateReceiveCount": "2",
+                    "SentTimestamp": str(milliseconds(CREATED)),
+                    "ApproximateFirstReceiveTimestamp": str(milliseconds(CREATED)),
+                },
             }
             for number, body in enumerate(bodies, start=1)
         ]
@@ -137,7 +143,7 @@ def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Pr
     forged = json.dumps({"message": "recorded", "job": "forged"})
     jobs.faults["second"] = LookFailedError(f"AWS says:\n{forged}\r\n{forged}")
     record.handler(sqs(event(job=job_id("second"))), Context())
-    said, counted = printed()  # each line is one JSON object, or reading them fails
+    said, counted, _ = printed()  # each line is one JSON object, or reading them fails
     assert said["message"] == "not recorded"
     assert forged in said["reason"]
     assert counted["ObservationsFailed"] == [1.0]
@@ -146,6 +152,16 @@ def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Pr
 def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: TroubledJobs) -> None:
     jobs.faults["second"] = LookFailedError("throttled")
     assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
+
+
+def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
+    monkeypatch: pytest.MonkeyPatch, jobs: TroubledJobs, printed: Printed
+) -> None:
+    """Sent 100 s ago, received twice, tried again 10 s from now; what is recorded is not late."""
+    monkeypatch.setattr(record, "now", FakeClock(at(100)))
+    jobs.faults["second"] = LookFailedError("throttled")
+    record.handler(sqs(event(), event(job=job_id("second"))), Context())
+    assert printed()[-1][FAILED_OBSERVATION_AGE] == [110.0]
 
 
 def test_record_sends_everything_back_when_out_of_time(jobs: TroubledJobs) -> None:
@@ -291,6 +307,18 @@ class Watch:
 
 
 @pytest.mark.usefixtures("bench")
+def test_alert_measures_for_how_long_a_due_alert_has_failed(
+    monkeypatch: pytest.MonkeyPatch, bench: AlertBench, printed: Printed
+) -> None:
+    """Since it was first received: a timer is delayed on purpose. Of the stream, Lambda measures the age itself."""
+    monkeypatch.setattr(alert, "now", FakeClock(at(720)))
+    bench.topic.refuses = NAME
+    alert.handler(sqs(write_message(job_id())), Context())
+    assert printed()[-1][FAILED_DUE_ALERT_AGE] == [720.0]
+    alert.handler(stream((job_id(), INTERRUPTED)), Context())
+    assert not any(FAILED_DUE_ALERT_AGE in line for line in printed())
+
+
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     monkeypatch.setattr(alert, "storm_watch", lambda: Watch(window_of()))
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
@@ -338,7 +366,7 @@ def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPat
     assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert chat.posted[0] == "good"
     assert queue.delays == {"r1": timedelta(seconds=60)}
-    said, counted = printed()
+    said, counted, _ = printed()
     assert (said["message_id"], said["reason"], said["retry_in_seconds"]) == ("m1", "Slack answered 500", 60.0)
     assert counted["SlackMessagesPosted"] == [2.0]
     assert counted["SlackMessagesRefused"] == [1.0]

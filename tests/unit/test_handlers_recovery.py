@@ -106,7 +106,7 @@ def test_resubmit_keeps_what_fails_and_says_why(bench: RecoveryBench, printed: P
     batch = sqs(write_message(job_id("unknown")), write_message(bench.ended()), "poison")
     assert failed(resubmit.handler(batch, Context())) == ["m1", "m3"]
     assert bench.sagemaker.created == [SECOND]
-    *said, counted = printed()
+    *said, counted, _ = printed()
     assert [(line["message"], line["message_id"]) for line in said] == [
         ("not recovered", "m1"),
         ("not recovered", "m3"),

@@ -42,6 +42,7 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
     monkeypatch.setattr(sweep, "sweeper", lambda: played)
+    monkeypatch.setattr(sweep, "heartbeat_queues", tuple)
     return played
 
 

@@ -17,7 +17,7 @@ from respot.errors import (
 from respot.job_message import write_message
 from respot.recovery_intake import LONGEST_STEP, Postponed, RecoveryIntake
 from respot.redelivery import LONGEST_DELAY, Delivery
-from tests.support.builders import NAME, job_id, redelivery
+from tests.support.builders import CREATED, NAME, job_id, redelivery
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import DiedError
 
@@ -40,7 +40,13 @@ def intake(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryIntake:
 
 
 def delivery(job: JobId, *, received: int = 1) -> Delivery:
-    return Delivery(id=f"m-{job.name}", receipt=f"receipt-{job.name}", body=write_message(job), receive_count=received)
+    return Delivery(
+        id=f"m-{job.name}",
+        receipt=f"receipt-{job.name}",
+        body=write_message(job),
+        receive_count=received,
+        sent=CREATED,
+    )
 
 
 def take(intake: RecoveryIntake, *deliveries: Delivery, left: timedelta = PLENTY) -> tuple[Postponed, ...]:
@@ -105,7 +111,7 @@ def test_without_enough_time_left_the_message_goes_back_at_once(bench: RecoveryB
 
 
 def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(intake: RecoveryIntake) -> None:
-    poison = Delivery(id="m", receipt="r", body="poison", receive_count=50)
+    poison = Delivery(id="m", receipt="r", body="poison", receive_count=50, sent=CREATED)
     (postponed,) = take(intake, poison)
     assert isinstance(postponed.error, MalformedObservationError)
     assert postponed.delay == timedelta(seconds=30)

@@ -44,6 +44,7 @@ def test_every_setting_has_a_variable() -> None:
         policy_parameter="/p",
         observations_queue_url="o",
         due_alerts_queue_url="d",
+        slack_queue_url="k",
     )
     assert len(full.to_environment()) == len(fields(Settings))
 

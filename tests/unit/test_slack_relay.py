@@ -10,7 +10,7 @@ from respot.errors import LedgerUnavailableError, QueueUnavailableError, Webhook
 from respot.redelivery import LONGEST_DELAY, Delivery
 from respot.slack_message import SlackMessage, render
 from respot.slack_relay import Relayed, SlackRelay
-from tests.support.builders import a_drill, alert_on, redelivery
+from tests.support.builders import CREATED, a_drill, alert_on, redelivery
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Chat:
 
 
 def delivery(body: str, *, receive_count: int = 1) -> Delivery:
-    return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count)
+    return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED)
 
 
 def relay(chat: Chat, queue: MemoryDelayQueue, drills: MemoryDrillPosts | None = None) -> SlackRelay:

@@ -10,7 +10,7 @@ from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
 from respot.domain.sweeping import Pass, taken_up
 from respot.errors import LedgerContentionError
-from respot.schema import CLAIM, KIND, LEASE_UNTIL, PK, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+from respot.schema import CLAIM, KIND, LEASE_UNTIL, PK, SCOPE, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,7 +61,7 @@ def pass_item(passed: Pass, *, until: datetime) -> Item:
             PK: sweep_partition(passed.scope),
             SK: SWEEP_KEY,
             KIND: ItemKind.SWEEP.value,
-            "scope": passed.scope,
+            SCOPE: passed.scope,
             WATCHED_SINCE: iso(passed.watched_since),
             _TAKEN_AT: iso(passed.taken_at),
             LEASE_UNTIL: iso(until),
@@ -83,7 +83,7 @@ def _read(item: Item) -> Pass:
         for name in ("began", "reached", "down_to", "last_began", "last_full")
     }
     return Pass(
-        scope=values["scope"],
+        scope=values[SCOPE],
         watched_since=datetime.fromisoformat(values[WATCHED_SINCE]),
         taken_at=datetime.fromisoformat(values[_TAKEN_AT]),
         token=values.get("token"),

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Final
 
 from respot.adapters.cached_text import CachedText
+from respot.adapters.heartbeats import SqsHeartbeatQueue
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.job_queue import SqsJobQueue
 from respot.adapters.look_queue import SqsLookQueue
@@ -24,6 +25,18 @@ from respot.settings import (
 from respot.sweeper import Sweeper
 
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+
+
+@cache
+def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
+    """Every queue that a function reads; that of Slack only if there is one."""
+    urls = (
+        required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL),
+        required(settings().recovery_queue_url, RECOVERY_QUEUE_URL),
+        required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL),
+        settings().slack_queue_url,
+    )
+    return tuple(SqsHeartbeatQueue(client("sqs"), url) for url in urls if url)
 
 
 @cache

@@ -10,15 +10,17 @@ from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
 from respot.bootstrap.alert import LONGEST_ALERT, alerter, storm_watch
-from respot.bootstrap.clients import begin
+from respot.bootstrap.clients import begin, now
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.storm import DigestReceipt, Window
 from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
-from respot.handlers.batches import BatchResponse, Context, failed, time_left
+from respot.handlers.batches import BatchResponse, Context, failed, moment, time_left
+from respot.heartbeat import HEARTBEAT
 from respot.job_message import read_message
-from respot.observability import count, logger
+from respot.metric_names import FAILED_DUE_ALERT_AGE
+from respot.observability import count, gauge, logger
 from respot.schema import KIND, PK, SK, ItemKind
 from respot.window_message import read_message as read_window
 
@@ -32,6 +34,8 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     begin(left)
     failures, sent = [], 0
     for record in event["Records"]:
+        if record.get("body") == HEARTBEAT:
+            continue
         identifier, item, alert = _read(record)
         if left() < LONGEST_ALERT:
             # The claim of an alert that is not finished would hold back its next attempt.
@@ -49,6 +53,9 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             logger().info("alert settled", outcome=receipt.outcome, reason=receipt.reason, **_about(receipt))
             sent += receipt.outcome is AlertOutcome.SENT and not _is_drill(receipt)
     count(AlertsSent=sent, AlertsFailed=len(failures))
+    due = [record for record in event["Records"] if record.get("messageId") in failures]
+    if due:
+        gauge(FAILED_DUE_ALERT_AGE, max(now() - moment(each, "ApproximateFirstReceiveTimestamp") for each in due))
     return failed(failures)
 
 

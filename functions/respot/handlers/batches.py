@@ -1,9 +1,10 @@
 """The words in which Lambda's event sources hand over a batch and are told which parts of it failed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict
 
+from respot.heartbeat import HEARTBEAT
 from respot.redelivery import Delivery
 
 
@@ -37,13 +38,20 @@ def failed(identifiers: Iterable[str]) -> BatchResponse:
 
 
 def deliveries(event: Mapping[str, Any]) -> tuple[Delivery, ...]:
-    """The messages that an SQS event source hands over."""
+    """The messages that an SQS event source hands over, without the sweep's heartbeats: these are done on arrival."""
     return tuple(
         Delivery(
             id=record["messageId"],
             receipt=record["receiptHandle"],
             body=record["body"],
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+            sent=moment(record, "SentTimestamp"),
         )
         for record in event["Records"]
+        if record["body"] != HEARTBEAT
     )
+
+
+def moment(record: Mapping[str, Any], attribute: str) -> datetime:
+    """One of an SQS record's timestamps, which are texts of epoch milliseconds."""
+    return datetime.fromtimestamp(int(record["attributes"][attribute]) / 1000, tz=UTC)

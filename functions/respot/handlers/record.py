@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from respot.bootstrap.clients import begin
+from respot.bootstrap.clients import begin, now
 from respot.bootstrap.record import intake
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
-from respot.metric_names import TRANSITIONS_FIRST_SEEN_BY_SWEEP
-from respot.observability import count, logger
+from respot.metric_names import FAILED_OBSERVATION_AGE, TRANSITIONS_FIRST_SEEN_BY_SWEEP
+from respot.observability import count, gauge, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -33,4 +33,6 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         ObservationsFailed=len(outcome.failures),
         **{TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded)},
     )
+    if outcome.failures:
+        gauge(FAILED_OBSERVATION_AGE, max(now() - each.delivery.sent + each.delay for each in outcome.failures))
     return failed(failure.delivery.id for failure in outcome.failures)

@@ -8,7 +8,7 @@ from respot.bootstrap.recover import recovery_queue
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed, time_left
 from respot.observability import count, logger
-from respot.schema import PK
+from respot.schema import KIND, PK, ItemKind
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -17,6 +17,8 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     failures, sent = [], 0
     for record in event["Records"]:
         change = record["dynamodb"]
+        if change["NewImage"][KIND]["S"] == ItemKind.SWEEP:
+            continue  # the sweep's heartbeat
         job = job_of(change["NewImage"][PK]["S"])
         try:
             recovery_queue().send(job)

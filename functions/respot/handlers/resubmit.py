@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from respot.bootstrap.clients import begin
+from respot.bootstrap.clients import begin, now
 from respot.bootstrap.resubmit import recovery_intake
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
-from respot.observability import count, logger
+from respot.metric_names import FAILED_RECOVERY_AGE
+from respot.observability import count, gauge, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -22,5 +23,9 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             logger().error("not recovered", **details, exc_info=each.error)
         else:
             logger().info("recovery waits", **details)
-    count(RecoveriesFailed=sum(each.error is not None for each in postponed))
+    failures = [each for each in postponed if each.error]
+    count(RecoveriesFailed=len(failures))
+    if failures:
+        failing = (min(now() - each.delivery.sent, each.retried_for) + each.delay for each in failures)
+        gauge(FAILED_RECOVERY_AGE, max(failing))
     return failed(each.delivery.id for each in postponed)

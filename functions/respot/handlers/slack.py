@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from respot.bootstrap.clients import begin
+from respot.bootstrap.clients import begin, now
 from respot.bootstrap.slack import slack_relay
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
-from respot.observability import count, logger
+from respot.metric_names import FAILED_SLACK_MESSAGE_AGE
+from respot.observability import count, gauge, logger
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -22,4 +23,6 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     for error in relayed.unnoted:
         logger().error("drill not noted", reason=str(error))
     count(SlackMessagesPosted=relayed.posted, SlackMessagesRefused=len(relayed.refusals))
+    if relayed.refusals:
+        gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.delivery.sent + each.delay for each in relayed.refusals))
     return failed(refusal.delivery.id for refusal in relayed.refusals)

@@ -3,8 +3,9 @@
 from typing import Any
 
 from respot.bootstrap.clients import begin
-from respot.bootstrap.sweep import sweeper
+from respot.bootstrap.sweep import heartbeat_queues, sweeper
 from respot.handlers.batches import Context, time_left
+from respot.heartbeat import beat
 from respot.metric_names import SWEEP_AGE
 from respot.observability import count, gauge, logger
 
@@ -12,6 +13,8 @@ from respot.observability import count, gauge, logger
 def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - Lambda's signature
     """Go on with every pass; what stops one is logged, and the next call goes on from there."""
     begin(time_left(context))
+    for error in beat(heartbeat_queues()):
+        logger().error("heartbeat_not_sent", reason=str(error))
     swept = sweeper().sweep(time_left=time_left(context))
     for each in swept:
         details: dict[str, Any] = {

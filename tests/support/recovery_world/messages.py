@@ -8,7 +8,7 @@ from typing import Any
 from respot.domain.job import JobId
 from respot.look_message import Look, write_look
 from respot.redelivery import Delivery
-from tests.support.builders import ACCOUNT, REGION, arn_of, milliseconds
+from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
 from tests.support.played_sagemaker import PlayedJob
 
 
@@ -21,7 +21,7 @@ class Message:
 
 
 def delivery_of(identifier: str, message: Message) -> Delivery:
-    return Delivery(id=identifier, receipt=identifier, body=message.body, receive_count=message.received)
+    return Delivery(id=identifier, receipt=identifier, body=message.body, receive_count=message.received, sent=CREATED)
 
 
 def event_of(played: PlayedJob) -> str:

@@ -16,12 +16,23 @@ from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 
 
-@pytest.mark.parametrize("reason", Postponement)
-def test_what_cannot_be_created_now_is_created_later(bench: RecoveryBench, reason: Postponement) -> None:
+def test_a_quota_is_waited_for(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
+    for _ in range(3):
+        assert bench.recover(job) == Later(reason="not now")  # without a delay of its own: the queue's grow
+    bench.faults.clear()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("reason", [Postponement.THROTTLED, Postponement.UNANSWERED])
+def test_a_creation_that_failed_is_repeated(bench: RecoveryBench, reason: Postponement) -> None:
     job = bench.ended()
     bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=reason)
     for _ in range(3):
-        assert bench.recover(job) == Later(reason="not now")  # without a delay of its own: the queue's grow
+        with pytest.raises(CreateLaterError, match="not now"):
+            bench.recover(job)
     bench.faults.clear()
     assert bench.recover(job) is None
     assert bench.sagemaker.created == [SECOND]

@@ -9,7 +9,6 @@ from respot.domain.job import JobId
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.resubmission import OutcomeKind
 from respot.errors import JobNameTakenError
-from respot.recovery import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import RUN, SECOND, RecoveryBench
 
@@ -73,5 +72,6 @@ class Racing:
 def test_a_name_said_to_be_taken_by_a_job_that_cannot_be_seen_is_asked_for_again(bench: RecoveryBench) -> None:
     job = bench.ended()
     bench.faults["sagemaker.create"] = JobNameTakenError("taken")
-    assert bench.recover(job) == Later(reason="taken")
+    with pytest.raises(JobNameTakenError, match="taken"):
+        bench.recover(job)
     assert job not in bench.runs.outcomes

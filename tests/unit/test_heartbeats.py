@@ -1,0 +1,128 @@
+"""Heartbeats: they call every function, and ask for nothing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.adapters.attribute_values import serialize
+from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
+from respot.adapters.sweeps import pass_item
+from respot.domain.sweeping import CHECKS, Pass
+from respot.errors import QueueUnavailableError
+from respot.handlers import alert, record, recover, resubmit, slack, sweep
+from respot.heartbeat import HEARTBEAT, beat
+from respot.intake import Intake
+from respot.job_message import write_message
+from respot.recorder import Recorder
+from respot.recovery_intake import RecoveryIntake
+from respot.schema import CLAIM
+from respot.slack_message import SlackMessage
+from respot.slack_relay import SlackRelay
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, observation, redelivery
+from tests.support.printed import Printed, printed
+from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.troubled import TroubledJobs
+from tests.unit.test_handlers import Context, failed, sqs
+from tests.unit.test_handlers_recovery import Queue, ending, stream
+from tests.unit.test_handlers_sweep import Played
+
+__all__ = ["printed"]  # used by each test, asked for or not
+
+BEGUN = pass_item(Pass(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize({CLAIM: "c"})
+"""The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""
+
+
+class Chat:
+    """A chat."""
+
+    def __init__(self) -> None:
+        self.posted: list[str] = []
+
+    def post(self, message: SlackMessage) -> None:
+        self.posted.append(message.text)
+
+
+def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    jobs = TroubledJobs()
+    jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
+    recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
+    monkeypatch.setattr(record, "intake", lambda: Intake(recorder=recorder, redelivery=redelivery()))
+    assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
+    assert (jobs.describes, printed()) == (0, [])
+    assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
+    assert [line["message"] for line in printed() if "message" in line] == ["recorded"]
+
+
+def test_resubmit_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    bench = RecoveryBench()
+    intake = RecoveryIntake(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    monkeypatch.setattr(resubmit, "recovery_intake", lambda: intake)
+    assert failed(resubmit.handler(sqs(HEARTBEAT), Context())) == []
+    assert (bench.calls, printed()) == ([], [])
+    resubmit.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_slack_posts_no_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    chat = Chat()
+    relay = SlackRelay(chat=chat, redelivery=redelivery(), drills=MemoryDrillPosts())
+    monkeypatch.setattr(slack, "slack_relay", lambda: relay)
+    assert failed(slack.handler(sqs(HEARTBEAT), Context())) == []
+    assert (chat.posted, printed()) == ([], [])
+    slack.handler(sqs(HEARTBEAT, "good"), Context())
+    assert chat.posted == ["good"]
+
+
+@pytest.mark.parametrize("beats", [sqs(HEARTBEAT), stream(BEGUN)], ids=["of its queue", "of the stream"])
+def test_alert_is_done_with_a_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed, beats: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(alert, "alerter", object)
+    assert failed(alert.handler(beats, Context())) == []
+    assert printed() == []
+
+
+def test_recover_is_done_with_a_heartbeat_and_sends_on_what_comes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue()
+    monkeypatch.setattr(recover, "recovery_queue", lambda: queue)
+    assert failed(recover.handler(stream(BEGUN), Context())) == []
+    assert queue.sent == []
+    assert failed(recover.handler(stream(BEGUN, ending("one")), Context())) == []
+    assert queue.sent == [job_id("one")]
+
+
+@dataclass
+class Beaten:
+    """A queue that counts heartbeats, or refuses them."""
+
+    refuses: bool = False
+    beats: int = 0
+
+    def beat(self) -> None:
+        if self.refuses:
+            message = "no permission"
+            raise QueueUnavailableError(message)
+        self.beats += 1
+
+
+def test_a_queue_that_refuses_its_heartbeat_keeps_no_other_from_its_own() -> None:
+    queues = (Beaten(), Beaten(refuses=True), Beaten())
+    assert [str(error) for error in beat(queues)] == ["no permission"]
+    assert [queue.beats for queue in queues] == [1, 0, 1]
+
+
+def test_each_sweep_sends_heartbeats_and_sweeps_whether_they_are_taken_or_not(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    taking, refusing, played = Beaten(), Beaten(refuses=True), Played()
+    monkeypatch.setattr(sweep, "heartbeat_queues", lambda: (refusing, taking))
+    monkeypatch.setattr(sweep, "sweeper", lambda: played)
+    for _ in range(2):
+        sweep.handler({}, Context())
+    assert taking.beats == 2
+    assert played.times_left == [timedelta(minutes=5)] * 2
+    assert [line["message"] for line in printed()] == ["heartbeat_not_sent"] * 2
