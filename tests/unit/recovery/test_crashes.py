@@ -18,6 +18,7 @@ CALLS = (
         "runs.writer",
         "runs.attempts",
         "ssm.load",
+        "switch.why_on",
         "s3.list",
         "runs.attempt",
         "runs.live",
