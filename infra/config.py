@@ -271,10 +271,11 @@ class Config:
         Setting(
             parse=_whole(1, 450),
             meaning="Attempts to decide on an ended job and to create the next one, half an hour apart in the end, "
-            "before it goes to the dead-letter queue: 100 wait two days for an instance quota.",
-            example=100,
+            "before it goes to the dead-letter queue: 200 take four days. Keep it above 150: the kill switch postpones "
+            "a job for up to 144 of them.",
+            example=200,
         ),
-    ] = 100
+    ] = 200
     ledger_retention_days: Annotated[
         int | None,
         Setting(

@@ -22,6 +22,7 @@ from infra.constructs.alerting import (
 from infra.constructs.alerting import TIMEOUT_SECONDS as ALERT_TIMEOUT
 from infra.constructs.forwarding import ForwardedEvents
 from infra.constructs.functions import RespotFunction
+from infra.constructs.kill_switch import KillSwitchParameter
 from infra.constructs.ledger import Ledger
 from infra.constructs.observations import Observations
 from infra.constructs.policy import PolicyParameter
@@ -38,7 +39,9 @@ from respot.settings import SLACK_QUEUE_URL, Settings
 class RespotStack(Stack):
     """Everything in the hub region."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code, policy: str) -> None:
+    def __init__(  # noqa: PLR0915 - a table of contents
+        self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code, policy: str
+    ) -> None:
         """`code` is the bundle that every function runs, `policy` the account's policy as JSON."""
         super().__init__(
             scope,
@@ -59,6 +62,7 @@ class RespotStack(Stack):
         endings = StreamReader(self, "Endings", table=ledger.table, patterns=ENDINGS, tried_hours=ENDINGS_TRIED_HOURS)
         recovery = RecoveryQueue(self, "Recovery", config=config)
         parameter = PolicyParameter(self, "Policy", text=policy)
+        kill_switch = KillSwitchParameter(self, "KillSwitch")
         due = DueAlerts(self, "DueAlerts")
         alerts = AlertsTopic(self, "Alerts", config=config)
         news = AlarmsTopic(self, "AlarmNews", config=config)
@@ -129,12 +133,14 @@ class RespotStack(Stack):
                 queue_url=recovery.queue.queue_url,
                 first_retry=timedelta(seconds=config.observation_retry_seconds),
                 policy_parameter=parameter.parameter.parameter_name,
+                kill_switch_parameter=kill_switch.parameter.parameter_name,
             ),
             timeout_seconds=RECOVERY_TIMEOUT,
         )
         recovery.deliver_to(resubmit.function)
         ledger.grant_recover(resubmit.function)
         parameter.grant_read(resubmit.function)
+        kill_switch.grant_read(resubmit.function)
         grant_resubmit(
             resubmit.function, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
@@ -168,6 +174,7 @@ class RespotStack(Stack):
             "EndingsDlqUrl": endings.dead_letters.queue_url,
             "SweepFunctionName": sweep.function_name,
             "PolicyParameterName": parameter.parameter.parameter_name,
+            "KillSwitchParameterName": kill_switch.parameter.parameter_name,
             "AlertsDlqUrl": transitions.dead_letters.queue_url,
             "DueAlertsQueueUrl": due.queue.queue_url,
             "DueAlertsDlqUrl": due.dead_letters.queue_url,

@@ -16,7 +16,7 @@ from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
 from respot.errors import CloneRefusedError, LookFailedError
-from respot.ports import Clock, Clone, Note, Runs, TrainingJobs
+from respot.ports import Clock, Clone, KillSwitch, Note, Runs, TrainingJobs
 from respot.recovery_situation import Situation, Situations
 from respot.training_job_document import moment
 
@@ -28,6 +28,7 @@ class Patience:
     jobs: TrainingJobs
     runs: Runs
     situations: Situations
+    kill_switch: KillSwitch
     clone: Clone
     clock: Clock
     note: Note
@@ -82,7 +83,7 @@ class Patience:
         now = self.clock()
         tried = as_if_stopped(live, seen.history, now=now)
         record = JobRecord(facts=tried.facts, transitions=tried.transitions)
-        situation = self.situations.gather(record, tried.facts, tags, giving_up=tried.giving_up)
+        situation = self.situations.gather(record, tried.facts, tags, now=now, giving_up=tried.giving_up)
         verdict = gives_up(live, seen.history, situation.run, situation.resolved, situation.circumstances, now=now)
         if not verdict.give_up:
             return verdict
@@ -107,16 +108,18 @@ class Patience:
         return None
 
     def _stop(self, note: GivingUp, *, before: GivingUp | None) -> None:
-        """Stop the job, unless its waiting has come to an end while it was thought about.
+        """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.
 
         A note that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
         """
         try:
-            seen = self._look(note.job)
+            kill_switch, seen = self.kill_switch.why_on(), self._look(note.job)
         except LookFailedError:
             self._withdraw(note, before, "could not be looked at once more: it is not stopped yet")
             raise
-        if seen is None or not is_waiting(seen.facts) or waiting_since(seen.history) != note.waiting_since:
+        if kill_switch:
+            self._withdraw(note, before, f"{kill_switch}: it is not stopped")
+        elif seen is None or not is_waiting(seen.facts) or waiting_since(seen.history) != note.waiting_since:
             self._withdraw(note, before, "waits no longer: it is not stopped")
         elif not self.jobs.stop(note.job.region, note.job.name):
             self._withdraw(note, before, "has ended by itself")

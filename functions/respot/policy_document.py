@@ -35,6 +35,12 @@ SCHEMA_FILE: Final = Path(__file__).with_name("policy.schema.json")
 LONGEST_PAUSE: Final = timedelta(hours=11)
 """A pause is the time for which a message of the queue stays hidden, and SQS hides none longer than 12 hours."""
 
+_KILL_SWITCH_MOVED: Final = (
+    "kill_switch: is no setting of the policy, take it out. The kill switch is a parameter of its own, "
+    "/Respot/kill-switch (the stack's output KillSwitchParameterName): "
+    "aws ssm put-parameter --name /Respot/kill-switch --value on --overwrite"
+)
+
 _WORDS: Final = {
     "array": "a list",
     "boolean": "true or false (in YAML also on or off, without quotes)",
@@ -81,10 +87,10 @@ def parse_policy(document: object) -> AccountPolicy:
     try:
         _validator()(document)
     except fastjsonschema.JsonSchemaValueException as error:
-        raise PolicyInvalidError(_in_words(error)) from error
+        moved = isinstance(document, Mapping) and "kill_switch" in document
+        raise PolicyInvalidError(_KILL_SWITCH_MOVED if moved else _in_words(error)) from error
     checked: Any = document
     return AccountPolicy(
-        kill_switch=checked.get("kill_switch", False),
         defaults=with_settings(Policy(), _settings(checked.get("defaults", {}), "defaults")),
         rules=_rules(checked.get("rules", [])),
     )

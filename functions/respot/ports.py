@@ -288,6 +288,20 @@ class Policies(Protocol):
         """
 
 
+class KillSwitch(Protocol):
+    """The account's kill switch, as its operators have it now."""
+
+    def why_on(self) -> str | None:
+        """Why nothing may be created or stopped now, in words; `None` while the switch is off.
+
+        A change takes effect within five seconds. Only `off` is off: a switch that is not there, or says anything else,
+        is on, and the words say how to set it.
+
+        Raises:
+            LookFailedError: it could not be read now; nothing may be created or stopped.
+        """
+
+
 class Runs(Protocol):
     """The ledger's part on recovery. Every method raises LedgerUnavailableError when the store does not answer."""
 
@@ -336,7 +350,7 @@ class Runs(Protocol):
         """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
-        """Have people told, once for each kind, why nothing is decided or created."""
+        """Have people told, once for each kind, why nothing is decided or created yet."""
 
     def doings(self, job: JobId) -> Doings:
         """All that Respot has written down of its own doings about the job, read consistently."""

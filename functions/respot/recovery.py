@@ -13,7 +13,7 @@ from typing import Any
 
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
-from respot.domain.durations import in_words, iso, readable
+from respot.domain.durations import iso, readable
 from respot.domain.job import JobFacts, JobId, JobRecord, Market
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
@@ -34,7 +34,7 @@ from respot.errors import (
     Postponement,
 )
 from respot.patience import Patience
-from respot.ports import Clock, Clone, Ledger, Runs, TrainingJobs
+from respot.ports import Clock, Clone, KillSwitch, Ledger, Runs, TrainingJobs
 from respot.recovery_situation import CLOCKS_APART, Situation, Situations, place_in_run, resumes
 from respot.training_job_document import moment
 
@@ -60,17 +60,17 @@ class Recovery:
     ledger: Ledger
     runs: Runs
     situations: Situations
+    kill_switch: KillSwitch
     patience: Patience
     clone: Clone
     clock: Clock
-    max_age: timedelta
 
     def recover(self, job: JobId) -> Later | None:
         """Take one job as far as it goes now; `None` once nothing is left to do about it.
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
-            LookFailedError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+            LookFailedError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
             StopFailedError: SageMaker did not take the stop of a job that waits too long; repeat.
             CreateLaterError: SageMaker throttled the creation, or did not answer it; repeat.
             JobNameTakenError: the next attempt's name is taken, and nobody can be seen who has it; repeat.
@@ -135,20 +135,17 @@ class Recovery:
         )
 
     def _why_history(self, record: JobRecord, facts: JobFacts) -> str | None:
-        """What ended before the deployment, or too long ago to be anybody's concern; `None` if it is still ours."""
-        watched, ended = self.ledger.watched_since(facts.job.region), end_of(record, facts).started
-        if ended < watched:
+        """What ended before the deployment; `None` if it is ours."""
+        watched = self.ledger.watched_since(facts.job.region)
+        if end_of(record, facts).started < watched:
             return f"ended before Respot watched {facts.job.region} ({readable(watched)})"
-        age = self.clock() - ended
-        if age > self.max_age:
-            return f"ended {in_words(age)} ago, longer than the {in_words(self.max_age)} looked back"
         return None
 
     def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
-        situation = self.situations.gather(record, facts, facts.tags)
+        situation = self.situations.gather(record, facts, facts.tags, now=self.clock())
         decision, now = self._plan(situation, facts, facts.tags or {}), self.clock()
         if decision.action is Action.WAIT:
-            return self._wait(decision)
+            return self._wait(facts.job, decision)
         run, number = situation.run.id, situation.run.last.number
         name = None
         attempt = None
@@ -210,7 +207,9 @@ class Recovery:
             return plan(situation.run, situation.resolved, obstructed, now=now)
         return decision
 
-    def _wait(self, decision: Decision) -> Later:
+    def _wait(self, job: JobId, decision: Decision) -> Later:
+        if decision.notify:
+            self.runs.notice(job, AlertKind.POSTPONED, decision.reason)
         until = decision.until or self.clock()
         return Later(reason=decision.reason, delay=max(until - self.clock(), timedelta(seconds=1)))
 
@@ -230,8 +229,7 @@ class Recovery:
             self.runs.settle(existing)
             return None
         if (reason := self._why_history(record, facts)) is not None:
-            # Decided in time, but not created: a dead letter that was sent back, or a ledger from a backup. By now its
-            # owner has helped himself.
+            # A ledger from a backup, which has a decision that was made before it: by now its owner has continued.
             self._cancel(facts, decided, name, reason)
             return None
         document, tags = self._ended_job(facts)
@@ -239,13 +237,13 @@ class Recovery:
             self._fail(facts, decided, name, _deleted(facts))
             return None
         try:
-            situation = self.situations.gather(record, facts, tags)
+            situation = self.situations.gather(record, facts, tags, now=self.clock())
             decision = self._plan(situation, facts, tags)
         except PolicyInvalidError as error:
             self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
         if decision.action is Action.WAIT:
-            return self._wait(decision)
+            return self._wait(facts.job, decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
             self._cancel(facts, decided, name, "the policy now says dry_run" if decision.dry_run else decision.reason)
             return None
@@ -264,6 +262,8 @@ class Recovery:
         self, facts: JobFacts, decided: DecisionRecord, request: Mapping[str, Any], created: Outcome
     ) -> Later | None:
         name = created.name or ""
+        if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
+            return Later(reason=why, delay=timedelta(seconds=1))
         try:
             arn = self.jobs.create(facts.job.region, request)
         except JobNameTakenError:

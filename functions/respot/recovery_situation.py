@@ -19,14 +19,14 @@ from respot.domain.durations import in_words
 from respot.domain.job import JobFacts, JobId, JobRecord
 from respot.domain.lifecycle import is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
-from respot.domain.planner import Circumstances
+from respot.domain.planner import Circumstances, is_too_late
 from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId, run_id
 from respot.domain.waiting import GivingUp, stop_of
 from respot.errors import LedgerIncompleteError, LookFailedError
-from respot.ports import Checkpoints, Ledger, Policies, Runs, TrainingJobs
+from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, Runs, TrainingJobs
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
@@ -71,6 +71,7 @@ class Situations:
     runs: Runs
     checkpoints: Checkpoints
     policies: Policies
+    kill_switch: KillSwitch
 
     def resolve(self, facts: JobFacts) -> Resolved:
         """The policy that holds for a job.
@@ -87,17 +88,19 @@ class Situations:
         facts: JobFacts,
         tags: Mapping[str, str] | None,
         *,
+        now: datetime,
         giving_up: GivingUp | None = None,
     ) -> Situation:
         """The situation of an ended job with these tags, if they are known.
 
         `giving_up` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
 
-        S3 is asked only if the owner wants the job resumed, and its end is one to mend.
+        The kill switch is read only if the owner wants the job resumed, and its end is one to mend. S3 is asked only if
+        the switch is off besides: a job that is postponed is looked at every half an hour, for days.
 
         Raises:
             PolicyInvalidError: nothing may be decided.
-            LookFailedError: S3 or the policy's parameter did not answer, or too many neighbours may be alive to ask.
+            LookFailedError: S3 or a parameter did not answer, or too many neighbours may be alive to ask.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
         run, number = place_in_run(self.runs, facts)
@@ -112,7 +115,10 @@ class Situations:
             checkpoint=None,
             giving_up=giving_up or self._giving_up(facts.job, record),
         )
-        concerns_us = resolved.policy.resume and facts.parent is None and last.ending.trigger is not None
+        asked = resolved.policy.resume and facts.parent is None and last.ending.trigger is not None
+        # A dry run creates nothing that could be held back.
+        kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
+        concerns_us = asked and kill_switch is None and not is_too_late(last, now=now)
         listing, obstacles = self._list(facts) if concerns_us else (Listing(objects=()), ())
         found: tuple[Checkpoint, ...] = ()
         if facts.checkpoint_uri and not obstacles:
@@ -134,6 +140,7 @@ class Situations:
                 checkpoint_uri=facts.checkpoint_uri,
                 intruders=intruders,
                 obstacles=obstacles,
+                kill_switch=kill_switch,
                 listing_cut=listing.cut,
                 looked=concerns_us,
             ),

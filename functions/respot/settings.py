@@ -17,6 +17,7 @@ SLACK_SECRET: Final = "RESPOT_SLACK_SECRET"  # noqa: S105 - the name of a variab
 QUEUE_URL: Final = "RESPOT_QUEUE_URL"
 RECOVERY_QUEUE_URL: Final = "RESPOT_RECOVERY_QUEUE_URL"
 POLICY_PARAMETER: Final = "RESPOT_POLICY_PARAMETER"
+KILL_SWITCH_PARAMETER: Final = "RESPOT_KILL_SWITCH_PARAMETER"
 DIGEST_SECONDS: Final = "RESPOT_DIGEST_SECONDS"
 FIRST_RETRY_SECONDS: Final = "RESPOT_FIRST_RETRY_SECONDS"
 REGIONS: Final = "RESPOT_REGIONS"
@@ -47,6 +48,7 @@ class Settings:
         first_retry: delay before the first retry of a message of that queue; doubles each time.
         recovery_queue_url: the queue that ended jobs are sent to.
         policy_parameter: name of the parameter that holds the account's policy.
+        kill_switch_parameter: name of the parameter that is the account's kill switch.
         regions: the regions that are watched; none is the function's own alone.
         backfill: how much of the time before the deployment is recorded.
         event_grace: how long an event may take before it counts as lost.
@@ -67,6 +69,7 @@ class Settings:
     first_retry: timedelta = timedelta(seconds=30)
     recovery_queue_url: str | None = None
     policy_parameter: str | None = None
+    kill_switch_parameter: str | None = None
     regions: tuple[str, ...] = ()
     backfill: timedelta = timedelta(days=30)
     event_grace: timedelta = timedelta(seconds=60)
@@ -88,6 +91,7 @@ class Settings:
             QUEUE_URL: self.queue_url,
             RECOVERY_QUEUE_URL: self.recovery_queue_url,
             POLICY_PARAMETER: self.policy_parameter,
+            KILL_SWITCH_PARAMETER: self.kill_switch_parameter,
             FIRST_RETRY_SECONDS: f"{self.first_retry.total_seconds():.17g}",
             REGIONS: ",".join(self.regions),
             BACKFILL_DAYS: f"{self.backfill / timedelta(days=1):.17g}",
@@ -130,6 +134,7 @@ class Settings:
             queue_url=environment.get(QUEUE_URL),
             recovery_queue_url=environment.get(RECOVERY_QUEUE_URL),
             policy_parameter=environment.get(POLICY_PARAMETER),
+            kill_switch_parameter=environment.get(KILL_SWITCH_PARAMETER),
             first_retry=defaults.first_retry if seconds is None else timedelta(seconds=seconds),
             regions=tuple(region for region in environment.get(REGIONS, "").split(",") if region),
             backfill=defaults.backfill if backfill is None else timedelta(days=backfill),

@@ -32,6 +32,7 @@ _ENVIRONMENT: Final = {
     "RESPOT_OBSERVATIONS_QUEUE_URL": "https://queue",
     "RESPOT_DUE_ALERTS_QUEUE_URL": "https://queue",
     "RESPOT_POLICY_PARAMETER": "/Respot/policy",
+    "RESPOT_KILL_SWITCH_PARAMETER": "/Respot/kill-switch",
     "RESPOT_QUEUE_URL": "https://queue",
     "RESPOT_SLACK_SECRET": "secret",
 }

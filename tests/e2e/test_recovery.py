@@ -23,9 +23,11 @@ from local.verification import (
     trained,
     training_differences,
 )
+from respot.bootstrap.resubmit import KILL_SWITCH_KEPT_FOR
 from respot.domain.decision import Action
 from respot.domain.lineage import ATTEMPT_TAG
 from respot.domain.resubmission import OutcomeKind
+from respot.job_message import write_message
 from respot.settings import FIRST_RETRY_SECONDS
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
@@ -97,6 +99,11 @@ class Recovering:
         """Change the parameter."""
         name = self.at.outputs["PolicyParameterName"]
         self.at.client("ssm").put_parameter(Name=name, Value=policy, Type="String", Overwrite=True)
+
+    def turn(self, position: str) -> None:
+        """Set the kill switch."""
+        name = self.at.outputs["KillSwitchParameterName"]
+        self.at.client("ssm").put_parameter(Name=name, Value=position, Overwrite=True)
 
     def restart(self, **variables: str) -> None:
         """Give the function its environment again, with these variables changed: its processes are replaced."""
@@ -323,14 +330,25 @@ def alone_in_the_account(runs: Recovering) -> Recovering:
     return runs
 
 
-def test_the_kill_switch_takes_effect_without_a_deployment(alone: Recovering) -> None:
-    alone.follow({**POLICY, "kill_switch": True})
-    alone.at.ground.create("killed", lifecycle=OUT_OF_TIME, tags=ON)
-    run = alone.settled("killed")
-    assert actions(run) == [Action.REFUSE]
-    assert reason(run[0]) == "the account's kill switch is on: nothing is resubmitted"
-    assert run_differences(run) == []
+def test_the_kill_switch_postpones_without_a_deployment_and_loses_nothing(alone: Recovering) -> None:
+    alone.turn("on")
+    time.sleep(KILL_SWITCH_KEPT_FOR.total_seconds())
+    alone.at.ground.create("killed", lifecycle=f"{OUT_OF_TIME} / {QUICK}", tags=ON)
+    assert eventually(lambda: len(alone.received("killed", "postponed")) == 1)
+    (attempt,) = observe_run(alone.at, "killed")
+    assert attempt.decision is None
     assert not alone.exists("killed-r2")
+    alone.turn("off")
+    time.sleep(KILL_SWITCH_KEPT_FOR.total_seconds())
+    # Its message comes back within half an hour. Anyone who cannot wait sends another one.
+    sqs, queue, facts = alone.at.client("sqs"), alone.at.outputs["RecoveryQueueUrl"], attempt.record.facts
+    assert facts
+    sqs.send_message(QueueUrl=queue, MessageBody=write_message(facts.job))
+    assert eventually(lambda: len(observe_run(alone.at, "killed")) == 2)
+    run = alone.settled("killed")
+    assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
+    assert len(alone.received("killed", "postponed")) == 1
+    sqs.purge_queue(QueueUrl=queue)
 
 
 def test_an_invalid_policy_decides_nothing_is_alerted_once_and_keeps_the_work(alone: Recovering) -> None:

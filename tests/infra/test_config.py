@@ -34,7 +34,7 @@ def test_all_settings_can_be_given() -> None:
     assert (config.hub_region, config.watched_regions) == ("eu-west-1", ("us-east-1",))
     assert config.training_roles == ("service-role/AmazonSageMaker-*",)
     assert config.checkpoint_buckets == ("ml-checkpoints-*",)
-    assert config.recovery_max_receives == 100
+    assert config.recovery_max_receives == 200
     assert config.policy_file == "docs/policies/resume-on-spot.yaml"
     assert config.ledger_retention_days == 400
     assert config.log_level is LogLevel.INFO

@@ -23,6 +23,7 @@ ROLES = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/"
 BUCKETS = "arn:${AWS::Partition}:s3:::"
 # Ref gives the parameter's name, which begins with a slash.
 POLICY_PARAMETER = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${PolicyParameter}"
+KILL_SWITCH = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${KillSwitchParameter}"
 
 
 def puts(*partitions: str) -> Row:
@@ -115,7 +116,7 @@ def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> l
         (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
         puts("job#*", "run#*", "writer#*"),
-        (("ssm:GetParameter",), POLICY_PARAMETER),
+        (("ssm:GetParameter",), [KILL_SWITCH, POLICY_PARAMETER]),
         # Wildcards: any job may end, and its next attempt is named after it.
         (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags", "sagemaker:StopTrainingJob"), JOBS),
         (("sagemaker:CreateTrainingJob",), JOBS, {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(types)}}),

@@ -25,9 +25,9 @@ def text_of(directory: Path, words: str) -> str:
 
 
 def test_the_text_is_canonical_json(tmp_path: Path) -> None:
-    one = text_of(tmp_path, "# mine\nversion: 1\nkill_switch: off\ndefaults:\n  resume: on\n")
-    other = text_of(tmp_path, "{defaults: {resume: true}, kill_switch: false, version: 1}")
-    assert one == other == '{"defaults":{"resume":true},"kill_switch":false,"version":1}'
+    one = text_of(tmp_path, "# mine\nversion: 1\ndefaults:\n  resume: on\n  dry_run: off\n")
+    other = text_of(tmp_path, "{defaults: {dry_run: false, resume: true}, version: 1}")
+    assert one == other == '{"defaults":{"dry_run":false,"resume":true},"version":1}'
     assert read_policy(one) == AccountPolicy(defaults=Policy(resume=True))
 
 

@@ -71,8 +71,8 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
         for name in named
         if full.resources[name]["Type"].endswith(("EventInvokeConfig", "EventSourceMapping", "IAM::Policy"))
     }
-    # The parameter is named after the stack, so that two stacks of an account have two.
-    assert named.keys() == references | {"PolicyParameter"}
+    # The parameters are named after the stack, so that two stacks of an account have two of each.
+    assert named.keys() == references | {"PolicyParameter", "KillSwitchParameter"}
 
 
 def test_two_deployments_in_a_region_have_metrics_of_their_own(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ def test_dead_letters_wait_as_long_as_sqs_allows(full: Synthesized) -> None:
 def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:
     for template, receives in (
         (full, {"ObservationsQueue": 4, "SlackDeliveryQueue": 3, "RecoveryQueue": 9, "DueAlertsQueue": 10}),
-        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 100, "DueAlertsQueue": 10}),
+        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 200, "DueAlertsQueue": 10}),
     ):
         queues = template.of_type("SQS::Queue").items()
         assert receives == {
@@ -423,7 +423,7 @@ def keys(owner: dict[str, list[dict[str, str]]]) -> list[tuple[str, str]]:
 
 
 def test_the_policy_is_a_parameter_named_after_the_stack(either: Synthesized) -> None:
-    (parameter,) = either.of_type("SSM::Parameter").values()
+    parameter = either.properties("PolicyParameter")
     assert {name: parameter[name] for name in ("Name", "Type", "Tier", "Value")} == {
         "Name": "/Respot/policy",
         "Type": "String",
@@ -482,6 +482,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             queue_url="${RecoveryQueue}",
             first_retry=timedelta(seconds=6),
             policy_parameter="${PolicyParameter}",
+            kill_switch_parameter="${KillSwitchParameter}",
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",
@@ -613,6 +614,7 @@ def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized
         "EndingsDlqUrl": "${EndingsDeadLetters}",
         "SweepFunctionName": "${SweepFunction}",
         "PolicyParameterName": "${PolicyParameter}",
+        "KillSwitchParameterName": "${KillSwitchParameter}",
         "RecordLogGroupName": "${RecordLogs}",
         "AlertLogGroupName": "${AlertLogs}",
         "RecoverLogGroupName": "${RecoverLogs}",

@@ -30,7 +30,7 @@ from respot.domain.sweeping import Pass
 from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
 from respot.heartbeat import HEARTBEAT
-from respot.settings import POLICY_PARAMETER, Settings
+from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
 from tests.support.builders import NAME, REGION, event, facts, job_id, message, milliseconds, transition
 
@@ -248,6 +248,7 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
     monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     monkeypatch.setenv(POLICY_PARAMETER, "/Respot/policy")
+    monkeypatch.setenv(KILL_SWITCH_PARAMETER, "/Respot/kill-switch")
     asked: list[tuple[str, str]] = []
 
     def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own

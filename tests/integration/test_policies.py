@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "/Respot/policy"
 KEPT_FOR = timedelta(seconds=60)
-ON = '{"version":1,"kill_switch":true}'
+OTHER = '{"version":1,"defaults":{"dry_run":true}}'
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_a_change_counts_after_a_minute_and_not_before(
     ssm: "SSMClient", policies: ParameterPolicies, clock: FakeClock
 ) -> None:
     policies.load()
-    put(ssm, ON)
+    put(ssm, OTHER)
     clock.pass_by(timedelta(seconds=59))
-    assert not policies.load().kill_switch
+    assert not policies.load().defaults.dry_run
     clock.pass_by(timedelta(seconds=1))
-    assert policies.load().kill_switch
+    assert policies.load().defaults.dry_run
 
 
 def test_a_policy_that_became_invalid_is_not_replaced_by_the_last_valid_one(
@@ -80,9 +80,9 @@ def test_a_policy_that_became_invalid_is_not_replaced_by_the_last_valid_one(
     for _ in range(2):
         with pytest.raises(PolicyInvalidError, match=r"defaults\.resum: there is no such setting"):
             policies.load()
-    put(ssm, ON)
+    put(ssm, OTHER)
     clock.pass_by(KEPT_FOR)
-    assert policies.load().kill_switch
+    assert policies.load().defaults.dry_run
 
 
 def test_a_parameter_that_was_deleted_is_no_policy_and_no_last_one_either(
@@ -97,7 +97,7 @@ def test_a_parameter_that_was_deleted_is_no_policy_and_no_last_one_either(
 
 def test_an_encrypted_parameter_is_no_policy(ssm: "SSMClient", policies: ParameterPolicies) -> None:
     ssm.delete_parameter(Name=NAME)
-    ssm.put_parameter(Name=NAME, Value=ON, Type="SecureString")
+    ssm.put_parameter(Name=NAME, Value=OTHER, Type="SecureString")
     with pytest.raises(PolicyInvalidError, match="is not valid JSON"):
         policies.load()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from respot.adapters.memory import MemoryCheckpoints, MemoryLedger, MemoryPolicies, MemoryRuns
+from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRuns
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy
@@ -57,6 +57,7 @@ class RecoveryBench:
         self.runs = MemoryRuns(ledger=self.ledger)
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
+        self.kill_switch = MemoryKillSwitch()
         self.calls: list[str] = []
         self.faults: dict[str, BaseException] = {}
         self.afterwards: dict[str, BaseException] = {}
@@ -64,29 +65,32 @@ class RecoveryBench:
         runs = interposed(self.runs, partial(self._gate, "runs"))
         jobs = interposed(self.sagemaker, partial(self._gate, "sagemaker"))
         self.notes: list[str] = []
+        kill_switch = interposed(self.kill_switch, partial(self._gate, "switch"))
         situations = Situations(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
             policies=interposed(self.policies, partial(self._gate, "ssm")),
+            kill_switch=kill_switch,
         )
         self.recovery = Recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             situations=situations,
+            kill_switch=kill_switch,
             patience=Patience(
                 jobs=jobs,
                 runs=runs,
                 situations=situations,
+                kill_switch=kill_switch,
                 clone=clone,
                 clock=self.clock,
                 note=lambda _, words: self.notes.append(words),
             ),
             clone=clone,
             clock=self.clock,
-            max_age=timedelta(days=3),
         )
 
     def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate
@@ -134,9 +138,9 @@ class RecoveryBench:
         self.submit(**others)
         return self.end(status, reason=reason)
 
-    def decided(self) -> JobId:
+    def decided(self, **others: Any) -> JobId:  # noqa: ANN401
         """A job on which the decision is written, and nothing created yet."""
-        job = self.ended()
+        job = self.ended(**others)
         self.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
         self.recover(job)
         self.faults.clear()

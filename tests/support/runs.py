@@ -72,9 +72,7 @@ def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkp
 
 def asked(**settings: Any) -> Resolved:  # noqa: ANN401
     """The policy of an owner who opted in."""
-    return Resolved(
-        policy=Policy(**({"resume": True} | settings)), kill_switch=False, sources=("defaults", "tags respot:resume")
-    )
+    return Resolved(policy=Policy(**({"resume": True} | settings)), sources=("defaults", "tags respot:resume"))
 
 
 def circumstances(**others: Any) -> Circumstances:  # noqa: ANN401

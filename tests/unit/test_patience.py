@@ -11,7 +11,7 @@ from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.job import JobId, Market
 from respot.domain.lineage import ATTEMPT_TAG
-from respot.domain.policy import AccountPolicy, BackOff, parse_ladder
+from respot.domain.policy import BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
 from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
@@ -180,7 +180,7 @@ def _replace(bench: RecoveryBench) -> None:
 
 
 def _kill(bench: RecoveryBench) -> None:
-    bench.policies.policy = AccountPolicy(kill_switch=True, defaults=bench.policies.policy.defaults)
+    bench.kill_switch.is_on = True
 
 
 def _opt_out(bench: RecoveryBench) -> None:
@@ -271,6 +271,33 @@ def test_a_job_whose_waiting_ends_in_the_last_moment_is_not_stopped(
     assert bench.runs.given_up[job].withdrawn == "waits no longer: it is not stopped"
 
 
+def test_a_kill_switch_that_is_turned_on_in_the_last_moment_prevents_the_stop(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    overtake(bench, _kill)
+    assert bench.recover(job) is None
+    assert bench.sagemaker.stopped == []
+    assert bench.runs.given_up[job].withdrawn == "the account's kill switch is on: it is not stopped"
+    bench.kill_switch.is_on = False
+    bench.recover(job)
+    assert bench.sagemaker.stopped == [NAME]
+
+
+def test_a_kill_switch_that_cannot_be_read_in_the_last_moment_prevents_the_stop(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    overtake(bench, lambda bench: bench.faults.update({"switch.why_on": LookFailedError("throttled")}))
+    with pytest.raises(LookFailedError, match="throttled"):
+        bench.recover(job)
+    assert bench.sagemaker.stopped == []
+    assert bench.runs.given_up[job].withdrawn is not None
+
+
+def test_while_the_kill_switch_is_on_s3_is_not_asked(bench: RecoveryBench) -> None:
+    bench.kill_switch.is_on = True
+    bench.recover(waiting(bench))
+    assert "s3.list" not in bench.calls
+    assert bench.notes == ["the account's kill switch is on"]
+
+
 def test_a_job_that_ends_as_it_is_stopped_has_its_own_end(bench: RecoveryBench) -> None:
     job = waiting(bench)
     bench.faults["sagemaker.stop"] = StopFailedError("no answer")
@@ -299,7 +326,9 @@ def test_a_dry_run_says_in_the_log_what_it_would_have_stopped(bench: RecoveryBen
     assert bench.runs.notices == {}
 
 
-@pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.document", "sagemaker.describe", "sagemaker.tags"])
+@pytest.mark.parametrize(
+    "call", ["ssm.load", "s3.list", "sagemaker.document", "sagemaker.describe", "sagemaker.tags", "switch.why_on"]
+)
 def test_what_cannot_be_asked_stops_nothing(bench: RecoveryBench, call: str) -> None:
     job = waiting(bench)
     bench.faults[call] = LookFailedError("no answer")
@@ -460,8 +489,8 @@ def test_instances_that_come_between_the_look_and_the_stop_end_the_run_and_peopl
 # --- crashes --------------------------------------------------------------------------------------------------------
 
 CALLS = (
-    *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "runs.attempts", "s3.list", "runs.writer"),
-    *("runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
+    *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
+    *("runs.writer", "runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
 )
 
 

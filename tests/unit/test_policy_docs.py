@@ -73,7 +73,7 @@ def test_the_table_has_every_tag_with_values_that_can_be_read() -> None:
 
 
 def test_each_setting_has_a_section_with_an_example() -> None:
-    for name in SCHEMA["definitions"]["settings"]["properties"].keys() | {"kill_switch"}:
+    for name in SCHEMA["definitions"]["settings"]["properties"]:
         heading = next(line for line in MANUAL.splitlines() if line.startswith("### ") and name in line[4:].split(", "))
         section = MANUAL[MANUAL.index(heading) :].partition("\n### ")[0].partition("\n## ")[0]
         assert re.search(rf"^ *{name}:", section, re.MULTILINE), name
@@ -131,7 +131,6 @@ def test_six_policies_stand_ready_to_copy() -> None:
 def test_a_policy_that_is_ready_to_copy_is_valid_and_resumes_something(path: str) -> None:
     policy = read_policy(policy_text(path))
     assert policy.defaults.resume or any(rule.settings.get("resume") for rule in policy.rules)
-    assert not policy.kill_switch
 
 
 def test_the_commonest_policies_do_what_their_names_say() -> None:

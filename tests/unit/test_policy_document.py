@@ -22,7 +22,6 @@ SETTINGS: Final = DEFINITIONS["settings"]["properties"]
 
 FULL: Final[dict[str, Any]] = {
     "version": 1,
-    "kill_switch": True,
     "defaults": {
         "resume": True,
         "triggers": ["max-runtime-exceeded"],
@@ -70,7 +69,6 @@ def with_rule(**members: object) -> dict[str, Any]:
 def test_every_member_is_read() -> None:
     hours = timedelta(hours=1)
     assert parse_policy(FULL) == AccountPolicy(
-        kill_switch=True,
         defaults=Policy(
             resume=True,
             triggers=frozenset({Trigger.MAX_RUNTIME_EXCEEDED}),
@@ -148,9 +146,9 @@ def test_in_json_three_and_a_half_halves_make_no_difference_to_whole_numbers() -
 
 @pytest.mark.parametrize("word", ["on", "off", "yes", "no", "true", "false"])
 def test_yaml_s_words_for_booleans_are_booleans(word: str) -> None:
-    document = yaml.safe_load(f"{{version: 1, kill_switch: {word}, defaults: {{resume: {word}}}}}")
+    document = yaml.safe_load(f"{{version: 1, defaults: {{dry_run: {word}, resume: {word}}}}}")
     policy = parse_policy(document)
-    assert policy.kill_switch is policy.defaults.resume is (word in {"on", "yes", "true"})
+    assert policy.defaults.dry_run is policy.defaults.resume is (word in {"on", "yes", "true"})
 
 
 INVALID: Final[dict[str, tuple[object, str]]] = {
@@ -161,11 +159,7 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
     "version as text": ({"version": "1"}, 'version: is "1" and must be 1'),
     "version as a boolean": ({"version": True}, "version: is true and must be 1"),
     "misspelt member": ({"version": 1, "default": {}}, "default: there is no such setting; did you mean defaults?"),
-    "key that is no text": ({"version": 1, 7: 1}, "7: there is no such setting; there are version, kill_switch, def"),
-    "kill switch as text": (
-        {"version": 1, "kill_switch": "on"},
-        'kill_switch: is "on" and must be true or false (in Y',
-    ),
+    "key that is no text": ({"version": 1, 7: 1}, "7: there is no such setting; there are version, defaults, rules"),
     "misspelt setting": (with_defaults(resum=True), "defaults.resum: there is no such setting; did you mean resume?"),
     "unknown setting": (with_defaults(colour=1), "defaults.colour: there is no such setting; there are resume, trig"),
     "the code's name": (with_defaults(budgets={}), "defaults.budgets: there is no such setting; "),
@@ -312,9 +306,18 @@ def test_what_is_wrong_is_told_with_its_place(document: object, complaint: str) 
 
 def test_a_document_that_holds_itself_is_told_like_any_other() -> None:
     endless: dict[str, Any] = {"version": 1}
-    endless["kill_switch"] = endless
-    with pytest.raises(PolicyInvalidError, match="kill_switch: is an object and must be true or false"):
+    endless["rules"] = endless
+    with pytest.raises(PolicyInvalidError, match="rules: is an object and must be a list"):
         parse_policy(endless)
+
+
+@pytest.mark.parametrize("value", [True, False, "on", None], ids=str)
+def test_a_policy_with_a_kill_switch_is_invalid_and_the_message_says_where_the_switch_is(value: object) -> None:
+    """An earlier version had it there. Such a policy must not pass for one that stops everything, nor for any other."""
+    with pytest.raises(PolicyInvalidError) as error:
+        parse_policy({"version": 1, "kill_switch": value, "defaults": {"resume": True}})
+    assert str(error.value).startswith("kill_switch: is no setting of the policy, take it out.")
+    assert "aws ssm put-parameter --name /Respot/kill-switch --value on --overwrite" in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -326,7 +329,7 @@ def test_a_document_that_holds_itself_is_told_like_any_other() -> None:
         pytest.param("\ufeff{}", "is not valid JSON: Unexpected UTF-8 BOM", id="byte order mark"),
         pytest.param('{"version": 1, "version": 1}', "'version' is there twice in one object", id="twice"),
         pytest.param('{"version": NaN}', "NaN is no number", id="no number"),
-        pytest.param('{"version": 1, "kill_switch": -Infinity}', "-Infinity is no number", id="infinity"),
+        pytest.param('{"version": 1, "rules": -Infinity}', "-Infinity is no number", id="infinity"),
         pytest.param("9" * 5000, "is not valid JSON: ", id="a number beyond reading"),
         pytest.param("[" * 100_000, "is not valid JSON: ", id="too deep"),
         pytest.param('{"version": 1e999}', "version: is Infinity and must be 1", id="too large"),
@@ -428,7 +431,6 @@ matches = st.fixed_dictionaries(
 )
 policies = st.builds(
     AccountPolicy,
-    kill_switch=st.booleans(),
     rules=st.lists(
         st.builds(lambda match, chosen: Rule(name="x", **match, settings=chosen), matches, settings), max_size=3
     ).map(lambda some: tuple(replace(each, name=f"rule {place}") for place, each in enumerate(some))),
@@ -466,7 +468,6 @@ def said(value: object) -> Any:  # noqa: ANN401 - JSON of any kind
 def test_every_policy_can_be_written_and_is_read_as_it_was_meant(policy: AccountPolicy) -> None:
     document = {
         "version": 1,
-        "kill_switch": policy.kill_switch,
         "rules": [
             {
                 "name": rule.name,

@@ -27,6 +27,7 @@ SPANS = st.timedeltas(min_value=timedelta(), max_value=timedelta(days=10))
         first_retry=SPANS,
         recovery_queue_url=WORDS,
         policy_parameter=WORDS,
+        kill_switch_parameter=WORDS,
     )
 )
 def test_what_infrastructure_writes_the_functions_read(settings: Settings) -> None:
@@ -42,6 +43,7 @@ def test_every_setting_has_a_variable() -> None:
         queue_url="q",
         recovery_queue_url="r",
         policy_parameter="/p",
+        kill_switch_parameter="/k",
         observations_queue_url="o",
         due_alerts_queue_url="d",
         slack_queue_url="k",

@@ -804,12 +804,12 @@ def test_a_job_that_waits_is_named_to_recovery_for_an_hour_after_its_limit_and_t
     assert asked == [*range(62, 127, 5), 182, 242, 302]
 
 
-@pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), LookFailedError("throttled"), None])
+@pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), LookFailedError("throttled")])
 def test_what_spoke_against_asking_just_when_the_limit_was_crossed_costs_a_sweep_and_no_more(
-    bench: Bench, fault: Exception | None
+    bench: Bench, fault: Exception
 ) -> None:
-    """The parameter did not answer just then, or was invalid, or the kill switch was on."""
-    policies = MemoryPolicies(policy=replace(PATIENT_FOR_AN_HOUR, kill_switch=fault is None), fault=fault)
+    """The parameter did not answer just then, or was invalid."""
+    policies = MemoryPolicies(policy=PATIENT_FOR_AN_HOUR, fault=fault)
     sweeper = bench.invocation(policies=policies)
     job = job_id("waits", created=ago(minutes=58))
     bench.both(job, tags={})

@@ -450,6 +450,20 @@ class MemoryPolicies:
 
 
 @dataclass(slots=True, kw_only=True)
+class MemoryKillSwitch:
+    """The port `KillSwitch`: as a test sets it, or the fault."""
+
+    is_on: bool = False
+    fault: Exception | None = None
+
+    def why_on(self) -> str | None:
+        """See `KillSwitch.why_on`."""
+        if self.fault:
+            raise self.fault
+        return "the account's kill switch is on" if self.is_on else None
+
+
+@dataclass(slots=True, kw_only=True)
 class MemoryRuns:
     """The port `Runs` in a few dictionaries, beside a MemoryLedger's states."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from respot.adapters.cached_text import CachedText
 from respot.adapters.checkpoints import S3Checkpoints
 from respot.adapters.cloning import attempt_request
+from respot.adapters.kill_switch import ParameterKillSwitch, read_kill_switch
 from respot.adapters.policies import ParameterPolicies, read_parameter
 from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
@@ -22,13 +23,14 @@ from respot.patience import Patience
 from respot.recovery import Recovery
 from respot.recovery_intake import RecoveryIntake
 from respot.recovery_situation import Situations
-from respot.settings import POLICY_PARAMETER
+from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
-MAX_AGE: Final = timedelta(days=3)
-"""What ended longer ago is not resumed: longer than the queue tries, so that waiting alone makes nothing history."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
+"""Read for each creation and each stop. When it goes off again, thousands of jobs may be looked at within minutes, and
+Systems Manager answers 40 reads a second for the whole account."""
 
 
 @cache
@@ -36,6 +38,9 @@ def recovery_intake() -> RecoveryIntake:
     """What `resubmit` hands its messages to."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
+    position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
+    kill_switch = ParameterKillSwitch(position.read, parameter=switch)
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
     situations = Situations(
         jobs=jobs,
@@ -43,16 +48,25 @@ def recovery_intake() -> RecoveryIntake:
         runs=runs(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=ParameterPolicies(text.read),
+        kill_switch=kill_switch,
     )
     recovery = Recovery(
         jobs=jobs,
         ledger=ledger(),
         runs=runs(),
         situations=situations,
-        patience=Patience(jobs=jobs, runs=runs(), situations=situations, clone=_clone, clock=now, note=_note),
+        kill_switch=kill_switch,
+        patience=Patience(
+            jobs=jobs,
+            runs=runs(),
+            situations=situations,
+            kill_switch=kill_switch,
+            clone=_clone,
+            clock=now,
+            note=_note,
+        ),
         clone=_clone,
         clock=now,
-        max_age=MAX_AGE,
     )
     return RecoveryIntake(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
 

@@ -15,6 +15,7 @@ class AlertKind(StrEnum):
     NOT_RESUBMITTED = "not-resubmitted"
     WOULD_RESUBMIT = "would-resubmit"
     POLICY_INVALID = "policy-invalid"
+    POSTPONED = "postponed"
     ADVICE = "advice"
     DIGEST = "digest"
 
@@ -36,8 +37,8 @@ KIND_BY_STATUS: Final = {
 """SageMaker's SecondaryStatus to the kind of alert it calls for."""
 
 
-OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID})
-"""Kinds that have nothing to do with instances: a policy is an account's, whatever its jobs run on."""
+OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
+"""Kinds that have nothing to do with instances: policy and kill switch are an account's, whatever its jobs run on."""
 
 
 def severity_of(kind: AlertKind) -> Severity:
@@ -45,7 +46,7 @@ def severity_of(kind: AlertKind) -> Severity:
     match kind:
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
             return Severity.INFO
-        case AlertKind.INTERRUPTED | AlertKind.ADVICE | AlertKind.DIGEST:
+        case AlertKind.INTERRUPTED | AlertKind.ADVICE | AlertKind.DIGEST | AlertKind.POSTPONED:
             return Severity.WARNING
         case _:
             return Severity.ERROR
@@ -56,7 +57,13 @@ def moment_of(kind: AlertKind) -> str:
     match kind:
         case AlertKind.ADVICE:
             return "Created"
-        case AlertKind.RESUBMITTED | AlertKind.NOT_RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.POLICY_INVALID:
+        case (
+            AlertKind.RESUBMITTED
+            | AlertKind.NOT_RESUBMITTED
+            | AlertKind.WOULD_RESUBMIT
+            | AlertKind.POLICY_INVALID
+            | AlertKind.POSTPONED
+        ):
             return "Ended"
         case _:
             return "Happened"

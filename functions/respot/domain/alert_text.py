@@ -19,6 +19,10 @@ _NEXT = {
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about this job.",
     AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
     AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.POSTPONED: (
+        "Respot decides within half an hour after the kill switch is off. "
+        "If that takes until three days after the job's end, the job is not resubmitted, and another alert says so."
+    ),
     AlertKind.ADVICE: "The job goes on as it is; settings can be changed for the next one.",
 }
 
@@ -28,6 +32,7 @@ _DONE = {
     AlertKind.NOT_RESUBMITTED: "is not resubmitted",
     AlertKind.WOULD_RESUBMIT: "would have been resubmitted (dry run)",
     AlertKind.POLICY_INVALID: "waits: the account's policy is invalid",
+    AlertKind.POSTPONED: "waits: the account's kill switch is on",
     AlertKind.ADVICE: "runs on spot at a risk",
 }
 """What Respot did, for the headline."""
@@ -82,6 +87,7 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.NOT_RESUBMITTED
             | AlertKind.WOULD_RESUBMIT
             | AlertKind.POLICY_INVALID
+            | AlertKind.POSTPONED
             | AlertKind.ADVICE
             | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):

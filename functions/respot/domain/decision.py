@@ -28,7 +28,7 @@ class Decision:
         attempt: the next attempt's number (RESUBMIT only).
         until: when to decide anew (WAIT only).
         dry_run: nothing is created.
-        notify: whether people are told.
+        notify: whether people are told; of a decision to wait, that the account's kill switch postpones the job.
         warning: what people should know besides, for example that a deadline cannot be met.
     """
 

@@ -15,7 +15,13 @@ QUOTED: Final = 3
 _LONGEST_TYPE: Final = 120
 
 _ON_ANY_MARKET: Final = frozenset(
-    {AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.POLICY_INVALID}
+    {
+        AlertKind.RESUBMITTED,
+        AlertKind.NOT_RESUBMITTED,
+        AlertKind.WOULD_RESUBMIT,
+        AlertKind.POLICY_INVALID,
+        AlertKind.POSTPONED,
+    }
 )
 """Kinds that are told of on-demand jobs, too."""
 
@@ -28,6 +34,7 @@ _DONE: Final = {
     AlertKind.NOT_RESUBMITTED: ("is not resubmitted", "are not resubmitted"),
     AlertKind.WOULD_RESUBMIT: ("would have been resubmitted (dry run)",) * 2,
     AlertKind.POLICY_INVALID: ("waits: the account's policy is invalid", "wait: the account's policy is invalid"),
+    AlertKind.POSTPONED: ("waits: the account's kill switch is on", "wait: the account's kill switch is on"),
     AlertKind.ADVICE: ("runs at a risk", "run at a risk"),
 }
 """What happened to one job, and to several, for the headline."""
@@ -38,6 +45,7 @@ _CAUSE: Final = {
     AlertKind.NOT_RESUBMITTED: "Respot was asked to resume these jobs, and refused to, could not, or called it off.",
     AlertKind.WOULD_RESUBMIT: "Respot would have created the next attempt of each of these jobs.",
     AlertKind.POLICY_INVALID: "Respot can decide about none of these jobs.",
+    AlertKind.POSTPONED: "Respot creates nothing while the account's kill switch is on.",
     AlertKind.ADVICE: "These jobs have settings that make spot a bad bargain.",
 }
 """Why so many came at once, if not because capacity is leaving."""
@@ -56,6 +64,10 @@ _NEXT: Final = {
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about these jobs.",
     AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
     AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.POSTPONED: (
+        "Respot decides within half an hour after the kill switch is off. "
+        "If that takes until three days after a job's end, the job is not resubmitted, and another alert says so."
+    ),
     AlertKind.ADVICE: "The jobs go on as they are; settings can be changed for the next ones.",
 }
 

@@ -76,8 +76,6 @@ def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resol
     policy, since = resolved.policy, waiting_since(transitions)
     if since is None or not is_waiting(facts):
         return f"does not wait for capacity, it is {facts.status}/{facts.secondary_status}"
-    if resolved.kill_switch:
-        return "the account's kill switch is on"
     if resolved.bad_tags:
         return "; ".join(resolved.bad_tags)
     if not policy.resume:
@@ -123,6 +121,8 @@ def gives_up(
     """
     if reason := patience(live, transitions, resolved, now=now):
         return Verdict(give_up=False, reason=reason)
+    if circumstances.kill_switch:
+        return Verdict(give_up=False, reason=circumstances.kill_switch)
     decision = plan(run, resolved, circumstances, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
         return Verdict(give_up=False, reason=f"nothing would follow: {decision.reason}")

@@ -13,10 +13,17 @@ from respot.domain.job import Market
 from respot.domain.lifecycle import is_terminal
 from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
 from respot.domain.policy import Policy, Resolved
-from respot.domain.run import Run
+from respot.domain.run import Attempt, Run
 
 FRUITLESS_ATTEMPTS: Final = 2
 """Attempts that trained and saved nothing of their own, after which another would do no better."""
+RESUMED_WITHIN: Final = timedelta(days=3)
+"""How long after its end a job can be resubmitted. Later than that, its owner has continued without Respot."""
+POSTPONED_FOR: Final = timedelta(minutes=30)
+"""How long a postponed job waits until the kill switch is read again.
+
+In three days that makes 144 deliveries of the job's message: fewer than `recovery_max_receives` allows as shipped.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +35,8 @@ class Circumstances:
         intruders: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
         obstacles: why the job cannot be created again at all, in words.
         obstacles_on_spot: why it cannot be created again on spot, in words.
+        kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
+            off, and where the decision does not depend on it.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         looked: whether S3 was asked at all; it is not where the decision does not hang on it.
     """
@@ -36,6 +45,7 @@ class Circumstances:
     intruders: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
     obstacles_on_spot: tuple[str, ...] = ()
+    kill_switch: str | None = None
     listing_cut: bool = False
     looked: bool = True
 
@@ -46,6 +56,10 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     inputs = _inputs(run, resolved, circumstances, now)
     if refusal := _not_ours(run, resolved, ending):
         return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
+    if is_too_late(run.last, now=now):
+        return _refused(_too_late(run.last, circumstances, now), inputs)
+    if circumstances.kill_switch:
+        return _postponed(run, circumstances.kill_switch, inputs, now)
     if reason := _hopeless(run, resolved, circumstances):
         return _refused(reason, inputs)
     rung = rung_of(run, policy, run.last.number + 1)
@@ -91,8 +105,8 @@ def _refused(reason: str, inputs: dict[str, str]) -> Decision:
 def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides.
 
-    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks. The
-    kill switch comes before all other refusals. People are told where they may have expected another attempt.
+    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks. People
+    are told where they may have expected another attempt.
     """
     facts, policy = run.last.facts, resolved.policy
     # Giving up is Respot's own doing, by a setting of its own.
@@ -105,9 +119,6 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     if not policy.resume and not resolved.bad_tags:
         reason = f"not asked to resume this job ({', '.join(resolved.sources)})"
         return _Refusal(reason=reason, action=Action.NOTHING)
-    if resolved.kill_switch:
-        reason = "; ".join(("the account's kill switch is on: nothing is resubmitted", *resolved.bad_tags))
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=expected or bool(resolved.bad_tags))
     if resolved.bad_tags:
         return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
     if facts.parent:
@@ -122,6 +133,26 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
         reason = f"{ending.said}: the policy does not resume after {ending.trigger}"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
     return None
+
+
+def is_too_late(last: Attempt, *, now: datetime) -> bool:
+    """Whether the attempt ended so long ago that none may follow it any more."""
+    return now - _ended(last) >= RESUMED_WITHIN
+
+
+def _too_late(last: Attempt, circumstances: Circumstances, now: datetime) -> str:
+    ago, limit = in_words(now - _ended(last)), in_words(RESUMED_WITHIN)
+    late = f"ended {ago} ago, and a job is resubmitted within {limit} of its end or not at all"
+    advice = "to continue, submit a new job with the same checkpoint location"
+    return "; ".join(filter(None, (late, circumstances.kill_switch, advice)))
+
+
+def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime) -> Decision:
+    """Nothing is decided while the kill switch is on, so that nothing has to be taken back once it is off."""
+    limit = _ended(run.last) + RESUMED_WITHIN
+    reason = f"{run.ending.said}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
+    until = min(now + POSTPONED_FOR, limit)
+    return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
 def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str | None:
@@ -179,10 +210,14 @@ def _spent(run: Run, policy: Policy) -> str | None:
 def _earliest(run: Run, policy: Policy) -> datetime:
     """When the pause after the last attempt's end is over."""
     last, budget = run.last, run.budget
-    ended = last.transitions[-1].started if last.transitions else last.facts.last_modified
+    ended = _ended(last)
     if last.gave_up_waiting:
         return ended  # the next pool is another one, and its owner wants it now
     return ended if budget is None else ended + _pause(run, policy, budget) * _jitter(run, budget)
+
+
+def _ended(last: Attempt) -> datetime:
+    return last.transitions[-1].started if last.transitions else last.facts.last_modified
 
 
 def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
@@ -208,7 +243,7 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
     given = {
         "decided_at": iso(now),
         "policy": ", ".join(resolved.sources),
-        "kill_switch": "on" if resolved.kill_switch else None,
+        "kill_switch": circumstances.kill_switch,
         "attempts": f"{run.last.number} of {policy.max_attempts}",
         "budgets": ", ".join(budgets),
         "ending": f"{facts.status}/{facts.secondary_status}",

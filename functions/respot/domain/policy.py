@@ -132,12 +132,10 @@ class AccountPolicy:
     """The account's policy document.
 
     Attributes:
-        kill_switch: nothing is created, whatever any rule or tag says.
         defaults: what holds where no rule says otherwise.
         rules: in order; the first that matches counts.
     """
 
-    kill_switch: bool = False
     defaults: Policy = field(default_factory=Policy)
     rules: tuple[Rule, ...] = ()
 
@@ -148,14 +146,12 @@ class Resolved:
 
     Attributes:
         policy: the settings.
-        kill_switch: as in the account's policy.
         sources: in words: defaults, a rule's name, tags.
         bad_tags: what is wrong with the job's own `respot:` tags, of many with the first; nothing may be decided while
             there is anything.
     """
 
     policy: Policy
-    kill_switch: bool
     sources: tuple[str, ...]
     bad_tags: tuple[str, ...] = ()
 
@@ -178,7 +174,7 @@ def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Res
         bad = ("the job's tags are not known, and one of them may forbid it",)
     if len(bad) > MOST_BAD_TAGS:
         bad = (*bad[:MOST_BAD_TAGS], f"and {len(bad) - MOST_BAD_TAGS} more that cannot be read")
-    return Resolved(policy=policy, kill_switch=account.kill_switch, sources=tuple(sources), bad_tags=bad)
+    return Resolved(policy=policy, sources=tuple(sources), bad_tags=bad)
 
 
 def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -151,6 +151,8 @@ def pool_of(alert: Alert) -> Pool | None:
             return pool  # jobs that were started together from one definition (a sweep) share its limits and gaps
         case AlertKind.POLICY_INVALID:
             return pool  # one broken policy holds up every job of the account
+        case AlertKind.POSTPONED:
+            return pool  # and so does one kill switch
         case AlertKind.FAILED:
             # Capacity that leaves fails jobs, too. Any other failure is a job's own, and its reason the news: each is
             # told by itself, however many there are.

@@ -50,24 +50,32 @@ class Controller:
             max_age=timedelta(days=30),
             lease=timedelta(minutes=2),
         )
+        kill_switch = interposed(world.kill_switch, partial(trouble.gate, "ssm"))
         situations = Situations(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=listing,
             policies=interposed(world.policies, partial(trouble.gate, "ssm")),
+            kill_switch=kill_switch,
         )
         recovery = Recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             situations=situations,
+            kill_switch=kill_switch,
             patience=Patience(
-                jobs=jobs, runs=runs, situations=situations, clone=clone, clock=world.clock, note=self._note
+                jobs=jobs,
+                runs=runs,
+                situations=situations,
+                kill_switch=kill_switch,
+                clone=clone,
+                clock=world.clock,
+                note=self._note,
             ),
             clone=clone,
             clock=world.clock,
-            max_age=timedelta(days=3650),
         )
         self.recovery = RecoveryIntake(recovery=recovery, redelivery=redelivery)
         self.send = interposed(self, partial(trouble.gate, "sqs")).enqueue

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import ending_of
-from respot.domain.job import JobId
+from respot.domain.job import JobFacts, JobId
 from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import resolve
@@ -44,9 +44,20 @@ class Judge:
         facts, stays = world.ledger.states[record.job][0], world.ledger.stays[record.job].values()
         if facts.status != DELETING and not any(stay.status in ENDS for stay in stays):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
+        self._check_silence(record, facts)
         self.check_words(record.job, record.decision.reason)
         if (attempt is not None) is not (resubmit and not record.decision.dry_run):
             self.broken(f"decision and attempt do not go together: {record}")
+
+    def _check_silence(self, record: DecisionRecord, facts: JobFacts) -> None:
+        """No run that its owner wants continued may end in silence, however long it had to wait."""
+        found, decision = resolve(self.world.policies.policy, facts, role=None), record.decision
+        asked = found.policy.resume and not found.bad_tags and facts.parent is None
+        if not asked or ending_of(facts).trigger not in found.policy.triggers or decision.action is Action.RESUBMIT:
+            return
+        if decision.action is not Action.REFUSE or not decision.notify:
+            self.broken(f"{record.job} is forgotten in silence: {decision.action} {decision.reason}")
+        self.world.seen["too late"] += "or not at all" in decision.reason
 
     def check_words(self, job: JobId, words: str) -> None:
         """Nobody may be told that a job is gone because SageMaker gave no answer."""
@@ -73,12 +84,15 @@ class Judge:
         ]
         if live:
             self.broken(f"{name} is created beside {live}")
+        # Of a job that SageMaker denied, only an event told: without its checkpoint location, nothing could be claimed.
+        unclaimed = {each.name for each in world.runs.planned.values() if each.parent in world.lied}
         beside = [
             each.facts.job.name
             for each in world.sagemaker.jobs.values()
             if each.is_live
             and each.facts.checkpoint_uri == parent.facts.checkpoint_uri is not None
             and world.origins[each.facts.job].number > 1
+            and each.facts.job.name not in unclaimed
         ]
         if beside:
             self.broken(f"{name} is to write where {beside} writes")
@@ -93,7 +107,9 @@ class Judge:
             self.broken(f"{name} is created without a decision")
         account = world.policies.policy
         policy = resolve(account, replace(parent.facts, tags=parent.tags), role=None)
-        if account.kill_switch or not policy.policy.resume or policy.bad_tags or policy.policy.dry_run:
+        if world.kill_switch.is_on:
+            self.broken(f"{name} is created while the kill switch is on")
+        if not policy.policy.resume or policy.bad_tags or policy.policy.dry_run:
             self.broken(f"{name} is created against its owner's will")
         if number > policy.policy.max_attempts:
             self.broken(f"{name} is attempt {number} of {policy.policy.max_attempts}")
@@ -120,7 +136,9 @@ class Judge:
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
         if note is None or (note.waiting_since, note.decided_at) != (spell[-1], world.clock()):
             self.broken(f"{job} is stopped without a note: {note}")
-        if account.kill_switch or not found.policy.resume or found.bad_tags or found.policy.dry_run or facts.parent:
+        if world.kill_switch.is_on:
+            self.broken(f"{job} is stopped while the kill switch is on")
+        if not found.policy.resume or found.bad_tags or found.policy.dry_run or facts.parent:
             self.broken(f"{job} is stopped against its owner's will")
         if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or played.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
@@ -179,6 +197,7 @@ class Judge:
         told = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
         if told != set(world.sagemaker.created):
             self.broken(f"created {world.sagemaker.created}, and said so of {told}")
+        world.seen["alerts on postponed jobs"] += sum(kind is AlertKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
         self._check_own_stops()

@@ -31,8 +31,7 @@ class People:
             case 0 | 1:
                 world.policies.policy = any_policy(chance, starved=world.starved)
             case 2:
-                policy = world.policies.policy
-                world.policies.policy = replace(policy, kill_switch=not policy.kill_switch)
+                world.kill_switch.is_on = not world.kill_switch.is_on
             case 3 | 4:
                 service = chance.choice(("sagemaker", "ledger", "s3", "ssm", "sns", "sqs"))
                 world.down ^= {service}

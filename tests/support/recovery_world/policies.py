@@ -44,4 +44,4 @@ def any_policy(chance: Random, *, starved: bool) -> AccountPolicy:
             ladder=parse_ladder(chance.choice(LADDERS)),
             give_up_waiting_after=timedelta(minutes=chance.choice((1, 20, 90))),
         )
-    return AccountPolicy(kill_switch=chance.random() < 0.05, defaults=defaults)
+    return AccountPolicy(defaults=defaults)

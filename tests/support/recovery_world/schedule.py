@@ -105,6 +105,8 @@ class Schedule:
         world = self.world
         world.calm = True
         world.down.clear()
+        if world.random.random() < 0.5:  # else it stays on, and what waits for it is decided after three days
+            world.kill_switch.is_on = False
         for _ in range(MOST_ROUNDS):
             quiet = len(world.stream), len(world.sagemaker.created), len(world.endings)
             while any(played.is_live for played in world.sagemaker.jobs.values()):

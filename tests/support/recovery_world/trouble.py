@@ -26,6 +26,8 @@ class Trouble:
         world = self.world
         if world.calm:
             return
+        if (service, done) == ("s3", True) and world.random.random() < 0.05:
+            world.kill_switch.is_on = True  # somebody turns it on while Respot is at work
         if world.forbidden and (method, done) == ("stop", False):
             raise self._error(service, method, done=done)
         drawn = world.random.random()

@@ -6,7 +6,7 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from respot.adapters.memory import MemoryCheckpoints, MemoryPolicies, MemoryTopic
+from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
 from respot.domain.job import JobId
 from respot.domain.policy import Rung
 from tests.support.builders import CREATED
@@ -90,6 +90,7 @@ class World:
         self.stopped: dict[JobId, Stop] = {}
         self.sagemaker = PlayedSageMaker(clock=self.clock)
         self.policies = MemoryPolicies(policy=any_policy(self.random, starved=self.starved))
+        self.kill_switch = MemoryKillSwitch(is_on=self.random.random() < 0.05)
         self.ledger = StreamedLedger(created=CREATED, clock=self.clock, stream=self.stream, pause=self._pause)
         self.runs = StreamedRuns(ledger=self.ledger, clock=self.clock, stream=self.stream)
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})

@@ -101,7 +101,7 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "a status nobody knows": ({"script": "Starting=0 Reticulating=10"}, "does not wait for capacity"),
     "already stopping": ({"status": "Stopping"}, "does not wait for capacity, it is Stopping/Starting"),
     "instances being prepared": ({"status_message": "Preparing the instances for training"}, "does not wait"),
-    "kill switch": ({"resolved": replace(impatient(), kill_switch=True)}, "kill switch"),
+    "kill switch": ({"around": circumstances(kill_switch="the account's kill switch is on")}, "kill switch is on"),
     "bad tags": ({"resolved": replace(impatient(), bad_tags=("tag respot:x: no",))}, "tag respot:x: no"),
     "not asked": ({"resolved": impatient(resume=False)}, "not asked to resume"),
     "off": ({"resolved": impatient(give_up_waiting_after=None)}, "no policy limits its waiting"),
@@ -173,7 +173,6 @@ def test_a_sweep_looks_closer_where_job_and_policy_do_not_speak_against_it(
     account = AccountPolicy(defaults=impatient(**settings).policy)
 
     assert may_give_up(live, stays, account, now=NOW) is may
-    assert not may_give_up(live, stays, replace(account, kill_switch=True), now=NOW)
 
 
 # What follows

@@ -79,12 +79,6 @@ def test_tags_override_the_rule_and_the_rule_overrides_the_defaults() -> None:
     assert found.sources == ("defaults", "rule 'nightly'", "tags respot:max-attempts, respot:resume")
 
 
-def test_the_kill_switch_survives_every_tag_and_rule() -> None:
-    found = resolved(rule(), of=job(respot_resume="on"), kill_switch=True)
-    assert found.kill_switch
-    assert found.policy.resume
-
-
 def test_budgets_and_pauses_are_taken_over_one_by_one() -> None:
     pause = BackOff(first=timedelta(), longest=timedelta())
     policy = with_settings(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.alert_kinds import AlertKind, Severity
+from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, Severity
 from respot.domain.digest_text import headline, names, plain, short, subject, what_happened, what_happens_next
 from respot.domain.storm import GATHERED, Pool, pool_of
 from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
@@ -15,15 +15,16 @@ MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
 
 
-@pytest.mark.parametrize("kind", sorted(GATHERED - {AlertKind.FAILED, AlertKind.POLICY_INVALID}))
+@pytest.mark.parametrize("kind", sorted(GATHERED - {AlertKind.FAILED} - OF_ANY_TYPE))
 def test_what_befalls_many_jobs_at_once_is_gathered_by_pool(kind: AlertKind) -> None:
     assert pool_of(alert_of(kind)) == Pool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
 
 
-def test_an_invalid_policy_holds_up_jobs_on_whatever_they_run() -> None:
-    pool = pool_of(alert_of(AlertKind.POLICY_INVALID))
-    assert pool == Pool(kind=AlertKind.POLICY_INVALID, region="us-east-1", instance_type=None)
-    assert pool.key == "us-east-1/any/policy-invalid"
+@pytest.mark.parametrize("kind", [AlertKind.POLICY_INVALID, AlertKind.POSTPONED])
+def test_what_holds_up_an_account_holds_up_jobs_of_every_instance_type(kind: AlertKind) -> None:
+    pool = pool_of(alert_of(kind))
+    assert pool == Pool(kind=kind, region="us-east-1", instance_type=None)
+    assert pool.key == f"us-east-1/any/{kind}"
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,8 @@ def test_whatever_an_event_calls_an_instance_type_the_key_is_short_and_plain(wor
         ),
         (2, 0, AlertKind.POLICY_INVALID, "2 more jobs in us-east-1 wait: the account's policy is invalid"),
         (1, 0, AlertKind.POLICY_INVALID, "1 more job in us-east-1 waits: the account's policy is invalid"),
+        (2, 0, AlertKind.POSTPONED, "2 more jobs in us-east-1 wait: the account's kill switch is on"),
+        (1, 0, AlertKind.POSTPONED, "1 more job in us-east-1 waits: the account's kill switch is on"),
         (2, 0, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
         (2, 1, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
     ],

@@ -17,6 +17,7 @@ CALLS = (
         "runs.writer",
         "runs.attempts",
         "ssm.load",
+        "switch.why_on",
         "s3.list",
         "runs.attempt",
         "runs.live",

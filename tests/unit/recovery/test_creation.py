@@ -8,7 +8,7 @@ import pytest
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import Budget
-from respot.domain.policy import AccountPolicy, BackOff
+from respot.domain.policy import BackOff
 from respot.domain.resubmission import OutcomeKind
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery import Later
@@ -68,10 +68,6 @@ def test_what_cannot_be_cloned_any_more_is_not_created(bench: RecoveryBench) -> 
     assert "it cannot be created again" in bench.outcome(job).story
 
 
-def _kill(bench: RecoveryBench) -> None:
-    bench.policies.policy = AccountPolicy(kill_switch=True)
-
-
 def _opt_out(bench: RecoveryBench) -> None:
     bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
 
@@ -95,7 +91,6 @@ def _intrude(bench: RecoveryBench) -> None:
 @pytest.mark.parametrize(
     ("meddle", "words"),
     [
-        (_kill, "kill switch"),
         (_opt_out, "not asked to resume"),
         (_mistype, "tag respot:resume"),
         (_dry_run, "dry_run"),

@@ -7,6 +7,7 @@ import pytest
 from respot.domain.decision import Action
 from respot.domain.ending import Budget, Trigger
 from respot.domain.policy import BackOff
+from respot.errors import LookFailedError
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
 
 
@@ -65,14 +66,28 @@ def test_a_trigger_that_the_policy_leaves_out_is_refused(bench: RecoveryBench) -
     assert "does not resume after max-wait-time-exceeded" in bench.decision(job).decision.reason
 
 
-@pytest.mark.parametrize("days", [4, 400])
-def test_what_ended_long_ago_is_history(bench: RecoveryBench, days: int) -> None:
+@pytest.mark.parametrize("days", [3, 4, 400])
+def test_what_ended_three_days_ago_is_not_resumed_and_its_owner_is_notified(bench: RecoveryBench, days: int) -> None:
+    """S3 need not answer: what kept the decision back for so long may be that it does not."""
     job = bench.ended()
     bench.clock.pass_by(timedelta(days=days))
+    bench.faults["s3.list"] = LookFailedError("AccessDenied")
+    bench.recover(job)
+    decision = bench.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason == (
+        f"ended {days} d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all; "
+        "to continue, submit a new job with the same checkpoint location"
+    )
+    assert bench.sagemaker.created == []
+
+
+def test_nobody_is_notified_of_an_old_end_that_nobody_wanted_resumed(bench: RecoveryBench) -> None:
+    job = bench.ended(tags={})
+    bench.clock.pass_by(timedelta(days=4))
     bench.recover(job)
     assert bench.decision(job).decision.action is Action.NOTHING
-    assert "looked back" in bench.decision(job).decision.reason
-    assert bench.sagemaker.created == []
+    assert "not asked to resume" in bench.decision(job).decision.reason
 
 
 def test_what_ended_before_the_deployment_is_history(bench: RecoveryBench) -> None:

@@ -115,20 +115,24 @@ def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
 
 def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
     around = circumstances(
-        listing_cut=True, intruders=("job-10",), obstacles=("no instances",), obstacles_on_spot=("warm pool",)
+        listing_cut=True,
+        intruders=("job-10",),
+        obstacles=("no instances",),
+        obstacles_on_spot=("warm pool",),
+        kill_switch="the account's kill switch is on",
     )
     resolved = asked(deadline=timedelta(hours=20), work=timedelta(hours=6))
 
     inputs = decide(
         run(attempt(billable_time=timedelta(hours=1)), checkpoints=(SAVED,)),
         around=around,
-        resolved=replace(resolved, kill_switch=True),
+        resolved=resolved,
     ).inputs
 
     assert inputs == {
         "decided_at": "2026-09-16T15:00:00.000Z",
         "policy": "defaults, tags respot:resume",
-        "kill_switch": "on",
+        "kill_switch": "the account's kill switch is on",
         "attempts": "1 of 5",
         "budgets": "capacity 0 of 5, interruption 1 of 5, failure 0 of 2",
         "ending": "Stopped/MaxWaitTimeExceeded",

@@ -1,4 +1,4 @@
-"""Whether a job is to be resumed: by its end, its owner's wish, its parent and the kill switch."""
+"""Whether a job is to be resumed: by its end, its owner's wish and its parent."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -144,29 +144,7 @@ def test_nobody_is_told_of_a_parents_job_that_would_not_have_been_resumed_anyway
     assert decision.reason.startswith("owned by a tuning job")
 
 
-SWITCH = "the account's kill switch is on: nothing is resubmitted"
 BAD = ("tag respot:resume: 'yes' is neither 'on' nor 'off'", "tag respot:work: 'x' is no span")
-
-
-@pytest.mark.parametrize(
-    ("what", "expected"),
-    [
-        pytest.param(TRAINED, (Action.REFUSE, SWITCH, True), id="what would have been resubmitted: told"),
-        pytest.param(ending("Stopped"), (Action.REFUSE, SWITCH, False), id="a user's stop: not told"),
-        pytest.param(
-            ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT), (Action.REFUSE, SWITCH, True), id="a parent's"
-        ),
-        pytest.param(ending("Completed"), (Action.NOTHING, "completed: nothing to do", False), id="completed"),
-    ],
-)
-def test_the_kill_switch_wins(what: Run, expected: tuple[Action, str, bool]) -> None:
-    assert outcome(decide(what, resolved=replace(asked(), kill_switch=True))) == expected
-
-
-def test_the_kill_switch_does_not_concern_a_job_that_did_not_ask() -> None:
-    decision = decide(resolved=replace(asked(resume=False), kill_switch=True))
-
-    assert decision.action is Action.NOTHING
 
 
 @pytest.mark.parametrize("resume", [False, True], ids=["else off", "else on"])
@@ -182,12 +160,6 @@ def test_a_tag_that_cannot_be_read_is_a_refusal_that_names_it(what: Run, resume:
     decision = decide(what, resolved=replace(asked(resume=resume), bad_tags=BAD))
 
     assert outcome(decision) == (Action.REFUSE, "; ".join(BAD), True)
-
-
-def test_the_kill_switch_does_not_hide_a_tag_that_cannot_be_read() -> None:
-    decision = decide(ending("Stopped"), resolved=replace(asked(resume=False), kill_switch=True, bad_tags=BAD))
-
-    assert outcome(decision) == (Action.REFUSE, "; ".join((SWITCH, *BAD)), True)
 
 
 def test_a_completed_job_is_no_occasion_to_speak_of_its_tags() -> None:

@@ -1,0 +1,50 @@
+"""The account's kill switch, in a parameter of Systems Manager."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.errors import LookFailedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+class ParameterKillSwitch:
+    """The port `KillSwitch`."""
+
+    def __init__(self, read: Callable[[], str], *, parameter: str) -> None:
+        """`read` gives the parameter's text: a `CachedText` of `read_kill_switch`."""
+        self._read = read
+        self._parameter = parameter
+
+    def why_on(self) -> str | None:
+        """See `KillSwitch.why_on`."""
+        position = self._read()
+        match position.strip().lower():
+            case "off":
+                return None
+            case "on":
+                return "the account's kill switch is on"
+            case _:
+                problem = f"says {position[:40]!r}, neither on nor off" if position else "does not exist"
+        return (
+            f"the kill switch's parameter {self._parameter} {problem}, which counts as on "
+            f"(set it: aws ssm put-parameter --name {self._parameter} --type String --value off --overwrite)"
+        )
+
+
+def read_kill_switch(client: "SSMClient", name: str) -> str:
+    """The parameter's text; empty, which no parameter is, if Systems Manager said that there is none.
+
+    Raises:
+        LookFailedError: it could not be read.
+    """
+    try:
+        return client.get_parameter(Name=name)["Parameter"]["Value"]
+    except client.exceptions.ParameterNotFound:
+        return ""
+    except (ClientError, BotoCoreError, KeyError) as error:
+        message = f"the kill switch's parameter {name} could not be read: {error}"
+        raise LookFailedError(message) from error
