@@ -37,7 +37,7 @@ def cases(*kinds: str) -> list[ParameterSet]:
 
 def facts_of(given: Mapping[str, Any]) -> JobFacts:
     """Of a job, only what the case says; times are in seconds or in ISO 8601."""
-    told: dict[str, Any] = {"status": "Failed", "secondary_status": "Failed", "last_modified": CREATED} | given
+    told: dict[str, Any] = {"status": "Failed", "secondary_status": "Failed", "last_modified": CREATED, **given}
     told |= {name: timedelta(seconds=told[name]) for name in _SPANS if told.get(name) is not None}
     told |= {name: datetime.fromisoformat(told[name]) for name in _MOMENTS if isinstance(told.get(name), str)}
     if told.get("market") is not None:
