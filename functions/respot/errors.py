@@ -120,12 +120,18 @@ class CreateRefusedError(RespotError):
 
     Attributes:
         permission: the action that AWS names as not allowed, for example `iam:PassRole`.
+        pool: why the market and instance type can never be had, for example a quota of 0; another pool may do.
+        unwanted: the member of the request that SageMaker does not take, and can do without.
     """
 
-    def __init__(self, message: str, *, permission: str | None = None) -> None:
-        """Without `permission`, AWS named none."""
+    def __init__(
+        self, message: str, *, permission: str | None = None, pool: str | None = None, unwanted: str | None = None
+    ) -> None:
+        """Without `permission`, `pool` and `unwanted`, the refusal is about none of them."""
         super().__init__(message)
         self.permission = permission
+        self.pool = pool
+        self.unwanted = unwanted
 
 
 class StopFailedError(RespotError):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NewType, Protocol
 
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
     from respot.domain.telling import Doings
     from respot.domain.waiting import GivingUp
 
-Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloned:
+    """The request of the next attempt.
+
+    Attributes:
+        request: CreateTrainingJob's.
+        warnings: what it goes without, in words an operator reads.
+    """
+
+    request: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], Cloned]
 """Builds the request of the next attempt from a job's description, its tags, and the decision.
 
 Raises CloneRefusedError if the job cannot be created again.

@@ -18,6 +18,7 @@ from respot.domain.job import JobFacts, JobId, JobRecord, Market
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
+from respot.domain.placement import Placement, RefusedPool
 from respot.domain.planner import plan
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
@@ -196,7 +197,8 @@ class Recovery:
             return plan(situation.run, situation.resolved, obstructed, now=now)
         try:
             lineage = self._lineage(situation.run, decision.attempt, facts)
-            self.clone(document, self._name(situation.run, decision.attempt), tags, lineage, decision.placement)
+            name = self._name(situation.run, decision.attempt)
+            cloned = self.clone(document, name, tags, lineage, decision.placement)
         except CloneRefusedError as error:
             obstacles = (str(error),)
             obstructed = (
@@ -205,7 +207,7 @@ class Recovery:
                 else replace(situation.circumstances, obstacles=obstacles)
             )
             return plan(situation.run, situation.resolved, obstructed, now=now)
-        return decision
+        return replace(decision, warning=_joined(decision.warning, *cloned.warnings))
 
     def _wait(self, job: JobId, decision: Decision) -> Later:
         if decision.notify:
@@ -238,30 +240,56 @@ class Recovery:
             return None
         try:
             situation = self.situations.gather(record, facts, tags, now=self.clock())
-            decision = self._plan(situation, facts, tags)
         except PolicyInvalidError as error:
             self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
+        while True:  # as often as the ladder has pools: each round but the last one rules out another
+            step = self._try(situation, facts, decided, document, tags)
+            if not isinstance(step, RefusedPool):
+                return step
+            pools = (*situation.circumstances.refused_pools, step)
+            situation = replace(situation, circumstances=replace(situation.circumstances, refused_pools=pools))
+
+    def _try(
+        self,
+        situation: Situation,
+        facts: JobFacts,
+        decided: DecisionRecord,
+        document: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> Later | RefusedPool | None:
+        """Plan again, as it is time for now, and create; returns the pool that the creation has ruled out."""
+        name = decided.next_name or ""
+        decision = self._plan(situation, facts, tags)
         if decision.action is Action.WAIT:
             return self._wait(facts.job, decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
-            self._cancel(facts, decided, name, "the policy now says dry_run" if decision.dry_run else decision.reason)
+            if refused := situation.circumstances.refused_pools:
+                untold = [f"SageMaker refuses {pool}" for pool in refused if str(pool) not in decision.reason]
+                self._fail(facts, decided, name, "; ".join((*untold, decision.reason)))
+            else:
+                reason = "the policy now says dry_run" if decision.dry_run else decision.reason
+                self._cancel(facts, decided, name, reason)
             return None
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
-            request = self.clone(document, name, tags, lineage, decision.placement)
+            request = self.clone(document, name, tags, lineage, decision.placement).request
         except CloneRefusedError as error:
             self._fail(facts, decided, name, str(error))
             return None
         story = self._told(decision, situation, name)
-        return self._create(
-            facts, decided, request, self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
-        )
+        created = self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
+        return self._create(facts, decided, request, created, decision.placement)
 
     def _create(
-        self, facts: JobFacts, decided: DecisionRecord, request: Mapping[str, Any], created: Outcome
-    ) -> Later | None:
-        name = created.name or ""
+        self,
+        facts: JobFacts,
+        decided: DecisionRecord,
+        request: Mapping[str, Any],
+        created: Outcome,
+        placement: Placement,
+    ) -> Later | RefusedPool | None:
+        name = created.name
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
             return Later(reason=why, delay=timedelta(seconds=1))
         try:
@@ -278,6 +306,11 @@ class Recovery:
                 raise  # a quota is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
         except CreateRefusedError as error:
+            if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
+                warning = _joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
+                return self._create(facts, decided, rest, replace(created, warning=warning), placement)
+            if error.pool:
+                return RefusedPool(market=placement.market, instance_type=placement.instance_type, why=error.pool)
             self._fail(facts, decided, name, str(error))
             return None
         self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
@@ -302,6 +335,7 @@ class Recovery:
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name).to_tags()
         is_ours = all(tags.get(key) == value for key, value in lineage.items())
         if is_ours and seen.facts.job.created >= decided.decided_at - CLOCKS_APART:
+            story += _elsewhere(decided.decision.placement, seen.facts)
             return self._outcome(facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
         return self._outcome(facts, name, OutcomeKind.FAILED, reason)
@@ -372,3 +406,28 @@ class Recovery:
 
 def _deleted(facts: JobFacts) -> str:
     return f"{facts.job.name} was deleted, and its settings with it"
+
+
+def _elsewhere(planned: Placement | None, facts: JobFacts) -> str:
+    """What to add where the attempt was created in another pool than was decided on, and the answer was lost."""
+    pool = f"{facts.market} {facts.instance_type}"
+    if planned is None or not (facts.market and facts.instance_type and planned.instance_type):
+        return ""
+    return "" if pool == f"{planned.market} {planned.instance_type}" else f"; it runs on {pool} instead"
+
+
+def _joined(*warnings: str | None) -> str | None:
+    return "; ".join(filter(None, warnings)) or None
+
+
+def _without(request: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    """The request without the member at that path; `None` if it has none."""
+    name, _, below = path.partition(".")
+    if name not in request:
+        return None
+    rest = dict(request)
+    if not below:
+        del rest[name]
+        return rest
+    inner = _without(request[name], below) if isinstance(request[name], Mapping) else None
+    return None if inner is None else rest | {name: inner}

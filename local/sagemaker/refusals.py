@@ -1,9 +1,11 @@
-"""Creations that are refused for a while: an instance quota that is used up, or throttling.
+"""Creations that are refused: an instance quota that is used up or 0, or throttling.
 
 The tag `local:refuse = quota=2 throttle=1` refuses the first two creations of the job's name with
 ResourceLimitExceeded and the third with ThrottlingException; the fourth succeeds. Each name is counted by itself, and
 each attempt of a run may be told its own (see `attempts`): `quota=0 / quota=2` creates the first attempt at once, and
 every other one at the third request. Clients repeat a throttled request by themselves, botocore's default four times.
+
+`none=spot`, `none=on-demand` or `none=ml.g5.2xlarge` is a quota of 0 there: each such creation is refused.
 """
 
 import re
@@ -16,6 +18,7 @@ from local.sagemaker.cloud import Scope
 from local.sagemaker.errors import ResourceLimitExceededError, SageMakerError, ThrottlingError
 
 _WORD: Final = re.compile(r"(quota|throttle)=(\d{1,4})")
+_NONE: Final = re.compile(r"none=(spot|on-demand|ml\.[a-z0-9.-]+)")
 
 
 class RefusalsError(ValueError):
@@ -24,10 +27,15 @@ class RefusalsError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """How many creations of a name are refused, and why: first by the quota, then by throttling."""
+    """How many creations of a name are refused, and why: first by the quota, then by throttling.
+
+    Attributes:
+        none: markets and instance types with a quota of 0.
+    """
 
     quota: int = 0
     throttle: int = 0
+    none: frozenset[str] = frozenset()
 
 
 class Counts:
@@ -39,33 +47,45 @@ class Counts:
 
     def next(self, scope: Scope, request: Mapping[str, Any], refusals: Refusals) -> SageMakerError | None:
         """The error that this creation is answered with; None once the name has been refused often enough."""
+        market = "spot" if request.get("EnableManagedSpotTraining") else "on-demand"
+        if refusals.none & {market, request.get("ResourceConfig", {}).get("InstanceType", "")}:
+            return _exceeded(request, limit=0, used=0)
         key = (scope, str(request["TrainingJobName"]).lower())
         earlier = self._refused[key]
         if earlier >= refusals.quota + refusals.throttle:
             return None
         self._refused[key] += 1
-        return _used_up(request) if earlier < refusals.quota else ThrottlingError("Rate exceeded")
+        count = request.get("ResourceConfig", {}).get("InstanceCount", 1)
+        return (
+            _exceeded(request, limit=count, used=count)
+            if earlier < refusals.quota
+            else ThrottlingError("Rate exceeded")
+        )
 
 
 def parse(text: str) -> Refusals:
-    """Read `quota=2 throttle=1`, or one of the two."""
-    counts = {}
+    """Read `quota=2 throttle=1 none=spot`, or some of it."""
+    counts, none = {}, set()
     for word in text.split():
-        found = _WORD.fullmatch(word)
-        if found is None:
-            raise RefusalsError(f"'{word}' is none of quota=N throttle=N; ' / ' separates what attempts 1, 2 ... meet")
-        counts[found[1]] = int(found[2])
-    return Refusals(**counts)
+        if nothing := _NONE.fullmatch(word):
+            none.add(nothing[1])
+        elif found := _WORD.fullmatch(word):
+            counts[found[1]] = int(found[2])
+        else:
+            raise RefusalsError(
+                f"'{word}' is none of quota=N throttle=N none=POOL; ' / ' separates what attempts 1, 2 ... meet"
+            )
+    return Refusals(**counts, none=frozenset(none))
 
 
-def _used_up(request: Mapping[str, Any]) -> ResourceLimitExceededError:
+def _exceeded(request: Mapping[str, Any], *, limit: int, used: int) -> ResourceLimitExceededError:
     resources = request.get("ResourceConfig", {})
     instance = resources.get("InstanceType", "the instance type")
     count = resources.get("InstanceCount", 1)
     market = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
     return ResourceLimitExceededError(
-        f"The account-level service limit '{instance} for {market}' is {count} Instances, with current utilization of "
-        f"{count} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
+        f"The account-level service limit '{instance} for {market}' is {limit} Instances, with current utilization of "
+        f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
         "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
         "for this quota."
     )

@@ -108,6 +108,9 @@ class SageMaker:
         validation.check_shape("CreateTrainingJob", request)
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))
+        for plan in _training_plans(request):
+            # The service authorization reference lists training-plan among the resource types of CreateTrainingJob.
+            self._authorize(call, "CreateTrainingJob", plan)
         self._pass_role(call, scope, request["RoleArn"])
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None and (error := self._refusal(scope, job)):
@@ -274,6 +277,12 @@ def _instance_types(request: Mapping[str, Any]) -> list[str]:
     groups = resources.get("InstanceGroups")
     listed = [resources, *(groups if isinstance(groups, list) else [])]
     return [str(each["InstanceType"]) for each in listed if isinstance(each, dict) and "InstanceType" in each]
+
+
+def _training_plans(request: Mapping[str, Any]) -> list[str]:
+    resources = request.get("ResourceConfig", {})
+    preferred = [arn for each in resources.get("InstancePreferences", []) for arn in each.get("TrainingPlanArns", [])]
+    return [*([resources["TrainingPlanArn"]] if "TrainingPlanArn" in resources else []), *preferred]
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

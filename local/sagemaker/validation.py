@@ -91,6 +91,10 @@ def _resource_rules(request: Mapping[str, Any]) -> Iterator[str]:
             yield f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob"
     if "ServerlessJobConfig" not in request and len(kinds) != 1:
         yield "ResourceConfig must have one of InstanceType, InstanceGroups and InstancePreferences"
+    types = [resources.get("InstanceType"), *(each.get("InstanceType") for each in resources.get("InstanceGroups", []))]
+    if "VolumeKmsKeyId" in resources and (local := [each for each in types if each and has_local_storage(each)]):
+        # API reference, ResourceConfig: it cannot be requested for a type with local storage. The words are not known.
+        yield f"VolumeKmsKeyId is not supported for instance type {local[0]}, which has local instance storage"
     if spot and "InstancePreferences" in kinds:
         yield "InstancePreferences is not supported when EnableManagedSpotTraining is set to true"
     if spot and resources.get("KeepAlivePeriodInSeconds"):
@@ -135,6 +139,15 @@ def is_built_in(algorithm: Mapping[str, Any]) -> bool:
     """Whether an AlgorithmSpecification names an algorithm of SageMaker's own or from the marketplace."""
     image = _ECR_IMAGE.match(algorithm.get("TrainingImage", ""))
     return "AlgorithmName" in algorithm or bool(image and image["repository"] in BUILT_IN_IMAGES)
+
+
+def has_local_storage(instance_type: str) -> bool:
+    """Whether no EBS volume is attached, by the rule of the SageMaker Python SDK (`volume_size_supported`) and its kin.
+
+    A "d" in the family says so, as in g4dn or p4d; of the newer accelerated families all have local storage.
+    """
+    family = instance_type.removeprefix("ml.").partition(".")[0]
+    return "d" in family or family.startswith(("g5", "g6", "g7", "p5", "p6", "trn"))
 
 
 def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value

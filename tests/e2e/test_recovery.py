@@ -63,6 +63,10 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
     "fruitless": {"lifecycle": FRUITLESS, "tags": ON},
     "not-asked": {"lifecycle": OUT_OF_TIME},
     "over-quota": {"lifecycle": f"{OUT_OF_TIME} / {QUICK}", "tags": {**ON, "local:refuse": "quota=0 / quota=2"}},
+    "without-quota": {
+        "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
+        "tags": {**ON, "respot:ladder": "spot:3 on-demand:1", "local:refuse": "quota=0 / none=spot"},
+    },
     "tripled": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "local:delivery": "copies=3 shuffle=1 seed=7"},
@@ -227,6 +231,15 @@ def test_an_attempt_that_a_quota_refuses_twice_is_created_later(runs: Recovering
     assert run[0].decision
     pause = run[1].described["CreationTime"] - run[0].decision.decided_at
     assert pause >= timedelta(seconds=RETRY_SECONDS + 2 * RETRY_SECONDS - 1)
+
+
+def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None:
+    run = runs.settled("without-quota")
+    assert run_differences(run) == []
+    assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
+    assert not run[1].described["EnableManagedSpotTraining"]
+    assert run[0].outcome
+    assert "SageMaker refuses spot ml.g5.2xlarge (the quota " in run[0].outcome.story
 
 
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:

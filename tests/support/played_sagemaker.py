@@ -11,7 +11,7 @@ from respot.domain.lineage import Lineage
 from respot.domain.ownership import find_parent
 from respot.domain.placement import Placement
 from respot.errors import CloneRefusedError, JobNameTakenError
-from respot.ports import Clock
+from respot.ports import Clock, Cloned
 from tests.support.builders import PRIMARY, REGION, arn_of
 
 
@@ -23,6 +23,8 @@ class PlayedJob:
     stays: tuple[Transition, ...]
     tags: dict[str, str]
     unclonable: bool = False
+    more: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -143,15 +145,17 @@ class PlayedSageMaker:
 
 def clone(
     document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> dict[str, Any]:
+) -> Cloned:
     """The request of the next attempt, as far as the played SageMaker reads it."""
     played: PlayedJob = document["played"]
     if played.unclonable:
         why = "it cannot be created again"
         raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
-    return {
+    request = {
         "TrainingJobName": name,
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],
         "placement": placement,
         "checkpoint_uri": played.facts.checkpoint_uri,
+        **played.more,
     }
+    return Cloned(request=request, warnings=played.warnings)

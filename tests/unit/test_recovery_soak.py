@@ -28,5 +28,5 @@ SOUGHT = (
     *("created in trouble", "created in calm", "created without an answer", "deaths", "faults", "events lost"),
     *("deleted", "names taken", "lies", "decided resubmit", "decided refuse", "decided nothing"),
     *("outcome created", "outcome failed", "outcome cancelled", "gave up", "went on after giving up"),
-    "half-written ends sent",
+    *("half-written ends sent", "pools refused", "created where there is quota"),
 )

@@ -8,21 +8,26 @@ from typing import Any, Final, NoReturn
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+from respot.adapters import another_type
 from respot.domain.job import Market
-from respot.domain.lineage import LINEAGE_TAGS, Lineage
+from respot.domain.lineage import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
 from respot.domain.placement import Placement
 from respot.errors import CloneRefusedError, UnrecoverableFieldError
 
 _MOST_TAGS: Final = 50
+_LONGEST_TAG: Final = 256
 
 OUTPUT_ONLY: Final = frozenset({"ResourceConfig.SelectedInstanceType", "ResourceConfig.SelectedInstanceCount"})
 """Members of shapes that go in and out, which SageMaker's documentation calls read-only and refuses in Create."""
 
 CHANGED: Final[Mapping[str, str]] = {
     "TrainingJobName": "names are unique: the attempt has its own",
-    "HyperParameters": "sagemaker_job_name follows the name, _tuning_objective_metric goes",
+    "HyperParameters": (
+        "sagemaker_job_name follows the name, what names the instance type follows it, _tuning_objective_metric goes"
+    ),
     "AlgorithmSpecification.TrainingImage": "goes where AlgorithmName is given",
     "AlgorithmSpecification.MetricDefinitions": "goes with SageMaker's and the marketplace's algorithms",
+    "Environment": "what names the job's instance type follows it",
     "ResourceConfig.InstanceType": "the placement's",
     "ResourceConfig.KeepAlivePeriodInSeconds": "goes on spot",
     "StoppingCondition.MaxRuntimeInSeconds": "the placement's",
@@ -31,7 +36,19 @@ CHANGED: Final[Mapping[str, str]] = {
     "ProfilerConfig": "goes where it is the one that SageMaker adds by itself",
     "Tags": "the job's own, read by ListTags, and the lineage",
 }
-"""Members that do not carry over as they are, and what becomes of them."""
+"""Members that do not carry over as they are, and what becomes of them.
+
+What an attempt on another instance type goes without besides is in `another_type.GOES`.
+"""
+
+RESERVED: Final = re.compile(r"TrainingPlan|ReservedCapacity|CapacityReservation")
+"""Members, at any depth, that name capacity which was reserved: ResourceConfig.TrainingPlanArn and
+ResourceConfig.InstancePreferences.TrainingPlanArns.
+
+CreateTrainingJob on them needs a permission on training-plan/* and reserved-capacity/* (IAM service authorization
+reference; Sid AllowUseOfTrainingPlanResources of AmazonSageMakerFullAccess), which Respot does not have: the owner of a
+plan decides what runs on it, and for how long.
+"""
 
 UNRECOVERABLE: Final[Mapping[str, str]] = {
     "SessionChainingConfig": (
@@ -153,7 +170,7 @@ def attempt_request(
     create = _create_shape(service_model)
     request = _asked_for(described, create, _shared(service_model), job)
     request["TrainingJobName"] = name
-    request["Tags"] = _tags(tags, lineage, job)
+    _check_reserved(request, "", job)
     if "HyperParameters" in request:
         request["HyperParameters"] = _hyperparameters(request["HyperParameters"], name)
     if "AlgorithmSpecification" in request:
@@ -162,7 +179,8 @@ def attempt_request(
         # A profiler that nobody asked for becomes a demand in the clone, and instance types without support for
         # it (Trainium) refuse it. Left out, SageMaker adds its default again.
         del request["ProfilerConfig"]
-    _place(request, placement, job)
+    _place(request, placement, tags, job)
+    request["Tags"] = _tags(tags, lineage, _lost_key(described, request), job)
     _check(request, create, job)
     return request
 
@@ -227,10 +245,34 @@ def _without_echoes(shape: Shape | None, value: Any, path: str) -> Any:  # noqa:
     return value
 
 
-def _tags(tags: Mapping[str, str], lineage: Lineage, job: str) -> list[dict[str, str]]:
+def _check_reserved(value: Any, path: str, job: str) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse what runs on reserved capacity."""
+    if isinstance(value, list):
+        for item in value:
+            _check_reserved(item, path, job)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            below = f"{path}.{name}".lstrip(".")
+            if path.startswith("ResourceConfig") and RESERVED.search(name):
+                why = (
+                    "the job runs on capacity of a training plan, and Respot has no permission to use training plans: "
+                    "submit it by hand, or without the plan"
+                )
+                _refuse(why, job=job, field=below)
+            _check_reserved(member, below, job)
+
+
+def _lost_key(described: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
+    """The mark of an attempt that goes without its job's volume key: a later one must not go back to plain volumes."""
+    key = described.get("ResourceConfig", {}).get("VolumeKmsKeyId")
+    lost = key and "VolumeKmsKeyId" not in request.get("ResourceConfig", {})
+    return {VOLUME_KEY_TAG: str(key)[:_LONGEST_TAG]} if lost else {}
+
+
+def _tags(tags: Mapping[str, str], lineage: Lineage, marks: Mapping[str, str], job: str) -> list[dict[str, str]]:
     kept = {
         key: value
-        for key, value in tags.items()
+        for key, value in {**tags, **marks}.items()
         if key not in LINEAGE_TAGS and not key.lower().startswith("aws:")  # set by AWS alone, refused from others
     }
     if len(kept) + len(LINEAGE_TAGS) > _MOST_TAGS:
@@ -286,7 +328,7 @@ def _is_default_profiler(request: Mapping[str, Any]) -> bool:
     )
 
 
-def _place(request: dict[str, Any], placement: Placement, job: str) -> None:
+def _place(request: dict[str, Any], placement: Placement, tags: Mapping[str, str], job: str) -> None:
     spot = placement.market is Market.SPOT
     runtime = int(placement.max_runtime.total_seconds())
     stopping = request.setdefault("StoppingCondition", {})
@@ -303,25 +345,24 @@ def _place(request: dict[str, Any], placement: Placement, job: str) -> None:
             _refuse("a serverless job has no instances that could be spot", job=job, field="ServerlessJobConfig")
         return
     if "ResourceConfig" in request:
+        own, asked = request["ResourceConfig"].get("InstanceType", ""), placement.instance_type
         request["ResourceConfig"] = _resources(request["ResourceConfig"], placement, job)
+        if own and asked not in {"", own}:
+            another_type.fit(request, old=own, new=asked, tags=tags, job=job)
 
 
 def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict[str, Any]:
     resources = dict(given)
     if placement.market is Market.SPOT:
-        for member, why in (
-            ("TrainingPlanArn", "a training plan's capacity is reserved, not spot"),
-            ("InstancePreferences", "SageMaker refuses a list of preferred instance types on spot"),
-        ):
-            if member in resources:
-                _refuse(f"{why}; let the job's ladder stay on demand", job=job, field=f"ResourceConfig.{member}")
+        if "InstancePreferences" in resources:
+            why = "SageMaker refuses a list of preferred instance types on spot; let the job's ladder stay on demand"
+            _refuse(why, job=job, field="ResourceConfig.InstancePreferences")
         if resources.pop("KeepAlivePeriodInSeconds", 0):
             why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
             _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds")
     asked = placement.instance_type  # empty if nothing is known and nothing asked for: then the job's own stays
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
     if several is None:
-        same = {"", resources.get("InstanceType")}
         resources |= {"InstanceType": asked} if asked else {}
     else:
         types = [each.get("InstanceType", "") for each in resources[several]]
@@ -333,9 +374,6 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
                 "name no instance type in the job's ladder"
             )
             _refuse(why, job=job, field=f"ResourceConfig.{several}")
-    if asked not in same and "TrainingPlanArn" in resources:
-        why = f"the training plan's instance type is not {asked}: name no instance type in the job's ladder"
-        _refuse(why, job=job, field="ResourceConfig.TrainingPlanArn")
     return resources
 
 

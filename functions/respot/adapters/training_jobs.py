@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
+from respot.adapters.create_refusals import names_a_type, never_fits, not_offered, unwanted
 from respot.domain.job import JobId, Market, Observation
 from respot.domain.lifecycle import is_terminal
 from respot.errors import (
@@ -139,7 +140,7 @@ class SageMakerTrainingJobs:
             message = f"{job}: the request breaks SageMaker's service model: {error}"
             raise CreateRefusedError(message) from error
         except ClientError as error:
-            raise _create_error(job, error) from error
+            raise _create_error(job, error, request) from error
         except (BotoCoreError, *NONSENSE) as error:
             # A timeout, a lost connection, a proxy's page: the job may have been created all the same.
             message = f"{job}: CreateTrainingJob did not answer; ask again later, by the same name: {error!r}"
@@ -174,13 +175,17 @@ def _is_absence(error: ClientError | BotoCoreError) -> bool:
     return code in {"ResourceNotFound", "ResourceNotFoundException"}
 
 
-def _create_error(job: str, error: ClientError) -> RespotError:
+def _create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> RespotError:
     """What an error answer of CreateTrainingJob means for the caller."""
     code = str(error.response.get("Error", {}).get("Code", ""))
-    said = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
+    words = str(error.response.get("Error", {}).get("Message", ""))
+    said = f"{code}: {words}"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
     if code in _NAME_TAKEN:
         return JobNameTakenError(f"{job}: there is a job of that name: {said}")
+    if code in _QUOTA and (why := never_fits(words, instances=_instances(request))):
+        pool = why if names_a_type(words) else None
+        return CreateRefusedError(f"{job}: {why}, and waiting does not change that: {said}", pool=pool)
     if code in _QUOTA:
         return CreateLaterError(f"{job}: a quota is used up; ask again later: {said}", reason=Postponement.QUOTA)
     if code in _THROTTLED or status == 429:
@@ -193,8 +198,14 @@ def _create_error(job: str, error: ClientError) -> RespotError:
         )
     missing = _NOT_AUTHORIZED.search(said)
     if missing is None:
-        return CreateRefusedError(f"{job}: SageMaker refuses the job: {said}")
+        why = not_offered(words)
+        return CreateRefusedError(f"{job}: SageMaker refuses the job: {said}", pool=why, unwanted=unwanted(words))
     permission = " on ".join(filter(None, missing.group("action", "resource")))
     return CreateRefusedError(
         f"{job}: the permission {permission} is missing: {said}", permission=missing.group("action")
     )
+
+
+def _instances(request: Mapping[str, Any]) -> int:
+    resources = request.get("ResourceConfig", {})
+    return sum(int(group.get("InstanceCount") or 1) for group in resources.get("InstanceGroups") or [resources])

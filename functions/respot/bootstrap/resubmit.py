@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
+from respot.adapters.another_type import left_out
 from respot.adapters.cached_text import CachedText
 from respot.adapters.checkpoints import S3Checkpoints
 from respot.adapters.cloning import attempt_request
@@ -20,6 +21,7 @@ from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
 from respot.observability import logger
 from respot.patience import Patience
+from respot.ports import Cloned
 from respot.recovery import Recovery
 from respot.recovery_intake import RecoveryIntake
 from respot.recovery_situation import Situations
@@ -77,8 +79,8 @@ def _note(job: JobId, words: str) -> None:
 
 def _clone(
     document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> dict[str, Any]:
-    return attempt_request(
+) -> Cloned:
+    request = attempt_request(
         document,
         name=name,
         tags=tags,
@@ -86,3 +88,4 @@ def _clone(
         placement=placement,
         service_model=client("sagemaker").meta.service_model,
     )
+    return Cloned(request=request, warnings=tuple(left_out(document, request)))

@@ -8,6 +8,10 @@ RUN_TAG: Final = f"{TAG_PREFIX}run"
 ATTEMPT_TAG: Final = f"{TAG_PREFIX}attempt"
 PARENT_TAG: Final = f"{TAG_PREFIX}parent"
 LINEAGE_TAGS: Final = frozenset({RUN_TAG, ATTEMPT_TAG, PARENT_TAG})
+VOLUME_KEY_TAG: Final = f"{TAG_PREFIX}volume-key"
+"""On an attempt that moved to local storage: the key of the volumes before it. Anybody can set it: it only refuses."""
+OWN_TAGS: Final = LINEAGE_TAGS | {VOLUME_KEY_TAG}
+"""Respot's marks on the attempts that it creates; they are no settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

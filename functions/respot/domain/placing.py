@@ -1,5 +1,6 @@
 """Where and for how long the next attempt runs: the ladder, and the time that a deadline leaves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 from respot.domain.durations import in_words, readable
 from respot.domain.ending import Budget, Trigger
 from respot.domain.job import Market
-from respot.domain.placement import Placement
+from respot.domain.placement import Placement, RefusedPool
 from respot.domain.policy import Policy, Rung, WhenMissed
 from respot.domain.run import Run
 
@@ -35,13 +36,17 @@ class Placed:
     warning: str | None = None
 
 
-def place(run: Run, policy: Policy, rung: Rung, *, now: datetime) -> Placed:
-    """The placement on this rung, or on demand where the deadline asks for it."""
+def place(run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Sequence[RefusedPool] = ()) -> Placed:
+    """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused."""
     last_call, deadline = last_call_of(run, policy), deadline_of(run, policy)
     if deadline is None or last_call is None:
         return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
     told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
-    on_demand = _placement(run, _on_demand_rung(policy, rung))
+    fallback = _on_demand_rung(run, policy, rung, refused)
+    if fallback is None and (now <= last_call or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
+        warning = f"the deadline may be missed: {told}, and SageMaker refuses all on-demand pools"
+        return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
+    on_demand = _placement(run, fallback or rung)
     if now > last_call:
         warning = f"the deadline cannot be met any more: {told}"
         if policy.when_deadline_missed is WhenMissed.STOP:
@@ -50,7 +55,7 @@ def place(run: Run, policy: Policy, rung: Rung, *, now: datetime) -> Placed:
     spell = last_call - HANDOVER - now
     if rung.market is Market.ON_DEMAND or spell <= overhead_of(run):
         return Placed(placement=on_demand, reason=f"{told}: on demand from here")
-    if not _may_follow(run, policy):
+    if not _may_follow(run, policy, refused):
         return Placed(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
     # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
     spot = _placement(run, rung, longest=spell)
@@ -64,7 +69,7 @@ def _until(deadline: datetime, now: datetime) -> str:
     return f"{in_words(deadline - now)} left until {readable(deadline)}"
 
 
-def _may_follow(run: Run, policy: Policy) -> bool:
+def _may_follow(run: Run, policy: Policy, refused: Sequence[RefusedPool]) -> bool:
     """Whether an on-demand attempt may follow a spot attempt that ran out of waiting time."""
     number = run.last.number + 1
     budgets = (Budget.CAPACITY, Budget.INTERRUPTION)
@@ -72,7 +77,7 @@ def _may_follow(run: Run, policy: Policy) -> bool:
         number < policy.max_attempts
         and Trigger.MAX_WAIT_TIME_EXCEEDED in policy.triggers
         and all(run.resubmissions(budget) < policy.budgets[budget] for budget in budgets)
-        and rung_of(run, policy, number + 1) is not None
+        and rung_of(run, policy, number + 1, refused=refused) is not None
     )
 
 
@@ -96,10 +101,15 @@ def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Pla
     return Placement(market=rung.market, instance_type=instance_type, max_runtime=min(runtime, wait), max_wait=wait)
 
 
-def _on_demand_rung(policy: Policy, rung: Rung) -> Rung:
-    """The rung itself, or the ladder's first on-demand pool, or else the job's own instance type."""
-    rungs = (rung, *policy.ladder, Rung(market=Market.ON_DEMAND))
-    return next(each for each in rungs if each.market is Market.ON_DEMAND)
+def _on_demand_rung(run: Run, policy: Policy, rung: Rung, refused: Sequence[RefusedPool]) -> Rung | None:
+    """The rung itself, or the ladder's first on-demand pool, or the job's own instance type if the ladder has none.
+
+    `None` if SageMaker refuses all of them.
+    """
+    rungs = [each for each in (rung, *policy.ladder) if each.market is Market.ON_DEMAND]
+    return next(
+        (each for each in rungs or [Rung(market=Market.ON_DEMAND)] if not _is_refused(run, each, refused)), None
+    )
 
 
 def deadline_of(run: Run, policy: Policy) -> datetime | None:
@@ -127,22 +137,49 @@ def overhead_of(run: Run) -> timedelta:
     return run.restart_overhead() or ASSUMED_OVERHEAD
 
 
-def rung_of(run: Run, policy: Policy, number: int) -> Rung | None:
+def rung_of(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
-    An attempt that Respot stopped, since it waited too long there, was its rung's last.
+    An attempt that Respot stopped, since it waited too long there, was its rung's last. A rung whose pool SageMaker
+    refuses is passed over, for one below it that has attempts left. With a deadline, on demand comes last in any case.
     """
+    left = _rungs_left(run, policy, number)
+    if left and refused:
+        below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
+        last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []
+        left = tuple(rung for rung in (left[0], *below, *last) if not _is_refused(run, rung, refused))
+    return left[0] if left else None
+
+
+def _goes_on_demand(policy: Policy) -> bool:
+    return any(rung.market is Market.ON_DEMAND for rung in policy.ladder)
+
+
+def _rungs_left(run: Run, policy: Policy, number: int) -> tuple[Rung, ...]:
+    """The rung of that attempt, and those below it."""
     if not policy.ladder:
         first = run.attempts[0].facts
         # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
-        return Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND))
+        return (Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND)),)
     place = used = 0
     for earlier in range(1, number):
         used += 1
         gave_up = earlier <= len(run.attempts) and run.attempts[earlier - 1].gave_up_waiting
         if place < len(policy.ladder) and (gave_up or used == policy.ladder[place].attempts):
             place, used = place + 1, 0
-    return policy.ladder[place] if place < len(policy.ladder) else None
+    return policy.ladder[place:]
+
+
+def _has_attempts_left(run: Run, policy: Policy, rung: Rung) -> bool:
+    """Whether the pool, on whichever rungs it stands, has had fewer attempts than they allow."""
+    pool = _pool(run, rung)
+    allowed = [each.attempts for each in policy.ladder if _pool(run, each) == pool]
+    had = sum(f"{each.facts.market} {each.facts.instance_type or ''}".strip() == pool for each in run.attempts)
+    return any(count is None for count in allowed) or had < sum(count or 0 for count in allowed)
+
+
+def _is_refused(run: Run, rung: Rung, refused: Sequence[RefusedPool]) -> bool:
+    return any(f"{each.market} {each.instance_type}".strip() == _pool(run, rung) for each in refused)
 
 
 def _pool(run: Run, rung: Rung) -> str:

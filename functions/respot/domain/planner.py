@@ -11,6 +11,7 @@ from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import Budget, Ending, Trigger
 from respot.domain.job import Market
 from respot.domain.lifecycle import is_terminal
+from respot.domain.placement import RefusedPool
 from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
 from respot.domain.policy import Policy, Resolved
 from respot.domain.run import Attempt, Run
@@ -37,6 +38,7 @@ class Circumstances:
         obstacles_on_spot: why it cannot be created again on spot, in words.
         kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
             off, and where the decision does not depend on it.
+        refused_pools: what SageMaker has just refused to create it in, for good.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         looked: whether S3 was asked at all; it is not where the decision does not hang on it.
     """
@@ -46,6 +48,7 @@ class Circumstances:
     obstacles: tuple[str, ...] = ()
     obstacles_on_spot: tuple[str, ...] = ()
     kill_switch: str | None = None
+    refused_pools: tuple[RefusedPool, ...] = ()
     listing_cut: bool = False
     looked: bool = True
 
@@ -62,10 +65,11 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
         return _postponed(run, circumstances.kill_switch, inputs, now)
     if reason := _hopeless(run, resolved, circumstances):
         return _refused(reason, inputs)
-    rung = rung_of(run, policy, run.last.number + 1)
+    refused = circumstances.refused_pools
+    rung = rung_of(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
-        return _refused(f"the ladder has no rung left after {run.last.number} attempts", inputs)
-    placed = place(run, policy, rung, now=now)
+        return _refused(_without_rung(run, refused), inputs)
+    placed = place(run, policy, rung, now=now, refused=refused)
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     if placed.placement.market is Market.SPOT and circumstances.obstacles_on_spot:
@@ -79,7 +83,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     warning = "; ".join(filter(None, (placed.warning, _doubt(run, policy, circumstances)))) or None
     return Decision(
         action=Action.RESUBMIT,
-        reason=f"{ending.said}; {placed.reason}",
+        reason="; ".join((ending.said, *(f"SageMaker refuses {pool}" for pool in refused), placed.reason)),
         inputs=inputs,
         placement=placed.placement,
         attempt=run.last.number + 1,
@@ -196,6 +200,16 @@ def _doubt(run: Run, policy: Policy, circumstances: Circumstances) -> str | None
     return f"cannot tell whether the last {run.fruitless()} attempts made progress: not all objects were listed"
 
 
+def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:
+    if not refused:
+        return f"the ladder has no rung left after {run.last.number} attempts"
+    pools = "; ".join(map(str, refused))
+    return (
+        f"SageMaker refuses each pool that is left: {pools}. Request a quota in AWS Service Quotas, or name another "
+        "pool in the ladder, and submit the job again by hand"
+    )
+
+
 def _spent(run: Run, policy: Policy) -> str | None:
     if run.last.number >= policy.max_attempts:
         return f"all {policy.max_attempts} attempts are spent"
@@ -255,6 +269,7 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
         "overlapping_jobs": ", ".join(circumstances.intruders),
         "obstacles": "; ".join(circumstances.obstacles),
         "obstacles_on_spot": "; ".join(circumstances.obstacles_on_spot),
+        "refused_pools": "; ".join(map(str, circumstances.refused_pools)),
         "work_expected": in_words(work_expected(run, policy)),
         "work_done": in_words(run.work_done()) if circumstances.looked else None,
         "work_lost": in_words(run.work_lost()) if circumstances.looked else None,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from respot.domain.durations import parse_span
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.job import JobFacts, Market
-from respot.domain.lineage import LINEAGE_TAGS, TAG_PREFIX
+from respot.domain.lineage import OWN_TAGS, TAG_PREFIX
 
 MOST_ATTEMPTS: Final = 100
 MOST_HOURS: Final = 1_000_000
@@ -342,7 +342,7 @@ def with_settings(policy: Policy, settings: Mapping[str, Any]) -> Policy:
 
 def _own(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags meant for Respot, in whatever case; its own marks on the attempts it creates are no settings."""
-    return {key: value for key, value in tags.items() if key.lower().startswith(TAG_PREFIX) and key not in LINEAGE_TAGS}
+    return {key: value for key, value in tags.items() if key.lower().startswith(TAG_PREFIX) and key not in OWN_TAGS}
 
 
 def _switch(words: str) -> bool:

@@ -174,6 +174,7 @@ class Judge:
             policy.ladder == stop.ladder
             and policy.deadline is None
             and not stop.by_deadline
+            and world.without_quota is None  # else the pool that it was stopped for may be refused
             and pool == (parent.facts.market, parent.facts.instance_type)
         ):
             self.broken(f"{name} waits for the same pool again: {pool}")

@@ -1,14 +1,14 @@
 """One schedule: what happens next is drawn at random, then calm comes, which must settle everything."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from respot.domain.lifecycle import WAITING, is_terminal
 from respot.domain.telling import lacks_its_end
-from respot.errors import RespotError
+from respot.errors import CreateRefusedError, RespotError
 from respot.job_message import read_message, write_message
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
@@ -32,13 +32,22 @@ class Schedule:
         self.jobs = Jobs(world)
         self.controller = Controller(world, Trouble(world))
         self.people = People(world, self.jobs, self.controller)
-        world.sagemaker.before_creation = self.judge.check_creation
+        world.sagemaker.before_creation = self._before_creation
         world.sagemaker.before_stop = self._before_stop
         world.runs.check = self.judge.check_decision
         world.runs.check_words = self.judge.check_words
         world.runs.after_note = self.jobs.overtake
         for number in range(world.random.choice((1, 1, 2, 3))):
             self.jobs.submit(f"job-{number}")
+
+    def _before_creation(self, request: Mapping[str, Any]) -> None:
+        world, placement = self.world, request["placement"]
+        if placement.market is world.without_quota:
+            world.seen["pools refused"] += 1
+            message = f"ResourceLimitExceeded: the quota of {placement} is 0"
+            raise CreateRefusedError(message, pool="its quota is 0")
+        self.judge.check_creation(request)
+        world.seen["created where there is quota"] += world.without_quota is not None
 
     def _before_stop(self, name: str) -> None:
         self.judge.check_stop(name)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
-from respot.domain.job import JobId
+from respot.domain.job import JobId, Market
 from respot.domain.policy import Rung
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
@@ -56,6 +56,7 @@ class World:
         doubling: the chance that a message comes twice.
         starved: there is little capacity: jobs wait long.
         forbidden: Respot may not stop jobs.
+        without_quota: SageMaker creates nothing on this market.
         down: services that are down.
         origins: what each job truly is.
         attempts: the numbers of the attempts that Respot created of a run, by its first job.
@@ -78,6 +79,8 @@ class World:
         self.doubling = self.random.choice((0, 0.1, 0.5))
         self.starved = self.random.random() < 0.4
         self.forbidden = self.random.random() < 0.2
+        # A draw of its own: schedules of old seeds stay what they were.
+        self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.down: set[str] = set()
         self.clock = FakeClock(CREATED)
         self.origins: dict[JobId, Origin] = {}

@@ -22,6 +22,7 @@ from respot.adapters.cloning import (
     DESCRIBE_ONLY,
     FIRST_PARTY_REPOSITORIES,
     OUTPUT_ONLY,
+    RESERVED,
     UNRECOVERABLE,
     attempt_request,
     carried_members,
@@ -466,7 +467,6 @@ def test_the_pending_time_stays() -> None:
         pytest.param(
             resources(KeepAlivePeriodInSeconds=600), "ResourceConfig.KeepAlivePeriodInSeconds", id="warm pool"
         ),
-        pytest.param(resources(TrainingPlanArn=PLAN), "ResourceConfig.TrainingPlanArn", id="training plan"),
         pytest.param(
             resources(InstanceType=None, InstancePreferences=PREFERENCES),
             "ResourceConfig.InstancePreferences",
@@ -511,10 +511,33 @@ def test_preferred_types_stay_as_they_are() -> None:
         clone(document, on_demand("ml.p4d.24xlarge"))
 
 
-def test_a_training_plan_reserves_its_own_type_only() -> None:
-    document = described(**resources(TrainingPlanArn=PLAN))
-    with pytest.raises(CloneRefusedError, match=r"TrainingPlanArn: .*not ml\.g6\.2xlarge"):
-        clone(document, on_demand("ml.g6.2xlarge"))
+@pytest.mark.parametrize("placement", [spot(), on_demand(), on_demand("ml.g6.2xlarge")], ids=str)
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        (resources(TrainingPlanArn=PLAN), "ResourceConfig.TrainingPlanArn"),
+        (
+            resources(
+                InstanceType=None, InstancePreferences=[{"InstanceType": "ml.g5.2xlarge", "TrainingPlanArns": [PLAN]}]
+            ),
+            "ResourceConfig.InstancePreferences.TrainingPlanArns",
+        ),
+    ],
+    ids=["of the job", "of a preferred type"],
+)
+def test_a_job_on_reserved_capacity_is_refused(told: dict[str, Any], field: str, placement: Placement) -> None:
+    """CreateTrainingJob on training-plan/* and reserved-capacity/* is a permission that Respot does not have."""
+    with pytest.raises(CloneRefusedError, match="no permission to use training plans") as refusal:
+        clone(described(**told), placement)
+    assert refusal.value.field == field
+
+
+def test_every_member_that_names_reserved_capacity_is_known() -> None:
+    reserved = {path for path in members(create_shape()) if RESERVED.search(path.rpartition(".")[2])}
+    assert reserved == {
+        "ResourceConfig.TrainingPlanArn",
+        "ResourceConfig.InstancePreferences.TrainingPlanArns",
+    }
 
 
 def test_an_unknown_type_keeps_the_jobs_own() -> None:
@@ -600,7 +623,14 @@ def answers() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {name: values(own[name]) for name in always},
         optional={name: values(shape, needed=False) for name, shape in own.items() if name not in always},
-    )
+    ).map(_without_plans)
+
+
+def _without_plans(value: Any) -> Any:  # noqa: ANN401
+    """Jobs on reserved capacity are refused: see above."""
+    if isinstance(value, dict):
+        return {name: _without_plans(member) for name, member in value.items() if not RESERVED.search(name)}
+    return [_without_plans(item) for item in value] if isinstance(value, list) else value
 
 
 def leaves(shape: Shape | None, value: Any, path: str = "") -> dict[str, Any]:  # noqa: ANN401
@@ -623,7 +653,6 @@ def leaves(shape: Shape | None, value: Any, path: str = "") -> dict[str, Any]:  
 NOT_ON_SPOT: Final = {
     "ServerlessJobConfig",
     "ResourceConfig.KeepAlivePeriodInSeconds",
-    "ResourceConfig.TrainingPlanArn",
     "ResourceConfig.InstancePreferences",
 }
 

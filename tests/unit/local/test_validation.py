@@ -4,6 +4,7 @@ import pytest
 
 from local.sagemaker import validation
 from local.sagemaker.errors import SageMakerError
+from respot.adapters.instance_types import local_storage
 from tests.unit.local.jobs import request
 
 XGBOOST = {
@@ -99,6 +100,11 @@ def test_accepts(members: dict[str, object]) -> None:
             "KeepAlivePeriodInSeconds is not supported",
             id="a warm pool on spot",
         ),
+        pytest.param(
+            {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "VolumeSizeInGB": 1, "VolumeKmsKeyId": "key"}},
+            "VolumeKmsKeyId is not supported for instance type ml.g5.xlarge",
+            id="a volume key on local storage",
+        ),
         pytest.param({"RoleArn": None}, 'Missing required parameter in input: "RoleArn"', id="a missing member"),
         pytest.param({"Unheard": 1}, 'Unknown parameter in input: "Unheard"', id="an unknown member"),
         pytest.param({"EnableManagedSpotTraining": "yes"}, "Invalid type", id="a wrong type"),
@@ -136,3 +142,11 @@ def test_all_violations_are_told_at_once() -> None:
 )
 def test_tells_built_in_algorithms_from_others(image: str, *, built_in: bool) -> None:
     assert validation.is_built_in({"TrainingImage": image}) == built_in
+
+
+def test_local_storage_is_where_the_product_says_it_is() -> None:
+    """Two rules of different origin: the SDK's by names, the product's table of EC2's types."""
+    types = validation.service_model().shape_for("TrainingInstanceType").metadata["enum"]
+    assert {each for each in types if validation.has_local_storage(each)} == {
+        each for each in types if local_storage(each)
+    }

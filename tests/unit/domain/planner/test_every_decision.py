@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from respot.domain.decision import Action
 from respot.domain.job import Market
+from respot.domain.placement import RefusedPool
 from respot.domain.placing import ASSUMED_OVERHEAD, HANDOVER, deadline_of
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import Resolved, WhenMissed, parse_ladder
@@ -18,6 +19,7 @@ from tests.support.decisions import NEVER, SAVED, decide, ending
 from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, circumstances, repeated, run, saved
 
 LADDERS = ("", "spot", "on-demand", "spot:2", "spot:3 on-demand:1", "spot/ml.g5.4xlarge:2 on-demand/ml.g5.4xlarge")
+TYPES = st.sampled_from(("", "ml.g5.2xlarge", "ml.g5.4xlarge"))
 seconds = st.integers(0, 60 * 86400)
 
 
@@ -53,8 +55,11 @@ def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]
         dry_run=draw(st.booleans()),
         max_billable_hours=draw(st.none() | st.floats(0.1, 100)),
     )
+    pools = st.builds(RefusedPool, market=st.sampled_from(Market), instance_type=TYPES, why=st.just("a quota of 0"))
     around = circumstances(
-        listing_cut=draw(st.booleans()), obstacles_on_spot=draw(st.sampled_from(((), ("it keeps a warm pool",))))
+        listing_cut=draw(st.booleans()),
+        obstacles_on_spot=draw(st.sampled_from(((), ("it keeps a warm pool",)))),
+        refused_pools=draw(st.lists(pools, max_size=3).map(tuple)),
     )
     over = attempts[-1].transitions[-1].started
     return (
@@ -90,6 +95,8 @@ def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
         assert (wait is None) is (decision.placement.market is Market.ON_DEMAND)
         assert wait is None or runtime <= wait <= timedelta(days=28)
         assert decision.attempt == what.last.number + 1 <= resolved.policy.max_attempts
+        pool = (decision.placement.market, decision.placement.instance_type)
+        assert pool not in {(refused.market, refused.instance_type) for refused in around.refused_pools}
 
 
 @given(situations())
@@ -98,6 +105,7 @@ def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
     situation: tuple[Run, Resolved, Circumstances, datetime],
 ) -> None:
     what, resolved, around, now = situation
+    around = replace(around, refused_pools=())
     decision, deadline = plan(what, resolved, around, now=now), deadline_of(what, resolved.policy)
     if deadline is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
         return
@@ -120,6 +128,7 @@ def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
         obstacles=("no instances",),
         obstacles_on_spot=("warm pool",),
         kill_switch="the account's kill switch is on",
+        refused_pools=(RefusedPool(market=Market.SPOT, instance_type="ml.g5.2xlarge", why="a quota of 0"),),
     )
     resolved = asked(deadline=timedelta(hours=20), work=timedelta(hours=6))
 
@@ -144,6 +153,7 @@ def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
         "overlapping_jobs": "job-10",
         "obstacles": "no instances",
         "obstacles_on_spot": "warm pool",
+        "refused_pools": "spot ml.g5.2xlarge (a quota of 0)",
         "work_expected": "6 h 00 min",
         "work_done": "1 h 48 min",
         "work_lost": "3 min",

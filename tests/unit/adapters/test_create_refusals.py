@@ -1,0 +1,139 @@
+"""Words of refused creations, from AWS's documentation and from public reports."""
+
+import pytest
+
+from respot.adapters.create_refusals import METRICS, names_a_type, never_fits, not_offered, unwanted
+
+ADVICE = (
+    " Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
+    "contact AWS support to request an increase for this quota."
+)
+
+
+def limit(name: str, limited: str, used: str = "0", delta: str = "1") -> str:
+    return (
+        f"The account-level service limit '{name}' is {limited} Instances, with current utilization of {used} "
+        f"Instances and a request delta of {delta} Instances." + ADVICE
+    )
+
+
+SPOT = "ml.g5.2xlarge for spot training job usage"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        pytest.param(limit(SPOT, "0"), f"the quota '{SPOT}' is 0 and the job needs 1", id="a quota of 0"),
+        pytest.param(limit(SPOT, "0.0"), f"the quota '{SPOT}' is 0.0 and the job needs 1", id="a fraction"),
+        pytest.param(
+            limit(SPOT, "2", "0", "4"), f"the quota '{SPOT}' is 2 and the job needs 4", id="more than the quota"
+        ),
+        pytest.param(
+            limit(SPOT, "1,000", "0", "1,024"), f"the quota '{SPOT}' is 1,000 and the job needs 1,024", id="thousands"
+        ),
+        pytest.param(
+            "The account-level service limit 'ml.p3dn.24xlarge\nfor training job usage' is 0 Instances, with current "
+            "utilization of 0 Instances\nand a request delta of 1 Instances.\nPlease contact AWS support to request an "
+            "increase for this limit.",
+            "the quota 'ml.p3dn.24xlarge for training job usage' is 0 and the job needs 1",
+            id="lines, in AWS's documentation",
+        ),
+        pytest.param(
+            "The account-level service limit for training-job/ml.p2.xlarge is 0 Instances, with current utilization of "
+            "0 Instances and a request delta of 2 Instances. Please contact AWS support to request an increase.",
+            "the quota 'training-job/ml.p2.xlarge' is 0 and the job needs 2",
+            id="the older words",
+        ),
+        pytest.param(
+            limit("Number of instances across all processing jobs", "4", "0", "11"),
+            "the quota 'Number of instances across all processing jobs' is 4 and the job needs 11",
+            id="a quota of the account",
+        ),
+        pytest.param(
+            "account-level service limit 'ml.p3.2xlarge for training job usage' is 1 Instances",
+            "the quota 'ml.p3.2xlarge for training job usage' is 1 and the job needs 2",
+            id="no delta: the job's own count",
+        ),
+        pytest.param("You exceed the limit of 0 jobs.", "the quota is 0 and the job needs 2", id="limit of"),
+        pytest.param("The limit is 0.", "the quota is 0 and the job needs 2", id="at the end of a sentence"),
+        pytest.param(
+            "The requested resource training-job/ml.p2.xlarge is not available in this region",
+            "The requested resource training-job/ml.p2.xlarge is not available in this region",
+            id="not in the region",
+        ),
+    ],
+)
+def test_a_quota_that_the_job_alone_exceeds_never_fits(words: str, why: str) -> None:
+    assert never_fits(words, instances=2) == why
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(limit(SPOT, "2", "2", "1"), id="used up"),
+        pytest.param(limit("ml.p3.8xlarge for training job usage", "2", "3", "1"), id="overdrawn"),
+        pytest.param(limit(SPOT, "2", "1", "2"), id="fits alone"),
+        pytest.param(
+            "account-level service limit 'ml.p3.2xlarge for training job usage' is 2 Instances", id="no delta"
+        ),
+        pytest.param("The limit was reached: current utilization is 0 Instances", id="the only figure is another"),
+        pytest.param("Das Limit für 'ml.p3.2xlarge' liegt bei 0 Instanzen", id="another language"),
+        pytest.param("The limit for ml.p3.2xlarge was reached." + ADVICE, id="advice that says not available"),
+        pytest.param("ml.g5.xlarge is not available at this time", id="for now"),
+        pytest.param("Unsupported request", id="about no type"),
+        pytest.param("", id="nothing"),
+    ],
+)
+def test_any_other_quota_may_free_up(words: str) -> None:
+    assert never_fits(words, instances=2) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Unsupported instance type ml.p3dn.24xlarge",
+        "Instance type ml.c4.2xlarge is not supported by algorithm image-classification; only GPU instances are.",
+        (
+            "1 validation error detected: Value 'ml.t2.medium' at 'resourceConfig.instanceType' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [ml.p2.xlarge, ml.m5.4xlarge]"
+        ),
+        "Managed spot training isn't supported for ml.p6-b200.48xlarge",
+        "The requested resource training-job/ml.p2.xlarge is not available in this region",
+    ],
+)
+def test_a_type_that_is_not_offered_is_told(words: str) -> None:
+    assert (not_offered(words) or "").startswith(words[:190])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true",
+        (
+            "1 validation error detected: Value 'Pipes' at 'algorithmSpecification.trainingInputMode' failed to "
+            "satisfy constraint: Member must satisfy enum value set: [Pipe, File, FastFile]"
+        ),
+        "ml.g5.48xlarge is temporarily not available. Try again in a few minutes, or try a different instance type.",
+        "Could not assume role arn:aws:iam::111122223333:role/Training",
+    ],
+)
+def test_other_refusals_are_about_no_type(words: str) -> None:
+    assert not_offered(words) is None
+
+
+def test_only_some_quotas_are_of_an_instance_type() -> None:
+    assert names_a_type(limit(SPOT, "0"))
+    assert not names_a_type(limit("Number of instances across all training jobs", "0"))
+
+
+def test_metric_definitions_are_unwanted_in_any_of_their_words() -> None:
+    for words in (
+        (
+            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
+            "without specifying metric definitions."
+        ),
+        "You cannot override the metric definitions for AWS Marketplace algorithms.",
+        "MetricDefinitions is not supported for this image",
+    ):
+        assert unwanted(words) == METRICS
+    assert unwanted("Could not assume role") is None

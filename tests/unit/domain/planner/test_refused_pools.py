@@ -1,0 +1,123 @@
+"""Pools that SageMaker has just refused for good are passed over."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.domain.decision import Action, Decision
+from respot.domain.ending import Budget
+from respot.domain.job import Market
+from respot.domain.placement import RefusedPool
+from respot.domain.policy import WhenMissed, parse_ladder
+from respot.domain.run import Run
+from tests.support.decisions import LONG_AFTER, TRAINED, decide
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, circumstances, repeated, run, without_pause
+
+OWN = "ml.g5.2xlarge"
+
+
+def pools(*words: str) -> tuple[RefusedPool, ...]:
+    """`spot/ml.g5.2xlarge`; without a type, it is the run's own."""
+    parts = [(word.partition("/")[0], word.partition("/")[2] or OWN) for word in words]
+    return tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
+
+
+def plan_without(*refused: str, what: Run = TRAINED, ladder: str = "", **others: Any) -> Decision:  # noqa: ANN401
+    settings = {"ladder": parse_ladder(ladder) if ladder else (), "back_off": without_pause()} | others
+    return decide(what, around=circumstances(refused_pools=pools(*refused)), **settings)
+
+
+def placed(decision: Decision) -> str:
+    assert decision.placement is not None, decision.reason
+    return f"{decision.placement.market}/{decision.placement.instance_type}"
+
+
+@pytest.mark.parametrize(
+    ("ladder", "refused", "pool"),
+    [
+        pytest.param("spot:3 on-demand:1", ["spot"], f"on-demand/{OWN}", id="the next rung"),
+        pytest.param("spot on-demand", ["spot"], f"on-demand/{OWN}", id="below a rung without a number"),
+        pytest.param(
+            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1", ["spot"], "spot/ml.g5.4xlarge", id="on spot of another type"
+        ),
+        pytest.param(
+            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1",
+            ["spot", "spot/ml.g5.4xlarge"],
+            f"on-demand/{OWN}",
+            id="the next but one",
+        ),
+        pytest.param("spot:3 spot/ml.g5.2xlarge:2 on-demand", ["spot"], f"on-demand/{OWN}", id="the pool by two names"),
+        pytest.param("spot:3 on-demand:1", ["on-demand"], f"spot/{OWN}", id="another pool is refused"),
+    ],
+)
+def test_the_next_rung_whose_pool_is_not_refused_is_used(ladder: str, refused: list[str], pool: str) -> None:
+    assert placed(plan_without(*refused, ladder=ladder)) == pool
+
+
+def test_the_reason_says_which_pools_were_passed_over() -> None:
+    decision = plan_without("spot", ladder="spot:3 on-demand:1")
+    assert decision.reason == (
+        f"ran out of waiting time; SageMaker refuses spot {OWN} (quota 0); next: on-demand {OWN}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ladder", "refused"),
+    [
+        pytest.param("", ["spot"], id="no ladder"),
+        pytest.param("spot", ["spot"], id="one rung"),
+        pytest.param("spot:3 on-demand:1", ["spot", "on-demand"], id="all rungs"),
+    ],
+)
+def test_without_another_pool_people_are_told_what_to_do(ladder: str, refused: list[str]) -> None:
+    decision = plan_without(*refused, ladder=ladder)
+    assert decision.action is Action.REFUSE
+    assert decision.notify
+    assert decision.reason.startswith(f"SageMaker refuses each pool that is left: spot {OWN} (quota 0)")
+    assert "Request a quota in AWS Service Quotas, or name another pool in the ladder" in decision.reason
+
+
+def test_a_rung_gets_no_more_attempts_than_it_allows() -> None:
+    """Spot stays refused: the one attempt on demand was the second, and a third would be one too many."""
+    on_demand = repeated(NEVER_LAUNCHED, 2, market=Market.ON_DEMAND, failure_reason=None)[1:]
+    second = run(*repeated(NEVER_LAUNCHED, 1), *on_demand)
+    settings: dict[str, Any] = {"max_attempts": 9, "budgets": dict.fromkeys(Budget, 9), "now": LONG_AFTER}
+    assert plan_without("spot", what=second, ladder="spot:3 on-demand:1", **settings).action is Action.REFUSE
+    assert placed(plan_without("spot", what=second, ladder="spot:3 on-demand:2", **settings)) == f"on-demand/{OWN}"
+    assert placed(plan_without("spot", what=second, ladder="spot:3 on-demand", **settings)) == f"on-demand/{OWN}"
+
+
+# With a deadline.
+
+WORK = timedelta(seconds=6510 + 4 * HOUR)
+SOON = ENDED + timedelta(seconds=4 * HOUR + 240)
+LATER = SOON + timedelta(hours=6)
+
+
+def test_a_deadline_takes_a_run_on_demand_early_if_spot_is_refused() -> None:
+    for ladder in ("spot", "", "spot:3 on-demand"):
+        assert placed(plan_without("spot", ladder=ladder, deadline=LATER, work=WORK)) == f"on-demand/{OWN}"
+
+
+def test_a_deadline_uses_another_on_demand_pool_of_the_ladder() -> None:
+    decision = plan_without(
+        "on-demand", ladder="spot:2 on-demand:1 on-demand/ml.g5.4xlarge:1", deadline=SOON, work=WORK
+    )
+    assert placed(decision) == "on-demand/ml.g5.4xlarge"
+
+
+def test_a_deadline_that_no_on_demand_pool_can_save_leaves_the_run_on_spot_and_warns() -> None:
+    for ladder in ("spot:3 on-demand:1", "spot", ""):
+        decision = plan_without("on-demand", ladder=ladder, deadline=SOON, work=WORK)
+        assert placed(decision) == f"spot/{OWN}"
+        assert (decision.warning or "").startswith("the deadline may be missed: ")
+        assert "SageMaker refuses all on-demand pools" in (decision.warning or "")
+
+
+def test_a_missed_deadline_stops_a_run_that_was_to_stop_then() -> None:
+    past = SOON - timedelta(seconds=1)
+    stop = plan_without("on-demand", deadline=past, work=WORK, when_deadline_missed=WhenMissed.STOP)
+    assert stop.action is Action.REFUSE
+    assert "the deadline cannot be met any more" in stop.reason
+    assert placed(plan_without("on-demand", deadline=past, work=WORK)) == f"spot/{OWN}"

@@ -1,0 +1,194 @@
+"""Pools that SageMaker refuses for good: the ladder goes on, or people are told at once."""
+
+import pytest
+
+from respot.adapters.create_refusals import METRICS
+from respot.domain.job import Market
+from respot.domain.policy import Rung
+from respot.domain.resubmission import OutcomeKind
+from respot.errors import CreateLaterError, CreateRefusedError, Postponement
+from respot.recovery import Later
+from tests.support.builders import NAME
+from tests.support.recovery_bench import SECOND, RecoveryBench
+
+NO_QUOTA = "the quota 'ml.g5.2xlarge for spot training job usage' is 0 and the job needs 1"
+SPOT = Rung(market=Market.SPOT, attempts=3)
+ON_DEMAND = Rung(market=Market.ON_DEMAND, attempts=1)
+LARGER = Rung(market=Market.SPOT, instance_type="ml.g5.4xlarge", attempts=2)
+
+
+@pytest.fixture
+def refused(bench: RecoveryBench) -> dict[tuple[Market, str], str]:
+    """The pools that SageMaker refuses from now on, with its words; the bench's SageMaker refuses those."""
+    pools: dict[tuple[Market, str], str] = {}
+
+    def check(request: object) -> None:
+        assert isinstance(request, dict)
+        placement = request["placement"]
+        if why := pools.get((placement.market, placement.instance_type)):
+            raise CreateRefusedError(f"ResourceLimitExceeded: {why}", pool=why)
+
+    bench.sagemaker.before_creation = check
+    return pools
+
+
+def test_the_next_rung_is_used_at_once_and_the_story_says_why(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    job = bench.ended()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    outcome = bench.outcome(job)
+    assert outcome.kind is OutcomeKind.CREATED
+    assert f"SageMaker refuses spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
+    assert "attempt 2 of 5, on-demand ml.g5.2xlarge" in outcome.story
+
+
+def test_as_many_rungs_are_passed_over_as_are_refused(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    refused[Market.SPOT, "ml.g5.4xlarge"] = "Unsupported instance type ml.g5.4xlarge"
+    job = bench.ended()
+    bench.recover(job)
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert all(words in bench.outcome(job).story for words in (NO_QUOTA, "Unsupported instance type"))
+
+
+def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    refused[Market.ON_DEMAND, "ml.g5.2xlarge"] = "Unsupported instance type ml.g5.2xlarge"
+    job = bench.ended()
+    assert bench.recover(job) is None
+    outcome = bench.outcome(job)
+    assert outcome.kind is OutcomeKind.FAILED
+    assert outcome.story == (
+        f"not resubmitted: SageMaker refuses each pool that is left: spot ml.g5.2xlarge ({NO_QUOTA}); "
+        "on-demand ml.g5.2xlarge (Unsupported instance type ml.g5.2xlarge). Request a quota in AWS Service Quotas, or "
+        "name another pool in the ladder, and submit the job again by hand"
+    )
+    assert bench.sagemaker.created == []
+
+
+def test_a_job_without_a_ladder_has_no_other_pool(bench: RecoveryBench, refused: dict[tuple[Market, str], str]) -> None:
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    job = bench.ended()
+    bench.recover(job)
+    assert bench.outcome(job).kind is OutcomeKind.FAILED
+    assert bench.sagemaker.created == []
+
+
+def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(bench: RecoveryBench) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = bench.ended()
+    bench.faults["sagemaker.create"] = CreateLaterError("used up", reason=Postponement.QUOTA)
+    assert bench.recover(job) == Later(reason="used up")
+    bench.faults.clear()
+    bench.recover(job)
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.SPOT
+
+
+def test_a_next_rung_that_must_wait_is_found_again_later(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    check = bench.sagemaker.before_creation
+
+    def busy(request: object) -> None:
+        check(request)  # type: ignore[arg-type]
+        message = "throttled"
+        raise CreateLaterError(message, reason=Postponement.THROTTLED)
+
+    bench.sagemaker.before_creation = busy
+    job = bench.ended()
+    assert bench.recover(job) == Later(reason="throttled")
+    assert job not in bench.runs.outcomes
+    bench.sagemaker.before_creation = check
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_lost_answer_from_the_next_rung_is_told_as_what_it_is(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    """Exactly once: the attempt exists, in another pool than the decision says."""
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
+    job = bench.ended()
+    bench.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    assert bench.recover(job) == Later(reason="no answer")
+    bench.afterwards.clear()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.outcome(job).kind is OutcomeKind.CREATED
+    assert bench.outcome(job).story.endswith("; it runs on on-demand ml.g5.2xlarge instead")
+
+
+def test_a_next_rung_that_cannot_be_cloned_is_a_failure_that_names_both(
+    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = bench.decided()
+    bench.sagemaker.before_creation = lambda _: _refuse_and_spoil(bench)
+    bench.recover(job)
+    assert refused == {}
+    assert bench.outcome(job).kind is OutcomeKind.FAILED
+    assert bench.outcome(job).story.startswith(f"not resubmitted: SageMaker refuses spot ml.g5.2xlarge ({NO_QUOTA}); ")
+    assert "it cannot be created again" in bench.outcome(job).story
+
+
+def _refuse_and_spoil(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].unclonable = True
+    raise CreateRefusedError(NO_QUOTA, pool=NO_QUOTA)
+
+
+def test_what_a_clone_goes_without_is_told(bench: RecoveryBench) -> None:
+    job = bench.ended()
+    bench.sagemaker.jobs[NAME].warnings = ("VolumeKmsKeyId was left out: why",)
+    bench.recover(job)
+    assert bench.outcome(job).warning == "VolumeKmsKeyId was left out: why"
+    assert bench.decision(job).decision.warning == "VolumeKmsKeyId was left out: why"
+
+
+ALGORITHM = {"TrainingImage": "xgboost", "MetricDefinitions": [{"Name": "auc", "Regex": "auc"}]}
+
+
+def test_metric_definitions_that_sagemaker_refuses_are_left_out_once(bench: RecoveryBench) -> None:
+    asked = []
+
+    def check(request: object) -> None:
+        assert isinstance(request, dict)
+        asked.append(dict(request["AlgorithmSpecification"]))
+        if "MetricDefinitions" in request["AlgorithmSpecification"]:
+            message = "ValidationException: You can't override the metric definitions"
+            raise CreateRefusedError(message, unwanted=METRICS)
+
+    job = bench.ended()
+    bench.sagemaker.jobs[NAME].more = {"AlgorithmSpecification": ALGORITHM}
+    bench.sagemaker.before_creation = check
+    assert bench.recover(job) is None
+    assert asked == [ALGORITHM, {"TrainingImage": "xgboost"}]
+    assert bench.sagemaker.created == [SECOND]
+    assert bench.outcome(job).warning == f"created without {METRICS}, which SageMaker refuses here"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"AlgorithmSpecification": {"TrainingImage": "xgboost"}}, {"AlgorithmSpecification": "nonsense"}],
+    ids=["no algorithm", "no definitions", "no structure"],
+)
+def test_a_refusal_of_what_was_not_asked_for_is_final(bench: RecoveryBench, more: dict[str, object]) -> None:
+    job = bench.ended()
+    bench.sagemaker.jobs[NAME].more = more
+    bench.faults["sagemaker.create"] = CreateRefusedError("no", unwanted=METRICS)
+    bench.recover(job)
+    assert bench.outcome(job).kind is OutcomeKind.FAILED
+    assert bench.calls.count("sagemaker.create") == 1
