@@ -18,9 +18,9 @@ from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
 from respot.alert_version import DIGEST_ATTRIBUTE
-from respot.domain.alert_kinds import KIND_BY_STATUS
+from respot.domain.alert_kinds import ENDED_AS, KIND_BY_STATUS
 from respot.domain.job import Market
-from respot.domain.lifecycle import ENDS
+from respot.domain.lifecycle import ENDS, TERMINAL_STATUSES
 
 _BATCH_SIZE: Final = 10
 TIMEOUT_SECONDS: Final = 120
@@ -112,7 +112,7 @@ class AlarmsTopic(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
 
-def new_items(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:
+def new_items(*kinds: schema.ItemKind, **attributes: Sequence[object]) -> dict[str, object]:
     """A pattern for items of these kinds at the moment when they are first written."""
     image = {schema.KIND: {"S": [kind.value for kind in kinds]}} | {
         name: {"S": values} for name, values in attributes.items()
@@ -120,17 +120,31 @@ def new_items(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, obj
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
 
+def marked_ends(ended_as: frozenset[str], **attributes: Sequence[object]) -> dict[str, object]:
+    """A pattern for transitions with which jobs ended, when that is known: often at once, else when it is added.
+
+    Nothing else ever changes a transition, so the stream shows each end once.
+    """
+    pattern = new_items(schema.ItemKind.TRANSITION, **attributes, **{schema.ENDED_AS: sorted(ended_as)})
+    return pattern | {"eventName": ["INSERT", "MODIFY"]}
+
+
 ALERTED: Final = (
     new_items(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
+    marked_ends(ENDED_AS, **{schema.STATUS: [{"anything-but": sorted(ENDS)}]}),
     new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
-    new_items(schema.ItemKind.DECISION),
-    new_items(schema.ItemKind.OUTCOME),
-    new_items(schema.ItemKind.NOTICE),
+    new_items(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
 )
 """What `alert` is shown: it decides itself which of them calls for an alert."""
 
-ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),)
-"""What `recover` is shown: jobs that have ended, and no drill."""
+ENDINGS: Final = (
+    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),
+    marked_ends(TERMINAL_STATUSES),
+)
+"""What `recover` is shown: jobs that have ended, and no drill.
+
+The first pattern is for ends that carry no mark: of a job that was first seen while it was being deleted.
+"""
 
 
 class StreamReader(Construct):

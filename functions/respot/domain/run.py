@@ -15,6 +15,8 @@ from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
+_AT_THE_LIMIT: Final = timedelta(minutes=1)
+"""A stop so shortly before MaxPendingTime may be SageMaker's: when its counter begins is not documented."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,7 +56,7 @@ class Attempt:
                 said = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
                 return replace(ending, said=said, doubtful=True)
             case _:
-                return ending
+                return self._stopped_by_another(ending)
 
     @property
     def budget(self) -> Budget | None:
@@ -78,6 +80,16 @@ class Attempt:
         told = (self.facts.billable_time, self.facts.training_time, self._held())
         time = next(each for each in told if each is not None)
         return time / timedelta(hours=1) * (self.facts.instance_count or 1)
+
+    def _stopped_by_another(self, ending: Ending) -> Ending:
+        """A stop that was not Respot's: its user's, or SageMaker's once MaxPendingTime was over."""
+        facts, stopped = self.facts, stop_of(self.transitions)
+        limit = facts.max_pending
+        launched = self.has_trained or facts.training_started or facts.training_time
+        if limit is None or launched or (stopped or facts.last_modified) - facts.job.created < limit - _AT_THE_LIMIT:
+            return replace(ending, said="stopped by its user", by_a_person=True)
+        said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
+        return replace(ending, said=said, by_a_person=False, doubtful=True)
 
     def _gave_up(self) -> str:
         stopped, giving_up = stop_of(self.transitions), self.giving_up
