@@ -12,8 +12,9 @@ from respot.domain.alert import (
     AlertReceipt,
     decide,
     interruptions_before,
+    kind_of,
 )
-from respot.domain.alert_kinds import AlertKind, kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
 from respot.domain.lifecycle import figures

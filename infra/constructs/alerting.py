@@ -18,9 +18,10 @@ from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
 from respot.alert_version import DIGEST_ATTRIBUTE
-from respot.domain.alert_kinds import ENDED_AS, KIND_BY_STATUS
+from respot.domain.alert import ENDED_AS
+from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import Market
-from respot.domain.lifecycle import ENDS, TERMINAL_STATUSES
+from respot.domain.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
 
 _BATCH_SIZE: Final = 10
 TIMEOUT_SECONDS: Final = 120
@@ -139,11 +140,11 @@ ALERTED: Final = (
 
 ENDINGS: Final = (
     new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),
-    marked_ends(TERMINAL_STATUSES),
+    marked_ends(TERMINAL_STATUSES | {DELETING}),
 )
 """What `recover` is shown: jobs that have ended, and no drill.
 
-The first pattern is for ends that carry no mark: of a job that was first seen while it was being deleted.
+The first pattern is for ends that an older version wrote: they carry no mark.
 """
 
 

@@ -29,8 +29,15 @@ PRIMARY: Final = {
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
     "MaxWaitTimeExceeded": "Stopped",
+    "MaxPendingTimeExceeded": "Stopped",
 }
 """SecondaryStatus to TrainingJobStatus; InProgress where none is named."""
+
+WAITS: Final = {
+    "Starting": "Insufficient capacity error from EC2 while launching instances, retrying!",
+    "Pending": "Training job waiting for capacity",
+}
+"""StatusMessage of jobs that wait for capacity, from public logs."""
 
 
 def at(seconds: float) -> datetime:
@@ -83,6 +90,7 @@ def observation(script: str = "Starting=0 Downloading=250 Training=390", **other
         "status": PRIMARY.get(last.status, "InProgress"),
         "secondary_status": last.status,
         "last_modified": last.started,
+        "status_message": WAITS.get(last.status),
     }
     return Observation(facts=facts(**(told | others)), history=stays)
 

@@ -16,7 +16,8 @@ from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns,
 from respot.alerter import Alerter
 from respot.domain.advice import advise
 from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
@@ -53,6 +54,7 @@ _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision reques
 STORIES: Final = {
     "interrupted": Story(end="Interrupted"),
     "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
+    "pending": Story(end="MaxPendingTimeExceeded"),
     "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
     "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
@@ -151,7 +153,8 @@ class StormWorld:
         self.ledger.save(reconcile(self.ledger.load(job), observation(script, job=job, **known)))
         doings = self._do(job, story)
         self._expect(job, doings)
-        acts = [partial(self.alerter.alert, job, stay) for stay in history(script) if stay.status in KIND_BY_STATUS]
+        stays = self.ledger.load(job).transitions
+        acts = [partial(self.alerter.alert, job, stay) for stay in stays if kind_of(stay)]
         acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
         record = self.ledger.load(job)
         if record.facts and advise(record.facts):

@@ -3,9 +3,6 @@
 from enum import StrEnum
 from typing import Final
 
-from respot.domain.job import Transition
-from respot.domain.lifecycle import ENDS
-
 
 class AlertKind(StrEnum):
     """The closed list of alert kinds; the values are what settings, topics and machine subscribers say."""
@@ -39,19 +36,9 @@ KIND_BY_STATUS: Final = {
 }
 """SageMaker's SecondaryStatus to the kind of alert it calls for."""
 
-ENDED_AS: Final = frozenset({"Failed", "Stopped"})
-"""TrainingJobStatus values of jobs that ended without completing."""
-
 
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID})
 """Kinds that have nothing to do with instances: a policy is an account's, whatever its jobs run on."""
-
-
-def kind_of(stay: Transition) -> AlertKind | None:
-    """The kind of alert that a transition calls for: `ended` for an end whose name is not known."""
-    if stay.ended_as in ENDED_AS and stay.status not in ENDS:
-        return AlertKind.ENDED
-    return KIND_BY_STATUS.get(stay.status)
 
 
 def severity_of(kind: AlertKind) -> Severity:

@@ -7,6 +7,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import PENDING
 from respot.domain.job import JobFacts
+from respot.domain.lifecycle import DELETING
 from respot.domain.partitions import console_host
 from respot.domain.savings import savings_percent
 
@@ -201,7 +202,8 @@ def placement(facts: JobFacts) -> str:
 
 def _end(alert: Alert) -> str:
     """The end in SageMaker's words: `Stopped/<SecondaryStatus>`."""
-    return one_line("/".join(filter(None, (alert.transition.ended_as, alert.transition.status))))
+    stay = alert.transition
+    return one_line(stay.status if stay.ended_as in {None, DELETING} else f"{stay.ended_as}/{stay.status}")
 
 
 def _why_ended(alert: Alert) -> str:

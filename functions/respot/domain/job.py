@@ -71,8 +71,8 @@ class Transition:
         status: SecondaryStatus, in SageMaker's own words (an open vocabulary).
         started: UTC, to the millisecond.
         provisional: known from an event alone, since the job could not be described any more.
-        ended_as: the terminal TrainingJobStatus of the job whose last status this is; `None` while nothing shows that
-            the job ended in it. It tells no two transitions apart.
+        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was seen no earlier);
+            `None` while nothing shows that the job ended in it. It tells no two transitions apart.
     """
 
     status: str

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 
 from respot.domain.job import JobFacts, JobRecord, Observation, Transition
-from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, stays
+from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, stays
 
 ROUNDING: Final = timedelta(seconds=1)
 """By how much an event's time may differ from Describe's for the same stay: events may be cut to whole seconds."""
@@ -88,14 +88,21 @@ def _rank(facts: JobFacts) -> tuple[int, datetime]:
 def _with_end(observation: Observation) -> tuple[Transition, ...]:
     """The look's stays; the last one carries the mark of the end, if the job has ended in it.
 
-    TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference).
+    TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
+    that is being deleted had ended before.
     """
     facts, history = observation.facts, observation.history
-    if facts.status not in TERMINAL_STATUSES:
+    life = [stay for stay in history if stay.status != DELETING]
+    if not is_terminal(facts.status) or not life:
         return history
-    last = max((stay.started for stay in history), default=None)
-    ends = {stay for stay in history if (stay.status, stay.started) == (facts.secondary_status, last)}
+    last = max(stay.started for stay in life)
+    latest = [stay for stay in life if stay.started == last]
+    ends = latest[-1:] if facts.secondary_status == DELETING else _held(latest, facts.secondary_status)
     return in_order(replace(stay, ended_as=facts.status) if stay in ends else stay for stay in history)
+
+
+def _held(latest: Sequence[Transition], status: str) -> list[Transition]:
+    return [stay for stay in latest if stay.status == status]
 
 
 def _marked(

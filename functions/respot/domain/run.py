@@ -17,6 +17,8 @@ RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
 _AT_THE_LIMIT: Final = timedelta(minutes=1)
 """A stop so shortly before MaxPendingTime may be SageMaker's: when its counter begins is not documented."""
+_ACCELERATED: Final = ("ml.p", "ml.g", "ml.trn")
+"""Families "such as" which MaxPendingTime takes effect for (service model, StoppingCondition)."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -86,7 +88,8 @@ class Attempt:
         facts, stopped = self.facts, stop_of(self.transitions)
         limit = facts.max_pending
         launched = self.has_trained or facts.training_started or facts.training_time
-        if limit is None or launched or (stopped or facts.last_modified) - facts.job.created < limit - _AT_THE_LIMIT:
+        waited = (stopped or facts.last_modified) - facts.job.created
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(facts.instance_type):
             return replace(ending, said="stopped by its user", by_a_person=True)
         said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
         return replace(ending, said=said, by_a_person=False, doubtful=True)
@@ -214,6 +217,11 @@ class Run:
     def restart_overhead(self) -> timedelta | None:
         """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
         return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
+
+
+def _may_be_accelerated(instance_type: str | None) -> bool:
+    """Whether MaxPendingTime may take effect: it "has no effect on jobs that request CPU-only instance types"."""
+    return instance_type is None or any(each.startswith(_ACCELERATED) for each in instance_type.split("+"))
 
 
 def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:

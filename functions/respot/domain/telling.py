@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from respot.domain.advice import advise
-from respot.domain.alert_kinds import AlertKind, kind_of
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.job import JobFacts, JobRecord, Transition
 from respot.domain.lifecycle import TERMINAL_STATUSES, is_end

@@ -7,7 +7,8 @@ from typing import Any
 from respot.adapters.ledger_items import state_item, transition_item
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.adapters.run_items import decision_item, notice_item, outcome_item
-from respot.domain.alert_kinds import AlertKind, kind_of
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Market, Transition
 from respot.domain.lifecycle import is_end
 from respot.domain.reconciliation import Change

@@ -140,7 +140,7 @@ def test_every_digest_has_its_words(kind: AlertKind) -> None:
     assert what_happens_next(digest) in plain(digest)
     leaves = kind in {AlertKind.INTERRUPTED, MAX_WAIT, AlertKind.FAILED}
     assert ("Capacity is leaving ml.g5.2xlarge in us-east-1." in what_happened(digest)) is leaves
-    stopped = kind in {MAX_WAIT, AlertKind.FAILED, AlertKind.MAX_RUNTIME_EXCEEDED}
+    stopped = kind in {MAX_WAIT, AlertKind.FAILED, AlertKind.MAX_RUNTIME_EXCEEDED, AlertKind.ENDED}
     assert ("stopped for good" in what_happens_next(digest)) is stopped
 
 
