@@ -15,8 +15,7 @@ from typing import Any, Final
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.advice import advise
-from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert import kind_of
+from respot.domain.alert import AlertOutcome, AlertReceipt, kind_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId
@@ -27,7 +26,7 @@ from respot.domain.storm import Window, pool_of
 from respot.domain.telling import Doings, called_for
 from respot.errors import RespotError, TopicUnavailableError
 from respot.storm_watch import StormWatch
-from tests.support.builders import CREATED, at, history, job_id, observation
+from tests.support.builders import CREATED, at, job_id, observation
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
 from tests.support.troubled import DiedError

@@ -171,7 +171,7 @@ DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds o
 def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
     seconds: float, others: dict[str, Any], *, doubtful: bool
 ) -> None:
-    told = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
+    told: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
     ending = attempt(STOP.format(seconds, seconds + 3), **told).ending
     assert (ending.trigger, ending.doubtful, ending.by_a_person) == (None, doubtful, not doubtful)
     assert ending.said == (DOUBTFUL if doubtful else "stopped by its user")

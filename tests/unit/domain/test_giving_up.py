@@ -34,7 +34,11 @@ def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
 
 def waiting(script: str = WAITING, **others: Any) -> tuple[JobFacts, tuple[Transition, ...]]:  # noqa: ANN401
     stays = history(script)
-    told = {"secondary_status": stays[-1].status, "status_message": WAITS.get(stays[-1].status), "tags": {}}
+    told: dict[str, Any] = {
+        "secondary_status": stays[-1].status,
+        "status_message": WAITS.get(stays[-1].status),
+        "tags": {},
+    }
     return facts(**(told | others)), stays
 
 

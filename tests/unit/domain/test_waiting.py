@@ -94,7 +94,8 @@ def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
     told: dict[str, Any], minutes: float, *, waits: bool
 ) -> None:
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
-    job = facts(**({"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)} | told))
+    plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
+    job = facts(**(plain | told))
     assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
 
 
