@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from local.deployed import DeployedAccount
-from local.sagemaker.lifecycle import INTERRUPTED, Lifecycle
+from local.sagemaker.lifecycle import INTERRUPTED, PENDING_TIMEOUT, Lifecycle
 from respot.adapters.runs import DynamoDbRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.decision import Action
@@ -160,6 +160,7 @@ class AttemptOutcome:
         spot = bool(self.described["EnableManagedSpotTraining"])
         history = (stay["Status"] for stay in self.described["SecondaryStatusTransitions"])
         kinds = [_KINDS[status] for status in history if status in _KINDS and spot]
+        kinds += ["ended"] * (self.described["SecondaryStatus"] == PENDING_TIMEOUT)
         limits = self.described["StoppingCondition"]
         if spot and (
             "CheckpointConfig" not in self.described or limits["MaxRuntimeInSeconds"] == limits["MaxWaitTimeInSeconds"]

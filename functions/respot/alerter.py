@@ -12,8 +12,9 @@ from respot.domain.alert import (
     AlertReceipt,
     decide,
     interruptions_before,
+    kind_of,
 )
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
 from respot.domain.lifecycle import figures
@@ -48,7 +49,7 @@ class Alerter:
             QueueUnavailableError: SQS did not take the timer of a digest.
             TopicUnavailableError: SNS did not take the alert.
         """
-        if transition.status not in KIND_BY_STATUS:
+        if kind_of(transition) is None:
             return None
         return self._settle(_of_stay(*self._load(job), transition))
 
@@ -128,7 +129,7 @@ class _Pending:
 
 
 def _of_stay(record: JobRecord, facts: JobFacts, stay: Transition) -> _Pending | None:
-    kind = KIND_BY_STATUS.get(stay.status)
+    kind = kind_of(stay)
     return None if kind is None else _Pending(alert=_case(kind, stay, record, facts), news=stay.started)
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from respot.domain.job import JobId, Market, Observation
+from respot.domain.partitions import job_arn
 from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.drill_event import read_drill
 from respot.errors import MalformedObservationError
@@ -162,7 +163,7 @@ def _claim(
     facts = read_facts(
         detail,
         job=JobId(region=region, name=name, created=created),
-        arn=arn[0] if arn else f"arn:aws:sagemaker:{region}:{account}:training-job/{name}",
+        arn=arn[0] if arn else job_arn(region=region, account=str(account), name=name),
         last_modified=at,
         market=(Market.SPOT if spot else Market.ON_DEMAND) if isinstance(spot, bool) else None,
         tags=_tags(detail.get("Tags")),

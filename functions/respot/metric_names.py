@@ -12,6 +12,8 @@ UNDEPLOYED: Final = "respot"
 
 TRANSITIONS_FIRST_SEEN_BY_SWEEP: Final = "TransitionsFirstSeenBySweep"
 """Transitions of which no event told: events that were lost."""
+UNKNOWN_STATUS_MESSAGES: Final = "UnknownStatusMessages"
+"""Jobs in a sweep that may be waiting for capacity, and whose StatusMessage does not tell: AWS's words have changed."""
 SWEEP_AGE: Final = "SweepAge"
 """Seconds since the beginning of the last complete sweep, of the region where that was longest ago."""
 

@@ -119,10 +119,13 @@ class Patience:
             raise
         if kill_switch:
             self._withdraw(note, before, f"{kill_switch}: it is not stopped")
-        elif seen is None or not is_waiting(seen.facts) or waiting_since(seen.history) != note.waiting_since:
+        elif seen is None or not self._waits(seen.facts) or waiting_since(seen.history) != note.waiting_since:
             self._withdraw(note, before, "waits no longer: it is not stopped")
         elif not self.jobs.stop(note.job.region, note.job.name):
             self._withdraw(note, before, "has ended by itself")
+
+    def _waits(self, facts: JobFacts) -> bool:
+        return is_waiting(facts, now=self.clock())
 
     def _withdraw(self, note: GivingUp, before: GivingUp | None, why: str) -> None:
         self.note(note.job, why)

@@ -35,7 +35,7 @@ from respot.domain.sweeping import (
     windows,
 )
 from respot.domain.telling import Doings, called_for, lacks_its_end
-from respot.domain.waiting import is_waiting
+from respot.domain.waiting import is_waiting, unknown_message
 from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
 from respot.look_message import Look
 from respot.ports import Clock, JobLists, Ledger, LedgerIndex, Policies, Runs, Sweeps
@@ -74,6 +74,7 @@ class Swept:
         held_back: so many observations wait that what seems lost may be among them; the next invocation goes on.
         error: what stopped it; the next invocation goes on from there.
         policy_error: why no job was given up that has waited long; nothing else depends on the policy.
+        unknown_messages: of jobs that may be waiting, what SageMaker says if it does not tell whether they are.
     """
 
     scope: str
@@ -85,6 +86,7 @@ class Swept:
     held_back: bool = False
     error: RespotError | None = None
     policy_error: RespotError | None = None
+    unknown_messages: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,6 +196,7 @@ class Sweeper:
         self.looks.send(looks)
         swept.looks += len(looks)
         states = [known[each.job] for each in listed if each.job in known]
+        swept.unknown_messages += [words for facts in states if (words := unknown_message(facts))]
         for job in self._waiting_too_long(states, swept, last=passed.last_began):
             self.recoveries.send(job)
             swept.recoveries += 1
@@ -253,7 +256,8 @@ class Sweeper:
 
     def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:
         """Jobs that may be given up by the policy; whether they are is decided where jobs are recovered."""
-        waiting = [facts for facts in states if is_waiting(facts)]
+        now = self.clock()
+        waiting = [facts for facts in states if is_waiting(facts, now=now)]
         if not waiting:
             return
         try:

@@ -87,10 +87,11 @@ def read_facts(
         training_started=moment(document.get("TrainingStartTime")),
         training_ended=moment(document.get("TrainingEndTime")),
         market=market,
-        instance_type=text(resources, "InstanceType") or _group_types(resources),
-        instance_count=_number(resources, "InstanceCount", int) or _group_total(resources),
+        instance_type=_instance_type(resources),
+        instance_count=_instance_count(resources),
         max_runtime=_number(stopping, "MaxRuntimeInSeconds", _seconds),
         max_wait=_number(stopping, "MaxWaitTimeInSeconds", _seconds),
+        max_pending=_number(stopping, "MaxPendingTimeInSeconds", _seconds),
         checkpoint_uri=text(_part(document, "CheckpointConfig"), "S3Uri"),
         training_time=_number(document, "TrainingTimeInSeconds", _seconds),
         billable_time=_number(document, "BillableTimeInSeconds", _seconds),
@@ -152,6 +153,20 @@ def _number(document: Document, member: str, make: Callable[[float], _N]) -> _N 
 
 def _seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
+
+
+def _instance_type(resources: Document) -> str | None:
+    """The type that the job runs on, or is asked for; of a job with preferences, unknown until SageMaker has chosen.
+
+    "The job is billed for this instance type and count", says the service model of `Selected…`.
+    """
+    return text(resources, "SelectedInstanceType") or text(resources, "InstanceType") or _group_types(resources)
+
+
+def _instance_count(resources: Document) -> int | None:
+    """How many instances; of a job with preferences, the one count of all of them until SageMaker has chosen."""
+    chosen = _number(resources, "SelectedInstanceCount", int) or _number(resources, "InstanceCount", int)
+    return chosen or _group_total(resources)
 
 
 def _groups(resources: Document) -> list[Document]:

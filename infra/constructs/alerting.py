@@ -18,9 +18,10 @@ from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
 from respot.alert_version import DIGEST_ATTRIBUTE
+from respot.domain.alert import ENDED_AS
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.job import Market
-from respot.domain.lifecycle import ENDS
+from respot.domain.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
 from respot.domain.sweeping import CHECKS
 
 _BATCH_SIZE: Final = 10
@@ -113,7 +114,7 @@ class AlarmsTopic(Construct):
             self.topic.add_subscription(subscriptions.EmailSubscription(address))
 
 
-def new_items(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, object]:
+def new_items(*kinds: schema.ItemKind, **attributes: Sequence[object]) -> dict[str, object]:
     """A pattern for items of these kinds at the moment when they are first written."""
     image = {schema.KIND: {"S": [kind.value for kind in kinds]}} | {
         name: {"S": values} for name, values in attributes.items()
@@ -134,16 +135,34 @@ HEARTBEAT: Final[dict[str, object]] = {
 """What every reader of the stream is shown once a sweep: that it has begun. Without it, a reader that is not called is
 as silent as a ledger in which nothing happens. Only the write that takes a pass up carries a claim."""
 
+
+def marked_ends(ended_as: frozenset[str], **attributes: Sequence[object]) -> dict[str, object]:
+    """A pattern for transitions with which jobs ended, when that is known: often at once, else when it is added.
+
+    Nothing else ever changes a transition, so the stream shows each end once.
+    """
+    pattern = new_items(schema.ItemKind.TRANSITION, **attributes, **{schema.ENDED_AS: sorted(ended_as)})
+    return pattern | {"eventName": ["INSERT", "MODIFY"]}
+
+
 ALERTED: Final = (
     new_items(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
+    marked_ends(ENDED_AS, **{schema.STATUS: [{"anything-but": sorted(ENDS)}]}),
     new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
     new_items(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
     HEARTBEAT,
 )
 """What `alert` is shown: it decides itself which of them calls for an alert."""
 
-ENDINGS: Final = (new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}), HEARTBEAT)
-"""What `recover` is shown: jobs that have ended, and no drill."""
+ENDINGS: Final = (
+    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),
+    marked_ends(TERMINAL_STATUSES | {DELETING}),
+    HEARTBEAT,
+)
+"""What `recover` is shown: jobs that have ended, and no drill.
+
+The first pattern is for ends that an older version wrote: they carry no mark.
+"""
 
 
 class StreamReader(Construct):

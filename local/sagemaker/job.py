@@ -17,6 +17,7 @@ _PRIMARY: Final = {
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
     "MaxWaitTimeExceeded": "Stopped",
+    lifecycle.PENDING_TIMEOUT: "Stopped",
 }
 # SageMaker touches a new job once more, a few milliseconds after its CreationTime.
 _FIRST_TOUCH: Final = timedelta(milliseconds=37)

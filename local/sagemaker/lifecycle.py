@@ -8,7 +8,13 @@ from itertools import groupby, pairwise
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
-ENDINGS: Final = frozenset({"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded"})
+# No public source has the name of a pending timeout's status: this one is ours. What is known is that the job is
+# `Stopped`, and that the status tells (AWS Batch's user guide, sm_job_stuck_in_runnable_capacity).
+PENDING_TIMEOUT: Final = "MaxPendingTimeExceeded"
+ENDINGS: Final = frozenset(
+    {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", PENDING_TIMEOUT}
+)
+PENDING: Final = "Pending"
 STAYS: Final = frozenset(
     {
         "Starting",
@@ -44,7 +50,7 @@ _STARTING: Final = (
 _MESSAGES: Final = {
     "LaunchingMLInstances": "Launching ML instances",
     "PreparingTrainingStack": _PREPARING,
-    "Pending": "Waiting for compute capacity",
+    PENDING: "Training job waiting for capacity",
     "Downloading": "Downloading the training image",
     "DownloadingTrainingImage": "Downloading the training image",
     "Training": "Training image download completed. Training in progress.",
@@ -59,6 +65,7 @@ _MESSAGES: Final = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
+    PENDING_TIMEOUT: "Training job pending time exceeded MaxPendingTimeInSeconds provided",
 }
 FAILURE_REASONS: Final = {
     "CapacityError": (
@@ -239,10 +246,10 @@ def _joined(parts: list[float], status: str) -> Stay:
 
 
 def _with_preparing(stays: list[Stay]) -> list[Stay]:
-    """Show that instances were found before a job leaves Starting, as Describe does; no event is known for it."""
+    """Show that instances were found before a job leaves Starting or Pending, as Describe does; no event is known."""
     result = []
     for current, following in pairwise([*stays, None]):
-        if current and current.status == "Starting" and following and following.status in ON_AN_INSTANCE:
+        if current and current.status in {"Starting", PENDING} and following and following.status in ON_AN_INSTANCE:
             preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
             result.append(
                 Stay(status=current.status, seconds=current.seconds, messages=(*current.messages, preparing)),

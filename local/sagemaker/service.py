@@ -314,8 +314,15 @@ def _limited(fate: Lifecycle, job: Job) -> Lifecycle:
     scale = _factor(job.tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
     stopping = job.request["StoppingCondition"]
     wait = stopping.get("MaxWaitTimeInSeconds")
+    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(job.request) else None
     return limits.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,
         max_wait=None if wait is None else wait / scale,
+        max_pending=None if pending is None else pending / scale,
     )
+
+
+def _is_accelerated(request: Mapping[str, Any]) -> bool:
+    """Whether MaxPendingTimeInSeconds takes effect: for CPU-only types it has none, says the service model."""
+    return any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))

@@ -57,7 +57,16 @@ LATE: Final[Mapping[str, Any]] = {
     "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
 }
 
+# Half an hour, the least that SageMaker takes, is 1.5 s at this scale.
+PENDED: Final[Mapping[str, Any]] = {
+    "lifecycle": f"Starting=0.1 Pending=600 / {QUICK}",
+    "tags": {**ON, "local:time-scale": "1200"},
+    "spot": False,
+    "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxPendingTimeInSeconds": 1800},
+}
+
 RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "pended": PENDED,
     "late": LATE,
     "resumed": {"lifecycle": TWICE_INTERRUPTED, "tags": ON},
     "fruitless": {"lifecycle": FRUITLESS, "tags": ON},
@@ -206,6 +215,18 @@ def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recov
     assert on_demand.described["EnableManagedSpotTraining"] is False
     assert on_demand.described["StoppingCondition"] == {"MaxRuntimeInSeconds": 60}
     assert on_demand.described["TrainingEndTime"] <= never.described["CreationTime"] + DEADLINE
+
+
+def test_an_on_demand_job_that_ran_out_of_pending_time_is_told_and_goes_on(runs: Recovering) -> None:
+    run = runs.settled("pended")
+    assert run_differences(run) == []
+    assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxPendingTimeExceeded", "Completed"]
+    assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
+    assert reason(run[0]) == "ran out of pending time; next: on-demand ml.g5.2xlarge"
+    assert eventually(lambda: len(runs.received("pended", "ended")) == 1)
+    (alert,) = runs.received("pended", "ended")
+    assert alert["headline"] == "pended ended as Stopped/MaxPendingTimeExceeded"
+    assert "longer than MaxPendingTimeInSeconds of 30 min: SageMaker stopped it" in alert["what_happened"]
 
 
 def test_a_run_without_progress_ends_after_two_attempts(runs: Recovering) -> None:

@@ -1,7 +1,7 @@
 """What of the ledger's stream reaches whom: the deployed patterns, against items as the adapters write them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -52,9 +52,19 @@ def matches(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     return all(
         matches(wanted, event.get(name, {}))
         if isinstance(wanted, dict)
-        else event.get(name) in wanted or (wanted == [{"exists": True}] and name in event)
+        else name in event and any(_is_wanted(event[name], each) for each in wanted)
         for name, wanted in pattern.items()
     )
+
+
+def _is_wanted(value: object, wanted: object) -> bool:
+    match wanted:
+        case {"anything-but": others}:
+            return value not in others
+        case {"exists": True}:
+            return True
+        case _:
+            return value == wanted
 
 
 def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> set[str]:
@@ -71,6 +81,11 @@ def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> se
 
 def stay(status: str) -> Item:
     return transition_item(job_id(), transition(status), now=CREATED, retention=RETENTION)
+
+
+def end(status: str, ended_as: str) -> Item:
+    marked = replace(transition(status), ended_as=ended_as)
+    return transition_item(job_id(), marked, now=CREATED, retention=RETENTION)
 
 
 def drilled(status: str) -> Item:
@@ -148,6 +163,14 @@ CASES = [
     pytest.param(stay("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
     pytest.param(stay("Completed"), {RECOVER}, id="completed"),
     pytest.param(stay("Stopped"), {RECOVER}, id="stopped"),
+    pytest.param(end("Stopped", "Stopped"), {RECOVER}, id="stopped, marked"),
+    pytest.param(end("Completed", "Completed"), {RECOVER}, id="completed, marked"),
+    pytest.param(end("Failed", "Failed"), {ALERT, RECOVER}, id="failed, marked"),
+    pytest.param(end("MaxWaitTimeExceeded", "Stopped"), {ALERT, RECOVER}, id="waited too long, marked"),
+    pytest.param(end("NewInThe2030s", "Stopped"), {ALERT, RECOVER}, id="stopped in a way of tomorrow"),
+    pytest.param(end("NewInThe2030s", "Failed"), {ALERT, RECOVER}, id="failed in a way of tomorrow"),
+    pytest.param(end("NewInThe2030s", "Deleting"), {ALERT, RECOVER}, id="an end of tomorrow, seen late"),
+    pytest.param(end("NewInThe2030s", "Completed"), {RECOVER}, id="completed in a way of tomorrow"),
     *(pytest.param(stay(s), set(), id=s) for s in ("Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")),
     pytest.param(state(Market.SPOT), {ALERT}, id="a spot job appears"),
     pytest.param(state(Market.ON_DEMAND), set(), id="an on-demand job appears"),
@@ -200,14 +223,24 @@ def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event
 @pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
 @pytest.mark.parametrize("item", [pytest.param(case.values[0], id=str(case.id)) for case in CASES])
 def test_what_is_written_again_or_expires_concerns_nobody(plain: Synthesized, item: Item, event_name: str) -> None:
-    assert readers(plain, item, event_name) == set()
+    if event_name == "REMOVE" or schema.ENDED_AS not in item:
+        assert readers(plain, item, event_name) == set()
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"), [(end("NewInThe2030s", "Stopped"), {ALERT, RECOVER}), (end("X", "Completed"), {RECOVER})]
+)
+def test_a_transition_that_turns_out_to_be_the_end_is_shown_when_it_is_marked(
+    plain: Synthesized, item: Item, expected: set[str]
+) -> None:
+    assert readers(plain, item, "MODIFY") == expected
 
 
 def test_the_cases_have_every_kind_of_item() -> None:
     assert {case.values[0][schema.KIND]["S"] for case in CASES} == set(schema.ItemKind)  # type: ignore[index]
 
 
-def new(*kinds: schema.ItemKind, **attributes: list[str]) -> dict[str, Any]:
+def new(*kinds: schema.ItemKind, **attributes: Sequence[Any]) -> dict[str, Any]:
     image = {schema.KIND: {"S": list(kinds)}} | {name: {"S": values} for name, values in attributes.items()}
     return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
 
@@ -220,9 +253,14 @@ HEARTBEAT = {
 }
 
 
+def marked(**attributes: Sequence[Any]) -> dict[str, Any]:
+    return new(schema.ItemKind.TRANSITION, **attributes) | {"eventName": ["INSERT", "MODIFY"]}
+
+
 def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
     assert patterns(either, "Transitions") == [
         new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
+        marked(status=[{"anything-but": sorted(ENDS)}], ended_as=["Deleting", "Failed", "Stopped"]),
         new(schema.ItemKind.STATE, market=["spot"]),
         new(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
         HEARTBEAT,
@@ -230,7 +268,11 @@ def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
 
 
 def test_recover_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "Endings") == [new(schema.ItemKind.TRANSITION, status=sorted(ENDS)), HEARTBEAT]
+    assert patterns(either, "Endings") == [
+        new(schema.ItemKind.TRANSITION, status=sorted(ENDS)),
+        marked(ended_as=["Completed", "Deleting", "Failed", "Stopped"]),
+        HEARTBEAT,
+    ]
 
 
 def test_lambda_takes_the_patterns(either: Synthesized) -> None:

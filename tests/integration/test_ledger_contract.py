@@ -77,6 +77,7 @@ FULL = facts(
     training_ended=at(9000.037),
     market=Market.ON_DEMAND,
     max_wait=None,
+    max_pending=timedelta(hours=2),
     training_time=timedelta(seconds=8500),
     billable_time=timedelta(seconds=3100.5),
     parent=Parent(owner=Owner.STEP_FUNCTIONS, identifier=""),
@@ -131,6 +132,23 @@ def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
     again = replace(look(ledger, told), inserted=(INTERRUPTED,))
     assert ledger.save(again)
     assert ledger.load(JOB).transitions == told.history
+
+
+def test_the_end_of_a_job_is_told_with_its_last_stay(ledger: Ledger) -> None:
+    save(ledger, observation("Starting=0 Reticulated=7200", status="Stopped"))
+    assert [stay.ended_as for stay in ledger.load(JOB).transitions] == [None, "Stopped"]
+
+
+def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> None:
+    save(ledger, observation("Starting=0 Reticulated=7200", status="Stopping"))
+    change = look(ledger, observation("Starting=0 Reticulated=7200", status="Stopped"))
+    assert ledger.save(change)
+    marked = ledger.load(JOB)
+    assert [stay.ended_as for stay in marked.transitions] == [None, "Stopped"]
+    (stay,) = change.marked
+    late = replace(change, facts_changed=False, marked=(replace(stay, ended_as="Failed"),))
+    assert ledger.save(late)
+    assert [stay.ended_as for stay in ledger.load(JOB).transitions] == [None, "Stopped"]
 
 
 def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:

@@ -29,8 +29,15 @@ PRIMARY: Final = {
     "Stopped": "Stopped",
     "MaxRuntimeExceeded": "Stopped",
     "MaxWaitTimeExceeded": "Stopped",
+    "MaxPendingTimeExceeded": "Stopped",
 }
 """SecondaryStatus to TrainingJobStatus; InProgress where none is named."""
+
+WAITS: Final = {
+    "Starting": "Insufficient capacity error from EC2 while launching instances, retrying!",
+    "Pending": "Training job waiting for capacity",
+}
+"""StatusMessage of jobs that wait for capacity, from public logs."""
 
 
 def at(seconds: float) -> datetime:
@@ -83,6 +90,7 @@ def observation(script: str = "Starting=0 Downloading=250 Training=390", **other
         "status": PRIMARY.get(last.status, "InProgress"),
         "secondary_status": last.status,
         "last_modified": last.started,
+        "status_message": WAITS.get(last.status),
     }
     return Observation(facts=facts(**(told | others)), history=stays)
 
@@ -100,15 +108,16 @@ def claim(status: str, seconds: float, **others: Any) -> Observation:  # noqa: A
 
 def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int = 0, **others: Any) -> Alert:  # noqa: ANN401
     """An alert on a job that had trained for 3330 s."""
-    stay = transition(status, seconds)
+    primary = PRIMARY.get(status, "InProgress")
+    stay = replace(transition(status, seconds), ended_as=primary if is_terminal(primary) else None)
     told: dict[str, Any] = {
-        "status": PRIMARY.get(status, "InProgress"),
+        "status": primary,
         "secondary_status": status,
         "last_modified": stay.started,
         "training_started": at(250),
     }
     return Alert(
-        kind=KIND_BY_STATUS[status],
+        kind=KIND_BY_STATUS.get(status, AlertKind.ENDED),
         transition=stay,
         facts=facts(**(told | others)),
         figures=figures((*history("Starting=0 Downloading=250 Training=390"), stay)),
@@ -157,7 +166,7 @@ def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **win
 
 def alert_of(kind: AlertKind, **others: Any) -> Alert:  # noqa: ANN401
     """An alert of any kind that is about a job: of what Respot did, with a story."""
-    by_status = {of: status for status, of in KIND_BY_STATUS.items()}
+    by_status = {of: status for status, of in KIND_BY_STATUS.items()} | {AlertKind.ENDED: "MaxPendingTimeExceeded"}
     if kind in by_status:
         return replace(alert_on(by_status[kind]), **others)
     told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"story": "a story"}

@@ -14,7 +14,7 @@ PASSING: Final = (
     *("Updating", "Reticulating"),
 )
 """Statuses that a job passes through, in whatever order; the last one is nobody's."""
-FINAL: Final = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
+FINAL: Final = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", "MaxPendingTimeExceeded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

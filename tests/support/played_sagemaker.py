@@ -12,7 +12,7 @@ from respot.domain.ownership import find_parent
 from respot.domain.placement import Placement
 from respot.errors import CloneRefusedError, JobNameTakenError
 from respot.ports import Clock, Cloned
-from tests.support.builders import PRIMARY, REGION, arn_of
+from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +62,7 @@ class PlayedSageMaker:
             status="InProgress",
             secondary_status="Starting",
             last_modified=now,
+            status_message=WAITS["Starting"],
             **(told | others),
         )
         stay = Transition(status="Starting", started=now)
@@ -77,6 +78,7 @@ class PlayedSageMaker:
             status=status if status == DELETING else PRIMARY.get(status, "InProgress"),
             secondary_status=status,
             last_modified=now,
+            status_message=WAITS.get(status),
             failure_reason=reason,
             training_started=trained,
         )

@@ -15,8 +15,8 @@ from typing import Any, Final
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.advice import advise
-from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert import AlertOutcome, AlertReceipt, kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
@@ -26,7 +26,7 @@ from respot.domain.storm import Window, pool_of
 from respot.domain.telling import Doings, called_for
 from respot.errors import RespotError, TopicUnavailableError
 from respot.storm_watch import StormWatch
-from tests.support.builders import CREATED, at, history, job_id, observation
+from tests.support.builders import CREATED, at, job_id, observation
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
 from tests.support.troubled import DiedError
@@ -53,6 +53,7 @@ _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision reques
 STORIES: Final = {
     "interrupted": Story(end="Interrupted"),
     "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
+    "pending": Story(end="MaxPendingTimeExceeded"),
     "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
     "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
@@ -151,7 +152,8 @@ class StormWorld:
         self.ledger.save(reconcile(self.ledger.load(job), observation(script, job=job, **known)))
         doings = self._do(job, story)
         self._expect(job, doings)
-        acts = [partial(self.alerter.alert, job, stay) for stay in history(script) if stay.status in KIND_BY_STATUS]
+        stays = self.ledger.load(job).transitions
+        acts = [partial(self.alerter.alert, job, stay) for stay in stays if kind_of(stay)]
         acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
         record = self.ledger.load(job)
         if record.facts and advise(record.facts):

@@ -4,10 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.model import StructureShape
+from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
+from respot.domain.alert_text import console_url
 from respot.domain.job import Market, Observation, Owner, Parent
+from respot.domain.run import Attempt
 from respot.errors import MalformedObservationError
 from respot.events import Hint, parse
 from respot.training_job_document import moment
@@ -146,6 +150,18 @@ def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) ->
 def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
     told = claim_of(without(event(), "resources", "detail.TrainingJobArn")).facts
     assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("us-isob-east-1", "aws-iso-b")],
+)
+def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
+    """Public case E06."""
+    told = claim_of(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).facts
+    assert told.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
+    console = "https://console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/spot-job"
+    assert (console_url(told) == console) is (region == "cn-north-1")
 
 
 @pytest.mark.parametrize("account", [None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {}])
@@ -332,6 +348,51 @@ def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
     ]
     told = claim_of(event(ResourceConfig={"InstanceGroups": groups})).facts
     assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
+
+
+PREFERENCES = [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xlarge"}]
+
+
+@pytest.mark.parametrize(
+    ("resources", "known"),
+    [
+        ({"InstanceCount": 4}, (None, 4)),
+        ({}, (None, None)),
+        ({"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}, ("ml.p4d.24xlarge", 4)),
+        (
+            {"InstanceCount": 2, "SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4},
+            ("ml.p4d.24xlarge", 4),
+        ),
+        ({"InstanceCount": 4, "SelectedInstanceType": "ml.p4d.24xlarge"}, ("ml.p4d.24xlarge", 4)),
+    ],
+    ids=[
+        "one count, not chosen yet",
+        "a count each, not chosen yet",
+        "chosen",
+        "chosen, whatever was asked",
+        "no count",
+    ],
+)
+def test_a_job_with_preferences_has_the_type_and_count_that_sagemaker_selected(
+    resources: dict[str, Any], known: tuple[str | None, int | None]
+) -> None:
+    """ "The job is billed for this instance type and count" (service model); until then the type is not known."""
+    told = claim_of(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).facts
+    assert (told.instance_type, told.instance_count) == known
+
+
+def test_the_members_of_a_selection_are_those_of_the_service_model() -> None:
+    config = Session().get_service_model("sagemaker").shape_for("ResourceConfig")
+    assert isinstance(config, StructureShape)
+    assert {"InstancePreferences", "SelectedInstanceType", "SelectedInstanceCount"} <= config.members.keys()
+
+
+def test_the_hours_of_a_job_with_preferences_are_those_of_all_its_instances() -> None:
+    """Four p4d for an hour are four instance-hours."""
+    selected = {"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}
+    resources = {"InstancePreferences": PREFERENCES} | selected
+    told = claim_of(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).facts
+    assert Attempt(number=1, facts=told, transitions=(), checkpoint=None).billable_hours == 4.0
 
 
 @pytest.mark.parametrize(

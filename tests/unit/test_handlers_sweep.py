@@ -10,7 +10,14 @@ import pytest
 from respot.domain.sweeping import CHECKS
 from respot.errors import LookFailedError
 from respot.handlers import sweep
-from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE, SWEEP_AGE, UNDEPLOYED
+from respot.metric_names import (
+    NAMESPACE,
+    SERVICE_DIMENSION,
+    SERVICE_VARIABLE,
+    SWEEP_AGE,
+    UNDEPLOYED,
+    UNKNOWN_STATUS_MESSAGES,
+)
 from respot.observability import metrics
 from respot.sweeper import Swept
 from tests.support.builders import REGION
@@ -94,6 +101,21 @@ def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, print
     assert (stopped["level"], stopped["scope"], stopped["reason"]) == ("ERROR", REGION, "throttled")
     assert "LookFailedError" in stopped["exception"]
     assert measured(lines) == {"SweepsStopped": [1], SWEEP_AGE: [3600]}
+
+
+def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(played: Played, printed: Printed) -> None:
+    words = [f"words {number}" for number in range(9)]
+    played.swept = (
+        Swept(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),
+        Swept(scope="eu-west-1", age=timedelta(), complete=True, unknown_messages=words),
+    )
+    sweep.handler({}, Context())
+    lines = printed()
+    logged = [
+        (line["scope"], line["status_message"]) for line in lines if line.get("message") == "unknown status message"
+    ]
+    assert logged == [(REGION, "new words"), *(("eu-west-1", each) for each in words[:5])]
+    assert measured(lines) == {UNKNOWN_STATUS_MESSAGES: [11], SWEEP_AGE: [0]}
 
 
 def test_an_age_of_nothing_is_an_age(played: Played, printed: Printed) -> None:

@@ -364,7 +364,8 @@ def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(b
 
 def _prepare(bench: RecoveryBench) -> None:
     played = bench.sagemaker.jobs[NAME]
-    played.facts = replace(played.facts, status_message="Preparing the instances for training")
+    message = "Preparing the instances for training"
+    played.facts = replace(played.facts, status_message=message, last_modified=bench.clock())
 
 
 def _describe_in_vain(bench: RecoveryBench) -> None:

@@ -168,7 +168,7 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
     "resume null": (with_defaults(resume=None), "defaults.resume: is null and must be true or false"),
     "SageMaker's word": (
         with_defaults(triggers=["CapacityError"]),
-        'defaults.triggers[0]: is "CapacityError" and must be one of max-wait-time-exceeded, capacity-error, inte',
+        'defaults.triggers[0]: is "CapacityError" and must be one of max-wait-time-exceeded, max',
     ),
     "no trigger": (with_defaults(triggers=[]), "defaults.triggers: is [] and must be a list of at least 1 item"),
     "trigger twice": (

@@ -849,3 +849,14 @@ def test_the_policy_is_not_asked_for_while_nobody_waits(bench: Bench) -> None:
     bench.both(job_id("trains", created=ago(hours=9)), "Starting=0 Training=300")
     swept = bench.sweep(bench.invocation(policies=MemoryPolicies(fault=PolicyInvalidError("no JSON"))))[-1]
     assert swept.policy_error is None
+
+
+def test_a_job_whose_words_are_not_known_is_counted_and_never_given_up(bench: Bench) -> None:
+    """Whatever the policy says: AWS may change the words at any time."""
+    sweeper = bench.invocation(policies=MemoryPolicies(policy=PATIENT_FOR_AN_HOUR))
+    for name, words in (("new", "Looking for instances"), ("known", None)):
+        told = {} if words is None else {"status_message": words}
+        bench.both(job_id(name, created=ago(minutes=62)), tags={}, **told)
+    swept = bench.sweep(sweeper)[-1]
+    assert swept.unknown_messages == ["Looking for instances"]
+    assert [job.name for job in bench.recoveries.sent] == ["known"]

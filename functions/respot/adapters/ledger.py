@@ -32,6 +32,7 @@ from respot.schema import (
     BY_NAME,
     CLAIM,
     CREATED,
+    ENDED_AS,
     EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 _CLAIMED: Final = "claimed"
 """The outcome of an alert that somebody has in hand; see AlertOutcome for those that are settled."""
 _UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
+_UNMARKED: Final = f"attribute_not_exists({ENDED_AS})"
+"""Of a transition: nobody has written yet that the job ended in it. So the stream shows that once."""
 _OUR_CLAIM: Final = f"{OUTCOME} = :claimed AND {CLAIM} = :claim"
 """Nobody has taken it over, nor settled it."""
 
@@ -90,9 +93,10 @@ class DynamoDbLedger:
         """See `Ledger.save`."""
         if change.facts_changed and not self._put_state(change):
             return False
-        for stay in change.inserted:
-            item = transition_item(change.facts.job, stay, now=self._clock(), retention=self._retention)
-            self._table.put(self._kept(change.facts.job, item), ABSENT)
+        for stays, condition in ((change.inserted, ABSENT), (change.marked, _UNMARKED)):
+            for stay in stays:
+                item = transition_item(change.facts.job, stay, now=self._clock(), retention=self._retention)
+                self._table.put(self._kept(change.facts.job, item), condition)
         return True
 
     def created_at(self) -> datetime:

@@ -18,6 +18,7 @@ from respot.schema import (
     ACTIVE_ON,
     CHECKPOINT_URI,
     CREATED,
+    ENDED_AS,
     EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
@@ -63,6 +64,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "instance_count": facts.instance_count,
             "max_runtime_seconds": _seconds(facts.max_runtime),
             "max_wait_seconds": _seconds(facts.max_wait),
+            "max_pending_seconds": _seconds(facts.max_pending),
             CHECKPOINT_URI: facts.checkpoint_uri,
             "training_time_seconds": _seconds(facts.training_time),
             "billable_time_seconds": _seconds(facts.billable_time),
@@ -91,6 +93,7 @@ def transition_item(job: JobId, stay: Transition, *, now: datetime, retention: t
             STATUS: stay.status,
             STARTED: iso(stay.started),
             "provisional": stay.provisional or None,
+            ENDED_AS: stay.ended_as,
             RECORDED_AT: iso(now),
             EXPIRES_AT: _expiry(stay.started, retention),
         }
@@ -163,7 +166,10 @@ def read_receipt(item: Item) -> AlertReceipt:
 
 def _read_transition(values: Mapping[str, Any]) -> Transition:
     return Transition(
-        status=values[STATUS], started=_moment(values[STARTED]), provisional=bool(values.get("provisional"))
+        status=values[STATUS],
+        started=_moment(values[STARTED]),
+        provisional=bool(values.get("provisional")),
+        ended_as=values.get(ENDED_AS),
     )
 
 
@@ -185,6 +191,7 @@ def _read_facts(values: Mapping[str, Any]) -> JobFacts:
         instance_count=None if count is None else int(count),
         max_runtime=_span(values.get("max_runtime_seconds")),
         max_wait=_span(values.get("max_wait_seconds")),
+        max_pending=_span(values.get("max_pending_seconds")),
         checkpoint_uri=values.get(CHECKPOINT_URI),
         training_time=_span(values.get("training_time_seconds")),
         billable_time=_span(values.get("billable_time_seconds")),

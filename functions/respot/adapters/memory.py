@@ -64,6 +64,10 @@ class MemoryLedger:
         for stay in change.inserted:
             if self.stays[job].setdefault((stay.status, stay.started), stay) is stay:
                 self.writes += 1
+        for stay in change.marked:
+            if self.stays[job].get((stay.status, stay.started), stay).ended_as is None:
+                self.stays[job][stay.status, stay.started] = stay
+                self.writes += 1
         return True
 
     def created_at(self) -> datetime:

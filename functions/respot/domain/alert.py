@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
 from respot.domain.durations import in_words, iso
 from respot.domain.job import JobFacts, JobId, Market, Transition
-from respot.domain.lifecycle import INTERRUPTED, Figures
+from respot.domain.lifecycle import DELETING, ENDS, INTERRUPTED, Figures
 
 
 class AlertOutcome(StrEnum):
@@ -107,6 +108,17 @@ class AlertReceipt:
 
 _OF_SPOT_ALONE = frozenset(KIND_BY_STATUS.values())
 """What SageMaker did to a job is told of spot jobs; what Respot did, of all."""
+
+
+ENDED_AS: Final = frozenset({"Failed", "Stopped", DELETING})
+"""TrainingJobStatus values of jobs that ended and did not complete, as far as is known."""
+
+
+def kind_of(stay: Transition) -> AlertKind | None:
+    """The kind of alert that a transition calls for: `ended` for an end whose name is not known."""
+    if stay.ended_as in ENDED_AS and stay.status not in ENDS:
+        return AlertKind.ENDED
+    return KIND_BY_STATUS.get(stay.status)
 
 
 def decide(

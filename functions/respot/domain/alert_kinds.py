@@ -11,6 +11,7 @@ class AlertKind(StrEnum):
     MAX_WAIT_TIME_EXCEEDED = "max-wait-time-exceeded"
     MAX_RUNTIME_EXCEEDED = "max-runtime-exceeded"
     FAILED = "failed"
+    ENDED = "ended"
     RESUBMITTED = "resubmitted"
     NOT_RESUBMITTED = "not-resubmitted"
     WOULD_RESUBMIT = "would-resubmit"

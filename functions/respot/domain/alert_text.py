@@ -5,14 +5,11 @@ from typing import assert_never
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import in_words, iso, readable
+from respot.domain.ending import PENDING
 from respot.domain.job import JobFacts
+from respot.domain.lifecycle import DELETING
+from respot.domain.partitions import console_host
 from respot.domain.savings import savings_percent
-
-_CONSOLE_BY_PARTITION = {
-    "aws-cn": "console.amazonaws.cn",
-    "aws-us-gov": "console.amazonaws-us-gov.com",
-}
-
 
 _NEXT = {
     AlertKind.RESUBMITTED: "The new job reads the checkpoints of this one; Respot goes on watching.",
@@ -58,6 +55,8 @@ def _headline(alert: Alert) -> str:
             return f"{name} reached its maximum runtime and was stopped"
         case AlertKind.FAILED:
             return f"{name} failed"
+        case AlertKind.ENDED:
+            return f"{name} ended as {_end(alert)}"
         case _:
             return f"{name} {_DONE[alert.kind]}"
 
@@ -82,6 +81,8 @@ def what_happened(alert: Alert) -> str:
             said = f"Training reached MaxRuntimeInSeconds{limit}."
         case AlertKind.FAILED:
             said = f"SageMaker says: {one_line(facts.failure_reason or 'no reason given')}"
+        case AlertKind.ENDED:
+            said = _why_ended(alert)
         case (
             AlertKind.RESUBMITTED
             | AlertKind.NOT_RESUBMITTED
@@ -101,6 +102,8 @@ def particulars(alert: Alert) -> str:
     """What the alert's kind leaves open: SageMaker's or Respot's own words, in one line; empty if there are none."""
     if alert.kind is AlertKind.FAILED:
         return one_line(alert.facts.failure_reason or "")
+    if alert.kind is AlertKind.ENDED:
+        return _why_ended(alert)
     return what_happened(alert) if alert.kind in _DONE else ""
 
 
@@ -150,15 +153,13 @@ def checkpoints(facts: JobFacts) -> str:
 
 def console_url(facts: JobFacts) -> str:
     """The job's page in the AWS console of its partition and region."""
-    jobs = jobs_url(facts.arn, facts.job.region)
+    jobs = jobs_url(facts.job.region)
     return jobs if facts.job.is_drill else f"{jobs}/{facts.job.name}"
 
 
-def jobs_url(arn: str, region: str) -> str:
-    """The list of all jobs in the AWS console of a region; the ARN of one of them tells the partition."""
-    partition = arn.split(":", 2)[1] if arn.startswith("arn:") else "aws"
-    host = _CONSOLE_BY_PARTITION.get(partition, f"{region}.console.aws.amazon.com")
-    return f"https://{host}/sagemaker/home?region={region}#/jobs"
+def jobs_url(region: str) -> str:
+    """The list of all jobs in the AWS console of a region."""
+    return f"https://{console_host(region)}/sagemaker/home?region={region}#/jobs"
 
 
 def subject(alert: Alert) -> str:
@@ -203,6 +204,23 @@ def placement(facts: JobFacts) -> str:
     count = f"{facts.instance_count} x " if facts.instance_count else ""
     market = f" ({facts.market})" if facts.market else ""
     return f"{count}{one_line(facts.instance_type or 'unknown instances')}{market}"
+
+
+def _end(alert: Alert) -> str:
+    """The end in SageMaker's words: `Stopped/<SecondaryStatus>`."""
+    stay = alert.transition
+    return one_line(stay.status if stay.ended_as in {None, DELETING} else f"{stay.ended_as}/{stay.status}")
+
+
+def _why_ended(alert: Alert) -> str:
+    """What is known of an end whose name is not."""
+    facts = alert.facts
+    if facts.failure_reason:
+        return f"SageMaker says: {one_line(facts.failure_reason)}"
+    if PENDING in alert.transition.status:
+        limit = f" of {in_words(facts.max_pending)}" if facts.max_pending else ""
+        return f"The job was pending for longer than MaxPendingTimeInSeconds{limit}: SageMaker stopped it."
+    return f"SageMaker ended the job with a status that Respot does not know: {_end(alert)}."
 
 
 def _label(alert: Alert) -> str:

@@ -16,6 +16,7 @@ _LONGEST_TYPE: Final = 120
 
 _ON_ANY_MARKET: Final = frozenset(
     {
+        AlertKind.ENDED,
         AlertKind.RESUBMITTED,
         AlertKind.NOT_RESUBMITTED,
         AlertKind.WOULD_RESUBMIT,
@@ -30,6 +31,7 @@ _DONE: Final = {
     AlertKind.MAX_WAIT_TIME_EXCEEDED: ("ran out of waiting time",) * 2,
     AlertKind.MAX_RUNTIME_EXCEEDED: ("reached its maximum runtime", "reached their maximum runtime"),
     AlertKind.FAILED: ("failed for lack of capacity",) * 2,
+    AlertKind.ENDED: ("ended with an unusual status",) * 2,
     AlertKind.RESUBMITTED: ("was resubmitted", "were resubmitted"),
     AlertKind.NOT_RESUBMITTED: ("is not resubmitted", "are not resubmitted"),
     AlertKind.WOULD_RESUBMIT: ("would have been resubmitted (dry run)",) * 2,
@@ -41,6 +43,7 @@ _DONE: Final = {
 
 _CAUSE: Final = {
     AlertKind.MAX_RUNTIME_EXCEEDED: "Training reached MaxRuntimeInSeconds, which each job sets for itself.",
+    AlertKind.ENDED: "SageMaker ended these jobs itself.",
     AlertKind.RESUBMITTED: "Respot created the next attempt of each of these jobs.",
     AlertKind.NOT_RESUBMITTED: "Respot was asked to resume these jobs, and refused to, could not, or called it off.",
     AlertKind.WOULD_RESUBMIT: "Respot would have created the next attempt of each of these jobs.",
@@ -110,7 +113,7 @@ def until(digest: Digest) -> str:
 
 def console_url(digest: Digest) -> str:
     """The list of jobs in the AWS console of the pool's partition and region."""
-    return jobs_url(digest.members[0].arn, digest.window.pool.region)
+    return jobs_url(digest.window.pool.region)
 
 
 def names(digest: Digest, most: int) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill_names import DRILL_PREFIX
 from respot.domain.job import JobFacts, JobId, Observation, Transition
+from respot.domain.partitions import job_arn
 
 _APART: Final = timedelta(milliseconds=1)
 
@@ -53,7 +54,7 @@ class Drill:
         )
         facts = JobFacts(
             job=self.job,
-            arn=f"arn:aws:sagemaker:{self.region}:{self.account}:training-job/{self.job.name}",
+            arn=job_arn(region=self.region, account=self.account, name=self.job.name),
             status="InProgress" if self.kind is AlertKind.INTERRUPTED else "Stopped",
             secondary_status=stays[-1].status,
             last_modified=stays[-1].started,

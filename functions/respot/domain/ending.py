@@ -11,6 +11,7 @@ class Trigger(StrEnum):
     """Ends after which a policy may ask for another attempt."""
 
     MAX_WAIT_TIME_EXCEEDED = "max-wait-time-exceeded"
+    MAX_PENDING_TIME_EXCEEDED = "max-pending-time-exceeded"
     CAPACITY_ERROR = "capacity-error"
     INTERNAL_SERVER_ERROR = "internal-server-error"
     MAX_RUNTIME_EXCEEDED = "max-runtime-exceeded"
@@ -37,7 +38,7 @@ class Ending:
         trigger: what another attempt may follow; `None` if nothing is to be mended by repeating.
         said: the end in words an operator reads.
         by_a_person: somebody stopped or deleted the job, and knows.
-        doubtful: it may have been Respot, so that people are told what became of the job.
+        doubtful: it may have been Respot or SageMaker, so that people are told what became of the job.
     """
 
     trigger: Trigger | None
@@ -53,8 +54,19 @@ _TRIGGER_BY_REASON: Final = (
 """FailureReason's prefixes; its words vary (one space or two), so that only the prefix counts."""
 
 
+PENDING: Final = "Pending"
+"""What the SecondaryStatus of a pending timeout contains.
+
+Its name is in no public source. AWS Batch's user guide says of such a job: Stopped, "secondaryStatus indicates the job
+timed out in pending waiting for capacity" (sm_job_stuck_in_runnable_capacity).
+"""
+
+
 def ending_of(facts: JobFacts) -> Ending:
-    """Classify a terminal status; the vocabulary is open, so whatever is not known mends nothing."""
+    """Classify a terminal status; the vocabulary is open, so whatever is not known mends nothing.
+
+    Of a job with a MaxPendingTime, these facts do not tell whether its user stopped it or SageMaker did.
+    """
     match facts.status, facts.secondary_status:
         case "Completed", _:
             return Ending(trigger=None, said="completed")
@@ -62,6 +74,10 @@ def ending_of(facts: JobFacts) -> Ending:
             return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
         case "Stopped", "MaxRuntimeExceeded":
             return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
+        case "Stopped", secondary if PENDING in secondary:
+            return Ending(trigger=Trigger.MAX_PENDING_TIME_EXCEEDED, said="ran out of pending time")
+        case "Stopped", "Stopped" if facts.max_pending is not None:
+            return Ending(trigger=None, said="stopped")
         case "Stopped", "Stopped":
             return Ending(trigger=None, said="stopped by its user", by_a_person=True)
         case "Deleting", _:
@@ -82,7 +98,7 @@ def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
     match trigger:
         case Trigger.CAPACITY_ERROR:
             return Budget.CAPACITY
-        case Trigger.MAX_WAIT_TIME_EXCEEDED | Trigger.GAVE_UP_WAITING:
+        case Trigger.MAX_WAIT_TIME_EXCEEDED | Trigger.MAX_PENDING_TIME_EXCEEDED | Trigger.GAVE_UP_WAITING:
             return Budget.INTERRUPTION if facts.training_started or facts.training_time else Budget.CAPACITY
         case Trigger.INTERNAL_SERVER_ERROR | Trigger.MAX_RUNTIME_EXCEEDED:
             return Budget.FAILURE

@@ -13,7 +13,7 @@ from respot.domain.placement import Placement
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.run import Run
-from respot.domain.waiting import GivingUp, is_waiting, waiting_since
+from respot.domain.waiting import GivingUp, is_waiting, unknown_message, waiting_since
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """For so long after its limit a job that waits is asked about with each sweep; after that, once in so long."""
@@ -74,7 +74,9 @@ def is_time_to_ask(
 def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
     """Why the job is left waiting, as far as job and policy alone can tell; `None` if they do not say so."""
     policy, since = resolved.policy, waiting_since(transitions)
-    if since is None or not is_waiting(facts):
+    if words := unknown_message(facts):
+        return f"whether it waits for capacity is not known: SageMaker says {words!r}"
+    if since is None or not is_waiting(facts, now=now):
         return f"does not wait for capacity, it is {facts.status}/{facts.secondary_status}"
     if resolved.bad_tags:
         return "; ".join(resolved.bad_tags)

@@ -71,11 +71,14 @@ class Transition:
         status: SecondaryStatus, in SageMaker's own words (an open vocabulary).
         started: UTC, to the millisecond.
         provisional: known from an event alone, since the job could not be described any more.
+        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was seen no earlier);
+            `None` while nothing shows that the job ended in it. It tells no two transitions apart.
     """
 
     status: str
     started: datetime
     provisional: bool = False
+    ended_as: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,7 @@ class JobFacts:
         instance_count: number of instances.
         max_runtime: StoppingCondition.MaxRuntimeInSeconds.
         max_wait: StoppingCondition.MaxWaitTimeInSeconds (spot only).
+        max_pending: StoppingCondition.MaxPendingTimeInSeconds (accelerated instance types only).
         checkpoint_uri: CheckpointConfig.S3Uri.
         training_time: TrainingTimeInSeconds.
         billable_time: BillableTimeInSeconds.
@@ -121,6 +125,7 @@ class JobFacts:
     instance_count: int | None = None
     max_runtime: timedelta | None = None
     max_wait: timedelta | None = None
+    max_pending: timedelta | None = None
     checkpoint_uri: str | None = None
     training_time: timedelta | None = None
     billable_time: timedelta | None = None

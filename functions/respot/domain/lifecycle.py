@@ -25,7 +25,7 @@ TERMINAL_STATUSES: Final = frozenset({"Completed", "Failed", "Stopped"})
 """TrainingJobStatus values after which nothing but deletion happens."""
 
 ENDS: Final = TERMINAL_STATUSES | {"MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
-"""SecondaryStatus values with which a job ends."""
+"""SecondaryStatus values that are known to end a job. There may be others: `is_end` decides, not this list."""
 
 WAITING: Final = frozenset({"Starting", "Pending", "LaunchingMLInstances", "Restarting", INTERRUPTED})
 """SecondaryStatus values in which a job may be waiting for capacity."""
@@ -51,9 +51,17 @@ def is_terminal(status: str) -> bool:
     return status in TERMINAL_STATUSES or status == DELETING
 
 
+def is_end(stay: Transition) -> bool:
+    """Whether a job ended in this status: a terminal TrainingJobStatus was seen with it, whatever its name.
+
+    Items that an older version wrote carry no such mark: there, the names that are known to end a job count.
+    """
+    return stay.ended_as is not None or stay.status in ENDS
+
+
 def in_order(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
     """Oldest first; of stays that started in the same millisecond, the one that ends a job comes last."""
-    return tuple(sorted(transitions, key=lambda t: (t.started, t.status in ENDS, t.status not in WAITING, t.status)))
+    return tuple(sorted(transitions, key=lambda t: (t.started, is_end(t), t.status not in WAITING, t.status)))
 
 
 def figures(transitions: Sequence[Transition]) -> Figures:

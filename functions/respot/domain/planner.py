@@ -128,7 +128,7 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     if facts.parent:
         reason = f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
-    if ending.by_a_person:
+    if ending.by_a_person or ending.doubtful:
         return _Refusal(reason=ending.said, action=Action.REFUSE, notify=ending.doubtful)
     if ending.trigger is None:
         reason = f"{ending.said}: repeating it would not help"

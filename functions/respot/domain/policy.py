@@ -80,7 +80,12 @@ class Policy:
 
     resume: bool = False
     triggers: frozenset[Trigger] = frozenset(
-        {Trigger.MAX_WAIT_TIME_EXCEEDED, Trigger.CAPACITY_ERROR, Trigger.INTERNAL_SERVER_ERROR}
+        {
+            Trigger.MAX_WAIT_TIME_EXCEEDED,
+            Trigger.MAX_PENDING_TIME_EXCEEDED,
+            Trigger.CAPACITY_ERROR,
+            Trigger.INTERNAL_SERVER_ERROR,
+        }
     )
     max_attempts: int = 5
     budgets: Mapping[Budget, int] = field(

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from respot.domain.job import JobFacts, JobRecord, Observation, Transition
-from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, stays
+from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, stays
 
 ROUNDING: Final = timedelta(seconds=1)
 """By how much an event's time may differ from Describe's for the same stay: events may be cut to whole seconds."""
@@ -20,6 +21,7 @@ class Change:
         facts: the job's state after the change.
         facts_changed: whether the state must be written at all.
         inserted: stays the ledger does not have yet, oldest first.
+        marked: the stay that the ledger has, and that turns out to be the one in which the job ended; or none.
         transitions: all stays after the change, oldest first.
         version: the version of the state that this change was worked out from.
     """
@@ -29,18 +31,22 @@ class Change:
     inserted: tuple[Transition, ...]
     transitions: tuple[Transition, ...]
     version: int
+    marked: tuple[Transition, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write: the look told nothing new."""
-        return not self.facts_changed and not self.inserted
+        return not self.facts_changed and not self.inserted and not self.marked
 
 
 def reconcile(record: JobRecord, observation: Observation) -> Change:
     """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
     facts = observation.facts if record.facts is None else merge(record.facts, observation.facts)
+    observation = replace(observation, history=_with_end(observation))
     inserted = _missing(record.transitions, observation)
-    transitions = in_order((*record.transitions, *inserted))
+    marked = _marked(record.transitions, observation, inserted)
+    known = (next((new for new in marked if new == stay), stay) for stay in record.transitions)
+    transitions = in_order((*known, *inserted))
     return Change(
         facts=facts,
         # The state carries the figures, too: a stay that is learnt of late may change them and no fact.
@@ -48,6 +54,7 @@ def reconcile(record: JobRecord, observation: Observation) -> Change:
         inserted=inserted,
         transitions=transitions,
         version=record.version,
+        marked=marked,
     )
 
 
@@ -76,6 +83,44 @@ def same_creation(one: datetime, other: datetime) -> bool:
 def _rank(facts: JobFacts) -> tuple[int, datetime]:
     stage = 2 if facts.status == DELETING else 1 if facts.status in TERMINAL_STATUSES else 0
     return stage, facts.last_modified
+
+
+def _with_end(observation: Observation) -> tuple[Transition, ...]:
+    """The look's stays; the last one carries the mark of the end, if the job has ended in it.
+
+    TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
+    that is being deleted had ended before.
+    """
+    facts, history = observation.facts, observation.history
+    life = [stay for stay in history if stay.status != DELETING]
+    if not is_terminal(facts.status) or not life:
+        return history
+    last = max(stay.started for stay in life)
+    latest = [stay for stay in life if stay.started == last]
+    ends = latest[-1:] if facts.secondary_status == DELETING else _held(latest, facts.secondary_status)
+    return in_order(replace(stay, ended_as=facts.status) if stay in ends else stay for stay in history)
+
+
+def _held(latest: Sequence[Transition], status: str) -> list[Transition]:
+    return [stay for stay in latest if stay.status == status]
+
+
+def _marked(
+    known: Sequence[Transition], observation: Observation, inserted: Sequence[Transition]
+) -> tuple[Transition, ...]:
+    """The end of the look, where the ledger has it as a stay of which nobody knew that the job ended in it."""
+    end = next((stay for stay in observation.history if stay.ended_as), None)
+    if end is None or end in inserted:
+        return ()
+    seen = in_order(known)
+    twins = (
+        stay
+        for stay in seen
+        if (stay.status, stay.started) == (end.status, end.started)
+        or (stay.provisional and _told_as(stay, observation, seen) == end)
+        or (end.provisional and _same_stay(end, seen, covered=not observation.start_known) == stay)
+    )
+    return tuple(replace(stay, ended_as=end.ended_as) for stay in islice(twins, 1) if not is_end(stay))
 
 
 def _missing(known: Sequence[Transition], observation: Observation) -> tuple[Transition, ...]:

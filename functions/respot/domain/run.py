@@ -15,6 +15,10 @@ from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
+_AT_THE_LIMIT: Final = timedelta(minutes=1)
+"""A stop so shortly before MaxPendingTime may be SageMaker's: when its counter begins is not documented."""
+_ACCELERATED: Final = ("ml.p", "ml.g", "ml.trn")
+"""Families "such as" which MaxPendingTime takes effect for (service model, StoppingCondition)."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -54,7 +58,7 @@ class Attempt:
                 said = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
                 return replace(ending, said=said, doubtful=True)
             case _:
-                return ending
+                return self._stopped_by_another(ending)
 
     @property
     def budget(self) -> Budget | None:
@@ -78,6 +82,17 @@ class Attempt:
         told = (self.facts.billable_time, self.facts.training_time, self._held())
         time = next(each for each in told if each is not None)
         return time / timedelta(hours=1) * (self.facts.instance_count or 1)
+
+    def _stopped_by_another(self, ending: Ending) -> Ending:
+        """A stop that was not Respot's: its user's, or SageMaker's once MaxPendingTime was over."""
+        facts, stopped = self.facts, stop_of(self.transitions)
+        limit = facts.max_pending
+        launched = self.has_trained or facts.training_started or facts.training_time
+        waited = (stopped or facts.last_modified) - facts.job.created
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(facts.instance_type):
+            return replace(ending, said="stopped by its user", by_a_person=True)
+        said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
+        return replace(ending, said=said, by_a_person=False, doubtful=True)
 
     def _gave_up(self) -> str:
         stopped, giving_up = stop_of(self.transitions), self.giving_up
@@ -202,6 +217,11 @@ class Run:
     def restart_overhead(self) -> timedelta | None:
         """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
         return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
+
+
+def _may_be_accelerated(instance_type: str | None) -> bool:
+    """Whether MaxPendingTime may take effect: it "has no effect on jobs that request CPU-only instance types"."""
+    return instance_type is None or any(each.startswith(_ACCELERATED) for each in instance_type.split("+"))
 
 
 def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:

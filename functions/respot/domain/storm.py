@@ -143,7 +143,7 @@ def pool_of(alert: Alert) -> Pool | None:
     instance_type = None if alert.kind in OF_ANY_TYPE else facts.instance_type
     pool = Pool(kind=alert.kind, region=facts.job.region, instance_type=instance_type)
     match alert.kind:
-        case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED:
+        case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED | AlertKind.ENDED:
             return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.NOT_RESUBMITTED:
             return pool  # follows what befell the pool, job by job; a digest quotes the reasons, which may differ

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from respot.domain.advice import advise
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.job import JobFacts, JobRecord, Transition
-from respot.domain.lifecycle import ENDS, TERMINAL_STATUSES
+from respot.domain.lifecycle import TERMINAL_STATUSES, is_end
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 
 
@@ -58,7 +59,7 @@ def appearance(facts: JobFacts) -> Transition:
 
 def end_of(record: JobRecord, facts: JobFacts) -> Transition:
     """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
-    ends = (stay for stay in record.transitions if stay.status in ENDS)
+    ends = (stay for stay in record.transitions if is_end(stay))
     return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))
 
 
@@ -71,7 +72,7 @@ def lacks_its_end(record: JobRecord) -> bool:
     facts = record.facts
     if facts is None or facts.status not in TERMINAL_STATUSES:
         return False
-    return not any(stay.status in ENDS or stay.status == facts.secondary_status for stay in record.transitions)
+    return not any(is_end(stay) for stay in record.transitions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,7 @@ def called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> frozenset[
 
 def _called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
     for stay in record.transitions:
-        if (kind := KIND_BY_STATUS.get(stay.status)) is not None:
+        if (kind := kind_of(stay)) is not None:
             yield kind, stay.started
     if advise(facts):
         yield AlertKind.ADVICE, appearance(facts).started

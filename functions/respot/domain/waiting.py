@@ -8,10 +8,33 @@ from itertools import takewhile
 from typing import Final
 
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import ENDS, IN_PROGRESS, STOPPED, STOPPING, WAITING
+from respot.domain.lifecycle import IN_PROGRESS, INTERRUPTED, STOPPED, STOPPING, WAITING, is_end
 
+_WAITS: Final = (
+    "Insufficient capacity error from EC2",
+    "Training job waiting for capacity",
+    "Launching requested ML instances",
+    "Starting the training job",
+)
+"""How StatusMessage begins, in public logs of real jobs, while there are no instances.
+
+"Status messages are subject to change. Therefore, we recommend not including them in code that programmatically
+initiates actions" (API reference of SecondaryStatusTransition). Nothing else tells a job that waits from one that is
+about to start, so a message that is not known never leads to a stop, and is counted.
+"""
 PREPARING: Final = "Preparing the instances"
-"""How StatusMessage begins, in `Starting` still, once the instances are there (DescribeTrainingJob's real answers)."""
+"""How StatusMessage begins, in `Starting` or `Pending` still, once the instances are there, as a rule."""
+LONGEST_PREPARATION: Final = timedelta(minutes=30)
+"""A job that has been preparing for longer, and has no instances by any sign, waits for them.
+
+In public logs it takes a minute. LastModifiedTime tells since when: the SageMaker SDK prints it with each message, and
+in those logs it moves when the message changes within one status (08:05:55 Pending - Training job waiting for
+capacity, 08:06:33 Pending - Preparing the instances for training).
+"""
+_LAUNCHED: Final = "Launched instance was unhealthy"
+"""Not waiting, but known: an instance came, and is replaced (the service model's documentation)."""
+_WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
+"""SecondaryStatus values that mean waiting by their documentation alone, where there is no message."""
 
 STOP_WINDOW: Final = timedelta(minutes=5)
 """By how much Respot's own stop and its note of it may lie apart.
@@ -62,13 +85,29 @@ def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
     return since
 
 
-def is_waiting(facts: JobFacts) -> bool:
-    """Whether the job waits by its own word: it runs, nobody is stopping it, and no instances are being prepared."""
-    return (
-        facts.status == IN_PROGRESS
-        and facts.secondary_status in WAITING
-        and not (facts.status_message or "").startswith(PREPARING)
-    )
+def is_waiting(facts: JobFacts, *, now: datetime) -> bool:
+    """Whether there is positive evidence that the job waits for capacity: only then may it be stopped for that."""
+    if not _may_wait(facts):
+        return False
+    message = facts.status_message
+    if not message:
+        return facts.secondary_status in _WAITING_BY_NAME
+    if message.startswith(PREPARING):
+        has_instances = facts.training_started is not None or facts.training_time is not None
+        return not has_instances and now - facts.last_modified > LONGEST_PREPARATION
+    return message.startswith(_WAITS)
+
+
+def unknown_message(facts: JobFacts) -> str | None:
+    """The words of a job that may be waiting, if they do not say whether it does; else `None`."""
+    message = facts.status_message
+    if not message or not _may_wait(facts) or message.startswith((*_WAITS, PREPARING, _LAUNCHED)):
+        return None
+    return message
+
+
+def _may_wait(facts: JobFacts) -> bool:
+    return facts.status == IN_PROGRESS and facts.secondary_status in WAITING
 
 
 def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) -> StoppedBy:
@@ -82,7 +121,7 @@ def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) ->
         return StoppedBy.USER
     if abs(stopped - giving_up.decided_at) > STOP_WINDOW:
         return StoppedBy.USER
-    life = takewhile(lambda stay: stay.status not in ENDS, transitions)  # a deletion may follow
+    life = takewhile(lambda stay: not is_end(stay), transitions)  # a deletion may follow
     since = (stay.status for stay in life if stay.started >= giving_up.waiting_since)
     has_waited_on = all(status in WAITING or status == STOPPING for status in since)
     return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
@@ -99,6 +138,6 @@ def may_withdraw(note: GivingUp, before: GivingUp | None) -> bool:
 
 def stop_of(transitions: Sequence[Transition]) -> datetime | None:
     """When a job was stopped that has ended as `Stopped`; `None` if it has not, or ended in another way."""
-    if next((stay.status for stay in transitions if stay.status in ENDS), None) != STOPPED:
+    if next((stay.status for stay in transitions if is_end(stay)), None) != STOPPED:
         return None
     return next(stay.started for stay in transitions if stay.status in {STOPPING, STOPPED})

@@ -19,7 +19,7 @@ PATHS: Final[Mapping[str, tuple[str, ...]]] = {
         *("Downloading", "Downloading", "Training", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Failed"),
         *("Pending", "Pending", "Stopping"),
     ),
-    "Pending": ("Starting", "Starting", "Downloading", "MaxWaitTimeExceeded", "Stopping"),
+    "Pending": ("Starting", "Starting", "Downloading", "MaxWaitTimeExceeded", "MaxPendingTimeExceeded", "Stopping"),
     "Downloading": ("Training",),
     "Training": ("Interrupted", "Interrupted", "Uploading", "Stopping", "MaxRuntimeExceeded", "Failed"),
     "Interrupted": ("Starting", "Starting", "MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Stopping"),

@@ -6,11 +6,12 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import ending_of
 from respot.domain.job import JobFacts, JobId
-from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
+from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import resolve
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, OutcomeKind
@@ -42,7 +43,7 @@ class Judge:
         if resubmit and played is None:
             self.broken(f"a resubmission of {record.job}, which is gone")
         facts, stays = world.ledger.states[record.job][0], world.ledger.stays[record.job].values()
-        if facts.status != DELETING and not any(stay.status in ENDS for stay in stays):
+        if facts.status != DELETING and not any(is_end(stay) for stay in stays):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
         self._check_silence(record, facts)
         self.check_words(record.job, record.decision.reason)
@@ -188,7 +189,7 @@ class Judge:
                 self.broken(f"the ledger does not know that {played.facts.job} has ended")
         for job, (facts, _) in world.ledger.states.items():
             # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
-            ended = any(stay.status in ENDS for stay in world.ledger.stays[job].values())
+            ended = any(is_end(stay) for stay in world.ledger.stays[job].values())
             if is_terminal(facts.status) and (ended or facts.status != DELETING) and job not in world.runs.decisions:
                 self.broken(f"no decision on {job}")
         for job, record in world.runs.decisions.items():
@@ -216,9 +217,7 @@ class Judge:
         world = self.world
         expected: Counter[tuple[JobId, AlertKind]] = Counter()
         for job, stays in world.ledger.stays.items():
-            expected.update(
-                (job, KIND_BY_STATUS[stay.status]) for stay in stays.values() if stay.status in KIND_BY_STATUS
-            )
+            expected.update((job, kind) for stay in stays.values() if (kind := kind_of(stay)) is not None)
         for job, outcome in world.runs.outcomes.items():
             created = outcome.kind is OutcomeKind.CREATED
             expected[job, AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED] += 1

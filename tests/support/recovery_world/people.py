@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from respot.domain.lifecycle import DELETING, ENDS, WAITING, is_terminal
+from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.job_message import write_message
 from tests.support.played_sagemaker import PlayedJob
 from tests.support.recovery_world.controller import Controller
@@ -68,11 +68,7 @@ class People:
         """Whether it may be deleted: what goes before anybody saw it, nothing could tell of."""
         world = self.world
         record = world.ledger.load(played.facts.job)
-        if (
-            record.facts
-            and is_terminal(record.facts.status)
-            and not any(each.status in ENDS for each in record.transitions)
-        ):
+        if record.facts and is_terminal(record.facts.status) and not any(is_end(each) for each in record.transitions):
             return False
         planned = [
             each

@@ -7,9 +7,10 @@ from typing import Any
 from respot.adapters.ledger_items import state_item, transition_item
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.adapters.run_items import decision_item, notice_item, outcome_item
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.job import JobId, Market
-from respot.domain.lifecycle import ENDS
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobId, Market, Transition
+from respot.domain.lifecycle import is_end
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
 from respot.domain.waiting import GivingUp
@@ -37,13 +38,21 @@ class StreamedLedger(MemoryLedger):
             if (stay.status, stay.started) in self.stays[job]:
                 continue
             self.stays[job][stay.status, stay.started] = stay
-            seen: dict[str, Any] = {}
-            if stay.status in KIND_BY_STATUS:
-                seen["alert"] = transition_item(job, stay, now=self.clock(), retention=None)
-            if stay.status in ENDS:
-                seen["ended"] = job
-            self.stream.append(seen)
+            self.stream.append(self._seen(job, stay))
+        for stay in change.marked:
+            self.pause()
+            if self.stays[job][stay.status, stay.started].ended_as is None:
+                self.stays[job][stay.status, stay.started] = stay
+                self.stream.append(self._seen(job, stay))
         return True
+
+    def _seen(self, job: JobId, stay: Transition) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        if kind_of(stay) is not None:
+            seen["alert"] = transition_item(job, stay, now=self.clock(), retention=None)
+        if is_end(stay):
+            seen["ended"] = job
+        return seen
 
 
 @dataclass(slots=True, kw_only=True)

@@ -35,6 +35,12 @@ def test_an_on_demand_job_is_declined() -> None:
     assert decision.reason == "an on-demand job: only spot jobs are alerted on"
 
 
+def test_an_unknown_end_is_news_on_any_market() -> None:
+    """On-demand jobs are the ones that are pending."""
+    end = transition("MaxPendingTimeExceeded", 3720)
+    assert decide(AlertKind.ENDED, facts(market=Market.ON_DEMAND), end, POLICY, now=at(3730)).send
+
+
 @pytest.mark.parametrize(("deployed", "sent"), [(3720, True), (3720.001, False)])
 def test_what_happened_before_the_deployment_is_declined(deployed: float, *, sent: bool) -> None:
     policy = AlertPolicy(kinds=POLICY.kinds, max_age=POLICY.max_age, deployed_at=at(deployed))
@@ -69,3 +75,4 @@ def test_of_what_sagemaker_does_only_interruptions_mend_themselves() -> None:
     assert [kind for kind in reported if severity_of(kind) is Severity.WARNING] == [AlertKind.INTERRUPTED]
     assert {severity_of(kind) for kind in reported if kind is not AlertKind.INTERRUPTED} == {Severity.ERROR}
     assert alert_on().severity is Severity.WARNING
+    assert severity_of(AlertKind.ENDED) is Severity.ERROR

@@ -11,6 +11,7 @@ from respot.domain.alert_text import (
     cost,
     headline,
     one_line,
+    particulars,
     plain,
     short,
     subject,
@@ -40,6 +41,7 @@ def test_a_job_whose_start_no_event_told_is_not_said_never_to_have_been_launched
         ("MaxWaitTimeExceeded", "spot-job ran out of waiting time and was stopped"),
         ("MaxRuntimeExceeded", "spot-job reached its maximum runtime and was stopped"),
         ("Failed", "spot-job failed"),
+        ("MaxPendingTimeExceeded", "spot-job ended as Stopped/MaxPendingTimeExceeded"),
     ],
 )
 def test_the_headline_says_what_happened_to_which_job(status: str, words: str) -> None:
@@ -143,6 +145,8 @@ def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable:
         ("aws", "eu-central-1", "eu-central-1.console.aws.amazon.com"),
         ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
         ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+        ("aws-eusc", "eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
+        ("aws-iso-b", "us-isob-east-1", "us-isob-east-1.console.sc2shome.sgov.gov"),
     ],
 )
 def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
@@ -152,6 +156,43 @@ def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, reg
 
 def test_the_link_is_there_without_an_arn() -> None:
     assert console_url(facts(arn="")).startswith("https://us-east-1.console.aws.amazon.com/")
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "words"),
+    [
+        (
+            "MaxPendingTimeExceeded",
+            {"max_pending": timedelta(hours=2)},
+            "The job was pending for longer than MaxPendingTimeInSeconds of 2 h 00 min: SageMaker stopped it.",
+        ),
+        (
+            "PendingTimedOut",
+            {},
+            "The job was pending for longer than MaxPendingTimeInSeconds: SageMaker stopped it.",
+        ),
+        (
+            "Reticulated",
+            {},
+            "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated.",
+        ),
+        ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
+    ],
+)
+def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, told: dict[str, Any], words: str) -> None:
+    alert = alert_on(status, **told)
+    alert = replace(alert, transition=replace(alert.transition, ended_as="Stopped"))
+    assert what_happened(alert) == f"{words} It had not been interrupted before."
+    assert particulars(alert) == words
+    assert "stopped for good" in what_happens_next(alert)
+
+
+@pytest.mark.parametrize("ended_as", ["Deleting", None])
+def test_an_end_that_was_seen_too_late_is_told_by_its_name_alone(ended_as: str | None) -> None:
+    alert = alert_on("Reticulated\n<b>")
+    assert headline(replace(alert, transition=replace(alert.transition, ended_as=ended_as))) == (
+        "spot-job ended as Reticulated <b>"
+    )
 
 
 @pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])

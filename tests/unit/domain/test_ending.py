@@ -1,12 +1,17 @@
 """The rules by which the end of a job is classified."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from respot.domain.decision import Action
 from respot.domain.ending import Budget, Trigger, budget_of, ending_of
+from respot.domain.planner import plan
+from respot.domain.waiting import GivingUp
 from tests.support.builders import at, facts
-from tests.support.runs import ended
+from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
 
@@ -40,6 +45,13 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
         pytest.param("Failed", "Failed", "NewKindOfError: what", None, id="a reason of tomorrow"),
         pytest.param("Stopped", "Stopped", None, None, id="stopped by a user"),
         pytest.param("Stopped", "MaxPatienceExceeded", None, None, id="a limit of tomorrow"),
+        pytest.param(
+            *("Stopped", "MaxPendingTimeExceeded", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="out of pending time"
+        ),
+        pytest.param(
+            *("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by whatever name it has"
+        ),
+        pytest.param("Failed", "PendingTimedOut", None, None, id="but a failure is one"),
         pytest.param("Deleting", "MaxWaitTimeExceeded", None, None, id="being deleted"),
         pytest.param("Completed", "Completed", None, None, id="completed"),
         pytest.param("InProgress", "MaxWaitTimeExceeded", None, None, id="not terminal"),
@@ -89,6 +101,7 @@ def test_an_end_is_said_in_words(status: str, secondary: str, reason: str | None
     [
         pytest.param(Trigger.CAPACITY_ERROR, Budget.CAPACITY, Budget.CAPACITY, id="capacity"),
         pytest.param(Trigger.MAX_WAIT_TIME_EXCEEDED, Budget.CAPACITY, Budget.INTERRUPTION, id="waiting time"),
+        pytest.param(Trigger.MAX_PENDING_TIME_EXCEEDED, Budget.CAPACITY, Budget.INTERRUPTION, id="pending time"),
         pytest.param(Trigger.INTERNAL_SERVER_ERROR, Budget.FAILURE, Budget.FAILURE, id="internal error"),
         pytest.param(Trigger.MAX_RUNTIME_EXCEEDED, Budget.FAILURE, Budget.FAILURE, id="runtime"),
     ],
@@ -117,3 +130,81 @@ def test_time_spent_in_training_proves_an_instance_too(seconds: int | None, budg
     job = facts(training_started=None, training_time=time)
 
     assert budget_of(Trigger.MAX_WAIT_TIME_EXCEEDED, job) is budget
+
+
+# --- a stop of a job with a pending limit ---------------------------------------------------------------------------
+
+LIMIT = timedelta(hours=2)
+
+
+def test_a_plain_stop_is_its_users_where_sagemaker_had_no_limit_to_stop_it_by() -> None:
+    """Public case F09."""
+    ending = ending_of(ended(facts(), "Stopped", "Stopped"))
+    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped by its user", True)
+
+
+def test_the_facts_alone_do_not_tell_whose_stop_of_a_job_with_a_pending_limit_it_was() -> None:
+    """Public case F10: StoppingCondition.MaxPendingTimeInSeconds was set."""
+    ending = ending_of(ended(facts(max_pending=LIMIT), "Stopped", "Stopped"))
+    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped", False)
+
+
+STOP = "Starting=0 Pending=5 Stopping={0} Stopped={1}"
+DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of 2 h 00 min"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "others", "doubtful"),
+    [
+        pytest.param(7200, {}, True, id="at the limit"),
+        pytest.param(7334, {}, True, id="as late as a real MaxWait stop"),
+        pytest.param(7140, {}, True, id="when the counter begins is not known"),
+        pytest.param(7139, {}, False, id="too early"),
+        pytest.param(9000, {"max_pending": None}, False, id="no limit"),
+        pytest.param(9000, {"training_started": at(8000)}, False, id="it had instances"),
+        pytest.param(9000, {"training_time": timedelta(seconds=1)}, False, id="it had trained"),
+        pytest.param(9000, {"instance_type": "ml.m5.large"}, False, id="no effect on CPU-only types"),
+        pytest.param(9000, {"instance_type": "ml.m5.large+ml.trn1.2xlarge"}, True, id="one type is accelerated"),
+        pytest.param(9000, {"instance_type": None}, True, id="type not known"),
+    ],
+)
+def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
+    seconds: float, others: dict[str, Any], *, doubtful: bool
+) -> None:
+    told: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
+    ending = attempt(STOP.format(seconds, seconds + 3), **told).ending
+    assert (ending.trigger, ending.doubtful, ending.by_a_person) == (None, doubtful, not doubtful)
+    assert ending.said == (DOUBTFUL if doubtful else "stopped by its user")
+
+
+def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit() -> None:
+    trained = "Starting=0 Training=10 Interrupted=20 Stopping=9000 Stopped=9003"
+    assert attempt(trained, max_pending=LIMIT, training_started=None).ending.by_a_person
+
+
+def test_respots_own_stop_comes_first() -> None:
+    stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
+    note = GivingUp(job=stopped.facts.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
+    assert replace(stopped, giving_up=note).ending.trigger is Trigger.GAVE_UP_WAITING
+
+
+def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:
+    stopped = run(attempt(STOP.format(7200, 7203), max_pending=LIMIT, instance_type="ml.p5.48xlarge"))
+    decision = plan(stopped, asked(), circumstances(), now=at(7300))
+    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, DOUBTFUL, True)
+
+
+def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
+    pended = run(attempt("Starting=0 Pending=5 MaxPendingTimeExceeded=7200", max_pending=LIMIT))
+    decision = plan(pended, asked(back_off=without_pause()), circumstances(), now=at(7300))
+    assert (decision.action, decision.reason) == (
+        Action.RESUBMIT,
+        "ran out of pending time; next: spot ml.g5.2xlarge",
+    )
+
+
+def test_after_an_unknown_end_people_are_told_that_nothing_follows() -> None:
+    retired = run(attempt("Starting=0 Pending=5 Retired=7200", status="Failed"))
+    decision = plan(retired, asked(), circumstances(), now=at(7300))
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason == "failed: no reason given: repeating it would not help"

@@ -17,7 +17,7 @@ from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run
 from respot.domain.waiting import GivingUp
-from tests.support.builders import at, facts, history, job_id
+from tests.support.builders import WAITS, at, facts, history, job_id
 from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, repeated, run, saved
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
@@ -34,7 +34,12 @@ def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
 
 def waiting(script: str = WAITING, **others: Any) -> tuple[JobFacts, tuple[Transition, ...]]:  # noqa: ANN401
     stays = history(script)
-    return facts(**({"secondary_status": stays[-1].status, "tags": {}} | others)), stays
+    told: dict[str, Any] = {
+        "secondary_status": stays[-1].status,
+        "status_message": WAITS.get(stays[-1].status),
+        "tags": {},
+    }
+    return facts(**(told | others)), stays
 
 
 def judge(
@@ -100,7 +105,14 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "training": ({"script": "Starting=0 Downloading=10 Training=20"}, "does not wait for capacity"),
     "a status nobody knows": ({"script": "Starting=0 Reticulating=10"}, "does not wait for capacity"),
     "already stopping": ({"status": "Stopping"}, "does not wait for capacity, it is Stopping/Starting"),
-    "instances being prepared": ({"status_message": "Preparing the instances for training"}, "does not wait"),
+    "instances being prepared": (
+        {"status_message": "Preparing the instances for training", "last_modified": NOW - timedelta(minutes=30)},
+        "does not wait",
+    ),
+    "words nobody knows": (
+        {"status_message": "Reticulating the instances"},
+        "whether it waits for capacity is not known: SageMaker says 'Reticulating the instances'",
+    ),
     "kill switch": ({"around": circumstances(kill_switch="the account's kill switch is on")}, "kill switch is on"),
     "bad tags": ({"resolved": replace(impatient(), bad_tags=("tag respot:x: no",))}, "tag respot:x: no"),
     "not asked": ({"resolved": impatient(resume=False)}, "not asked to resume"),

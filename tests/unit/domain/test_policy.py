@@ -179,7 +179,11 @@ def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) 
         ("dry-run", "true", "'true' is neither"),
         ("require-checkpoint", "no", "'no' is neither"),
         ("require-progress", "0", "'0' is neither"),
-        ("triggers", "MaxWaitTimeExceeded", "is no list, parted by spaces, of max-wait-time-exceeded, capacity-error"),
+        (
+            "triggers",
+            "MaxWaitTimeExceeded",
+            "is no list, parted by spaces, of max-wait-time-exceeded, max-pending-time-exceeded",
+        ),
         ("triggers", "capacity-error,internal-server-error", "is no list"),
         ("triggers", " ", "' ' is no list"),
         ("max-attempts", "0", "'0' is no whole number from 1 to 100"),

@@ -92,6 +92,7 @@ def test_whatever_an_event_calls_an_instance_type_the_key_is_short_and_plain(wor
             AlertKind.MAX_RUNTIME_EXCEEDED,
             "1 more spot job on ml.g5.2xlarge in us-east-1 reached its maximum runtime",
         ),
+        (2, 0, AlertKind.ENDED, "2 more jobs on ml.g5.2xlarge in us-east-1 ended with an unusual status"),
         (2, 0, AlertKind.FAILED, "2 more spot jobs on ml.g5.2xlarge in us-east-1 failed for lack of capacity"),
         (2, 0, AlertKind.RESUBMITTED, "2 more jobs on ml.g5.2xlarge in us-east-1 were resubmitted"),
         (1, 0, AlertKind.RESUBMITTED, "1 more job on ml.g5.2xlarge in us-east-1 was resubmitted"),
@@ -143,7 +144,7 @@ def test_every_digest_has_its_words(kind: AlertKind) -> None:
     assert what_happens_next(digest) in plain(digest)
     leaves = kind in {AlertKind.INTERRUPTED, MAX_WAIT, AlertKind.FAILED}
     assert ("Capacity is leaving ml.g5.2xlarge in us-east-1." in what_happened(digest)) is leaves
-    stopped = kind in {MAX_WAIT, AlertKind.FAILED, AlertKind.MAX_RUNTIME_EXCEEDED}
+    stopped = kind in {MAX_WAIT, AlertKind.FAILED, AlertKind.MAX_RUNTIME_EXCEEDED, AlertKind.ENDED}
     assert ("stopped for good" in what_happens_next(digest)) is stopped
 
 

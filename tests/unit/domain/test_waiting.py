@@ -1,11 +1,21 @@
 """Since when a job waits, and whose stop it was."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from respot.domain.waiting import GivingUp, StoppedBy, is_waiting, may_withdraw, stop_of, stopped_by, waiting_since
+from respot.domain.waiting import (
+    GivingUp,
+    StoppedBy,
+    is_waiting,
+    may_withdraw,
+    stop_of,
+    stopped_by,
+    unknown_message,
+    waiting_since,
+)
 from tests.support.builders import at, facts, history, job_id
 
 
@@ -28,23 +38,84 @@ def test_a_spell_of_waiting_is_unbroken(script: str, since: float | None) -> Non
     assert waiting_since(history(script)) == (None if since is None else at(since))
 
 
+NO_CAPACITY = "Insufficient capacity error from EC2 while launching instances, retrying!"
+FOR_CAPACITY = "Training job waiting for capacity"
+PREPARING = "Preparing the instances for training"
+
+
 @pytest.mark.parametrize(
-    ("told", "waits"),
+    ("status", "message", "waits"),
     [
-        ({"secondary_status": "Starting"}, True),
-        ({"secondary_status": "Interrupted"}, True),
-        ({"secondary_status": "Pending", "status_message": "Waiting for compute capacity"}, True),
-        ({"secondary_status": "Starting", "status_message": "Insufficient capacity error from EC2"}, True),
-        ({"secondary_status": "Starting", "status_message": "Preparing the instances for training"}, False),
-        ({"secondary_status": "Starting", "status": "Stopping"}, False),
-        ({"secondary_status": "Starting", "status": "Reticulating"}, False),
-        ({"secondary_status": "Training"}, False),
-        ({"secondary_status": "Reticulating"}, False),
+        ("Starting", NO_CAPACITY, True),
+        ("Starting", "Launching requested ML instances", True),
+        ("Starting", "Starting the training job", True),
+        ("Pending", FOR_CAPACITY, True),
+        ("Interrupted", NO_CAPACITY, True),
+        ("Pending", None, True),
+        ("Interrupted", None, True),
+        ("Starting", None, False),
+        ("Restarting", None, False),
+        ("Starting", PREPARING, False),
+        ("Pending", PREPARING, False),
+        ("Starting", "Launched instance was unhealthy, replacing it!", False),
+        ("Starting", "Reticulating splines", False),
+        ("Interrupted", "Spot instances interrupted", False),
+        ("Pending", "Waiting for compute capacity", False),
+        ("Training", NO_CAPACITY, False),
+        ("Reticulating", NO_CAPACITY, False),
+    ],
+)
+def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool) -> None:
+    """The words are those of public logs; two of these are the local account's own, which no real job has shown."""
+    told = facts(secondary_status=status, status_message=message, last_modified=at(7200))
+    assert is_waiting(told, now=at(7200)) is waits
+
+
+@pytest.mark.parametrize("status", ["Stopping", "Stopped", "Reticulating"])
+def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
+    told = facts(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
+    assert not is_waiting(told, now=at(7200))
+    assert unknown_message(replace(told, status_message="Reticulating splines")) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "minutes", "waits"),
+    [
+        ({}, 30, False),
+        ({}, 30.1, True),
+        ({"training_started": at(250)}, 90, False),
+        ({"training_time": timedelta(0)}, 90, False),
+        ({"secondary_status": "Pending"}, 31, True),
+        ({"secondary_status": "Downloading"}, 90, False),
     ],
     ids=str,
 )
-def test_a_job_waits_while_nobody_stops_it_and_no_instances_are_prepared(told: dict[str, Any], *, waits: bool) -> None:
-    assert is_waiting(replace(facts(), **told)) is waits
+def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
+    told: dict[str, Any], minutes: float, *, waits: bool
+) -> None:
+    """Since its last change: LastModifiedTime moves with the message, in every public log."""
+    plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
+    job = facts(**(plain | told))
+    assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "unknown"),
+    [
+        ("Starting", "Reticulating splines", True),
+        ("Interrupted", "Spot instances interrupted", True),
+        ("Starting", NO_CAPACITY, False),
+        ("Starting", PREPARING, False),
+        ("Starting", "Launched instance was unhealthy, replacing it!", False),
+        ("Starting", None, False),
+        ("Training", "Reticulating splines", False),
+    ],
+)
+def test_words_that_do_not_tell_whether_a_job_waits_are_unknown(
+    status: str, message: str | None, *, unknown: bool
+) -> None:
+    told = facts(secondary_status=status, status_message=message)
+    assert unknown_message(told) == (message if unknown else None)
 
 
 def note(since: float = 0, decided: float = 7200) -> GivingUp:

@@ -45,6 +45,7 @@ def test_a_script_without_a_terminal_status_completes() -> None:
         ("Stopped", "Stopped", None),
         ("MaxRuntimeExceeded", "MaxRuntimeExceeded", None),
         ("MaxWaitTimeExceeded", "MaxWaitTimeExceeded", None),
+        ("MaxPendingTimeExceeded", "MaxPendingTimeExceeded", None),
         ("Failed", "Failed", "AlgorithmError: "),
         ("Failed=AlgorithmError", "Failed", "AlgorithmError: "),
         ("Failed=ClientError", "Failed", "ClientError: "),
@@ -97,6 +98,12 @@ def test_a_short_start_ends_with_a_message_that_no_event_tells() -> None:
     last = parse("uninterrupted").stays[0].messages[-1]
     assert last.text == "Preparing the instances for training"
     assert not last.announced
+
+
+def test_a_pending_job_says_what_real_ones_say() -> None:
+    """As in public logs of on-demand jobs of 2024."""
+    messages = [message.text for message in parse("Starting=0.1 Pending=2 Downloading=1").stays[1].messages]
+    assert messages == ["Training job waiting for capacity", "Preparing the instances for training"]
 
 
 def test_a_job_that_never_launched_prepares_nothing() -> None:

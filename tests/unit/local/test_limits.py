@@ -66,3 +66,25 @@ def test_only_messages_from_before_the_limit_are_shown() -> None:
 
 def test_a_limit_that_strikes_between_two_stays_leaves_no_trace_of_the_second_one() -> None:
     assert ended("Starting=4 Training=9", runtime=9, wait=4)[0] == ("Starting", 4)
+
+
+@pytest.mark.parametrize(
+    ("script", "pending", "expected"),
+    [
+        ("Starting=1 Pending=90", 5, [("Starting", 1), ("Pending", 5), STOPPING, ("MaxPendingTimeExceeded", 0)]),
+        (
+            "Pending=3 Training=1 Pending=90",
+            5,
+            [("Pending", 3), ("Training", 1), ("Pending", 2), STOPPING, ("MaxPendingTimeExceeded", 0)],
+        ),
+        ("Starting=90", 5, [("Starting", 90), ("Completed", 0)]),
+        ("Pending=4 Training=9", 5, [("Pending", 4), ("Training", 9), ("Completed", 0)]),
+        ("Pending=90", None, [("Pending", 90), ("Completed", 0)]),
+    ],
+    ids=["never launched", "all of Pending together", "Starting is not Pending", "launched in time", "no limit"],
+)
+def test_a_job_is_pending_no_longer_than_it_may_be(
+    script: str, pending: float | None, expected: list[tuple[str, float]]
+) -> None:
+    fate = limited(parse(script), max_runtime=99, max_wait=None, max_pending=pending)
+    assert [*((stay.status, stay.seconds) for stay in fate.stays), (fate.ending.status, 0)] == expected

@@ -1,0 +1,52 @@
+"""AWS's partitions: what a region's name says of the ARNs and the console there."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """A group of regions with ARNs and a console of its own.
+
+    Attributes:
+        name: as ARNs have it.
+        console: the console's domain.
+        by_region: whether the console's host begins with the region.
+    """
+
+    name: str
+    console: str
+    by_region: bool = True
+
+
+_COMMERCIAL: Final = Partition(name="aws", console="console.aws.amazon.com")
+_BY_PREFIX: Final = {
+    "cn-": Partition(name="aws-cn", console="console.amazonaws.cn", by_region=False),
+    "us-gov-": Partition(name="aws-us-gov", console="console.amazonaws-us-gov.com", by_region=False),
+    "us-iso-": Partition(name="aws-iso", console="console.c2shome.ic.gov"),
+    "us-isob-": Partition(name="aws-iso-b", console="console.sc2shome.sgov.gov"),
+    "eu-isoe-": Partition(name="aws-iso-e", console="console.csphome.adc-e.uk"),
+    "us-isof-": Partition(name="aws-iso-f", console="console.csphome.hci.ic.gov"),
+    "eusc-": Partition(name="aws-eusc", console="console.amazonaws-eusc.eu"),
+}
+"""Partitions by the beginning of their regions' names, as botocore has them.
+
+The consoles' domains are those of sign-in (botocore's endpoint rules of `signin`), with `console` in its place; that
+of `aws-eusc` is in AWS's documentation, that of `aws-iso-b` in the console's own code. No public source has the others.
+"""
+
+
+def partition_of(region: str) -> Partition:
+    """The partition that a region is in; a name that is not known is the commercial partition's."""
+    return next((found for prefix, found in _BY_PREFIX.items() if region.startswith(prefix)), _COMMERCIAL)
+
+
+def job_arn(*, region: str, account: str, name: str) -> str:
+    """The ARN of a training job."""
+    return f"arn:{partition_of(region).name}:sagemaker:{region}:{account}:training-job/{name}"
+
+
+def console_host(region: str) -> str:
+    """The host of the AWS console for a region."""
+    partition = partition_of(region)
+    return f"{region}.{partition.console}" if partition.by_region else partition.console

@@ -1,0 +1,171 @@
+"""TrainingJobStatus decides whether a job has ended, whatever the name of its last status."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.adapters.memory import MemoryLedger
+from respot.domain.alert import kind_of
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import JobRecord, Observation, Transition
+from respot.domain.lifecycle import in_order, is_end
+from respot.domain.reconciliation import reconcile
+from respot.domain.telling import Doings, called_for, end_of, lacks_its_end
+from respot.domain.waiting import stop_of
+from tests.support.builders import CREATED, at, facts, history, job_id, observation, transition
+
+UNKNOWN = "Reticulated"
+WAITED = "Starting=0 Pending=5"
+
+
+def ended(status: str = "Stopped", secondary: str = UNKNOWN, **others: object) -> Observation:
+    """A description of a job that was pending for two hours, and ended so."""
+    return observation(f"{WAITED} {secondary}=7200", status=status, **others)
+
+
+def deleted(secondary: str = UNKNOWN) -> Observation:
+    return ended("Deleting", secondary, last_modified=at(9000))
+
+
+def told(seconds: float, status: str) -> Observation:
+    """What an event with its own transition tells."""
+    seen = facts(status=status, secondary_status=UNKNOWN, last_modified=at(seconds), market=None, checkpoint_uri=None)
+    return Observation(facts=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
+
+
+def after(*looks: Observation) -> JobRecord:
+    ledger = MemoryLedger(created=CREATED)
+    for look in looks:
+        ledger.save(reconcile(ledger.load(job_id()), look))
+    return ledger.load(job_id())
+
+
+def ends(record: JobRecord) -> list[tuple[str, str | None]]:
+    return [(stay.status, stay.ended_as) for stay in record.transitions if is_end(stay)]
+
+
+@pytest.mark.parametrize(
+    ("look", "expected"),
+    [
+        pytest.param(ended(), [(UNKNOWN, "Stopped")], id="stopped"),
+        pytest.param(ended("Failed", "Whatever"), [("Whatever", "Failed")], id="failed"),
+        pytest.param(ended("Completed", "Optimized"), [("Optimized", "Completed")], id="completed"),
+        pytest.param(ended("Stopped", "MaxWaitTimeExceeded"), [("MaxWaitTimeExceeded", "Stopped")], id="a known end"),
+        pytest.param(deleted(), [(UNKNOWN, "Deleting")], id="seen while it is deleted"),
+        pytest.param(
+            observation(f"{WAITED} {UNKNOWN}=7200 Deleting=9000", status="Deleting"),
+            [(UNKNOWN, "Deleting")],
+            id="deleting is a status of its own",
+        ),
+        pytest.param(observation("Deleting=9000", status="Deleting"), [], id="nothing but its deletion is known"),
+        pytest.param(ended("Stopping"), [], id="not yet"),
+        pytest.param(ended("InProgress"), [], id="not at all"),
+        pytest.param(observation(WAITED, status="Stopped", secondary_status=UNKNOWN), [], id="its list lags"),
+        pytest.param(told(7200, "Failed"), [(UNKNOWN, "Failed")], id="told by an event alone"),
+    ],
+)
+def test_the_last_status_of_a_terminal_job_is_its_end(look: Observation, expected: list[tuple[str, str]]) -> None:
+    assert ends(after(look)) == expected
+
+
+def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
+    at_once = observation("Starting=0 Stopping=7200", status="Stopped", secondary_status="Quick")
+    seen = replace(at_once, history=(*at_once.history, transition("Quick", 7200)))
+    assert [stay.status for stay in after(replace(seen, history=in_order(seen.history))).transitions] == [
+        *("Starting", "Stopping", "Quick"),
+    ]
+
+
+LOOKS = {
+    "early": observation(WAITED),
+    "not yet terminal": ended("Stopping"),
+    "event": told(7200.4, "Stopped"),
+    "event too early": told(7200.4, "Stopping"),
+    "described": ended(),
+    "sighting": Observation(
+        facts=facts(status="Stopped", secondary_status=UNKNOWN, last_modified=at(7201)),
+        history=(replace(transition(UNKNOWN, 7201), provisional=True),),
+        start_known=False,
+    ),
+    "deleted": deleted(),
+}
+
+
+@pytest.mark.parametrize("names", [order for n in (2, 3) for order in permutations(LOOKS, n)], ids=" > ".join)
+def test_whatever_order_the_looks_come_in_there_is_one_end_and_it_stays(names: tuple[str, ...]) -> None:
+    terminal = {"event", "described", "sighting", "deleted"} & set(names)
+    record = after(*(LOOKS[name] for name in names))
+    marked = [stay for stay in record.transitions if is_end(stay)]
+    assert len(marked) == bool(terminal)
+    assert not lacks_its_end(record)
+    assert record.facts
+    if terminal:
+        again = after(*(LOOKS[name] for name in names), deleted())
+        assert end_of(again, again.facts or record.facts) == marked[0]
+
+
+@given(st.lists(st.sampled_from(sorted(LOOKS)), min_size=1, max_size=8))
+def test_an_end_is_shown_once_when_it_is_inserted_or_when_it_is_marked(names: list[str]) -> None:
+    """What the table's stream shows to its readers."""
+    ledger, shown = MemoryLedger(created=CREATED), 0
+    for name in names:
+        change = reconcile(ledger.load(job_id()), LOOKS[name])
+        shown += sum(is_end(stay) for stay in (*change.inserted, *change.marked))
+        ledger.save(change)
+        assert reconcile(ledger.load(job_id()), LOOKS[name]).is_empty
+    assert shown == sum(is_end(stay) for stay in ledger.load(job_id()).transitions)
+
+
+def test_an_item_of_an_older_version_without_the_mark_is_an_end_by_its_name() -> None:
+    assert [is_end(stay) for stay in history("Stopping=1 MaxWaitTimeExceeded=2")] == [False, True]
+
+
+def test_an_unknown_end_that_an_older_version_wrote_is_marked_by_the_next_look() -> None:
+    known = JobRecord(facts=ended().facts, version=1, transitions=history(f"{WAITED} {UNKNOWN}=7200"))
+    assert lacks_its_end(known)
+    change = reconcile(known, ended())
+    assert (change.inserted, change.marked) == ((), (transition(UNKNOWN, 7200),))
+    assert not change.facts_changed
+    assert not change.is_empty
+    assert change.marked[0].ended_as == "Stopped"
+
+
+def test_a_known_end_without_the_mark_is_left_as_it_is() -> None:
+    seen = ended("Stopped", "MaxWaitTimeExceeded")
+    assert reconcile(JobRecord(facts=seen.facts, version=1, transitions=seen.history), seen).is_empty
+
+
+@pytest.mark.parametrize(
+    ("status", "ended_as", "kind"),
+    [
+        (UNKNOWN, "Stopped", AlertKind.ENDED),
+        ("MaxPendingTimeExceeded", "Stopped", AlertKind.ENDED),
+        ("Whatever", "Failed", AlertKind.ENDED),
+        (UNKNOWN, "Deleting", AlertKind.ENDED),
+        (UNKNOWN, "Completed", None),
+        (UNKNOWN, None, None),
+        ("Stopped", "Stopped", None),
+        ("Completed", "Completed", None),
+        ("Failed", "Failed", AlertKind.FAILED),
+        ("MaxWaitTimeExceeded", "Stopped", AlertKind.MAX_WAIT_TIME_EXCEEDED),
+        ("MaxWaitTimeExceeded", None, AlertKind.MAX_WAIT_TIME_EXCEEDED),
+        ("Interrupted", None, AlertKind.INTERRUPTED),
+    ],
+)
+def test_an_unknown_end_is_alerted_on_and_a_known_one_keeps_its_kind(
+    status: str, ended_as: str | None, kind: AlertKind | None
+) -> None:
+    assert kind_of(Transition(status=status, started=at(1), ended_as=ended_as)) is kind
+
+
+def test_an_unknown_end_calls_for_its_alert() -> None:
+    record = after(ended())
+    assert record.facts
+    assert called_for(record, record.facts, Doings()) == {(AlertKind.ENDED, at(7200))}
+
+
+def test_an_unknown_end_is_nobodys_stop() -> None:
+    assert stop_of(after(observation(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
