@@ -16,7 +16,7 @@ from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
-from respot.recovery_situation import place_in_run
+from respot.run_place import place_in_run
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

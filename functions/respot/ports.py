@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from respot.domain.alert_kinds import AlertKind
     from respot.domain.checkpoints import CheckpointLocation, Listing
     from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+    from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
     from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
@@ -286,6 +287,13 @@ class Policies(Protocol):
             PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
             LookFailedError: it could not be read now; nothing is known.
         """
+
+
+class Foresight(Protocol):
+    """What people may expect of Respot before it has decided."""
+
+    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+        """What to expect about a job that has ended; never raises: what cannot be told now is not known."""
 
 
 class Runs(Protocol):

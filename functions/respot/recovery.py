@@ -34,7 +34,8 @@ from respot.errors import (
 )
 from respot.patience import Patience
 from respot.ports import Clock, Clone, Ledger, Runs, TrainingJobs
-from respot.recovery_situation import CLOCKS_APART, Situation, Situations, place_in_run, resumes
+from respot.recovery_situation import Situation, Situations, resumes
+from respot.run_place import CLOCKS_APART, place_in_run
 from respot.training_job_document import moment
 
 
@@ -229,7 +230,7 @@ class Recovery:
         if (reason := self._why_history(record, facts)) is not None:
             # Decided in time, but not created: a dead letter that was sent back, or a ledger from a backup. By now its
             # owner has helped himself.
-            self._cancel(facts, decided, name, reason)
+            self._cancel(facts, decided, name, reason, OutcomeKind.CANCELLED)
             return None
         document, tags = self._ended_job(facts)
         if document is None or tags is None:
@@ -244,7 +245,9 @@ class Recovery:
         if decision.action is Action.WAIT:
             return self._wait(decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
-            self._cancel(facts, decided, name, "the policy now says dry_run" if decision.dry_run else decision.reason)
+            reason = "the policy now says dry_run" if decision.dry_run else decision.reason
+            unwanted = decision.dry_run or decision.action is Action.NOTHING
+            self._cancel(facts, decided, name, reason, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED)
             return None
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
@@ -278,10 +281,10 @@ class Recovery:
         self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
         return None
 
-    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
+    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str, kind: OutcomeKind) -> None:
         """Call it off, unless another delivery has created it meanwhile: an outcome must not contradict what is."""
         existing = self._existing(facts, decided, name)
-        self.runs.settle(existing or self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
+        self.runs.settle(existing or self._outcome(facts, name, kind, reason))
 
     def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""

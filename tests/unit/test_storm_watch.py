@@ -141,8 +141,8 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
     waited, resubmitted = bench.topic.digests
     assert [member.said for member in waited.members] == ["", ""]
     assert [member.said for member in resubmitted.members] == [
-        "resubmitted as second-r2 be quick",
-        "resubmitted as third-r2 be quick",
+        "resubmitted as second-r2; be quick",
+        "resubmitted as third-r2; be quick",
     ]
 
 

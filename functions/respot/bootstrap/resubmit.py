@@ -14,6 +14,7 @@ from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.bootstrap.redelivery import redelivery
+from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.job import JobId
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
@@ -26,7 +27,7 @@ from respot.settings import POLICY_PARAMETER
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
-MAX_AGE: Final = timedelta(days=3)
+MAX_AGE: Final = DECIDED_WITHIN
 """What ended longer ago is not resumed: longer than the queue tries, so that waiting alone makes nothing history."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 

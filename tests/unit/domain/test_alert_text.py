@@ -19,6 +19,7 @@ from respot.domain.alert_text import (
 )
 from respot.domain.job import Owner, Parent
 from respot.domain.lifecycle import figures
+from respot.domain.outlook import Outlook
 from tests.support.builders import alert_on, facts, history, job_id
 
 LONGEST_NAME = "n" * 63
@@ -108,12 +109,13 @@ def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
 @pytest.mark.parametrize("status", ["MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
 def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) -> None:
     stopped = "The job has stopped for good; SageMaker does not restart it. "
-    assert what_happens_next(alert_on(status)) == (
-        f"{stopped}A new job with the same checkpoint location resumes from the latest checkpoint there: "
-        "s3://ml-bucket/checkpoints/spot-job/"
+    left = replace(alert_on(status), outlook=Outlook.LEAVES)
+    assert what_happens_next(left) == (
+        f"{stopped}Respot does not resume it. A new job with the checkpoint location "
+        "s3://ml-bucket/checkpoints/spot-job/ resumes from the latest checkpoint there."
     )
-    assert what_happens_next(alert_on(status, checkpoint_uri=None)) == (
-        f"{stopped}No checkpoint location is configured: a new job starts from scratch."
+    assert what_happens_next(replace(left, facts=replace(left.facts, checkpoint_uri=None))) == (
+        f"{stopped}Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."
     )
 
 

@@ -21,7 +21,7 @@ def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
 @pytest.mark.parametrize(
     ("kind", "said", "severity", "follows"),
     [
-        (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot goes on watching"),
+        (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot watches the new job"),
         (AlertKind.NOT_RESUBMITTED, "spot-job is not resubmitted", Severity.ERROR, "does nothing more"),
         (
             AlertKind.WOULD_RESUBMIT,
@@ -35,14 +35,14 @@ def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
             Severity.ERROR,
             "as soon as the policy is valid",
         ),
-        (AlertKind.ADVICE, "spot-job runs on spot at a risk", Severity.WARNING, "The job goes on as it is"),
+        (AlertKind.ADVICE, "spot-job ran on spot at a risk", Severity.WARNING, "keeps its settings"),
     ],
 )
 def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity, follows: str) -> None:
     alert = about(kind)
     assert headline(alert) == said
     assert alert.severity is severity
-    assert what_happened(alert) == STORY
+    assert what_happened(alert) == f"{STORY}."
     assert follows in what_happens_next(alert)
     assert said in plain(alert)
     assert short(alert).startswith(f"Respot: {said}")
@@ -54,7 +54,7 @@ def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity,
 
 def test_a_warning_follows_the_story() -> None:
     alert = about(AlertKind.RESUBMITTED, warning="the deadline cannot be met any more")
-    assert what_happened(alert) == f"{STORY} the deadline cannot be met any more"
+    assert what_happened(alert) == f"{STORY}; the deadline cannot be met any more."
     assert to_document(alert)["warning"] == "the deadline cannot be met any more"
 
 

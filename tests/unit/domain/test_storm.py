@@ -160,11 +160,11 @@ def test_the_mail_says_of_what_the_times_are(kind: AlertKind, named: str) -> Non
 @pytest.mark.parametrize(
     ("count", "said", "quoted"),
     [
-        (1, ["no policy"], ' It says: "no policy"'),
-        (3, ["no policy"], ' All say: "no policy"'),
-        (3, ["a", "b"], ' They say: "a" (2), "b" (1)'),
-        (3, ["a", ""], ' They say: "a" (2), and other things (1)'),
-        (9, ["a", "b", "c", "d", "a"], ' They say: "a" (3), "b" (2), "c" (2), and other things (2)'),
+        (1, ["no policy"], ' It says: "no policy".'),
+        (3, ["no policy"], ' All say: "no policy".'),
+        (3, ["a", "b"], ' They say: "a" (2), "b" (1).'),
+        (3, ["a", ""], ' They say: "a" (2), and other things (1).'),
+        (9, ["a", "b", "c", "d", "a"], ' They say: "a" (3), "b" (2), "c" (2), and other things (2).'),
         (3, [], " within 3 min of it."),
     ],
 )
