@@ -264,7 +264,7 @@ def _after_the_end(alert: Alert) -> str:
                 f"what it does, or respot timeline {facts.job.name} shows its decision."
             )
         case Outlook.LEAVES if facts.parent:
-            return f"Respot does not resume it: whether another job follows is up to its owner, a {facts.parent.owner}."
+            return f"Respot does not resume it: whether another job follows is up to its owner ({facts.parent.owner})."
         case Outlook.LEAVES if facts.checkpoint_uri:
             return (
                 f"Respot does not resume it. A new job with the checkpoint location {checkpoints(facts)} "

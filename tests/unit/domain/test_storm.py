@@ -114,6 +114,11 @@ def test_the_headline_counts(count: int, again: int, kind: AlertKind, said: str)
 def test_a_digest_is_as_urgent_as_what_it_stands_for() -> None:
     assert digest_of().severity is Severity.WARNING
     assert digest_of(kind=MAX_WAIT).severity is Severity.ERROR
+    withdrawn = digest_of(2, kind=AlertKind.NOT_RESUBMITTED)
+    first, second = (replace(member, severity=Severity.INFO) for member in withdrawn.members)
+    assert replace(withdrawn, members=(first, second)).severity is Severity.INFO
+    assert replace(withdrawn, members=(first, replace(second, severity=None))).severity is Severity.ERROR
+    assert replace(withdrawn, members=(first, replace(second, severity=Severity.WARNING))).severity is Severity.WARNING
 
 
 def test_the_mail_names_the_pool_the_span_and_the_first_jobs() -> None:

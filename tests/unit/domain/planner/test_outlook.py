@@ -59,7 +59,9 @@ def ended(tags: dict[str, str] | None, **others: Any) -> JobFacts:  # noqa: ANN4
             Outlook.DECIDES,
             id="the job's own failure: refused, and reported",
         ),
-        pytest.param(ended({}, secondary_status="Stopped"), ASKS, Outlook.UNKNOWN, id="who stopped it is noted elsewhere"),
+        pytest.param(
+            ended({}, secondary_status="Stopped"), ASKS, Outlook.UNKNOWN, id="who stopped it is noted elsewhere"
+        ),
         pytest.param(ended({}, status="Stopping"), ASKS, Outlook.UNKNOWN, id="has not ended"),
     ],
 )

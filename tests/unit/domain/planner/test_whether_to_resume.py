@@ -202,9 +202,7 @@ def test_an_owner_who_opts_out_by_a_tag_is_left_alone_in_words_that_say_so(tags:
 
 
 def test_a_rule_that_opts_a_job_out_is_named() -> None:
-    account = AccountPolicy(
-        defaults=Policy(resume=True), rules=(Rule(name="not these", settings={"resume": False}),)
-    )
+    account = AccountPolicy(defaults=Policy(resume=True), rules=(Rule(name="not these", settings={"resume": False}),))
     known = replace(TRAINED.last.facts, tags={})
     decision = decide(resolved=resolve(account, known, role=None))
     assert outcome(decision) == (Action.NOTHING, "the account's policy opts it out: rule 'not these'", False)
