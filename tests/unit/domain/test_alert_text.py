@@ -122,7 +122,10 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
 def test_an_interrupted_job_that_has_gone_on_since_is_not_said_to_wait() -> None:
     alert = alert_on()
     gone_on = replace(alert.facts, status="Stopped", secondary_status="MaxWaitTimeExceeded")
-    assert what_happens_next(replace(alert, facts=gone_on)) == "The job has gone on since then: it is Stopped/MaxWaitTimeExceeded now."
+    assert (
+        what_happens_next(replace(alert, facts=gone_on))
+        == "The job has gone on since then: it is Stopped/MaxWaitTimeExceeded now."
+    )
 
 
 def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
