@@ -15,7 +15,7 @@ from respot.domain.job import JobFacts, JobId
 from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
-from respot.recovery_situation import CLOCKS_APART, place_in_run
+from respot.run_place import CLOCKS_APART, place_in_run
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -98,6 +98,7 @@ class RespotStack(Stack):
                 alert_max_age=timedelta(hours=config.alert_max_age_hours),
                 digest_window=timedelta(seconds=config.digest_seconds),
                 due_alerts_queue_url=due.queue.queue_url,
+                policy_parameter=parameter.parameter.parameter_name,
                 # A sender cannot be alive for longer; the clocks of two may differ.
                 alert_lease=timedelta(seconds=2 * ALERT_TIMEOUT),
                 retention=retention,
@@ -139,7 +140,7 @@ class RespotStack(Stack):
         )
         recovery.deliver_to(resubmit.function)
         ledger.grant_recover(resubmit.function)
-        parameter.grant_read(resubmit.function)
+        parameter.grant_read(alert.function, resubmit.function)
         kill_switch.grant_read(resubmit.function)
         grant_resubmit(
             resubmit.function, role_patterns=config.training_roles, instance_types=config.training_instance_types

@@ -20,7 +20,7 @@ _MARKUP: Final = re.compile(
     r"|(?<!\w)_(?P<italic>[^_\n]+)_(?!\w)"
     r"|:(?P<emoji>[a-z0-9_+-]+):",
 )
-# The few that alerts use; any other keeps its name.
+# The few that people may write in words that are quoted: alerts themselves use no codes. Any other keeps its name.
 _EMOJI: Final = {
     "warning": "⚠️",
     "rotating_light": "🚨",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from respot.domain.advice import advise
 from respot.domain.alert import (
     Alert,
+    AlertDecision,
     AlertOutcome,
     AlertPolicy,
     AlertReceipt,
@@ -15,18 +16,23 @@ from respot.domain.alert import (
     kind_of,
 )
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.alert_text import headline
+from respot.domain.alert_text import concludes, headline
 from respot.domain.job import JobFacts, JobId, JobRecord, Transition
 from respot.domain.lifecycle import figures
-from respot.domain.telling import Told, appearance, end_of
+from respot.domain.outlook import Outlook
+from respot.domain.telling import Told, appearance, end_of, outlook_after
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
-from respot.ports import AlertTopic, Clock, Ledger, Runs
+from respot.ports import AlertTopic, Clock, Foresight, Ledger, Runs
+from respot.run_place import place_in_run
 from respot.storm_watch import StormWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
-    """Decides on a transition, publishes, and writes down what it did; without a watch, people hear of each alert."""
+    """Decides on a transition, publishes, and writes down what it did.
+
+    Without a watch, people hear of each alert. Without foresight, nobody knows what Respot does about an end.
+    """
 
     ledger: Ledger
     runs: Runs
@@ -36,6 +42,7 @@ class Alerter:
     max_age: timedelta
     lease: timedelta
     watch: StormWatch | None = None
+    foresight: Foresight | None = None
 
     def alert(self, job: JobId, transition: Transition) -> AlertReceipt | None:
         """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.
@@ -59,7 +66,7 @@ class Alerter:
 
     def advise(self, job: JobId) -> AlertReceipt | None:
         """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
-        return self._settle(_of_appearance(*self._load(job)))
+        return self._settle(self._of_appearance(*self._load(job)))
 
     def catch_up(self, job: JobId) -> tuple[AlertReceipt, ...]:
         """Alert on whatever the job's items call for and nobody has settled; see `alert`.
@@ -68,7 +75,7 @@ class Alerter:
         """
         record, facts = self._load(job)
         pending = (
-            _of_appearance(record, facts),
+            self._of_appearance(record, facts),
             *(_of_stay(record, facts, stay) for stay in record.transitions),
             *(_of_doing(record, facts, told) for told in self.runs.doings(job).told()),
         )
@@ -83,6 +90,22 @@ class Alerter:
             raise LedgerIncompleteError(message)
         return record, record.facts
 
+    def _of_appearance(self, record: JobRecord, facts: JobFacts) -> "_Pending | None":
+        """Advice, needless on an attempt that the ledger confirms: tags alone can be set by anyone."""
+        advice = advise(facts)
+        if not advice:
+            return None
+        case = replace(_case(AlertKind.ADVICE, appearance(facts), record, facts), advice=advice)
+        _, number = place_in_run(self.runs, facts)
+        needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
+        return _Pending(alert=case, news=facts.job.created, needless=needless)
+
+    def _outlook(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+        """What to expect of Respot about an end: a decision that is there counts, whatever the policy says by now."""
+        if decided := self.runs.decision(facts.job):
+            return outlook_after(decided)
+        return self.foresight(facts, transitions) if self.foresight else Outlook.UNKNOWN
+
     def _settle(self, pending: "_Pending | None") -> AlertReceipt | None:
         """Send or decline."""
         if pending is None:
@@ -91,12 +114,16 @@ class Alerter:
         job, kind, transition = alert.facts.job, alert.kind, alert.transition
         policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
         decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
+        if decision.send and pending.needless:
+            decision = AlertDecision(send=False, reason=pending.needless)
         message_id = None
         if decision.send:
             claim = self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=self.lease)
             if claim is None:
                 return None
             try:
+                if concludes(kind) and not job.is_drill:
+                    alert = replace(alert, outlook=self._outlook(alert.facts, pending.transitions))
                 if self.watch:
                     alert = replace(alert, digest=self.watch.hold_back(alert))
                 message_id = self.topic.publish(alert)
@@ -122,26 +149,32 @@ class Alerter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pending:
-    """An alert that is to be sent or declined; `news` is since when there is something to tell."""
+    """An alert that is to be sent or declined.
+
+    Attributes:
+        alert: the alert.
+        news: since when there is something to tell.
+        transitions: all stays of its job.
+        needless: why nobody needs it, whatever the settings say; `None` if somebody does.
+    """
 
     alert: Alert
     news: datetime
+    transitions: tuple[Transition, ...] = ()
+    needless: str | None = None
 
 
 def _of_stay(record: JobRecord, facts: JobFacts, stay: Transition) -> _Pending | None:
     kind = kind_of(stay)
-    return None if kind is None else _Pending(alert=_case(kind, stay, record, facts), news=stay.started)
+    if kind is None:
+        return None
+    return _Pending(alert=_case(kind, stay, record, facts), news=stay.started, transitions=record.transitions)
 
 
 def _of_doing(record: JobRecord, facts: JobFacts, told: Told) -> _Pending:
     case = _case(told.kind, end_of(record, facts), record, facts)
-    return _Pending(alert=replace(case, story=told.story, warning=told.warning), news=told.at)
-
-
-def _of_appearance(record: JobRecord, facts: JobFacts) -> _Pending | None:
-    advice = advise(facts)
-    case = _case(AlertKind.ADVICE, appearance(facts), record, facts)
-    return _Pending(alert=replace(case, advice=advice), news=facts.job.created) if advice else None
+    case = replace(case, story=told.story, warning=told.warning, withdrawn=told.withdrawn)
+    return _Pending(alert=case, news=told.at)
 
 
 def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from respot.domain.alert_kinds import AlertKind
     from respot.domain.checkpoints import CheckpointLocation, Listing
     from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+    from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
     from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
@@ -315,6 +316,13 @@ class KillSwitch(Protocol):
         Raises:
             LookFailedError: it could not be read now; nothing may be created or stopped.
         """
+
+
+class Foresight(Protocol):
+    """What people may expect of Respot before it has decided."""
+
+    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+        """What to expect about a job that has ended; never raises: what cannot be told now is not known."""
 
 
 class Runs(Protocol):

@@ -36,7 +36,8 @@ from respot.errors import (
 )
 from respot.patience import Patience
 from respot.ports import Clock, Clone, KillSwitch, Ledger, Runs, TrainingJobs
-from respot.recovery_situation import CLOCKS_APART, Situation, Situations, place_in_run, resumes
+from respot.recovery_situation import Situation, Situations, resumes
+from respot.run_place import CLOCKS_APART, place_in_run
 from respot.training_job_document import moment
 
 
@@ -232,7 +233,7 @@ class Recovery:
             return None
         if (reason := self._why_history(record, facts)) is not None:
             # A ledger from a backup, which has a decision that was made before it: by now its owner has continued.
-            self._cancel(facts, decided, name, reason)
+            self._cancel(facts, decided, name, reason, OutcomeKind.CANCELLED)
             return None
         document, tags = self._ended_job(facts)
         if document is None or tags is None:
@@ -269,7 +270,9 @@ class Recovery:
                 self._fail(facts, decided, name, "; ".join((*untold, decision.reason)))
             else:
                 reason = "the policy now says dry_run" if decision.dry_run else decision.reason
-                self._cancel(facts, decided, name, reason)
+                unwanted = decision.dry_run or decision.action is Action.NOTHING
+                kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
+                self._cancel(facts, decided, name, reason, kind)
             return None
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
@@ -316,10 +319,10 @@ class Recovery:
         self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
         return None
 
-    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
+    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str, kind: OutcomeKind) -> None:
         """Call it off, unless another delivery has created it meanwhile: an outcome must not contradict what is."""
         existing = self._existing(facts, decided, name)
-        self.runs.settle(existing or self._outcome(facts, name, OutcomeKind.CANCELLED, reason))
+        self.runs.settle(existing or self._outcome(facts, name, kind, reason))
 
     def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -18,19 +18,16 @@ from respot.domain.checkpoints import (
 from respot.domain.durations import in_words
 from respot.domain.job import JobFacts, JobId, JobRecord
 from respot.domain.lifecycle import is_terminal
-from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.planner import Circumstances, is_too_late
-from respot.domain.policy import AccountPolicy, Resolved, resolve
+from respot.domain.policy import AccountPolicy, Resolved, opts_out, resolve
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import OutcomeKind, Writer
-from respot.domain.run import Attempt, Run, RunId, run_id
+from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import GivingUp, stop_of
 from respot.errors import LedgerIncompleteError, LookFailedError
 from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, Runs, TrainingJobs
+from respot.run_place import place_in_run
 
-CLOCKS_APART: Final = timedelta(minutes=5)
-"""By how much SageMaker's clock and ours may differ."""
-_MOST_DIGITS: Final = 4
 _ENOUGH: Final = 3
 """Live neighbours that are named: one is enough to refuse, and a storm may have hundreds on one prefix."""
 MOST_LOOKS: Final = 20
@@ -105,8 +102,9 @@ class Situations:
         """
         run, number = place_in_run(self.runs, facts)
         earlier = self._earlier(run, number)
-        # What completed needs no policy, so that a broken one does not hold it up.
-        account = AccountPolicy() if facts.status == "Completed" else self.policies.load()
+        # What completed, or whose owner opted out, needs no policy, so that a broken one does not hold it up.
+        settled = facts.status == "Completed" or opts_out(tags or {})
+        account = AccountPolicy() if settled else self.policies.load()
         resolved = resolve(account, replace(facts, tags=tags), role=facts.role_arn)
         last = Attempt(
             number=number,
@@ -228,21 +226,6 @@ class Situations:
                 )
             )
         return tuple(earlier)
-
-
-def place_in_run(runs: Runs, facts: JobFacts) -> tuple[RunId, int]:
-    """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
-    tags = facts.tags or {}
-    run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
-    if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
-        attempt = runs.attempt(RunId(run), int(number))
-        if (
-            attempt
-            and (attempt.region, attempt.name) == (facts.job.region, facts.job.name)
-            and facts.job.created >= attempt.decided_at - CLOCKS_APART
-        ):
-            return attempt.run, attempt.number
-    return run_id(facts.job), 1
 
 
 def resumes(situation: Situation) -> str:

@@ -4,13 +4,11 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from respot.alert_version import DIGEST_MEMBER, VERSION
 from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, moment_of
 from respot.domain.drill_names import drill_id
-from respot.domain.durations import in_words
 
 HEADER_LIMIT: Final = 150
 SECTION_LIMIT: Final = 3000
@@ -20,7 +18,8 @@ NAMES_LISTED: Final = 20
 """Jobs that a digest names: what a person takes in at a glance."""
 URL_LIMIT: Final = 3000
 
-_ICON: Final = {"info": ":large_blue_circle:", "warning": ":large_yellow_circle:", "error": ":red_circle:"}
+_ICON: Final = {"info": "🔵", "warning": "🟡", "error": "🔴"}
+"""The characters themselves: a code like `:red_circle:` is shown as it is wherever text is plain."""
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 """The characters that are control characters in Slack's mrkdwn; with them escaped, no mention and no link is left."""
 
@@ -77,18 +76,16 @@ def _document(body: str) -> Mapping[str, Any]:
 
 
 def _alert(document: Mapping[str, Any]) -> SlackMessage:
-    job, figures, transition = document["job"], document["figures"], document["transition"]
+    job, transition = document["job"], document["transition"]
     drill = drill_id(job["name"])
     icon = "" if drill else _ICON.get(document["severity"], "")  # a drill's words begin with what it is
     headline = document["headline"].strip() or VERSION
-    said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
+    parts = ("what_happened", "what_happens_next", "cost")
+    said = "\n".join(filter(None, (str(document[part]) for part in parts)))
     market = f" ({job['market']})" if job["market"] else ""
     fields = {
         "Region": job["region"],
         "Instances": f"{job['instance_count'] or '?'} x {job['instance_type'] or 'unknown'}{market}",
-        "Trained": _span(figures["trained_seconds"]),
-        "Waited for capacity": _span(figures["waited_seconds"]),
-        "Billed": _billed(figures),
         "Checkpoints": job["checkpoint_uri"] or "none configured",
     }
     if job["parent"]:
@@ -136,7 +133,7 @@ def _digest(document: Mapping[str, Any]) -> SlackMessage:
 def _alarm(document: Mapping[str, Any]) -> SlackMessage:
     state = str(document["NewStateValue"])
     headline = f"{document['AlarmName']} is {state}"
-    icon = ":large_green_circle:" if state == "OK" else ":rotating_light:"
+    icon = "🟢" if state == "OK" else "🚨"
     reason = "\n".join(str(document.get(part) or "") for part in ("AlarmDescription", "NewStateReason")).strip()
     blocks = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(f"Respot alarm: {state}", HEADER_LIMIT)}},
@@ -144,18 +141,6 @@ def _alarm(document: Mapping[str, Any]) -> SlackMessage:
         _context(f"{document.get('Region', '')} · {document.get('StateChangeTime', '')}"),
     ]
     return SlackMessage(text=escaped(headline, TEXT_LIMIT), blocks=blocks)
-
-
-def _billed(figures: Mapping[str, Any]) -> str:
-    if figures["billable_time_seconds"] is None:
-        return "not known yet"
-    saved = figures["savings_percent"]
-    suffix = "" if saved is None else f", {saved:.0f} % saved"
-    return f"{_span(figures['billable_time_seconds'])}{suffix}"
-
-
-def _span(seconds: float) -> str:
-    return in_words(timedelta(seconds=seconds))
 
 
 def _cut(words: str, limit: int) -> str:

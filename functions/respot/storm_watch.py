@@ -131,4 +131,6 @@ def _member(alert: Alert) -> Member:
         alert=alert.id,
         headline=headline(alert),
         said=said if len(said) <= LONGEST_SAID else f"{said[: LONGEST_SAID - 1]}…",
+        severity=alert.severity,
+        outlook=alert.outlook,
     )

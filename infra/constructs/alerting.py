@@ -25,10 +25,10 @@ from respot.domain.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
 from respot.domain.sweeping import CHECKS
 
 _BATCH_SIZE: Final = 10
-TIMEOUT_SECONDS: Final = 120
+TIMEOUT_SECONDS: Final = 130
 """Of `alert`: what a single alert may take when every call it makes is slow, a storm's calls included."""
 _DUE_RECEIVES: Final = 10
-"""Twelve minutes apart, the visibility timeout: an outage of SNS for two hours, as long as the stream tries."""
+"""Thirteen minutes apart, the visibility timeout: an outage of SNS for two hours, as long as the stream tries."""
 _DUE_CONCURRENCY: Final = 2
 ALERTS_TRIED_HOURS: Final = 2
 """Longer than most outages of SNS, shorter than anyone cares."""

@@ -24,8 +24,9 @@ class PolicyParameter(Construct):
             tier=ssm.ParameterTier.STANDARD,
         )
 
-    def grant_read(self, grantee: iam.IGrantable) -> None:
+    def grant_read(self, *grantees: iam.IGrantable) -> None:
         """Read the policy."""
-        iam.Grant.add_to_principal(
-            grantee=grantee, actions=["ssm:GetParameter"], resource_arns=[self.parameter.parameter_arn]
-        )
+        for grantee in grantees:
+            iam.Grant.add_to_principal(
+                grantee=grantee, actions=["ssm:GetParameter"], resource_arns=[self.parameter.parameter_arn]
+            )

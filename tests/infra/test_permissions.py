@@ -62,6 +62,8 @@ ALERT = [
     (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
     puts("job#*", "pool#*", "digest#*"),
     (("sns:Publish",), "${AlertsTopic}"),
+    # The alert of an ended job says what Respot is going to do.
+    (("ssm:GetParameter",), POLICY_PARAMETER),
 ]
 RECOVER = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoverLogs.Arn}"),

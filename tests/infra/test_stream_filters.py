@@ -182,6 +182,7 @@ CASES = [
     pytest.param(outcome(OutcomeKind.CREATED), {ALERT}, id="resubmitted"),
     pytest.param(outcome(OutcomeKind.FAILED), {ALERT}, id="could not be resubmitted"),
     pytest.param(outcome(OutcomeKind.CANCELLED), {ALERT}, id="cancelled"),
+    pytest.param(outcome(OutcomeKind.WITHDRAWN), {ALERT}, id="withdrawn"),
     pytest.param(notice(), {ALERT}, id="a notice"),
     pytest.param(attempt(), set(), id="an attempt"),
     pytest.param(giving_up(), set(), id="a stop that is about to follow"),

@@ -57,6 +57,8 @@ COMPOSED = (
     alert_parts.alerter,
     alert_parts.storm_watch,
     alert_parts._topic,  # noqa: SLF001
+    alert_parts._foresight,  # noqa: SLF001
+    clients.once_ssm_client,
     slack_parts.slack_relay,
     ledger_parts.runs,
     sweep_parts.sweeper,
@@ -93,6 +95,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
         slack_secret="respot/slack-webhook",  # noqa: S106 - a name
         queue_url=queue["QueueUrl"],
         due_alerts_queue_url=due["QueueUrl"],
+        policy_parameter="/Respot/policy",
     ).to_environment()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -180,21 +183,37 @@ def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
 
 def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
     created = at_milliseconds(datetime.now(UTC) + timedelta(seconds=2))
-    stay = replace(transition("Interrupted", 0), started=created)
+    stay = replace(transition("MaxWaitTimeExceeded", 0), started=created)
+    boto3.client("ssm", region_name=REGION).put_parameter(
+        Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
+    )
+    clients.client("ssm")  # resubmit's, which repeats its calls; an alert's does not
     swept = Pass(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
     deployed.put_item(TableName=TABLE, Item=pass_item(swept, until=created))
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
-        ledger_parts.ledger().save(reconcile(JobRecord(), Observation(facts=facts(job=job), history=(stay,))))
+        known = facts(job=job, status="Stopped", secondary_status=stay.status, tags={})
+        ledger_parts.ledger().save(reconcile(JobRecord(), Observation(facts=known, history=(stay,))))
         image = transition_item(job, stay, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
-        for service in ("dynamodb", "sns", "sqs") if name == "second" else ():
-            meta = clients.client(service).meta
-            meta.events.register("before-send", lambda service=service, **_: made.append(service))
+        if name == "second":
+            alert_parts._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+        for service in ("dynamodb", "sns", "sqs", "ssm") if name == "second" else ():
+            made_by = clients.once_ssm_client() if service == "ssm" else clients.client(service)
+            made_by.meta.events.register("before-send", lambda service=service, **_: made.append(service))
         assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
     assert "sns" in made
     assert Counter(made) == Counter(alert_parts.CALLS)
+    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
+    assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
+
+
+def test_an_alert_does_not_wait_for_a_policy_that_does_not_answer() -> None:
+    """It is sent without: a call is made once, and takes a few seconds at most."""
+    config: Any = clients.once_ssm_client().meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert clients.ONCE_SSM.longest_call <= timedelta(seconds=4)
 
 
 def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:

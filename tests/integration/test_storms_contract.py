@@ -8,8 +8,11 @@ import pytest
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.memory import MemoryStorms
+from respot.adapters.storm_items import member_item, read_member
 from respot.adapters.storms import DynamoDbStorms
 from respot.domain.alert import AlertOutcome
+from respot.domain.alert_kinds import Severity
+from respot.domain.outlook import Outlook
 from respot.domain.storm import DigestReceipt, Window
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.ports import Claim, Storms
@@ -235,3 +238,20 @@ def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynam
     assert storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         storms.claim_digest(WINDOW, now=at(1), lease=LEASE)
+
+
+@pytest.mark.parametrize("outlook", Outlook)
+@pytest.mark.parametrize("severity", [None, *Severity])
+def test_a_member_keeps_how_urgent_it_is_and_what_to_expect(
+    storms: Storms, outlook: Outlook, severity: Severity | None
+) -> None:
+    member = replace(member_of(1, 3721), outlook=outlook, severity=severity)
+    storms.join(WINDOW, member)
+    assert storms.members(WINDOW) == (member,)
+
+
+def test_a_member_of_another_version_is_read_all_the_same() -> None:
+    item = member_item(WINDOW, replace(member_of(1, 3721), outlook=Outlook.LEAVES), None)
+    assert read_member({key: value for key, value in item.items() if key != "outlook"}).outlook is Outlook.UNKNOWN
+    later = read_member(item | {"outlook": {"S": "new"}, "severity": {"S": "new"}})
+    assert (later.outlook, later.severity) == (Outlook.UNKNOWN, None)

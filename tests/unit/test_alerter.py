@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -6,8 +7,12 @@ from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobId, Market, Observation, Transition
+from respot.domain.decision import Action, Decision
+from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import DecisionRecord
+from respot.domain.run import run_id
 from respot.errors import (
     AlertInProgressError,
     LedgerIncompleteError,
@@ -114,6 +119,74 @@ def test_the_figures_are_those_of_the_moment_of_the_transition(bench: Bench) -> 
     assert alert.figures.interruptions == 1
     assert alert.figures.trained == timedelta(seconds=3330)
     assert alert.figures.waited == timedelta(seconds=250)
+
+
+# --- what to expect of Respot about an end ---------------------------------------------------------------------------
+
+ENDED = "Starting=0 Downloading=250 Training=390 MaxWaitTimeExceeded=3720"
+END = transition("MaxWaitTimeExceeded", 3720)
+
+
+class Foreseen:
+    """The port `Foresight`: always the same, and how often it was asked."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self.outlook = outlook
+        self.asked = 0
+
+    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+        assert facts.job == JOB
+        assert transitions[-1] == END
+        self.asked += 1
+        return self.outlook
+
+
+def decided(action: Action, *, notify: bool = False) -> DecisionRecord:
+    decision = Decision(action=action, reason="a reason", inputs={}, notify=notify)
+    return DecisionRecord(
+        job=JOB, run=run_id(JOB), number=1, decision=decision, decided_at=at(3721), checkpoint=None, next_name=None
+    )
+
+
+def expected(bench: Bench, foresight: Foreseen | None, decision: DecisionRecord | None = None) -> Outlook:
+    bench.know(observation(ENDED))
+    alerter = replace(bench.alerter(), foresight=foresight)
+    if decision:
+        alerter.runs.decide(decision, None)
+    assert alerter.alert(JOB, END)
+    return bench.topic.published[-1].outlook
+
+
+@pytest.mark.parametrize("outlook", Outlook)
+def test_the_alert_of_an_end_says_what_respot_is_going_to_do(bench: Bench, outlook: Outlook) -> None:
+    assert expected(bench, Foreseen(outlook)) is outlook
+
+
+def test_without_foresight_nobody_knows(bench: Bench) -> None:
+    assert expected(bench, None) is Outlook.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("decision", "outlook"),
+    [
+        (decided(Action.RESUBMIT), Outlook.DECIDES),
+        (decided(Action.REFUSE, notify=True), Outlook.DECIDES),
+        (decided(Action.REFUSE), Outlook.LEAVES),
+        (decided(Action.NOTHING), Outlook.LEAVES),
+    ],
+)
+def test_a_decision_that_is_there_counts_whatever_the_policy_says_by_now(
+    bench: Bench, decision: DecisionRecord, outlook: Outlook
+) -> None:
+    foresight = Foreseen(Outlook.UNKNOWN)
+    assert expected(bench, foresight, decision) is outlook
+    assert foresight.asked == 0
+
+
+def test_the_policy_is_read_only_of_a_job_that_has_ended(bench: Bench) -> None:
+    foresight = Foreseen(Outlook.LEAVES)
+    assert replace(bench.alerter(), foresight=foresight).alert(JOB, INTERRUPTED)
+    assert foresight.asked == 0
 
 
 # --- declined -------------------------------------------------------------------------------------------------------

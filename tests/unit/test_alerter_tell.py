@@ -8,9 +8,13 @@ import pytest
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
-from respot.domain.alert_kinds import AlertKind
+from respot.domain.alert_kinds import AlertKind, Severity
+from respot.domain.decision import Action, Decision
 from respot.domain.job import Market, Observation
+from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
+from respot.domain.resubmission import AttemptRecord, DecisionRecord
+from respot.domain.run import run_id
 from respot.domain.telling import Told
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
 from tests.support.builders import CREATED, at, claim, history, job_id, observation
@@ -180,6 +184,55 @@ def test_advice_on_an_old_job_is_declined(bench: Bench) -> None:
     receipt = bench.alerter.advise(job_id("new"))
     assert receipt is not None
     assert receipt.outcome is AlertOutcome.DECLINED
+
+
+RUN = run_id(JOB)
+LINEAGE = Lineage(run=RUN, attempt=2, parent=JOB.name).to_tags()
+
+
+def resubmit(bench: Bench) -> None:
+    """Respot decides on the next attempt of the ended job, named `new`."""
+    decision = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={})
+    record = DecisionRecord(
+        job=JOB, run=RUN, number=1, decision=decision, decided_at=CREATED, checkpoint=None, next_name="new"
+    )
+    attempt = AttemptRecord(run=RUN, number=2, region=JOB.region, name="new", parent=JOB, decided_at=CREATED)
+    assert bench.runs.decide(record, attempt)
+
+
+def test_an_attempt_that_respot_created_is_not_advised_on_and_the_ledger_says_so(bench: Bench) -> None:
+    resubmit(bench)
+    appears(bench, tags=LINEAGE)
+    receipt = bench.alerter.advise(job_id("new"))
+    assert receipt is not None
+    assert (receipt.outcome, receipt.reason) == (
+        AlertOutcome.DECLINED,
+        "attempt 2, which Respot created with the settings of its run",
+    )
+    assert bench.topic.published == []
+    assert bench.alerter.catch_up(job_id("new")) == ()  # it is settled: no sweep comes back to it
+
+
+def test_tags_that_anyone_can_set_suppress_no_advice(bench: Bench) -> None:
+    appears(bench, tags=LINEAGE)  # no such attempt was decided on
+    receipt = bench.alerter.advise(job_id("new"))
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.SENT
+
+
+def test_a_job_that_copies_an_attempts_tags_is_advised(bench: Bench) -> None:
+    resubmit(bench)
+    bench.know(observation("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
+    bench.clock.moment = at(60)
+    receipt = bench.alerter.advise(job_id("copy"))
+    assert receipt is not None
+    assert receipt.outcome is AlertOutcome.SENT
+
+
+def test_what_is_withdrawn_is_told_as_an_information(bench: Bench) -> None:
+    bench.alerter.tell(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
+    (alert,) = bench.topic.published
+    assert alert.severity is Severity.INFO
 
 
 # --- catching up: the stream has lost the job's items, or somebody died with them in hand --------------------------

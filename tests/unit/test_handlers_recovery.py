@@ -204,6 +204,7 @@ def test_a_decision_is_told_where_no_outcome_will_be(
         (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
         (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
         (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
+        (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
     ],
 )
 def test_an_outcome_is_told(topic: MemoryTopic, kind: OutcomeKind, told: AlertKind) -> None:

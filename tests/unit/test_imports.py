@@ -79,6 +79,14 @@ def test_slack_loads_nothing_of_jobs_or_of_the_ledger() -> None:
     )
 
 
+def test_alerts_load_nothing_that_reads_or_applies_policies() -> None:
+    """Compiling the policy's schema takes longer than all the rest: only the alert of an end pays for it."""
+    loaded = imported_alone("respot.handlers.alert")
+    assert {"fastjsonschema", "respot.policy_document", "respot.domain.policy", "respot.domain.planner"}.isdisjoint(
+        loaded
+    )
+
+
 def test_no_function_pays_for_boto3() -> None:
     """Its resources and transfers are a tenth of a cold start: botocore has all that is called."""
     assert not {"boto3", "s3transfer"} & set(imported_alone(*MODULES))

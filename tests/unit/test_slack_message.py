@@ -81,13 +81,13 @@ def test_an_alert_reads_like_one() -> None:
     assert message.text == "spot-job was interrupted (1st time)"
     header, said, fields, button, context = message.blocks
     assert header["text"]["text"] == "spot-job was interrupted (1st time)"
-    assert said["text"]["text"].startswith(":large_yellow_circle: SageMaker lost the spot instances")
+    assert said["text"]["text"].startswith("🟡 SageMaker lost the spot instances")
+    assert said["text"]["text"].endswith(
+        "\nTrained 55 min, waited 4 min for capacity; SageMaker does not say yet what it bills."
+    )
     assert [field["text"] for field in fields["fields"]] == [
         "*Region*\nus-east-1",
         "*Instances*\n1 x ml.g5.2xlarge (spot)",
-        "*Trained*\n55 min",
-        "*Waited for capacity*\n4 min",
-        "*Billed*\nnot known yet",
         "*Checkpoints*\ns3://ml-bucket/checkpoints/spot-job/",
     ]
     assert button["elements"][0]["url"].startswith("https://us-east-1.console.aws.amazon.com/")
@@ -152,7 +152,7 @@ def test_a_digest_reads_like_one() -> None:
     assert message.text == "437 more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted"
     header, said, fields, names, button, context = message.blocks
     assert header["text"]["text"] == message.text
-    assert said["text"]["text"].startswith(":large_yellow_circle: Capacity is leaving ml.g5.2xlarge")
+    assert said["text"]["text"].startswith("🟡 Capacity is leaving ml.g5.2xlarge")
     assert [field["text"] for field in fields["fields"]] == [
         "*Region*\nus-east-1",
         "*Instances*\nml.g5.2xlarge",
@@ -196,12 +196,12 @@ def test_what_only_calls_itself_a_digest_is_shown_as_what_it_is(inner: object) -
 def test_a_cloudwatch_alarm_reads_like_one() -> None:
     message = render(json.dumps(ALARM))
     assert message.text == "Respot-ObservationsDlq is ALARM"
-    assert ":rotating_light: Respot-ObservationsDlq is ALARM\\nMessages that could not" in words_of(message)
+    assert "🚨 Respot-ObservationsDlq is ALARM\\nMessages that could not" in words_of(message)
     keeps_slacks_rules(message)
 
 
 def test_an_alarm_that_is_over_is_green() -> None:
-    assert ":large_green_circle:" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
+    assert "🟢" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
 
 
 def test_an_alarm_without_its_details_is_shown_all_the_same() -> None:
@@ -220,7 +220,16 @@ def without(member: str) -> dict[str, Any]:
         pytest.param({"version": VERSION}, id="nothing but the version"),
         *(
             pytest.param(without(member), id=f"without {member}")
-            for member in ("job", "figures", "transition", "headline", "console_url", "what_happened", "severity")
+            for member in (
+                "job",
+                "figures",
+                "transition",
+                "headline",
+                "console_url",
+                "what_happened",
+                "cost",
+                "severity",
+            )
         ),
         pytest.param(to_document(alert_on()) | {"job": "text"}, id="job is text"),
         pytest.param(to_document(alert_on()) | {"job": None}, id="job is null"),

@@ -6,7 +6,9 @@ import pytest
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
-from respot.domain.alert_kinds import AlertKind
+from respot.domain.alert_kinds import AlertKind, Severity
+from respot.domain.digest_text import what_happens_next
+from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestReceipt, Window
 from respot.domain.telling import Told
@@ -141,9 +143,23 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
     waited, resubmitted = bench.topic.digests
     assert [member.said for member in waited.members] == ["", ""]
     assert [member.said for member in resubmitted.members] == [
-        "resubmitted as second-r2 be quick",
-        "resubmitted as third-r2 be quick",
+        "resubmitted as second-r2; be quick",
+        "resubmitted as third-r2; be quick",
     ]
+
+
+def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench: Bench) -> None:
+    outlooks = {"second": Outlook.DECIDES, "third": Outlook.LEAVES}
+    bench.alerter = replace(bench.alerter, foresight=lambda facts, _: outlooks.get(facts.job.name, Outlook.UNKNOWN))
+    for name in ("first", "second", "third"):
+        bench.interrupt(name, status="MaxWaitTimeExceeded")
+    bench.watch.close(bench.over())
+    (digest,) = bench.topic.digests
+    assert [(member.outlook, member.severity) for member in digest.members] == [
+        (Outlook.DECIDES, Severity.ERROR),
+        (Outlook.LEAVES, Severity.ERROR),
+    ]
+    assert "Respot may resume 1 of them (second)" in what_happens_next(digest)
 
 
 def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert import AlertOutcome
-from respot.domain.alert_kinds import AlertKind
+from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.durations import iso
+from respot.domain.outlook import Outlook
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.schema import (
     CLAIM,
@@ -90,6 +91,8 @@ def member_item(window: Window, member: Member, retention: timedelta | None) -> 
             "alert": member.alert,
             "headline": member.headline,
             "said": member.said or None,
+            "severity": member.severity and member.severity.value,
+            "outlook": member.outlook.value,
             EXPIRES_AT: _expiry(window, retention),
         }
     )
@@ -105,6 +108,9 @@ def read_member(item: Item) -> Member:
         alert=values["alert"],
         headline=values["headline"],
         said=values.get("said", ""),
+        # Members that another version has written, during a deployment, may lack them or have other words.
+        severity=next((each for each in Severity if each == values.get("severity")), None),
+        outlook=next((each for each in Outlook if each == values.get("outlook")), Outlook.UNKNOWN),
     )
 
 

@@ -83,6 +83,9 @@ CALL_LIMITS: Final = {
 }
 """How long each service may keep a function waiting: the one place for timeouts and retries."""
 
+ONCE_SSM: Final = replace(CALL_LIMITS["ssm"], attempts=1)
+"""Of an alert, which is sent without the policy rather than late."""
+
 RESERVE: Final = CALL_LIMITS["sqs"].longest_call + timedelta(seconds=1)
 """Left at the end of an invocation for the delay of a message that could not be handled, and for the log."""
 
@@ -172,6 +175,12 @@ def _made(service: str, region: str | None, patience: CallLimits) -> object:
 def once_client(region: str) -> "SageMakerClient":
     """SageMaker's client for ListTrainingJobs: it never repeats a call, of which an account may make few."""
     return cast("SageMakerClient", _made("sagemaker", region, replace(CALL_LIMITS["sagemaker"], attempts=1)))
+
+
+@cache
+def once_ssm_client() -> "SSMClient":
+    """Systems Manager's client for a reader that can do without the answer: it never repeats a call."""
+    return cast("SSMClient", _made("ssm", None, ONCE_SSM))
 
 
 @cache

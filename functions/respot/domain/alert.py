@@ -9,6 +9,7 @@ from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, sever
 from respot.domain.durations import in_words, iso
 from respot.domain.job import JobFacts, JobId, Market, Transition
 from respot.domain.lifecycle import DELETING, ENDS, INTERRUPTED, Figures
+from respot.domain.outlook import Outlook
 
 
 class AlertOutcome(StrEnum):
@@ -55,6 +56,8 @@ class Alert:
         warning: what people should know besides.
         advice: what would make the job safer on spot.
         digest: the digest in which people hear of it; `None` if they are told of it by itself.
+        outlook: of the end of a job: what to expect of Respot.
+        withdrawn: Respot did not do what nobody asks for any more, which is no fault.
     """
 
     kind: AlertKind
@@ -66,6 +69,8 @@ class Alert:
     warning: str | None = None
     advice: tuple[str, ...] = ()
     digest: str | None = None
+    outlook: Outlook = Outlook.UNKNOWN
+    withdrawn: bool = False
 
     @property
     def id(self) -> str:
@@ -75,8 +80,8 @@ class Alert:
 
     @property
     def severity(self) -> Severity:
-        """How urgent it is."""
-        return severity_of(self.kind)
+        """How urgent it is: what its owner wanted is no error."""
+        return Severity.INFO if self.withdrawn else severity_of(self.kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,24 +4,32 @@ from typing import assert_never
 
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
+from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import PENDING
 from respot.domain.job import JobFacts
-from respot.domain.lifecycle import DELETING
+from respot.domain.lifecycle import DELETING, IN_PROGRESS, is_terminal
+from respot.domain.outlook import Outlook
 from respot.domain.partitions import console_host
 from respot.domain.savings import savings_percent
+from respot.domain.sentences import clause, sentence
 
 _NEXT = {
-    AlertKind.RESUBMITTED: "The new job reads the checkpoints of this one; Respot goes on watching.",
+    AlertKind.RESUBMITTED: "Respot watches the new job, too.",
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about this job.",
-    AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
-    AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.WOULD_RESUBMIT: "Nothing was created: dry_run is on.",
+    AlertKind.POLICY_INVALID: (
+        "Respot decides on this job as soon as the policy is valid again, "
+        f"if that is within {in_words(DECIDED_WITHIN)} of the job's end."
+    ),
     AlertKind.POSTPONED: (
         "Respot decides within half an hour after the kill switch is off. "
-        "If that takes until three days after the job's end, the job is not resubmitted, and another alert says so."
+        f"If that takes until {in_words(DECIDED_WITHIN)} after the job's end, the job is not resubmitted, and another "
+        "alert says so."
     ),
-    AlertKind.ADVICE: "The job goes on as it is; settings can be changed for the next one.",
+    AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
+"""Of the kinds that are not about SageMaker's doing: what follows. The story says the rest, so nothing here may."""
 
 
 _DONE = {
@@ -57,6 +65,10 @@ def _headline(alert: Alert) -> str:
             return f"{name} failed"
         case AlertKind.ENDED:
             return f"{name} ended as {_end(alert)}"
+        case AlertKind.ADVICE if is_terminal(alert.facts.status):
+            return f"{name} ran on spot at a risk"
+        case AlertKind.NOT_RESUBMITTED if alert.withdrawn:
+            return f"{name} is not resubmitted, as asked"
         case _:
             return f"{name} {_DONE[alert.kind]}"
 
@@ -73,14 +85,14 @@ def what_happened(alert: Alert) -> str:
             limit = f" of {in_words(facts.max_wait)}" if facts.max_wait else ""
             said = (
                 f"Waiting and training together reached MaxWaitTimeInSeconds{limit}."
-                if _has_launched(alert)
+                if not _never_launched(alert)
                 else f"No spot instances came within MaxWaitTimeInSeconds{limit}: the job was never launched."
             )
         case AlertKind.MAX_RUNTIME_EXCEEDED:
             limit = f" of {in_words(facts.max_runtime)}" if facts.max_runtime else ""
             said = f"Training reached MaxRuntimeInSeconds{limit}."
         case AlertKind.FAILED:
-            said = f"SageMaker says: {one_line(facts.failure_reason or 'no reason given')}"
+            said = sentence(f"SageMaker says: {clause(one_line(facts.failure_reason or '')) or 'no reason given'}")
         case AlertKind.ENDED:
             said = _why_ended(alert)
         case (
@@ -92,19 +104,25 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.ADVICE
             | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):
-            return " ".join(filter(None, (one_line(alert.story), *alert.advice, one_line(alert.warning or ""))))
+            told = filter(None, (clause(one_line(alert.story)), one_line(alert.warning or "")))
+            return " ".join(filter(None, (sentence("; ".join(told)), *map(sentence, alert.advice))))
         case _:  # pragma: no cover - mypy proves that no kind is left
             assert_never(alert.kind)
     return f"{said} {_before(alert)}"
 
 
 def particulars(alert: Alert) -> str:
-    """What the alert's kind leaves open: SageMaker's or Respot's own words, in one line; empty if there are none."""
+    """What the alert's kind leaves open: SageMaker's or Respot's own words, to be quoted; empty if there are none."""
     if alert.kind is AlertKind.FAILED:
-        return one_line(alert.facts.failure_reason or "")
+        return clause(one_line(alert.facts.failure_reason or ""))
     if alert.kind is AlertKind.ENDED:
-        return _why_ended(alert)
-    return what_happened(alert) if alert.kind in _DONE else ""
+        return clause(_why_ended(alert))
+    return clause(what_happened(alert)) if alert.kind in _DONE else ""
+
+
+def concludes(kind: AlertKind) -> bool:
+    """Whether an alert of this kind says that a job has ended, so that people ask what follows."""
+    return kind not in {AlertKind.INTERRUPTED, AlertKind.DIGEST} and kind not in _NEXT
 
 
 def what_happens_next(alert: Alert) -> str:
@@ -114,14 +132,10 @@ def what_happens_next(alert: Alert) -> str:
         return f"{_LABEL}there is no such job, and nothing to do."
     if alert.kind in _NEXT:
         return _NEXT[alert.kind]
-    if alert.kind is not AlertKind.INTERRUPTED:
-        resume = (
-            " A new job with the same checkpoint location resumes from the latest checkpoint there: "
-            f"{checkpoints(facts)}"
-            if facts.checkpoint_uri
-            else " No checkpoint location is configured: a new job starts from scratch."
-        )
-        return f"The job has stopped for good; SageMaker does not restart it.{resume}{_unless_resumed(facts)}"
+    if concludes(alert.kind):
+        return f"The job has stopped for good; SageMaker does not restart it. {_after_the_end(alert)}"
+    if facts.status != IN_PROGRESS:
+        return f"The job has gone on since then: it is {one_line(f'{facts.status}/{facts.secondary_status}')} now."
     until = f", unless that takes until {readable(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
     resume = (
         "It then resumes from its latest checkpoint."
@@ -132,18 +146,28 @@ def what_happens_next(alert: Alert) -> str:
 
 
 def cost(alert: Alert) -> str:
-    """Training time, waiting time, and what was billed and saved, as far as it is known yet."""
+    """Training time, waiting time, and what was billed and saved, as far as it is known; empty if nothing is."""
     facts, figures = alert.facts, alert.figures
     if facts.job.is_drill:
         return f"{_LABEL}nothing was trained, waited for or billed."
-    spent = f"Trained {in_words(figures.trained)}, waited {in_words(figures.waited)} for capacity"
-    if alert.kind is not AlertKind.INTERRUPTED and not _has_launched(alert):
-        return f"{spent}; nothing was billed, since the job never held an instance."
+    trained = f"trained {in_words(figures.trained)}" if figures.trained else ""
+    waited = f"waited {in_words(figures.waited)} for capacity" if figures.waited else ""
+    spent = ", ".join(filter(None, (trained, waited)))
+    if not spent and not is_terminal(facts.status):
+        return ""
+    said = "; ".join(filter(None, (spent, _billed(alert))))
+    return sentence(f"{said[0].upper()}{said[1:]}")
+
+
+def _billed(alert: Alert) -> str:
+    facts = alert.facts
+    if is_terminal(facts.status) and _never_launched(alert):
+        return "nothing was billed, since the job never held an instance"
     if facts.billable_time is None or facts.training_time is None:
-        return f"{spent}; SageMaker does not say yet what it bills."
+        return "SageMaker does not say yet what it bills"
     percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
     saved = "" if percent is None else f": {percent:.0f} % saved"
-    return f"{spent}; billed {in_words(facts.billable_time)} of {in_words(facts.training_time)}{saved}."
+    return f"billed {in_words(facts.billable_time)} of {in_words(facts.training_time)}{saved}"
 
 
 def checkpoints(facts: JobFacts) -> str:
@@ -173,9 +197,7 @@ def plain(alert: Alert) -> str:
     lines = [
         headline(alert),
         "",
-        what_happened(alert),
-        what_happens_next(alert),
-        cost(alert),
+        *filter(None, (what_happened(alert), what_happens_next(alert), cost(alert))),
         "",
         f"Job          {facts.job.name}",
         f"Region       {facts.job.region}",
@@ -240,12 +262,39 @@ def _ordinal(number: int) -> str:
     return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
-def _has_launched(alert: Alert) -> bool:
-    """Whether the job ever held instances, as its start or its stays tell."""
-    return alert.facts.training_started is not None or bool(alert.figures.trained)
+def _never_launched(alert: Alert) -> bool:
+    """Whether the job certainly held no instances until then; only events tell nothing of the market, nor of starts.
+
+    SageMaker bills from TrainingStartTime on ("You are billed for the time interval between this time and the value of
+    TrainingEndTime", DescribeTrainingJob in the SageMaker API Reference).
+    """
+    facts = alert.facts
+    held = facts.training_started or alert.figures.trained or facts.training_time or facts.billable_time
+    return facts.market is not None and not held
 
 
-def _unless_resumed(facts: JobFacts) -> str:
-    """Nobody should start by hand what Respot is about to start."""
-    asked = (facts.tags or {}).get("respot:resume") == "on"
-    return " Its owner asked Respot to resume it: what became of that is told separately." if asked else ""
+def _after_the_end(alert: Alert) -> str:
+    """Nobody should start by hand what Respot, or the job's owner, may be about to start."""
+    facts = alert.facts
+    match alert.outlook:
+        case Outlook.DECIDES:
+            return (
+                "Respot decides whether it resumes the job, and reports that separately. "
+                "Do not start a new job before that report."
+            )
+        case Outlook.UNKNOWN:
+            return (
+                "It is not known yet whether Respot resumes the job. Do not start a new job before Respot reports "
+                f"what it does, or respot timeline {facts.job.name} shows its decision."
+            )
+        case Outlook.LEAVES if facts.parent:
+            return f"Respot does not resume it: whether another job follows is up to its owner ({facts.parent.owner})."
+        case Outlook.LEAVES if facts.checkpoint_uri:
+            return (
+                f"Respot does not resume it. A new job with the checkpoint location {checkpoints(facts)} "
+                "resumes from the latest checkpoint there."
+            )
+        case Outlook.LEAVES:
+            return "Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."
+        case _:  # pragma: no cover - mypy proves that no outlook is left
+            assert_never(alert.outlook)

@@ -1,10 +1,14 @@
 """What Respot decides about a job that has ended."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from respot.domain.placement import Placement
+
+DECIDED_WITHIN: Final = timedelta(days=3)
+"""After the job's end: later, nothing is decided or created any more."""
 
 
 class Action(StrEnum):

@@ -1,15 +1,21 @@
 """What a digest says, in the words of a person who knows SageMaker."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, moment_of
 from respot.domain.alert_text import jobs_url, one_line
+from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
+from respot.domain.outlook import Outlook
+from respot.domain.sentences import sentence
 from respot.domain.storm import Digest, Member, Pool
 
 LISTED: Final = 50
 """Members that an e-mail and the document list, oldest first; the ledger has them all."""
+NAMED: Final = 10
+"""Jobs that a sentence names."""
 QUOTED: Final = 3
 """Different words of members that every form of a digest quotes, the most frequent first."""
 _LONGEST_TYPE: Final = 120
@@ -53,25 +59,26 @@ _CAUSE: Final = {
 }
 """Why so many came at once, if not because capacity is leaving."""
 
-_STOPPED: Final = (
-    "These jobs have stopped for good; SageMaker does not restart them. "
-    "What becomes of those whose owners asked Respot to resume them is told separately."
-)
+_STOPPED: Final = "These jobs have stopped for good; SageMaker does not restart them."
 
 _NEXT: Final = {
     AlertKind.INTERRUPTED: (
         "SageMaker restarts each job by itself as soon as spot instances are there again, "
         "unless its MaxWaitTimeInSeconds passes first."
     ),
-    AlertKind.RESUBMITTED: "The new jobs read the checkpoints of these; Respot goes on watching.",
+    AlertKind.RESUBMITTED: "Respot watches the new jobs, too.",
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about these jobs.",
-    AlertKind.WOULD_RESUBMIT: "Nothing was created: the policy says dry_run.",
-    AlertKind.POLICY_INVALID: "Respot decides as soon as the policy is valid again; until then, nothing is lost.",
+    AlertKind.WOULD_RESUBMIT: "Nothing was created: dry_run is on.",
+    AlertKind.POLICY_INVALID: (
+        "Respot decides on these jobs as soon as the policy is valid again, "
+        f"if that is within {in_words(DECIDED_WITHIN)} of each job's end."
+    ),
     AlertKind.POSTPONED: (
         "Respot decides within half an hour after the kill switch is off. "
-        "If that takes until three days after a job's end, the job is not resubmitted, and another alert says so."
+        f"If that takes until {in_words(DECIDED_WITHIN)} after a job's end, the job is not resubmitted, and another "
+        "alert says so."
     ),
-    AlertKind.ADVICE: "The jobs go on as they are; settings can be changed for the next ones.",
+    AlertKind.ADVICE: "These jobs keep their settings; they can be changed for the next ones.",
 }
 
 
@@ -98,7 +105,7 @@ def what_happened(digest: Digest) -> str:
 
 def what_happens_next(digest: Digest) -> str:
     """Whether SageMaker goes on by itself, and what is left to do."""
-    return _NEXT.get(digest.window.pool.kind, _STOPPED)
+    return _NEXT.get(digest.window.pool.kind) or f"{_STOPPED} {_after_the_end(digest)}"
 
 
 def since(digest: Digest) -> str:
@@ -118,8 +125,7 @@ def console_url(digest: Digest) -> str:
 
 def names(digest: Digest, most: int) -> str:
     """The first jobs by name, and how many there are besides."""
-    distinct = list(dict.fromkeys(member.job.name for member in digest.members))
-    return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
+    return _names(digest.members, most)
 
 
 def and_more(left: int) -> str:
@@ -169,6 +175,23 @@ def short(digest: Digest) -> str:
     return f"Respot: {headline(digest)} ({since(digest)})"
 
 
+def _after_the_end(digest: Digest) -> str:
+    """Nobody should start by hand what Respot may be about to start."""
+    left = [member for member in digest.members if member.outlook is Outlook.LEAVES]
+    open_ = [member for member in digest.members if member.outlook is not Outlook.LEAVES]
+    if not open_:
+        return "Respot does not resume them."
+    wait = "reports what it does. Do not start new jobs for them before that."
+    if not left:
+        return f"Respot may resume them, and {wait}"
+    return f"Respot may resume {len(open_)} of them ({_names(open_, NAMED)}), and {wait} It does not resume the others."
+
+
+def _names(members: Sequence[Member], most: int) -> str:
+    distinct = list(dict.fromkeys(member.job.name for member in members))
+    return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
+
+
 def _where(pool: Pool) -> str:
     return f"in {pool.region}" if pool.kind in OF_ANY_TYPE else f"on {_pool(pool)}"
 
@@ -190,7 +213,7 @@ def _quoted(digest: Digest) -> str:
         return ""
     most = said.most_common(QUOTED)
     if len(said) == 1 and said.total() == len(digest.members):
-        return f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"'
+        return sentence(f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"')
     left = len(digest.members) - sum(count for _, count in most)
     words = ", ".join(f'"{words}" ({count})' for words, count in most)
-    return f"They say: {words}{f', and other things ({left})' if left else ''}"
+    return f"They say: {words}{f', and other things ({left})' if left else ''}."

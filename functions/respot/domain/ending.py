@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from respot.domain.job import JobFacts
+from respot.domain.sentences import clause
 
 
 class Trigger(StrEnum):
@@ -85,7 +86,7 @@ def ending_of(facts: JobFacts) -> Ending:
         case "Failed", _:
             reason = facts.failure_reason or ""
             trigger = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
-            return Ending(trigger=trigger, said=f"failed: {reason or 'no reason given'}")
+            return Ending(trigger=trigger, said=f"failed: {clause(reason) or 'no reason given'}")
         case _:
             return Ending(trigger=None, said=f"ended as {facts.status}/{facts.secondary_status}")
 

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.domain.checkpoints import newest_complete
-from respot.domain.decision import Action, Decision
+from respot.domain.decision import DECIDED_WITHIN, Action, Decision
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import Budget, Ending, Trigger
-from respot.domain.job import Market
+from respot.domain.job import JobFacts, Market, Transition
 from respot.domain.lifecycle import is_terminal
+from respot.domain.outlook import Outlook
 from respot.domain.placement import RefusedPool
 from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
-from respot.domain.policy import Policy, Resolved
-from respot.domain.run import Attempt, Run
+from respot.domain.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
+from respot.domain.run import Attempt, Run, run_id
+from respot.domain.sentences import clause
 
 FRUITLESS_ATTEMPTS: Final = 2
 """Attempts that trained and saved nothing of their own, after which another would do no better."""
-RESUMED_WITHIN: Final = timedelta(days=3)
-"""How long after its end a job can be resubmitted. Later than that, its owner has continued without Respot."""
 POSTPONED_FOR: Final = timedelta(minutes=30)
 """How long a postponed job waits until the kill switch is read again.
 
@@ -73,7 +73,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     if placed.placement.market is Market.SPOT and circumstances.obstacles_on_spot:
-        return _refused(f"cannot run on spot: {'; '.join(circumstances.obstacles_on_spot)}", inputs)
+        return _refused(f"cannot run on spot: {_listed(circumstances.obstacles_on_spot)}", inputs)
     until = _earliest(run, policy)
     if (last_call := last_call_of(run, policy)) is not None:
         until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
@@ -93,6 +93,25 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     )
 
 
+def foresee(facts: JobFacts, transitions: tuple[Transition, ...], account: AccountPolicy | None) -> Outlook:
+    """What to expect of `plan` about a job that has just ended; no `account` is a policy that nobody can read.
+
+    Only a plain "no" is one: anything that the job alone does not show (who stopped it, what its tags are) may
+    still lead to another attempt.
+    """
+    last = Attempt(number=1, facts=facts, transitions=transitions, checkpoint=None)
+    if not is_terminal(facts.status) or facts.tags is None or last.ending.by_a_person:
+        return Outlook.UNKNOWN
+    if opts_out(facts.tags):
+        return Outlook.LEAVES
+    if account is None:
+        return Outlook.UNKNOWN
+    run = Run(id=run_id(facts.job), attempts=(last,), checkpoints=())
+    refusal = _not_ours(run, resolve(account, facts, role=facts.role_arn), run.ending)
+    silent = refusal is not None and refusal.action is not Action.WAIT and not refusal.notify
+    return Outlook.LEAVES if silent else Outlook.DECIDES
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refusal:
     """Why Respot leaves a job alone, and whether its owner expects to hear of it."""
@@ -109,8 +128,8 @@ def _refused(reason: str, inputs: dict[str, str]) -> Decision:
 def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides.
 
-    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks. People
-    are told where they may have expected another attempt.
+    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks;
+    unless the owner opted out by a tag that can be read. People are told where they may have expected another attempt.
     """
     facts, policy = run.last.facts, resolved.policy
     # Giving up is Respot's own doing, by a setting of its own.
@@ -120,8 +139,8 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
         return _Refusal(reason=reason, action=Action.NOTHING)
     if facts.status == "Completed":
         return _Refusal(reason="completed: nothing to do", action=Action.NOTHING)
-    if not policy.resume and not resolved.bad_tags:
-        reason = f"not asked to resume this job ({', '.join(resolved.sources)})"
+    if not policy.resume and (resolved.opted_out or not resolved.bad_tags):
+        reason = resolved.opted_out or f"not asked to resume this job ({', '.join(resolved.sources)})"
         return _Refusal(reason=reason, action=Action.NOTHING)
     if resolved.bad_tags:
         return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
@@ -141,11 +160,11 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
 
 def is_too_late(last: Attempt, *, now: datetime) -> bool:
     """Whether the attempt ended so long ago that none may follow it any more."""
-    return now - _ended(last) >= RESUMED_WITHIN
+    return now - _ended(last) >= DECIDED_WITHIN
 
 
 def _too_late(last: Attempt, circumstances: Circumstances, now: datetime) -> str:
-    ago, limit = in_words(now - _ended(last)), in_words(RESUMED_WITHIN)
+    ago, limit = in_words(now - _ended(last)), in_words(DECIDED_WITHIN)
     late = f"ended {ago} ago, and a job is resubmitted within {limit} of its end or not at all"
     advice = "to continue, submit a new job with the same checkpoint location"
     return "; ".join(filter(None, (late, circumstances.kill_switch, advice)))
@@ -153,7 +172,7 @@ def _too_late(last: Attempt, circumstances: Circumstances, now: datetime) -> str
 
 def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime) -> Decision:
     """Nothing is decided while the kill switch is on, so that nothing has to be taken back once it is off."""
-    limit = _ended(run.last) + RESUMED_WITHIN
+    limit = _ended(run.last) + DECIDED_WITHIN
     reason = f"{run.ending.said}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
     until = min(now + POSTPONED_FOR, limit)
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
@@ -163,7 +182,7 @@ def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str
     """Why another attempt must not or cannot be made, although the owner asked for one."""
     policy = resolved.policy
     if circumstances.obstacles:
-        return f"cannot be created again: {'; '.join(circumstances.obstacles)}"
+        return f"cannot be created again: {_listed(circumstances.obstacles)}"
     if circumstances.intruders:
         jobs = ", ".join(circumstances.intruders)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
@@ -172,6 +191,10 @@ def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str
     if _is_fruitless(run, policy) and not circumstances.listing_cut:
         return f"the last {run.fruitless()} attempts that trained saved no newer checkpoint: another would do no better"
     return _spent(run, policy)
+
+
+def _listed(obstacles: tuple[str, ...]) -> str:
+    return "; ".join(map(clause, obstacles))
 
 
 def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:

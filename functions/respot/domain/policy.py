@@ -154,11 +154,13 @@ class Resolved:
         sources: in words: defaults, a rule's name, tags.
         bad_tags: what is wrong with the job's own `respot:` tags, of many with the first; nothing may be decided while
             there is anything.
+        opted_out: who took this job out, in words; `None` if nobody did, or if nobody had put it in.
     """
 
     policy: Policy
     sources: tuple[str, ...]
     bad_tags: tuple[str, ...] = ()
+    opted_out: str | None = None
 
 
 def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Resolved:
@@ -177,9 +179,26 @@ def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Res
         sources.append(f"tags {', '.join(sorted(_own(facts.tags or {})))}")
     if facts.tags is None and policy.resume:
         bad = ("the job's tags are not known, and one of them may forbid it",)
+    opted_out = _opted_out(account, rule, settings, bad)
     if len(bad) > MOST_BAD_TAGS:
         bad = (*bad[:MOST_BAD_TAGS], f"and {len(bad) - MOST_BAD_TAGS} more that cannot be read")
-    return Resolved(policy=policy, sources=tuple(sources), bad_tags=bad)
+    return Resolved(policy=policy, sources=tuple(sources), bad_tags=bad, opted_out=opted_out)
+
+
+def opts_out(tags: Mapping[str, str]) -> bool:
+    """Whether the job's owner forbids another attempt: no policy and no other tag can ask for one then."""
+    return read_tags(tags)[0].get("resume") is False
+
+
+def _opted_out(
+    account: AccountPolicy, rule: Rule | None, settings: Mapping[str, Any], bad: tuple[str, ...]
+) -> str | None:
+    """A tag outranks a rule, so that a tag that cannot be read may be the one that asks after all."""
+    if settings.get("resume") is False:
+        return "its owner opted out: respot:resume = off"
+    if rule and account.defaults.resume and rule.settings.get("resume") is False and "resume" not in settings:
+        return None if bad else f"the account's policy opts it out: rule {rule.name!r}"
+    return None
 
 
 def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -78,6 +78,7 @@ class OutcomeKind(StrEnum):
     CREATED = "created"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,8 @@ class Outcome:
 
     Attributes:
         job: the job that ended.
-        kind: created, failed for good, or cancelled before it was created.
+        kind: created, failed for good, or not created after all: cancelled since it must not be any more, or
+            withdrawn since nobody asks for it any more.
         story: in words an operator reads.
         settled_at: when.
         name: the next attempt's job name.

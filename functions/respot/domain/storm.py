@@ -11,6 +11,7 @@ from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, Severity, severity
 from respot.domain.durations import iso
 from respot.domain.ending import Trigger, ending_of
 from respot.domain.job import JobId
+from respot.domain.outlook import Outlook
 
 GATHERED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
 """Kinds that digests are made of; of `failed`, only what `pool_of` lets in."""
@@ -78,6 +79,8 @@ class Member:
         alert: the alert's id.
         headline: what it says.
         said: what it says besides that others of its kind may say otherwise; empty if there is nothing.
+        severity: how urgent it is; `None` is as urgent as its kind.
+        outlook: of the end of a job: what to expect of Respot.
     """
 
     job: JobId
@@ -86,6 +89,8 @@ class Member:
     alert: str
     headline: str
     said: str = ""
+    severity: Severity | None = None
+    outlook: Outlook = Outlook.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +107,9 @@ class Digest:
 
     @property
     def severity(self) -> Severity:
-        """That of the alerts it stands for, so that whoever filters by it misses none."""
-        return severity_of(self.window.pool.kind)
+        """The highest of the alerts it stands for, so that whoever filters by it misses none."""
+        usual = severity_of(self.window.pool.kind)
+        return max((member.severity or usual for member in self.members), key=list(Severity).index)
 
     @property
     def jobs(self) -> int:

@@ -10,6 +10,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.job import JobFacts, JobRecord, Transition
 from respot.domain.lifecycle import TERMINAL_STATUSES, is_end
+from respot.domain.outlook import Outlook
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 
 
@@ -22,12 +23,14 @@ class Told:
         story: in words.
         at: when it did it, perhaps days after the job ended.
         warning: what people should know besides.
+        withdrawn: it did not do what nobody asks for any more, which is no fault.
     """
 
     kind: AlertKind
     story: str
     at: datetime
     warning: str | None = None
+    withdrawn: bool = False
 
 
 def told_of_decision(record: DecisionRecord) -> Told | None:
@@ -44,12 +47,24 @@ def told_of_outcome(outcome: Outcome) -> Told:
     """What is to be said of what became of a decision."""
     created = outcome.kind is OutcomeKind.CREATED
     kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
-    return Told(kind=kind, story=outcome.story, at=outcome.settled_at, warning=outcome.warning)
+    return Told(
+        kind=kind,
+        story=outcome.story,
+        at=outcome.settled_at,
+        warning=outcome.warning,
+        withdrawn=outcome.kind is OutcomeKind.WITHDRAWN,
+    )
 
 
 def told_of_notice(notice: Notice) -> Told:
     """What is to be said of a notice."""
     return Told(kind=notice.kind, story=notice.story, at=notice.noticed_at)
+
+
+def outlook_after(record: DecisionRecord) -> Outlook:
+    """What is still to be expected once the decision is there: its report, or nothing at all."""
+    reported = record.decision.notify or record.decision.action is Action.RESUBMIT
+    return Outlook.DECIDES if reported else Outlook.LEAVES
 
 
 def appearance(facts: JobFacts) -> Transition:

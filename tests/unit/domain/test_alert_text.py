@@ -20,6 +20,7 @@ from respot.domain.alert_text import (
 )
 from respot.domain.job import Owner, Parent
 from respot.domain.lifecycle import figures
+from respot.domain.outlook import Outlook
 from tests.support.builders import alert_on, facts, history, job_id
 
 LONGEST_NAME = "n" * 63
@@ -110,12 +111,22 @@ def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
 @pytest.mark.parametrize("status", ["MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
 def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) -> None:
     stopped = "The job has stopped for good; SageMaker does not restart it. "
-    assert what_happens_next(alert_on(status)) == (
-        f"{stopped}A new job with the same checkpoint location resumes from the latest checkpoint there: "
-        "s3://ml-bucket/checkpoints/spot-job/"
+    left = replace(alert_on(status), outlook=Outlook.LEAVES)
+    assert what_happens_next(left) == (
+        f"{stopped}Respot does not resume it. A new job with the checkpoint location "
+        "s3://ml-bucket/checkpoints/spot-job/ resumes from the latest checkpoint there."
     )
-    assert what_happens_next(alert_on(status, checkpoint_uri=None)) == (
-        f"{stopped}No checkpoint location is configured: a new job starts from scratch."
+    assert what_happens_next(replace(left, facts=replace(left.facts, checkpoint_uri=None))) == (
+        f"{stopped}Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."
+    )
+
+
+def test_an_interrupted_job_that_has_gone_on_since_is_not_said_to_wait() -> None:
+    alert = alert_on()
+    gone_on = replace(alert.facts, status="Stopped", secondary_status="MaxWaitTimeExceeded")
+    assert (
+        what_happens_next(replace(alert, facts=gone_on))
+        == "The job has gone on since then: it is Stopped/MaxWaitTimeExceeded now."
     )
 
 

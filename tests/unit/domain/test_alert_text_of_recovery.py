@@ -21,7 +21,7 @@ def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
 @pytest.mark.parametrize(
     ("kind", "said", "severity", "follows"),
     [
-        (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot goes on watching"),
+        (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot watches the new job"),
         (AlertKind.NOT_RESUBMITTED, "spot-job is not resubmitted", Severity.ERROR, "does nothing more"),
         (
             AlertKind.WOULD_RESUBMIT,
@@ -35,14 +35,14 @@ def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
             Severity.ERROR,
             "as soon as the policy is valid",
         ),
-        (AlertKind.ADVICE, "spot-job runs on spot at a risk", Severity.WARNING, "The job goes on as it is"),
+        (AlertKind.ADVICE, "spot-job ran on spot at a risk", Severity.WARNING, "keeps its settings"),
     ],
 )
 def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity, follows: str) -> None:
     alert = about(kind)
     assert headline(alert) == said
     assert alert.severity is severity
-    assert what_happened(alert) == STORY
+    assert what_happened(alert) == f"{STORY}."
     assert follows in what_happens_next(alert)
     assert said in plain(alert)
     assert short(alert).startswith(f"Respot: {said}")
@@ -52,9 +52,31 @@ def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity,
     assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, STORY)
 
 
+def test_what_its_owner_wanted_is_no_error() -> None:
+    alert = about(
+        AlertKind.NOT_RESUBMITTED, "not resubmitted: its owner opted out: respot:resume = off", withdrawn=True
+    )
+    assert alert.severity is Severity.INFO
+    assert subject(alert) == "[Respot info] spot-job is not resubmitted, as asked"
+    assert what_happened(alert) == "not resubmitted: its owner opted out: respot:resume = off."
+    assert to_document(alert)["severity"] == "info"
+
+
+def test_advice_says_of_a_job_that_still_runs_that_it_does() -> None:
+    running = about(AlertKind.ADVICE)
+    running = replace(running, facts=replace(running.facts, status="InProgress"))
+    assert headline(running) == "spot-job runs on spot at a risk"
+
+
+def test_what_follows_never_speaks_of_checkpoints() -> None:
+    """The story does, and knows: "starts from scratch", or from which checkpoint."""
+    for kind in (AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.NOT_RESUBMITTED):
+        assert "checkpoint" not in what_happens_next(about(kind))
+
+
 def test_a_warning_follows_the_story() -> None:
     alert = about(AlertKind.RESUBMITTED, warning="the deadline cannot be met any more")
-    assert what_happened(alert) == f"{STORY} the deadline cannot be met any more"
+    assert what_happened(alert) == f"{STORY}; the deadline cannot be met any more."
     assert to_document(alert)["warning"] == "the deadline cannot be met any more"
 
 

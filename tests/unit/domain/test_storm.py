@@ -118,6 +118,11 @@ def test_the_headline_counts(count: int, again: int, kind: AlertKind, said: str)
 def test_a_digest_is_as_urgent_as_what_it_stands_for() -> None:
     assert digest_of().severity is Severity.WARNING
     assert digest_of(kind=MAX_WAIT).severity is Severity.ERROR
+    withdrawn = digest_of(2, kind=AlertKind.NOT_RESUBMITTED)
+    first, second = (replace(member, severity=Severity.INFO) for member in withdrawn.members)
+    assert replace(withdrawn, members=(first, second)).severity is Severity.INFO
+    assert replace(withdrawn, members=(first, replace(second, severity=None))).severity is Severity.ERROR
+    assert replace(withdrawn, members=(first, replace(second, severity=Severity.WARNING))).severity is Severity.WARNING
 
 
 def test_the_mail_names_the_pool_the_span_and_the_first_jobs() -> None:
@@ -164,11 +169,11 @@ def test_the_mail_says_of_what_the_times_are(kind: AlertKind, named: str) -> Non
 @pytest.mark.parametrize(
     ("count", "said", "quoted"),
     [
-        (1, ["no policy"], ' It says: "no policy"'),
-        (3, ["no policy"], ' All say: "no policy"'),
-        (3, ["a", "b"], ' They say: "a" (2), "b" (1)'),
-        (3, ["a", ""], ' They say: "a" (2), and other things (1)'),
-        (9, ["a", "b", "c", "d", "a"], ' They say: "a" (3), "b" (2), "c" (2), and other things (2)'),
+        (1, ["no policy"], ' It says: "no policy".'),
+        (3, ["no policy"], ' All say: "no policy".'),
+        (3, ["a", "b"], ' They say: "a" (2), "b" (1).'),
+        (3, ["a", ""], ' They say: "a" (2), and other things (1).'),
+        (9, ["a", "b", "c", "d", "a"], ' They say: "a" (3), "b" (2), "c" (2), and other things (2).'),
         (3, [], " within 3 min of it."),
     ],
 )

@@ -81,6 +81,7 @@ def test_any_other_decision_is_not(record: DecisionRecord) -> None:
         (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
         (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
         (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
+        (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
     ],
 )
 def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:

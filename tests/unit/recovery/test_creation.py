@@ -10,6 +10,7 @@ from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.policy import BackOff
 from respot.domain.resubmission import OutcomeKind
+from respot.domain.telling import told_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery import Later
 from tests.support.builders import NAME
@@ -72,6 +73,10 @@ def _opt_out(bench: RecoveryBench) -> None:
     bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
 
 
+def _unask(bench: RecoveryBench) -> None:
+    del bench.sagemaker.jobs[NAME].tags["respot:resume"]
+
+
 def _mistype(bench: RecoveryBench) -> None:
     bench.sagemaker.jobs[NAME].tags["respot:resume"] = "yes"
 
@@ -91,14 +96,12 @@ def _intrude(bench: RecoveryBench) -> None:
 @pytest.mark.parametrize(
     ("meddle", "words"),
     [
-        (_opt_out, "not asked to resume"),
         (_mistype, "tag respot:resume"),
-        (_dry_run, "dry_run"),
         (_fewer, "all 1 attempts are spent"),
         (_intrude, "other"),
     ],
 )
-def test_what_its_owners_no_longer_want_is_cancelled(
+def test_what_must_not_be_created_any_more_is_cancelled(
     bench: RecoveryBench, meddle: Callable[[RecoveryBench], None], words: str
 ) -> None:
     job = bench.decided()
@@ -108,6 +111,34 @@ def test_what_its_owners_no_longer_want_is_cancelled(
     assert bench.outcome(job).story.startswith("not resubmitted: ")
     assert words in bench.outcome(job).story
     assert bench.sagemaker.created == []
+
+
+@pytest.mark.parametrize(
+    ("meddle", "words"),
+    [
+        (_opt_out, "its owner opted out: respot:resume = off"),
+        (_unask, "not asked to resume this job (defaults)"),
+        (_dry_run, "the policy now says dry_run"),
+    ],
+)
+def test_what_its_owners_no_longer_want_is_withdrawn_and_no_error(
+    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None], words: str
+) -> None:
+    job = bench.decided()
+    meddle(bench)
+    assert bench.recover(job) is None
+    outcome = bench.outcome(job)
+    assert (outcome.kind, outcome.story) == (OutcomeKind.WITHDRAWN, f"not resubmitted: {words}")
+    assert told_of_outcome(outcome).withdrawn
+    assert bench.sagemaker.created == []
+
+
+def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(bench: RecoveryBench) -> None:
+    job = bench.ended(tags={"respot:resume": "off"})
+    bench.policies.fault = PolicyInvalidError("no JSON")
+    assert bench.recover(job) is None
+    assert bench.decision(job).decision.reason == "its owner opted out: respot:resume = off"
+    assert bench.runs.doings(job).told() == ()
 
 
 def test_a_job_that_is_deleted_before_the_creation_is_a_failure(bench: RecoveryBench) -> None:

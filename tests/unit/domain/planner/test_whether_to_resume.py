@@ -9,11 +9,11 @@ import pytest
 from respot.domain.decision import Action
 from respot.domain.ending import Trigger
 from respot.domain.job import Owner, Parent
-from respot.domain.policy import Resolved
+from respot.domain.policy import AccountPolicy, Policy, Resolved, Rule, resolve
 from respot.domain.run import Run
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, TRAINED, decide, ending, outcome
-from tests.support.runs import asked, attempt, run, saved
+from tests.support.runs import asked, attempt, circumstances, run, saved
 
 PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
 
@@ -160,6 +160,34 @@ def test_a_tag_that_cannot_be_read_is_a_refusal_that_names_it(what: Run, resume:
     decision = decide(what, resolved=replace(asked(resume=resume), bad_tags=BAD))
 
     assert outcome(decision) == (Action.REFUSE, "; ".join(BAD), True)
+
+
+@pytest.mark.parametrize("tags", [{}, {"respot:deadline": "soon"}], ids=["alone", "beside a tag that cannot be read"])
+def test_an_owner_who_opts_out_by_a_tag_is_left_alone_in_words_that_say_so(tags: dict[str, str]) -> None:
+    out = replace(TRAINED.last.facts, tags={"respot:resume": "off", **tags})
+    resolved = resolve(AccountPolicy(defaults=Policy(resume=True)), out, role=None)
+    assert outcome(decide(run(replace(TRAINED.last, facts=out)), resolved=resolved)) == (
+        Action.NOTHING,
+        "its owner opted out: respot:resume = off",
+        False,
+    )
+
+
+def test_a_rule_that_opts_a_job_out_is_named() -> None:
+    account = AccountPolicy(defaults=Policy(resume=True), rules=(Rule(name="not these", settings={"resume": False}),))
+    known = replace(TRAINED.last.facts, tags={})
+    decision = decide(resolved=resolve(account, known, role=None))
+    assert outcome(decision) == (Action.NOTHING, "the account's policy opts it out: rule 'not these'", False)
+    mistyped = resolve(account, replace(known, tags={"respot:resum": "on"}), role=None)
+    assert decide(resolved=mistyped).notify  # the tag may be the one that asks
+
+
+@pytest.mark.parametrize("quoted", ["Please try again.", "Please try again...", "Please try again"])
+def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: str) -> None:
+    failed = decide(ending("Failed", reason=f"CapacityError: {quoted}"), now=LONG_AFTER)
+    assert failed.reason.startswith("failed: CapacityError: Please try again; next: ")
+    refused = decide(around=circumstances(obstacles=(quoted, quoted)))
+    assert refused.reason == "cannot be created again: Please try again; Please try again"
 
 
 def test_a_completed_job_is_no_occasion_to_speak_of_its_tags() -> None:

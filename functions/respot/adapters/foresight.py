@@ -1,0 +1,26 @@
+"""What Respot is going to do about an end, by the account's policy as it is now."""
+
+from respot.domain.job import JobFacts, Transition
+from respot.domain.outlook import Outlook
+from respot.domain.planner import foresee
+from respot.domain.policy import AccountPolicy
+from respot.errors import LookFailedError, PolicyInvalidError
+from respot.ports import Policies
+
+
+class PolicyForesight:
+    """The port `Foresight`."""
+
+    def __init__(self, policies: Policies) -> None:
+        """`policies` must keep what it has read: many jobs may end at once."""
+        self._policies = policies
+
+    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+        """See `Foresight`."""
+        return foresee(facts, transitions, self._account())
+
+    def _account(self) -> AccountPolicy | None:
+        try:
+            return self._policies.load()
+        except (LookFailedError, PolicyInvalidError):
+            return None

@@ -1,0 +1,119 @@
+"""What people are told to expect before the decision: it must never be less than what the planner then does."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.domain.decision import Action
+from respot.domain.ending import Trigger
+from respot.domain.job import JobFacts, Owner, Parent
+from respot.domain.outlook import Outlook
+from respot.domain.planner import foresee, plan
+from respot.domain.policy import AccountPolicy, Policy, Rule, resolve
+from tests.support.builders import facts, history
+from tests.support.runs import ENDED, OUT_OF_TIME, attempt, circumstances, run
+
+STAYS: Final = history(OUT_OF_TIME)
+ASKS: Final = AccountPolicy(defaults=Policy(resume=True))
+NOBODY: Final = AccountPolicy()
+PARENT: Final = Parent(owner=Owner.BATCH, identifier="AWSBatch")
+ENDS: Final = (
+    ("Stopped", "MaxWaitTimeExceeded", None),
+    ("Stopped", "MaxRuntimeExceeded", None),
+    ("Stopped", "Stopped", None),
+    ("Failed", "Failed", "CapacityError: none."),
+    ("Failed", "Failed", "AlgorithmError: exit code 1."),
+    ("Completed", "Completed", None),
+    ("Deleting", "MaxWaitTimeExceeded", None),
+    ("Stopping", "Stopping", None),
+    ("Archived", "SomethingNew", None),
+)
+
+
+def ended(tags: dict[str, str] | None, **others: Any) -> JobFacts:  # noqa: ANN401
+    return facts(**({"status": "Stopped", "secondary_status": "MaxWaitTimeExceeded", "tags": tags} | others))
+
+
+@pytest.mark.parametrize(
+    ("job", "account", "outlook"),
+    [
+        pytest.param(ended({}), NOBODY, Outlook.LEAVES, id="nobody asks"),
+        pytest.param(ended({}), ASKS, Outlook.DECIDES, id="the policy asks, no tag"),
+        pytest.param(ended({"respot:resume": "on"}), NOBODY, Outlook.DECIDES, id="the tag asks"),
+        pytest.param(ended({"respot:resume": "off"}), ASKS, Outlook.LEAVES, id="the owner opted out"),
+        pytest.param(ended({"respot:resume": "off"}), None, Outlook.LEAVES, id="opted out, whatever the policy"),
+        pytest.param(ended({}), None, Outlook.UNKNOWN, id="the policy cannot be read"),
+        pytest.param(ended({"respot:resume": "on"}), None, Outlook.UNKNOWN, id="asked, the policy cannot be read"),
+        pytest.param(ended(None), NOBODY, Outlook.UNKNOWN, id="the tags are not known"),
+        pytest.param(ended({"respot:resum": "on"}), NOBODY, Outlook.DECIDES, id="a bad tag is reported"),
+        pytest.param(ended({}, parent=PARENT), ASKS, Outlook.DECIDES, id="an owner's: refused, and reported"),
+        pytest.param(
+            ended({}, parent=PARENT, secondary_status="MaxRuntimeExceeded"), ASKS, Outlook.LEAVES, id="not even refused"
+        ),
+        pytest.param(
+            ended({}, status="Failed", secondary_status="Failed", failure_reason="AlgorithmError: 1"),
+            ASKS,
+            Outlook.DECIDES,
+            id="the job's own failure: refused, and reported",
+        ),
+        pytest.param(
+            ended({}, secondary_status="Stopped"), ASKS, Outlook.UNKNOWN, id="who stopped it is noted elsewhere"
+        ),
+        pytest.param(ended({}, status="Stopping"), ASKS, Outlook.UNKNOWN, id="has not ended"),
+    ],
+)
+def test_what_to_expect(job: JobFacts, account: AccountPolicy | None, outlook: Outlook) -> None:
+    assert foresee(job, STAYS, account) is outlook
+
+
+def test_a_rule_that_takes_a_job_out_is_a_plain_no() -> None:
+    account = replace(ASKS, rules=(Rule(name="not these", settings={"resume": False}),))
+    assert foresee(ended({}), STAYS, account) is Outlook.LEAVES
+    assert foresee(ended({"respot:resume": "on"}), STAYS, account) is Outlook.DECIDES
+
+
+POLICIES = st.builds(
+    AccountPolicy,
+    kill_switch=st.booleans(),
+    defaults=st.builds(
+        Policy,
+        resume=st.booleans(),
+        triggers=st.frozensets(st.sampled_from(Trigger)),
+        require_checkpoint=st.booleans(),
+        dry_run=st.booleans(),
+        max_attempts=st.integers(1, 3),
+    ),
+    rules=st.lists(
+        st.builds(Rule, name=st.just("r"), settings=st.fixed_dictionaries({"resume": st.booleans()})), max_size=1
+    ).map(tuple),
+)
+TAGS = st.none() | st.dictionaries(
+    st.sampled_from(["respot:resume", "respot:Resume", "respot:dry-run", "team"]), st.sampled_from(["on", "off", "x"])
+)
+
+
+@given(
+    POLICIES,
+    TAGS,
+    st.sampled_from(ENDS),
+    st.none() | st.just(PARENT),
+)
+def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
+    account: AccountPolicy, tags: dict[str, str] | None, end: tuple[str, str, str | None], parent: Parent | None
+) -> None:
+    status, secondary, reason = end
+    last = attempt()
+    job = replace(
+        last.facts, status=status, secondary_status=secondary, failure_reason=reason, tags=tags, parent=parent
+    )
+    what = run(replace(last, facts=job))
+    decision = plan(what, resolve(account, job, role=job.role_arn), circumstances(), now=ENDED)
+    outlook = foresee(job, last.transitions, account)
+    if outlook is Outlook.LEAVES:
+        assert decision.action in {Action.NOTHING, Action.REFUSE}
+        assert not decision.notify
+    if outlook is Outlook.DECIDES:
+        assert decision.notify or decision.action in {Action.RESUBMIT, Action.WAIT}

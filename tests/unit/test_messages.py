@@ -1,0 +1,237 @@
+"""What people read, of every kind of alert, about every state of a job, whatever the policy: it must hold together."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from slack_sdk.models.blocks import Block
+
+from local.slack_rendering import render as show
+from respot.alert_document import digest_document, to_document
+from respot.domain import alert_text, digest_text
+from respot.domain.alert import Alert
+from respot.domain.alert_kinds import AlertKind
+from respot.domain.job import Market, Owner, Parent
+from respot.domain.lifecycle import figures
+from respot.domain.outlook import Outlook
+from respot.domain.storm import GATHERED, Digest
+from respot.slack_message import SlackMessage, render
+from tests.support.builders import alert_of, at, digest_of, history
+
+KINDS: Final = [kind for kind in AlertKind if kind is not AlertKind.DIGEST]
+QUOTED: Final = (
+    "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different instance type.",
+    "AlgorithmError: exit code 1",
+    "ClientError: no such image!",
+    "ClientError: is there such an image?",
+    "InternalServerError: We encountered an internal error. Please try again...",
+    "AlgorithmError: Exception: 'no.'",
+    "...",
+    "",
+)
+"""FailureReason's own words end in all of these ways."""
+STORIES: Final = (
+    "resubmitted as spot-job-r2, attempt 2 of 5, spot, starts from scratch (failed: CapacityError: none.)",
+    "resubmitted as spot-job-r2, attempt 2 of 5, spot, resumes from checkpoint-400; 2 min of training lost",
+    "not resubmitted: no iam:PassRole.",
+    "not resubmitted: its owner opted out: respot:resume = off",
+    "the policy is not valid JSON...",
+)
+STATES: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"status": "Stopping", "secondary_status": "Stopping"},
+    {"status": "Completed", "secondary_status": "Completed"},
+    {"status": "Stopped", "secondary_status": "MaxWaitTimeExceeded", "training_started": None},
+    {"status": "Failed", "secondary_status": "Failed", "checkpoint_uri": None},
+    {"status": "Deleting", "secondary_status": "Deleting"},
+    {"status": "InProgress", "secondary_status": "Starting", "training_started": None, "market": None},
+)
+PARENT: Final = Parent(owner=Owner.PIPELINE, identifier="arn:pipeline")
+
+ALERTS: Final = st.builds(
+    lambda kind, outlook, state, reason, story, warning, withdrawn, parent, idle: replace(
+        (alert := alert_of(kind)),
+        outlook=outlook,
+        withdrawn=withdrawn and kind is AlertKind.NOT_RESUBMITTED,
+        facts=replace(alert.facts, **({"failure_reason": reason, "parent": parent} | state)),
+        story="" if kind is AlertKind.ADVICE else story,
+        warning=None if kind is AlertKind.ADVICE else warning,
+        figures=figures(history("Starting=0 MaxWaitTimeExceeded=100")) if idle else alert.figures,
+    ),
+    st.sampled_from(KINDS),
+    st.sampled_from(Outlook),
+    st.sampled_from(STATES),
+    st.sampled_from(QUOTED) | st.none(),
+    st.sampled_from(STORIES),
+    st.none() | st.sampled_from(["the deadline cannot be met any more", "late."]),
+    st.booleans(),
+    st.none() | st.just(PARENT),
+    st.booleans(),
+)
+
+INVITATION: Final = re.compile(r"(?<!not start )a new job (with|starts)|(?<!not )start (a|the) new job", re.IGNORECASE)
+WARNED_OFF: Final = re.compile(r"Do not start (a new job|new jobs)")
+CONTRADICTIONS: Final = (
+    ("from scratch", "reads the checkpoints"),
+    ("from scratch", "read the checkpoints"),
+    ("is not resubmitted", "Respot decides"),
+    ("restarts the job by itself", "stopped for good"),
+    ("nothing was billed", "does not say yet"),
+    ("nothing was billed", "; billed"),
+    ("opted out", "[Respot error]"),
+)
+
+
+def texts(alert: Alert) -> Iterator[str]:
+    yield alert_text.plain(alert)
+    yield alert_text.subject(alert)
+    yield shown(render(json.dumps(to_document(alert))))
+
+
+def shown(message: SlackMessage) -> str:
+    """As a terminal shows the message, with its notification."""
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(show({"blocks": message.blocks}))
+    return f"{message.text}\n{console.export_text()}"
+
+
+def holds_together(text: str) -> None:
+    assert ".." not in text
+    assert not re.search(r"[.!?…][;:,.]|[;:,]\.|\. \.", text), text
+    assert ":large_" not in text
+    assert not re.search(r"(^|\s):[a-z_]+:(\s|$)", text)
+    assert not re.search(r"(^|\W)0 s", text)
+    for one, other in CONTRADICTIONS:
+        assert not (one in text and other in text), (one, other)
+
+
+def sentences_end(*paragraphs: str) -> None:
+    for paragraph in filter(None, paragraphs):
+        assert re.search(r"[.!?]['\")\]]*$", paragraph), paragraph
+
+
+@given(ALERTS)
+def test_no_message_contradicts_itself_or_stumbles_over_words_of_others(alert: Alert) -> None:
+    sentences_end(alert_text.what_happened(alert), alert_text.what_happens_next(alert), alert_text.cost(alert))
+    for text in texts(alert):
+        holds_together(text)
+
+
+@given(ALERTS)
+def test_nobody_is_invited_to_start_what_respot_may_start(alert: Alert) -> None:
+    ended = alert_text.concludes(alert.kind)
+    for text in (alert_text.plain(alert), shown(render(json.dumps(to_document(alert))))):
+        invited, warned_off = INVITATION.search(text), WARNED_OFF.search(text)
+        if not ended or alert.outlook is not Outlook.LEAVES or alert.facts.parent:
+            assert not invited
+        else:
+            assert invited
+        assert bool(warned_off) is (ended and alert.outlook is not Outlook.LEAVES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_says_what_follows(kind: AlertKind) -> None:
+    """So that a new kind is not forgotten in one of the tables."""
+    assert alert_text.what_happens_next(alert_of(kind))
+    assert alert_text.headline(alert_of(kind))
+
+
+MEMBERS: Final = st.lists(st.sampled_from(Outlook), min_size=1, max_size=14)
+
+
+def digest(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> Digest:
+    plain = digest_of(len(outlooks), kind=kind, said=said)
+    members = zip(plain.members, outlooks, strict=True)
+    return replace(plain, members=tuple(replace(member, outlook=outlook) for member, outlook in members))
+
+
+@given(st.sampled_from(sorted(GATHERED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *STORIES]), min_size=1))
+def test_no_digest_contradicts_itself(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> None:
+    alerts = [replace(alert_of(AlertKind.NOT_RESUBMITTED), story=words) for words in said]
+    told = digest(kind, outlooks, [alert_text.particulars(alert) for alert in alerts])
+    sentences_end(digest_text.what_happened(told), digest_text.what_happens_next(told))
+    for text in (digest_text.plain(told), shown(render(json.dumps(digest_document(told))))):
+        holds_together(text)
+        assert not INVITATION.search(text)
+
+
+@given(st.sampled_from([AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.MAX_RUNTIME_EXCEEDED, AlertKind.FAILED]), MEMBERS)
+def test_a_digest_of_ends_says_of_which_jobs_respot_may_resume_some(kind: AlertKind, outlooks: list[Outlook]) -> None:
+    told = digest(kind, outlooks, [""])
+    said, left = digest_text.what_happens_next(told), outlooks.count(Outlook.LEAVES)
+    assert bool(WARNED_OFF.search(said)) is (left < len(outlooks))
+    if 0 < left < len(outlooks):
+        named = [m.job.name for m in told.members if m.outlook is not Outlook.LEAVES][: digest_text.NAMED]
+        assert f"may resume {len(outlooks) - left} of them ({', '.join(named)}" in said
+        assert said.endswith("It does not resume the others.")
+    if left == len(outlooks):
+        assert said.endswith("Respot does not resume them.")
+
+
+# --- what was billed: one decision for all channels
+
+
+def idle(**others: Any) -> Alert:  # noqa: ANN401
+    """A job that waited for six hours and got nothing."""
+    alert = alert_of(AlertKind.MAX_WAIT_TIME_EXCEEDED)
+    stays = history("Starting=0 MaxWaitTimeExceeded=21600")
+    told = replace(alert.facts, **({"training_started": None} | others))
+    return replace(alert, transition=stays[-1], facts=told, figures=figures(stays))
+
+
+def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:
+    said = "Waited 6 h 00 min for capacity; nothing was billed, since the job never held an instance."
+    for text in (alert_text.plain(idle()), shown(render(json.dumps(to_document(idle()))))):
+        assert said in text
+        assert "Billed" not in text
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        pytest.param({"training_started": at(250)}, id="it started"),
+        pytest.param({"training_time": timedelta(seconds=9)}, id="it trained"),
+        pytest.param({"billable_time": timedelta(seconds=9)}, id="it is billed"),
+        pytest.param({"market": None}, id="only events told of it"),
+        pytest.param({"status": "InProgress"}, id="it has not ended"),
+    ],
+)
+def test_nothing_is_said_to_cost_nothing_that_may_have_held_an_instance(held: dict[str, Any]) -> None:
+    assert "nothing was billed" not in alert_text.cost(idle(**held))
+
+
+def test_of_a_job_that_has_just_begun_no_cost_is_told() -> None:
+    begun = replace(idle(status="InProgress", secondary_status="Starting"), kind=AlertKind.ADVICE, advice=("Do it.",))
+    begun = replace(begun, figures=figures(history("Starting=0")))
+    assert alert_text.cost(begun) == ""
+    assert "\n\n\n" not in alert_text.plain(begun)
+
+
+# --- Slack's own model of blocks
+
+
+@given(ALERTS, st.sampled_from(sorted(GATHERED)), MEMBERS)
+def test_slacks_own_sdk_accepts_every_block(alert: Alert, kind: AlertKind, outlooks: list[Outlook]) -> None:
+    """`slack_sdk` checks the limits of Block Kit (docs.slack.dev/reference/block-kit) as it serializes a block."""
+    for document in (to_document(alert), digest_document(digest(kind, outlooks, ["a reason."]))):
+        for block in render(json.dumps(document)).blocks:
+            parsed = Block.parse(block)
+            assert parsed is not None
+            parsed.validate_json()
+
+
+def test_a_message_that_a_terminal_shows_has_no_emoji_code_left() -> None:
+    """Slack shows a code as an emoji in mrkdwn only, a Unicode emoji everywhere."""
+    for kind in KINDS:
+        for market in Market:
+            alert = alert_of(kind)
+            alert = replace(alert, facts=replace(alert.facts, market=market))
+            assert not re.search(r":[a-z_]{3,}:", shown(render(json.dumps(to_document(alert)))))
