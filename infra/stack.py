@@ -39,9 +39,7 @@ from respot.settings import SLACK_QUEUE_URL, Settings
 class RespotStack(Stack):
     """Everything in the hub region."""
 
-    def __init__(  # noqa: PLR0915 - a table of contents
-        self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code, policy: str
-    ) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, config: Config, code: lambda_.Code, policy: str) -> None:
         """`code` is the bundle that every function runs, `policy` the account's policy as JSON."""
         super().__init__(
             scope,

@@ -19,7 +19,7 @@ def test_the_event_is_read(case: dict[str, Any]) -> None:
         found |= {name: getattr(facts, name) for name in facts.__slots__}
         found |= {
             "parent": parent and parent.owner,
-            "console": jobs_url(facts.arn, facts.job.region),
+            "console": jobs_url(facts.job.region),
             "start_known": hint.claim.start_known,
             "stays": [[stay.status, stay.started.isoformat()] for stay in hint.claim.history],
         }

@@ -77,7 +77,6 @@ def test_a_rule_that_takes_a_job_out_is_a_plain_no() -> None:
 
 POLICIES = st.builds(
     AccountPolicy,
-    kill_switch=st.booleans(),
     defaults=st.builds(
         Policy,
         resume=st.booleans(),
