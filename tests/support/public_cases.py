@@ -16,7 +16,7 @@ from tests.support.builders import CREATED, arn_of, job_id
 DIRECTORY: Final = Path(__file__).parent.parent / "public_cases"
 CLONE: Final = "clone"
 """What a case without a kind is about."""
-_SPANS: Final = ("max_runtime", "max_wait", "training_time", "billable_time")
+_SPANS: Final = ("max_runtime", "max_wait", "max_pending", "training_time", "billable_time")
 _MOMENTS: Final = ("training_started", "training_ended", "last_modified")
 
 

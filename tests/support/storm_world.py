@@ -55,6 +55,7 @@ STORIES: Final = {
     "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
     "pending": Story(end="MaxPendingTimeExceeded"),
     "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
+    "postponed": Story(end="MaxWaitTimeExceeded", notice=AlertKind.POSTPONED),
     "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
         end="MaxRuntimeExceeded",

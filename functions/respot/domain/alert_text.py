@@ -24,7 +24,7 @@ _NEXT = {
     ),
     AlertKind.POSTPONED: (
         "Respot decides within half an hour after the kill switch is off. "
-        f"If that takes until {in_words(DECIDED_WITHIN)} after the job's end, the job is not resubmitted, and another "
+        f"If the switch is still on {in_words(DECIDED_WITHIN)} after the job's end, Respot refuses the job, and another "
         "alert says so."
     ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
@@ -94,7 +94,7 @@ def what_happened(alert: Alert) -> str:
         case AlertKind.FAILED:
             said = sentence(f"SageMaker says: {clause(one_line(facts.failure_reason or '')) or 'no reason given'}")
         case AlertKind.ENDED:
-            said = _why_ended(alert)
+            said = sentence(_why_ended(alert))
         case (
             AlertKind.RESUBMITTED
             | AlertKind.NOT_RESUBMITTED
@@ -235,14 +235,14 @@ def _end(alert: Alert) -> str:
 
 
 def _why_ended(alert: Alert) -> str:
-    """What is known of an end whose name is not."""
+    """What is known of an end whose name is not known; no full stop, so that it can be quoted."""
     facts = alert.facts
-    if facts.failure_reason:
-        return f"SageMaker says: {one_line(facts.failure_reason)}"
+    if reason := clause(one_line(facts.failure_reason or "")):
+        return f"SageMaker says: {reason}"
     if PENDING in alert.transition.status:
         limit = f" of {in_words(facts.max_pending)}" if facts.max_pending else ""
-        return f"The job was pending for longer than MaxPendingTimeInSeconds{limit}: SageMaker stopped it."
-    return f"SageMaker ended the job with a status that Respot does not know: {_end(alert)}."
+        return f"The job was pending for longer than MaxPendingTimeInSeconds{limit}: SageMaker stopped it"
+    return f"SageMaker ended the job with a status that Respot does not know: {_end(alert)}"
 
 
 def _label(alert: Alert) -> str:

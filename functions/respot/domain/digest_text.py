@@ -75,7 +75,7 @@ _NEXT: Final = {
     ),
     AlertKind.POSTPONED: (
         "Respot decides within half an hour after the kill switch is off. "
-        f"If that takes until {in_words(DECIDED_WITHIN)} after a job's end, the job is not resubmitted, and another "
+        f"If the switch is still on {in_words(DECIDED_WITHIN)} after a job's end, Respot refuses the job, and another "
         "alert says so."
     ),
     AlertKind.ADVICE: "These jobs keep their settings; they can be changed for the next ones.",

@@ -175,17 +175,17 @@ def test_the_link_is_there_without_an_arn() -> None:
         (
             "MaxPendingTimeExceeded",
             {"max_pending": timedelta(hours=2)},
-            "The job was pending for longer than MaxPendingTimeInSeconds of 2 h 00 min: SageMaker stopped it.",
+            "The job was pending for longer than MaxPendingTimeInSeconds of 2 h 00 min: SageMaker stopped it",
         ),
         (
             "PendingTimedOut",
             {},
-            "The job was pending for longer than MaxPendingTimeInSeconds: SageMaker stopped it.",
+            "The job was pending for longer than MaxPendingTimeInSeconds: SageMaker stopped it",
         ),
         (
             "Reticulated",
             {},
-            "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated.",
+            "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated",
         ),
         ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
     ],
@@ -193,7 +193,7 @@ def test_the_link_is_there_without_an_arn() -> None:
 def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, told: dict[str, Any], words: str) -> None:
     alert = alert_on(status, **told)
     alert = replace(alert, transition=replace(alert.transition, ended_as="Stopped"))
-    assert what_happened(alert) == f"{words} It had not been interrupted before."
+    assert what_happened(alert) == f"{words}. It had not been interrupted before."
     assert particulars(alert) == words
     assert "stopped for good" in what_happens_next(alert)
 
