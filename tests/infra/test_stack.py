@@ -457,7 +457,7 @@ def test_functions_differ_in_handler_settings_and_timeout_alone(full: Synthesize
         "MemorySize": 512,
     }
     assert {name: function["Timeout"] for name, function in functions.items()} == {
-        "AlertFunction": 120,
+        "AlertFunction": 130,
         "RecordFunction": 60,
         "RecoverFunction": 60,
         "ResubmitFunction": 120,
@@ -491,7 +491,8 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             alert_max_age=timedelta(hours=48),
             digest_window=timedelta(minutes=2),
             due_alerts_queue_url="${DueAlertsQueue}",
-            alert_lease=timedelta(seconds=240),
+            alert_lease=timedelta(seconds=260),
+            policy_parameter="${PolicyParameter}",
             retention=retention,
         ),
         "SweepFunction": Settings(
