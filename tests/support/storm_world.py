@@ -53,7 +53,9 @@ _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision reques
 STORIES: Final = {
     "interrupted": Story(end="Interrupted"),
     "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
-    "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
+    "resumed": Story(
+        end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=AlertKind.POSTPONED
+    ),
     "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
         end="MaxRuntimeExceeded",
