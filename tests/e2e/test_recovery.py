@@ -225,7 +225,7 @@ def test_an_on_demand_job_that_ran_out_of_pending_time_is_told_and_goes_on(runs:
     assert reason(run[0]) == "ran out of pending time; next: on-demand ml.g5.2xlarge"
     assert eventually(lambda: len(runs.received("pended", "ended")) == 1)
     (alert,) = runs.received("pended", "ended")
-    assert alert["headline"] == "pended ended as Stopped/MaxPendingTimeExceeded"
+    assert alert["headline"] == "pended ended as MaxPendingTimeExceeded"
     assert "longer than MaxPendingTimeInSeconds of 30 min: SageMaker stopped it" in alert["what_happened"]
 
 

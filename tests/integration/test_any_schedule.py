@@ -17,6 +17,7 @@ from respot.domain.job import JobFacts, Transition
 from respot.intake import Intake
 from respot.ports import Ledger
 from respot.recorder import Recorded, Recorder
+from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
 from tests.support.clock import FakeClock
 from tests.support.ledger_table import create_table
@@ -149,11 +150,16 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
 
 
 def items(client: "DynamoDBClient", table: str) -> list[dict[str, Any]]:
-    """All items but for what may differ: the writes' count and moment, and the messages' ids."""
+    """All items but for what may differ: the writes' count and moment, and the messages' ids.
+
+    Of a job that was only described while it was being deleted, nobody knows as what it had ended.
+    """
     found = [deserialize(item) for item in client.scan(TableName=table)["Items"]]
     for item in found:
         for attribute in ("version", "recorded_at", "message_id"):
             item.pop(attribute, None)
+        if ENDED_AS in item:
+            item[ENDED_AS] = "some end"
     return sorted(found, key=lambda item: json.dumps([item["pk"], item["sk"]]))
 
 

@@ -54,8 +54,9 @@ STORIES: Final = {
     "interrupted": Story(end="Interrupted"),
     "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
     "pending": Story(end="MaxPendingTimeExceeded"),
-    "resumed": Story(end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED),
-    "postponed": Story(end="MaxWaitTimeExceeded", notice=AlertKind.POSTPONED),
+    "resumed": Story(
+        end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=AlertKind.POSTPONED
+    ),
     "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
         end="MaxRuntimeExceeded",

@@ -64,7 +64,7 @@ def _headline(alert: Alert) -> str:
         case AlertKind.FAILED:
             return f"{name} failed"
         case AlertKind.ENDED:
-            return f"{name} ended as {_end(alert)}"
+            return f"{name} ended as {one_line(alert.transition.status)}"
         case AlertKind.ADVICE if is_terminal(alert.facts.status):
             return f"{name} ran on spot at a risk"
         case AlertKind.NOT_RESUBMITTED if alert.withdrawn:
