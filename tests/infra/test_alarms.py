@@ -528,6 +528,24 @@ def test_after_hours_of_waiting_a_failure_fires_the_alarm_only_if_it_is_repeated
     assert (fired is not None) is lasts
 
 
+def test_after_a_pause_of_hours_an_outage_of_a_few_minutes_is_waited_out_in_silence(
+    alarms: dict[str, Resource], stage: Stage
+) -> None:
+    """The message is old, and has not been failing for long."""
+    bench = RecoveryBench()
+    queue = resubmit_on(stage, bench)
+    waits(bench, "a pause")
+    stage.deliver(queue, resubmit.handler, until=START + timedelta(hours=1))
+    failing = queue.messages[0].visible_at
+    bench.faults["ledger.load"] = LedgerUnavailableError("no answer")
+    stage.deliver(queue, resubmit.handler, until=failing + timedelta(minutes=5, seconds=30))
+    bench.faults.clear()
+    stage.deliver(queue, resubmit.handler, until=failing + LONG)
+    samples = stage.emitted[FAILED_RECOVERY_AGE]
+    assert len(samples) > 5
+    assert fired_after(alarms["RecoveryFailing"], samples, since=failing, until=failing + LONG) is None
+
+
 # --- how CloudWatch treats what is missing
 
 
