@@ -24,8 +24,8 @@ _NEXT = {
     ),
     AlertKind.POSTPONED: (
         "Respot decides within half an hour after the kill switch is off. "
-        f"If the switch is still on {in_words(DECIDED_WITHIN)} after the job's end, Respot refuses the job, and another "
-        "alert says so."
+        f"If the switch is still on {in_words(DECIDED_WITHIN)} after the job's end, Respot refuses the job, "
+        "and another alert says so."
     ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
