@@ -12,7 +12,7 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     AWS_UNAVAILABLE = 4
     INCOMPLETE = 5
-    OUTPUT_LOST = 6
+    OUTPUT_LOST = 74
     INTERRUPTED = 130
     PIPE_CLOSED = 141
 

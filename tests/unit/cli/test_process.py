@@ -91,7 +91,7 @@ def test_head_ends_it_quietly() -> None:
 def test_a_full_disk_is_an_exit_code_of_its_own(words: tuple[str, ...], others: Mapping[str, str]) -> None:
     with full_disk() as full:
         code, _, said = run(*words, stdout=full, **others)
-    assert code == 6
+    assert code == 74
     assert said == (
         "respot: the output could not be written (No space left on device): free some space or write it elsewhere\n"
     )
@@ -107,7 +107,7 @@ def test_with_a_closed_standard_output_nothing_is_begun(words: tuple[str, ...]) 
         cwd=ROOT,
         check=False,
     )
-    assert done.returncode == 6
+    assert done.returncode == 74
     assert done.stderr == (
         "respot: nothing was done, since standard output is closed: open it, or send it to /dev/null\n"
     )
@@ -190,4 +190,4 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
 def test_the_developers_commands_survive_a_lost_output(module: str, words: tuple[str, ...]) -> None:
     with closed_pipe() as pipe, full_disk() as full:
         assert run(*words, module=module, stdout=pipe)[0] == 141
-        assert run(*words, module=module, stdout=full)[0] == 6
+        assert run(*words, module=module, stdout=full)[0] == 74
