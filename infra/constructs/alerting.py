@@ -147,7 +147,7 @@ def marked_ends(ended_as: frozenset[str], **attributes: Sequence[object]) -> dic
 
 ALERTED: Final = (
     new_items(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, **{schema.STATUS: sorted(KIND_BY_STATUS)}),
-    marked_ends(ENDED_AS, **{schema.STATUS: [{"anything-but": sorted(ENDS)}]}),
+    marked_ends(ENDED_AS, **{schema.STATUS: [{"anything-but": sorted(KIND_BY_STATUS)}]}),
     new_items(schema.ItemKind.STATE, market=[Market.SPOT.value]),
     new_items(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
     HEARTBEAT,

@@ -163,7 +163,7 @@ CASES = [
     pytest.param(stay("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
     pytest.param(stay("Completed"), {RECOVER}, id="completed"),
     pytest.param(stay("Stopped"), {RECOVER}, id="stopped"),
-    pytest.param(end("Stopped", "Stopped"), {RECOVER}, id="stopped, marked"),
+    pytest.param(end("Stopped", "Stopped"), {ALERT, RECOVER}, id="stopped, marked: alert declines it"),
     pytest.param(end("Completed", "Completed"), {RECOVER}, id="completed, marked"),
     pytest.param(end("Failed", "Failed"), {ALERT, RECOVER}, id="failed, marked"),
     pytest.param(end("MaxWaitTimeExceeded", "Stopped"), {ALERT, RECOVER}, id="waited too long, marked"),
@@ -261,7 +261,7 @@ def marked(**attributes: Sequence[Any]) -> dict[str, Any]:
 def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
     assert patterns(either, "Transitions") == [
         new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
-        marked(status=[{"anything-but": sorted(ENDS)}], ended_as=["Deleting", "Failed", "Stopped"]),
+        marked(status=[{"anything-but": sorted(KIND_BY_STATUS)}], ended_as=["Deleting", "Failed", "Stopped"]),
         new(schema.ItemKind.STATE, market=["spot"]),
         new(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
         HEARTBEAT,

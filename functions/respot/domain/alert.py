@@ -120,10 +120,11 @@ ENDED_AS: Final = frozenset({"Failed", "Stopped", DELETING})
 
 
 def kind_of(stay: Transition) -> AlertKind | None:
-    """The kind of alert that a transition calls for: `ended` for an end whose name is not known."""
-    if stay.ended_as in ENDED_AS and stay.status not in ENDS:
-        return AlertKind.ENDED
-    return KIND_BY_STATUS.get(stay.status)
+    """The kind of alert that a transition calls for: `ended` for an end whose name is unknown, or not its status's."""
+    if (kind := KIND_BY_STATUS.get(stay.status)) or stay.ended_as not in ENDED_AS:
+        return kind
+    is_expected = stay.status in ENDS and stay.ended_as in {stay.status, DELETING}
+    return None if is_expected else AlertKind.ENDED
 
 
 def decide(

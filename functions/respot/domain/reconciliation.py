@@ -47,6 +47,8 @@ def reconcile(record: JobRecord, observation: Observation) -> Change:
     marked = _marked(record.transitions, observation, inserted)
     known = (next((new for new in marked if new == stay), stay) for stay in record.transitions)
     transitions = in_order((*known, *inserted))
+    if unlisted := _unlisted_end(observation.facts, transitions):
+        inserted, transitions = (*inserted, unlisted), (*transitions, unlisted)
     return Change(
         facts=facts,
         # The state carries the figures, too: a stay that is learnt of late may change them and no fact.
@@ -86,23 +88,30 @@ def _rank(facts: JobFacts) -> tuple[int, datetime]:
 
 
 def _with_end(observation: Observation) -> tuple[Transition, ...]:
-    """The look's stays; the last one carries the mark of the end, if the job has ended in it.
+    """The look's stays; the one with which the job ended carries the mark of it, if the job has ended.
 
     TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
     that is being deleted had ended before.
     """
     facts, history = observation.facts, observation.history
-    life = [stay for stay in history if stay.status != DELETING]
-    if not is_terminal(facts.status) or not life:
+    life = in_order(stay for stay in history if stay.status != DELETING)
+    if not is_terminal(facts.status):
         return history
-    last = max(stay.started for stay in life)
-    latest = [stay for stay in life if stay.started == last]
-    ends = latest[-1:] if facts.secondary_status == DELETING else _held(latest, facts.secondary_status)
-    return in_order(replace(stay, ended_as=facts.status) if stay in ends else stay for stay in history)
+    held = (stay for stay in reversed(life) if facts.secondary_status in {stay.status, DELETING})
+    end = next(held, None)
+    return in_order(replace(stay, ended_as=facts.status) if stay == end else stay for stay in history)
 
 
-def _held(latest: Sequence[Transition], status: str) -> list[Transition]:
-    return [stay for stay in latest if stay.status == status]
+def _unlisted_end(seen: JobFacts, transitions: Sequence[Transition]) -> Transition | None:
+    """The end of a job that has ended, where its list of transitions lacks it; by the time SageMaker gives for the end.
+
+    Nothing promises that a status which is documented nowhere is in the list, or has a start there. A later look that
+    has it tells of the same stay.
+    """
+    if seen.status not in TERMINAL_STATUSES or not transitions or any(map(is_end, transitions)):
+        return None
+    started = max(transitions[-1].started, seen.training_ended or seen.last_modified)
+    return Transition(status=seen.secondary_status, started=started, provisional=True, ended_as=seen.status)
 
 
 def _marked(

@@ -10,20 +10,24 @@ from typing import Final
 from respot.domain.job import JobFacts, JobId, Transition
 from respot.domain.lifecycle import IN_PROGRESS, INTERRUPTED, STOPPED, STOPPING, WAITING, is_end
 
-_WAITS: Final = (
-    "Insufficient capacity error from EC2",
-    "Training job waiting for capacity",
-    "Launching requested ML instances",
-    "Starting the training job",
+_WAITS: Final = frozenset(
+    {
+        "Insufficient capacity error from EC2 while launching instances, retrying",
+        "Training job waiting for capacity",
+        "Launching requested ML instances",
+        "Starting the training job",
+    }
 )
-"""How StatusMessage begins, in public logs of real jobs, while there are no instances.
+"""StatusMessage, but for its closing punctuation, in public logs of real jobs while there are no instances.
+
+Whole sentences: what goes on differently may say the opposite ("… resolved, instances launched").
 
 "Status messages are subject to change. Therefore, we recommend not including them in code that programmatically
 initiates actions" (API reference of SecondaryStatusTransition). Nothing else tells a job that waits from one that is
 about to start, so a message that is not known never leads to a stop, and is counted.
 """
-PREPARING: Final = "Preparing the instances"
-"""How StatusMessage begins, in `Starting` or `Pending` still, once the instances are there, as a rule."""
+PREPARING: Final = "Preparing the instances for training"
+"""The same once the instances are there, as a rule; the job is in `Starting` or `Pending` still."""
 LONGEST_PREPARATION: Final = timedelta(minutes=30)
 """A job that has been preparing for longer, and has no instances by any sign, waits for them.
 
@@ -89,21 +93,25 @@ def is_waiting(facts: JobFacts, *, now: datetime) -> bool:
     """Whether there is positive evidence that the job waits for capacity: only then may it be stopped for that."""
     if not _may_wait(facts):
         return False
-    message = facts.status_message
-    if not message:
+    if not facts.status_message:
         return facts.secondary_status in _WAITING_BY_NAME
-    if message.startswith(PREPARING):
+    message = _unpunctuated(facts.status_message)
+    if message == PREPARING:
         has_instances = facts.training_started is not None or facts.training_time is not None
         return not has_instances and now - facts.last_modified > LONGEST_PREPARATION
-    return message.startswith(_WAITS)
+    return message in _WAITS
 
 
 def unknown_message(facts: JobFacts) -> str | None:
     """The words of a job that may be waiting, if they do not say whether it does; else `None`."""
     message = facts.status_message
-    if not message or not _may_wait(facts) or message.startswith((*_WAITS, PREPARING, _LAUNCHED)):
+    if not message or not _may_wait(facts) or message.startswith(_LAUNCHED):
         return None
-    return message
+    return None if _unpunctuated(message) in _WAITS | {PREPARING} else message
+
+
+def _unpunctuated(message: str) -> str:
+    return message.rstrip(" .!…")
 
 
 def _may_wait(facts: JobFacts) -> bool:

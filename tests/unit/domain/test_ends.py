@@ -63,7 +63,21 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
         pytest.param(observation("Deleting=9000", status="Deleting"), [], id="nothing but its deletion is known"),
         pytest.param(ended("Stopping"), [], id="not yet"),
         pytest.param(ended("InProgress"), [], id="not at all"),
-        pytest.param(observation(WAITED, status="Stopped", secondary_status=UNKNOWN), [], id="its list lags"),
+        pytest.param(
+            observation(WAITED, status="Stopped", secondary_status=UNKNOWN),
+            [(UNKNOWN, "Stopped")],
+            id="not in its list",
+        ),
+        pytest.param(
+            observation(WAITED, status="Failed", secondary_status="Failed"),
+            [("Failed", "Failed")],
+            id="known, not listed",
+        ),
+        pytest.param(
+            observation(f"{WAITED} {UNKNOWN}=7200 Uploading=7210", status="Stopped", secondary_status=UNKNOWN),
+            [(UNKNOWN, "Stopped")],
+            id="not the last in its list",
+        ),
         pytest.param(told(7200, "Failed"), [(UNKNOWN, "Failed")], id="told by an event alone"),
     ],
 )
@@ -169,3 +183,20 @@ def test_an_unknown_end_calls_for_its_alert() -> None:
 
 def test_an_unknown_end_is_nobodys_stop() -> None:
     assert stop_of(after(observation(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
+
+
+def test_an_end_that_is_not_listed_is_dated_by_the_end_of_training_and_is_the_one_listed_later() -> None:
+    ended_at = at(7300)
+    lags = observation(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
+    assert end_of(after(lags), lags.facts).started == ended_at
+    for looks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
+        assert ends(after(*looks)) == [(UNKNOWN, "Stopped")]
+        assert not lacks_its_end(after(*looks))
+
+
+@pytest.mark.parametrize(
+    ("status", "secondary"), [("Failed", "Stopped"), ("Failed", "Completed"), ("Stopped", "Completed")]
+)
+def test_an_end_whose_name_contradicts_its_status_is_alerted_on(status: str, secondary: str) -> None:
+    record = after(ended(status, secondary))
+    assert kind_of(record.transitions[-1]) is AlertKind.ENDED
