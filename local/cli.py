@@ -19,6 +19,7 @@ from local.chaos import table
 from local.clients import table as clients_table
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
+from local.sagemaker.service import LIFECYCLE_TAG
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-_EXAMPLES: Final = """\
+EXAMPLES: Final = """\
 Then run a job that Respot resumes, with the client that you have:
   python examples/boto3_job.py      boto3
   python examples/sagemaker_v2.py   SageMaker Python SDK v2
@@ -81,13 +82,15 @@ def _up(options: argparse.Namespace) -> int:
             ground = training.prepare(account)
         _say(f"Local AWS account {account.account_id} at {account.endpoint}, log in {account.log}")
         _say(f"Training jobs may use the role {ground.role_arn} and the bucket {ground.bucket}")
+        if options.lifecycle:
+            _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {options.lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
         _say("In another terminal, any AWS client talks to it after:\n")
         _print("unset AWS_PROFILE AWS_SESSION_TOKEN")
         for name, value in {**account.environment(), **ground.environment()}.items():
             _print(f"export {name}={shlex.quote(value)}")
-        _say("\n" + _EXAMPLES)
+        _say(f"\n{EXAMPLES}")
         _say("\nCtrl-C ends it.")
         _stay(account, deployed, done)
     return 0

@@ -14,9 +14,7 @@ APP_ID: Final = "AWS_SDK_UA_APP_ID"
 
 _APP: Final = re.compile(rb"\bapp/([\w-]+)")
 # Signatures, checksums and ids of a single request say nothing about what a client asks for.
-_KEPT: Final = re.compile(
-    r"content-type|content-encoding|x-amz-(target|server-side-.*|copy-source|acl|tagging|meta-.*)"
-)
+_KEPT: Final = re.compile(r"content-type|content-encoding|x-amz-(target|server-side-.*|acl|tagging|meta-.*)")
 
 
 class Recording:
@@ -64,7 +62,7 @@ class Recording:
             file.write(f"{json.dumps(document)}\n")
 
 
-def _text(body: bytes) -> str | None:
+def _text(body: bytearray) -> str | None:
     """A body that can be read; None of any other, such as an archive."""
     try:
         return body.decode()

@@ -28,7 +28,6 @@ from local.sagemaker.container import LOG_GROUP
 EXAMPLES: Final = PROJECT / "examples"
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
 _SECONDS: Final = 240.0
-_FAILING: Final = "Starting=0.1 Training=0.2 Failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +131,8 @@ def _v3_example(client: Client) -> Seen:
     differences, run = resumed(client.at, "sdk-v3-job-")
     found += differences
     if run:
-        channels = {
-            each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
-            for each in run[0].described["InputDataConfig"]
-        }
+        inputs = run[0].described["InputDataConfig"]
+        channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
         bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
         objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
         found += demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
@@ -158,10 +155,10 @@ def _completes(script: str) -> Callable[[Client], Seen]:
     return completes
 
 
-def _fails(script: str, fate: str, *words: str) -> Callable[[Client], Seen]:
+def _fails(script: str, reason: str, *words: str) -> Callable[[Client], Seen]:
     def fails(client: Client) -> Seen:
         prefix = f"failing-{client.environment.client}-{uuid4().hex[:6]}"
-        ran = client.script(script, prefix, fate)
+        ran = client.script(script, prefix, f"Starting=0.1 Training=0.2 Failed={reason}")
         return Seen(words[0], failure(ran, code=1) + holds("the output", ran.output, words))
 
     return fails
@@ -232,14 +229,12 @@ CASES: Final[Mapping[str, Mapping[str, Callable[[Client], Seen]]]] = {
     "sdk-v2": {
         "examples/sagemaker_v2.py": _v2_example,
         "wait without logs": _completes("sdk_v2.py"),
-        "its script fails": _fails(
-            "sdk_v2.py", f"{_FAILING}=AlgorithmError", "UnexpectedStatusException", "ExitCode 1"
-        ),
-        "no capacity": _fails("sdk_v2.py", f"{_FAILING}=CapacityError", "exceptions.CapacityError"),
+        "its script fails": _fails("sdk_v2.py", "AlgorithmError", "UnexpectedStatusException", "ExitCode 1"),
+        "no capacity": _fails("sdk_v2.py", "CapacityError", "exceptions.CapacityError"),
     },
     "sdk-v3": {
         "examples/sagemaker_v3.py": _v3_example,
         "wait without logs": _completes("sdk_v3.py"),
-        "its script fails": _fails("sdk_v3.py", f"{_FAILING}=AlgorithmError", "FailedStatusError", "ExitCode 1"),
+        "its script fails": _fails("sdk_v3.py", "AlgorithmError", "FailedStatusError", "ExitCode 1"),
     },
 }

@@ -74,7 +74,7 @@ def run(clients: Sequence[str], *, say: Callable[[str], None], record: bool = Fa
             ThreadPoolExecutor(max_workers=_AT_ONCE) as pool,
         ):
             work = {
-                pool.submit(_row, Client(environment=each, at=at, settings=settings), case): position
+                pool.submit(case_run, Client(environment=each, at=at, settings=settings), case): position
                 for position, (each, case) in enumerate(
                     (each, case) for each in installed for case in CASES[each.client]
                 )
@@ -88,7 +88,8 @@ def run(clients: Sequence[str], *, say: Callable[[str], None], record: bool = Fa
     return [row for _, row in sorted(rows.items())]
 
 
-def _row(client: Client, case: str) -> Row:
+def case_run(client: Client, case: str) -> Row:
+    """Run one case."""
     began = time.monotonic()
     try:
         seen = CASES[client.environment.client][case](client)
