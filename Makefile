@@ -81,7 +81,7 @@ CLIENTS := boto3 cli sdk-v2 sdk-v3
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
 lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements/
-	$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group lambda --constraint requirements/dev.txt --output-file requirements/lambda.txt
 	$(COMPILE) $(UPGRADE) --group uv --output-file requirements/uv.txt
 	$(COMPILE) $(UPGRADE) --no-deps --group models --output-file requirements/models.txt
@@ -91,7 +91,7 @@ lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements
 .PHONY: lock-check
 lock-check: $(UV)
 	@rm -rf build/lock && mkdir -p build/lock && cp requirements/*.txt build/lock/
-	@$(COMPILE) --group dev --output-file build/lock/dev.txt
+	@$(COMPILE) pyproject.toml --group dev --output-file build/lock/dev.txt
 	@$(COMPILE) --group lambda --constraint build/lock/dev.txt --output-file build/lock/lambda.txt
 	@$(COMPILE) --group uv --output-file build/lock/uv.txt
 	@$(COMPILE) --no-deps --group models --output-file build/lock/models.txt

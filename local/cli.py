@@ -12,7 +12,6 @@ from typing import Final
 
 from rich.console import Console
 
-from cli.output import shielded
 from local import demo, load, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.bench.load import LoadError
@@ -21,6 +20,7 @@ from local.clients import table as clients_table
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
 from local.sagemaker.service import LIFECYCLE_TAG
+from respot_cli.output import shielded
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,10 +9,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import shielded
 from local.bench import calls, cold_start, latency, price
 from local.deployed import deployed_account
 from respot.domain.sweeping import LONGEST_LIFE, SHALLOW
+from respot_cli.output import shielded
 
 _TYPICAL_JOBS: Final = 1_000
 

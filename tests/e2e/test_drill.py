@@ -22,7 +22,7 @@ pytestmark = pytest.mark.xdist_group("deployed-account")
 def respot(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, what it printed, and what it said."""
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments, "--json"],
+        [sys.executable, "-m", "respot_cli.main", *arguments, "--json"],
         env=deployed.account.process_environment(),
         capture_output=True,
         text=True,

@@ -183,7 +183,7 @@ def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deploy
 
 def _respot(deployed: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments],
+        [sys.executable, "-m", "respot_cli.main", *arguments],
         env=deployed.account.process_environment(),
         capture_output=True,
         text=True,

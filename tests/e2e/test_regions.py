@@ -341,7 +341,7 @@ def _buttons(at: DeployedAccount, name: str) -> list[str]:
 
 def _respot(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments],
+        [sys.executable, "-m", "respot_cli.main", *arguments],
         env=at.account.process_environment(),
         capture_output=True,
         text=True,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from cli.errors import CommandError, ExitCode
-from cli.output import say, shielded, write, write_message
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.output import say, shielded, write, write_message
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     # Loading boto3 takes most of a second: a Ctrl-C in it is answered by `main`, too.
-    from cli import dlq, drill, timeline  # noqa: PLC0415
+    from respot_cli import dlq, drill, timeline  # noqa: PLC0415
 
     top: argparse.ArgumentParser = _Parser(
         prog="respot", description="Ask a Respot deployment what happened to a job, and whether all of it works."

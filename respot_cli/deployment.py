@@ -21,10 +21,10 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cli.errors import CommandError, ExitCode
 from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.runs import DynamoDbRuns
+from respot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
