@@ -28,16 +28,8 @@ def installed_command() -> Path:
 
 def build(target: Path) -> Path:
     """Build the wheel as installers do, with the build backend of this environment."""
-    run(
-        UV,
-        "build",
-        "--wheel",
-        "--offline",
-        "--no-build-isolation",
-        f"--python={sys.executable}",
-        f"--out-dir={target}",
-        ROOT,
-    )
+    ours = ("--offline", "--no-build-isolation", f"--python={sys.executable}")
+    run(UV, "build", "--wheel", *ours, f"--out-dir={target}", ROOT)
     (wheel,) = target.glob("*.whl")
     return wheel
 
