@@ -28,7 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     excess = _cold_starts(console, options.runs, bytecode=True)
     console.print("The same from a bundle built with another Python: without bytecode", style="bold")
     _cold_starts(console, options.runs, bytecode=False)
-    console.print('Start of the command, against `python -c "import boto3, rich"`: medians', style="bold")
+    console.print(
+        'Start of the command, against `python -c "import boto3, rich"`: medians of processor time', style="bold"
+    )
     excess += _starts(console, options.runs)
     with deployed_account() as deployed:
         console.print("AWS calls of `record`", style="bold")
