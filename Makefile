@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos soak test check format local deploy synth bench load lock clean
+.PHONY: help setup demo chaos clients soak test check format local deploy synth bench load lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ demo: $(STAMP) ## Run five lifecycles and three runs to resume through Respot on
 
 chaos: $(STAMP) ## Run the demo's jobs under throttling, errors, outages and crashes, and count what is lost (minutes)
 	$(BIN)/python -m local chaos
+
+clients: $(STAMP) ## Run the SageMaker SDKs v2 and v3, the AWS CLI and boto3 against a local account (minutes, downloads)
+	$(BIN)/python -m local clients
 
 test: $(STAMP) ## Run all tests, the end-to-end ones included
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered
@@ -41,7 +44,7 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format
 
 local: $(STAMP) ## Keep a local AWS account running with Respot deployed in it
-	$(BIN)/python -m local up --deploy
+	$(BIN)/python -m local up --deploy --lifecycle "interrupted-twice-max-wait / uninterrupted"
 
 synth: $(STAMP) ## Synthesize the CloudFormation templates, one per region, into cdk.out/
 	$(BIN)/python -m infra.cdk synth --quiet
@@ -74,22 +77,27 @@ $(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt requirements/models
 	$(BIN)/python -m infra.newest_model
 	@touch $@
 
+CLIENTS := boto3 cli sdk-v2 sdk-v3
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --quiet
 
 lock: $(UV) ## Compile the dependency groups of pyproject.toml into requirements/
-	$(COMPILE) $(UPGRADE) --group dev --output-file requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group lambda --constraint requirements/dev.txt --output-file requirements/lambda.txt
 	$(COMPILE) $(UPGRADE) --group uv --output-file requirements/uv.txt
 	$(COMPILE) $(UPGRADE) --no-deps --group models --output-file requirements/models.txt
+	for client in $(CLIENTS); do \
+	  $(COMPILE) $(UPGRADE) --group clients-$$client --output-file requirements/clients-$$client.txt || exit 1; done
 
 .PHONY: lock-check
 lock-check: $(UV)
 	@rm -rf build/lock && mkdir -p build/lock && cp requirements/*.txt build/lock/
-	@$(COMPILE) --group dev --output-file build/lock/dev.txt
+	@$(COMPILE) pyproject.toml --group dev --output-file build/lock/dev.txt
 	@$(COMPILE) --group lambda --constraint build/lock/dev.txt --output-file build/lock/lambda.txt
 	@$(COMPILE) --group uv --output-file build/lock/uv.txt
 	@$(COMPILE) --no-deps --group models --output-file build/lock/models.txt
-	@for group in dev lambda uv models; do \
+	@for client in $(CLIENTS); do \
+	  $(COMPILE) --group clients-$$client --output-file build/lock/clients-$$client.txt || exit 1; done
+	@for group in dev lambda uv models $(CLIENTS:%=clients-%); do \
 	  diff <(grep -v '^ *#' requirements/$$group.txt) <(grep -v '^ *#' build/lock/$$group.txt) >/dev/null || \
 	  { echo "requirements/$$group.txt is not what pyproject.toml asks for: run 'make lock' and commit"; exit 1; }; done
 	@! grep -n '://' requirements/*.txt || { echo "requirements/ must hold no download address"; exit 1; }

@@ -12,10 +12,10 @@ from cdk_nag import AwsSolutionsChecks
 from infra.config import Config
 from infra.constructs.forwarding import stack_name
 from infra.forwarder import RespotForwarderStack
-from infra.packaging import prepare_bundle
-from infra.policy import policy_text
+from infra.packaging import ROOT, prepare_bundle
 from infra.stack import RespotStack
 from respot.errors import RespotError
+from respot_cli.policy_file import policy_text
 
 
 def build(app: App, config: Config, code: Code, policy: str) -> None:
@@ -31,7 +31,7 @@ if __name__ == "__main__":
     app = App()
     try:
         config = Config.from_context(app.node.get_all_context())
-        policy, bundle = policy_text(config.policy_file), prepare_bundle()
+        policy, bundle = policy_text(config.policy_file, ROOT), prepare_bundle()
     except RespotError as error:
         sys.exit(str(error))
     build(app, config, Code.from_asset(str(bundle.path), asset_hash=bundle.source_hash), policy)

@@ -22,7 +22,7 @@ import botocore.session
 from botocore.config import Config
 
 from local.call_counts import PATH
-from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY
+from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START_SECONDS: Final = 60.0
@@ -37,16 +37,20 @@ class LocalAccountError(Exception):
 class LocalAccount:
     """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
 
-    `delivery` makes SageMaker deliver the events of all jobs badly, for example "copies=3 shuffle=1". The log and all
-    data are in `directory`; if none is given they are in a temporary one that goes with the account.
+    `delivery` makes SageMaker deliver the events of all jobs badly, for example "copies=3 shuffle=1". `lifecycle` is
+    what happens to jobs without a tag that says so. `recording` is a file for the requests of clients (see
+    `local.recording`). The log and all data are in `directory`; if none is given they are in a temporary one that goes
+    with the account.
     """
 
     account_id: Final = ACCOUNT
     region: Final = DEFAULT_REGION
 
-    def __init__(self, *, delivery: str = "", directory: Path | None = None) -> None:
+    def __init__(
+        self, *, delivery: str = "", lifecycle: str = "", recording: Path | None = None, directory: Path | None = None
+    ) -> None:
         """Prepare an account; nothing runs before `start`."""
-        self._delivery = delivery
+        self._settings = {DELIVERY: delivery, LIFECYCLE: lifecycle, RECORDING: str(recording or "")}
         self._directory = directory or Path(tempfile.mkdtemp(prefix="respot-local-"))
         self._temporary = directory is None
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,7 +103,7 @@ class LocalAccount:
                     *(["--temporary"] if self._temporary else []),
                 ],
                 cwd=_ROOT,
-                env={**os.environ, DELIVERY: self._delivery},
+                env={**os.environ, **self._settings},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -8,16 +8,19 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
-from cli.output import shielded
 from local import demo, load, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.bench.load import LoadError
 from local.chaos import table
+from local.clients import table as clients_table
 from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
+from local.sagemaker.service import LIFECYCLE_TAG
+from respot_cli.output import shielded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +34,7 @@ def _run(arguments: list[str] | None) -> int:
     up = commands.add_parser("up", help="start the account and keep it until Ctrl-C")
     up.add_argument("--deploy", action="store_true", help="deploy Respot into it, and show what Slack would show")
     up.add_argument("--delivery", default="", metavar="FAULTS", help='for example "copies=3 shuffle=1 drop=0.1"')
+    up.add_argument("--lifecycle", default="", metavar="FATE", help="of jobs without a tag that says so")
     up.add_argument("--directory", type=Path, help="keep the log and all data there (default: temporary)")
     up.set_defaults(run=_up)
     shown = commands.add_parser("demo", help="run five jobs through the whole of Respot, show and check the result")
@@ -44,12 +48,24 @@ def _run(arguments: list[str] | None) -> int:
     faults.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
     faults.add_argument("--copies", type=int, help="how many of each job")
     faults.set_defaults(run=lambda chosen: table.main(only=chosen.only, quick=chosen.quick, copies=chosen.copies))
+    clients = commands.add_parser("clients", help="run the SageMaker SDKs, the AWS CLI and boto3 against an account")
+    clients.add_argument("--only", action="append", default=[], metavar="NAME", help="run this client (repeatable)")
+    clients.add_argument("--record", action="store_true", help="keep their requests for the tests")
+    clients.set_defaults(run=lambda chosen: clients_table.main(only=chosen.only, record=chosen.record))
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))
     except (LocalAccountError, DeploymentError, LoadError) as error:
         _say(str(error))
         return 1
+
+
+EXAMPLES: Final = """\
+Then run a job that Respot resumes, with the client that you have:
+  python examples/boto3_job.py      boto3
+  python examples/sagemaker_v2.py   SageMaker Python SDK v2
+  python examples/sagemaker_v3.py   SageMaker Python SDK v3
+AWS CLI v1 does not use AWS_ENDPOINT_URL for SQS: add --endpoint-url "$AWS_ENDPOINT_URL" to `aws sqs`."""
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -60,19 +76,26 @@ def _up(options: argparse.Namespace) -> int:
         deployed: DeployedAccount | None = None
         if options.deploy:
             _say("Starting a local AWS account and deploying Respot into it ...")
-            deployed = stack.enter_context(deployed_account(directory=options.directory, delivery=options.delivery))
+            deployed = stack.enter_context(
+                deployed_account(directory=options.directory, delivery=options.delivery, lifecycle=options.lifecycle)
+            )
             account, ground = deployed.account, deployed.ground
         else:
-            account = stack.enter_context(LocalAccount(directory=options.directory, delivery=options.delivery))
+            account = stack.enter_context(
+                LocalAccount(directory=options.directory, delivery=options.delivery, lifecycle=options.lifecycle)
+            )
             ground = training.prepare(account)
         _say(f"Local AWS account {account.account_id} at {account.endpoint}, log in {account.log}")
         _say(f"Training jobs may use the role {ground.role_arn} and the bucket {ground.bucket}")
+        if options.lifecycle:
+            _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {options.lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
         _say("In another terminal, any AWS client talks to it after:\n")
         _print("unset AWS_PROFILE AWS_SESSION_TOKEN")
-        for name, value in account.environment().items():
+        for name, value in {**account.environment(), **ground.environment()}.items():
             _print(f"export {name}={shlex.quote(value)}")
+        _say(f"\n{EXAMPLES}")
         _say("\nCtrl-C ends it.")
         _stay(account, deployed, done)
     return 0

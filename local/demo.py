@@ -12,9 +12,6 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from cli.history import History
-from cli.timeline_bar import style_of
-from cli.timeline_view import bar, render, run_table
 from local import demo_runs, slack_rendering
 from local.deployed import DeployedAccount, deployed_account
 from local.sagemaker.lifecycle import NAMED, Lifecycle, parse
@@ -28,6 +25,9 @@ from local.verification import (
     receive_alerts,
 )
 from respot.domain.durations import in_words
+from respot_cli.history import History
+from respot_cli.timeline_bar import style_of
+from respot_cli.timeline_view import bar, render, run_table
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the last alert may take after the longest lifecycle has ended."""

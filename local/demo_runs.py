@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cli.errors import CommandError
-from cli.history import History, RunAttempt
-from cli.timeline import load
 from local.deployed import DeployedAccount
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.job import Market
 from respot.domain.lifecycle import is_terminal
 from respot.domain.resubmission import OutcomeKind
+from respot_cli.errors import CommandError
+from respot_cli.history import History, RunAttempt
+from respot_cli.timeline import load
 
 _NO_CHECKPOINT_IN_TIME: Final = "Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded"
 

@@ -100,18 +100,22 @@ def deployed_account(
     *,
     directory: Path | None = None,
     delivery: str = "",
+    lifecycle: str = "",
+    recording: Path | None = None,
     context: Mapping[str, str] | None = None,
     watched: Sequence[str] = (),
 ) -> Iterator[DeployedAccount]:
     """Start an account and deploy Respot into it, as the README's commands would into a real one.
 
-    `delivery` makes SageMaker's events arrive badly (see `LocalAccount`); `context` adds to the CDK context;
-    `watched` are regions to watch besides the account's own, which becomes the hub.
+    `delivery`, `lifecycle` and `recording` are those of `LocalAccount`; `context` adds to the CDK context; `watched`
+    are regions to watch besides the account's own, which becomes the hub.
     """
     with ExitStack() as stack:
         assembly = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-assembly-")))
         slack = stack.enter_context(SlackReceiver())
-        account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery))
+        account = stack.enter_context(
+            LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle, recording=recording)
+        )
         cdk = Cdk(environment=account.process_environment())
         regions = [account.region, *watched]
         settings = {**_CONTEXT, **({"respot:regions": json.dumps(regions)} if watched else {}), **(context or {})}

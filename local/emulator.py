@@ -16,6 +16,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import NAMESPACE_URL, uuid5
 
 import boto3
 from botocore.config import Config as BotoConfig
@@ -24,12 +25,23 @@ from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import arn as arns  # type: ignore[import-untyped]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses, router, tls
-from ministack.services import dynamodb, eventbridge, iam, lambda_svc, sqs, sts  # type: ignore[import-untyped]
+from ministack.services import (  # type: ignore[import-untyped]
+    cloudwatch_logs,
+    dynamodb,
+    eventbridge,
+    iam,
+    lambda_svc,
+    s3,
+    sqs,
+    sts,
+)
 from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local.call_counts import PATH, CallCounts
 from local.leading_keys import leading_keys
+from local.recording import Recording
 from local.sagemaker.cloud import Call, Cloud, Scope
+from local.sagemaker.container import LOG_GROUP
 from local.sagemaker.delivery import Delivery
 from local.sagemaker.service import SageMaker
 from local.server import KILL_PATH
@@ -94,6 +106,19 @@ class Emulator:
             # The public PutEvents refuses sources that begin with `aws.`, as AWS does.
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)  # noqa: SLF001
 
+    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
+        """Write a line to a log stream of training jobs, if the job's role allows it."""
+        arn = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{LOG_GROUP}:log-stream:{stream}"
+        if _role_decision(_role_context(scope, role_arn, "logs:PutLogEvents", arn)).decision != "Allow":
+            return
+        names = {"logGroupName": LOG_GROUP, "logStreamName": stream}
+        event = {"timestamp": round(time.time() * 1000), "message": message}
+        with responses.request_scope(scope.account, scope.region):
+            # The first two only say that it exists if it does.
+            cloudwatch_logs._create_log_group(names)  # noqa: SLF001
+            cloudwatch_logs._create_log_stream(names)  # noqa: SLF001
+            cloudwatch_logs._put_log_events({**names, "logEvents": [event]})  # noqa: SLF001
+
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         """Give an S3 client with a role's permissions. It blocks: never call it on the event loop."""
         with self._s3_lock:
@@ -102,10 +127,11 @@ class Emulator:
             return self._s3_clients[scope, role_arn]
 
 
-def add_sagemaker(port: int, delivery: Delivery) -> None:
+def add_sagemaker(port: int, delivery: Delivery, lifecycle: str) -> None:
     """Make ministack answer SageMaker requests."""
     cloud: Cloud = Emulator(port)
-    ministack.SERVICE_HANDLERS["sagemaker"] = SageMaker(cloud, default_delivery=delivery).handle
+    sagemaker = SageMaker(cloud, default_delivery=delivery, default_lifecycle=lifecycle)
+    ministack.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle
     # Without this ministack still finds the service, after it has read the models of all services of AWS.
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}
 
@@ -225,21 +251,18 @@ def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: An
         if bus.resource.removeprefix("event-bus/") not in eventbridge._event_buses:  # noqa: SLF001
             return "there is no such bus"
         policy = _bus_policy(arn)
-    context = iam_evaluator.EvalContext(
-        principal_arn=role,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action="events:PutEvents",
-        resource_arn=arn,
-        region=bus.region,
-        service_context={
+    context = _role_context(
+        Scope(account=account, region=bus.region),
+        role,
+        "events:PutEvents",
+        arn,
+        keys={
             "events:source": [event["Source"]],
             "events:detail-type": [event["DetailType"]],
             "events:eventbusinvocation": "true",
         },
     )
-    policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)  # noqa: SLF001
-    decision = iam_evaluator.evaluate(context, policies)
+    decision = _role_decision(context)
     if decision.decision != "Allow":
         return f"{role} may not put events there: {decision.decision}"
     of_rule = replace(context, principal_arn="", service_context={**context.service_context, "aws:sourcearn": rule})
@@ -249,6 +272,29 @@ def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: An
             if combined.decision != "Allow":
                 return f"the bus refuses what {carried} sends: {combined.decision}"
     return None
+
+
+def _role_context(
+    scope: Scope, role_arn: str, action: str, resource: str, *, keys: Mapping[str, Any] | None = None
+) -> Any:  # noqa: ANN401 - ministack's own
+    """A call by a service that works with a role; `keys` are the condition keys of the action's own."""
+    return iam_evaluator.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=scope.account,
+        action=action,
+        resource_arn=resource,
+        region=scope.region,
+        service_context=dict(keys or {}),
+    )
+
+
+def _role_decision(context: Any) -> Any:  # noqa: ANN401 - ministack's own
+    """What the policies of the role itself decide."""
+    policies = iam_evaluator._gather_role_policies(  # noqa: SLF001
+        context.principal_arn.rpartition("/")[2], context.principal_account
+    )
+    return iam_evaluator.evaluate(context, policies)
 
 
 def _bus_policy(arn: str) -> tuple[Any, str] | None:
@@ -335,8 +381,53 @@ def _front(messages: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str
     return [] if len(front) < most or any(each.get("receive_count") for each in front) else front
 
 
-async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None]) -> None:
-    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key."""
+def encrypt_with_the_accounts_key() -> None:
+    """Have S3 encrypt with the account's own key when a writer asks for KMS without naming one, as AWS does.
+
+    API_PutObject: for `aws:kms` without `x-amz-server-side-encryption-aws-kms-key-id`, Amazon S3 uses the AWS managed
+    key (aws/s3). The SageMaker SDKs upload sources in this way; ministack has no such key and refuses.
+    """
+    resolve = s3._resolve_sse_write_headers  # noqa: SLF001 - puts, copies and multipart uploads call it by this name
+
+    def resolved(headers: Mapping[str, str], bucket: str) -> Any:  # noqa: ANN401 - ministack's own
+        asks = headers.get("x-amz-server-side-encryption") == "aws:kms"
+        if asks and not headers.get("x-amz-server-side-encryption-aws-kms-key-id"):
+            headers = {**headers, "x-amz-server-side-encryption-aws-kms-key-id": _accounts_s3_key()}
+        return resolve(headers, bucket)
+
+    s3._resolve_sse_write_headers = resolved  # noqa: SLF001
+
+
+def filter_logs_by_prefix() -> None:
+    """Have FilterLogEvents respect `logStreamNamePrefix`, which ministack does not read.
+
+    `aws logs filter-log-events --log-stream-name-prefix JOB/` is how the AWS CLI shows the logs of one job.
+    """
+    filter_all = cloudwatch_logs._filter_log_events  # noqa: SLF001 - the request handler calls it by this name
+
+    def filtered(request: Mapping[str, Any]) -> Any:  # noqa: ANN401 - ministack's own
+        group = cloudwatch_logs._log_groups.get(cloudwatch_logs._resolve_log_group_name(request))  # noqa: SLF001
+        if group and (prefix := request.get("logStreamNamePrefix")):
+            names = [name for name in group["streams"] if name.startswith(prefix)]
+            # An empty list would mean all of them; no stream has an empty name.
+            request = {**request, "logStreamNames": names or [""]}
+        return filter_all(request)
+
+    cloudwatch_logs._filter_log_events = filtered  # noqa: SLF001
+
+
+def _accounts_s3_key() -> str:
+    account, region = responses.get_account_id(), responses.get_region()
+    return f"arn:aws:kms:{region}:{account}:key/{uuid5(NAMESPACE_URL, f'alias/aws/s3 {account} {region}')}"
+
+
+async def serve(
+    stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None], recording: Path | None = None
+) -> None:
+    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key.
+
+    With a `recording`, the requests of clients are kept in that file (see `local.recording`).
+    """
     config = Config()
     certificate, key = tls.resolve_tls_material()
     config.bind = [bind]
@@ -344,6 +435,8 @@ async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path],
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     app = _killing(_counting(_announcing(ministack.app, lambda: ready(Path(certificate), Path(key)))))
+    if recording:
+        app = Recording(app, recording)
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

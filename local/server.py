@@ -15,11 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from local.sagemaker import delivery
+from local.sagemaker import attempts, delivery, lifecycle
 
 ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "us-east-1"
 DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
+LIFECYCLE: Final = "RESPOT_LOCAL_LIFECYCLE"
+RECORDING: Final = "RESPOT_LOCAL_RECORDING"
+"""A file that keeps the requests of clients, see `local.recording`."""
 KILL_PATH: Final = "/_respot/kill"
 """POST to it, followed by `/` and an access key: a function that works with this key dies on the spot."""
 
@@ -69,22 +72,27 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     faults = delivery.parse(os.environ.get(DELIVERY, ""))
+    fate = os.environ.get(LIFECYCLE) or lifecycle.UNINTERRUPTED
+    attempts.said_for(1, fate, lifecycle.parse)
+    recording = os.environ.get(RECORDING)
     options.directory.mkdir(parents=True, exist_ok=True)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
     os.environ.clear()
     os.environ.update(prepared)
     # Not at the top: ministack reads that environment while it is imported.
     emulator = importlib.import_module("local.emulator")
-    emulator.add_sagemaker(options.port, faults)
+    emulator.add_sagemaker(options.port, faults, fate)
     emulator.authorize_batches()
     emulator.tell_leading_keys()
     emulator.add_regions()
     emulator.repeat_failed_stream_batches()
     emulator.hand_out_from_the_front()
-    asyncio.run(_serve(emulator, options))
+    emulator.encrypt_with_the_accounts_key()
+    emulator.filter_logs_by_prefix()
+    asyncio.run(_serve(emulator, options, Path(recording) if recording else None))
 
 
-async def _serve(emulator: ModuleType, options: argparse.Namespace) -> None:
+async def _serve(emulator: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,6 +103,7 @@ async def _serve(emulator: ModuleType, options: argparse.Namespace) -> None:
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
         ready=lambda *tls: _announce(options.ready, tls),
+        recording=recording,
     )
     if options.temporary:
         shutil.rmtree(options.directory, ignore_errors=True)

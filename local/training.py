@@ -9,6 +9,17 @@ from local.account import LocalAccount
 from local.sagemaker.service import LIFECYCLE_TAG
 
 _ROLE: Final = "SageMakerTrainingRole"
+# The permissions of an execution role for CreateTrainingJob, with those for a VPC and without S3, which `_let_use`
+# grants for each bucket: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html. The SageMaker Python SDK v3
+# asks IAM whether a role has them before it creates a job.
+_EXECUTION: Final = (
+    *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"),
+    *("ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:BatchGetImage"),
+    *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"),
+    *("ec2:CreateNetworkInterface", "ec2:CreateNetworkInterfacePermission", "ec2:DeleteNetworkInterface"),
+    *("ec2:DeleteNetworkInterfacePermission", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs"),
+    *("ec2:DescribeDhcpOptions", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"),
+)
 _IMAGE: Final = "763104351884.dkr.ecr.{region}.amazonaws.com/pytorch-training:2.5.1-gpu-py311"
 
 
@@ -20,6 +31,10 @@ class TrainingGround:
     bucket: str
     role_arn: str
     region: str
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables from which the scripts in `examples/` take role and bucket."""
+        return {"SAGEMAKER_ROLE": self.role_arn, "SAGEMAKER_BUCKET": self.bucket}
 
     def request(
         self,
@@ -83,6 +98,9 @@ def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGrou
     trust = _policy(Principal={"Service": _SAGEMAKER})
     role = account.client("iam").create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
     _let_use(account, bucket)
+    account.client("iam").put_role_policy(
+        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=_policy(Action=_EXECUTION, Resource="*")
+    )
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
 

@@ -12,7 +12,7 @@ class PolicyParameter(Construct):
     """The parameter `/<stack name>/policy`; a deployment writes it when the policy file has changed, and only then."""
 
     def __init__(self, scope: Construct, construct_id: str, *, text: str) -> None:
-        """`text` is the policy's JSON: see `infra.policy.policy_text`."""
+        """`text` is the policy's JSON: see `respot_cli.policy_file.policy_text`."""
         super().__init__(scope, construct_id)
         self.parameter: Final = ssm.StringParameter(
             self,

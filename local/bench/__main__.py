@@ -9,10 +9,10 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from cli.output import shielded
-from local.bench import calls, cold_start, latency, price
+from local.bench import calls, cold_start, command, latency, price
 from local.deployed import deployed_account
 from respot.domain.sweeping import LONGEST_LIFE, SHALLOW
+from respot_cli.output import shielded
 
 _TYPICAL_JOBS: Final = 1_000
 
@@ -28,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     excess = _cold_starts(console, options.runs, bytecode=True)
     console.print("The same from a bundle built with another Python: without bytecode", style="bold")
     _cold_starts(console, options.runs, bytecode=False)
+    console.print(
+        'Start of the command, against `python -c "import boto3, rich"`: medians of processor time', style="bold"
+    )
+    excess += _starts(console, options.runs)
     with deployed_account() as deployed:
         console.print("AWS calls of `record`", style="bold")
         cases = list(calls.measure(deployed))
@@ -66,6 +70,20 @@ def _cold_starts(console: Console, runs: int, *, bytecode: bool) -> list[str]:
                 excess.append(f"cold start of {figures.handler}, {what}: {ratio:.2f} of {cold_start.ALLOWED}")
     console.print(table, "")
     return excess
+
+
+def _starts(console: Console, runs: int) -> list[str]:
+    starts = command.measure(runs=runs)
+    table = _table("Command", "time", "bare", "ratio")
+    for start in starts:
+        bare = f"{start.bare_milliseconds:.0f} ms"
+        table.add_row(start.command, f"{start.milliseconds:.0f} ms", bare, f"{start.ratio:.2f}")
+    console.print(table, "")
+    return [
+        f"start of {start.command}: {start.ratio:.2f} of {command.ALLOWED}"
+        for start in starts
+        if start.ratio > command.ALLOWED
+    ]
 
 
 def _calls(console: Console, cases: Sequence[calls.Case]) -> list[str]:

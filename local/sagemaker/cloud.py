@@ -41,5 +41,8 @@ class Cloud(Protocol):
     def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
         """Put an AWS service's event on the default bus."""
 
+    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
+        """Write a line that a container printed to a log stream of training jobs, if the job's role allows it."""
+
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         """Give an S3 client with a role's permissions. It blocks: never call it on the event loop."""

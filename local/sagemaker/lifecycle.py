@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
+UNINTERRUPTED: Final = "uninterrupted"
 # No public source has the name of a pending timeout's status: this one is ours. What is known is that the job is
 # `Stopped`, and that the status tells (AWS Batch's user guide, sm_job_stuck_in_runnable_capacity).
 PENDING_TIMEOUT: Final = "MaxPendingTimeExceeded"
@@ -266,7 +267,7 @@ def _half_up(number: float) -> int:
 # Short enough to watch, long enough to see each status. The first four are those of "Managed Spot Training in Amazon
 # SageMaker"; the last is a real job's: a long queue, then stopped by MaxWait without any interruption.
 NAMED: Final = {
-    "uninterrupted": "Starting=1 Downloading=0.6 Training=3 Uploading=0.6",
+    UNINTERRUPTED: "Starting=1 Downloading=0.6 Training=3 Uploading=0.6",
     "interrupted-once": (
         "Starting=0.8 Downloading=0.5 Training=2.2 Interrupted=0.6 "
         "Starting=0.8 Downloading=0.5 Training=2 Uploading=0.5"

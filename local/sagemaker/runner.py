@@ -12,6 +12,7 @@ from typing import Any
 from local.sagemaker import checkpoints, events, lifecycle
 from local.sagemaker.checkpoints import CheckpointError, Progress
 from local.sagemaker.cloud import Cloud, Scope
+from local.sagemaker.container import Container
 from local.sagemaker.job import Job
 from local.sagemaker.jobs import Jobs
 
@@ -86,8 +87,6 @@ class Runner:
         return self._jobs.find(life.scope, life.key)
 
     def _enter(self, life: _Life, job: Job, status: str, at: datetime) -> None:
-        if "CheckpointConfig" not in job.request:
-            return
         if status in lifecycle.DOWNLOADING:
             # The prefix is copied to the instance while a job downloads.
             life.restoring = asyncio.create_task(self._restore(life, job))
@@ -108,6 +107,8 @@ class Runner:
             return None
 
     def _restored(self, scope: Scope, job: Job) -> Progress:
+        if "CheckpointConfig" not in job.request:
+            return Progress()
         s3 = self._cloud.s3(scope, job.request["RoleArn"])
         return checkpoints.restore(s3, job.request["CheckpointConfig"]["S3Uri"])
 
@@ -117,11 +118,16 @@ class Runner:
             progress = await restoring
             if progress is None:
                 return
+            container = Container(self._cloud, life.scope, job, started=began)
+            container.starts(progress)
+            if "CheckpointConfig" not in job.request:
+                return
             for seconds in checkpoints.times((ends - began).total_seconds(), job.speed):
                 wait = began + timedelta(seconds=seconds) - self._clock()
                 await asyncio.sleep(max(0.0, wait.total_seconds()))
                 progress = progress.after(job.name)
                 await asyncio.to_thread(self._written, life.scope, job, progress)
+                container.saved(progress)
         except CheckpointError as error:
             self._fail(life, str(error))
 

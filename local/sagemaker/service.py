@@ -45,10 +45,18 @@ Answer = tuple[int, dict[str, str], bytes]
 class SageMaker:
     """CreateTrainingJob and its siblings, for every account and region."""
 
-    def __init__(self, cloud: Cloud, *, default_delivery: Delivery, clock: Callable[[], datetime] = utc_now) -> None:
-        """Live in that account; jobs without a tag of their own deliver their events as `default_delivery` says."""
+    def __init__(
+        self,
+        cloud: Cloud,
+        *,
+        default_delivery: Delivery,
+        default_lifecycle: str = lifecycle.UNINTERRUPTED,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Live in that account; the defaults are for jobs without a tag of their own."""
         self._cloud = cloud
         self._default_delivery = default_delivery
+        self._default_lifecycle = default_lifecycle
         self._clock = clock
         self._jobs = Jobs()
         self._refused = refusals.Counts()
@@ -134,7 +142,7 @@ class SageMaker:
             speed=speed,
             delivery=self._delivery(tags),
         )
-        fate = _fate(tags, spot=job.spot).faster(speed)
+        fate = _fate({LIFECYCLE_TAG: self._default_lifecycle, **tags}, spot=job.spot).faster(speed)
         return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
 
     def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
@@ -302,12 +310,11 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
 
 def _fate(tags: Mapping[str, str], *, spot: bool) -> Lifecycle:
     try:
-        text = tags.get(LIFECYCLE_TAG, "uninterrupted")
-        fate = attempts.said_for(attempts.attempt_of(tags), text, lifecycle.parse)
+        fate = attempts.said_for(attempts.attempt_of(tags), tags[LIFECYCLE_TAG], lifecycle.parse)
     except LifecycleError as error:
         raise ValidationError(f"Tag {LIFECYCLE_TAG}: {error}") from error
     # Nobody takes an on-demand instance away. So a job that is resubmitted with the same tags on-demand runs through.
-    return lifecycle.parse("uninterrupted") if fate.needs_spot and not spot else fate
+    return lifecycle.parse(lifecycle.UNINTERRUPTED) if fate.needs_spot and not spot else fate
 
 
 def _limited(fate: Lifecycle, job: Job) -> Lifecycle:

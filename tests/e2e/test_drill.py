@@ -1,8 +1,10 @@
-"""`respot drill` and `respot dlq` against a deployed Respot: what passes, where it gets stuck, and the way back."""
+"""`respot drill` and `respot dlq` against a deployed Respot: what passes, where it gets stuck, and the way back.
+
+The command is the one that users install: its wheel, in an environment of its own.
+"""
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from local.verification import ledger_is_consistent, receive_alerts
 from respot.adapters.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
 from tests.support.waiting import eventually
+from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -22,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("deployed-account")
 def respot(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, what it printed, and what it said."""
     done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments, "--json"],
+        [installed_command(), *arguments, "--json"],
         env=deployed.account.process_environment(),
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
@@ -23,6 +22,7 @@ from local.verification import (
 )
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
+from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -183,7 +183,7 @@ def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deploy
 
 def _respot(deployed: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments],
+        [installed_command(), *arguments],
         env=deployed.account.process_environment(),
         capture_output=True,
         text=True,

@@ -27,6 +27,7 @@ from local.verification import (
 )
 from respot.domain.decision import Action
 from tests.support.waiting import eventually
+from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("two-regions")
 
@@ -341,7 +342,7 @@ def _buttons(at: DeployedAccount, name: str) -> list[str]:
 
 def _respot(at: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "cli.main", *arguments],
+        [installed_command(), *arguments],
         env=at.account.process_environment(),
         capture_output=True,
         text=True,

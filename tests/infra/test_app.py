@@ -12,7 +12,7 @@ from aws_cdk.aws_sqs import Queue
 
 from infra.cdk import command, environment, node
 from infra.config import Config
-from infra.policy import policy_text
+from respot_cli.policy_file import policy_text
 from tests.infra.synthesis import Synthesized, new_app, synthesize
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.dead_letters import EDGES
 from infra.config import Config
 from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
 from infra.packaging import PYTHON_VERSION
@@ -24,6 +23,7 @@ from respot.events import DETAIL_TYPE, SOURCE
 from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
 from respot.policy_document import LONGEST_PAUSE
 from respot.settings import Settings
+from respot_cli.dead_letters import EDGES
 from tests.infra.synthesis import POLICY, Synthesized, empty_bundle, new_app, render, synthesize
 
 KINDS = {

@@ -11,10 +11,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from rich.console import Console
 
-from cli import dead_letters, deployment, dlq
-from cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
-from cli.deployment import Deployment
-from cli.errors import CommandError, ExitCode
 from respot.adapters.ledger import DynamoDbLedger
 from respot.alert_document import to_document
 from respot.domain.job import JobRecord
@@ -22,6 +18,10 @@ from respot.domain.reconciliation import reconcile
 from respot.job_message import read_message, write_message
 from respot.look_message import Look, write_look
 from respot.window_message import write_message as write_window
+from respot_cli import dead_letters, deployment, dlq
+from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
+from respot_cli.deployment import Deployment
+from respot_cli.errors import CommandError, ExitCode
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, observation, window_of
 from tests.support.refused import cut_off, refuse
@@ -335,7 +335,7 @@ def command(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
     monkeypatch.setattr(deployment, "find", lambda _: found)
 
     def run(*words: str) -> int:
-        from cli.main import parser  # noqa: PLC0415
+        from respot_cli.main import parser  # noqa: PLC0415
 
         chosen = parser().parse_args(["dlq", *words, "--format", "json"])
         return int(chosen.run(chosen))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from cli import deployment
-from cli.deployment import Deployment
-from cli.drill import Surroundings
-from cli.drill_course import Hop, Stuck
-from cli.main import main
+from respot_cli import deployment
+from respot_cli.deployment import Deployment
+from respot_cli.drill import Surroundings
+from respot_cli.drill_course import Hop, Stuck
+from respot_cli.main import main
 from tests.integration.conftest import TABLE
 from tests.support.builders import REGION, a_drill
 from tests.support.refused import refuse

@@ -1,9 +1,9 @@
 """The worked example of docs/policy.md: a nightly job with a deadline, decided on by the planner."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Final
 
-from infra.policy import policy_text
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Decision
 from respot.domain.durations import in_words
@@ -12,8 +12,10 @@ from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import resolve
 from respot.domain.run import Attempt, Run, run_id
 from respot.policy_document import read_policy
+from respot_cli.policy_file import policy_text
 from tests.support.builders import facts, job_id
 
+ROOT: Final = Path(__file__).parents[2]
 EVENING: Final = datetime.fromisoformat("2026-09-16T20:00:00Z")
 SAVED: Final = datetime.fromisoformat("2026-09-16T21:40:00Z")
 URI: Final = "s3://ml-bucket/checkpoints/nightly-resnet/"
@@ -47,7 +49,7 @@ def told(decision: Decision) -> str:
 
 
 def _decide(*attempts: Attempt) -> Decision:
-    policy = read_policy(policy_text("docs/policies/overnight-deadline.yaml"))
+    policy = read_policy(policy_text("docs/policies/overnight-deadline.yaml", ROOT))
     last = attempts[-1].facts
     return plan(
         Run(id=run_id(attempts[0].facts.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),

@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from cli import deployment
-from cli.main import main
 from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot_cli import deployment
+from respot_cli.main import main
 from tests.support.builders import ACCOUNT, REGION
 from tests.support.timeline_picture import example
 

@@ -8,9 +8,6 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 
-from cli.history import History
-from cli.timeline import load
-from cli.timeline_view import render
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
@@ -20,6 +17,9 @@ from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
+from respot_cli.history import History
+from respot_cli.timeline import load
+from respot_cli.timeline_view import render
 from tests.support.builders import CREATED, REGION, at, facts, job_id, observation, transition
 
 PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-WHAT_RUNS = [*(ROOT / "functions" / "respot").rglob("*.py"), *(ROOT / "cli").rglob("*.py")]
+WHAT_RUNS = [*(ROOT / "functions" / "respot").rglob("*.py"), *(ROOT / "respot_cli").rglob("*.py")]
 MARKUP = re.compile(
     r"</?(html|head|body|script|style|a|b|i|p|br|hr|h[1-6]|div|span|pre|code|img|svg|table|tr|t[dh]|ul|ol|li|iframe|form)"
     r"(\s[^>]*)?/?>|<!doctype|text/html|xhtml",

@@ -9,13 +9,13 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from infra.policy import policy_text
 from respot.domain.durations import in_words
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.lineage import LINEAGE_TAGS
 from respot.domain.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
 from respot.errors import PolicyInvalidError
 from respot.policy_document import SCHEMA_FILE, parse_policy, read_policy
+from respot_cli.policy_file import policy_text
 from tests.support.deadline_example import decisions, told
 
 ROOT: Final = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_the_triggers_are_those_of_the_code() -> None:
 
 
 def test_the_policy_as_shipped_says_what_is_built_in() -> None:
-    assert read_policy(policy_text("policy.yaml")) == AccountPolicy()
+    assert read_policy(policy_text("policy.yaml", ROOT)) == AccountPolicy()
     assert set(yaml.safe_load((ROOT / "policy.yaml").read_text())["defaults"]) >= {"resume", "triggers", "attempts"}
 
 
@@ -129,12 +129,12 @@ def test_six_policies_stand_ready_to_copy() -> None:
 
 @pytest.mark.parametrize("path", READY)
 def test_a_policy_that_is_ready_to_copy_is_valid_and_resumes_something(path: str) -> None:
-    policy = read_policy(policy_text(path))
+    policy = read_policy(policy_text(path, ROOT))
     assert policy.defaults.resume or any(rule.settings.get("resume") for rule in policy.rules)
 
 
 def test_the_commonest_policies_do_what_their_names_say() -> None:
-    policies = {Path(path).stem: read_policy(policy_text(path)) for path in READY}
+    policies = {Path(path).stem: read_policy(policy_text(path, ROOT)) for path in READY}
     assert policies["resume-on-spot"].defaults == Policy(resume=True)
     assert policies["dry-run-first"].defaults == Policy(resume=True, dry_run=True)
     assert [rung.market for rung in policies["spot-then-on-demand"].defaults.ladder] == ["spot", "on-demand"]

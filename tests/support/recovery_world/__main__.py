@@ -5,7 +5,7 @@ import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from cli.output import shielded
+from respot_cli.output import shielded
 from tests.support.recovery_world.soak import Report, soak
 
 

@@ -14,9 +14,9 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cli.deployment import advice, asking_aws, find
-from cli.errors import CommandError, ExitCode
-from cli.main import parser
+from respot_cli.deployment import advice, asking_aws, find
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.main import parser
 
 
 class PlayedSession(boto3.session.Session):

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from cli.drill_course import Course, Hop, Stuck, follow
-from cli.drill_view import render, to_document, waiting_for
-from cli.main import parser
 from respot.adapters.drill_posts import DrillPost
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.drill import Drill
+from respot_cli.drill_course import Course, Hop, Stuck, follow
+from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.main import parser
 from tests.support.builders import a_drill, at
 
 

@@ -4,10 +4,10 @@ import argparse
 
 import pytest
 
-from cli.errors import CommandError, ExitCode
-from cli.job_reference import JobReference, job_reference
-from cli.main import main, parser
-from cli.timeline import agreed_region, check_account
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.job_reference import JobReference, job_reference
+from respot_cli.main import main, parser
+from respot_cli.timeline import agreed_region, check_account
 from tests.support.builders import ACCOUNT
 from tests.support.respot_process import find
 
@@ -90,7 +90,7 @@ def test_an_arn_of_another_account_is_not_looked_for() -> None:
 def test_the_timeline_is_found_by_arn(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], job: str, code: int, said: str
 ) -> None:
-    monkeypatch.setattr("cli.deployment.find", find)
+    monkeypatch.setattr("respot_cli.deployment.find", find)
     assert main(["timeline", job]) == code
     printed = capsys.readouterr()
     assert said in printed.err

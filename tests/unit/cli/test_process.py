@@ -148,6 +148,23 @@ def test_alone_it_prints_its_help() -> None:
     assert "timeline" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (("--version",), {"boto3", "rich.table", "respot_cli.timeline", "respot_cli.dlq", "respot_cli.drill"}),
+        (("--help",), {"boto3"}),
+        (("timeline", "--help"), {"boto3", "respot_cli.dlq", "respot_cli.drill"}),
+    ],
+    ids=["version", "help", "a command's help"],
+)
+def test_a_command_loads_nothing_that_it_does_not_need(words: tuple[str, ...], unneeded: set[str]) -> None:
+    """Each command's modules, and boto3, take a tenth of a second."""
+    program = "import sys\nfrom respot_cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout
+    assert not unneeded & set(done.stderr.split())
+
+
 def test_it_says_its_version() -> None:
     assert run("--version") == (0, f"respot {metadata.version('respot')}\n", "")
 

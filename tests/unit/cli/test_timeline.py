@@ -7,12 +7,6 @@ import boto3
 import pytest
 from rich.console import Console
 
-from cli.deployment import Deployment
-from cli.errors import CommandError, ExitCode
-from cli.history import History, to_document
-from cli.main import parser
-from cli.timeline import load, region_of
-from cli.timeline_view import render
 from respot.adapters.memory import MemoryLedger, MemoryRuns
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
@@ -22,6 +16,12 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.waiting import GivingUp
+from respot_cli.deployment import Deployment
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.history import History, to_document
+from respot_cli.main import parser
+from respot_cli.timeline import load, region_of
+from respot_cli.timeline_view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation, transition
 from tests.support.timeline_picture import PICTURE, example_history, picture
 

@@ -26,6 +26,7 @@ class RememberingCloud:
         self._trusted = trusted
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
         self.details: list[dict[str, Any]] = []
+        self.printed: dict[str, list[str]] = {}
 
     def scope(self) -> Scope:
         return Scope(account="111122223333", region="us-east-1")
@@ -42,6 +43,10 @@ class RememberingCloud:
     def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
         del scope, source, detail_type, resource
         self.details.append(json.loads(detail))
+
+    def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
+        del scope, role_arn
+        self.printed.setdefault(stream, []).append(message)
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         raise NotImplementedError

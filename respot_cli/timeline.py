@@ -4,18 +4,18 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from cli import deployment, output
-from cli.deployment import Deployment
-from cli.errors import CommandError, ExitCode
-from cli.history import History, RunAttempt, to_document
-from cli.job_reference import JobReference, job_reference
-from cli.timeline_view import render
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId
 from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
 from respot.run_place import CLOCKS_APART, place_in_run
+from respot_cli import deployment, output
+from respot_cli.deployment import Deployment
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.history import History, RunAttempt, to_document
+from respot_cli.job_reference import JobReference, job_reference
+from respot_cli.timeline_view import render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

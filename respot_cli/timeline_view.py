@@ -8,8 +8,6 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.history import History, RunAttempt, headline
-from cli.timeline_bar import Bar, Legend, Stretch, style_of
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
@@ -17,6 +15,8 @@ from respot.domain.decision import Decision
 from respot.domain.durations import in_words, iso
 from respot.domain.lifecycle import is_terminal
 from respot.domain.resubmission import OutcomeKind
+from respot_cli.history import History, RunAttempt, headline
+from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of
 
 
 def render(history: History, *, now: datetime) -> RenderableType:

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from cli.deployment import Deployment, asking_aws
+from respot_cli.deployment import Deployment, asking_aws
 
 
 def last_reason(found: Deployment, output: str, word: str, *, since: datetime) -> str | None:

@@ -11,8 +11,8 @@ from typing import Any, Final, TextIO
 
 from rich.console import Console, RenderableType
 
-from cli.errors import ExitCode
 from respot.domain.alert_text import one_line
+from respot_cli.errors import ExitCode
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 

@@ -9,10 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cli.drill_course import Course, Hop, Passed, Stuck
 from respot.domain.alert_text import one_line
 from respot.domain.drill import Drill
 from respot.domain.durations import iso
+from respot_cli.drill_course import Course, Hop, Passed, Stuck
 
 _WAYS = {
     Hop.EVENT_BUS: "event bus",

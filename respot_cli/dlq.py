@@ -13,8 +13,9 @@ from rich.prompt import Confirm
 from rich.table import Table
 from rich.text import Text
 
-from cli import deployment, output
-from cli.dead_letters import (
+from respot.domain.durations import in_words, iso
+from respot_cli import deployment, output
+from respot_cli.dead_letters import (
     EDGES,
     FORWARDER,
     Listing,
@@ -27,9 +28,8 @@ from cli.dead_letters import (
     names,
     redrive,
 )
-from cli.deployment import Deployment
-from cli.errors import CommandError, ExitCode
-from respot.domain.durations import in_words, iso
+from respot_cli.deployment import Deployment
+from respot_cli.errors import CommandError, ExitCode
 
 _Answer = TypeVar("_Answer")
 

@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.deployment import Deployment, asking_aws
-from cli.errors import CommandError, ExitCode
-from cli.function_logs import last_reason
 from respot.adapters.ledger_keys import job_of
 from respot.domain.alert_text import one_line
 from respot.domain.job import JobId
@@ -22,6 +19,9 @@ from respot.job_message import read_message, write_message
 from respot.schema import PK
 from respot.slack_message import render
 from respot.window_message import read_message as read_window
+from respot_cli.deployment import Deployment, asking_aws
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.function_logs import last_reason
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef

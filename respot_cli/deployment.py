@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -21,12 +20,13 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cli.errors import CommandError, ExitCode
 from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.runs import DynamoDbRuns
+from respot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
@@ -51,7 +51,7 @@ class Deployment:
         stack: its name.
     """
 
-    session: boto3.session.Session
+    session: "Session"
     outputs: dict[str, str]
     stack: str = STACK
 
@@ -140,9 +140,12 @@ def find(arguments: argparse.Namespace) -> Deployment:
     Raises:
         CommandError: there is none, or AWS could not be asked.
     """
+    # Help and wrong usage need not wait for it.
+    from boto3.session import Session  # noqa: PLC0415
+
     with asking_aws():
         region = arguments.hub_region or os.environ.get("AWS_REGION") or None
-        session = boto3.session.Session(profile_name=arguments.profile, region_name=region)
+        session = Session(profile_name=arguments.profile, region_name=region)
         if session.region_name is None:
             message = "no AWS region: name the hub region with --hub-region, or set AWS_REGION"
             raise CommandError(message)

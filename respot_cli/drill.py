@@ -10,17 +10,17 @@ from typing import Final, TypeVar, assert_never
 
 from rich.console import Console
 
-from cli import deployment, output
-from cli.deployment import Deployment
-from cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
-from cli.drill_view import render, to_document, waiting_for
-from cli.errors import CommandError, ExitCode
-from cli.function_logs import last_reason
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill import STAYS, Drill
 from respot.domain.job import at_milliseconds
 from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
 from respot.errors import LedgerUnavailableError
+from respot_cli import deployment, output
+from respot_cli.deployment import Deployment
+from respot_cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
+from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.function_logs import last_reason
 
 _CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much this machine's clock may be ahead of AWS's before the drill's own log lines are missed."""

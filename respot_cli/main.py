@@ -7,15 +7,17 @@ Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage; 3 what was 
 
 import argparse
 import sys
-from collections.abc import Sequence
-from importlib import metadata
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-from cli.errors import CommandError, ExitCode
-from cli.output import say, shielded, write, write_message
+from respot_cli.errors import CommandError, ExitCode
+from respot_cli.output import say, shielded, write, write_message
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
+
+COMMANDS: Final = ("timeline", "drill", "dlq")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,30 +27,38 @@ class _Parser(argparse.ArgumentParser):
         (write if file is sys.stdout else write_message)(message)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
-    # Loading boto3 takes most of a second: a Ctrl-C in it is answered by `main`, too.
-    from cli import dlq, drill, timeline  # noqa: PLC0415
+def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line, with these commands.
 
+    Each is a module, which takes a while to load. A Ctrl-C meanwhile is answered by `main`, too.
+    """
     top: argparse.ArgumentParser = _Parser(
         prog="respot", description="Ask a Respot deployment what happened to a job, and whether all of it works."
     )
-    top.add_argument("--version", action="version", version=f"respot {_version()}")
+    top.add_argument("--version", action="store_true", help="show the version and exit")
     groups = top.add_subparsers(dest="command", metavar="COMMAND")
-    timeline.add_to(groups)
-    drill.add_to(groups)
-    dlq.add_to(groups)
+    for name in commands:
+        import_module(f"respot_cli.{name}").add_to(groups)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; data goes to stdout, messages to stderr."""
-    return shielded(lambda: _run(arguments))
+    return shielded(lambda: _run(sys.argv[1:] if arguments is None else arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    top = parser()
+def _run(arguments: Sequence[str]) -> int:
+    match arguments:
+        case ["--version"]:
+            top = parser(())
+        case [name, *_] if name in COMMANDS:
+            top = parser((name,))
+        case _:
+            top = parser()
     chosen = top.parse_args(arguments)
+    if chosen.version:
+        write(f"respot {_version()}\n")
+        return ExitCode.DONE
     if chosen.command is None:
         top.print_help()
         return ExitCode.DONE
@@ -61,6 +71,8 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 
 def _version() -> str:
+    from importlib import metadata  # noqa: PLC0415 - it takes a tenth of the start
+
     try:
         return metadata.version("respot")
     except metadata.PackageNotFoundError:

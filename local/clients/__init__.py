@@ -1,0 +1,1 @@
+"""Clients that nobody here wrote, unchanged, against the local account: `make clients`."""

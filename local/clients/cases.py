@@ -1,0 +1,240 @@
+"""What each client is put through, and what must come of it."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+from local.clients.environments import Environment
+from local.clients.judgement import (
+    Seen,
+    archive_differences,
+    demand,
+    eventually,
+    holds,
+    jobs,
+    lines,
+    resumed,
+)
+from local.deployed import PROJECT, DeployedAccount
+from local.recording import APP_ID
+from local.sagemaker.container import LOG_GROUP
+
+EXAMPLES: Final = PROJECT / "examples"
+_SCRIPTS: Final = Path(__file__).with_name("scripts")
+_SECONDS: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A program that ended."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A client in its environment, which talks to the local account and nothing else.
+
+    Attributes:
+        environment: where it is installed.
+        at: the account.
+        settings: a configuration file for the SageMaker SDKs.
+    """
+
+    environment: Environment
+    at: DeployedAccount
+    settings: Path
+
+    def run(self, program: str, *arguments: str) -> Ran:
+        """Run a program of its environment, with the variables that `make local` prints."""
+        variables = {
+            **self.at.account.process_environment(os.environ),
+            **self.at.ground.environment(),
+            APP_ID: self.environment.client,
+            # The SDKs report their use to AWS otherwise, under the account's number.
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
+        }
+        ended = subprocess.run(  # noqa: S603 - our own script
+            [self.environment.programs / program, *arguments],
+            env=variables,
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            timeout=_SECONDS,
+        )
+        return Ran(code=ended.returncode, output=ended.stdout.decode(errors="replace"))
+
+    def example(self, name: str) -> tuple[Ran, list[str]]:
+        """Run an example as it stands; gives what differs so far as well."""
+        ran = self.run("python", str(EXAMPLES / name))
+        return ran, failure(ran)
+
+    def script(self, name: str, *arguments: str) -> Ran:
+        """Run one of the scripts that show what the examples do not."""
+        return self.run("python", str(_SCRIPTS / name), *arguments)
+
+
+def failure(ran: Ran, *, code: int = 0) -> list[str]:
+    """Whether a program ended otherwise than demanded, with the end of what it printed."""
+    return [] if ran.code == code else [f"exit code {ran.code} instead of {code}: {ran.output[-600:]}"]
+
+
+def _boto3_example(client: Client) -> Seen:
+    ran, found = client.example("boto3_job.py")
+    differences, run = resumed(client.at, "boto3-job-")
+    return Seen(_history(run), found + differences + holds("the output", ran.output, ["MaxWaitTimeExceeded"]))
+
+
+def _boto3_calls(client: Client) -> Seen:
+    name, ground = f"paged-{uuid4().hex[:8]}", client.at.ground
+    request = ground.request("", lifecycle="Starting=1 Training=3")
+    del request["TrainingJobName"]
+    ran = client.script("boto3_client.py", name, json.dumps(request))
+    if found := failure(ran):
+        return Seen("", found)
+    wanted = {
+        "listed": [f"{name}-{number}" for number in range(5)],
+        "taken": "ResourceInUse",
+        "missing": "An error occurred (ValidationException) when calling the DescribeTrainingJob operation: "
+        "Requested resource not found.",
+        "stopped": "Stopped",
+        "failed": "AlgorithmError",
+        "tags": ["local:lifecycle"],
+    }
+    return Seen("5 jobs in 3 pages, errors, waiters", demand("answers", wanted, json.loads(ran.output)))
+
+
+def _v2_example(client: Client) -> Seen:
+    ran, found = client.example("sagemaker_v2.py")
+    differences, run = resumed(client.at, "sdk-v2-job-")
+    found += differences
+    if run:
+        uri = json.loads(run[0].described["HyperParameters"]["sagemaker_submit_directory"])
+        found += archive_differences(client.at, uri)
+        # It prints the lines of all streams, since it asks for the list of streams every time.
+        printed = [line for stream in lines(client.at, run[0].name) for line in stream]
+        found += holds("the output", ran.output, ["MaxWaitTimeExceeded", "Managed Spot Training savings", *printed])
+    return Seen(_history(run), found)
+
+
+def _v3_example(client: Client) -> Seen:
+    ran, found = client.example("sagemaker_v3.py")
+    differences, run = resumed(client.at, "sdk-v3-job-")
+    found += differences
+    if run:
+        inputs = run[0].described["InputDataConfig"]
+        channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
+        bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
+        objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
+        found += demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
+        # It asks for the list of streams until there is one, so it never sees those of later starts.
+        found += holds("the output", ran.output, ["Stopped", *lines(client.at, run[0].name)[0]])
+    return Seen(_history(run), found)
+
+
+def _completes(script: str) -> Callable[[Client], Seen]:
+    def completes(client: Client) -> Seen:
+        prefix = f"quiet-{client.environment.client}-{uuid4().hex[:6]}"
+        ran = client.script(script, prefix, "interrupted-once")
+        found = failure(ran) + holds("the output", ran.output, ["Completed s3://", "/output/model.tar.gz"])
+        names = jobs(client.at, prefix)
+        found += demand("jobs", 1, len(names))
+        printed = [line for name in names for stream in lines(client.at, name) for line in stream]
+        found += [f"the output has the log line {line!r}" for line in printed if line in ran.output]
+        return Seen("interrupted, completed, not a line of its logs", found)
+
+    return completes
+
+
+def _fails(script: str, reason: str, *words: str) -> Callable[[Client], Seen]:
+    def fails(client: Client) -> Seen:
+        prefix = f"failing-{client.environment.client}-{uuid4().hex[:6]}"
+        ran = client.script(script, prefix, f"Starting=0.1 Training=0.2 Failed={reason}")
+        return Seen(words[0], failure(ran, code=1) + holds("the output", ran.output, words))
+
+    return fails
+
+
+def _cli_job(client: Client) -> Seen:
+    at, name = client.at, f"cli-job-{int(time.time())}"
+    request = at.ground.request(name, tags={"respot:resume": "on"})
+    source = f"s3://{at.ground.bucket}/{name}/source/"
+    found = failure(_aws(client, "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
+    found += failure(_aws(client, "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
+    differences, run = resumed(at, name)
+    found += differences
+    chosen = ("--training-job-name", name)
+    # Its waiter asks every two minutes, the first time at once.
+    found += failure(_aws(client, "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
+    query = "SecondaryStatusTransitions[].Status"
+    described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
+    found += demand("history", [stay.status for stay in run[0].record.transitions] if run else [], described)
+    listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
+    query = "TrainingJobSummaries[].TrainingJobName"
+    listed = _json(client, "sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
+    found += demand("list", [name, f"{name}-r2"], listed)
+    group = ("--log-group-name", LOG_GROUP, "--log-stream-name-prefix", f"{name}/")
+    printed = _json(client, "logs", "filter-log-events", *group, "--query", "events[].message")
+    found += demand("log", [line for stream in lines(at, name) for line in stream], printed)
+    return Seen(_history(run), found)
+
+
+def _cli_errors(client: Client) -> Seen:
+    at, name = client.at, f"cli-ended-{uuid4().hex[:8]}"
+    at.ground.create(name, lifecycle="Starting=0.1 Training=0.1")
+    sagemaker = at.client("sagemaker")
+    eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
+    stopped = _aws(client, "sagemaker", "stop-training-job", "--training-job-name", name)
+    found = failure(stopped, code=255) + holds("the output", stopped.output, ["ValidationException"])
+    # Without the option it asks AWS itself: it has an address of its own for SQS, above the environment's.
+    queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
+    names = ("--attribute-names", "ApproximateNumberOfMessages")
+    attributes = _json(client, "sqs", "get-queue-attributes", *queue, *names)
+    found += demand("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
+    return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
+
+
+def _aws(client: Client, *arguments: str) -> Ran:
+    return client.run("aws", *arguments)
+
+
+def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
+    ran = _aws(client, *arguments, "--output", "json")
+    try:
+        return json.loads(ran.output)
+    except ValueError:
+        return ran.output
+
+
+def _history(run: Any) -> str:  # noqa: ANN401 - attempts
+    return " / ".join(
+        f"{sum(stay.status == 'Interrupted' for stay in each.record.transitions)} interruptions, "
+        f"{each.described['SecondaryStatus']}"
+        for each in run
+    )
+
+
+CASES: Final[Mapping[str, Mapping[str, Callable[[Client], Seen]]]] = {
+    "boto3": {"examples/boto3_job.py": _boto3_example, "pages, errors, waiters": _boto3_calls},
+    "cli": {"source, job, wait, list, logs": _cli_job, "errors, SQS": _cli_errors},
+    "sdk-v2": {
+        "examples/sagemaker_v2.py": _v2_example,
+        "wait without logs": _completes("sdk_v2.py"),
+        "its script fails": _fails("sdk_v2.py", "AlgorithmError", "UnexpectedStatusException", "ExitCode 1"),
+        "no capacity": _fails("sdk_v2.py", "CapacityError", "exceptions.CapacityError"),
+    },
+    "sdk-v3": {
+        "examples/sagemaker_v3.py": _v3_example,
+        "wait without logs": _completes("sdk_v3.py"),
+        "its script fails": _fails("sdk_v3.py", "AlgorithmError", "FailedStatusError", "ExitCode 1"),
+    },
+}

@@ -1,0 +1,83 @@
+"""Which clients are run, with what, and what is said of them."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from local import cli
+from local.clients import table
+from local.clients.cases import CASES, EXAMPLES, Client
+from local.clients.environments import PACKAGES, Environment
+from local.clients.judgement import Seen
+from local.clients.table import Row
+from local.deployed import PROJECT
+
+GOOD = Row(version="awscli 1", case="lists", seen=Seen("two jobs", []), seconds=1.4)
+BAD = Row(version="boto3 1", case="waits", seen=Seen("one job", ["a job was lost"]), seconds=2)
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, *rows: Row, only: tuple[str, ...] = ()) -> tuple[int, str]:
+    monkeypatch.setattr(table, "run", lambda *_args, **_options: list(rows))
+    console = Console(file=io.StringIO(), width=table.WIDTH)
+    code = table.main(console, only=only)
+    assert isinstance(console.file, io.StringIO)
+    return code, console.file.getvalue()
+
+
+def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
+    examples = sorted(f"examples/{path.name}" for path in EXAMPLES.glob("*.py"))
+    assert examples == sorted(case for cases in CASES.values() for case in cases if case.startswith("examples/"))
+    assert examples == sorted(re.findall(r"examples/\w+\.py", cli.EXAMPLES))
+
+
+def test_every_example_asks_respot_to_resume_and_takes_role_and_bucket_from_outside() -> None:
+    for path in EXAMPLES.glob("*.py"):
+        text = path.read_text()
+        assert re.search(r"respot:resume.{1,20}on", text)
+        assert "SAGEMAKER_ROLE" in text
+        assert "SAGEMAKER_BUCKET" in text
+        assert not re.search(r"local:|111122223333|ml-bucket", text)
+
+
+def test_every_client_has_its_pinned_requirements_and_none_has_a_framework() -> None:
+    assert CASES.keys() == PACKAGES.keys()
+    for client, package in PACKAGES.items():
+        pinned = re.findall(r"^([\w.-]+)==", (PROJECT / f"requirements/clients-{client}.txt").read_text(), re.MULTILINE)
+        assert package in pinned
+        assert not {"torch", "tensorflow", "transformers"} & set(pinned)
+    made = re.search(r"^CLIENTS := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
+    assert made
+    assert made[1].split() == sorted(PACKAGES)
+
+
+def test_the_exit_code_is_1_if_anything_differs_and_the_difference_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = printed(monkeypatch, GOOD, BAD)
+    assert code == 1
+    assert "a job was lost" in text
+
+
+def test_the_exit_code_is_0_if_nothing_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = printed(monkeypatch, GOOD)
+    assert code == 0
+    assert re.search(r"awscli 1 +lists +two jobs +1 s ✓", text)
+
+
+def test_an_unknown_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    code, text = printed(monkeypatch, only=("sdk-v4",))
+    assert code == 2
+    assert "sdk-v4" in text
+
+
+def test_a_case_that_breaks_off_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_client: Client) -> Seen:
+        raise RuntimeError("no answer")
+
+    monkeypatch.setattr(table, "CASES", {"cli": {"lists": broken}})
+    environment = Environment(client="cli", version="awscli 1", programs=Path())
+    client = Client(environment=environment, at=None, settings=Path())  # type: ignore[arg-type] # it is not asked
+    row = table.case_run(client, "lists")
+    assert not row.is_good
+    assert row.seen.differences == ["RuntimeError: no answer"]
