@@ -28,6 +28,12 @@ GLOBAL_KEYS: Final = frozenset(
 )
 """Keys of every service (IAM User Guide, "AWS global condition context keys"); those of tags depend on the action."""
 
+_GLOBAL_LISTS: Final = frozenset(
+    {"aws:CalledVia", "aws:PrincipalOrgPaths", "aws:ResourceOrgPaths", "aws:SourceOrgPaths", "aws:TagKeys"}
+)
+"""Those of them that have several values, by the same page; and aws:TagKeys, which only some actions have."""
+
+_NEGATIONS: Final = ("NotAction", "NotResource", "NotPrincipal")
 _OF_THE_SOURCE: Final = frozenset({"aws:SourceAccount", "aws:SourceArn", "aws:SourceOrgID", "aws:SourceOrgPaths"})
 DOCUMENTED: Final[Mapping[tuple[str, str], frozenset[str]]] = {
     # EventBridge User Guide, "Using resource-based policies for Amazon EventBridge".
@@ -72,14 +78,16 @@ class Statement:
         services: the service principals that it is about.
         actions: the actions.
         resources: the resources; a trust policy has none.
-        keys: the condition keys.
+        conditions: the conditions, each as its operator and its key.
+        negations: NotAction, NotResource or NotPrincipal, of those that it has.
     """
 
     where: str
     services: tuple[str, ...]
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    keys: tuple[str, ...]
+    conditions: tuple[tuple[str, str], ...]
+    negations: tuple[str, ...] = ()
 
 
 def statements(template: Mapping[str, Any]) -> Iterator[Statement]:
@@ -90,18 +98,21 @@ def statements(template: Mapping[str, Any]) -> Iterator[Statement]:
             for statement in _as_list(document["Statement"]):
                 principal = statement.get("Principal", {})
                 services = principal.get("Service", []) if isinstance(principal, dict) else []
-                conditions = statement.get("Condition", {}).values()
+                conditions = statement.get("Condition", {}).items()
                 yield Statement(
                     where=name,
                     services=tuple(_as_list(services)),
-                    actions=tuple(_as_list(statement.get("Action", statement.get("NotAction")))),
+                    actions=tuple(_as_list(statement.get("Action", []))),
                     resources=tuple(_resolved(each, resources) for each in _as_list(statement.get("Resource", []))),
-                    keys=tuple(key for keys in conditions for key in keys),
+                    conditions=tuple((operator, key) for operator, keys in conditions for key in keys),
+                    negations=tuple(member for member in _NEGATIONS if member in statement),
                 )
 
 
 def findings(statement: Statement) -> Iterator[str]:
     """What is wrong with a statement by the tables, one sentence each."""
+    for member in statement.negations:
+        yield f"{statement.where}: {member} is about all but what it names: name what is meant"
     for action in statement.actions:
         known = _actions(action)
         if not known:
@@ -110,12 +121,18 @@ def findings(statement: Statement) -> Iterator[str]:
         for resource in statement.resources:
             if (problem := _resource_problem(action, known, resource)) is not None:
                 yield f"{statement.where}: {problem}"
-        for key in statement.keys:
-            if not any(_knows(name, key, statement.resources) for name in known):
-                yield f"{statement.where}: {action} has no condition key {key}"
-            for service in statement.services:
-                if key in _OF_THE_SOURCE and key not in DOCUMENTED.get((service, action), frozenset()):
-                    yield f"{statement.where}: {service} is not documented to send {key} with {action}"
+        yield from (f"{statement.where}: {problem}" for problem in _condition_problems(action, known, statement))
+
+
+def _condition_problems(action: str, known: Sequence[str], statement: Statement) -> Iterator[str]:
+    for operator, key in statement.conditions:
+        if not any(_knows(name, key, statement.resources) for name in known):
+            yield f"{action} has no condition key {key}"
+        elif (problem := _operator_problem(operator, key)) is not None:
+            yield problem
+        for service in statement.services:
+            if key in _OF_THE_SOURCE and key not in DOCUMENTED.get((service, action), frozenset()):
+                yield f"{service} is not documented to send {key} with {action}"
 
 
 def _resource_problem(action: str, known: Sequence[str], resource: str) -> str | None:
@@ -138,6 +155,32 @@ def _knows(action: str, key: str, resources: Sequence[str]) -> bool:
         if kind and (not resources or any(_overlap(table["resources"][kind]["arn"], each) for each in resources)):
             keys.update(table["resources"][kind]["condition_keys"])
     return any(fnmatch.fnmatch(key.lower(), re.sub(r"\$\{[^}]+\}", "*", each).lower()) for each in keys)
+
+
+def _operator_problem(operator: str, key: str) -> str | None:
+    """A key of several values needs a set operator, and one of a single value must have none; Null tests either.
+
+    Source: IAM User Guide, "Set operators for multivalued context keys".
+    """
+    prefix, _, bare = operator.rpartition(":")
+    if bare == "Null":
+        return f"{operator} takes no set operator" if prefix else None
+    if _has_several_values(key) and not prefix:
+        return f"{key} has several values, and {operator} is for one: use ForAllValues or ForAnyValue"
+    if prefix and not _has_several_values(key):
+        return f"{key} has a single value, and {operator} is for several: use {bare}"
+    return None
+
+
+def _has_several_values(key: str) -> bool:
+    if key.lower() in {each.lower() for each in _GLOBAL_LISTS}:
+        return True
+    types = _tables().get(key.partition(":")[0].lower(), {}).get("conditions", {})
+    return any(
+        str(known["type"]).startswith("ArrayOf")
+        for name, known in types.items()
+        if fnmatch.fnmatch(key.lower(), re.sub(r"\$\{[^}]+\}", "*", name).lower())
+    )
 
 
 def _actions(pattern: str) -> list[str]:

@@ -65,19 +65,33 @@ class QueueUnavailableError(RespotError):
     """SQS did not take a message's new delay: its old visibility timeout stays in force."""
 
 
+class Reach(StrEnum):
+    """How far a final refusal of an attempt reaches: which other attempts it rules out as well."""
+
+    POOL = "pool"
+    """Those of the same market and instance type."""
+    MARKET = "market"
+    """Those of the same market, on any instance type."""
+    ANYWHERE = "anywhere"
+    """All: the refusal is about the job itself."""
+
+
 class CloneRefusedError(RespotError):
-    """No next attempt can be built of this job: final; the message says why, and what a person can do.
+    """No next attempt can be built of this job there: final; the message says why, and what a person can do.
 
     Attributes:
         job: the job's name.
         field: the member of CreateTrainingJob that stands in the way.
+        reach: where else none can be built.
     """
 
-    def __init__(self, why: str, *, job: str, field: str) -> None:
+    def __init__(self, why: str, *, job: str, field: str, reach: Reach = Reach.ANYWHERE) -> None:
         """`why` is told after the job and the field."""
         super().__init__(f"{job}: {field}: {why}")
         self.job = job
         self.field = field
+        self.reach = reach
+        self.why = str(self)
 
 
 class UnrecoverableFieldError(CloneRefusedError):
@@ -95,6 +109,7 @@ class Postponement(StrEnum):
     """Why a job could not be created now."""
 
     QUOTA = "quota"
+    CAPACITY = "capacity"
     THROTTLED = "throttled"
     UNANSWERED = "unanswered"
 
@@ -105,8 +120,8 @@ class CreateLaterError(RespotError):
     The same name makes that safe: what was created after all answers with JobNameTakenError.
 
     Attributes:
-        reason: a quota frees up in minutes or hours, a throttle in seconds; no answer (an outage, a timeout) says
-            nothing.
+        reason: a quota or capacity frees up in minutes or hours, a throttle in seconds; no answer (an outage, a
+            timeout) says nothing.
     """
 
     def __init__(self, message: str, *, reason: Postponement) -> None:
@@ -120,17 +135,25 @@ class CreateRefusedError(RespotError):
 
     Attributes:
         permission: the action that AWS names as not allowed, for example `iam:PassRole`.
-        pool: why the market and instance type can never be had, for example a quota of 0; another pool may do.
+        reach: what it rules out; of a quota of 0 for one instance type, for example, the pool alone.
+        why: the refusal in short, to be told after the pool.
         unwanted: the member of the request that SageMaker does not take, and can do without.
     """
 
     def __init__(
-        self, message: str, *, permission: str | None = None, pool: str | None = None, unwanted: str | None = None
+        self,
+        message: str,
+        *,
+        permission: str | None = None,
+        reach: Reach = Reach.ANYWHERE,
+        why: str | None = None,
+        unwanted: str | None = None,
     ) -> None:
-        """Without `permission`, `pool` and `unwanted`, the refusal is about none of them."""
+        """Without `permission` and `unwanted`, the refusal is about neither; without `why`, the message is told."""
         super().__init__(message)
         self.permission = permission
-        self.pool = pool
+        self.reach = reach
+        self.why = why or message
         self.unwanted = unwanted
 
 

@@ -17,7 +17,7 @@ from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
 from respot.errors import CloneRefusedError, LookFailedError
 from respot.ports import Clock, Clone, KillSwitch, Note, Runs, TrainingJobs
-from respot.recovery_situation import Situation, Situations
+from respot.recovery_situation import Situations
 from respot.training_job_document import moment
 
 
@@ -84,28 +84,23 @@ class Patience:
         tried = as_if_stopped(live, seen.history, now=now)
         record = JobRecord(facts=tried.facts, transitions=tried.transitions)
         situation = self.situations.gather(record, tried.facts, tags, now=now, giving_up=tried.giving_up)
-        verdict = gives_up(live, seen.history, situation.run, situation.resolved, situation.circumstances, now=now)
-        if not verdict.give_up:
+        document = None
+        while True:  # as often as the ladder has pools: each round but the last one rules out another
+            run, around = situation.run, situation.circumstances
+            verdict = gives_up(live, seen.history, run, situation.resolved, around, now=now)
+            if not verdict.give_up or verdict.attempt is None or verdict.placement is None:
+                return verdict
+            document = document or self.jobs.document(live.job.region, live.job.name)
+            if document is None or not _is_of(live.job, document):
+                return Verdict(give_up=False, reason=f"nothing would follow: {live.job.name} was deleted")
+            name = attempt_name(run.attempts[0].facts.job.name, verdict.attempt, run=run.id)
+            lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
+            try:
+                self.clone(document, name, tags or {}, lineage, verdict.placement)
+            except CloneRefusedError as error:
+                situation = situation.without(verdict.placement, error)
+                continue
             return verdict
-        if obstacle := self._obstacle(situation, live, verdict):
-            return Verdict(give_up=False, reason=f"nothing would follow: {obstacle}")
-        return verdict
-
-    def _obstacle(self, situation: Situation, live: JobFacts, verdict: Verdict) -> str | None:
-        """Why the next attempt's request could not be built."""
-        if verdict.attempt is None or verdict.placement is None:
-            return "it has no place"
-        run, tags = situation.run, live.tags or {}
-        document = self.jobs.document(live.job.region, live.job.name)
-        if document is None or not _is_of(live.job, document):
-            return f"{live.job.name} was deleted"
-        name = attempt_name(run.attempts[0].facts.job.name, verdict.attempt, run=run.id)
-        lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
-        try:
-            self.clone(document, name, tags, lineage, verdict.placement)
-        except CloneRefusedError as error:
-            return str(error)
-        return None
 
     def _stop(self, note: GivingUp, *, before: GivingUp | None) -> None:
         """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.

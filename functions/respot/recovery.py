@@ -14,11 +14,11 @@ from typing import Any
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso, readable
-from respot.domain.job import JobFacts, JobId, JobRecord, Market
+from respot.domain.job import JobFacts, JobId, JobRecord
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
-from respot.domain.placement import Placement, RefusedPool
+from respot.domain.placement import Placement
 from respot.domain.planner import plan
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
@@ -33,6 +33,7 @@ from respot.errors import (
     LookFailedError,
     PolicyInvalidError,
     Postponement,
+    Reach,
 )
 from respot.patience import Patience
 from respot.ports import Clock, Clone, KillSwitch, Ledger, Runs, TrainingJobs
@@ -188,27 +189,23 @@ class Recovery:
 
     def _plan(self, situation: Situation, facts: JobFacts, tags: Mapping[str, str]) -> Decision:
         """The plan, after a trial of the request that it calls for: what cannot be built must not be promised."""
-        now = self.clock()
-        decision = plan(situation.run, situation.resolved, situation.circumstances, now=now)
-        if decision.placement is None or decision.attempt is None:
-            return decision
-        document = self.jobs.document(facts.job.region, facts.job.name)
-        if document is None or not self._is_the_ended_job(facts, document):
-            obstructed = replace(situation.circumstances, obstacles=(_deleted(facts),))
-            return plan(situation.run, situation.resolved, obstructed, now=now)
-        try:
+        now, document = self.clock(), None
+        while True:  # as often as the ladder has pools: each round but the last one rules out another
+            decision = plan(situation.run, situation.resolved, situation.circumstances, now=now)
+            if decision.placement is None or decision.attempt is None:
+                return decision
+            document = document or self.jobs.document(facts.job.region, facts.job.name)
+            if document is None or not self._is_the_ended_job(facts, document):
+                obstructed = replace(situation.circumstances, obstacles=(_deleted(facts),))
+                return plan(situation.run, situation.resolved, obstructed, now=now)
             lineage = self._lineage(situation.run, decision.attempt, facts)
             name = self._name(situation.run, decision.attempt)
-            cloned = self.clone(document, name, tags, lineage, decision.placement)
-        except CloneRefusedError as error:
-            obstacles = (str(error),)
-            obstructed = (
-                replace(situation.circumstances, obstacles_on_spot=obstacles)
-                if decision.placement.market is Market.SPOT
-                else replace(situation.circumstances, obstacles=obstacles)
-            )
-            return plan(situation.run, situation.resolved, obstructed, now=now)
-        return replace(decision, warning=_joined(decision.warning, *cloned.warnings))
+            try:
+                cloned = self.clone(document, name, tags, lineage, decision.placement)
+            except CloneRefusedError as error:
+                situation = situation.without(decision.placement, error)
+                continue
+            return replace(decision, warning=_joined(decision.warning, *cloned.warnings))
 
     def _wait(self, job: JobId, decision: Decision) -> Later:
         if decision.notify:
@@ -246,10 +243,9 @@ class Recovery:
             return Later(reason=str(error))
         while True:  # as often as the ladder has pools: each round but the last one rules out another
             step = self._try(situation, facts, decided, document, tags)
-            if not isinstance(step, RefusedPool):
+            if not isinstance(step, Situation):
                 return step
-            pools = (*situation.circumstances.refused_pools, step)
-            situation = replace(situation, circumstances=replace(situation.circumstances, refused_pools=pools))
+            situation = step
 
     def _try(
         self,
@@ -258,15 +254,15 @@ class Recovery:
         decided: DecisionRecord,
         document: Mapping[str, Any],
         tags: Mapping[str, str],
-    ) -> Later | RefusedPool | None:
-        """Plan again, as it is time for now, and create; returns the pool that the creation has ruled out."""
+    ) -> Later | Situation | None:
+        """Plan again, as it is time for now, and create; returns the situation without a pool that was refused."""
         name = decided.next_name or ""
         decision = self._plan(situation, facts, tags)
         if decision.action is Action.WAIT:
             return self._wait(facts.job, decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
             if refused := situation.circumstances.refused_pools:
-                untold = [f"SageMaker refuses {pool}" for pool in refused if str(pool) not in decision.reason]
+                untold = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 self._fail(facts, decided, name, "; ".join((*untold, decision.reason)))
             else:
                 reason = "the policy now says dry_run" if decision.dry_run else decision.reason
@@ -277,12 +273,14 @@ class Recovery:
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
         try:
             request = self.clone(document, name, tags, lineage, decision.placement).request
-        except CloneRefusedError as error:
+            story = self._told(decision, situation, name)
+            created = self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
+            return self._create(facts, decided, request, created)
+        except (CloneRefusedError, CreateRefusedError) as error:
+            if error.reach is not Reach.ANYWHERE:
+                return situation.without(decision.placement, error)
             self._fail(facts, decided, name, str(error))
             return None
-        story = self._told(decision, situation, name)
-        created = self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
-        return self._create(facts, decided, request, created, decision.placement)
 
     def _create(
         self,
@@ -290,8 +288,12 @@ class Recovery:
         decided: DecisionRecord,
         request: Mapping[str, Any],
         created: Outcome,
-        placement: Placement,
-    ) -> Later | RefusedPool | None:
+    ) -> Later | None:
+        """Create it.
+
+        Raises:
+            CreateRefusedError: SageMaker refuses it for good.
+        """
         name = created.name
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
             return Later(reason=why, delay=timedelta(seconds=1))
@@ -305,17 +307,14 @@ class Recovery:
             self.runs.settle(outcome)
             return None
         except CreateLaterError as error:
-            if error.reason is not Postponement.QUOTA:
-                raise  # a quota is waited for; a throttle or an outage is a failure, and counts as one
+            if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
+                raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
             return Later(reason=str(error))
         except CreateRefusedError as error:
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = _joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
-                return self._create(facts, decided, rest, replace(created, warning=warning), placement)
-            if error.pool:
-                return RefusedPool(market=placement.market, instance_type=placement.instance_type, why=error.pool)
-            self._fail(facts, decided, name, str(error))
-            return None
+                return self._create(facts, decided, rest, replace(created, warning=warning))
+            raise
         self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
         return None
 

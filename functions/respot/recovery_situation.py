@@ -18,13 +18,14 @@ from respot.domain.checkpoints import (
 from respot.domain.durations import in_words
 from respot.domain.job import JobFacts, JobId, JobRecord
 from respot.domain.lifecycle import is_terminal
+from respot.domain.placement import Placement, RefusedPool
 from respot.domain.planner import Circumstances, is_too_late
 from respot.domain.policy import AccountPolicy, Resolved, opts_out, resolve
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import OutcomeKind, Writer
 from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import GivingUp, stop_of
-from respot.errors import LedgerIncompleteError, LookFailedError
+from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, LookFailedError, Reach
 from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, Runs, TrainingJobs
 from respot.run_place import place_in_run
 
@@ -57,6 +58,15 @@ class Situation:
     caveat: str | None
     writer: Writer | None
     over: Writer | None
+
+    def without(self, placement: Placement, error: CloneRefusedError | CreateRefusedError) -> "Situation":
+        """The situation once an attempt there has been refused for good: what to plan again from."""
+        if error.reach is Reach.ANYWHERE:
+            return replace(self, circumstances=replace(self.circumstances, obstacles=(str(error),)))
+        instance_type = placement.instance_type if error.reach is Reach.POOL else None
+        pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
+        pools = (*self.circumstances.refused_pools, pool)
+        return replace(self, circumstances=replace(self.circumstances, refused_pools=pools))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

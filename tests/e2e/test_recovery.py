@@ -260,7 +260,7 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert not run[1].described["EnableManagedSpotTraining"]
     assert run[0].outcome
-    assert "SageMaker refuses spot ml.g5.2xlarge (the quota " in run[0].outcome.story
+    assert "cannot use spot ml.g5.2xlarge (the quota " in run[0].outcome.story
 
 
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:

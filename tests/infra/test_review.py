@@ -167,6 +167,47 @@ def test_a_key_must_be_one_of_every_action_of_its_statement() -> None:
     assert found(statement) == ["It: dynamodb:DescribeTable has no condition key dynamodb:LeadingKeys"]
 
 
+@pytest.mark.parametrize(
+    ("member", "value"), [("NotAction", "sqs:*"), ("NotResource", QUEUE), ("NotPrincipal", {"AWS": "111122223333"})]
+)
+def test_a_statement_about_all_but_what_it_names_is_found(member: str, value: object) -> None:
+    """Such an Allow grants everything that AWS adds later."""
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE, member: value}
+    if member != "NotPrincipal":
+        del statement[member.removeprefix("Not")]
+    assert found(statement) == [f"It: {member} is about all but what it names: name what is meant"]
+
+
+def test_a_key_of_several_values_needs_a_set_operator() -> None:
+    """IAM User Guide: without one, a key of several values never matches."""
+    for key, action, resource in (
+        ("dynamodb:LeadingKeys", "dynamodb:PutItem", TABLE),
+        ("sagemaker:InstanceTypes", "sagemaker:CreateTrainingJob", JOBS),
+        ("aws:TagKeys", "sagemaker:AddTags", JOBS),
+        ("aws:CalledVia", "sqs:SendMessage", QUEUE),
+    ):
+        assert found(allow(action, resource, StringLike={key: ["x"]})) == [
+            f"It: {key} has several values, and StringLike is for one: use ForAllValues or ForAnyValue"
+        ]
+        for operator in ("ForAllValues:StringLike", "ForAnyValue:StringLike", "Null"):
+            assert found(allow(action, resource, **{operator: {key: "x"}})) == []
+
+
+def test_a_key_of_a_single_value_takes_no_set_operator() -> None:
+    """IAM User Guide: ForAllValues is true where the key is absent, so that an Allow would be wide open."""
+    for key, action, resource in (
+        ("aws:PrincipalArn", "sqs:SendMessage", QUEUE),
+        ("aws:ResourceTag/team", "sagemaker:AddTags", JOBS),
+        ("iam:PassedToService", "iam:PassRole", "arn:aws:iam::1:role/*"),
+    ):
+        assert found(allow(action, resource, **{"ForAllValues:StringEquals": {key: "x"}})) == [
+            f"It: {key} has a single value, and ForAllValues:StringEquals is for several: use StringEquals"
+        ]
+    assert found(allow("sqs:SendMessage", QUEUE, **{"ForAnyValue:Null": {"aws:PrincipalArn": "true"}})) == [
+        "It: ForAnyValue:Null takes no set operator"
+    ]
+
+
 def test_a_trust_on_what_the_service_is_not_documented_to_send_is_found() -> None:
     """The fault of a forwarder's role once: if EventBridge does not send the account, it never assumes the role."""
     ours = {"aws:SourceAccount": "111122223333"}

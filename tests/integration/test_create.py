@@ -16,6 +16,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from botocore.stub import Stubber
 
 from local.sagemaker import validation
@@ -31,6 +32,7 @@ from respot.errors import (
     JobNameTakenError,
     LookFailedError,
     Postponement,
+    Reach,
 )
 from tests.support.builders import NAME, REGION, arn_of, description, history, payload, payload_names
 
@@ -43,6 +45,11 @@ URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 DENIED = (
     "User: arn:aws:sts::111122223333:assumed-role/respot/respot is not authorized to perform: iam:PassRole on "
     "resource: arn:aws:iam::111122223333:role/Training because no identity-based policy allows the iam:PassRole action"
+)
+
+NO_QUOTA = (
+    "The account-level service limit '{}' is 0 Instances, with current utilization of 0 Instances and a request delta "
+    "of 1 Instances."
 )
 
 
@@ -120,6 +127,8 @@ def test_a_taken_name_is_told_apart(client: "SageMakerClient", stub: Stubber) ->
         ("RequestLimitExceeded", 400, Postponement.THROTTLED),
         ("TooManyRequestsException", 429, Postponement.THROTTLED),
         ("429", 429, Postponement.THROTTLED),
+        ("InsufficientCapacityException", 400, Postponement.CAPACITY),
+        ("ConflictException", 409, Postponement.UNANSWERED),
         ("InternalFailure", 500, Postponement.UNANSWERED),
         ("ServiceUnavailable", 503, Postponement.UNANSWERED),
         ("ServiceUnavailableException", 400, Postponement.UNANSWERED),
@@ -137,6 +146,65 @@ def test_what_passes_is_asked_again_later(
     error = failure(client, stub, code, status=status)
     assert isinstance(error, CreateLaterError)
     assert error.reason is reason
+
+
+@pytest.mark.parametrize(
+    "code",
+    sorted(
+        {
+            *ThrottledRetryableChecker._THROTTLED_ERROR_CODES,  # type: ignore[attr-defined] # noqa: SLF001
+            *TransientRetryableChecker._TRANSIENT_ERROR_CODES,  # type: ignore[attr-defined] # noqa: SLF001
+        }
+    ),
+)
+def test_whatever_botocore_itself_would_repeat_is_asked_again_later(
+    client: "SageMakerClient", stub: Stubber, code: str
+) -> None:
+    assert isinstance(failure(client, stub, code), CreateLaterError)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("Rate exceeded", Postponement.THROTTLED),
+        ("Instance type ml.g5.4xlarge is temporarily unavailable", Postponement.CAPACITY),
+    ],
+)
+def test_what_is_refused_for_now_is_asked_again_later_whatever_its_code(
+    client: "SageMakerClient", stub: Stubber, words: str, reason: Postponement
+) -> None:
+    error = failure(client, stub, "ValidationException", words)
+    assert isinstance(error, CreateLaterError)
+    assert error.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "reach"),
+    [
+        (
+            "ResourceLimitExceeded",
+            NO_QUOTA.format("Number of instances across all spot training jobs"),
+            Reach.MARKET,
+        ),
+        (
+            "ResourceLimitExceeded",
+            NO_QUOTA.format("ml.g5.4xlarge for spot training job usage"),
+            Reach.POOL,
+        ),
+        ("ValidationException", "Unsupported instance type ml.g5.4xlarge", Reach.POOL),
+        (
+            "ValidationException",
+            "Heterogeneous clusters are not supported with instance type ml.c5.xlarge",
+            Reach.ANYWHERE,
+        ),
+    ],
+)
+def test_a_refusal_rules_out_no_more_than_it_is_about(
+    client: "SageMakerClient", stub: Stubber, code: str, words: str, reach: Reach
+) -> None:
+    error = failure(client, stub, code, words)
+    assert isinstance(error, CreateRefusedError)
+    assert error.reach is reach
 
 
 @pytest.mark.parametrize(

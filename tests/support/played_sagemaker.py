@@ -10,7 +10,7 @@ from respot.domain.lifecycle import DELETING, STOPPING, is_terminal
 from respot.domain.lineage import Lineage
 from respot.domain.ownership import find_parent
 from respot.domain.placement import Placement
-from respot.errors import CloneRefusedError, JobNameTakenError
+from respot.errors import CloneRefusedError, JobNameTakenError, Reach
 from respot.ports import Clock, Cloned
 from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
 
@@ -23,6 +23,7 @@ class PlayedJob:
     stays: tuple[Transition, ...]
     tags: dict[str, str]
     unclonable: bool = False
+    unclonable_on: dict[str, Reach] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -153,6 +154,10 @@ def clone(
     if played.unclonable:
         why = "it cannot be created again"
         raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
+    for rung, reach in played.unclonable_on.items():
+        if rung in {placement.market, f"{placement.market} {placement.instance_type}"}:
+            why = f"it cannot be created on {rung}"
+            raise CloneRefusedError(why, job=document["TrainingJobName"], field="ResourceConfig", reach=reach)
     request = {
         "TrainingJobName": name,
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],

@@ -14,7 +14,14 @@ from respot.domain.lineage import ATTEMPT_TAG
 from respot.domain.policy import BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
 from respot.domain.waiting import GivingUp
-from respot.errors import LedgerUnavailableError, LookFailedError, PolicyInvalidError, StopFailedError
+from respot.errors import (
+    CreateRefusedError,
+    LedgerUnavailableError,
+    LookFailedError,
+    PolicyInvalidError,
+    Reach,
+    StopFailedError,
+)
 from respot.recovery import Later
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.recovery_bench import OPTED_IN, SECOND, THIRD, RecoveryBench
@@ -546,3 +553,41 @@ def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_con
     bench.recover(job)
     assert bench.sagemaker.stopped == [NAME]
     assert set(bench.runs.given_up) == {job} == {job_id()}
+
+
+# --- pools below that cannot be used
+
+
+def test_a_job_is_stopped_for_the_first_rung_on_which_its_next_attempt_can_be_built(bench: RecoveryBench) -> None:
+    bench.set_policy(give_up_waiting_after=TWO_HOURS, ladder=parse_ladder("spot:2 spot/ml.g5.4xlarge:1 on-demand:1"))
+    job = waiting(bench)
+    bench.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.4xlarge": Reach.POOL}
+    bench.recover(job)
+    assert bench.sagemaker.stopped == [NAME]
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+
+
+def test_a_job_whose_next_attempt_can_be_built_on_no_rung_goes_on_waiting(bench: RecoveryBench) -> None:
+    job = waiting(bench)
+    bench.sagemaker.jobs[NAME].unclonable_on = {"on-demand ml.g5.2xlarge": Reach.POOL}
+    bench.recover(job)
+    assert bench.sagemaker.stopped == []
+
+
+def test_a_run_whose_next_pool_refuses_it_goes_back_and_waits_there(bench: RecoveryBench) -> None:
+    def check(request: object) -> None:
+        assert isinstance(request, dict)
+        if request["placement"].market is Market.ON_DEMAND:
+            raise CreateRefusedError("the quota is 0", reach=Reach.POOL)
+
+    bench.sagemaker.before_creation = check
+    job = waiting(bench)
+    bench.recover(job)
+    bench.recover(stopped(bench))
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.SPOT
+    assert "cannot use on-demand ml.g5.2xlarge (the quota is 0); next: spot" in bench.outcome(job).story
+    bench.clock.pass_by(LONGER)
+    bench.observe(SECOND)
+    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    assert bench.sagemaker.stopped == [NAME]

@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 from respot.adapters.instance_types import Accelerator, accelerator, architecture, gpus, local_storage
 from respot.domain.lineage import VOLUME_KEY_TAG
-from respot.errors import CloneRefusedError
+from respot.errors import CloneRefusedError, Reach
 
 GOES: Final[Mapping[str, str]] = {
     "VolumeKmsKeyId": "{new} encrypts its local storage in hardware, and SageMaker takes no key for it",
@@ -112,7 +112,7 @@ def _fit_storage(resources: dict[str, Any], new: str, tags: Mapping[str, str], j
             f"storage and is not known for certain any more: submit the job by hand to go on to {new}"
         )
         _refuse(why, "ResourceConfig.VolumeKmsKeyId", job)
-    if storage == 0 and volume is None:
+    if storage == 0 and not volume:
         # API reference, ResourceConfig: with "the EBS-only storage option […], you must define the size".
         why = f"{new} has no local storage and the job names no size for a volume: {_CHANGE_THE_LADDER}"
         _refuse(why, "ResourceConfig.VolumeSizeInGB", job)
@@ -158,4 +158,4 @@ def _plain(value: str) -> str:
 
 
 def _refuse(why: str, field: str, job: str) -> NoReturn:
-    raise CloneRefusedError(why, job=job, field=field)
+    raise CloneRefusedError(why, job=job, field=field, reach=Reach.POOL)

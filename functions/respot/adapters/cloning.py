@@ -12,7 +12,7 @@ from respot.adapters import another_type
 from respot.domain.job import Market
 from respot.domain.lineage import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
 from respot.domain.placement import Placement
-from respot.errors import CloneRefusedError, UnrecoverableFieldError
+from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
 
 _MOST_TAGS: Final = 50
 _LONGEST_TAG: Final = 256
@@ -258,7 +258,7 @@ def _check_reserved(value: Any, path: str, job: str) -> None:  # noqa: ANN401 - 
                     "the job runs on capacity of a training plan, and Respot has no permission to use training plans: "
                     "submit it by hand, or without the plan"
                 )
-                _refuse(why, job=job, field=below)
+                _refuse(why, job=job, field=below, reach=Reach.ANYWHERE)
             _check_reserved(member, below, job)
 
 
@@ -342,7 +342,8 @@ def _place(request: dict[str, Any], placement: Placement, tags: Mapping[str, str
         request["EnableManagedSpotTraining"] = True
     if "ServerlessJobConfig" in request:
         if spot:
-            _refuse("a serverless job has no instances that could be spot", job=job, field="ServerlessJobConfig")
+            why = "a serverless job has no instances that could be spot"
+            _refuse(why, job=job, field="ServerlessJobConfig", reach=Reach.MARKET)
         return
     if "ResourceConfig" in request:
         own, asked = request["ResourceConfig"].get("InstanceType", ""), placement.instance_type
@@ -356,10 +357,10 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
     if placement.market is Market.SPOT:
         if "InstancePreferences" in resources:
             why = "SageMaker refuses a list of preferred instance types on spot; let the job's ladder stay on demand"
-            _refuse(why, job=job, field="ResourceConfig.InstancePreferences")
+            _refuse(why, job=job, field="ResourceConfig.InstancePreferences", reach=Reach.MARKET)
         if resources.pop("KeepAlivePeriodInSeconds", 0):
             why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
-            _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds")
+            _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds", reach=Reach.MARKET)
     asked = placement.instance_type  # empty if nothing is known and nothing asked for: then the job's own stays
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
     if several is None:
@@ -373,7 +374,7 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
                 f"the job names {' and '.join(types)}, and {asked} cannot stand for them: "
                 "name no instance type in the job's ladder"
             )
-            _refuse(why, job=job, field=f"ResourceConfig.{several}")
+            _refuse(why, job=job, field=f"ResourceConfig.{several}", reach=Reach.POOL)
     return resources
 
 
@@ -411,8 +412,8 @@ def _missing(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN
                 yield from _missing(shape.members[name], member, f"{at}{name}")
 
 
-def _refuse(why: str, *, job: str, field: str) -> NoReturn:
-    raise CloneRefusedError(why, job=job, field=field)
+def _refuse(why: str, *, job: str, field: str, reach: Reach) -> NoReturn:
+    raise CloneRefusedError(why, job=job, field=field, reach=reach)
 
 
 def _unrecoverable(why: str, *, job: str, field: str) -> NoReturn:

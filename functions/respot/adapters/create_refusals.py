@@ -7,6 +7,8 @@ mistake. What is not understood here is taken as before: a quota frees up, a ref
 import re
 from typing import Final
 
+from respot.errors import Postponement, Reach
+
 METRICS: Final = "AlgorithmSpecification.MetricDefinitions"
 
 _NUMBER: Final = r"\d[\d,]*(?:\.\d+)?"
@@ -16,24 +18,41 @@ _LIMIT: Final = re.compile(
 )
 _DELTA: Final = re.compile(rf"\bdelta\s+of\s+(?P<delta>{_NUMBER})", re.IGNORECASE)
 _NAME: Final = re.compile(r"'(?P<name>[^']+)'|\bfor\s+(?P<resource>\S+/\S+)")
+_OF_TRAINING: Final = re.compile(
+    r"\binstances?\s+(?:across\s+all|per)\s+(?:spot\s+)?training\s+jobs?\b|\bspot\s+training\s+jobs?\b", re.IGNORECASE
+)
 _TYPE: Final = re.compile(r"\bml\.[a-z0-9-]+\.[a-z0-9]+\b|\binstance[ _-]?types?\b", re.IGNORECASE)
+_NEGATED: Final = r"(?:not|\w+n't)\s+(?:\w+\s+)?"
 _REFUSED_TYPE: Final = re.compile(
-    r"\bunsupported\b"
-    r"|(?:\bnot|n't)\s+(?:\w+\s+)?(?:available|supported|offered|support|allowed)\b"
-    r"|\bonly\b.*\bsupported\b"
-    r"|\binvalid instance type\b"
-    r"|\benum value set\b",
-    re.IGNORECASE | re.DOTALL,
+    # The type is the subject: "for ml.g5.xlarge, … is not supported" is about something else.
+    rf"(?<!\bfor )(?<!\bwith )(?<!\bon )(?<!\bof )(?<!\busing )(?<!\btype )(?:{_TYPE.pattern})['\"\])]*"
+    rf"(?:\s+['\"]?[\w.-]+['\"]?){{0,6}}?\s+{_NEGATED}"
+    r"(?:(?:available|supported|offered|allowed)\b(?!\s+(?:with|when|if|while|together|unless)\b)"
+    r"|support\s+(?:managed\s+)?(?:spot|training)\b)"
+    rf"|\bspot\b(?:\s+[\w-]+){{0,3}}?\s+{_NEGATED}(?:available|supported|offered|allowed)\s+\w+\s+(?:\w+\s+)*?(?:{_TYPE.pattern})"
+    rf"|\b(?:unsupported|invalid) instance[ _-]?types?\b"
+    rf"|\bonly\s+(?:[\w.,-]+\s+){{0,8}}?(?:{_TYPE.pattern})(?:\s+[\w.,-]+){{0,8}}?\s+(?:is|are)\s+supported\b"
+    r"|\bresourceConfig\.[\w.]*instanceType'\s+failed to satisfy constraint: Member must satisfy enum value set\b",
+    re.IGNORECASE,
 )
+_ANOTHER_MEMBER: Final = re.compile(
+    r"\b(?!(?:InstanceTypes?|ResourceConfig|CreateTrainingJob|TrainingJob|SageMaker|EnableManagedSpotTraining)\b)"
+    r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+\b"
+    r"|\b(?:[2-9]|\d\d+) validation errors\b"
+)
+"""The name of another member of the request, or several mistakes at once: another type alone would not do."""
+_BUSY: Final = re.compile(r"\brate (?:limit )?exceeded\b|\bthrottl|\btoo many requests\b", re.IGNORECASE)
 _FOR_NOW: Final = re.compile(
-    r"\b(?:currently|presently|temporarily)\b"
-    r"|\bat (?:this|the) (?:time|moment)\b"
-    r"|\bright now\b"
+    r"\btemporar(?:y|ily)\b"
     r"|\btry\b.*\b(?:later|minutes)\b"
-    r"|\binsufficient\b"
-    r"|\bcapacity\b",
+    r"|\b(?:insufficient|sufficient|enough|no|out of|lack of)\s+(?:\S+\s+){0,4}?capacity\b"
+    r"|\bcapacity\b[^.]*\b(?:insufficient|unavailable|not (?:\w+ )?available)\b",
     re.IGNORECASE | re.DOTALL,
 )
+_AT_PRESENT: Final = re.compile(
+    r"\b(?:currently|presently|right now)\b|\bat (?:this|the) (?:time|moment)\b", re.IGNORECASE
+)
+"""Of what is not available, a word about now; of what is not supported, AWS says it for years."""
 _REMEDY: Final = re.compile(r"\b(?:Please|If AWS Service Quotas)\b.*", re.DOTALL)
 """How the advice at the end begins: "If AWS Service Quotas is not available, contact AWS support" is about no type."""
 _METRIC_DEFINITIONS: Final = re.compile(r"metric[\s_-]*definition", re.IGNORECASE)
@@ -72,14 +91,36 @@ def not_offered(words: str) -> str | None:
     (aws-samples/aws-sagemaker-heart-disease-prediction#1).
     """
     said = _REMEDY.sub("", words)
-    if _FOR_NOW.search(words) or not _REFUSED_TYPE.search(said) or not names_a_type(said):
+    if for_now(words) or not _REFUSED_TYPE.search(said) or _ANOTHER_MEMBER.search(said):
         return None
     return said[:_LONGEST_REASON].strip()
 
 
-def names_a_type(words: str) -> bool:
-    """Whether the words are about an instance type, so that another one may do."""
-    return _TYPE.search(words) is not None
+def for_now(words: str) -> Postponement | None:
+    """What to wait for, if the words say that the refusal is one of the moment; `None` if they do not.
+
+    Sources: "Rate exceeded" (the words of every throttle of AWS's); "CapacityError: Unable to provision requested ML
+    compute capacity. Please retry using a different ML instance type" is how SageMaker says it of a job, and EC2's
+    InsufficientInstanceCapacity says "We currently do not have sufficient … capacity" (EC2 API reference, error codes).
+    """
+    if _BUSY.search(words):
+        return Postponement.THROTTLED
+    at_present = _AT_PRESENT.search(words) and not re.search(r"support", words, re.IGNORECASE)
+    return Postponement.CAPACITY if at_present or _FOR_NOW.search(words) else None
+
+
+def reach_of_quota(words: str) -> Reach:
+    """What a quota that never fits rules out: its instance type, or else the market in which it was asked for.
+
+    Names: "ml.p3.2xlarge for spot training job usage", "Number of instances across all spot training jobs", "Maximum
+    number of instances per spot training job", "Number of instances across all training jobs" (Service Quotas of
+    SageMaker). The last of them is commonly taken for on-demand instances alone. If it counts spot as well, the one
+    refused call in the other market shows it. A quota of anything else ("across all processing jobs", which the rules
+    of a debugger need) is the job's own.
+    """
+    if _TYPE.search(words):
+        return Reach.POOL
+    return Reach.MARKET if _OF_TRAINING.search(words) else Reach.ANYWHERE
 
 
 def unwanted(words: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from respot.adapters.create_refusals import names_a_type, never_fits, not_offered, unwanted
+from respot.adapters.create_refusals import for_now, never_fits, not_offered, reach_of_quota, unwanted
 from respot.domain.job import JobId, Market, Observation
 from respot.domain.lifecycle import is_terminal
 from respot.errors import (
@@ -16,6 +16,7 @@ from respot.errors import (
     JobNameTakenError,
     LookFailedError,
     Postponement,
+    Reach,
     RespotError,
     StopFailedError,
 )
@@ -34,18 +35,23 @@ _INDISPENSABLE: Final = ("TrainingJobName", "TrainingJobArn", "TrainingJobStatus
 
 _NAME_TAKEN: Final = frozenset({"ResourceInUse", "ResourceInUseException"})
 _QUOTA: Final = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException"})
+_CAPACITY: Final = frozenset({"InsufficientCapacity", "InsufficientCapacityException", "InsufficientInstanceCapacity"})
 _THROTTLED: Final = frozenset(
     {
         "Throttling",
         "ThrottlingException",
         "ThrottledException",
+        "EC2ThrottledException",
         "RequestThrottled",
         "RequestThrottledException",
         "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "ProvisionedThroughputExceededException",
         "TooManyRequestsException",
         "SlowDown",
     }
 )
+"""botocore's own list, without the codes that are more than a rate (botocore.retries.standard)."""
 _OF_THE_MOMENT: Final = frozenset(
     {
         # An outage, sometimes told with another status than 5xx …
@@ -57,6 +63,10 @@ _OF_THE_MOMENT: Final = frozenset(
         "ServiceUnavailableException",
         "RequestTimeout",
         "RequestTimeoutException",
+        # … a change that another call is making at the same time …
+        "ConflictException",
+        "TransactionInProgressException",
+        "PriorRequestNotComplete",
         # … and what ails the function's own session or clock, not the request: the next session is another.
         "ExpiredToken",
         "ExpiredTokenException",
@@ -184,10 +194,12 @@ def _create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> R
     if code in _NAME_TAKEN:
         return JobNameTakenError(f"{job}: there is a job of that name: {said}")
     if code in _QUOTA and (why := never_fits(words, instances=_instances(request))):
-        pool = why if names_a_type(words) else None
-        return CreateRefusedError(f"{job}: {why}, and waiting does not change that: {said}", pool=pool)
+        told = f"{job}: {why}, and waiting does not change that: {said}"
+        return CreateRefusedError(told, reach=reach_of_quota(words), why=why)
     if code in _QUOTA:
         return CreateLaterError(f"{job}: a quota is used up; ask again later: {said}", reason=Postponement.QUOTA)
+    if code in _CAPACITY:
+        return CreateLaterError(f"{job}: no capacity now; ask again later: {said}", reason=Postponement.CAPACITY)
     if code in _THROTTLED or status == 429:
         return CreateLaterError(f"{job}: throttled; ask again later: {said}", reason=Postponement.THROTTLED)
     # A code that is a number or missing is botocore's makeshift for an answer without one: a proxy's, not SageMaker's.
@@ -197,9 +209,13 @@ def _create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> R
             reason=Postponement.UNANSWERED,
         )
     missing = _NOT_AUTHORIZED.search(said)
+    if missing is None and (reason := for_now(words)):
+        return CreateLaterError(f"{job}: refused for now; ask again later: {said}", reason=reason)
     if missing is None:
         why = not_offered(words)
-        return CreateRefusedError(f"{job}: SageMaker refuses the job: {said}", pool=why, unwanted=unwanted(words))
+        reach = Reach.POOL if why else Reach.ANYWHERE
+        told = f"{job}: SageMaker refuses the job: {said}"
+        return CreateRefusedError(told, reach=reach, why=why, unwanted=unwanted(words))
     permission = " on ".join(filter(None, missing.group("action", "resource")))
     return CreateRefusedError(
         f"{job}: the permission {permission} is missing: {said}", permission=missing.group("action")

@@ -6,7 +6,7 @@ from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.ending import PENDING
+from respot.domain.ending import is_pending_timeout
 from respot.domain.job import JobFacts
 from respot.domain.lifecycle import DELETING, IN_PROGRESS, is_terminal
 from respot.domain.outlook import Outlook
@@ -239,7 +239,7 @@ def _why_ended(alert: Alert) -> str:
     facts = alert.facts
     if reason := clause(one_line(facts.failure_reason or "")):
         return f"SageMaker says: {reason}"
-    if PENDING in alert.transition.status:
+    if is_pending_timeout(alert.transition.status):
         limit = f" of {in_words(facts.max_pending)}" if facts.max_pending else ""
         return f"The job was pending for longer than MaxPendingTimeInSeconds{limit}: SageMaker stopped it"
     return f"SageMaker ended the job with a status that Respot does not know: {_end(alert)}"

@@ -55,12 +55,13 @@ _TRIGGER_BY_REASON: Final = (
 """FailureReason's prefixes; its words vary (one space or two), so that only the prefix counts."""
 
 
-PENDING: Final = "Pending"
-"""What the SecondaryStatus of a pending timeout contains.
+def is_pending_timeout(secondary_status: str) -> bool:
+    """Whether the SecondaryStatus of a job that has ended is one of a pending timeout.
 
-Its name is in no public source. AWS Batch's user guide says of such a job: Stopped, "secondaryStatus indicates the job
-timed out in pending waiting for capacity" (sm_job_stuck_in_runnable_capacity).
-"""
+    Its name is in no public source. AWS Batch's user guide says of such a job: Stopped, "secondaryStatus indicates the
+    job timed out in pending waiting for capacity" (sm_job_stuck_in_runnable_capacity).
+    """
+    return "pending" in secondary_status.casefold()
 
 
 def ending_of(facts: JobFacts) -> Ending:
@@ -68,6 +69,8 @@ def ending_of(facts: JobFacts) -> Ending:
 
     Of a job with a MaxPendingTime, these facts do not tell whether its user stopped it or SageMaker did.
     """
+    reason = facts.failure_reason or ""
+    known = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
     match facts.status, facts.secondary_status:
         case "Completed", _:
             return Ending(trigger=None, said="completed")
@@ -75,18 +78,18 @@ def ending_of(facts: JobFacts) -> Ending:
             return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
         case "Stopped", "MaxRuntimeExceeded":
             return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
-        case "Stopped", secondary if PENDING in secondary:
-            return Ending(trigger=Trigger.MAX_PENDING_TIME_EXCEEDED, said="ran out of pending time")
         case "Stopped", "Stopped" if facts.max_pending is not None:
             return Ending(trigger=None, said="stopped")
         case "Stopped", "Stopped":
             return Ending(trigger=None, said="stopped by its user", by_a_person=True)
         case "Deleting", _:
             return Ending(trigger=None, said="is being deleted", by_a_person=True)
-        case "Failed", _:
-            reason = facts.failure_reason or ""
-            trigger = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
-            return Ending(trigger=trigger, said=f"failed: {clause(reason) or 'no reason given'}")
+        case "Failed" | "Stopped", secondary if is_pending_timeout(secondary) and known is None:
+            said = ": ".join(filter(None, ("ran out of pending time", clause(reason))))
+            return Ending(trigger=Trigger.MAX_PENDING_TIME_EXCEEDED, said=said)
+        case "Failed", secondary:
+            unexplained = "no reason given" if secondary == "Failed" else f"ended as {secondary}"
+            return Ending(trigger=known, said=f"failed: {clause(reason) or unexplained}")
         case _:
             return Ending(trigger=None, said=f"ended as {facts.status}/{facts.secondary_status}")
 

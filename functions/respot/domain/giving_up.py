@@ -10,6 +10,7 @@ from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobFacts, Transition
 from respot.domain.lifecycle import STOPPED, STOPPING
 from respot.domain.placement import Placement
+from respot.domain.placing import went_back
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.run import Run
@@ -125,6 +126,9 @@ def gives_up(
         return Verdict(give_up=False, reason=reason)
     if circumstances.kill_switch:
         return Verdict(give_up=False, reason=circumstances.kill_switch)
+    if went_back(run, run.last.number):
+        reason = "was given up before, and the run went back to this pool: all others were refused"
+        return Verdict(give_up=False, reason=reason)
     decision = plan(run, resolved, circumstances, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
         return Verdict(give_up=False, reason=f"nothing would follow: {decision.reason}")

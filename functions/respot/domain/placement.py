@@ -25,17 +25,25 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPool:
-    """A pool that SageMaker has just refused for good, as it would the next time.
+    """Where no next attempt can be created: SageMaker has just refused it for good, or its request cannot be built.
 
     Attributes:
         market: spot or on-demand.
-        instance_type: for example `ml.g5.2xlarge`.
+        instance_type: for example `ml.g5.2xlarge`; `None` is any, and then the whole market is refused.
         why: in words an operator reads.
     """
 
     market: Market
-    instance_type: str
+    instance_type: str | None
     why: str
 
     def __str__(self) -> str:
-        return f"{self.market} {self.instance_type}".strip() + f" ({self.why})"
+        pool = f"{self.market} on any instance type" if self.instance_type is None else self._pool()
+        return f"{pool} ({self.why})"
+
+    def covers(self, pool: str) -> bool:
+        """Whether a pool, told as its market and instance type, is refused with it."""
+        return pool.partition(" ")[0] == self.market if self.instance_type is None else pool == self._pool()
+
+    def _pool(self) -> str:
+        return f"{self.market} {self.instance_type}".strip()

@@ -1,8 +1,9 @@
 """Where and for how long the next attempt runs: the ladder, and the time that a deadline leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Final
 
 from respot.domain.durations import in_words, readable
@@ -10,7 +11,7 @@ from respot.domain.ending import Budget, Trigger
 from respot.domain.job import Market
 from respot.domain.placement import Placement, RefusedPool
 from respot.domain.policy import Policy, Rung, WhenMissed
-from respot.domain.run import Run
+from respot.domain.run import Attempt, Run
 
 ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
 """Time from getting instances to training, until this run has shown its own."""
@@ -44,7 +45,7 @@ def place(run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Seque
     told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
     fallback = _on_demand_rung(run, policy, rung, refused)
     if fallback is None and (now <= last_call or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
-        warning = f"the deadline may be missed: {told}, and SageMaker refuses all on-demand pools"
+        warning = f"the deadline may be missed: {told}, and no on-demand pool can be used"
         return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
     on_demand = _placement(run, fallback or rung)
     if now > last_call:
@@ -104,7 +105,7 @@ def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Pla
 def _on_demand_rung(run: Run, policy: Policy, rung: Rung, refused: Sequence[RefusedPool]) -> Rung | None:
     """The rung itself, or the ladder's first on-demand pool, or the job's own instance type if the ladder has none.
 
-    `None` if SageMaker refuses all of them.
+    `None` if all of them are refused.
     """
     rungs = [each for each in (rung, *policy.ladder) if each.market is Market.ON_DEMAND]
     return next(
@@ -140,15 +141,34 @@ def overhead_of(run: Run) -> timedelta:
 def rung_of(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
-    An attempt that Respot stopped, since it waited too long there, was its rung's last. A rung whose pool SageMaker
-    refuses is passed over, for one below it that has attempts left. With a deadline, on demand comes last in any case.
+    An attempt that Respot stopped, since it waited too long there, was its rung's last. A rung whose pool is refused is
+    passed over, for one below it that has attempts left. With a deadline, on demand comes after all of them in any
+    case. If each of them is refused, the run goes back to a pool that it gave up, if that has attempts left.
     """
     left = _rungs_left(run, policy, number)
     if left and refused:
         below = [rung for rung in left[1:] if _has_attempts_left(run, policy, rung)]
         last = [Rung(market=Market.ON_DEMAND)] if policy.deadline and not _goes_on_demand(policy) else []
-        left = tuple(rung for rung in (left[0], *below, *last) if not _is_refused(run, rung, refused))
+        back = [rung for rung in _given_up(run, policy) if _has_attempts_left(run, policy, rung)]
+        left = tuple(rung for rung in (left[0], *below, *last, *back) if not _is_refused(run, rung, refused))
     return left[0] if left else None
+
+
+def went_back(run: Run, number: int) -> bool:
+    """Whether that attempt is in a pool that Respot gave up before, and to which it went back.
+
+    That happens only if all pools below are refused, so that giving it up once more would lead nowhere.
+    """
+    pool = _had(run.attempts[number - 1])
+    before = takewhile(lambda each: _had(each) == pool, reversed(run.attempts[: number - 1]))
+    return any(each.gave_up_waiting for each in before)
+
+
+def _given_up(run: Run, policy: Policy) -> Iterator[Rung]:
+    """The rungs of the pools for which the run waited too long, the latest first."""
+    for attempt in reversed(run.attempts):
+        if attempt.gave_up_waiting:
+            yield from (rung for rung in policy.ladder if _pool(run, rung) == _had(attempt))
 
 
 def _goes_on_demand(policy: Policy) -> bool:
@@ -163,8 +183,11 @@ def _rungs_left(run: Run, policy: Policy, number: int) -> tuple[Rung, ...]:
         return (Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND)),)
     place = used = 0
     for earlier in range(1, number):
+        known = earlier <= len(run.attempts)
+        if known and went_back(run, earlier):
+            continue  # it is no attempt of the rung below, which refused it
         used += 1
-        gave_up = earlier <= len(run.attempts) and run.attempts[earlier - 1].gave_up_waiting
+        gave_up = known and run.attempts[earlier - 1].gave_up_waiting
         if place < len(policy.ladder) and (gave_up or used == policy.ladder[place].attempts):
             place, used = place + 1, 0
     return policy.ladder[place:]
@@ -174,13 +197,18 @@ def _has_attempts_left(run: Run, policy: Policy, rung: Rung) -> bool:
     """Whether the pool, on whichever rungs it stands, has had fewer attempts than they allow."""
     pool = _pool(run, rung)
     allowed = [each.attempts for each in policy.ladder if _pool(run, each) == pool]
-    had = sum(f"{each.facts.market} {each.facts.instance_type or ''}".strip() == pool for each in run.attempts)
+    had = sum(_had(each) == pool for each in run.attempts)
     return any(count is None for count in allowed) or had < sum(count or 0 for count in allowed)
 
 
 def _is_refused(run: Run, rung: Rung, refused: Sequence[RefusedPool]) -> bool:
-    return any(f"{each.market} {each.instance_type}".strip() == _pool(run, rung) for each in refused)
+    return any(each.covers(_pool(run, rung)) for each in refused)
 
 
 def _pool(run: Run, rung: Rung) -> str:
     return f"{rung.market} {rung.instance_type or run.attempts[0].facts.instance_type or ''}".strip()
+
+
+def _had(attempt: Attempt) -> str:
+    """The pool that an attempt was in."""
+    return f"{attempt.facts.market} {attempt.facts.instance_type or ''}".strip()

@@ -9,7 +9,7 @@ from respot.domain.checkpoints import newest_complete
 from respot.domain.decision import DECIDED_WITHIN, Action, Decision
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import Budget, Ending, Trigger
-from respot.domain.job import JobFacts, Market, Transition
+from respot.domain.job import JobFacts, Transition
 from respot.domain.lifecycle import is_terminal
 from respot.domain.outlook import Outlook
 from respot.domain.placement import RefusedPool
@@ -35,10 +35,9 @@ class Circumstances:
         checkpoint_uri: where the job's checkpoints go; `None` if nowhere.
         intruders: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
         obstacles: why the job cannot be created again at all, in words.
-        obstacles_on_spot: why it cannot be created again on spot, in words.
         kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
             off, and where the decision does not depend on it.
-        refused_pools: what SageMaker has just refused to create it in, for good.
+        refused_pools: where it cannot be created again, although it may be elsewhere.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         looked: whether S3 was asked at all; it is not where the decision does not hang on it.
     """
@@ -46,7 +45,6 @@ class Circumstances:
     checkpoint_uri: str | None
     intruders: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()
-    obstacles_on_spot: tuple[str, ...] = ()
     kill_switch: str | None = None
     refused_pools: tuple[RefusedPool, ...] = ()
     listing_cut: bool = False
@@ -72,8 +70,6 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     placed = place(run, policy, rung, now=now, refused=refused)
     if placed.placement is None:
         return _refused(placed.reason, inputs)
-    if placed.placement.market is Market.SPOT and circumstances.obstacles_on_spot:
-        return _refused(f"cannot run on spot: {_listed(circumstances.obstacles_on_spot)}", inputs)
     until = _earliest(run, policy)
     if (last_call := last_call_of(run, policy)) is not None:
         until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
@@ -83,7 +79,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     warning = "; ".join(filter(None, (placed.warning, _doubt(run, policy, circumstances)))) or None
     return Decision(
         action=Action.RESUBMIT,
-        reason="; ".join((ending.said, *(f"SageMaker refuses {pool}" for pool in refused), placed.reason)),
+        reason="; ".join((ending.said, *(f"cannot use {pool}" for pool in refused), placed.reason)),
         inputs=inputs,
         placement=placed.placement,
         attempt=run.last.number + 1,
@@ -182,7 +178,7 @@ def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str
     """Why another attempt must not or cannot be made, although the owner asked for one."""
     policy = resolved.policy
     if circumstances.obstacles:
-        return f"cannot be created again: {_listed(circumstances.obstacles)}"
+        return f"cannot be created again: {'; '.join(map(clause, circumstances.obstacles))}"
     if circumstances.intruders:
         jobs = ", ".join(circumstances.intruders)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
@@ -191,10 +187,6 @@ def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str
     if _is_fruitless(run, policy) and not circumstances.listing_cut:
         return f"the last {run.fruitless()} attempts that trained saved no newer checkpoint: another would do no better"
     return _spent(run, policy)
-
-
-def _listed(obstacles: tuple[str, ...]) -> str:
-    return "; ".join(map(clause, obstacles))
 
 
 def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:
@@ -228,8 +220,8 @@ def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:
         return f"the ladder has no rung left after {run.last.number} attempts"
     pools = "; ".join(map(str, refused))
     return (
-        f"SageMaker refuses each pool that is left: {pools}. Request a quota in AWS Service Quotas, or name another "
-        "pool in the ladder, and submit the job again by hand"
+        f"cannot use any pool that is left: {pools}. Request a quota in AWS Service Quotas, or name another pool in "
+        "the ladder, and submit the job again by hand"
     )
 
 
@@ -291,7 +283,6 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
         "fruitless_attempts": str(run.fruitless()) if circumstances.looked else None,
         "overlapping_jobs": ", ".join(circumstances.intruders),
         "obstacles": "; ".join(circumstances.obstacles),
-        "obstacles_on_spot": "; ".join(circumstances.obstacles_on_spot),
         "refused_pools": "; ".join(map(str, circumstances.refused_pools)),
         "work_expected": in_words(work_expected(run, policy)),
         "work_done": in_words(run.work_done()) if circumstances.looked else None,

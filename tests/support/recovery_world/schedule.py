@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from respot.domain.lifecycle import WAITING, is_terminal
 from respot.domain.telling import lacks_its_end
-from respot.errors import CreateRefusedError, RespotError
+from respot.errors import CreateRefusedError, Reach, RespotError
 from respot.job_message import read_message, write_message
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
@@ -45,7 +45,8 @@ class Schedule:
         if placement.market is world.without_quota:
             world.seen["pools refused"] += 1
             message = f"ResourceLimitExceeded: the quota of {placement} is 0"
-            raise CreateRefusedError(message, pool="its quota is 0")
+            reach = world.random.choice((Reach.POOL, Reach.MARKET))
+            raise CreateRefusedError(message, reach=reach, why="its quota is 0")
         self.judge.check_creation(request)
         world.seen["created where there is quota"] += world.without_quota is not None
 

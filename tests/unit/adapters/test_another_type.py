@@ -15,7 +15,7 @@ from respot.adapters.cloning import attempt_request
 from respot.domain.job import Market
 from respot.domain.lineage import VOLUME_KEY_TAG, Lineage
 from respot.domain.placement import Placement
-from respot.errors import CloneRefusedError
+from respot.errors import CloneRefusedError, Reach
 from tests.support.builders import ACCOUNT, NAME, arn_of
 
 KEY: Final = "arn:aws:kms:us-east-1:111122223333:key/abc"
@@ -107,9 +107,10 @@ def test_a_volume_that_local_storage_cannot_replace_is_refused() -> None:
     assert clone(described("ml.p3.2xlarge", VolumeSizeInGB=450), "ml.g5.2xlarge")
 
 
-def test_a_type_that_needs_a_volume_is_refused_to_a_job_without_its_size() -> None:
-    error = refusal(described(NVME, VolumeSizeInGB=None), EBS)
-    assert error.field == "ResourceConfig.VolumeSizeInGB"
+@pytest.mark.parametrize("size", [None, 0])
+def test_a_type_that_needs_a_volume_is_refused_to_a_job_without_its_size(size: int | None) -> None:
+    error = refusal(described(NVME, VolumeSizeInGB=size), EBS)
+    assert (error.field, error.reach) == ("ResourceConfig.VolumeSizeInGB", Reach.POOL)
     assert clone(described(NVME, VolumeSizeInGB=None), "ml.g6.48xlarge")
 
 
@@ -118,6 +119,12 @@ def test_the_jobs_own_type_keeps_everything() -> None:
     request = clone(document, EBS)
     assert request["ResourceConfig"] == document["ResourceConfig"]
     assert list(left_out(document, request)) == []
+
+
+def test_a_health_check_of_the_instances_is_kept_on_every_type() -> None:
+    """InfraCheckConfig tests "the health of instance hardware and cluster network connectivity", and names no type."""
+    asked = {"EnableInfraCheck": True}
+    assert clone(described() | {"InfraCheckConfig": asked}, "ml.m5.xlarge")["InfraCheckConfig"] == asked
 
 
 # Placement and warm pool.

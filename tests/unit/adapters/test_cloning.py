@@ -31,7 +31,7 @@ from respot.adapters.cloning import (
 from respot.domain.job import Market
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
-from respot.errors import CloneRefusedError, UnrecoverableFieldError
+from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
 from tests.support.builders import ACCOUNT, NAME, arn_of, payload, payload_names
 
 ATTEMPT: Final = f"{NAME}-r2"
@@ -483,7 +483,7 @@ def test_what_cannot_run_on_spot_is_refused_there_and_carried_on_demand(told: di
     document = described(**told)
     with pytest.raises(CloneRefusedError, match=f"spot-job: {re.escape(field)}: ") as refusal:
         clone(document, spot())
-    assert (refusal.value.job, refusal.value.field) == (NAME, field)
+    assert (refusal.value.job, refusal.value.field, refusal.value.reach) == (NAME, field, Reach.MARKET)
     part = field.partition(".")[0]
     assert clone(document, on_demand())[part] == document[part]
 
@@ -499,8 +499,11 @@ def test_a_cluster_of_several_types_stays_as_it_is(placement: Any) -> None:  # n
     for same in ("ml.g5.2xlarge+ml.c5.xlarge", ""):
         assert clone(document, placement(same))["ResourceConfig"] == document["ResourceConfig"]
     for other in ("ml.g5.2xlarge", "ml.p4d.24xlarge"):
-        with pytest.raises(CloneRefusedError, match=f"InstanceGroups: .*{re.escape(other)} cannot stand for them"):
+        with pytest.raises(
+            CloneRefusedError, match=f"InstanceGroups: .*{re.escape(other)} cannot stand for them"
+        ) as refusal:
             clone(document, placement(other))
+        assert refusal.value.reach is Reach.POOL
 
 
 def test_preferred_types_stay_as_they_are() -> None:
@@ -529,7 +532,7 @@ def test_a_job_on_reserved_capacity_is_refused(told: dict[str, Any], field: str,
     """CreateTrainingJob on training-plan/* and reserved-capacity/* is a permission that Respot does not have."""
     with pytest.raises(CloneRefusedError, match="no permission to use training plans") as refusal:
         clone(described(**told), placement)
-    assert refusal.value.field == field
+    assert (refusal.value.field, refusal.value.reach) == (field, Reach.ANYWHERE)
 
 
 def test_every_member_that_names_reserved_capacity_is_known() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from respot.adapters.create_refusals import METRICS, names_a_type, never_fits, not_offered, unwanted
+from respot.adapters.create_refusals import METRICS, for_now, never_fits, not_offered, reach_of_quota, unwanted
+from respot.errors import Postponement, Reach
 
 ADVICE = (
     " Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
@@ -99,6 +100,15 @@ def test_any_other_quota_may_free_up(words: str) -> None:
         ),
         "Managed spot training isn't supported for ml.p6-b200.48xlarge",
         "The requested resource training-job/ml.p2.xlarge is not available in this region",
+        "The instance type 'ml.p3dn.24xlarge' that you requested isn't available in eu-north-1",
+        "Instance type ml.p3.2xlarge is not currently supported for training jobs",
+        "Instance type ml.p6-b200.48xlarge does not support managed spot training",
+        "Only instance types ml.p3.2xlarge, ml.p3.8xlarge are supported by algorithm seq2seq",
+        (
+            "1 validation error detected: Value 'ml.t2.medium' at "
+            "'resourceConfig.instanceGroups.1.member.instanceType' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [ml.p2.xlarge, ml.m5.4xlarge]"
+        ),
     ],
 )
 def test_a_type_that_is_not_offered_is_told(words: str) -> None:
@@ -113,6 +123,22 @@ def test_a_type_that_is_not_offered_is_told(words: str) -> None:
             "1 validation error detected: Value 'Pipes' at 'algorithmSpecification.trainingInputMode' failed to "
             "satisfy constraint: Member must satisfy enum value set: [Pipe, File, FastFile]"
         ),
+        "Heterogeneous clusters are not supported with instance type ml.c5.xlarge",
+        "MaxRuntimeInSeconds of 864000 is not supported for instance type ml.p3.2xlarge",
+        "For instance type ml.p3.2xlarge, a maximum runtime of 864000 seconds is not supported",
+        "Instance type ml.g5.xlarge does not support VolumeKmsKeyId",
+        "Instance type ml.g5.xlarge is not supported with the given KMS key",
+        "FastFile is the only input mode supported on instance type ml.trn1.2xlarge",
+        (
+            "1 validation error detected: Value 'Pipes' at 'algorithmSpecification.trainingInputMode' failed to "
+            "satisfy constraint: Member must satisfy enum value set: [Pipe, File]. See the instance "
+            "types that support it."
+        ),
+        (
+            "2 validation errors detected: Value 'ml.t2.medium' at 'resourceConfig.instanceType' failed to satisfy "
+            "constraint: Member must satisfy enum value set: [ml.p2.xlarge]; Value 'Pipes' at "
+            "'algorithmSpecification.trainingInputMode' failed to satisfy constraint: …"
+        ),
         "ml.g5.48xlarge is temporarily not available. Try again in a few minutes, or try a different instance type.",
         "Could not assume role arn:aws:iam::111122223333:role/Training",
     ],
@@ -121,9 +147,48 @@ def test_other_refusals_are_about_no_type(words: str) -> None:
     assert not_offered(words) is None
 
 
-def test_only_some_quotas_are_of_an_instance_type() -> None:
-    assert names_a_type(limit(SPOT, "0"))
-    assert not names_a_type(limit("Number of instances across all training jobs", "0"))
+@pytest.mark.parametrize(
+    ("name", "reach"),
+    [
+        (SPOT, Reach.POOL),
+        ("ml.p3.2xlarge for training job usage", Reach.POOL),
+        ("Number of instances across all spot training jobs", Reach.MARKET),
+        ("Maximum instances per spot training job", Reach.MARKET),
+        ("Maximum number of instances per spot training job", Reach.MARKET),
+        ("Number of instances across all training jobs", Reach.MARKET),
+        ("Maximum number of instances per training job", Reach.MARKET),
+        ("Number of instances across all processing jobs", Reach.ANYWHERE),
+        ("Longest run time for a training job", Reach.ANYWHERE),
+        ("Size of EBS volume for a training job instance", Reach.ANYWHERE),
+    ],
+)
+def test_a_quota_rules_out_its_type_or_else_its_market(name: str, reach: Reach) -> None:
+    """Names of SageMaker's quotas, as Service Quotas lists them."""
+    assert reach_of_quota(limit(name, "0")) is reach
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("Rate exceeded", Postponement.THROTTLED),
+        ("Too many requests. Please slow down.", Postponement.THROTTLED),
+        ("Request was throttled", Postponement.THROTTLED),
+        ("ml.g5.48xlarge is temporarily unavailable", Postponement.CAPACITY),
+        ("Instance type ml.g5.48xlarge is currently not available in this region", Postponement.CAPACITY),
+        ("ml.g5.48xlarge is not available at this time", Postponement.CAPACITY),
+        ("We currently do not have sufficient ml.p4d.24xlarge capacity in the zone", Postponement.CAPACITY),
+        ("Insufficient capacity error from EC2", Postponement.CAPACITY),
+        ("Capacity is not available", Postponement.CAPACITY),
+        ("Something went wrong. Please try again later.", Postponement.CAPACITY),
+        ("Insufficient permissions for the role", None),
+        ("Managed spot training is not currently supported for this algorithm", None),
+        ("Instance type ml.p3.2xlarge is not supported at this time", None),
+        ("The job names a capacity reservation that does not exist", None),
+        ("", None),
+    ],
+)
+def test_a_refusal_of_the_moment_is_told_from_one_for_good(words: str, reason: Postponement | None) -> None:
+    assert for_now(words) is reason
 
 
 def test_metric_definitions_are_unwanted_in_any_of_their_words() -> None:

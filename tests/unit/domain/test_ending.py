@@ -51,7 +51,14 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
         pytest.param(
             *("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by whatever name it has"
         ),
-        pytest.param("Failed", "PendingTimedOut", None, None, id="but a failure is one"),
+        pytest.param(*("Failed", "PENDING_TIMEOUT", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="failed, in capitals"),
+        pytest.param(
+            *("Failed", "MaxPendingTimeExceeded", "CapacityError: none", Trigger.CAPACITY_ERROR),
+            id="a reason that tells",
+        ),
+        pytest.param("Completed", "PendingTimedOut", None, None, id="completed, whatever else"),
+        pytest.param("Deleting", "PendingTimedOut", None, None, id="deleted while pending"),
+        pytest.param("InProgress", "Pending", None, None, id="pending still"),
         pytest.param("Deleting", "MaxWaitTimeExceeded", None, None, id="being deleted"),
         pytest.param("Completed", "Completed", None, None, id="completed"),
         pytest.param("InProgress", "MaxWaitTimeExceeded", None, None, id="not terminal"),
@@ -88,6 +95,15 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
         pytest.param("Deleting", "Deleting", None, "is being deleted", id="deleted"),
         pytest.param("Failed", "Failed", "AlgorithmError: boom", "failed: AlgorithmError: boom", id="failed"),
         pytest.param("Failed", "Failed", "", "failed: no reason given", id="failed without a reason"),
+        pytest.param("Failed", "Reticulated", None, "failed: ended as Reticulated", id="failed as something unknown"),
+        pytest.param("Failed", "PendingTimedOut", None, "ran out of pending time", id="pending time"),
+        pytest.param(
+            "Failed",
+            "PendingTimedOut",
+            "It waited.",
+            "ran out of pending time: It waited",
+            id="pending time, explained",
+        ),
         pytest.param("Stopped", "Reticulated", None, "ended as Stopped/Reticulated", id="unknown"),
     ],
 )
@@ -207,4 +223,4 @@ def test_after_an_unknown_end_people_are_told_that_nothing_follows() -> None:
     retired = run(attempt("Starting=0 Pending=5 Retired=7200", status="Failed"))
     decision = plan(retired, asked(), circumstances(), now=at(7300))
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert decision.reason == "failed: no reason given: repeating it would not help"
+    assert decision.reason == "failed: ended as Retired: repeating it would not help"

@@ -12,13 +12,25 @@ from respot.domain.decision import Action, Decision
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, is_time_to_ask, may_give_up
 from respot.domain.job import JobFacts, Market, Owner, Parent, Transition
+from respot.domain.placement import RefusedPool
 from respot.domain.placing import rung_of
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run
 from respot.domain.waiting import GivingUp
 from tests.support.builders import WAITS, at, facts, history, job_id
-from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, repeated, run, saved
+from tests.support.runs import (
+    HOUR,
+    NEVER_LAUNCHED,
+    asked,
+    attempt,
+    circumstances,
+    ended,
+    repeated,
+    run,
+    saved,
+    without_pause,
+)
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
 PATIENCE: Final = timedelta(hours=2)
@@ -277,7 +289,6 @@ def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_sp
         ("spot:2 on-demand:2", "ends", ["spot", "on-demand", "on-demand", None]),
         ("spot:2 on-demand:2", "ends waits", ["on-demand", "on-demand", None]),
         ("spot:2 on-demand:2", "waits waits", [None, None]),
-        ("spot:2 on-demand:2", "waits waits ends", [None]),
         ("spot on-demand", "ends ends", ["spot", "spot"]),
         ("spot on-demand", "ends waits", ["on-demand", "on-demand"]),
         ("spot on-demand", "ends waits waits", [None]),
@@ -286,13 +297,15 @@ def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_sp
 def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
     ladder: str, lives: str, markets: list[str | None]
 ) -> None:
-    attempts = tuple(
-        given_up(number, start=number * 12 * HOUR)
-        if life == "waits"
-        else attempt(f"Starting={number * 12 * HOUR} MaxWaitTimeExceeded={(number * 12 + 6) * HOUR}", number=number)
-        for number, life in enumerate(lives.split(), start=1)
-    )
-    policy, first = Policy(ladder=parse_ladder(ladder)), len(attempts) + 1
+    attempts: tuple[Attempt, ...] = ()
+    policy = Policy(ladder=parse_ladder(ladder))
+    for number, life in enumerate(lives.split(), start=1):
+        start, rung = number * 12 * HOUR, rung_of(run(*attempts), policy, number) if attempts else policy.ladder[0]
+        assert rung, "the ladder is shorter than the run"
+        script = None if life == "waits" else f"Starting={start} MaxWaitTimeExceeded={start + 6 * HOUR}"
+        lived = given_up(number, start, market=rung.market) if script is None else attempt(script, number=number)
+        attempts += (lived,)
+    first = len(attempts) + 1
     rungs = [rung_of(run(*attempts), policy, number) for number in range(first, first + len(markets))]
 
     assert [rung and rung.market for rung in rungs] == markets
@@ -314,6 +327,69 @@ def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
     places = [rung for rung in rungs for _ in range(rung.attempts or 100)]
 
     assert rung_of(what, Policy(ladder=tuple(rungs)), number) == (places[number - 1] if number <= len(places) else None)
+
+
+# --- back to a pool that was given up
+
+
+def refused(*pools: str) -> Circumstances:
+    """`spot ml.g5.4xlarge`: no attempt can be created there."""
+    parts = (pool.split() for pool in pools)
+    told = tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
+    return circumstances(refused_pools=told)
+
+
+def next_pool(what: Run, around: Circumstances, ladder: str = "spot:3 on-demand:1", **settings: Any) -> str | None:  # noqa: ANN401
+    resolved = impatient(ladder=parse_ladder(ladder), max_attempts=9, back_off=without_pause(), **settings)
+    placement = plan(what, resolved, around, now=what.last.transitions[-1].started + timedelta(seconds=10)).placement
+    return f"{placement.market} {placement.instance_type}" if placement else None
+
+
+LARGER: Final = "ml.g5.4xlarge"
+OWN: Final = "spot ml.g5.2xlarge"
+ON_DEMAND: Final = "on-demand ml.g5.2xlarge"
+
+
+def test_a_run_goes_back_to_the_pool_that_it_gave_up_if_all_others_are_refused() -> None:
+    """Nothing is lost by having waited there: the user's job would still be waiting."""
+    assert next_pool(run(given_up()), refused(ON_DEMAND)) == OWN
+    assert next_pool(run(given_up()), circumstances()) == ON_DEMAND
+
+
+def test_it_does_not_go_back_to_a_pool_without_attempts_left_or_refused_itself() -> None:
+    assert next_pool(run(given_up()), refused(ON_DEMAND), "spot:1 on-demand:1") is None
+    assert next_pool(run(given_up()), refused(ON_DEMAND, OWN)) is None
+
+
+def test_it_goes_back_to_the_latest_of_the_pools_that_it_gave_up() -> None:
+    ladder = "spot:2 spot/ml.g5.4xlarge:{} on-demand:1"
+    both = run(given_up(), given_up(2, start=6 * HOUR, instance_type=LARGER))
+    assert next_pool(both, refused(ON_DEMAND), ladder.format(2)) == f"spot {LARGER}"
+    assert next_pool(both, refused(ON_DEMAND), ladder.format(1)) == OWN
+
+
+def test_with_a_deadline_on_demand_comes_before_a_pool_that_was_given_up() -> None:
+    ladder, late = "spot:2 spot/ml.g5.4xlarge:1", timedelta(hours=40)
+    assert next_pool(run(given_up()), refused(f"spot {LARGER}"), ladder, deadline=late) == ON_DEMAND
+    assert next_pool(run(given_up()), refused(f"spot {LARGER}", ON_DEMAND), ladder, deadline=late) == OWN
+
+
+def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
+    ended_again = attempt(f"Starting={6 * HOUR} MaxWaitTimeExceeded={12 * HOUR}", number=2)
+    what = run(given_up(), ended_again)
+    assert next_pool(what, circumstances()) == ON_DEMAND
+    assert next_pool(what, refused(ON_DEMAND)) == OWN
+    third = attempt(f"Starting={13 * HOUR} MaxWaitTimeExceeded={19 * HOUR}", number=3)
+    assert next_pool(run(given_up(), ended_again, third), refused(ON_DEMAND)) is None
+
+
+def test_a_pool_is_not_given_up_a_second_time_after_the_run_went_back_to_it() -> None:
+    start = -(6 * HOUR)
+    verdict = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
+    assert not verdict.give_up
+    assert verdict.reason == "was given up before, and the run went back to this pool: all others were refused"
+    elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
+    assert elsewhere.give_up
 
 
 def test_the_triggers_to_choose_are_all_but_respots_own() -> None:

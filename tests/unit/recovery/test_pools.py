@@ -1,12 +1,17 @@
-"""Pools that SageMaker refuses for good: the ladder goes on, or people are told at once."""
+"""Pools in which no attempt can be created: the ladder goes on, or people are told at once."""
+
+from typing import Any
 
 import pytest
 
 from respot.adapters.create_refusals import METRICS
+from respot.domain.decision import Action
 from respot.domain.job import Market
+from respot.domain.placement import Placement
 from respot.domain.policy import Rung
 from respot.domain.resubmission import OutcomeKind
-from respot.errors import CreateLaterError, CreateRefusedError, Postponement
+from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Postponement, Reach
+from respot.ports import Cloned
 from respot.recovery import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
@@ -26,7 +31,7 @@ def refused(bench: RecoveryBench) -> dict[tuple[Market, str], str]:
         assert isinstance(request, dict)
         placement = request["placement"]
         if why := pools.get((placement.market, placement.instance_type)):
-            raise CreateRefusedError(f"ResourceLimitExceeded: {why}", pool=why)
+            raise CreateRefusedError(f"ResourceLimitExceeded: {why}", reach=Reach.POOL, why=why)
 
     bench.sagemaker.before_creation = check
     return pools
@@ -43,7 +48,7 @@ def test_the_next_rung_is_used_at_once_and_the_story_says_why(
     assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
     outcome = bench.outcome(job)
     assert outcome.kind is OutcomeKind.CREATED
-    assert f"SageMaker refuses spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
+    assert f"cannot use spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
     assert "attempt 2 of 5, on-demand ml.g5.2xlarge" in outcome.story
 
 
@@ -70,7 +75,7 @@ def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
     outcome = bench.outcome(job)
     assert outcome.kind is OutcomeKind.FAILED
     assert outcome.story == (
-        f"not resubmitted: SageMaker refuses each pool that is left: spot ml.g5.2xlarge ({NO_QUOTA}); "
+        f"not resubmitted: cannot use any pool that is left: spot ml.g5.2xlarge ({NO_QUOTA}); "
         "on-demand ml.g5.2xlarge (Unsupported instance type ml.g5.2xlarge). Request a quota in AWS Service Quotas, or "
         "name another pool in the ladder, and submit the job again by hand"
     )
@@ -85,10 +90,79 @@ def test_a_job_without_a_ladder_has_no_other_pool(bench: RecoveryBench, refused:
     assert bench.sagemaker.created == []
 
 
-def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(bench: RecoveryBench) -> None:
+def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(bench: RecoveryBench) -> None:
+    """Service Quotas of SageMaker: "Number of instances across all spot training jobs"."""
+    why = "the quota 'Number of instances across all spot training jobs' is 0 and the job needs 1"
+
+    def check(request: object) -> None:
+        assert isinstance(request, dict)
+        if request["placement"].market is Market.SPOT:
+            raise CreateRefusedError(why, reach=Reach.MARKET)
+
+    bench.sagemaker.before_creation = check
+    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = bench.ended()
+    assert bench.recover(job) is None
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.calls.count("sagemaker.create") == 2
+    assert f"cannot use spot on any instance type ({why}); next: on-demand" in bench.outcome(job).story
+
+
+@pytest.mark.parametrize("decided", [False, True], ids=["before the decision", "before the creation"])
+def test_the_next_rung_is_used_where_a_request_for_the_first_cannot_be_built(
+    bench: RecoveryBench,
+    *,
+    decided: bool,
+) -> None:
+    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = bench.decided() if decided else bench.ended()
+    bench.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.2xlarge": Reach.POOL}
+    assert bench.recover(job) is None
+    facts = bench.sagemaker.jobs[SECOND].facts
+    assert (facts.market, facts.instance_type) == (Market.SPOT, "ml.g5.4xlarge")
+    assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in bench.outcome(job).story
+
+
+def test_a_whole_market_in_which_no_request_can_be_built_is_passed_over(bench: RecoveryBench) -> None:
+    """A job that keeps a warm pool, whose ladder begins on spot."""
+    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = bench.ended()
+    bench.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET}
+    bench.recover(job)
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+
+
+def test_what_can_be_built_on_no_rung_is_refused_at_once(bench: RecoveryBench) -> None:
     bench.set_policy(ladder=(SPOT, ON_DEMAND))
     job = bench.ended()
-    bench.faults["sagemaker.create"] = CreateLaterError("used up", reason=Postponement.QUOTA)
+    bench.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET, "on-demand ml.g5.2xlarge": Reach.POOL}
+    bench.recover(job)
+    decision = bench.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert decision.reason.startswith("cannot use any pool that is left: spot on any instance type (")
+
+
+def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(bench: RecoveryBench) -> None:
+    """The job's description changed between the trial and the creation."""
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    job, clone, built = bench.decided(), bench.recovery.clone, []
+
+    def once(document: Any, name: str, tags: Any, lineage: Any, placement: Placement) -> Cloned:  # noqa: ANN401
+        built.append(placement.market)
+        if built == [Market.SPOT, Market.SPOT]:
+            raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
+        return clone(document, name, tags, lineage, placement)
+
+    object.__setattr__(bench.recovery, "clone", once)
+    bench.recover(job)
+    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+
+
+@pytest.mark.parametrize("reason", [Postponement.QUOTA, Postponement.CAPACITY])
+def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(bench: RecoveryBench, reason: Postponement) -> None:
+    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = bench.ended()
+    bench.faults["sagemaker.create"] = CreateLaterError("used up", reason=reason)
     assert bench.recover(job) == Later(reason="used up")
     bench.faults.clear()
     bench.recover(job)
@@ -143,13 +217,13 @@ def test_a_next_rung_that_cannot_be_cloned_is_a_failure_that_names_both(
     bench.recover(job)
     assert refused == {}
     assert bench.outcome(job).kind is OutcomeKind.FAILED
-    assert bench.outcome(job).story.startswith(f"not resubmitted: SageMaker refuses spot ml.g5.2xlarge ({NO_QUOTA}); ")
+    assert bench.outcome(job).story.startswith(f"not resubmitted: cannot use spot ml.g5.2xlarge ({NO_QUOTA}); ")
     assert "it cannot be created again" in bench.outcome(job).story
 
 
 def _refuse_and_spoil(bench: RecoveryBench) -> None:
     bench.sagemaker.jobs[NAME].unclonable = True
-    raise CreateRefusedError(NO_QUOTA, pool=NO_QUOTA)
+    raise CreateRefusedError(NO_QUOTA, reach=Reach.POOL)
 
 
 def test_what_a_clone_goes_without_is_told(bench: RecoveryBench) -> None:

@@ -18,7 +18,6 @@ from tests.support.runs import (
     NEVER_LAUNCHED,
     OUT_OF_TIME,
     attempt,
-    circumstances,
     repeated,
     run,
     without_pause,
@@ -188,13 +187,6 @@ def test_a_deadline_never_moves_an_on_demand_job_to_spot() -> None:
 
     assert decision.placement is not None
     assert decision.placement.market is Market.ON_DEMAND
-
-
-def test_what_stands_in_the_way_of_spot_is_said_while_there_is_time_for_spot() -> None:
-    around = circumstances(obstacles_on_spot=("it keeps a warm pool",))
-
-    assert with_deadline(9 * HOUR, around=around).action is Action.REFUSE
-    assert with_deadline(0, around=around).action is Action.RESUBMIT
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.support.decisions import NEVER, SAVED, decide, ending
 from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, circumstances, repeated, run, saved
 
 LADDERS = ("", "spot", "on-demand", "spot:2", "spot:3 on-demand:1", "spot/ml.g5.4xlarge:2 on-demand/ml.g5.4xlarge")
-TYPES = st.sampled_from(("", "ml.g5.2xlarge", "ml.g5.4xlarge"))
+TYPES = st.sampled_from(("", "ml.g5.2xlarge", "ml.g5.4xlarge", None))
 seconds = st.integers(0, 60 * 86400)
 
 
@@ -58,7 +58,6 @@ def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]
     pools = st.builds(RefusedPool, market=st.sampled_from(Market), instance_type=TYPES, why=st.just("a quota of 0"))
     around = circumstances(
         listing_cut=draw(st.booleans()),
-        obstacles_on_spot=draw(st.sampled_from(((), ("it keeps a warm pool",)))),
         refused_pools=draw(st.lists(pools, max_size=3).map(tuple)),
     )
     over = attempts[-1].transitions[-1].started
@@ -126,7 +125,6 @@ def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
         listing_cut=True,
         intruders=("job-10",),
         obstacles=("no instances",),
-        obstacles_on_spot=("warm pool",),
         kill_switch="the account's kill switch is on",
         refused_pools=(RefusedPool(market=Market.SPOT, instance_type="ml.g5.2xlarge", why="a quota of 0"),),
     )
@@ -152,7 +150,6 @@ def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
         "fruitless_attempts": "1",
         "overlapping_jobs": "job-10",
         "obstacles": "no instances",
-        "obstacles_on_spot": "warm pool",
         "refused_pools": "spot ml.g5.2xlarge (a quota of 0)",
         "work_expected": "6 h 00 min",
         "work_done": "1 h 48 min",

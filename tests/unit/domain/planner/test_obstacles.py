@@ -5,9 +5,7 @@ from typing import Any
 import pytest
 
 from respot.domain.decision import Action
-from respot.domain.job import Market
 from respot.domain.planner import Circumstances
-from respot.domain.policy import parse_ladder
 from respot.domain.run import Run
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, NEVER, SAVED, decide, outcome
@@ -28,11 +26,6 @@ from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances
             id="intruders",
         ),
         pytest.param(
-            {"obstacles_on_spot": ("it keeps a warm pool",)},
-            "cannot run on spot: it keeps a warm pool",
-            id="obstacles on spot",
-        ),
-        pytest.param(
             {"checkpoint_uri": None},
             "no checkpoint location is configured: the next attempt would start from scratch",
             id="no checkpoint location",
@@ -41,15 +34,6 @@ from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances
 )
 def test_refuses_what_cannot_be_done_and_says_why(around: dict[str, Any], reason: str) -> None:
     assert outcome(decide(around=circumstances(**around))) == (Action.REFUSE, reason, True)
-
-
-def test_what_stands_in_the_way_of_spot_does_not_matter_on_demand() -> None:
-    around = circumstances(obstacles_on_spot=("it keeps a warm pool",))
-
-    decision = decide(around=around, ladder=parse_ladder("spot:1 on-demand"))
-
-    assert decision.placement is not None
-    assert decision.placement.market is Market.ON_DEMAND
 
 
 def test_refuses_to_train_again_from_scratch_what_saved_nothing() -> None:

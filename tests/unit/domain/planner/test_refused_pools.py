@@ -1,4 +1,4 @@
-"""Pools that SageMaker has just refused for good are passed over."""
+"""Pools in which no attempt can be created are passed over."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,9 +18,12 @@ OWN = "ml.g5.2xlarge"
 
 
 def pools(*words: str) -> tuple[RefusedPool, ...]:
-    """`spot/ml.g5.2xlarge`; without a type, it is the run's own."""
+    """`spot/ml.g5.2xlarge`; without a type, it is the run's own; `spot/*` is the whole market."""
     parts = [(word.partition("/")[0], word.partition("/")[2] or OWN) for word in words]
-    return tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
+    return tuple(
+        RefusedPool(market=Market(market), instance_type=None if name == "*" else name, why="quota 0")
+        for market, name in parts
+    )
 
 
 def plan_without(*refused: str, what: Run = TRAINED, ladder: str = "", **others: Any) -> Decision:  # noqa: ANN401
@@ -47,6 +50,9 @@ def placed(decision: Decision) -> str:
             f"on-demand/{OWN}",
             id="the next but one",
         ),
+        pytest.param(
+            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1", ["spot/*"], f"on-demand/{OWN}", id="a whole market is refused"
+        ),
         pytest.param("spot:3 spot/ml.g5.2xlarge:2 on-demand", ["spot"], f"on-demand/{OWN}", id="the pool by two names"),
         pytest.param("spot:3 on-demand:1", ["on-demand"], f"spot/{OWN}", id="another pool is refused"),
     ],
@@ -57,9 +63,7 @@ def test_the_next_rung_whose_pool_is_not_refused_is_used(ladder: str, refused: l
 
 def test_the_reason_says_which_pools_were_passed_over() -> None:
     decision = plan_without("spot", ladder="spot:3 on-demand:1")
-    assert decision.reason == (
-        f"ran out of waiting time; SageMaker refuses spot {OWN} (quota 0); next: on-demand {OWN}"
-    )
+    assert decision.reason == (f"ran out of waiting time; cannot use spot {OWN} (quota 0); next: on-demand {OWN}")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +72,20 @@ def test_the_reason_says_which_pools_were_passed_over() -> None:
         pytest.param("", ["spot"], id="no ladder"),
         pytest.param("spot", ["spot"], id="one rung"),
         pytest.param("spot:3 on-demand:1", ["spot", "on-demand"], id="all rungs"),
+        pytest.param("spot:3 on-demand:1", ["spot", "on-demand/*"], id="one rung and a market"),
     ],
 )
 def test_without_another_pool_people_are_told_what_to_do(ladder: str, refused: list[str]) -> None:
     decision = plan_without(*refused, ladder=ladder)
     assert decision.action is Action.REFUSE
     assert decision.notify
-    assert decision.reason.startswith(f"SageMaker refuses each pool that is left: spot {OWN} (quota 0)")
+    assert decision.reason.startswith(f"cannot use any pool that is left: spot {OWN} (quota 0)")
     assert "Request a quota in AWS Service Quotas, or name another pool in the ladder" in decision.reason
+
+
+def test_a_whole_market_is_told_as_one() -> None:
+    decision = plan_without("spot/*", ladder="spot:3 on-demand:1")
+    assert "; cannot use spot on any instance type (quota 0); next: on-demand" in decision.reason
 
 
 def test_a_rung_gets_no_more_attempts_than_it_allows() -> None:
@@ -112,7 +122,7 @@ def test_a_deadline_that_no_on_demand_pool_can_save_leaves_the_run_on_spot_and_w
         decision = plan_without("on-demand", ladder=ladder, deadline=SOON, work=WORK)
         assert placed(decision) == f"spot/{OWN}"
         assert (decision.warning or "").startswith("the deadline may be missed: ")
-        assert "SageMaker refuses all on-demand pools" in (decision.warning or "")
+        assert "no on-demand pool can be used" in (decision.warning or "")
 
 
 def test_a_missed_deadline_stops_a_run_that_was_to_stop_then() -> None:
