@@ -32,7 +32,8 @@ class Decision:
         attempt: the next attempt's number (RESUBMIT only).
         until: when to decide anew (WAIT only).
         dry_run: nothing is created.
-        notify: whether people are told; of a decision to wait, that the account's kill switch postpones the job.
+        notify: whether people are notified; of a decision to wait, that the account's kill switch postpones the job; of
+            one to do nothing, how the wait that they were notified of ended.
         warning: what people should know besides, for example that a deadline cannot be met.
     """
 

@@ -51,7 +51,7 @@ _CAUSE: Final = {
     AlertKind.MAX_RUNTIME_EXCEEDED: "Training reached MaxRuntimeInSeconds, which each job sets for itself.",
     AlertKind.ENDED: "SageMaker ended these jobs itself.",
     AlertKind.RESUBMITTED: "Respot created the next attempt of each of these jobs.",
-    AlertKind.NOT_RESUBMITTED: "Respot was asked to resume these jobs, and refused to, could not, or called it off.",
+    AlertKind.NOT_RESUBMITTED: "Respot does not resume these jobs: it refused to, could not, or is not asked to.",
     AlertKind.WOULD_RESUBMIT: "Respot would have created the next attempt of each of these jobs.",
     AlertKind.POLICY_INVALID: "Respot can decide about none of these jobs.",
     AlertKind.POSTPONED: "Respot creates nothing while the account's kill switch is on.",
