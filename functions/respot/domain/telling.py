@@ -75,10 +75,11 @@ def told_of_notice(notice: Notice) -> Told:
     return Told(kind=notice.kind, story=notice.story, at=notice.noticed_at)
 
 
-def outlook_after(record: DecisionRecord) -> Outlook:
-    """What is still to be expected once the decision is there: its report, or nothing at all."""
-    reported = record.decision.notify or record.decision.action is Action.RESUBMIT
-    return Outlook.DECIDES if reported else Outlook.LEAVES
+def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
+    """What is still to be expected once the decision is there: its outcome, its report, or nothing at all."""
+    if record.decision.action is Action.RESUBMIT and not record.decision.dry_run:
+        return Outlook.DECIDED if outcome else Outlook.DECIDES
+    return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
 
 
 def appearance(facts: JobFacts) -> Transition:

@@ -85,6 +85,15 @@ def test_after_three_days_it_is_refused_and_people_are_notified(bench: RecoveryB
     assert bench.sagemaker.created == []
 
 
+def test_without_a_checkpoint_location_the_refusal_speaks_of_none(bench: RecoveryBench) -> None:
+    job = bench.ended(checkpoint_uri=None)
+    bench.clock.pass_by(THREE_DAYS)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason.endswith(
+        "; to start it again, from scratch, submit a new job: no checkpoint location is configured"
+    )
+
+
 @pytest.mark.parametrize(
     "end",
     [
