@@ -180,7 +180,7 @@ def advice(error: BaseException | None) -> str:
     """What a person can do about an error of AWS or of its client."""
     match error:
         case ClientError() if error.response["Error"]["Code"] in _DENIED:
-            return "ask whoever manages your permissions for this action"
+            return "ask your administrator for this permission"
         case ClientError() if error.response["Error"]["Code"] in _STALE:
             return "renew your AWS credentials, for example with aws sso login, then try again"
         case ProfileNotFound():

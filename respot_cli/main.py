@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage; 3 what was asked for is not there;
 4 AWS could not be asked; 5 done as far as it goes: some of it could not be read or reached, the notes say what and why;
-6 the output could not be written; 130 interrupted (Ctrl-C); 141 whoever read the output has closed the pipe.
+6 the output could not be written; 130 interrupted (Ctrl-C); 141 the reader of the output has closed the pipe.
 """
 
 import argparse

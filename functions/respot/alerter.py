@@ -31,7 +31,7 @@ from respot.storm_watch import StormWatch
 class Alerter:
     """Decides on a transition, publishes, and writes down what it did.
 
-    Without a watch, people hear of each alert. Without foresight, nobody knows what Respot does about an end.
+    Without a watch, people get each alert. Without foresight, nobody knows what Respot does about an end.
     """
 
     ledger: Ledger
@@ -101,9 +101,9 @@ class Alerter:
         return _Pending(alert=case, news=facts.job.created, needless=needless)
 
     def _outlook(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
-        """What to expect of Respot about an end: a decision that is there counts, whatever the policy says by now."""
+        """What to expect of Respot about an end: a decision that is there counts, even if the policy has changed."""
         if decided := self.runs.decision(facts.job):
-            return outlook_after(decided)
+            return outlook_after(decided, self.runs.outcome(facts.job))
         return self.foresight(facts, transitions) if self.foresight else Outlook.UNKNOWN
 
     def _settle(self, pending: "_Pending | None") -> AlertReceipt | None:
@@ -155,7 +155,7 @@ class _Pending:
         alert: the alert.
         news: since when there is something to tell.
         transitions: all stays of its job.
-        needless: why nobody needs it, whatever the settings say; `None` if somebody does.
+        needless: why nobody needs it, even if the settings ask for it; `None` if somebody does.
     """
 
     alert: Alert
@@ -184,5 +184,6 @@ def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: Job
         transition=transition,
         facts=facts,
         figures=figures(until_then),
+        transitions=until_then,
         earlier_interruptions=interruptions_before(transition, until_then),
     )

@@ -23,7 +23,7 @@ from respot.domain.planner import plan
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import Run
-from respot.domain.telling import end_of, lacks_its_end
+from respot.domain.telling import end_of, ending_the_wait, is_silent, lacks_its_end
 from respot.errors import (
     CloneRefusedError,
     CreateLaterError,
@@ -149,6 +149,8 @@ class Recovery:
         decision, now = self._plan(situation, facts, facts.tags or {}), self.clock()
         if decision.action is Action.WAIT:
             return self._wait(facts.job, decision)
+        if is_silent(decision) and self.runs.doings(facts.job).notices:
+            decision = ending_the_wait(decision)
         run, number = situation.run.id, situation.run.last.number
         name = None
         attempt = None

@@ -102,8 +102,8 @@ class Situations:
 
         `giving_up` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
 
-        The kill switch is read only if the owner wants the job resumed, and its end is one to mend. S3 is asked only if
-        the switch is off besides: a job that is postponed is looked at every half an hour, for days.
+        The kill switch is read only if the owner wants the job resumed, and its end is one to resume after. S3 is
+        asked only if the switch is off, too: a job that is postponed is checked every half an hour, for days.
 
         Raises:
             PolicyInvalidError: nothing may be decided.

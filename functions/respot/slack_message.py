@@ -115,7 +115,7 @@ def _digest(document: Mapping[str, Any]) -> SlackMessage:
     fields = {
         "Region": digest["region"],
         "Instances": digest["instance_type"] or ("of any type" if of_kind in OF_ANY_TYPE else "unknown"),
-        "Alerts": f"{digest['count']} of {digest['job_count']} jobs",
+        "Alerts": f"{digest['count']} of {digest['job_count']} {'job' if digest['job_count'] == 1 else 'jobs'}",
         f"{moment_of(of_kind)} between": f"{digest['since']} and {digest['until']}",
     }
     blocks: list[Block] = [

@@ -228,9 +228,9 @@ def test_a_policy_that_is_replaced_as_the_docs_used_to_say_forgets_no_job(
         assert bench.recover(job) is not None
         bench.clock.pass_by(timedelta(minutes=30))
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
-    ((noticed, words),) = bench.runs.notices.items()
-    assert noticed == (job, AlertKind.POLICY_INVALID)
-    assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in words
+    (notice,) = bench.runs.doings(job).notices
+    assert notice.kind is AlertKind.POLICY_INVALID
+    assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.story
     put(ssm, BY_RULE, POLICY)
     bench.clock.pass_by(POLICY_KEPT_FOR)
     assert bench.recover(job) is None
@@ -258,9 +258,25 @@ def test_a_switch_that_is_not_there_postpones_and_the_alert_says_how_to_set_it(
     ssm.delete_parameter(Name=NAME)
     job = bench.ended(tags={})
     assert bench.recover(job) is not None
-    assert f"--name {NAME} --type String --value off --overwrite" in bench.runs.notices[job, AlertKind.POSTPONED]
+    assert f"--name {NAME} --type String --value off --overwrite" in bench.runs.notices[job, AlertKind.POSTPONED].story
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
     put(ssm, "off")
     bench.clock.pass_by(KILL_SWITCH_KEPT_FOR)
     assert bench.recover(job) is None
     assert bench.sagemaker.created == [SECOND]
+
+
+def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_with_an_alert(
+    ssm: "SSMClient", bench: RecoveryBench
+) -> None:
+    put(ssm, BY_RULE, POLICY)
+    put(ssm, "on")
+    job = bench.ended(tags={})
+    assert bench.recover(job) is not None
+    assert [told.kind for told in bench.runs.doings(job).told()] == [AlertKind.POSTPONED]
+    put(ssm, '{"version": 1}', POLICY)
+    bench.clock.pass_by(POLICY_KEPT_FOR)
+    assert bench.recover(job) is None
+    (told,) = (told for told in bench.runs.doings(job).told() if told.kind is not AlertKind.POSTPONED)
+    assert told.kind is AlertKind.NOT_RESUBMITTED
+    assert (told.story, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryLedger, MemoryRuns
-from respot.adapters.run_items import read_notice
 from respot.adapters.runs import DynamoDbRuns
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
@@ -41,16 +40,19 @@ class Bench:
 
     runs: Runs
     ledger: Ledger
+    clock: FakeClock
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def bench(request: pytest.FixtureRequest) -> Bench:
+    clock = FakeClock(CREATED)
     if request.param == "memory":
         memory = MemoryLedger(created=CREATED)
-        return Bench(runs=MemoryRuns(ledger=memory, clock=FakeClock(CREATED)), ledger=memory)
+        return Bench(runs=MemoryRuns(ledger=memory, clock=clock), ledger=memory, clock=clock)
     client: DynamoDBClient = request.getfixturevalue("dynamodb")
     ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
-    return Bench(runs=DynamoDbRuns(client, TABLE, clock=FakeClock(CREATED), retention=None), ledger=ledger)
+    runs = DynamoDbRuns(client, TABLE, clock=clock, retention=None)
+    return Bench(runs=runs, ledger=ledger, clock=clock)
 
 
 CHECKPOINT = Checkpoint(
@@ -234,19 +236,13 @@ def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
     assert bench.ledger.alerts(JOB) == ()
 
 
-def test_a_notice_is_written_once_in_memory() -> None:
-    runs = MemoryRuns(ledger=MemoryLedger(created=CREATED))
-    runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
-    runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
-    assert runs.notices == {(JOB, AlertKind.POLICY_INVALID): "first"}
-
-
-def test_a_notice_is_written_once_in_dynamodb(dynamodb: "DynamoDBClient") -> None:
-    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(at(5)), retention=timedelta(days=400))
-    runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
-    runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
-    (item,) = dynamodb.scan(TableName=TABLE)["Items"]
-    assert read_notice(item) == Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=at(5))
+def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> None:
+    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
+    bench.runs.notice(job_id("another"), AlertKind.POSTPONED, "third")
+    first = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=CREATED)
+    assert bench.runs.doings(JOB) == Doings(notices=(first,))
 
 
 # --- stops ----------------------------------------------------------------------------------------------------------

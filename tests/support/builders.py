@@ -116,11 +116,13 @@ def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int
         "last_modified": stay.started,
         "training_started": at(250),
     }
+    life = (*history("Starting=0 Downloading=250 Training=390"), stay)
     return Alert(
         kind=KIND_BY_STATUS.get(status, AlertKind.ENDED),
         transition=stay,
         facts=facts(**(told | others)),
-        figures=figures((*history("Starting=0 Downloading=250 Training=390"), stay)),
+        figures=figures(life),
+        transitions=life,
         earlier_interruptions=earlier,
     )
 

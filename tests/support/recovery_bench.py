@@ -54,7 +54,7 @@ class RecoveryBench:
         self.clock = FakeClock(CREATED)
         self.sagemaker = PlayedSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
-        self.runs = MemoryRuns(ledger=self.ledger)
+        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()

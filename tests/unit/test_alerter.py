@@ -7,11 +7,12 @@ from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
+from respot.domain.alert_text import plain, what_happens_next
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord
+from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.errors import (
     AlertInProgressError,
@@ -148,11 +149,18 @@ def decided(action: Action, *, notify: bool = False) -> DecisionRecord:
     )
 
 
-def expected(bench: Bench, foresight: Foreseen | None, decision: DecisionRecord | None = None) -> Outlook:
+def expected(
+    bench: Bench,
+    foresight: Foreseen | None,
+    decision: DecisionRecord | None = None,
+    outcome: Outcome | None = None,
+) -> Outlook:
     bench.know(observation(ENDED))
     alerter = replace(bench.alerter(), foresight=foresight)
     if decision:
         alerter.runs.decide(decision, None)
+    if outcome:
+        alerter.runs.settle(outcome)
     assert alerter.alert(JOB, END)
     return bench.topic.published[-1].outlook
 
@@ -160,6 +168,17 @@ def expected(bench: Bench, foresight: Foreseen | None, decision: DecisionRecord 
 @pytest.mark.parametrize("outlook", Outlook)
 def test_the_alert_of_an_end_says_what_respot_is_going_to_do(bench: Bench, outlook: Outlook) -> None:
     assert expected(bench, Foreseen(outlook)) is outlook
+
+
+def test_an_alert_has_the_stays_until_then(bench: Bench) -> None:
+    """They show instances where TrainingStartTime is not known."""
+    lost = "Starting=0 Interrupted=100 Starting=130 MaxWaitTimeExceeded=21600"
+    bench.know(observation(lost, training_started=None))
+    bench.clock.moment = at(21610)
+    bench.alerter().catch_up(JOB)
+    interrupted, ended = bench.topic.published
+    assert (interrupted.transitions, ended.transitions) == (history(lost)[:2], history(lost))
+    assert "never" not in plain(ended)
 
 
 def test_without_foresight_nobody_knows(bench: Bench) -> None:
@@ -170,7 +189,8 @@ def test_without_foresight_nobody_knows(bench: Bench) -> None:
     ("decision", "outlook"),
     [
         (decided(Action.RESUBMIT), Outlook.DECIDES),
-        (decided(Action.REFUSE, notify=True), Outlook.DECIDES),
+        (decided(Action.REFUSE, notify=True), Outlook.DECIDED),
+        (decided(Action.NOTHING, notify=True), Outlook.DECIDED),
         (decided(Action.REFUSE), Outlook.LEAVES),
         (decided(Action.NOTHING), Outlook.LEAVES),
     ],
@@ -181,6 +201,17 @@ def test_a_decision_that_is_there_counts_whatever_the_policy_says_by_now(
     foresight = Foreseen(Outlook.UNKNOWN)
     assert expected(bench, foresight, decision) is outlook
     assert foresight.asked == 0
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_once_the_decision_has_an_outcome_the_alert_of_the_end_announces_nothing(
+    bench: Bench, kind: OutcomeKind
+) -> None:
+    """An alert may be late: its queue retries it for hours."""
+    outcome = Outcome(job=JOB, kind=kind, story="a story", settled_at=CREATED, name="spot-job-r2")
+    assert expected(bench, None, decided(Action.RESUBMIT), outcome) is Outlook.DECIDED
+    said = what_happens_next(bench.topic.published[-1])
+    assert "Respot has already decided whether it resumes the job." in said
 
 
 def test_the_policy_is_read_only_of_a_job_that_has_ended(bench: Bench) -> None:

@@ -65,6 +65,7 @@ ALERTS: Final = st.builds(
         story="" if kind is AlertKind.ADVICE else story,
         warning=None if kind is AlertKind.ADVICE else warning,
         figures=figures(history("Starting=0 MaxWaitTimeExceeded=100")) if idle else alert.figures,
+        transitions=(*history("Starting=0"), alert.transition) if idle else alert.transitions,
     ),
     st.sampled_from(KINDS),
     st.sampled_from(Outlook),
@@ -87,6 +88,8 @@ CONTRADICTIONS: Final = (
     ("nothing was billed", "does not say yet"),
     ("nothing was billed", "; billed"),
     ("opted out", "[Respot error]"),
+    ("lost the spot instances", "never held an instance"),
+    ("had been interrupted", "never launched"),
 )
 
 
@@ -173,7 +176,16 @@ def test_a_digest_of_ends_says_of_which_jobs_respot_may_resume_some(kind: AlertK
         assert f"may resume {len(outlooks) - left} of them ({', '.join(named)}" in said
         assert said.endswith("It does not resume the others.")
     if left == len(outlooks):
-        assert said.endswith("Respot does not resume them.")
+        assert said.endswith(f"Respot does not resume {'it' if left == 1 else 'them'}.")
+
+
+@pytest.mark.parametrize("outlook", Outlook)
+@pytest.mark.parametrize("kind", sorted(GATHERED))
+def test_a_digest_of_one_job_speaks_of_one(kind: AlertKind, outlook: Outlook) -> None:
+    one = digest(kind, [outlook], [""])
+    for text in (digest_text.plain(one), shown(render(json.dumps(digest_document(one))))):
+        said = re.split("Open the jobs|Console ", text)[0]
+        assert not re.search(r"\b(jobs|them|their|ones|others)\b", said), said
 
 
 # --- what was billed: one decision for all channels
@@ -184,7 +196,7 @@ def idle(**others: Any) -> Alert:  # noqa: ANN401
     alert = alert_of(AlertKind.MAX_WAIT_TIME_EXCEEDED)
     stays = history("Starting=0 MaxWaitTimeExceeded=21600")
     told = replace(alert.facts, **({"training_started": None} | others))
-    return replace(alert, transition=stays[-1], facts=told, figures=figures(stays))
+    return replace(alert, transition=stays[-1], facts=told, figures=figures(stays), transitions=stays)
 
 
 def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:

@@ -295,3 +295,8 @@ def test_words_are_escaped_whole_and_cut_where_they_do_not_fit(words: str, limit
     assert_escaped(cut)
     if not cut.endswith("…"):
         assert cut.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") == words
+
+
+def test_a_digest_of_one_counts_one_job() -> None:
+    fields = render(json.dumps(digest_document(digest_of(1)))).blocks[2]["fields"]
+    assert "*Alerts*\n1 of 1 job" in [field["text"] for field in fields]

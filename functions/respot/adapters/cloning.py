@@ -38,7 +38,7 @@ CHANGED: Final[Mapping[str, str]] = {
 }
 """Members that do not carry over as they are, and what becomes of them.
 
-What an attempt on another instance type goes without besides is in `another_type.GOES`.
+What an attempt on another instance type goes without as well is in `another_type.GOES`.
 """
 
 RESERVED: Final = re.compile(r"TrainingPlan|ReservedCapacity|CapacityReservation")

@@ -475,7 +475,7 @@ class MemoryRuns:
     decisions: dict[JobId, DecisionRecord] = field(default_factory=dict)
     planned: dict[tuple[RunId, int], AttemptRecord] = field(default_factory=dict)
     outcomes: dict[JobId, Outcome] = field(default_factory=dict)
-    notices: dict[tuple[JobId, AlertKind], str] = field(default_factory=dict)
+    notices: dict[tuple[JobId, AlertKind], Notice] = field(default_factory=dict)
     writers: dict[str, Writer] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     given_up: dict[JobId, GivingUp] = field(default_factory=dict)
@@ -544,19 +544,14 @@ class MemoryRuns:
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """See `Runs.notice`."""
-        self.notices.setdefault((job, kind), story)
+        self.notices.setdefault((job, kind), Notice(job=job, kind=kind, story=story, noticed_at=self.clock()))
 
     def doings(self, job: JobId) -> Doings:
         """See `Runs.doings`."""
-        notices = (
-            Notice(job=job, kind=kind, story=story, noticed_at=self.clock())
-            for (of, kind), story in self.notices.items()
-            if of == job
-        )
         return Doings(
             decision=self.decisions.get(job),
             outcome=self.outcomes.get(job),
-            notices=tuple(notices),
+            notices=tuple(notice for notice in self.notices.values() if notice.job == job),
         )
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:

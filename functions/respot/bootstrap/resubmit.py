@@ -31,7 +31,7 @@ LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
-"""Read for each creation and each stop. When it goes off again, thousands of jobs may be looked at within minutes, and
+"""Read for each creation and each stop. When it goes off again, thousands of jobs may be checked within minutes, and
 Systems Manager answers 40 reads a second for the whole account."""
 
 

@@ -51,6 +51,7 @@ class Alert:
         transition: the stay that it is about.
         facts: the job as it was known when the alert was written.
         figures: what its stays add up to by then.
+        transitions: the job's stays until then.
         earlier_interruptions: interruptions before this transition.
         story: what Respot did, declined or could not do about it, in words; empty if it only reports.
         warning: what people should know besides.
@@ -64,6 +65,7 @@ class Alert:
     transition: Transition
     facts: JobFacts
     figures: Figures
+    transitions: tuple[Transition, ...]
     earlier_interruptions: int
     story: str = ""
     warning: str | None = None

@@ -39,7 +39,7 @@ KIND_BY_STATUS: Final = {
 
 
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
-"""Kinds that have nothing to do with instances: policy and kill switch are an account's, whatever its jobs run on."""
+"""Kinds that have nothing to do with instances: policy and kill switch belong to the account."""
 
 
 def severity_of(kind: AlertKind) -> Severity:

@@ -1,6 +1,6 @@
 """What an alert says, in the words of a person who knows SageMaker."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
@@ -8,13 +8,13 @@ from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import is_pending_timeout
 from respot.domain.job import JobFacts
-from respot.domain.lifecycle import DELETING, IN_PROGRESS, is_terminal
+from respot.domain.lifecycle import DELETING, IN_PROGRESS, has_held_instances, is_terminal
 from respot.domain.outlook import Outlook
 from respot.domain.partitions import console_host
 from respot.domain.savings import savings_percent
 from respot.domain.sentences import clause, sentence
 
-_NEXT = {
+NEXT: Final = {
     AlertKind.RESUBMITTED: "Respot watches the new job, too.",
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about this job.",
     AlertKind.WOULD_RESUBMIT: "Nothing was created: dry_run is on.",
@@ -23,7 +23,8 @@ _NEXT = {
         f"if that is within {in_words(DECIDED_WITHIN)} of the job's end."
     ),
     AlertKind.POSTPONED: (
-        "Respot decides within half an hour after the kill switch is off. "
+        "Respot checks the job again within half an hour after the kill switch is off; "
+        "a pause that the policy asks for may follow. "
         f"If the switch is still on {in_words(DECIDED_WITHIN)} after the job's end, Respot refuses the job, "
         "and another alert says so."
     ),
@@ -122,7 +123,7 @@ def particulars(alert: Alert) -> str:
 
 def concludes(kind: AlertKind) -> bool:
     """Whether an alert of this kind says that a job has ended, so that people ask what follows."""
-    return kind not in {AlertKind.INTERRUPTED, AlertKind.DIGEST} and kind not in _NEXT
+    return kind not in {AlertKind.INTERRUPTED, AlertKind.DIGEST} and kind not in NEXT
 
 
 def what_happens_next(alert: Alert) -> str:
@@ -130,15 +131,15 @@ def what_happens_next(alert: Alert) -> str:
     facts = alert.facts
     if facts.job.is_drill:
         return f"{_LABEL}there is no such job, and nothing to do."
-    if alert.kind in _NEXT:
-        return _NEXT[alert.kind]
+    if alert.kind in NEXT:
+        return NEXT[alert.kind]
     if concludes(alert.kind):
         return f"The job has stopped for good; SageMaker does not restart it. {_after_the_end(alert)}"
     if facts.status != IN_PROGRESS:
         return f"The job has gone on since then: it is {one_line(f'{facts.status}/{facts.secondary_status}')} now."
     until = f", unless that takes until {readable(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
     resume = (
-        "It then resumes from its latest checkpoint."
+        "It then resumes from its latest checkpoint, if there is one."
         if facts.checkpoint_uri
         else "No checkpoint location is configured: it then starts from scratch."
     )
@@ -263,14 +264,8 @@ def _ordinal(number: int) -> str:
 
 
 def _never_launched(alert: Alert) -> bool:
-    """Whether the job certainly held no instances until then; only events tell nothing of the market, nor of starts.
-
-    SageMaker bills from TrainingStartTime on ("You are billed for the time interval between this time and the value of
-    TrainingEndTime", DescribeTrainingJob in the SageMaker API Reference).
-    """
-    facts = alert.facts
-    held = facts.training_started or alert.figures.trained or facts.training_time or facts.billable_time
-    return facts.market is not None and not held
+    """Whether the job certainly held no instances until then; events alone do not show the market, nor all starts."""
+    return alert.facts.market is not None and not has_held_instances(alert.facts, alert.transitions)
 
 
 def _after_the_end(alert: Alert) -> str:
@@ -282,6 +277,11 @@ def _after_the_end(alert: Alert) -> str:
                 "Respot decides whether it resumes the job, and reports that separately. "
                 "Do not start a new job before that report."
             )
+        case Outlook.DECIDED:
+            return (
+                "Respot has already decided whether it resumes the job. Do not start a new job before you have read "
+                f"its report: a separate alert, or respot timeline {facts.job.name}, has it."
+            )
         case Outlook.UNKNOWN:
             return (
                 "It is not known yet whether Respot resumes the job. Do not start a new job before Respot reports "
@@ -292,7 +292,7 @@ def _after_the_end(alert: Alert) -> str:
         case Outlook.LEAVES if facts.checkpoint_uri:
             return (
                 f"Respot does not resume it. A new job with the checkpoint location {checkpoints(facts)} "
-                "resumes from the latest checkpoint there."
+                "resumes from the latest checkpoint there, if there is one."
             )
         case Outlook.LEAVES:
             return "Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."

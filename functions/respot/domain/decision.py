@@ -30,9 +30,10 @@ class Decision:
         inputs: what it was made from, in words, so that it can be explained and checked.
         placement: where the next attempt runs (RESUBMIT only).
         attempt: the next attempt's number (RESUBMIT only).
-        until: when to decide anew (WAIT only).
+        until: when to decide again (WAIT only).
         dry_run: nothing is created.
-        notify: whether people are told; of a decision to wait, that the account's kill switch postpones the job.
+        notify: whether people are notified; of a decision to wait, that the account's kill switch postpones the job; of
+            one to do nothing, how the wait that they were notified of ended.
         warning: what people should know besides, for example that a deadline cannot be met.
     """
 

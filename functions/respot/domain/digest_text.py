@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, moment_of
-from respot.domain.alert_text import jobs_url, one_line
+from respot.domain.alert_text import NEXT, jobs_url, one_line
 from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.outlook import Outlook
@@ -48,24 +48,46 @@ _DONE: Final = {
 """What happened to one job, and to several, for the headline."""
 
 _CAUSE: Final = {
-    AlertKind.MAX_RUNTIME_EXCEEDED: "Training reached MaxRuntimeInSeconds, which each job sets for itself.",
-    AlertKind.ENDED: "SageMaker ended these jobs itself.",
-    AlertKind.RESUBMITTED: "Respot created the next attempt of each of these jobs.",
-    AlertKind.NOT_RESUBMITTED: "Respot was asked to resume these jobs, and refused to, could not, or called it off.",
-    AlertKind.WOULD_RESUBMIT: "Respot would have created the next attempt of each of these jobs.",
-    AlertKind.POLICY_INVALID: "Respot can decide about none of these jobs.",
-    AlertKind.POSTPONED: "Respot creates nothing while the account's kill switch is on.",
-    AlertKind.ADVICE: "These jobs have settings that make spot a bad bargain.",
-}
-"""Why so many came at once, if not because capacity is leaving."""
-
-_STOPPED: Final = "These jobs have stopped for good; SageMaker does not restart them."
-
-_NEXT: Final = {
-    AlertKind.INTERRUPTED: (
-        "SageMaker restarts each job by itself as soon as spot instances are there again, "
-        "unless its MaxWaitTimeInSeconds passes first."
+    AlertKind.MAX_RUNTIME_EXCEEDED: ("Training reached MaxRuntimeInSeconds, which each job sets for itself.",) * 2,
+    AlertKind.ENDED: ("SageMaker ended this job itself.", "SageMaker ended these jobs itself."),
+    AlertKind.RESUBMITTED: (
+        "Respot created the next attempt of this job.",
+        "Respot created the next attempt of each of these jobs.",
     ),
+    AlertKind.NOT_RESUBMITTED: (
+        "Respot does not resume this job: it refused to, could not, or is not asked to.",
+        "Respot does not resume these jobs: it refused to, could not, or is not asked to.",
+    ),
+    AlertKind.WOULD_RESUBMIT: (
+        "Respot would have created the next attempt of this job.",
+        "Respot would have created the next attempt of each of these jobs.",
+    ),
+    AlertKind.POLICY_INVALID: (
+        "Respot cannot decide about this job.",
+        "Respot can decide about none of these jobs.",
+    ),
+    AlertKind.POSTPONED: ("Respot creates nothing while the account's kill switch is on.",) * 2,
+    AlertKind.ADVICE: (
+        "This job has settings that make spot a bad bargain.",
+        "These jobs have settings that make spot a bad bargain.",
+    ),
+}
+"""Why one job, and why several came at once, if not because capacity is leaving."""
+
+_STOPPED: Final = (
+    "This job has stopped for good; SageMaker does not restart it.",
+    "These jobs have stopped for good; SageMaker does not restart them.",
+)
+
+_RESTARTS: Final = (
+    "SageMaker restarts {} by itself as soon as spot instances are there again, "
+    "unless its MaxWaitTimeInSeconds passes first."
+)
+
+_NEXT_OF_ONE: Final = NEXT | {AlertKind.INTERRUPTED: _RESTARTS.format("the job")}
+
+_NEXT_OF_SEVERAL: Final = {
+    AlertKind.INTERRUPTED: _RESTARTS.format("each job"),
     AlertKind.RESUBMITTED: "Respot watches the new jobs, too.",
     AlertKind.NOT_RESUBMITTED: "Respot does nothing more about these jobs.",
     AlertKind.WOULD_RESUBMIT: "Nothing was created: dry_run is on.",
@@ -74,7 +96,8 @@ _NEXT: Final = {
         f"if that is within {in_words(DECIDED_WITHIN)} of each job's end."
     ),
     AlertKind.POSTPONED: (
-        "Respot decides within half an hour after the kill switch is off. "
+        "Respot checks each job again within half an hour after the kill switch is off; "
+        "a pause that the policy asks for may follow. "
         f"If the switch is still on {in_words(DECIDED_WITHIN)} after a job's end, Respot refuses the job, and another "
         "alert says so."
     ),
@@ -89,8 +112,7 @@ def headline(digest: Digest) -> str:
     noun = f"{spot}job{'s' if jobs != 1 else ''}"
     if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # nothing else befalls a job again
         return f"{count} more interruptions of {jobs} {noun} {where}"
-    one, several = _DONE[pool.kind]
-    return f"{jobs} more {noun} {where} {one if jobs == 1 else several}"
+    return f"{jobs} more {noun} {where} {_for_count(digest, _DONE[pool.kind])}"
 
 
 def what_happened(digest: Digest) -> str:
@@ -99,13 +121,14 @@ def what_happened(digest: Digest) -> str:
     length = in_words(window.closes - window.opened)
     told = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
     rest = f"and gathered here what came within {length} of it."
-    cause = _CAUSE.get(window.pool.kind, f"Capacity is leaving {_pool(window.pool)}.")
+    cause = _for_count(digest, _CAUSE.get(window.pool.kind, (f"Capacity is leaving {_pool(window.pool)}.",) * 2))
     return " ".join(filter(None, (cause, f"{told}, {rest}", _quoted(digest))))
 
 
 def what_happens_next(digest: Digest) -> str:
     """Whether SageMaker goes on by itself, and what is left to do."""
-    return _NEXT.get(digest.window.pool.kind) or f"{_STOPPED} {_after_the_end(digest)}"
+    follows = _NEXT_OF_ONE if digest.jobs == 1 else _NEXT_OF_SEVERAL
+    return follows.get(digest.window.pool.kind) or f"{_for_count(digest, _STOPPED)} {_after_the_end(digest)}"
 
 
 def since(digest: Digest) -> str:
@@ -175,12 +198,20 @@ def short(digest: Digest) -> str:
     return f"Respot: {headline(digest)} ({since(digest)})"
 
 
+def _for_count(digest: Digest, words: tuple[str, str]) -> str:
+    """The words for one job, or for several."""
+    one, several = words
+    return one if digest.jobs == 1 else several
+
+
 def _after_the_end(digest: Digest) -> str:
     """Nobody should start by hand what Respot may be about to start."""
     left = [member for member in digest.members if member.outlook is Outlook.LEAVES]
     open_ = [member for member in digest.members if member.outlook is not Outlook.LEAVES]
     if not open_:
-        return "Respot does not resume them."
+        return _for_count(digest, ("Respot does not resume it.", "Respot does not resume them."))
+    if digest.jobs == 1:
+        return "Respot may resume it, and reports what it does. Do not start a new job for it before that."
     wait = "reports what it does. Do not start new jobs for them before that."
     if not left:
         return f"Respot may resume them, and {wait}"

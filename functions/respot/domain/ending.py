@@ -65,7 +65,7 @@ def is_pending_timeout(secondary_status: str) -> bool:
 
 
 def ending_of(facts: JobFacts) -> Ending:
-    """Classify a terminal status; the vocabulary is open, so whatever is not known mends nothing.
+    """Classify a terminal status; the vocabulary is open, and an unknown status leads to no new attempt.
 
     Of a job with a MaxPendingTime, these facts do not tell whether its user stopped it or SageMaker did.
     """

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from respot.domain.job import Transition
+from respot.domain.job import JobFacts, Transition
 
 INTERRUPTED: Final = "Interrupted"
 TRAINING: Final = "Training"
@@ -29,6 +29,12 @@ ENDS: Final = TERMINAL_STATUSES | {"MaxRuntimeExceeded", "MaxWaitTimeExceeded"}
 
 WAITING: Final = frozenset({"Starting", "Pending", "LaunchingMLInstances", "Restarting", INTERRUPTED})
 """SecondaryStatus values in which a job may be waiting for capacity."""
+
+_ON_INSTANCES: Final = frozenset({INTERRUPTED, "Completed", "MaxRuntimeExceeded"})
+"""SecondaryStatus values, among those of waiting jobs and of ends, that no job has before it has held instances."""
+
+_SHOWS_NOTHING: Final = WAITING | {STOPPING, DELETING}
+"""SecondaryStatus values that a job may have without instances, as it may have an end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,7 @@ def is_terminal(status: str) -> bool:
 
 
 def is_end(stay: Transition) -> bool:
-    """Whether a job ended in this status: a terminal TrainingJobStatus was seen with it, whatever its name.
+    """Whether a job ended in this status: a terminal TrainingJobStatus was seen with it; its name may be unknown.
 
     Items that an older version wrote carry no such mark: there, the names that are known to end a job count.
     """
@@ -86,3 +92,17 @@ def stays(transitions: Sequence[Transition]) -> tuple[tuple[Transition, datetime
     """Each stay with the moment it ended: the next one's start, `None` for the last."""
     ends: list[datetime | None] = [following.started for following in transitions[1:]]
     return tuple(zip(transitions, [*ends, None], strict=False))
+
+
+def has_held_instances(facts: JobFacts, transitions: Iterable[Transition]) -> bool:
+    """Whether anything shows that the job has held instances, and may be billed for them.
+
+    SageMaker bills from TrainingStartTime on ("You are billed for the time interval between this time and the value of
+    TrainingEndTime", DescribeTrainingJob in the SageMaker API Reference). An event, or a look at a job that has just
+    ended, may lack it: then its status periods show it. A period of an unknown name counts, an end of one does not.
+    """
+    if facts.training_started or facts.training_time or facts.billable_time:
+        return True
+    return any(
+        stay.status in _ON_INSTANCES or not (stay.status in _SHOWS_NOTHING or is_end(stay)) for stay in transitions
+    )

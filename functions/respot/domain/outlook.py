@@ -8,6 +8,8 @@ class Outlook(StrEnum):
 
     DECIDES = "decides"
     """Respot decides on this end, and reports what it does: a new job, or that there is none."""
+    DECIDED = "decided"
+    """Respot has decided on this end, and its report is written or on its way."""
     LEAVES = "leaves"
     """Respot leaves this end alone, and reports nothing."""
     UNKNOWN = "unknown"

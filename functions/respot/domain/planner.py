@@ -162,7 +162,11 @@ def is_too_late(last: Attempt, *, now: datetime) -> bool:
 def _too_late(last: Attempt, circumstances: Circumstances, now: datetime) -> str:
     ago, limit = in_words(now - _ended(last)), in_words(DECIDED_WITHIN)
     late = f"ended {ago} ago, and a job is resubmitted within {limit} of its end or not at all"
-    advice = "to continue, submit a new job with the same checkpoint location"
+    advice = (
+        "to continue, submit a new job with the same checkpoint location"
+        if circumstances.checkpoint_uri
+        else "to start it again, from scratch, submit a new job: no checkpoint location is configured"
+    )
     return "; ".join(filter(None, (late, circumstances.kill_switch, advice)))
 
 

@@ -107,7 +107,7 @@ class Digest:
 
     @property
     def severity(self) -> Severity:
-        """The highest of the alerts it stands for, so that whoever filters by it misses none."""
+        """The highest of the alerts it stands for, so that a filter by severity misses none."""
         usual = severity_of(self.window.pool.kind)
         return max((member.severity or usual for member in self.members), key=list(Severity).index)
 

@@ -1,13 +1,13 @@
 """What people are to be told of a job: the alerts that its items in the ledger call for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from respot.domain.advice import advise
 from respot.domain.alert import kind_of
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action
+from respot.domain.decision import Action, Decision
 from respot.domain.job import JobFacts, JobRecord, Transition
 from respot.domain.lifecycle import TERMINAL_STATUSES, is_end
 from respot.domain.outlook import Outlook
@@ -38,9 +38,23 @@ def told_of_decision(record: DecisionRecord) -> Told | None:
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
     if not decision.notify or (would and not decision.dry_run):
         return None  # what becomes of a resubmission is told with its outcome
-    kind = AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED
-    story = decision.reason if would else f"not resubmitted: {decision.reason}"
-    return Told(kind=kind, story=story, at=record.decided_at, warning=decision.warning)
+    return Told(
+        kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
+        story=decision.reason if would else f"not resubmitted: {decision.reason}",
+        at=record.decided_at,
+        warning=decision.warning,
+        withdrawn=decision.action is Action.NOTHING,
+    )
+
+
+def is_silent(decision: Decision) -> bool:
+    """Whether a job is left alone without an alert."""
+    return decision.action is not Action.RESUBMIT and not decision.notify
+
+
+def ending_the_wait(decision: Decision) -> Decision:
+    """A silent decision on a job of which a notice said that it waits: people are notified, as an information."""
+    return replace(decision, action=Action.NOTHING, notify=True)
 
 
 def told_of_outcome(outcome: Outcome) -> Told:
@@ -61,10 +75,11 @@ def told_of_notice(notice: Notice) -> Told:
     return Told(kind=notice.kind, story=notice.story, at=notice.noticed_at)
 
 
-def outlook_after(record: DecisionRecord) -> Outlook:
-    """What is still to be expected once the decision is there: its report, or nothing at all."""
-    reported = record.decision.notify or record.decision.action is Action.RESUBMIT
-    return Outlook.DECIDES if reported else Outlook.LEAVES
+def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
+    """What is still to be expected once the decision is there: its outcome, its report, or nothing at all."""
+    if record.decision.action is Action.RESUBMIT and not record.decision.dry_run:
+        return Outlook.DECIDED if outcome else Outlook.DECIDES
+    return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
 
 
 def appearance(facts: JobFacts) -> Transition:

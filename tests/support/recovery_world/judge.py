@@ -46,6 +46,7 @@ class Judge:
         if facts.status != DELETING and not any(is_end(stay) for stay in stays):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
         self._check_silence(record, facts)
+        self._check_wait(record)
         self.check_words(record.job, record.decision.reason)
         if (attempt is not None) is not (resubmit and not record.decision.dry_run):
             self.broken(f"decision and attempt do not go together: {record}")
@@ -59,6 +60,15 @@ class Judge:
         if decision.action is not Action.REFUSE or not decision.notify:
             self.broken(f"{record.job} is forgotten in silence: {decision.action} {decision.reason}")
         self.world.seen["too late"] += "or not at all" in decision.reason
+
+    def _check_wait(self, record: DecisionRecord) -> None:
+        """People who were notified that a job waits are notified how the wait ended."""
+        decision = record.decision
+        if decision.action is Action.RESUBMIT or not self.world.runs.doings(record.job).notices:
+            return
+        if not decision.notify:
+            self.broken(f"no alert says what became of {record.job}, which waited: {decision.reason}")
+        self.world.seen["waits that ended in nothing"] += decision.action is Action.NOTHING
 
     def check_words(self, job: JobId, words: str) -> None:
         """Nobody may be told that a job is gone because SageMaker gave no answer."""

@@ -72,7 +72,7 @@ def refused(code: str) -> ClientError:
 @pytest.mark.parametrize(
     ("error", "what_to_do"),
     [
-        (refused("AccessDeniedException"), "ask whoever manages your permissions"),
+        (refused("AccessDeniedException"), "ask your administrator for this permission"),
         (refused("ExpiredToken"), "renew your AWS credentials"),
         (refused("ThrottlingException"), "try again in a minute"),
         (ProfileNotFound(profile="nobody"), "aws configure list-profiles"),

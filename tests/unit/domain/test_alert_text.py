@@ -28,7 +28,13 @@ LONGEST_NAME = "n" * 63
 
 def never_launched(**others: Any) -> Alert:  # noqa: ANN401
     alert = alert_on("MaxWaitTimeExceeded", training_started=None, **others)
-    return replace(alert, figures=figures((*history("Starting=0"), alert.transition)))
+    return of_life(alert, "Starting=0")
+
+
+def of_life(alert: Alert, script: str) -> Alert:
+    """The alert of a job that has spent its life so until then."""
+    life = (*history(script), alert.transition)
+    return replace(alert, figures=figures(life), transitions=life)
 
 
 def test_a_job_whose_start_no_event_told_is_not_said_never_to_have_been_launched() -> None:
@@ -84,6 +90,15 @@ def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launch
     assert queued.startswith("No spot instances came within MaxWaitTimeInSeconds: the job was never launched.")
 
 
+@pytest.mark.parametrize("life", ["Starting=0 Interrupted=100 Starting=130", "Starting=0 Downloading=100"])
+@pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "Failed"])
+def test_a_job_whose_stays_show_instances_is_not_said_to_have_held_none(status: str, life: str) -> None:
+    """An event or a look may lack TrainingStartTime."""
+    alert = of_life(alert_on(status, training_started=None), life)
+    ended = replace(alert, facts=replace(alert.facts, status="Stopped"))
+    assert "never" not in plain(ended)
+
+
 def test_the_runtime_limit_is_named_where_it_is_known() -> None:
     assert "MaxRuntimeInSeconds of 4 h 00 min." in what_happened(alert_on("MaxRuntimeExceeded"))
     assert "MaxRuntimeInSeconds. " in what_happened(alert_on("MaxRuntimeExceeded", max_runtime=None))
@@ -100,7 +115,7 @@ def test_a_failure_says_sagemakers_reason_in_one_line() -> None:
 def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
     assert what_happens_next(alert_on()) == (
         "SageMaker restarts the job by itself as soon as spot instances are there again, "
-        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint."
+        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint, if there is one."
     )
     assert what_happens_next(alert_on(max_wait=None, checkpoint_uri=None)) == (
         "SageMaker restarts the job by itself as soon as spot instances are there again. "
@@ -114,7 +129,7 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
     left = replace(alert_on(status), outlook=Outlook.LEAVES)
     assert what_happens_next(left) == (
         f"{stopped}Respot does not resume it. A new job with the checkpoint location "
-        "s3://ml-bucket/checkpoints/spot-job/ resumes from the latest checkpoint there."
+        "s3://ml-bucket/checkpoints/spot-job/ resumes from the latest checkpoint there, if there is one."
     )
     assert what_happens_next(replace(left, facts=replace(left.facts, checkpoint_uri=None))) == (
         f"{stopped}Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."
@@ -221,7 +236,7 @@ def test_the_mail_tells_the_whole_story() -> None:
         "\n"
         "SageMaker lost the spot instances of 1 x ml.g5.2xlarge (spot). It had not been interrupted before.\n"
         "SageMaker restarts the job by itself as soon as spot instances are there again, "
-        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint.\n"
+        "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint, if there is one.\n"
         "Trained 55 min, waited 4 min for capacity; SageMaker does not say yet what it bills.\n"
         "\n"
         "Job          spot-job\n"

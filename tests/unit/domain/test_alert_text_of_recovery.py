@@ -1,14 +1,16 @@
 """What people read of Respot's own doings."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from respot.alert_document import to_document
+from respot.domain import digest_text
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.alert_text import cost, headline, plain, short, subject, what_happened, what_happens_next
-from tests.support.builders import alert_on
+from tests.support.builders import alert_on, digest_of
 
 STORY = "resubmitted as spot-job-r2, attempt 2 of 5"
 
@@ -50,6 +52,18 @@ def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity,
     assert cost(alert)
     document = to_document(alert)
     assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, STORY)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nobody_is_promised_a_decision_within_half_an_hour(count: int) -> None:
+    """A pause of the policy, or a quota, may come after the kill switch."""
+    for said in (
+        what_happens_next(about(AlertKind.POSTPONED)),
+        digest_text.what_happens_next(digest_of(count, kind=AlertKind.POSTPONED)),
+    ):
+        assert re.search(r"Respot checks (the|each) job again within half an hour after the kill switch is off", said)
+        assert "a pause that the policy asks for may follow" in said
+        assert "decides" not in said
 
 
 def test_what_its_owner_wanted_is_no_error() -> None:

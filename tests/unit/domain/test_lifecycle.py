@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from respot.domain.lifecycle import Figures, figures, in_order, is_terminal, stays
-from tests.support.builders import at, history, transition
+from respot.domain.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, stays
+from tests.support.builders import at, facts, history, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 
 
@@ -75,3 +77,52 @@ def test_a_stay_ends_where_the_next_one_begins() -> None:
     first, second = history("Starting=0 Training=20")
     assert stays((first, second)) == ((first, at(20)), (second, None))
     assert stays(()) == ()
+
+
+# --- whether a job has held instances
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "Interrupted=100",
+        "Starting=0 Interrupted=100 Starting=130 MaxWaitTimeExceeded=21600",
+        "Starting=0 Downloading=100 Failed=200",
+        "Starting=0 SomethingNew=100 Failed=200",
+        "Completed=100",
+        "MaxRuntimeExceeded=100",
+    ],
+)
+def test_a_stay_that_needs_instances_shows_that_the_job_held_some(script: str) -> None:
+    assert has_held_instances(facts(), history(script))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "",
+        "Starting=0 Pending=10 LaunchingMLInstances=20 Restarting=30 MaxWaitTimeExceeded=21600",
+        "Starting=0 Stopping=100 Stopped=130 Deleting=200",
+        "Starting=0 Failed=100",
+    ],
+)
+def test_waiting_and_ending_show_nothing(script: str) -> None:
+    assert not has_held_instances(facts(), history(script))
+
+
+def test_an_end_of_an_unknown_name_shows_nothing() -> None:
+    end = replace(transition("MaxPendingTimeExceeded", 100), ended_as="Stopped")
+    assert not has_held_instances(facts(), (*history("Starting=0 Pending=10"), end))
+
+
+@pytest.mark.parametrize(
+    ("told", "held"),
+    [
+        ({"training_started": at(250)}, True),
+        ({"training_time": timedelta(seconds=9)}, True),
+        ({"billable_time": timedelta(seconds=9)}, True),
+        ({"training_time": timedelta(), "billable_time": timedelta()}, False),
+    ],
+)
+def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool) -> None:
+    assert has_held_instances(facts(**told), history("Starting=0 MaxWaitTimeExceeded=21600")) is held

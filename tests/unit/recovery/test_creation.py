@@ -172,7 +172,7 @@ def test_a_policy_that_becomes_invalid_holds_the_creation_up(bench: RecoveryBenc
     job = bench.decided()
     bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert bench.recover(job) == Later(reason="rules[0]: no such setting")
-    assert bench.runs.notices[job, AlertKind.POLICY_INVALID] == "rules[0]: no such setting"
+    assert bench.runs.notices[job, AlertKind.POLICY_INVALID].story == "rules[0]: no such setting"
     bench.faults.clear()
     bench.recover(job)
     assert bench.sagemaker.created == [SECOND]

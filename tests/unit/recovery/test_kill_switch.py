@@ -1,6 +1,7 @@
 """The kill switch postpones: while it is on nothing is created or stopped, and nothing is forgotten."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,9 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.job import JobId
-from respot.domain.policy import BackOff
+from respot.domain.policy import AccountPolicy, BackOff
 from respot.domain.resubmission import OutcomeKind
-from respot.errors import LookFailedError
+from respot.errors import LookFailedError, PolicyInvalidError
 from respot.job_message import write_message
 from respot.recovery import Later
 from respot.recovery_intake import RecoveryIntake
@@ -38,7 +39,7 @@ def bench() -> RecoveryBench:
 
 
 def notices(bench: RecoveryBench) -> dict[tuple[JobId, AlertKind], str]:
-    return dict(bench.runs.notices)
+    return {key: notice.story for key, notice in bench.runs.notices.items()}
 
 
 def test_a_job_that_its_owner_opted_in_waits_and_people_are_notified_once(bench: RecoveryBench) -> None:
@@ -84,6 +85,15 @@ def test_after_three_days_it_is_refused_and_people_are_notified(bench: RecoveryB
     assert bench.sagemaker.created == []
 
 
+def test_without_a_checkpoint_location_the_refusal_speaks_of_none(bench: RecoveryBench) -> None:
+    job = bench.ended(checkpoint_uri=None)
+    bench.clock.pass_by(THREE_DAYS)
+    bench.recover(job)
+    assert bench.decision(job).decision.reason.endswith(
+        "; to start it again, from scratch, submit a new job: no checkpoint location is configured"
+    )
+
+
 @pytest.mark.parametrize(
     "end",
     [
@@ -121,13 +131,91 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(bench: RecoveryBench) -> 
     assert {call.partition(".")[0] for call in bench.calls} == {"ledger", "runs", "ssm", "switch"}
 
 
-def test_an_owner_may_opt_out_while_the_job_waits(bench: RecoveryBench) -> None:
+def withdrawn(bench: RecoveryBench, job: JobId) -> list[tuple[AlertKind, str, bool]]:
+    """What people are notified of besides the notices."""
+    doings = bench.runs.doings(job)
+    return [(told.kind, told.story, told.withdrawn) for told in replace(doings, notices=()).told()]
+
+
+def _no_rule(bench: RecoveryBench) -> None:
+    bench.policies.policy = AccountPolicy()
+
+
+def _tag_off(bench: RecoveryBench) -> None:
+    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
+
+
+OPT_OUTS = [
+    pytest.param(_no_rule, "not asked to resume this job (defaults)", id="the policy no longer asks"),
+    pytest.param(_tag_off, "its owner opted out: respot:resume = off", id="the owner's tag"),
+]
+
+
+@pytest.mark.parametrize(("opt_out", "reason"), OPT_OUTS)
+def test_an_opt_out_while_the_job_waits_is_reported_as_an_information(
+    bench: RecoveryBench, opt_out: Callable[[RecoveryBench], None], reason: str
+) -> None:
+    """People read that the job waits, and must not wait for ever."""
     bench.set_policy(resume=True)
     job = bench.ended(tags={})
     bench.recover(job)
-    bench.set_policy(resume=False)
+    opt_out(bench)
+    bench.kill_switch.is_on = False
+    assert bench.recover(job) is None
+    assert bench.sagemaker.created == []
+    assert withdrawn(bench, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
+
+
+def test_a_policy_that_no_longer_asks_for_the_job_ends_its_wait_also_while_the_switch_is_on(
+    bench: RecoveryBench,
+) -> None:
+    bench.set_policy(resume=True)
+    job = bench.ended(tags={})
+    bench.recover(job)
+    _no_rule(bench)
     assert bench.recover(job) is None
     assert bench.decision(job).decision.action is Action.NOTHING
+    assert len(withdrawn(bench, job)) == 1
+
+
+@pytest.mark.parametrize(("opt_out", "reason"), OPT_OUTS)
+def test_so_is_an_opt_out_while_an_attempt_that_was_decided_on_waits(
+    bench: RecoveryBench, opt_out: Callable[[RecoveryBench], None], reason: str
+) -> None:
+    bench.kill_switch.is_on = False
+    bench.set_policy(resume=True)
+    job = bench.decided(tags={})
+    bench.kill_switch.is_on = True
+    bench.recover(job)
+    opt_out(bench)
+    bench.recover(job)
+    assert withdrawn(bench, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("MaxWaitTimeExceeded", "not asked to resume this job (defaults)"),
+        ("Stopped", "stopped by its user"),
+    ],
+)
+def test_a_job_that_nobody_asks_for_is_reported_if_an_invalid_policy_held_it_up(
+    bench: RecoveryBench, status: str, reason: str
+) -> None:
+    """The alert said that Respot decides on it once the policy is valid; see also `test_silence`."""
+    bench.set_policy(resume=status == "Stopped")
+    job = bench.ended(status, tags={})
+    bench.policies.fault = PolicyInvalidError("no JSON")
+    bench.recover(job)
+    bench.policies.fault = None
+    assert bench.recover(job) is None
+    assert withdrawn(bench, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
+
+
+def test_a_job_of_which_people_heard_nothing_is_left_alone_in_silence(bench: RecoveryBench) -> None:
+    job = bench.ended(tags={})
+    bench.recover(job)
+    assert withdrawn(bench, job) == []
 
 
 def test_a_switch_that_cannot_be_read_decides_nothing(bench: RecoveryBench) -> None:
