@@ -25,6 +25,7 @@ from cli.errors import CommandError, ExitCode
 from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.runs import DynamoDbRuns
+from respot.domain.sentences import clause
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
@@ -166,11 +167,11 @@ def asking_aws(*, missing: str = _MISSING) -> Iterator[None]:
         yield
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            message = f"{error.response['Error']['Message']}: {missing}"
+            message = f"{clause(error.response['Error']['Message'])}: {missing}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
-        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+        raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
     except BotoCoreError as error:
-        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+        raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
 
 
 def advice(error: BaseException | None) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from cli.errors import CommandError, ExitCode
 from cli.output import say, shielded, write, write_message
+from respot.domain.sentences import clause
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -55,7 +56,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         code: int = chosen.run(chosen)
     except CommandError as error:
-        say(f"respot: {error}")
+        say(f"respot: {clause(str(error))}")
         return error.exit_code
     return code
 

@@ -15,8 +15,9 @@ from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.decision import Decision
 from respot.domain.durations import in_words, iso
-from respot.domain.lifecycle import is_terminal
+from respot.domain.lifecycle import has_held_instances, is_terminal
 from respot.domain.resubmission import OutcomeKind
+from respot.domain.sentences import clause, sentence
 
 
 def render(history: History, *, now: datetime) -> RenderableType:
@@ -29,7 +30,7 @@ def render(history: History, *, now: datetime) -> RenderableType:
         parts.append(Text(after))
     parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
     if facts.failure_reason:
-        parts += [Text(), Text(f"SageMaker says: {one_line(facts.failure_reason)}", style="red")]
+        parts += [Text(), Text(sentence(f"SageMaker says: {one_line(facts.failure_reason)}"), style="red")]
     parts += [Text(), savings_line(history, now=now)]
     if happened := _happened(history):
         parts += [Text(), _history_table(happened)]
@@ -71,7 +72,8 @@ def savings_line(history: History, *, now: datetime) -> Text:
     spent += {0: "never interrupted", 1: "interrupted once"}.get(
         sums.interruptions, f"interrupted {sums.interruptions} times"
     )
-    if is_terminal(facts.status) and facts.training_started is None:
+    # What is known from events alone has no market, and lacks the times as well.
+    if is_terminal(facts.status) and facts.market and not has_held_instances(facts, history.transitions):
         return Text(f"{spent}. Nothing was billed: the job never held an instance.")
     if percent is None or facts.billable_time is None or facts.training_time is None:
         return Text(f"{spent}. SageMaker has not reported yet what it bills.")
@@ -116,14 +118,14 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
     happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in doings.notices]
     if note:
         withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""
-        happened.append((note.decided_at, "stops waiting", f"{note.reason}{withdrawn}"))
+        happened.append((note.decided_at, "stops waiting", f"{clause(note.reason)}{withdrawn}"))
     if doings.decision:
         happened.append((doings.decision.decided_at, "decided", _in_words(doings.decision.decision)))
     if doings.outcome:
         # The headline has a creation's story.
         said = doings.outcome.name if doings.outcome.kind is OutcomeKind.CREATED else doings.outcome.story
         warning = f"; {doings.outcome.warning}" if doings.outcome.warning else ""
-        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{said}{warning}"))
+        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{clause(said)}{warning}"))
     shown = {(stay.status, stay.started) for stay in history.transitions}
     happened += [
         (alert.settled_at, f"{alert.kind} alert", _alert_in_words(alert))

@@ -23,6 +23,7 @@ from botocore.exceptions import (
 
 from infra.config import Config
 from infra.packaging import ROOT
+from respot.domain.sentences import clause
 from respot.errors import RespotError
 
 _QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
@@ -103,7 +104,7 @@ def _account(session: boto3.session.Session, region: str) -> str:
         if error.response["Error"]["Code"] in _EXPIRED:
             raise _expired(error) from error
         raise NotReadyError(
-            ExitCode.CREDENTIALS_REFUSED, f"AWS does not accept your credentials: {error}. Check your AWS profile"
+            ExitCode.CREDENTIALS_REFUSED, f"AWS does not accept your credentials: {clause(str(error))}. Check your AWS profile"
         ) from error
     except BotoCoreError as error:
         raise _of_credentials(error) from error
@@ -148,27 +149,27 @@ def _of_credentials(error: BotoCoreError) -> NotReadyError:
         case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
             return NotReadyError(
                 ExitCode.NO_CREDENTIALS,
-                f"no AWS credentials: {error}. Sign in (`aws configure`, `aws sso login`), or name a profile with "
+                f"no AWS credentials: {clause(str(error))}. Sign in (`aws configure`, `aws sso login`), or name a profile with "
                 "AWS_PROFILE",
             )
         case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
             return _expired(error)
         case ConnectionError():
-            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {error}. {_UNCHECKED}")
-    return NotReadyError(ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {error}. {_UNCHECKED}")
+            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {clause(str(error))}. {_UNCHECKED}")
+    return NotReadyError(ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {clause(str(error))}. {_UNCHECKED}")
 
 
 def _expired(error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.CREDENTIALS_REFUSED,
-        f"your AWS credentials have expired: {error}. Sign in again (`aws sso login`), or get new ones",
+        f"your AWS credentials have expired: {clause(str(error))}. Sign in again (`aws sso login`), or get new ones",
     )
 
 
 def _unanswered(region: str, error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.UNANSWERED,
-        f"could not ask in {region}: {error}. Is that the region's name, and is the region enabled for the account? "
+        f"could not ask in {region}: {clause(str(error))}. Is that the region's name, and is the region enabled for the account? "
         f"{_UNCHECKED}",
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from respot.domain.job import Transition
+from respot.domain.job import JobFacts, Transition
 
 INTERRUPTED: Final = "Interrupted"
 TRAINING: Final = "Training"
@@ -80,6 +80,21 @@ def figures(transitions: Sequence[Transition]) -> Figures:
     return Figures(
         interruptions=sum(stay.status == INTERRUPTED for stay in transitions), waited=waited, trained=trained
     )
+
+
+def has_held_instances(facts: JobFacts, transitions: Sequence[Transition]) -> bool:
+    """Whether anything proves that SageMaker gave the job instances; False only says that nothing known proves it.
+
+    A training job event need not carry TrainingStartTime or the billed times, so its statuses count as well: an
+    interruption, and every status that comes after the instances do.
+    """
+    if facts.training_started or facts.training_time or facts.billable_time:
+        return True
+    return any(_proves_instances(each) for each in transitions)
+
+
+def _proves_instances(each: Transition) -> bool:
+    return each.status == INTERRUPTED or not (each.status in WAITING | {STOPPING, DELETING} or is_end(each))
 
 
 def stays(transitions: Sequence[Transition]) -> tuple[tuple[Transition, datetime | None], ...]:
