@@ -1,11 +1,10 @@
 """Whether an account is ready for a deployment, asked before anything is synthesized: `python -m infra.preflight`."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 import boto3
 from botocore.config import Config as ClientConfig
@@ -21,7 +20,8 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from infra.config import Config
+from infra import output
+from infra.config import Config, read_context
 from infra.packaging import ROOT
 from respot.domain.sentences import clause
 from respot.errors import RespotError
@@ -63,6 +63,17 @@ def check(config: Config, *, qualifier: str, environment: Mapping[str, str]) -> 
     Raises:
         NotReadyError: something is missing.
     """
+    try:
+        return _checked(config, qualifier=qualifier, environment=environment)
+    except ValueError as error:  # of botocore, for example about AWS_ENDPOINT_URL=notaurl
+        raise NotReadyError(
+            ExitCode.UNANSWERED,
+            f"the AWS client cannot be set up: {clause(str(error))}. Correct the environment variables that begin "
+            "with AWS_, or your AWS profile",
+        ) from error
+
+
+def _checked(config: Config, *, qualifier: str, environment: Mapping[str, str]) -> str:
     try:
         session = boto3.session.Session()
         credentials = session.get_credentials()
@@ -176,8 +187,8 @@ def _unanswered(region: str, error: Exception) -> NotReadyError:
 
 def main() -> int:
     """Check what cdk.json says; gives the exit code."""
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     try:
+        context = read_context(ROOT)
         config = Config.from_context(context)
         said = check(config, qualifier=context.get(_QUALIFIER, _USUAL_QUALIFIER), environment=os.environ)
     except NotReadyError as error:
@@ -186,9 +197,9 @@ def main() -> int:
     except RespotError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.SETTINGS
-    sys.stdout.write(f"{said}\n")
+    output.write(said)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(output.shielded(main))
