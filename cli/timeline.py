@@ -53,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
             hint=job.hint,
         )
     except LedgerUnavailableError as error:
-        message = f"the timeline of {job.name} could not be read: {clause(str(error))}; {deployment.advice(error.__cause__)}"
+        why = clause(str(error))
+        message = f"the timeline of {job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     output.show(arguments.format, render(history, now=now), to_document(history, now=now))

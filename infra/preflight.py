@@ -68,7 +68,7 @@ def check(config: Config, *, qualifier: str, environment: Mapping[str, str]) -> 
     except ValueError as error:  # of botocore, for example about AWS_ENDPOINT_URL=notaurl
         raise NotReadyError(
             ExitCode.UNANSWERED,
-            f"the AWS client cannot be set up: {clause(str(error))}. Correct the environment variables that begin "
+            f"the AWS client cannot be set up: {_words(error)}. Correct the environment variables that begin "
             "with AWS_, or your AWS profile",
         ) from error
 
@@ -115,7 +115,8 @@ def _account(session: boto3.session.Session, region: str) -> str:
         if error.response["Error"]["Code"] in _EXPIRED:
             raise _expired(error) from error
         raise NotReadyError(
-            ExitCode.CREDENTIALS_REFUSED, f"AWS does not accept your credentials: {clause(str(error))}. Check your AWS profile"
+            ExitCode.CREDENTIALS_REFUSED,
+            f"AWS does not accept your credentials: {_words(error)}. Check your AWS profile",
         ) from error
     except BotoCoreError as error:
         raise _of_credentials(error) from error
@@ -160,28 +161,34 @@ def _of_credentials(error: BotoCoreError) -> NotReadyError:
         case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
             return NotReadyError(
                 ExitCode.NO_CREDENTIALS,
-                f"no AWS credentials: {clause(str(error))}. Sign in (`aws configure`, `aws sso login`), or name a profile with "
-                "AWS_PROFILE",
+                f"no AWS credentials: {_words(error)}. Sign in (`aws configure`, `aws sso login`), or name a profile "
+                "with AWS_PROFILE",
             )
         case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
             return _expired(error)
         case ConnectionError():
-            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {clause(str(error))}. {_UNCHECKED}")
-    return NotReadyError(ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {clause(str(error))}. {_UNCHECKED}")
+            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {_words(error)}. {_UNCHECKED}")
+    return NotReadyError(
+        ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {_words(error)}. {_UNCHECKED}"
+    )
+
+
+def _words(error: Exception) -> str:
+    return clause(str(error))
 
 
 def _expired(error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.CREDENTIALS_REFUSED,
-        f"your AWS credentials have expired: {clause(str(error))}. Sign in again (`aws sso login`), or get new ones",
+        f"your AWS credentials have expired: {_words(error)}. Sign in again (`aws sso login`), or get new ones",
     )
 
 
 def _unanswered(region: str, error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.UNANSWERED,
-        f"could not ask in {region}: {clause(str(error))}. Is that the region's name, and is the region enabled for the account? "
-        f"{_UNCHECKED}",
+        f"could not ask in {region}: {_words(error)}. Is that the region's name, and is the region enabled for the "
+        f"account? {_UNCHECKED}",
     )
 
 

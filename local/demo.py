@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.history import History, headline
+from cli.rows import Rows
 from cli.timeline_bar import style_of
 from cli.timeline_view import bar, render, run_table
 from local import demo_runs, slack_rendering
@@ -163,31 +164,30 @@ def _show(
     now = datetime.now(UTC)
     for history in histories:
         console.print(render(history, now=now))
-    for expected, history in zip(demo_runs.RUNS, runs, strict=True):
+    for expected, run_history in zip(demo_runs.RUNS, runs, strict=True):
         console.print(Rule(f"A run: {expected.title}", style="dim"))
-        console.print(run_table(history) if history else Text("not seen"))
+        console.print(run_table(run_history) if run_history else Text("not seen"))
     console.print(Rule("What Slack shows", style="dim"))
     console.print(Group(*(slack_rendering.render(post) for post in posts)))
     console.print(Rule("What spot saved", style="dim"))
     console.print(_savings(histories, now=now))
 
 
-def _savings(histories: Sequence[History], *, now: datetime) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("Job", "Ended as", "Interruptions", "Waited", "Trained", "Billed", "Saved"):
-        table.add_column(column, justify="left" if column in {"Job", "Ended as"} else "right", overflow="fold")
+def _savings(histories: Sequence[History], *, now: datetime) -> Rows:
+    rows = []
     for history in histories:
         facts, sums, percent = history.facts, history.figures(now), history.savings_percent
-        table.add_row(
-            facts.job.name,
+        row = (
+            Text(facts.job.name),
             Text(facts.secondary_status, style=style_of(facts.secondary_status)),
-            str(sums.interruptions),
-            in_words(sums.waited),
-            in_words(sums.trained),
-            "-" if facts.billable_time is None else in_words(facts.billable_time),
-            "-" if percent is None else Text(f"{percent:.0f} %", style="bold green"),
+            Text(in_words(sums.waited)),
+            Text(in_words(sums.trained)),
+            Text("-" if facts.billable_time is None else in_words(facts.billable_time)),
+            Text("-") if percent is None else Text(f"{percent:.0f} %", style="bold green"),
         )
-    return table
+        rows.append(row)
+    figures = ("Waited", "Trained", "Billed", "Saved")
+    return Rows(columns=("Job", "Ended as", *figures), rows=rows, right=figures)
 
 
 @contextmanager

@@ -24,7 +24,10 @@ JOB = JobReference(name="my-job", region="eu-west-1", account=ACCOUNT)
         (ARN, JOB),
         (f"{ARN.removesuffix('my-job')}{'a' * 63}", replace(JOB, name="a" * 63)),
         ("arn:aws-cn:sagemaker:cn-north-1:111122223333:training-job/my-job", replace(JOB, region="cn-north-1")),
-        ("arn:aws-us-gov:sagemaker:us-gov-west-1:111122223333:training-job/my-job", replace(JOB, region="us-gov-west-1")),
+        (
+            "arn:aws-us-gov:sagemaker:us-gov-west-1:111122223333:training-job/my-job",
+            replace(JOB, region="us-gov-west-1"),
+        ),
         ("DRILL.0123456789ab", JobReference(name="DRILL.0123456789ab")),
     ],
 )

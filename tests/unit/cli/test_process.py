@@ -168,7 +168,7 @@ def test_with_a_closed_standard_error_usage_is_no_data() -> None:
 )
 def test_an_aws_variable_that_cannot_be_used_is_named(others: Mapping[str, str], words: str) -> None:
     given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    code, out, said = run(*TIMELINE, module="cli.main", **given, **others)
+    code, out, said = run(*TIMELINE, module="cli.main", stdout=subprocess.PIPE, **(given | dict(others)))
     advice = "correct the environment variables that begin with AWS_, or your AWS profile"
     assert (code, out, said) == (4, "", f"respot: {words}; {advice}\n")
 

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -497,6 +498,33 @@ def test_the_timeline_fits_its_terminal(width: int) -> None:
     assert {len(line) for line in lines} == {width}
     assert sum("!░" in line for line in lines) == 1
     assert any("! interrupted" in line for line in lines)
+
+
+LONG_NAMES = (
+    "Starting=0 LaunchingMLInstances=10 PreparingTrainingStack=20 DownloadingTrainingImage=90 Training=390 "
+    "Interrupted=3720 MaxWaitTimeExceeded=3760"
+)
+
+
+def words_of(text: str) -> set[str]:
+    """Those that fit into a narrow terminal; the bar is none."""
+    return {word for word in re.sub("[│╭╮╰╯─]", " ", text).split() if len(word) <= 32 and word.isascii()}
+
+
+@pytest.mark.parametrize("width", [40, 48, 60, 66, 72, 80, 100, 120])
+def test_nothing_is_folded_inside_a_word(ledger: MemoryLedger, width: int) -> None:
+    save(ledger, LONG_NAMES, job=job_id("ended"))
+    for history in (example_history(), history_of(ledger, "ended"), history_of(ledger)):
+        whole = words_of(shown(history, width=300)) - {"Alerts"}  # a list leaves out what is empty
+        # A list has a colon behind each title.
+        found = {word.removesuffix(":") for word in words_of(shown(history, width=width))}
+        assert {word.removesuffix(":") for word in whole} <= found
+
+
+def test_below_its_least_width_the_timeline_is_a_list_of_whole_lines() -> None:
+    lines = [line.strip("│ ") for line in shown(example_history(), width=20).splitlines()]
+    assert "Downloading" in lines
+    assert not [line for line in lines if len(line) == 1]
 
 
 def test_the_readmes_picture_is_what_the_command_shows() -> None:

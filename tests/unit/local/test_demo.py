@@ -5,6 +5,7 @@ from local.demo import headline_differences
 from local.sagemaker.lifecycle import parse
 from respot.domain.decision import Action, Decision
 from respot.domain.resubmission import DecisionRecord
+from respot.domain.run import run_id
 from respot.domain.telling import Doings
 from tests.support.builders import at, facts, history, job_id
 
@@ -15,7 +16,7 @@ NOT_ASKED = "not asked to resume this job (defaults)"
 def of(reason: str | None) -> History:
     record = DecisionRecord(
         job=job_id(),
-        run="run",
+        run=run_id(job_id()),
         number=1,
         decision=Decision(action=Action.NOTHING, reason=reason or "", inputs={}),
         decided_at=at(1010),
