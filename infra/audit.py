@@ -16,6 +16,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
+from infra import output
 from infra.packaging import ROOT, prepare_dependencies
 from respot.errors import RespotError
 
@@ -152,8 +153,17 @@ def _run(module: str, *arguments: str, check: bool = True) -> subprocess.Complet
         raise AuditError(f"{module} failed:\n{error.stderr}") from error
 
 
-def main() -> None:
-    """Audit, and say what was found."""
+def main() -> int:
+    """Audit, and say what was found; gives the exit code."""
+    try:
+        _audit()
+    except RespotError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    return 0
+
+
+def _audit() -> None:
     pinned = pins((ROOT / _REQUIREMENTS).read_text())
     with ThreadPoolExecutor() as pool:  # most of it is waiting for the database
         answers = pool.submit(ask_database, _REQUIREMENTS)
@@ -161,12 +171,9 @@ def main() -> None:
         compare(pinned, installed(prepare_dependencies()))
         compare(pinned, write_sbom())
         bundle, tools = answers.result(), of_all.result().without(pinned)
-    sys.stdout.write(f"{of_tools(tools)}\n")
-    sys.stdout.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}\n")
+    output.write(of_tools(tools))
+    output.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RespotError as failure:
-        sys.exit(str(failure))
+    sys.exit(output.shielded(main))

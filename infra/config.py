@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_type_hints
 
 from respot.domain.alert_kinds import AlertKind
@@ -347,6 +348,22 @@ class Config:
             field.name: list(value) if isinstance(value, tuple) else value
             for field, value in ((field, getattr(self, field.name)) for field in fields(self))
         }
+
+
+def read_context(root: Path) -> dict[str, Any]:
+    """The CDK context in cdk.json.
+
+    Raises:
+        SettingsError: the file cannot be read, or has none.
+    """
+    try:
+        document = json.loads((root / "cdk.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cdk.json cannot be read as JSON: {error}") from error
+    context = document.get("context") if isinstance(document, dict) else None
+    if not isinstance(context, dict):
+        raise SettingsError("cdk.json must be an object whose member `context` is an object")
+    return context
 
 
 def settings_of(config: type[Config]) -> dict[str, Setting]:

@@ -1,11 +1,10 @@
 """Whether an account is ready for a deployment, asked before anything is synthesized: `python -m infra.preflight`."""
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 import boto3
 from botocore.config import Config as ClientConfig
@@ -21,8 +20,10 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from infra.config import Config
+from infra import output
+from infra.config import Config, read_context
 from infra.packaging import ROOT
+from respot.domain.sentences import clause
 from respot.errors import RespotError
 
 _QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
@@ -62,6 +63,17 @@ def check(config: Config, *, qualifier: str, environment: Mapping[str, str]) -> 
     Raises:
         NotReadyError: something is missing.
     """
+    try:
+        return _checked(config, qualifier=qualifier, environment=environment)
+    except ValueError as error:  # of botocore, for example about AWS_ENDPOINT_URL=notaurl
+        raise NotReadyError(
+            ExitCode.UNANSWERED,
+            f"the AWS client cannot be set up: {_words(error)}. Correct the environment variables that begin "
+            "with AWS_, or your AWS profile",
+        ) from error
+
+
+def _checked(config: Config, *, qualifier: str, environment: Mapping[str, str]) -> str:
     try:
         session = boto3.session.Session()
         credentials = session.get_credentials()
@@ -103,7 +115,8 @@ def _account(session: boto3.session.Session, region: str) -> str:
         if error.response["Error"]["Code"] in _EXPIRED:
             raise _expired(error) from error
         raise NotReadyError(
-            ExitCode.CREDENTIALS_REFUSED, f"AWS does not accept your credentials: {error}. Check your AWS profile"
+            ExitCode.CREDENTIALS_REFUSED,
+            f"AWS does not accept your credentials: {_words(error)}. Check your AWS profile",
         ) from error
     except BotoCoreError as error:
         raise _of_credentials(error) from error
@@ -148,35 +161,41 @@ def _of_credentials(error: BotoCoreError) -> NotReadyError:
         case NoCredentialsError() | PartialCredentialsError() | ProfileNotFound():
             return NotReadyError(
                 ExitCode.NO_CREDENTIALS,
-                f"no AWS credentials: {error}. Sign in (`aws configure`, `aws sso login`), or name a profile with "
-                "AWS_PROFILE",
+                f"no AWS credentials: {_words(error)}. Sign in (`aws configure`, `aws sso login`), or name a profile "
+                "with AWS_PROFILE",
             )
         case SSOError() | TokenRetrievalError() | CredentialRetrievalError():
             return _expired(error)
         case ConnectionError():
-            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {error}. {_UNCHECKED}")
-    return NotReadyError(ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {error}. {_UNCHECKED}")
+            return NotReadyError(ExitCode.UNANSWERED, f"AWS does not answer: {_words(error)}. {_UNCHECKED}")
+    return NotReadyError(
+        ExitCode.UNANSWERED, f"the AWS credentials could not be checked: {_words(error)}. {_UNCHECKED}"
+    )
+
+
+def _words(error: Exception) -> str:
+    return clause(str(error))
 
 
 def _expired(error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.CREDENTIALS_REFUSED,
-        f"your AWS credentials have expired: {error}. Sign in again (`aws sso login`), or get new ones",
+        f"your AWS credentials have expired: {_words(error)}. Sign in again (`aws sso login`), or get new ones",
     )
 
 
 def _unanswered(region: str, error: Exception) -> NotReadyError:
     return NotReadyError(
         ExitCode.UNANSWERED,
-        f"could not ask in {region}: {error}. Is that the region's name, and is the region enabled for the account? "
-        f"{_UNCHECKED}",
+        f"could not ask in {region}: {_words(error)}. Is that the region's name, and is the region enabled for the "
+        f"account? {_UNCHECKED}",
     )
 
 
 def main() -> int:
     """Check what cdk.json says; gives the exit code."""
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     try:
+        context = read_context(ROOT)
         config = Config.from_context(context)
         said = check(config, qualifier=context.get(_QUALIFIER, _USUAL_QUALIFIER), environment=os.environ)
     except NotReadyError as error:
@@ -185,9 +204,9 @@ def main() -> int:
     except RespotError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.SETTINGS
-    sys.stdout.write(f"{said}\n")
+    output.write(said)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(output.shielded(main))

@@ -19,7 +19,8 @@ from typing import Any, Final
 from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from infra import cdk, iam_statements
+from infra import cdk, iam_statements, output
+from infra.config import read_context
 from infra.packaging import ROOT
 from respot.errors import RespotError
 
@@ -54,8 +55,9 @@ def synthesize(directory: Path, settings: Mapping[str, object]) -> list[Path]:
 
     Raises:
         ReviewError: the app failed.
+        SettingsError: cdk.json cannot be read.
     """
-    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    context = read_context(ROOT)
     context["respot"] |= settings
     result = subprocess.run(
         [sys.executable, "app.py"],
@@ -101,15 +103,15 @@ def main() -> int:
         places = [Path(directory) / str(number) for number in range(len(CONFIGURATIONS))]
         try:
             synthesized = list(pool.map(synthesize, places, CONFIGURATIONS.values()))
-        except ReviewError as error:
+        except RespotError as error:
             sys.stderr.write(f"{error}\n")
             return 1
         said, problems = review([template for templates in synthesized for template in templates])
-    sys.stdout.write(f"{said}\n")
+    output.write(said)
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
     logging.disable(logging.INFO)  # cfn-lint logs each template that it reads
-    sys.exit(main())
+    sys.exit(output.shielded(main))

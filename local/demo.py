@@ -1,7 +1,7 @@
 """The demo: five jobs, each with another fate, and three runs to resume, through the whole of Respot."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -25,13 +25,16 @@ from local.verification import (
     receive_alerts,
 )
 from respot.domain.durations import in_words
-from respot_cli.history import History
+from respot_cli.history import History, headline
+from respot_cli.rows import Rows
 from respot_cli.timeline_bar import style_of
 from respot_cli.timeline_view import bar, render, run_table
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the last alert may take after the longest lifecycle has ended."""
 _REFRESH_SECONDS: Final = 0.4
+_NOTHING_TO_DO: Final = "Completed: nothing to do."
+_NOT_ASKED: Final = "Not asked to resume this job (defaults)."
 
 
 def run(console: Console | None = None) -> int:
@@ -46,14 +49,15 @@ def run(console: Console | None = None) -> int:
             at.ground.create(name, lifecycle=name)
         for expected in demo_runs.RUNS:
             demo_runs.start(at, expected)
-        outcomes, runs = _watch(console, at, lifecycles)
+        outcomes, histories, runs = _watch(console, at, lifecycles)
         ledger = at.ledger()
         told = sum(len(outcome.receipts) for outcome in outcomes) + sum(
             len(ledger.alerts(each.facts.job)) for history in runs if history for each in history.run if each.facts
         )
         posts = at.slack.wait_for(told, seconds=PATIENCE_SECONDS)
-        _show(console, outcomes, runs, posts)
+        _show(console, [history for history in histories if history], runs, posts)
         found = verify(at, outcomes, [str(post.get("text")) for post in posts])
+        found += headline_differences(lifecycles, histories)
         for expected, history in zip(demo_runs.RUNS, runs, strict=True):
             found += demo_runs.differences(at, expected, history)
     console.print(Rule(style="dim"))
@@ -85,9 +89,20 @@ def verify(at: DeployedAccount, outcomes: Sequence[JobOutcome], headlines: Seque
     return found
 
 
+def headline_differences(lifecycles: Mapping[str, Lifecycle], histories: Sequence[History | None]) -> list[str]:
+    """Where a timeline's first sentence is not what must become of a job that nobody asked Respot to resume."""
+    found = []
+    for (name, lifecycle), history in zip(lifecycles.items(), histories, strict=True):
+        demanded = _NOTHING_TO_DO if lifecycle.ending.status == "Completed" else _NOT_ASKED
+        said = headline(history, datetime.now(UTC)) if history else "nothing"
+        if said != demanded:
+            found.append(f"{name}: the timeline must begin with {demanded!r}, and it begins with {said!r}")
+    return found
+
+
 def _watch(
     console: Console, at: DeployedAccount, lifecycles: dict[str, Lifecycle]
-) -> tuple[list[JobOutcome], list[History | None]]:
+) -> tuple[list[JobOutcome], list[History | None], list[History | None]]:
     """Show jobs and runs while they go on; ends when all are settled, or when patience does."""
     longest = max(lifecycle.seconds for lifecycle in lifecycles.values())
     deadline = time.monotonic() + 2 * longest + PATIENCE_SECONDS
@@ -95,23 +110,27 @@ def _watch(
         while True:
             outcomes = [observe(at, name, lifecycle) for name, lifecycle in lifecycles.items()]
             runs = [demo_runs.observe(at, expected) for expected in demo_runs.RUNS]
-            live.update(Group(_progress(outcomes), Text(), _run_progress(runs)))
-            done = all(is_settled(outcome) for outcome in outcomes) and all(
-                demo_runs.is_settled(at, expected, history)
-                for expected, history in zip(demo_runs.RUNS, runs, strict=True)
+            histories = [demo_runs.history_of(at, name) for name in lifecycles]
+            live.update(Group(_progress(outcomes, histories), Text(), _run_progress(runs)))
+            done = (
+                all(is_settled(outcome) for outcome in outcomes)
+                and all(history and history.doings.decision for history in histories)
+                and all(
+                    demo_runs.is_settled(at, expected, history)
+                    for expected, history in zip(demo_runs.RUNS, runs, strict=True)
+                )
             )
             if done or time.monotonic() > deadline:
-                return outcomes, runs
+                return outcomes, histories, runs
             time.sleep(_REFRESH_SECONDS)
 
 
-def _progress(outcomes: Sequence[JobOutcome]) -> RenderableType:
+def _progress(outcomes: Sequence[JobOutcome], histories: Sequence[History | None]) -> RenderableType:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("Job", "Status in the ledger", "", "Alerts"):
         table.add_column(column)
     now = datetime.now(UTC)
-    for outcome in outcomes:
-        history = _history(outcome)
+    for outcome, history in zip(outcomes, histories, strict=True):
         status = history.facts.secondary_status if history else "not seen yet"
         table.add_row(
             outcome.name,
@@ -137,47 +156,38 @@ def _run_progress(runs: Sequence[History | None]) -> RenderableType:
 
 def _show(
     console: Console,
-    outcomes: Sequence[JobOutcome],
+    histories: Sequence[History],
     runs: Sequence[History | None],
     posts: Sequence[dict[str, object]],
 ) -> None:
     console.print(Rule("What the ledger says (respot timeline JOB)", style="dim"))
-    histories = [history for outcome in outcomes if (history := _history(outcome))]
     now = datetime.now(UTC)
     for history in histories:
         console.print(render(history, now=now))
-    for expected, history in zip(demo_runs.RUNS, runs, strict=True):
+    for expected, run_history in zip(demo_runs.RUNS, runs, strict=True):
         console.print(Rule(f"A run: {expected.title}", style="dim"))
-        console.print(run_table(history) if history else Text("not seen"))
+        console.print(run_table(run_history) if run_history else Text("not seen"))
     console.print(Rule("What Slack shows", style="dim"))
     console.print(Group(*(slack_rendering.render(post) for post in posts)))
     console.print(Rule("What spot saved", style="dim"))
     console.print(_savings(histories, now=now))
 
 
-def _savings(histories: Sequence[History], *, now: datetime) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("Job", "Ended as", "Interruptions", "Waited", "Trained", "Billed", "Saved"):
-        table.add_column(column, justify="left" if column in {"Job", "Ended as"} else "right", overflow="fold")
+def _savings(histories: Sequence[History], *, now: datetime) -> Rows:
+    rows = []
     for history in histories:
         facts, sums, percent = history.facts, history.figures(now), history.savings_percent
-        table.add_row(
-            facts.job.name,
+        row = (
+            Text(facts.job.name),
             Text(facts.secondary_status, style=style_of(facts.secondary_status)),
-            str(sums.interruptions),
-            in_words(sums.waited),
-            in_words(sums.trained),
-            "-" if facts.billable_time is None else in_words(facts.billable_time),
-            "-" if percent is None else Text(f"{percent:.0f} %", style="bold green"),
+            Text(in_words(sums.waited)),
+            Text(in_words(sums.trained)),
+            Text("-" if facts.billable_time is None else in_words(facts.billable_time)),
+            Text("-") if percent is None else Text(f"{percent:.0f} %", style="bold green"),
         )
-    return table
-
-
-def _history(outcome: JobOutcome) -> History | None:
-    record = outcome.record
-    if record.facts is None:
-        return None
-    return History(facts=record.facts, transitions=record.transitions, alerts=outcome.receipts)
+        rows.append(row)
+    figures = ("Waited", "Trained", "Billed", "Saved")
+    return Rows(columns=("Job", "Ended as", *figures), rows=rows, right=figures)
 
 
 @contextmanager

@@ -97,8 +97,13 @@ def start(at: DeployedAccount, expected: ExpectedRun) -> None:
 
 def observe(at: DeployedAccount, expected: ExpectedRun) -> History | None:
     """What the ledger tells of the run; `None` while it does not know it."""
+    return history_of(at, expected.root)
+
+
+def history_of(at: DeployedAccount, name: str) -> History | None:
+    """What `respot timeline` knows of a job; `None` while the ledger does not know it."""
     try:
-        return load(at.ledger(), at.runs(), region=at.account.region, name=expected.root)
+        return load(at.ledger(), at.runs(), region=at.account.region, name=name)
     except CommandError:
         return None
 

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from respot.adapters.ledger_keys import job_of
 from respot.domain.alert_text import one_line
 from respot.domain.job import JobId
+from respot.domain.sentences import clause
 from respot.errors import MalformedObservationError
 from respot.events import parse
 from respot.job_message import read_message, write_message
@@ -216,7 +217,7 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, tell: Cal
                 if bodies is not None or discard_trimmed:
                     hold.delete(message)
             except (ClientError, BotoCoreError, ValueError, LookupError, TypeError) as error:
-                why = f"message {message['MessageId']} of {queue.name} was not sent back: {error}"
+                why = f"message {message['MessageId']} of {queue.name} was not sent back: {clause(str(error))}"
                 raise RedriveError(why, done) from error
             done = Redriven(
                 sent=done.sent + (bodies is not None),

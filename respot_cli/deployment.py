@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.runs import DynamoDbRuns
+from respot.domain.sentences import clause
 from respot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -108,17 +109,23 @@ class Deployment:
     def drill_posts(self) -> DynamoDbDrillPosts:
         """What Slack said to drills, to read from."""
         table = self.outputs["LedgerTableName"]
-        return DynamoDbDrillPosts(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC))
+        with asking_aws():
+            client = self.session.client("dynamodb")
+        return DynamoDbDrillPosts(client, table, clock=lambda: datetime.now(UTC))
 
     def ledger(self) -> DynamoDbLedger:
         """The deployment's ledger, to read from."""
         table = self.outputs["LedgerTableName"]
-        return DynamoDbLedger(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
+        with asking_aws():
+            client = self.session.client("dynamodb")
+        return DynamoDbLedger(client, table, clock=lambda: datetime.now(UTC), retention=None)
 
     def runs(self) -> DynamoDbRuns:
         """The ledger's part on recovery, to read from."""
         table = self.outputs["LedgerTableName"]
-        return DynamoDbRuns(self.session.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
+        with asking_aws():
+            client = self.session.client("dynamodb")
+        return DynamoDbRuns(client, table, clock=lambda: datetime.now(UTC), retention=None)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -169,11 +176,11 @@ def asking_aws(*, missing: str = _MISSING) -> Iterator[None]:
         yield
     except ClientError as error:
         if "does not exist" in error.response["Error"]["Message"]:
-            message = f"{error.response['Error']['Message']}: {missing}"
+            message = f"{clause(error.response['Error']['Message'])}: {missing}"
             raise CommandError(message, ExitCode.NOT_FOUND) from error
-        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
-    except BotoCoreError as error:
-        raise CommandError(f"{error}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+        raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
+    except (BotoCoreError, ValueError) as error:
+        raise CommandError(f"{clause(str(error))}; {advice(error)}", ExitCode.AWS_UNAVAILABLE) from error
 
 
 def advice(error: BaseException | None) -> str:
@@ -189,6 +196,8 @@ def advice(error: BaseException | None) -> str:
             return "set up or renew your AWS credentials, or choose others with --profile"
         case NoRegionError():
             return "name the hub region with --hub-region, or set AWS_REGION"
+        case ValueError() if not isinstance(error, BotoCoreError):  # botocore's, of AWS_ENDPOINT_URL=notaurl for one
+            return "correct the environment variables that begin with AWS_, or your AWS profile"
         case BotoCoreError():
             return "check the network and the region, then try again"
         case _:

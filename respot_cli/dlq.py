@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from rich.console import Console, Group, RenderableType
 from rich.progress import Progress, TaskID
 from rich.prompt import Confirm
-from rich.table import Table
 from rich.text import Text
 
 from respot.domain.durations import in_words, iso
@@ -30,6 +29,7 @@ from respot_cli.dead_letters import (
 )
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.rows import Rows
 
 _Answer = TypeVar("_Answer")
 
@@ -123,21 +123,17 @@ def to_document(listings: list[Listing], unread: Mapping[str, str]) -> dict[str,
 
 def render(listings: list[Listing], *, now: datetime) -> RenderableType:
     """The listings for people; words of others are shown as they are, never as markup."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for title in ("queue", "age", "what", "reason"):
-        table.add_column(title, overflow="fold")
-    notes = []
+    rows, notes = [], []
     for each in listings:
         for letter in each.letters:
-            table.add_row(
-                each.queue.name, in_words(now - letter.sent_at), Text(letter.what), Text(letter.reason, style="red")
-            )
+            age = in_words(now - letter.sent_at)
+            rows.append((Text(each.queue.name), Text(age), Text(letter.what), Text(letter.reason, style="red")))
         if each.count > len(each.letters):
             notes.append(Text(f"{each.queue.name}: {each.count} messages, {len(each.letters)} of them shown."))
     empty = [each.queue.name for each in listings if not each.count]
     if empty:
         notes.append(Text(f"Empty: {', '.join(empty)}.", style="dim"))
-    return Group(*([table] if table.row_count else []), *notes)
+    return Group(*([Rows(columns=("queue", "age", "what", "reason"), rows=rows)] if rows else []), *notes)
 
 
 def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from rich.console import Console
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill import STAYS, Drill
 from respot.domain.job import at_milliseconds
+from respot.domain.sentences import clause
 from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
 from respot.errors import LedgerUnavailableError
 from respot_cli import deployment, output
@@ -85,7 +86,8 @@ def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
                 tell=lambda stuck: status.update(waiting_for(drill, stuck)),
             )
     except LedgerUnavailableError as error:
-        message = f"drill {drill.id} was sent, but not followed: {error}; {deployment.advice(error.__cause__)}"
+        why = clause(str(error))
+        message = f"drill {drill.id} was sent, but not followed: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     return course.explained(Surroundings(found, drill, output.say).look)
 

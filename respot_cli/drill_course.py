@@ -10,6 +10,7 @@ from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.drill import Drill
+from respot.domain.sentences import clause
 
 POLL: Final = timedelta(milliseconds=300)
 
@@ -130,7 +131,7 @@ def follow(
         if course.stuck is None or course.stuck.final:
             return course
         if monotonic() >= deadline:
-            reason = f"{course.stuck.reason} (waited {patience.total_seconds():g} s)"
+            reason = f"{clause(course.stuck.reason)} (waited {patience.total_seconds():g} s)"
             return replace(course, stuck=replace(course.stuck, reason=reason))
         tell(course.stuck)
         sleep(POLL.total_seconds())

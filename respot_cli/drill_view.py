@@ -6,13 +6,13 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from respot.domain.alert_text import one_line
 from respot.domain.drill import Drill
 from respot.domain.durations import iso
 from respot_cli.drill_course import Course, Hop, Passed, Stuck
+from respot_cli.rows import Rows
 
 _WAYS = {
     Hop.EVENT_BUS: "event bus",
@@ -29,18 +29,16 @@ def waiting_for(drill: Drill, stuck: Stuck) -> str:
 
 def render(drill: Drill, course: Course) -> RenderableType:
     """The hops with their latencies, and what to look at where it got stuck."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("")
-    table.add_column("hop")
-    table.add_column("latency", justify="right")
-    table.add_column("")
-    for hop in course.passed:
-        table.add_row(Text("✓", style="green"), _WAYS[hop.hop], _span(hop), Text(one_line(hop.said), style="dim"))
+    rows = [
+        (Text("✓", style="green"), Text(_WAYS[hop.hop]), Text(_span(hop)), Text(one_line(hop.said), style="dim"))
+        for hop in course.passed
+    ]
     if course.stuck:
-        table.add_row(Text("✗", style="red"), _WAYS[course.stuck.hop], "", Text(one_line(course.stuck.reason), "red"))
+        reason = Text(one_line(course.stuck.reason), "red")
+        rows.append((Text("✗", style="red"), Text(_WAYS[course.stuck.hop]), Text(), reason))
     elif not course.has_slack:
-        table.add_row("", Text("Slack", style="dim"), "", Text("not deployed", style="dim"))
-    parts: list[RenderableType] = [table]
+        rows.append((Text(), Text("Slack", style="dim"), Text(), Text("not deployed", style="dim")))
+    parts: list[RenderableType] = [Rows(columns=("", "hop", "latency", ""), rows=rows, right={"latency"})]
     if course.stuck:
         parts += [Text(), *(Text(f"→ {one_line(hint)}") for hint in course.stuck.look_at)]
     elif course.passed:

@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from respot.domain.alert import AlertReceipt
+from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import one_line
 from respot.domain.decision import Action
-from respot.domain.durations import in_words, iso
+from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobFacts, JobId, Transition
 from respot.domain.lifecycle import Figures, figures, is_terminal, stays
-from respot.domain.resubmission import DecisionRecord, Outcome
+from respot.domain.resubmission import DecisionRecord, Notice, Outcome
 from respot.domain.savings import savings_percent
+from respot.domain.sentences import clause, sentence
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
 
@@ -95,11 +97,22 @@ def headline(history: History, now: datetime) -> str:
     said = (
         _decided(doings.decision) if doings.decision else f"ended as {history.facts.secondary_status}, not decided yet"
     )
-    # Respot notes why a decision, or the creation that it calls for, has to wait.
+    # Respot notes once why a decision, or the creation that it calls for, has to wait. The reason may be gone by now.
     since = doings.decision.decided_at if doings.decision else history.facts.job.created
     latest = max(doings.notices, key=lambda notice: notice.noticed_at, default=None)
-    waits = f"; it waits ({latest.kind}): {latest.story}" if latest and latest.noticed_at >= since else ""
-    return _sentence(f"{said}{waits}")
+    waited = f"; {_noticed(latest)}" if latest and latest.noticed_at >= since else ""
+    return _sentence(f"{clause(one_line(said))}{waited}")
+
+
+def _noticed(notice: Notice) -> str:
+    what = _NOTICED.get(notice.kind, f"{notice.kind} was noted")
+    return f"{what} at {readable(notice.noticed_at)}: {notice.story}"
+
+
+_NOTICED: Final = {
+    AlertKind.POSTPONED: "it was postponed",
+    AlertKind.POLICY_INVALID: "the account's policy was invalid",
+}
 
 
 def _decided(record: DecisionRecord) -> str:
@@ -123,8 +136,8 @@ def _still(history: History, now: datetime) -> str:
 
 
 def _sentence(words: str) -> str:
-    line = one_line(words)
-    return line[:1].upper() + line[1:] + ("" if line.endswith((".", "!", "?")) else ".")
+    line = sentence(one_line(words))
+    return line[:1].upper() + line[1:]
 
 
 def to_document(history: History, *, now: datetime) -> dict[str, Any]:

@@ -5,8 +5,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_ARN: Final = re.compile(r"arn:[a-z-]+:sagemaker:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):training-job/(?P<name>.+)")
-_RESOURCE: Final = re.compile(r"arn:[^:]*:(?P<service>[^:]+):[^:]*:[^:]*:(?P<type>[^:/]+)")
+from respot.domain.alert_text import one_line
+from respot.domain.drill_names import drill_id
+from respot.domain.partitions import partition_of
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""TrainingJobName in the SageMaker API Reference (CreateTrainingJob)."""
+_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+_ACCOUNT: Final = re.compile(r"\d{12}")
+_PARTS: Final = 6
+"""arn:partition:service:region:account:resource (AWS General Reference, Amazon Resource Names)."""
 _EXAMPLE: Final = "arn:aws:sagemaker:us-east-1:111122223333:training-job/my-job"
 
 
@@ -42,14 +50,36 @@ def job_reference(words: str) -> JobReference:
         ArgumentTypeError: it names no training job.
     """
     words = words.strip()
-    if match := _ARN.fullmatch(words):
-        return JobReference(name=match["name"], region=match["region"], account=match["account"])
-    if words.startswith("arn:"):
-        found = _RESOURCE.match(words)
-        what = f"of another kind ({found['service']} {found['type']})" if found else "incomplete"
-        message = f"this ARN is {what}; expected is the name of a training job, or its ARN like {_EXAMPLE}"
-        raise argparse.ArgumentTypeError(message)
+    if words.lower().startswith("arn:"):
+        return _of_arn(words)
     if not words:
-        message = f"it is empty; expected is the name of a training job, or its ARN like {_EXAMPLE}"
-        raise argparse.ArgumentTypeError(message)
+        raise _unusable("it is empty")
+    if not _NAME.fullmatch(words) and drill_id(words) is None:
+        raise _unusable("a training job's name has letters, digits, and hyphens between them, 63 at most")
     return JobReference(name=words)
+
+
+def _of_arn(words: str) -> JobReference:
+    parts = words.split(":", _PARTS - 1)
+    if parts[0] != "arn":
+        raise _unusable("ARNs begin with arn: in lower case")
+    if len(parts) < _PARTS:
+        raise _unusable(f"this ARN is incomplete: it has {len(parts)} of {_PARTS} parts between colons")
+    _, partition, service, region, account, resource = parts
+    kind, name = re.fullmatch(r"([^/:]*)[/:]?(.*)", resource, flags=re.DOTALL).groups()  # type: ignore[union-attr]  # it matches everything
+    if (service, kind) != ("sagemaker", "training-job"):
+        raise _unusable(f"this ARN is of another kind ({one_line(f'{service} {kind}')})")
+    wrong = {
+        "the region": not _REGION.fullmatch(region),
+        "the account's twelve digits": not _ACCOUNT.fullmatch(account),
+        "the job's name after training-job/": not (resource.startswith("training-job/") and _NAME.fullmatch(name)),
+    }
+    if any(wrong.values()):
+        raise _unusable(f"this ARN lacks {' and '.join(what for what, lacks in wrong.items() if lacks)}")
+    if (own := partition_of(region).name) != partition:
+        raise _unusable(f"this ARN contradicts itself: ARNs in {region} begin with arn:{own}:")
+    return JobReference(name=name, region=region, account=account)
+
+
+def _unusable(why: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"{why}; expected is the name of a training job, or its ARN like {_EXAMPLE}")

@@ -2,17 +2,24 @@
 
 Exit codes: 0 done; 1 not done, the message says why; 2 wrong usage; 3 what was asked for is not there;
 4 AWS could not be asked; 5 done as far as it goes: some of it could not be read or reached, the notes say what and why;
-6 the output could not be written; 130 interrupted (Ctrl-C); 141 the reader of the output has closed the pipe.
+74 the output could not be written; 130 interrupted (Ctrl-C); 141 the reader of the output has closed the pipe.
 """
 
-import argparse
 import sys
-from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
-from respot_cli.errors import CommandError, ExitCode
-from respot_cli.output import say, shielded, write, write_message
+try:
+    import argparse
+    from collections.abc import Iterable, Sequence
+    from importlib import import_module
+    from typing import TYPE_CHECKING, Final
+
+    from respot.domain.sentences import clause
+    from respot_cli.errors import CommandError, ExitCode
+    from respot_cli.output import say, shielded, write, write_message
+except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loaded yet
+    if sys.stderr is not None:
+        sys.stderr.write("respot: interrupted\n")
+    sys.exit(130)
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -65,7 +72,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         code: int = chosen.run(chosen)
     except CommandError as error:
-        say(f"respot: {error}")
+        say(f"respot: {clause(str(error))}")
         return error.exit_code
     return code
 

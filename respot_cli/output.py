@@ -7,12 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Final, TextIO
-
-from rich.console import Console, RenderableType
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from respot.domain.alert_text import one_line
 from respot_cli.errors import ExitCode
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -27,11 +29,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
 
 
-def show(chosen: str, text: RenderableType, document: Mapping[str, Any]) -> None:
+def show(chosen: str, text: "RenderableType", document: Mapping[str, Any]) -> None:
     """Write a command's data in the chosen format; raises what `write` does."""
     if chosen == "json":
         write(f"{json.dumps(document, indent=2)}\n")
         return
+    from rich.console import Console  # noqa: PLC0415 - a Ctrl-C while it loads is answered by `shielded`
+
     console = Console(highlight=False)
     # Where output is unbuffered, rich writes nothing, but to the stream.
     with _writing(), console.capture() as captured:
@@ -59,8 +63,10 @@ def shielded(command: Callable[[], int], *, name: str = "respot") -> int:
     """Run a command: a lost standard output or Ctrl-C ends it with an exit code of its own, never with a traceback.
 
     With a closed standard output nothing is begun: its answer would be lost, and the first connection would take its
-    file descriptor.
+    file descriptor. A closed standard error is replaced: argparse would write to standard output instead.
     """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end
     if sys.stdout is None:
         say(f"{name}: nothing was done, since standard output is closed: open it, or send it to /dev/null")
         return ExitCode.OUTPUT_LOST

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from respot.domain.durations import iso
 from respot.domain.job import JobFacts, JobId
 from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
+from respot.domain.sentences import clause
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
 from respot.run_place import CLOCKS_APART, place_in_run
@@ -52,7 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
             hint=job.hint,
         )
     except LedgerUnavailableError as error:
-        message = f"the timeline of {job.name} could not be read: {error}; {deployment.advice(error.__cause__)}"
+        why = clause(str(error))
+        message = f"the timeline of {job.name} could not be read: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
     now = datetime.now(UTC)
     output.show(arguments.format, render(history, now=now), to_document(history, now=now))

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from respot.domain.alert import AlertOutcome, AlertReceipt
@@ -13,9 +12,11 @@ from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.decision import Decision
 from respot.domain.durations import in_words, iso
-from respot.domain.lifecycle import is_terminal
+from respot.domain.lifecycle import has_held_instances, is_terminal
 from respot.domain.resubmission import OutcomeKind
+from respot.domain.sentences import clause, sentence
 from respot_cli.history import History, RunAttempt, headline
+from respot_cli.rows import Rows
 from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of
 
 
@@ -29,7 +30,7 @@ def render(history: History, *, now: datetime) -> RenderableType:
         parts.append(Text(after))
     parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
     if facts.failure_reason:
-        parts += [Text(), Text(f"SageMaker says: {one_line(facts.failure_reason)}", style="red")]
+        parts += [Text(), Text(sentence(f"SageMaker says: {one_line(facts.failure_reason)}"), style="red")]
     parts += [Text(), savings_line(history, now=now)]
     if happened := _happened(history):
         parts += [Text(), _history_table(happened)]
@@ -71,7 +72,8 @@ def savings_line(history: History, *, now: datetime) -> Text:
     spent += {0: "never interrupted", 1: "interrupted once"}.get(
         sums.interruptions, f"interrupted {sums.interruptions} times"
     )
-    if is_terminal(facts.status) and facts.training_started is None:
+    # What is known from events alone has no market, and lacks the times as well.
+    if is_terminal(facts.status) and facts.market and not has_held_instances(facts, history.transitions):
         return Text(f"{spent}. Nothing was billed: the job never held an instance.")
     if percent is None or facts.billable_time is None or facts.training_time is None:
         return Text(f"{spent}. SageMaker has not reported yet what it bills.")
@@ -79,23 +81,23 @@ def savings_line(history: History, *, now: datetime) -> Text:
     return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
 
 
-def run_table(history: History) -> Table:
+def run_table(history: History) -> Rows:
     """The run's attempts, one to a line, with what was decided after each."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="The run", title_justify="left")
-    for column in ("#", "Job", "Ran on", "Status", "Billed", "Then"):
-        table.add_column(column, justify="right" if column in {"#", "Billed"} else "left", overflow="fold")
+    rows = []
     for each in history.run:
         facts = each.facts
         billed = facts.billable_time if facts else None
-        table.add_row(
-            str(each.number),
+        row = (
+            Text(str(each.number)),
             Text(each.name, style="bold" if each.name == history.facts.job.name else ""),
-            Text(placement(facts)) if facts else "",
+            Text(placement(facts)) if facts else Text(),
             Text(facts.secondary_status, style=style_of(facts.secondary_status)) if facts else Text("not seen yet"),
-            "-" if billed is None else in_words(billed),
+            Text("-" if billed is None else in_words(billed)),
             Text(_then(each)),
         )
-    return table
+        rows.append(row)
+    columns = ("#", "Job", "Ran on", "Status", "Billed", "Then")
+    return Rows(title="The run", columns=columns, rows=rows, right={"#", "Billed"})
 
 
 def _then(attempt: RunAttempt) -> str:
@@ -116,14 +118,14 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
     happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in doings.notices]
     if note:
         withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""
-        happened.append((note.decided_at, "stops waiting", f"{note.reason}{withdrawn}"))
+        happened.append((note.decided_at, "stops waiting", f"{clause(note.reason)}{withdrawn}"))
     if doings.decision:
         happened.append((doings.decision.decided_at, "decided", _in_words(doings.decision.decision)))
     if doings.outcome:
         # The headline has a creation's story.
         said = doings.outcome.name if doings.outcome.kind is OutcomeKind.CREATED else doings.outcome.story
         warning = f"; {doings.outcome.warning}" if doings.outcome.warning else ""
-        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{said}{warning}"))
+        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{clause(said)}{warning}"))
     shown = {(stay.status, stay.started) for stay in history.transitions}
     happened += [
         (alert.settled_at, f"{alert.kind} alert", _alert_in_words(alert))
@@ -133,20 +135,15 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
     return sorted(happened)
 
 
-def _history_table(happened: list[tuple[datetime, str, str]]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title="What Respot did", title_justify="left")
-    for column in ("At (UTC)", "What", "Why"):
-        table.add_column(column, overflow="fold")
-    for when, what, why in happened:
-        table.add_row(f"{when:%Y-%m-%d %H:%M:%S}", Text(one_line(what)), Text(one_line(why)))
-    return table
+def _history_table(happened: list[tuple[datetime, str, str]]) -> Rows:
+    rows = [
+        (Text(f"{when:%Y-%m-%d %H:%M:%S}"), Text(one_line(what)), Text(one_line(why))) for when, what, why in happened
+    ]
+    return Rows(title="What Respot did", columns=("At (UTC)", "What", "Why"), rows=rows)
 
 
-def _head(history: History) -> Table:
+def _head(history: History) -> Rows:
     facts = history.facts
-    head = Table.grid(padding=(0, 2))
-    head.add_column(no_wrap=True)
-    head.add_column(overflow="fold")
     rows = {
         "Region": facts.job.region,
         "Created": iso(facts.job.created),
@@ -157,10 +154,8 @@ def _head(history: History) -> Table:
         "Tags": ", ".join(f"{key}={value}" for key, value in sorted((facts.tags or {}).items())),
         "Console": console_url(facts),
     }
-    for name, value in rows.items():
-        if value:
-            head.add_row(Text(name, style="dim"), Text(one_line(value)))
-    return head
+    shown = [(Text(name, style="dim"), Text(one_line(value))) for name, value in rows.items() if value]
+    return Rows(columns=("", ""), rows=shown)
 
 
 def _limits(history: History) -> str:
@@ -169,24 +164,21 @@ def _limits(history: History) -> str:
     return ", ".join(filter(None, said))
 
 
-def _table(history: History, *, now: datetime) -> Table:
+def _table(history: History, *, now: datetime) -> Rows:
     alerts: dict[tuple[str, datetime], list[AlertReceipt]] = {}
     for alert in history.alerts:
         alerts.setdefault((alert.transition.status, alert.transition.started), []).append(alert)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("Started (UTC)", overflow="fold")
-    table.add_column("Status", overflow="fold")
-    table.add_column("For", justify="right")
-    table.add_column("Alerts", overflow="fold")
+    rows = []
     for place, (stay, length) in enumerate(history.lengths(now), start=1):
         is_open = history.is_open and place == len(history.transitions)
-        table.add_row(
-            f"{stay.started:%Y-%m-%d %H:%M:%S}",
+        row = (
+            Text(f"{stay.started:%Y-%m-%d %H:%M:%S}"),
             Text(one_line(stay.status) + (" (from an event alone)" if stay.provisional else ""), style_of(stay.status)),
-            "" if length is None else _precise(length) + (" so far" if is_open else ""),
+            Text("" if length is None else _precise(length) + (" so far" if is_open else "")),
             Text("\n").join(map(_alert, alerts.get((stay.status, stay.started), ()))),
         )
-    return table
+        rows.append(row)
+    return Rows(columns=("Started (UTC)", "Status", "For", "Alerts"), rows=rows, right={"For"})
 
 
 def _precise(span: timedelta) -> str:

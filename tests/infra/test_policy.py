@@ -47,6 +47,31 @@ def test_without_a_file_the_command_prints_its_usage(root: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize("words", ["policy.yaml", "--help"])
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [
+        ("> /dev/full", 74, "the output could not be written (No space left on device): free some space"),
+        ("| true", 141, ""),
+        (">&-", 74, "nothing was done, since standard output is closed"),
+    ],
+)
+def test_a_lost_output_is_an_exit_code_without_a_traceback(
+    root: Path, words: str, where: str, code: int, said: str
+) -> None:
+    script = f'(sleep 0.5; exec "$@") {where}; exit ${{PIPESTATUS[0]}}'
+    command = ["/bin/bash", "-c", script, "bash", sys.executable, "-m", "infra.policy", words]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (result.returncode, result.stderr[: len(said)], result.stdout) == (code, said, "")
+    assert result.stderr.count("\n") == bool(said)
+
+
+def test_without_standard_error_nothing_but_data_is_written(root: Path) -> None:
+    command = ["/bin/bash", "-c", 'exec "$@" 2>&-', "bash", sys.executable, "-m", "infra.policy"]
+    result = subprocess.run(command, cwd=root, capture_output=True, check=False)  # noqa: S603
+    assert (result.returncode, result.stdout) == (2, b"")
+
+
 @pytest.fixture(scope="module")
 def resources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A stack with the parameter and a role that may read it; a finding of cdk-nag fails its synthesis."""

@@ -211,6 +211,38 @@ def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert capsys.readouterr().err.startswith("respot.regions in the CDK context must be a list")
 
 
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ("{", "cdk.json cannot be read as JSON: Expecting property name"),
+        ("[]", "cdk.json must be an object whose member `context` is an object"),
+        ('{"context": null}', "cdk.json must be an object whose member `context` is an object"),
+        (None, "cdk.json cannot be read as JSON: [Errno 2] No such file or directory"),
+    ],
+)
+def test_a_broken_cdk_json_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,  # noqa: ANN401
+    document: str | None,
+    words: str,
+) -> None:
+    if document is not None:
+        (tmp_path / "cdk.json").write_text(document)
+    monkeypatch.setattr(preflight, "ROOT", tmp_path)
+    assert preflight.main() == ExitCode.SETTINGS
+    assert capsys.readouterr().err.startswith(words)
+
+
+@pytest.mark.parametrize("variable", [{"AWS_ENDPOINT_URL": "notaurl"}, {"AWS_METADATA_SERVICE_TIMEOUT": "zz"}])
+def test_an_aws_variable_that_cannot_be_used_is_named(root: Path, variable: dict[str, str]) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": HUB, "AWS_CONFIG_FILE": os.devnull}
+    result = run(root, **keys, **variable)
+    assert (result.returncode, result.stdout) == (ExitCode.UNANSWERED, "")
+    assert result.stderr.startswith("the AWS client cannot be set up: ")
+    assert "Correct the environment variables that begin with AWS_" in result.stderr
+
+
 def test_make_checks_before_it_deploys(root: Path) -> None:
     result = subprocess.run(["make", "--dry-run", "deploy"], cwd=root, capture_output=True, text=True, check=True)  # noqa: S607
     steps = [line for line in result.stdout.splitlines() if " -m infra." in line]

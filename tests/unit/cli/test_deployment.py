@@ -8,6 +8,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
@@ -89,5 +90,15 @@ def test_each_error_of_aws_says_what_to_do(error: ClientError | BotoCoreError | 
     if error:
         with pytest.raises(CommandError, match=what_to_do) as said, asking_aws():
             raise error
-        assert str(error) in str(said.value)
+        assert str(error).rstrip(".") in str(said.value)
         assert said.value.exit_code is ExitCode.AWS_UNAVAILABLE
+
+
+def test_words_of_aws_end_in_no_full_stop_before_what_to_do() -> None:
+    """botocore's own words: "Provided region_name 'x y' doesn't match a supported format."."""
+    error = InvalidRegionError(region_name="x y")
+    assert str(error).endswith(".")
+    with pytest.raises(CommandError, match="supported format; check the network and the region"), asking_aws():
+        raise error
+    with pytest.raises(CommandError, match="Stack does not exist: is Respot deployed"), asking_aws():
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": "Stack does not exist."}}, "DescribeStacks")

@@ -1,6 +1,7 @@
 """How a job is named on the command line."""
 
 import argparse
+from dataclasses import replace
 
 import pytest
 
@@ -21,8 +22,13 @@ JOB = JobReference(name="my-job", region="eu-west-1", account=ACCOUNT)
         ("My-Job", JobReference(name="My-Job")),
         (" my-job\n", JobReference(name="my-job")),
         (ARN, JOB),
-        (ARN.replace("aws", "aws-cn"), JOB),
-        (ARN.replace("aws", "aws-us-gov"), JOB),
+        (f"{ARN.removesuffix('my-job')}{'a' * 63}", replace(JOB, name="a" * 63)),
+        ("arn:aws-cn:sagemaker:cn-north-1:111122223333:training-job/my-job", replace(JOB, region="cn-north-1")),
+        (
+            "arn:aws-us-gov:sagemaker:us-gov-west-1:111122223333:training-job/my-job",
+            replace(JOB, region="us-gov-west-1"),
+        ),
+        ("DRILL.0123456789ab", JobReference(name="DRILL.0123456789ab")),
     ],
 )
 def test_a_job_is_named_by_its_name_or_its_arn(words: str, expected: JobReference) -> None:
@@ -37,11 +43,22 @@ def test_a_job_is_named_by_its_name_or_its_arn(words: str, expected: JobReferenc
             r"this ARN is of another kind \(sagemaker processing-job\); expected is",
         ),
         ("arn:aws:s3:::bucket/training-job/x", r"this ARN is of another kind \(s3 bucket\); expected is"),
-        (
-            "arn:aws:sagemaker:eu-west-1:111122223333:training-job/",
-            r"this ARN is of another kind \(sagemaker training-job\)",
-        ),
-        ("arn:aws", "this ARN is incomplete; expected is the name of a training job, or its ARN like arn:aws:"),
+        ("arn:aws:logs:eu-west-1:111122223333:log-group:/aws/x", r"of another kind \(logs log-group\)"),
+        (ARN.removesuffix("my-job"), "this ARN lacks the job's name after training-job/; expected is"),
+        (ARN.removesuffix("/my-job"), "this ARN lacks the job's name after training-job/; expected is"),
+        (ARN.replace("/my-job", ":my-job"), "this ARN lacks the job's name after training-job/; expected is"),
+        (f"{ARN}/bar", "this ARN lacks the job's name after training-job/; expected is"),
+        (ARN.replace("111122223333", "1111"), "this ARN lacks the account's twelve digits; expected is"),
+        (ARN.replace("eu-west-1", ""), "this ARN lacks the region; expected is"),
+        ("arn:aws:sagemaker:::training-job/", "lacks the region and the account's twelve digits and the job's name"),
+        ("arn:aws", "this ARN is incomplete: it has 2 of 6 parts between colons; expected is the name of a training"),
+        (ARN.upper(), "ARNs begin with arn: in lower case; expected is"),
+        (ARN.replace("aws", "aws-cn"), "this ARN contradicts itself: ARNs in eu-west-1 begin with arn:aws:; expected"),
+        ("training-job/foo", "a training job's name has letters, digits, and hyphens between them, 63 at most"),
+        ("a" * 64, "63 at most; expected is"),
+        ("foo-", "63 at most; expected is"),
+        ("foo_bar", "63 at most; expected is"),
+        ("DRILL.foo", "63 at most; expected is"),
         (" ", "it is empty; expected is"),
     ],
 )

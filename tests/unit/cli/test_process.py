@@ -125,6 +125,54 @@ def test_a_lost_standard_error_changes_no_exit_code(words: tuple[str, ...], expe
             assert (done.returncode, done.stdout) == (expected, b"")
 
 
+INTERRUPTED_IN = """
+import sys
+class Interrupt:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt)
+from respot_cli.main import main
+sys.exit(main(["timeline", "nightly-resnet"]))
+"""
+"""The command as its script starts it, with a Ctrl-C while a module loads."""
+
+
+@pytest.mark.parametrize("module", ["argparse", "cli.output", "rich.console", "botocore"])
+def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
+    script = [sys.executable, "-c", INTERRUPTED_IN.format(module=module)]
+    done = subprocess.run(script, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)  # noqa: S603
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "respot: interrupted\n")
+
+
+def test_with_a_closed_standard_error_usage_is_no_data() -> None:
+    """argparse writes it to stdout where there is no stderr."""
+    for words in (("bogus",), ("timeline",)):
+        done = subprocess.run(  # noqa: S603
+            ["/bin/bash", "-c", 'exec "$@" 2>&-', "bash", *command(*words)],
+            capture_output=True,
+            env=environment(),
+            cwd=ROOT,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"AWS_ENDPOINT_URL": "notaurl"}, "Invalid endpoint: notaurl"),
+        ({"AWS_MAX_ATTEMPTS": "zz"}, "invalid literal for int() with base 10: 'zz'"),
+    ],
+)
+def test_an_aws_variable_that_cannot_be_used_is_named(others: Mapping[str, str], words: str) -> None:
+    given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    code, out, said = run(*TIMELINE, module="respot_cli.main", stdout=subprocess.PIPE, **(given | dict(others)))
+    advice = "correct the environment variables that begin with AWS_, or your AWS profile"
+    assert (code, out, said) == (4, "", f"respot: {words}; {advice}\n")
+
+
 def test_ctrl_c_ends_it_with_a_word() -> None:
     with subprocess.Popen(  # noqa: S603
         command(*TIMELINE),

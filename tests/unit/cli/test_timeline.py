@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -322,7 +323,8 @@ def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> Non
     runs.notice(job_id("ended"), AlertKind.POLICY_INVALID, "rules[0] is no rule")
     history = history_of(ledger, "ended", runs)
     assert document_of(history)["headline"] == (
-        "Ended as MaxWaitTimeExceeded, not decided yet; it waits (policy-invalid): rules[0] is no rule."
+        "Ended as MaxWaitTimeExceeded, not decided yet; "
+        "the account's policy was invalid at 2026-09-16 09:25 UTC: rules[0] is no rule."
     )
     assert document_of(history)["notices"][0]["kind"] == "policy-invalid"
     assert "09:25:00  policy-invalid  rules[0] is no rule" in shown(history)
@@ -333,7 +335,7 @@ def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
     runs.clock = lambda: at(1005)
     runs.notice(job_id(), AlertKind.POLICY_INVALID, "rules[0] is no rule")
     history = history_of(ledger, runs=runs)
-    assert "it waits" not in document_of(history)["headline"]
+    assert "was invalid" not in document_of(history)["headline"]
     told = shown(history).splitlines()
     assert [line.split()[3] for line in told if "09:16:4" in line or "09:16:5" in line] == [
         "MaxWaitTimeExceeded",
@@ -361,6 +363,77 @@ def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLed
     assert (other, "not-resubmitted: not alerted: too old" in lines[other]) == (own + 1, True)
     # The status that it is about is not in the history.
     assert any("advice alert" in line and "not alerted: too old" in line for line in lines)
+
+
+def test_a_postponement_is_history_with_its_time(ledger: MemoryLedger) -> None:
+    """The notice is written once: the kill switch may be off by now."""
+    save(ledger, ENDED, job=job_id("ended"))
+    runs = MemoryRuns(ledger=ledger, clock=lambda: at(1500))
+    runs.notice(job_id("ended"), AlertKind.POSTPONED, "the account's kill switch is on.")
+    assert document_of(history_of(ledger, "ended", runs))["headline"] == (
+        "Ended as MaxWaitTimeExceeded, not decided yet; "
+        "it was postponed at 2026-09-16 09:25 UTC: the account's kill switch is on."
+    )
+
+
+def test_a_creation_that_was_postponed_says_when(ledger: MemoryLedger) -> None:
+    runs = decided(ledger)
+    runs.clock = lambda: at(1500)
+    runs.notice(job_id(), AlertKind.POSTPONED, "the kill switch is on")
+    assert document_of(history_of(ledger, runs=runs))["headline"] == (
+        "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason; "
+        "it was postponed at 2026-09-16 09:25 UTC: the kill switch is on."
+    )
+
+
+# --- words of others, and what was billed
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown_as"),
+    [
+        ("ClientError: bad..", "SageMaker says: ClientError: bad. "),
+        ("ClientError: bad", "SageMaker says: ClientError: bad. "),
+        ("Is it bad?", "SageMaker says: Is it bad? "),
+    ],
+)
+def test_sagemakers_reason_ends_in_one_full_stop(ledger: MemoryLedger, reason: str, shown_as: str) -> None:
+    save(ledger, "Starting=0 Failed=60", job=job_id("failed"), failure_reason=reason)
+    assert shown_as in shown(history_of(ledger, "failed"))
+
+
+def test_the_headline_ends_in_one_full_stop(ledger: MemoryLedger) -> None:
+    runs = decided(ledger)
+    settle(runs, OutcomeKind.FAILED, "not resubmitted: the quota is 0..")
+    assert document_of(history_of(ledger, runs=runs))["headline"] == "Not resubmitted: the quota is 0."
+
+
+NOTHING_BILLED = "Nothing was billed: the job never held an instance."
+NOT_REPORTED = "SageMaker has not reported yet what it bills."
+
+
+@pytest.mark.parametrize(
+    ("life", "others", "said"),
+    [
+        pytest.param("Starting=0 Training=390 MaxWaitTimeExceeded=4000", {}, NOT_REPORTED, id="trained"),
+        pytest.param("Starting=0 Interrupted=390 MaxWaitTimeExceeded=4000", {}, NOT_REPORTED, id="interrupted"),
+        pytest.param(
+            "Starting=0 Completed=4000",
+            {"training_time": timedelta(seconds=4000), "billable_time": timedelta(seconds=1000), "market": None},
+            "Saved 75 % (16 min of 1 h 06 min billed).",
+            id="billed, market unknown",
+        ),
+        pytest.param("Starting=0 Stopped=4000", {"market": None}, NOT_REPORTED, id="market unknown"),
+        pytest.param("Starting=0 Stopping=3900 Stopped=4000", {}, NOTHING_BILLED, id="never launched"),
+    ],
+)
+def test_nothing_was_billed_only_if_nothing_proves_instances(
+    ledger: MemoryLedger, life: str, others: dict[str, Any], said: str
+) -> None:
+    save(ledger, life, job=job_id("ended"), **others)
+    text = shown_at(history_of(ledger, "ended"), 9000)
+    assert said in text
+    assert (NOTHING_BILLED in text) is (said == NOTHING_BILLED)
 
 
 # --- attempts
@@ -425,6 +498,33 @@ def test_the_timeline_fits_its_terminal(width: int) -> None:
     assert {len(line) for line in lines} == {width}
     assert sum("!░" in line for line in lines) == 1
     assert any("! interrupted" in line for line in lines)
+
+
+LONG_NAMES = (
+    "Starting=0 LaunchingMLInstances=10 PreparingTrainingStack=20 DownloadingTrainingImage=90 Training=390 "
+    "Interrupted=3720 MaxWaitTimeExceeded=3760"
+)
+
+
+def words_of(text: str) -> set[str]:
+    """Those that fit into a narrow terminal; the bar is none."""
+    return {word for word in re.sub("[│╭╮╰╯─]", " ", text).split() if len(word) <= 32 and word.isascii()}
+
+
+@pytest.mark.parametrize("width", [40, 48, 60, 66, 72, 80, 100, 120])
+def test_nothing_is_folded_inside_a_word(ledger: MemoryLedger, width: int) -> None:
+    save(ledger, LONG_NAMES, job=job_id("ended"))
+    for history in (example_history(), history_of(ledger, "ended"), history_of(ledger)):
+        whole = words_of(shown(history, width=300)) - {"Alerts"}  # a list leaves out what is empty
+        # A list has a colon behind each title.
+        found = {word.removesuffix(":") for word in words_of(shown(history, width=width))}
+        assert {word.removesuffix(":") for word in whole} <= found
+
+
+def test_below_its_least_width_the_timeline_is_a_list_of_whole_lines() -> None:
+    lines = [line.strip("│ ") for line in shown(example_history(), width=20).splitlines()]
+    assert "Downloading" in lines
+    assert not [line for line in lines if len(line) == 1]
 
 
 def test_the_readmes_picture_is_what_the_command_shows() -> None:

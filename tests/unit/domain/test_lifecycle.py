@@ -126,3 +126,31 @@ def test_an_end_of_an_unknown_name_shows_nothing() -> None:
 )
 def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool) -> None:
     assert has_held_instances(facts(**told), history("Starting=0 MaxWaitTimeExceeded=21600")) is held
+
+
+@pytest.mark.parametrize(
+    ("script", "others", "held"),
+    [
+        ("Starting=0 Training=390 Stopped=400", {}, True),
+        ("Starting=0 Downloading=390", {}, True),
+        ("Starting=0 Interrupted=390 MaxWaitTimeExceeded=400", {}, True),
+        ("Starting=0 SomethingNew=390 Stopped=400", {}, True),
+        ("Starting=0 Stopped=400", {"training_started": at(390)}, True),
+        ("Starting=0 Stopped=400", {"training_time": timedelta(seconds=1)}, True),
+        ("Starting=0 Stopped=400", {"billable_time": timedelta(seconds=1)}, True),
+        ("Starting=0 Stopped=400", {"billable_time": timedelta(), "training_time": timedelta()}, False),
+        ("Starting=0 Pending=10 LaunchingMLInstances=20 Restarting=30 Stopping=40 Stopped=50", {}, False),
+        ("Starting=0 MaxWaitTimeExceeded=21600 Deleting=21700", {}, False),
+        ("", {}, False),
+    ],
+)
+def test_instances_are_proven_by_times_and_by_statuses_that_need_them(
+    script: str, others: dict[str, Any], *, held: bool
+) -> None:
+    assert has_held_instances(facts(**others), history(script)) is held
+
+
+def test_an_end_of_an_unknown_name_proves_no_instances() -> None:
+    """MaxPendingTimeExceeded is in no list of the API Reference's SecondaryStatus; the TrainingJobStatus tells."""
+    end = replace(transition("MaxPendingTimeExceeded", 7200), ended_as="Stopped")
+    assert not has_held_instances(facts(), (*history("Starting=0 Pending=10"), end))
