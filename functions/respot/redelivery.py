@@ -1,5 +1,6 @@
 """When a queue's message is tried again: later each time it could not be handled."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,7 +8,6 @@ from typing import Final
 
 from respot.delivery_ports import DelayQueue
 from respot.errors import QueueUnavailableError
-from respot.ports import Clock
 
 LONGEST_DELAY: Final = timedelta(hours=11)
 """SQS hides a message for 12 hours at most, counted from its receipt."""
@@ -46,7 +46,7 @@ class Redelivery:
     queue: DelayQueue
     first: timedelta
     longest: timedelta
-    clock: Clock
+    clock: Callable[[], datetime]
 
     def postpone(self, delivery: Delivery, *, at_least: timedelta = timedelta()) -> timedelta:
         """Have the message delivered again, later than last time; returns the delay.
