@@ -203,12 +203,16 @@ def _minutes(seconds: float) -> str:
 
 @contextmanager
 def _signals_as_ctrl_c() -> Iterator[None]:
-    """The parts have sessions of their own: nothing but this process ends them."""
+    """The parts have sessions of their own: nothing but this process ends them.
+
+    Ctrl-C is among the signals because a shell lets what it runs in the background ignore it. A part would inherit
+    that, and could not be asked to end.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    ending = (signal.SIGTERM, signal.SIGHUP)
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, interrupt) for number in ending}
     try:
         yield

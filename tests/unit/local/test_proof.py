@@ -156,7 +156,7 @@ except KeyboardInterrupt:
 import signal, sys, pathlib
 from local import proof
 from local.proof_parts import Demand, Part
-signal.signal(signal.SIGINT, signal.default_int_handler)  # of a test run in the background it is ignored
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for what a shell runs in the background
 parts = [Part(name=name, module=f"part_{{name}}", demands=(), minutes=5) for name in ("good", "long")]
 sys.exit(proof.main(parts=parts, logs=pathlib.Path({str(modules / "logs")!r})))
 """
