@@ -103,13 +103,14 @@ def test_good_figures_excuse_no_exit_code(modules: Path) -> None:
 def test_a_part_that_hangs_is_stopped_with_all_that_it_started(modules: Path) -> None:
     program = f"""
 import pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+stubborn = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)"
+child = subprocess.Popen([sys.executable, "-c", stubborn])
 pathlib.Path({str(modules / "child")!r}).write_text(str(child.pid))
 time.sleep(600)
 """
-    code, output = prove(modules, part(modules, "hangs", program, LOST, minutes=0.02))
+    code, output = prove(modules, part(modules, "hangs", program, LOST, minutes=0.05))
     assert code == 1
-    assert lines(output, "hangs", "after 0.02 min: stopped", "✗")
+    assert lines(output, "hangs", "after 0.05 min: stopped", "✗")
     child = int((modules / "child").read_text())
     assert eventually(lambda: not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text())
 
