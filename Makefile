@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos clients soak test check format local deploy synth bench load lock clean
+.PHONY: help setup demo chaos clients soak proof test check format local deploy synth bench load lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ test: $(STAMP) ## Run all tests, the end-to-end ones included
 
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2
+
+proof: $(STAMP) ## Run chaos, load, the soak and the clients, and judge their figures in one table (most of an hour)
+	$(BIN)/python -m local proof
 
 check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissions, the newest SageMaker, known vulnerabilities
 	$(BIN)/ruff check

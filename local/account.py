@@ -22,7 +22,7 @@ import botocore.session
 from botocore.config import Config
 
 from local.call_counts import PATH
-from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING
+from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, WAITING_PATH
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _START_SECONDS: Final = 60.0
@@ -181,12 +181,19 @@ class LocalAccount:
 
     def calls(self) -> dict[str, Any]:
         """What functions have asked of the account so far: see `CallCounts.to_document`."""
+        return self._show(PATH)
+
+    def waiting(self) -> dict[str, Any]:
+        """What waits in the queues, and how far the readers of streams are behind: see `local.emulator`."""
+        return self._show(WAITING_PATH)
+
+    def _show(self, path: str) -> dict[str, Any]:
         if self._certificate is None:
             raise LocalAccountError("the local account has not been started")
         context = ssl.create_default_context(cafile=str(self._certificate))
         connection = http.client.HTTPSConnection("localhost", self._port, context=context, timeout=30)
         try:
-            connection.request("GET", PATH)
+            connection.request("GET", path)
             document: dict[str, Any] = json.load(connection.getresponse())
         finally:
             connection.close()

@@ -12,7 +12,7 @@ from typing import Final
 
 from rich.console import Console
 
-from local import demo, load, slack_rendering, training
+from local import demo, load, proof, slack_rendering, training
 from local.account import LocalAccount, LocalAccountError
 from local.bench.load import LoadError
 from local.chaos import table
@@ -21,6 +21,8 @@ from local.deploy import DeploymentError
 from local.deployed import DeployedAccount, deployed_account
 from local.sagemaker.service import LIFECYCLE_TAG
 from respot_cli.output import shielded
+
+_FIGURES: Final = "leave the figures there, as JSON, for `make proof`"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,16 +44,31 @@ def _run(arguments: list[str] | None) -> int:
     loaded = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
     loaded.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
     loaded.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
-    loaded.set_defaults(run=lambda options: load.run(options.jobs or load.SIZES, plot=options.plot))
+    loaded.add_argument("--figures", type=Path, help=_FIGURES)
+    loaded.set_defaults(
+        run=lambda chosen: load.run(chosen.jobs or load.SIZES, plot=chosen.plot, figures=chosen.figures)
+    )
     faults = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
     faults.add_argument("--only", action="append", default=[], metavar="NAME", help="play this fault (repeatable)")
     faults.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
     faults.add_argument("--copies", type=int, help="how many of each job")
-    faults.set_defaults(run=lambda chosen: table.main(only=chosen.only, quick=chosen.quick, copies=chosen.copies))
+    faults.add_argument("--times", type=int, default=1, metavar="N", help="play each fault so many times")
+    faults.add_argument("--figures", type=Path, help=_FIGURES)
+    faults.set_defaults(
+        run=lambda chosen: table.main(
+            only=chosen.only, quick=chosen.quick, copies=chosen.copies, times=chosen.times, figures=chosen.figures
+        )
+    )
     clients = commands.add_parser("clients", help="run the SageMaker SDKs, the AWS CLI and boto3 against an account")
     clients.add_argument("--only", action="append", default=[], metavar="NAME", help="run this client (repeatable)")
     clients.add_argument("--record", action="store_true", help="keep their requests for the tests")
-    clients.set_defaults(run=lambda chosen: clients_table.main(only=chosen.only, record=chosen.record))
+    clients.add_argument("--figures", type=Path, help=_FIGURES)
+    clients.set_defaults(
+        run=lambda chosen: clients_table.main(only=chosen.only, record=chosen.record, figures=chosen.figures)
+    )
+    proven = commands.add_parser("proof", help="run everything that takes too long for `make test`, and judge it")
+    proven.add_argument("--only", action="append", default=[], metavar="NAME", help="run this part (repeatable)")
+    proven.set_defaults(run=lambda chosen: proof.main(only=chosen.only))
     options = parser.parse_args(arguments)
     try:
         return int(options.run(options))

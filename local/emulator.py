@@ -7,6 +7,7 @@ reads its environment while it is imported.
 
 import asyncio
 import hashlib
+import heapq
 import json
 import logging
 import threading
@@ -44,7 +45,7 @@ from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.container import LOG_GROUP
 from local.sagemaker.delivery import Delivery
 from local.sagemaker.service import SageMaker
-from local.server import KILL_PATH
+from local.server import KILL_PATH, WAITING_PATH
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -354,6 +355,8 @@ def hand_out_from_the_front() -> None:
         with sqs._queues_lock:  # noqa: SLF001 - as ministack holds it
             queue = sqs._get_q(url)  # noqa: SLF001
             batch = [] if queue["is_fifo"] else _front(queue["messages"], min(most, 10))
+            if not batch and not queue["is_fifo"]:
+                batch = _longest_visible(queue, min(most, 10))
             if batch:
                 visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
                 return sqs._collect_msgs({"is_fifo": False, "messages": batch}, len(batch), visibility)  # noqa: SLF001
@@ -373,12 +376,86 @@ def hand_out_from_the_front() -> None:
 def _front(messages: Iterable[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
     """As many messages as are wanted, if that many wait and none was handed out before; otherwise none.
 
-    What was handed out before may be due for the dead-letter queue: that, and a short queue, is ministack's business.
+    What was handed out before may be due for the dead-letter queue: `_longest_visible` asks.
     """
     now = time.time()
     visible = (each for each in messages if each.get("visible_at", 0) <= now)
     front = list(islice(visible, most))
     return [] if len(front) < most or any(each.get("receive_count") for each in front) else front
+
+
+def _longest_visible(queue: MutableMapping[str, Any], most: int) -> list[Mapping[str, Any]]:
+    """The messages that have been visible for longest: what has come back stands behind what waits.
+
+    ministack hands out by the time of sending. Messages that come back then always go first, and if the function dies
+    of them, all others starve. A standard queue of AWS promises no order, and does not do that.
+    """
+    sqs._expire_retained(queue)  # noqa: SLF001
+    sqs._dlq_sweep(queue)  # noqa: SLF001
+    now = time.time()
+    visible = (each for each in queue["messages"] if each.get("visible_at", 0) <= now)
+    return heapq.nsmallest(most, visible, key=lambda each: each.get("visible_at", 0))
+
+
+def read_streams_side_by_side() -> None:
+    """Have each reader of a stream work on its own, and repeat a failed batch in parts if it is told to, as AWS does.
+
+    ministack calls functions for streams on the thread that hands out the messages of all queues: while an alert is
+    slow, no queue moves. And it repeats a failed batch as a whole. AWS has a poller for each mapping, and splits a
+    failed batch in two before it tries again (Lambda's API_CreateEventSourceMapping, BisectBatchOnFunctionError).
+    """
+    readers = _StreamReaders()
+    lambda_svc._iter_all_esms = readers.mappings  # noqa: SLF001 - by these names the polling thread calls them
+    lambda_svc._poll_dynamodb_streams = readers.start  # noqa: SLF001
+
+
+class _StreamReaders:
+    """A thread for each mapping of a stream, which sees no other one."""
+
+    def __init__(self) -> None:
+        self._poll = lambda_svc._poll_dynamodb_streams  # noqa: SLF001
+        self._all_mappings = lambda_svc._iter_all_esms  # noqa: SLF001
+        self._thread = threading.local()
+        self._reading: set[tuple[str, str, str]] = set()
+
+    def mappings(self) -> Iterable[tuple[str, str, Any]]:
+        """What ministack's pollers go through: all mappings, or in a reader's thread its own."""
+        mine = getattr(self._thread, "mapping", None)
+        return self._all_mappings() if mine is None else [mine]
+
+    def start(self) -> bool:
+        """Start a thread for each mapping that has none; nothing is read here."""
+        for account, region, mapping in self._all_mappings():
+            key = account, region, mapping["UUID"]
+            if ":dynamodb:" in mapping["EventSourceArn"] and key not in self._reading:
+                self._reading.add(key)
+                threading.Thread(target=self._read, args=key, daemon=True).start()
+        return False
+
+    def _read(self, *key: str) -> None:
+        account, region, _ = key
+        size = None
+        while mapping := lambda_svc._esms._data.get(key):  # noqa: SLF001
+            most = mapping["BatchSize"]
+            view = {**mapping, "BatchSize": min(size or most, most), "LastProcessingResult": ""}
+            self._thread.mapping = account, region, view
+            try:
+                found_more = self._poll()
+            except Exception:
+                # As in ministack's own loop: the next pass may do better.
+                logger.exception("the reader of %s", mapping["EventSourceArn"])
+                found_more = False
+            if result := view["LastProcessingResult"]:
+                mapping["LastProcessingResult"] = result
+                split = result == "FAILED" and mapping.get("BisectBatchOnFunctionError")
+                size = max(1, view["BatchSize"] // 2) if split else 2 * view["BatchSize"]
+            if not found_more:
+                time.sleep(_STREAM_PAUSE)
+        self._reading.discard((account, region, key[2]))
+
+
+_STREAM_PAUSE = 0.1
+"""Seconds between two looks at a stream in which nothing is new."""
 
 
 def encrypt_with_the_accounts_key() -> None:
@@ -434,7 +511,9 @@ async def serve(
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    app = _killing(_counting(_announcing(ministack.app, lambda: ready(Path(certificate), Path(key)))))
+    app = _showing_what_waits(
+        _killing(_counting(_announcing(ministack.app, lambda: ready(Path(certificate), Path(key)))))
+    )
     if recording:
         app = Recording(app, recording)
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
@@ -488,6 +567,55 @@ def _killing(app: _ASGI) -> Any:  # noqa: ANN401 - hypercorn's own application t
         await send({"type": "http.response.body", "body": b""})
 
     return killing
+
+
+def _showing_what_waits(app: _ASGI) -> Any:  # noqa: ANN401 - hypercorn's own application type
+    async def showing(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401
+        if scope["type"] != "http" or scope["path"] != WAITING_PATH:
+            await app(scope, receive, send)
+            return
+        body = json.dumps({"messages": _messages(), "readers": _stream_readers()}).encode()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    return showing
+
+
+def _messages() -> list[dict[str, Any]]:
+    """Every message in the queues that functions read, hidden ones as well, which no API of SQS shows.
+
+    `visible_at` is in seconds since the epoch.
+    """
+    read = {mapping["EventSourceArn"] for mapping in list(lambda_svc._esms._data.values())}  # noqa: SLF001
+    with sqs._queues_lock:  # noqa: SLF001
+        queues = list(sqs._queues._data.items())  # noqa: SLF001 - of all accounts and regions
+        return [
+            {
+                "queue": queue["name"],
+                "id": each["id"],
+                "body": each["body"],
+                "received": each.get("receive_count", 0),
+                "visible_at": each.get("visible_at", 0.0),
+            }
+            for _, queue in queues
+            if queue["attributes"].get("QueueArn") in read
+            for each in list(queue["messages"])
+        ]
+
+
+def _stream_readers() -> list[dict[str, Any]]:
+    """How far each reader of a table's stream is behind, in records, and how its last batch ended."""
+    found = []
+    for (account, region, identifier), mapping in list(lambda_svc._esms._data.items()):  # noqa: SLF001
+        table, stream, _ = mapping["EventSourceArn"].partition("/stream/")
+        if not stream:
+            continue
+        with responses.request_scope(account, region):
+            end = dynamodb.stream_end_position(table.rpartition("/")[2])
+            position = lambda_svc._dynamodb_stream_positions.get(identifier, end)  # noqa: SLF001
+        result = mapping.get("LastProcessingResult", "")
+        found.append({"function": mapping["FunctionName"], "behind": end - position, "result": result})
+    return found
 
 
 def _kill_function(key: str) -> bool:

@@ -1,6 +1,7 @@
 """`python -m local load`: Respot under load in the local account, as a table and a plot."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,13 @@ from local.bench import load
 from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load
 from local.bench.plot import Panel, draw
 from local.deployed import deployed_account
+from local.figures import write
 
 SIZES: Final = (500, 1000, 2500, 5000)
 """Numbers of jobs, each twice the one before it or more: what grows faster than they do, shows."""
 
 
-def run(sizes: Sequence[int], *, plot: Path | None) -> int:
+def run(sizes: Sequence[int], *, plot: Path | None, figures: Path | None = None) -> int:
     """Measure each number of jobs in an account of its own; gives 1 if anything was lost, doubled or given up."""
     console = Console(highlight=False, width=150)
     loads = []
@@ -34,7 +36,26 @@ def run(sizes: Sequence[int], *, plot: Path | None) -> int:
     console.print(_table(loads))
     if plot and len(loads) > 1:
         plot.write_text(draw(_panels(loads)), encoding="utf-8")
+    write(figures, to_figures(loads))
     return 0 if all(each.is_sound for each in loads) else 1
+
+
+def to_figures(loads: Sequence[Load]) -> dict[str, float]:
+    """What `make proof` judges: of all sizes the sum, and of times the worst."""
+    growth = [
+        (later.fresh.seconds / earlier.fresh.seconds) / (later.jobs / earlier.jobs) * 2
+        for earlier, later in pairwise(loads)
+    ]
+    return {
+        "jobs": sum(each.jobs for each in loads),
+        "transitions lost": sum(each.lost_transitions for each in loads),
+        "alerts lost": sum(each.lost_alerts for each in loads),
+        "written for duplicates": sum(each.written_by_duplicates for each in loads),
+        "dead letters": sum(each.dead_letters for each in loads),
+        "events by the second": min(each.fresh.events_per_second for each in loads),
+        "event to alert, p95": max(each.to_alert.p95 for each in loads),
+        "time for twice the jobs": max(growth, default=0.0),
+    }
 
 
 def _panels(loads: Sequence[Load]) -> list[Panel]:

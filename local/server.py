@@ -25,6 +25,8 @@ RECORDING: Final = "RESPOT_LOCAL_RECORDING"
 """A file that keeps the requests of clients, see `local.recording`."""
 KILL_PATH: Final = "/_respot/kill"
 """POST to it, followed by `/` and an access key: a function that works with this key dies on the spot."""
+WAITING_PATH: Final = "/_respot/waiting"
+"""GET from it: the messages in all queues and the stream readers, as `local.emulator` describes them."""
 
 # The functions inherit this process' environment, and ministack reads many variables with common names. So only what
 # programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
@@ -87,6 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     emulator.add_regions()
     emulator.repeat_failed_stream_batches()
     emulator.hand_out_from_the_front()
+    emulator.read_streams_side_by_side()
     emulator.encrypt_with_the_accounts_key()
     emulator.filter_logs_by_prefix()
     asyncio.run(_serve(emulator, options, Path(recording) if recording else None))

@@ -1,5 +1,6 @@
 """When a queue's message is tried again: later each time it could not be handled."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,15 +40,24 @@ class Redelivery:
         queue: the queue that the message stays in.
         first: the delay after the first attempt; doubles with each.
         longest: no delay grows beyond.
+        clock: tells a message's age.
     """
 
     queue: DelayQueue
     first: timedelta
     longest: timedelta
+    clock: Callable[[], datetime]
 
     def postpone(self, delivery: Delivery, *, at_least: timedelta = timedelta()) -> timedelta:
-        """Have the message delivered again, later than last time; returns the delay."""
-        return self.schedule(delivery, max(at_least, self._grown(delivery.receive_count)))
+        """Have the message delivered again, later than last time; returns the delay.
+
+        The delay doubles with each delivery, up to the message's age. SQS also counts deliveries that were no failures,
+        for example those for which no time was left. By the count alone, one error after eight of those would be waited
+        for as long as after eight errors. If every delivery fails, the delays add up to the age: the bound then changes
+        nothing.
+        """
+        age = max(timedelta(), self.clock() - delivery.sent)
+        return self.schedule(delivery, max(at_least, min(age + self.first, self._grown(delivery.receive_count))))
 
     def schedule(self, delivery: Delivery, delay: timedelta) -> timedelta:
         """Have the message delivered again after this delay, or after the longest that the queue can hide it.
@@ -61,7 +71,7 @@ class Redelivery:
         return bearable
 
     def retried_for(self, delivery: Delivery) -> timedelta:
-        """How long the message has been retried at most: the sum of all growing delays before this delivery.
+        """How long the message has been retried at most: the sum of delays that doubled each time.
 
         Less than its age if it also waited for something else, for example for the end of a pause.
         """

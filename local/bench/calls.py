@@ -83,7 +83,9 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> Intake:
     table = deployed.outputs["LedgerTableName"]
     ledger = DynamoDbLedger(dynamodb, table, clock=lambda: datetime.now(UTC), retention=None)
     recorder = Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger)
-    unused = Redelivery(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta())
+    unused = Redelivery(
+        queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=lambda: datetime.now(UTC)
+    )
     return Intake(recorder=recorder, redelivery=unused)
 
 

@@ -11,11 +11,13 @@ from local.chaos.between import Between, Counts, route_functions, standing_betwe
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
 from local.chaos.judgement import Fates, Judgement, judge, missing_deliveries
 from local.chaos.subjects import Cast, Subjects, subjects
+from local.chaos.waiting import Wait, Waiting, Watch
 from local.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
 
-PATIENCE_SECONDS: Final = 240.0
-"""How long a round may take altogether, and then its queues to empty: delays double with each failure."""
+PATIENCE_SECONDS: Final = 600.0
+"""How long a round may take altogether, and then its queues to empty: three times what the slowest took on a busy
+machine. `make proof` judges how long it took to heal."""
 QUIET_SECONDS: Final = 1.5
 """How long nothing must wait anywhere before a round is judged: what comes twice has come by then."""
 _LOOK_SECONDS: Final = 0.4
@@ -33,11 +35,21 @@ _SWEEP_HANDLER: Final = "respot.handlers.sweep.handler"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What came of one fault; `heal_seconds` is `None` if it never healed, `judgement` if it was not played."""
+    """What came of one fault.
+
+    Attributes:
+        fault: the fault.
+        counts: what the proxy saw.
+        heal_seconds: from the end of the fault, or of the last job, until nothing was left to come; `None`: never.
+        waited: what was waited for longest in that time.
+        judgement: what was found at last; `None` if the fault was not played.
+        skipped: why it was not.
+    """
 
     fault: Fault
     counts: Counts | None = None
     heal_seconds: float | None = None
+    waited: Wait | None = None
     judgement: Judgement | None = None
     skipped: str | None = None
 
@@ -90,7 +102,8 @@ class Chaos:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            healed_at, ended_at = self._await(of_fault, fault)
+            watch = Watch()
+            healed_at, ended_at = self._await(of_fault, fault, watch)
         finally:
             self._lift()
         counts = self.between.counts()
@@ -98,7 +111,7 @@ class Chaos:
         counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
         if healed_at is None:
             # Late under the fault is one thing, and told as such; lost for good, without it, is another.
-            self._await(of_fault, fault)
+            self._await(of_fault, fault, Watch())
         self._await_quiet()
         judgement = judge(of_fault, undisturbed)
         since = max(healing_since or 0.0, ended_at)
@@ -106,6 +119,7 @@ class Chaos:
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
+            waited=watch.longest(after=since),
             judgement=judgement,
         )
 
@@ -121,11 +135,12 @@ class Chaos:
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
+    def _await(self, of_fault: Subjects, fault: Fault, watch: Watch) -> tuple[float | None, float]:
         """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""
         waiting = [*of_fault.jobs, *of_fault.runs]
         ended_at, deadline = 0.0, time.time() + PATIENCE_SECONDS
         while time.time() < deadline:
+            watch.see(Waiting.of(self.at.account.waiting()), now=time.time())
             if not ended_at and len(of_fault.job_names()) >= len(of_fault.demanded_names) and (ends := of_fault.ends()):
                 ended_at = max(ends)
             waiting = of_fault.unsettled(waiting)
@@ -178,12 +193,17 @@ def _queues(at: DeployedAccount) -> list[str]:
     return [at.client("sqs").get_queue_url(QueueName=arn[-1])["QueueUrl"] for arn in arns if arn[2] == "sqs"]
 
 
-def run(faults: Sequence[Fault], cast: Cast, *, begin: Callable[[Fault], None] = lambda _: None) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's; `begin` is told before each."""
+def run(
+    faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
+) -> Iterator[Round]:
+    """The undisturbed round, and then each fault's, so many times; `begin` is called before each."""
     with chaos(cast) as there:
         begin(UNDISTURBED)
         calm = there.undisturbed()
         yield calm
         for fault in faults:
-            begin(fault)
-            yield there.play(fault, calm.fates)
+            for number in range(1, times + 1):
+                # Jobs are named after their fault.
+                each = replace(fault, name=f"{fault.name}-{number}") if times > 1 else fault
+                begin(each)
+                yield there.play(each, calm.fates)

@@ -1,7 +1,10 @@
 """`make chaos` on the terminal: what goes on, and what came of it."""
 
+import os
+import statistics
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -9,17 +12,27 @@ from rich.table import Table
 from rich.text import Text
 
 from local.chaos import runner
-from local.chaos.faults import FAULTS, QUICK, Fault
+from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
 from local.chaos.runner import Round
 from local.chaos.subjects import SMALL, Cast
+from local.figures import write
 
-WIDTH: Final = 120
+WIDTH: Final = 140
 
 
 def main(
-    console: Console | None = None, *, only: Sequence[str] = (), quick: bool = False, copies: int | None = None
+    console: Console | None = None,
+    *,
+    only: Sequence[str] = (),
+    quick: bool = False,
+    copies: int | None = None,
+    times: int = 1,
+    figures: Path | None = None,
 ) -> int:
-    """Play the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name."""
+    """Play the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name.
+
+    Each fault is played so many `times`; `figures` is a file for the figures that `make proof` judges.
+    """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
     cast = cast if copies is None else replace(cast, copies=copies)
@@ -28,7 +41,7 @@ def main(
         return 2
     chosen = [fault for fault in faults if not only or fault.name in only]
     rounds: list[Round] = []
-    for each in runner.run(chosen, cast, begin=lambda fault: _say(console, fault)):
+    for each in runner.run(chosen, cast, times=times, begin=lambda fault: _say(console, fault)):
         rounds.append(each)
         console.print(_line(each))
         for difference in _differences(each):
@@ -36,6 +49,9 @@ def main(
     console.print()
     console.print(table(rounds))
     console.print(_LEGEND, style="dim")
+    if times > 1:
+        console.print(f"healed after {_spread(healed_after(rounds))} s; load of the machine: {os.getloadavg()[2]:.1f}")
+    write(figures, to_figures(rounds))
     good = all(each.is_good for each in rounds)
     console.print(
         Text("✓ Nothing was lost or doubled.", style="green")
@@ -50,6 +66,7 @@ def table(rounds: Sequence[Round]) -> Table:
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for column in ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again"):
         shown.add_column(column, justify="left" if column == "Fault" else "right", no_wrap=True)
+    shown.add_column("longest wait", no_wrap=True)
     for each in rounds:
         if each.counts is None or each.judgement is None:
             shown.add_row(f"{each.fault.title}: {each.skipped}")
@@ -58,13 +75,41 @@ def table(rounds: Sequence[Round]) -> Table:
         healed = "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
         figures = (counts.calls, counts.hit, counts.retries, counts.killed)
         ends = (len(found.lost), len(found.doubled), len(found.wrong), found.told_again)
-        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends))
+        wait = f"{each.waited.seconds:.0f} s {each.waited.where}" if each.waited else ""
+        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends), wait)
     return shown
+
+
+def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
+    """What `make proof` judges."""
+    played = [each for each in rounds if each.judgement is not None]
+    healed = healed_after(played)
+    return {
+        "rounds": len(played),
+        "not healed": sum(each.heal_seconds is None for each in played),
+        "lost": sum(len(each.judgement.lost) for each in played if each.judgement),
+        "doubled": sum(len(each.judgement.doubled) for each in played if each.judgement),
+        "wrong": sum(len(each.judgement.wrong) for each in played if each.judgement),
+        "not hit": sum(not each.was_felt for each in played if each.fault.name != UNDISTURBED.name),
+        "healed, median": statistics.median(healed) if healed else 0.0,
+        "healed, slowest": max(healed, default=0.0),
+    }
+
+
+def healed_after(rounds: Sequence[Round]) -> list[float]:
+    """Seconds of each round with a fault that healed, the shortest first."""
+    faulty = (each for each in rounds if each.fault.name != UNDISTURBED.name)
+    return sorted(each.heal_seconds for each in faulty if each.heal_seconds is not None)
+
+
+def _spread(seconds: Sequence[float]) -> str:
+    return ", ".join(f"{each:.0f}" for each in seconds) or "never"
 
 
 _LEGEND: Final = (
     "hit: the functions' calls that a fault was played on. retried: sent again by the client itself. healed: after the "
-    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id."
+    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id. "
+    "longest wait: the message, or the reader of the stream, that waited for longest in that time."
 )
 
 
@@ -76,11 +121,15 @@ def _line(each: Round) -> Text:
     if each.judgement is None:
         return Text(f"  skipped: {each.skipped}", style="yellow")
     if each.heal_seconds is None:
-        return Text("  ✗ not healed", style="red")
+        return Text(f"  ✗ not healed{_waited(each)}", style="red")
     if not each.was_felt:
         return Text("  ✗ the fault hit nothing", style="red")
     mark, style = ("✓", "green") if each.is_good else ("✗", "red")
-    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s", style=style)
+    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s{_waited(each)}", style=style)
+
+
+def _waited(each: Round) -> str:
+    return f"; longest wait: {each.waited}" if each.waited else ""
 
 
 def _differences(each: Round) -> list[str]:

@@ -16,6 +16,7 @@ from local.clients import environments, recorded
 from local.clients.cases import CASES, Client
 from local.clients.judgement import FATE, Seen
 from local.deployed import deployed_account
+from local.figures import write
 
 WIDTH: Final = 140
 _AT_ONCE: Final = 4
@@ -44,7 +45,13 @@ class Row:
         return not self.seen.differences
 
 
-def main(console: Console | None = None, *, only: Sequence[str] = (), record: bool = False) -> int:
+def main(
+    console: Console | None = None,
+    *,
+    only: Sequence[str] = (),
+    record: bool = False,
+    figures: Path | None = None,
+) -> int:
     """Run the clients and print the table; gives 1 if anything differs, 2 for an unknown client."""
     console = console or Console(highlight=False, width=WIDTH)
     if unknown := set(only) - CASES.keys():
@@ -56,6 +63,7 @@ def main(console: Console | None = None, *, only: Sequence[str] = (), record: bo
         for difference in row.seen.differences:
             console.print(Text(f"✗ {row.version}, {row.case}: {difference}", style="red"))
     good = all(row.is_good for row in rows)
+    write(figures, {"cases": len(rows), "cases that differ": sum(not row.is_good for row in rows)})
     verdict = "✓ Every client works unchanged." if good else "✗ A client met something that AWS does not do."
     console.print(Text(verdict, style="green" if good else "red"))
     return 0 if good else 1

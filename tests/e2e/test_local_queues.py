@@ -53,6 +53,13 @@ seen |= {"again": bodies(again), "left": [message["body"] for message in sqs._ge
 delete(again[0], again[-1])
 time.sleep(1.1)
 seen |= {"at last": bodies(receive()), "dead": [message["body"] for message in sqs._get_q(dead)["messages"]]}
+
+url = act("CreateQueue", QueueName="returning", Attributes={"VisibilityTimeout": "1"})["QueueUrl"]
+for number in range(4):
+    act("SendMessage", QueueUrl=url, MessageBody=str(number))
+receive(2)
+time.sleep(1.1)
+seen |= {"returned": bodies(receive(2))}
 print(json.dumps(seen))
 """
 
@@ -98,3 +105,7 @@ def test_the_receipt_of_an_earlier_reception_deletes_nothing(seen: dict[str, Any
 def test_what_was_received_too_often_goes_to_the_dead_letter_queue(seen: dict[str, Any]) -> None:
     assert seen["at last"] == []
     assert seen["dead"] == numbers(10, 24)
+
+
+def test_what_has_come_back_stands_behind_what_still_waits(seen: dict[str, Any]) -> None:
+    assert seen["returned"] == ["2", "3"]

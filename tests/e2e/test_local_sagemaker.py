@@ -77,7 +77,7 @@ def finished(sagemaker: Any, name: str, *, seconds: float = 15) -> dict[str, Any
 
 
 def in_status(sagemaker: Any, name: str, status: str) -> None:  # noqa: ANN401
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != status:
         assert time.monotonic() < deadline, f"{name} was never {status}"
         time.sleep(0.02)

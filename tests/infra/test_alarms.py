@@ -44,6 +44,7 @@ from respot.metric_names import (
 from respot.observability import metrics
 from respot.recorder import Recorder
 from respot.recovery_intake import RecoveryIntake
+from respot.redelivery import Redelivery
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
@@ -101,6 +102,10 @@ class Stage:
                     samples = self.emitted.setdefault(metric["Name"], [])
                     samples += [Sample(self.clock(), value) for value in line[metric["Name"]]]
         return answer
+
+    def redelivery(self, *, first: float = 5, longest: float = 900) -> Redelivery:
+        """Delays in seconds, on this stage's clock."""
+        return redelivery(self.delays, first=first, longest=longest, clock=self.clock)
 
     def deliver(self, queue: PlayedQueue, handler: Handler, *, until: datetime) -> None:
         """Have the function take what is due, again and again."""
@@ -169,7 +174,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
         ledger.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
-    intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery(stage.delays))
+    intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "intake", lambda: intake)
     queue = PlayedQueue()
     queue.send(json.dumps(event()), now=START)
@@ -192,7 +197,7 @@ def resubmit_on(stage: Stage, bench: RecoveryBench) -> PlayedQueue:
     bench.clock.moment = START
     stage.clock = bench.clock
     stage.monkeypatch.setattr(resubmit, "now", bench.clock)
-    intake = RecoveryIntake(recovery=bench.recovery, redelivery=redelivery(stage.delays, longest=1800))
+    intake = RecoveryIntake(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
     stage.monkeypatch.setattr(resubmit, "recovery_intake", lambda: intake)
     queue = PlayedQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
@@ -235,9 +240,7 @@ def failing_due_alerts(stage: Stage) -> list[Sample]:
 
 
 def failing_slack(stage: Stage) -> list[Sample]:
-    relay = SlackRelay(
-        chat=Dead(), redelivery=redelivery(stage.delays, first=30, longest=3600), drills=MemoryDrillPosts()
-    )
+    relay = SlackRelay(chat=Dead(), redelivery=stage.redelivery(first=30, longest=3600), drills=MemoryDrillPosts())
     stage.monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     queue = PlayedQueue()
     queue.send("an alarm", now=START)
@@ -265,7 +268,7 @@ def lost_events(stage: Stage) -> list[Sample]:
     jobs = TroubledJobs()
     jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    intake = Intake(recorder=recorder, redelivery=redelivery(stage.delays))
+    intake = Intake(recorder=recorder, redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "intake", lambda: intake)
     queue = PlayedQueue()
     queue.send(write_look(Look(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)

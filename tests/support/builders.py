@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from respot.domain.drill import Drill
 from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
 from respot.domain.lifecycle import figures, is_terminal
 from respot.domain.storm import Digest, Member, Pool, Window
+from respot.ports import Clock
 from respot.redelivery import Delivery, Redelivery
 
 REGION: Final = "us-east-1"
@@ -262,8 +263,13 @@ def description(stays: Iterable[Transition], **others: Any) -> dict[str, Any]:  
     return {name: value for name, value in (told | others).items() if value is not None}
 
 
-def redelivery(queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900) -> Redelivery:
-    """Delays in seconds, on a queue that remembers them."""
+def redelivery(
+    queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900, clock: Clock | None = None
+) -> Redelivery:
+    """Delays in seconds, on a queue that remembers them; without a clock every message is very old."""
     return Redelivery(
-        queue=queue or MemoryDelayQueue(), first=timedelta(seconds=first), longest=timedelta(seconds=longest)
+        queue=queue or MemoryDelayQueue(),
+        first=timedelta(seconds=first),
+        longest=timedelta(seconds=longest),
+        clock=clock or (lambda: datetime.max.replace(tzinfo=UTC)),
     )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from respot.adapters.queue import SqsDelayQueue
-from respot.bootstrap.clients import client, required, settings
+from respot.bootstrap.clients import client, now, required, settings
 from respot.redelivery import Redelivery
 from respot.settings import QUEUE_URL
 
@@ -11,4 +11,4 @@ from respot.settings import QUEUE_URL
 def redelivery(*, longest: timedelta) -> Redelivery:
     """Delays that grow up to `longest`."""
     queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
-    return Redelivery(queue=queue, first=settings().first_retry, longest=longest)
+    return Redelivery(queue=queue, first=settings().first_retry, longest=longest, clock=now)

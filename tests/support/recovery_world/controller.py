@@ -39,7 +39,9 @@ class Controller:
         ledger = interposed(world.ledger, partial(trouble.gate, "ledger"))
         runs = interposed(world.runs, partial(trouble.gate, "ledger"))
         listing: Checkpoints = interposed(world.checkpoints, partial(trouble.gate, "s3"))
-        redelivery = Redelivery(queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30))
+        redelivery = Redelivery(
+            queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.clock
+        )
         self.intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
         self.alerter = Alerter(
             ledger=ledger,

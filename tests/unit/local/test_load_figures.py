@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from local.bench.load import Load, Spread, Wave
+from local.load import to_figures
 
 SPREAD = Spread(p50=1, p95=2, p99=3)
 FRESH = Wave(
@@ -45,3 +46,19 @@ def test_the_price_of_a_thousand_jobs_does_not_depend_on_how_many_were_run() -> 
     # 8,000 events: requests 0.0016, 80 x 2 x 0.5 GB-seconds 0.0011, SQS 0.0096, 56,000 write units 0.035,
     # 16,000 read units 0.002, log 0.004; 1,000 messages 0.0005.
     assert SOUND.dollars_per_thousand_jobs == pytest.approx(0.0538, abs=0.0001)
+
+
+def test_what_is_judged_is_the_sum_of_all_losses_and_the_worst_time() -> None:
+    larger = replace(
+        SOUND,
+        jobs=3000,
+        lost_alerts=2,
+        dead_letters=1,
+        fresh=replace(FRESH, seconds=360),
+        to_alert=replace(SPREAD, p95=9),
+    )
+    found = to_figures([SOUND, larger])
+    assert (found["jobs"], found["alerts lost"], found["dead letters"], found["transitions lost"]) == (4000, 2, 1, 0)
+    assert (found["event to alert, p95"], found["events by the second"]) == (9, 8000 / 360)
+    # Three times the jobs took 4.5 times as long.
+    assert found["time for twice the jobs"] == 3

@@ -294,7 +294,7 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
 def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_shipped(bench: RecoveryBench) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
     intake = RecoveryIntake(
-        recovery=bench.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), first=5, longest=1800)
+        recovery=bench.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), longest=1800, clock=bench.clock)
     )
     assert timedelta(seconds=1800) == LONGEST_DELAY
     hours = timedelta(hours=11)  # the longest pause there is
