@@ -139,7 +139,7 @@ sys.exit(main(["timeline", "nightly-resnet"]))
 """The command as its script starts it, with a Ctrl-C while a module loads."""
 
 
-@pytest.mark.parametrize("module", ["argparse", "cli.output", "rich.console", "botocore"])
+@pytest.mark.parametrize("module", ["argparse", "respot_cli.output", "rich.console", "botocore"])
 def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
     script = [sys.executable, "-c", INTERRUPTED_IN.format(module=module)]
     done = subprocess.run(script, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)  # noqa: S603
