@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 
-def eventually(is_so: Callable[[], bool], *, seconds: float = 30) -> bool:
-    """Whether it becomes so within that time; asked a few times a second."""
+def eventually(is_so: Callable[[], bool], *, seconds: float = 120) -> bool:
+    """Whether it becomes so within that time; asked a few times a second. Long: a busy machine is no fault."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if is_so():
