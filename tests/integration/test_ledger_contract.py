@@ -91,6 +91,8 @@ BARE = JobFacts(job=JOB, arn="", status="", secondary_status="Starting", last_mo
 )
 def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
     stays = (transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True))
+    if known is FULL:
+        stays = (*stays, transition("Failed", 9000.037))
     assert save(ledger, Observation(facts=known, history=stays))
     assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=stays)
 
