@@ -90,11 +90,11 @@ BARE = JobFacts(job=JOB, arn="", status="", secondary_status="Starting", last_mo
     "known", [FULL, BARE, replace(BARE, tags={})], ids=["everything", "next to nothing", "no tags"]
 )
 def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
-    stays = (transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True))
+    stays = [transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True)]
     if known is FULL:
-        stays = (*stays, transition("Failed", 9000.037))
-    assert save(ledger, Observation(facts=known, history=stays))
-    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=stays)
+        stays.append(transition("Failed", 9000.037))
+    assert save(ledger, Observation(facts=known, history=tuple(stays)))
+    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=tuple(stays))
 
 
 def test_what_is_saved_is_not_seen_as_a_change(ledger: Ledger) -> None:
