@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from respot.domain.job import JobId, Market, Observation
+from respot.domain.job import JobId, JobSnapshot, Market
 from respot.domain.partitions import job_arn
 from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.drill_event import read_drill
@@ -60,7 +60,7 @@ class Hint:
 
     region: str
     name: str
-    claim: Observation | None
+    claim: JobSnapshot | None
     origin: Origin = Origin.EVENT
     watched_since: datetime | None = None
     overdue: datetime | None = None
@@ -108,7 +108,7 @@ def _of_sweep(envelope: Document) -> Hint:
 
 def _of_drill(envelope: Document) -> Hint:
     drill = read_drill(envelope, region=_region(envelope, None))
-    return Hint(region=drill.region, name=drill.job.name, claim=drill.observation(), origin=Origin.DRILL)
+    return Hint(region=drill.region, name=drill.job.name, claim=drill.snapshot(), origin=Origin.DRILL)
 
 
 def _object(body: str) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _name(envelope: Document, detail: Document, arn: re.Match[str] | None) -> st
 
 def _claim(
     envelope: Document, detail: Document, *, region: str, name: str, arn: re.Match[str] | None
-) -> Observation | None:
+) -> JobSnapshot | None:
     created = moment(detail.get("CreationTime"))
     at = moment(detail.get("LastModifiedTime")) or moment(envelope.get("time"))
     if not created or not at or not text(detail, "TrainingJobStatus") or not text(detail, "SecondaryStatus"):
@@ -171,7 +171,7 @@ def _claim(
     history = read_history(detail, provisional=True)
     # The list most likely carries the current stay alone; anything else in it is Describe's to tell.
     current = tuple(stay for stay in history[-1:] if stay.status == facts.secondary_status)
-    return Observation(facts=facts, history=current) if current else sighting(facts)
+    return JobSnapshot(facts=facts, history=current) if current else sighting(facts)
 
 
 def _tags(value: object) -> dict[str, str] | None:

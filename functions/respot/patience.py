@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, patience
-from respot.domain.job import JobFacts, JobId, JobRecord, Observation
+from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot
 from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
@@ -71,12 +71,12 @@ class Patience:
         )
         self._stop(note, before=self.runs.give_up(note))
 
-    def _look(self, job: JobId) -> Observation | None:
+    def _look(self, job: JobId) -> JobSnapshot | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
         return seen if seen and same_creation(seen.facts.job.created, job.created) else None
 
-    def _judge(self, seen: Observation) -> Verdict:
+    def _judge(self, seen: JobSnapshot) -> Verdict:
         live, tags = seen.facts, seen.facts.tags
         if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
             return Verdict(give_up=False, reason=reason)  # S3 need not be asked

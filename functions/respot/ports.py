@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from respot.domain.alert import Alert, AlertReceipt
     from respot.domain.alert_kinds import AlertKind
     from respot.domain.checkpoints import CheckpointLocation, Listing
-    from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+    from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
     from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
@@ -67,7 +67,7 @@ class Clock(Protocol):
 class TrainingJobs(Protocol):
     """SageMaker's training jobs: the truth."""
 
-    def describe(self, region: str, name: str) -> Observation | None:
+    def describe(self, region: str, name: str) -> JobSnapshot | None:
         """What the job of that name is now, with its whole history; its tags are not told.
 
         `None` means that SageMaker positively said that there is no such job.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import reconcile, same_creation
@@ -66,14 +66,14 @@ class Recorder:
             raise MalformedObservationError(message)
         return tuple(recorded)
 
-    def _record_seen(self, seen: Observation) -> Recorded:
+    def _record_seen(self, seen: JobSnapshot) -> Recorded:
         record = self.ledger.load(seen.facts.job)
         if record.facts is None:  # it is new, or an event was its first witness
             seen = self._as_known(seen)
             record = self.ledger.load(seen.facts.job)
         return self._merge(record, self._with_tags(seen, record.facts))
 
-    def _record_witness(self, claim: Observation) -> Recorded:
+    def _record_witness(self, claim: JobSnapshot) -> Recorded:
         claim = self._as_known(claim)
         return self._merge(self.ledger.load(claim.facts.job), claim)
 
@@ -91,9 +91,9 @@ class Recorder:
             return None
         noticed = max(hint.overdue or record.facts.last_modified, record.facts.last_modified)
         gone = replace(record.facts, status=DELETING, last_modified=noticed)
-        return self._merge(record, Observation(facts=gone, history=()))
+        return self._merge(record, JobSnapshot(facts=gone, history=()))
 
-    def _as_known(self, seen: Observation) -> Observation:
+    def _as_known(self, seen: JobSnapshot) -> JobSnapshot:
         """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
         job = seen.facts.job
         known = next(
@@ -102,13 +102,13 @@ class Recorder:
         )
         return replace(seen, facts=replace(seen.facts, job=known))
 
-    def _last_witnesses(self, seen: Observation | None, hints: Iterable[Hint]) -> list[Observation]:
+    def _last_witnesses(self, seen: JobSnapshot | None, hints: Iterable[Hint]) -> list[JobSnapshot]:
         claims = [hint.claim for hint in hints if hint.claim]
         if seen:
             claims = [claim for claim in claims if not same_creation(claim.facts.job.created, seen.facts.job.created)]
         return sorted(claims, key=lambda claim: claim.facts.last_modified)
 
-    def _with_tags(self, seen: Observation, known: JobFacts | None) -> Observation:
+    def _with_tags(self, seen: JobSnapshot, known: JobFacts | None) -> JobSnapshot:
         """Describe tells no tags: ask for them when the job is new, and once more when it has ended."""
         facts = seen.facts
         has_ended_since = known is not None and is_terminal(facts.status) and not is_terminal(known.status)
@@ -120,10 +120,10 @@ class Recorder:
         parent = facts.parent or find_parent(name=facts.job.name, tags=tags)
         return replace(seen, facts=replace(facts, tags=tags, parent=parent))
 
-    def _merge(self, record: JobRecord, observation: Observation) -> Recorded:
-        job = observation.facts.job
+    def _merge(self, record: JobRecord, snapshot: JobSnapshot) -> Recorded:
+        job = snapshot.facts.job
         for _ in range(_RACES):
-            change = reconcile(record, observation)
+            change = reconcile(record, snapshot)
             if change.is_empty or self.ledger.save(change):
                 return Recorded(job=job, inserted=change.inserted, state_changed=change.facts_changed)
             record = self.ledger.load(job)
@@ -131,7 +131,7 @@ class Recorder:
         raise LedgerContentionError(message)
 
 
-def _missed(seen: Observation | None, hints: Iterable[Hint]) -> Iterable[Hint]:
+def _missed(seen: JobSnapshot | None, hints: Iterable[Hint]) -> Iterable[Hint]:
     """Of jobs that the sweep misses, and SageMaker's answer does too: a hint for each."""
     missed = {hint.missed: hint for hint in hints if hint.missed}
     found = seen.facts.job.created if seen else None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from respot.domain.job import JobFacts, JobId, Market, Observation, Transition, at_milliseconds
+from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition, at_milliseconds
 from respot.domain.lifecycle import in_order
 from respot.domain.ownership import find_parent
 
@@ -122,10 +122,10 @@ def read_history(document: Document, *, provisional: bool) -> tuple[Transition, 
     return in_order(dict.fromkeys(stays))
 
 
-def sighting(facts: JobFacts) -> Observation:
+def sighting(facts: JobFacts) -> JobSnapshot:
     """A look that only tells which status was held when the job was last modified, not since when."""
     stay = Transition(status=facts.secondary_status, started=facts.last_modified, provisional=True)
-    return Observation(facts=facts, history=(stay,), start_known=False)
+    return JobSnapshot(facts=facts, history=(stay,), start_known=False)
 
 
 def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:

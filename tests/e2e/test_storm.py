@@ -12,7 +12,7 @@ from local.deployed import DeployedAccount, deployed_account
 from local.verification import receive_alerts
 from respot.adapters.ledger_items import read_receipt, state_item, transition_item
 from respot.domain.alert import AlertReceipt
-from respot.domain.job import JobId, JobRecord, Observation, Transition, at_milliseconds
+from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
 from respot.domain.reconciliation import reconcile
 from respot.schema import ItemKind
 from tests.support.builders import facts
@@ -104,7 +104,7 @@ def write(deployed: DeployedAccount, name: str, count: int, stay: Transition, **
     items: list[dict[str, Any]] = []
     for job in jobs:
         look = facts(job=job, secondary_status=stay.status, last_modified=now, **known)
-        items.append(state_item(reconcile(JobRecord(), Observation(facts=look, history=(stay,))), None))
+        items.append(state_item(reconcile(JobRecord(), JobSnapshot(facts=look, history=(stay,))), None))
     # A state is written before its transitions: whoever sees a transition finds the state.
     items += [transition_item(job, stay, now=now, retention=None) for job in jobs]
     for start in range(0, len(items), 25):

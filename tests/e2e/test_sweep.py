@@ -26,7 +26,7 @@ from respot.domain.lifecycle import is_terminal
 from respot.domain.reconciliation import reconcile
 from respot.domain.run import RunId
 from respot.domain.sweeping import FIRST_CHECK
-from tests.support.builders import job_id, observation
+from tests.support.builders import job_id, snapshot
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
 
@@ -86,7 +86,7 @@ def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: Deploy
     deployed.sweep()
     now = at_milliseconds(datetime.now(UTC))
     ghost = job_id("ghost", created=now - timedelta(minutes=20))
-    look = observation("Starting=0", job=ghost, last_modified=now)
+    look = snapshot("Starting=0", job=ghost, last_modified=now)
     ledger = deployed.ledger()
     ledger.save(reconcile(ledger.load(ghost), replace(look, history=())))
     deployed.sweep()
@@ -103,7 +103,7 @@ def status_of(deployed: DeployedAccount, name: str) -> str:
 def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAccount) -> None:
     deployed.sweep()
     now = at_milliseconds(datetime.now(UTC))
-    ended = observation("Failed=0", job=job_id("undecided", created=now - timedelta(hours=1)))
+    ended = snapshot("Failed=0", job=job_id("undecided", created=now - timedelta(hours=1)))
     # Its state alone: as if the stream had given its end up.
     facts = replace(ended.facts, last_modified=now - FIRST_CHECK, failure_reason="AlgorithmError: exit code 1")
     ledger = deployed.ledger()

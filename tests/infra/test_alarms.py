@@ -48,7 +48,7 @@ from respot.redelivery import Redelivery
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, observation, redelivery
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, redelivery, snapshot
 from tests.support.clock import FakeClock
 from tests.support.cloudwatch import MINUTE, Message, PlayedQueue, Sample, fired_after, is_alarm
 from tests.support.printed import Printed, printed
@@ -168,7 +168,7 @@ def all_alarms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
 def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> tuple[Message, ...]:
     """An event arrives, and its job cannot be described or recorded for so long; returns the messages."""
     jobs = TroubledJobs()
-    jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
+    jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     ledger = TroubledLedger(ledger=MemoryLedger(created=CREATED))
     if isinstance(fault, LedgerUnavailableError):
         ledger.faults["load"] = fault
@@ -266,7 +266,7 @@ def old_sweep(stage: Stage) -> list[Sample]:
 
 def lost_events(stage: Stage) -> list[Sample]:
     jobs = TroubledJobs()
-    jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
+    jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     intake = Intake(recorder=recorder, redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "intake", lambda: intake)

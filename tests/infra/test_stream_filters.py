@@ -33,7 +33,7 @@ from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, Pass
 from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
-from tests.support.builders import CREATED, a_drill, job_id, member_of, observation, transition, window_of
+from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
 from tests.support.runs import saved
 
 RETENTION = timedelta(days=400)
@@ -94,11 +94,11 @@ def drilled(status: str) -> Item:
 
 def state(market: Market | None = Market.SPOT) -> Item:
     unknown = JobRecord(facts=None, version=0, transitions=())
-    return state_item(reconcile(unknown, observation(market=market, tags={"team": "vision"})), RETENTION)
+    return state_item(reconcile(unknown, snapshot(market=market, tags={"team": "vision"})), RETENTION)
 
 
 def drilled_state() -> Item:
-    return state_item(reconcile(JobRecord(), a_drill().observation()), RETENTION)
+    return state_item(reconcile(JobRecord(), a_drill().snapshot()), RETENTION)
 
 
 def decision(**others: Any) -> Item:  # noqa: ANN401

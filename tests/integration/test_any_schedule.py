@@ -52,7 +52,7 @@ class Respot:
 
     def live(self, life: Life, schedule: tuple[Delivery, ...]) -> None:
         for delivery in schedule:
-            self.jobs.observations[REGION, NAME] = life.looks[delivery.described_at].described
+            self.jobs.snapshots[REGION, NAME] = life.looks[delivery.described_at].described
             batch = messages(*[life.looks[number].event for number in delivery.events])
             outcome = self.intake.take(batch, time_left=lambda: PLENTY)
             assert outcome.failures == ()

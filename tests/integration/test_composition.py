@@ -24,7 +24,7 @@ from respot.bootstrap import resubmit as resubmit_parts
 from respot.bootstrap import slack as slack_parts
 from respot.bootstrap import sweep as sweep_parts
 from respot.domain.checkpoints import CheckpointLocation
-from respot.domain.job import JobRecord, Observation, at_milliseconds
+from respot.domain.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.domain.reconciliation import reconcile
 from respot.domain.sweeping import Pass
 from respot.errors import LedgerUnavailableError, SettingsError
@@ -194,7 +194,7 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
         known = facts(job=job, status="Stopped", secondary_status=stay.status, tags={})
-        ledger_parts.ledger().save(reconcile(JobRecord(), Observation(facts=known, history=(stay,))))
+        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(facts=known, history=(stay,))))
         image = transition_item(job, stay, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":

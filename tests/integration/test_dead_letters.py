@@ -23,7 +23,7 @@ from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, Red
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, observation, window_of
+from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, snapshot, window_of
 from tests.support.refused import cut_off, refuse
 
 BY_NAME = {edge.name: edge for edge in EDGES}
@@ -259,7 +259,7 @@ def streamed(dynamodb_ledger: DynamoDbLedger, dynamodb: Any) -> Callable[..., st
     """Write two jobs to a ledger with a stream; tells what Lambda would say of a part of that."""
     dynamodb.update_table(TableName=TABLE, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
     for name in ("one", "two", "three"):
-        dynamodb_ledger.save(reconcile(JobRecord(), observation("Failed=5", job=job_id(name))))
+        dynamodb_ledger.save(reconcile(JobRecord(), snapshot("Failed=5", job=job_id(name))))
     streams = boto3.client("dynamodbstreams", region_name=REGION)
     arn = streams.list_streams(TableName=TABLE)["Streams"][0]["StreamArn"]
     (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]

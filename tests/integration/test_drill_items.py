@@ -73,7 +73,7 @@ def test_every_item_of_a_drill_expires_a_day_after_it_was_written(
 ) -> None:
     ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=retention)
     drill = a_drill(sent_at=claimed)
-    assert ledger.save(reconcile(JobRecord(), drill.observation()))
+    assert ledger.save(reconcile(JobRecord(), drill.snapshot()))
     then(ledger)
     written = items(dynamodb)
     assert len(written) == 6
@@ -81,7 +81,7 @@ def test_every_item_of_a_drill_expires_a_day_after_it_was_written(
 
 
 def test_a_drill_is_in_no_index(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
-    dynamodb_ledger.save(reconcile(JobRecord(), a_drill().observation()))
+    dynamodb_ledger.save(reconcile(JobRecord(), a_drill().snapshot()))
     assert [dynamodb.scan(TableName=TABLE, IndexName=index)["Items"] for index in (BY_NAME, BY_ACTIVITY, BY_LIVE)] == [
         [],
         [],
@@ -91,7 +91,7 @@ def test_a_drill_is_in_no_index(dynamodb: "DynamoDBClient", dynamodb_ledger: Dyn
 
 
 def test_what_was_written_of_a_drill_is_read_again(dynamodb_ledger: DynamoDbLedger) -> None:
-    seen = a_drill().observation()
+    seen = a_drill().snapshot()
     assert dynamodb_ledger.recorded_at(a_drill().job, a_drill().alerted) is None
     dynamodb_ledger.save(reconcile(JobRecord(), seen))
     record = dynamodb_ledger.load(a_drill().job)

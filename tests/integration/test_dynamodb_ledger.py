@@ -13,12 +13,12 @@ from respot.adapters.ledger_items import read_transition
 from respot.adapters.ledger_keys import job_of, partition_of
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord, Observation
+from respot.domain.job import JobRecord, JobSnapshot
 from respot.domain.reconciliation import reconcile
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.ports import Claim
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, observation, transition
+from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
@@ -47,7 +47,7 @@ def items(client: "DynamoDBClient") -> dict[str, dict[str, Any]]:
 
 
 def save(ledger: DynamoDbLedger, script: str, **others: Any) -> None:  # noqa: ANN401
-    seen = observation(script, **others)
+    seen = snapshot(script, **others)
     assert ledger.save(reconcile(ledger.load(seen.facts.job), seen))
 
 
@@ -142,7 +142,7 @@ def test_the_largest_event_fits_into_an_item(dynamodb_ledger: DynamoDbLedger) ->
         instance_type=words,
         tags={f"{n:02}" + "😀" * 126: "😀" * 256 for n in range(50)},
     )
-    assert dynamodb_ledger.save(reconcile(JobRecord(), Observation(facts=big, history=history("Starting=0"))))
+    assert dynamodb_ledger.save(reconcile(JobRecord(), JobSnapshot(facts=big, history=history("Starting=0"))))
     assert dynamodb_ledger.load(JOB).facts == big
 
 
@@ -157,7 +157,7 @@ def test_the_table_is_asked_once_when_it_was_made(dynamodb: "DynamoDBClient", cl
 
 
 def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
-    change = reconcile(JobRecord(), observation("Starting=0"))
+    change = reconcile(JobRecord(), snapshot("Starting=0"))
     return {
         "query": [lambda: ledger.find(REGION, "x"), lambda: ledger.load(JOB), lambda: ledger.alerts(JOB)],
         "put_item": [
@@ -204,7 +204,7 @@ def test_no_answer_of_dynamodb_is_said_to_be_none(
 def test_a_failure_between_state_and_stays_heals_at_the_next_look(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    seen = observation("Starting=0 Downloading=250 Training=390")
+    seen = snapshot("Starting=0 Downloading=250 Training=390")
     with Stubber(dynamodb) as stub:
         stub.add_response("put_item", {})
         stub.add_client_error("put_item", "ThrottlingException")
@@ -229,7 +229,7 @@ def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
     """The recorder loads again then, and inserts the transitions that are missing."""
-    seen = observation("Starting=0 Interrupted=3720")
+    seen = snapshot("Starting=0 Interrupted=3720")
     lose_the_first_answer(dynamodb, "PutItem")
     assert not dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
     assert list(items(dynamodb)) == ["state"]

@@ -10,12 +10,12 @@ import pytest
 from respot.adapters.memory import MemoryLedger
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobFacts, JobRecord, Market, Observation, Owner, Parent
+from respot.domain.job import JobFacts, JobRecord, JobSnapshot, Market, Owner, Parent
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change, reconcile
 from respot.errors import AlertInProgressError
 from respot.ports import Claim, Ledger
-from tests.support.builders import CREATED, NAME, REGION, at, claim, facts, history, job_id, observation, transition
+from tests.support.builders import CREATED, NAME, REGION, at, claim, facts, history, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
     return built
 
 
-def look(ledger: Ledger, seen: Observation) -> Change:
+def look(ledger: Ledger, seen: JobSnapshot) -> Change:
     return reconcile(ledger.load(seen.facts.job), seen)
 
 
-def save(ledger: Ledger, seen: Observation) -> bool:
+def save(ledger: Ledger, seen: JobSnapshot) -> bool:
     return ledger.save(look(ledger, seen))
 
 
@@ -93,35 +93,35 @@ def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
     stays = [transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True)]
     if known is FULL:
         stays.append(transition("Failed", 9000.037))
-    assert save(ledger, Observation(facts=known, history=tuple(stays)))
+    assert save(ledger, JobSnapshot(facts=known, history=tuple(stays)))
     assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=tuple(stays))
 
 
 def test_what_is_saved_is_not_seen_as_a_change(ledger: Ledger) -> None:
-    seen = Observation(facts=FULL, history=history("Starting=0 Failed=9000.037"))
+    seen = JobSnapshot(facts=FULL, history=history("Starting=0 Failed=9000.037"))
     save(ledger, seen)
     assert look(ledger, seen).is_empty
 
 
 def test_the_version_counts_the_writes_of_the_state(ledger: Ledger) -> None:
     for number, seen in enumerate(("Starting=0", "Starting=0 Downloading=250"), start=1):
-        save(ledger, observation(seen))
+        save(ledger, snapshot(seen))
         assert ledger.load(JOB).version == number
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a known job", "a new job"])
 def test_a_state_worked_out_from_an_old_one_is_refused_with_nothing_changed(ledger: Ledger, *, known: bool) -> None:
     if known:
-        save(ledger, observation("Starting=0"))
-    stale = look(ledger, observation("Starting=0 Downloading=250"))
-    save(ledger, observation("Starting=0 Training=300"))
+        save(ledger, snapshot("Starting=0"))
+    stale = look(ledger, snapshot("Starting=0 Downloading=250"))
+    save(ledger, snapshot("Starting=0 Training=300"))
     before = ledger.load(JOB)
     assert not ledger.save(stale)
     assert ledger.load(JOB) == before
 
 
 def test_stays_are_inserted_without_the_state_if_that_has_not_changed(ledger: Ledger) -> None:
-    change = look(ledger, observation("Starting=0 Downloading=250"))
+    change = look(ledger, snapshot("Starting=0 Downloading=250"))
     ledger.save(replace(change, inserted=change.inserted[:1]))
     assert ledger.save(replace(change, facts_changed=False))
     record = ledger.load(JOB)
@@ -137,13 +137,13 @@ def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
 
 
 def test_the_end_of_a_job_is_told_with_its_last_stay(ledger: Ledger) -> None:
-    save(ledger, observation("Starting=0 Reticulated=7200", status="Stopped"))
+    save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
     assert [stay.ended_as for stay in ledger.load(JOB).transitions] == [None, "Stopped"]
 
 
 def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> None:
-    save(ledger, observation("Starting=0 Reticulated=7200", status="Stopping"))
-    change = look(ledger, observation("Starting=0 Reticulated=7200", status="Stopped"))
+    save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopping"))
+    change = look(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
     assert ledger.save(change)
     marked = ledger.load(JOB)
     assert [stay.ended_as for stay in marked.transitions] == [None, "Stopped"]
@@ -155,13 +155,13 @@ def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> N
 
 def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:
     script = " ".join(f"Interrupted={2 * n} Starting={2 * n + 1}" for n in range(200))
-    save(ledger, observation(script))
+    save(ledger, snapshot(script))
     assert ledger.load(JOB).transitions == history(script)
 
 
 def test_stays_come_in_order_whatever_the_order_they_were_saved_in(ledger: Ledger) -> None:
     stays = history("Uploading=5 Completed=5 Starting=0")
-    save(ledger, Observation(facts=facts(), history=stays))
+    save(ledger, JobSnapshot(facts=facts(), history=stays))
     assert [stay.status for stay in ledger.load(JOB).transitions] == ["Starting", "Uploading", "Completed"]
     assert ledger.load(JOB).transitions == in_order(stays)
 
@@ -169,22 +169,22 @@ def test_stays_come_in_order_whatever_the_order_they_were_saved_in(ledger: Ledge
 def test_jobs_of_one_name_are_found_newest_first_and_no_others(ledger: Ledger) -> None:
     created = [at(0), at(100_000), at(50_000)]
     for moment in created:
-        save(ledger, observation("Starting=0", job=job_id(created=moment)))
-    save(ledger, observation("Starting=0", job=job_id(f"{NAME}-2")))
-    save(ledger, observation("Starting=0", job=job_id(region="eu-west-1")))
+        save(ledger, snapshot("Starting=0", job=job_id(created=moment)))
+    save(ledger, snapshot("Starting=0", job=job_id(f"{NAME}-2")))
+    save(ledger, snapshot("Starting=0", job=job_id(region="eu-west-1")))
     assert ledger.find(REGION, NAME) == tuple(job_id(created=moment) for moment in sorted(created, reverse=True))
 
 
 def test_jobs_of_one_name_are_kept_apart(ledger: Ledger) -> None:
     again = job_id(created=at(100_000))
-    save(ledger, observation("Starting=0"))
-    save(ledger, observation("Starting=0 Downloading=250", job=again))
+    save(ledger, snapshot("Starting=0"))
+    save(ledger, snapshot("Starting=0 Downloading=250", job=again))
     assert len(ledger.load(JOB).transitions) == 1
     assert len(ledger.load(again).transitions) == 2
 
 
 def test_alerts_do_not_show_among_the_stays(ledger: Ledger) -> None:
-    save(ledger, observation("Starting=0"))
+    save(ledger, snapshot("Starting=0"))
     ledger.settle_alert(receipt())
     assert ledger.load(JOB).transitions == history("Starting=0")
 

@@ -10,7 +10,7 @@ from respot.adapters.memory import MemoryLedger
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
 from respot.ports import Ledger, LedgerIndex
-from tests.support.builders import CREATED, REGION, at, job_id, observation
+from tests.support.builders import CREATED, REGION, at, job_id, snapshot
 
 ELSEWHERE = "eu-west-1"
 
@@ -23,7 +23,7 @@ class Bench:
     ledger: Ledger
 
     def save(self, job: JobId, script: str = "Starting=0", **others: object) -> JobId:
-        seen = observation(script, job=job, **others)
+        seen = snapshot(script, job=job, **others)
         assert self.ledger.save(reconcile(self.ledger.load(job), seen))
         return job
 

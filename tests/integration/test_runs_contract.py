@@ -23,7 +23,7 @@ from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, Runs
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation
+from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def test_the_first_outcome_stands(bench: Bench) -> None:
 
 
 def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
-    bench.ledger.save(reconcile(bench.ledger.load(JOB), observation("Starting=0")))
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0")))
     before = bench.ledger.load(JOB)
     bench.runs.decide(FULL, attempt())
     bench.runs.settle(outcome())
@@ -301,7 +301,7 @@ def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> Non
         ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
         (ended, {"job": job_id("ended")}),
     ):
-        bench.ledger.save(reconcile(bench.ledger.load(others["job"]), observation(script, **others)))  # type: ignore[arg-type]
+        bench.ledger.save(reconcile(bench.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
     assert sorted(bench.runs.live(REGION)) == [
         (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
         (job_id("long"), f"s3://ml-bucket/{'x' * 1000}/"),
@@ -310,7 +310,7 @@ def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> Non
 
 def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
     for script in ("Starting=0", "Starting=0 Completed=100"):
-        bench.ledger.save(reconcile(bench.ledger.load(JOB), observation(script)))
+        bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot(script)))
     assert bench.runs.live(REGION) == ()
 
 
@@ -378,7 +378,7 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
 def test_all_doings_are_told_at_once(bench: Bench) -> None:
     assert bench.runs.doings(JOB) == Doings()
     outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
-    bench.ledger.save(reconcile(bench.ledger.load(JOB), observation("Starting=0 Training=390")))
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     bench.runs.decide(FULL, None)
     bench.runs.settle(outcome)
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")

@@ -17,7 +17,7 @@ from botocore.stub import Stubber
 from respot.adapters.memory import MemoryTrainingJobs
 from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.errors import StopFailedError
-from tests.support.builders import NAME, REGION, observation
+from tests.support.builders import NAME, REGION, snapshot
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -107,10 +107,10 @@ def test_the_twin_keeps_the_promises_too() -> None:
     twin = MemoryTrainingJobs()
     port: TrainingJobs = twin
     assert not port.stop(REGION, NAME)
-    twin.observations[REGION, NAME] = observation("Starting=0")
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0")
     assert port.stop(REGION, NAME)
     assert port.stop(REGION, NAME)
-    twin.observations[REGION, NAME] = observation("Starting=0 Stopping=5 Stopped=6")
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0 Stopping=5 Stopped=6")
     assert not port.stop(REGION, NAME)
     twin.stop_fault = StopFailedError("throttled")
     with pytest.raises(StopFailedError):

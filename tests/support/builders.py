@@ -11,7 +11,7 @@ from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.drill import Drill
-from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
 from respot.domain.lifecycle import figures, is_terminal
 from respot.domain.storm import Digest, Member, Pool, Window
 from respot.ports import Clock
@@ -83,7 +83,7 @@ def facts(job: JobId | None = None, **others: Any) -> JobFacts:  # noqa: ANN401
     return replace(plain, **others)
 
 
-def observation(script: str = "Starting=0 Downloading=250 Training=390", **others: Any) -> Observation:  # noqa: ANN401
+def snapshot(script: str = "Starting=0 Downloading=250 Training=390", **others: Any) -> JobSnapshot:  # noqa: ANN401
     """What Describe answers while the job is in the script's last stay."""
     stays = history(script)
     last = stays[-1]
@@ -93,7 +93,7 @@ def observation(script: str = "Starting=0 Downloading=250 Training=390", **other
         "last_modified": last.started,
         "status_message": WAITS.get(last.status),
     }
-    return Observation(facts=facts(**(told | others)), history=stays)
+    return JobSnapshot(facts=facts(**(told | others)), history=stays)
 
 
 def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  # noqa: ANN401
@@ -101,9 +101,9 @@ def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  #
     return replace(plain, **others)
 
 
-def claim(status: str, seconds: float, **others: Any) -> Observation:  # noqa: ANN401
+def claim(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
     """What an event with its own transition tells."""
-    seen = observation(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
+    seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
     return replace(seen, history=tuple(replace(stay, provisional=True) for stay in seen.history))
 
 

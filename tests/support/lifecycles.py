@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from respot.domain.job import JobFacts, Observation, Transition
+from respot.domain.job import JobFacts, JobSnapshot, Transition
 from tests.support.builders import PRIMARY, arn_of, at, event, facts, job_id, milliseconds
 
 PASSING: Final = (
@@ -21,7 +21,7 @@ FINAL: Final = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWait
 class Look:
     """What SageMaker says of a job at some moment: by Describe, and by the event of that moment."""
 
-    described: Observation
+    described: JobSnapshot
     event: dict[str, object]
 
 
@@ -92,7 +92,7 @@ def _next(draw: st.DrawFn, told: JobFacts, status: str, seconds: float) -> JobFa
 def _look(told: JobFacts, stays: tuple[Transition, ...], with_stay: bool) -> Look:  # noqa: FBT001 - drawn
     own = [{"Status": stays[-1].status, "StartTime": milliseconds(stays[-1].started), "StatusMessage": "words"}]
     return Look(
-        described=Observation(facts=told, history=stays),
+        described=JobSnapshot(facts=told, history=stays),
         event=event(
             told.secondary_status,
             TrainingJobArn=arn_of(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
 from respot.domain.lifecycle import DELETING, STOPPING, is_terminal
 from respot.domain.lineage import Lineage
 from respot.domain.ownership import find_parent
@@ -86,11 +86,11 @@ class PlayedSageMaker:
         played.stays = (*played.stays, Transition(status=status, started=now))
         return played
 
-    def describe(self, region: str, name: str) -> Observation | None:
+    def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         assert region == self.region
         played = self.jobs.get(name)
-        return None if played is None else Observation(facts=played.facts, history=played.stays)
+        return None if played is None else JobSnapshot(facts=played.facts, history=played.stays)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

@@ -26,7 +26,7 @@ from respot.domain.storm import Window, pool_of
 from respot.domain.telling import Doings, called_for
 from respot.errors import RespotError, TopicUnavailableError
 from respot.storm_watch import StormWatch
-from tests.support.builders import CREATED, at, job_id, observation
+from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
 from tests.support.troubled import DiedError
@@ -151,7 +151,7 @@ class StormWorld:
         if story.end == "Interrupted" and self.random.random() < 0.1:  # twice in a moment
             script += f" Training={seconds + 5} Interrupted={seconds + 20}"
         known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.facts
-        self.ledger.save(reconcile(self.ledger.load(job), observation(script, job=job, **known)))
+        self.ledger.save(reconcile(self.ledger.load(job), snapshot(script, job=job, **known)))
         doings = self._do(job, story)
         self._expect(job, doings)
         stays = self.ledger.load(job).transitions

@@ -17,7 +17,7 @@ from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
 from respot.domain.sweeping import CHECKS, Page, Pass
 from respot.sweeper import Sweeper, Swept
-from tests.support.builders import CREATED, REGION, job_id, observation
+from tests.support.builders import CREATED, REGION, job_id, snapshot
 from tests.support.clock import FakeClock
 
 ELSEWHERE = "eu-west-1"
@@ -110,13 +110,13 @@ class Bench:
         """SageMaker has the job; the script's seconds count from its creation."""
         offset = (job.created - CREATED).total_seconds()
         moved = " ".join(f"{s}={float(n) + offset}" for s, n in (word.split("=") for word in script.split()))
-        self.jobs.observations[job.region, job.name] = observation(moved, job=job, **others)
+        self.jobs.snapshots[job.region, job.name] = snapshot(moved, job=job, **others)
 
     def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
         """The ledger has it."""
         mine = Bench(page_length=1)
         mine.put(job, script, **others)
-        (seen,) = mine.jobs.observations.values()
+        (seen,) = mine.jobs.snapshots.values()
         self.ledger.save(reconcile(self.ledger.load(job), seen))
 
     def both(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401

@@ -20,7 +20,7 @@ from respot.domain.run import run_id
 from respot_cli.history import History
 from respot_cli.timeline import load
 from respot_cli.timeline_view import render
-from tests.support.builders import CREATED, REGION, at, facts, job_id, observation, transition
+from tests.support.builders import CREATED, REGION, at, facts, job_id, snapshot, transition
 
 PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"
 WIDTH: Final = 118
@@ -47,7 +47,7 @@ def example() -> tuple[MemoryLedger, MemoryRuns]:
     runs = MemoryRuns(ledger=ledger)
     root, following = job_id(ROOT), job_id(NEXT, created=at(21990))
     run = run_id(root)
-    seen = observation(
+    seen = snapshot(
         LIFE,
         job=root,
         checkpoint_uri=_URI,
@@ -58,7 +58,7 @@ def example() -> tuple[MemoryLedger, MemoryRuns]:
     )
     ledger.save(reconcile(JobRecord(), seen))
     tags = {"team": "vision", "respot:resume": "on"} | Lineage(run=run, attempt=2, parent=ROOT).to_tags()
-    ledger.save(reconcile(JobRecord(), observation(NEXT_LIFE, job=following, checkpoint_uri=_URI, tags=tags)))
+    ledger.save(reconcile(JobRecord(), snapshot(NEXT_LIFE, job=following, checkpoint_uri=_URI, tags=tags)))
     for kind, status, seconds in (
         (AlertKind.INTERRUPTED, "Interrupted", 6720),
         (AlertKind.INTERRUPTED, "Interrupted", 12900),

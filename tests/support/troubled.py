@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from respot.adapters.memory import MemoryTrainingJobs
 from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobId, JobRecord, Observation, Transition
+from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition
 from respot.domain.reconciliation import Change
 from respot.ports import Claim, Ledger
 
@@ -25,7 +25,7 @@ class TroubledJobs(MemoryTrainingJobs):
     tags_asked: int = 0
     deleted_arns: set[str] = field(default_factory=set)
 
-    def describe(self, region: str, name: str) -> Observation | None:
+    def describe(self, region: str, name: str) -> JobSnapshot | None:
         if name in self.faults:
             self.describes += 1
             raise self.faults[name]

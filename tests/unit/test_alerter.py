@@ -9,7 +9,7 @@ from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import plain, what_happens_next
 from respot.domain.decision import Action, Decision
-from respot.domain.job import JobFacts, JobId, Market, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
@@ -20,7 +20,7 @@ from respot.errors import (
     LedgerUnavailableError,
     TopicUnavailableError,
 )
-from tests.support.builders import CREATED, at, history, job_id, observation, transition
+from tests.support.builders import CREATED, at, history, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.troubled import DiedError, TroubledLedger
@@ -39,9 +39,9 @@ class Bench:
         self.ledger = TroubledLedger(ledger=self.memory)
         self.topic = MemoryTopic()
         self.clock = FakeClock(at(3725))
-        self.know(observation(SEEN))
+        self.know(snapshot(SEEN))
 
-    def know(self, look: Observation) -> None:
+    def know(self, look: JobSnapshot) -> None:
         self.memory.save(reconcile(self.memory.load(look.facts.job), look))
 
     def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
@@ -99,7 +99,7 @@ def test_other_transitions_call_for_nothing(bench: Bench, status: str) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_scenario_gives_its_alerts_and_no_other(bench: Bench, scenario: Scenario) -> None:
     job = job_id(scenario.job)
-    bench.know(observation(scenario.stays, job=job))
+    bench.know(snapshot(scenario.stays, job=job))
     bench.clock.moment = at(22_000)
     for stay in history(scenario.stays):
         bench.alert(stay, job)
@@ -113,7 +113,7 @@ def test_a_scenario_gives_its_alerts_and_no_other(bench: Bench, scenario: Scenar
 
 def test_the_figures_are_those_of_the_moment_of_the_transition(bench: Bench) -> None:
     """A ledger that is ahead of the stream must not make the first interruption look like the second one."""
-    bench.know(observation(f"{SEEN} Starting=3760 Training=5000 Interrupted=6000 Starting=6040"))
+    bench.know(snapshot(f"{SEEN} Starting=3760 Training=5000 Interrupted=6000 Starting=6040"))
     bench.alert()
     (alert,) = bench.topic.published
     assert alert.earlier_interruptions == 0
@@ -155,7 +155,7 @@ def expected(
     decision: DecisionRecord | None = None,
     outcome: Outcome | None = None,
 ) -> Outlook:
-    bench.know(observation(ENDED))
+    bench.know(snapshot(ENDED))
     alerter = replace(bench.alerter(), foresight=foresight)
     if decision:
         alerter.runs.decide(decision, None)
@@ -173,7 +173,7 @@ def test_the_alert_of_an_end_says_what_respot_is_going_to_do(bench: Bench, outlo
 def test_an_alert_has_the_stays_until_then(bench: Bench) -> None:
     """They show instances where TrainingStartTime is not known."""
     lost = "Starting=0 Interrupted=100 Starting=130 MaxWaitTimeExceeded=21600"
-    bench.know(observation(lost, training_started=None))
+    bench.know(snapshot(lost, training_started=None))
     bench.clock.moment = at(21610)
     bench.alerter().catch_up(JOB)
     first, *_, ended = bench.topic.published
@@ -242,7 +242,7 @@ def test_a_kind_that_is_switched_off_is_declined_in_writing(bench: Bench) -> Non
 def test_an_on_demand_job_is_declined_in_writing(bench: Bench) -> None:
     failed = transition("Failed", 4000)
     job = job_id("on-demand")
-    bench.know(observation("Starting=0 Failed=4000", job=job, market=Market.ON_DEMAND))
+    bench.know(snapshot("Starting=0 Failed=4000", job=job, market=Market.ON_DEMAND))
     assert "on-demand" in declined(bench.alert(failed, job))
     assert bench.topic.published == []
 

@@ -10,14 +10,14 @@ from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.decision import Action, Decision
-from respot.domain.job import Market, Observation
+from respot.domain.job import JobSnapshot, Market
 from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord
 from respot.domain.run import run_id
 from respot.domain.telling import Told
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
-from tests.support.builders import CREATED, at, claim, history, job_id, observation
+from tests.support.builders import CREATED, at, claim, history, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.troubled import DiedError, TroubledLedger
 
@@ -46,14 +46,14 @@ class Bench:
             lease=LEASE,
         )
 
-    def know(self, look: Observation) -> None:
+    def know(self, look: JobSnapshot) -> None:
         self.memory.save(reconcile(self.memory.load(look.facts.job), look))
 
 
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.know(observation(ENDED))
+    bench.know(snapshot(ENDED))
     return bench
 
 
@@ -80,7 +80,7 @@ def test_it_is_told_once_however_often_it_is_delivered(bench: Bench, times: int)
 
 def test_it_is_told_once_although_the_job_is_deleted_meanwhile(bench: Bench) -> None:
     bench.alerter.tell(JOB, RESUBMITTED)
-    bench.know(observation(f"{ENDED} Deleting=30000", status="Deleting"))
+    bench.know(snapshot(f"{ENDED} Deleting=30000", status="Deleting"))
     assert bench.alerter.tell(JOB, RESUBMITTED) is None
     assert len(bench.topic.published) == 1
 
@@ -109,7 +109,7 @@ def test_old_news_is_declined_in_writing(bench: Bench) -> None:
 
 
 def test_what_respot_did_is_told_of_on_demand_jobs_too(bench: Bench) -> None:
-    bench.know(observation(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
+    bench.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
     receipt = bench.alerter.tell(job_id("other"), RESUBMITTED)
     assert receipt is not None
     assert receipt.outcome is AlertOutcome.SENT
@@ -150,7 +150,7 @@ def test_of_an_unknown_job_nothing_is_told(bench: Bench) -> None:
 
 def appears(bench: Bench, script: str = "Starting=0", **others: object) -> None:
     bench.clock.moment = at(60)
-    bench.know(observation(script, job=job_id("new"), **({"checkpoint_uri": None} | others)))
+    bench.know(snapshot(script, job=job_id("new"), **({"checkpoint_uri": None} | others)))
 
 
 def test_a_job_at_a_risk_is_advised_when_it_appears(bench: Bench) -> None:
@@ -173,7 +173,7 @@ def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench)
     appears(bench, "Starting=5 Training=30")
     bench.memory.stays[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
     bench.alerter.advise(job_id("new"))
-    bench.know(observation("Starting=5 Training=30", job=job_id("new"), checkpoint_uri=None))
+    bench.know(snapshot("Starting=5 Training=30", job=job_id("new"), checkpoint_uri=None))
     assert bench.alerter.advise(job_id("new")) is None
     assert len(bench.topic.published) == 1
 
@@ -222,7 +222,7 @@ def test_tags_that_anyone_can_set_suppress_no_advice(bench: Bench) -> None:
 
 def test_a_job_that_copies_an_attempts_tags_is_advised(bench: Bench) -> None:
     resubmit(bench)
-    bench.know(observation("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
+    bench.know(snapshot("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
     bench.clock.moment = at(60)
     receipt = bench.alerter.advise(job_id("copy"))
     assert receipt is not None
@@ -243,7 +243,7 @@ def noticed(bench: Bench) -> None:
 
 
 def test_whatever_nobody_settled_is_alerted_on(bench: Bench) -> None:
-    bench.know(observation(ENDED, checkpoint_uri=None))
+    bench.know(snapshot(ENDED, checkpoint_uri=None))
     noticed(bench)
     kinds = [receipt.kind for receipt in bench.alerter.catch_up(JOB)]
     assert kinds == [AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.POLICY_INVALID]

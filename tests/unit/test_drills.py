@@ -57,7 +57,7 @@ def hint(drill: Drill) -> Hint:
 def test_what_was_sent_is_what_is_read(kind: AlertKind) -> None:
     drill = a_drill(kind)
     read = hint(drill)
-    assert read == Hint(region=REGION, name=drill.job.name, claim=drill.observation(), origin=Origin.DRILL)
+    assert read == Hint(region=REGION, name=drill.job.name, claim=drill.snapshot(), origin=Origin.DRILL)
 
 
 @KINDS

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.domain.alert_text import console_url
-from respot.domain.job import Market, Observation, Owner, Parent
+from respot.domain.job import JobSnapshot, Market, Owner, Parent
 from respot.domain.run import Attempt
 from respot.errors import MalformedObservationError
 from respot.events import Hint, parse
@@ -38,7 +38,7 @@ def hint_of(envelope: object) -> Hint:
     return parse(json.dumps(envelope))
 
 
-def claim_of(envelope: object) -> Observation:
+def claim_of(envelope: object) -> JobSnapshot:
     claim = hint_of(envelope).claim
     assert claim is not None
     return claim

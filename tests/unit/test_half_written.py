@@ -7,7 +7,7 @@ import pytest
 
 from respot.adapters.memory import MemoryLedger
 from respot.domain.decision import Action
-from respot.domain.job import JobId, JobRecord, Observation
+from respot.domain.job import JobId, JobRecord, JobSnapshot
 from respot.domain.reconciliation import reconcile
 from respot.domain.telling import lacks_its_end
 from respot.events import parse
@@ -20,7 +20,7 @@ from tests.support.sweep_bench import NOW, Bench
 ENDED = "Starting=0 Downloading=250 Training=390 Stopping=3600 Stopped=3620"
 
 
-def half_written(ledger: MemoryLedger, seen: Observation) -> None:
+def half_written(ledger: MemoryLedger, seen: JobSnapshot) -> None:
     """The state is there; the stays that came with it are not."""
     ledger.save(replace(reconcile(ledger.load(seen.facts.job), seen), inserted=()))
 
@@ -112,9 +112,9 @@ def looked_at(bench: Bench) -> tuple[Recorded, ...]:
     return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, hints)
 
 
-def ended_just_now(bench: Bench) -> Observation:
+def ended_just_now(bench: Bench) -> JobSnapshot:
     bench.put(job_id(created=NOW - timedelta(seconds=3620)), ENDED)
-    seen = bench.jobs.observations[REGION, NAME]
+    seen = bench.jobs.snapshots[REGION, NAME]
     half_written(bench.ledger, seen)
     return seen
 
@@ -133,7 +133,7 @@ def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on(ben
 
 def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(bench: Bench) -> None:
     seen = ended_just_now(bench)
-    bench.jobs.observations.clear()
+    bench.jobs.snapshots.clear()
     bench.clock.pass_by(timedelta(minutes=11))
     bench.sweep()
     (recorded,) = looked_at(bench)

@@ -36,8 +36,8 @@ from tests.support.builders import (
     event,
     job_id,
     milliseconds,
-    observation,
     redelivery,
+    snapshot,
     transition,
     window_of,
 )
@@ -69,7 +69,7 @@ def failed(response: Any) -> list[str]:  # noqa: ANN401
 def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
     jobs = TroubledJobs()
     for name in (NAME, "second"):
-        jobs.observations[REGION, name] = observation("Starting=0 Training=390", job=job_id(name))
+        jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
     intake = Intake(recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery())
     monkeypatch.setattr(record, "intake", lambda: intake)
     return jobs
@@ -197,7 +197,7 @@ class AlertBench:
 def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
     memory = MemoryLedger(created=CREATED)
     for name in (NAME, "second", "third"):
-        look = observation("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
+        look = snapshot("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
         memory.save(reconcile(memory.load(job_id(name)), look))
     built = AlertBench(ledger=TroubledLedger(ledger=memory), topic=Choosy())
     alerter = Alerter(
@@ -244,7 +244,7 @@ def test_alert_sends_what_calls_for_it(bench: AlertBench, printed: Printed) -> N
 
 def test_alert_sends_a_drill_and_counts_it_not(bench: AlertBench, printed: Printed) -> None:
     drill = a_drill()
-    bench.ledger.save(reconcile(bench.ledger.load(drill.job), drill.observation()))
+    bench.ledger.save(reconcile(bench.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
     assert [sent.facts.job for sent in bench.topic.published] == [drill.job]
     (settled,) = printed()

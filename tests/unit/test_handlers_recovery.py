@@ -22,7 +22,7 @@ from respot.errors import QueueUnavailableError
 from respot.handlers import alert, recover, resubmit
 from respot.job_message import write_message
 from respot.recovery_intake import RecoveryIntake
-from tests.support.builders import CREATED, NAME, at, job_id, observation, redelivery, transition
+from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
@@ -137,7 +137,7 @@ def test_resubmit_sends_everything_back_when_out_of_time(bench: RecoveryBench) -
 @pytest.fixture
 def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
     ledger, topic = MemoryLedger(created=CREATED), MemoryTopic()
-    look = observation(ENDED, checkpoint_uri=None)
+    look = snapshot(ENDED, checkpoint_uri=None)
     ledger.save(reconcile(ledger.load(JOB), look))
     alerter = Alerter(
         ledger=ledger,
@@ -218,7 +218,7 @@ def test_a_notice_is_told(topic: MemoryTopic) -> None:
 
 def test_a_new_job_at_a_risk_is_advised(topic: MemoryTopic) -> None:
     ledger = MemoryLedger(created=CREATED)
-    change = reconcile(ledger.load(JOB), observation(ENDED))
+    change = reconcile(ledger.load(JOB), snapshot(ENDED))
     ((kind, _, _),) = alerted(topic, state_item(change, None))
     assert kind is AlertKind.ADVICE
 

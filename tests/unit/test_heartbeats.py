@@ -20,7 +20,7 @@ from respot.recovery_intake import RecoveryIntake
 from respot.schema import CLAIM
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, observation, redelivery
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import TroubledJobs
@@ -48,7 +48,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     monkeypatch: pytest.MonkeyPatch, printed: Printed
 ) -> None:
     jobs = TroubledJobs()
-    jobs.observations[REGION, NAME] = observation("Starting=0 Training=390")
+    jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     monkeypatch.setattr(record, "intake", lambda: Intake(recorder=recorder, redelivery=redelivery()))
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []

@@ -9,7 +9,7 @@ from respot.errors import LedgerUnavailableError, LookFailedError, MalformedObse
 from respot.intake import LONGEST_LOOK, Intake, Outcome
 from respot.recorder import Recorder
 from respot.redelivery import Delivery
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, observation, redelivery
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
 
 
@@ -23,8 +23,8 @@ class Bench:
     def __init__(self) -> None:
         self.jobs = TroubledJobs()
         for name in (NAME, "second", "third"):
-            look = observation("Starting=0 Training=390", job=job_id(name))
-            self.jobs.observations[REGION, name] = look
+            look = snapshot("Starting=0 Training=390", job=job_id(name))
+            self.jobs.snapshots[REGION, name] = look
         self.queue = MemoryDelayQueue()
         self.memory = MemoryLedger(created=CREATED)
         self.ledger = TroubledLedger(ledger=self.memory)
@@ -57,7 +57,7 @@ def test_an_empty_batch_is_no_work(bench: Bench) -> None:
 
 def test_one_name_in_two_regions_is_two_jobs(bench: Bench) -> None:
     there = job_id(region="eu-west-1")
-    bench.jobs.observations["eu-west-1", NAME] = observation("Starting=0", job=there)
+    bench.jobs.snapshots["eu-west-1", NAME] = snapshot("Starting=0", job=there)
     outcome = bench.take(messages(event(), event(job=there)))
     assert {recorded.job for recorded in outcome.recorded} == {job_id(), there}
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.memory import MemoryLedger
-from respot.domain.job import JobId, Observation, Owner, Parent
+from respot.domain.job import JobId, JobSnapshot, Owner, Parent
 from respot.errors import (
     LedgerContentionError,
     LedgerUnavailableError,
@@ -26,7 +26,7 @@ from tests.support.builders import (
     job_id,
     message,
     milliseconds,
-    observation,
+    snapshot,
     transition,
 )
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
@@ -40,12 +40,12 @@ def hint(status: str = "Training", seconds: float = 390, **detail: Any) -> Hint:
     return parse(message(event(status, seconds, **detail)).body)
 
 
-def seen(jobs: TroubledJobs, look: Observation | None, name: str = NAME) -> None:
+def seen(jobs: TroubledJobs, look: JobSnapshot | None, name: str = NAME) -> None:
     """From now on, SageMaker answers this."""
     if look is None:
-        jobs.observations.pop((REGION, name), None)
+        jobs.snapshots.pop((REGION, name), None)
     else:
-        jobs.observations[REGION, name] = look
+        jobs.snapshots[REGION, name] = look
 
 
 class Bench:
@@ -57,7 +57,7 @@ class Bench:
         self.ledger = TroubledLedger(ledger=self.memory)
         self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
 
-    def record(self, look: Observation | None, *hints: Hint) -> tuple[Recorded, ...]:
+    def record(self, look: JobSnapshot | None, *hints: Hint) -> tuple[Recorded, ...]:
         seen(self.jobs, look)
         return self.recorder.record(REGION, NAME, hints or (hint(),))
 
@@ -71,39 +71,39 @@ def bench() -> Bench:
 
 
 def test_one_event_heals_all_that_were_lost_before_it(bench: Bench) -> None:
-    bench.record(observation("Starting=0"))
-    (recorded,) = bench.record(observation(ENDED))
+    bench.record(snapshot("Starting=0"))
+    (recorded,) = bench.record(snapshot(ENDED))
     assert recorded.inserted == history(ENDED)[1:]
     assert bench.memory.load(JOB).transitions == history(ENDED)
 
 
 def test_a_new_transition_costs_two_writes_at_most(bench: Bench) -> None:
-    bench.record(observation("Starting=0 Downloading=250"))
+    bench.record(snapshot("Starting=0 Downloading=250"))
     before = bench.memory.writes
-    bench.record(observation("Starting=0 Downloading=250 Training=390"))
+    bench.record(snapshot("Starting=0 Downloading=250 Training=390"))
     assert bench.memory.writes - before == 2
 
 
 def test_a_duplicate_costs_no_write(bench: Bench) -> None:
-    bench.record(observation(SEEN))
+    bench.record(snapshot(SEEN))
     before = bench.memory.writes
-    (recorded,) = bench.record(observation(SEEN))
+    (recorded,) = bench.record(snapshot(SEEN))
     assert bench.memory.writes == before
     assert bench.ledger.saves == 1
     assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
 
 
 def test_a_late_event_never_takes_a_job_back(bench: Bench) -> None:
-    bench.record(observation(ENDED))
+    bench.record(snapshot(ENDED))
     after = bench.memory.load(JOB)
-    bench.record(observation("Starting=0 Downloading=250", last_modified=at(99_999)))
+    bench.record(snapshot("Starting=0 Downloading=250", last_modified=at(99_999)))
     assert bench.memory.load(JOB) == after
 
 
 def test_deleting_comes_after_the_end_and_keeps_all_that_was_known(bench: Bench) -> None:
-    bench.record(observation(ENDED))
-    bench.record(observation(ENDED, status="Deleting", last_modified=at(90_000)))
-    bench.record(observation(ENDED, last_modified=at(99_000)))
+    bench.record(snapshot(ENDED))
+    bench.record(snapshot(ENDED, status="Deleting", last_modified=at(90_000)))
+    bench.record(snapshot(ENDED, last_modified=at(99_000)))
     record = bench.memory.load(JOB)
     assert record.facts is not None
     assert record.facts.status == "Deleting"
@@ -117,7 +117,7 @@ def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(
     bench.jobs.tags_by_arn[arn_of()] = {"team": "vision"}
     asked = []
     for look in ("Starting=0", "Starting=0 Downloading=250", SEEN, ENDED, ENDED):
-        bench.record(observation(look))
+        bench.record(snapshot(look))
         asked.append(bench.jobs.tags_asked)
     assert asked == [1, 1, 1, 2, 2]
     facts = bench.memory.load(JOB).facts
@@ -126,9 +126,9 @@ def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(
 
 
 def test_tags_that_changed_are_known_when_the_job_has_ended(bench: Bench) -> None:
-    bench.record(observation("Starting=0"))
+    bench.record(snapshot("Starting=0"))
     bench.jobs.tags_by_arn[arn_of()] = {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn:states"}
-    bench.record(observation(ENDED))
+    bench.record(snapshot(ENDED))
     facts = bench.memory.load(JOB).facts
     assert facts is not None
     assert facts.parent == Parent(owner=Owner.STEP_FUNCTIONS, identifier="arn:states")
@@ -137,7 +137,7 @@ def test_tags_that_changed_are_known_when_the_job_has_ended(bench: Bench) -> Non
 def test_sagemakers_own_parent_stands_before_that_of_the_tags(bench: Bench) -> None:
     tuning = Parent(owner=Owner.TUNING, identifier="arn:tuning")
     bench.jobs.tags_by_arn[arn_of()] = {"MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS"}
-    bench.record(observation(SEEN, parent=tuning))
+    bench.record(snapshot(SEEN, parent=tuning))
     facts = bench.memory.load(JOB).facts
     assert facts is not None
     assert facts.parent == tuning
@@ -145,7 +145,7 @@ def test_sagemakers_own_parent_stands_before_that_of_the_tags(bench: Bench) -> N
 
 def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(bench: Bench) -> None:
     bench.jobs.deleted_arns.add(arn_of())
-    bench.record(observation(SEEN))
+    bench.record(snapshot(SEEN))
     facts = bench.memory.load(JOB).facts
     assert facts is not None
     assert facts.tags is None
@@ -154,7 +154,7 @@ def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(ben
 def test_tags_that_cannot_be_had_are_no_conclusion(bench: Bench) -> None:
     bench.jobs.tag_faults[arn_of()] = LookFailedError("throttled")
     with pytest.raises(LookFailedError):
-        bench.record(observation(SEEN))
+        bench.record(snapshot(SEEN))
     assert bench.memory.writes == 0
 
 
@@ -180,7 +180,7 @@ def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Benc
 
 
 def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
-    bench.record(observation(SEEN))
+    bench.record(snapshot(SEEN))
     bench.record(None, hint("Stopped", 9000))
     facts = bench.memory.load(JOB).facts
     assert facts is not None
@@ -203,8 +203,8 @@ def test_one_witness_among_the_messages_is_enough(bench: Bench) -> None:
 
 def test_a_name_used_again_is_another_job(bench: Bench) -> None:
     again = job_id(created=at(100_000))
-    look = Observation(
-        facts=replace(observation("Starting=0").facts, job=again, last_modified=at(100_000)),
+    look = JobSnapshot(
+        facts=replace(snapshot("Starting=0").facts, job=again, last_modified=at(100_000)),
         history=(transition("Starting", 100_000),),
     )
     first, second = bench.record(look, hint("Stopped", 9000), hint("Starting", 0))[:2]
@@ -215,7 +215,7 @@ def test_a_name_used_again_is_another_job(bench: Bench) -> None:
 
 
 def test_an_event_of_the_described_job_needs_no_witness(bench: Bench) -> None:
-    recorded = bench.record(observation(SEEN), hint("Interrupted", 3720.9), hint("Training", 390))
+    recorded = bench.record(snapshot(SEEN), hint("Interrupted", 3720.9), hint("Training", 390))
     assert len(recorded) == 1
     assert bench.memory.load(JOB).transitions == history(SEEN)
 
@@ -228,9 +228,9 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
     told = hint("Training", 390, CreationTime=milliseconds(at(rounding)))
     if first == "event":
         bench.record(None, told)
-        bench.record(observation(SEEN), told)
+        bench.record(snapshot(SEEN), told)
     else:
-        bench.record(observation(SEEN), told)
+        bench.record(snapshot(SEEN), told)
         bench.record(None, told)
     (job,) = bench.memory.find(REGION, NAME)
     assert [stay.status for stay in bench.memory.load(job).transitions] == [
@@ -240,14 +240,14 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
         "Interrupted",
     ]
     writes = bench.memory.writes
-    bench.record(observation(SEEN), told)
+    bench.record(snapshot(SEEN), told)
     assert bench.memory.writes == writes
 
 
 @pytest.mark.parametrize("rounding", [0.0, 0.037, -0.037, 1.0, -1.0])
 def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, rounding: float) -> None:
     bench.record(None, hint("Interrupted", 3720 + rounding))
-    bench.record(observation(SEEN))
+    bench.record(snapshot(SEEN))
     stays = [stay.status for stay in bench.memory.load(JOB).transitions]
     assert stays.count("Interrupted") == 1
     assert sorted(stays) == sorted(stay.status for stay in history(SEEN))
@@ -259,7 +259,7 @@ def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, r
 def test_a_look_that_fails_is_no_conclusion(bench: Bench) -> None:
     bench.jobs.faults[NAME] = LookFailedError("throttled")
     with pytest.raises(LookFailedError):
-        bench.record(observation(SEEN))
+        bench.record(snapshot(SEEN))
     assert bench.memory.writes == 0
 
 
@@ -267,7 +267,7 @@ def test_a_look_that_fails_is_no_conclusion(bench: Bench) -> None:
 def test_a_ledger_that_is_down_is_said_to_be_down(bench: Bench, method: str) -> None:
     bench.ledger.faults[method] = LedgerUnavailableError("down")
     with pytest.raises(LedgerUnavailableError):
-        bench.record(observation(SEEN))
+        bench.record(snapshot(SEEN))
     assert bench.memory.writes == 0
 
 
@@ -275,9 +275,9 @@ def test_a_ledger_that_is_down_is_said_to_be_down(bench: Bench, method: str) -> 
 def test_a_crash_between_the_state_and_its_stays_heals_at_the_next_look(bench: Bench, written: int) -> None:
     bench.ledger.dies_after = written
     with pytest.raises(DiedError):
-        bench.record(observation(SEEN))
+        bench.record(snapshot(SEEN))
     bench.ledger.dies_after = None
-    (recorded,) = bench.record(observation(SEEN))
+    (recorded,) = bench.record(snapshot(SEEN))
     assert recorded.inserted == history(SEEN)[written:]
     assert bench.memory.load(JOB).transitions == history(SEEN)
 
@@ -287,9 +287,9 @@ def test_two_recorders_that_race_both_get_their_say(bench: Bench) -> None:
     other = Recorder(jobs=TroubledJobs(), ledger=bench.memory)
     other_jobs = other.jobs
     assert isinstance(other_jobs, TroubledJobs)
-    seen(other_jobs, observation("Starting=0 Downloading=250"))
+    seen(other_jobs, snapshot("Starting=0 Downloading=250"))
     bench.ledger.first["save"] = lambda: other.record(REGION, NAME, ())
-    (recorded,) = bench.record(observation(SEEN))
+    (recorded,) = bench.record(snapshot(SEEN))
     assert recorded.inserted == history("Training=390 Interrupted=3720")
     assert bench.memory.load(JOB).transitions == history(SEEN)
     facts = bench.memory.load(JOB).facts
@@ -301,15 +301,15 @@ def test_a_recorder_that_was_overtaken_by_a_newer_look_takes_nothing_back(bench:
     newer = Recorder(jobs=TroubledJobs(), ledger=bench.memory)
     newer_jobs = newer.jobs
     assert isinstance(newer_jobs, TroubledJobs)
-    seen(newer_jobs, observation(ENDED))
+    seen(newer_jobs, snapshot(ENDED))
     bench.ledger.first["save"] = lambda: newer.record(REGION, NAME, ())
-    (recorded,) = bench.record(observation(SEEN))
+    (recorded,) = bench.record(snapshot(SEEN))
     assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
     assert bench.memory.load(JOB).transitions == history(ENDED)
 
 
 def test_a_recorder_that_always_loses_gives_up_and_says_so(bench: Bench) -> None:
-    bench.record(observation("Starting=0"))
+    bench.record(snapshot("Starting=0"))
     rival = 1
 
     def overtake() -> None:
@@ -321,12 +321,12 @@ def test_a_recorder_that_always_loses_gives_up_and_says_so(bench: Bench) -> None
 
     bench.ledger.first["save"] = overtake
     with pytest.raises(LedgerContentionError, match="5 attempts"):
-        bench.record(observation(SEEN))
+        bench.record(snapshot(SEEN))
     assert bench.ledger.saves == 6
 
 
 def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None:
-    bench.record(observation("Starting=0.001 Downloading=250.0369"))
+    bench.record(snapshot("Starting=0.001 Downloading=250.0369"))
     first, second = bench.memory.load(JOB).transitions
     assert second.started - first.started == timedelta(seconds=250, microseconds=35_900)
 
@@ -346,30 +346,30 @@ def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = N
 
 
 def test_what_the_sweep_alone_brings_was_told_by_no_event(bench: Bench) -> None:
-    bench.record(observation("Starting=0"))
-    (recorded,) = bench.record(observation(SEEN), swept())
+    bench.record(snapshot("Starting=0"))
+    (recorded,) = bench.record(snapshot(SEEN), swept())
     assert recorded.untold == recorded.inserted == history(SEEN)[1:]
 
 
 def test_what_began_before_the_region_was_watched_no_event_could_tell(bench: Bench) -> None:
-    (recorded,) = bench.record(observation(SEEN), swept(since=390))
+    (recorded,) = bench.record(snapshot(SEEN), swept(since=390))
     assert recorded.inserted == history(SEEN)
     assert recorded.untold == history(SEEN)[2:]
 
 
 def test_what_has_only_just_begun_may_have_an_event_on_its_way(bench: Bench) -> None:
-    (recorded,) = bench.record(observation(SEEN), swept(overdue=390))
+    (recorded,) = bench.record(snapshot(SEEN), swept(overdue=390))
     assert recorded.inserted == history(SEEN)
     assert recorded.untold == history(SEEN)[:3]
 
 
 def test_of_two_looks_asked_for_at_once_the_later_one_says_what_is_overdue(bench: Bench) -> None:
-    (recorded,) = bench.record(observation(SEEN), swept(overdue=0), swept(overdue=390))
+    (recorded,) = bench.record(snapshot(SEEN), swept(overdue=0), swept(overdue=390))
     assert recorded.untold == history(SEEN)[:3]
 
 
 def test_what_an_event_tells_as_well_is_not_lost(bench: Bench) -> None:
-    (recorded,) = bench.record(observation(SEEN), swept(), hint("Interrupted", 3720))
+    (recorded,) = bench.record(snapshot(SEEN), swept(), hint("Interrupted", 3720))
     assert recorded.inserted == history(SEEN)
     assert recorded.untold == ()
 
@@ -378,9 +378,9 @@ def test_a_job_that_vanishes_before_it_is_looked_at_is_no_fault_of_the_sweep(ben
     assert bench.record(None, swept()) == ()
 
 
-@pytest.mark.parametrize("instead", [None, observation("Starting=9000", job=job_id(created=at(9000)))])
-def test_a_live_job_that_list_and_describe_lack_was_deleted(bench: Bench, instead: Observation | None) -> None:
-    bench.record(observation(SEEN))
+@pytest.mark.parametrize("instead", [None, snapshot("Starting=9000", job=job_id(created=at(9000)))])
+def test_a_live_job_that_list_and_describe_lack_was_deleted(bench: Bench, instead: JobSnapshot | None) -> None:
+    bench.record(snapshot(SEEN))
     bench.record(instead, swept(missed=JOB))
     record = bench.memory.load(JOB)
     assert record.facts is not None
@@ -390,13 +390,13 @@ def test_a_live_job_that_list_and_describe_lack_was_deleted(bench: Bench, instea
 
 
 def test_a_live_job_that_the_list_lacks_and_describe_has_stays_alive(bench: Bench) -> None:
-    bench.record(observation(SEEN))
-    (recorded,) = bench.record(observation(SEEN), swept(missed=JOB))
+    bench.record(snapshot(SEEN))
+    (recorded,) = bench.record(snapshot(SEEN), swept(missed=JOB))
     assert (recorded.inserted, recorded.state_changed) == ((), False)
 
 
 def test_a_job_that_had_ended_keeps_its_end(bench: Bench) -> None:
-    bench.record(observation(ENDED))
+    bench.record(snapshot(ENDED))
     assert bench.record(None, swept(missed=JOB)) == ()
     record = bench.memory.load(JOB)
     assert record.facts is not None
@@ -404,7 +404,7 @@ def test_a_job_that_had_ended_keeps_its_end(bench: Bench) -> None:
 
 
 def test_no_answer_is_no_absence(bench: Bench) -> None:
-    bench.record(observation(SEEN))
+    bench.record(snapshot(SEEN))
     bench.jobs.faults[NAME] = LookFailedError("throttled")
     with pytest.raises(LookFailedError):
         bench.record(None, swept(missed=JOB))

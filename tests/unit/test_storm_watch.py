@@ -14,7 +14,7 @@ from respot.domain.storm import DigestReceipt, Window
 from respot.domain.telling import Told
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.storm_watch import MARGIN, StormWatch
-from tests.support.builders import CREATED, at, job_id, observation, transition
+from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 
 LEASE = timedelta(minutes=2)
@@ -50,7 +50,7 @@ class Bench:
 
     def interrupt(self, name: str, *, status: str = "Interrupted", **facts: object) -> AlertReceipt:
         job = job_id(name)
-        self.ledger.save(reconcile(self.ledger.load(job), observation(f"Starting=0 {status}=3720", job=job, **facts)))
+        self.ledger.save(reconcile(self.ledger.load(job), snapshot(f"Starting=0 {status}=3720", job=job, **facts)))
         receipt = self.alerter.alert(job, transition(status, 3720))
         assert receipt
         return receipt
@@ -165,7 +165,7 @@ def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench
 def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:
     jobs = [job_id(name) for name in ("first", "second", "third")]
     for job in jobs:
-        bench.ledger.save(reconcile(bench.ledger.load(job), observation("Starting=0", job=job, checkpoint_uri=None)))
+        bench.ledger.save(reconcile(bench.ledger.load(job), snapshot("Starting=0", job=job, checkpoint_uri=None)))
         assert bench.alerter.advise(job)
     assert bench.alone() == ["first"]
     bench.watch.close(bench.over())
@@ -177,7 +177,7 @@ def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:
 def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> None:
     jobs = [job_id(name) for name in ("first", "second")]
     for job in jobs:
-        look = observation("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
+        look = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
         bench.ledger.save(reconcile(bench.ledger.load(job), look))
     receipts = [[(receipt.kind, receipt.digest is None) for receipt in bench.alerter.catch_up(job)] for job in jobs]
     kinds = (AlertKind.ADVICE, AlertKind.INTERRUPTED)

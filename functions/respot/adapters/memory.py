@@ -10,7 +10,7 @@ from uuid import uuid4
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
-from respot.domain.job import JobFacts, JobId, JobRecord, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
@@ -147,7 +147,7 @@ class MemoryTrainingJobs:
     A created job has a document and tags at once; its observation is the test's to tell.
     """
 
-    observations: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    snapshots: dict[tuple[str, str], JobSnapshot] = field(default_factory=dict)
     tags_by_arn: dict[str, Mapping[str, str]] = field(default_factory=dict)
     documents: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     created: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
@@ -158,12 +158,12 @@ class MemoryTrainingJobs:
     describes: int = 0
     page_length: int = 100
 
-    def describe(self, region: str, name: str) -> Observation | None:
+    def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         self.describes += 1
         if self.fault:
             raise self.fault
-        seen = self.observations.get((region, name))
+        seen = self.snapshots.get((region, name))
         return seen and replace(seen, facts=replace(seen.facts, tags=None))
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
@@ -182,7 +182,7 @@ class MemoryTrainingJobs:
         """See `JobLists.page`."""
         if self.fault:
             raise self.fault
-        here = [seen.facts for (of, _), seen in self.observations.items() if of == region]
+        here = [seen.facts for (of, _), seen in self.snapshots.items() if of == region]
         newest = sorted(here, key=lambda facts: facts.job.created, reverse=True)
         first = int(token or 0)
         shown = newest[first : first + self.page_length]
@@ -204,7 +204,7 @@ class MemoryTrainingJobs:
         if self.create_fault:
             raise self.create_fault
         name = request["TrainingJobName"]
-        if (region, name) in self.documents.keys() | self.observations.keys():
+        if (region, name) in self.documents.keys() | self.snapshots.keys():
             message = f"{region}/{name}: there is a job of that name"
             raise JobNameTakenError(message)
         arn = f"arn:aws:sagemaker:{region}:111122223333:training-job/{name}"
@@ -218,7 +218,7 @@ class MemoryTrainingJobs:
         """See `TrainingJobs.stop`; what comes of it is the test's to tell."""
         if self.stop_fault:
             raise self.stop_fault
-        seen = self.observations.get((region, name))
+        seen = self.snapshots.get((region, name))
         if seen is None or is_terminal(seen.facts.status):
             return False
         self.stopped.append((region, name))

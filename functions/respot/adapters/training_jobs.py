@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from respot.adapters.create_refusals import for_now, never_fits, not_offered, reach_of_quota, unwanted
-from respot.domain.job import JobId, Market, Observation
+from respot.domain.job import JobId, JobSnapshot, Market
 from respot.domain.lifecycle import is_terminal
 from respot.errors import (
     CreateLaterError,
@@ -90,7 +90,7 @@ class SageMakerTrainingJobs:
         """`client_of` gives the SageMaker client of a region."""
         self._client_of = client_of
 
-    def describe(self, region: str, name: str) -> Observation | None:
+    def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         answer = self.document(region, name)
         if answer is None:
@@ -108,7 +108,7 @@ class SageMakerTrainingJobs:
             tags=None,
         )
         history = read_history(answer, provisional=False)
-        return Observation(facts=facts, history=history) if history else sighting(facts)
+        return JobSnapshot(facts=facts, history=history) if history else sighting(facts)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

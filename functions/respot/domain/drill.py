@@ -6,7 +6,7 @@ from typing import Final
 
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill_names import DRILL_PREFIX
-from respot.domain.job import JobFacts, JobId, Observation, Transition
+from respot.domain.job import JobFacts, JobId, JobSnapshot, Transition
 from respot.domain.partitions import job_arn
 
 _APART: Final = timedelta(milliseconds=1)
@@ -44,9 +44,9 @@ class Drill:
     @property
     def alerted(self) -> Transition:
         """The stay that people are told of."""
-        return self.observation().history[-1]
+        return self.snapshot().history[-1]
 
-    def observation(self) -> Observation:
+    def snapshot(self) -> JobSnapshot:
         """What would be seen of the job. Its market is left open, so that nobody advises its owner."""
         stays = tuple(
             Transition(status=status, started=self.sent_at + number * _APART)
@@ -59,4 +59,4 @@ class Drill:
             secondary_status=stays[-1].status,
             last_modified=stays[-1].started,
         )
-        return Observation(facts=facts, history=stays)
+        return JobSnapshot(facts=facts, history=stays)

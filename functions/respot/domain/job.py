@@ -137,7 +137,7 @@ class JobFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class JobSnapshot:
     """One look at a job.
 
     Attributes:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from respot.domain.job import JobFacts, JobRecord, Observation, Transition
+from respot.domain.job import JobFacts, JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, stays
 
 ROUNDING: Final = timedelta(seconds=1)
@@ -39,15 +39,15 @@ class Change:
         return not self.facts_changed and not self.inserted and not self.marked
 
 
-def reconcile(record: JobRecord, observation: Observation) -> Change:
+def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
     """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
-    facts = observation.facts if record.facts is None else merge(record.facts, observation.facts)
-    observation = replace(observation, history=_with_end(observation))
-    inserted = _missing(record.transitions, observation)
-    marked = _marked(record.transitions, observation, inserted)
+    facts = snapshot.facts if record.facts is None else merge(record.facts, snapshot.facts)
+    snapshot = replace(snapshot, history=_with_end(snapshot))
+    inserted = _missing(record.transitions, snapshot)
+    marked = _marked(record.transitions, snapshot, inserted)
     known = (next((new for new in marked if new == stay), stay) for stay in record.transitions)
     transitions = in_order((*known, *inserted))
-    if unlisted := _unlisted_end(observation.facts, transitions):
+    if unlisted := _unlisted_end(snapshot.facts, transitions):
         inserted, transitions = (*inserted, unlisted), (*transitions, unlisted)
     return Change(
         facts=facts,
@@ -87,13 +87,13 @@ def _rank(facts: JobFacts) -> tuple[int, datetime]:
     return stage, facts.last_modified
 
 
-def _with_end(observation: Observation) -> tuple[Transition, ...]:
+def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
     """The look's stays; the one with which the job ended carries the mark of it, if the job has ended.
 
     TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
     that is being deleted had ended before.
     """
-    facts, history = observation.facts, observation.history
+    facts, history = snapshot.facts, snapshot.history
     life = in_order(stay for stay in history if stay.status != DELETING)
     if not is_terminal(facts.status):
         return history
@@ -115,10 +115,10 @@ def _unlisted_end(seen: JobFacts, transitions: Sequence[Transition]) -> Transiti
 
 
 def _marked(
-    known: Sequence[Transition], observation: Observation, inserted: Sequence[Transition]
+    known: Sequence[Transition], snapshot: JobSnapshot, inserted: Sequence[Transition]
 ) -> tuple[Transition, ...]:
     """The end of the look, where the ledger has it as a stay of which nobody knew that the job ended in it."""
-    end = next((stay for stay in observation.history if stay.ended_as), None)
+    end = next((stay for stay in snapshot.history if stay.ended_as), None)
     if end is None or end in inserted:
         return ()
     seen = in_order(known)
@@ -126,33 +126,33 @@ def _marked(
         stay
         for stay in seen
         if (stay.status, stay.started) == (end.status, end.started)
-        or (stay.provisional and _told_as(stay, observation, seen) == end)
-        or (end.provisional and _same_stay(end, seen, covered=not observation.start_known) == stay)
+        or (stay.provisional and _told_as(stay, snapshot, seen) == end)
+        or (end.provisional and _same_stay(end, seen, covered=not snapshot.start_known) == stay)
     )
     return tuple(replace(stay, ended_as=end.ended_as) for stay in islice(twins, 1) if not is_end(stay))
 
 
-def _missing(known: Sequence[Transition], observation: Observation) -> tuple[Transition, ...]:
+def _missing(known: Sequence[Transition], snapshot: JobSnapshot) -> tuple[Transition, ...]:
     exact = {(stay.status, stay.started) for stay in known}
     seen = in_order(known)
-    accounted = {_told_as(stay, observation, seen) for stay in seen if stay.provisional}
+    accounted = {_told_as(stay, snapshot, seen) for stay in seen if stay.provisional}
     return tuple(
         stay
-        for stay in observation.history
+        for stay in snapshot.history
         if (stay.status, stay.started) not in exact
         and stay not in accounted
-        and not (stay.provisional and _same_stay(stay, seen, covered=not observation.start_known))
+        and not (stay.provisional and _same_stay(stay, seen, covered=not snapshot.start_known))
     )
 
 
-def _told_as(known: Transition, observation: Observation, seen: Sequence[Transition]) -> Transition | None:
+def _told_as(known: Transition, snapshot: JobSnapshot, seen: Sequence[Transition]) -> Transition | None:
     """The stay of the look that an event told of before, perhaps by a later moment than its start."""
-    if not any(stay.provisional for stay in observation.history):
-        return _same_stay(known, observation.history, covered=True)
+    if not any(stay.provisional for stay in snapshot.history):
+        return _same_stay(known, snapshot.history, covered=True)
     # An event tells one stay: what is known of the others says when that one had ended.
     others = (stay for stay in seen if stay != known)
-    among = in_order((*others, *observation.history))
-    return _same_stay(known, among, covered=not observation.start_known)
+    among = in_order((*others, *snapshot.history))
+    return _same_stay(known, among, covered=not snapshot.start_known)
 
 
 def _same_stay(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 
 from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.domain.job import Market, Observation, Owner, Parent
+from respot.domain.job import JobSnapshot, Market, Owner, Parent
 from respot.errors import LookFailedError
 from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
 from tests.support.scenarios import SCENARIOS, Scenario
@@ -48,7 +48,7 @@ def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
     return SageMakerTrainingJobs(lambda _: client)
 
 
-def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> Observation:
+def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
     stub.add_response("describe_training_job", answer, {"TrainingJobName": answer["TrainingJobName"]})
     look = jobs(client).describe(REGION, answer["TrainingJobName"])
     assert look is not None

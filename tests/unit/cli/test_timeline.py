@@ -23,7 +23,7 @@ from respot_cli.history import History, to_document
 from respot_cli.main import parser
 from respot_cli.timeline import load, region_of
 from respot_cli.timeline_view import render
-from tests.support.builders import CREATED, NAME, REGION, at, job_id, observation, transition
+from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.timeline_picture import PICTURE, example_history, picture
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
@@ -50,7 +50,7 @@ def ledger() -> MemoryLedger:
 
 
 def save(ledger: MemoryLedger, life: str, **others: object) -> None:
-    seen = observation(life, **others)
+    seen = snapshot(life, **others)
     ledger.save(reconcile(ledger.load(seen.facts.job), seen))
 
 

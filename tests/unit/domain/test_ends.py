@@ -10,33 +10,33 @@ from hypothesis import strategies as st
 from respot.adapters.memory import MemoryLedger
 from respot.domain.alert import kind_of
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord, Observation, Transition
+from respot.domain.job import JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import in_order, is_end
 from respot.domain.reconciliation import reconcile
 from respot.domain.telling import Doings, called_for, end_of, lacks_its_end
 from respot.domain.waiting import stop_of
-from tests.support.builders import CREATED, at, facts, history, job_id, observation, transition
+from tests.support.builders import CREATED, at, facts, history, job_id, snapshot, transition
 
 UNKNOWN = "Reticulated"
 WAITED = "Starting=0 Pending=5"
 
 
-def ended(status: str = "Stopped", secondary: str = UNKNOWN, **others: object) -> Observation:
+def ended(status: str = "Stopped", secondary: str = UNKNOWN, **others: object) -> JobSnapshot:
     """A description of a job that was pending for two hours, and ended so."""
-    return observation(f"{WAITED} {secondary}=7200", status=status, **others)
+    return snapshot(f"{WAITED} {secondary}=7200", status=status, **others)
 
 
-def deleted(secondary: str = UNKNOWN) -> Observation:
+def deleted(secondary: str = UNKNOWN) -> JobSnapshot:
     return ended("Deleting", secondary, last_modified=at(9000))
 
 
-def told(seconds: float, status: str) -> Observation:
+def told(seconds: float, status: str) -> JobSnapshot:
     """What an event with its own transition tells."""
     seen = facts(status=status, secondary_status=UNKNOWN, last_modified=at(seconds), market=None, checkpoint_uri=None)
-    return Observation(facts=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
+    return JobSnapshot(facts=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
 
 
-def after(*looks: Observation) -> JobRecord:
+def after(*looks: JobSnapshot) -> JobRecord:
     ledger = MemoryLedger(created=CREATED)
     for look in looks:
         ledger.save(reconcile(ledger.load(job_id()), look))
@@ -56,37 +56,37 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
         pytest.param(ended("Stopped", "MaxWaitTimeExceeded"), [("MaxWaitTimeExceeded", "Stopped")], id="a known end"),
         pytest.param(deleted(), [(UNKNOWN, "Deleting")], id="seen while it is deleted"),
         pytest.param(
-            observation(f"{WAITED} {UNKNOWN}=7200 Deleting=9000", status="Deleting"),
+            snapshot(f"{WAITED} {UNKNOWN}=7200 Deleting=9000", status="Deleting"),
             [(UNKNOWN, "Deleting")],
             id="deleting is a status of its own",
         ),
-        pytest.param(observation("Deleting=9000", status="Deleting"), [], id="nothing but its deletion is known"),
+        pytest.param(snapshot("Deleting=9000", status="Deleting"), [], id="nothing but its deletion is known"),
         pytest.param(ended("Stopping"), [], id="not yet"),
         pytest.param(ended("InProgress"), [], id="not at all"),
         pytest.param(
-            observation(WAITED, status="Stopped", secondary_status=UNKNOWN),
+            snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN),
             [(UNKNOWN, "Stopped")],
             id="not in its list",
         ),
         pytest.param(
-            observation(WAITED, status="Failed", secondary_status="Failed"),
+            snapshot(WAITED, status="Failed", secondary_status="Failed"),
             [("Failed", "Failed")],
             id="known, not listed",
         ),
         pytest.param(
-            observation(f"{WAITED} {UNKNOWN}=7200 Uploading=7210", status="Stopped", secondary_status=UNKNOWN),
+            snapshot(f"{WAITED} {UNKNOWN}=7200 Uploading=7210", status="Stopped", secondary_status=UNKNOWN),
             [(UNKNOWN, "Stopped")],
             id="not the last in its list",
         ),
         pytest.param(told(7200, "Failed"), [(UNKNOWN, "Failed")], id="told by an event alone"),
     ],
 )
-def test_the_last_status_of_a_terminal_job_is_its_end(look: Observation, expected: list[tuple[str, str]]) -> None:
+def test_the_last_status_of_a_terminal_job_is_its_end(look: JobSnapshot, expected: list[tuple[str, str]]) -> None:
     assert ends(after(look)) == expected
 
 
 def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
-    at_once = observation("Starting=0 Stopping=7200", status="Stopped", secondary_status="Quick")
+    at_once = snapshot("Starting=0 Stopping=7200", status="Stopped", secondary_status="Quick")
     seen = replace(at_once, history=(*at_once.history, transition("Quick", 7200)))
     assert [stay.status for stay in after(replace(seen, history=in_order(seen.history))).transitions] == [
         *("Starting", "Stopping", "Quick"),
@@ -94,12 +94,12 @@ def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
 
 
 LOOKS = {
-    "early": observation(WAITED),
+    "early": snapshot(WAITED),
     "not yet terminal": ended("Stopping"),
     "event": told(7200.4, "Stopped"),
     "event too early": told(7200.4, "Stopping"),
     "described": ended(),
-    "sighting": Observation(
+    "sighting": JobSnapshot(
         facts=facts(status="Stopped", secondary_status=UNKNOWN, last_modified=at(7201)),
         history=(replace(transition(UNKNOWN, 7201), provisional=True),),
         start_known=False,
@@ -182,12 +182,12 @@ def test_an_unknown_end_calls_for_its_alert() -> None:
 
 
 def test_an_unknown_end_is_nobodys_stop() -> None:
-    assert stop_of(after(observation(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
+    assert stop_of(after(snapshot(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
 
 
 def test_an_end_that_is_not_listed_is_dated_by_the_end_of_training_and_is_the_one_listed_later() -> None:
     ended_at = at(7300)
-    lags = observation(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
+    lags = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
     assert end_of(after(lags), lags.facts).started == ended_at
     for looks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
         assert ends(after(*looks)) == [(UNKNOWN, "Stopped")]

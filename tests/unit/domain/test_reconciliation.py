@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from respot.domain.job import JobRecord, Market, Observation, Transition
+from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import merge, reconcile
-from tests.support.builders import at, claim, facts, history, observation, transition
+from tests.support.builders import at, claim, facts, history, snapshot, transition
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 
 
-def record_of(seen: Observation, *, version: int = 1) -> JobRecord:
+def record_of(seen: JobSnapshot, *, version: int = 1) -> JobRecord:
     return JobRecord(facts=seen.facts, version=version, transitions=seen.history)
 
 
@@ -20,7 +20,7 @@ def provisional(status: str, seconds: float) -> Transition:
 
 
 def test_the_first_look_is_taken_whole() -> None:
-    seen = observation(SEEN)
+    seen = snapshot(SEEN)
     change = reconcile(JobRecord(), seen)
     assert (change.facts, change.inserted, change.version) == (seen.facts, seen.history, 0)
     assert change.facts_changed
@@ -28,25 +28,25 @@ def test_the_first_look_is_taken_whole() -> None:
 
 
 def test_the_same_look_again_changes_nothing() -> None:
-    seen = observation(SEEN)
+    seen = snapshot(SEEN)
     assert reconcile(record_of(seen), seen).is_empty
 
 
 def test_only_missing_stays_are_inserted() -> None:
-    change = reconcile(record_of(observation("Starting=0 Downloading=250")), observation(SEEN))
+    change = reconcile(record_of(snapshot("Starting=0 Downloading=250")), snapshot(SEEN))
     assert change.inserted == history("Training=390 Interrupted=3720")
     assert change.transitions == history(SEEN)
 
 
 def test_stays_lost_in_a_crash_are_inserted_though_the_state_is_there() -> None:
-    seen = observation(SEEN)
+    seen = snapshot(SEEN)
     change = reconcile(JobRecord(facts=seen.facts, version=1, transitions=seen.history[:1]), seen)
     assert change.inserted == seen.history[1:]
 
 
 def test_a_stale_look_takes_nothing_back() -> None:
-    seen = observation(SEEN)
-    assert reconcile(record_of(seen), observation("Starting=0 Downloading=250")).is_empty
+    seen = snapshot(SEEN)
+    assert reconcile(record_of(seen), snapshot("Starting=0 Downloading=250")).is_empty
 
 
 def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> None:
@@ -65,7 +65,7 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
 @pytest.mark.parametrize("difference", [0, 0.037, -0.037, 0.999, -0.999, 1, -1])
 @pytest.mark.parametrize("first", ["event", "describe"])
 def test_an_event_and_describe_that_round_differently_are_one_stay(difference: float, first: str) -> None:
-    described = observation("Starting=0 Downloading=250 Training=390 Interrupted=3720")
+    described = snapshot("Starting=0 Downloading=250 Training=390 Interrupted=3720")
     told = claim("Interrupted", 3720 + difference)
     looks = (told, described) if first == "event" else (described, told)
     after = JobRecord()
@@ -81,29 +81,29 @@ def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
 
 
 def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it_fell_into() -> None:
-    known = record_of(observation("Starting=0 Downloading=250 Training=390"))
-    sighted = Observation(
+    known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
+    sighted = JobSnapshot(
         facts=facts(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
     )
     assert reconcile(known, sighted).inserted == ()
 
 
 def test_an_event_that_tells_its_start_is_a_stay_of_its_own_even_within_an_older_one_of_that_status() -> None:
-    known = record_of(observation("Starting=0 Downloading=250 Training=390"))
+    known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
     assert reconcile(known, claim("Training", 2000)).inserted == (provisional("Training", 2000),)
 
 
 def test_a_sighting_before_every_known_stay_of_that_status_is_new() -> None:
-    known = record_of(observation("Training=390"))
-    sighted = Observation(facts=facts(), history=(provisional("Training", 100),), start_known=False)
+    known = record_of(snapshot("Training=390"))
+    sighted = JobSnapshot(facts=facts(), history=(provisional("Training", 100),), start_known=False)
     assert reconcile(known, sighted).inserted == (provisional("Training", 100),)
 
 
 def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
     known = record_of(
-        Observation(facts=facts(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
+        JobSnapshot(facts=facts(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
     )
-    change = reconcile(known, observation("Starting=0 Downloading=250 Training=390 Uploading=900"))
+    change = reconcile(known, snapshot("Starting=0 Downloading=250 Training=390 Uploading=900"))
     assert [(stay.status, stay.provisional) for stay in change.transitions] == [
         ("Starting", False),
         ("Downloading", False),
@@ -114,9 +114,9 @@ def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
 
 def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> None:
     known = record_of(
-        Observation(facts=facts(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
+        JobSnapshot(facts=facts(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
     )
-    seen = observation("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
+    seen = snapshot("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
     inserted = [stay for stay in reconcile(known, seen).inserted if stay.status == "Interrupted"]
     assert inserted == list(history("Interrupted=9.1"))
 
@@ -177,13 +177,13 @@ def test_figures_can_come_after_the_end() -> None:
 # --- jobs that are gone: their events are all there is ---------------------------------------------------------------
 
 
-def sighted(status: str, seconds: float) -> Observation:
+def sighted(status: str, seconds: float) -> JobSnapshot:
     """What an event without its own transition tells."""
     told = claim(status, seconds)
     return replace(told, start_known=False)
 
 
-def statuses_after(*looks: Observation) -> list[str]:
+def statuses_after(*looks: JobSnapshot) -> list[str]:
     record = JobRecord()
     for look in looks:
         change = reconcile(record, look)

@@ -11,12 +11,12 @@ from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
-from respot.domain.job import JobRecord, Market, Observation, Transition
+from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.telling import Doings, appearance, called_for, end_of, told_of_decision, told_of_outcome
-from tests.support.builders import CREATED, at, facts, job_id, observation, transition
+from tests.support.builders import CREATED, at, facts, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 
 JOB = job_id()
@@ -97,7 +97,7 @@ def test_advice_is_about_the_jobs_beginning_whatever_it_is_in() -> None:
 
 
 def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
-    stays = observation("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
+    stays = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
     assert end_of(JobRecord(transitions=stays.history), stays.facts) == END
 
 
@@ -108,7 +108,7 @@ def test_an_end_that_no_stay_tells_is_the_states() -> None:
 # --- what is called for ---------------------------------------------------------------------------------------------
 
 
-def wants(seen: Observation, doings: Doings | None = None) -> set[tuple[str, float]]:
+def wants(seen: JobSnapshot, doings: Doings | None = None) -> set[tuple[str, float]]:
     """The kinds of the alerts that are called for, and the seconds of their stays."""
     record = JobRecord(facts=seen.facts, transitions=seen.history)
     found = called_for(record, seen.facts, doings or Doings())
@@ -116,19 +116,19 @@ def wants(seen: Observation, doings: Doings | None = None) -> set[tuple[str, flo
 
 
 def test_a_job_that_runs_as_it_should_calls_for_nothing() -> None:
-    assert wants(observation()) == set()
+    assert wants(snapshot()) == set()
 
 
 def test_each_interruption_calls_for_an_alert_of_its_own() -> None:
-    assert wants(observation("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
+    assert wants(snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
         ("interrupted", 10),
         ("interrupted", 30),
     }
 
 
 def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
-    assert wants(observation(checkpoint_uri=None)) == {("advice", 0)}
-    assert wants(observation(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
+    assert wants(snapshot(checkpoint_uri=None)) == {("advice", 0)}
+    assert wants(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
 
 
 @pytest.mark.parametrize(
@@ -147,17 +147,17 @@ def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
     ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
 )
 def test_what_respot_did_calls_for_an_alert_on_the_jobs_end(doings: Doings, expected: set[str]) -> None:
-    assert wants(observation("Stopping=1 Stopped=9"), doings) == {(kind, 9) for kind in expected}
+    assert wants(snapshot("Stopping=1 Stopped=9"), doings) == {(kind, 9) for kind in expected}
 
 
 STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")
 
 
 @st.composite
-def observations(draw: st.DrawFn) -> Observation:
+def observations(draw: st.DrawFn) -> JobSnapshot:
     """Any stays of any job, likely or not."""
     stays = draw(st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 9)), min_size=1, max_size=8, unique=True))
-    plain = observation(
+    plain = snapshot(
         market=draw(st.sampled_from((Market.SPOT, Market.ON_DEMAND, None))),
         checkpoint_uri=draw(st.sampled_from((None, "s3://bucket/prefix"))),
         status=draw(st.sampled_from(("InProgress", "Stopped", "Failed", "Deleting"))),
@@ -177,7 +177,7 @@ def doings(draw: st.DrawFn) -> Doings:
 
 @given(seen=observations(), done=doings(), kinds=st.sets(st.sampled_from(AlertKind)), hours=st.integers(0, 99))
 def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
-    seen: Observation, done: Doings, kinds: set[AlertKind], hours: int
+    seen: JobSnapshot, done: Doings, kinds: set[AlertKind], hours: int
 ) -> None:
     """And nothing else is, so that nothing is looked after for ever and nothing is forgotten."""
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
