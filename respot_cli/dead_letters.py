@@ -321,8 +321,8 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
             return f"{part['batchSize']} items of the stream, first at {part['approximateArrivalOfFirstRecord']}", None
         match queue.edge.name:
             case "observations":
-                hint = parse(body)
-                return f"{hint.origin} about {hint.region}/{hint.name}", None
+                observation = parse(body)
+                return f"{observation.origin} about {observation.region}/{observation.name}", None
             case "slack":
                 return render(body).text, None
             case "due-alerts" if window := read_window(body):

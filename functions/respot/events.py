@@ -45,7 +45,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
+class Observation:
     """A reason to look at a job.
 
     Attributes:
@@ -60,14 +60,14 @@ class Hint:
 
     region: str
     name: str
-    claim: JobSnapshot | None
+    reported: JobSnapshot | None
     origin: Origin = Origin.EVENT
     watched_since: datetime | None = None
     overdue: datetime | None = None
     missed: JobId | None = None
 
 
-def parse(body: str) -> Hint:
+def parse(body: str) -> Observation:
     """Read one message of the observations queue.
 
     Raises:
@@ -87,18 +87,20 @@ def parse(body: str) -> Hint:
         raise MalformedObservationError(message)
     arn = _arn(envelope, detail)
     region, name = _region(envelope, arn), _name(envelope, detail, arn)
-    return Hint(region=region, name=name, claim=_claim(envelope, detail, region=region, name=name, arn=arn))
+    return Observation(
+        region=region, name=name, reported=_reported(envelope, detail, region=region, name=name, arn=arn)
+    )
 
 
-def _of_sweep(envelope: Document) -> Hint:
+def _of_sweep(envelope: Document) -> Observation:
     look = read_look(envelope)
     if not _REGION.fullmatch(look.region) or not _NAME.fullmatch(look.name):
         message = f"a message of the sweep that names no job, but {look.region[:80]!r} and {look.name[:80]!r}"
         raise MalformedObservationError(message)
-    return Hint(
+    return Observation(
         region=look.region,
         name=look.name,
-        claim=None,
+        reported=None,
         origin=Origin.SWEEP,
         watched_since=look.watched_since,
         overdue=look.overdue,
@@ -106,9 +108,9 @@ def _of_sweep(envelope: Document) -> Hint:
     )
 
 
-def _of_drill(envelope: Document) -> Hint:
+def _of_drill(envelope: Document) -> Observation:
     drill = read_drill(envelope, region=_region(envelope, None))
-    return Hint(region=drill.region, name=drill.job.name, claim=drill.snapshot(), origin=Origin.DRILL)
+    return Observation(region=drill.region, name=drill.job.name, reported=drill.snapshot(), origin=Origin.DRILL)
 
 
 def _object(body: str) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _name(envelope: Document, detail: Document, arn: re.Match[str] | None) -> st
     return name
 
 
-def _claim(
+def _reported(
     envelope: Document, detail: Document, *, region: str, name: str, arn: re.Match[str] | None
 ) -> JobSnapshot | None:
     created = moment(detail.get("CreationTime"))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.errors import MalformedObservationError, OutOfTimeError
-from respot.events import Hint, parse
+from respot.events import Observation, parse
 from respot.recorder import Recorded, Recorder
 from respot.redelivery import Delivery, Redelivery
 
@@ -46,28 +46,30 @@ class Intake:
         """
         recorded: list[Recorded] = []
         failures: list[Failure] = []
-        by_job: dict[tuple[str, str], dict[str, tuple[Delivery, Hint]]] = defaultdict(dict)
+        by_job: dict[tuple[str, str], dict[str, tuple[Delivery, Observation]]] = defaultdict(dict)
         for delivery in deliveries:
             try:
-                hint = parse(delivery.body)
+                observation = parse(delivery.body)
             except Exception as error:  # noqa: BLE001 - a message must not take its batch with it; the handler logs it
                 failures.append(self._failed(delivery, error))
             else:
-                by_job[hint.region, hint.name][delivery.id] = delivery, hint
+                by_job[observation.region, observation.name][delivery.id] = delivery, observation
         for (region, name), of_job in by_job.items():
             try:
                 recorded += self._record(
-                    region, name, tuple(hint for _, hint in of_job.values()), time_left=time_left()
+                    region, name, tuple(observation for _, observation in of_job.values()), time_left=time_left()
                 )
             except Exception as error:  # noqa: BLE001 - a job must not take the others with it; the handler logs it
                 failures += [self._failed(delivery, error) for delivery, _ in of_job.values()]
         return Outcome(recorded=tuple(recorded), failures=tuple(failures))
 
-    def _record(self, region: str, name: str, hints: tuple[Hint, ...], *, time_left: timedelta) -> tuple[Recorded, ...]:
+    def _record(
+        self, region: str, name: str, observations: tuple[Observation, ...], *, time_left: timedelta
+    ) -> tuple[Recorded, ...]:
         if time_left < LONGEST_LOOK:
             message = f"{region}/{name}: {time_left} left are too short to look at it; back to the queue"
             raise OutOfTimeError(message)
-        return self.recorder.record(region, name, hints)
+        return self.recorder.record(region, name, observations)
 
     def _failed(self, delivery: Delivery, error: Exception) -> Failure:
         match error:

@@ -10,7 +10,7 @@ from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import reconcile, same_creation
 from respot.domain.telling import lacks_its_end
 from respot.errors import LedgerContentionError, MalformedObservationError
-from respot.events import Hint, Origin
+from respot.events import Observation, Origin
 from respot.ports import Ledger, TrainingJobs
 from respot.training_job_document import sighting
 
@@ -42,7 +42,7 @@ class Recorder:
     jobs: TrainingJobs
     ledger: Ledger
 
-    def record(self, region: str, name: str, hints: Sequence[Hint]) -> tuple[Recorded, ...]:
+    def record(self, region: str, name: str, observations: Sequence[Observation]) -> tuple[Recorded, ...]:
         """Look at one job, whatever the number of hints, and write down what is new.
 
         Raises:
@@ -51,16 +51,20 @@ class Recorder:
             LedgerContentionError: others kept writing the same job.
             MalformedObservationError: the job does not exist and no event says enough to record it.
         """
-        if drills := [hint.claim for hint in hints if hint.origin is Origin.DRILL and hint.claim]:
+        if drills := [
+            observation.reported
+            for observation in observations
+            if observation.origin is Origin.DRILL and observation.reported
+        ]:
             # SageMaker is not asked: the name is none of its own, and so is no other hint's of this batch.
             return tuple(self._merge(self.ledger.load(drill.facts.job), drill) for drill in drills)
         seen = self.jobs.describe(region, name)
         recorded = [self._record_seen(seen)] if seen else []
         # A hint of another job of that name, deleted since, is that job's last witness.
-        recorded += [self._record_witness(claim) for claim in self._last_witnesses(seen, hints)]
-        recorded += [gone for hint in _missed(seen, hints) if (gone := self._record_absence(hint))]
-        if all(hint.origin is Origin.SWEEP for hint in hints):
-            return tuple(_untold(each, hints) for each in recorded)
+        recorded += [self._record_witness(reported) for reported in self._last_witnesses(seen, observations)]
+        recorded += [gone for observation in _missed(seen, observations) if (gone := self._record_absence(observation))]
+        if all(observation.origin is Origin.SWEEP for observation in observations):
+            return tuple(_untold(each, observations) for each in recorded)
         if not recorded:
             message = f"{region}/{name}: SageMaker knows no such job, and the message does not say when it was created"
             raise MalformedObservationError(message)
@@ -73,23 +77,23 @@ class Recorder:
             record = self.ledger.load(seen.facts.job)
         return self._merge(record, self._with_tags(seen, record.facts))
 
-    def _record_witness(self, claim: JobSnapshot) -> Recorded:
-        claim = self._as_known(claim)
-        return self._merge(self.ledger.load(claim.facts.job), claim)
+    def _record_witness(self, reported: JobSnapshot) -> Recorded:
+        reported = self._as_known(reported)
+        return self._merge(self.ledger.load(reported.facts.job), reported)
 
-    def _record_absence(self, hint: Hint) -> Recorded | None:
+    def _record_absence(self, observation: Observation) -> Recorded | None:
         """SageMaker positively says that a job is gone which had not ended: it did end, and somebody deleted it.
 
         As of the sweep, which comes back to what has lately changed, and has it decided on.
         """
-        record = JobRecord() if hint.missed is None else self.ledger.load(hint.missed)
+        record = JobRecord() if observation.missed is None else self.ledger.load(observation.missed)
         if record.facts is None:
             return None
         if lacks_its_end(record):  # its state alone was written, and nobody else can tell the stay any more
             return self._merge(record, sighting(record.facts))
         if is_terminal(record.facts.status):
             return None
-        noticed = max(hint.overdue or record.facts.last_modified, record.facts.last_modified)
+        noticed = max(observation.overdue or record.facts.last_modified, record.facts.last_modified)
         gone = replace(record.facts, status=DELETING, last_modified=noticed)
         return self._merge(record, JobSnapshot(facts=gone, history=()))
 
@@ -102,11 +106,13 @@ class Recorder:
         )
         return replace(seen, facts=replace(seen.facts, job=known))
 
-    def _last_witnesses(self, seen: JobSnapshot | None, hints: Iterable[Hint]) -> list[JobSnapshot]:
-        claims = [hint.claim for hint in hints if hint.claim]
+    def _last_witnesses(self, seen: JobSnapshot | None, observations: Iterable[Observation]) -> list[JobSnapshot]:
+        claims = [observation.reported for observation in observations if observation.reported]
         if seen:
-            claims = [claim for claim in claims if not same_creation(claim.facts.job.created, seen.facts.job.created)]
-        return sorted(claims, key=lambda claim: claim.facts.last_modified)
+            claims = [
+                reported for reported in claims if not same_creation(reported.facts.job.created, seen.facts.job.created)
+            ]
+        return sorted(claims, key=lambda reported: reported.facts.last_modified)
 
     def _with_tags(self, seen: JobSnapshot, known: JobFacts | None) -> JobSnapshot:
         """Describe tells no tags: ask for them when the job is new, and once more when it has ended."""
@@ -131,17 +137,19 @@ class Recorder:
         raise LedgerContentionError(message)
 
 
-def _missed(seen: JobSnapshot | None, hints: Iterable[Hint]) -> Iterable[Hint]:
+def _missed(seen: JobSnapshot | None, observations: Iterable[Observation]) -> Iterable[Observation]:
     """Of jobs that the sweep misses, and SageMaker's answer does too: a hint for each."""
-    missed = {hint.missed: hint for hint in hints if hint.missed}
+    missed = {observation.missed: observation for observation in observations if observation.missed}
     found = seen.facts.job.created if seen else None
-    return [hint for job, hint in missed.items() if found is None or not same_creation(job.created, found)]
+    return [
+        observation for job, observation in missed.items() if found is None or not same_creation(job.created, found)
+    ]
 
 
-def _untold(recorded: Recorded, hints: Iterable[Hint]) -> Recorded:
+def _untold(recorded: Recorded, observations: Iterable[Observation]) -> Recorded:
     """Of what the sweep alone has brought: what began since the region is watched, and not just now, events lack."""
-    since = max((hint.watched_since for hint in hints if hint.watched_since), default=None)
-    until = max((hint.overdue for hint in hints if hint.overdue), default=None)
+    since = max((observation.watched_since for observation in observations if observation.watched_since), default=None)
+    until = max((observation.overdue for observation in observations if observation.overdue), default=None)
     if since is None or until is None:
         return recorded
     return replace(recorded, untold=tuple(stay for stay in recorded.inserted if since <= stay.started <= until))

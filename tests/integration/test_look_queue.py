@@ -36,9 +36,9 @@ def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: 
     found: list[Any] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += messages
-    hints = [parse(message["Body"]) for message in found]
-    assert sorted(hint.name for hint in hints) == sorted(f"job-{n}" for n in range(count))
-    assert all(hint.origin is Origin.SWEEP for hint in hints)
+    observations = [parse(message["Body"]) for message in found]
+    assert sorted(observation.name for observation in observations) == sorted(f"job-{n}" for n in range(count))
+    assert all(observation.origin is Origin.SWEEP for observation in observations)
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (60, 60), (900, 900), (0.9, 0)])

@@ -20,7 +20,7 @@ from respot.domain.drill_names import DRILL_PREFIX, drill_id
 from respot.domain.telling import called_for
 from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
 from respot.errors import MalformedObservationError, RespotError
-from respot.events import Hint, Origin, parse
+from respot.events import Observation, Origin, parse
 from respot.recorder import Recorder
 from respot.slack_message import render
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
@@ -46,7 +46,7 @@ def envelope(drill: Drill, **others: Any) -> dict[str, Any]:  # noqa: ANN401
     return plain | others
 
 
-def hint(drill: Drill) -> Hint:
+def observation(drill: Drill) -> Observation:
     return parse(json.dumps(envelope(drill)))
 
 
@@ -56,8 +56,8 @@ def hint(drill: Drill) -> Hint:
 @KINDS
 def test_what_was_sent_is_what_is_read(kind: AlertKind) -> None:
     drill = a_drill(kind)
-    read = hint(drill)
-    assert read == Hint(region=REGION, name=drill.job.name, claim=drill.snapshot(), origin=Origin.DRILL)
+    read = observation(drill)
+    assert read == Observation(region=REGION, name=drill.job.name, reported=drill.snapshot(), origin=Origin.DRILL)
 
 
 @KINDS
@@ -129,7 +129,7 @@ def test_a_drill_without_the_whole_of_its_name_is_none() -> None:
 def recorded(drill: Drill, jobs: TroubledJobs | None = None) -> MemoryLedger:
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
     recorder = Recorder(jobs=jobs or TroubledJobs(), ledger=ledger)
-    (done,) = recorder.record(drill.region, drill.job.name, [hint(drill)])
+    (done,) = recorder.record(drill.region, drill.job.name, [observation(drill)])
     assert done.job == drill.job
     return ledger
 
@@ -145,7 +145,7 @@ def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
 def test_a_drill_delivered_twice_is_recorded_once() -> None:
     ledger = recorded(a_drill())
     writes = ledger.writes
-    Recorder(jobs=TroubledJobs(), ledger=ledger).record(REGION, a_drill().job.name, [hint(a_drill())] * 2)
+    Recorder(jobs=TroubledJobs(), ledger=ledger).record(REGION, a_drill().job.name, [observation(a_drill())] * 2)
     assert ledger.writes == writes
 
 

@@ -13,7 +13,7 @@ from respot.domain.alert_text import console_url
 from respot.domain.job import JobSnapshot, Market, Owner, Parent
 from respot.domain.run import Attempt
 from respot.errors import MalformedObservationError
-from respot.events import Hint, parse
+from respot.events import Observation, parse
 from respot.training_job_document import moment
 from tests.support.builders import (
     ACCOUNT,
@@ -34,14 +34,14 @@ from tests.support.scenarios import SCENARIOS, Scenario
 LONGEST_NAME = "n" * 63
 
 
-def hint_of(envelope: object) -> Hint:
+def observation_of(envelope: object) -> Observation:
     return parse(json.dumps(envelope))
 
 
 def claim_of(envelope: object) -> JobSnapshot:
-    claim = hint_of(envelope).claim
-    assert claim is not None
-    return claim
+    reported = observation_of(envelope).reported
+    assert reported is not None
+    return reported
 
 
 # --- the recorded payloads ------------------------------------------------------------------------------------------
@@ -51,15 +51,15 @@ def claim_of(envelope: object) -> JobSnapshot:
 def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: str) -> None:
     envelope = payload(name)
     detail = envelope["detail"]
-    hint = hint_of(envelope)
-    assert hint.claim is not None
-    told = hint.claim.facts
-    assert (hint.region, hint.name) == ("us-east-1", detail["TrainingJobName"])
+    observation = observation_of(envelope)
+    assert observation.reported is not None
+    told = observation.reported.facts
+    assert (observation.region, observation.name) == ("us-east-1", detail["TrainingJobName"])
     assert told.job == job_id(detail["TrainingJobName"])
     assert told.arn == detail["TrainingJobArn"]
     assert (told.status, told.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
-    assert [stay.status for stay in hint.claim.history] == [detail["SecondaryStatus"]]
-    assert all(stay.provisional for stay in hint.claim.history)
+    assert [stay.status for stay in observation.reported.history] == [detail["SecondaryStatus"]]
+    assert all(stay.provisional for stay in observation.reported.history)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
@@ -142,9 +142,9 @@ def without(envelope: dict[str, Any], *members: str) -> dict[str, Any]:
     ],
 )
 def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) -> None:
-    hint = hint_of(envelope)
-    assert (hint.region, hint.name) == (region, NAME)
-    assert hint.claim is not None
+    observation = observation_of(envelope)
+    assert (observation.region, observation.name) == (region, NAME)
+    assert observation.reported is not None
 
 
 def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
@@ -167,7 +167,7 @@ def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partiti
 @pytest.mark.parametrize("account", [None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {}])
 def test_without_an_arn_and_an_account_an_event_is_no_witness(account: object) -> None:
     envelope = without(event(), "resources", "detail.TrainingJobArn") | {"account": account}
-    assert hint_of(envelope) == Hint(region=REGION, name=NAME, claim=None)
+    assert observation_of(envelope) == Observation(region=REGION, name=NAME, reported=None)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_without_an_arn_and_an_account_an_event_is_no_witness(account: object) -
     ["CreationTime", "TrainingJobStatus", "SecondaryStatus"],
 )
 def test_an_event_that_cannot_identify_a_job_is_still_a_reason_to_look(absent: str) -> None:
-    assert hint_of(event() | {"detail": event()["detail"] | {absent: None}}) == Hint(
-        region=REGION, name=NAME, claim=None
+    assert observation_of(event() | {"detail": event()["detail"] | {absent: None}}) == Observation(
+        region=REGION, name=NAME, reported=None
     )
 
 
 def test_the_longest_name_is_taken() -> None:
-    assert hint_of(event(job=job_id(LONGEST_NAME))).name == LONGEST_NAME
+    assert observation_of(event(job=job_id(LONGEST_NAME))).name == LONGEST_NAME
 
 
 @pytest.mark.parametrize(
@@ -208,14 +208,14 @@ def test_the_longest_name_is_taken() -> None:
 def test_a_name_that_no_job_can_have_is_refused(name: object) -> None:
     envelope = event(TrainingJobName=name, TrainingJobArn=None) | {"resources": []}
     with pytest.raises(MalformedObservationError, match="names no training job"):
-        hint_of(envelope)
+        observation_of(envelope)
 
 
 @pytest.mark.parametrize("region", [None, "", "nowhere", "us-east-1\n", "US-EAST-1", "x" * 40, 1, "us-east-1#x"])
 def test_an_event_without_a_region_is_refused(region: object) -> None:
     envelope = event(TrainingJobArn=None) | {"resources": [], "region": region}
     with pytest.raises(MalformedObservationError, match="names no region"):
-        hint_of(envelope)
+        observation_of(envelope)
 
 
 # --- what is no event -----------------------------------------------------------------------------------------------
@@ -493,7 +493,7 @@ def test_whatever_an_event_holds_it_is_read_or_refused_with_a_reason(detail: Any
     whole = event(**detail)
     whole |= {name: value for name, value in envelope.items() if name != "detail"}
     with suppress(MalformedObservationError):
-        assert hint_of(whole).name
+        assert observation_of(whole).name
 
 
 @given(st.text() | JSON.map(json.dumps))

@@ -108,8 +108,8 @@ def bench() -> Bench:
 
 def looked_at(bench: Bench) -> tuple[Recorded, ...]:
     """What `record` makes of the sweep's looks."""
-    hints = [parse(message(write_look(look)).body) for look, _ in bench.looks.sent]
-    return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, hints)
+    observations = [parse(message(write_look(look)).body) for look, _ in bench.looks.sent]
+    return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, observations)
 
 
 def ended_just_now(bench: Bench) -> JobSnapshot:

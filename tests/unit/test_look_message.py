@@ -19,9 +19,14 @@ def test_what_is_written_is_read(missed: datetime | None) -> None:
 
 
 def test_it_is_a_hint_without_a_claim() -> None:
-    hint = parse(write_look(replace(LOOK, missed=job_id().created)))
-    assert (hint.region, hint.name, hint.claim, hint.origin) == (REGION, NAME, None, Origin.SWEEP)
-    assert (hint.watched_since, hint.overdue, hint.missed) == (at(0.037), at(9.001), job_id())
+    observation = parse(write_look(replace(LOOK, missed=job_id().created)))
+    assert (observation.region, observation.name, observation.reported, observation.origin) == (
+        REGION,
+        NAME,
+        None,
+        Origin.SWEEP,
+    )
+    assert (observation.watched_since, observation.overdue, observation.missed) == (at(0.037), at(9.001), job_id())
 
 
 DETAIL = json.loads(write_look(LOOK))["detail"]

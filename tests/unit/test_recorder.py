@@ -12,7 +12,7 @@ from respot.errors import (
     LookFailedError,
     MalformedObservationError,
 )
-from respot.events import Hint, parse
+from respot.events import Observation, parse
 from respot.look_message import Look, write_look
 from respot.recorder import Recorded, Recorder
 from tests.support.builders import (
@@ -36,7 +36,7 @@ ENDED = f"{SEEN} Starting=3760 Stopping=21605 MaxWaitTimeExceeded=21620"
 JOB = job_id()
 
 
-def hint(status: str = "Training", seconds: float = 390, **detail: Any) -> Hint:  # noqa: ANN401
+def observation(status: str = "Training", seconds: float = 390, **detail: Any) -> Observation:  # noqa: ANN401
     return parse(message(event(status, seconds, **detail)).body)
 
 
@@ -57,9 +57,9 @@ class Bench:
         self.ledger = TroubledLedger(ledger=self.memory)
         self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
 
-    def record(self, look: JobSnapshot | None, *hints: Hint) -> tuple[Recorded, ...]:
+    def record(self, look: JobSnapshot | None, *observations: Observation) -> tuple[Recorded, ...]:
         seen(self.jobs, look)
-        return self.recorder.record(REGION, NAME, hints or (hint(),))
+        return self.recorder.record(REGION, NAME, observations or (observation(),))
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_tags_that_cannot_be_had_are_no_conclusion(bench: Bench) -> None:
 
 
 def test_a_job_that_is_gone_is_recorded_from_its_event(bench: Bench) -> None:
-    bench.record(None, hint("Interrupted", 3720.148))
+    bench.record(None, observation("Interrupted", 3720.148))
     record = bench.memory.load(JOB)
     assert record.transitions == (transition("Interrupted", 3720.148, provisional=True),)
     assert record.facts is not None
@@ -170,10 +170,15 @@ def test_a_job_that_is_gone_is_recorded_from_its_event(bench: Bench) -> None:
 
 
 def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Bench) -> None:
-    hints = [hint("Interrupted", 3720), hint("Starting", 0), hint("Stopped", 9000), hint("Stopped", 9000)]
-    bench.record(None, *hints)
+    observations = [
+        observation("Interrupted", 3720),
+        observation("Starting", 0),
+        observation("Stopped", 9000),
+        observation("Stopped", 9000),
+    ]
+    bench.record(None, *observations)
     other = Bench()
-    for each in reversed(hints):
+    for each in reversed(observations):
         other.record(None, each)
     assert bench.memory.load(JOB).facts == other.memory.load(JOB).facts
     assert bench.memory.load(JOB).transitions == other.memory.load(JOB).transitions
@@ -181,7 +186,7 @@ def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Benc
 
 def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
     bench.record(snapshot(SEEN))
-    bench.record(None, hint("Stopped", 9000))
+    bench.record(None, observation("Stopped", 9000))
     facts = bench.memory.load(JOB).facts
     assert facts is not None
     assert (facts.status, facts.market, facts.checkpoint_uri) == (
@@ -193,12 +198,12 @@ def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
 
 def test_a_message_that_cannot_identify_a_job_that_is_gone_is_malformed(bench: Bench) -> None:
     with pytest.raises(MalformedObservationError, match="knows no such job"):
-        bench.record(None, hint(CreationTime=None))
+        bench.record(None, observation(CreationTime=None))
     assert bench.memory.writes == 0
 
 
 def test_one_witness_among_the_messages_is_enough(bench: Bench) -> None:
-    assert len(bench.record(None, hint(CreationTime=None), hint("Interrupted", 3720))) == 1
+    assert len(bench.record(None, observation(CreationTime=None), observation("Interrupted", 3720))) == 1
 
 
 def test_a_name_used_again_is_another_job(bench: Bench) -> None:
@@ -207,7 +212,7 @@ def test_a_name_used_again_is_another_job(bench: Bench) -> None:
         facts=replace(snapshot("Starting=0").facts, job=again, last_modified=at(100_000)),
         history=(transition("Starting", 100_000),),
     )
-    first, second = bench.record(look, hint("Stopped", 9000), hint("Starting", 0))[:2]
+    first, second = bench.record(look, observation("Stopped", 9000), observation("Starting", 0))[:2]
     assert (first.job, second.job) == (again, JOB)
     assert bench.memory.find(REGION, NAME) == (again, JOB)
     assert [stay.status for stay in bench.memory.load(JOB).transitions] == ["Starting", "Stopped"]
@@ -215,7 +220,7 @@ def test_a_name_used_again_is_another_job(bench: Bench) -> None:
 
 
 def test_an_event_of_the_described_job_needs_no_witness(bench: Bench) -> None:
-    recorded = bench.record(snapshot(SEEN), hint("Interrupted", 3720.9), hint("Training", 390))
+    recorded = bench.record(snapshot(SEEN), observation("Interrupted", 3720.9), observation("Training", 390))
     assert len(recorded) == 1
     assert bench.memory.load(JOB).transitions == history(SEEN)
 
@@ -225,7 +230,7 @@ def test_an_event_of_the_described_job_needs_no_witness(bench: Bench) -> None:
 def test_a_creation_that_event_and_describe_round_differently_is_one_job(
     bench: Bench, rounding: float, first: str
 ) -> None:
-    told = hint("Training", 390, CreationTime=milliseconds(at(rounding)))
+    told = observation("Training", 390, CreationTime=milliseconds(at(rounding)))
     if first == "event":
         bench.record(None, told)
         bench.record(snapshot(SEEN), told)
@@ -246,7 +251,7 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
 
 @pytest.mark.parametrize("rounding", [0.0, 0.037, -0.037, 1.0, -1.0])
 def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, rounding: float) -> None:
-    bench.record(None, hint("Interrupted", 3720 + rounding))
+    bench.record(None, observation("Interrupted", 3720 + rounding))
     bench.record(snapshot(SEEN))
     stays = [stay.status for stay in bench.memory.load(JOB).transitions]
     assert stays.count("Interrupted") == 1
@@ -334,7 +339,7 @@ def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None
 # --- what the sweep asks for ----------------------------------------------------------------------------------------
 
 
-def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = None) -> Hint:
+def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = None) -> Observation:
     look = Look(
         region=REGION,
         name=NAME,
@@ -369,7 +374,7 @@ def test_of_two_looks_asked_for_at_once_the_later_one_says_what_is_overdue(bench
 
 
 def test_what_an_event_tells_as_well_is_not_lost(bench: Bench) -> None:
-    (recorded,) = bench.record(snapshot(SEEN), swept(), hint("Interrupted", 3720))
+    (recorded,) = bench.record(snapshot(SEEN), swept(), observation("Interrupted", 3720))
     assert recorded.inserted == history(SEEN)
     assert recorded.untold == ()
 
