@@ -114,11 +114,11 @@ def _up(options: argparse.Namespace) -> int:
             _print(f"export {name}={shlex.quote(value)}")
         _say(f"\n{EXAMPLES}")
         _say("\nCtrl-C ends it.")
-        _stay(account, deployed, done)
+        _transition(account, deployed, done)
     return 0
 
 
-def _stay(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
+def _transition(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
     console = Console(stderr=True)
     shown = 0
     while not done.wait(0.3):

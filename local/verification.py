@@ -91,13 +91,18 @@ def differences(outcome: JobOutcome) -> list[str]:
         if wanted != got:
             found.append(f"{outcome.name}: {what}: {wanted!r} was demanded, {got!r} was found")
 
-    history = [(stay["Status"], _iso(stay["StartTime"])) for stay in outcome.described["SecondaryStatusTransitions"]]
-    stays = outcome.record.transitions
-    demand("order of transitions", list(outcome.lifecycle.statuses), [stay.status for stay in stays])
-    demand("transitions of Describe", history, [(stay.status, iso(stay.started)) for stay in stays])
+    history = [
+        (transition["Status"], _iso(transition["StartTime"]))
+        for transition in outcome.described["SecondaryStatusTransitions"]
+    ]
+    transitions = outcome.record.transitions
+    demand("order of transitions", list(outcome.lifecycle.statuses), [transition.status for transition in transitions])
+    demand(
+        "transitions of Describe", history, [(transition.status, iso(transition.started)) for transition in transitions]
+    )
     demand("status", outcome.described["TrainingJobStatus"], facts.status)
     demand("secondary status", outcome.lifecycle.ending.status, facts.secondary_status)
-    demand("interruptions", outcome.lifecycle.statuses.count(INTERRUPTED), figures(stays).interruptions)
+    demand("interruptions", outcome.lifecycle.statuses.count(INTERRUPTED), figures(transitions).interruptions)
     training, billable = (outcome.described.get(f"{word}TimeInSeconds") for word in ("Training", "Billable"))
     demand("training seconds", training, facts.training_time and facts.training_time.total_seconds())
     demand("billable seconds", billable, facts.billable_time and facts.billable_time.total_seconds())
@@ -158,7 +163,7 @@ class AttemptOutcome:
     def expected_alerts(self) -> list[str]:
         """The kinds of alerts that its history, the advice on spot jobs, and Respot's doings call for, sorted."""
         spot = bool(self.described["EnableManagedSpotTraining"])
-        history = (stay["Status"] for stay in self.described["SecondaryStatusTransitions"])
+        history = (transition["Status"] for transition in self.described["SecondaryStatusTransitions"])
         kinds = [_KINDS[status] for status in history if status in _KINDS and spot]
         kinds += ["ended"] * (self.described["SecondaryStatus"] == PENDING_TIMEOUT)
         limits = self.described["StoppingCondition"]
@@ -219,8 +224,8 @@ def run_differences(run: Sequence[AttemptOutcome]) -> list[str]:
             found.append(f"{name}: {what}: {wanted!r} was demanded, {got!r} was found")
 
     for number, attempt in enumerate(run, start=1):
-        history = [stay["Status"] for stay in attempt.described["SecondaryStatusTransitions"]]
-        demand(attempt.name, "transitions", history, [stay.status for stay in attempt.record.transitions])
+        history = [transition["Status"] for transition in attempt.described["SecondaryStatusTransitions"]]
+        demand(attempt.name, "transitions", history, [transition.status for transition in attempt.record.transitions])
         kinds = sorted(receipt.kind.value for receipt in attempt.receipts)
         demand(attempt.name, "alerts", attempt.expected_alerts, kinds)
         demand(attempt.name, "alerts sent", [AlertOutcome.SENT] * len(kinds), [r.outcome for r in attempt.receipts])
@@ -271,7 +276,10 @@ def fingerprint(outcome: JobOutcome) -> list[str]:
     """What the ledger says of a job without its times: equal for equal fates, however the events arrived."""
     facts = outcome.record.facts
     return [
-        *(stay.status + (" provisional" if stay.provisional else "") for stay in outcome.record.transitions),
+        *(
+            transition.status + (" provisional" if transition.provisional else "")
+            for transition in outcome.record.transitions
+        ),
         *(f"{receipt.kind} {receipt.outcome} {receipt.headline}" for receipt in outcome.receipts),
         *([facts.status, facts.secondary_status, str(facts.market), str(facts.billable_time)] if facts else []),
     ]

@@ -81,7 +81,7 @@ class Traces(Protocol):
     """What a drill leaves on its way."""
 
     def recorded_at(self, drill: Drill) -> datetime | None:
-        """When the stay that people are told of came into the ledger."""
+        """When the transition that people are told of came into the ledger."""
 
     def receipt(self, drill: Drill) -> AlertReceipt | None:
         """The settled alert."""

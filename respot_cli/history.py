@@ -10,7 +10,7 @@ from respot.domain.alert_text import one_line
 from respot.domain.decision import Action
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import Figures, figures, is_terminal, stays
+from respot.domain.lifecycle import Figures, figures, is_terminal, status_periods
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome
 from respot.domain.savings import savings_percent
 from respot.domain.sentences import clause, sentence
@@ -43,7 +43,7 @@ class History:
 
     Attributes:
         facts: its state.
-        transitions: its stays, oldest first.
+        transitions: its transitions, oldest first.
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
         giving_up: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
@@ -66,7 +66,10 @@ class History:
 
     def lengths(self, now: datetime) -> tuple[tuple[Transition, timedelta | None], ...]:
         """Each status period with its length; an open one counts up to `now`, and the end of a job has none."""
-        return tuple((stay, self._length(stay.started, ended, now)) for stay, ended in stays(self.transitions))
+        return tuple(
+            (transition, self._length(transition.started, ended, now))
+            for transition, ended in status_periods(self.transitions)
+        )
 
     def _length(self, started: datetime, ended: datetime | None, now: datetime) -> timedelta | None:
         if ended is None and not self.is_open:
@@ -147,7 +150,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
     """
     facts, sums, percent = history.facts, history.figures(now), history.savings_percent
     decided, outcome = history.doings.decision, history.doings.outcome
-    ends = [ended for _, ended in stays(history.transitions)]
+    ends = [ended for _, ended in status_periods(history.transitions)]
     return {
         "headline": headline(history, now),
         "read_at": iso(now),
@@ -171,14 +174,14 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
         },
         "transitions": [
             {
-                "status": stay.status,
-                "started": iso(stay.started),
+                "status": transition.status,
+                "started": iso(transition.started),
                 "ended": ended and iso(ended),
                 "seconds": _seconds(length),
                 "so_far": history.is_open and ended is None,
-                "provisional": stay.provisional,
+                "provisional": transition.provisional,
             }
-            for (stay, length), ended in zip(history.lengths(now), ends, strict=True)
+            for (transition, length), ended in zip(history.lengths(now), ends, strict=True)
         ],
         "alerts": [
             {

@@ -44,7 +44,7 @@ def render(history: History, *, now: datetime) -> RenderableType:
 
 def stretches(history: History, *, now: datetime) -> list[Stretch]:
     """The job's status periods, to draw."""
-    drawn = [Stretch(status=stay.status, length=length) for stay, length in history.lengths(now)]
+    drawn = [Stretch(status=transition.status, length=length) for transition, length in history.lengths(now)]
     if drawn and history.is_open:
         drawn[-1] = replace(drawn[-1], so_far=True)
     return drawn
@@ -126,7 +126,7 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
         said = doings.outcome.name if doings.outcome.kind is OutcomeKind.CREATED else doings.outcome.story
         warning = f"; {doings.outcome.warning}" if doings.outcome.warning else ""
         happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{clause(said)}{warning}"))
-    shown = {(stay.status, stay.started) for stay in history.transitions}
+    shown = {(transition.status, transition.started) for transition in history.transitions}
     happened += [
         (alert.settled_at, f"{alert.kind} alert", _alert_in_words(alert))
         for alert in history.alerts
@@ -169,13 +169,16 @@ def _table(history: History, *, now: datetime) -> Rows:
     for alert in history.alerts:
         alerts.setdefault((alert.transition.status, alert.transition.started), []).append(alert)
     rows = []
-    for place, (stay, length) in enumerate(history.lengths(now), start=1):
+    for place, (transition, length) in enumerate(history.lengths(now), start=1):
         is_open = history.is_open and place == len(history.transitions)
         row = (
-            Text(f"{stay.started:%Y-%m-%d %H:%M:%S}"),
-            Text(one_line(stay.status) + (" (from an event alone)" if stay.provisional else ""), style_of(stay.status)),
+            Text(f"{transition.started:%Y-%m-%d %H:%M:%S}"),
+            Text(
+                one_line(transition.status) + (" (from an event alone)" if transition.provisional else ""),
+                style_of(transition.status),
+            ),
             Text("" if length is None else _precise(length) + (" so far" if is_open else "")),
-            Text("\n").join(map(_alert, alerts.get((stay.status, stay.started), ()))),
+            Text("\n").join(map(_alert, alerts.get((transition.status, transition.started), ()))),
         )
         rows.append(row)
     return Rows(columns=("Started (UTC)", "Status", "For", "Alerts"), rows=rows, right={"For"})

@@ -58,7 +58,7 @@ class Alerter:
         """
         if kind_of(transition) is None:
             return None
-        return self._settle(_of_stay(*self._load(job), transition))
+        return self._settle(_of_transition(*self._load(job), transition))
 
     def tell(self, job: JobId, told: Told) -> AlertReceipt | None:
         """Alert on what Respot itself did about a job that has ended; see `alert`."""
@@ -76,7 +76,7 @@ class Alerter:
         record, facts = self._load(job)
         pending = (
             self._of_appearance(record, facts),
-            *(_of_stay(record, facts, stay) for stay in record.transitions),
+            *(_of_transition(record, facts, transition) for transition in record.transitions),
             *(_of_doing(record, facts, told) for told in self.runs.doings(job).told()),
         )
         settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
@@ -154,7 +154,7 @@ class _Pending:
     Attributes:
         alert: the alert.
         news: since when there is something to tell.
-        transitions: all stays of its job.
+        transitions: all transitions of its job.
         needless: why nobody needs it, even if the settings ask for it; `None` if somebody does.
     """
 
@@ -164,11 +164,13 @@ class _Pending:
     needless: str | None = None
 
 
-def _of_stay(record: JobRecord, facts: JobFacts, stay: Transition) -> _Pending | None:
-    kind = kind_of(stay)
+def _of_transition(record: JobRecord, facts: JobFacts, transition: Transition) -> _Pending | None:
+    kind = kind_of(transition)
     if kind is None:
         return None
-    return _Pending(alert=_case(kind, stay, record, facts), news=stay.started, transitions=record.transitions)
+    return _Pending(
+        alert=_case(kind, transition, record, facts), news=transition.started, transitions=record.transitions
+    )
 
 
 def _of_doing(record: JobRecord, facts: JobFacts, told: Told) -> _Pending:
@@ -178,7 +180,7 @@ def _of_doing(record: JobRecord, facts: JobFacts, told: Told) -> _Pending:
 
 
 def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:
-    until_then = tuple(stay for stay in record.transitions if stay.started <= transition.started)
+    until_then = tuple(earlier for earlier in record.transitions if earlier.started <= transition.started)
     return Alert(
         kind=kind,
         transition=transition,

@@ -171,8 +171,8 @@ def _reported(
         tags=_tags(detail.get("Tags")),
     )
     history = read_history(detail, provisional=True)
-    # The list most likely carries the current stay alone; anything else in it is Describe's to tell.
-    current = tuple(stay for stay in history[-1:] if stay.status == facts.secondary_status)
+    # The list most likely carries the current transition alone; anything else in it is Describe's to tell.
+    current = tuple(transition for transition in history[-1:] if transition.status == facts.secondary_status)
     return JobSnapshot(facts=facts, history=current) if current else sighting(facts)
 
 

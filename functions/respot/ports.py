@@ -135,9 +135,9 @@ class Ledger(Protocol):
         """All that is known of the job, read consistently; an empty record if it is unknown."""
 
     def save(self, change: Change) -> bool:
-        """Write the state, then insert the stays; `False`, with nothing changed, if the version is not current.
+        """Write the state, then insert the transitions; `False`, with nothing changed, if the version is not current.
 
-        Each stay is inserted once, ever: one that is already there is left as it is.
+        Each transition is inserted once, ever: one that is already there is left as it is.
         A crash halfway leaves stays missing, and the next look inserts them.
         """
 

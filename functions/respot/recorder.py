@@ -24,9 +24,9 @@ class Recorded:
 
     Attributes:
         job: which job.
-        inserted: stays that the ledger did not have.
+        inserted: transitions that the ledger did not have.
         state_changed: whether the state was written.
-        untold: those of the inserted stays that an event should have told of, and none did.
+        untold: those of the inserted transitions that an event should have told of, and none did.
     """
 
     job: JobId
@@ -89,7 +89,7 @@ class Recorder:
         record = JobRecord() if observation.missed is None else self.ledger.load(observation.missed)
         if record.facts is None:
             return None
-        if lacks_its_end(record):  # its state alone was written, and nobody else can tell the stay any more
+        if lacks_its_end(record):  # its state alone was written, and nobody else can tell the transition any more
             return self._merge(record, sighting(record.facts))
         if is_terminal(record.facts.status):
             return None
@@ -152,4 +152,6 @@ def _untold(recorded: Recorded, observations: Iterable[Observation]) -> Recorded
     until = max((observation.overdue for observation in observations if observation.overdue), default=None)
     if since is None or until is None:
         return recorded
-    return replace(recorded, untold=tuple(stay for stay in recorded.inserted if since <= stay.started <= until))
+    return replace(
+        recorded, untold=tuple(transition for transition in recorded.inserted if since <= transition.started <= until)
+    )

@@ -88,7 +88,9 @@ class Recovery:
         if not is_terminal(facts.status):
             return self._consider(facts)
         if lacks_its_end(record):
-            return Later(reason=f"{job}: ended as {facts.status}, but the ledger lacks the stay with which it ended")
+            return Later(
+                reason=f"{job}: ended as {facts.status}, but the ledger lacks the transition with which it ended"
+            )
         decided = self.runs.decision(job)
         if decided is None:
             if later := self._decide_or_leave(record, facts):

@@ -38,7 +38,7 @@ class RecoveryIntake:
     redelivery: Redelivery
 
     def take(self, deliveries: Iterable[Delivery], *, time_left: Callable[[], timedelta]) -> tuple[Postponed, ...]:
-        """Take each job as far as it goes; returns the messages that stay in the queue."""
+        """Take each job as far as it goes; returns the messages that transition in the queue."""
         postponed = []
         for delivery in deliveries:
             try:

@@ -266,12 +266,14 @@ class Sweeper:
             swept.policy_error = error
             return
         for facts in waiting:
-            # Few jobs have such a policy: only of those are the stays read.
+            # Few jobs have such a policy: only of those are the transitions read.
             limit = resolve(account, facts, role=facts.role_arn).policy.give_up_waiting_after
             if limit is None:
                 continue
-            stays, now = self.ledger.load(facts.job).transitions, self.clock()
-            if is_time_to_ask(stays, limit, last=last, now=now) and may_give_up(facts, stays, account, now=now):
+            transitions, now = self.ledger.load(facts.job).transitions, self.clock()
+            if is_time_to_ask(transitions, limit, last=last, now=now) and may_give_up(
+                facts, transitions, account, now=now
+            ):
                 yield facts.job
 
     # --- the ledger against what should have followed
@@ -292,8 +294,8 @@ class Sweeper:
         if record.facts is None:
             return  # it has expired meanwhile
         if lacks_its_end(record):
-            # Whoever wrote the state died before the stays. No list shows that, and all else follows from the look;
-            # it is no event that was lost.
+            # Whoever wrote the state died before the transitions. No list shows that, and all else follows from the
+            # look; it is no event that was lost.
             since = self.ledger.watched_since(job.region)
             told = Look(region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created)
             self.looks.send([(told, timedelta())])

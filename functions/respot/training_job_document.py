@@ -74,15 +74,15 @@ def read_facts(
     """What the document tells of the job; members it lacks, or holds in an odd form, are "not known"."""
     resources = _part(document, "ResourceConfig")
     stopping = _part(document, "StoppingCondition")
-    stays = document.get("SecondaryStatusTransitions") or ()
-    last_stay = stays[-1] if isinstance(stays, list | tuple) and stays else {}
+    transitions = document.get("SecondaryStatusTransitions") or ()
+    last_transition = transitions[-1] if isinstance(transitions, list | tuple) and transitions else {}
     return JobFacts(
         job=job,
         arn=arn,
         status=text(document, "TrainingJobStatus", longest=_LONGEST_STATUS) or "",
         secondary_status=text(document, "SecondaryStatus", longest=_LONGEST_STATUS) or "",
         last_modified=last_modified,
-        status_message=text(last_stay, "StatusMessage") if isinstance(last_stay, Mapping) else None,
+        status_message=text(last_transition, "StatusMessage") if isinstance(last_transition, Mapping) else None,
         failure_reason=text(document, "FailureReason"),
         training_started=moment(document.get("TrainingStartTime")),
         training_ended=moment(document.get("TrainingEndTime")),
@@ -110,22 +110,22 @@ def read_facts(
 
 
 def read_history(document: Document, *, provisional: bool) -> tuple[Transition, ...]:
-    """The stays that the document lists and that have both a status and a start."""
+    """The transitions that the document lists and that have both a status and a start."""
     listed = document.get("SecondaryStatusTransitions")
-    stays = []
+    transitions = []
     for entry in listed if isinstance(listed, list | tuple) else ():
         if not isinstance(entry, Mapping):
             continue
         status, started = text(entry, "Status", longest=_LONGEST_STATUS), moment(entry.get("StartTime"))
         if status and started:
-            stays.append(Transition(status=status, started=started, provisional=provisional))
-    return in_order(dict.fromkeys(stays))
+            transitions.append(Transition(status=status, started=started, provisional=provisional))
+    return in_order(dict.fromkeys(transitions))
 
 
 def sighting(facts: JobFacts) -> JobSnapshot:
     """A look that only tells which status was held when the job was last modified, not since when."""
-    stay = Transition(status=facts.secondary_status, started=facts.last_modified, provisional=True)
-    return JobSnapshot(facts=facts, history=(stay,), start_known=False)
+    transition = Transition(status=facts.secondary_status, started=facts.last_modified, provisional=True)
+    return JobSnapshot(facts=facts, history=(transition,), start_known=False)
 
 
 def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:

@@ -66,7 +66,9 @@ def judge(subjects: Subjects, undisturbed: Fates | None) -> Judgement:
         attempts = subjects.observe_run(root)
         told += attempts
         for attempt in attempts:
-            _judge_one(found, attempt, [stay["Status"] for stay in attempt.described["SecondaryStatusTransitions"]])
+            _judge_one(
+                found, attempt, [transition["Status"] for transition in attempt.described["SecondaryStatusTransitions"]]
+            )
         found.wrong += run_differences(attempts)
         found.wrong += demo_runs.differences(subjects.at, expected, demo_runs.observe(subjects.at, expected))
         found.note_fate(kind, _run_fate(attempts), undisturbed)
@@ -89,8 +91,8 @@ def missing_deliveries(subjects: Subjects) -> bool:
 
 
 def _judge_one(found: Judgement, outcome: JobOutcome | AttemptOutcome, statuses: Iterable[str]) -> None:
-    name, stays = outcome.name, outcome.record.transitions
-    found.compare(f"{name}, transition", statuses, (stay.status for stay in stays))
+    name, transitions = outcome.name, outcome.record.transitions
+    found.compare(f"{name}, transition", statuses, (transition.status for transition in transitions))
     found.compare(f"{name}, alert", outcome.expected_alerts, (receipt.kind.value for receipt in outcome.receipts))
 
 
@@ -122,7 +124,7 @@ def _run_fate(attempts: Sequence[AttemptOutcome]) -> list[str]:
     lines = []
     for number, attempt in enumerate(attempts, start=1):
         record, decision = attempt.record, attempt.decision
-        lines += [f"{number} {stay.status}" for stay in record.transitions]
+        lines += [f"{number} {transition.status}" for transition in record.transitions]
         lines += sorted(f"{number} {receipt.kind} {receipt.outcome}" for receipt in attempt.receipts)
         lines.append(f"{number} {record.facts and record.facts.market} {decision and decision.decision.action}")
         lines.append(f"{number} {attempt.outcome and attempt.outcome.kind}")

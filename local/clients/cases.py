@@ -177,7 +177,9 @@ def _cli_job(client: Client) -> Seen:
     found += failure(_aws(client, "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
     query = "SecondaryStatusTransitions[].Status"
     described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
-    found += demand("history", [stay.status for stay in run[0].record.transitions] if run else [], described)
+    found += demand(
+        "history", [transition.status for transition in run[0].record.transitions] if run else [], described
+    )
     listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
     query = "TrainingJobSummaries[].TrainingJobName"
     listed = _json(client, "sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
@@ -217,7 +219,7 @@ def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the co
 
 def _history(run: Any) -> str:  # noqa: ANN401 - attempts
     return " / ".join(
-        f"{sum(stay.status == 'Interrupted' for stay in each.record.transitions)} interruptions, "
+        f"{sum(transition.status == 'Interrupted' for transition in each.record.transitions)} interruptions, "
         f"{each.described['SecondaryStatus']}"
         for each in run
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STEPS: Final = 50
 SECONDS: Final = 0.4
-# A checkpoint needs a moment to be written: none is begun this close to the end of a stay.
+# A checkpoint needs a moment to be written: none is begun this close to the end of a phase.
 SECONDS_TO_WRITE: Final = 0.1
 # As the Hugging Face Trainer names them; it writes trainer_state.json last.
 _FILES: Final = ("model.safetensors", "optimizer.pt")
@@ -40,7 +40,7 @@ class Progress:
 
 
 def times(training_seconds: float, speed: float = 1.0) -> tuple[float, ...]:
-    """When, in seconds since Training began, a stay of that length writes its checkpoints."""
+    """When, in seconds since Training began, a phase of that length writes its checkpoints."""
     interval = SECONDS / speed
     last = training_seconds - SECONDS_TO_WRITE / speed
     # Multiplying instead of adding up keeps 3 x 0.4 from being more than 1.2.

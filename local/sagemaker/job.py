@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from local.sagemaker import lifecycle
 from local.sagemaker.delivery import Delivery
-from local.sagemaker.lifecycle import Ending, Lifecycle, Stay
+from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
 _PRIMARY: Final = {
@@ -35,7 +35,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One stay in the SecondaryStatusTransitions; `end` is None while it lasts."""
+    """One phase in the SecondaryStatusTransitions; `end` is None while it lasts."""
 
     status: str
     start: datetime
@@ -120,31 +120,31 @@ class Job:
     def stopped(self, now: datetime) -> "Job":
         """Stop the job as StopTrainingJob does: Stopping, Uploading if there is something to upload, Stopped."""
         transitions = self.at(now).transitions
-        stays = lifecycle.winding_down(transitions[-1].status)
-        fate = Lifecycle(stays=stays, ending=lifecycle.ending("Stopped")).faster(self.speed)
+        phases = lifecycle.winding_down(transitions[-1].status)
+        fate = Lifecycle(phases=phases, ending=lifecycle.ending("Stopped")).faster(self.speed)
         return self._continued(self._past(now), fate, now)
 
     def failed(self, now: datetime, reason: str) -> "Job":
         """Let the job fail on the spot."""
-        fate = Lifecycle(stays=(), ending=lifecycle.ending("Failed", reason))
+        fate = Lifecycle(phases=(), ending=lifecycle.ending("Failed", reason))
         return self._continued(self._past(now), fate, now)
 
     def _past(self, now: datetime) -> tuple[Moment, ...]:
         return tuple(moment for moment in self.moments if moment.at <= now) or self.moments[:1]
 
     def _continued(self, past: tuple[Moment, ...], fate: Lifecycle, start: datetime) -> "Job":
-        ahead, end = _moments(fate.stays, start)
+        ahead, end = _moments(fate.phases, start)
         moments = (*past, *ahead, _last(fate.ending, end))
         return replace(self, moments=moments, failure_reason=fate.ending.failure_reason)
 
 
-def _moments(stays: Sequence[Stay], start: datetime) -> tuple[list[Moment], datetime]:
+def _moments(phases: Sequence[Phase], start: datetime) -> tuple[list[Moment], datetime]:
     moments = []
-    for stay in stays:
-        for message in stay.messages:
-            at = _milliseconds(start + timedelta(seconds=stay.seconds * message.after))
-            moments.append(Moment(at=at, status=stay.status, message=message.text, announced=message.announced))
-        start = _milliseconds(start + timedelta(seconds=stay.seconds))
+    for phase in phases:
+        for message in phase.messages:
+            at = _milliseconds(start + timedelta(seconds=phase.seconds * message.after))
+            moments.append(Moment(at=at, status=phase.status, message=message.text, announced=message.announced))
+        start = _milliseconds(start + timedelta(seconds=phase.seconds))
     return moments, start
 
 
@@ -153,7 +153,7 @@ def _last(ending: Ending, at: datetime) -> Moment:
 
 
 def _transitions(past: Sequence[Moment]) -> tuple[Transition, ...]:
-    """Collapse the messages of one stay into one entry; the last message wins."""
+    """Collapse the messages of one phase into one entry; the last message wins."""
     transitions: list[Transition] = []
     for moment in past:
         if transitions and transitions[-1].status == moment.status:

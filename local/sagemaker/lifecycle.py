@@ -1,4 +1,4 @@
-"""What happens to a simulated job: the stays it goes through and how it ends."""
+"""What happens to a simulated job: the phases it goes through and how it ends."""
 
 import re
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ class LifecycleError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A StatusMessage, shown `after` a share (0 to 1) of its stay; SageMaker does not send an event for each."""
+    """A StatusMessage, shown `after` a share (0 to 1) of its phase; SageMaker does not send an event for each."""
 
     text: str
     after: float = 0.0
@@ -93,7 +93,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stay:
+class Phase:
     """A stretch of time in one SecondaryStatus."""
 
     status: str
@@ -112,32 +112,32 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """A job's fate: its stays, in order, and its end."""
+    """A job's fate: its phases, in order, and its end."""
 
-    stays: tuple[Stay, ...]
+    phases: tuple[Phase, ...]
     ending: Ending
 
     @property
     def seconds(self) -> float:
         """How long all of it takes."""
-        return sum(stay.seconds for stay in self.stays)
+        return sum(phase.seconds for phase in self.phases)
 
     @property
     def needs_spot(self) -> bool:
         """Whether only a spot job can meet this fate."""
-        return self.ending.status == "MaxWaitTimeExceeded" or any(s.status == INTERRUPTED for s in self.stays)
+        return self.ending.status == "MaxWaitTimeExceeded" or any(s.status == INTERRUPTED for s in self.phases)
 
     @property
     def statuses(self) -> tuple[str, ...]:
         """The order of SecondaryStatus values that DescribeTrainingJob shows at the end."""
-        return (*(stay.status for stay in self.stays), self.ending.status)
+        return (*(phase.status for phase in self.phases), self.ending.status)
 
     def faster(self, speed: float) -> "Lifecycle":
         """Run through the same stays in a fraction of the time."""
-        stays = tuple(
-            Stay(status=stay.status, seconds=stay.seconds / speed, messages=stay.messages) for stay in self.stays
+        phases = tuple(
+            Phase(status=phase.status, seconds=phase.seconds / speed, messages=phase.messages) for phase in self.phases
         )
-        return Lifecycle(stays=stays, ending=self.ending)
+        return Lifecycle(phases=phases, ending=self.ending)
 
 
 def ending(status: str, failure: str | None = None) -> Ending:
@@ -145,22 +145,22 @@ def ending(status: str, failure: str | None = None) -> Ending:
     return Ending(status=status, message=_MESSAGES[status], failure_reason=failure)
 
 
-def stay(status: str, seconds: float) -> Stay:
-    """Build a stay with the message that SageMaker shows first."""
-    return Stay(status=status, seconds=seconds, messages=(Message(text=_first_message(status)),))
+def phase(status: str, seconds: float) -> Phase:
+    """Build a phase with the message that SageMaker shows first."""
+    return Phase(status=status, seconds=seconds, messages=(Message(text=_first_message(status)),))
 
 
-def winding_down(status: str) -> tuple[Stay, ...]:
+def winding_down(status: str) -> tuple[Phase, ...]:
     """The stays of a job that is stopped in this status: Uploading only if there is something to upload."""
-    stopping = stay("Stopping", _STOPPING_SECONDS)
-    return (stopping, stay("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
+    stopping = phase("Stopping", _STOPPING_SECONDS)
+    return (stopping, phase("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
 
 
 def parse(text: str) -> Lifecycle:
     """Read a lifecycle's name, or a script such as `Starting=0.4 Training=1 Interrupted=0.5 Failed=CapacityError`.
 
     A script is a list of `Status=seconds`, then optionally a terminal status (otherwise: Completed). The same status
-    several times in a row is one stay in which the message changes, and each change sends an event.
+    several times in a row is one phase in which the message changes, and each change sends an event.
     """
     script = NAMED.get(text, text).split()
     if not script:
@@ -169,16 +169,16 @@ def parse(text: str) -> Lifecycle:
     steps = [_step(word) for word in (script[:-1] if end else script)]
     if not steps:
         raise LifecycleError("a job has to stay somewhere before it ends, for example Starting=0.5")
-    stays = [_joined([seconds for _, seconds in run], status) for status, run in _runs(steps)]
-    return Lifecycle(stays=tuple(_with_preparing(stays)), ending=end or ending("Completed"))
+    phases = [_joined([seconds for _, seconds in run], status) for status, run in _runs(steps)]
+    return Lifecycle(phases=tuple(_with_preparing(phases)), ending=end or ending("Completed"))
 
 
-def training_seconds(stays: Sequence[tuple[str, timedelta]]) -> int | None:
+def training_seconds(phases: Sequence[tuple[str, timedelta]]) -> int | None:
     """TrainingTimeInSeconds for stays as (status, duration); None before an instance was held. At least 1."""
     held = timedelta()
     started = False
     previous = ""
-    for status, duration in stays:
+    for status, duration in phases:
         if status in ON_AN_INSTANCE or (status == "Stopping" and previous in ON_AN_INSTANCE):
             held += duration
             started = True
@@ -195,7 +195,7 @@ def billable_seconds(training: int | None, *, spot: bool) -> int | None:
 
 def expected_seconds(lifecycle: Lifecycle, *, spot: bool) -> tuple[int | None, int | None]:
     """What DescribeTrainingJob will finally say: (TrainingTimeInSeconds, BillableTimeInSeconds)."""
-    training = training_seconds([(stay.status, timedelta(seconds=stay.seconds)) for stay in lifecycle.stays])
+    training = training_seconds([(phase.status, timedelta(seconds=phase.seconds)) for phase in lifecycle.phases])
     return training, billable_seconds(training, spot=spot)
 
 
@@ -235,7 +235,7 @@ def _runs(steps: list[tuple[str, float]]) -> list[tuple[str, list[tuple[str, flo
     return [(status, list(run)) for status, run in groupby(steps, key=lambda step: step[0])]
 
 
-def _joined(parts: list[float], status: str) -> Stay:
+def _joined(parts: list[float], status: str) -> Phase:
     total = sum(parts)
     messages = []
     elapsed = 0.0
@@ -243,17 +243,17 @@ def _joined(parts: list[float], status: str) -> Stay:
         text = _STARTING[min(index, len(_STARTING) - 1)] if status == "Starting" else _MESSAGES[status]
         messages.append(Message(text=text, after=elapsed / total if total else 0.0))
         elapsed += part
-    return Stay(status=status, seconds=total, messages=tuple(messages))
+    return Phase(status=status, seconds=total, messages=tuple(messages))
 
 
-def _with_preparing(stays: list[Stay]) -> list[Stay]:
+def _with_preparing(phases: list[Phase]) -> list[Phase]:
     """Show that instances were found before a job leaves Starting or Pending, as Describe does; no event is known."""
     result = []
-    for current, following in pairwise([*stays, None]):
+    for current, following in pairwise([*phases, None]):
         if current and current.status in {"Starting", PENDING} and following and following.status in ON_AN_INSTANCE:
             preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
             result.append(
-                Stay(status=current.status, seconds=current.seconds, messages=(*current.messages, preparing)),
+                Phase(status=current.status, seconds=current.seconds, messages=(*current.messages, preparing)),
             )
         elif current:
             result.append(current)

@@ -177,7 +177,7 @@ def test_what_the_stream_gave_up_is_alerted_on_after_a_redrive(deployed: Deploye
 
 
 def given_up(deployed: DeployedAccount, drill: str) -> str:
-    """What Lambda says of a drill's last stay after it gave that up."""
+    """What Lambda says of a drill's last transition after it gave that up."""
     streams = deployed.client("dynamodbstreams")
     (stream,) = streams.list_streams(TableName=deployed.outputs["LedgerTableName"])["Streams"]
     (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]

@@ -25,7 +25,7 @@ IMPATIENT: Final[dict[str, str]] = {
 
 
 def recorded(deployed: DeployedAccount, name: str) -> JobId:
-    """The job, once the ledger has it with its first stay."""
+    """The job, once the ledger has it with its first transition."""
     ledger, region = deployed.ledger(), deployed.account.region
     assert eventually(lambda: any(ledger.load(job).transitions for job in ledger.find(region, name)))
     return ledger.find(region, name)[0]
@@ -48,7 +48,7 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     run = settled(deployed, "impatient")
     assert run_differences(run) == []
     gave_up, on_demand = run
-    assert [stay.status for stay in gave_up.record.transitions] == ["Starting", "Stopping", "Stopped"]
+    assert [transition.status for transition in gave_up.record.transitions] == ["Starting", "Stopping", "Stopped"]
     assert on_demand.described["TrainingJobStatus"] == "Completed"
     assert on_demand.described["EnableManagedSpotTraining"] is False
     note = deployed.runs().giving_up(jobs[0])

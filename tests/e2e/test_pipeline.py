@@ -168,7 +168,7 @@ def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deploy
     found = _respot(deployed, "timeline", "shown", "--json")
     assert found.returncode == 0
     document = json.loads(found.stdout)
-    assert [stay["status"] for stay in document["transitions"]] == list(parse(lifecycle).statuses)
+    assert [transition["status"] for transition in document["transitions"]] == list(parse(lifecycle).statuses)
     assert [alert["outcome"] for alert in document["alerts"]] == ["sent"]
     arn = f"arn:aws:sagemaker:us-east-1:{deployed.account.account_id}:training-job/shown"
     by_arn = _respot(deployed, "timeline", arn)

@@ -97,16 +97,16 @@ def break_out(deployed: DeployedAccount) -> Outbreak:
     )
 
 
-def write(deployed: DeployedAccount, name: str, count: int, stay: Transition, **known: object) -> list[JobId]:
-    """Write what `record` would have written of so many jobs, each of which is in this stay since just now."""
-    now = stay.started
+def write(deployed: DeployedAccount, name: str, count: int, transition: Transition, **known: object) -> list[JobId]:
+    """Write what `record` would have written of so many jobs, each of which is in this transition since just now."""
+    now = transition.started
     jobs = [JobId(region=deployed.account.region, name=f"{name}-{number}", created=now) for number in range(count)]
     items: list[dict[str, Any]] = []
     for job in jobs:
-        look = facts(job=job, secondary_status=stay.status, last_modified=now, **known)
-        items.append(state_item(reconcile(JobRecord(), JobSnapshot(facts=look, history=(stay,))), None))
+        look = facts(job=job, secondary_status=transition.status, last_modified=now, **known)
+        items.append(state_item(reconcile(JobRecord(), JobSnapshot(facts=look, history=(transition,))), None))
     # A state is written before its transitions: whoever sees a transition finds the state.
-    items += [transition_item(job, stay, now=now, retention=None) for job in jobs]
+    items += [transition_item(job, transition, now=now, retention=None) for job in jobs]
     for start in range(0, len(items), 25):
         puts = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
         answer = deployed.client("dynamodb").batch_write_item(RequestItems={deployed.outputs["LedgerTableName"]: puts})

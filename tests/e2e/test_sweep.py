@@ -51,7 +51,9 @@ def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once
     assert eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, "unheard")))
     run = observe_run(deployed, "unheard")
     # No event had a part in it.
-    histories = [sorted(stay["Status"] for stay in each.described["SecondaryStatusTransitions"]) for each in run]
+    histories = [
+        sorted(transition["Status"] for transition in each.described["SecondaryStatusTransitions"]) for each in run
+    ]
     assert eventually(lambda: [told_by_sweeps(deployed, each.name) for each in run] == histories)
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert run_differences(run) == []
@@ -79,7 +81,9 @@ def told_by_sweeps(deployed: DeployedAccount, name: str) -> list[str]:
         for event in page["events"]
     ]
     of_job = f"{deployed.account.region}/{name} (created "
-    return sorted(stay for line in lines if line["job"].startswith(of_job) for stay in line["untold_by_events"])
+    return sorted(
+        transition for line in lines if line["job"].startswith(of_job) for transition in line["untold_by_events"]
+    )
 
 
 def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: DeployedAccount) -> None:

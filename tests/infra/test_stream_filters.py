@@ -79,7 +79,7 @@ def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> se
     }
 
 
-def stay(status: str) -> Item:
+def recorded(status: str) -> Item:
     return transition_item(job_id(), transition(status), now=CREATED, retention=RETENTION)
 
 
@@ -157,12 +157,12 @@ def notice() -> Item:
 
 ALERT, RECOVER = "Transitions", "Endings"
 CASES = [
-    pytest.param(stay("Interrupted"), {ALERT}, id="interrupted"),
-    pytest.param(stay("Failed"), {ALERT, RECOVER}, id="failed"),
-    pytest.param(stay("MaxWaitTimeExceeded"), {ALERT, RECOVER}, id="waited too long"),
-    pytest.param(stay("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
-    pytest.param(stay("Completed"), {RECOVER}, id="completed"),
-    pytest.param(stay("Stopped"), {RECOVER}, id="stopped"),
+    pytest.param(recorded("Interrupted"), {ALERT}, id="interrupted"),
+    pytest.param(recorded("Failed"), {ALERT, RECOVER}, id="failed"),
+    pytest.param(recorded("MaxWaitTimeExceeded"), {ALERT, RECOVER}, id="waited too long"),
+    pytest.param(recorded("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
+    pytest.param(recorded("Completed"), {RECOVER}, id="completed"),
+    pytest.param(recorded("Stopped"), {RECOVER}, id="stopped"),
     pytest.param(end("Stopped", "Stopped"), {ALERT, RECOVER}, id="stopped, marked: alert declines it"),
     pytest.param(end("Completed", "Completed"), {RECOVER}, id="completed, marked"),
     pytest.param(end("Failed", "Failed"), {ALERT, RECOVER}, id="failed, marked"),
@@ -171,7 +171,10 @@ CASES = [
     pytest.param(end("NewInThe2030s", "Failed"), {ALERT, RECOVER}, id="failed in a way of tomorrow"),
     pytest.param(end("NewInThe2030s", "Deleting"), {ALERT, RECOVER}, id="an end of tomorrow, seen late"),
     pytest.param(end("NewInThe2030s", "Completed"), {RECOVER}, id="completed in a way of tomorrow"),
-    *(pytest.param(stay(s), set(), id=s) for s in ("Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")),
+    *(
+        pytest.param(recorded(s), set(), id=s)
+        for s in ("Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
+    ),
     pytest.param(state(Market.SPOT), {ALERT}, id="a spot job appears"),
     pytest.param(state(Market.ON_DEMAND), set(), id="an on-demand job appears"),
     pytest.param(state(None), set(), id="a job appears of which an event is all that is known"),

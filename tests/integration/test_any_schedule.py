@@ -60,8 +60,8 @@ class Respot:
 
     def stream(self, recorded: tuple[Recorded, ...]) -> None:
         for each in recorded:
-            for stay in each.inserted:
-                self.alerter.alert(each.job, stay)
+            for transition in each.inserted:
+                self.alerter.alert(each.job, transition)
 
     def story(self) -> tuple[JobFacts | None, tuple[Transition, ...], tuple[AlertReceipt, ...], list[str]]:
         """What the ledger says, and what was sent, whatever the order it was sent in."""
@@ -103,13 +103,15 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
     assert disturbed.story() == undisturbed.story()
     last = life.looks[-1].described
     assert undisturbed.story()[1] == last.history
-    due = [stay for stay in last.history if stay.status in {*KIND_BY_STATUS, "MaxPendingTimeExceeded"}]
+    due = [
+        transition for transition in last.history if transition.status in {*KIND_BY_STATUS, "MaxPendingTimeExceeded"}
+    ]
     assert [receipt.transition for receipt in undisturbed.story()[2]] == due
     assert len(undisturbed.topic.published) == len(due)
 
 
 @settings(max_examples=100)
-@given(st.data(), lives(longest=8, shortest_stay=1.001, own_stays=True))
+@given(st.data(), lives(longest=8, shortest_transition=1.001, own_transitions=True))
 def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(data: st.DataObject, life: Life) -> None:
     """Nobody can be asked any more: the events themselves, all of them, are the last witnesses."""
     events = [look.event for look in life.looks]

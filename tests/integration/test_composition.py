@@ -105,8 +105,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
 def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") -> None:
     """SageMaker, as moto plays it, knows no such job: the event is its last witness."""
     started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
-    stays = [{"Status": "Interrupted", "StartTime": started}]
-    body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=stays)).body
+    transitions = [{"Status": "Interrupted", "StartTime": started}]
+    body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=transitions)).body
     delivery = {
         "messageId": "m1",
         "receiptHandle": "r1",
@@ -183,7 +183,7 @@ def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
 
 def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
     created = at_milliseconds(datetime.now(UTC) + timedelta(seconds=2))
-    stay = replace(transition("MaxWaitTimeExceeded", 0), started=created)
+    each = replace(transition("MaxWaitTimeExceeded", 0), started=created)
     boto3.client("ssm", region_name=REGION).put_parameter(
         Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
     )
@@ -193,9 +193,9 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
-        known = facts(job=job, status="Stopped", secondary_status=stay.status, tags={})
-        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(facts=known, history=(stay,))))
-        image = transition_item(job, stay, now=created, retention=None)
+        known = facts(job=job, status="Stopped", secondary_status=each.status, tags={})
+        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(facts=known, history=(each,))))
+        image = transition_item(job, each, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":
             alert_parts._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute

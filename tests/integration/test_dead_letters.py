@@ -269,7 +269,7 @@ def streamed(dynamodb_ledger: DynamoDbLedger, dynamodb: Any) -> Callable[..., st
     numbers = [
         record["dynamodb"]["SequenceNumber"] for record in streams.get_records(ShardIterator=iterator)["Records"]
     ]
-    # Each job is a state and a stay: the second one's are the third and the fourth.
+    # Each job is a state and a transition: the second one's are the third and the fourth.
     return lambda first=2, last=3: given_up(arn, shard["ShardId"], numbers[first], numbers[last])
 
 

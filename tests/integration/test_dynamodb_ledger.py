@@ -76,7 +76,7 @@ def test_the_state_carries_the_figures(
     spans = [
         None if n is None else timedelta(seconds=n) for n in (scenario.training_seconds, scenario.billable_seconds)
     ]
-    save(dynamodb_ledger, scenario.stays, training_time=spans[0], billable_time=spans[1])
+    save(dynamodb_ledger, scenario.transitions, training_time=spans[0], billable_time=spans[1])
     state = items(dynamodb)["state"]
     assert state["interruptions"] == scenario.interruptions
     assert float(state["waited_seconds"]) == scenario.waited.total_seconds()
@@ -234,4 +234,4 @@ def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(
     assert not dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
     assert list(items(dynamodb)) == ["state"]
     assert dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
-    assert [stay.status for stay in dynamodb_ledger.load(JOB).transitions] == ["Starting", "Interrupted"]
+    assert [transition.status for transition in dynamodb_ledger.load(JOB).transitions] == ["Starting", "Interrupted"]

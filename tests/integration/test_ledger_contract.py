@@ -90,11 +90,11 @@ BARE = JobFacts(job=JOB, arn="", status="", secondary_status="Starting", last_mo
     "known", [FULL, BARE, replace(BARE, tags={})], ids=["everything", "next to nothing", "no tags"]
 )
 def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
-    stays = [transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True)]
+    transitions = [transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True)]
     if known is FULL:
-        stays.append(transition("Failed", 9000.037))
-    assert save(ledger, JobSnapshot(facts=known, history=tuple(stays)))
-    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=tuple(stays))
+        transitions.append(transition("Failed", 9000.037))
+    assert save(ledger, JobSnapshot(facts=known, history=tuple(transitions)))
+    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=tuple(transitions))
 
 
 def test_what_is_saved_is_not_seen_as_a_change(ledger: Ledger) -> None:
@@ -138,7 +138,7 @@ def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
 
 def test_the_end_of_a_job_is_told_with_its_last_stay(ledger: Ledger) -> None:
     save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
-    assert [stay.ended_as for stay in ledger.load(JOB).transitions] == [None, "Stopped"]
+    assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
 
 
 def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> None:
@@ -146,11 +146,11 @@ def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> N
     change = look(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
     assert ledger.save(change)
     marked = ledger.load(JOB)
-    assert [stay.ended_as for stay in marked.transitions] == [None, "Stopped"]
-    (stay,) = change.marked
-    late = replace(change, facts_changed=False, marked=(replace(stay, ended_as="Failed"),))
+    assert [transition.ended_as for transition in marked.transitions] == [None, "Stopped"]
+    (transition,) = change.marked
+    late = replace(change, facts_changed=False, marked=(replace(transition, ended_as="Failed"),))
     assert ledger.save(late)
-    assert [stay.ended_as for stay in ledger.load(JOB).transitions] == [None, "Stopped"]
+    assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
 
 
 def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:
@@ -160,10 +160,10 @@ def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:
 
 
 def test_stays_come_in_order_whatever_the_order_they_were_saved_in(ledger: Ledger) -> None:
-    stays = history("Uploading=5 Completed=5 Starting=0")
-    save(ledger, JobSnapshot(facts=facts(), history=stays))
-    assert [stay.status for stay in ledger.load(JOB).transitions] == ["Starting", "Uploading", "Completed"]
-    assert ledger.load(JOB).transitions == in_order(stays)
+    transitions = history("Uploading=5 Completed=5 Starting=0")
+    save(ledger, JobSnapshot(facts=facts(), history=transitions))
+    assert [transition.status for transition in ledger.load(JOB).transitions] == ["Starting", "Uploading", "Completed"]
+    assert ledger.load(JOB).transitions == in_order(transitions)
 
 
 def test_jobs_of_one_name_are_found_newest_first_and_no_others(ledger: Ledger) -> None:

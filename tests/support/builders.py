@@ -60,8 +60,8 @@ def transition(status: str, seconds: float = 0, *, provisional: bool = False) ->
 
 def history(script: str) -> tuple[Transition, ...]:
     """Stays from words: `history("Starting=0 Downloading=250 Training=390.111")`, seconds after the creation."""
-    stays = (word.split("=") for word in script.split())
-    return tuple(transition(status, float(seconds)) for status, seconds in stays)
+    transitions = (word.split("=") for word in script.split())
+    return tuple(transition(status, float(seconds)) for status, seconds in transitions)
 
 
 def facts(job: JobId | None = None, **others: Any) -> JobFacts:  # noqa: ANN401
@@ -84,16 +84,16 @@ def facts(job: JobId | None = None, **others: Any) -> JobFacts:  # noqa: ANN401
 
 
 def snapshot(script: str = "Starting=0 Downloading=250 Training=390", **others: Any) -> JobSnapshot:  # noqa: ANN401
-    """What Describe answers while the job is in the script's last stay."""
-    stays = history(script)
-    last = stays[-1]
+    """What Describe answers while the job is in the script's last transition."""
+    transitions = history(script)
+    last = transitions[-1]
     told: dict[str, Any] = {
         "status": PRIMARY.get(last.status, "InProgress"),
         "secondary_status": last.status,
         "last_modified": last.started,
         "status_message": WAITS.get(last.status),
     }
-    return JobSnapshot(facts=facts(**(told | others)), history=stays)
+    return JobSnapshot(facts=facts(**(told | others)), history=transitions)
 
 
 def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  # noqa: ANN401
@@ -104,23 +104,23 @@ def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  #
 def claim(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
     """What an event with its own transition tells."""
     seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
-    return replace(seen, history=tuple(replace(stay, provisional=True) for stay in seen.history))
+    return replace(seen, history=tuple(replace(transition, provisional=True) for transition in seen.history))
 
 
 def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int = 0, **others: Any) -> Alert:  # noqa: ANN401
     """An alert on a job that had trained for 3330 s."""
     primary = PRIMARY.get(status, "InProgress")
-    stay = replace(transition(status, seconds), ended_as=primary if is_terminal(primary) else None)
+    each = replace(transition(status, seconds), ended_as=primary if is_terminal(primary) else None)
     told: dict[str, Any] = {
         "status": primary,
         "secondary_status": status,
-        "last_modified": stay.started,
+        "last_modified": each.started,
         "training_started": at(250),
     }
-    life = (*history("Starting=0 Downloading=250 Training=390"), stay)
+    life = (*history("Starting=0 Downloading=250 Training=390"), each)
     return Alert(
         kind=KIND_BY_STATUS.get(status, AlertKind.ENDED),
-        transition=stay,
+        transition=each,
         facts=facts(**(told | others)),
         figures=figures(life),
         transitions=life,
@@ -229,21 +229,21 @@ def payload_names(pattern: str) -> list[str]:
     return sorted(path.stem for path in EVENTS.glob(f"{pattern}.json"))
 
 
-def description(stays: Iterable[Transition], **others: Any) -> dict[str, Any]:  # noqa: ANN401
-    """What boto3's describe_training_job returns of a spot job with these stays."""
-    listed = tuple(stays)
+def description(transitions: Iterable[Transition], **others: Any) -> dict[str, Any]:  # noqa: ANN401
+    """What boto3's describe_training_job returns of a spot job with these transitions."""
+    listed = tuple(transitions)
     last = listed[-1]
     status = PRIMARY.get(last.status, "InProgress")
-    ends = [stay.started for stay in listed[1:]]
+    ends = [transition.started for transition in listed[1:]]
     entries: list[dict[str, Any]] = [
-        {"Status": stay.status, "StartTime": stay.started, "StatusMessage": f"words on {stay.status}"}
-        for stay in listed
+        {"Status": transition.status, "StartTime": transition.started, "StatusMessage": f"words on {transition.status}"}
+        for transition in listed
     ]
     for entry, end in zip(entries, ends, strict=False):
         entry["EndTime"] = end
     if is_terminal(status):
         entries[-1]["EndTime"] = last.started
-    launched = next((stay.started for stay in listed if stay.status == "Downloading"), None)
+    launched = next((transition.started for transition in listed if transition.status == "Downloading"), None)
     told: dict[str, Any] = {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn_of(),

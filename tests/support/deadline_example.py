@@ -60,20 +60,22 @@ def _decide(*attempts: Attempt) -> Decision:
 
 
 def _attempt(number: int, name: str, script: str, *, max_wait: timedelta) -> Attempt:
-    stays = tuple(
+    transitions = tuple(
         Transition(status=status, started=_moment(clock))
         for status, clock in (word.split("=") for word in script.split())
     )
-    return Attempt(number=number, facts=_facts(name, stays, max_wait), transitions=stays, checkpoint=_CHECKPOINT)
+    return Attempt(
+        number=number, facts=_facts(name, transitions, max_wait), transitions=transitions, checkpoint=_CHECKPOINT
+    )
 
 
-def _facts(name: str, stays: tuple[Transition, ...], max_wait: timedelta) -> JobFacts:
-    launched = [stay.started for stay in stays if stay.status == "Downloading"]
+def _facts(name: str, transitions: tuple[Transition, ...], max_wait: timedelta) -> JobFacts:
+    launched = [transition.started for transition in transitions if transition.status == "Downloading"]
     return facts(
-        job_id(name, created=stays[0].started),
+        job_id(name, created=transitions[0].started),
         status="Stopped",
         secondary_status="MaxWaitTimeExceeded",
-        last_modified=stays[-1].started,
+        last_modified=transitions[-1].started,
         training_started=launched[0] if launched else None,
         max_wait=max_wait,
         checkpoint_uri=URI,

@@ -46,28 +46,30 @@ class Life:
 
 
 @st.composite
-def lives(draw: st.DrawFn, *, longest: int = 15, shortest_stay: float = 0.001, own_stays: bool = False) -> Life:
-    """A job with up to that many stays; some stays have several looks, since messages change within a stay.
+def lives(
+    draw: st.DrawFn, *, longest: int = 15, shortest_transition: float = 0.001, own_transitions: bool = False
+) -> Life:
+    """A job with up to that many transitions; some have several looks, since messages change within one.
 
-    With `own_stays`, every event tells when its stay began.
+    With `own_transitions`, every event tells when its transition began.
     """
     statuses = draw(st.lists(st.sampled_from(PASSING), min_size=1, max_size=longest - 1))
     statuses += draw(st.lists(st.sampled_from(FINAL), max_size=1))
     clock = 0.0
     looks: list[Look] = []
-    stays: list[Transition] = []
+    transitions: list[Transition] = []
     told = facts(job_id(), training_time=None)
     for status in statuses:
-        clock += shortest_stay + draw(st.integers(0, 5_000_000)) / 1000 if stays else 0
-        stay = Transition(status=status, started=at(clock))
-        stays.append(stay)
+        clock += shortest_transition + draw(st.integers(0, 5_000_000)) / 1000 if transitions else 0
+        transition = Transition(status=status, started=at(clock))
+        transitions.append(transition)
         for number in range(draw(st.sampled_from((1, 1, 1, 2, 3)))):
             clock += draw(st.integers(1, 60_000)) / 1000 if number else 0
             told = _next(draw, told, status, clock)
-            looks.append(_look(told, tuple(stays), own_stays or draw(st.booleans())))
+            looks.append(_look(told, tuple(transitions), own_transitions or draw(st.booleans())))
     if status in FINAL and draw(st.booleans()):
         told = replace(told, status="Deleting", last_modified=told.last_modified + timedelta(hours=1))
-        looks.append(_look(told, tuple(stays), with_stay=True))
+        looks.append(_look(told, tuple(transitions), with_transition=True))
     return Life(looks=tuple(looks))
 
 
@@ -89,16 +91,18 @@ def _next(draw: st.DrawFn, told: JobFacts, status: str, seconds: float) -> JobFa
     )
 
 
-def _look(told: JobFacts, stays: tuple[Transition, ...], with_stay: bool) -> Look:  # noqa: FBT001 - drawn
-    own = [{"Status": stays[-1].status, "StartTime": milliseconds(stays[-1].started), "StatusMessage": "words"}]
+def _look(told: JobFacts, transitions: tuple[Transition, ...], with_transition: bool) -> Look:  # noqa: FBT001 - drawn
+    own = [
+        {"Status": transitions[-1].status, "StartTime": milliseconds(transitions[-1].started), "StatusMessage": "words"}
+    ]
     return Look(
-        described=JobSnapshot(facts=told, history=stays),
+        described=JobSnapshot(facts=told, history=transitions),
         event=event(
             told.secondary_status,
             TrainingJobArn=arn_of(),
             TrainingJobStatus=told.status,
             LastModifiedTime=milliseconds(told.last_modified),
-            SecondaryStatusTransitions=own if with_stay else [],
+            SecondaryStatusTransitions=own if with_transition else [],
         ),
     )
 

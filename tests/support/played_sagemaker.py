@@ -20,7 +20,7 @@ class PlayedJob:
     """A job as SageMaker has it."""
 
     facts: JobFacts
-    stays: tuple[Transition, ...]
+    transitions: tuple[Transition, ...]
     tags: dict[str, str]
     unclonable: bool = False
     unclonable_on: dict[str, Reach] = field(default_factory=dict)
@@ -66,8 +66,8 @@ class PlayedSageMaker:
             status_message=WAITS["Starting"],
             **(told | others),
         )
-        stay = Transition(status="Starting", started=now)
-        self.jobs[name] = PlayedJob(facts=facts, stays=(stay,), tags=dict(tags or {}))
+        transition = Transition(status="Starting", started=now)
+        self.jobs[name] = PlayedJob(facts=facts, transitions=(transition,), tags=dict(tags or {}))
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> PlayedJob:
@@ -83,14 +83,14 @@ class PlayedSageMaker:
             failure_reason=reason,
             training_started=trained,
         )
-        played.stays = (*played.stays, Transition(status=status, started=now))
+        played.transitions = (*played.transitions, Transition(status=status, started=now))
         return played
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         assert region == self.region
         played = self.jobs.get(name)
-        return None if played is None else JobSnapshot(facts=played.facts, history=played.stays)
+        return None if played is None else JobSnapshot(facts=played.facts, history=played.transitions)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

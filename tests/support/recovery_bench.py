@@ -117,8 +117,8 @@ class RecoveryBench:
     def end(self, status: str = "MaxWaitTimeExceeded", name: str = NAME, reason: str | None = None) -> JobId:
         """The job trains for an hour, saves a checkpoint, trains for ten more minutes, and ends."""
         self.clock.pass_by(timedelta(minutes=5))
-        for stay in ("Downloading", "Training"):
-            self.sagemaker.move(name, stay)
+        for transition in ("Downloading", "Training"):
+            self.sagemaker.move(name, transition)
         self.clock.pass_by(timedelta(hours=1))
         self.save(len(self.checkpoints.buckets["ml-bucket"]) + 1)
         self.clock.pass_by(timedelta(minutes=10))

@@ -30,18 +30,20 @@ def attempt(
     checkpoint: Checkpoint | None = None,
     **others: Any,  # noqa: ANN401
 ) -> Attempt:
-    """An attempt from its stays, in seconds after the creation of the run; it is created as its first stay begins."""
-    stays = history(script)
+    """An attempt from its transitions, in seconds after the creation of the run; its first one is its creation."""
+    transitions = history(script)
     name = NAME if number == 1 else f"{NAME}-r{number}"
-    launched = next((stay.started for stay in stays if stay.status in {"Downloading", "Training"}), None)
+    launched = next(
+        (transition.started for transition in transitions if transition.status in {"Downloading", "Training"}), None
+    )
     told: dict[str, Any] = {
-        "status": PRIMARY.get(stays[-1].status, "InProgress"),
-        "secondary_status": stays[-1].status,
-        "last_modified": stays[-1].started,
+        "status": PRIMARY.get(transitions[-1].status, "InProgress"),
+        "secondary_status": transitions[-1].status,
+        "last_modified": transitions[-1].started,
         "training_started": launched,
     }
-    own = facts(job_id(name, created=stays[0].started), **(told | others))
-    return Attempt(number=number, facts=own, transitions=stays, checkpoint=checkpoint)
+    own = facts(job_id(name, created=transitions[0].started), **(told | others))
+    return Attempt(number=number, facts=own, transitions=transitions, checkpoint=checkpoint)
 
 
 def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
@@ -52,10 +54,10 @@ def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
 
 def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any) -> tuple[Attempt, ...]:  # noqa: ANN401
     """The same life several times over, one after the other."""
-    stays = [(word.split("=")[0], float(word.split("=")[1])) for word in script.split()]
+    transitions = [(word.split("=")[0], float(word.split("=")[1])) for word in script.split()]
     return tuple(
         attempt(
-            " ".join(f"{status}={start + number * apart}" for status, start in stays),
+            " ".join(f"{status}={start + number * apart}" for status, start in transitions),
             number=number + 1,
             **others,
         )

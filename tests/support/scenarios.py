@@ -20,7 +20,7 @@ class Scenario:
         job: TrainingJobName in the payloads.
         events: names of its payloads in tests/support/events, in order.
         described: name of the Describe answer at its end; `None` if there is none.
-        stays: its stays, `Status=seconds after creation`.
+        stays: its transitions, `Status=seconds after creation`.
         alerts: the alerts it calls for: kind and seconds after creation.
     """
 
@@ -28,7 +28,7 @@ class Scenario:
     job: str
     events: tuple[str, ...]
     described: str | None
-    stays: str
+    transitions: str
     status: str
     interruptions: int
     waited: timedelta
@@ -52,7 +52,7 @@ SCENARIOS: Final = (
         job="demo-spot-uninterrupted",
         events=("s1_01_starting", "s1_02_downloading", "s1_03_training", "s1_04_uploading", "s1_05_completed"),
         described="describe_s1_final",
-        stays="Starting=0 Downloading=250.074 Training=390.111 Uploading=6000.148 Completed=6060.185",
+        transitions="Starting=0 Downloading=250.074 Training=390.111 Uploading=6000.148 Completed=6060.185",
         status="Completed",
         interruptions=0,
         waited=_milliseconds(250_074),
@@ -70,7 +70,7 @@ SCENARIOS: Final = (
             *("s2_06_downloading", "s2_07_training", "s2_08_uploading", "s2_09_completed"),
         ),
         described="describe_s2_final",
-        stays="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
+        transitions="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
         "Downloading=5460.222 Training=5600.259 Uploading=8400.296 Completed=8460.333",
         status="Completed",
         interruptions=1,
@@ -90,7 +90,7 @@ SCENARIOS: Final = (
             *("s3_11_stopping", "s3_12_maxwaittimeexceeded"),
         ),
         described="describe_s3_final",
-        stays="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
+        transitions="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
         "Downloading=9060.222 Training=9200.259 Interrupted=12000.296 Downloading=19260.333 Training=19380.370 "
         "Stopping=21605.407 MaxWaitTimeExceeded=21630.444",
         status="Stopped",
@@ -111,7 +111,7 @@ SCENARIOS: Final = (
         job="demo-spot-never-launched",
         events=("s4_01_starting", "s4_02_stopping", "s4_03_maxwaittimeexceeded"),
         described="describe_s4_final",
-        stays="Starting=0 Stopping=21605.074 MaxWaitTimeExceeded=21620.111",
+        transitions="Starting=0 Stopping=21605.074 MaxWaitTimeExceeded=21620.111",
         status="Stopped",
         interruptions=0,
         waited=_milliseconds(21_605_074),
@@ -133,7 +133,7 @@ SCENARIOS: Final = (
             "v1_multi_event_same_status_09_maxwaittimeexceeded",
         ),
         described=None,
-        stays="Starting=0 Downloading=5767.185 Training=5943.222 Stopping=15281.259 Uploading=15286.296 "
+        transitions="Starting=0 Downloading=5767.185 Training=5943.222 Stopping=15281.259 Uploading=15286.296 "
         "MaxWaitTimeExceeded=15299.333",
         status="Stopped",
         interruptions=0,

@@ -154,8 +154,8 @@ class StormWorld:
         self.ledger.save(reconcile(self.ledger.load(job), snapshot(script, job=job, **known)))
         doings = self._do(job, story)
         self._expect(job, doings)
-        stays = self.ledger.load(job).transitions
-        acts = [partial(self.alerter.alert, job, stay) for stay in stays if kind_of(stay)]
+        transitions = self.ledger.load(job).transitions
+        acts = [partial(self.alerter.alert, job, transition) for transition in transitions if kind_of(transition)]
         acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
         record = self.ledger.load(job)
         if record.facts and advise(record.facts):

@@ -48,7 +48,7 @@ class TroubledLedger:
         ledger: the real one.
         faults: what a method raises, by its name.
         first: what happens before a method does its work, once, by its name.
-        dies_after: how many stays `save` still inserts before the process dies; `None` for none of that.
+        dies_after: how many transitions `save` still inserts before the process dies; `None` for none of that.
     """
 
     ledger: Ledger

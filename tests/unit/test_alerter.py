@@ -55,8 +55,8 @@ class Bench:
             lease=LEASE,
         )
 
-    def alert(self, stay: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:
-        return self.alerter().alert(job, stay)
+    def alert(self, transition: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:
+        return self.alerter().alert(job, transition)
 
     def alerts(self) -> tuple[AlertReceipt, ...]:
         return self.memory.alerts(JOB)
@@ -99,10 +99,10 @@ def test_other_transitions_call_for_nothing(bench: Bench, status: str) -> None:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_scenario_gives_its_alerts_and_no_other(bench: Bench, scenario: Scenario) -> None:
     job = job_id(scenario.job)
-    bench.know(snapshot(scenario.stays, job=job))
+    bench.know(snapshot(scenario.transitions, job=job))
     bench.clock.moment = at(22_000)
-    for stay in history(scenario.stays):
-        bench.alert(stay, job)
+    for each in history(scenario.transitions):
+        bench.alert(each, job)
     assert [(told.kind, told.transition.started) for told in bench.memory.alerts(job)] == [
         (kind, at(seconds)) for kind, seconds in scenario.alerts
     ]
@@ -178,7 +178,7 @@ def test_an_alert_has_the_stays_until_then(bench: Bench) -> None:
     bench.alerter().catch_up(JOB)
     first, *_, ended = bench.topic.published
     known = bench.memory.load(JOB).transitions
-    assert first.transitions == tuple(stay for stay in known if stay.started <= at(100))
+    assert first.transitions == tuple(transition for transition in known if transition.started <= at(100))
     assert ended.transitions == known
     assert "never" not in plain(ended)
 

@@ -86,7 +86,7 @@ def test_it_is_told_once_although_the_job_is_deleted_meanwhile(bench: Bench) -> 
 
 
 def test_a_job_without_a_known_end_is_told_of_by_its_state(bench: Bench) -> None:
-    bench.memory.stays[JOB].clear()
+    bench.memory.transitions[JOB].clear()
     receipt = bench.alerter.tell(JOB, RESUBMITTED)
     assert receipt is not None
     assert receipt.transition == history(ENDED)[-1]
@@ -171,7 +171,7 @@ def test_a_job_without_a_risk_is_left_alone(bench: Bench) -> None:
 def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench) -> None:
     bench.know(claim("Training", 30, job=job_id("new"), market=Market.SPOT))
     appears(bench, "Starting=5 Training=30")
-    bench.memory.stays[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
+    bench.memory.transitions[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
     bench.alerter.advise(job_id("new"))
     bench.know(snapshot("Starting=5 Training=30", job=job_id("new"), checkpoint_uri=None))
     assert bench.alerter.advise(job_id("new")) is None

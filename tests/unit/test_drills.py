@@ -139,7 +139,7 @@ def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
     jobs = TroubledJobs()
     ledger = recorded(a_drill(kind), jobs)
     assert jobs.describes == 0
-    assert tuple(stay.status for stay in ledger.load(a_drill(kind).job).transitions) == STAYS[kind]
+    assert tuple(transition.status for transition in ledger.load(a_drill(kind).job).transitions) == STAYS[kind]
 
 
 def test_a_drill_delivered_twice_is_recorded_once() -> None:

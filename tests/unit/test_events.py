@@ -58,15 +58,17 @@ def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: s
     assert told.job == job_id(detail["TrainingJobName"])
     assert told.arn == detail["TrainingJobArn"]
     assert (told.status, told.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
-    assert [stay.status for stay in observation.reported.history] == [detail["SecondaryStatus"]]
-    assert all(stay.provisional for stay in observation.reported.history)
+    assert [transition.status for transition in observation.reported.history] == [detail["SecondaryStatus"]]
+    assert all(transition.provisional for transition in observation.reported.history)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
-    told = dict.fromkeys(stay for name in scenario.events for stay in claim_of(payload(name)).history)
-    words = [f"{stay.status}={(stay.started - CREATED).total_seconds():.3f}" for stay in told]
-    wanted = [f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.stays.split())]
+    told = dict.fromkeys(transition for name in scenario.events for transition in claim_of(payload(name)).history)
+    words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in told]
+    wanted = [
+        f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.transitions.split())
+    ]
     assert words == wanted
 
 
@@ -260,7 +262,7 @@ def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("stays", "known"),
+    ("transitions", "known"),
     [
         pytest.param(None, False, id="null"),
         pytest.param([], False, id="empty"),
@@ -272,8 +274,8 @@ def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
         pytest.param([{"Status": "Training", "StartTime": f"{milliseconds(at(390))}"}], True, id="start as text"),
     ],
 )
-def test_without_its_own_stay_an_event_only_tells_that_a_status_was_held(stays: object, *, known: bool) -> None:
-    told = claim_of(event("Training", 390, SecondaryStatusTransitions=stays))
+def test_without_its_own_stay_an_event_only_tells_that_a_status_was_held(transitions: object, *, known: bool) -> None:
+    told = claim_of(event("Training", 390, SecondaryStatusTransitions=transitions))
     assert told.start_known is known
     assert told.history == (transition("Training", 390, provisional=True),)
 

@@ -1,4 +1,4 @@
-"""A state that was written without its stays, since whoever wrote it died: nothing follows from it but another look."""
+"""A state that was written without its transitions, since its writer died: it leads to another look only."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,14 +21,14 @@ ENDED = "Starting=0 Downloading=250 Training=390 Stopping=3600 Stopped=3620"
 
 
 def half_written(ledger: MemoryLedger, seen: JobSnapshot) -> None:
-    """The state is there; the stays that came with it are not."""
+    """The state is there; the transitions that came with it are not."""
     ledger.save(replace(reconcile(ledger.load(seen.facts.job), seen), inserted=()))
 
 
 def end_unheard(bench: RecoveryBench, status: str, *, after: timedelta) -> JobId:
     """The job trains, and of its end the ledger has the state alone."""
-    for stay in ("Downloading", "Training"):
-        bench.sagemaker.move(NAME, stay)
+    for each in ("Downloading", "Training"):
+        bench.sagemaker.move(NAME, each)
     bench.observe(NAME)
     bench.clock.pass_by(after)
     bench.save(1)
@@ -48,7 +48,7 @@ def test_a_run_that_trained_for_days_is_not_given_up_for_an_end_that_is_not_writ
     job = end_unheard(bench, "MaxWaitTimeExceeded", after=timedelta(days=4))
     later = bench.recover(job)
     assert later is not None
-    assert "lacks the stay with which it ended" in later.reason
+    assert "lacks the transition with which it ended" in later.reason
     assert job not in bench.runs.decisions
     bench.observe(NAME)
     assert bench.recover(job) is None
@@ -59,8 +59,8 @@ def test_a_run_that_trained_for_days_is_not_given_up_for_an_end_that_is_not_writ
 def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_not_written_yet() -> None:
     bench = RecoveryBench()
     job = bench.sagemaker.submit(NAME, {"respot:resume": "on"})
-    for stay in ("Downloading", "Training"):
-        bench.sagemaker.move(NAME, stay)
+    for each in ("Downloading", "Training"):
+        bench.sagemaker.move(NAME, each)
     bench.clock.pass_by(timedelta(hours=1))
     bench.sagemaker.move(NAME, "MaxWaitTimeExceeded")
     seen = bench.sagemaker.describe(bench.sagemaker.region, NAME)
@@ -74,7 +74,7 @@ def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_no
 
 
 @pytest.mark.parametrize(
-    ("status", "secondary", "stays", "lacking"),
+    ("status", "secondary", "transitions", "lacking"),
     [
         ("Stopped", "Stopped", (), True),
         ("Stopped", "MaxWaitTimeExceeded", ("Starting", "Stopping"), True),
@@ -85,9 +85,9 @@ def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_no
         ("Deleting", "Training", ("Starting",), False),
     ],
 )
-def test_what_lacks_its_end(status: str, secondary: str, stays: tuple[str, ...], lacking: bool) -> None:  # noqa: FBT001
+def test_what_lacks_its_end(status: str, secondary: str, transitions: tuple[str, ...], lacking: bool) -> None:  # noqa: FBT001
     told = facts(status=status, secondary_status=secondary)
-    known = tuple(transition(stay, 10 * number) for number, stay in enumerate(stays))
+    known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
     assert lacks_its_end(JobRecord(facts=told, transitions=known, version=1)) is lacking
 
 
@@ -137,5 +137,7 @@ def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(ben
     bench.clock.pass_by(timedelta(minutes=11))
     bench.sweep()
     (recorded,) = looked_at(bench)
-    assert [(stay.status, stay.started) for stay in recorded.inserted] == [("Stopped", seen.facts.last_modified)]
+    assert [(transition.status, transition.started) for transition in recorded.inserted] == [
+        ("Stopped", seen.facts.last_modified)
+    ]
     assert not lacks_its_end(bench.ledger.load(seen.facts.job))

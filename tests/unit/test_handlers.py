@@ -224,10 +224,10 @@ def stream(*inserted: tuple[JobId, Transition]) -> dict[str, Any]:
                 "eventName": "INSERT",
                 "dynamodb": {
                     "SequenceNumber": f"s{number}",
-                    "NewImage": transition_item(job, stay, now=at(3721), retention=None),
+                    "NewImage": transition_item(job, transition, now=at(3721), retention=None),
                 },
             }
-            for number, (job, stay) in enumerate(inserted, start=1)
+            for number, (job, transition) in enumerate(inserted, start=1)
         ]
     }
 

@@ -194,9 +194,9 @@ def test_a_digest_of_one_job_speaks_of_one(kind: AlertKind, outlook: Outlook) ->
 def idle(**others: Any) -> Alert:  # noqa: ANN401
     """A job that waited for six hours and got nothing."""
     alert = alert_of(AlertKind.MAX_WAIT_TIME_EXCEEDED)
-    stays = history("Starting=0 MaxWaitTimeExceeded=21600")
+    transitions = history("Starting=0 MaxWaitTimeExceeded=21600")
     told = replace(alert.facts, **({"training_started": None} | others))
-    return replace(alert, transition=stays[-1], facts=told, figures=figures(stays), transitions=stays)
+    return replace(alert, transition=transitions[-1], facts=told, figures=figures(transitions), transitions=transitions)
 
 
 def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:

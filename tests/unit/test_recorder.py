@@ -215,7 +215,7 @@ def test_a_name_used_again_is_another_job(bench: Bench) -> None:
     first, second = bench.record(look, observation("Stopped", 9000), observation("Starting", 0))[:2]
     assert (first.job, second.job) == (again, JOB)
     assert bench.memory.find(REGION, NAME) == (again, JOB)
-    assert [stay.status for stay in bench.memory.load(JOB).transitions] == ["Starting", "Stopped"]
+    assert [each.status for each in bench.memory.load(JOB).transitions] == ["Starting", "Stopped"]
     assert bench.memory.load(again).transitions == look.history
 
 
@@ -238,7 +238,7 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
         bench.record(snapshot(SEEN), told)
         bench.record(None, told)
     (job,) = bench.memory.find(REGION, NAME)
-    assert [stay.status for stay in bench.memory.load(job).transitions] == [
+    assert [transition.status for transition in bench.memory.load(job).transitions] == [
         "Starting",
         "Downloading",
         "Training",
@@ -253,9 +253,9 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
 def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, rounding: float) -> None:
     bench.record(None, observation("Interrupted", 3720 + rounding))
     bench.record(snapshot(SEEN))
-    stays = [stay.status for stay in bench.memory.load(JOB).transitions]
-    assert stays.count("Interrupted") == 1
-    assert sorted(stays) == sorted(stay.status for stay in history(SEEN))
+    transitions = [transition.status for transition in bench.memory.load(JOB).transitions]
+    assert transitions.count("Interrupted") == 1
+    assert sorted(transitions) == sorted(transition.status for transition in history(SEEN))
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

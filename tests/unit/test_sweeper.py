@@ -628,8 +628,8 @@ def test_an_alert_that_was_settled_is_not(bench: Bench, kinds: frozenset[AlertKi
 
 def test_an_alert_whose_sender_died_is_due_and_then_sent_once(bench: Bench) -> None:
     job = interrupted(bench)
-    stay = bench.ledger.load(job).transitions[-1]
-    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, stay, now=ago(minutes=3), lease=timedelta(minutes=2))
+    transition = bench.ledger.load(job).transitions[-1]
+    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, transition, now=ago(minutes=3), lease=timedelta(minutes=2))
     bench.sweep()
     assert bench.due_alerts.sent == [job]
     topic = MemoryTopic()

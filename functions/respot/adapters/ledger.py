@@ -85,7 +85,8 @@ class DynamoDbLedger:
 
     def load(self, job: JobId) -> JobRecord:
         """See `Ledger.load`."""
-        # One query for the state and the stays: `state` and `transition#…` are the last of a partition's sort keys.
+        # One query for the state and the transitions: `state` and `transition#…` are the last of a partition's sort
+        # keys.
         values = {":pk": partition_of(job), ":state": STATE_KEY}
         return read_record(self._table.query(f"{PK} = :pk AND {SK} >= :state", values, ConsistentRead=True))
 
@@ -93,9 +94,9 @@ class DynamoDbLedger:
         """See `Ledger.save`."""
         if change.facts_changed and not self._put_state(change):
             return False
-        for stays, condition in ((change.inserted, ABSENT), (change.marked, _UNMARKED)):
-            for stay in stays:
-                item = transition_item(change.facts.job, stay, now=self._clock(), retention=self._retention)
+        for transitions, condition in ((change.inserted, ABSENT), (change.marked, _UNMARKED)):
+            for transition in transitions:
+                item = transition_item(change.facts.job, transition, now=self._clock(), retention=self._retention)
                 self._table.put(self._kept(change.facts.job, item), condition)
         return True
 
@@ -202,9 +203,9 @@ class DynamoDbLedger:
         )
         return tuple(read_receipt(item) for item in items if deserialize(item)[OUTCOME] != _CLAIMED)
 
-    def recorded_at(self, job: JobId, stay: Transition) -> datetime | None:
-        """When Respot learnt of a stay; `None` while it has not. Beyond the port: `respot drill` asks, no function."""
-        item = self._table.get(partition_of(job), transition_key(stay))
+    def recorded_at(self, job: JobId, transition: Transition) -> datetime | None:
+        """When Respot recorded a transition; `None` while it has not. Beyond the port: only `respot drill` asks."""
+        item = self._table.get(partition_of(job), transition_key(transition))
         return None if item is None else datetime.fromisoformat(deserialize(item)[RECORDED_AT])
 
     def _kept(self, job: JobId, item: Item) -> Item:

@@ -83,67 +83,67 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
     )
 
 
-def transition_item(job: JobId, stay: Transition, *, now: datetime, retention: timedelta | None) -> Item:
-    """A stay as it is inserted, once, with the moment when Respot learnt of it."""
+def transition_item(job: JobId, transition: Transition, *, now: datetime, retention: timedelta | None) -> Item:
+    """A transition as it is inserted, once, with the moment when Respot learnt of it."""
     return serialize(
         {
             PK: partition_of(job),
-            SK: transition_key(stay),
+            SK: transition_key(transition),
             KIND: (ItemKind.DRILL_TRANSITION if job.is_drill else ItemKind.TRANSITION).value,
-            STATUS: stay.status,
-            STARTED: iso(stay.started),
-            "provisional": stay.provisional or None,
-            ENDED_AS: stay.ended_as,
+            STATUS: transition.status,
+            STARTED: iso(transition.started),
+            "provisional": transition.provisional or None,
+            ENDED_AS: transition.ended_as,
             RECORDED_AT: iso(now),
-            EXPIRES_AT: _expiry(stay.started, retention),
+            EXPIRES_AT: _expiry(transition.started, retention),
         }
     )
 
 
-def transition_key(stay: Transition) -> str:
-    """The sort key of a stay."""
-    return f"transition#{iso(stay.started)}#{stay.status}"
+def transition_key(transition: Transition) -> str:
+    """The sort key of a transition."""
+    return f"transition#{iso(transition.started)}#{transition.status}"
 
 
-def alert_key(job: JobId, kind: AlertKind, stay: Transition) -> Item:
-    """The key of an alert about a stay."""
-    return serialize({PK: partition_of(job), SK: f"alert#{iso(stay.started)}#{kind.value}"})
+def alert_key(job: JobId, kind: AlertKind, transition: Transition) -> Item:
+    """The key of an alert about a transition."""
+    return serialize({PK: partition_of(job), SK: f"alert#{iso(transition.started)}#{kind.value}"})
 
 
 def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
     """A settled alert."""
-    stay = receipt.transition
-    return alert_key(receipt.job, receipt.kind, stay) | serialize(
+    transition = receipt.transition
+    return alert_key(receipt.job, receipt.kind, transition) | serialize(
         {
             KIND: ItemKind.ALERT.value,
             "alert_kind": receipt.kind.value,
-            STATUS: stay.status,
-            STARTED: iso(stay.started),
+            STATUS: transition.status,
+            STARTED: iso(transition.started),
             OUTCOME: receipt.outcome.value,
             "reason": receipt.reason,
             "headline": receipt.headline,
             "settled_at": iso(receipt.settled_at),
             "message_id": receipt.message_id,
             "digest": receipt.digest,
-            EXPIRES_AT: _expiry(stay.started, retention),
+            EXPIRES_AT: _expiry(transition.started, retention),
         }
     )
 
 
 def read_record(items: Iterable[Item]) -> JobRecord:
     """A job's record from the items of its partition; other kinds of items are passed over."""
-    facts, version, stays = None, 0, []
+    facts, version, transitions = None, 0, []
     for item in items:
         values = deserialize(item)
         if values[KIND] == ItemKind.STATE:
             facts, version = _read_facts(values), int(values[VERSION])
         elif values[KIND] in {ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION}:
-            stays.append(_read_transition(values))
-    return JobRecord(facts=facts, version=version, transitions=in_order(stays))
+            transitions.append(_read_transition(values))
+    return JobRecord(facts=facts, version=version, transitions=in_order(transitions))
 
 
 def read_transition(item: Item) -> tuple[JobId, Transition]:
-    """The job and the stay of a transition item."""
+    """The job and the transition of a transition item."""
     values = deserialize(item)
     return job_of(values[PK]), _read_transition(values)
 

@@ -37,7 +37,7 @@ class MemoryLedger:
 
     created: datetime
     states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
-    stays: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
+    transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
     claims: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, Claim]] = field(default_factory=dict)
     receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class MemoryLedger:
     def load(self, job: JobId) -> JobRecord:
         """See `Ledger.load`."""
         facts, version = self.states.get(job, (None, 0))
-        return JobRecord(facts=facts, version=version, transitions=in_order(self.stays[job].values()))
+        return JobRecord(facts=facts, version=version, transitions=in_order(self.transitions[job].values()))
 
     def save(self, change: Change) -> bool:
         """See `Ledger.save`."""
@@ -61,12 +61,12 @@ class MemoryLedger:
                 return False
             self.states[job] = change.facts, version + 1
             self.writes += 1
-        for stay in change.inserted:
-            if self.stays[job].setdefault((stay.status, stay.started), stay) is stay:
+        for transition in change.inserted:
+            if self.transitions[job].setdefault((transition.status, transition.started), transition) is transition:
                 self.writes += 1
-        for stay in change.marked:
-            if self.stays[job].get((stay.status, stay.started), stay).ended_as is None:
-                self.stays[job][stay.status, stay.started] = stay
+        for transition in change.marked:
+            if self.transitions[job].get((transition.status, transition.started), transition).ended_as is None:
+                self.transitions[job][transition.status, transition.started] = transition
                 self.writes += 1
         return True
 

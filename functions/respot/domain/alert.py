@@ -48,9 +48,9 @@ class Alert:
 
     Attributes:
         kind: what happened.
-        transition: the stay that it is about.
+        transition: the transition that it is about.
         facts: the job as it was known when the alert was written.
-        figures: what its stays add up to by then.
+        figures: what its transitions add up to by then.
         transitions: the job's stays until then.
         earlier_interruptions: interruptions before this transition.
         story: what Respot did, declined or could not do about it, in words; empty if it only reports.
@@ -93,7 +93,7 @@ class AlertReceipt:
     Attributes:
         job: which job.
         kind: what happened.
-        transition: the stay that it is about.
+        transition: the transition that it is about.
         outcome: sent or declined.
         reason: why, in words an operator reads.
         headline: what was said; `None` if nothing was.
@@ -121,11 +121,11 @@ ENDED_AS: Final = frozenset({"Failed", "Stopped", DELETING})
 """TrainingJobStatus values of jobs that ended and did not complete, as far as is known."""
 
 
-def kind_of(stay: Transition) -> AlertKind | None:
+def kind_of(transition: Transition) -> AlertKind | None:
     """The kind of alert that a transition calls for: `ended` for an end whose name is unknown, or not its status's."""
-    if (kind := KIND_BY_STATUS.get(stay.status)) or stay.ended_as not in ENDED_AS:
+    if (kind := KIND_BY_STATUS.get(transition.status)) or transition.ended_as not in ENDED_AS:
         return kind
-    is_expected = stay.status in ENDS and stay.ended_as in {stay.status, DELETING}
+    is_expected = transition.status in ENDS and transition.ended_as in {transition.status, DELETING}
     return None if is_expected else AlertKind.ENDED
 
 
@@ -155,5 +155,5 @@ def decide(
 
 
 def interruptions_before(transition: Transition, transitions: tuple[Transition, ...]) -> int:
-    """How often the job had been interrupted before this stay began."""
-    return sum(stay.status == INTERRUPTED and stay.started < transition.started for stay in transitions)
+    """How often the job had been interrupted before this transition began."""
+    return sum(each.status == INTERRUPTED and each.started < transition.started for each in transitions)

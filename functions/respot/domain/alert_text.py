@@ -231,8 +231,10 @@ def placement(facts: JobFacts) -> str:
 
 def _end(alert: Alert) -> str:
     """The end in SageMaker's words: `Stopped/<SecondaryStatus>`."""
-    stay = alert.transition
-    return one_line(stay.status if stay.ended_as in {None, DELETING} else f"{stay.ended_as}/{stay.status}")
+    transition = alert.transition
+    return one_line(
+        transition.status if transition.ended_as in {None, DELETING} else f"{transition.ended_as}/{transition.status}"
+    )
 
 
 def _why_ended(alert: Alert) -> str:

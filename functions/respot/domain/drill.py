@@ -15,7 +15,7 @@ STAYS: Final = {
     AlertKind.INTERRUPTED: ("Starting", "Downloading", "Training", "Interrupted"),
     AlertKind.MAX_WAIT_TIME_EXCEEDED: ("Starting", "Stopping", "MaxWaitTimeExceeded"),
 }
-"""What can be rehearsed: the stays that lead to each alert, and to no other."""
+"""What can be rehearsed: the transitions that lead to each alert, and to no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +43,12 @@ class Drill:
 
     @property
     def alerted(self) -> Transition:
-        """The stay that people are told of."""
+        """The transition that people are told of."""
         return self.snapshot().history[-1]
 
     def snapshot(self) -> JobSnapshot:
         """What would be seen of the job. Its market is left open, so that nobody advises its owner."""
-        stays = tuple(
+        transitions = tuple(
             Transition(status=status, started=self.sent_at + number * _APART)
             for number, status in enumerate(STAYS[self.kind])
         )
@@ -56,7 +56,7 @@ class Drill:
             job=self.job,
             arn=job_arn(region=self.region, account=self.account, name=self.job.name),
             status="InProgress" if self.kind is AlertKind.INTERRUPTED else "Stopped",
-            secondary_status=stays[-1].status,
-            last_modified=stays[-1].started,
+            secondary_status=transitions[-1].status,
+            last_modified=transitions[-1].started,
         )
-        return JobSnapshot(facts=facts, history=stays)
+        return JobSnapshot(facts=facts, history=transitions)

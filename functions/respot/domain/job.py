@@ -1,4 +1,4 @@
-"""One training job: its identity, what is known of it, and the stays of its life."""
+"""One training job: its identity, what is known of it, and the transitions of its life."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +65,7 @@ class JobId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One stay of a job in one SecondaryStatus; it ends where the next one starts.
+    """One transition of a job in one SecondaryStatus; it ends where the next one starts.
 
     Attributes:
         status: SecondaryStatus, in SageMaker's own words (an open vocabulary).
@@ -91,7 +91,7 @@ class JobFacts:
         status: TrainingJobStatus.
         secondary_status: SecondaryStatus.
         last_modified: when SageMaker last changed the job; orders the looks at it.
-        status_message: SageMaker's words for the present stay.
+        status_message: SageMaker's words for the present transition.
         failure_reason: SageMaker's words for a failure.
         training_started: when the first instances were there.
         training_ended: when the job ended.
@@ -142,8 +142,9 @@ class JobSnapshot:
 
     Attributes:
         facts: what the job is now.
-        history: every stay so far, oldest first (of an event: its own stay alone).
-        start_known: whether the stays' times are their starts; an event may only tell that a status was held then.
+        history: every transition so far, oldest first (of an event: its own transition alone).
+        start_known: whether the transitions' times are their starts; an event may only tell that a status was held
+            then.
     """
 
     facts: JobFacts
@@ -158,7 +159,7 @@ class JobRecord:
     Attributes:
         facts: the state; `None` while the job is unknown.
         version: counts the writes of the state; 0 while there is none.
-        transitions: all recorded stays, oldest first.
+        transitions: all recorded transitions, oldest first.
     """
 
     facts: JobFacts | None = None

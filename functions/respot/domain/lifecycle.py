@@ -42,9 +42,9 @@ class Figures:
     """What a job's stays add up to.
 
     Attributes:
-        interruptions: number of stays in Interrupted.
-        waited: time spent waiting for capacity, in stays that have ended.
-        trained: time spent in Training, in stays that have ended.
+        interruptions: number of transitions in Interrupted.
+        waited: time spent waiting for capacity, in transitions that have ended.
+        trained: time spent in Training, in transitions that have ended.
     """
 
     interruptions: int
@@ -57,39 +57,41 @@ def is_terminal(status: str) -> bool:
     return status in TERMINAL_STATUSES or status == DELETING
 
 
-def is_end(stay: Transition) -> bool:
+def is_end(transition: Transition) -> bool:
     """Whether a job ended in this status: a terminal TrainingJobStatus was seen with it; its name may be unknown.
 
     Items that an older version wrote carry no such mark: there, the names that are known to end a job count.
     """
-    return stay.ended_as is not None or stay.status in ENDS
+    return transition.ended_as is not None or transition.status in ENDS
 
 
 def in_order(transitions: Iterable[Transition]) -> tuple[Transition, ...]:
-    """Oldest first; of stays that started in the same millisecond, the one that ends a job comes last."""
+    """Oldest first; of transitions that started in the same millisecond, the one that ends a job comes last."""
     return tuple(sorted(transitions, key=lambda t: (t.started, is_end(t), t.status not in WAITING, t.status)))
 
 
 def figures(transitions: Sequence[Transition]) -> Figures:
-    """Add up stays that are in order; a stay that has not ended yet counts for nothing.
+    """Add up transitions that are in order; a transition that has not ended yet counts for nothing.
 
     Waiting runs from Starting, Pending or Interrupted until instances are there, or until the job gives up
     (Stopping or a terminal status): a job that was never launched has waited all its life.
     """
     waited = trained = timedelta()
-    for stay, following in pairwise(transitions):
-        length = following.started - stay.started
-        if stay.status in WAITING:
+    for transition, following in pairwise(transitions):
+        length = following.started - transition.started
+        if transition.status in WAITING:
             waited += length
-        elif stay.status == TRAINING:
+        elif transition.status == TRAINING:
             trained += length
     return Figures(
-        interruptions=sum(stay.status == INTERRUPTED for stay in transitions), waited=waited, trained=trained
+        interruptions=sum(transition.status == INTERRUPTED for transition in transitions),
+        waited=waited,
+        trained=trained,
     )
 
 
-def stays(transitions: Sequence[Transition]) -> tuple[tuple[Transition, datetime | None], ...]:
-    """Each stay with the moment it ended: the next one's start, `None` for the last."""
+def status_periods(transitions: Sequence[Transition]) -> tuple[tuple[Transition, datetime | None], ...]:
+    """Each transition with the moment it ended: the next one's start, `None` for the last."""
     ends: list[datetime | None] = [following.started for following in transitions[1:]]
     return tuple(zip(transitions, [*ends, None], strict=False))
 
@@ -104,5 +106,6 @@ def has_held_instances(facts: JobFacts, transitions: Iterable[Transition]) -> bo
     if facts.training_started or facts.training_time or facts.billable_time:
         return True
     return any(
-        stay.status in _ON_INSTANCES or not (stay.status in _SHOWS_NOTHING or is_end(stay)) for stay in transitions
+        transition.status in _ON_INSTANCES or not (transition.status in _SHOWS_NOTHING or is_end(transition))
+        for transition in transitions
     )

@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Final
 
 from respot.domain.job import JobFacts, JobRecord, JobSnapshot, Transition
-from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, stays
+from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, status_periods
 
 ROUNDING: Final = timedelta(seconds=1)
-"""By how much an event's time may differ from Describe's for the same stay: events may be cut to whole seconds."""
+"""How far an event's time may differ from Describe's for one transition: events may be cut to whole seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +21,8 @@ class Change:
         facts: the job's state after the change.
         facts_changed: whether the state must be written at all.
         inserted: stays the ledger does not have yet, oldest first.
-        marked: the stay that the ledger has, and that turns out to be the one in which the job ended; or none.
-        transitions: all stays after the change, oldest first.
+        marked: the transition that the ledger has, and that turns out to be the one in which the job ended; or none.
+        transitions: all transitions after the change, oldest first.
         version: the version of the state that this change was worked out from.
     """
 
@@ -45,13 +45,13 @@ def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
     snapshot = replace(snapshot, history=_with_end(snapshot))
     inserted = _missing(record.transitions, snapshot)
     marked = _marked(record.transitions, snapshot, inserted)
-    known = (next((new for new in marked if new == stay), stay) for stay in record.transitions)
+    known = (next((new for new in marked if new == transition), transition) for transition in record.transitions)
     transitions = in_order((*known, *inserted))
     if unlisted := _unlisted_end(snapshot.facts, transitions):
         inserted, transitions = (*inserted, unlisted), (*transitions, unlisted)
     return Change(
         facts=facts,
-        # The state carries the figures, too: a stay that is learnt of late may change them and no fact.
+        # The state carries the figures, too: a transition that is learnt of late may change them and no fact.
         facts_changed=facts != record.facts or figures(transitions) != figures(record.transitions),
         inserted=inserted,
         transitions=transitions,
@@ -72,7 +72,7 @@ def merge(one: JobFacts, other: JobFacts) -> JobFacts:
     unsaid = {
         field.name: getattr(earlier, field.name) for field in fields(JobFacts) if getattr(later, field.name) is None
     }
-    if _rank(earlier) != _rank(later):  # the words on one stay say nothing of another
+    if _rank(earlier) != _rank(later):  # the words on one transition say nothing of another
         unsaid.pop("status_message", None)
     return replace(later, **unsaid)
 
@@ -94,19 +94,21 @@ def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
     that is being deleted had ended before.
     """
     facts, history = snapshot.facts, snapshot.history
-    life = in_order(stay for stay in history if stay.status != DELETING)
+    life = in_order(transition for transition in history if transition.status != DELETING)
     if not is_terminal(facts.status):
         return history
-    held = (stay for stay in reversed(life) if facts.secondary_status in {stay.status, DELETING})
+    held = (transition for transition in reversed(life) if facts.secondary_status in {transition.status, DELETING})
     end = next(held, None)
-    return in_order(replace(stay, ended_as=facts.status) if stay == end else stay for stay in history)
+    return in_order(
+        replace(transition, ended_as=facts.status) if transition == end else transition for transition in history
+    )
 
 
 def _unlisted_end(seen: JobFacts, transitions: Sequence[Transition]) -> Transition | None:
     """The end of a job that has ended, where its list of transitions lacks it; by the time SageMaker gives for the end.
 
     Nothing promises that a status which is documented nowhere is in the list, or has a start there. A later look that
-    has it tells of the same stay.
+    has it tells of the same transition.
     """
     if seen.status not in TERMINAL_STATUSES or not transitions or any(map(is_end, transitions)):
         return None
@@ -117,50 +119,52 @@ def _unlisted_end(seen: JobFacts, transitions: Sequence[Transition]) -> Transiti
 def _marked(
     known: Sequence[Transition], snapshot: JobSnapshot, inserted: Sequence[Transition]
 ) -> tuple[Transition, ...]:
-    """The end of the look, where the ledger has it as a stay of which nobody knew that the job ended in it."""
-    end = next((stay for stay in snapshot.history if stay.ended_as), None)
+    """The end of the look, where the ledger has it as a transition of which nobody knew that the job ended in it."""
+    end = next((transition for transition in snapshot.history if transition.ended_as), None)
     if end is None or end in inserted:
         return ()
     seen = in_order(known)
     twins = (
-        stay
-        for stay in seen
-        if (stay.status, stay.started) == (end.status, end.started)
-        or (stay.provisional and _told_as(stay, snapshot, seen) == end)
-        or (end.provisional and _same_stay(end, seen, covered=not snapshot.start_known) == stay)
+        transition
+        for transition in seen
+        if (transition.status, transition.started) == (end.status, end.started)
+        or (transition.provisional and _told_as(transition, snapshot, seen) == end)
+        or (end.provisional and _same_transition(end, seen, covered=not snapshot.start_known) == transition)
     )
-    return tuple(replace(stay, ended_as=end.ended_as) for stay in islice(twins, 1) if not is_end(stay))
+    return tuple(
+        replace(transition, ended_as=end.ended_as) for transition in islice(twins, 1) if not is_end(transition)
+    )
 
 
 def _missing(known: Sequence[Transition], snapshot: JobSnapshot) -> tuple[Transition, ...]:
-    exact = {(stay.status, stay.started) for stay in known}
+    exact = {(transition.status, transition.started) for transition in known}
     seen = in_order(known)
-    accounted = {_told_as(stay, snapshot, seen) for stay in seen if stay.provisional}
+    accounted = {_told_as(transition, snapshot, seen) for transition in seen if transition.provisional}
     return tuple(
-        stay
-        for stay in snapshot.history
-        if (stay.status, stay.started) not in exact
-        and stay not in accounted
-        and not (stay.provisional and _same_stay(stay, seen, covered=not snapshot.start_known))
+        transition
+        for transition in snapshot.history
+        if (transition.status, transition.started) not in exact
+        and transition not in accounted
+        and not (transition.provisional and _same_transition(transition, seen, covered=not snapshot.start_known))
     )
 
 
 def _told_as(known: Transition, snapshot: JobSnapshot, seen: Sequence[Transition]) -> Transition | None:
-    """The stay of the look that an event told of before, perhaps by a later moment than its start."""
-    if not any(stay.provisional for stay in snapshot.history):
-        return _same_stay(known, snapshot.history, covered=True)
-    # An event tells one stay: what is known of the others says when that one had ended.
-    others = (stay for stay in seen if stay != known)
+    """The transition of the look that an event told of before, perhaps by a later moment than its start."""
+    if not any(transition.provisional for transition in snapshot.history):
+        return _same_transition(known, snapshot.history, covered=True)
+    # An event tells one transition: what is known of the others says when that one had ended.
+    others = (transition for transition in seen if transition != known)
     among = in_order((*others, *snapshot.history))
-    return _same_stay(known, among, covered=not snapshot.start_known)
+    return _same_transition(known, among, covered=not snapshot.start_known)
 
 
-def _same_stay(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:
-    """The stay that `wanted` tells of in other words: one that covers its time, or one that started just then."""
-    alike = [(stay, ended) for stay, ended in stays(among) if stay.status == wanted.status]
+def _same_transition(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:
+    """The transition that `wanted` tells of in other words: one that covers its time, or one that started just then."""
+    alike = [(transition, ended) for transition, ended in status_periods(among) if transition.status == wanted.status]
     if covered:
-        for stay, ended in alike:
-            if stay.started <= wanted.started and (ended is None or wanted.started < ended):
-                return stay
-    near = [stay for stay, _ in alike if abs(stay.started - wanted.started) <= ROUNDING]
-    return min(near, key=lambda stay: abs(stay.started - wanted.started), default=None)
+        for transition, ended in alike:
+            if transition.started <= wanted.started and (ended is None or wanted.started < ended):
+                return transition
+    near = [transition for transition, _ in alike if abs(transition.started - wanted.started) <= ROUNDING]
+    return min(near, key=lambda transition: abs(transition.started - wanted.started), default=None)

@@ -10,7 +10,7 @@ from respot.domain.checkpoints import LATE_SYNC, Checkpoint, newest_complete
 from respot.domain.durations import in_words
 from respot.domain.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.domain.job import JobFacts, JobId, Transition
-from respot.domain.lifecycle import STOPPED, TRAINING, WAITING, stays
+from respot.domain.lifecycle import STOPPED, TRAINING, WAITING, status_periods
 from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
@@ -29,7 +29,7 @@ class Attempt:
     Attributes:
         number: 1 for the user's own job.
         facts: the job's state.
-        transitions: its stays, oldest first.
+        transitions: its transitions, oldest first.
         checkpoint: the newest complete checkpoint when the attempt had ended.
         giving_up: the note that Respot was about to stop it; `None` if it never was.
     """
@@ -69,7 +69,7 @@ class Attempt:
     @property
     def has_trained(self) -> bool:
         """Whether the attempt ever got as far as training."""
-        return any(stay.status == TRAINING for stay in self.transitions)
+        return any(transition.status == TRAINING for transition in self.transitions)
 
     @property
     def brought_progress(self) -> bool:
@@ -101,7 +101,11 @@ class Attempt:
         return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
 
     def _held(self) -> timedelta:
-        held = (ended - stay.started for stay, ended in stays(self.transitions) if ended and stay.status not in WAITING)
+        held = (
+            ended - transition.started
+            for transition, ended in status_periods(self.transitions)
+            if ended and transition.status not in WAITING
+        )
         return sum(held, timedelta())
 
 
@@ -176,11 +180,11 @@ class Run:
         return count
 
     def work_done(self) -> timedelta:
-        """Training time that the checkpoints prove; what was trained after the last one of a stay is lost.
+        """Training time that the checkpoints prove; what was trained after the last one of a transition is lost.
 
-        A stay without a listed checkpoint counts whole if the same attempt saved a later one (frameworks delete old
-        ones, and the later one builds on them), and for nothing if it did not. Nothing counts that is newer than the
-        newest checkpoint, the one the next attempt resumes from, nor what was saved before the run began.
+        A transition without a listed checkpoint counts whole if the same attempt saved a later one (frameworks delete
+        old ones, and the later one builds on them), and for nothing if it did not. Nothing counts that is newer than
+        the newest checkpoint, the one the next attempt resumes from, nor what was saved before the run began.
         """
         newest = newest_complete(self.checkpoints)
         if newest is None:
@@ -190,7 +194,8 @@ class Run:
         for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
             over, saved_later = following.facts.job.created if following else _NEVER, False
             for started, ended in reversed(_training_of(attempt)):
-                # Files are synced for a while after the training, and no stay of the run is open at the same time.
+                # Files are synced for a while after the training, and no transition of the run is open at the same
+                # time.
                 within = [at for at in proofs if started < at <= min(over, ended + LATE_SYNC)]
                 if within:
                     done += min(max(within), ended) - started
@@ -226,19 +231,19 @@ def _may_be_accelerated(instance_type: str | None) -> bool:
 
 def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
     return [
-        (stay.started, ended)
-        for stay, ended in stays(attempt.transitions)
-        if stay.status == TRAINING and ended is not None
+        (transition.started, ended)
+        for transition, ended in status_periods(attempt.transitions)
+        if transition.status == TRAINING and ended is not None
     ]
 
 
 def _overheads(attempt: Attempt) -> Iterator[timedelta]:
     launched: datetime | None = None
-    for stay, following in pairwise(attempt.transitions):
-        if stay.status in WAITING or stay.status == TRAINING:
+    for transition, following in pairwise(attempt.transitions):
+        if transition.status in WAITING or transition.status == TRAINING:
             launched = None
             continue
-        launched = launched or stay.started
+        launched = launched or transition.started
         if following.status == TRAINING:
             yield following.started - launched
 

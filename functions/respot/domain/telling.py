@@ -83,26 +83,27 @@ def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
 
 
 def appearance(facts: JobFacts) -> Transition:
-    """The stay that advice is about: every job begins so, whatever it is in by now or is known of its stays."""
+    """The transition that advice is about: every job begins with it, whatever is known of its others."""
     return Transition(status="Starting", started=facts.job.created)
 
 
 def end_of(record: JobRecord, facts: JobFacts) -> Transition:
-    """The stay with which the job ended: the same for every delivery, whatever follows it (Deleting) or is learnt."""
-    ends = (stay for stay in record.transitions if is_end(stay))
+    """The transition that ended the job: the same for every delivery, also after Deleting or late transitions."""
+    ends = (transition for transition in record.transitions if is_end(transition))
     return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))
 
 
 def lacks_its_end(record: JobRecord) -> bool:
-    """Whether the state says that the job has ended, and the stay with which it ended is not written yet.
+    """Whether the state says that the job has ended, and the transition with which it ended is not written yet.
 
     The state is written first: whoever writes down a look may die in between, or be slow. What is decided meanwhile
-    would take the stay before the last for the last one. A job of which only its deletion is known has no such stay.
+    would take the transition before the last for the last one. A job of which only its deletion is known has no such
+    transition.
     """
     facts = record.facts
     if facts is None or facts.status not in TERMINAL_STATUSES:
         return False
-    return not any(is_end(stay) for stay in record.transitions)
+    return not any(is_end(transition) for transition in record.transitions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +128,14 @@ class Doings:
 
 
 def called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> frozenset[tuple[AlertKind, datetime]]:
-    """The alerts that must have been settled, sent or declined: each by its kind and the start of its stay."""
+    """The alerts that must have been settled, sent or declined: each by its kind and the start of its transition."""
     return frozenset(_called_for(record, facts, doings))
 
 
 def _called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
-    for stay in record.transitions:
-        if (kind := kind_of(stay)) is not None:
-            yield kind, stay.started
+    for transition in record.transitions:
+        if (kind := kind_of(transition)) is not None:
+            yield kind, transition.started
     if advise(facts):
         yield AlertKind.ADVICE, appearance(facts).started
     for told in doings.told():

@@ -82,10 +82,10 @@ def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
     A spell is unbroken: whatever is not known to be waiting ends it.
     """
     since = None
-    for stay in reversed(transitions):
-        if stay.status not in WAITING:
+    for transition in reversed(transitions):
+        if transition.status not in WAITING:
             break
-        since = stay.started
+        since = transition.started
     return since
 
 
@@ -119,7 +119,7 @@ def _may_wait(facts: JobFacts) -> bool:
 
 
 def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) -> StoppedBy:
-    """Whose stop it was that ended a `Stopped` job with these stays.
+    """Whose stop it was that ended a `Stopped` job with these transitions.
 
     It was Respot's if the stop came with the note of it, in the very spell of waiting that the note tells of. If
     instances came in that moment, nobody can tell: the stop may have been another's, for what the job then did.
@@ -129,8 +129,8 @@ def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) ->
         return StoppedBy.USER
     if abs(stopped - giving_up.decided_at) > STOP_WINDOW:
         return StoppedBy.USER
-    life = takewhile(lambda stay: not is_end(stay), transitions)  # a deletion may follow
-    since = (stay.status for stay in life if stay.started >= giving_up.waiting_since)
+    life = takewhile(lambda transition: not is_end(transition), transitions)  # a deletion may follow
+    since = (transition.status for transition in life if transition.started >= giving_up.waiting_since)
     has_waited_on = all(status in WAITING or status == STOPPING for status in since)
     return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
 
@@ -146,6 +146,6 @@ def may_withdraw(note: GivingUp, before: GivingUp | None) -> bool:
 
 def stop_of(transitions: Sequence[Transition]) -> datetime | None:
     """When a job was stopped that has ended as `Stopped`; `None` if it has not, or ended in another way."""
-    if next((stay.status for stay in transitions if is_end(stay)), None) != STOPPED:
+    if next((transition.status for transition in transitions if is_end(transition)), None) != STOPPED:
         return None
-    return next(stay.started for stay in transitions if stay.status in {STOPPING, STOPPED})
+    return next(transition.started for transition in transitions if transition.status in {STOPPING, STOPPED})

@@ -17,8 +17,8 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         logger().info(
             "recorded",
             job=str(recorded.job),
-            transitions=[stay.status for stay in recorded.inserted],
-            untold_by_events=[stay.status for stay in recorded.untold],
+            transitions=[transition.status for transition in recorded.inserted],
+            untold_by_events=[transition.status for transition in recorded.untold],
         )
     for failure in outcome.failures:
         logger().error(

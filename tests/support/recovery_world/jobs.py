@@ -116,7 +116,7 @@ class Jobs:
             world.seen["instances came too late"] += 1
 
     def emit(self, name: str) -> None:
-        """The event of a job's present stay, if it comes, as often as it comes."""
+        """The event of a job's present transition, if it comes, as often as it comes."""
         world = self.world
         if not world.calm and world.random.random() < world.lossy:
             world.seen["events lost"] += 1

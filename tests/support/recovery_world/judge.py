@@ -42,8 +42,8 @@ class Judge:
             self.broken(f"a decision on {record.job}, which is {played.facts.status}")
         if resubmit and played is None:
             self.broken(f"a resubmission of {record.job}, which is gone")
-        facts, stays = world.ledger.states[record.job][0], world.ledger.stays[record.job].values()
-        if facts.status != DELETING and not any(is_end(stay) for stay in stays):
+        facts, transitions = world.ledger.states[record.job][0], world.ledger.transitions[record.job].values()
+        if facts.status != DELETING and not any(is_end(transition) for transition in transitions):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
         self._check_silence(record, facts)
         self._check_wait(record)
@@ -142,7 +142,10 @@ class Judge:
         limit, note = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
         if facts.status != "InProgress" or facts.secondary_status not in WAITING:
             self.broken(f"{job} is stopped in {facts.status}/{facts.secondary_status}")
-        spell = [stay.started for stay in takewhile(lambda stay: stay.status in WAITING, reversed(played.stays))]
+        spell = [
+            transition.started
+            for transition in takewhile(lambda transition: transition.status in WAITING, reversed(played.transitions))
+        ]
         if limit is None or world.clock() - spell[-1] <= limit:
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
         if note is None or (note.waiting_since, note.decided_at) != (spell[-1], world.clock()):
@@ -199,7 +202,7 @@ class Judge:
                 self.broken(f"the ledger does not know that {played.facts.job} has ended")
         for job, (facts, _) in world.ledger.states.items():
             # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
-            ended = any(is_end(stay) for stay in world.ledger.stays[job].values())
+            ended = any(is_end(transition) for transition in world.ledger.transitions[job].values())
             if is_terminal(facts.status) and (ended or facts.status != DELETING) and job not in world.runs.decisions:
                 self.broken(f"no decision on {job}")
         for job, record in world.runs.decisions.items():
@@ -226,8 +229,10 @@ class Judge:
     def _check_alerts(self) -> None:
         world = self.world
         expected: Counter[tuple[JobId, AlertKind]] = Counter()
-        for job, stays in world.ledger.stays.items():
-            expected.update((job, kind) for stay in stays.values() if (kind := kind_of(stay)) is not None)
+        for job, transitions in world.ledger.transitions.items():
+            expected.update(
+                (job, kind) for transition in transitions.values() if (kind := kind_of(transition)) is not None
+            )
         for job, outcome in world.runs.outcomes.items():
             created = outcome.kind is OutcomeKind.CREATED
             expected[job, AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED] += 1

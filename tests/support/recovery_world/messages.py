@@ -25,7 +25,7 @@ def delivery_of(identifier: str, message: Message) -> Delivery:
 
 
 def event_of(played: PlayedJob) -> str:
-    facts, stay = played.facts, played.stays[-1]
+    facts, transition = played.facts, played.transitions[-1]
     detail = {
         "TrainingJobName": facts.job.name,
         "TrainingJobArn": facts.arn,
@@ -34,7 +34,9 @@ def event_of(played: PlayedJob) -> str:
         "FailureReason": facts.failure_reason,
         "CreationTime": milliseconds(facts.job.created),
         "LastModifiedTime": milliseconds(facts.last_modified),
-        "SecondaryStatusTransitions": [{"Status": facts.secondary_status, "StartTime": milliseconds(stay.started)}],
+        "SecondaryStatusTransitions": [
+            {"Status": facts.secondary_status, "StartTime": milliseconds(transition.started)}
+        ],
         "Tags": played.tags,
     }
     return _envelope(facts.job.name, detail)

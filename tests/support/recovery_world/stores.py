@@ -33,24 +33,24 @@ class StreamedLedger(MemoryLedger):
             if job not in self.states and change.facts.market is Market.SPOT:
                 self.stream.append({"alert": state_item(change, None)})
             self.states[job] = change.facts, change.version + 1
-        for stay in change.inserted:
+        for transition in change.inserted:
             self.pause()
-            if (stay.status, stay.started) in self.stays[job]:
+            if (transition.status, transition.started) in self.transitions[job]:
                 continue
-            self.stays[job][stay.status, stay.started] = stay
-            self.stream.append(self._seen(job, stay))
-        for stay in change.marked:
+            self.transitions[job][transition.status, transition.started] = transition
+            self.stream.append(self._seen(job, transition))
+        for transition in change.marked:
             self.pause()
-            if self.stays[job][stay.status, stay.started].ended_as is None:
-                self.stays[job][stay.status, stay.started] = stay
-                self.stream.append(self._seen(job, stay))
+            if self.transitions[job][transition.status, transition.started].ended_as is None:
+                self.transitions[job][transition.status, transition.started] = transition
+                self.stream.append(self._seen(job, transition))
         return True
 
-    def _seen(self, job: JobId, stay: Transition) -> dict[str, Any]:
+    def _seen(self, job: JobId, transition: Transition) -> dict[str, Any]:
         seen: dict[str, Any] = {}
-        if kind_of(stay) is not None:
-            seen["alert"] = transition_item(job, stay, now=self.clock(), retention=None)
-        if is_end(stay):
+        if kind_of(transition) is not None:
+            seen["alert"] = transition_item(job, transition, now=self.clock(), retention=None)
+        if is_end(transition):
             seen["ended"] = job
         return seen
 

@@ -77,7 +77,7 @@ def test_the_answers_of_the_scenarios_tell_their_stays_and_figures(
 ) -> None:
     assert scenario.described
     look = described(client, stub, as_boto3_answers(payload(scenario.described)))
-    assert look.history == history(scenario.stays)
+    assert look.history == history(scenario.transitions)
     assert look.facts.status == scenario.status
     assert look.facts.market is Market.SPOT
     spans = (scenario.training_seconds, scenario.billable_seconds)
@@ -89,7 +89,7 @@ def test_the_answers_of_the_scenarios_tell_their_stays_and_figures(
 def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stubber) -> None:
     look = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
     assert look.start_known
-    assert not any(stay.provisional for stay in look.history)
+    assert not any(transition.provisional for transition in look.history)
     assert look.facts.job.created == CREATED
     assert look.facts.tags is None
     assert look.facts.failure_reason is None

@@ -91,7 +91,9 @@ def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
 def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
     document = document_of(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME))
     assert json.loads(json.dumps(document)) == document
-    assert [stay["status"] for stay in document["transitions"]] == [word.split("=")[0] for word in LIFE.split()]
+    assert [transition["status"] for transition in document["transitions"]] == [
+        word.split("=")[0] for word in LIFE.split()
+    ]
     assert document["transitions"][-1]["ended"] is None
     assert document["alerts"][0]["message_id"] == "message-1"
     assert document["figures"]["interruptions"] == 1
@@ -194,7 +196,7 @@ def shown_at(history: History, seconds: float) -> str:
 
 def test_an_open_status_counts_up_to_now(ledger: MemoryLedger) -> None:
     document = to_document(history_of(ledger), now=at(9200))
-    assert [stay["so_far"] for stay in document["transitions"]] == [False] * 6 + [True]
+    assert [transition["so_far"] for transition in document["transitions"]] == [False] * 6 + [True]
     assert (document["transitions"][-1]["ended"], document["transitions"][-1]["seconds"]) == (None, 3600)
     assert document["read_at"] == "2026-09-16T11:33:20.000Z"
     said = shown_at(history_of(ledger), 9200)
@@ -246,7 +248,7 @@ ENDED = "Starting=0 Training=400 MaxWaitTimeExceeded=1000"
 def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: bool = False) -> MemoryRuns:
     """The job has ended, and this was decided on it: of a resubmission, the next attempt is planned."""
     ledger.states.clear()
-    ledger.stays.clear()
+    ledger.transitions.clear()
     save(ledger, ENDED)
     runs = MemoryRuns(ledger=ledger)
     run = run_id(job_id())
@@ -348,12 +350,12 @@ def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLed
     runs = decided(ledger)
     (interrupted,) = ledger.receipts.values()
     end = transition("MaxWaitTimeExceeded", 1000)
-    for kind, stay in (
+    for kind, each in (
         (AlertKind.MAX_WAIT_TIME_EXCEEDED, end),
         (AlertKind.NOT_RESUBMITTED, end),
         (AlertKind.ADVICE, transition("Pending", 0)),
     ):
-        declined = replace(interrupted, kind=kind, transition=stay, outcome=AlertOutcome.DECLINED, reason="too old")
+        declined = replace(interrupted, kind=kind, transition=each, outcome=AlertOutcome.DECLINED, reason="too old")
         ledger.settle_alert(declined)
     lines = shown(history_of(ledger, runs=runs)).splitlines()
     own, other = (

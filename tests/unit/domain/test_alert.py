@@ -59,8 +59,8 @@ def test_what_is_older_than_the_settings_allow_is_declined(age: float, *, sent: 
 
 
 def test_only_interruptions_before_the_stay_count() -> None:
-    stays = history("Interrupted=10 Starting=20 Interrupted=30 Starting=40 Interrupted=50")
-    assert [interruptions_before(stay, stays) for stay in stays] == [0, 1, 1, 2, 2]
+    transitions = history("Interrupted=10 Starting=20 Interrupted=30 Starting=40 Interrupted=50")
+    assert [interruptions_before(transition, transitions) for transition in transitions] == [0, 1, 1, 2, 2]
 
 
 def test_the_id_is_the_same_for_every_telling_of_one_transition_and_no_other() -> None:

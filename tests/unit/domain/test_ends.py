@@ -44,7 +44,7 @@ def after(*looks: JobSnapshot) -> JobRecord:
 
 
 def ends(record: JobRecord) -> list[tuple[str, str | None]]:
-    return [(stay.status, stay.ended_as) for stay in record.transitions if is_end(stay)]
+    return [(transition.status, transition.ended_as) for transition in record.transitions if is_end(transition)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_last_status_of_a_terminal_job_is_its_end(look: JobSnapshot, expecte
 def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
     at_once = snapshot("Starting=0 Stopping=7200", status="Stopped", secondary_status="Quick")
     seen = replace(at_once, history=(*at_once.history, transition("Quick", 7200)))
-    assert [stay.status for stay in after(replace(seen, history=in_order(seen.history))).transitions] == [
+    assert [each.status for each in after(replace(seen, history=in_order(seen.history))).transitions] == [
         *("Starting", "Stopping", "Quick"),
     ]
 
@@ -112,7 +112,7 @@ LOOKS = {
 def test_whatever_order_the_looks_come_in_there_is_one_end_and_it_stays(names: tuple[str, ...]) -> None:
     terminal = {"event", "described", "sighting", "deleted"} & set(names)
     record = after(*(LOOKS[name] for name in names))
-    marked = [stay for stay in record.transitions if is_end(stay)]
+    marked = [transition for transition in record.transitions if is_end(transition)]
     assert len(marked) == bool(terminal)
     assert not lacks_its_end(record)
     assert record.facts
@@ -127,14 +127,14 @@ def test_an_end_is_shown_once_when_it_is_inserted_or_when_it_is_marked(names: li
     ledger, shown = MemoryLedger(created=CREATED), 0
     for name in names:
         change = reconcile(ledger.load(job_id()), LOOKS[name])
-        shown += sum(is_end(stay) for stay in (*change.inserted, *change.marked))
+        shown += sum(is_end(transition) for transition in (*change.inserted, *change.marked))
         ledger.save(change)
         assert reconcile(ledger.load(job_id()), LOOKS[name]).is_empty
-    assert shown == sum(is_end(stay) for stay in ledger.load(job_id()).transitions)
+    assert shown == sum(is_end(transition) for transition in ledger.load(job_id()).transitions)
 
 
 def test_an_item_of_an_older_version_without_the_mark_is_an_end_by_its_name() -> None:
-    assert [is_end(stay) for stay in history("Stopping=1 MaxWaitTimeExceeded=2")] == [False, True]
+    assert [is_end(transition) for transition in history("Stopping=1 MaxWaitTimeExceeded=2")] == [False, True]
 
 
 def test_an_unknown_end_that_an_older_version_wrote_is_marked_by_the_next_look() -> None:

@@ -45,13 +45,13 @@ def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
 
 
 def waiting(script: str = WAITING, **others: Any) -> tuple[JobFacts, tuple[Transition, ...]]:  # noqa: ANN401
-    stays = history(script)
+    transitions = history(script)
     told: dict[str, Any] = {
-        "secondary_status": stays[-1].status,
-        "status_message": WAITS.get(stays[-1].status),
+        "secondary_status": transitions[-1].status,
+        "status_message": WAITS.get(transitions[-1].status),
         "tags": {},
     }
-    return facts(**(told | others)), stays
+    return facts(**(told | others)), transitions
 
 
 def judge(
@@ -63,8 +63,8 @@ def judge(
     now: datetime = NOW,
     **others: Any,  # noqa: ANN401
 ) -> Verdict:
-    live, stays = waiting(script, **others)
-    tried = as_if_stopped(live, stays, now=now)
+    live, transitions = waiting(script, **others)
+    tried = as_if_stopped(live, transitions, now=now)
     last = Attempt(
         number=len(earlier) + 1,
         facts=tried.facts,
@@ -73,7 +73,7 @@ def judge(
         giving_up=tried.giving_up,
     )
     what = run(*earlier, last)
-    return gives_up(live, stays, what, resolved or impatient(), around or circumstances(), now=now)
+    return gives_up(live, transitions, what, resolved or impatient(), around or circumstances(), now=now)
 
 
 def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
@@ -193,10 +193,10 @@ def test_a_deadline_that_is_missed_goes_on_demand_at_once_where_its_owner_says_s
 def test_a_sweep_looks_closer_where_job_and_policy_do_not_speak_against_it(
     others: dict[str, Any], settings: dict[str, Any], *, may: bool
 ) -> None:
-    live, stays = waiting(**others)
+    live, transitions = waiting(**others)
     account = AccountPolicy(defaults=impatient(**settings).policy)
 
-    assert may_give_up(live, stays, account, now=NOW) is may
+    assert may_give_up(live, transitions, account, now=NOW) is may
 
 
 # What follows
@@ -411,8 +411,8 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
     late = at(3600 + 2 * HOUR + 1)
 
     assert "no complete checkpoint" in judge(script, now=late).reason
-    live, stays = waiting(script)
-    tried = as_if_stopped(live, stays, now=late)
+    live, transitions = waiting(script)
+    tried = as_if_stopped(live, transitions, now=late)
     last = Attempt(
         number=1,
         facts=tried.facts,
@@ -421,7 +421,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         giving_up=tried.giving_up,
     )
     what = run(last, checkpoints=(saved(3000),))
-    assert gives_up(live, stays, what, impatient(), circumstances(), now=late).give_up
+    assert gives_up(live, transitions, what, impatient(), circumstances(), now=late).give_up
     assert tried.giving_up.job == job_id()
 
 
@@ -448,11 +448,11 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
 def test_a_job_that_waits_on_is_asked_about_for_an_hour_after_its_limit_and_then_once_an_hour(
     last: float | None, now: float, *, due: bool
 ) -> None:
-    stays = history("Starting=0")
+    transitions = history("Starting=0")
     asked_before = None if last is None else at(last)
-    assert is_time_to_ask(stays, timedelta(hours=2), last=asked_before, now=at(now)) is due
+    assert is_time_to_ask(transitions, timedelta(hours=2), last=asked_before, now=at(now)) is due
 
 
 def test_a_job_that_trains_is_not_asked_about() -> None:
-    stays = history("Starting=0 Downloading=10 Training=20")
-    assert not is_time_to_ask(stays, timedelta(seconds=1), last=None, now=at(9_000))
+    transitions = history("Starting=0 Downloading=10 Training=20")
+    assert not is_time_to_ask(transitions, timedelta(seconds=1), last=None, now=at(9_000))

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from respot.domain.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, stays
+from respot.domain.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, status_periods
 from tests.support.builders import at, facts, history, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_scenarios_add_up_to_their_figures(scenario: Scenario) -> None:
-    assert figures(history(scenario.stays)) == Figures(
+    assert figures(history(scenario.transitions)) == Figures(
         interruptions=scenario.interruptions, waited=scenario.waited, trained=scenario.trained
     )
 
@@ -38,8 +38,8 @@ def test_other_and_unknown_statuses_are_neither_waiting_nor_training(status: str
 
 
 def test_waiting_goes_on_from_interrupted_through_starting_to_downloading() -> None:
-    stays_ = history("Starting=0 Downloading=10 Training=20 Interrupted=30 Starting=45 Downloading=100")
-    assert figures(stays_).waited == timedelta(seconds=10 + 70)
+    transitions_ = history("Starting=0 Downloading=10 Training=20 Interrupted=30 Starting=45 Downloading=100")
+    assert figures(transitions_).waited == timedelta(seconds=10 + 70)
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
@@ -65,8 +65,8 @@ def test_a_running_stopping_or_unknown_job_is_not_terminal(status: str) -> None:
 )
 def test_of_stays_that_began_in_one_millisecond_the_one_that_ends_the_job_comes_last(first: str, second: str) -> None:
     both = (transition(second, 5), transition(first, 5))
-    assert [stay.status for stay in in_order(both)] == [first, second]
-    assert [stay.status for stay in in_order(both[::-1])] == [first, second]
+    assert [each.status for each in in_order(both)] == [first, second]
+    assert [each.status for each in in_order(both[::-1])] == [first, second]
 
 
 def test_stays_are_put_in_the_order_of_their_starts() -> None:
@@ -75,8 +75,8 @@ def test_stays_are_put_in_the_order_of_their_starts() -> None:
 
 def test_a_stay_ends_where_the_next_one_begins() -> None:
     first, second = history("Starting=0 Training=20")
-    assert stays((first, second)) == ((first, at(20)), (second, None))
-    assert stays(()) == ()
+    assert status_periods((first, second)) == ((first, at(20)), (second, None))
+    assert status_periods(()) == ()
 
 
 # --- whether a job has held instances

@@ -59,7 +59,8 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
     assert change.facts_changed
 
 
-# --- one stay, told twice -------------------------------------------------------------------------------------------
+# --- one transition, told twice
+# -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("difference", [0, 0.037, -0.037, 0.999, -0.999, 1, -1])
@@ -72,7 +73,12 @@ def test_an_event_and_describe_that_round_differently_are_one_stay(difference: f
     for look in looks:
         change = reconcile(after, look)
         after = JobRecord(facts=change.facts, version=after.version + 1, transitions=change.transitions)
-    assert [stay.status for stay in after.transitions] == ["Starting", "Downloading", "Training", "Interrupted"]
+    assert [transition.status for transition in after.transitions] == [
+        "Starting",
+        "Downloading",
+        "Training",
+        "Interrupted",
+    ]
 
 
 def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
@@ -104,7 +110,7 @@ def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
         JobSnapshot(facts=facts(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
     )
     change = reconcile(known, snapshot("Starting=0 Downloading=250 Training=390 Uploading=900"))
-    assert [(stay.status, stay.provisional) for stay in change.transitions] == [
+    assert [(transition.status, transition.provisional) for transition in change.transitions] == [
         ("Starting", False),
         ("Downloading", False),
         ("Training", True),
@@ -117,7 +123,7 @@ def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> No
         JobSnapshot(facts=facts(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
     )
     seen = snapshot("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
-    inserted = [stay for stay in reconcile(known, seen).inserted if stay.status == "Interrupted"]
+    inserted = [transition for transition in reconcile(known, seen).inserted if transition.status == "Interrupted"]
     assert inserted == list(history("Interrupted=9.1"))
 
 
@@ -188,7 +194,7 @@ def statuses_after(*looks: JobSnapshot) -> list[str]:
     for look in looks:
         change = reconcile(record, look)
         record = JobRecord(facts=change.facts, version=record.version + 1, transitions=change.transitions)
-    return [stay.status for stay in record.transitions]
+    return [transition.status for transition in record.transitions]
 
 
 def test_an_interruption_that_is_told_of_after_a_later_one_is_not_lost() -> None:

@@ -29,12 +29,14 @@ INTERRUPTED_ONCE = (
         pytest.param((saved(-100),), 0, 4000, id="saved before the run began"),
         pytest.param((saved(999),), 0, 4000, id="saved before the training"),
         pytest.param((saved(1000),), 0, 4000, id="saved as the training began"),
-        pytest.param((saved(1600),), 600, 3400, id="saved in the first stay only"),
+        pytest.param((saved(1600),), 600, 3400, id="saved in the first transition only"),
         pytest.param((saved(3020),), 2000, 2000, id="synced after the interruption"),
         pytest.param((saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")), 2000, 2000, id="synced twice"),
-        pytest.param((saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")), 3300, 500, id="one in each stay"),
+        pytest.param(
+            (saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")), 3300, 500, id="one in each transition"
+        ),
         pytest.param((saved(6000),), 3500, 500, id="older ones were deleted"),
-        pytest.param((saved(4500),), 0, 2000, id="long after one stay, as the next began"),
+        pytest.param((saved(4500),), 0, 2000, id="long after one transition, as the next began"),
         pytest.param(
             (saved(1600, "checkpoint-1"), saved(2900, "log.txt", known=False), saved(6000, "checkpoint-2")),
             2100,
@@ -177,7 +179,7 @@ def test_a_run_that_always_saves_is_not_fruitless() -> None:
     [
         pytest.param(NEVER_LAUNCHED, None, id="never trained"),
         pytest.param("Starting=0 Downloading=100 Training=280 Stopped=900", 180, id="downloading"),
-        pytest.param("Starting=0 Training=280 Stopped=900", None, id="no stay between"),
+        pytest.param("Starting=0 Training=280 Stopped=900", None, id="no transition between"),
         pytest.param(
             "LaunchingMLInstances=0 PreparingTrainingStack=100 Downloading=200 DownloadingTrainingImage=250 "
             "Training=400 Stopped=900",

@@ -97,8 +97,8 @@ def test_advice_is_about_the_jobs_beginning_whatever_it_is_in() -> None:
 
 
 def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
-    stays = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
-    assert end_of(JobRecord(transitions=stays.history), stays.facts) == END
+    transitions = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
+    assert end_of(JobRecord(transitions=transitions.history), transitions.facts) == END
 
 
 def test_an_end_that_no_stay_tells_is_the_states() -> None:
@@ -109,7 +109,7 @@ def test_an_end_that_no_stay_tells_is_the_states() -> None:
 
 
 def wants(seen: JobSnapshot, doings: Doings | None = None) -> set[tuple[str, float]]:
-    """The kinds of the alerts that are called for, and the seconds of their stays."""
+    """The kinds of the alerts that are called for, and the seconds of their transitions."""
     record = JobRecord(facts=seen.facts, transitions=seen.history)
     found = called_for(record, seen.facts, doings or Doings())
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
@@ -156,13 +156,17 @@ STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceede
 @st.composite
 def observations(draw: st.DrawFn) -> JobSnapshot:
     """Any stays of any job, likely or not."""
-    stays = draw(st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 9)), min_size=1, max_size=8, unique=True))
+    transitions = draw(
+        st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 9)), min_size=1, max_size=8, unique=True)
+    )
     plain = snapshot(
         market=draw(st.sampled_from((Market.SPOT, Market.ON_DEMAND, None))),
         checkpoint_uri=draw(st.sampled_from((None, "s3://bucket/prefix"))),
         status=draw(st.sampled_from(("InProgress", "Stopped", "Failed", "Deleting"))),
     )
-    return replace(plain, history=tuple(Transition(status=status, started=at(second)) for status, second in stays))
+    return replace(
+        plain, history=tuple(Transition(status=status, started=at(second)) for status, second in transitions)
+    )
 
 
 @st.composite

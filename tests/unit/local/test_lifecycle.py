@@ -83,9 +83,9 @@ def test_a_bad_script_is_refused_with_what_to_write_instead(script: str, complai
 
 
 def test_a_repeated_status_is_one_stay_in_which_the_message_changes() -> None:
-    stay = parse("Starting=1 Starting=1 Starting=2 Starting=4 Downloading=1").stays[0]
-    assert stay.seconds == 8
-    assert [(message.text.split()[0], message.after, message.announced) for message in stay.messages] == [
+    phase = parse("Starting=1 Starting=1 Starting=2 Starting=4 Downloading=1").phases[0]
+    assert phase.seconds == 8
+    assert [(message.text.split()[0], message.after, message.announced) for message in phase.messages] == [
         ("Starting", 0.0, True),
         ("Launching", 0.125, True),
         ("Insufficient", 0.25, True),
@@ -95,19 +95,19 @@ def test_a_repeated_status_is_one_stay_in_which_the_message_changes() -> None:
 
 
 def test_a_short_start_ends_with_a_message_that_no_event_tells() -> None:
-    last = parse("uninterrupted").stays[0].messages[-1]
+    last = parse("uninterrupted").phases[0].messages[-1]
     assert last.text == "Preparing the instances for training"
     assert not last.announced
 
 
 def test_a_pending_job_says_what_real_ones_say() -> None:
     """As in public logs of on-demand jobs of 2024."""
-    messages = [message.text for message in parse("Starting=0.1 Pending=2 Downloading=1").stays[1].messages]
+    messages = [message.text for message in parse("Starting=0.1 Pending=2 Downloading=1").phases[1].messages]
     assert messages == ["Training job waiting for capacity", "Preparing the instances for training"]
 
 
 def test_a_job_that_never_launched_prepares_nothing() -> None:
-    assert len(parse("never-launched").stays[0].messages) == 1
+    assert len(parse("never-launched").phases[0].messages) == 1
 
 
 @pytest.mark.parametrize(

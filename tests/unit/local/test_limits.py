@@ -8,7 +8,10 @@ from local.sagemaker.limits import limited
 
 def ended(script: str, *, runtime: float, wait: float | None) -> list[tuple[str, float]]:
     fate = limited(parse(script), max_runtime=runtime, max_wait=wait)
-    return [*((stay.status, round(stay.seconds, 6)) for stay in fate.stays), (fate.ending.status, 0)]
+    return [
+        *((phase.status, round(phase.seconds, 6)) for phase in fate.phases),
+        (fate.ending.status, 0),
+    ]
 
 
 STOPPING, UPLOADING = ("Stopping", 0.3), ("Uploading", 0.3)
@@ -36,7 +39,7 @@ WAITED, RAN = ("MaxWaitTimeExceeded", 0), ("MaxRuntimeExceeded", 0)
         "waited and ran for MaxWait",
         "ran for MaxRuntime",
         "on demand there is no MaxWait",
-        "MaxRuntime counts all stays on instances and no waiting",
+        "MaxRuntime counts all phases on instances and no waiting",
         "interrupted and not taken up again",
         "both at once",
     ],
@@ -56,8 +59,8 @@ def test_a_job_that_keeps_its_limits_or_is_about_to_end_meets_its_own_fate(scrip
 
 
 def test_only_messages_from_before_the_limit_are_shown() -> None:
-    stay = limited(parse("Starting=1 Starting=1 Starting=8 Training=1"), max_runtime=99, max_wait=4).stays[0]
-    assert [(message.text.split()[0], message.after) for message in stay.messages] == [
+    phase = limited(parse("Starting=1 Starting=1 Starting=8 Training=1"), max_runtime=99, max_wait=4).phases[0]
+    assert [(message.text.split()[0], message.after) for message in phase.messages] == [
         ("Starting", 0.0),
         ("Launching", 0.25),
         ("Insufficient", 0.5),
@@ -87,4 +90,7 @@ def test_a_job_is_pending_no_longer_than_it_may_be(
     script: str, pending: float | None, expected: list[tuple[str, float]]
 ) -> None:
     fate = limited(parse(script), max_runtime=99, max_wait=None, max_pending=pending)
-    assert [*((stay.status, stay.seconds) for stay in fate.stays), (fate.ending.status, 0)] == expected
+    assert [
+        *((phase.status, phase.seconds) for phase in fate.phases),
+        (fate.ending.status, 0),
+    ] == expected

@@ -25,6 +25,8 @@ def test_the_event_is_read(case: dict[str, Any]) -> None:
             "parent": parent and parent.owner,
             "console": jobs_url(facts.job.region),
             "start_known": observation.reported.start_known,
-            "stays": [[stay.status, stay.started.isoformat()] for stay in observation.reported.history],
+            "stays": [
+                [transition.status, transition.started.isoformat()] for transition in observation.reported.history
+            ],
         }
     compare(case["expect"], found)

@@ -29,17 +29,19 @@ class Marketplace:
 
     def live(self, number: int, created: int, wait_at_most: int | None) -> tuple[Attempt, bool]:
         """One attempt from its creation to its end, and whether it completed."""
-        spot, clock, stays = wait_at_most is not None, created, [f"Starting={created}"]
+        spot, clock, transitions = wait_at_most is not None, created, [f"Starting={created}"]
         until = created + wait_at_most if wait_at_most is not None else 10**9
         while True:
             launched = clock + self.draw.draw(st.integers(0, 4 * HOUR) if spot else st.integers(0, 60), label="queue")
             training = launched + self.overhead
             if launched >= until:
-                return self._over(number, [*stays, f"MaxWaitTimeExceeded={until}"]), False
-            stays.append(f"Downloading={launched}")
+                return self._over(number, [*transitions, f"MaxWaitTimeExceeded={until}"]), False
+            transitions.append(f"Downloading={launched}")
             if training >= until:
-                return self._over(number, [*stays, f"Stopping={until}", f"MaxWaitTimeExceeded={until + 120}"]), False
-            stays.append(f"Training={training}")
+                return self._over(
+                    number, [*transitions, f"Stopping={until}", f"MaxWaitTimeExceeded={until + 120}"]
+                ), False
+            transitions.append(f"Training={training}")
             taken = self.draw.draw(st.integers(0, 6 * HOUR - 900), label="taken early") if spot else -(10**9)
             held = 6 * HOUR - taken
             reached = self.saves[-1][1] if self.saves else 0
@@ -48,11 +50,13 @@ class Marketplace:
             steps = range(1, (over - training) // self.interval + 1)
             self.saves += [(training + step * self.interval, reached + step * self.interval) for step in steps]
             if over == done:
-                return self._over(number, [*stays, f"Completed={over}"]), True
+                return self._over(number, [*transitions, f"Completed={over}"]), True
             if over == until:
-                return self._over(number, [*stays, f"Stopping={until}", f"MaxWaitTimeExceeded={until + 120}"]), False
+                return self._over(
+                    number, [*transitions, f"Stopping={until}", f"MaxWaitTimeExceeded={until + 120}"]
+                ), False
             self.interruptions += 1
-            stays.append(f"Interrupted={over}")
+            transitions.append(f"Interrupted={over}")
             clock = over
 
     @property
@@ -60,10 +64,10 @@ class Marketplace:
         kept = self.saves[-self.keeps :] if self.keeps else self.saves
         return tuple(saved(seconds, f"checkpoint-{step}") for seconds, step in kept)
 
-    def _over(self, number: int, stays: list[str]) -> Attempt:
+    def _over(self, number: int, transitions: list[str]) -> Attempt:
         newest = self.listed[-1] if self.listed else None
         own = {"max_runtime": timedelta(days=20)}
-        return attempt(" ".join(stays), number=number, checkpoint=newest, **own)
+        return attempt(" ".join(transitions), number=number, checkpoint=newest, **own)
 
 
 @given(st.data())
@@ -106,5 +110,5 @@ def test_whatever_the_market_does_the_work_is_done_by_the_deadline(data: st.Data
         over = last.transitions[-1].started
         now = over + timedelta(seconds=60)
 
-    # A stay of which no checkpoint is listed counts whole, at most one interval too much for each interruption.
+    # A transition of which no checkpoint is listed counts whole, at most one interval too much for each interruption.
     assert len(attempts) == 1 or over <= deadline + timedelta(seconds=world.interval * world.interruptions)
