@@ -52,7 +52,7 @@ def run(console: Console | None = None) -> int:
         outcomes, histories, runs = _watch(console, at, lifecycles)
         ledger = at.ledger()
         told = sum(len(outcome.receipts) for outcome in outcomes) + sum(
-            len(ledger.alerts(each.facts.job)) for history in runs if history for each in history.run if each.facts
+            len(ledger.alerts(each.state.job)) for history in runs if history for each in history.run if each.state
         )
         posts = at.slack.wait_for(told, seconds=PATIENCE_SECONDS)
         _show(console, [history for history in histories if history], runs, posts)
@@ -131,7 +131,7 @@ def _progress(outcomes: Sequence[JobOutcome], histories: Sequence[History | None
         table.add_column(column)
     now = datetime.now(UTC)
     for outcome, history in zip(outcomes, histories, strict=True):
-        status = history.facts.secondary_status if history else "not seen yet"
+        status = history.state.secondary_status if history else "not seen yet"
         table.add_row(
             outcome.name,
             Text(status, style=style_of(status)),
@@ -148,7 +148,7 @@ def _run_progress(runs: Sequence[History | None]) -> RenderableType:
     for expected, history in zip(demo_runs.RUNS, runs, strict=True):
         attempts = Text("not seen yet")
         if history:
-            states = [(each.name, each.facts.secondary_status if each.facts else "created") for each in history.run]
+            states = [(each.name, each.state.secondary_status if each.state else "created") for each in history.run]
             attempts = Text("  ").join(Text(f"{name} {status}", style=style_of(status)) for name, status in states)
         table.add_row(expected.root, attempts)
     return table
@@ -176,13 +176,13 @@ def _show(
 def _savings(histories: Sequence[History], *, now: datetime) -> Rows:
     rows = []
     for history in histories:
-        facts, sums, percent = history.facts, history.figures(now), history.savings_percent
+        state, sums, percent = history.state, history.figures(now), history.savings_percent
         row = (
-            Text(facts.job.name),
-            Text(facts.secondary_status, style=style_of(facts.secondary_status)),
+            Text(state.job.name),
+            Text(state.secondary_status, style=style_of(state.secondary_status)),
             Text(in_words(sums.waited)),
             Text(in_words(sums.trained)),
-            Text("-" if facts.billable_time is None else in_words(facts.billable_time)),
+            Text("-" if state.billable_time is None else in_words(state.billable_time)),
             Text("-") if percent is None else Text(f"{percent:.0f} %", style="bold green"),
         )
         rows.append(row)

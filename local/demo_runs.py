@@ -114,8 +114,8 @@ def is_settled(at: DeployedAccount, expected: ExpectedRun, history: History | No
         return False
     *before, last = history.run
     return (
-        last.facts is not None
-        and is_terminal(last.facts.status)
+        last.state is not None
+        and is_terminal(last.state.status)
         and last.decision is not None
         and all(each.outcome for each in before)
         and not _alerts(at, expected)
@@ -135,7 +135,7 @@ def differences(at: DeployedAccount, expected: ExpectedRun, history: History | N
     run = history.run
     demand("attempts", list(expected.names), [each.name for each in run])
     demand("numbers", list(range(1, len(expected.attempts) + 1)), [each.number for each in run])
-    ends = [(each.facts.market, each.facts.secondary_status) for each in run if each.facts]
+    ends = [(each.state.market, each.state.secondary_status) for each in run if each.state]
     demand("ends", list(expected.attempts), ends)
     actions = [each.decision.decision.action for each in run if each.decision]
     demand("decisions", [Action.RESUBMIT] * (len(expected.attempts) - 1) + [expected.last], actions)

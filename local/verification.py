@@ -72,10 +72,10 @@ def observe(deployed: DeployedAccount, name: str, lifecycle: Lifecycle, *, regio
 
 def is_settled(outcome: JobOutcome) -> bool:
     """Whether nothing more is to come from this job."""
-    facts = outcome.record.facts
+    state = outcome.record.state
     return (
-        facts is not None
-        and facts.secondary_status == outcome.lifecycle.ending.status
+        state is not None
+        and state.secondary_status == outcome.lifecycle.ending.status
         and len(outcome.record.transitions) >= len(outcome.lifecycle.statuses)
         and len(outcome.receipts) >= len(outcome.expected_alerts)
     )
@@ -83,8 +83,8 @@ def is_settled(outcome: JobOutcome) -> bool:
 
 def differences(outcome: JobOutcome) -> list[str]:
     """Where the ledger departs from what the lifecycle and Describe demand; empty if nowhere."""
-    facts, found = outcome.record.facts, []
-    if facts is None:
+    state, found = outcome.record.state, []
+    if state is None:
         return [f"{outcome.name}: the ledger does not know the job"]
 
     def demand(what: str, wanted: object, got: object) -> None:
@@ -100,13 +100,13 @@ def differences(outcome: JobOutcome) -> list[str]:
     demand(
         "transitions of Describe", history, [(transition.status, iso(transition.started)) for transition in transitions]
     )
-    demand("status", outcome.described["TrainingJobStatus"], facts.status)
-    demand("secondary status", outcome.lifecycle.ending.status, facts.secondary_status)
+    demand("status", outcome.described["TrainingJobStatus"], state.status)
+    demand("secondary status", outcome.lifecycle.ending.status, state.secondary_status)
     demand("interruptions", outcome.lifecycle.statuses.count(INTERRUPTED), figures(transitions).interruptions)
     training, billable = (outcome.described.get(f"{word}TimeInSeconds") for word in ("Training", "Billable"))
-    demand("training seconds", training, facts.training_time and facts.training_time.total_seconds())
-    demand("billable seconds", billable, facts.billable_time and facts.billable_time.total_seconds())
-    saved = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    demand("training seconds", training, state.training_time and state.training_time.total_seconds())
+    demand("billable seconds", billable, state.billable_time and state.billable_time.total_seconds())
+    saved = savings_percent(training=state.training_time, billable=state.billable_time)
     demand("savings", _savings(training, billable), None if saved is None else round(saved, 6))
     demand("alerts", outcome.expected_alerts, [receipt.kind.value for receipt in outcome.receipts])
     for receipt in outcome.receipts:
@@ -274,14 +274,14 @@ def training_differences(entries: Sequence[Trained]) -> list[str]:
 
 def fingerprint(outcome: JobOutcome) -> list[str]:
     """What the ledger says of a job without its times: equal for equal fates, however the events arrived."""
-    facts = outcome.record.facts
+    state = outcome.record.state
     return [
         *(
             transition.status + (" provisional" if transition.provisional else "")
             for transition in outcome.record.transitions
         ),
         *(f"{receipt.kind} {receipt.outcome} {receipt.headline}" for receipt in outcome.receipts),
-        *([facts.status, facts.secondary_status, str(facts.market), str(facts.billable_time)] if facts else []),
+        *([state.status, state.secondary_status, str(state.market), str(state.billable_time)] if state else []),
     ]
 
 

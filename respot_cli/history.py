@@ -9,7 +9,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import one_line
 from respot.domain.decision import Action
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.job import JobFacts, JobId, Transition
+from respot.domain.job import JobId, JobState, Transition
 from respot.domain.lifecycle import Figures, figures, is_terminal, status_periods
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome
 from respot.domain.savings import savings_percent
@@ -24,14 +24,14 @@ class RunAttempt:
 
     Attributes:
         number: its place.
-        facts: its state; `None` while SageMaker's event of it has not come.
+        state: its state; `None` while SageMaker's event of it has not come.
         name: its job name.
         decision: what was decided when it had ended.
         outcome: what became of that.
     """
 
     number: int
-    facts: JobFacts | None
+    state: JobState | None
     name: str
     decision: DecisionRecord | None
     outcome: Outcome | None
@@ -42,7 +42,7 @@ class History:
     """What the ledger has of one job.
 
     Attributes:
-        facts: its state.
+        state: its state.
         transitions: its transitions, oldest first.
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
@@ -51,7 +51,7 @@ class History:
         run: all attempts of the run that the job belongs to, in order; the job alone if it has no other.
     """
 
-    facts: JobFacts
+    state: JobState
     transitions: tuple[Transition, ...]
     alerts: tuple[AlertReceipt, ...]
     others: tuple[JobId, ...] = ()
@@ -62,7 +62,7 @@ class History:
     @property
     def is_open(self) -> bool:
         """Whether the job has not ended, so that its last status still lasts."""
-        return not is_terminal(self.facts.status)
+        return not is_terminal(self.state.status)
 
     def lengths(self, now: datetime) -> tuple[tuple[Transition, timedelta | None], ...]:
         """Each status period with its length; an open one counts up to `now`, and the end of a job has none."""
@@ -87,7 +87,7 @@ class History:
     @property
     def savings_percent(self) -> float | None:
         """SageMaker's own savings figure; `None` while it is not known."""
-        return savings_percent(training=self.facts.training_time, billable=self.facts.billable_time)
+        return savings_percent(training=self.state.training_time, billable=self.state.billable_time)
 
 
 def headline(history: History, now: datetime) -> str:
@@ -98,10 +98,10 @@ def headline(history: History, now: datetime) -> str:
     if doings.decision is None and history.is_open:
         return _sentence(_still(history, now))
     said = (
-        _decided(doings.decision) if doings.decision else f"ended as {history.facts.secondary_status}, not decided yet"
+        _decided(doings.decision) if doings.decision else f"ended as {history.state.secondary_status}, not decided yet"
     )
     # Respot notes once why a decision, or the creation that it calls for, has to wait. The reason may be gone by now.
-    since = doings.decision.decided_at if doings.decision else history.facts.job.created
+    since = doings.decision.decided_at if doings.decision else history.state.job.created
     latest = max(doings.notices, key=lambda notice: notice.noticed_at, default=None)
     waited = f"; {_noticed(latest)}" if latest and latest.noticed_at >= since else ""
     return _sentence(f"{clause(one_line(said))}{waited}")
@@ -135,7 +135,7 @@ def _still(history: History, now: datetime) -> str:
     if history.giving_up and history.giving_up.withdrawn is None:
         return f"Respot is stopping it: {history.giving_up.reason}"
     lasts = history.lengths(now)[-1][1] if history.transitions else None
-    return history.facts.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
+    return history.state.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
 
 
 def _sentence(words: str) -> str:
@@ -148,29 +148,29 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
 
     A status that still lasts has no end, `so_far` is true, and its seconds count up to `now`; so do the sums.
     """
-    facts, sums, percent = history.facts, history.figures(now), history.savings_percent
+    state, sums, percent = history.state, history.figures(now), history.savings_percent
     decided, outcome = history.doings.decision, history.doings.outcome
     ends = [ended for _, ended in status_periods(history.transitions)]
     return {
         "headline": headline(history, now),
         "read_at": iso(now),
         "job": {
-            "name": facts.job.name,
-            "region": facts.job.region,
-            "created": iso(facts.job.created),
-            "arn": facts.arn,
-            "status": facts.status,
-            "secondary_status": facts.secondary_status,
-            "status_message": facts.status_message,
-            "failure_reason": facts.failure_reason,
-            "market": facts.market,
-            "instance_type": facts.instance_type,
-            "instance_count": facts.instance_count,
-            "max_runtime_seconds": _seconds(facts.max_runtime),
-            "max_wait_seconds": _seconds(facts.max_wait),
-            "checkpoint_uri": facts.checkpoint_uri,
-            "parent": facts.parent and {"owner": facts.parent.owner, "identifier": facts.parent.identifier},
-            "tags": dict(facts.tags) if facts.tags is not None else None,
+            "name": state.job.name,
+            "region": state.job.region,
+            "created": iso(state.job.created),
+            "arn": state.arn,
+            "status": state.status,
+            "secondary_status": state.secondary_status,
+            "status_message": state.status_message,
+            "failure_reason": state.failure_reason,
+            "market": state.market,
+            "instance_type": state.instance_type,
+            "instance_count": state.instance_count,
+            "max_runtime_seconds": _seconds(state.max_runtime),
+            "max_wait_seconds": _seconds(state.max_wait),
+            "checkpoint_uri": state.checkpoint_uri,
+            "parent": state.parent and {"owner": state.parent.owner, "identifier": state.parent.identifier},
+            "tags": dict(state.tags) if state.tags is not None else None,
         },
         "transitions": [
             {
@@ -230,17 +230,17 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
             "interruptions": sums.interruptions,
             "waited_seconds": sums.waited.total_seconds(),
             "trained_seconds": sums.trained.total_seconds(),
-            "training_time_seconds": _seconds(facts.training_time),
-            "billable_time_seconds": _seconds(facts.billable_time),
+            "training_time_seconds": _seconds(state.training_time),
+            "billable_time_seconds": _seconds(state.billable_time),
             "savings_percent": None if percent is None else round(percent, 2),
         },
         "run": [
             {
                 "attempt": each.number,
                 "job": each.name,
-                "status": each.facts and each.facts.secondary_status,
-                "market": each.facts and each.facts.market,
-                "instance_type": each.facts and each.facts.instance_type,
+                "status": each.state and each.state.secondary_status,
+                "market": each.state and each.state.market,
+                "instance_type": each.state and each.state.instance_type,
                 "decision": each.decision and each.decision.decision.action,
                 "reason": each.decision and each.decision.decision.reason,
                 "inputs": each.decision and dict(each.decision.decision.inputs),

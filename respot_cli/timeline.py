@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from respot.domain.durations import iso
-from respot.domain.job import JobFacts, JobId
+from respot.domain.job import JobId, JobState
 from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.domain.sentences import clause
 from respot.errors import LedgerUnavailableError
@@ -125,38 +125,38 @@ def load(
         message = f"the ledger has no job {name} in {region}{known or f': {hint}'}"
         raise CommandError(message, ExitCode.NOT_FOUND)
     record = ledger.load(job)
-    if record.facts is None:
+    if record.state is None:
         message = f"the ledger's items of {job} have just expired: it keeps them for the setting ledger_retention_days"
         raise CommandError(message, ExitCode.NOT_FOUND)
     return History(
-        facts=record.facts,
+        state=record.state,
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
         giving_up=runs.giving_up(job),
         doings=runs.doings(job),
-        run=_run(ledger, runs, record.facts),
+        run=_run(ledger, runs, record.state),
     )
 
 
-def _run(ledger: Ledger, runs: Runs, facts: JobFacts) -> tuple[RunAttempt, ...]:
+def _run(ledger: Ledger, runs: Runs, state: JobState) -> tuple[RunAttempt, ...]:
     """The attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say.
 
     The last one that was decided on counts only if it was created.
     """
-    decided = runs.decision(facts.job)
-    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, facts)
+    decided = runs.decision(state.job)
+    run, _ = (decided.run, decided.number) if decided else place_in_run(runs, state)
     planned = runs.attempts(run)
     rows = [
         _attempt(ledger, runs, number, job)
-        for number, job in enumerate([attempt.parent for attempt in planned] or [facts.job], start=1)
+        for number, job in enumerate([attempt.parent for attempt in planned] or [state.job], start=1)
     ]
     if planned:
         last, outcome = planned[-1], rows[-1].outcome
         if job := _created(ledger, runs, last, outcome):
             rows.append(_attempt(ledger, runs, last.number, job))
         elif outcome and outcome.kind is OutcomeKind.CREATED:
-            rows.append(RunAttempt(number=last.number, facts=None, name=last.name, decision=None, outcome=None))
+            rows.append(RunAttempt(number=last.number, state=None, name=last.name, decision=None, outcome=None))
     return tuple(rows)
 
 
@@ -169,13 +169,13 @@ def _created(ledger: Ledger, runs: Runs, attempt: AttemptRecord, outcome: Outcom
     if outcome:
         return next(iter(jobs), None)
     of_run = (attempt.run, attempt.number)
-    return next((job for job in jobs if (own := ledger.load(job).facts) and place_in_run(runs, own) == of_run), None)
+    return next((job for job in jobs if (own := ledger.load(job).state) and place_in_run(runs, own) == of_run), None)
 
 
 def _attempt(ledger: Ledger, runs: Runs, number: int, job: JobId) -> RunAttempt:
     return RunAttempt(
         number=number,
-        facts=ledger.load(job).facts,
+        state=ledger.load(job).state,
         name=job.name,
         decision=runs.decision(job),
         outcome=runs.outcome(job),

@@ -22,15 +22,15 @@ from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of
 
 def render(history: History, *, now: datetime) -> RenderableType:
     """The whole timeline; words of others are shown as they are, never as markup."""
-    facts = history.facts
-    title = Text.assemble((facts.job.name, "bold"), "  ", (facts.secondary_status, style_of(facts.secondary_status)))
+    state = history.state
+    title = Text.assemble((state.job.name, "bold"), "  ", (state.secondary_status, style_of(state.secondary_status)))
     drawn = stretches(history, now=now)
     parts: list[RenderableType] = [Text(headline(history, now), style="bold")]
     if after := _later_attempt(history):
         parts.append(Text(after))
     parts += [Text(), _head(history), Text(), Bar(drawn), Legend(drawn), Text(), _table(history, now=now)]
-    if facts.failure_reason:
-        parts += [Text(), Text(sentence(f"SageMaker says: {one_line(facts.failure_reason)}"), style="red")]
+    if state.failure_reason:
+        parts += [Text(), Text(sentence(f"SageMaker says: {one_line(state.failure_reason)}"), style="red")]
     parts += [Text(), savings_line(history, now=now)]
     if happened := _happened(history):
         parts += [Text(), _history_table(happened)]
@@ -57,27 +57,27 @@ def bar(history: History, *, now: datetime) -> Bar:
 
 def _later_attempt(history: History) -> str:
     """How far the run has come after this job; empty if this is its last attempt."""
-    if not history.run or history.run[-1].name == history.facts.job.name:
+    if not history.run or history.run[-1].name == history.state.job.name:
         return ""
     last = history.run[-1]
-    status = last.facts.secondary_status if last.facts else "created, no event of it yet"
+    status = last.state.secondary_status if last.state else "created, no event of it yet"
     return one_line(f"The run is at attempt {last.number}: {last.name}, {status}.")
 
 
 def savings_line(history: History, *, now: datetime) -> Text:
     """What spot saved, in one sentence."""
-    facts, sums, percent = history.facts, history.figures(now), history.savings_percent
+    state, sums, percent = history.state, history.figures(now), history.savings_percent
     spent = "So far: trained" if history.is_open else "Trained"
     spent += f" {in_words(sums.trained)}, waited {in_words(sums.waited)} for capacity, "
     spent += {0: "never interrupted", 1: "interrupted once"}.get(
         sums.interruptions, f"interrupted {sums.interruptions} times"
     )
     # What is known from events alone has no market, and lacks the times as well.
-    if is_terminal(facts.status) and facts.market and not has_held_instances(facts, history.transitions):
+    if is_terminal(state.status) and state.market and not has_held_instances(state, history.transitions):
         return Text(f"{spent}. Nothing was billed: the job never held an instance.")
-    if percent is None or facts.billable_time is None or facts.training_time is None:
+    if percent is None or state.billable_time is None or state.training_time is None:
         return Text(f"{spent}. SageMaker has not reported yet what it bills.")
-    billed = f"{in_words(facts.billable_time)} of {in_words(facts.training_time)} billed"
+    billed = f"{in_words(state.billable_time)} of {in_words(state.training_time)} billed"
     return Text.assemble(f"{spent}. ", (f"Saved {percent:.0f} %", "bold green"), f" ({billed}).")
 
 
@@ -85,13 +85,13 @@ def run_table(history: History) -> Rows:
     """The run's attempts, one to a line, with what was decided after each."""
     rows = []
     for each in history.run:
-        facts = each.facts
-        billed = facts.billable_time if facts else None
+        state = each.state
+        billed = state.billable_time if state else None
         row = (
             Text(str(each.number)),
-            Text(each.name, style="bold" if each.name == history.facts.job.name else ""),
-            Text(placement(facts)) if facts else Text(),
-            Text(facts.secondary_status, style=style_of(facts.secondary_status)) if facts else Text("not seen yet"),
+            Text(each.name, style="bold" if each.name == history.state.job.name else ""),
+            Text(placement(state)) if state else Text(),
+            Text(state.secondary_status, style=style_of(state.secondary_status)) if state else Text("not seen yet"),
             Text("-" if billed is None else in_words(billed)),
             Text(_then(each)),
         )
@@ -143,23 +143,23 @@ def _history_table(happened: list[tuple[datetime, str, str]]) -> Rows:
 
 
 def _head(history: History) -> Rows:
-    facts = history.facts
+    state = history.state
     rows = {
-        "Region": facts.job.region,
-        "Created": iso(facts.job.created),
-        "Instances": placement(facts),
+        "Region": state.job.region,
+        "Created": iso(state.job.created),
+        "Instances": placement(state),
         "Limits": _limits(history),
-        "Checkpoints": facts.checkpoint_uri or "none configured",
-        "Owned by": facts.parent and f"{facts.parent.owner} {facts.parent.identifier}",
-        "Tags": ", ".join(f"{key}={value}" for key, value in sorted((facts.tags or {}).items())),
-        "Console": console_url(facts),
+        "Checkpoints": state.checkpoint_uri or "none configured",
+        "Owned by": state.parent and f"{state.parent.owner} {state.parent.identifier}",
+        "Tags": ", ".join(f"{key}={value}" for key, value in sorted((state.tags or {}).items())),
+        "Console": console_url(state),
     }
     shown = [(Text(name, style="dim"), Text(one_line(value))) for name, value in rows.items() if value]
     return Rows(columns=("", ""), rows=shown)
 
 
 def _limits(history: History) -> str:
-    runtime, wait = history.facts.max_runtime, history.facts.max_wait
+    runtime, wait = history.state.max_runtime, history.state.max_wait
     said = [f"runtime {in_words(runtime)}" if runtime else "", f"wait and runtime {in_words(wait)}" if wait else ""]
     return ", ".join(filter(None, said))
 

@@ -8,38 +8,38 @@ from respot.domain import alert_text, digest_text
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.savings import savings_percent
 from respot.domain.storm import Digest
 
 
 def to_document(alert: Alert) -> dict[str, Any]:
     """The document; times are ISO 8601 UTC, spans are seconds, what is not known is null."""
-    facts, figures = alert.facts, alert.figures
-    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    state, figures = alert.state, alert.figures
+    percent = savings_percent(training=state.training_time, billable=state.billable_time)
     return {
         "version": VERSION,
         "id": alert.id,
         "kind": alert.kind.value,
         "severity": alert.severity.value,
-        "drill": facts.job.is_drill,
+        "drill": state.job.is_drill,
         "headline": alert_text.headline(alert),
         "what_happened": alert_text.what_happened(alert),
         "what_happens_next": alert_text.what_happens_next(alert),
         "cost": alert_text.cost(alert),
-        "console_url": alert_text.console_url(facts),
+        "console_url": alert_text.console_url(state),
         "transition": {"status": alert.transition.status, "started": iso(alert.transition.started)},
         "story": alert.story or None,
         "warning": alert.warning,
         "advice": list(alert.advice),
         "digest_id": alert.digest,
-        "job": _job(facts),
+        "job": _job(state),
         "figures": {
             "earlier_interruptions": alert.earlier_interruptions,
             "trained_seconds": figures.trained.total_seconds(),
             "waited_seconds": figures.waited.total_seconds(),
-            "training_time_seconds": _seconds(facts.training_time),
-            "billable_time_seconds": _seconds(facts.billable_time),
+            "training_time_seconds": _seconds(state.training_time),
+            "billable_time_seconds": _seconds(state.billable_time),
             "savings_percent": None if percent is None else round(percent, 2),
         },
     }
@@ -80,24 +80,24 @@ def digest_document(digest: Digest) -> dict[str, Any]:
     }
 
 
-def _job(facts: JobFacts) -> dict[str, Any]:
+def _job(state: JobState) -> dict[str, Any]:
     return {
-        "name": facts.job.name,
-        "arn": facts.arn,
-        "account": account_of(facts.arn),
-        "region": facts.job.region,
-        "created": iso(facts.job.created),
-        "status": facts.status,
-        "secondary_status": facts.secondary_status,
-        "failure_reason": facts.failure_reason,
-        "market": facts.market and facts.market.value,
-        "instance_type": facts.instance_type,
-        "instance_count": facts.instance_count,
-        "max_runtime_seconds": _seconds(facts.max_runtime),
-        "max_wait_seconds": _seconds(facts.max_wait),
-        "checkpoint_uri": facts.checkpoint_uri,
-        "parent": facts.parent and {"owner": facts.parent.owner.value, "identifier": facts.parent.identifier},
-        "tags": dict(facts.tags) if facts.tags is not None else None,
+        "name": state.job.name,
+        "arn": state.arn,
+        "account": account_of(state.arn),
+        "region": state.job.region,
+        "created": iso(state.job.created),
+        "status": state.status,
+        "secondary_status": state.secondary_status,
+        "failure_reason": state.failure_reason,
+        "market": state.market and state.market.value,
+        "instance_type": state.instance_type,
+        "instance_count": state.instance_count,
+        "max_runtime_seconds": _seconds(state.max_runtime),
+        "max_wait_seconds": _seconds(state.max_wait),
+        "checkpoint_uri": state.checkpoint_uri,
+        "parent": state.parent and {"owner": state.parent.owner.value, "identifier": state.parent.identifier},
+        "tags": dict(state.tags) if state.tags is not None else None,
     }
 
 

@@ -17,7 +17,7 @@ from respot.domain.alert import (
 )
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import concludes, headline
-from respot.domain.job import JobFacts, JobId, JobRecord, Transition
+from respot.domain.job import JobId, JobRecord, JobState, Transition
 from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
 from respot.domain.telling import Told, appearance, end_of, outlook_after
@@ -73,47 +73,47 @@ class Alerter:
 
         For a job whose items the stream has lost, or whose alert died in somebody's hand.
         """
-        record, facts = self._load(job)
+        record, state = self._load(job)
         pending = (
-            self._of_appearance(record, facts),
-            *(_of_transition(record, facts, transition) for transition in record.transitions),
-            *(_of_doing(record, facts, told) for told in self.runs.doings(job).told()),
+            self._of_appearance(record, state),
+            *(_of_transition(record, state, transition) for transition in record.transitions),
+            *(_of_doing(record, state, told) for told in self.runs.doings(job).told()),
         )
         settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
         return tuple(receipt for receipt in (self._settle(each) for each in open_) if receipt)
 
-    def _load(self, job: JobId) -> tuple[JobRecord, JobFacts]:
+    def _load(self, job: JobId) -> tuple[JobRecord, JobState]:
         record = self.ledger.load(job)
-        if record.facts is None:  # the state is written before anything else, so this is no race
+        if record.state is None:  # the state is written before anything else, so this is no race
             message = f"{job}: the ledger has items of this job but not its state"
             raise LedgerIncompleteError(message)
-        return record, record.facts
+        return record, record.state
 
-    def _of_appearance(self, record: JobRecord, facts: JobFacts) -> "_Pending | None":
+    def _of_appearance(self, record: JobRecord, state: JobState) -> "_Pending | None":
         """Advice, needless on an attempt that the ledger confirms: tags alone can be set by anyone."""
-        advice = advise(facts)
+        advice = advise(state)
         if not advice:
             return None
-        case = replace(_case(AlertKind.ADVICE, appearance(facts), record, facts), advice=advice)
-        _, number = place_in_run(self.runs, facts)
+        case = replace(_case(AlertKind.ADVICE, appearance(state), record, state), advice=advice)
+        _, number = place_in_run(self.runs, state)
         needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
-        return _Pending(alert=case, news=facts.job.created, needless=needless)
+        return _Pending(alert=case, news=state.job.created, needless=needless)
 
-    def _outlook(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+    def _outlook(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """What to expect of Respot about an end: a decision that is there counts, even if the policy has changed."""
-        if decided := self.runs.decision(facts.job):
-            return outlook_after(decided, self.runs.outcome(facts.job))
-        return self.foresight(facts, transitions) if self.foresight else Outlook.UNKNOWN
+        if decided := self.runs.decision(state.job):
+            return outlook_after(decided, self.runs.outcome(state.job))
+        return self.foresight(state, transitions) if self.foresight else Outlook.UNKNOWN
 
     def _settle(self, pending: "_Pending | None") -> AlertReceipt | None:
         """Send or decline."""
         if pending is None:
             return None
         alert, news = pending.alert, pending.news
-        job, kind, transition = alert.facts.job, alert.kind, alert.transition
+        job, kind, transition = alert.state.job, alert.kind, alert.transition
         policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
-        decision = decide(kind, alert.facts, transition, policy, news=news, now=self.clock())
+        decision = decide(kind, alert.state, transition, policy, news=news, now=self.clock())
         if decision.send and pending.needless:
             decision = AlertDecision(send=False, reason=pending.needless)
         message_id = None
@@ -123,7 +123,7 @@ class Alerter:
                 return None
             try:
                 if concludes(kind) and not job.is_drill:
-                    alert = replace(alert, outlook=self._outlook(alert.facts, pending.transitions))
+                    alert = replace(alert, outlook=self._outlook(alert.state, pending.transitions))
                 if self.watch:
                     alert = replace(alert, digest=self.watch.hold_back(alert))
                 message_id = self.topic.publish(alert)
@@ -164,27 +164,27 @@ class _Pending:
     needless: str | None = None
 
 
-def _of_transition(record: JobRecord, facts: JobFacts, transition: Transition) -> _Pending | None:
+def _of_transition(record: JobRecord, state: JobState, transition: Transition) -> _Pending | None:
     kind = kind_of(transition)
     if kind is None:
         return None
     return _Pending(
-        alert=_case(kind, transition, record, facts), news=transition.started, transitions=record.transitions
+        alert=_case(kind, transition, record, state), news=transition.started, transitions=record.transitions
     )
 
 
-def _of_doing(record: JobRecord, facts: JobFacts, told: Told) -> _Pending:
-    case = _case(told.kind, end_of(record, facts), record, facts)
+def _of_doing(record: JobRecord, state: JobState, told: Told) -> _Pending:
+    case = _case(told.kind, end_of(record, state), record, state)
     case = replace(case, story=told.story, warning=told.warning, withdrawn=told.withdrawn)
     return _Pending(alert=case, news=told.at)
 
 
-def _case(kind: AlertKind, transition: Transition, record: JobRecord, facts: JobFacts) -> Alert:
+def _case(kind: AlertKind, transition: Transition, record: JobRecord, state: JobState) -> Alert:
     until_then = tuple(earlier for earlier in record.transitions if earlier.started <= transition.started)
     return Alert(
         kind=kind,
         transition=transition,
-        facts=facts,
+        state=state,
         figures=figures(until_then),
         transitions=until_then,
         earlier_interruptions=interruptions_before(transition, until_then),

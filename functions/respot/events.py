@@ -18,7 +18,7 @@ from respot.drill_event import read_drill
 from respot.errors import MalformedObservationError
 from respot.look_message import SOURCE as SWEEP_SOURCE
 from respot.look_message import read_look
-from respot.training_job_document import Document, moment, read_facts, read_history, sighting, storable, text
+from respot.training_job_document import Document, moment, read_history, read_state, sighting, storable, text
 
 SOURCE: Final = "aws.sagemaker"
 DETAIL_TYPE: Final = "SageMaker Training Job State Change"
@@ -162,7 +162,7 @@ def _reported(
     if not arn and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
         return None
     spot = detail.get("EnableManagedSpotTraining")
-    facts = read_facts(
+    state = read_state(
         detail,
         job=JobId(region=region, name=name, created=created),
         arn=arn[0] if arn else job_arn(region=region, account=str(account), name=name),
@@ -172,8 +172,8 @@ def _reported(
     )
     history = read_history(detail, provisional=True)
     # The list most likely carries the current transition alone; anything else in it is Describe's to tell.
-    current = tuple(transition for transition in history[-1:] if transition.status == facts.secondary_status)
-    return JobSnapshot(facts=facts, history=current) if current else sighting(facts)
+    current = tuple(transition for transition in history[-1:] if transition.status == state.secondary_status)
+    return JobSnapshot(state=state, history=current) if current else sighting(state)
 
 
 def _tags(value: object) -> dict[str, str] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, patience
-from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot
+from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
@@ -33,7 +33,7 @@ class Patience:
     clock: Clock
     note: Note
 
-    def consider(self, known: JobFacts) -> None:
+    def consider(self, known: JobState) -> None:
         """Stop the live job if that is called for; `known` is what the ledger has of it.
 
         What speaks against it is noted in the log alone: a job that waits is looked at again and again.
@@ -52,12 +52,12 @@ class Patience:
         if tags is None:
             return
         live = replace(
-            seen.facts,
+            seen.state,
             job=job,
             tags=tags,
-            parent=known.parent or seen.facts.parent or find_parent(name=job.name, tags=tags),
+            parent=known.parent or seen.state.parent or find_parent(name=job.name, tags=tags),
         )
-        verdict = self._judge(replace(seen, facts=live))
+        verdict = self._judge(replace(seen, state=live))
         self.note(job, verdict.reason)
         since = waiting_since(seen.history)
         if not verdict.give_up or since is None:
@@ -74,16 +74,16 @@ class Patience:
     def _look(self, job: JobId) -> JobSnapshot | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
-        return seen if seen and same_creation(seen.facts.job.created, job.created) else None
+        return seen if seen and same_creation(seen.state.job.created, job.created) else None
 
     def _judge(self, seen: JobSnapshot) -> Verdict:
-        live, tags = seen.facts, seen.facts.tags
+        live, tags = seen.state, seen.state.tags
         if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
             return Verdict(give_up=False, reason=reason)  # S3 need not be asked
         now = self.clock()
         tried = as_if_stopped(live, seen.history, now=now)
-        record = JobRecord(facts=tried.facts, transitions=tried.transitions)
-        situation = self.situations.gather(record, tried.facts, tags, now=now, giving_up=tried.giving_up)
+        record = JobRecord(state=tried.state, transitions=tried.transitions)
+        situation = self.situations.gather(record, tried.state, tags, now=now, giving_up=tried.giving_up)
         document = None
         while True:  # as often as the ladder has pools: each round but the last one rules out another
             run, around = situation.run, situation.circumstances
@@ -93,7 +93,7 @@ class Patience:
             document = document or self.jobs.document(live.job.region, live.job.name)
             if document is None or not _is_of(live.job, document):
                 return Verdict(give_up=False, reason=f"nothing would follow: {live.job.name} was deleted")
-            name = attempt_name(run.attempts[0].facts.job.name, verdict.attempt, run=run.id)
+            name = attempt_name(run.attempts[0].state.job.name, verdict.attempt, run=run.id)
             lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
             try:
                 self.clone(document, name, tags or {}, lineage, verdict.placement)
@@ -114,13 +114,13 @@ class Patience:
             raise
         if kill_switch:
             self._withdraw(note, before, f"{kill_switch}: it is not stopped")
-        elif seen is None or not self._waits(seen.facts) or waiting_since(seen.history) != note.waiting_since:
+        elif seen is None or not self._waits(seen.state) or waiting_since(seen.history) != note.waiting_since:
             self._withdraw(note, before, "waits no longer: it is not stopped")
         elif not self.jobs.stop(note.job.region, note.job.name):
             self._withdraw(note, before, "has ended by itself")
 
-    def _waits(self, facts: JobFacts) -> bool:
-        return is_waiting(facts, now=self.clock())
+    def _waits(self, state: JobState) -> bool:
+        return is_waiting(state, now=self.clock())
 
     def _withdraw(self, note: GivingUp, before: GivingUp | None, why: str) -> None:
         self.note(note.job, why)

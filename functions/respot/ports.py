@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from respot.domain.alert import Alert, AlertReceipt
     from respot.domain.alert_kinds import AlertKind
     from respot.domain.checkpoints import CheckpointLocation, Listing
-    from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
+    from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transition
     from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
@@ -175,7 +175,7 @@ class LedgerIndex(Protocol):
     refuses or does not answer.
     """
 
-    def facts_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobFacts]:
+    def state_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobState]:
         """The states of those of the jobs that are known."""
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
@@ -321,7 +321,7 @@ class KillSwitch(Protocol):
 class Foresight(Protocol):
     """What people may expect of Respot before it has decided."""
 
-    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """What to expect about a job that has ended; never raises: what cannot be told now is not known."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
+from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import reconcile, same_creation
@@ -57,7 +57,7 @@ class Recorder:
             if observation.origin is Origin.DRILL and observation.reported
         ]:
             # SageMaker is not asked: the name is none of its own, and so is no other hint's of this batch.
-            return tuple(self._merge(self.ledger.load(drill.facts.job), drill) for drill in drills)
+            return tuple(self._merge(self.ledger.load(drill.state.job), drill) for drill in drills)
         seen = self.jobs.describe(region, name)
         recorded = [self._record_seen(seen)] if seen else []
         # A hint of another job of that name, deleted since, is that job's last witness.
@@ -71,15 +71,15 @@ class Recorder:
         return tuple(recorded)
 
     def _record_seen(self, seen: JobSnapshot) -> Recorded:
-        record = self.ledger.load(seen.facts.job)
-        if record.facts is None:  # it is new, or an event was its first witness
+        record = self.ledger.load(seen.state.job)
+        if record.state is None:  # it is new, or an event was its first witness
             seen = self._as_known(seen)
-            record = self.ledger.load(seen.facts.job)
-        return self._merge(record, self._with_tags(seen, record.facts))
+            record = self.ledger.load(seen.state.job)
+        return self._merge(record, self._with_tags(seen, record.state))
 
     def _record_witness(self, reported: JobSnapshot) -> Recorded:
         reported = self._as_known(reported)
-        return self._merge(self.ledger.load(reported.facts.job), reported)
+        return self._merge(self.ledger.load(reported.state.job), reported)
 
     def _record_absence(self, observation: Observation) -> Recorded | None:
         """SageMaker positively says that a job is gone which had not ended: it did end, and somebody deleted it.
@@ -87,51 +87,51 @@ class Recorder:
         As of the sweep, which comes back to what has lately changed, and has it decided on.
         """
         record = JobRecord() if observation.missed is None else self.ledger.load(observation.missed)
-        if record.facts is None:
+        if record.state is None:
             return None
         if lacks_its_end(record):  # its state alone was written, and nobody else can tell the transition any more
-            return self._merge(record, sighting(record.facts))
-        if is_terminal(record.facts.status):
+            return self._merge(record, sighting(record.state))
+        if is_terminal(record.state.status):
             return None
-        noticed = max(observation.overdue or record.facts.last_modified, record.facts.last_modified)
-        gone = replace(record.facts, status=DELETING, last_modified=noticed)
-        return self._merge(record, JobSnapshot(facts=gone, history=()))
+        noticed = max(observation.overdue or record.state.last_modified, record.state.last_modified)
+        gone = replace(record.state, status=DELETING, last_modified=noticed)
+        return self._merge(record, JobSnapshot(state=gone, history=()))
 
     def _as_known(self, seen: JobSnapshot) -> JobSnapshot:
         """Event and Describe may round a creation differently: the identity that the ledger knows is the one."""
-        job = seen.facts.job
+        job = seen.state.job
         known = next(
             (other for other in self.ledger.find(job.region, job.name) if same_creation(other.created, job.created)),
             job,
         )
-        return replace(seen, facts=replace(seen.facts, job=known))
+        return replace(seen, state=replace(seen.state, job=known))
 
     def _last_witnesses(self, seen: JobSnapshot | None, observations: Iterable[Observation]) -> list[JobSnapshot]:
         claims = [observation.reported for observation in observations if observation.reported]
         if seen:
             claims = [
-                reported for reported in claims if not same_creation(reported.facts.job.created, seen.facts.job.created)
+                reported for reported in claims if not same_creation(reported.state.job.created, seen.state.job.created)
             ]
-        return sorted(claims, key=lambda reported: reported.facts.last_modified)
+        return sorted(claims, key=lambda reported: reported.state.last_modified)
 
-    def _with_tags(self, seen: JobSnapshot, known: JobFacts | None) -> JobSnapshot:
+    def _with_tags(self, seen: JobSnapshot, known: JobState | None) -> JobSnapshot:
         """Describe tells no tags: ask for them when the job is new, and once more when it has ended."""
-        facts = seen.facts
-        has_ended_since = known is not None and is_terminal(facts.status) and not is_terminal(known.status)
+        state = seen.state
+        has_ended_since = known is not None and is_terminal(state.status) and not is_terminal(known.status)
         if known is not None and known.tags is not None and not has_ended_since:
             return seen
-        tags = self.jobs.tags(facts.job.region, facts.arn)
+        tags = self.jobs.tags(state.job.region, state.arn)
         if tags is None:
             return seen
-        parent = facts.parent or find_parent(name=facts.job.name, tags=tags)
-        return replace(seen, facts=replace(facts, tags=tags, parent=parent))
+        parent = state.parent or find_parent(name=state.job.name, tags=tags)
+        return replace(seen, state=replace(state, tags=tags, parent=parent))
 
     def _merge(self, record: JobRecord, snapshot: JobSnapshot) -> Recorded:
-        job = snapshot.facts.job
+        job = snapshot.state.job
         for _ in range(_RACES):
             change = reconcile(record, snapshot)
             if change.is_empty or self.ledger.save(change):
-                return Recorded(job=job, inserted=change.inserted, state_changed=change.facts_changed)
+                return Recorded(job=job, inserted=change.inserted, state_changed=change.state_changed)
             record = self.ledger.load(job)
         message = f"{job}: {_RACES} attempts to write its state each met a newer one"
         raise LedgerContentionError(message)
@@ -140,7 +140,7 @@ class Recorder:
 def _missed(seen: JobSnapshot | None, observations: Iterable[Observation]) -> Iterable[Observation]:
     """Of jobs that the sweep misses, and SageMaker's answer does too: a hint for each."""
     missed = {observation.missed: observation for observation in observations if observation.missed}
-    found = seen.facts.job.created if seen else None
+    found = seen.state.job.created if seen else None
     return [
         observation for job, observation in missed.items() if found is None or not same_creation(job.created, found)
     ]

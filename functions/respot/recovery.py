@@ -14,7 +14,7 @@ from typing import Any
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso, readable
-from respot.domain.job import JobFacts, JobId, JobRecord
+from respot.domain.job import JobId, JobRecord, JobState
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.lineage import RUN_TAG, Lineage
 from respot.domain.naming import attempt_name
@@ -81,30 +81,30 @@ class Recovery:
         if job.is_drill:
             return None  # the stream's filter passes none on; nothing is decided about one that was sent here otherwise
         record = self.ledger.load(job)
-        if record.facts is None:
+        if record.state is None:
             message = f"{job}: the ledger was to recover this job but has no state of it"
             raise LedgerIncompleteError(message)
-        facts = record.facts
-        if not is_terminal(facts.status):
-            return self._consider(facts)
+        state = record.state
+        if not is_terminal(state.status):
+            return self._consider(state)
         if lacks_its_end(record):
             return Later(
-                reason=f"{job}: ended as {facts.status}, but the ledger lacks the transition with which it ended"
+                reason=f"{job}: ended as {state.status}, but the ledger lacks the transition with which it ended"
             )
         decided = self.runs.decision(job)
         if decided is None:
-            if later := self._decide_or_leave(record, facts):
+            if later := self._decide_or_leave(record, state):
                 return later
             decided = self.runs.decision(job)
         if decided is None or decided.decision.action is not Action.RESUBMIT or decided.decision.dry_run:
             return None
         if self.runs.outcome(job):
             return None
-        return self._resubmit(record, facts, decided)
+        return self._resubmit(record, state, decided)
 
-    def _consider(self, facts: JobFacts) -> Later | None:
+    def _consider(self, state: JobState) -> Later | None:
         try:
-            self.patience.consider(facts)
+            self.patience.consider(state)
         except PolicyInvalidError as error:
             # People are told when a job's end cannot be decided on; until then it only waits on.
             return Later(reason=str(error))
@@ -112,25 +112,25 @@ class Recovery:
 
     # --- deciding
 
-    def _decide_or_leave(self, record: JobRecord, facts: JobFacts) -> Later | None:
-        if history := self._history(record, facts):
+    def _decide_or_leave(self, record: JobRecord, state: JobState) -> Later | None:
+        if history := self._history(record, state):
             self.runs.decide(history, None)
             return None
         try:
-            return self._decide(record, facts)
+            return self._decide(record, state)
         except PolicyInvalidError as error:
-            self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
+            self.runs.notice(state.job, AlertKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
 
-    def _history(self, record: JobRecord, facts: JobFacts) -> DecisionRecord | None:
+    def _history(self, record: JobRecord, state: JobState) -> DecisionRecord | None:
         """The decision to leave alone what is history."""
-        reason = self._why_history(record, facts)
+        reason = self._why_history(record, state)
         if reason is None:
             return None
-        run, number = place_in_run(self.runs, facts)
-        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, facts).started)})
+        run, number = place_in_run(self.runs, state)
+        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, state).started)})
         return DecisionRecord(
-            job=facts.job,
+            job=state.job,
             run=run,
             number=number,
             decision=decision,
@@ -139,19 +139,19 @@ class Recovery:
             next_name=None,
         )
 
-    def _why_history(self, record: JobRecord, facts: JobFacts) -> str | None:
+    def _why_history(self, record: JobRecord, state: JobState) -> str | None:
         """What ended before the deployment; `None` if it is ours."""
-        watched = self.ledger.watched_since(facts.job.region)
-        if end_of(record, facts).started < watched:
-            return f"ended before Respot watched {facts.job.region} ({readable(watched)})"
+        watched = self.ledger.watched_since(state.job.region)
+        if end_of(record, state).started < watched:
+            return f"ended before Respot watched {state.job.region} ({readable(watched)})"
         return None
 
-    def _decide(self, record: JobRecord, facts: JobFacts) -> Later | None:
-        situation = self.situations.gather(record, facts, facts.tags, now=self.clock())
-        decision, now = self._plan(situation, facts, facts.tags or {}), self.clock()
+    def _decide(self, record: JobRecord, state: JobState) -> Later | None:
+        situation = self.situations.gather(record, state, state.tags, now=self.clock())
+        decision, now = self._plan(situation, state, state.tags or {}), self.clock()
         if decision.action is Action.WAIT:
-            return self._wait(facts.job, decision)
-        if is_silent(decision) and self.runs.doings(facts.job).notices:
+            return self._wait(state.job, decision)
+        if is_silent(decision) and self.runs.doings(state.job).notices:
             decision = ending_the_wait(decision)
         run, number = situation.run.id, situation.run.last.number
         name = None
@@ -162,15 +162,15 @@ class Recovery:
                 attempt = AttemptRecord(
                     run=run,
                     number=decision.attempt,
-                    region=facts.job.region,
+                    region=state.job.region,
                     name=name,
-                    parent=facts.job,
+                    parent=state.job,
                     decided_at=now,
                 )
         story = self._told(decision, situation, name) if name else None
         told = replace(decision, reason=story) if decision.dry_run and story else decision
         decided = DecisionRecord(
-            job=facts.job,
+            job=state.job,
             run=run,
             number=number,
             decision=told,
@@ -182,27 +182,27 @@ class Recovery:
         writer = situation.writer if attempt else None
         if self.runs.decide(decided, attempt, writer=writer, over=situation.over):
             return None
-        if self.runs.decision(facts.job) is None:
+        if self.runs.decision(state.job) is None:
             if attempt and self.runs.attempt(run, attempt.number) is None:
                 return Later(reason="another run has just claimed the checkpoint location; look again")
             # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
-            reason = f"attempt {decision.attempt} of the run was decided on after another job named {facts.job.name}"
+            reason = f"attempt {decision.attempt} of the run was decided on after another job named {state.job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
         return None
 
-    def _plan(self, situation: Situation, facts: JobFacts, tags: Mapping[str, str]) -> Decision:
+    def _plan(self, situation: Situation, state: JobState, tags: Mapping[str, str]) -> Decision:
         """The plan, after a trial of the request that it calls for: what cannot be built must not be promised."""
         now, document = self.clock(), None
         while True:  # as often as the ladder has pools: each round but the last one rules out another
             decision = plan(situation.run, situation.resolved, situation.circumstances, now=now)
             if decision.placement is None or decision.attempt is None:
                 return decision
-            document = document or self.jobs.document(facts.job.region, facts.job.name)
-            if document is None or not self._is_the_ended_job(facts, document):
-                obstructed = replace(situation.circumstances, obstacles=(_deleted(facts),))
+            document = document or self.jobs.document(state.job.region, state.job.name)
+            if document is None or not self._is_the_ended_job(state, document):
+                obstructed = replace(situation.circumstances, obstacles=(_deleted(state),))
                 return plan(situation.run, situation.resolved, obstructed, now=now)
-            lineage = self._lineage(situation.run, decision.attempt, facts)
+            lineage = self._lineage(situation.run, decision.attempt, state)
             name = self._name(situation.run, decision.attempt)
             try:
                 cloned = self.clone(document, name, tags, lineage, decision.placement)
@@ -219,34 +219,34 @@ class Recovery:
 
     @staticmethod
     def _name(run: Run, attempt: int) -> str:
-        return attempt_name(run.attempts[0].facts.job.name, attempt, run=run.id)
+        return attempt_name(run.attempts[0].state.job.name, attempt, run=run.id)
 
     @staticmethod
-    def _lineage(run: Run, attempt: int, facts: JobFacts) -> Lineage:
-        return Lineage(run=run.id, attempt=attempt, parent=facts.job.name)
+    def _lineage(run: Run, attempt: int, state: JobState) -> Lineage:
+        return Lineage(run=run.id, attempt=attempt, parent=state.job.name)
 
     # --- creating
 
-    def _resubmit(self, record: JobRecord, facts: JobFacts, decided: DecisionRecord) -> Later | None:
+    def _resubmit(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
         name = decided.next_name or ""
-        if (existing := self._existing(facts, decided, name)) is not None:
+        if (existing := self._existing(state, decided, name)) is not None:
             self.runs.settle(existing)
             return None
-        if (reason := self._why_history(record, facts)) is not None:
+        if (reason := self._why_history(record, state)) is not None:
             # A ledger from a backup, which has a decision that was made before it: by now its owner has continued.
-            self._cancel(facts, decided, name, reason, OutcomeKind.CANCELLED)
+            self._cancel(state, decided, name, reason, OutcomeKind.CANCELLED)
             return None
-        document, tags = self._ended_job(facts)
+        document, tags = self._ended_job(state)
         if document is None or tags is None:
-            self._fail(facts, decided, name, _deleted(facts))
+            self._fail(state, decided, name, _deleted(state))
             return None
         try:
-            situation = self.situations.gather(record, facts, tags, now=self.clock())
+            situation = self.situations.gather(record, state, tags, now=self.clock())
         except PolicyInvalidError as error:
-            self.runs.notice(facts.job, AlertKind.POLICY_INVALID, str(error))
+            self.runs.notice(state.job, AlertKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
         while True:  # as often as the ladder has pools: each round but the last one rules out another
-            step = self._try(situation, facts, decided, document, tags)
+            step = self._try(situation, state, decided, document, tags)
             if not isinstance(step, Situation):
                 return step
             situation = step
@@ -254,41 +254,41 @@ class Recovery:
     def _try(
         self,
         situation: Situation,
-        facts: JobFacts,
+        state: JobState,
         decided: DecisionRecord,
         document: Mapping[str, Any],
         tags: Mapping[str, str],
     ) -> Later | Situation | None:
         """Plan again, as it is time for now, and create; returns the situation without a pool that was refused."""
         name = decided.next_name or ""
-        decision = self._plan(situation, facts, tags)
+        decision = self._plan(situation, state, tags)
         if decision.action is Action.WAIT:
-            return self._wait(facts.job, decision)
+            return self._wait(state.job, decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
             if refused := situation.circumstances.refused_pools:
                 untold = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
-                self._fail(facts, decided, name, "; ".join((*untold, decision.reason)))
+                self._fail(state, decided, name, "; ".join((*untold, decision.reason)))
             else:
                 reason = "the policy now says dry_run" if decision.dry_run else decision.reason
                 unwanted = decision.dry_run or decision.action is Action.NOTHING
                 kind = OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED
-                self._cancel(facts, decided, name, reason, kind)
+                self._cancel(state, decided, name, reason, kind)
             return None
-        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name)
+        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=state.job.name)
         try:
             request = self.clone(document, name, tags, lineage, decision.placement).request
             story = self._told(decision, situation, name)
-            created = self._outcome(facts, name, OutcomeKind.CREATED, story, warning=decision.warning)
-            return self._create(facts, decided, request, created)
+            created = self._outcome(state, name, OutcomeKind.CREATED, story, warning=decision.warning)
+            return self._create(state, decided, request, created)
         except (CloneRefusedError, CreateRefusedError) as error:
             if error.reach is not Reach.ANYWHERE:
                 return situation.without(decision.placement, error)
-            self._fail(facts, decided, name, str(error))
+            self._fail(state, decided, name, str(error))
             return None
 
     def _create(
         self,
-        facts: JobFacts,
+        state: JobState,
         decided: DecisionRecord,
         request: Mapping[str, Any],
         created: Outcome,
@@ -302,10 +302,10 @@ class Recovery:
         if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
             return Later(reason=why, delay=timedelta(seconds=1))
         try:
-            arn = self.jobs.create(facts.job.region, request)
+            arn = self.jobs.create(state.job.region, request)
         except JobNameTakenError:
             # A repeated call whose first answer was lost, or somebody else's job.
-            outcome = self._existing(facts, decided, name)
+            outcome = self._existing(state, decided, name)
             if outcome is None:
                 raise
             self.runs.settle(outcome)
@@ -317,74 +317,74 @@ class Recovery:
         except CreateRefusedError as error:
             if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
                 warning = _joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
-                return self._create(facts, decided, rest, replace(created, warning=warning))
+                return self._create(state, decided, rest, replace(created, warning=warning))
             raise
         self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
         return None
 
-    def _cancel(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str, kind: OutcomeKind) -> None:
+    def _cancel(self, state: JobState, decided: DecisionRecord, name: str, reason: str, kind: OutcomeKind) -> None:
         """Call it off, unless another delivery has created it meanwhile: an outcome must not contradict what is."""
-        existing = self._existing(facts, decided, name)
-        self.runs.settle(existing or self._outcome(facts, name, kind, reason))
+        existing = self._existing(state, decided, name)
+        self.runs.settle(existing or self._outcome(state, name, kind, reason))
 
-    def _existing(self, facts: JobFacts, decided: DecisionRecord, name: str) -> Outcome | None:
+    def _existing(self, state: JobState, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
         warning = decided.decision.warning
         story = decided.story or decided.decision.reason
-        if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, facts, name):
+        if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, state, name):
             # It did exist, even if somebody has deleted it since: it was followed by another one, or was recorded.
-            return self._outcome(facts, name, OutcomeKind.CREATED, story, warning=warning)
-        seen = self.jobs.describe(facts.job.region, name)
-        tags = None if seen is None else self.jobs.tags(facts.job.region, seen.facts.arn)
+            return self._outcome(state, name, OutcomeKind.CREATED, story, warning=warning)
+        seen = self.jobs.describe(state.job.region, name)
+        tags = None if seen is None else self.jobs.tags(state.job.region, seen.state.arn)
         if seen is None or tags is None:
             return None
-        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=facts.job.name).to_tags()
+        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=state.job.name).to_tags()
         is_ours = all(tags.get(key) == value for key, value in lineage.items())
-        if is_ours and seen.facts.job.created >= decided.decided_at - CLOCKS_APART:
-            story += _elsewhere(decided.decision.placement, seen.facts)
-            return self._outcome(facts, name, OutcomeKind.CREATED, story, arn=seen.facts.arn, warning=warning)
+        if is_ours and seen.state.job.created >= decided.decided_at - CLOCKS_APART:
+            story += _elsewhere(decided.decision.placement, seen.state)
+            return self._outcome(state, name, OutcomeKind.CREATED, story, arn=seen.state.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
-        return self._outcome(facts, name, OutcomeKind.FAILED, reason)
+        return self._outcome(state, name, OutcomeKind.FAILED, reason)
 
-    def _has_existed(self, decided: DecisionRecord, facts: JobFacts, name: str) -> bool:
+    def _has_existed(self, decided: DecisionRecord, state: JobState, name: str) -> bool:
         """Whether the ledger has seen the next attempt, alive or not."""
         since = decided.decided_at - CLOCKS_APART
-        jobs = (job for job in self.ledger.find(facts.job.region, name) if job.created >= since)
+        jobs = (job for job in self.ledger.find(state.job.region, name) if job.created >= since)
         return any(
             seen is not None and (seen.tags is None or seen.tags.get(RUN_TAG) == decided.run)
-            for seen in (self.ledger.load(job).facts for job in jobs)
+            for seen in (self.ledger.load(job).state for job in jobs)
         )
 
-    def _ended_job(self, facts: JobFacts) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
+    def _ended_job(self, state: JobState) -> tuple[Mapping[str, Any] | None, Mapping[str, str] | None]:
         """The ended job's description and tags, if it still exists and SageMaker still says that it has ended."""
-        document = self.jobs.document(facts.job.region, facts.job.name)
-        if document is None or not self._is_the_ended_job(facts, document):
+        document = self.jobs.document(state.job.region, state.job.name)
+        if document is None or not self._is_the_ended_job(state, document):
             return None, None
-        return document, self.jobs.tags(facts.job.region, facts.arn)
+        return document, self.jobs.tags(state.job.region, state.arn)
 
     @staticmethod
-    def _is_the_ended_job(facts: JobFacts, document: Mapping[str, Any]) -> bool:
+    def _is_the_ended_job(state: JobState, document: Mapping[str, Any]) -> bool:
         """Whether the description is the ended job's, which nobody is deleting, and not a later job's of its name.
 
         Raises:
             LookFailedError: SageMaker contradicts the ledger: nothing may be concluded.
         """
         created, status = moment(document.get("CreationTime")), str(document.get("TrainingJobStatus"))
-        if created is None or not same_creation(created, facts.job.created) or status == DELETING:
+        if created is None or not same_creation(created, state.job.created) or status == DELETING:
             return False
         if not is_terminal(status):
-            message = f"{facts.job}: ended as {facts.status} by the ledger, {status} by SageMaker; look again later"
+            message = f"{state.job}: ended as {state.status} by the ledger, {status} by SageMaker; look again later"
             raise LookFailedError(message)
         return True
 
-    def _fail(self, facts: JobFacts, decided: DecisionRecord, name: str, reason: str) -> None:
+    def _fail(self, state: JobState, decided: DecisionRecord, name: str, reason: str) -> None:
         """Write down that it cannot be created, unless another delivery has created it meanwhile."""
-        existing = self._existing(facts, decided, name)
-        self.runs.settle(existing or self._outcome(facts, name, OutcomeKind.FAILED, reason))
+        existing = self._existing(state, decided, name)
+        self.runs.settle(existing or self._outcome(state, name, OutcomeKind.FAILED, reason))
 
     def _outcome(
         self,
-        facts: JobFacts,
+        state: JobState,
         name: str,
         kind: OutcomeKind,
         story: str,
@@ -394,7 +394,7 @@ class Recovery:
     ) -> Outcome:
         told = story if kind is OutcomeKind.CREATED else f"not resubmitted: {story}"
         return Outcome(
-            job=facts.job, kind=kind, story=told, settled_at=self.clock(), name=name, arn=arn, warning=warning
+            job=state.job, kind=kind, story=told, settled_at=self.clock(), name=name, arn=arn, warning=warning
         )
 
     def _told(self, decision: Decision, situation: Situation, name: str | None) -> str:
@@ -410,14 +410,14 @@ class Recovery:
         )
 
 
-def _deleted(facts: JobFacts) -> str:
-    return f"{facts.job.name} was deleted, and its settings with it"
+def _deleted(state: JobState) -> str:
+    return f"{state.job.name} was deleted, and its settings with it"
 
 
-def _elsewhere(planned: Placement | None, facts: JobFacts) -> str:
+def _elsewhere(planned: Placement | None, state: JobState) -> str:
     """What to add where the attempt was created in another pool than was decided on, and the answer was lost."""
-    pool = f"{facts.market} {facts.instance_type}"
-    if planned is None or not (facts.market and facts.instance_type and planned.instance_type):
+    pool = f"{state.market} {state.instance_type}"
+    if planned is None or not (state.market and state.instance_type and planned.instance_type):
         return ""
     return "" if pool == f"{planned.market} {planned.instance_type}" else f"; it runs on {pool} instead"
 

@@ -16,7 +16,7 @@ from respot.domain.checkpoints import (
     recognise,
 )
 from respot.domain.durations import in_words
-from respot.domain.job import JobFacts, JobId, JobRecord
+from respot.domain.job import JobId, JobRecord, JobState
 from respot.domain.lifecycle import is_terminal
 from respot.domain.placement import Placement, RefusedPool
 from respot.domain.planner import Circumstances, is_too_late
@@ -80,19 +80,19 @@ class Situations:
     policies: Policies
     kill_switch: KillSwitch
 
-    def resolve(self, facts: JobFacts) -> Resolved:
+    def resolve(self, state: JobState) -> Resolved:
         """The policy that holds for a job.
 
         Raises:
             PolicyInvalidError: nothing may be decided.
             LookFailedError: the policy's parameter did not answer.
         """
-        return resolve(self.policies.load(), facts, role=facts.role_arn)
+        return resolve(self.policies.load(), state, role=state.role_arn)
 
     def gather(
         self,
         record: JobRecord,
-        facts: JobFacts,
+        state: JobState,
         tags: Mapping[str, str] | None,
         *,
         now: datetime,
@@ -110,49 +110,49 @@ class Situations:
             LookFailedError: S3 or a parameter did not answer, or too many neighbours may be alive to ask.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
-        run, number = place_in_run(self.runs, facts)
+        run, number = place_in_run(self.runs, state)
         earlier = self._earlier(run, number)
         # What completed, or whose owner opted out, needs no policy, so that a broken one does not hold it up.
-        settled = facts.status == "Completed" or opts_out(tags or {})
+        settled = state.status == "Completed" or opts_out(tags or {})
         account = AccountPolicy() if settled else self.policies.load()
-        resolved = resolve(account, replace(facts, tags=tags), role=facts.role_arn)
+        resolved = resolve(account, replace(state, tags=tags), role=state.role_arn)
         last = Attempt(
             number=number,
-            facts=facts,
+            state=state,
             transitions=record.transitions,
             checkpoint=None,
-            giving_up=giving_up or self._giving_up(facts.job, record),
+            giving_up=giving_up or self._giving_up(state.job, record),
         )
-        asked = resolved.policy.resume and facts.parent is None and last.ending.trigger is not None
+        asked = resolved.policy.resume and state.parent is None and last.ending.trigger is not None
         # A dry run creates nothing that could be held back.
         kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
         concerns_us = asked and kill_switch is None and not is_too_late(last, now=now)
-        listing, obstacles = self._list(facts) if concerns_us else (Listing(objects=()), ())
+        listing, obstacles = self._list(state) if concerns_us else (Listing(objects=()), ())
         found: tuple[Checkpoint, ...] = ()
-        if facts.checkpoint_uri and not obstacles:
-            found = recognise(listing.objects, parse_location(facts.checkpoint_uri))
+        if state.checkpoint_uri and not obstacles:
+            found = recognise(listing.objects, parse_location(state.checkpoint_uri))
         newest = newest_complete(found)
-        own = {attempt.facts.job for attempt in earlier} | {facts.job}
+        own = {attempt.state.job for attempt in earlier} | {state.job}
         writer = over = None
         intruders: tuple[str, ...] = ()
-        if concerns_us and not obstacles and facts.checkpoint_uri:
-            location = str(parse_location(facts.checkpoint_uri))
+        if concerns_us and not obstacles and state.checkpoint_uri:
+            location = str(parse_location(state.checkpoint_uri))
             writer, over = Writer(location=location, run=run, number=number + 1), self.runs.writer(location)
-            intruders = self._intruders(facts, run, number, own)
+            intruders = self._intruders(state, run, number, own)
             if over and over.run != run and (busy := self._is_busy(over)):
                 intruders = tuple(dict.fromkeys((*intruders, busy)))
         return Situation(
             run=Run(id=run, attempts=(*earlier, replace(last, checkpoint=newest)), checkpoints=found),
             resolved=resolved,
             circumstances=Circumstances(
-                checkpoint_uri=facts.checkpoint_uri,
+                checkpoint_uri=state.checkpoint_uri,
                 intruders=intruders,
                 obstacles=obstacles,
                 kill_switch=kill_switch,
                 listing_cut=listing.cut,
                 looked=concerns_us,
             ),
-            stopped_at=record.transitions[-1].started if record.transitions else facts.last_modified,
+            stopped_at=record.transitions[-1].started if record.transitions else state.last_modified,
             checkpoint=newest,
             caveat=listing.caveat if concerns_us else None,
             writer=writer,
@@ -163,16 +163,16 @@ class Situations:
         """The note of Respot's own stop; of a job that nobody stopped there is none worth asking for."""
         return None if stop_of(record.transitions) is None else self.runs.giving_up(job)
 
-    def _list(self, facts: JobFacts) -> tuple[Listing, tuple[str, ...]]:
-        if facts.checkpoint_uri is None:
+    def _list(self, state: JobState) -> tuple[Listing, tuple[str, ...]]:
+        if state.checkpoint_uri is None:
             return Listing(objects=()), ()
         try:
-            location = parse_location(facts.checkpoint_uri)
+            location = parse_location(state.checkpoint_uri)
         except ValueError as error:
             return Listing(objects=()), (str(error),)
-        return self.checkpoints.list(facts.job.region, location), ()
+        return self.checkpoints.list(state.job.region, location), ()
 
-    def _intruders(self, facts: JobFacts, run: RunId, number: int, own: set[JobId]) -> tuple[str, ...]:
+    def _intruders(self, state: JobState, run: RunId, number: int, own: set[JobId]) -> tuple[str, ...]:
         """Live jobs that write where this one's checkpoints are, some of them; the run's own next attempt is none.
 
         That some have ended says nothing of those that were not asked about: nobody is taken for alone unchecked.
@@ -180,21 +180,21 @@ class Situations:
         Raises:
             LookFailedError: of as many as are asked about, none lives; the ledger will have heard of their ends.
         """
-        if facts.checkpoint_uri is None:
+        if state.checkpoint_uri is None:
             return ()
         planned = self.runs.attempt(run, number + 1)
         others = [
             other
-            for other, uri in self.runs.live(facts.job.region)
+            for other, uri in self.runs.live(state.job.region)
             if other not in own
             and (planned is None or other.name != planned.name)
-            and _overlap(uri, facts.checkpoint_uri)
+            and _overlap(uri, state.checkpoint_uri)
         ]
         others.sort(key=lambda other: other.created, reverse=True)  # the newest is the likeliest to live
         alive = tuple(islice((other.name for other in others[:MOST_LOOKS] if self._is_alive(other)), _ENOUGH))
         if not alive and len(others) > MOST_LOOKS:
             message = (
-                f"{facts.job}: {MOST_LOOKS} of {len(others)} neighbours in the ledger have ended; look again later"
+                f"{state.job}: {MOST_LOOKS} of {len(others)} neighbours in the ledger have ended; look again later"
             )
             raise LookFailedError(message)
         return alive
@@ -204,8 +204,8 @@ class Situations:
         seen = self.jobs.describe(job.region, job.name)
         return (
             seen is not None
-            and same_creation(seen.facts.job.created, job.created)
-            and not is_terminal(seen.facts.status)
+            and same_creation(seen.state.job.created, job.created)
+            and not is_terminal(seen.state.status)
         )
 
     def _is_busy(self, writer: Writer) -> str | None:
@@ -217,19 +217,19 @@ class Situations:
         seen = self.jobs.describe(attempt.region, attempt.name)
         if seen is None:
             return None if outcome else attempt.name
-        return None if is_terminal(seen.facts.status) else attempt.name
+        return None if is_terminal(seen.state.status) else attempt.name
 
     def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
         earlier: list[Attempt] = []
         for attempt in self.runs.attempts(run)[: number - 1]:
             record, decided = self.ledger.load(attempt.parent), self.runs.decision(attempt.parent)
-            if record.facts is None or attempt.number != len(earlier) + 2:
+            if record.state is None or attempt.number != len(earlier) + 2:
                 message = f"{attempt.parent}: an earlier attempt of run {run} has expired from the ledger"
                 raise LedgerIncompleteError(message)
             earlier.append(
                 Attempt(
                     number=attempt.number - 1,
-                    facts=record.facts,
+                    state=record.state,
                     transitions=record.transitions,
                     checkpoint=decided.checkpoint if decided else None,
                     giving_up=self._giving_up(attempt.parent, record),

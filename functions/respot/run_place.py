@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.run import RunId, run_id
 from respot.ports import Runs
@@ -13,16 +13,16 @@ CLOCKS_APART: Final = timedelta(minutes=5)
 _MOST_DIGITS: Final = 4
 
 
-def place_in_run(runs: Runs, facts: JobFacts) -> tuple[RunId, int]:
+def place_in_run(runs: Runs, state: JobState) -> tuple[RunId, int]:
     """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
-    tags = facts.tags or {}
+    tags = state.tags or {}
     run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
     if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:
         attempt = runs.attempt(RunId(run), int(number))
         if (
             attempt
-            and (attempt.region, attempt.name) == (facts.job.region, facts.job.name)
-            and facts.job.created >= attempt.decided_at - CLOCKS_APART
+            and (attempt.region, attempt.name) == (state.job.region, state.job.name)
+            and state.job.created >= attempt.decided_at - CLOCKS_APART
         ):
             return attempt.run, attempt.number
-    return run_id(facts.job), 1
+    return run_id(state.job), 1

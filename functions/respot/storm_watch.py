@@ -122,11 +122,11 @@ class StormWatch:
 
 
 def _member(alert: Alert) -> Member:
-    facts = alert.facts
+    state = alert.state
     said = particulars(alert)
     return Member(
-        job=facts.job,
-        arn=facts.arn,
+        job=state.job,
+        arn=state.arn,
         started=alert.transition.started,
         alert=alert.id,
         headline=headline(alert),

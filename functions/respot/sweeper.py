@@ -13,7 +13,7 @@ from respot.delivery_ports import JobQueue, LookQueue
 from respot.domain.decision import Action
 from respot.domain.durations import iso
 from respot.domain.giving_up import is_time_to_ask, may_give_up
-from respot.domain.job import JobFacts, JobId
+from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import is_terminal
 from respot.domain.policy import resolve
 from respot.domain.reconciliation import same_creation
@@ -182,7 +182,7 @@ class Sweeper:
         page, now = self._page(passed), self.clock()
         oldest = horizon(passed, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
-        known = self.index.facts_of([each.job for each in listed])
+        known = self.index.state_of([each.job for each in listed])
         compared = [each for each in listed if each.job in known or self._is_of_interest(each, passed)]
         looks = [
             self._look(passed, each.job.name, now, after=self._delay(each, now))
@@ -196,7 +196,7 @@ class Sweeper:
         self.looks.send(looks)
         swept.looks += len(looks)
         states = [known[each.job] for each in listed if each.job in known]
-        swept.unknown_messages += [words for facts in states if (words := unknown_message(facts))]
+        swept.unknown_messages += [words for state in states if (words := unknown_message(state))]
         for job in self._waiting_too_long(states, swept, last=passed.last_began):
             self.recoveries.send(job)
             swept.recoveries += 1
@@ -213,15 +213,15 @@ class Sweeper:
     def _is_of_interest(self, summary: Summary, passed: Pass) -> bool:
         return is_of_interest(summary, watched_since=passed.watched_since, backfill=self.backfill)
 
-    def _differs(self, summary: Summary, states: Mapping[JobId, JobFacts]) -> bool:
+    def _differs(self, summary: Summary, states: Mapping[JobId, JobState]) -> bool:
         return is_unlike(summary, states.get(summary.job) or self._known_otherwise(summary))
 
-    def _known_otherwise(self, summary: Summary) -> JobFacts | None:
+    def _known_otherwise(self, summary: Summary) -> JobState | None:
         """The state of a job whose creation the list tells with another rounding than Describe."""
         job = summary.job
         others = self.ledger.find(job.region, job.name)
         same = next((other for other in others if _is_same(other, job)), None)
-        return None if same is None else self.index.facts_of([same]).get(same)
+        return None if same is None else self.index.state_of([same]).get(same)
 
     def _delay(self, summary: Summary, now: datetime) -> timedelta:
         """What has just changed may have an event on its way, which counts as lost only if it does not arrive."""
@@ -254,10 +254,10 @@ class Sweeper:
             and not any(_is_same(job, each.job) for each in compared)
         ]
 
-    def _waiting_too_long(self, states: Iterable[JobFacts], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:
+    def _waiting_too_long(self, states: Iterable[JobState], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:
         """Jobs that may be given up by the policy; whether they are is decided where jobs are recovered."""
         now = self.clock()
-        waiting = [facts for facts in states if is_waiting(facts, now=now)]
+        waiting = [state for state in states if is_waiting(state, now=now)]
         if not waiting:
             return
         try:
@@ -265,16 +265,16 @@ class Sweeper:
         except (PolicyInvalidError, LookFailedError) as error:
             swept.policy_error = error
             return
-        for facts in waiting:
+        for state in waiting:
             # Few jobs have such a policy: only of those are the transitions read.
-            limit = resolve(account, facts, role=facts.role_arn).policy.give_up_waiting_after
+            limit = resolve(account, state, role=state.role_arn).policy.give_up_waiting_after
             if limit is None:
                 continue
-            transitions, now = self.ledger.load(facts.job).transitions, self.clock()
+            transitions, now = self.ledger.load(state.job).transitions, self.clock()
             if is_time_to_ask(transitions, limit, last=last, now=now) and may_give_up(
-                facts, transitions, account, now=now
+                state, transitions, account, now=now
             ):
-                yield facts.job
+                yield state.job
 
     # --- the ledger against what should have followed
 
@@ -291,7 +291,7 @@ class Sweeper:
 
     def _check_job(self, job: JobId, swept: Swept) -> None:
         record, doings = self.ledger.load(job), self.runs.doings(job)
-        if record.facts is None:
+        if record.state is None:
             return  # it has expired meanwhile
         if lacks_its_end(record):
             # Whoever wrote the state died before the transitions. No list shows that, and all else follows from the
@@ -301,11 +301,11 @@ class Sweeper:
             self.looks.send([(told, timedelta())])
             swept.looks += 1
             return
-        if is_terminal(record.facts.status) and _is_open(doings):
+        if is_terminal(record.state.status) and _is_open(doings):
             self.recoveries.send(job)
             swept.recoveries += 1
         settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
-        if called_for(record, record.facts, doings) - settled:
+        if called_for(record, record.state, doings) - settled:
             self.due_alerts.send(job)
             swept.alerts += 1
 

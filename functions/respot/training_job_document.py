@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition, at_milliseconds
+from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition, at_milliseconds
 from respot.domain.lifecycle import in_order
 from respot.domain.ownership import find_parent
 
@@ -62,7 +62,7 @@ def _sensible(read: datetime) -> datetime | None:
     return at_milliseconds(read if read.tzinfo else read.replace(tzinfo=UTC)) if read.year in _YEARS else None
 
 
-def read_facts(
+def read_state(
     document: Document,
     *,
     job: JobId,
@@ -70,13 +70,13 @@ def read_facts(
     last_modified: datetime,
     market: Market | None,
     tags: Mapping[str, str] | None,
-) -> JobFacts:
+) -> JobState:
     """What the document tells of the job; members it lacks, or holds in an odd form, are "not known"."""
     resources = _part(document, "ResourceConfig")
     stopping = _part(document, "StoppingCondition")
     transitions = document.get("SecondaryStatusTransitions") or ()
     last_transition = transitions[-1] if isinstance(transitions, list | tuple) and transitions else {}
-    return JobFacts(
+    return JobState(
         job=job,
         arn=arn,
         status=text(document, "TrainingJobStatus", longest=_LONGEST_STATUS) or "",
@@ -122,10 +122,10 @@ def read_history(document: Document, *, provisional: bool) -> tuple[Transition, 
     return in_order(dict.fromkeys(transitions))
 
 
-def sighting(facts: JobFacts) -> JobSnapshot:
+def sighting(state: JobState) -> JobSnapshot:
     """A look that only tells which status was held when the job was last modified, not since when."""
-    transition = Transition(status=facts.secondary_status, started=facts.last_modified, provisional=True)
-    return JobSnapshot(facts=facts, history=(transition,), start_known=False)
+    transition = Transition(status=state.secondary_status, started=state.last_modified, provisional=True)
+    return JobSnapshot(state=state, history=(transition,), start_known=False)
 
 
 def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:

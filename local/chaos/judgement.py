@@ -126,6 +126,6 @@ def _run_fate(attempts: Sequence[AttemptOutcome]) -> list[str]:
         record, decision = attempt.record, attempt.decision
         lines += [f"{number} {transition.status}" for transition in record.transitions]
         lines += sorted(f"{number} {receipt.kind} {receipt.outcome}" for receipt in attempt.receipts)
-        lines.append(f"{number} {record.facts and record.facts.market} {decision and decision.decision.action}")
+        lines.append(f"{number} {record.state and record.state.market} {decision and decision.decision.action}")
         lines.append(f"{number} {attempt.outcome and attempt.outcome.kind}")
     return lines

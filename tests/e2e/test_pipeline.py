@@ -84,7 +84,7 @@ def test_one_last_event_heals_all_the_lost_ones(deployed: DeployedAccount) -> No
     assert eventually(
         lambda: observe(deployed, "lost", fate).described["TrainingJobStatus"] == "Stopped", seconds=fate.seconds + 10
     )
-    assert observe(deployed, "lost", fate).record.facts is None
+    assert observe(deployed, "lost", fate).record.state is None
     send(deployed, _event("lost", SecondaryStatus="MaxWaitTimeExceeded", TrainingJobStatus="Stopped"))
     (outcome,) = settled(deployed, ["lost"], TWICE_INTERRUPTED)
     assert differences(outcome) == []

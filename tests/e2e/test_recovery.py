@@ -375,9 +375,9 @@ def test_the_kill_switch_postpones_without_a_deployment_and_loses_nothing(alone:
     alone.turn("off")
     time.sleep(KILL_SWITCH_KEPT_FOR.total_seconds())
     # Its message comes back within half an hour. Anyone who cannot wait sends another one.
-    sqs, queue, facts = alone.at.client("sqs"), alone.at.outputs["RecoveryQueueUrl"], attempt.record.facts
-    assert facts
-    sqs.send_message(QueueUrl=queue, MessageBody=write_message(facts.job))
+    sqs, queue, state = alone.at.client("sqs"), alone.at.outputs["RecoveryQueueUrl"], attempt.record.state
+    assert state
+    sqs.send_message(QueueUrl=queue, MessageBody=write_message(state.job))
     assert eventually(lambda: len(observe_run(alone.at, "killed")) == 2)
     run = alone.settled("killed")
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]

@@ -80,8 +80,8 @@ def test_a_job_elsewhere_is_recorded_and_alerted_on_where_it_runs(regions: TwoRe
     assert eventually(lambda: is_settled(observe(regions.at, "far", fate, region=FAR)))
     outcome = observe(regions.at, "far", fate, region=FAR)
     assert differences(outcome) == []
-    assert outcome.record.facts
-    assert outcome.record.facts.job.region == FAR
+    assert outcome.record.state
+    assert outcome.record.state.job.region == FAR
     assert eventually(lambda: len(regions.received("far", "interrupted")) == 1, seconds=30)
     (alert,) = regions.received("far", "interrupted")
     assert compare_deliveries([outcome], regions.alerts) == []
@@ -133,7 +133,7 @@ def test_nothing_is_created_or_lost_in_the_wrong_region(regions: TwoRegions) -> 
 def test_a_sweep_of_the_hub_finds_what_no_event_told_elsewhere(regions: TwoRegions) -> None:
     at, fate = regions.at, parse(QUICK)
     assert eventually(lambda: observe(at, "unheard", fate, region=FAR).described["TrainingJobStatus"] == "Completed")
-    assert observe(at, "unheard", fate, region=FAR).record.facts is None
+    assert observe(at, "unheard", fate, region=FAR).record.state is None
     answer = at.client("lambda").invoke(FunctionName=at.outputs["SweepFunctionName"])
     assert "FunctionError" not in answer, answer["Payload"].read()
     assert eventually(lambda: is_settled(observe(at, "unheard", fate, region=FAR)))

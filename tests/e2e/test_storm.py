@@ -15,7 +15,7 @@ from respot.domain.alert import AlertReceipt
 from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
 from respot.domain.reconciliation import reconcile
 from respot.schema import ItemKind
-from tests.support.builders import facts
+from tests.support.builders import state
 
 pytestmark = pytest.mark.xdist_group("storm-account")
 
@@ -103,8 +103,8 @@ def write(deployed: DeployedAccount, name: str, count: int, transition: Transiti
     jobs = [JobId(region=deployed.account.region, name=f"{name}-{number}", created=now) for number in range(count)]
     items: list[dict[str, Any]] = []
     for job in jobs:
-        look = facts(job=job, secondary_status=transition.status, last_modified=now, **known)
-        items.append(state_item(reconcile(JobRecord(), JobSnapshot(facts=look, history=(transition,))), None))
+        look = state(job=job, secondary_status=transition.status, last_modified=now, **known)
+        items.append(state_item(reconcile(JobRecord(), JobSnapshot(state=look, history=(transition,))), None))
     # A state is written before its transitions: whoever sees a transition finds the state.
     items += [transition_item(job, transition, now=now, retention=None) for job in jobs]
     for start in range(0, len(items), 25):

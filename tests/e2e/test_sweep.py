@@ -100,8 +100,8 @@ def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: Deploy
 def status_of(deployed: DeployedAccount, name: str) -> str:
     ledger = deployed.ledger()
     (job,) = ledger.find(deployed.account.region, name)
-    facts = ledger.load(job).facts
-    return facts.status if facts else ""
+    state = ledger.load(job).state
+    return state.status if state else ""
 
 
 def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAccount) -> None:
@@ -109,13 +109,13 @@ def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAcc
     now = at_milliseconds(datetime.now(UTC))
     ended = snapshot("Failed=0", job=job_id("undecided", created=now - timedelta(hours=1)))
     # Its state alone: as if the stream had given its end up.
-    facts = replace(ended.facts, last_modified=now - FIRST_CHECK, failure_reason="AlgorithmError: exit code 1")
+    state = replace(ended.state, last_modified=now - FIRST_CHECK, failure_reason="AlgorithmError: exit code 1")
     ledger = deployed.ledger()
-    ledger.save(reconcile(ledger.load(facts.job), replace(ended, facts=facts, history=())))
+    ledger.save(reconcile(ledger.load(state.job), replace(ended, state=state, history=())))
 
     def decision() -> Any:  # noqa: ANN401
         deployed.sweep()
-        return deployed.runs().decision(facts.job)
+        return deployed.runs().decision(state.job)
 
     assert eventually(lambda: decision() is not None)
     decided = decision().decision

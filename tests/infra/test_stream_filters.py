@@ -93,7 +93,7 @@ def drilled(status: str) -> Item:
 
 
 def state(market: Market | None = Market.SPOT) -> Item:
-    unknown = JobRecord(facts=None, version=0, transitions=())
+    unknown = JobRecord(state=None, version=0, transitions=())
     return state_item(reconcile(unknown, snapshot(market=market, tags={"team": "vision"})), RETENTION)
 
 

@@ -13,7 +13,7 @@ from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.intake import Intake
 from respot.ports import Ledger
 from respot.recorder import Recorded, Recorder
@@ -63,13 +63,13 @@ class Respot:
             for transition in each.inserted:
                 self.alerter.alert(each.job, transition)
 
-    def story(self) -> tuple[JobFacts | None, tuple[Transition, ...], tuple[AlertReceipt, ...], list[str]]:
+    def story(self) -> tuple[JobState | None, tuple[Transition, ...], tuple[AlertReceipt, ...], list[str]]:
         """What the ledger says, and what was sent, whatever the order it was sent in."""
         record = self.ledger.load(JOB)
         receipts = self.ledger.alerts(JOB)
         assert len({receipt.message_id for receipt in receipts}) == len(receipts)
         return (
-            record.facts,
+            record.state,
             record.transitions,
             tuple(_without_message_id(receipt) for receipt in receipts),
             sorted(alert.id for alert in self.topic.published),

@@ -32,7 +32,7 @@ from respot.handlers import alert, record, slack, sweep
 from respot.heartbeat import HEARTBEAT
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
 from tests.integration.conftest import TABLE
-from tests.support.builders import NAME, REGION, event, facts, job_id, message, milliseconds, transition
+from tests.support.builders import NAME, REGION, event, job_id, message, milliseconds, state, transition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -193,8 +193,8 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
-        known = facts(job=job, status="Stopped", secondary_status=each.status, tags={})
-        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(facts=known, history=(each,))))
+        known = state(job=job, status="Stopped", secondary_status=each.status, tags={})
+        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
         image = transition_item(job, each, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":

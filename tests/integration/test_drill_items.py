@@ -95,7 +95,7 @@ def test_what_was_written_of_a_drill_is_read_again(dynamodb_ledger: DynamoDbLedg
     assert dynamodb_ledger.recorded_at(a_drill().job, a_drill().alerted) is None
     dynamodb_ledger.save(reconcile(JobRecord(), seen))
     record = dynamodb_ledger.load(a_drill().job)
-    assert (record.facts, record.transitions) == (seen.facts, seen.history)
+    assert (record.state, record.transitions) == (seen.state, seen.history)
     assert reconcile(record, seen).is_empty
     assert dynamodb_ledger.recorded_at(a_drill().job, a_drill().alerted) == CREATED
 

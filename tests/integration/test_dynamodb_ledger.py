@@ -18,7 +18,7 @@ from respot.domain.reconciliation import reconcile
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.ports import Claim
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, REGION, at, claim, facts, history, job_id, snapshot, transition
+from tests.support.builders import CREATED, REGION, at, claim, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
@@ -48,7 +48,7 @@ def items(client: "DynamoDBClient") -> dict[str, dict[str, Any]]:
 
 def save(ledger: DynamoDbLedger, script: str, **others: Any) -> None:  # noqa: ANN401
     seen = snapshot(script, **others)
-    assert ledger.save(reconcile(ledger.load(seen.facts.job), seen))
+    assert ledger.save(reconcile(ledger.load(seen.state.job), seen))
 
 
 def test_a_partition_is_named_after_region_name_and_creation() -> None:
@@ -135,15 +135,15 @@ def test_a_job_is_found_by_the_day_of_its_last_change(
 def test_the_largest_event_fits_into_an_item(dynamodb_ledger: DynamoDbLedger) -> None:
     """50 tags and every text at its longest: what `events` lets through, DynamoDB takes (400 KB)."""
     words = "😀" * 1024
-    big = facts(
+    big = state(
         status_message=words,
         failure_reason=words,
         checkpoint_uri=words,
         instance_type=words,
         tags={f"{n:02}" + "😀" * 126: "😀" * 256 for n in range(50)},
     )
-    assert dynamodb_ledger.save(reconcile(JobRecord(), JobSnapshot(facts=big, history=history("Starting=0"))))
-    assert dynamodb_ledger.load(JOB).facts == big
+    assert dynamodb_ledger.save(reconcile(JobRecord(), JobSnapshot(state=big, history=history("Starting=0"))))
+    assert dynamodb_ledger.load(JOB).state == big
 
 
 def test_the_table_is_asked_once_when_it_was_made(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:

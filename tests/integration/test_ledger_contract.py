@@ -10,12 +10,12 @@ import pytest
 from respot.adapters.memory import MemoryLedger
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobFacts, JobRecord, JobSnapshot, Market, Owner, Parent
+from respot.domain.job import JobRecord, JobSnapshot, JobState, Market, Owner, Parent
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change, reconcile
 from respot.errors import AlertInProgressError
 from respot.ports import Claim, Ledger
-from tests.support.builders import CREATED, NAME, REGION, at, claim, facts, history, job_id, snapshot, transition
+from tests.support.builders import CREATED, NAME, REGION, at, claim, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def ledger(request: pytest.FixtureRequest) -> Ledger:
 
 
 def look(ledger: Ledger, seen: JobSnapshot) -> Change:
-    return reconcile(ledger.load(seen.facts.job), seen)
+    return reconcile(ledger.load(seen.state.job), seen)
 
 
 def save(ledger: Ledger, seen: JobSnapshot) -> bool:
@@ -67,7 +67,7 @@ def test_an_unknown_job_is_an_empty_record(ledger: Ledger) -> None:
     assert ledger.alerts(JOB) == ()
 
 
-FULL = facts(
+FULL = state(
     status="Failed",
     secondary_status="Failed",
     last_modified=at(9000.037),
@@ -83,22 +83,22 @@ FULL = facts(
     parent=Parent(owner=Owner.STEP_FUNCTIONS, identifier=""),
     tags={"team": "vision", "empty": ""},
 )
-BARE = JobFacts(job=JOB, arn="", status="", secondary_status="Starting", last_modified=at(0))
+BARE = JobState(job=JOB, arn="", status="", secondary_status="Starting", last_modified=at(0))
 
 
 @pytest.mark.parametrize(
     "known", [FULL, BARE, replace(BARE, tags={})], ids=["everything", "next to nothing", "no tags"]
 )
-def test_what_is_saved_is_loaded(ledger: Ledger, known: JobFacts) -> None:
+def test_what_is_saved_is_loaded(ledger: Ledger, known: JobState) -> None:
     transitions = [transition("Starting", 0.001), transition("Reticulating #1", 5.999, provisional=True)]
     if known is FULL:
         transitions.append(transition("Failed", 9000.037))
-    assert save(ledger, JobSnapshot(facts=known, history=tuple(transitions)))
-    assert ledger.load(JOB) == JobRecord(facts=known, version=1, transitions=tuple(transitions))
+    assert save(ledger, JobSnapshot(state=known, history=tuple(transitions)))
+    assert ledger.load(JOB) == JobRecord(state=known, version=1, transitions=tuple(transitions))
 
 
 def test_what_is_saved_is_not_seen_as_a_change(ledger: Ledger) -> None:
-    seen = JobSnapshot(facts=FULL, history=history("Starting=0 Failed=9000.037"))
+    seen = JobSnapshot(state=FULL, history=history("Starting=0 Failed=9000.037"))
     save(ledger, seen)
     assert look(ledger, seen).is_empty
 
@@ -123,7 +123,7 @@ def test_a_state_worked_out_from_an_old_one_is_refused_with_nothing_changed(ledg
 def test_stays_are_inserted_without_the_state_if_that_has_not_changed(ledger: Ledger) -> None:
     change = look(ledger, snapshot("Starting=0 Downloading=250"))
     ledger.save(replace(change, inserted=change.inserted[:1]))
-    assert ledger.save(replace(change, facts_changed=False))
+    assert ledger.save(replace(change, state_changed=False))
     record = ledger.load(JOB)
     assert (record.version, record.transitions) == (1, history("Starting=0 Downloading=250"))
 
@@ -148,7 +148,7 @@ def test_a_stay_that_turns_out_to_be_the_end_is_marked_once(ledger: Ledger) -> N
     marked = ledger.load(JOB)
     assert [transition.ended_as for transition in marked.transitions] == [None, "Stopped"]
     (transition,) = change.marked
-    late = replace(change, facts_changed=False, marked=(replace(transition, ended_as="Failed"),))
+    late = replace(change, state_changed=False, marked=(replace(transition, ended_as="Failed"),))
     assert ledger.save(late)
     assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
 
@@ -161,7 +161,7 @@ def test_a_partition_may_hold_hundreds_of_stays(ledger: Ledger) -> None:
 
 def test_stays_come_in_order_whatever_the_order_they_were_saved_in(ledger: Ledger) -> None:
     transitions = history("Uploading=5 Completed=5 Starting=0")
-    save(ledger, JobSnapshot(facts=facts(), history=transitions))
+    save(ledger, JobSnapshot(state=state(), history=transitions))
     assert [transition.status for transition in ledger.load(JOB).transitions] == ["Starting", "Uploading", "Completed"]
     assert ledger.load(JOB).transitions == in_order(transitions)
 

@@ -40,24 +40,24 @@ def bench(request: pytest.FixtureRequest) -> Bench:
 
 
 def test_nobody_asked_for_is_nobody_known(bench: Bench) -> None:
-    assert dict(bench.index.facts_of([])) == {}
+    assert dict(bench.index.state_of([])) == {}
 
 
 def test_of_the_jobs_asked_for_those_are_told_that_are_known(bench: Bench) -> None:
     known = bench.save(job_id("known"), "Starting=0 Training=390")
     bench.save(job_id("not asked for"))
     again = replace(known, created=at(1))
-    assert dict(bench.index.facts_of([known, job_id("unknown"), again])) == {known: bench.ledger.load(known).facts}
+    assert dict(bench.index.state_of([known, job_id("unknown"), again])) == {known: bench.ledger.load(known).state}
 
 
 def test_more_jobs_than_dynamodb_reads_at_once(bench: Bench) -> None:
     jobs = [bench.save(job_id(f"job-{n}")) for n in range(130)]
-    assert bench.index.facts_of(jobs).keys() == set(jobs)
+    assert bench.index.state_of(jobs).keys() == set(jobs)
 
 
 def test_a_job_that_is_asked_for_twice_is_told_once(bench: Bench) -> None:
     job = bench.save(job_id())
-    assert bench.index.facts_of([job, job]).keys() == {job}
+    assert bench.index.state_of([job, job]).keys() == {job}
 
 
 # --- jobs that have not ended ---------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_where_all_jobs_have_ended_none_is_the_oldest(bench: Bench) -> None:
 
 def changed(bench: Bench, since: float, until: float, limit: int = 100) -> list[str]:
     found = bench.index.changed(since=at(since), until=at(until), limit=limit)
-    assert all(bench.ledger.load(job).facts.last_modified == moment for job, moment in found)  # type: ignore[union-attr]
+    assert all(bench.ledger.load(job).state.last_modified == moment for job, moment in found)  # type: ignore[union-attr]
     return [job.name for job, _ in found]
 
 

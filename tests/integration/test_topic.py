@@ -21,7 +21,7 @@ from respot.domain.job import Owner, Parent
 from respot.domain.policy import AccountPolicy, resolve
 from respot.errors import TopicUnavailableError
 from respot.storm_watch import LONGEST_SAID
-from tests.support.builders import REGION, a_drill, alert_on, digest_of, facts, job_id, member_of
+from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of, state
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
@@ -177,7 +177,7 @@ def test_a_story_is_cut_no_more_than_is_needed(sns: "SNSClient", topic_arn: str)
 @pytest.mark.parametrize("letter", ["x", "é", "語", "😀", "\x01"])
 def test_a_job_with_fifty_bad_tags_is_told_of_without_a_cut(sns: "SNSClient", topic_arn: str, letter: str) -> None:
     tags = {f"respot:{number:02}" + letter * 119: "x" for number in range(50)}
-    bad = resolve(AccountPolicy(), facts(tags=tags), role=None).bad_tags
+    bad = resolve(AccountPolicy(), state(tags=tags), role=None).bad_tags
     alert = replace(alert_on("Failed", tags=tags), kind=AlertKind.NOT_RESUBMITTED)
     SnsTopic(sns, topic_arn).publish(replace(alert, story=f"not resubmitted: {'; '.join(bad)}"))
     message, title, attributes = published()

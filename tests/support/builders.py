@@ -11,7 +11,7 @@ from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.drill import Drill
-from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
+from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.domain.lifecycle import figures, is_terminal
 from respot.domain.storm import Digest, Member, Pool, Window
 from respot.ports import Clock
@@ -64,10 +64,10 @@ def history(script: str) -> tuple[Transition, ...]:
     return tuple(transition(status, float(seconds)) for status, seconds in transitions)
 
 
-def facts(job: JobId | None = None, **others: Any) -> JobFacts:  # noqa: ANN401
+def state(job: JobId | None = None, **others: Any) -> JobState:  # noqa: ANN401
     """A spot job in training; name whatever else the test is about."""
     job = job or job_id()
-    plain = JobFacts(
+    plain = JobState(
         job=job,
         arn=arn_of(job.name, job.region),
         status="InProgress",
@@ -93,7 +93,7 @@ def snapshot(script: str = "Starting=0 Downloading=250 Training=390", **others: 
         "last_modified": last.started,
         "status_message": WAITS.get(last.status),
     }
-    return JobSnapshot(facts=facts(**(told | others)), history=transitions)
+    return JobSnapshot(state=state(**(told | others)), history=transitions)
 
 
 def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  # noqa: ANN401
@@ -121,7 +121,7 @@ def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int
     return Alert(
         kind=KIND_BY_STATUS.get(status, AlertKind.ENDED),
         transition=each,
-        facts=facts(**(told | others)),
+        state=state(**(told | others)),
         figures=figures(life),
         transitions=life,
         earlier_interruptions=earlier,

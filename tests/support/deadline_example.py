@@ -7,13 +7,13 @@ from typing import Final
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Decision
 from respot.domain.durations import in_words
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import resolve
 from respot.domain.run import Attempt, Run, run_id
 from respot.policy_document import read_policy
 from respot_cli.policy_file import policy_text
-from tests.support.builders import facts, job_id
+from tests.support.builders import job_id, state
 
 ROOT: Final = Path(__file__).parents[2]
 EVENING: Final = datetime.fromisoformat("2026-09-16T20:00:00Z")
@@ -29,7 +29,7 @@ def decisions() -> tuple[Decision, Decision]:
     assert after_first.placement is not None
     max_wait = after_first.placement.max_wait
     assert max_wait is not None
-    gave_up = first.facts.last_modified + max_wait
+    gave_up = first.state.last_modified + max_wait
     second = _attempt(
         2, "nightly-resnet-r2", f"Starting=02:00 MaxWaitTimeExceeded={gave_up:%H:%M:%S}", max_wait=max_wait
     )
@@ -50,9 +50,9 @@ def told(decision: Decision) -> str:
 
 def _decide(*attempts: Attempt) -> Decision:
     policy = read_policy(policy_text("docs/policies/overnight-deadline.yaml", ROOT))
-    last = attempts[-1].facts
+    last = attempts[-1].state
     return plan(
-        Run(id=run_id(attempts[0].facts.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),
+        Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),
         resolve(policy, last, role=None),
         Circumstances(checkpoint_uri=URI),
         now=last.last_modified,
@@ -65,13 +65,13 @@ def _attempt(number: int, name: str, script: str, *, max_wait: timedelta) -> Att
         for status, clock in (word.split("=") for word in script.split())
     )
     return Attempt(
-        number=number, facts=_facts(name, transitions, max_wait), transitions=transitions, checkpoint=_CHECKPOINT
+        number=number, state=_state(name, transitions, max_wait), transitions=transitions, checkpoint=_CHECKPOINT
     )
 
 
-def _facts(name: str, transitions: tuple[Transition, ...], max_wait: timedelta) -> JobFacts:
+def _state(name: str, transitions: tuple[Transition, ...], max_wait: timedelta) -> JobState:
     launched = [transition.started for transition in transitions if transition.status == "Downloading"]
-    return facts(
+    return state(
         job_id(name, created=transitions[0].started),
         status="Stopped",
         secondary_status="MaxWaitTimeExceeded",

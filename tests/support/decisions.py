@@ -33,8 +33,8 @@ def decide(
 def ending(status: str, secondary: str | None = None, reason: str | None = None, **others: Any) -> Run:  # noqa: ANN401
     """The run that has a checkpoint, but with another end."""
     last = TRAINED.last
-    facts = replace(ended(last.facts, status, secondary or status, reason), **others)
-    return run(replace(last, facts=facts), checkpoints=TRAINED.checkpoints)
+    state = replace(ended(last.state, status, secondary or status, reason), **others)
+    return run(replace(last, state=state), checkpoints=TRAINED.checkpoints)
 
 
 def outcome(decision: Decision) -> tuple[Action, str, bool]:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from respot.domain.job import JobFacts, JobSnapshot, Transition
-from tests.support.builders import PRIMARY, arn_of, at, event, facts, job_id, milliseconds
+from respot.domain.job import JobSnapshot, JobState, Transition
+from tests.support.builders import PRIMARY, arn_of, at, event, job_id, milliseconds, state
 
 PASSING: Final = (
     *("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Pending", "Restarting"),
@@ -58,7 +58,7 @@ def lives(
     clock = 0.0
     looks: list[Look] = []
     transitions: list[Transition] = []
-    told = facts(job_id(), training_time=None)
+    told = state(job_id(), training_time=None)
     for status in statuses:
         clock += shortest_transition + draw(st.integers(0, 5_000_000)) / 1000 if transitions else 0
         transition = Transition(status=status, started=at(clock))
@@ -73,7 +73,7 @@ def lives(
     return Life(looks=tuple(looks))
 
 
-def _next(draw: st.DrawFn, told: JobFacts, status: str, seconds: float) -> JobFacts:
+def _next(draw: st.DrawFn, told: JobState, status: str, seconds: float) -> JobState:
     final = status in FINAL
     spent: dict[str, Any] = {}
     if final and told.training_started:
@@ -91,12 +91,12 @@ def _next(draw: st.DrawFn, told: JobFacts, status: str, seconds: float) -> JobFa
     )
 
 
-def _look(told: JobFacts, transitions: tuple[Transition, ...], with_transition: bool) -> Look:  # noqa: FBT001 - drawn
+def _look(told: JobState, transitions: tuple[Transition, ...], with_transition: bool) -> Look:  # noqa: FBT001 - drawn
     own = [
         {"Status": transitions[-1].status, "StartTime": milliseconds(transitions[-1].started), "StatusMessage": "words"}
     ]
     return Look(
-        described=JobSnapshot(facts=told, history=transitions),
+        described=JobSnapshot(state=told, history=transitions),
         event=event(
             told.secondary_status,
             TrainingJobArn=arn_of(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
+from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.domain.lifecycle import DELETING, STOPPING, is_terminal
 from respot.domain.lineage import Lineage
 from respot.domain.ownership import find_parent
@@ -19,7 +19,7 @@ from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
 class PlayedJob:
     """A job as SageMaker has it."""
 
-    facts: JobFacts
+    state: JobState
     transitions: tuple[Transition, ...]
     tags: dict[str, str]
     unclonable: bool = False
@@ -29,7 +29,7 @@ class PlayedJob:
 
     @property
     def is_live(self) -> bool:
-        return not is_terminal(self.facts.status)
+        return not is_terminal(self.state.status)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class PlayedSageMaker:
             "checkpoint_uri": f"s3://ml-bucket/checkpoints/{name}/",
             "parent": find_parent(name=name, tags=tags or {}),
         }
-        facts = JobFacts(
+        state = JobState(
             job=job,
             arn=arn_of(name, self.region),
             status="InProgress",
@@ -67,15 +67,15 @@ class PlayedSageMaker:
             **(told | others),
         )
         transition = Transition(status="Starting", started=now)
-        self.jobs[name] = PlayedJob(facts=facts, transitions=(transition,), tags=dict(tags or {}))
+        self.jobs[name] = PlayedJob(state=state, transitions=(transition,), tags=dict(tags or {}))
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> PlayedJob:
         """The job enters its next stay now."""
         played, now = self.jobs[name], self.clock()
-        trained = played.facts.training_started or (now if status == "Downloading" else None)
-        played.facts = replace(
-            played.facts,
+        trained = played.state.training_started or (now if status == "Downloading" else None)
+        played.state = replace(
+            played.state,
             status=status if status == DELETING else PRIMARY.get(status, "InProgress"),
             secondary_status=status,
             last_modified=now,
@@ -90,7 +90,7 @@ class PlayedSageMaker:
         """See `TrainingJobs.describe`."""
         assert region == self.region
         played = self.jobs.get(name)
-        return None if played is None else JobSnapshot(facts=played.facts, history=played.transitions)
+        return None if played is None else JobSnapshot(state=played.state, history=played.transitions)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""
@@ -106,8 +106,8 @@ class PlayedSageMaker:
             return None
         return {
             "TrainingJobName": name,
-            "TrainingJobStatus": played.facts.status,
-            "CreationTime": played.facts.job.created,
+            "TrainingJobStatus": played.state.status,
+            "CreationTime": played.state.job.created,
             "played": played,
         }
 
@@ -140,7 +140,7 @@ class PlayedSageMaker:
         self.before_stop(name)
         if not played.is_live:
             return False
-        if played.facts.status != STOPPING:
+        if played.state.status != STOPPING:
             self.move(name, STOPPING)
             self.stopped.append(name)
         return True
@@ -162,7 +162,7 @@ def clone(
         "TrainingJobName": name,
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],
         "placement": placement,
-        "checkpoint_uri": played.facts.checkpoint_uri,
+        "checkpoint_uri": played.state.checkpoint_uri,
         **played.more,
     }
     return Cloned(request=request, warnings=played.warnings)

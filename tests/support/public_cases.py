@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from respot.domain.job import JobFacts, Market
+from respot.domain.job import JobState, Market
 from tests.support.builders import CREATED, arn_of, job_id
 
 DIRECTORY: Final = Path(__file__).parent.parent / "public_cases"
@@ -35,14 +35,14 @@ def cases(*kinds: str) -> list[ParameterSet]:
     return [pytest.param(case, id=name) for name, case in all_cases().items() if kind_of(case) in kinds]
 
 
-def facts_of(given: Mapping[str, Any]) -> JobFacts:
+def state_of(given: Mapping[str, Any]) -> JobState:
     """Of a job, only what the case says; times are in seconds or in ISO 8601."""
     told: dict[str, Any] = {"status": "Failed", "secondary_status": "Failed", "last_modified": CREATED, **given}
     told |= {name: timedelta(seconds=told[name]) for name in _SPANS if told.get(name) is not None}
     told |= {name: datetime.fromisoformat(told[name]) for name in _MOMENTS if isinstance(told.get(name), str)}
     if told.get("market") is not None:
         told["market"] = Market(told["market"])
-    return JobFacts(job=job_id(), arn=arn_of(), **told)
+    return JobState(job=job_id(), arn=arn_of(), **told)
 
 
 def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:

@@ -124,14 +124,14 @@ class RecoveryBench:
         self.clock.pass_by(timedelta(minutes=10))
         self.sagemaker.move(name, status, reason)
         self.observe(name)
-        return self.sagemaker.jobs[name].facts.job
+        return self.sagemaker.jobs[name].state.job
 
     def observe(self, name: str) -> None:
         """The ledger learns what SageMaker has, tags included."""
         seen = self.sagemaker.describe(self.sagemaker.region, name)
         assert seen is not None
-        told = replace(seen, facts=replace(seen.facts, tags=dict(self.sagemaker.jobs[name].tags)))
-        self.ledger.save(reconcile(self.ledger.load(seen.facts.job), told))
+        told = replace(seen, state=replace(seen.state, tags=dict(self.sagemaker.jobs[name].tags)))
+        self.ledger.save(reconcile(self.ledger.load(seen.state.job), told))
 
     def ended(self, status: str = "MaxWaitTimeExceeded", reason: str | None = None, **others: Any) -> JobId:  # noqa: ANN401
         """The user's job, submitted and ended."""

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.ending import Budget
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.planner import Circumstances
 from respot.domain.policy import BackOff, Policy, Resolved
 from respot.domain.run import Attempt, Run, run_id
-from tests.support.builders import NAME, PRIMARY, at, facts, history, job_id
+from tests.support.builders import NAME, PRIMARY, at, history, job_id, state
 
 HOUR: Final = 3600
 NEVER_LAUNCHED: Final = f"Starting=0 MaxWaitTimeExceeded={6 * HOUR}"
@@ -42,14 +42,14 @@ def attempt(
         "last_modified": transitions[-1].started,
         "training_started": launched,
     }
-    own = facts(job_id(name, created=transitions[0].started), **(told | others))
-    return Attempt(number=number, facts=own, transitions=transitions, checkpoint=checkpoint)
+    own = state(job_id(name, created=transitions[0].started), **(told | others))
+    return Attempt(number=number, state=own, transitions=transitions, checkpoint=checkpoint)
 
 
 def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
     """A run; one attempt that trained and ran out of waiting time, unless told."""
     chain = attempts or (attempt(checkpoint=checkpoints[-1] if checkpoints else None),)
-    return Run(id=run_id(chain[0].facts.job), attempts=chain, checkpoints=checkpoints)
+    return Run(id=run_id(chain[0].state.job), attempts=chain, checkpoints=checkpoints)
 
 
 def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any) -> tuple[Attempt, ...]:  # noqa: ANN401
@@ -86,6 +86,6 @@ def without_pause() -> dict[Budget, BackOff]:
     return {budget: BackOff(first=timedelta(), longest=timedelta()) for budget in Budget}
 
 
-def ended(job: JobFacts, status: str, secondary: str, reason: str | None = None) -> JobFacts:
+def ended(job: JobState, status: str, secondary: str, reason: str | None = None) -> JobState:
     """The job with another end."""
     return replace(job, status=status, secondary_status=secondary, failure_reason=reason)

@@ -41,7 +41,7 @@ class Story:
     """What befalls a job: how it ends, what is known of it besides, what Respot does about it."""
 
     end: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
     decision: Decision | None = None
     outcome: OutcomeKind | None = None
     notice: AlertKind | None = None
@@ -52,12 +52,12 @@ _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision reques
 
 STORIES: Final = {
     "interrupted": Story(end="Interrupted"),
-    "careless": Story(end="Interrupted", facts={"checkpoint_uri": None}),
+    "careless": Story(end="Interrupted", state={"checkpoint_uri": None}),
     "pending": Story(end="MaxPendingTimeExceeded"),
     "resumed": Story(
         end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=AlertKind.POSTPONED
     ),
-    "dry": Story(end="Failed", facts=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
+    "dry": Story(end="Failed", state=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
         end="MaxRuntimeExceeded",
         decision=Decision(action=Action.REFUSE, reason="no attempts are left", inputs={}, notify=True),
@@ -65,7 +65,7 @@ STORIES: Final = {
     ),
 }
 """Together, they have every kind of alert that is gathered."""
-_FAULTY: Final = Story(end="Failed", facts={"failure_reason": "AlgorithmError: exit code 1"})
+_FAULTY: Final = Story(end="Failed", state={"failure_reason": "AlgorithmError: exit code 1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class StormWorld:
         script = f"Starting=0 Training=390 {story.end}={seconds}"
         if story.end == "Interrupted" and self.random.random() < 0.1:  # twice in a moment
             script += f" Training={seconds + 5} Interrupted={seconds + 20}"
-        known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.facts
+        known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.state
         self.ledger.save(reconcile(self.ledger.load(job), snapshot(script, job=job, **known)))
         doings = self._do(job, story)
         self._expect(job, doings)
@@ -158,7 +158,7 @@ class StormWorld:
         acts = [partial(self.alerter.alert, job, transition) for transition in transitions if kind_of(transition)]
         acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
         record = self.ledger.load(job)
-        if record.facts and advise(record.facts):
+        if record.state and advise(record.state):
             acts.append(partial(self.alerter.advise, job))
         # In any order: nothing in the ledger makes one alert of a job wait for another.
         self.pending += [_Item(comes=self.clock() + self.random.random() * self.span, job=job, act=act) for act in acts]
@@ -191,8 +191,8 @@ class StormWorld:
 
     def _expect(self, job: JobId, doings: Doings) -> None:
         record = self.ledger.load(job)
-        assert record.facts
-        self.owed |= {(job, kind, started) for kind, started in called_for(record, record.facts, doings)}
+        assert record.state
+        self.owed |= {(job, kind, started) for kind, started in called_for(record, record.state, doings)}
 
     def run(self) -> None:
         """Play the troubled part, then, with nothing in the way any more, what is left."""

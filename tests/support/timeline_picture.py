@@ -20,7 +20,7 @@ from respot.domain.run import run_id
 from respot_cli.history import History
 from respot_cli.timeline import load
 from respot_cli.timeline_view import render
-from tests.support.builders import CREATED, REGION, at, facts, job_id, snapshot, transition
+from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
 
 PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"
 WIDTH: Final = 118
@@ -81,7 +81,7 @@ def example() -> tuple[MemoryLedger, MemoryRuns]:
         attempt,
     )
     runs.settle(
-        Outcome(job=root, kind=OutcomeKind.CREATED, story=_STORY, settled_at=at(21991), name=NEXT, arn=facts(root).arn)
+        Outcome(job=root, kind=OutcomeKind.CREATED, story=_STORY, settled_at=at(21991), name=NEXT, arn=state(root).arn)
     )
     return ledger, runs
 

@@ -9,7 +9,7 @@ from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import plain, what_happens_next
 from respot.domain.decision import Action, Decision
-from respot.domain.job import JobFacts, JobId, JobSnapshot, Market, Transition
+from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
@@ -42,7 +42,7 @@ class Bench:
         self.know(snapshot(SEEN))
 
     def know(self, look: JobSnapshot) -> None:
-        self.memory.save(reconcile(self.memory.load(look.facts.job), look))
+        self.memory.save(reconcile(self.memory.load(look.state.job), look))
 
     def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
         return Alerter(
@@ -135,8 +135,8 @@ class Foreseen:
         self.outlook = outlook
         self.asked = 0
 
-    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
-        assert facts.job == JOB
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
+        assert state.job == JOB
         assert transitions[-1] == END
         self.asked += 1
         return self.outlook

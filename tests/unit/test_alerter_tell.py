@@ -47,7 +47,7 @@ class Bench:
         )
 
     def know(self, look: JobSnapshot) -> None:
-        self.memory.save(reconcile(self.memory.load(look.facts.job), look))
+        self.memory.save(reconcile(self.memory.load(look.state.job), look))
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ def test_a_drill_leads_to_the_alert_that_it_rehearses_and_to_no_other(kind: Aler
     drill = a_drill(kind)
     ledger = recorded(drill)
     record = ledger.load(drill.job)
-    assert record.facts is not None
-    assert called_for(record, record.facts, MemoryRuns(ledger=ledger).doings(drill.job)) == {
+    assert record.state is not None
+    assert called_for(record, record.state, MemoryRuns(ledger=ledger).doings(drill.job)) == {
         (kind, drill.alerted.started)
     }
 
@@ -213,7 +213,7 @@ def test_every_text_of_a_drill_begins_with_drill(kind: AlertKind) -> None:
     shown = [block["text"]["text"] for block in posted.blocks if "text" in block]
     assert [text for text in (posted.text, *shown) if not text.startswith("DRILL")] == []
     assert posted.blocks[-1]["elements"][0]["text"].startswith("DRILL")
-    assert alert_text.console_url(alert.facts).endswith("#/jobs")
+    assert alert_text.console_url(alert.state).endswith("#/jobs")
 
 
 def test_no_text_of_a_real_job_speaks_of_drills() -> None:

@@ -53,7 +53,7 @@ def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: s
     detail = envelope["detail"]
     observation = observation_of(envelope)
     assert observation.reported is not None
-    told = observation.reported.facts
+    told = observation.reported.state
     assert (observation.region, observation.name) == ("us-east-1", detail["TrainingJobName"])
     assert told.job == job_id(detail["TrainingJobName"])
     assert told.arn == detail["TrainingJobArn"]
@@ -73,7 +73,7 @@ def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
 
 
 def test_a_whole_event_is_read_to_the_field() -> None:
-    told = claim_of(payload("v4_hpo_child_interrupted")).facts
+    told = claim_of(payload("v4_hpo_child_interrupted")).state
     assert told.market is Market.SPOT
     assert (told.instance_type, told.instance_count) == ("ml.g5.2xlarge", 1)
     assert (told.max_runtime, told.max_wait) == (timedelta(hours=4), timedelta(hours=6))
@@ -88,28 +88,28 @@ def test_a_whole_event_is_read_to_the_field() -> None:
 
 
 def test_a_step_functions_child_is_known_by_its_tags() -> None:
-    parent = claim_of(payload("v5_stepfunctions_child_maxwait")).facts.parent
+    parent = claim_of(payload("v5_stepfunctions_child_maxwait")).state.parent
     assert parent is not None
     assert parent.owner is Owner.STEP_FUNCTIONS
 
 
 def test_what_an_event_does_not_say_is_not_known() -> None:
     told = claim_of(payload("v6_confirmed_fields_only_interrupted"))
-    assert told.facts.market is None
-    assert told.facts.max_wait is None
+    assert told.state.market is None
+    assert told.state.max_wait is None
     assert told.history == (transition("Interrupted", 3720.148, provisional=True),)
     assert not told.start_known
 
 
 def test_tags_as_a_list_and_as_a_map_are_the_same_tags() -> None:
-    as_list = claim_of(payload("v8_tags_as_list_registry_schema")).facts
-    as_map = claim_of(payload("s2_04_interrupted")).facts
+    as_list = claim_of(payload("v8_tags_as_list_registry_schema")).state
+    as_map = claim_of(payload("s2_04_interrupted")).state
     assert as_list == as_map
 
 
 def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
-    as_text = claim_of(payload("v7_docs_style_string_timestamps")).facts
-    as_numbers = claim_of(payload("s1_05_completed")).facts
+    as_text = claim_of(payload("v7_docs_style_string_timestamps")).state
+    as_numbers = claim_of(payload("s1_05_completed")).state
     assert (as_text.job, as_text.last_modified) == (as_numbers.job, as_numbers.last_modified)
     assert as_text.training_ended == as_numbers.training_ended
 
@@ -150,7 +150,7 @@ def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) ->
 
 
 def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
-    told = claim_of(without(event(), "resources", "detail.TrainingJobArn")).facts
+    told = claim_of(without(event(), "resources", "detail.TrainingJobArn")).state
     assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
 
 
@@ -160,7 +160,7 @@ def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
 )
 def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
     """Public case E06."""
-    told = claim_of(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).facts
+    told = claim_of(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
     assert told.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
     console = "https://console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/spot-job"
     assert (console_url(told) == console) is (region == "cn-north-1")
@@ -257,7 +257,7 @@ def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str,
 )
 def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
     told = claim_of(event(status))
-    assert told.facts.secondary_status == status
+    assert told.state.secondary_status == status
     assert told.history == (transition(status, 390, provisional=True),)
 
 
@@ -307,11 +307,11 @@ def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
     ],
 )
 def test_tags_are_read_in_either_form(tags: object, read: dict[str, str] | None) -> None:
-    assert claim_of(event(Tags=tags)).facts.tags == read
+    assert claim_of(event(Tags=tags)).state.tags == read
 
 
 def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
-    tags = claim_of(event(Tags={f"key-{number}": "value" for number in range(1000)})).facts.tags
+    tags = claim_of(event(Tags={f"key-{number}": "value" for number in range(1000)})).state.tags
     assert tags is not None
     assert len(tags) == 50
 
@@ -329,7 +329,7 @@ def test_a_number_that_is_none_is_not_known(value: object) -> None:
             TrainingTimeInSeconds=value,
             BillableTimeInSeconds=value,
         )
-    ).facts
+    ).state
     assert told.instance_type is None
     assert told.instance_count is None
     assert (told.max_runtime, told.max_wait, told.training_time, told.billable_time) == (None,) * 4
@@ -338,7 +338,7 @@ def test_a_number_that_is_none_is_not_known(value: object) -> None:
 @pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
 def test_a_part_in_an_odd_form_is_not_known(part: str, value: object) -> None:
-    told = claim_of(event() | {"detail": event()["detail"] | {part: value}}).facts
+    told = claim_of(event() | {"detail": event()["detail"] | {part: value}}).state
     assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
 
 
@@ -348,7 +348,7 @@ def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
         {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1.0},
         "odd",
     ]
-    told = claim_of(event(ResourceConfig={"InstanceGroups": groups})).facts
+    told = claim_of(event(ResourceConfig={"InstanceGroups": groups})).state
     assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
 
 
@@ -379,7 +379,7 @@ def test_a_job_with_preferences_has_the_type_and_count_that_sagemaker_selected(
     resources: dict[str, Any], known: tuple[str | None, int | None]
 ) -> None:
     """ "The job is billed for this instance type and count" (service model); until then the type is not known."""
-    told = claim_of(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).facts
+    told = claim_of(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
     assert (told.instance_type, told.instance_count) == known
 
 
@@ -393,15 +393,15 @@ def test_the_hours_of_a_job_with_preferences_are_those_of_all_its_instances() ->
     """Four p4d for an hour are four instance-hours."""
     selected = {"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}
     resources = {"InstancePreferences": PREFERENCES} | selected
-    told = claim_of(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).facts
-    assert Attempt(number=1, facts=told, transitions=(), checkpoint=None).billable_hours == 4.0
+    told = claim_of(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
+    assert Attempt(number=1, state=told, transitions=(), checkpoint=None).billable_hours == 4.0
 
 
 @pytest.mark.parametrize(
     ("flag", "market"), [(True, "spot"), (False, "on-demand"), (None, None), ("true", None), (1, None)]
 )
 def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | None) -> None:
-    assert claim_of(event(EnableManagedSpotTraining=flag)).facts.market == market
+    assert claim_of(event(EnableManagedSpotTraining=flag)).state.market == market
 
 
 def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
@@ -415,14 +415,14 @@ def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
             ResourceConfig={"InstanceGroups": groups},
             TuningJobArn=long,
         )
-    ).facts
+    ).state
     assert told.failure_reason is not None
     assert len(told.failure_reason) == 1024
     assert len(repr(told)) < 10_000
 
 
 def test_halves_of_characters_do_not_come_through() -> None:
-    told = claim_of(event(FailureReason="half \ud83d of one")).facts
+    told = claim_of(event(FailureReason="half \ud83d of one")).state
     assert told.failure_reason == "half ? of one"
 
 

@@ -13,7 +13,7 @@ from respot.domain.telling import lacks_its_end
 from respot.events import parse
 from respot.look_message import write_look
 from respot.recorder import Recorded, Recorder
-from tests.support.builders import NAME, REGION, facts, job_id, message, transition
+from tests.support.builders import NAME, REGION, job_id, message, state, transition
 from tests.support.recovery_bench import RecoveryBench
 from tests.support.sweep_bench import NOW, Bench
 
@@ -22,7 +22,7 @@ ENDED = "Starting=0 Downloading=250 Training=390 Stopping=3600 Stopped=3620"
 
 def half_written(ledger: MemoryLedger, seen: JobSnapshot) -> None:
     """The state is there; the transitions that came with it are not."""
-    ledger.save(replace(reconcile(ledger.load(seen.facts.job), seen), inserted=()))
+    ledger.save(replace(reconcile(ledger.load(seen.state.job), seen), inserted=()))
 
 
 def end_unheard(bench: RecoveryBench, status: str, *, after: timedelta) -> JobId:
@@ -35,8 +35,8 @@ def end_unheard(bench: RecoveryBench, status: str, *, after: timedelta) -> JobId
     bench.sagemaker.move(NAME, status)
     seen = bench.sagemaker.describe(bench.sagemaker.region, NAME)
     assert seen is not None
-    half_written(bench.ledger, replace(seen, facts=replace(seen.facts, tags=dict(bench.sagemaker.jobs[NAME].tags))))
-    return seen.facts.job
+    half_written(bench.ledger, replace(seen, state=replace(seen.state, tags=dict(bench.sagemaker.jobs[NAME].tags))))
+    return seen.state.job
 
 
 # --- what is decided ------------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_no
     bench.sagemaker.move(NAME, "MaxWaitTimeExceeded")
     seen = bench.sagemaker.describe(bench.sagemaker.region, NAME)
     assert seen is not None
-    half_written(bench.ledger, replace(seen, facts=replace(seen.facts, tags=dict(bench.sagemaker.jobs[NAME].tags))))
+    half_written(bench.ledger, replace(seen, state=replace(seen.state, tags=dict(bench.sagemaker.jobs[NAME].tags))))
     assert bench.recover(job) is not None
     bench.observe(NAME)
     bench.recover(job)
@@ -86,9 +86,9 @@ def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_no
     ],
 )
 def test_what_lacks_its_end(status: str, secondary: str, transitions: tuple[str, ...], lacking: bool) -> None:  # noqa: FBT001
-    told = facts(status=status, secondary_status=secondary)
+    told = state(status=status, secondary_status=secondary)
     known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
-    assert lacks_its_end(JobRecord(facts=told, transitions=known, version=1)) is lacking
+    assert lacks_its_end(JobRecord(state=told, transitions=known, version=1)) is lacking
 
 
 def test_a_job_that_nobody_knows_lacks_nothing() -> None:
@@ -128,7 +128,7 @@ def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on(ben
     (recorded,) = looked_at(bench)
     assert recorded.inserted == seen.history
     assert recorded.untold == ()  # an event did tell of it
-    assert not lacks_its_end(bench.ledger.load(seen.facts.job))
+    assert not lacks_its_end(bench.ledger.load(seen.state.job))
 
 
 def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(bench: Bench) -> None:
@@ -138,6 +138,6 @@ def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(ben
     bench.sweep()
     (recorded,) = looked_at(bench)
     assert [(transition.status, transition.started) for transition in recorded.inserted] == [
-        ("Stopped", seen.facts.last_modified)
+        ("Stopped", seen.state.last_modified)
     ]
-    assert not lacks_its_end(bench.ledger.load(seen.facts.job))
+    assert not lacks_its_end(bench.ledger.load(seen.state.job))

@@ -179,7 +179,7 @@ class Choosy(MemoryTopic):
     refuses: str = ""
 
     def publish(self, alert: Alert) -> str:
-        if alert.facts.job.name == self.refuses:
+        if alert.state.job.name == self.refuses:
             message = "throttled"
             raise TopicUnavailableError(message)
         return MemoryTopic.publish(self, alert)
@@ -236,7 +236,7 @@ def test_alert_sends_what_calls_for_it(bench: AlertBench, printed: Printed) -> N
     assert (
         failed(alert.handler(stream((job_id(), INTERRUPTED), (job_id(), transition("Training", 390))), Context())) == []
     )
-    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME]
+    assert [sent.state.job.name for sent in bench.topic.published] == [NAME]
     said, counted = printed()
     assert (said["message"], said["outcome"]) == ("alert settled", "sent")
     assert counted["AlertsSent"] == [1.0]
@@ -246,7 +246,7 @@ def test_alert_sends_a_drill_and_counts_it_not(bench: AlertBench, printed: Print
     drill = a_drill()
     bench.ledger.save(reconcile(bench.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
-    assert [sent.facts.job for sent in bench.topic.published] == [drill.job]
+    assert [sent.state.job for sent in bench.topic.published] == [drill.job]
     (settled,) = printed()
     assert settled["outcome"] == "sent"
 
@@ -261,7 +261,7 @@ def test_alert_that_fails_stops_no_other_one(bench: AlertBench, printed: Printed
     bench.topic.refuses = "second"
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
     assert failed(alert.handler(whole, Context())) == ["s2"]
-    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "third"]
+    assert [sent.state.job.name for sent in bench.topic.published] == [NAME, "third"]
     (said,) = (line for line in printed() if line.get("message") == "not alerted")
     assert said["item"].endswith("transition#2026-09-16T10:02:00.000Z#Interrupted")
     bench.topic.refuses = ""
@@ -284,7 +284,7 @@ def test_alert_fails_whole_when_dynamodb_is_down(bench: AlertBench) -> None:
 def test_alert_takes_jobs_from_the_queue_of_due_alerts(bench: AlertBench) -> None:
     named = sqs(write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
     assert failed(alert.handler(named, Context())) == ["m2", "m3"]
-    assert [sent.facts.job.name for sent in bench.topic.published] == [NAME, "second"]
+    assert [sent.state.job.name for sent in bench.topic.published] == [NAME, "second"]
 
 
 class Watch:

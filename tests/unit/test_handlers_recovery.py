@@ -232,6 +232,6 @@ def test_what_cannot_be_told_stops_no_other(topic: MemoryTopic, printed: Printed
     lost = replace(outcome(OutcomeKind.CREATED), job=job_id("unknown"))
     whole = stream(outcome_item(lost, None), outcome_item(outcome(OutcomeKind.CREATED), None))
     assert failed(alert.handler(whole, Context())) == ["s1"]
-    assert [each.facts.job.name for each in topic.published] == [NAME]
+    assert [each.state.job.name for each in topic.published] == [NAME]
     (said,) = (line for line in printed() if line.get("message") == "not alerted")
     assert said["item"].endswith(" outcome")

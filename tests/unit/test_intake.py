@@ -81,8 +81,8 @@ def test_only_the_messages_of_the_job_that_cannot_be_described_fail(bench: Bench
     outcome = bench.take(batch)
     assert failed(outcome) == ["m2", "m4"]
     assert {failure.error for failure in outcome.failures} == {fault}
-    assert bench.memory.load(job_id("second")).facts is None
-    assert bench.memory.load(job_id("third")).facts is not None
+    assert bench.memory.load(job_id("second")).state is None
+    assert bench.memory.load(job_id("third")).state is not None
 
 
 def test_when_sagemaker_is_down_every_message_goes_back_and_nothing_is_written(bench: Bench) -> None:

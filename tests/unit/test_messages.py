@@ -61,7 +61,7 @@ ALERTS: Final = st.builds(
         (alert := alert_of(kind)),
         outlook=outlook,
         withdrawn=withdrawn and kind is AlertKind.NOT_RESUBMITTED,
-        facts=replace(alert.facts, **({"failure_reason": reason, "parent": parent} | state)),
+        state=replace(alert.state, **({"failure_reason": reason, "parent": parent} | state)),
         story="" if kind is AlertKind.ADVICE else story,
         warning=None if kind is AlertKind.ADVICE else warning,
         figures=figures(history("Starting=0 MaxWaitTimeExceeded=100")) if idle else alert.figures,
@@ -133,7 +133,7 @@ def test_nobody_is_invited_to_start_what_respot_may_start(alert: Alert) -> None:
     ended = alert_text.concludes(alert.kind)
     for text in (alert_text.plain(alert), shown(render(json.dumps(to_document(alert))))):
         invited, warned_off = INVITATION.search(text), WARNED_OFF.search(text)
-        if not ended or alert.outlook is not Outlook.LEAVES or alert.facts.parent:
+        if not ended or alert.outlook is not Outlook.LEAVES or alert.state.parent:
             assert not invited
         else:
             assert invited
@@ -195,8 +195,8 @@ def idle(**others: Any) -> Alert:  # noqa: ANN401
     """A job that waited for six hours and got nothing."""
     alert = alert_of(AlertKind.MAX_WAIT_TIME_EXCEEDED)
     transitions = history("Starting=0 MaxWaitTimeExceeded=21600")
-    told = replace(alert.facts, **({"training_started": None} | others))
-    return replace(alert, transition=transitions[-1], facts=told, figures=figures(transitions), transitions=transitions)
+    told = replace(alert.state, **({"training_started": None} | others))
+    return replace(alert, transition=transitions[-1], state=told, figures=figures(transitions), transitions=transitions)
 
 
 def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:
@@ -245,5 +245,5 @@ def test_a_message_that_a_terminal_shows_has_no_emoji_code_left() -> None:
     for kind in KINDS:
         for market in Market:
             alert = alert_of(kind)
-            alert = replace(alert, facts=replace(alert.facts, market=market))
+            alert = replace(alert, state=replace(alert.state, market=market))
             assert not re.search(r":[a-z_]{3,}:", shown(render(json.dumps(to_document(alert)))))

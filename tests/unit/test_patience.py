@@ -50,7 +50,7 @@ def stopped(bench: RecoveryBench, name: str = NAME) -> JobId:
     bench.clock.pass_by(timedelta(seconds=5))
     bench.sagemaker.move(name, "Stopped")
     bench.observe(name)
-    return bench.sagemaker.jobs[name].facts.job
+    return bench.sagemaker.jobs[name].state.job
 
 
 # --- the usual course -----------------------------------------------------------------------------------------------
@@ -63,8 +63,8 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(bench
     assert bench.sagemaker.created == []
     bench.recover(stopped(bench))
     assert bench.sagemaker.created == [SECOND]
-    facts = bench.sagemaker.jobs[SECOND].facts
-    assert (facts.market, facts.max_wait) == (Market.ON_DEMAND, None)
+    state = bench.sagemaker.jobs[SECOND].state
+    assert (state.market, state.max_wait) == (Market.ON_DEMAND, None)
     assert bench.sagemaker.jobs[SECOND].tags[ATTEMPT_TAG] == "2"
 
 
@@ -112,10 +112,10 @@ def test_a_run_remembers_which_attempts_gave_up(bench: RecoveryBench) -> None:
     bench.recover(waiting(bench))
     bench.recover(stopped(bench))
     bench.recover(bench.end("Failed", name=SECOND, reason="CapacityError: none"))
-    assert bench.sagemaker.jobs[THIRD].facts.instance_type == "ml.g5.2xlarge"
+    assert bench.sagemaker.jobs[THIRD].state.instance_type == "ml.g5.2xlarge"
     third = bench.end("Failed", name=THIRD, reason="CapacityError: none")
     bench.recover(third)
-    assert bench.sagemaker.jobs[f"{NAME}-r4"].facts.instance_type == "ml.g5.4xlarge"
+    assert bench.sagemaker.jobs[f"{NAME}-r4"].state.instance_type == "ml.g5.4xlarge"
     assert "capacity 3 of 5" in bench.decision(third).decision.inputs["budgets"]
 
 
@@ -125,10 +125,10 @@ def test_a_later_attempt_gives_up_as_well(bench: RecoveryBench) -> None:
     bench.recover(stopped(bench))
     bench.observe(SECOND)
     bench.clock.pass_by(LONGER)
-    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    bench.recover(bench.sagemaker.jobs[SECOND].state.job)
     assert bench.sagemaker.stopped == [NAME, SECOND]
     bench.recover(stopped(bench, SECOND))
-    assert bench.sagemaker.jobs[THIRD].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[THIRD].state.market is Market.ON_DEMAND
 
 
 def test_the_last_rung_waits_for_as_long_as_sagemaker_does(bench: RecoveryBench) -> None:
@@ -137,7 +137,7 @@ def test_the_last_rung_waits_for_as_long_as_sagemaker_does(bench: RecoveryBench)
     bench.recover(stopped(bench))
     bench.observe(SECOND)
     bench.clock.pass_by(timedelta(days=2))
-    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    bench.recover(bench.sagemaker.jobs[SECOND].state.job)
     assert bench.sagemaker.stopped == [NAME]
     assert bench.notes[-1] == "nothing would follow: the ladder has no rung left after 2 attempts"
 
@@ -372,7 +372,7 @@ def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(b
 def _prepare(bench: RecoveryBench) -> None:
     played = bench.sagemaker.jobs[NAME]
     message = "Preparing the instances for training"
-    played.facts = replace(played.facts, status_message=message, last_modified=bench.clock())
+    played.state = replace(played.state, status_message=message, last_modified=bench.clock())
 
 
 def _describe_in_vain(bench: RecoveryBench) -> None:
@@ -547,8 +547,8 @@ def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_con
     job = waiting(bench)
     played = bench.sagemaker.jobs[NAME]
     rounded = JobId(region=REGION, name=NAME, created=job.created + timedelta(milliseconds=400))
-    played.facts = type(played.facts)(
-        **{name: getattr(played.facts, name) for name in played.facts.__slots__} | {"job": rounded}
+    played.state = type(played.state)(
+        **{name: getattr(played.state, name) for name in played.state.__slots__} | {"job": rounded}
     )
     bench.recover(job)
     assert bench.sagemaker.stopped == [NAME]
@@ -565,7 +565,7 @@ def test_a_job_is_stopped_for_the_first_rung_on_which_its_next_attempt_can_be_bu
     bench.recover(job)
     assert bench.sagemaker.stopped == [NAME]
     bench.recover(stopped(bench))
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 
 
 def test_a_job_whose_next_attempt_can_be_built_on_no_rung_goes_on_waiting(bench: RecoveryBench) -> None:
@@ -585,9 +585,9 @@ def test_a_run_whose_next_pool_refuses_it_goes_back_and_waits_there(bench: Recov
     job = waiting(bench)
     bench.recover(job)
     bench.recover(stopped(bench))
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.SPOT
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.SPOT
     assert "cannot use on-demand ml.g5.2xlarge (the quota is 0); next: spot" in bench.outcome(job).story
     bench.clock.pass_by(LONGER)
     bench.observe(SECOND)
-    bench.recover(bench.sagemaker.jobs[SECOND].facts.job)
+    bench.recover(bench.sagemaker.jobs[SECOND].state.job)
     assert bench.sagemaker.stopped == [NAME]

@@ -105,8 +105,8 @@ def test_deleting_comes_after_the_end_and_keeps_all_that_was_known(bench: Bench)
     bench.record(snapshot(ENDED, status="Deleting", last_modified=at(90_000)))
     bench.record(snapshot(ENDED, last_modified=at(99_000)))
     record = bench.memory.load(JOB)
-    assert record.facts is not None
-    assert record.facts.status == "Deleting"
+    assert record.state is not None
+    assert record.state.status == "Deleting"
     assert record.transitions == history(ENDED)
 
 
@@ -120,35 +120,35 @@ def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(
         bench.record(snapshot(look))
         asked.append(bench.jobs.tags_asked)
     assert asked == [1, 1, 1, 2, 2]
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert facts.tags == {"team": "vision"}
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert state.tags == {"team": "vision"}
 
 
 def test_tags_that_changed_are_known_when_the_job_has_ended(bench: Bench) -> None:
     bench.record(snapshot("Starting=0"))
     bench.jobs.tags_by_arn[arn_of()] = {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn:states"}
     bench.record(snapshot(ENDED))
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert facts.parent == Parent(owner=Owner.STEP_FUNCTIONS, identifier="arn:states")
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert state.parent == Parent(owner=Owner.STEP_FUNCTIONS, identifier="arn:states")
 
 
 def test_sagemakers_own_parent_stands_before_that_of_the_tags(bench: Bench) -> None:
     tuning = Parent(owner=Owner.TUNING, identifier="arn:tuning")
     bench.jobs.tags_by_arn[arn_of()] = {"MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS"}
     bench.record(snapshot(SEEN, parent=tuning))
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert facts.parent == tuning
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert state.parent == tuning
 
 
 def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(bench: Bench) -> None:
     bench.jobs.deleted_arns.add(arn_of())
     bench.record(snapshot(SEEN))
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert facts.tags is None
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert state.tags is None
 
 
 def test_tags_that_cannot_be_had_are_no_conclusion(bench: Bench) -> None:
@@ -165,8 +165,8 @@ def test_a_job_that_is_gone_is_recorded_from_its_event(bench: Bench) -> None:
     bench.record(None, observation("Interrupted", 3720.148))
     record = bench.memory.load(JOB)
     assert record.transitions == (transition("Interrupted", 3720.148, provisional=True),)
-    assert record.facts is not None
-    assert record.facts.secondary_status == "Interrupted"
+    assert record.state is not None
+    assert record.state.secondary_status == "Interrupted"
 
 
 def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Bench) -> None:
@@ -180,16 +180,16 @@ def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(bench: Benc
     other = Bench()
     for each in reversed(observations):
         other.record(None, each)
-    assert bench.memory.load(JOB).facts == other.memory.load(JOB).facts
+    assert bench.memory.load(JOB).state == other.memory.load(JOB).state
     assert bench.memory.load(JOB).transitions == other.memory.load(JOB).transitions
 
 
 def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
     bench.record(snapshot(SEEN))
     bench.record(None, observation("Stopped", 9000))
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert (facts.status, facts.market, facts.checkpoint_uri) == (
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert (state.status, state.market, state.checkpoint_uri) == (
         "Stopped",
         "spot",
         "s3://ml-bucket/checkpoints/spot-job/",
@@ -209,7 +209,7 @@ def test_one_witness_among_the_messages_is_enough(bench: Bench) -> None:
 def test_a_name_used_again_is_another_job(bench: Bench) -> None:
     again = job_id(created=at(100_000))
     look = JobSnapshot(
-        facts=replace(snapshot("Starting=0").facts, job=again, last_modified=at(100_000)),
+        state=replace(snapshot("Starting=0").state, job=again, last_modified=at(100_000)),
         history=(transition("Starting", 100_000),),
     )
     first, second = bench.record(look, observation("Stopped", 9000), observation("Starting", 0))[:2]
@@ -297,9 +297,9 @@ def test_two_recorders_that_race_both_get_their_say(bench: Bench) -> None:
     (recorded,) = bench.record(snapshot(SEEN))
     assert recorded.inserted == history("Training=390 Interrupted=3720")
     assert bench.memory.load(JOB).transitions == history(SEEN)
-    facts = bench.memory.load(JOB).facts
-    assert facts is not None
-    assert facts.secondary_status == "Interrupted"
+    state = bench.memory.load(JOB).state
+    assert state is not None
+    assert state.secondary_status == "Interrupted"
 
 
 def test_a_recorder_that_was_overtaken_by_a_newer_look_takes_nothing_back(bench: Bench) -> None:
@@ -320,8 +320,8 @@ def test_a_recorder_that_always_loses_gives_up_and_says_so(bench: Bench) -> None
     def overtake() -> None:
         nonlocal rival
         rival += 1
-        facts, version = bench.memory.states[JOB]
-        bench.memory.states[JOB] = replace(facts, last_modified=at(rival)), version + 1
+        state, version = bench.memory.states[JOB]
+        bench.memory.states[JOB] = replace(state, last_modified=at(rival)), version + 1
         bench.ledger.first["save"] = overtake
 
     bench.ledger.first["save"] = overtake
@@ -388,9 +388,9 @@ def test_a_live_job_that_list_and_describe_lack_was_deleted(bench: Bench, instea
     bench.record(snapshot(SEEN))
     bench.record(instead, swept(missed=JOB))
     record = bench.memory.load(JOB)
-    assert record.facts is not None
-    assert (record.facts.status, record.facts.secondary_status) == ("Deleting", "Interrupted")
-    assert record.facts.last_modified == at(99_999)  # lately changed: so the sweep comes back to have it decided on
+    assert record.state is not None
+    assert (record.state.status, record.state.secondary_status) == ("Deleting", "Interrupted")
+    assert record.state.last_modified == at(99_999)  # lately changed: so the sweep comes back to have it decided on
     assert record.transitions == history(SEEN)
 
 
@@ -404,8 +404,8 @@ def test_a_job_that_had_ended_keeps_its_end(bench: Bench) -> None:
     bench.record(snapshot(ENDED))
     assert bench.record(None, swept(missed=JOB)) == ()
     record = bench.memory.load(JOB)
-    assert record.facts is not None
-    assert record.facts.status == "Stopped"
+    assert record.state is not None
+    assert record.state.status == "Stopped"
 
 
 def test_no_answer_is_no_absence(bench: Bench) -> None:
@@ -414,5 +414,5 @@ def test_no_answer_is_no_absence(bench: Bench) -> None:
     with pytest.raises(LookFailedError):
         bench.record(None, swept(missed=JOB))
     record = bench.memory.load(JOB)
-    assert record.facts is not None
-    assert record.facts.status == "InProgress"
+    assert record.state is not None
+    assert record.state.status == "InProgress"

@@ -97,7 +97,7 @@ def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
 
 def of_drill() -> str:
     drill = a_drill()
-    return json.dumps(to_document(alert_on(job=drill.job, arn=drill.snapshot().facts.arn)))
+    return json.dumps(to_document(alert_on(job=drill.job, arn=drill.snapshot().state.arn)))
 
 
 def test_what_slack_says_to_a_drill_is_noted_and_not_counted_as_a_post() -> None:

@@ -48,9 +48,9 @@ class Bench:
             watch=self.watch,
         )
 
-    def interrupt(self, name: str, *, status: str = "Interrupted", **facts: object) -> AlertReceipt:
+    def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertReceipt:
         job = job_id(name)
-        self.ledger.save(reconcile(self.ledger.load(job), snapshot(f"Starting=0 {status}=3720", job=job, **facts)))
+        self.ledger.save(reconcile(self.ledger.load(job), snapshot(f"Starting=0 {status}=3720", job=job, **state)))
         receipt = self.alerter.alert(job, transition(status, 3720))
         assert receipt
         return receipt
@@ -62,7 +62,7 @@ class Bench:
         return window
 
     def alone(self) -> list[str]:
-        return [alert.facts.job.name for alert in self.topic.published if alert.digest is None]
+        return [alert.state.job.name for alert in self.topic.published if alert.digest is None]
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
         bench.interrupt(name, status="MaxWaitTimeExceeded")
         told = Told(kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick")
         assert bench.alerter.tell(job_id(name), told)
-    assert [(alert.facts.job.name, alert.kind) for alert in bench.topic.published if alert.digest is None] == [
+    assert [(alert.state.job.name, alert.kind) for alert in bench.topic.published if alert.digest is None] == [
         ("first", AlertKind.MAX_WAIT_TIME_EXCEEDED),
         ("first", AlertKind.RESUBMITTED),
     ]
@@ -150,7 +150,7 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
 
 def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench: Bench) -> None:
     outlooks = {"second": Outlook.DECIDES, "third": Outlook.LEAVES}
-    bench.alerter = replace(bench.alerter, foresight=lambda facts, _: outlooks.get(facts.job.name, Outlook.UNKNOWN))
+    bench.alerter = replace(bench.alerter, foresight=lambda state, _: outlooks.get(state.job.name, Outlook.UNKNOWN))
     for name in ("first", "second", "third"):
         bench.interrupt(name, status="MaxWaitTimeExceeded")
     bench.watch.close(bench.over())

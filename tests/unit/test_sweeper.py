@@ -660,7 +660,7 @@ def test_an_end_is_checked_ever_more_rarely_until_two_days_have_passed(bench: Be
         bench.sweep(bench.invocation())
         checked += [(bench.clock() - NOW) // timedelta(minutes=5)] * len(bench.recoveries.sent)
         bench.recoveries.sent.clear()
-    assert bench.ledger.load(job).facts is not None
+    assert bench.ledger.load(job).state is not None
     # In sweeps: 10 min, 20 min, 40 min …, 43 hours; where a sweep falls on the very moment, once more after it.
     assert sorted({number // 2 * 2 for number in checked}) == [2 * 2**number for number in range(9)]
     assert len(checked) <= 2 * 9

@@ -1,6 +1,6 @@
 """What Respot is going to do about an end, by the account's policy as it is now."""
 
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.domain.outlook import Outlook
 from respot.domain.planner import foresee
 from respot.domain.policy import AccountPolicy
@@ -15,9 +15,9 @@ class PolicyForesight:
         """`policies` must keep what it has read: many jobs may end at once."""
         self._policies = policies
 
-    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """See `Foresight`."""
-        return foresee(facts, transitions, self._account())
+        return foresee(state, transitions, self._account())
 
     def _account(self) -> AccountPolicy | None:
         try:

@@ -21,7 +21,7 @@ from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill_names import KEPT_FOR
 from respot.domain.durations import iso
-from respot.domain.job import JobFacts, JobId, JobRecord, Transition, at_milliseconds
+from respot.domain.job import JobId, JobRecord, JobState, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
 from respot.errors import AlertInProgressError
 from respot.ports import Claim, Clock
@@ -92,12 +92,12 @@ class DynamoDbLedger:
 
     def save(self, change: Change) -> bool:
         """See `Ledger.save`."""
-        if change.facts_changed and not self._put_state(change):
+        if change.state_changed and not self._put_state(change):
             return False
         for transitions, condition in ((change.inserted, ABSENT), (change.marked, _UNMARKED)):
             for transition in transitions:
-                item = transition_item(change.facts.job, transition, now=self._clock(), retention=self._retention)
-                self._table.put(self._kept(change.facts.job, item), condition)
+                item = transition_item(change.state.job, transition, now=self._clock(), retention=self._retention)
+                self._table.put(self._kept(change.state.job, item), condition)
         return True
 
     def created_at(self) -> datetime:
@@ -121,11 +121,11 @@ class DynamoDbLedger:
             self._watched_since[region] = max(told, self.created_at())
         return self._watched_since[region]
 
-    def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
-        """See `LedgerIndex.facts_of`."""
+    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
+        """See `LedgerIndex.state_of`."""
         items = self._table.get_all([(partition_of(job), STATE_KEY) for job in dict.fromkeys(jobs)])
         records = (read_record([item]) for item in items)
-        return {record.facts.job: record.facts for record in records if record.facts}
+        return {record.state.job: record.state for record in records if record.state}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """See `LedgerIndex.open_jobs`."""
@@ -215,7 +215,7 @@ class DynamoDbLedger:
         return item | serialize({EXPIRES_AT: int((self._clock() + KEPT_FOR).timestamp())})
 
     def _put_state(self, change: Change) -> bool:
-        item = self._kept(change.facts.job, state_item(change, self._retention))
+        item = self._kept(change.state.job, state_item(change, self._retention))
         if change.version == 0:
             return self._table.put(item, ABSENT) is None
         return self._table.put(item, f"{VERSION} = :version", {":version": change.version}) is None

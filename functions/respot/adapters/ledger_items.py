@@ -10,7 +10,7 @@ from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
-from respot.domain.job import JobFacts, JobId, JobRecord, Market, Owner, Parent, Transition
+from respot.domain.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition
 from respot.domain.lifecycle import figures, in_order, is_terminal
 from respot.domain.reconciliation import Change
 from respot.domain.savings import savings_percent
@@ -40,45 +40,45 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 def state_item(change: Change, retention: timedelta | None) -> Item:
     """The state after a change, with the figures that people ask for."""
-    facts, sums = change.facts, figures(change.transitions)
+    state, sums = change.state, figures(change.transitions)
     return serialize(
         {
-            PK: partition_of(facts.job),
+            PK: partition_of(state.job),
             SK: STATE_KEY,
             KIND: ItemKind.STATE.value,
             VERSION: change.version + 1,
             # A drill is in no index: it is never listed, never swept, and never anybody's writer.
-            REGION_AND_NAME: None if facts.job.is_drill else region_and_name(facts.job.region, facts.job.name),
-            CREATED: iso(facts.job.created),
-            ACTIVE_ON: None if facts.job.is_drill else f"{facts.last_modified:%Y-%m-%d}",
-            LAST_MODIFIED: iso(facts.last_modified),
-            "arn": facts.arn,
-            STATUS: facts.status,
-            "secondary_status": facts.secondary_status,
-            "status_message": facts.status_message,
-            "failure_reason": facts.failure_reason,
-            "training_started": facts.training_started and iso(facts.training_started),
-            "training_ended": facts.training_ended and iso(facts.training_ended),
-            "market": facts.market and facts.market.value,
-            "instance_type": facts.instance_type,
-            "instance_count": facts.instance_count,
-            "max_runtime_seconds": _seconds(facts.max_runtime),
-            "max_wait_seconds": _seconds(facts.max_wait),
-            "max_pending_seconds": _seconds(facts.max_pending),
-            CHECKPOINT_URI: facts.checkpoint_uri,
-            "training_time_seconds": _seconds(facts.training_time),
-            "billable_time_seconds": _seconds(facts.billable_time),
-            "parent": facts.parent and {"owner": facts.parent.owner.value, "identifier": facts.parent.identifier},
-            "tags": None if facts.tags is None else dict(facts.tags),
-            "role_arn": facts.role_arn,
-            "algorithm": facts.algorithm,
-            "image": facts.image,
-            LIVE_IN: None if facts.job.is_drill or is_terminal(facts.status) else facts.job.region,
-            "savings_percent": _percent(facts),
+            REGION_AND_NAME: None if state.job.is_drill else region_and_name(state.job.region, state.job.name),
+            CREATED: iso(state.job.created),
+            ACTIVE_ON: None if state.job.is_drill else f"{state.last_modified:%Y-%m-%d}",
+            LAST_MODIFIED: iso(state.last_modified),
+            "arn": state.arn,
+            STATUS: state.status,
+            "secondary_status": state.secondary_status,
+            "status_message": state.status_message,
+            "failure_reason": state.failure_reason,
+            "training_started": state.training_started and iso(state.training_started),
+            "training_ended": state.training_ended and iso(state.training_ended),
+            "market": state.market and state.market.value,
+            "instance_type": state.instance_type,
+            "instance_count": state.instance_count,
+            "max_runtime_seconds": _seconds(state.max_runtime),
+            "max_wait_seconds": _seconds(state.max_wait),
+            "max_pending_seconds": _seconds(state.max_pending),
+            CHECKPOINT_URI: state.checkpoint_uri,
+            "training_time_seconds": _seconds(state.training_time),
+            "billable_time_seconds": _seconds(state.billable_time),
+            "parent": state.parent and {"owner": state.parent.owner.value, "identifier": state.parent.identifier},
+            "tags": None if state.tags is None else dict(state.tags),
+            "role_arn": state.role_arn,
+            "algorithm": state.algorithm,
+            "image": state.image,
+            LIVE_IN: None if state.job.is_drill or is_terminal(state.status) else state.job.region,
+            "savings_percent": _percent(state),
             "interruptions": sums.interruptions,
             "waited_seconds": _seconds(sums.waited),
             "trained_seconds": _seconds(sums.trained),
-            EXPIRES_AT: _expiry(facts.last_modified, retention),
+            EXPIRES_AT: _expiry(state.last_modified, retention),
         }
     )
 
@@ -132,14 +132,14 @@ def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
 
 def read_record(items: Iterable[Item]) -> JobRecord:
     """A job's record from the items of its partition; other kinds of items are passed over."""
-    facts, version, transitions = None, 0, []
+    state, version, transitions = None, 0, []
     for item in items:
         values = deserialize(item)
         if values[KIND] == ItemKind.STATE:
-            facts, version = _read_facts(values), int(values[VERSION])
+            state, version = _read_state(values), int(values[VERSION])
         elif values[KIND] in {ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION}:
             transitions.append(_read_transition(values))
-    return JobRecord(facts=facts, version=version, transitions=in_order(transitions))
+    return JobRecord(state=state, version=version, transitions=in_order(transitions))
 
 
 def read_transition(item: Item) -> tuple[JobId, Transition]:
@@ -173,10 +173,10 @@ def _read_transition(values: Mapping[str, Any]) -> Transition:
     )
 
 
-def _read_facts(values: Mapping[str, Any]) -> JobFacts:
+def _read_state(values: Mapping[str, Any]) -> JobState:
     started, ended = values.get("training_started"), values.get("training_ended")
     count, parent = values.get("instance_count"), values.get("parent")
-    return JobFacts(
+    return JobState(
         job=job_of(values[PK]),
         arn=values["arn"],
         status=values[STATUS],
@@ -215,8 +215,8 @@ def _span(seconds: Decimal | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=float(seconds))
 
 
-def _percent(facts: JobFacts) -> Decimal | None:
-    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+def _percent(state: JobState) -> Decimal | None:
+    percent = savings_percent(training=state.training_time, billable=state.billable_time)
     return None if percent is None else Decimal(f"{percent:.2f}")
 
 

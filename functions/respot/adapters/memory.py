@@ -10,7 +10,7 @@ from uuid import uuid4
 from respot.domain.alert import Alert, AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
-from respot.domain.job import JobFacts, JobId, JobRecord, JobSnapshot, Transition
+from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
@@ -36,7 +36,7 @@ class MemoryLedger:
     """The ports `Ledger` and `LedgerIndex` in a few dictionaries."""
 
     created: datetime
-    states: dict[JobId, tuple[JobFacts, int]] = field(default_factory=dict)
+    states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
     transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
     claims: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, Claim]] = field(default_factory=dict)
     receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
@@ -49,17 +49,17 @@ class MemoryLedger:
 
     def load(self, job: JobId) -> JobRecord:
         """See `Ledger.load`."""
-        facts, version = self.states.get(job, (None, 0))
-        return JobRecord(facts=facts, version=version, transitions=in_order(self.transitions[job].values()))
+        state, version = self.states.get(job, (None, 0))
+        return JobRecord(state=state, version=version, transitions=in_order(self.transitions[job].values()))
 
     def save(self, change: Change) -> bool:
         """See `Ledger.save`."""
-        job = change.facts.job
+        job = change.state.job
         _, version = self.states.get(job, (None, 0))
-        if change.facts_changed:
+        if change.state_changed:
             if version != change.version:
                 return False
-            self.states[job] = change.facts, version + 1
+            self.states[job] = change.state, version + 1
             self.writes += 1
         for transition in change.inserted:
             if self.transitions[job].setdefault((transition.status, transition.started), transition) is transition:
@@ -78,16 +78,16 @@ class MemoryLedger:
         """See `Ledger.watched_since`."""
         return max(self.watched.get(region, self.created), self.created)
 
-    def facts_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobFacts]:
-        """See `LedgerIndex.facts_of`."""
+    def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
+        """See `LedgerIndex.state_of`."""
         return {job: self.states[job][0] for job in jobs if job in self.states}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """See `LedgerIndex.open_jobs`."""
         return tuple(
             job
-            for job, (facts, _) in sorted(self.states.items(), key=lambda state: state[0].created)
-            if job.region == region and since <= job.created <= until and not is_terminal(facts.status)
+            for job, (state, _) in sorted(self.states.items(), key=lambda item: item[0].created)
+            if job.region == region and since <= job.created <= until and not is_terminal(state.status)
         )
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
@@ -98,7 +98,7 @@ class MemoryLedger:
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """See `LedgerIndex.changed`."""
         found = sorted(
-            ((job, facts.last_modified) for job, (facts, _) in self.states.items()),
+            ((job, state.last_modified) for job, (state, _) in self.states.items()),
             key=lambda each: (each[1], each[0]),
         )
         within = [each for each in found if since <= each[1] <= until]
@@ -164,7 +164,7 @@ class MemoryTrainingJobs:
         if self.fault:
             raise self.fault
         seen = self.snapshots.get((region, name))
-        return seen and replace(seen, facts=replace(seen.facts, tags=None))
+        return seen and replace(seen, state=replace(seen.state, tags=None))
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
         """See `TrainingJobs.tags`."""
@@ -182,19 +182,19 @@ class MemoryTrainingJobs:
         """See `JobLists.page`."""
         if self.fault:
             raise self.fault
-        here = [seen.facts for (of, _), seen in self.snapshots.items() if of == region]
-        newest = sorted(here, key=lambda facts: facts.job.created, reverse=True)
+        here = [seen.state for (of, _), seen in self.snapshots.items() if of == region]
+        newest = sorted(here, key=lambda state: state.job.created, reverse=True)
         first = int(token or 0)
         shown = newest[first : first + self.page_length]
         return Page(
             summaries=tuple(
                 Summary(
-                    job=facts.job,
-                    status=facts.status,
-                    secondary_status=facts.secondary_status,
-                    last_modified=facts.last_modified,
+                    job=state.job,
+                    status=state.status,
+                    secondary_status=state.secondary_status,
+                    last_modified=state.last_modified,
                 )
-                for facts in shown
+                for state in shown
             ),
             token=str(first + self.page_length) if first + self.page_length < len(newest) else None,
         )
@@ -219,7 +219,7 @@ class MemoryTrainingJobs:
         if self.stop_fault:
             raise self.stop_fault
         seen = self.snapshots.get((region, name))
-        if seen is None or is_terminal(seen.facts.status):
+        if seen is None or is_terminal(seen.state.status):
             return False
         self.stopped.append((region, name))
         return True
@@ -557,7 +557,7 @@ class MemoryRuns:
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """See `Runs.live`."""
         return tuple(
-            (job, facts.checkpoint_uri)
-            for job, (facts, _) in self.ledger.states.items()
-            if job.region == region and facts.checkpoint_uri and not is_terminal(facts.status)
+            (job, state.checkpoint_uri)
+            for job, (state, _) in self.ledger.states.items()
+            if job.region == region and state.checkpoint_uri and not is_terminal(state.status)
         )

@@ -76,7 +76,7 @@ def _message(alert: Alert) -> str:
 
 
 def _smaller(alert: Alert) -> Iterator[Alert]:
-    bare = replace(alert, facts=replace(alert.facts, tags=None))
+    bare = replace(alert, state=replace(alert.state, tags=None))
     yield bare
     for most in _LONGEST_WORDS:
         yield replace(bare, story=_cut(bare.story, most), warning=bare.warning and _cut(bare.warning, most))
@@ -97,14 +97,14 @@ def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:
 
 
 def _attributes(alert: Alert) -> dict[str, str]:
-    job = alert.facts.job
+    job = alert.state.job
     held_back = {} if alert.digest is None else {DIGEST_ATTRIBUTE: alert.digest}
     return held_back | {
         "kind": alert.kind.value,
         "severity": alert.severity.value,
         "job": job.name,
         "region": job.region,
-        "account": account_of(alert.facts.arn),
+        "account": account_of(alert.state.arn),
         **({"drill": "true"} if job.is_drill else {}),
     }
 

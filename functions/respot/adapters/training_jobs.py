@@ -20,7 +20,7 @@ from respot.errors import (
     RespotError,
     StopFailedError,
 )
-from respot.training_job_document import moment, read_facts, read_history, sighting
+from respot.training_job_document import moment, read_history, read_state, sighting
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -99,7 +99,7 @@ class SageMakerTrainingJobs:
         if created is None:
             message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
             raise LookFailedError(message)
-        facts = read_facts(
+        state = read_state(
             answer,
             job=JobId(region=region, name=answer["TrainingJobName"], created=created),
             arn=answer["TrainingJobArn"],
@@ -108,7 +108,7 @@ class SageMakerTrainingJobs:
             tags=None,
         )
         history = read_history(answer, provisional=False)
-        return JobSnapshot(facts=facts, history=history) if history else sighting(facts)
+        return JobSnapshot(state=state, history=history) if history else sighting(state)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

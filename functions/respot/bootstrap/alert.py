@@ -12,7 +12,7 @@ from respot.alerter import Alerter
 from respot.bootstrap.clients import CALL_LIMITS, ONCE_SSM, RESERVE, client, now, once_ssm_client, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.domain.outlook import Outlook
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.storm_watch import StormWatch
@@ -58,9 +58,9 @@ class _Foresight:
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
 
-    def __call__(self, facts: JobFacts, transitions: tuple[Transition, ...]) -> Outlook:
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """See `Foresight`."""
-        return _foresight(self._parameter)(facts, transitions)
+        return _foresight(self._parameter)(state, transitions)
 
 
 @cache

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.domain.durations import in_words
-from respot.domain.job import JobFacts, Market, Owner
+from respot.domain.job import JobState, Market, Owner
 
 LONGEST_WAIT_WITHOUT_CHECKPOINTS: Final = timedelta(seconds=3600)
 """SageMaker's limit on MaxWaitTimeInSeconds for algorithms that cannot checkpoint."""
@@ -40,37 +40,37 @@ has written down, and can write better for the next job.
 """
 
 
-def advise(facts: JobFacts) -> tuple[str, ...]:
+def advise(state: JobState) -> tuple[str, ...]:
     """What the owner of this job should know; empty for a job that is well set up, or whose settings are nobody's."""
-    if facts.market is not Market.SPOT or (facts.parent and facts.parent.owner in _MADE_BY_SAGEMAKER):
+    if state.market is not Market.SPOT or (state.parent and state.parent.owner in _MADE_BY_SAGEMAKER):
         return ()
-    advice, algorithm = [], _cannot_checkpoint(facts)
-    if facts.checkpoint_uri is None:
-        most = f", up to {in_words(facts.max_runtime)} of it" if facts.max_runtime else ""
+    advice, algorithm = [], _cannot_checkpoint(state)
+    if state.checkpoint_uri is None:
+        most = f", up to {in_words(state.max_runtime)} of it" if state.max_runtime else ""
         remedy = f"The algorithm {algorithm} does not checkpoint." if algorithm else "Set CheckpointConfig."
         advice.append(
             f"No checkpoint location is configured: every interruption loses all training so far{most}, "
             f"and what is trained again is billed again. {remedy}"
         )
-    if facts.max_wait and facts.max_runtime and facts.max_wait <= facts.max_runtime:
+    if state.max_wait and state.max_runtime and state.max_wait <= state.max_runtime:
         advice.append(
-            f"MaxWaitTimeInSeconds equals MaxRuntimeInSeconds ({in_words(facts.max_wait)}): every minute of waiting "
+            f"MaxWaitTimeInSeconds equals MaxRuntimeInSeconds ({in_words(state.max_wait)}): every minute of waiting "
             "for capacity is a minute less of training. Set it higher."
         )
-    if algorithm and facts.max_wait and facts.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS:
+    if algorithm and state.max_wait and state.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS:
         advice.append(
             f"The algorithm {algorithm} does not checkpoint: SageMaker limits its MaxWaitTimeInSeconds to 3600, "
-            f"and it asks for {in_words(facts.max_wait)}."
+            f"and it asks for {in_words(state.max_wait)}."
         )
     return tuple(advice)
 
 
-def _cannot_checkpoint(facts: JobFacts) -> str | None:
+def _cannot_checkpoint(state: JobState) -> str | None:
     """The built-in algorithm that the job's image is, if it is one that does not checkpoint.
 
     Its images lie in accounts of AWS's; one of that name in the job's own account is anybody's.
     """
-    registry, _, reference = (facts.image or "").rpartition("/")
+    registry, _, reference = (state.image or "").rpartition("/")
     repository = reference.partition(":")[0].partition("@")[0]
-    own = f":{registry.partition('.')[0]}:" in facts.arn
+    own = f":{registry.partition('.')[0]}:" in state.arn
     return repository if repository in _WITHOUT_CHECKPOINTS and not own and "/" not in registry else None

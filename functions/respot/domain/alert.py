@@ -7,7 +7,7 @@ from typing import Final
 
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
 from respot.domain.durations import in_words, iso
-from respot.domain.job import JobFacts, JobId, Market, Transition
+from respot.domain.job import JobId, JobState, Market, Transition
 from respot.domain.lifecycle import DELETING, ENDS, INTERRUPTED, Figures
 from respot.domain.outlook import Outlook
 
@@ -49,7 +49,7 @@ class Alert:
     Attributes:
         kind: what happened.
         transition: the transition that it is about.
-        facts: the job as it was known when the alert was written.
+        state: the job as it was known when the alert was written.
         figures: what its transitions add up to by then.
         transitions: the job's stays until then.
         earlier_interruptions: interruptions before this transition.
@@ -63,7 +63,7 @@ class Alert:
 
     kind: AlertKind
     transition: Transition
-    facts: JobFacts
+    state: JobState
     figures: Figures
     transitions: tuple[Transition, ...]
     earlier_interruptions: int
@@ -77,7 +77,7 @@ class Alert:
     @property
     def id(self) -> str:
         """The same for every delivery of the same transition: subscribers drop repetitions by it."""
-        job = self.facts.job
+        job = self.state.job
         return f"{job.region}/{job.name}/{iso(job.created)}/{self.kind}/{iso(self.transition.started)}"
 
     @property
@@ -131,7 +131,7 @@ def kind_of(transition: Transition) -> AlertKind | None:
 
 def decide(
     kind: AlertKind,
-    facts: JobFacts,
+    state: JobState,
     transition: Transition,
     policy: AlertPolicy,
     *,
@@ -141,7 +141,7 @@ def decide(
     """Whether this transition is news to people; `news` is when there was something to tell, if not as it began."""
     if kind not in policy.kinds:
         return AlertDecision(send=False, reason=f"alerts of kind {kind} are switched off in the settings")
-    if kind in _OF_SPOT_ALONE and facts.market is Market.ON_DEMAND:
+    if kind in _OF_SPOT_ALONE and state.market is Market.ON_DEMAND:
         return AlertDecision(send=False, reason="an on-demand job: only spot jobs are alerted on")
     if transition.started < policy.deployed_at:
         return AlertDecision(send=False, reason=f"happened before Respot was deployed ({iso(policy.deployed_at)})")

@@ -7,7 +7,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import is_pending_timeout
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.lifecycle import DELETING, IN_PROGRESS, has_held_instances, is_terminal
 from respot.domain.outlook import Outlook
 from respot.domain.partitions import console_host
@@ -54,7 +54,7 @@ def headline(alert: Alert) -> str:
 
 
 def _headline(alert: Alert) -> str:
-    name = alert.facts.job.name
+    name = alert.state.job.name
     match alert.kind:
         case AlertKind.INTERRUPTED:
             return f"{name} was interrupted ({_ordinal(alert.earlier_interruptions + 1)} time)"
@@ -66,7 +66,7 @@ def _headline(alert: Alert) -> str:
             return f"{name} failed"
         case AlertKind.ENDED:
             return f"{name} ended as {one_line(alert.transition.status)}"
-        case AlertKind.ADVICE if is_terminal(alert.facts.status):
+        case AlertKind.ADVICE if is_terminal(alert.state.status):
             return f"{name} ran on spot at a risk"
         case AlertKind.NOT_RESUBMITTED if alert.withdrawn:
             return f"{name} is not resubmitted, as asked"
@@ -76,24 +76,24 @@ def _headline(alert: Alert) -> str:
 
 def what_happened(alert: Alert) -> str:
     """What happened, why as far as SageMaker tells, and how often before."""
-    facts = alert.facts
-    if facts.job.is_drill:
+    state = alert.state
+    if state.job.is_drill:
         return f"{_LABEL}nothing happened. Somebody runs respot drill to see whether alerts of this kind arrive."
     match alert.kind:
         case AlertKind.INTERRUPTED:
-            said = f"SageMaker lost the spot instances of {placement(facts)}."
+            said = f"SageMaker lost the spot instances of {placement(state)}."
         case AlertKind.MAX_WAIT_TIME_EXCEEDED:
-            limit = f" of {in_words(facts.max_wait)}" if facts.max_wait else ""
+            limit = f" of {in_words(state.max_wait)}" if state.max_wait else ""
             said = (
                 f"Waiting and training together reached MaxWaitTimeInSeconds{limit}."
                 if not _never_launched(alert)
                 else f"No spot instances came within MaxWaitTimeInSeconds{limit}: the job was never launched."
             )
         case AlertKind.MAX_RUNTIME_EXCEEDED:
-            limit = f" of {in_words(facts.max_runtime)}" if facts.max_runtime else ""
+            limit = f" of {in_words(state.max_runtime)}" if state.max_runtime else ""
             said = f"Training reached MaxRuntimeInSeconds{limit}."
         case AlertKind.FAILED:
-            said = sentence(f"SageMaker says: {clause(one_line(facts.failure_reason or '')) or 'no reason given'}")
+            said = sentence(f"SageMaker says: {clause(one_line(state.failure_reason or '')) or 'no reason given'}")
         case AlertKind.ENDED:
             said = sentence(_why_ended(alert))
         case (
@@ -115,7 +115,7 @@ def what_happened(alert: Alert) -> str:
 def particulars(alert: Alert) -> str:
     """What the alert's kind leaves open: SageMaker's or Respot's own words, to be quoted; empty if there are none."""
     if alert.kind is AlertKind.FAILED:
-        return clause(one_line(alert.facts.failure_reason or ""))
+        return clause(one_line(alert.state.failure_reason or ""))
     if alert.kind is AlertKind.ENDED:
         return clause(_why_ended(alert))
     return clause(what_happened(alert)) if alert.kind in _DONE else ""
@@ -128,19 +128,19 @@ def concludes(kind: AlertKind) -> bool:
 
 def what_happens_next(alert: Alert) -> str:
     """Whether SageMaker goes on by itself, and what is left to do if not."""
-    facts = alert.facts
-    if facts.job.is_drill:
+    state = alert.state
+    if state.job.is_drill:
         return f"{_LABEL}there is no such job, and nothing to do."
     if alert.kind in NEXT:
         return NEXT[alert.kind]
     if concludes(alert.kind):
         return f"The job has stopped for good; SageMaker does not restart it. {_after_the_end(alert)}"
-    if facts.status != IN_PROGRESS:
-        return f"The job has gone on since then: it is {one_line(f'{facts.status}/{facts.secondary_status}')} now."
-    until = f", unless that takes until {readable(facts.job.created + facts.max_wait)}" if facts.max_wait else ""
+    if state.status != IN_PROGRESS:
+        return f"The job has gone on since then: it is {one_line(f'{state.status}/{state.secondary_status}')} now."
+    until = f", unless that takes until {readable(state.job.created + state.max_wait)}" if state.max_wait else ""
     resume = (
         "It then resumes from its latest checkpoint, if there is one."
-        if facts.checkpoint_uri
+        if state.checkpoint_uri
         else "No checkpoint location is configured: it then starts from scratch."
     )
     return f"SageMaker restarts the job by itself as soon as spot instances are there again{until}. {resume}"
@@ -148,38 +148,38 @@ def what_happens_next(alert: Alert) -> str:
 
 def cost(alert: Alert) -> str:
     """Training time, waiting time, and what was billed and saved, as far as it is known; empty if nothing is."""
-    facts, figures = alert.facts, alert.figures
-    if facts.job.is_drill:
+    state, figures = alert.state, alert.figures
+    if state.job.is_drill:
         return f"{_LABEL}nothing was trained, waited for or billed."
     trained = f"trained {in_words(figures.trained)}" if figures.trained else ""
     waited = f"waited {in_words(figures.waited)} for capacity" if figures.waited else ""
     spent = ", ".join(filter(None, (trained, waited)))
-    if not spent and not is_terminal(facts.status):
+    if not spent and not is_terminal(state.status):
         return ""
     said = "; ".join(filter(None, (spent, _billed(alert))))
     return sentence(f"{said[0].upper()}{said[1:]}")
 
 
 def _billed(alert: Alert) -> str:
-    facts = alert.facts
-    if is_terminal(facts.status) and _never_launched(alert):
+    state = alert.state
+    if is_terminal(state.status) and _never_launched(alert):
         return "nothing was billed, since the job never held an instance"
-    if facts.billable_time is None or facts.training_time is None:
+    if state.billable_time is None or state.training_time is None:
         return "SageMaker does not say yet what it bills"
-    percent = savings_percent(training=facts.training_time, billable=facts.billable_time)
+    percent = savings_percent(training=state.training_time, billable=state.billable_time)
     saved = "" if percent is None else f": {percent:.0f} % saved"
-    return f"billed {in_words(facts.billable_time)} of {in_words(facts.training_time)}{saved}"
+    return f"billed {in_words(state.billable_time)} of {in_words(state.training_time)}{saved}"
 
 
-def checkpoints(facts: JobFacts) -> str:
+def checkpoints(state: JobState) -> str:
     """Where the job's checkpoints are."""
-    return one_line(facts.checkpoint_uri or "none configured")
+    return one_line(state.checkpoint_uri or "none configured")
 
 
-def console_url(facts: JobFacts) -> str:
+def console_url(state: JobState) -> str:
     """The job's page in the AWS console of its partition and region."""
-    jobs = jobs_url(facts.job.region)
-    return jobs if facts.job.is_drill else f"{jobs}/{facts.job.name}"
+    jobs = jobs_url(state.job.region)
+    return jobs if state.job.is_drill else f"{jobs}/{state.job.name}"
 
 
 def jobs_url(region: str) -> str:
@@ -194,27 +194,27 @@ def subject(alert: Alert) -> str:
 
 def plain(alert: Alert) -> str:
     """The whole alert for e-mail."""
-    facts = alert.facts
+    state = alert.state
     lines = [
         headline(alert),
         "",
         *filter(None, (what_happened(alert), what_happens_next(alert), cost(alert))),
         "",
-        f"Job          {facts.job.name}",
-        f"Region       {facts.job.region}",
-        f"Instances    {placement(facts)}",
-        f"Created      {iso(facts.job.created)}",
+        f"Job          {state.job.name}",
+        f"Region       {state.job.region}",
+        f"Instances    {placement(state)}",
+        f"Created      {iso(state.job.created)}",
         f"Happened     {iso(alert.transition.started)} ({alert.transition.status})",
-        f"Checkpoints  {checkpoints(facts)}",
+        f"Checkpoints  {checkpoints(state)}",
     ]
-    if facts.parent:
-        lines.append(f"Owned by     {facts.parent.owner} {one_line(facts.parent.identifier)}")
-    return "\n".join([*lines, f"Console      {console_url(facts)}", ""])
+    if state.parent:
+        lines.append(f"Owned by     {state.parent.owner} {one_line(state.parent.identifier)}")
+    return "\n".join([*lines, f"Console      {console_url(state)}", ""])
 
 
 def short(alert: Alert) -> str:
     """The alert for SMS: one line."""
-    return f"{_label(alert)}Respot: {_headline(alert)} ({alert.facts.job.region}, {iso(alert.transition.started)})"
+    return f"{_label(alert)}Respot: {_headline(alert)} ({alert.state.job.region}, {iso(alert.transition.started)})"
 
 
 def one_line(words: str) -> str:
@@ -222,11 +222,11 @@ def one_line(words: str) -> str:
     return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
 
 
-def placement(facts: JobFacts) -> str:
+def placement(state: JobState) -> str:
     """How many instances of which type on which market, as far as it is known."""
-    count = f"{facts.instance_count} x " if facts.instance_count else ""
-    market = f" ({facts.market})" if facts.market else ""
-    return f"{count}{one_line(facts.instance_type or 'unknown instances')}{market}"
+    count = f"{state.instance_count} x " if state.instance_count else ""
+    market = f" ({state.market})" if state.market else ""
+    return f"{count}{one_line(state.instance_type or 'unknown instances')}{market}"
 
 
 def _end(alert: Alert) -> str:
@@ -239,17 +239,17 @@ def _end(alert: Alert) -> str:
 
 def _why_ended(alert: Alert) -> str:
     """What is known of an end whose name is not known; no full stop, so that it can be quoted."""
-    facts = alert.facts
-    if reason := clause(one_line(facts.failure_reason or "")):
+    state = alert.state
+    if reason := clause(one_line(state.failure_reason or "")):
         return f"SageMaker says: {reason}"
     if is_pending_timeout(alert.transition.status):
-        limit = f" of {in_words(facts.max_pending)}" if facts.max_pending else ""
+        limit = f" of {in_words(state.max_pending)}" if state.max_pending else ""
         return f"The job was pending for longer than MaxPendingTimeInSeconds{limit}: SageMaker stopped it"
     return f"SageMaker ended the job with a status that Respot does not know: {_end(alert)}"
 
 
 def _label(alert: Alert) -> str:
-    return _LABEL if alert.facts.job.is_drill else ""
+    return _LABEL if alert.state.job.is_drill else ""
 
 
 def _before(alert: Alert) -> str:
@@ -267,12 +267,12 @@ def _ordinal(number: int) -> str:
 
 def _never_launched(alert: Alert) -> bool:
     """Whether the job certainly held no instances until then; events alone do not show the market, nor all starts."""
-    return alert.facts.market is not None and not has_held_instances(alert.facts, alert.transitions)
+    return alert.state.market is not None and not has_held_instances(alert.state, alert.transitions)
 
 
 def _after_the_end(alert: Alert) -> str:
     """Nobody should start by hand what Respot, or the job's owner, may be about to start."""
-    facts = alert.facts
+    state = alert.state
     match alert.outlook:
         case Outlook.DECIDES:
             return (
@@ -282,18 +282,18 @@ def _after_the_end(alert: Alert) -> str:
         case Outlook.DECIDED:
             return (
                 "Respot has already decided whether it resumes the job. Do not start a new job before you have read "
-                f"its report: a separate alert, or respot timeline {facts.job.name}, has it."
+                f"its report: a separate alert, or respot timeline {state.job.name}, has it."
             )
         case Outlook.UNKNOWN:
             return (
                 "It is not known yet whether Respot resumes the job. Do not start a new job before Respot reports "
-                f"what it does, or respot timeline {facts.job.name} shows its decision."
+                f"what it does, or respot timeline {state.job.name} shows its decision."
             )
-        case Outlook.LEAVES if facts.parent:
-            return f"Respot does not resume it: whether another job follows is up to its owner ({facts.parent.owner})."
-        case Outlook.LEAVES if facts.checkpoint_uri:
+        case Outlook.LEAVES if state.parent:
+            return f"Respot does not resume it: whether another job follows is up to its owner ({state.parent.owner})."
+        case Outlook.LEAVES if state.checkpoint_uri:
             return (
-                f"Respot does not resume it. A new job with the checkpoint location {checkpoints(facts)} "
+                f"Respot does not resume it. A new job with the checkpoint location {checkpoints(state)} "
                 "resumes from the latest checkpoint there, if there is one."
             )
         case Outlook.LEAVES:

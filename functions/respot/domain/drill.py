@@ -6,7 +6,7 @@ from typing import Final
 
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill_names import DRILL_PREFIX
-from respot.domain.job import JobFacts, JobId, JobSnapshot, Transition
+from respot.domain.job import JobId, JobSnapshot, JobState, Transition
 from respot.domain.partitions import job_arn
 
 _APART: Final = timedelta(milliseconds=1)
@@ -52,11 +52,11 @@ class Drill:
             Transition(status=status, started=self.sent_at + number * _APART)
             for number, status in enumerate(STAYS[self.kind])
         )
-        facts = JobFacts(
+        state = JobState(
             job=self.job,
             arn=job_arn(region=self.region, account=self.account, name=self.job.name),
             status="InProgress" if self.kind is AlertKind.INTERRUPTED else "Stopped",
             secondary_status=transitions[-1].status,
             last_modified=transitions[-1].started,
         )
-        return JobSnapshot(facts=facts, history=transitions)
+        return JobSnapshot(state=state, history=transitions)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.sentences import clause
 
 
@@ -64,21 +64,21 @@ def is_pending_timeout(secondary_status: str) -> bool:
     return "pending" in secondary_status.casefold()
 
 
-def ending_of(facts: JobFacts) -> Ending:
+def ending_of(state: JobState) -> Ending:
     """Classify a terminal status; the vocabulary is open, and an unknown status leads to no new attempt.
 
     Of a job with a MaxPendingTime, these facts do not tell whether its user stopped it or SageMaker did.
     """
-    reason = facts.failure_reason or ""
+    reason = state.failure_reason or ""
     known = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
-    match facts.status, facts.secondary_status:
+    match state.status, state.secondary_status:
         case "Completed", _:
             return Ending(trigger=None, said="completed")
         case "Stopped", "MaxWaitTimeExceeded":
             return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
         case "Stopped", "MaxRuntimeExceeded":
             return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
-        case "Stopped", "Stopped" if facts.max_pending is not None:
+        case "Stopped", "Stopped" if state.max_pending is not None:
             return Ending(trigger=None, said="stopped")
         case "Stopped", "Stopped":
             return Ending(trigger=None, said="stopped by its user", by_a_person=True)
@@ -91,10 +91,10 @@ def ending_of(facts: JobFacts) -> Ending:
             unexplained = "no reason given" if secondary == "Failed" else f"ended as {secondary}"
             return Ending(trigger=known, said=f"failed: {clause(reason) or unexplained}")
         case _:
-            return Ending(trigger=None, said=f"ended as {facts.status}/{facts.secondary_status}")
+            return Ending(trigger=None, said=f"ended as {state.status}/{state.secondary_status}")
 
 
-def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
+def budget_of(trigger: Trigger, state: JobState) -> Budget:
     """A job that never got an instance lacked capacity; one that did was interrupted once too often.
 
     A start of training or a time spent in it proves an instance, `Starting` never does.
@@ -103,7 +103,7 @@ def budget_of(trigger: Trigger, facts: JobFacts) -> Budget:
         case Trigger.CAPACITY_ERROR:
             return Budget.CAPACITY
         case Trigger.MAX_WAIT_TIME_EXCEEDED | Trigger.MAX_PENDING_TIME_EXCEEDED | Trigger.GAVE_UP_WAITING:
-            return Budget.INTERRUPTION if facts.training_started or facts.training_time else Budget.CAPACITY
+            return Budget.INTERRUPTION if state.training_started or state.training_time else Budget.CAPACITY
         case Trigger.INTERNAL_SERVER_ERROR | Trigger.MAX_RUNTIME_EXCEEDED:
             return Budget.FAILURE
         case _:  # pragma: no cover - mypy proves that there is no other

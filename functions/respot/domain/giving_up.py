@@ -7,7 +7,7 @@ from typing import Final
 
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import in_words, iso, readable
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.domain.lifecycle import STOPPED, STOPPING
 from respot.domain.placement import Placement
 from respot.domain.placing import went_back
@@ -45,14 +45,14 @@ class Verdict:
 class AsIfStopped:
     """A job as it would be, had Respot just stopped it: what its next attempt can be planned from."""
 
-    facts: JobFacts
+    state: JobState
     transitions: tuple[Transition, ...]
     giving_up: GivingUp
 
 
-def may_give_up(facts: JobFacts, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
+def may_give_up(state: JobState, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
     """Whether a job, as the ledger knows it, is worth a closer look: nobody else has to be asked for that."""
-    return patience(facts, transitions, resolve(account, facts, role=facts.role_arn), now=now) is None
+    return patience(state, transitions, resolve(account, state, role=state.role_arn), now=now) is None
 
 
 def is_time_to_ask(
@@ -72,21 +72,21 @@ def is_time_to_ask(
     return over <= ASKED_EACH_TIME or over // ASKED_EACH_TIME > before // ASKED_EACH_TIME
 
 
-def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
+def patience(state: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
     """Why the job is left waiting, as far as job and policy alone can tell; `None` if they do not say so."""
     policy, since = resolved.policy, waiting_since(transitions)
-    if words := unknown_message(facts):
+    if words := unknown_message(state):
         return f"whether it waits for capacity is not known: SageMaker says {words!r}"
-    if since is None or not is_waiting(facts, now=now):
-        return f"does not wait for capacity, it is {facts.status}/{facts.secondary_status}"
+    if since is None or not is_waiting(state, now=now):
+        return f"does not wait for capacity, it is {state.status}/{state.secondary_status}"
     if resolved.bad_tags:
         return "; ".join(resolved.bad_tags)
     if not policy.resume:
         return f"not asked to resume this job ({', '.join(resolved.sources)})"
     if policy.give_up_waiting_after is None:
         return f"no policy limits its waiting ({', '.join(resolved.sources)})"
-    if facts.parent:
-        return f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
+    if state.parent:
+        return f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
     if not policy.ladder:
         return "the policy has no ladder: there is no other pool to go on to"
     if now - since <= policy.give_up_waiting_after:
@@ -94,22 +94,22 @@ def patience(facts: JobFacts, transitions: Sequence[Transition], resolved: Resol
     return None
 
 
-def as_if_stopped(facts: JobFacts, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
+def as_if_stopped(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
     """The job as it would be, had Respot stopped it now."""
     since = waiting_since(transitions) or now
     return AsIfStopped(
-        facts=replace(facts, status=STOPPED, secondary_status=STOPPED, last_modified=now),
+        state=replace(state, status=STOPPED, secondary_status=STOPPED, last_modified=now),
         transitions=(
             *transitions,
             Transition(status=STOPPING, started=now),
             Transition(status=STOPPED, started=now),
         ),
-        giving_up=GivingUp(job=facts.job, waiting_since=since, decided_at=now, reason=NO_REASON),
+        giving_up=GivingUp(job=state.job, waiting_since=since, decided_at=now, reason=NO_REASON),
     )
 
 
 def gives_up(
-    live: JobFacts,
+    live: JobState,
     transitions: Sequence[Transition],
     run: Run,
     resolved: Resolved,
@@ -142,7 +142,7 @@ def gives_up(
 
 
 def _verdict(
-    live: JobFacts,
+    live: JobState,
     transitions: Sequence[Transition],
     resolved: Resolved,
     decision: Decision,

@@ -82,7 +82,7 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobFacts:
+class JobState:
     """What is known of a job at one moment; `None` means "not known", never "no".
 
     Attributes:
@@ -141,13 +141,13 @@ class JobSnapshot:
     """One look at a job.
 
     Attributes:
-        facts: what the job is now.
+        state: what the job is now.
         history: every transition so far, oldest first (of an event: its own transition alone).
         start_known: whether the transitions' times are their starts; an event may only tell that a status was held
             then.
     """
 
-    facts: JobFacts
+    state: JobState
     history: tuple[Transition, ...]
     start_known: bool = True
 
@@ -157,12 +157,12 @@ class JobRecord:
     """What the ledger knows of a job.
 
     Attributes:
-        facts: the state; `None` while the job is unknown.
+        state: the state; `None` while the job is unknown.
         version: counts the writes of the state; 0 while there is none.
         transitions: all recorded transitions, oldest first.
     """
 
-    facts: JobFacts | None = None
+    state: JobState | None = None
     version: int = 0
     transitions: tuple[Transition, ...] = field(default=())
 

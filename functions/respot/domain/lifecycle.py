@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 
 INTERRUPTED: Final = "Interrupted"
 TRAINING: Final = "Training"
@@ -96,14 +96,14 @@ def status_periods(transitions: Sequence[Transition]) -> tuple[tuple[Transition,
     return tuple(zip(transitions, [*ends, None], strict=False))
 
 
-def has_held_instances(facts: JobFacts, transitions: Iterable[Transition]) -> bool:
+def has_held_instances(state: JobState, transitions: Iterable[Transition]) -> bool:
     """Whether anything shows that the job has held instances, and may be billed for them.
 
     SageMaker bills from TrainingStartTime on ("You are billed for the time interval between this time and the value of
     TrainingEndTime", DescribeTrainingJob in the SageMaker API Reference). An event, or a look at a job that has just
     ended, may lack it: then its status periods show it. A period of an unknown name counts, an end of one does not.
     """
-    if facts.training_started or facts.training_time or facts.billable_time:
+    if state.training_started or state.training_time or state.billable_time:
         return True
     return any(
         transition.status in _ON_INSTANCES or not (transition.status in _SHOWS_NOTHING or is_end(transition))

@@ -89,7 +89,7 @@ def last_call_of(run: Run, policy: Policy) -> datetime | None:
 
 
 def _placement(run: Run, rung: Rung, *, longest: timedelta | None = None) -> Placement:
-    first = run.attempts[0].facts
+    first = run.attempts[0].state
     runtime = min(first.max_runtime or DEFAULT_MAX_RUNTIME, LONGEST)
     instance_type = rung.instance_type or first.instance_type or ""
     if rung.market is Market.ON_DEMAND:
@@ -130,7 +130,7 @@ def _work_left(run: Run, policy: Policy) -> timedelta:
 
 def work_expected(run: Run, policy: Policy) -> timedelta:
     """Training time that the whole run needs."""
-    return policy.work or run.attempts[0].facts.max_runtime or DEFAULT_MAX_RUNTIME
+    return policy.work or run.attempts[0].state.max_runtime or DEFAULT_MAX_RUNTIME
 
 
 def overhead_of(run: Run) -> timedelta:
@@ -178,7 +178,7 @@ def _goes_on_demand(policy: Policy) -> bool:
 def _rungs_left(run: Run, policy: Policy, number: int) -> tuple[Rung, ...]:
     """The rung of that attempt, and those below it."""
     if not policy.ladder:
-        first = run.attempts[0].facts
+        first = run.attempts[0].state
         # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
         return (Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND)),)
     place = used = 0
@@ -206,9 +206,9 @@ def _is_refused(run: Run, rung: Rung, refused: Sequence[RefusedPool]) -> bool:
 
 
 def _pool(run: Run, rung: Rung) -> str:
-    return f"{rung.market} {rung.instance_type or run.attempts[0].facts.instance_type or ''}".strip()
+    return f"{rung.market} {rung.instance_type or run.attempts[0].state.instance_type or ''}".strip()
 
 
 def _had(attempt: Attempt) -> str:
     """The pool that an attempt was in."""
-    return f"{attempt.facts.market} {attempt.facts.instance_type or ''}".strip()
+    return f"{attempt.state.market} {attempt.state.instance_type or ''}".strip()

@@ -9,7 +9,7 @@ from respot.domain.checkpoints import newest_complete
 from respot.domain.decision import DECIDED_WITHIN, Action, Decision
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.ending import Budget, Ending, Trigger
-from respot.domain.job import JobFacts, Transition
+from respot.domain.job import JobState, Transition
 from respot.domain.lifecycle import is_terminal
 from respot.domain.outlook import Outlook
 from respot.domain.placement import RefusedPool
@@ -89,21 +89,21 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     )
 
 
-def foresee(facts: JobFacts, transitions: tuple[Transition, ...], account: AccountPolicy | None) -> Outlook:
+def foresee(state: JobState, transitions: tuple[Transition, ...], account: AccountPolicy | None) -> Outlook:
     """What to expect of `plan` about a job that has just ended; no `account` is a policy that nobody can read.
 
     Only a plain "no" is one: anything that the job alone does not show (who stopped it, what its tags are) may
     still lead to another attempt.
     """
-    last = Attempt(number=1, facts=facts, transitions=transitions, checkpoint=None)
-    if not is_terminal(facts.status) or facts.tags is None or last.ending.by_a_person:
+    last = Attempt(number=1, state=state, transitions=transitions, checkpoint=None)
+    if not is_terminal(state.status) or state.tags is None or last.ending.by_a_person:
         return Outlook.UNKNOWN
-    if opts_out(facts.tags):
+    if opts_out(state.tags):
         return Outlook.LEAVES
     if account is None:
         return Outlook.UNKNOWN
-    run = Run(id=run_id(facts.job), attempts=(last,), checkpoints=())
-    refusal = _not_ours(run, resolve(account, facts, role=facts.role_arn), run.ending)
+    run = Run(id=run_id(state.job), attempts=(last,), checkpoints=())
+    refusal = _not_ours(run, resolve(account, state, role=state.role_arn), run.ending)
     silent = refusal is not None and refusal.action is not Action.WAIT and not refusal.notify
     return Outlook.LEAVES if silent else Outlook.DECIDES
 
@@ -127,21 +127,21 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks;
     unless the owner opted out by a tag that can be read. People are told where they may have expected another attempt.
     """
-    facts, policy = run.last.facts, resolved.policy
+    state, policy = run.last.state, resolved.policy
     # Giving up is Respot's own doing, by a setting of its own.
     expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
-    if not is_terminal(facts.status):
-        reason = f"has not ended, it is {facts.status}/{facts.secondary_status}"
+    if not is_terminal(state.status):
+        reason = f"has not ended, it is {state.status}/{state.secondary_status}"
         return _Refusal(reason=reason, action=Action.NOTHING)
-    if facts.status == "Completed":
+    if state.status == "Completed":
         return _Refusal(reason="completed: nothing to do", action=Action.NOTHING)
     if not policy.resume and (resolved.opted_out or not resolved.bad_tags):
         reason = resolved.opted_out or f"not asked to resume this job ({', '.join(resolved.sources)})"
         return _Refusal(reason=reason, action=Action.NOTHING)
     if resolved.bad_tags:
         return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
-    if facts.parent:
-        reason = f"owned by a {facts.parent.owner} ({facts.parent.identifier}), which decides itself"
+    if state.parent:
+        reason = f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
     if ending.by_a_person or ending.doubtful:
         return _Refusal(reason=ending.said, action=Action.REFUSE, notify=ending.doubtful)
@@ -250,7 +250,7 @@ def _earliest(run: Run, policy: Policy) -> datetime:
 
 
 def _ended(last: Attempt) -> datetime:
-    return last.transitions[-1].started if last.transitions else last.facts.last_modified
+    return last.transitions[-1].started if last.transitions else last.state.last_modified
 
 
 def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
@@ -269,7 +269,7 @@ def _jitter(run: Run, budget: Budget) -> float:
 
 def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
-    facts, policy = run.last.facts, resolved.policy
+    state, policy = run.last.state, resolved.policy
     newest = newest_complete(run.checkpoints)
     deadline, last_call = deadline_of(run, policy), last_call_of(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
@@ -279,8 +279,8 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
         "kill_switch": circumstances.kill_switch,
         "attempts": f"{run.last.number} of {policy.max_attempts}",
         "budgets": ", ".join(budgets),
-        "ending": f"{facts.status}/{facts.secondary_status}",
-        "ran_on": " ".join(filter(None, (facts.market, facts.instance_type))),
+        "ending": f"{state.status}/{state.secondary_status}",
+        "ran_on": " ".join(filter(None, (state.market, state.instance_type))),
         "checkpoint_location": circumstances.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
         "listing": "cut short" if circumstances.listing_cut else None,

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from respot.domain.durations import parse_span
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.job import JobFacts, Market
+from respot.domain.job import JobState, Market
 from respot.domain.lineage import OWN_TAGS, TAG_PREFIX
 
 MOST_ATTEMPTS: Final = 100
@@ -163,21 +163,21 @@ class Resolved:
     opted_out: str | None = None
 
 
-def resolve(account: AccountPolicy, facts: JobFacts, *, role: str | None) -> Resolved:
+def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Resolved:
     """The settings for a job: defaults, then the first rule that matches, then the job's own tags.
 
     Where another attempt is asked for, tags that are not known are bad tags: one of them may say `off`.
     """
     policy, sources = account.defaults, ["defaults"]
-    rule = next((rule for rule in account.rules if _matches(rule, facts, role)), None)
+    rule = next((rule for rule in account.rules if _matches(rule, state, role)), None)
     if rule:
         policy = with_settings(policy, rule.settings)
         sources.append(f"rule {rule.name!r}")
-    settings, bad = read_tags(facts.tags or {})
+    settings, bad = read_tags(state.tags or {})
     if settings:
         policy = with_settings(policy, settings)
-        sources.append(f"tags {', '.join(sorted(_own(facts.tags or {})))}")
-    if facts.tags is None and policy.resume:
+        sources.append(f"tags {', '.join(sorted(_own(state.tags or {})))}")
+    if state.tags is None and policy.resume:
         bad = ("the job's tags are not known, and one of them may forbid it",)
     opted_out = _opted_out(account, rule, settings, bad)
     if len(bad) > MOST_BAD_TAGS:
@@ -342,13 +342,13 @@ def _rung(word: str) -> Rung:
     return Rung(market=Market(market), instance_type=instance_type or None, attempts=int(attempts) if counted else None)
 
 
-def _matches(rule: Rule, facts: JobFacts, role: str | None) -> bool:
-    tags = facts.tags or {}
+def _matches(rule: Rule, state: JobState, role: str | None) -> bool:
+    tags = state.tags or {}
     patterns = (
-        (rule.job_name, facts.job.name),
-        (rule.instance_type, facts.instance_type or ""),
+        (rule.job_name, state.job.name),
+        (rule.instance_type, state.instance_type or ""),
         (rule.role, role or ""),
-        (rule.region, facts.job.region),
+        (rule.region, state.job.region),
     )
     return all(fnmatchcase(value, pattern) for pattern, value in patterns) and all(
         key in tags and fnmatchcase(tags[key], pattern) for key, pattern in rule.tags.items()

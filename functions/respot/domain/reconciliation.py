@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from respot.domain.job import JobFacts, JobRecord, JobSnapshot, Transition
+from respot.domain.job import JobRecord, JobSnapshot, JobState, Transition
 from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, status_periods
 
 ROUNDING: Final = timedelta(seconds=1)
@@ -18,16 +18,16 @@ class Change:
     """What must be written so that the ledger knows what was seen.
 
     Attributes:
-        facts: the job's state after the change.
-        facts_changed: whether the state must be written at all.
+        state: the job's state after the change.
+        state_changed: whether the state must be written at all.
         inserted: stays the ledger does not have yet, oldest first.
         marked: the transition that the ledger has, and that turns out to be the one in which the job ended; or none.
         transitions: all transitions after the change, oldest first.
         version: the version of the state that this change was worked out from.
     """
 
-    facts: JobFacts
-    facts_changed: bool
+    state: JobState
+    state_changed: bool
     inserted: tuple[Transition, ...]
     transitions: tuple[Transition, ...]
     version: int
@@ -36,23 +36,23 @@ class Change:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write: the look told nothing new."""
-        return not self.facts_changed and not self.inserted and not self.marked
+        return not self.state_changed and not self.inserted and not self.marked
 
 
 def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
     """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
-    facts = snapshot.facts if record.facts is None else merge(record.facts, snapshot.facts)
+    state = snapshot.state if record.state is None else merge(record.state, snapshot.state)
     snapshot = replace(snapshot, history=_with_end(snapshot))
     inserted = _missing(record.transitions, snapshot)
     marked = _marked(record.transitions, snapshot, inserted)
     known = (next((new for new in marked if new == transition), transition) for transition in record.transitions)
     transitions = in_order((*known, *inserted))
-    if unlisted := _unlisted_end(snapshot.facts, transitions):
+    if unlisted := _unlisted_end(snapshot.state, transitions):
         inserted, transitions = (*inserted, unlisted), (*transitions, unlisted)
     return Change(
-        facts=facts,
+        state=state,
         # The state carries the figures, too: a transition that is learnt of late may change them and no fact.
-        facts_changed=facts != record.facts or figures(transitions) != figures(record.transitions),
+        state_changed=state != record.state or figures(transitions) != figures(record.transitions),
         inserted=inserted,
         transitions=transitions,
         version=record.version,
@@ -60,7 +60,7 @@ def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
     )
 
 
-def merge(one: JobFacts, other: JobFacts) -> JobFacts:
+def merge(one: JobState, other: JobState) -> JobState:
     """What both looks know together: the later look wins, the earlier one fills what it left unsaid.
 
     Of two looks at the same moment the first one stands: an event must not talk over a description.
@@ -70,7 +70,7 @@ def merge(one: JobFacts, other: JobFacts) -> JobFacts:
     """
     later, earlier = (other, one) if _rank(other) > _rank(one) else (one, other)
     unsaid = {
-        field.name: getattr(earlier, field.name) for field in fields(JobFacts) if getattr(later, field.name) is None
+        field.name: getattr(earlier, field.name) for field in fields(JobState) if getattr(later, field.name) is None
     }
     if _rank(earlier) != _rank(later):  # the words on one transition say nothing of another
         unsaid.pop("status_message", None)
@@ -82,9 +82,9 @@ def same_creation(one: datetime, other: datetime) -> bool:
     return abs(one - other) <= ROUNDING
 
 
-def _rank(facts: JobFacts) -> tuple[int, datetime]:
-    stage = 2 if facts.status == DELETING else 1 if facts.status in TERMINAL_STATUSES else 0
-    return stage, facts.last_modified
+def _rank(state: JobState) -> tuple[int, datetime]:
+    stage = 2 if state.status == DELETING else 1 if state.status in TERMINAL_STATUSES else 0
+    return stage, state.last_modified
 
 
 def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
@@ -93,18 +93,18 @@ def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
     TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
     that is being deleted had ended before.
     """
-    facts, history = snapshot.facts, snapshot.history
+    state, history = snapshot.state, snapshot.history
     life = in_order(transition for transition in history if transition.status != DELETING)
-    if not is_terminal(facts.status):
+    if not is_terminal(state.status):
         return history
-    held = (transition for transition in reversed(life) if facts.secondary_status in {transition.status, DELETING})
+    held = (transition for transition in reversed(life) if state.secondary_status in {transition.status, DELETING})
     end = next(held, None)
     return in_order(
-        replace(transition, ended_as=facts.status) if transition == end else transition for transition in history
+        replace(transition, ended_as=state.status) if transition == end else transition for transition in history
     )
 
 
-def _unlisted_end(seen: JobFacts, transitions: Sequence[Transition]) -> Transition | None:
+def _unlisted_end(seen: JobState, transitions: Sequence[Transition]) -> Transition | None:
     """The end of a job that has ended, where its list of transitions lacks it; by the time SageMaker gives for the end.
 
     Nothing promises that a status which is documented nowhere is in the list, or has a start there. A later look that

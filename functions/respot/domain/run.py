@@ -9,7 +9,7 @@ from typing import Final, NewType
 from respot.domain.checkpoints import LATE_SYNC, Checkpoint, newest_complete
 from respot.domain.durations import in_words
 from respot.domain.ending import Budget, Ending, Trigger, budget_of, ending_of
-from respot.domain.job import JobFacts, JobId, Transition
+from respot.domain.job import JobId, JobState, Transition
 from respot.domain.lifecycle import STOPPED, TRAINING, WAITING, status_periods
 from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
 
@@ -28,14 +28,14 @@ class Attempt:
 
     Attributes:
         number: 1 for the user's own job.
-        facts: the job's state.
+        state: the job's state.
         transitions: its transitions, oldest first.
         checkpoint: the newest complete checkpoint when the attempt had ended.
         giving_up: the note that Respot was about to stop it; `None` if it never was.
     """
 
     number: int
-    facts: JobFacts
+    state: JobState
     transitions: tuple[Transition, ...]
     checkpoint: Checkpoint | None
     giving_up: GivingUp | None = None
@@ -48,8 +48,8 @@ class Attempt:
     @property
     def ending(self) -> Ending:
         """How it ended; a stop is its user's unless Respot's own note says otherwise."""
-        ending = ending_of(self.facts)
-        if (self.facts.status, self.facts.secondary_status) != (STOPPED, STOPPED):
+        ending = ending_of(self.state)
+        if (self.state.status, self.state.secondary_status) != (STOPPED, STOPPED):
             return ending
         match stopped_by(self.giving_up, self.transitions):
             case StoppedBy.RESPOT:
@@ -64,7 +64,7 @@ class Attempt:
     def budget(self) -> Budget | None:
         """What the resubmission after this attempt is charged to; `None` if its end calls for none."""
         trigger = self.ending.trigger
-        return None if trigger is None else budget_of(trigger, self.facts)
+        return None if trigger is None else budget_of(trigger, self.state)
 
     @property
     def has_trained(self) -> bool:
@@ -74,22 +74,22 @@ class Attempt:
     @property
     def brought_progress(self) -> bool:
         """Whether it saved a checkpoint of its own."""
-        return self.checkpoint is not None and self.checkpoint.saved_at > self.facts.job.created
+        return self.checkpoint is not None and self.checkpoint.saved_at > self.state.job.created
 
     @property
     def billable_hours(self) -> float:
         """Instance-hours billed; while SageMaker does not say, those it held instances for are the most it can be."""
-        told = (self.facts.billable_time, self.facts.training_time, self._held())
+        told = (self.state.billable_time, self.state.training_time, self._held())
         time = next(each for each in told if each is not None)
-        return time / timedelta(hours=1) * (self.facts.instance_count or 1)
+        return time / timedelta(hours=1) * (self.state.instance_count or 1)
 
     def _stopped_by_another(self, ending: Ending) -> Ending:
         """A stop that was not Respot's: its user's, or SageMaker's once MaxPendingTime was over."""
-        facts, stopped = self.facts, stop_of(self.transitions)
-        limit = facts.max_pending
-        launched = self.has_trained or facts.training_started or facts.training_time
-        waited = (stopped or facts.last_modified) - facts.job.created
-        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(facts.instance_type):
+        state, stopped = self.state, stop_of(self.transitions)
+        limit = state.max_pending
+        launched = self.has_trained or state.training_started or state.training_time
+        waited = (stopped or state.last_modified) - state.job.created
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(state.instance_type):
             return replace(ending, said="stopped by its user", by_a_person=True)
         said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
         return replace(ending, said=said, by_a_person=False, doubtful=True)
@@ -97,7 +97,7 @@ class Attempt:
     def _gave_up(self) -> str:
         stopped, giving_up = stop_of(self.transitions), self.giving_up
         waited = f" after {in_words(stopped - giving_up.waiting_since)}" if stopped and giving_up else ""
-        pool = " ".join(filter(None, (self.facts.market, self.facts.instance_type)))
+        pool = " ".join(filter(None, (self.state.market, self.state.instance_type)))
         return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
 
     def _held(self) -> timedelta:
@@ -131,7 +131,7 @@ class Run:
     @property
     def created(self) -> datetime:
         """When the run's first job was created."""
-        return self.attempts[0].facts.job.created
+        return self.attempts[0].state.job.created
 
     @property
     def ending(self) -> Ending:
@@ -164,8 +164,8 @@ class Run:
 
         Of two equal limits either may strike first; it means the same.
         """
-        own, given = self.attempts[0].facts.max_runtime, attempt.facts.max_runtime
-        reached = ending_of(attempt.facts).trigger is Trigger.MAX_RUNTIME_EXCEEDED
+        own, given = self.attempts[0].state.max_runtime, attempt.state.max_runtime
+        reached = ending_of(attempt.state).trigger is Trigger.MAX_RUNTIME_EXCEEDED
         return reached and own is not None and given is not None and given < own
 
     def fruitless(self) -> int:
@@ -192,7 +192,7 @@ class Run:
         proofs = self._saved(newest.saved_at)
         done = timedelta()
         for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
-            over, saved_later = following.facts.job.created if following else _NEVER, False
+            over, saved_later = following.state.job.created if following else _NEVER, False
             for started, ended in reversed(_training_of(attempt)):
                 # Files are synced for a while after the training, and no transition of the run is open at the same
                 # time.

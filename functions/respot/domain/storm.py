@@ -143,11 +143,11 @@ def pool_of(alert: Alert) -> Pool | None:
 
     This is the one place that says which alerts storms are made of.
     """
-    facts = alert.facts
-    if facts.job.is_drill:
+    state = alert.state
+    if state.job.is_drill:
         return None  # a rehearsal must neither hold back what is real nor be held back
-    instance_type = None if alert.kind in OF_ANY_TYPE else facts.instance_type
-    pool = Pool(kind=alert.kind, region=facts.job.region, instance_type=instance_type)
+    instance_type = None if alert.kind in OF_ANY_TYPE else state.instance_type
+    pool = Pool(kind=alert.kind, region=state.job.region, instance_type=instance_type)
     match alert.kind:
         case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED | AlertKind.ENDED:
             return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
@@ -162,7 +162,7 @@ def pool_of(alert: Alert) -> Pool | None:
         case AlertKind.FAILED:
             # Capacity that leaves fails jobs, too. Any other failure is a job's own, and its reason the news: each is
             # told by itself, however many there are.
-            return pool if ending_of(facts).trigger is Trigger.CAPACITY_ERROR else None
+            return pool if ending_of(state).trigger is Trigger.CAPACITY_ERROR else None
         case AlertKind.DIGEST:
             return None  # of many jobs already
         case _:  # pragma: no cover - mypy proves that no kind is left

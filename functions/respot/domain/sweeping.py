@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from respot.domain.job import JobFacts, JobId
+from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.reconciliation import ROUNDING
 
@@ -132,7 +132,7 @@ CHECKS: Final = "checks"
 """The scope of the pass over the ledger's own jobs, of all regions."""
 
 
-def is_unlike(summary: Summary, known: JobFacts | None) -> bool:
+def is_unlike(summary: Summary, known: JobState | None) -> bool:
     """Whether the ledger does not know what SageMaker lists."""
     if known is None:
         return True

@@ -8,7 +8,7 @@ from respot.domain.advice import advise
 from respot.domain.alert import kind_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
-from respot.domain.job import JobFacts, JobRecord, Transition
+from respot.domain.job import JobRecord, JobState, Transition
 from respot.domain.lifecycle import TERMINAL_STATUSES, is_end
 from respot.domain.outlook import Outlook
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
@@ -82,15 +82,15 @@ def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
     return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
 
 
-def appearance(facts: JobFacts) -> Transition:
+def appearance(state: JobState) -> Transition:
     """The transition that advice is about: every job begins with it, whatever is known of its others."""
-    return Transition(status="Starting", started=facts.job.created)
+    return Transition(status="Starting", started=state.job.created)
 
 
-def end_of(record: JobRecord, facts: JobFacts) -> Transition:
+def end_of(record: JobRecord, state: JobState) -> Transition:
     """The transition that ended the job: the same for every delivery, also after Deleting or late transitions."""
     ends = (transition for transition in record.transitions if is_end(transition))
-    return next(ends, Transition(status=facts.secondary_status, started=facts.last_modified))
+    return next(ends, Transition(status=state.secondary_status, started=state.last_modified))
 
 
 def lacks_its_end(record: JobRecord) -> bool:
@@ -100,8 +100,8 @@ def lacks_its_end(record: JobRecord) -> bool:
     would take the transition before the last for the last one. A job of which only its deletion is known has no such
     transition.
     """
-    facts = record.facts
-    if facts is None or facts.status not in TERMINAL_STATUSES:
+    state = record.state
+    if state is None or state.status not in TERMINAL_STATUSES:
         return False
     return not any(is_end(transition) for transition in record.transitions)
 
@@ -127,16 +127,16 @@ class Doings:
         return tuple(told for told in (decided, settled, *(told_of_notice(notice) for notice in self.notices)) if told)
 
 
-def called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> frozenset[tuple[AlertKind, datetime]]:
+def called_for(record: JobRecord, state: JobState, doings: Doings) -> frozenset[tuple[AlertKind, datetime]]:
     """The alerts that must have been settled, sent or declined: each by its kind and the start of its transition."""
-    return frozenset(_called_for(record, facts, doings))
+    return frozenset(_called_for(record, state, doings))
 
 
-def _called_for(record: JobRecord, facts: JobFacts, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
+def _called_for(record: JobRecord, state: JobState, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
     for transition in record.transitions:
         if (kind := kind_of(transition)) is not None:
             yield kind, transition.started
-    if advise(facts):
-        yield AlertKind.ADVICE, appearance(facts).started
+    if advise(state):
+        yield AlertKind.ADVICE, appearance(state).started
     for told in doings.told():
-        yield told.kind, end_of(record, facts).started
+        yield told.kind, end_of(record, state).started

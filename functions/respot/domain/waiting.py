@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import takewhile
 from typing import Final
 
-from respot.domain.job import JobFacts, JobId, Transition
+from respot.domain.job import JobId, JobState, Transition
 from respot.domain.lifecycle import IN_PROGRESS, INTERRUPTED, STOPPED, STOPPING, WAITING, is_end
 
 _WAITS: Final = frozenset(
@@ -89,23 +89,23 @@ def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
     return since
 
 
-def is_waiting(facts: JobFacts, *, now: datetime) -> bool:
+def is_waiting(state: JobState, *, now: datetime) -> bool:
     """Whether there is positive evidence that the job waits for capacity: only then may it be stopped for that."""
-    if not _may_wait(facts):
+    if not _may_wait(state):
         return False
-    if not facts.status_message:
-        return facts.secondary_status in _WAITING_BY_NAME
-    message = _unpunctuated(facts.status_message)
+    if not state.status_message:
+        return state.secondary_status in _WAITING_BY_NAME
+    message = _unpunctuated(state.status_message)
     if message == PREPARING:
-        has_instances = facts.training_started is not None or facts.training_time is not None
-        return not has_instances and now - facts.last_modified > LONGEST_PREPARATION
+        has_instances = state.training_started is not None or state.training_time is not None
+        return not has_instances and now - state.last_modified > LONGEST_PREPARATION
     return message in _WAITS
 
 
-def unknown_message(facts: JobFacts) -> str | None:
+def unknown_message(state: JobState) -> str | None:
     """The words of a job that may be waiting, if they do not say whether it does; else `None`."""
-    message = facts.status_message
-    if not message or not _may_wait(facts) or message.startswith(_LAUNCHED):
+    message = state.status_message
+    if not message or not _may_wait(state) or message.startswith(_LAUNCHED):
         return None
     return None if _unpunctuated(message) in _WAITS | {PREPARING} else message
 
@@ -114,8 +114,8 @@ def _unpunctuated(message: str) -> str:
     return message.rstrip(" .!…")
 
 
-def _may_wait(facts: JobFacts) -> bool:
-    return facts.status == IN_PROGRESS and facts.secondary_status in WAITING
+def _may_wait(state: JobState) -> bool:
+    return state.status == IN_PROGRESS and state.secondary_status in WAITING
 
 
 def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) -> StoppedBy:

@@ -66,19 +66,19 @@ class Jobs:
         if not live:
             return
         played = world.random.choice(live)
-        name, now = played.facts.job.name, world.clock()
-        if played.facts.secondary_status == "Training" and played.facts.checkpoint_uri and world.random.random() < 0.7:
-            key = f"{played.facts.checkpoint_uri.removeprefix('s3://ml-bucket/')}checkpoint-{milliseconds(now)}.pt"
+        name, now = played.state.job.name, world.clock()
+        if played.state.secondary_status == "Training" and played.state.checkpoint_uri and world.random.random() < 0.7:
+            key = f"{played.state.checkpoint_uri.removeprefix('s3://ml-bucket/')}checkpoint-{milliseconds(now)}.pt"
             world.checkpoints.buckets["ml-bucket"].append(StoredObject(key=key, size=1000, last_modified=now))
         world.clock.pass_by(timedelta(seconds=world.random.choice((1, 30, 600, 3600))))
-        status = world.random.choice(PATHS[played.facts.secondary_status])
+        status = world.random.choice(PATHS[played.state.secondary_status])
         if (
             world.starved
             and not world.calm
-            and played.facts.secondary_status in WAITING
+            and played.state.secondary_status in WAITING
             and world.random.random() < 0.7
         ):
-            status = "Starting" if played.facts.secondary_status == "Pending" else "Pending"
+            status = "Starting" if played.state.secondary_status == "Pending" else "Pending"
         if status == "Stopping":
             self.stop_by_user(played)
             return
@@ -88,7 +88,7 @@ class Jobs:
     def stop_by_user(self, played: PlayedJob) -> None:
         """Its user stops the job."""
         world = self.world
-        job = played.facts.job
+        job = played.state.job
         world.stopped[job] = Stop(by_respot=False, at=world.clock())
         world.seen["users' stops"] += 1
         world.seen["users' stops after a note"] += job in world.runs.given_up
@@ -112,7 +112,7 @@ class Jobs:
         world = self.world
         if not world.calm and world.random.random() < 0.1:
             world.sagemaker.move(name, "Downloading")
-            world.stopped[world.sagemaker.jobs[name].facts.job].too_late = True
+            world.stopped[world.sagemaker.jobs[name].state.job].too_late = True
             world.seen["instances came too late"] += 1
 
     def emit(self, name: str) -> None:

@@ -10,7 +10,7 @@ from respot.domain.alert import kind_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import ending_of
-from respot.domain.job import JobFacts, JobId
+from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import resolve
@@ -39,23 +39,23 @@ class Judge:
         played = world.existing(record.job)
         resubmit = record.decision.action is Action.RESUBMIT
         if played and played.is_live and (resubmit or record.job not in world.lied):
-            self.broken(f"a decision on {record.job}, which is {played.facts.status}")
+            self.broken(f"a decision on {record.job}, which is {played.state.status}")
         if resubmit and played is None:
             self.broken(f"a resubmission of {record.job}, which is gone")
-        facts, transitions = world.ledger.states[record.job][0], world.ledger.transitions[record.job].values()
-        if facts.status != DELETING and not any(is_end(transition) for transition in transitions):
+        state, transitions = world.ledger.states[record.job][0], world.ledger.transitions[record.job].values()
+        if state.status != DELETING and not any(is_end(transition) for transition in transitions):
             self.broken(f"a decision on {record.job}, whose end is not written down yet")
-        self._check_silence(record, facts)
+        self._check_silence(record, state)
         self._check_wait(record)
         self.check_words(record.job, record.decision.reason)
         if (attempt is not None) is not (resubmit and not record.decision.dry_run):
             self.broken(f"decision and attempt do not go together: {record}")
 
-    def _check_silence(self, record: DecisionRecord, facts: JobFacts) -> None:
+    def _check_silence(self, record: DecisionRecord, state: JobState) -> None:
         """No run that its owner wants continued may end in silence, however long it had to wait."""
-        found, decision = resolve(self.world.policies.policy, facts, role=None), record.decision
-        asked = found.policy.resume and not found.bad_tags and facts.parent is None
-        if not asked or ending_of(facts).trigger not in found.policy.triggers or decision.action is Action.RESUBMIT:
+        found, decision = resolve(self.world.policies.policy, state, role=None), record.decision
+        asked = found.policy.resume and not found.bad_tags and state.parent is None
+        if not asked or ending_of(state).trigger not in found.policy.triggers or decision.action is Action.RESUBMIT:
             return
         if decision.action is not Action.REFUSE or not decision.notify:
             self.broken(f"{record.job} is forgotten in silence: {decision.action} {decision.reason}")
@@ -73,7 +73,7 @@ class Judge:
     def check_words(self, job: JobId, words: str) -> None:
         """Nobody may be told that a job is gone because SageMaker gave no answer."""
         played = self.world.existing(job)
-        if "was deleted" in words and played and played.facts.status != DELETING:
+        if "was deleted" in words and played and played.state.status != DELETING:
             self.broken(f"of {job}, which is there: {words}")
 
     def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901 - a list of rules
@@ -84,26 +84,26 @@ class Judge:
         parent = world.sagemaker.jobs.get(tags[PARENT_TAG])
         if parent is None or parent.is_live:
             self.broken(f"{name} is created while {tags[PARENT_TAG]} has not ended")
-        job = parent.facts.job
+        job = parent.state.job
         origin = world.origins[job]
         root, number = origin.root, origin.number + 1
         made = world.attempts.setdefault(root, [])
         live = [
-            each.facts.job.name
+            each.state.job.name
             for each in world.sagemaker.jobs.values()
-            if each.is_live and world.origins[each.facts.job].root == root
+            if each.is_live and world.origins[each.state.job].root == root
         ]
         if live:
             self.broken(f"{name} is created beside {live}")
         # Of a job that SageMaker denied, only an event told: without its checkpoint location, nothing could be claimed.
         unclaimed = {each.name for each in world.runs.planned.values() if each.parent in world.lied}
         beside = [
-            each.facts.job.name
+            each.state.job.name
             for each in world.sagemaker.jobs.values()
             if each.is_live
-            and each.facts.checkpoint_uri == parent.facts.checkpoint_uri is not None
-            and world.origins[each.facts.job].number > 1
-            and each.facts.job.name not in unclaimed
+            and each.state.checkpoint_uri == parent.state.checkpoint_uri is not None
+            and world.origins[each.state.job].number > 1
+            and each.state.job.name not in unclaimed
         ]
         if beside:
             self.broken(f"{name} is to write where {beside} writes")
@@ -117,7 +117,7 @@ class Judge:
         if decided is None or planned is None or decided.decision.action is not Action.RESUBMIT:
             self.broken(f"{name} is created without a decision")
         account = world.policies.policy
-        policy = resolve(account, replace(parent.facts, tags=parent.tags), role=None)
+        policy = resolve(account, replace(parent.state, tags=parent.tags), role=None)
         if world.kill_switch.is_on:
             self.broken(f"{name} is created while the kill switch is on")
         if not policy.policy.resume or policy.bad_tags or policy.policy.dry_run:
@@ -125,9 +125,9 @@ class Judge:
         if number > policy.policy.max_attempts:
             self.broken(f"{name} is attempt {number} of {policy.policy.max_attempts}")
         self._check_author(parent, request)
-        goes_on = ending_of(parent.facts).trigger is not None or job in world.stopped
-        if job not in world.lied and (not goes_on or parent.facts.parent):
-            self.broken(f"{name} follows {parent.facts.status} {parent.facts.failure_reason} {parent.facts.parent}")
+        goes_on = ending_of(parent.state).trigger is not None or job in world.stopped
+        if job not in world.lied and (not goes_on or parent.state.parent):
+            self.broken(f"{name} follows {parent.state.status} {parent.state.failure_reason} {parent.state.parent}")
         made.append(number)
         world.seen["created in calm" if world.calm else "created in trouble"] += 1
         world.origins[JobId(region=REGION, name=name, created=world.clock())] = Origin(root=root, number=number)
@@ -136,12 +136,12 @@ class Judge:
         """Whether this very moment is one at which this very job may be stopped."""
         world = self.world
         played = world.sagemaker.jobs[name]
-        job, facts = played.facts.job, played.facts
+        job, state = played.state.job, played.state
         account = world.policies.policy
-        found = resolve(account, replace(facts, tags=played.tags), role=None)
+        found = resolve(account, replace(state, tags=played.tags), role=None)
         limit, note = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
-        if facts.status != "InProgress" or facts.secondary_status not in WAITING:
-            self.broken(f"{job} is stopped in {facts.status}/{facts.secondary_status}")
+        if state.status != "InProgress" or state.secondary_status not in WAITING:
+            self.broken(f"{job} is stopped in {state.status}/{state.secondary_status}")
         spell = [
             transition.started
             for transition in takewhile(lambda transition: transition.status in WAITING, reversed(played.transitions))
@@ -152,11 +152,11 @@ class Judge:
             self.broken(f"{job} is stopped without a note: {note}")
         if world.kill_switch.is_on:
             self.broken(f"{job} is stopped while the kill switch is on")
-        if not found.policy.resume or found.bad_tags or found.policy.dry_run or facts.parent:
+        if not found.policy.resume or found.bad_tags or found.policy.dry_run or state.parent:
             self.broken(f"{job} is stopped against its owner's will")
         if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or played.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
-        if facts.checkpoint_uri is None and found.policy.require_checkpoint:
+        if state.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
         world.stopped[job] = Stop(
             by_respot=True,
@@ -169,10 +169,10 @@ class Judge:
     def _check_author(self, parent: PlayedJob, request: Mapping[str, Any]) -> None:
         """Whether the run may go on after a job that somebody stopped."""
         world = self.world
-        stop = world.stopped.get(parent.facts.job)
-        if stop is None or parent.facts.job in world.lied or parent.facts.secondary_status != "Stopped":
+        stop = world.stopped.get(parent.state.job)
+        if stop is None or parent.state.job in world.lied or parent.state.secondary_status != "Stopped":
             return
-        name, note = request["TrainingJobName"], world.runs.given_up.get(parent.facts.job)
+        name, note = request["TrainingJobName"], world.runs.given_up.get(parent.state.job)
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
         if not stop.by_respot and (note is None or note.withdrawn or abs(stop.at - note.decided_at) > STOP_WINDOW):
@@ -181,7 +181,7 @@ class Judge:
         if not stop.by_respot:
             world.seen["a user's stop in the moment of Respot's"] += 1
             return
-        placement, policy = request["placement"], resolve(world.policies.policy, parent.facts, role=None).policy
+        placement, policy = request["placement"], resolve(world.policies.policy, parent.state, role=None).policy
         pool = (placement.market, placement.instance_type)
         # With the same say as when it was stopped: who has dropped the deadline meanwhile may want the same pool again.
         if (
@@ -189,7 +189,7 @@ class Judge:
             and policy.deadline is None
             and not stop.by_deadline
             and world.without_quota is None  # else the pool that it was stopped for may be refused
-            and pool == (parent.facts.market, parent.facts.instance_type)
+            and pool == (parent.state.market, parent.state.instance_type)
         ):
             self.broken(f"{name} waits for the same pool again: {pool}")
 
@@ -197,13 +197,13 @@ class Judge:
         """Whether everything is settled, and said, as it should be."""
         world = self.world
         for played in world.sagemaker.jobs.values():
-            facts = world.ledger.load(played.facts.job).facts
-            if facts is None or not is_terminal(facts.status):
-                self.broken(f"the ledger does not know that {played.facts.job} has ended")
-        for job, (facts, _) in world.ledger.states.items():
+            state = world.ledger.load(played.state.job).state
+            if state is None or not is_terminal(state.status):
+                self.broken(f"the ledger does not know that {played.state.job} has ended")
+        for job, (state, _) in world.ledger.states.items():
             # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
             ended = any(is_end(transition) for transition in world.ledger.transitions[job].values())
-            if is_terminal(facts.status) and (ended or facts.status != DELETING) and job not in world.runs.decisions:
+            if is_terminal(state.status) and (ended or state.status != DELETING) and job not in world.runs.decisions:
                 self.broken(f"no decision on {job}")
         for job, record in world.runs.decisions.items():
             due = record.decision.action is Action.RESUBMIT and not record.decision.dry_run

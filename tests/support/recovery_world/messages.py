@@ -25,21 +25,21 @@ def delivery_of(identifier: str, message: Message) -> Delivery:
 
 
 def event_of(played: PlayedJob) -> str:
-    facts, transition = played.facts, played.transitions[-1]
+    state, transition = played.state, played.transitions[-1]
     detail = {
-        "TrainingJobName": facts.job.name,
-        "TrainingJobArn": facts.arn,
-        "TrainingJobStatus": facts.status,
-        "SecondaryStatus": facts.secondary_status,
-        "FailureReason": facts.failure_reason,
-        "CreationTime": milliseconds(facts.job.created),
-        "LastModifiedTime": milliseconds(facts.last_modified),
+        "TrainingJobName": state.job.name,
+        "TrainingJobArn": state.arn,
+        "TrainingJobStatus": state.status,
+        "SecondaryStatus": state.secondary_status,
+        "FailureReason": state.failure_reason,
+        "CreationTime": milliseconds(state.job.created),
+        "LastModifiedTime": milliseconds(state.last_modified),
         "SecondaryStatusTransitions": [
-            {"Status": facts.secondary_status, "StartTime": milliseconds(transition.started)}
+            {"Status": state.secondary_status, "StartTime": milliseconds(transition.started)}
         ],
         "Tags": played.tags,
     }
-    return _envelope(facts.job.name, detail)
+    return _envelope(state.job.name, detail)
 
 
 def look_at(name: str) -> str:

@@ -36,8 +36,8 @@ class People:
                 service = chance.choice(("sagemaker", "ledger", "s3", "ssm", "sns", "sqs"))
                 world.down ^= {service}
             case 5 if played and not played.is_live and self._may_go(played):
-                name = played.facts.job.name
-                if played.facts.status != DELETING and chance.random() < 0.7:
+                name = played.state.job.name
+                if played.state.status != DELETING and chance.random() < 0.7:
                     world.sagemaker.move(name, DELETING)
                     self.jobs.emit(name)
                     return
@@ -49,16 +49,16 @@ class People:
             case 6 if played:
                 played.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
             case 7 if played:  # a stranger takes the name that the next attempt would have
-                name = f"{world.origins[played.facts.job].root.name}-r{chance.choice((2, 3))}"
+                name = f"{world.origins[played.state.job].root.name}-r{chance.choice((2, 3))}"
                 if name not in world.sagemaker.jobs and name not in world.sagemaker.created:
                     self.jobs.submit(name, forged=False)
                     world.seen["names taken"] += 1
                     world.clock.pass_by(timedelta(minutes=10))
             case 8 if played:  # somebody asks for the recovery of a job that may not have ended
-                world.endings.append(Message(write_message(played.facts.job)))
+                world.endings.append(Message(write_message(played.state.job)))
             case 9 if played and played.is_live:
                 self._lie(played)
-            case 10 if played and played.facts.secondary_status in WAITING:  # its user has waited long enough, too
+            case 10 if played and played.state.secondary_status in WAITING:  # its user has waited long enough, too
                 world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
                 self.jobs.stop_by_user(played)
             case _:
@@ -67,13 +67,13 @@ class People:
     def _may_go(self, played: PlayedJob) -> bool:
         """Whether it may be deleted: what goes before anybody saw it, nothing could tell of."""
         world = self.world
-        record = world.ledger.load(played.facts.job)
-        if record.facts and is_terminal(record.facts.status) and not any(is_end(each) for each in record.transitions):
+        record = world.ledger.load(played.state.job)
+        if record.state and is_terminal(record.state.status) and not any(is_end(each) for each in record.transitions):
             return False
         planned = [
             each
             for each in world.runs.planned.values()
-            if each.name == played.facts.job.name and world.origins[played.facts.job].number == each.number
+            if each.name == played.state.job.name and world.origins[played.state.job].number == each.number
         ]
         return all(
             each.parent in world.runs.outcomes or (each.run, each.number + 1) in world.runs.planned for each in planned
@@ -82,11 +82,11 @@ class People:
     def _lie(self, played: PlayedJob) -> None:
         """SageMaker denies a job that is there, and an event tells its end."""
         world = self.world
-        name = played.facts.job.name
-        told = replace(played, facts=replace(played.facts, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
+        name = played.state.job.name
+        told = replace(played, state=replace(played.state, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
         del world.sagemaker.jobs[name]
         world.observations.append(Message(event_of(told)))
-        world.lied.add(played.facts.job)
+        world.lied.add(played.state.job)
         for _ in range(3):
             self.controller.record() if world.observations else None
         world.sagemaker.jobs[name] = played

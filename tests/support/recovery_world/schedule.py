@@ -102,9 +102,9 @@ class Schedule:
     def _sweep_ledger(self) -> None:
         """The sweep sends jobs that seem to wait or to lack a decision, by a ledger that may be behind."""
         world = self.world
-        for job, (facts, _) in world.ledger.states.items():
-            undecided = is_terminal(facts.status) and job not in world.runs.decisions
-            if (facts.secondary_status in WAITING or undecided) and world.random.random() < 0.7:
+        for job, (state, _) in world.ledger.states.items():
+            undecided = is_terminal(state.status) and job not in world.runs.decisions
+            if (state.secondary_status in WAITING or undecided) and world.random.random() < 0.7:
                 with suppress(RespotError, DiedError):
                     self.controller.send(write_message(job))
                     world.seen["half-written ends sent"] += lacks_its_end(world.ledger.load(job))

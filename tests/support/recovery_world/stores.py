@@ -26,13 +26,13 @@ class StreamedLedger(MemoryLedger):
     pause: Callable[[], None]
 
     def save(self, change: Change) -> bool:
-        job = change.facts.job
-        if change.facts_changed:
+        job = change.state.job
+        if change.state_changed:
             if self.states.get(job, (None, 0))[1] != change.version:
                 return False
-            if job not in self.states and change.facts.market is Market.SPOT:
+            if job not in self.states and change.state.market is Market.SPOT:
                 self.stream.append({"alert": state_item(change, None)})
-            self.states[job] = change.facts, change.version + 1
+            self.states[job] = change.state, change.version + 1
         for transition in change.inserted:
             self.pause()
             if (transition.status, transition.started) in self.transitions[job]:

@@ -102,7 +102,7 @@ class World:
     def existing(self, job: JobId) -> PlayedJob | None:
         """This very job, unless it is gone."""
         played = self.sagemaker.jobs.get(job.name)
-        return played if played and played.facts.job == job else None
+        return played if played and played.state.job == job else None
 
     def _pause(self) -> None:
         """The process may die between two writes."""

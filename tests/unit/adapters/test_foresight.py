@@ -5,9 +5,9 @@ from respot.adapters.memory import MemoryPolicies
 from respot.domain.outlook import Outlook
 from respot.domain.policy import AccountPolicy, Policy
 from respot.errors import LookFailedError, PolicyInvalidError
-from tests.support.builders import facts
+from tests.support.builders import state
 
-ENDED = facts(status="Stopped", secondary_status="MaxWaitTimeExceeded", tags={})
+ENDED = state(status="Stopped", secondary_status="MaxWaitTimeExceeded", tags={})
 
 
 def test_the_accounts_policy_says_what_to_expect() -> None:

@@ -78,10 +78,10 @@ def test_the_answers_of_the_scenarios_tell_their_stays_and_figures(
     assert scenario.described
     look = described(client, stub, as_boto3_answers(payload(scenario.described)))
     assert look.history == history(scenario.transitions)
-    assert look.facts.status == scenario.status
-    assert look.facts.market is Market.SPOT
+    assert look.state.status == scenario.status
+    assert look.state.market is Market.SPOT
     spans = (scenario.training_seconds, scenario.billable_seconds)
-    assert (look.facts.training_time, look.facts.billable_time) == tuple(
+    assert (look.state.training_time, look.state.billable_time) == tuple(
         None if span is None else timedelta(seconds=span) for span in spans
     )
 
@@ -90,20 +90,20 @@ def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stu
     look = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
     assert look.start_known
     assert not any(transition.provisional for transition in look.history)
-    assert look.facts.job.created == CREATED
-    assert look.facts.tags is None
-    assert look.facts.failure_reason is None
-    assert look.facts.status_message == "words on Training"
-    assert look.facts.training_started == at(250)
-    assert look.facts.checkpoint_uri == "s3://ml-bucket/checkpoints/spot-job/"
-    assert look.facts.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
+    assert look.state.job.created == CREATED
+    assert look.state.tags is None
+    assert look.state.failure_reason is None
+    assert look.state.status_message == "words on Training"
+    assert look.state.training_started == at(250)
+    assert look.state.checkpoint_uri == "s3://ml-bucket/checkpoints/spot-job/"
+    assert look.state.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
 
 
 @pytest.mark.parametrize("answer", [{"EnableManagedSpotTraining": False}, {"EnableManagedSpotTraining": None}])
 def test_a_description_without_the_spot_flag_is_on_demand(
     client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]
 ) -> None:
-    assert described(client, stub, description(history(SEEN), **answer)).facts.market is Market.ON_DEMAND
+    assert described(client, stub, description(history(SEEN), **answer)).state.market is Market.ON_DEMAND
 
 
 def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient", stub: Stubber) -> None:
@@ -114,14 +114,14 @@ def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient"
 
 def test_an_unknown_status_is_taken_as_it_is(client: "SageMakerClient", stub: Stubber) -> None:
     look = described(client, stub, description(history("Reticulating=5")))
-    assert look.facts.secondary_status == "Reticulating"
+    assert look.state.secondary_status == "Reticulating"
 
 
 def test_times_are_told_to_the_millisecond_whatever_their_zone(client: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
     look = described(client, stub, description(history(SEEN), CreationTime=there))
-    assert look.facts.job.created == at(0.037)
-    assert look.facts.job.created.tzinfo is UTC
+    assert look.state.job.created == at(0.037)
+    assert look.state.job.created.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_the_client_is_that_of_the_jobs_region(client: "SageMakerClient", stub: 
     look = SageMakerTrainingJobs(client_of).describe("eu-west-1", NAME)
     assert asked == ["eu-west-1"]
     assert look is not None
-    assert look.facts.job.region == "eu-west-1"
+    assert look.state.job.region == "eu-west-1"
 
 
 def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:

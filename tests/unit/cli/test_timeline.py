@@ -51,7 +51,7 @@ def ledger() -> MemoryLedger:
 
 def save(ledger: MemoryLedger, life: str, **others: object) -> None:
     seen = snapshot(life, **others)
-    ledger.save(reconcile(ledger.load(seen.facts.job), seen))
+    ledger.save(reconcile(ledger.load(seen.state.job), seen))
 
 
 def shown(history: History, *, width: int = 110) -> str:
@@ -109,11 +109,11 @@ def test_of_jobs_with_one_name_the_newest_is_shown_unless_another_is_chosen(ledg
     later = CREATED + timedelta(days=2)
     save(ledger, "Starting=0", job=job_id(created=later))
     newest = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
-    assert newest.facts.job.created == later
+    assert newest.state.job.created == later
     assert [other.created for other in newest.others] == [CREATED]
     assert "Other jobs of this name" in shown(newest)
     chosen = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created=CREATED.isoformat())
-    assert chosen.facts.job.created == CREATED
+    assert chosen.state.job.created == CREATED
     with pytest.raises(CommandError, match="it has jobs of that name created"):
         load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created="2020-01-01")
     with pytest.raises(CommandError, match="--created must be an ISO 8601 time"):
@@ -485,8 +485,8 @@ def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, set
     for name in (NAME, "spot-job-r2"):
         history = history_of(ledger, name, runs)
         assert attempts(history) == [(1, NAME), (2, "spot-job-r2")]
-        assert history.run[1].facts
-        assert history.run[1].facts.job == next_job
+        assert history.run[1].state
+        assert history.run[1].state.job == next_job
     assert "The run is at attempt 2: spot-job-r2, Training." in shown(history_of(ledger, runs=runs))
     assert "The run is at" not in shown(history_of(ledger, "spot-job-r2", runs))
 

@@ -5,17 +5,17 @@ import pytest
 
 from respot.domain.advice import advise
 from respot.domain.job import Market, Owner, Parent
-from tests.support.builders import facts
+from tests.support.builders import state
 
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
 
 
 def test_a_job_that_is_well_set_up_needs_no_advice() -> None:
-    assert advise(facts()) == ()
+    assert advise(state()) == ()
 
 
 def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
-    (advice,) = advise(facts(checkpoint_uri=None))
+    (advice,) = advise(state(checkpoint_uri=None))
     assert advice.startswith(
         "No checkpoint location is configured: every interruption loses all training so far, up to"
     )
@@ -24,14 +24,14 @@ def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
 
 @pytest.mark.parametrize(("wait_hours", "advised"), [(3, True), (4, True), (5, False)])
 def test_without_time_to_wait_waiting_eats_the_training(wait_hours: int, *, advised: bool) -> None:
-    told = advise(facts(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
+    told = advise(state(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
     assert bool(told) is advised
     assert all("MaxWaitTimeInSeconds" in words for words in told)
 
 
 @pytest.mark.parametrize(("seconds", "advised"), [(3600, False), (3601, True)])
 def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, advised: bool) -> None:
-    told = advise(facts(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
+    told = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
     assert bool(told) is advised
     assert all("The algorithm kmeans does not checkpoint" in words for words in told)
 
@@ -49,24 +49,24 @@ def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, a
     ],
 )
 def test_other_algorithms_may_wait_longer(image: str | None) -> None:
-    assert advise(facts(image=image)) == ()
+    assert advise(state(image=image)) == ()
 
 
 @pytest.mark.parametrize("reference", ["kmeans", "kmeans:1", "kmeans@sha256:0123"])
 def test_a_built_in_algorithm_is_known_by_its_repository(reference: str) -> None:
     image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{reference}"
-    assert len(advise(facts(image=image))) == 1
+    assert len(advise(state(image=image))) == 1
 
 
 def test_an_algorithm_that_cannot_checkpoint_is_not_told_to() -> None:
-    lost, _ = advise(facts(image=KMEANS, checkpoint_uri=None))
+    lost, _ = advise(state(image=KMEANS, checkpoint_uri=None))
     assert "Set CheckpointConfig" not in lost
     assert "kmeans does not checkpoint" in lost
 
 
 @pytest.mark.parametrize("market", [Market.ON_DEMAND, None])
 def test_only_spot_jobs_are_advised(market: Market | None) -> None:
-    assert advise(facts(market=market, checkpoint_uri=None)) == ()
+    assert advise(state(market=market, checkpoint_uri=None)) == ()
 
 
 MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
@@ -74,15 +74,15 @@ MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
 
 @pytest.mark.parametrize("owner", list(Owner))
 def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> None:
-    told = advise(facts(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
+    told = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
     assert bool(told) is (owner not in MADE_BY_SAGEMAKER)
 
 
 def test_all_that_is_wrong_is_said() -> None:
     wait: dict[str, Any] = {"max_runtime": timedelta(hours=4), "max_wait": timedelta(hours=4)}
-    assert len(advise(facts(image=KMEANS, checkpoint_uri=None, **wait))) == 3
+    assert len(advise(state(image=KMEANS, checkpoint_uri=None, **wait))) == 3
 
 
 def test_what_is_not_known_is_no_reason_for_advice() -> None:
-    (advice,) = advise(facts(checkpoint_uri=None, max_wait=None, max_runtime=None))
+    (advice,) = advise(state(checkpoint_uri=None, max_wait=None, max_runtime=None))
     assert "loses all training so far, and" in advice

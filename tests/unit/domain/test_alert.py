@@ -6,31 +6,31 @@ import pytest
 from respot.domain.alert import AlertPolicy, decide, interruptions_before
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
 from respot.domain.job import Market
-from tests.support.builders import CREATED, alert_on, at, facts, history, transition
+from tests.support.builders import CREATED, alert_on, at, history, state, transition
 
 POLICY: Final = AlertPolicy(kinds=frozenset(AlertKind), max_age=timedelta(hours=24), deployed_at=CREATED)
 INTERRUPTED: Final = transition("Interrupted", 3720)
 
 
 def test_an_interruption_of_a_spot_job_is_news() -> None:
-    decision = decide(AlertKind.INTERRUPTED, facts(), INTERRUPTED, POLICY, now=at(3730))
+    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, POLICY, now=at(3730))
     assert decision.send
     assert decision.reason == "Interrupted at 2026-09-16T10:02:00.000Z"
 
 
 def test_a_job_of_which_the_market_is_not_known_is_alerted_on() -> None:
-    assert decide(AlertKind.INTERRUPTED, facts(market=None), INTERRUPTED, POLICY, now=at(3730)).send
+    assert decide(AlertKind.INTERRUPTED, state(market=None), INTERRUPTED, POLICY, now=at(3730)).send
 
 
 def test_a_kind_that_is_switched_off_is_declined() -> None:
     policy = AlertPolicy(kinds=frozenset({AlertKind.FAILED}), max_age=POLICY.max_age, deployed_at=CREATED)
-    decision = decide(AlertKind.INTERRUPTED, facts(), INTERRUPTED, policy, now=at(3730))
+    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, policy, now=at(3730))
     assert not decision.send
     assert decision.reason == "alerts of kind interrupted are switched off in the settings"
 
 
 def test_an_on_demand_job_is_declined() -> None:
-    decision = decide(AlertKind.FAILED, facts(market=Market.ON_DEMAND), INTERRUPTED, POLICY, now=at(3730))
+    decision = decide(AlertKind.FAILED, state(market=Market.ON_DEMAND), INTERRUPTED, POLICY, now=at(3730))
     assert not decision.send
     assert decision.reason == "an on-demand job: only spot jobs are alerted on"
 
@@ -38,13 +38,13 @@ def test_an_on_demand_job_is_declined() -> None:
 def test_an_unknown_end_is_news_on_any_market() -> None:
     """On-demand jobs are the ones that are pending."""
     end = transition("MaxPendingTimeExceeded", 3720)
-    assert decide(AlertKind.ENDED, facts(market=Market.ON_DEMAND), end, POLICY, now=at(3730)).send
+    assert decide(AlertKind.ENDED, state(market=Market.ON_DEMAND), end, POLICY, now=at(3730)).send
 
 
 @pytest.mark.parametrize(("deployed", "sent"), [(3720, True), (3720.001, False)])
 def test_what_happened_before_the_deployment_is_declined(deployed: float, *, sent: bool) -> None:
     policy = AlertPolicy(kinds=POLICY.kinds, max_age=POLICY.max_age, deployed_at=at(deployed))
-    decision = decide(AlertKind.INTERRUPTED, facts(), INTERRUPTED, policy, now=at(3730))
+    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, policy, now=at(3730))
     assert decision.send is sent
     if not sent:
         assert decision.reason == "happened before Respot was deployed (2026-09-16T10:02:00.001Z)"
@@ -52,7 +52,7 @@ def test_what_happened_before_the_deployment_is_declined(deployed: float, *, sen
 
 @pytest.mark.parametrize(("age", "sent"), [(86_400, True), (86_400.001, False)])
 def test_what_is_older_than_the_settings_allow_is_declined(age: float, *, sent: bool) -> None:
-    decision = decide(AlertKind.INTERRUPTED, facts(), INTERRUPTED, POLICY, now=at(3720 + age))
+    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, POLICY, now=at(3720 + age))
     assert decision.send is sent
     if not sent:
         assert decision.reason == "happened 1 d 00 h ago, longer than the 1 d 00 h of the settings"

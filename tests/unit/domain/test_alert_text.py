@@ -21,7 +21,7 @@ from respot.domain.alert_text import (
 from respot.domain.job import Owner, Parent
 from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
-from tests.support.builders import alert_on, facts, history, job_id
+from tests.support.builders import alert_on, history, job_id, state
 
 LONGEST_NAME = "n" * 63
 
@@ -95,7 +95,7 @@ def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launch
 def test_a_job_whose_stays_show_instances_is_not_said_to_have_held_none(status: str, life: str) -> None:
     """An event or a look may lack TrainingStartTime."""
     alert = of_life(alert_on(status, training_started=None), life)
-    ended = replace(alert, facts=replace(alert.facts, status="Stopped"))
+    ended = replace(alert, state=replace(alert.state, status="Stopped"))
     assert "never" not in plain(ended)
 
 
@@ -131,16 +131,16 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
         f"{stopped}Respot does not resume it. A new job with the checkpoint location "
         "s3://ml-bucket/checkpoints/spot-job/ resumes from the latest checkpoint there, if there is one."
     )
-    assert what_happens_next(replace(left, facts=replace(left.facts, checkpoint_uri=None))) == (
+    assert what_happens_next(replace(left, state=replace(left.state, checkpoint_uri=None))) == (
         f"{stopped}Respot does not resume it. No checkpoint location is configured: a new job starts from scratch."
     )
 
 
 def test_an_interrupted_job_that_has_gone_on_since_is_not_said_to_wait() -> None:
     alert = alert_on()
-    gone_on = replace(alert.facts, status="Stopped", secondary_status="MaxWaitTimeExceeded")
+    gone_on = replace(alert.state, status="Stopped", secondary_status="MaxWaitTimeExceeded")
     assert (
-        what_happens_next(replace(alert, facts=gone_on))
+        what_happens_next(replace(alert, state=gone_on))
         == "The job has gone on since then: it is Stopped/MaxWaitTimeExceeded now."
     )
 
@@ -176,12 +176,12 @@ def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable:
     ],
 )
 def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
-    told = facts(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
+    told = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
     assert console_url(told) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
 
 
 def test_the_link_is_there_without_an_arn() -> None:
-    assert console_url(facts(arn="")).startswith("https://us-east-1.console.aws.amazon.com/")
+    assert console_url(state(arn="")).startswith("https://us-east-1.console.aws.amazon.com/")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_the_short_message_is_one_line() -> None:
 
 
 def test_checkpoints_are_said_to_be_missing() -> None:
-    assert checkpoints(facts(checkpoint_uri=None)) == "none configured"
+    assert checkpoints(state(checkpoint_uri=None)) == "none configured"
 
 
 def test_one_line_leaves_ordinary_words_alone() -> None:

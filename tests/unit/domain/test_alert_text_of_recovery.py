@@ -78,7 +78,7 @@ def test_what_its_owner_wanted_is_no_error() -> None:
 
 def test_advice_says_of_a_job_that_still_runs_that_it_does() -> None:
     running = about(AlertKind.ADVICE)
-    running = replace(running, facts=replace(running.facts, status="InProgress"))
+    running = replace(running, state=replace(running.state, status="InProgress"))
     assert headline(running) == "spot-job runs on spot at a risk"
 
 

@@ -10,7 +10,7 @@ from respot.domain.decision import Action
 from respot.domain.ending import Budget, Trigger, budget_of, ending_of
 from respot.domain.planner import plan
 from respot.domain.waiting import GivingUp
-from tests.support.builders import at, facts
+from tests.support.builders import at, state
 from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
@@ -67,7 +67,7 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
 def test_only_ends_that_another_attempt_can_mend_are_triggers(
     status: str, secondary: str, reason: str | None, trigger: Trigger | None
 ) -> None:
-    assert ending_of(ended(facts(), status, secondary, reason)).trigger is trigger
+    assert ending_of(ended(state(), status, secondary, reason)).trigger is trigger
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_only_ends_that_another_attempt_can_mend_are_triggers(
     ],
 )
 def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str, by_a_person: bool) -> None:  # noqa: FBT001 - a case
-    assert ending_of(ended(facts(), status, secondary)).by_a_person is by_a_person
+    assert ending_of(ended(state(), status, secondary)).by_a_person is by_a_person
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
     ],
 )
 def test_an_end_is_said_in_words(status: str, secondary: str, reason: str | None, said: str) -> None:
-    assert ending_of(ended(facts(), status, secondary, reason)).said == said
+    assert ending_of(ended(state(), status, secondary, reason)).said == said
 
 
 @pytest.mark.parametrize("launched", [False, True], ids=["never launched", "launched"])
@@ -128,7 +128,7 @@ def test_each_kind_of_trouble_is_charged_to_its_own_budget(
     with_instances: Budget,
     launched: bool,  # noqa: FBT001 - a case
 ) -> None:
-    job = facts(training_started=at(250) if launched else None)
+    job = state(training_started=at(250) if launched else None)
 
     assert budget_of(trigger, job) is (with_instances if launched else without_instances)
 
@@ -143,7 +143,7 @@ def test_each_kind_of_trouble_is_charged_to_its_own_budget(
 )
 def test_time_spent_in_training_proves_an_instance_too(seconds: int | None, budget: Budget) -> None:
     time = None if seconds is None else timedelta(seconds=seconds)
-    job = facts(training_started=None, training_time=time)
+    job = state(training_started=None, training_time=time)
 
     assert budget_of(Trigger.MAX_WAIT_TIME_EXCEEDED, job) is budget
 
@@ -155,13 +155,13 @@ LIMIT = timedelta(hours=2)
 
 def test_a_plain_stop_is_its_users_where_sagemaker_had_no_limit_to_stop_it_by() -> None:
     """Public case F09."""
-    ending = ending_of(ended(facts(), "Stopped", "Stopped"))
+    ending = ending_of(ended(state(), "Stopped", "Stopped"))
     assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped by its user", True)
 
 
 def test_the_facts_alone_do_not_tell_whose_stop_of_a_job_with_a_pending_limit_it_was() -> None:
     """Public case F10: StoppingCondition.MaxPendingTimeInSeconds was set."""
-    ending = ending_of(ended(facts(max_pending=LIMIT), "Stopped", "Stopped"))
+    ending = ending_of(ended(state(max_pending=LIMIT), "Stopped", "Stopped"))
     assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped", False)
 
 
@@ -200,7 +200,7 @@ def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit()
 
 def test_respots_own_stop_comes_first() -> None:
     stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
-    note = GivingUp(job=stopped.facts.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
+    note = GivingUp(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
     assert replace(stopped, giving_up=note).ending.trigger is Trigger.GAVE_UP_WAITING
 
 

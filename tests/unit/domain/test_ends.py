@@ -15,7 +15,7 @@ from respot.domain.lifecycle import in_order, is_end
 from respot.domain.reconciliation import reconcile
 from respot.domain.telling import Doings, called_for, end_of, lacks_its_end
 from respot.domain.waiting import stop_of
-from tests.support.builders import CREATED, at, facts, history, job_id, snapshot, transition
+from tests.support.builders import CREATED, at, history, job_id, snapshot, state, transition
 
 UNKNOWN = "Reticulated"
 WAITED = "Starting=0 Pending=5"
@@ -32,8 +32,8 @@ def deleted(secondary: str = UNKNOWN) -> JobSnapshot:
 
 def told(seconds: float, status: str) -> JobSnapshot:
     """What an event with its own transition tells."""
-    seen = facts(status=status, secondary_status=UNKNOWN, last_modified=at(seconds), market=None, checkpoint_uri=None)
-    return JobSnapshot(facts=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
+    seen = state(status=status, secondary_status=UNKNOWN, last_modified=at(seconds), market=None, checkpoint_uri=None)
+    return JobSnapshot(state=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
 
 
 def after(*looks: JobSnapshot) -> JobRecord:
@@ -100,7 +100,7 @@ LOOKS = {
     "event too early": told(7200.4, "Stopping"),
     "described": ended(),
     "sighting": JobSnapshot(
-        facts=facts(status="Stopped", secondary_status=UNKNOWN, last_modified=at(7201)),
+        state=state(status="Stopped", secondary_status=UNKNOWN, last_modified=at(7201)),
         history=(replace(transition(UNKNOWN, 7201), provisional=True),),
         start_known=False,
     ),
@@ -115,10 +115,10 @@ def test_whatever_order_the_looks_come_in_there_is_one_end_and_it_stays(names: t
     marked = [transition for transition in record.transitions if is_end(transition)]
     assert len(marked) == bool(terminal)
     assert not lacks_its_end(record)
-    assert record.facts
+    assert record.state
     if terminal:
         again = after(*(LOOKS[name] for name in names), deleted())
-        assert end_of(again, again.facts or record.facts) == marked[0]
+        assert end_of(again, again.state or record.state) == marked[0]
 
 
 @given(st.lists(st.sampled_from(sorted(LOOKS)), min_size=1, max_size=8))
@@ -138,18 +138,18 @@ def test_an_item_of_an_older_version_without_the_mark_is_an_end_by_its_name() ->
 
 
 def test_an_unknown_end_that_an_older_version_wrote_is_marked_by_the_next_look() -> None:
-    known = JobRecord(facts=ended().facts, version=1, transitions=history(f"{WAITED} {UNKNOWN}=7200"))
+    known = JobRecord(state=ended().state, version=1, transitions=history(f"{WAITED} {UNKNOWN}=7200"))
     assert lacks_its_end(known)
     change = reconcile(known, ended())
     assert (change.inserted, change.marked) == ((), (transition(UNKNOWN, 7200),))
-    assert not change.facts_changed
+    assert not change.state_changed
     assert not change.is_empty
     assert change.marked[0].ended_as == "Stopped"
 
 
 def test_a_known_end_without_the_mark_is_left_as_it_is() -> None:
     seen = ended("Stopped", "MaxWaitTimeExceeded")
-    assert reconcile(JobRecord(facts=seen.facts, version=1, transitions=seen.history), seen).is_empty
+    assert reconcile(JobRecord(state=seen.state, version=1, transitions=seen.history), seen).is_empty
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_an_unknown_end_is_alerted_on_and_a_known_one_keeps_its_kind(
 
 def test_an_unknown_end_calls_for_its_alert() -> None:
     record = after(ended())
-    assert record.facts
-    assert called_for(record, record.facts, Doings()) == {(AlertKind.ENDED, at(7200))}
+    assert record.state
+    assert called_for(record, record.state, Doings()) == {(AlertKind.ENDED, at(7200))}
 
 
 def test_an_unknown_end_is_nobodys_stop() -> None:
@@ -188,7 +188,7 @@ def test_an_unknown_end_is_nobodys_stop() -> None:
 def test_an_end_that_is_not_listed_is_dated_by_the_end_of_training_and_is_the_one_listed_later() -> None:
     ended_at = at(7300)
     lags = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
-    assert end_of(after(lags), lags.facts).started == ended_at
+    assert end_of(after(lags), lags.state).started == ended_at
     for looks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
         assert ends(after(*looks)) == [(UNKNOWN, "Stopped")]
         assert not lacks_its_end(after(*looks))

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from respot.domain.decision import Action, Decision
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, is_time_to_ask, may_give_up
-from respot.domain.job import JobFacts, Market, Owner, Parent, Transition
+from respot.domain.job import JobState, Market, Owner, Parent, Transition
 from respot.domain.placement import RefusedPool
 from respot.domain.placing import rung_of
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run
 from respot.domain.waiting import GivingUp
-from tests.support.builders import WAITS, at, facts, history, job_id
+from tests.support.builders import WAITS, at, history, job_id, state
 from tests.support.runs import (
     HOUR,
     NEVER_LAUNCHED,
@@ -44,14 +44,14 @@ def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
     return asked(**({"give_up_waiting_after": PATIENCE, "ladder": LADDER} | settings))
 
 
-def waiting(script: str = WAITING, **others: Any) -> tuple[JobFacts, tuple[Transition, ...]]:  # noqa: ANN401
+def waiting(script: str = WAITING, **others: Any) -> tuple[JobState, tuple[Transition, ...]]:  # noqa: ANN401
     transitions = history(script)
     told: dict[str, Any] = {
         "secondary_status": transitions[-1].status,
         "status_message": WAITS.get(transitions[-1].status),
         "tags": {},
     }
-    return facts(**(told | others)), transitions
+    return state(**(told | others)), transitions
 
 
 def judge(
@@ -67,7 +67,7 @@ def judge(
     tried = as_if_stopped(live, transitions, now=now)
     last = Attempt(
         number=len(earlier) + 1,
-        facts=tried.facts,
+        state=tried.state,
         transitions=tried.transitions,
         checkpoint=None,
         giving_up=tried.giving_up,
@@ -206,7 +206,7 @@ def given_up(number: int = 1, start: float = 0, script: str | None = None, **oth
     """An attempt that waited for two hours from its creation on, and that Respot stopped."""
     end = start + 2 * HOUR
     stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
-    note = GivingUp(job=stopped.facts.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    note = GivingUp(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
     return replace(stopped, giving_up=note)
 
 
@@ -276,7 +276,7 @@ def test_giving_up_is_charged_as_running_out_of_waiting_time_is(trained: datetim
 
 def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_spent() -> None:
     gone = given_up()
-    gone = replace(gone, facts=ended(gone.facts, "Deleting", "Deleting"))
+    gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
     assert gone.ending.said == "is being deleted"
     assert rung_of(run(gone), impatient().policy, 2) == LADDER[1]
@@ -415,7 +415,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
     tried = as_if_stopped(live, transitions, now=late)
     last = Attempt(
         number=1,
-        facts=tried.facts,
+        state=tried.state,
         transitions=tried.transitions,
         checkpoint=saved(3000),
         giving_up=tried.giving_up,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from respot.domain.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, status_periods
-from tests.support.builders import at, facts, history, transition
+from tests.support.builders import at, history, state, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 
 
@@ -94,7 +94,7 @@ def test_a_stay_ends_where_the_next_one_begins() -> None:
     ],
 )
 def test_a_stay_that_needs_instances_shows_that_the_job_held_some(script: str) -> None:
-    assert has_held_instances(facts(), history(script))
+    assert has_held_instances(state(), history(script))
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_a_stay_that_needs_instances_shows_that_the_job_held_some(script: str) -
     ],
 )
 def test_waiting_and_ending_show_nothing(script: str) -> None:
-    assert not has_held_instances(facts(), history(script))
+    assert not has_held_instances(state(), history(script))
 
 
 def test_an_end_of_an_unknown_name_shows_nothing() -> None:
     end = replace(transition("MaxPendingTimeExceeded", 100), ended_as="Stopped")
-    assert not has_held_instances(facts(), (*history("Starting=0 Pending=10"), end))
+    assert not has_held_instances(state(), (*history("Starting=0 Pending=10"), end))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_end_of_an_unknown_name_shows_nothing() -> None:
     ],
 )
 def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool) -> None:
-    assert has_held_instances(facts(**told), history("Starting=0 MaxWaitTimeExceeded=21600")) is held
+    assert has_held_instances(state(**told), history("Starting=0 MaxWaitTimeExceeded=21600")) is held
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool)
 def test_instances_are_proven_by_times_and_by_statuses_that_need_them(
     script: str, others: dict[str, Any], *, held: bool
 ) -> None:
-    assert has_held_instances(facts(**others), history(script)) is held
+    assert has_held_instances(state(**others), history(script)) is held
 
 
 def test_an_end_of_an_unknown_name_proves_no_instances() -> None:
     """MaxPendingTimeExceeded is in no list of the API Reference's SecondaryStatus; the TrainingJobStatus tells."""
     end = replace(transition("MaxPendingTimeExceeded", 7200), ended_as="Stopped")
-    assert not has_held_instances(facts(), (*history("Starting=0 Pending=10"), end))
+    assert not has_held_instances(state(), (*history("Starting=0 Pending=10"), end))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from respot.domain.durations import parse_span
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.job import JobFacts, Market
+from respot.domain.job import JobState, Market
 from respot.domain.lineage import LINEAGE_TAGS
 from respot.domain.policy import (
     _TAG_READERS,
@@ -28,21 +28,21 @@ from respot.domain.policy import (
     resolve,
     with_settings,
 )
-from tests.support.builders import facts, job_id
+from tests.support.builders import job_id, state
 
 ROLE = "arn:aws:iam::111122223333:role/vision-training"
 SPOT, ON_DEMAND = Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND)
 
 
-def job(name: str = "nightly-resnet", **tags: str) -> JobFacts:
-    return facts(job_id(name), tags={key.replace("_", "-").replace("respot-", "respot:"): v for key, v in tags.items()})
+def job(name: str = "nightly-resnet", **tags: str) -> JobState:
+    return state(job_id(name), tags={key.replace("_", "-").replace("respot-", "respot:"): v for key, v in tags.items()})
 
 
 def rule(name: str = "nightly", **members: Any) -> Rule:  # noqa: ANN401
     return Rule(name=name, **({"settings": {"resume": True}} | members))
 
 
-def resolved(*rules: Rule, of: JobFacts | None = None, **members: Any) -> Resolved:  # noqa: ANN401
+def resolved(*rules: Rule, of: JobState | None = None, **members: Any) -> Resolved:  # noqa: ANN401
     return resolve(AccountPolicy(rules=rules, **members), of or job(), role=ROLE)
 
 
@@ -118,7 +118,7 @@ def test_a_rule_matches_if_all_its_patterns_do(patterns: dict[str, Any], matches
 
 
 def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> None:
-    unknown = facts(instance_type=None, tags={})
+    unknown = state(instance_type=None, tags={})
     for narrow in ({"instance_type": "ml.*"}, {"role": "arn:*"}):
         account = AccountPolicy(rules=(rule(**narrow),))
         assert not resolve(account, unknown, role=None).policy.resume
@@ -126,10 +126,10 @@ def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> No
 
 
 def test_tags_that_are_not_known_forbid_another_attempt_where_one_is_asked_for() -> None:
-    assert resolved(rule(), of=facts(tags=None)).bad_tags == (
+    assert resolved(rule(), of=state(tags=None)).bad_tags == (
         "the job's tags are not known, and one of them may forbid it",
     )
-    assert resolved(of=facts(tags=None)).bad_tags == ()
+    assert resolved(of=state(tags=None)).bad_tags == ()
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_good_tags_beside_a_bad_one_are_read_and_the_bad_one_is_told() -> None:
 
 @pytest.mark.parametrize(("count", "more"), [(5, ()), (6, ("and 1 more that cannot be read",))])
 def test_of_many_bad_tags_the_first_are_told_one_by_one(count: int, more: tuple[str, ...]) -> None:
-    bad = resolved(of=facts(tags={f"respot:x{number}": "on" for number in range(count)})).bad_tags
+    bad = resolved(of=state(tags={f"respot:x{number}": "on" for number in range(count)})).bad_tags
     assert [words.partition(":")[0] for words in bad[:5]] == ["tag respot"] * 5
     assert bad[5:] == more
 
@@ -268,7 +268,7 @@ def test_of_many_bad_tags_the_first_are_told_one_by_one(count: int, more: tuple[
 def test_other_peoples_tags_and_the_marks_of_our_own_attempts_are_no_settings() -> None:
     others = {"team": "vision", "respot": "on", "respotter:resume": "maybe", "aws:respot:resume": "?"}
     assert read_tags(others | dict.fromkeys(LINEAGE_TAGS, "x")) == ({}, ())
-    assert resolved(of=facts(tags=others)).sources == ("defaults",)
+    assert resolved(of=state(tags=others)).sources == ("defaults",)
 
 
 @given(st.dictionaries(st.sampled_from([*_TAG_READERS, "respot:x"]), st.text(max_size=256)))

@@ -6,13 +6,13 @@ import pytest
 
 from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import merge, reconcile
-from tests.support.builders import at, claim, facts, history, snapshot, transition
+from tests.support.builders import at, claim, history, snapshot, state, transition
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 
 
 def record_of(seen: JobSnapshot, *, version: int = 1) -> JobRecord:
-    return JobRecord(facts=seen.facts, version=version, transitions=seen.history)
+    return JobRecord(state=seen.state, version=version, transitions=seen.history)
 
 
 def provisional(status: str, seconds: float) -> Transition:
@@ -22,8 +22,8 @@ def provisional(status: str, seconds: float) -> Transition:
 def test_the_first_look_is_taken_whole() -> None:
     seen = snapshot(SEEN)
     change = reconcile(JobRecord(), seen)
-    assert (change.facts, change.inserted, change.version) == (seen.facts, seen.history, 0)
-    assert change.facts_changed
+    assert (change.state, change.inserted, change.version) == (seen.state, seen.history, 0)
+    assert change.state_changed
     assert not change.is_empty
 
 
@@ -40,7 +40,7 @@ def test_only_missing_stays_are_inserted() -> None:
 
 def test_stays_lost_in_a_crash_are_inserted_though_the_state_is_there() -> None:
     seen = snapshot(SEEN)
-    change = reconcile(JobRecord(facts=seen.facts, version=1, transitions=seen.history[:1]), seen)
+    change = reconcile(JobRecord(state=seen.state, version=1, transitions=seen.history[:1]), seen)
     assert change.inserted == seen.history[1:]
 
 
@@ -55,8 +55,8 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
     late = claim("Interrupted", 3720)
     change = reconcile(record_of(ended), late)
     assert change.inserted == late.history
-    assert change.facts == ended.facts
-    assert change.facts_changed
+    assert change.state == ended.state
+    assert change.state_changed
 
 
 # --- one transition, told twice
@@ -72,7 +72,7 @@ def test_an_event_and_describe_that_round_differently_are_one_stay(difference: f
     after = JobRecord()
     for look in looks:
         change = reconcile(after, look)
-        after = JobRecord(facts=change.facts, version=after.version + 1, transitions=change.transitions)
+        after = JobRecord(state=change.state, version=after.version + 1, transitions=change.transitions)
     assert [transition.status for transition in after.transitions] == [
         "Starting",
         "Downloading",
@@ -89,7 +89,7 @@ def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
 def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it_fell_into() -> None:
     known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
     sighted = JobSnapshot(
-        facts=facts(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
+        state=state(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
     )
     assert reconcile(known, sighted).inserted == ()
 
@@ -101,13 +101,13 @@ def test_an_event_that_tells_its_start_is_a_stay_of_its_own_even_within_an_older
 
 def test_a_sighting_before_every_known_stay_of_that_status_is_new() -> None:
     known = record_of(snapshot("Training=390"))
-    sighted = JobSnapshot(facts=facts(), history=(provisional("Training", 100),), start_known=False)
+    sighted = JobSnapshot(state=state(), history=(provisional("Training", 100),), start_known=False)
     assert reconcile(known, sighted).inserted == (provisional("Training", 100),)
 
 
 def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
     known = record_of(
-        JobSnapshot(facts=facts(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
+        JobSnapshot(state=state(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
     )
     change = reconcile(known, snapshot("Starting=0 Downloading=250 Training=390 Uploading=900"))
     assert [(transition.status, transition.provisional) for transition in change.transitions] == [
@@ -120,7 +120,7 @@ def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
 
 def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> None:
     known = record_of(
-        JobSnapshot(facts=facts(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
+        JobSnapshot(state=state(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
     )
     seen = snapshot("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
     inserted = [transition for transition in reconcile(known, seen).inserted if transition.status == "Interrupted"]
@@ -129,9 +129,9 @@ def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> No
 
 # --- the state ------------------------------------------------------------------------------------------------------
 
-RUNNING = facts(status="InProgress", secondary_status="Training", last_modified=at(390))
-STOPPED = facts(status="Stopped", secondary_status="MaxWaitTimeExceeded", last_modified=at(21600))
-DELETING = facts(status="Deleting", secondary_status="MaxWaitTimeExceeded", last_modified=at(90000))
+RUNNING = state(status="InProgress", secondary_status="Training", last_modified=at(390))
+STOPPED = state(status="Stopped", secondary_status="MaxWaitTimeExceeded", last_modified=at(21600))
+DELETING = state(status="Deleting", secondary_status="MaxWaitTimeExceeded", last_modified=at(90000))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def statuses_after(*looks: JobSnapshot) -> list[str]:
     record = JobRecord()
     for look in looks:
         change = reconcile(record, look)
-        record = JobRecord(facts=change.facts, version=record.version + 1, transitions=change.transitions)
+        record = JobRecord(state=change.state, version=record.version + 1, transitions=change.transitions)
     return [transition.status for transition in record.transitions]
 
 

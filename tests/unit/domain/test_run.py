@@ -276,7 +276,7 @@ def test_nothing_is_shortened_where_the_users_own_runtime_is_not_known() -> None
 
 def test_a_failure_is_no_shortened_runtime() -> None:
     job = attempt(max_runtime=timedelta(hours=2), number=2)
-    failed = replace(job, facts=ended(job.facts, "Failed", "Failed", "InternalServerError: x"))
+    failed = replace(job, state=ended(job.state, "Failed", "Failed", "InternalServerError: x"))
 
     assert run(attempt(), failed).ending.trigger is Trigger.INTERNAL_SERVER_ERROR
 

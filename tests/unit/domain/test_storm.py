@@ -49,7 +49,7 @@ def test_a_digest_is_never_gathered() -> None:
 @pytest.mark.parametrize("kind", sorted(GATHERED))
 def test_a_drill_opens_no_window_and_joins_none(kind: AlertKind) -> None:
     drilled = alert_of(kind)
-    assert pool_of(replace(drilled, facts=replace(drilled.facts, job=a_drill().job, failure_reason=CAPACITY))) is None
+    assert pool_of(replace(drilled, state=replace(drilled.state, job=a_drill().job, failure_reason=CAPACITY))) is None
 
 
 def test_a_pool_is_kind_region_and_instance_type() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.job import JobFacts
+from respot.domain.job import JobState
 from respot.domain.reconciliation import ROUNDING
 from respot.domain.sweeping import (
     ABANDONED,
@@ -31,13 +31,13 @@ from respot.domain.sweeping import (
     watched_since,
     windows,
 )
-from tests.support.builders import CREATED, REGION, at, facts, job_id
+from tests.support.builders import CREATED, REGION, at, job_id, state
 
 CHECKS_AFTER = tuple(FIRST_CHECK * 2**number for number in range(9))
 
 
 def summary(**others: object) -> Summary:
-    """The same as `facts()`, listed."""
+    """The same as `state()`, listed."""
     plain = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390))
     return replace(plain, **others)  # type: ignore[arg-type]
 
@@ -48,15 +48,15 @@ def summary(**others: object) -> Summary:
 @pytest.mark.parametrize(
     ("listed", "known"),
     [
-        pytest.param(summary(), facts(), id="the same"),
-        pytest.param(summary(secondary_status=None), facts(), id="a list without secondary statuses"),
-        pytest.param(summary(last_modified=at(391)), facts(), id="rounded up to a second"),
-        pytest.param(summary(last_modified=at(100)), facts(), id="an older list"),
-        pytest.param(summary(), facts(status="Deleting"), id="being deleted: nothing follows"),
-        pytest.param(summary(status="Deleting"), facts(status="Deleting"), id="deleting, by both"),
+        pytest.param(summary(), state(), id="the same"),
+        pytest.param(summary(secondary_status=None), state(), id="a list without secondary statuses"),
+        pytest.param(summary(last_modified=at(391)), state(), id="rounded up to a second"),
+        pytest.param(summary(last_modified=at(100)), state(), id="an older list"),
+        pytest.param(summary(), state(status="Deleting"), id="being deleted: nothing follows"),
+        pytest.param(summary(status="Deleting"), state(status="Deleting"), id="deleting, by both"),
     ],
 )
-def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobFacts) -> None:
+def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobState) -> None:
     assert not is_unlike(listed, known)
 
 
@@ -64,15 +64,15 @@ def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobFacts
     ("listed", "known"),
     [
         pytest.param(summary(), None, id="unknown"),
-        pytest.param(summary(status="Stopping"), facts(), id="another status"),
-        pytest.param(summary(secondary_status="Interrupted"), facts(), id="another secondary status"),
-        pytest.param(summary(secondary_status="Teleporting"), facts(), id="a status of tomorrow"),
-        pytest.param(summary(last_modified=at(391.001)), facts(), id="changed since"),
-        pytest.param(summary(status="Deleting"), facts(status="Completed"), id="deleted by now"),
-        pytest.param(summary(status="Stopped", secondary_status=None), facts(), id="ended"),
+        pytest.param(summary(status="Stopping"), state(), id="another status"),
+        pytest.param(summary(secondary_status="Interrupted"), state(), id="another secondary status"),
+        pytest.param(summary(secondary_status="Teleporting"), state(), id="a status of tomorrow"),
+        pytest.param(summary(last_modified=at(391.001)), state(), id="changed since"),
+        pytest.param(summary(status="Deleting"), state(status="Completed"), id="deleted by now"),
+        pytest.param(summary(status="Stopped", secondary_status=None), state(), id="ended"),
     ],
 )
-def test_what_the_ledger_does_not_know_is_unlike(listed: Summary, known: JobFacts | None) -> None:
+def test_what_the_ledger_does_not_know_is_unlike(listed: Summary, known: JobState | None) -> None:
     assert is_unlike(listed, known)
 
 

@@ -16,7 +16,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.telling import Doings, appearance, called_for, end_of, told_of_decision, told_of_outcome
-from tests.support.builders import CREATED, at, facts, job_id, snapshot, transition
+from tests.support.builders import CREATED, at, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 
 JOB = job_id()
@@ -93,16 +93,16 @@ def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:
 
 
 def test_advice_is_about_the_jobs_beginning_whatever_it_is_in() -> None:
-    assert appearance(facts()) == transition("Starting", 0)
+    assert appearance(state()) == transition("Starting", 0)
 
 
 def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
     transitions = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
-    assert end_of(JobRecord(transitions=transitions.history), transitions.facts) == END
+    assert end_of(JobRecord(transitions=transitions.history), transitions.state) == END
 
 
 def test_an_end_that_no_stay_tells_is_the_states() -> None:
-    assert end_of(JobRecord(), facts(secondary_status="Stopped", last_modified=at(9))) == transition("Stopped", 9)
+    assert end_of(JobRecord(), state(secondary_status="Stopped", last_modified=at(9))) == transition("Stopped", 9)
 
 
 # --- what is called for ---------------------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def test_an_end_that_no_stay_tells_is_the_states() -> None:
 
 def wants(seen: JobSnapshot, doings: Doings | None = None) -> set[tuple[str, float]]:
     """The kinds of the alerts that are called for, and the seconds of their transitions."""
-    record = JobRecord(facts=seen.facts, transitions=seen.history)
-    found = called_for(record, seen.facts, doings or Doings())
+    record = JobRecord(state=seen.state, transitions=seen.history)
+    found = called_for(record, seen.state, doings or Doings())
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
 
 
@@ -205,6 +205,6 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
     )
     alerter.catch_up(JOB)
     record = ledger.load(JOB)
-    assert record.facts is not None
+    assert record.state is not None
     settled = {(receipt.kind, receipt.transition.started) for receipt in ledger.alerts(JOB)}
-    assert settled == called_for(record, record.facts, runs.doings(JOB))
+    assert settled == called_for(record, record.state, runs.doings(JOB))

@@ -16,7 +16,7 @@ from respot.domain.waiting import (
     unknown_message,
     waiting_since,
 )
-from tests.support.builders import at, facts, history, job_id
+from tests.support.builders import at, history, job_id, state
 
 
 @pytest.mark.parametrize(
@@ -71,13 +71,13 @@ PREPARING = "Preparing the instances for training"
 )
 def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool) -> None:
     """The words are those of public logs; two of these are the local account's own, which no real job has shown."""
-    told = facts(secondary_status=status, status_message=message, last_modified=at(7200))
+    told = state(secondary_status=status, status_message=message, last_modified=at(7200))
     assert is_waiting(told, now=at(7200)) is waits
 
 
 @pytest.mark.parametrize("status", ["Stopping", "Stopped", "Reticulating"])
 def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
-    told = facts(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
+    told = state(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
     assert not is_waiting(told, now=at(7200))
     assert unknown_message(replace(told, status_message="Reticulating splines")) is None
 
@@ -99,7 +99,7 @@ def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
 ) -> None:
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
-    job = facts(**(plain | told))
+    job = state(**(plain | told))
     assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
 
 
@@ -118,7 +118,7 @@ def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
 def test_words_that_do_not_tell_whether_a_job_waits_are_unknown(
     status: str, message: str | None, *, unknown: bool
 ) -> None:
-    told = facts(secondary_status=status, status_message=message)
+    told = state(secondary_status=status, status_message=message)
     assert unknown_message(told) == (message if unknown else None)
 
 

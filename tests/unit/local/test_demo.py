@@ -7,7 +7,7 @@ from respot.domain.resubmission import DecisionRecord
 from respot.domain.run import run_id
 from respot.domain.telling import Doings
 from respot_cli.history import History
-from tests.support.builders import at, facts, history, job_id
+from tests.support.builders import at, history, job_id, state
 
 ENDED = {"never-launched": parse("never-launched")}
 NOT_ASKED = "not asked to resume this job (defaults)"
@@ -24,7 +24,7 @@ def of(reason: str | None) -> History:
         next_name=None,
     )
     return History(
-        facts=facts(status="Stopped", secondary_status="MaxWaitTimeExceeded"),
+        state=state(status="Stopped", secondary_status="MaxWaitTimeExceeded"),
         transitions=history("Starting=0 MaxWaitTimeExceeded=1000"),
         alerts=(),
         doings=Doings(decision=record if reason else None),

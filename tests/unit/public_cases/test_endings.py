@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from respot.domain.ending import ending_of
-from tests.support.public_cases import cases, compare, facts_of
+from tests.support.public_cases import cases, compare, state_of
 
 
 @pytest.mark.parametrize("case", cases("ending"))
 def test_the_end_is_classified(case: dict[str, Any]) -> None:
-    ending = ending_of(facts_of(case["facts"]))
+    ending = ending_of(state_of(case["facts"]))
     compare(
         case["expect"],
         {

@@ -19,11 +19,11 @@ def test_the_event_is_read(case: dict[str, Any]) -> None:
         "claim": observation.reported is not None,
     }
     if observation.reported:
-        facts, parent = observation.reported.facts, observation.reported.facts.parent
-        found |= {name: getattr(facts, name) for name in facts.__slots__}
+        state, parent = observation.reported.state, observation.reported.state.parent
+        found |= {name: getattr(state, name) for name in state.__slots__}
         found |= {
             "parent": parent and parent.owner,
-            "console": jobs_url(facts.job.region),
+            "console": jobs_url(state.job.region),
             "start_known": observation.reported.start_known,
             "stays": [
                 [transition.status, transition.started.isoformat()] for transition in observation.reported.history

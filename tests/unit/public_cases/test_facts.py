@@ -8,7 +8,7 @@ import pytest
 from respot.domain.advice import advise
 from respot.domain.ownership import find_parent
 from respot.domain.savings import savings_percent
-from tests.support.public_cases import all_cases, cases, compare, facts_of, kind_of
+from tests.support.public_cases import all_cases, cases, compare, kind_of, state_of
 
 KINDS = {"clone", "event", "ending", "create_error", "stop_error", "owner", "savings", "advice"}
 
@@ -31,7 +31,7 @@ def test_the_savings_are_sagemakers(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("advice"))
 def test_the_advice_is_given(case: dict[str, Any]) -> None:
-    given = advise(facts_of({"status": "InProgress", "secondary_status": "Starting"} | case["facts"]))
+    given = advise(state_of({"status": "InProgress", "secondary_status": "Starting"} | case["facts"]))
     expected = case["expect"]["advice"]
     assert len(given) == len(expected)
     assert all(words in advice for words, advice in zip(expected, given, strict=True))

@@ -239,7 +239,7 @@ def decided() -> RecoveryBench:
 
 
 def the_job(bench: RecoveryBench) -> JobId:
-    return bench.sagemaker.jobs[NAME].facts.job
+    return bench.sagemaker.jobs[NAME].state.job
 
 
 def test_an_attempt_that_was_decided_on_waits_as_well(decided: RecoveryBench) -> None:

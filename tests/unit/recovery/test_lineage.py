@@ -69,7 +69,7 @@ def test_marks_that_the_ledger_does_not_know_make_no_job_part_of_a_run(
 def test_an_attempt_older_than_the_decision_on_it_is_none(bench: RecoveryBench) -> None:
     bench.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=None)
     bench.clock.pass_by(timedelta(hours=1))
-    early = bench.sagemaker.jobs[SECOND].facts.job
+    early = bench.sagemaker.jobs[SECOND].state.job
     bench.submit()
     bench.recover(bench.end())
     bench.set_policy(require_checkpoint=False)

@@ -19,7 +19,7 @@ def pended(bench: RecoveryBench, end: str, **others: Any) -> JobId:  # noqa: ANN
     bench.clock.pass_by(timedelta(hours=2, seconds=30))
     bench.sagemaker.move(NAME, end)
     bench.observe(NAME)
-    return bench.sagemaker.jobs[NAME].facts.job
+    return bench.sagemaker.jobs[NAME].state.job
 
 
 @pytest.fixture

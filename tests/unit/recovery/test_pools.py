@@ -45,7 +45,7 @@ def test_the_next_rung_is_used_at_once_and_the_story_says_why(
     job = bench.ended()
     assert bench.recover(job) is None
     assert bench.sagemaker.created == [SECOND]
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
     outcome = bench.outcome(job)
     assert outcome.kind is OutcomeKind.CREATED
     assert f"cannot use spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
@@ -60,7 +60,7 @@ def test_as_many_rungs_are_passed_over_as_are_refused(
     refused[Market.SPOT, "ml.g5.4xlarge"] = "Unsupported instance type ml.g5.4xlarge"
     job = bench.ended()
     bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
     assert all(words in bench.outcome(job).story for words in (NO_QUOTA, "Unsupported instance type"))
 
 
@@ -103,7 +103,7 @@ def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(be
     bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
     job = bench.ended()
     assert bench.recover(job) is None
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
     assert bench.calls.count("sagemaker.create") == 2
     assert f"cannot use spot on any instance type ({why}); next: on-demand" in bench.outcome(job).story
 
@@ -118,8 +118,8 @@ def test_the_next_rung_is_used_where_a_request_for_the_first_cannot_be_built(
     job = bench.decided() if decided else bench.ended()
     bench.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.2xlarge": Reach.POOL}
     assert bench.recover(job) is None
-    facts = bench.sagemaker.jobs[SECOND].facts
-    assert (facts.market, facts.instance_type) == (Market.SPOT, "ml.g5.4xlarge")
+    state = bench.sagemaker.jobs[SECOND].state
+    assert (state.market, state.instance_type) == (Market.SPOT, "ml.g5.4xlarge")
     assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in bench.outcome(job).story
 
 
@@ -129,7 +129,7 @@ def test_a_whole_market_in_which_no_request_can_be_built_is_passed_over(bench: R
     job = bench.ended()
     bench.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET}
     bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 
 
 def test_what_can_be_built_on_no_rung_is_refused_at_once(bench: RecoveryBench) -> None:
@@ -155,7 +155,7 @@ def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(ben
 
     object.__setattr__(bench.recovery, "clone", once)
     bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.ON_DEMAND
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize("reason", [Postponement.QUOTA, Postponement.CAPACITY])
@@ -166,7 +166,7 @@ def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(bench: RecoveryBen
     assert bench.recover(job) == Later(reason="used up")
     bench.faults.clear()
     bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].facts.market is Market.SPOT
+    assert bench.sagemaker.jobs[SECOND].state.market is Market.SPOT
 
 
 def test_a_next_rung_that_must_wait_is_found_again_later(

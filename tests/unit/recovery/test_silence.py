@@ -88,8 +88,8 @@ def test_a_deleted_job_is_refused_since_nothing_tells_its_settings(bench: Recove
 def test_tags_that_are_not_known_are_no_consent(bench: RecoveryBench) -> None:
     bench.set_policy(resume=True)
     job = bench.ended()
-    facts, version = bench.ledger.states[job]
-    object.__setattr__(facts, "tags", None)
-    bench.ledger.states[job] = facts, version
+    state, version = bench.ledger.states[job]
+    object.__setattr__(state, "tags", None)
+    bench.ledger.states[job] = state, version
     bench.recover(job)
     assert "tags are not known" in bench.decision(job).decision.reason

@@ -87,7 +87,7 @@ def test_the_region_is_the_jobs_own(region: str) -> None:
     bench = RecoveryBench(region=region)
     job = bench.ended()
     bench.recover(job)
-    first = bench.sagemaker.jobs[NAME].facts.job
+    first = bench.sagemaker.jobs[NAME].state.job
     planned = bench.runs.planned[run_id(first), 2]
     assert (planned.region, planned.name, planned.parent) == (region, SECOND, job)
     assert planned.decided_at > CREATED

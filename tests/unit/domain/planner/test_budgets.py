@@ -26,7 +26,7 @@ def test_a_run_has_so_many_attempts_in_all(most: int, action: Action) -> None:
 
 def failures(times: int) -> tuple[Attempt, ...]:
     return tuple(
-        replace(each, facts=replace(each.facts, failure_reason="InternalServerError: again"))
+        replace(each, state=replace(each.state, failure_reason="InternalServerError: again"))
         for each in repeated("Starting=0 Downloading=100 Training=200 Failed=20000", times)
     )
 

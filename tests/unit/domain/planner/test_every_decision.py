@@ -108,7 +108,7 @@ def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
     decision, deadline = plan(what, resolved, around, now=now), deadline_of(what, resolved.policy)
     if deadline is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
         return
-    expected = resolved.policy.work or what.attempts[0].facts.max_runtime or timedelta(days=1)
+    expected = resolved.policy.work or what.attempts[0].state.max_runtime or timedelta(days=1)
     left = max(timedelta(), expected - what.work_done()) + (what.restart_overhead() or ASSUMED_OVERHEAD)
     missed = "the deadline cannot be met any more" in (decision.warning or "")
 

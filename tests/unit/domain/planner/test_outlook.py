@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from respot.domain.decision import Action
 from respot.domain.ending import Trigger
-from respot.domain.job import JobFacts, Owner, Parent
+from respot.domain.job import JobState, Owner, Parent
 from respot.domain.outlook import Outlook
 from respot.domain.planner import foresee, plan
 from respot.domain.policy import AccountPolicy, Policy, Rule, resolve
-from tests.support.builders import facts, history
+from tests.support.builders import history, state
 from tests.support.runs import ENDED, OUT_OF_TIME, attempt, circumstances, run
 
 STAYS: Final = history(OUT_OF_TIME)
@@ -33,8 +33,8 @@ ENDS: Final = (
 )
 
 
-def ended(tags: dict[str, str] | None, **others: Any) -> JobFacts:  # noqa: ANN401
-    return facts(**({"status": "Stopped", "secondary_status": "MaxWaitTimeExceeded", "tags": tags} | others))
+def ended(tags: dict[str, str] | None, **others: Any) -> JobState:  # noqa: ANN401
+    return state(**({"status": "Stopped", "secondary_status": "MaxWaitTimeExceeded", "tags": tags} | others))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def ended(tags: dict[str, str] | None, **others: Any) -> JobFacts:  # noqa: ANN4
         pytest.param(ended({}, status="Stopping"), ASKS, Outlook.UNKNOWN, id="has not ended"),
     ],
 )
-def test_what_to_expect(job: JobFacts, account: AccountPolicy | None, outlook: Outlook) -> None:
+def test_what_to_expect(job: JobState, account: AccountPolicy | None, outlook: Outlook) -> None:
     assert foresee(job, STAYS, account) is outlook
 
 
@@ -106,9 +106,9 @@ def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
     status, secondary, reason = end
     last = attempt()
     job = replace(
-        last.facts, status=status, secondary_status=secondary, failure_reason=reason, tags=tags, parent=parent
+        last.state, status=status, secondary_status=secondary, failure_reason=reason, tags=tags, parent=parent
     )
-    what = run(replace(last, facts=job))
+    what = run(replace(last, state=job))
     decision = plan(what, resolve(account, job, role=job.role_arn), circumstances(), now=ENDED)
     outlook = foresee(job, last.transitions, account)
     if outlook is Outlook.LEAVES:

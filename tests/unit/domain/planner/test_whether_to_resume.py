@@ -164,9 +164,9 @@ def test_a_tag_that_cannot_be_read_is_a_refusal_that_names_it(what: Run, resume:
 
 @pytest.mark.parametrize("tags", [{}, {"respot:deadline": "soon"}], ids=["alone", "beside a tag that cannot be read"])
 def test_an_owner_who_opts_out_by_a_tag_is_left_alone_in_words_that_say_so(tags: dict[str, str]) -> None:
-    out = replace(TRAINED.last.facts, tags={"respot:resume": "off", **tags})
+    out = replace(TRAINED.last.state, tags={"respot:resume": "off", **tags})
     resolved = resolve(AccountPolicy(defaults=Policy(resume=True)), out, role=None)
-    assert outcome(decide(run(replace(TRAINED.last, facts=out)), resolved=resolved)) == (
+    assert outcome(decide(run(replace(TRAINED.last, state=out)), resolved=resolved)) == (
         Action.NOTHING,
         "its owner opted out: respot:resume = off",
         False,
@@ -175,7 +175,7 @@ def test_an_owner_who_opts_out_by_a_tag_is_left_alone_in_words_that_say_so(tags:
 
 def test_a_rule_that_opts_a_job_out_is_named() -> None:
     account = AccountPolicy(defaults=Policy(resume=True), rules=(Rule(name="not these", settings={"resume": False}),))
-    known = replace(TRAINED.last.facts, tags={})
+    known = replace(TRAINED.last.state, tags={})
     decision = decide(resolved=resolve(account, known, role=None))
     assert outcome(decision) == (Action.NOTHING, "the account's policy opts it out: rule 'not these'", False)
     mistyped = resolve(account, replace(known, tags={"respot:resum": "on"}), role=None)
