@@ -118,8 +118,8 @@ class Alerter:
             decision = AlertDecision(send=False, reason=pending.needless)
         message_id = None
         if decision.send:
-            claim = self.ledger.claim_alert(job, kind, transition, now=self.clock(), lease=self.lease)
-            if claim is None:
+            token = self.ledger.lease_alert(job, kind, transition, now=self.clock(), lease=self.lease)
+            if token is None:
                 return None
             try:
                 if concludes(kind) and not job.is_drill:
@@ -130,7 +130,7 @@ class Alerter:
             except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
                 # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.
                 with suppress(LedgerUnavailableError):
-                    self.ledger.release_alert(job, kind, transition, claim)
+                    self.ledger.release_alert(job, kind, transition, token)
                 raise
         receipt = AlertReceipt(
             job=job,

@@ -46,7 +46,7 @@ Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement]
 Raises CloneRefusedError if the job cannot be created again.
 """
 
-Claim = NewType("Claim", str)
+LeaseToken = NewType("Claim", str)
 """Tells one claim of an alert or a digest from another: who made it alone gives it back."""
 
 
@@ -147,9 +147,9 @@ class Ledger(Protocol):
     def watched_since(self, region: str) -> datetime:
         """Since when Respot watches a region, never before the ledger came into being: what began before is history."""
 
-    def claim_alert(
+    def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> Claim | None:
+    ) -> LeaseToken | None:
         """Take the transition's alert in hand: for one caller only; `None` once it is settled.
 
         A claim lapses with its lease, so that the alert of a sender that died is taken over.
@@ -158,7 +158,7 @@ class Ledger(Protocol):
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
         """Let the claim lapse at once: the alert could not be sent. Whoever has claimed it since keeps it."""
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
@@ -250,14 +250,14 @@ class Storms(Protocol):
     def members(self, window: Window) -> tuple[Member, ...]:
         """All that have joined, read consistently, in the order of time."""
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
-        """Take the window's digest in hand, as `Ledger.claim_alert` does an alert.
+    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+        """Take the window's digest in hand, as `Ledger.lease_alert` does an alert.
 
         Raises:
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_digest(self, window: Window, claim: Claim) -> None:
+    def release_digest(self, window: Window, token: LeaseToken) -> None:
         """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:

@@ -107,12 +107,12 @@ class Recorder:
         return replace(seen, state=replace(seen.state, job=known))
 
     def _last_witnesses(self, seen: JobSnapshot | None, observations: Iterable[Observation]) -> list[JobSnapshot]:
-        claims = [observation.reported for observation in observations if observation.reported]
+        leases = [observation.reported for observation in observations if observation.reported]
         if seen:
-            claims = [
-                reported for reported in claims if not same_creation(reported.state.job.created, seen.state.job.created)
+            leases = [
+                reported for reported in leases if not same_creation(reported.state.job.created, seen.state.job.created)
             ]
-        return sorted(claims, key=lambda reported: reported.state.last_modified)
+        return sorted(leases, key=lambda reported: reported.state.last_modified)
 
     def _with_tags(self, seen: JobSnapshot, known: JobState | None) -> JobSnapshot:
         """Describe tells no tags: ask for them when the job is new, and once more when it has ended."""

@@ -86,7 +86,7 @@ LEASE_UNTIL: Final = "lease_until"
 """Until when a claimed alert is in hand."""
 WITHDRAWN: Final = "withdrawn"
 """Why the stop that a note announced did not follow."""
-CLAIM: Final = "claim"
+LEASE_TOKEN: Final = "claim"
 """Tells one claim of an alert from another: whose answer was lost knows its own by it."""
 
 

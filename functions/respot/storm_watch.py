@@ -11,7 +11,7 @@ from respot.domain.durations import in_words
 from respot.domain.job import at_milliseconds
 from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_over, pool_of, time_left
 from respot.errors import TopicUnavailableError
-from respot.ports import AlertTopic, Claim, Clock, DigestTimers, Storms
+from respot.ports import AlertTopic, Clock, DigestTimers, LeaseToken, Storms
 
 MARGIN: Final = timedelta(seconds=2)
 """How long after its window a digest is due: clocks differ, and who joined last is still writing."""
@@ -75,10 +75,10 @@ class StormWatch:
             return None
         self.storms.close(window)
         members = self.storms.members(window)
-        claim = self.storms.claim_digest(window, now=self.clock(), lease=self.lease)
-        if claim is None:
+        token = self.storms.lease_digest(window, now=self.clock(), lease=self.lease)
+        if token is None:
             return None
-        receipt = self._publish(Digest(window=window, members=members), claim) if members else self._nobody(window)
+        receipt = self._publish(Digest(window=window, members=members), token) if members else self._nobody(window)
         self.storms.settle_digest(window, receipt)
         return receipt
 
@@ -94,11 +94,11 @@ class StormWatch:
     def _send_timer(self, window: Window) -> None:
         self.timers.send(window, delay=time_left(window, now=self.clock()) + MARGIN)
 
-    def _publish(self, digest: Digest, claim: Claim) -> DigestReceipt:
+    def _publish(self, digest: Digest, token: LeaseToken) -> DigestReceipt:
         try:
             message_id = self.topic.publish_digest(digest)
         except TopicUnavailableError:
-            self.storms.release_digest(digest.window, claim)
+            self.storms.release_digest(digest.window, token)
             raise
         length = in_words(digest.window.closes - digest.window.opened)
         return DigestReceipt(

@@ -128,7 +128,7 @@ HEARTBEAT: Final[dict[str, object]] = {
         "NewImage": {
             schema.KIND: {"S": [schema.ItemKind.SWEEP.value]},
             schema.SCOPE: {"S": [CHECKS]},
-            schema.CLAIM: {"S": [{"exists": True}]},
+            schema.LEASE_TOKEN: {"S": [{"exists": True}]},
         }
     },
 }

@@ -19,7 +19,7 @@ from respot.adapters.run_items import (
     outcome_item,
     writer_item,
 )
-from respot.adapters.storm_items import claim_item, member_item, window_item
+from respot.adapters.storm_items import lease_item, member_item, window_item
 from respot.adapters.sweeps import pass_item
 from respot.domain.alert import AlertOutcome, AlertReceipt
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -196,7 +196,7 @@ CASES = [
     pytest.param(passed(), set(), id="how far a sweep has come"),
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
     pytest.param(member_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
-    pytest.param(claim_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
+    pytest.param(lease_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
     pytest.param(drilled("Interrupted"), {ALERT}, id="a drill of an interruption"),
     pytest.param(drilled("MaxWaitTimeExceeded"), {ALERT}, id="a drill of a job that waited too long"),
     pytest.param(drilled("Starting"), set(), id="a drill begins"),
@@ -217,7 +217,7 @@ def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item,
 @pytest.mark.parametrize("event_name", ["INSERT", "MODIFY"])
 def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event_name: str) -> None:
     """The write that takes up the pass over the ledger's own jobs: no other one, of it or of a region's."""
-    claim = serialize({schema.CLAIM: "c"})
+    claim = serialize({schema.LEASE_TOKEN: "c"})
     assert readers(plain, passed(CHECKS) | claim, event_name) == {ALERT, RECOVER}
     assert readers(plain, passed(CHECKS), event_name) == set()
     assert readers(plain, passed() | claim, event_name) == set()

@@ -47,12 +47,12 @@ def items(client: "DynamoDBClient") -> list[dict[str, Any]]:
 
 def claim(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
-    assert ledger.claim_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
+    assert ledger.lease_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
 
 
 def release(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
-    ours = ledger.claim_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
+    ours = ledger.lease_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
     assert ours
     ledger.release_alert(drill.job, drill.kind, drill.alerted, ours)
 

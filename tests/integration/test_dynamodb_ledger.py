@@ -16,7 +16,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, JobSnapshot
 from respot.domain.reconciliation import reconcile
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import Claim
+from respot.ports import LeaseToken
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at, claim, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
@@ -162,10 +162,10 @@ def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
         "query": [lambda: ledger.find(REGION, "x"), lambda: ledger.load(JOB), lambda: ledger.alerts(JOB)],
         "put_item": [
             lambda: ledger.save(change),
-            lambda: ledger.claim_alert(
+            lambda: ledger.lease_alert(
                 JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
             ),
-            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, Claim("ours")),
+            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("ours")),
             lambda: ledger.settle_alert(RECEIPT),
         ],
         "describe_table": [ledger.created_at],
@@ -220,9 +220,9 @@ def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(
     """Otherwise the alert would wait for a lease that nobody holds."""
     lose_the_first_answer(dynamodb, "PutItem")
     lease = timedelta(minutes=2)
-    assert dynamodb_ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=lease)
+    assert dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=lease)
     with pytest.raises(AlertInProgressError):
-        dynamodb_ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
+        dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
 
 
 def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(

@@ -14,8 +14,8 @@ from respot.domain.job import JobRecord, JobSnapshot, JobState, Market, Owner, P
 from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change, reconcile
 from respot.errors import AlertInProgressError
-from respot.ports import Claim, Ledger
-from tests.support.builders import CREATED, NAME, REGION, at, claim, history, job_id, snapshot, state, transition
+from respot.ports import LeaseToken, Ledger
+from tests.support.builders import CREATED, NAME, REGION, at, history, job_id, snapshot, state, token, transition
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_stays_are_inserted_without_the_state_if_that_has_not_changed(ledger: Le
 
 
 def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
-    told = claim("Interrupted", 3720)
+    told = token("Interrupted", 3720)
     save(ledger, told)
     again = replace(look(ledger, told), inserted=(INTERRUPTED,))
     assert ledger.save(again)
@@ -204,60 +204,60 @@ def test_a_region_that_nobody_swept_is_watched_since_the_deployment(ledger: Ledg
 
 
 def test_one_claim_only(ledger: Ledger) -> None:
-    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
 
 
 def test_claims_on_other_alerts_are_free(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
-    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, transition("Interrupted", 9000), now=at(0), lease=LEASE)
-    assert ledger.claim_alert(JOB, AlertKind.FAILED, transition("Failed", 3720), now=at(0), lease=LEASE)
-    assert ledger.claim_alert(job_id("other"), AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, transition("Interrupted", 9000), now=at(0), lease=LEASE)
+    assert ledger.lease_alert(JOB, AlertKind.FAILED, transition("Failed", 3720), now=at(0), lease=LEASE)
+    assert ledger.lease_alert(job_id("other"), AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(119.999, False), (120, True), (500, True)])
 def test_a_claim_lapses_with_its_lease(ledger: Ledger, seconds: float, *, free: bool) -> None:
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     if free:
-        assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
+        assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
     else:
         with pytest.raises(AlertInProgressError):
-            ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
+            ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
 
 
 def test_a_claim_taken_over_holds_anew(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(130), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(130), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(200), lease=LEASE)
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(200), lease=LEASE)
 
 
 def test_a_claim_given_back_is_free_at_once(ledger: Ledger, clock: FakeClock) -> None:
     clock.moment = at(1)
-    claim = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
-    assert claim
-    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, claim)
-    assert ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
+    token = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert token
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, token)
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
 
 
 @pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after it was given back", "after its lease"])
 def test_only_who_made_a_claim_gives_it_back(ledger: Ledger, clock: FakeClock, taken_over: datetime) -> None:
     """A client repeats a release whose answer was lost; meanwhile the alert is in somebody else's hand."""
     clock.moment = at(1)
-    ours = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ours = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     assert ours
     if taken_over == clock():
         ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
-    theirs = ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
+    theirs = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
     assert theirs not in {None, ours}
     ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
     with pytest.raises(AlertInProgressError):
-        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
 
 
 def test_a_claim_is_no_alert(ledger: Ledger) -> None:
-    ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     assert ledger.alerts(JOB) == ()
 
 
@@ -265,7 +265,7 @@ def test_a_claim_is_no_alert(ledger: Ledger) -> None:
 @pytest.mark.parametrize("outcome", AlertOutcome)
 def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
-        ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     ledger.settle_alert(receipt(outcome))
     assert ledger.alerts(JOB) == (receipt(outcome),)
 
@@ -275,8 +275,8 @@ def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOu
     [
         lambda ledger: ledger.settle_alert(receipt(AlertOutcome.DECLINED)),
         lambda ledger: ledger.settle_alert(replace(receipt(), message_id="message-2")),
-        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, Claim("gone")),
-        lambda ledger: ledger.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
+        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("gone")),
+        lambda ledger: ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
     ],
     ids=["declined", "sent again", "given back", "claimed"],
 )

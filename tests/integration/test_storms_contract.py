@@ -15,7 +15,7 @@ from respot.domain.alert_kinds import Severity
 from respot.domain.outlook import Outlook
 from respot.domain.storm import DigestReceipt, Window
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import Claim, Storms
+from respot.ports import LeaseToken, Storms
 from tests.integration.conftest import TABLE
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
@@ -162,46 +162,46 @@ def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: Storms
 
 
 def test_one_claim_only_until_it_lapses(storms: Storms) -> None:
-    assert storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    assert storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        storms.claim_digest(WINDOW, now=at(119.999), lease=LEASE)
-    assert storms.claim_digest(NEXT, now=at(1), lease=LEASE)
-    assert storms.claim_digest(WINDOW, now=at(120), lease=LEASE)
+        storms.lease_digest(WINDOW, now=at(119.999), lease=LEASE)
+    assert storms.lease_digest(NEXT, now=at(1), lease=LEASE)
+    assert storms.lease_digest(WINDOW, now=at(120), lease=LEASE)
     assert storms.digest(WINDOW) is None
 
 
 def test_a_claim_given_back_is_free_at_once(storms: Storms, clock: FakeClock) -> None:
     clock.moment = at(1)
-    claim = storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
-    assert claim
-    storms.release_digest(WINDOW, claim)
-    assert storms.claim_digest(WINDOW, now=at(1), lease=LEASE)
+    token = storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
+    assert token
+    storms.release_digest(WINDOW, token)
+    assert storms.lease_digest(WINDOW, now=at(1), lease=LEASE)
 
 
 @pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after it was given back", "after its lease"])
 def test_only_who_made_a_claim_gives_it_back(storms: Storms, clock: FakeClock, taken_over: datetime) -> None:
     """A client repeats a release whose answer was lost; meanwhile the digest is in somebody else's hand."""
     clock.moment = at(1)
-    ours = storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    ours = storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     assert ours
     if taken_over == clock():
         storms.release_digest(WINDOW, ours)
-    theirs = storms.claim_digest(WINDOW, now=taken_over, lease=LEASE)
+    theirs = storms.lease_digest(WINDOW, now=taken_over, lease=LEASE)
     assert theirs not in {None, ours}
     storms.release_digest(WINDOW, ours)
     with pytest.raises(AlertInProgressError):
-        storms.claim_digest(WINDOW, now=taken_over, lease=LEASE)
+        storms.lease_digest(WINDOW, now=taken_over, lease=LEASE)
 
 
 @pytest.mark.parametrize("claimed", [True, False])
 @pytest.mark.parametrize("outcome", AlertOutcome)
 def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
-        storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+        storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     storms.settle_digest(WINDOW, receipt(outcome))
     storms.settle_digest(WINDOW, replace(receipt(), message_id="message-2"))
-    storms.release_digest(WINDOW, Claim("gone"))
-    assert not storms.claim_digest(WINDOW, now=at(99_999), lease=LEASE)
+    storms.release_digest(WINDOW, LeaseToken("gone"))
+    assert not storms.lease_digest(WINDOW, now=at(99_999), lease=LEASE)
     assert storms.digest(WINDOW) == receipt(outcome)
     assert storms.members(WINDOW) == ()
 
@@ -226,7 +226,7 @@ def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "Dynam
         lambda: storms.open(WINDOW),
         lambda: storms.join(WINDOW, member_of(1, 3721)),
         lambda: storms.members(WINDOW),
-        lambda: storms.claim_digest(WINDOW, now=at(0), lease=LEASE),
+        lambda: storms.lease_digest(WINDOW, now=at(0), lease=LEASE),
     ):
         with pytest.raises(LedgerUnavailableError):
             ask()
@@ -235,9 +235,9 @@ def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "Dynam
 def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynamodb: "DynamoDBClient") -> None:
     storms = DynamoDbStorms(dynamodb, TABLE, clock=FakeClock(at(0)), retention=None)
     lose_the_first_answer(dynamodb, "PutItem")
-    assert storms.claim_digest(WINDOW, now=at(0), lease=LEASE)
+    assert storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        storms.claim_digest(WINDOW, now=at(1), lease=LEASE)
+        storms.lease_digest(WINDOW, now=at(1), lease=LEASE)
 
 
 @pytest.mark.parametrize("outlook", Outlook)

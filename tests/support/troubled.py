@@ -9,7 +9,7 @@ from respot.domain.alert import AlertReceipt
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition
 from respot.domain.reconciliation import Change
-from respot.ports import Claim, Ledger
+from respot.ports import LeaseToken, Ledger
 
 
 class DiedError(BaseException):
@@ -81,13 +81,13 @@ class TroubledLedger:
         self._enter("watched_since")
         return self.ledger.watched_since(region)
 
-    def claim_alert(
+    def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> Claim | None:
+    ) -> LeaseToken | None:
         self._enter("claim_alert")
-        return self.ledger.claim_alert(job, kind, transition, now=now, lease=lease)
+        return self.ledger.lease_alert(job, kind, transition, now=now, lease=lease)
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: LeaseToken) -> None:
         self._enter("release_alert")
         self.ledger.release_alert(job, kind, transition, claim)
 

@@ -285,7 +285,7 @@ def test_when_sns_is_down_the_next_delivery_sends(bench: Bench) -> None:
 
 
 def test_while_one_sender_is_at_it_another_one_keeps_off(bench: Bench) -> None:
-    bench.memory.claim_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=bench.clock(), lease=LEASE)
+    bench.memory.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=bench.clock(), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         bench.alert()
     assert bench.topic.published == []

@@ -17,7 +17,7 @@ from respot.domain.resubmission import AttemptRecord, DecisionRecord
 from respot.domain.run import run_id
 from respot.domain.telling import Told
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
-from tests.support.builders import CREATED, at, claim, history, job_id, snapshot
+from tests.support.builders import CREATED, at, history, job_id, snapshot, token
 from tests.support.clock import FakeClock
 from tests.support.troubled import DiedError, TroubledLedger
 
@@ -169,7 +169,7 @@ def test_a_job_without_a_risk_is_left_alone(bench: Bench) -> None:
 
 
 def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench) -> None:
-    bench.know(claim("Training", 30, job=job_id("new"), market=Market.SPOT))
+    bench.know(token("Training", 30, job=job_id("new"), market=Market.SPOT))
     appears(bench, "Starting=5 Training=30")
     bench.memory.transitions[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
     bench.alerter.advise(job_id("new"))
@@ -263,6 +263,6 @@ def test_what_was_settled_is_passed_over_however_old_it_is(bench: Bench) -> None
 
 def test_an_alert_that_died_in_somebodys_hand_is_taken_over(bench: Bench) -> None:
     end = history(ENDED)[-1]
-    bench.memory.claim_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, end, now=bench.clock(), lease=LEASE)
+    bench.memory.lease_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, end, now=bench.clock(), lease=LEASE)
     bench.clock.pass_by(LEASE)
     assert [receipt.outcome for receipt in bench.alerter.catch_up(JOB)] == [AlertOutcome.SENT]

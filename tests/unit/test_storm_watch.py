@@ -266,7 +266,7 @@ def test_while_one_sender_is_at_a_digest_another_one_keeps_off(bench: Bench) -> 
     bench.interrupt("first")
     bench.interrupt("second")
     window = bench.over()
-    bench.storms.claim_digest(window, now=bench.clock(), lease=LEASE)
+    bench.storms.lease_digest(window, now=bench.clock(), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         bench.watch.close(window)
     assert bench.topic.digests == []

@@ -629,7 +629,7 @@ def test_an_alert_that_was_settled_is_not(bench: Bench, kinds: frozenset[AlertKi
 def test_an_alert_whose_sender_died_is_due_and_then_sent_once(bench: Bench) -> None:
     job = interrupted(bench)
     transition = bench.ledger.load(job).transitions[-1]
-    bench.ledger.claim_alert(job, AlertKind.INTERRUPTED, transition, now=ago(minutes=3), lease=timedelta(minutes=2))
+    bench.ledger.lease_alert(job, AlertKind.INTERRUPTED, transition, now=ago(minutes=3), lease=timedelta(minutes=2))
     bench.sweep()
     assert bench.due_alerts.sent == [job]
     topic = MemoryTopic()

@@ -24,18 +24,18 @@ from respot.domain.durations import iso
 from respot.domain.job import JobId, JobRecord, JobState, Transition, at_milliseconds
 from respot.domain.reconciliation import Change
 from respot.errors import AlertInProgressError
-from respot.ports import Claim, Clock
+from respot.ports import Clock, LeaseToken
 from respot.schema import (
     ACTIVE_ON,
     BY_ACTIVITY,
     BY_LIVE,
     BY_NAME,
-    CLAIM,
     CREATED,
     ENDED_AS,
     EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
+    LEASE_TOKEN,
     LEASE_UNTIL,
     LIVE_IN,
     OUTCOME,
@@ -53,12 +53,12 @@ from respot.schema import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CLAIMED: Final = "claimed"
+_LEASED: Final = "claimed"
 """The outcome of an alert that somebody has in hand; see AlertOutcome for those that are settled."""
 _UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
 _UNMARKED: Final = f"attribute_not_exists({ENDED_AS})"
 """Of a transition: nobody has written yet that the job ended in it. So the stream shows that once."""
-_OUR_CLAIM: Final = f"{OUTCOME} = :claimed AND {CLAIM} = :claim"
+_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
 """Nobody has taken it over, nor settled it."""
 
 
@@ -164,35 +164,35 @@ class DynamoDbLedger:
                 told = deserialize(item)
                 yield job_of(told[PK]), datetime.fromisoformat(told[LAST_MODIFIED])
 
-    def claim_alert(
+    def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> Claim | None:
-        """See `Ledger.claim_alert`."""
+    ) -> LeaseToken | None:
+        """See `Ledger.lease_alert`."""
         lapsed = f"attribute_not_exists({PK}) OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        claim = Claim(uuid4().hex)
-        item = _claim(job, kind, transition, until=now + lease, token=claim)
-        standing = self._table.put(self._kept(job, item), lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
+        token = LeaseToken(uuid4().hex)
+        item = _claim(job, kind, transition, until=now + lease, token=token)
+        standing = self._table.put(self._kept(job, item), lapsed, {":claimed": _LEASED, ":now": iso(now)})
         if standing is None:
-            return claim
-        if deserialize(standing)[OUTCOME] != _CLAIMED:
+            return token
+        if deserialize(standing)[OUTCOME] != _LEASED:
             return None
-        if deserialize(standing).get(CLAIM) == claim:
-            return claim  # our own: the client repeated the write, because the answer to it was lost
+        if deserialize(standing).get(LEASE_TOKEN) == token:
+            return token  # our own: the client repeated the write, because the answer to it was lost
         message = (
             f"{job}: the {kind} alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
         )
         raise AlertInProgressError(message)
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
         """See `Ledger.release_alert`."""
         lapsed = self._kept(job, _claim(job, kind, transition, until=self._clock()))
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
-        self._table.put(lapsed, _OUR_CLAIM, {":claimed": _CLAIMED, ":claim": claim})
+        self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
         item = self._kept(receipt.job, receipt_item(receipt, self._retention))
-        self._table.put(item, _UNSETTLED, {":claimed": _CLAIMED})
+        self._table.put(item, _UNSETTLED, {":claimed": _LEASED})
 
     def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
         """See `Ledger.alerts`."""
@@ -201,7 +201,7 @@ class DynamoDbLedger:
             {":pk": partition_of(job), ":alert": "alert#"},
             ConsistentRead=True,
         )
-        return tuple(read_receipt(item) for item in items if deserialize(item)[OUTCOME] != _CLAIMED)
+        return tuple(read_receipt(item) for item in items if deserialize(item)[OUTCOME] != _LEASED)
 
     def recorded_at(self, job: JobId, transition: Transition) -> datetime | None:
         """When Respot recorded a transition; `None` while it has not. Beyond the port: only `respot drill` asks."""
@@ -223,5 +223,5 @@ class DynamoDbLedger:
 
 def _claim(job: JobId, kind: AlertKind, transition: Transition, *, until: datetime, token: str = "") -> Item:
     return alert_key(job, kind, transition) | serialize(
-        {KIND: ItemKind.ALERT.value, OUTCOME: _CLAIMED, LEASE_UNTIL: iso(until), CLAIM: token}
+        {KIND: ItemKind.ALERT.value, OUTCOME: _LEASED, LEASE_UNTIL: iso(until), LEASE_TOKEN: token}
     )

@@ -28,7 +28,7 @@ from respot.errors import (
     QueueUnavailableError,
 )
 from respot.look_message import Look
-from respot.ports import Claim, Clock
+from respot.ports import Clock, LeaseToken
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class MemoryLedger:
     created: datetime
     states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
     transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
-    claims: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, Claim]] = field(default_factory=dict)
+    leases: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, LeaseToken]] = field(default_factory=dict)
     receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
@@ -105,25 +105,25 @@ class MemoryLedger:
         cut = next((n for n in range(limit, len(within)) if within[n][1] != within[n - 1][1]), len(within))
         return tuple(within[:cut])
 
-    def claim_alert(
+    def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
-    ) -> Claim | None:
-        """See `Ledger.claim_alert`."""
+    ) -> LeaseToken | None:
+        """See `Ledger.lease_alert`."""
         if (job, kind, transition.started) in self.receipts:
             return None
-        until, _ = self.claims.get((job, kind, transition.started), (now, None))
+        until, _ = self.leases.get((job, kind, transition.started), (now, None))
         if until > now:
             message = f"{job}: the {kind} alert on {transition.status} is claimed until its lease runs out"
             raise AlertInProgressError(message)
-        claim = Claim(uuid4().hex)
-        self.claims[job, kind, transition.started] = now + lease, claim
-        return claim
+        token = LeaseToken(uuid4().hex)
+        self.leases[job, kind, transition.started] = now + lease, token
+        return token
 
-    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: Claim) -> None:
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
         """See `Ledger.release_alert`."""
-        _, standing = self.claims.get((job, kind, transition.started), (None, None))
-        if standing == claim:
-            del self.claims[job, kind, transition.started]
+        _, standing = self.leases.get((job, kind, transition.started), (None, None))
+        if standing == token:
+            del self.leases[job, kind, transition.started]
 
     def settle_alert(self, receipt: AlertReceipt) -> None:
         """See `Ledger.settle_alert`."""
@@ -312,7 +312,7 @@ class MemoryStorms:
 
     windows: dict[Pool, Window] = field(default_factory=dict)
     joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
-    claims: dict[str, tuple[datetime, Claim]] = field(default_factory=dict)
+    leases: dict[str, tuple[datetime, LeaseToken]] = field(default_factory=dict)
     receipts: dict[str, DigestReceipt] = field(default_factory=dict)
 
     def window(self, pool: Pool) -> Window | None:
@@ -347,23 +347,23 @@ class MemoryStorms:
         """See `Storms.members`."""
         return tuple(sorted(self.joined[window.id].values(), key=lambda member: (member.started, member.alert)))
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
-        """See `Storms.claim_digest`."""
+    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+        """See `Storms.lease_digest`."""
         if window.id in self.receipts:
             return None
-        until, _ = self.claims.get(window.id, (now, None))
+        until, _ = self.leases.get(window.id, (now, None))
         if until > now:
             message = f"{window.id} is claimed until its lease runs out"
             raise AlertInProgressError(message)
-        claim = Claim(uuid4().hex)
-        self.claims[window.id] = now + lease, claim
-        return claim
+        token = LeaseToken(uuid4().hex)
+        self.leases[window.id] = now + lease, token
+        return token
 
-    def release_digest(self, window: Window, claim: Claim) -> None:
+    def release_digest(self, window: Window, token: LeaseToken) -> None:
         """See `Storms.release_digest`."""
-        _, standing = self.claims.get(window.id, (None, None))
-        if standing == claim:
-            del self.claims[window.id]
+        _, standing = self.leases.get(window.id, (None, None))
+        if standing == token:
+            del self.leases[window.id]
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
         """See `Storms.settle_digest`."""

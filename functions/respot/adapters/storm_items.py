@@ -11,11 +11,11 @@ from respot.domain.durations import iso
 from respot.domain.outlook import Outlook
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.schema import (
-    CLAIM,
     DIGEST_KEY,
     DIGEST_PARTITION,
     EXPIRES_AT,
     KIND,
+    LEASE_TOKEN,
     LEASE_UNTIL,
     OUTCOME,
     PK,
@@ -114,9 +114,9 @@ def read_member(item: Item) -> Member:
     )
 
 
-def claim_item(window: Window, *, outcome: str, until: datetime, token: str | None = None) -> Item:
+def lease_item(window: Window, *, outcome: str, until: datetime, token: str | None = None) -> Item:
     """The claim on a window's digest; the token tells who made it."""
-    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), CLAIM: token})
+    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), LEASE_TOKEN: token})
 
 
 def digest_item(window: Window, receipt: DigestReceipt, retention: timedelta | None) -> Item:

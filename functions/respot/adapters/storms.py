@@ -8,9 +8,9 @@ from uuid import uuid4
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.storm_items import (
     MEMBERS,
-    claim_item,
     digest_item,
     digest_partition,
+    lease_item,
     member_item,
     pool_partition,
     read_digest,
@@ -22,15 +22,15 @@ from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
 from respot.domain.storm import DigestReceipt, Member, Pool, Window
 from respot.errors import AlertInProgressError
-from respot.ports import Claim, Clock
-from respot.schema import CLAIM, DIGEST_KEY, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
+from respot.ports import Clock, LeaseToken
+from respot.schema import DIGEST_KEY, LEASE_TOKEN, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_CLAIMED: Final = "claimed"
+_LEASED: Final = "claimed"
 _UNSETTLED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
-_OUR_CLAIM: Final = f"{OUTCOME} = :claimed AND {CLAIM} = :claim"
+_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
 """Nobody has taken it over, nor settled it."""
 _STILL_OPEN: Final = "opened = :opened AND closed = :no"
 """The window is the pool's latest, and nobody has closed it."""
@@ -79,36 +79,36 @@ class DynamoDbStorms:
         )
         return tuple(read_member(item) for item in items)
 
-    def claim_digest(self, window: Window, *, now: datetime, lease: timedelta) -> Claim | None:
-        """See `Storms.claim_digest`."""
+    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+        """See `Storms.lease_digest`."""
         lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        claim = Claim(uuid4().hex)
-        item = claim_item(window, outcome=_CLAIMED, until=now + lease, token=claim)
-        standing = self._table.put(item, lapsed, {":claimed": _CLAIMED, ":now": iso(now)})
+        token = LeaseToken(uuid4().hex)
+        item = lease_item(window, outcome=_LEASED, until=now + lease, token=token)
+        standing = self._table.put(item, lapsed, {":claimed": _LEASED, ":now": iso(now)})
         if standing is None:
-            return claim
+            return token
         values = deserialize(standing)
-        if values[OUTCOME] != _CLAIMED:
+        if values[OUTCOME] != _LEASED:
             return None
-        if values.get(CLAIM) == claim:
-            return claim  # our own: the client repeated the write, because the answer to it was lost
+        if values.get(LEASE_TOKEN) == token:
+            return token  # our own: the client repeated the write, because the answer to it was lost
         message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
         raise AlertInProgressError(message)
 
-    def release_digest(self, window: Window, claim: Claim) -> None:
+    def release_digest(self, window: Window, token: LeaseToken) -> None:
         """See `Storms.release_digest`."""
-        lapsed = claim_item(window, outcome=_CLAIMED, until=self._clock())
+        lapsed = lease_item(window, outcome=_LEASED, until=self._clock())
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
-        self._table.put(lapsed, _OUR_CLAIM, {":claimed": _CLAIMED, ":claim": claim})
+        self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
     def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
         """See `Storms.settle_digest`."""
-        self._table.put(digest_item(window, receipt, self._retention), _UNSETTLED, {":claimed": _CLAIMED})
+        self._table.put(digest_item(window, receipt, self._retention), _UNSETTLED, {":claimed": _LEASED})
 
     def digest(self, window: Window) -> DigestReceipt | None:
         """See `Storms.digest`."""
         item = self._table.get(digest_partition(window), DIGEST_KEY)
-        if item is None or deserialize(item)[OUTCOME] == _CLAIMED:
+        if item is None or deserialize(item)[OUTCOME] == _LEASED:
             return None
         return read_digest(window, item)
 
