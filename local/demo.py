@@ -51,7 +51,7 @@ def run(console: Console | None = None) -> int:
             demo_runs.start(at, expected)
         outcomes, histories, runs = _watch(console, at, lifecycles)
         ledger = at.ledger()
-        told = sum(len(outcome.receipts) for outcome in outcomes) + sum(
+        told = sum(len(outcome.alert_records) for outcome in outcomes) + sum(
             len(ledger.alerts(each.state.job)) for history in runs if history for each in history.run if each.state
         )
         posts = at.slack.wait_for(told, seconds=PATIENCE_SECONDS)
@@ -79,7 +79,7 @@ def verify(at: DeployedAccount, outcomes: Sequence[JobOutcome], headlines: Seque
     found += compare_deliveries(outcomes, receive_alerts(at))
     found += ledger_is_consistent(at)
     names = tuple(f"{outcome.name} " for outcome in outcomes)
-    said = sorted(receipt.headline or "" for outcome in outcomes for receipt in outcome.receipts)
+    said = sorted(alert_record.headline or "" for outcome in outcomes for alert_record in outcome.alert_records)
     posted = sorted(headline for headline in headlines if headline.startswith(names))
     if said != posted:
         found.append(f"Slack: {said} was demanded, {posted} was posted")
@@ -136,7 +136,7 @@ def _progress(outcomes: Sequence[JobOutcome], histories: Sequence[History | None
             outcome.name,
             Text(status, style=style_of(status)),
             bar(history, now=now) if history else Text(),
-            f"{len(outcome.receipts)}/{len(outcome.expected_alerts)}",
+            f"{len(outcome.alert_records)}/{len(outcome.expected_alerts)}",
         )
     return table
 

@@ -171,7 +171,7 @@ def _alerts(at: DeployedAccount, expected: ExpectedRun) -> list[str]:
         elif expected.last is Action.REFUSE:
             wanted.append(AlertKind.NOT_RESUBMITTED)
         jobs = ledger.find(at.account.region, name)
-        told = [receipt.kind for receipt in ledger.alerts(jobs[0])] if jobs else []
+        told = [alert_record.kind for alert_record in ledger.alerts(jobs[0])] if jobs else []
         told = [kind for kind in told if kind is not AlertKind.INTERRUPTED]
         if sorted(told) != sorted(wanted):
             lines.append(f"{name}: alerts {sorted(wanted)} were demanded, {sorted(told)} were found")

@@ -14,7 +14,7 @@ from typing import Any, Final
 from local.deployed import DeployedAccount
 from local.sagemaker.lifecycle import INTERRUPTED, PENDING_TIMEOUT, Lifecycle
 from respot.adapters.runs import DynamoDbRuns
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.decision import Action
 from respot.domain.durations import iso
 from respot.domain.job import JobRecord, at_milliseconds
@@ -48,7 +48,7 @@ class JobOutcome:
     lifecycle: Lifecycle
     described: Mapping[str, Any]
     record: JobRecord
-    receipts: tuple[AlertReceipt, ...]
+    alert_records: tuple[AlertRecord, ...]
 
     @property
     def expected_alerts(self) -> list[str]:
@@ -66,7 +66,7 @@ def observe(deployed: DeployedAccount, name: str, lifecycle: Lifecycle, *, regio
         lifecycle=lifecycle,
         described=described,
         record=ledger.load(jobs[0]) if jobs else JobRecord(),
-        receipts=ledger.alerts(jobs[0]) if jobs else (),
+        alert_records=ledger.alerts(jobs[0]) if jobs else (),
     )
 
 
@@ -77,7 +77,7 @@ def is_settled(outcome: JobOutcome) -> bool:
         state is not None
         and state.secondary_status == outcome.lifecycle.ending.status
         and len(outcome.record.transitions) >= len(outcome.lifecycle.statuses)
-        and len(outcome.receipts) >= len(outcome.expected_alerts)
+        and len(outcome.alert_records) >= len(outcome.expected_alerts)
     )
 
 
@@ -108,9 +108,9 @@ def differences(outcome: JobOutcome) -> list[str]:
     demand("billable seconds", billable, state.billable_time and state.billable_time.total_seconds())
     saved = savings_percent(training=state.training_time, billable=state.billable_time)
     demand("savings", _savings(training, billable), None if saved is None else round(saved, 6))
-    demand("alerts", outcome.expected_alerts, [receipt.kind.value for receipt in outcome.receipts])
-    for receipt in outcome.receipts:
-        demand(f"outcome of the {receipt.kind} alert", AlertOutcome.SENT, receipt.outcome)
+    demand("alerts", outcome.expected_alerts, [alert_record.kind.value for alert_record in outcome.alert_records])
+    for alert_record in outcome.alert_records:
+        demand(f"outcome of the {alert_record.kind} alert", AlertOutcome.SENT, alert_record.outcome)
     return found
 
 
@@ -119,10 +119,10 @@ def compare_deliveries(
 ) -> list[str]:
     """Whether a machine subscriber got each alert that the ledger says was sent exactly once, and nothing else."""
     sent = Counter(
-        (outcome.name, receipt.kind.value, iso(receipt.transition.started))
+        (outcome.name, alert_record.kind.value, iso(alert_record.transition.started))
         for outcome in outcomes
-        for receipt in outcome.receipts
-        if receipt.outcome is AlertOutcome.SENT
+        for alert_record in outcome.alert_records
+        if alert_record.outcome is AlertOutcome.SENT
     )
     names = {outcome.name for outcome in outcomes}
     received = Counter(
@@ -157,7 +157,7 @@ class AttemptOutcome:
     record: JobRecord
     decision: DecisionRecord | None
     outcome: Outcome | None
-    receipts: tuple[AlertReceipt, ...]
+    alert_records: tuple[AlertRecord, ...]
 
     @property
     def expected_alerts(self) -> list[str]:
@@ -184,7 +184,7 @@ class AttemptOutcome:
             return False
         decision = self.decision.decision
         is_open = decision.action is Action.RESUBMIT and not decision.dry_run and self.outcome is None
-        return not is_open and len(self.receipts) >= len(self.expected_alerts)
+        return not is_open and len(self.alert_records) >= len(self.expected_alerts)
 
 
 def observe_run(deployed: DeployedAccount, name: str, *, region: str | None = None) -> tuple[AttemptOutcome, ...]:
@@ -208,7 +208,7 @@ def observe_run(deployed: DeployedAccount, name: str, *, region: str | None = No
                 record=ledger.load(jobs[0]) if jobs else JobRecord(),
                 decision=runs.decision(jobs[0]) if jobs else None,
                 outcome=outcome,
-                receipts=ledger.alerts(jobs[0]) if jobs else (),
+                alert_records=ledger.alerts(jobs[0]) if jobs else (),
             )
         )
         following = outcome.name if outcome and outcome.kind is OutcomeKind.CREATED else None
@@ -226,9 +226,11 @@ def run_differences(run: Sequence[AttemptOutcome]) -> list[str]:
     for number, attempt in enumerate(run, start=1):
         history = [transition["Status"] for transition in attempt.described["SecondaryStatusTransitions"]]
         demand(attempt.name, "transitions", history, [transition.status for transition in attempt.record.transitions])
-        kinds = sorted(receipt.kind.value for receipt in attempt.receipts)
+        kinds = sorted(alert_record.kind.value for alert_record in attempt.alert_records)
         demand(attempt.name, "alerts", attempt.expected_alerts, kinds)
-        demand(attempt.name, "alerts sent", [AlertOutcome.SENT] * len(kinds), [r.outcome for r in attempt.receipts])
+        demand(
+            attempt.name, "alerts sent", [AlertOutcome.SENT] * len(kinds), [r.outcome for r in attempt.alert_records]
+        )
         demand(attempt.name, "number in the ledger", number, attempt.decision and attempt.decision.number)
     for number, (earlier, later) in enumerate(pairwise(run), start=2):
         decision = earlier.decision
@@ -280,7 +282,10 @@ def fingerprint(outcome: JobOutcome) -> list[str]:
             transition.status + (" provisional" if transition.provisional else "")
             for transition in outcome.record.transitions
         ),
-        *(f"{receipt.kind} {receipt.outcome} {receipt.headline}" for receipt in outcome.receipts),
+        *(
+            f"{alert_record.kind} {alert_record.outcome} {alert_record.headline}"
+            for alert_record in outcome.alert_records
+        ),
         *([state.status, state.secondary_status, str(state.market), str(state.billable_time)] if state else []),
     ]
 

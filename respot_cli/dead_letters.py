@@ -236,7 +236,7 @@ class _Hold:
         self._sqs = found.session.client("sqs", region_name=queue.region)
         self._url = queue.url
         self._seconds = seconds
-        self._receipts: dict[str, str] = {}
+        self._alert_records: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Nothing is received yet."""
@@ -244,10 +244,10 @@ class _Hold:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Show again what was not deleted."""
-        for receipt in self._receipts.values():
+        for alert_record in self._alert_records.values():
             # What could not be shown again is shown at the end of its time, or is already.
             with suppress(ClientError):
-                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=0)
+                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=alert_record, VisibilityTimeout=0)
 
     def messages(self, most: int) -> "Iterator[MessageTypeDef]":
         """Each message once, as long as there are any."""
@@ -262,7 +262,7 @@ class _Hold:
                 MessageSystemAttributeNames=["SentTimestamp"],
                 MessageAttributeNames=["All"],
             ).get("Messages", [])
-            self._receipts |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
+            self._alert_records |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
             new = [message for message in batch if message["MessageId"] not in received]
             if not new:
                 return
@@ -272,7 +272,7 @@ class _Hold:
     def delete(self, message: "MessageTypeDef") -> None:
         """Take a message out of its queue for good."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        del self._receipts[message["MessageId"]]
+        del self._alert_records[message["MessageId"]]
 
 
 class _Log:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.drill import Drill
 from respot.domain.sentences import clause
 
@@ -83,7 +83,7 @@ class Traces(Protocol):
     def recorded_at(self, drill: Drill) -> datetime | None:
         """When the transition that people are told of came into the ledger."""
 
-    def receipt(self, drill: Drill) -> AlertReceipt | None:
+    def alert_record(self, drill: Drill) -> AlertRecord | None:
         """The settled alert."""
 
     def post(self, drill: Drill) -> DrillPost | None:
@@ -102,9 +102,11 @@ class LedgerTraces:
         """See `Traces.recorded_at`."""
         return self._ledger.recorded_at(drill.job, drill.alerted)
 
-    def receipt(self, drill: Drill) -> AlertReceipt | None:
-        """See `Traces.receipt`."""
-        return next((receipt for receipt in self._ledger.alerts(drill.job) if receipt.kind is drill.kind), None)
+    def alert_record(self, drill: Drill) -> AlertRecord | None:
+        """See `Traces.alert_record`."""
+        return next(
+            (alert_record for alert_record in self._ledger.alerts(drill.job) if alert_record.kind is drill.kind), None
+        )
 
     def post(self, drill: Drill) -> DrillPost | None:
         """See `Traces.post`."""
@@ -144,13 +146,15 @@ def _look(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
     passed = [
         Passed(hop=Hop.RECORD, at=recorded_at, took=recorded_at - drill.sent_at, said="in the ledger"),
     ]
-    receipt = traces.receipt(drill)
-    if receipt is None or receipt.outcome is AlertOutcome.DECLINED:
-        reason = f"no alert is sent: {receipt.reason}" if receipt else "no alert was sent"
-        stuck = Stuck(hop=Hop.ALERT, reason=reason, final=receipt is not None)
+    alert_record = traces.alert_record(drill)
+    if alert_record is None or alert_record.outcome is AlertOutcome.DECLINED:
+        reason = f"no alert is sent: {alert_record.reason}" if alert_record else "no alert was sent"
+        stuck = Stuck(hop=Hop.ALERT, reason=reason, final=alert_record is not None)
         return Course(passed=tuple(passed), stuck=stuck, has_slack=has_slack)
-    took = receipt.settled_at - recorded_at
-    passed.append(Passed(hop=Hop.ALERT, at=receipt.settled_at, took=took, said=f"SNS took it as {receipt.message_id}"))
+    took = alert_record.settled_at - recorded_at
+    passed.append(
+        Passed(hop=Hop.ALERT, at=alert_record.settled_at, took=took, said=f"SNS took it as {alert_record.message_id}")
+    )
     if not has_slack:
         return Course(passed=tuple(passed), has_slack=False)
     post = traces.post(drill)
@@ -158,5 +162,5 @@ def _look(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
         reason = post.refusal if post and post.refusal else "nothing is known of Slack's answer"
         return Course(passed=tuple(passed), stuck=Stuck(hop=Hop.SLACK, reason=reason))
     # Slack may be quicker than the note that SNS has taken the alert.
-    took = max(post.at - receipt.settled_at, timedelta())
+    took = max(post.at - alert_record.settled_at, timedelta())
     return Course(passed=(*passed, Passed(hop=Hop.SLACK, at=post.at, took=took, said="Slack accepted it")))

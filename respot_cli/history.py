@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from respot.domain.alert import AlertReceipt
+from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import one_line
 from respot.domain.decision import Action
@@ -53,7 +53,7 @@ class History:
 
     state: JobState
     transitions: tuple[Transition, ...]
-    alerts: tuple[AlertReceipt, ...]
+    alerts: tuple[AlertRecord, ...]
     others: tuple[JobId, ...] = ()
     giving_up: GivingUp | None = None
     doings: Doings = field(default_factory=Doings)

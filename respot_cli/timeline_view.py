@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS
 from respot.domain.alert_text import console_url, one_line, placement
 from respot.domain.decision import Decision
@@ -165,7 +165,7 @@ def _limits(history: History) -> str:
 
 
 def _table(history: History, *, now: datetime) -> Rows:
-    alerts: dict[tuple[str, datetime], list[AlertReceipt]] = {}
+    alerts: dict[tuple[str, datetime], list[AlertRecord]] = {}
     for alert in history.alerts:
         alerts.setdefault((alert.transition.status, alert.transition.started), []).append(alert)
     rows = []
@@ -189,14 +189,14 @@ def _precise(span: timedelta) -> str:
     return f"{span.total_seconds():.1f} s" if span < timedelta(seconds=10) else in_words(span)
 
 
-def _alert(alert: AlertReceipt) -> Text:
+def _alert(alert: AlertRecord) -> Text:
     """An alert on a status; one of another kind than the status's own says which it is."""
     own = KIND_BY_STATUS.get(alert.transition.status) is alert.kind
     words = one_line(_alert_in_words(alert) if own else f"{alert.kind}: {_alert_in_words(alert)}")
     return Text(words, style="" if alert.outcome is AlertOutcome.SENT else "dim")
 
 
-def _alert_in_words(alert: AlertReceipt) -> str:
+def _alert_in_words(alert: AlertRecord) -> str:
     if alert.outcome is not AlertOutcome.SENT:
         return f"not alerted: {alert.reason}"
     return f"alerted {alert.settled_at:%H:%M:%S}" + (f" in {alert.digest}" if alert.digest else "")

@@ -10,7 +10,7 @@ from respot.domain.alert import (
     AlertDecision,
     AlertOutcome,
     AlertPolicy,
-    AlertReceipt,
+    AlertRecord,
     decide,
     interruptions_before,
     kind_of,
@@ -44,7 +44,7 @@ class Alerter:
     watch: StormWatch | None = None
     foresight: Foresight | None = None
 
-    def alert(self, job: JobId, transition: Transition) -> AlertReceipt | None:
+    def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
         """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.
 
         Dying after the publication and before the note of it means that the next delivery publishes again,
@@ -60,15 +60,15 @@ class Alerter:
             return None
         return self._settle(_of_transition(*self._load(job), transition))
 
-    def tell(self, job: JobId, told: Told) -> AlertReceipt | None:
+    def tell(self, job: JobId, told: Told) -> AlertRecord | None:
         """Alert on what Respot itself did about a job that has ended; see `alert`."""
         return self._settle(_of_doing(*self._load(job), told))
 
-    def advise(self, job: JobId) -> AlertReceipt | None:
+    def advise(self, job: JobId) -> AlertRecord | None:
         """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
         return self._settle(self._of_appearance(*self._load(job)))
 
-    def catch_up(self, job: JobId) -> tuple[AlertReceipt, ...]:
+    def catch_up(self, job: JobId) -> tuple[AlertRecord, ...]:
         """Alert on whatever the job's items call for and nobody has settled; see `alert`.
 
         For a job whose items the stream has lost, or whose alert died in somebody's hand.
@@ -79,9 +79,9 @@ class Alerter:
             *(_of_transition(record, state, transition) for transition in record.transitions),
             *(_of_doing(record, state, told) for told in self.runs.doings(job).told()),
         )
-        settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
+        settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
-        return tuple(receipt for receipt in (self._settle(each) for each in open_) if receipt)
+        return tuple(alert_record for alert_record in (self._settle(each) for each in open_) if alert_record)
 
     def _load(self, job: JobId) -> tuple[JobRecord, JobState]:
         record = self.ledger.load(job)
@@ -106,7 +106,7 @@ class Alerter:
             return outlook_after(decided, self.runs.outcome(state.job))
         return self.foresight(state, transitions) if self.foresight else Outlook.UNKNOWN
 
-    def _settle(self, pending: "_Pending | None") -> AlertReceipt | None:
+    def _settle(self, pending: "_Pending | None") -> AlertRecord | None:
         """Send or decline."""
         if pending is None:
             return None
@@ -132,7 +132,7 @@ class Alerter:
                 with suppress(LedgerUnavailableError):
                     self.ledger.release_alert(job, kind, transition, token)
                 raise
-        receipt = AlertReceipt(
+        alert_record = AlertRecord(
             job=job,
             kind=kind,
             transition=transition,
@@ -143,8 +143,8 @@ class Alerter:
             message_id=message_id,
             digest=alert.digest,
         )
-        self.ledger.settle_alert(receipt)
-        return receipt
+        self.ledger.settle_alert(alert_record)
+        return alert_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

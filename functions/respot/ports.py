@@ -12,7 +12,7 @@ from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
 
 if TYPE_CHECKING:
-    from respot.domain.alert import Alert, AlertReceipt
+    from respot.domain.alert import Alert, AlertRecord
     from respot.domain.alert_kinds import AlertKind
     from respot.domain.checkpoints import CheckpointLocation, Listing
     from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transition
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from respot.domain.reconciliation import Change
     from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
     from respot.domain.run import RunId
-    from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window
+    from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window
     from respot.domain.sweeping import Page, Pass
     from respot.domain.telling import Doings
     from respot.domain.waiting import GivingUp
@@ -161,10 +161,10 @@ class Ledger(Protocol):
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
         """Let the claim lapse at once: the alert could not be sent. Whoever has claimed it since keeps it."""
 
-    def settle_alert(self, receipt: AlertReceipt) -> None:
+    def settle_alert(self, alert_record: AlertRecord) -> None:
         """Write down what was sent or declined, claimed or not; what is settled is never changed again."""
 
-    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+    def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """The job's settled alerts, in the order of their transitions."""
 
 
@@ -260,10 +260,10 @@ class Storms(Protocol):
     def release_digest(self, window: Window, token: LeaseToken) -> None:
         """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
 
-    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+    def settle_digest(self, window: Window, alert_record: DigestRecord) -> None:
         """Write down what became of the digest, claimed or not; what is settled is never changed again."""
 
-    def digest(self, window: Window) -> DigestReceipt | None:
+    def digest(self, window: Window) -> DigestRecord | None:
         """What became of the window's digest, read consistently; `None` while that is open."""
 
 

@@ -26,7 +26,7 @@ class Delivery:
     """
 
     id: str
-    receipt: str
+    alert_record: str
     body: str
     receive_count: int
     sent: datetime
@@ -67,7 +67,7 @@ class Redelivery:
         """
         bearable = max(timedelta(), min(delay, LONGEST_DELAY))
         with suppress(QueueUnavailableError):
-            self.queue.delay(delivery.receipt, bearable)
+            self.queue.delay(delivery.alert_record, bearable)
         return bearable
 
     def retried_for(self, delivery: Delivery) -> timedelta:

@@ -9,7 +9,7 @@ from respot.domain.alert_text import headline, particulars
 from respot.domain.digest_text import headline as digest_headline
 from respot.domain.durations import in_words
 from respot.domain.job import at_milliseconds
-from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_over, pool_of, time_left
+from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over, pool_of, time_left
 from respot.errors import TopicUnavailableError
 from respot.ports import AlertTopic, Clock, DigestTimers, LeaseToken, Storms
 
@@ -59,7 +59,7 @@ class StormWatch:
         in_time = latest is not None and latest.id == window.id and not latest.closed
         return window.id if in_time else None
 
-    def close(self, window: Window) -> DigestReceipt | None:
+    def close(self, window: Window) -> DigestRecord | None:
         """Tell people of the window's members; `None` if that was done before, or it is too early.
 
         Dying after the publication means that the next delivery publishes again, with the same id.
@@ -78,9 +78,11 @@ class StormWatch:
         token = self.storms.lease_digest(window, now=self.clock(), lease=self.lease)
         if token is None:
             return None
-        receipt = self._publish(Digest(window=window, members=members), token) if members else self._nobody(window)
-        self.storms.settle_digest(window, receipt)
-        return receipt
+        digest_record = (
+            self._publish(Digest(window=window, members=members), token) if members else self._nobody(window)
+        )
+        self.storms.settle_digest(window, digest_record)
+        return digest_record
 
     def _standing(self, alert: Alert, pool: Pool) -> Window | None:
         """The pool's open window; `None` if the alert has just opened one."""
@@ -94,14 +96,14 @@ class StormWatch:
     def _send_timer(self, window: Window) -> None:
         self.timers.send(window, delay=time_left(window, now=self.clock()) + MARGIN)
 
-    def _publish(self, digest: Digest, token: LeaseToken) -> DigestReceipt:
+    def _publish(self, digest: Digest, token: LeaseToken) -> DigestRecord:
         try:
             message_id = self.topic.publish_digest(digest)
         except TopicUnavailableError:
             self.storms.release_digest(digest.window, token)
             raise
         length = in_words(digest.window.closes - digest.window.opened)
-        return DigestReceipt(
+        return DigestRecord(
             digest=digest.id,
             outcome=AlertOutcome.SENT,
             reason=f"{len(digest.members)} more of the pool within {length}",
@@ -110,8 +112,8 @@ class StormWatch:
             message_id=message_id,
         )
 
-    def _nobody(self, window: Window) -> DigestReceipt:
-        return DigestReceipt(
+    def _nobody(self, window: Window) -> DigestRecord:
+        return DigestRecord(
             digest=window.id,
             outcome=AlertOutcome.DECLINED,
             reason="no alert was held back",

@@ -304,7 +304,7 @@ class Sweeper:
         if is_terminal(record.state.status) and _is_open(doings):
             self.recoveries.send(job)
             swept.recoveries += 1
-        settled = {(receipt.kind, receipt.transition.started) for receipt in self.ledger.alerts(job)}
+        settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
         if called_for(record, record.state, doings) - settled:
             self.due_alerts.send(job)
             swept.alerts += 1

@@ -93,15 +93,17 @@ def missing_deliveries(subjects: Subjects) -> bool:
 def _judge_one(found: Judgement, outcome: JobOutcome | AttemptOutcome, statuses: Iterable[str]) -> None:
     name, transitions = outcome.name, outcome.record.transitions
     found.compare(f"{name}, transition", statuses, (transition.status for transition in transitions))
-    found.compare(f"{name}, alert", outcome.expected_alerts, (receipt.kind.value for receipt in outcome.receipts))
+    found.compare(
+        f"{name}, alert", outcome.expected_alerts, (alert_record.kind.value for alert_record in outcome.alert_records)
+    )
 
 
 def _judge_deliveries(found: Judgement, told: Sequence[JobOutcome | AttemptOutcome], subjects: Subjects) -> None:
     sent = {
-        (outcome.name, receipt.kind.value, iso(receipt.transition.started)): receipt.headline or ""
+        (outcome.name, alert_record.kind.value, iso(alert_record.transition.started)): alert_record.headline or ""
         for outcome in told
-        for receipt in outcome.receipts
-        if receipt.outcome is AlertOutcome.SENT
+        for alert_record in outcome.alert_records
+        if alert_record.outcome is AlertOutcome.SENT
     }
     received: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for document in subjects.documents():
@@ -125,7 +127,9 @@ def _run_fate(attempts: Sequence[AttemptOutcome]) -> list[str]:
     for number, attempt in enumerate(attempts, start=1):
         record, decision = attempt.record, attempt.decision
         lines += [f"{number} {transition.status}" for transition in record.transitions]
-        lines += sorted(f"{number} {receipt.kind} {receipt.outcome}" for receipt in attempt.receipts)
+        lines += sorted(
+            f"{number} {alert_record.kind} {alert_record.outcome}" for alert_record in attempt.alert_records
+        )
         lines.append(f"{number} {record.state and record.state.market} {decision and decision.decision.action}")
         lines.append(f"{number} {attempt.outcome and attempt.outcome.kind}")
     return lines

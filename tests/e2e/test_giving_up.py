@@ -60,7 +60,7 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     assert gave_up.decision.decision.action is Action.RESUBMIT
     assert gave_up.decision.decision.reason.startswith("gave up waiting after ")
     assert gave_up.decision.decision.reason.endswith("for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge")
-    assert [receipt.kind.value for receipt in gave_up.receipts] == ["resubmitted"]
+    assert [alert_record.kind.value for alert_record in gave_up.alert_records] == ["resubmitted"]
 
     # The other one may wait on. What its user stops is over, although the policy would go on after giving up.
     assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)

@@ -57,7 +57,7 @@ def test_the_five_lifecycles_are_exact_in_ledger_and_alerts(deployed: DeployedAc
         deployed.ground.create(f"exact-{lifecycle}", lifecycle=lifecycle, tags={"local:speed": "3"})
     outcomes = [outcome for lifecycle in NAMED for outcome in settled(deployed, [f"exact-{lifecycle}"], lifecycle)]
     assert [difference for outcome in outcomes for difference in differences(outcome)] == []
-    sent = sum(len(outcome.receipts) for outcome in outcomes)
+    sent = sum(len(outcome.alert_records) for outcome in outcomes)
     assert sent == 6
     assert eventually(lambda: len(posted(deployed, "exact-")) == sent)
     assert compare_deliveries(outcomes, receive_alerts(deployed)) == []

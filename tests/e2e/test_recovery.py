@@ -276,7 +276,7 @@ def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(
 def test_a_spot_job_without_checkpoints_is_advised_once(runs: Recovering) -> None:
     (attempt,) = run = runs.settled("careless")
     assert run_differences(run) == []
-    assert [receipt.kind.value for receipt in attempt.receipts] == ["advice"]
+    assert [alert_record.kind.value for alert_record in attempt.alert_records] == ["advice"]
     assert eventually(lambda: len(runs.received("careless", "advice")) == 1, seconds=5)
     (alert,) = runs.received("careless", "advice")
     assert alert["advice"][0].startswith("No checkpoint location is configured")
@@ -340,7 +340,7 @@ def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_th
 
 def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs: Recovering) -> None:
     attempts = [attempt for name in RUNS for attempt in runs.settled(name)]
-    headlines = Counter(receipt.headline for attempt in attempts for receipt in attempt.receipts)
+    headlines = Counter(alert_record.headline for attempt in attempts for alert_record in attempt.alert_records)
 
     def posted() -> Counter[str | None]:
         texts = (message["text"] for message in runs.at.slack.messages)

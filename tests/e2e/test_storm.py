@@ -10,8 +10,8 @@ import pytest
 
 from local.deployed import DeployedAccount, deployed_account
 from local.verification import receive_alerts
-from respot.adapters.ledger_items import read_receipt, state_item, transition_item
-from respot.domain.alert import AlertReceipt
+from respot.adapters.ledger_items import read_alert, state_item, transition_item
+from respot.domain.alert import AlertRecord
 from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
 from respot.domain.reconciliation import reconcile
 from respot.schema import ItemKind
@@ -42,7 +42,7 @@ class Outbreak:
     careless: list[JobId]
     documents: dict[str, dict[str, Any]]
     posts: tuple[dict[str, Any], ...]
-    receipts: list[AlertReceipt]
+    alert_records: list[AlertRecord]
 
     def alone(self, kind: str) -> list[dict[str, Any]]:
         """The documents of that kind that people hear of by themselves."""
@@ -60,10 +60,10 @@ class Outbreak:
         headlines = [each["headline"] for each in (*alone, *digests)]
         assert sorted(post["text"] for post in self.posts if post["text"] in headlines) == sorted(headlines)
         assert 2 <= len(headlines) <= posts_allowed
-        receipts = [receipt for receipt in self.receipts if receipt.kind == kind]
-        assert sorted(receipt.job for receipt in receipts) == sorted(jobs)
-        assert sum(receipt.digest is None for receipt in receipts) == len(alone)
-        assert {receipt.digest for receipt in receipts} - {None} == {each["id"] for each in digests}
+        alert_records = [alert_record for alert_record in self.alert_records if alert_record.kind == kind]
+        assert sorted(alert_record.job for alert_record in alert_records) == sorted(jobs)
+        assert sum(alert_record.digest is None for alert_record in alert_records) == len(alone)
+        assert {alert_record.digest for alert_record in alert_records} - {None} == {each["id"] for each in digests}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def break_out(deployed: DeployedAccount) -> Outbreak:
         careless=careless,
         documents=documents,
         posts=deployed.slack.wait_for(expected, seconds=10),
-        receipts=settled(deployed),
+        alert_records=settled(deployed),
     )
 
 
@@ -114,11 +114,11 @@ def write(deployed: DeployedAccount, name: str, count: int, transition: Transiti
     return jobs
 
 
-def settled(deployed: DeployedAccount) -> list[AlertReceipt]:
+def settled(deployed: DeployedAccount) -> list[AlertRecord]:
     """The ledger's alerts, all of them in a few calls."""
     pages = deployed.client("dynamodb").get_paginator("scan").paginate(TableName=deployed.outputs["LedgerTableName"])
     items = [item for page in pages for item in page["Items"]]
-    return [read_receipt(item) for item in items if item["kind"] == {"S": ItemKind.ALERT}]
+    return [read_alert(item) for item in items if item["kind"] == {"S": ItemKind.ALERT}]
 
 
 def test_five_hundred_interruptions_are_five_messages_to_people_at_most(outbreak: Outbreak) -> None:
@@ -138,4 +138,4 @@ def test_people_hear_of_nothing_else(outbreak: Outbreak) -> None:
     kinds = ("interrupted", "advice")
     assert len(outbreak.posts) == sum(len(outbreak.alone(kind)) + len(outbreak.digests(kind)) for kind in kinds)
     assert len(outbreak.documents) == JOBS + CARELESS + sum(len(outbreak.digests(kind)) for kind in kinds)
-    assert len(outbreak.receipts) == JOBS + CARELESS
+    assert len(outbreak.alert_records) == JOBS + CARELESS

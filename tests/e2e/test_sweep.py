@@ -58,7 +58,7 @@ def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert run_differences(run) == []
     assert training_differences(trained(deployed, "checkpoints/unheard/")) == []
-    kinds = [sorted(receipt.kind.value for receipt in attempt.receipts) for attempt in run]
+    kinds = [sorted(alert_record.kind.value for alert_record in attempt.alert_records) for attempt in run]
     assert kinds == [["interrupted", "max-wait-time-exceeded", "resubmitted"], []]
     deployed.sweep()
     assert compare_deliveries(run, receive_alerts(deployed)) == []

@@ -10,7 +10,7 @@ import pytest
 
 from respot import schema
 from respot.adapters.attribute_values import Item, serialize
-from respot.adapters.ledger_items import receipt_item, state_item, transition_item
+from respot.adapters.ledger_items import alert_item, state_item, transition_item
 from respot.adapters.run_items import (
     attempt_item,
     decision_item,
@@ -21,7 +21,7 @@ from respot.adapters.run_items import (
 )
 from respot.adapters.storm_items import lease_item, member_item, window_item
 from respot.adapters.sweeps import pass_item
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobRecord, Market
@@ -126,9 +126,9 @@ def outcome(kind: OutcomeKind) -> Item:
     return outcome_item(Outcome(job=job_id(), kind=kind, story="so", settled_at=CREATED, name="next"), RETENTION)
 
 
-def receipt() -> Item:
+def alert_record() -> Item:
     """An alert's own item: it has a status, too, and must not be alerted on again."""
-    settled = AlertReceipt(
+    settled = AlertRecord(
         job=job_id(),
         kind=AlertKind.FAILED,
         transition=transition("Failed"),
@@ -138,7 +138,7 @@ def receipt() -> Item:
         settled_at=CREATED,
         message_id="message",
     )
-    return receipt_item(settled, RETENTION)
+    return alert_item(settled, RETENTION)
 
 
 def passed(scope: str = "us-east-1") -> Item:
@@ -192,7 +192,7 @@ CASES = [
     pytest.param(
         writer_item(Writer(location="s3://b/p/", run=run_id(job_id()), number=2)), set(), id="a location's writer"
     ),
-    pytest.param(receipt(), set(), id="an alert"),
+    pytest.param(alert_record(), set(), id="an alert"),
     pytest.param(passed(), set(), id="how far a sweep has come"),
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
     pytest.param(member_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),

@@ -11,7 +11,7 @@ from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
-from respot.domain.alert import AlertReceipt
+from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.job import JobState, Transition
 from respot.intake import Intake
@@ -63,29 +63,29 @@ class Respot:
             for transition in each.inserted:
                 self.alerter.alert(each.job, transition)
 
-    def story(self) -> tuple[JobState | None, tuple[Transition, ...], tuple[AlertReceipt, ...], list[str]]:
+    def story(self) -> tuple[JobState | None, tuple[Transition, ...], tuple[AlertRecord, ...], list[str]]:
         """What the ledger says, and what was sent, whatever the order it was sent in."""
         record = self.ledger.load(JOB)
-        receipts = self.ledger.alerts(JOB)
-        assert len({receipt.message_id for receipt in receipts}) == len(receipts)
+        alert_records = self.ledger.alerts(JOB)
+        assert len({alert_record.message_id for alert_record in alert_records}) == len(alert_records)
         return (
             record.state,
             record.transitions,
-            tuple(_without_message_id(receipt) for receipt in receipts),
+            tuple(_without_message_id(alert_record) for alert_record in alert_records),
             sorted(alert.id for alert in self.topic.published),
         )
 
 
-def _without_message_id(receipt: AlertReceipt) -> AlertReceipt:
-    assert receipt.message_id
-    return AlertReceipt(
-        job=receipt.job,
-        kind=receipt.kind,
-        transition=receipt.transition,
-        outcome=receipt.outcome,
-        reason=receipt.reason,
-        headline=receipt.headline,
-        settled_at=receipt.settled_at,
+def _without_message_id(alert_record: AlertRecord) -> AlertRecord:
+    assert alert_record.message_id
+    return AlertRecord(
+        job=alert_record.job,
+        kind=alert_record.kind,
+        transition=alert_record.transition,
+        outcome=alert_record.outcome,
+        reason=alert_record.reason,
+        headline=alert_record.headline,
+        settled_at=alert_record.settled_at,
         message_id=None,
     )
 
@@ -106,7 +106,7 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
     due = [
         transition for transition in last.history if transition.status in {*KIND_BY_STATUS, "MaxPendingTimeExceeded"}
     ]
-    assert [receipt.transition for receipt in undisturbed.story()[2]] == due
+    assert [alert_record.transition for alert_record in undisturbed.story()[2]] == due
     assert len(undisturbed.topic.published) == len(due)
 
 

@@ -12,7 +12,7 @@ from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryDrillPosts
 from respot.delivery_ports import DrillPosts
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord
 from respot.domain.reconciliation import reconcile
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
-def receipt(outcome: AlertOutcome = AlertOutcome.SENT) -> AlertReceipt:
-    return AlertReceipt(
+def alert_record(outcome: AlertOutcome = AlertOutcome.SENT) -> AlertRecord:
+    return AlertRecord(
         job=a_drill().job,
         kind=AlertKind.INTERRUPTED,
         transition=a_drill().alerted,
@@ -61,7 +61,7 @@ def release(ledger: DynamoDbLedger) -> None:
 @pytest.mark.parametrize("claimed", [CREATED, CREATED + 50_000 * DAY], ids=["just now", "in a hundred years"])
 @pytest.mark.parametrize(
     "then",
-    [claim, release, lambda ledger: ledger.settle_alert(receipt())],
+    [claim, release, lambda ledger: ledger.settle_alert(alert_record())],
     ids=["alert claimed", "alert released", "alert settled"],
 )
 def test_every_item_of_a_drill_expires_a_day_after_it_was_written(

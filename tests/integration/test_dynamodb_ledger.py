@@ -11,7 +11,7 @@ from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.ledger_items import read_transition
 from respot.adapters.ledger_keys import job_of, partition_of
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, JobSnapshot
 from respot.domain.reconciliation import reconcile
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 JOB = job_id()
 INTERRUPTED = transition("Interrupted", 3720)
-RECEIPT = AlertReceipt(
+RECEIPT = AlertRecord(
     job=JOB,
     kind=AlertKind.INTERRUPTED,
     transition=INTERRUPTED,

@@ -15,7 +15,7 @@ from typing import Any, Final
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.advice import advise
-from respot.domain.alert import AlertOutcome, AlertReceipt, kind_of
+from respot.domain.alert import AlertOutcome, AlertRecord, kind_of
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId
@@ -208,20 +208,22 @@ class StormWorld:
 
     def check(self) -> None:
         """What must hold, whatever happened."""
-        receipts = [receipt for job in self.ledger.states for receipt in self.ledger.alerts(job)]
-        assert {(receipt.job, receipt.kind, receipt.transition.started) for receipt in receipts} == self.owed
-        assert len(receipts) == len(self.owed)
-        assert {receipt.outcome for receipt in receipts} == {AlertOutcome.SENT}
+        alert_records = [alert_record for job in self.ledger.states for alert_record in self.ledger.alerts(job)]
+        assert {
+            (alert_record.job, alert_record.kind, alert_record.transition.started) for alert_record in alert_records
+        } == self.owed
+        assert len(alert_records) == len(self.owed)
+        assert {alert_record.outcome for alert_record in alert_records} == {AlertOutcome.SENT}
         in_digests = Counter(member.alert for digest in self.topic.digests for member in digest.members)
         alone = {alert.id for alert in self.topic.published if alert.digest is None}
         ids = {alert.id for alert in self.topic.published}
-        assert len(ids) == len(receipts), "machines were not told of each alert"
+        assert len(ids) == len(alert_records), "machines were not told of each alert"
         assert alone | in_digests.keys() == ids, "somebody was forgotten"
         faulty = {alert.id for alert in self.topic.published if pool_of(alert) is None}
         assert faulty <= alone, "an error of its own was held back"
         assert not faulty & in_digests.keys()
-        for receipt in receipts:
-            self._check_receipt(receipt)
+        for alert_record in alert_records:
+            self._check_alert_record(alert_record)
         for window in self.opened:
             settled = self.storms.digest(window)
             members = self.storms.members(window)
@@ -229,25 +231,26 @@ class StormWorld:
         if not self.trouble.skew:  # otherwise windows end early for some
             assert len(alone - faulty) <= len(self.opened) + self.disturbances
 
-    def _check_receipt(self, receipt: AlertReceipt) -> None:
-        if receipt.digest is None:
+    def _check_alert_record(self, alert_record: AlertRecord) -> None:
+        if alert_record.digest is None:
             return
-        published = [digest for digest in self.topic.digests if digest.id == receipt.digest]
-        assert published, f"{receipt.job} was promised {receipt.digest}, which was never published"
+        published = [digest for digest in self.topic.digests if digest.id == alert_record.digest]
+        assert published, f"{alert_record.job} was promised {alert_record.digest}, which was never published"
         for digest in published:
             assert any(
-                member.job == receipt.job and member.started == receipt.transition.started for member in digest.members
-            ), f"{receipt.job} is not in {receipt.digest}, which its receipt names"
-        settled = self.storms.receipts[receipt.digest]
+                member.job == alert_record.job and member.started == alert_record.transition.started
+                for member in digest.members
+            ), f"{alert_record.job} is not in {alert_record.digest}, which its receipt names"
+        settled = self.storms.alert_records[alert_record.digest]
         assert settled.outcome is AlertOutcome.SENT
 
     def _told_elsewhere(self, window: Window) -> bool:
         """Who joined and died before the timer was sent was told later, by itself or in another digest."""
         return all(
             not any(
-                receipt.digest == window.id
-                for receipt in self.ledger.alerts(member.job)
-                if receipt.transition.started == member.started
+                alert_record.digest == window.id
+                for alert_record in self.ledger.alerts(member.job)
+                if alert_record.transition.started == member.started
             )
             for member in self.storms.members(window)
         )

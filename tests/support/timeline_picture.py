@@ -9,7 +9,7 @@ from typing import Final
 from rich.console import Console, RenderableType
 
 from respot.adapters.memory import MemoryLedger, MemoryRuns
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId, JobRecord
@@ -86,9 +86,9 @@ def example() -> tuple[MemoryLedger, MemoryRuns]:
     return ledger, runs
 
 
-def _sent(job: JobId, kind: AlertKind, status: str, seconds: float) -> AlertReceipt:
+def _sent(job: JobId, kind: AlertKind, status: str, seconds: float) -> AlertRecord:
     settled_at = at(seconds + (392 if kind is AlertKind.RESUBMITTED else 2))
-    return AlertReceipt(
+    return AlertRecord(
         job=job,
         kind=kind,
         transition=transition(status, seconds),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from respot.adapters.memory import MemoryTrainingJobs
-from respot.domain.alert import AlertReceipt
+from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition
 from respot.domain.reconciliation import Change
@@ -91,11 +91,11 @@ class TroubledLedger:
         self._enter("release_alert")
         self.ledger.release_alert(job, kind, transition, claim)
 
-    def settle_alert(self, receipt: AlertReceipt) -> None:
+    def settle_alert(self, alert_record: AlertRecord) -> None:
         self._enter("settle_alert")
-        self.ledger.settle_alert(receipt)
+        self.ledger.settle_alert(alert_record)
 
-    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+    def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         self._enter("alerts")
         return self.ledger.alerts(job)
 

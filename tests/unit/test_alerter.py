@@ -5,7 +5,7 @@ import pytest
 
 from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
 from respot.alerter import Alerter
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import plain, what_happens_next
 from respot.domain.decision import Action, Decision
@@ -55,10 +55,10 @@ class Bench:
             lease=LEASE,
         )
 
-    def alert(self, transition: Transition = INTERRUPTED, job: JobId = JOB) -> AlertReceipt | None:
+    def alert(self, transition: Transition = INTERRUPTED, job: JobId = JOB) -> AlertRecord | None:
         return self.alerter().alert(job, transition)
 
-    def alerts(self) -> tuple[AlertReceipt, ...]:
+    def alerts(self) -> tuple[AlertRecord, ...]:
         return self.memory.alerts(JOB)
 
 
@@ -68,8 +68,8 @@ def bench() -> Bench:
 
 
 def test_alerts_on_an_interruption_and_writes_down_what_was_sent_when(bench: Bench) -> None:
-    receipt = bench.alert()
-    assert receipt == AlertReceipt(
+    alert_record = bench.alert()
+    assert alert_record == AlertRecord(
         job=JOB,
         kind=AlertKind.INTERRUPTED,
         transition=INTERRUPTED,
@@ -79,7 +79,7 @@ def test_alerts_on_an_interruption_and_writes_down_what_was_sent_when(bench: Ben
         settled_at=at(3725),
         message_id="message-1",
     )
-    assert bench.alerts() == (receipt,)
+    assert bench.alerts() == (alert_record,)
 
 
 def test_alerts_once_when_the_event_is_delivered_twice(bench: Bench) -> None:
@@ -225,17 +225,17 @@ def test_the_policy_is_read_only_of_a_job_that_has_ended(bench: Bench) -> None:
 # --- declined -------------------------------------------------------------------------------------------------------
 
 
-def declined(receipt: AlertReceipt | None) -> str:
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.DECLINED
-    assert (receipt.headline, receipt.message_id) == (None, None)
-    return receipt.reason
+def declined(alert_record: AlertRecord | None) -> str:
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.DECLINED
+    assert (alert_record.headline, alert_record.message_id) == (None, None)
+    return alert_record.reason
 
 
 def test_a_kind_that_is_switched_off_is_declined_in_writing(bench: Bench) -> None:
-    receipt = bench.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
-    assert "switched off" in declined(receipt)
-    assert bench.alerts() == (receipt,)
+    alert_record = bench.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
+    assert "switched off" in declined(alert_record)
+    assert bench.alerts() == (alert_record,)
     assert bench.topic.published == []
 
 

@@ -61,11 +61,11 @@ def bench() -> Bench:
 
 
 def test_what_respot_did_is_told_as_of_the_jobs_end(bench: Bench) -> None:
-    receipt = bench.alerter.tell(JOB, RESUBMITTED)
-    assert receipt is not None
-    assert (receipt.kind, receipt.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
-    assert receipt.transition == history(ENDED)[-1]
-    assert receipt.headline == "spot-job was resubmitted"
+    alert_record = bench.alerter.tell(JOB, RESUBMITTED)
+    assert alert_record is not None
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
+    assert alert_record.transition == history(ENDED)[-1]
+    assert alert_record.headline == "spot-job was resubmitted"
     (alert,) = bench.topic.published
     assert (alert.story, alert.warning) == ("resubmitted as spot-job-r2", "late")
 
@@ -87,32 +87,32 @@ def test_it_is_told_once_although_the_job_is_deleted_meanwhile(bench: Bench) -> 
 
 def test_a_job_without_a_known_end_is_told_of_by_its_state(bench: Bench) -> None:
     bench.memory.transitions[JOB].clear()
-    receipt = bench.alerter.tell(JOB, RESUBMITTED)
-    assert receipt is not None
-    assert receipt.transition == history(ENDED)[-1]
+    alert_record = bench.alerter.tell(JOB, RESUBMITTED)
+    assert alert_record is not None
+    assert alert_record.transition == history(ENDED)[-1]
 
 
 def test_news_of_a_job_that_ended_days_ago_is_news(bench: Bench) -> None:
     """An instance quota may be taken for days."""
     bench.clock.pass_by(timedelta(days=3))
-    receipt = bench.alerter.tell(JOB, replace(RESUBMITTED, at=bench.clock()))
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.SENT
+    alert_record = bench.alerter.tell(JOB, replace(RESUBMITTED, at=bench.clock()))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_old_news_is_declined_in_writing(bench: Bench) -> None:
     bench.clock.pass_by(timedelta(days=3))
-    receipt = bench.alerter.tell(JOB, RESUBMITTED)
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.DECLINED
-    assert "happened 3 d 00 h ago" in receipt.reason
+    alert_record = bench.alerter.tell(JOB, RESUBMITTED)
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.DECLINED
+    assert "happened 3 d 00 h ago" in alert_record.reason
 
 
 def test_what_respot_did_is_told_of_on_demand_jobs_too(bench: Bench) -> None:
     bench.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
-    receipt = bench.alerter.tell(job_id("other"), RESUBMITTED)
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.SENT
+    alert_record = bench.alerter.tell(job_id("other"), RESUBMITTED)
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_kinds_are_told_apart(bench: Bench) -> None:
@@ -155,9 +155,9 @@ def appears(bench: Bench, script: str = "Starting=0", **others: object) -> None:
 
 def test_a_job_at_a_risk_is_advised_when_it_appears(bench: Bench) -> None:
     appears(bench)
-    receipt = bench.alerter.advise(job_id("new"))
-    assert receipt is not None
-    assert (receipt.kind, receipt.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
+    alert_record = bench.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
     (alert,) = bench.topic.published
     assert len(alert.advice) == 1
 
@@ -181,9 +181,9 @@ def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench)
 def test_advice_on_an_old_job_is_declined(bench: Bench) -> None:
     appears(bench)
     bench.clock.moment = at(100_000)
-    receipt = bench.alerter.advise(job_id("new"))
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.DECLINED
+    alert_record = bench.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.DECLINED
 
 
 RUN = run_id(JOB)
@@ -203,9 +203,9 @@ def resubmit(bench: Bench) -> None:
 def test_an_attempt_that_respot_created_is_not_advised_on_and_the_ledger_says_so(bench: Bench) -> None:
     resubmit(bench)
     appears(bench, tags=LINEAGE)
-    receipt = bench.alerter.advise(job_id("new"))
-    assert receipt is not None
-    assert (receipt.outcome, receipt.reason) == (
+    alert_record = bench.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert (alert_record.outcome, alert_record.reason) == (
         AlertOutcome.DECLINED,
         "attempt 2, which Respot created with the settings of its run",
     )
@@ -215,18 +215,18 @@ def test_an_attempt_that_respot_created_is_not_advised_on_and_the_ledger_says_so
 
 def test_tags_that_anyone_can_set_suppress_no_advice(bench: Bench) -> None:
     appears(bench, tags=LINEAGE)  # no such attempt was decided on
-    receipt = bench.alerter.advise(job_id("new"))
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.SENT
+    alert_record = bench.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_a_job_that_copies_an_attempts_tags_is_advised(bench: Bench) -> None:
     resubmit(bench)
     bench.know(snapshot("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
     bench.clock.moment = at(60)
-    receipt = bench.alerter.advise(job_id("copy"))
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.SENT
+    alert_record = bench.alerter.advise(job_id("copy"))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_what_is_withdrawn_is_told_as_an_information(bench: Bench) -> None:
@@ -245,7 +245,7 @@ def noticed(bench: Bench) -> None:
 def test_whatever_nobody_settled_is_alerted_on(bench: Bench) -> None:
     bench.know(snapshot(ENDED, checkpoint_uri=None))
     noticed(bench)
-    kinds = [receipt.kind for receipt in bench.alerter.catch_up(JOB)]
+    kinds = [alert_record.kind for alert_record in bench.alerter.catch_up(JOB)]
     assert kinds == [AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.POLICY_INVALID]
     assert [alert.kind for alert in bench.topic.published] == kinds
     assert bench.topic.published[1].story == "no JSON"
@@ -255,8 +255,8 @@ def test_what_was_settled_is_passed_over_however_old_it_is(bench: Bench) -> None
     bench.alerter.alert(JOB, history(ENDED)[-1])
     noticed(bench)
     bench.clock.pass_by(timedelta(days=2))
-    (receipt,) = bench.alerter.catch_up(JOB)
-    assert (receipt.kind, receipt.outcome) == (AlertKind.POLICY_INVALID, AlertOutcome.DECLINED)
+    (alert_record,) = bench.alerter.catch_up(JOB)
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.POLICY_INVALID, AlertOutcome.DECLINED)
     assert {each.outcome for each in bench.memory.alerts(JOB)} == {AlertOutcome.SENT, AlertOutcome.DECLINED}
     assert bench.alerter.catch_up(JOB) == ()
 
@@ -265,4 +265,4 @@ def test_an_alert_that_died_in_somebodys_hand_is_taken_over(bench: Bench) -> Non
     end = history(ENDED)[-1]
     bench.memory.lease_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, end, now=bench.clock(), lease=LEASE)
     bench.clock.pass_by(LEASE)
-    assert [receipt.outcome for receipt in bench.alerter.catch_up(JOB)] == [AlertOutcome.SENT]
+    assert [alert_record.outcome for alert_record in bench.alerter.catch_up(JOB)] == [AlertOutcome.SENT]

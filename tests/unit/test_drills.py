@@ -170,19 +170,19 @@ def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind))
 def test_a_drill_is_alerted_on_like_a_real_job(kind: AlertKind) -> None:
     drill = a_drill(kind)
     alerter, topic = alerted(drill)
-    receipt = alerter.alert(drill.job, drill.alerted)
-    assert receipt is not None
-    assert (receipt.kind, receipt.outcome) == (kind, AlertOutcome.SENT)
+    alert_record = alerter.alert(drill.job, drill.alerted)
+    assert alert_record is not None
+    assert (alert_record.kind, alert_record.outcome) == (kind, AlertOutcome.SENT)
     assert len(topic.published) == 1
 
 
 def test_a_drill_of_a_kind_that_is_switched_off_is_declined_with_that_reason() -> None:
     drill = a_drill(AlertKind.MAX_WAIT_TIME_EXCEEDED)
     alerter, topic = alerted(drill, kinds=frozenset({AlertKind.INTERRUPTED}))
-    receipt = alerter.alert(drill.job, drill.alerted)
-    assert receipt is not None
-    assert receipt.outcome is AlertOutcome.DECLINED
-    assert "switched off in the settings" in receipt.reason
+    alert_record = alerter.alert(drill.job, drill.alerted)
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.DECLINED
+    assert "switched off in the settings" in alert_record.reason
     assert topic.published == []
 
 

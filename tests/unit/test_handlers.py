@@ -16,7 +16,7 @@ from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
 from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestReceipt, Window
+from respot.domain.storm import DigestRecord, Window
 from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
@@ -293,10 +293,10 @@ class Watch:
     def __init__(self, due: Window) -> None:
         self.due = due
 
-    def close(self, window: Window) -> DigestReceipt | None:
+    def close(self, window: Window) -> DigestRecord | None:
         if window != self.due:
             return None
-        return DigestReceipt(
+        return DigestRecord(
             digest=window.id,
             outcome=AlertOutcome.SENT,
             reason="2 more",

@@ -42,7 +42,7 @@ def intake(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryIntake:
 def delivery(job: JobId, *, received: int = 1) -> Delivery:
     return Delivery(
         id=f"m-{job.name}",
-        receipt=f"receipt-{job.name}",
+        alert_record=f"receipt-{job.name}",
         body=write_message(job),
         receive_count=received,
         sent=CREATED,
@@ -111,7 +111,7 @@ def test_without_enough_time_left_the_message_goes_back_at_once(bench: RecoveryB
 
 
 def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(intake: RecoveryIntake) -> None:
-    poison = Delivery(id="m", receipt="r", body="poison", receive_count=50, sent=CREATED)
+    poison = Delivery(id="m", alert_record="r", body="poison", receive_count=50, sent=CREATED)
     (postponed,) = take(intake, poison)
     assert isinstance(postponed.error, MalformedObservationError)
     assert postponed.delay == timedelta(seconds=30)

@@ -14,7 +14,7 @@ FIRST = timedelta(seconds=5)
 
 
 def delivery(*, received: int) -> Delivery:
-    return Delivery(id="m", receipt="r", body="", receive_count=received, sent=CREATED)
+    return Delivery(id="m", alert_record="r", body="", receive_count=received, sent=CREATED)
 
 
 def failing(*, first: timedelta, longest: timedelta, receives: int) -> list[timedelta]:

@@ -27,7 +27,9 @@ class Chat:
 
 
 def delivery(body: str, *, receive_count: int = 1) -> Delivery:
-    return Delivery(id=f"id-{body}", receipt=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED)
+    return Delivery(
+        id=f"id-{body}", alert_record=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
+    )
 
 
 def relay(chat: Chat, queue: MemoryDelayQueue, drills: MemoryDrillPosts | None = None) -> SlackRelay:

@@ -27,7 +27,7 @@ def test_undisturbed_people_get_one_alert_and_at_most_one_digest_for_each_window
         world = play(seed)
         alone = [alert for alert in world.topic.published if alert.digest is None and pool_of(alert)]
         assert len(alone) == len(world.opened)
-        assert len(world.topic.digests) == len(world.storms.receipts) <= len(world.opened)
+        assert len(world.topic.digests) == len(world.storms.alert_records) <= len(world.opened)
 
 
 def test_the_schedules_hold_what_they_are_meant_to_hold() -> None:

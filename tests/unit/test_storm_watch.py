@@ -5,12 +5,12 @@ import pytest
 
 from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
 from respot.alerter import Alerter
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.digest_text import what_happens_next
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestReceipt, Window
+from respot.domain.storm import DigestRecord, Window
 from respot.domain.telling import Told
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.storm_watch import MARGIN, StormWatch
@@ -48,12 +48,12 @@ class Bench:
             watch=self.watch,
         )
 
-    def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertReceipt:
+    def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertRecord:
         job = job_id(name)
         self.ledger.save(reconcile(self.ledger.load(job), snapshot(f"Starting=0 {status}=3720", job=job, **state)))
-        receipt = self.alerter.alert(job, transition(status, 3720))
-        assert receipt
-        return receipt
+        digest_record = self.alerter.alert(job, transition(status, 3720))
+        assert digest_record
+        return digest_record
 
     def over(self) -> Window:
         """Let the time pass until the one timer rings; gives its window."""
@@ -81,11 +81,11 @@ def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(ben
     ids = {bench.interrupt(f"job-{number}").digest for number in range(20)}
     assert len(bench.topic.published) == 21
     assert {alert.digest for alert in bench.topic.published[1:]} == ids
-    receipt = bench.watch.close(bench.over())
+    digest_record = bench.watch.close(bench.over())
     (digest,) = bench.topic.digests
     assert {digest.id} == ids
     assert [member.job.name for member in digest.members] == sorted(f"job-{number}" for number in range(20))
-    assert receipt == DigestReceipt(
+    assert digest_record == DigestRecord(
         digest=digest.id,
         outcome=AlertOutcome.SENT,
         reason="20 more of the pool within 3 min",
@@ -179,9 +179,12 @@ def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> No
     for job in jobs:
         look = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
         bench.ledger.save(reconcile(bench.ledger.load(job), look))
-    receipts = [[(receipt.kind, receipt.digest is None) for receipt in bench.alerter.catch_up(job)] for job in jobs]
+    digest_records = [
+        [(digest_record.kind, digest_record.digest is None) for digest_record in bench.alerter.catch_up(job)]
+        for job in jobs
+    ]
     kinds = (AlertKind.ADVICE, AlertKind.INTERRUPTED)
-    assert receipts == [[(kind, True) for kind in kinds], [(kind, False) for kind in kinds]]
+    assert digest_records == [[(kind, True) for kind in kinds], [(kind, False) for kind in kinds]]
 
 
 @pytest.mark.parametrize(
@@ -244,11 +247,11 @@ def test_a_window_without_members_is_settled_and_nobody_is_told(bench: Bench) ->
     bench.interrupt("first")
     (window,) = bench.storms.windows.values()
     bench.clock.pass_by(LENGTH)
-    receipt = bench.watch.close(window)
-    assert receipt
-    assert (receipt.outcome, receipt.headline) == (AlertOutcome.DECLINED, None)
+    digest_record = bench.watch.close(window)
+    assert digest_record
+    assert (digest_record.outcome, digest_record.headline) == (AlertOutcome.DECLINED, None)
     assert bench.topic.digests == []
-    assert bench.storms.digest(window) == receipt
+    assert bench.storms.digest(window) == digest_record
 
 
 def test_when_sns_is_down_the_next_ring_sends_without_waiting_for_a_lease(bench: Bench) -> None:
@@ -279,9 +282,9 @@ def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(bench: Bench) -
         bench.interrupt("second")
     assert bench.ledger.alerts(job_id("second")) == ()
     bench.timers.fault = None
-    receipt = bench.alerter.alert(job_id("second"), INTERRUPTED)
-    assert receipt
-    assert receipt.digest
+    digest_record = bench.alerter.alert(job_id("second"), INTERRUPTED)
+    assert digest_record
+    assert digest_record.digest
     assert len(bench.timers.sent) == 1
 
 
@@ -290,9 +293,9 @@ def test_who_opened_the_window_and_died_is_told_by_itself(bench: Bench) -> None:
     with pytest.raises(TopicUnavailableError):
         bench.interrupt("first")
     bench.topic.fault = None
-    receipt = bench.alerter.alert(job_id("first"), INTERRUPTED)
-    assert receipt
-    assert receipt.digest is None
+    digest_record = bench.alerter.alert(job_id("first"), INTERRUPTED)
+    assert digest_record
+    assert digest_record.digest is None
     assert bench.interrupt("second").digest
 
 

@@ -210,9 +210,9 @@ def test_what_began_before_a_region_was_watched_is_neither_alerted_nor_acted_on(
         max_age=timedelta(days=1),
         lease=timedelta(minutes=2),
     )
-    receipts = alerter.catch_up(job)
-    assert receipts
-    assert {receipt.outcome for receipt in receipts} == {AlertOutcome.DECLINED}
+    alert_records = alerter.catch_up(job)
+    assert alert_records
+    assert {alert_record.outcome for alert_record in alert_records} == {AlertOutcome.DECLINED}
     assert topic.published == []
 
 

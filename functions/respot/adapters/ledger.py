@@ -7,17 +7,17 @@ from uuid import uuid4
 
 from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_items import (
+    alert_item,
     alert_key,
-    read_receipt,
+    read_alert,
     read_record,
-    receipt_item,
     state_item,
     transition_item,
     transition_key,
 )
 from respot.adapters.ledger_keys import job_of, partition_of, region_and_name, sweep_partition
 from respot.adapters.table import ABSENT, Table, translated
-from respot.domain.alert import AlertReceipt
+from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill_names import KEPT_FOR
 from respot.domain.durations import iso
@@ -189,19 +189,19 @@ class DynamoDbLedger:
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
-    def settle_alert(self, receipt: AlertReceipt) -> None:
+    def settle_alert(self, alert_record: AlertRecord) -> None:
         """See `Ledger.settle_alert`."""
-        item = self._kept(receipt.job, receipt_item(receipt, self._retention))
+        item = self._kept(alert_record.job, alert_item(alert_record, self._retention))
         self._table.put(item, _UNSETTLED, {":claimed": _LEASED})
 
-    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+    def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `Ledger.alerts`."""
         items = self._table.query(
             f"{PK} = :pk AND begins_with({SK}, :alert)",
             {":pk": partition_of(job), ":alert": "alert#"},
             ConsistentRead=True,
         )
-        return tuple(read_receipt(item) for item in items if deserialize(item)[OUTCOME] != _LEASED)
+        return tuple(read_alert(item) for item in items if deserialize(item)[OUTCOME] != _LEASED)
 
     def recorded_at(self, job: JobId, transition: Transition) -> datetime | None:
         """When Respot recorded a transition; `None` while it has not. Beyond the port: only `respot drill` asks."""

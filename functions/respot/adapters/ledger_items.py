@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of, region_and_name
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition
@@ -110,21 +110,21 @@ def alert_key(job: JobId, kind: AlertKind, transition: Transition) -> Item:
     return serialize({PK: partition_of(job), SK: f"alert#{iso(transition.started)}#{kind.value}"})
 
 
-def receipt_item(receipt: AlertReceipt, retention: timedelta | None) -> Item:
+def alert_item(alert_record: AlertRecord, retention: timedelta | None) -> Item:
     """A settled alert."""
-    transition = receipt.transition
-    return alert_key(receipt.job, receipt.kind, transition) | serialize(
+    transition = alert_record.transition
+    return alert_key(alert_record.job, alert_record.kind, transition) | serialize(
         {
             KIND: ItemKind.ALERT.value,
-            "alert_kind": receipt.kind.value,
+            "alert_kind": alert_record.kind.value,
             STATUS: transition.status,
             STARTED: iso(transition.started),
-            OUTCOME: receipt.outcome.value,
-            "reason": receipt.reason,
-            "headline": receipt.headline,
-            "settled_at": iso(receipt.settled_at),
-            "message_id": receipt.message_id,
-            "digest": receipt.digest,
+            OUTCOME: alert_record.outcome.value,
+            "reason": alert_record.reason,
+            "headline": alert_record.headline,
+            "settled_at": iso(alert_record.settled_at),
+            "message_id": alert_record.message_id,
+            "digest": alert_record.digest,
             EXPIRES_AT: _expiry(transition.started, retention),
         }
     )
@@ -148,10 +148,10 @@ def read_transition(item: Item) -> tuple[JobId, Transition]:
     return job_of(values[PK]), _read_transition(values)
 
 
-def read_receipt(item: Item) -> AlertReceipt:
+def read_alert(item: Item) -> AlertRecord:
     """A settled alert from its item."""
     values = deserialize(item)
-    return AlertReceipt(
+    return AlertRecord(
         job=job_of(values[PK]),
         kind=AlertKind(values["alert_kind"]),
         transition=_read_transition(values),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from respot.domain.alert import Alert, AlertReceipt
+from respot.domain.alert import Alert, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transition
@@ -16,7 +16,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
 from respot.domain.run import RunId
-from respot.domain.storm import Digest, DigestReceipt, Member, Pool, Window, is_over
+from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over
 from respot.domain.sweeping import Page, Pass, Summary, taken_up
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -39,7 +39,7 @@ class MemoryLedger:
     states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
     transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
     leases: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, LeaseToken]] = field(default_factory=dict)
-    receipts: dict[tuple[JobId, AlertKind, datetime], AlertReceipt] = field(default_factory=dict)
+    alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
@@ -109,7 +109,7 @@ class MemoryLedger:
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
         """See `Ledger.lease_alert`."""
-        if (job, kind, transition.started) in self.receipts:
+        if (job, kind, transition.started) in self.alert_records:
             return None
         until, _ = self.leases.get((job, kind, transition.started), (now, None))
         if until > now:
@@ -125,17 +125,17 @@ class MemoryLedger:
         if standing == token:
             del self.leases[job, kind, transition.started]
 
-    def settle_alert(self, receipt: AlertReceipt) -> None:
+    def settle_alert(self, alert_record: AlertRecord) -> None:
         """See `Ledger.settle_alert`."""
-        key = receipt.job, receipt.kind, receipt.transition.started
-        self.receipts.setdefault(key, receipt)
+        key = alert_record.job, alert_record.kind, alert_record.transition.started
+        self.alert_records.setdefault(key, alert_record)
 
-    def alerts(self, job: JobId) -> tuple[AlertReceipt, ...]:
+    def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `Ledger.alerts`."""
         return tuple(
             sorted(
-                (receipt for receipt in self.receipts.values() if receipt.job == job),
-                key=lambda receipt: receipt.transition.started,
+                (alert_record for alert_record in self.alert_records.values() if alert_record.job == job),
+                key=lambda alert_record: alert_record.transition.started,
             )
         )
 
@@ -313,7 +313,7 @@ class MemoryStorms:
     windows: dict[Pool, Window] = field(default_factory=dict)
     joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
     leases: dict[str, tuple[datetime, LeaseToken]] = field(default_factory=dict)
-    receipts: dict[str, DigestReceipt] = field(default_factory=dict)
+    alert_records: dict[str, DigestRecord] = field(default_factory=dict)
 
     def window(self, pool: Pool) -> Window | None:
         """See `Storms.window`."""
@@ -349,7 +349,7 @@ class MemoryStorms:
 
     def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """See `Storms.lease_digest`."""
-        if window.id in self.receipts:
+        if window.id in self.alert_records:
             return None
         until, _ = self.leases.get(window.id, (now, None))
         if until > now:
@@ -365,13 +365,13 @@ class MemoryStorms:
         if standing == token:
             del self.leases[window.id]
 
-    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+    def settle_digest(self, window: Window, alert_record: DigestRecord) -> None:
         """See `Storms.settle_digest`."""
-        self.receipts.setdefault(window.id, receipt)
+        self.alert_records.setdefault(window.id, alert_record)
 
-    def digest(self, window: Window) -> DigestReceipt | None:
+    def digest(self, window: Window) -> DigestRecord | None:
         """See `Storms.digest`."""
-        return self.receipts.get(window.id)
+        return self.alert_records.get(window.id)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -432,11 +432,11 @@ class MemoryDelayQueue:
     delays: dict[str, timedelta] = field(default_factory=dict)
     fault: Exception | None = None
 
-    def delay(self, receipt: str, delay: timedelta) -> None:
+    def delay(self, alert_record: str, delay: timedelta) -> None:
         """See `DelayQueue.delay`."""
         if self.fault:
             raise self.fault
-        self.delays[receipt] = delay
+        self.delays[alert_record] = delay
 
 
 @dataclass(slots=True, kw_only=True)

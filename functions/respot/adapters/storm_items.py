@@ -9,7 +9,7 @@ from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.durations import iso
 from respot.domain.outlook import Outlook
-from respot.domain.storm import DigestReceipt, Member, Pool, Window
+from respot.domain.storm import DigestRecord, Member, Pool, Window
 from respot.schema import (
     DIGEST_KEY,
     DIGEST_PARTITION,
@@ -119,25 +119,25 @@ def lease_item(window: Window, *, outcome: str, until: datetime, token: str | No
     return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), LEASE_TOKEN: token})
 
 
-def digest_item(window: Window, receipt: DigestReceipt, retention: timedelta | None) -> Item:
+def digest_item(window: Window, digest_record: DigestRecord, retention: timedelta | None) -> Item:
     """A settled digest."""
     return _digest(
         window,
         {
-            OUTCOME: receipt.outcome.value,
-            "reason": receipt.reason,
-            "headline": receipt.headline,
-            "settled_at": iso(receipt.settled_at),
-            "message_id": receipt.message_id,
+            OUTCOME: digest_record.outcome.value,
+            "reason": digest_record.reason,
+            "headline": digest_record.headline,
+            "settled_at": iso(digest_record.settled_at),
+            "message_id": digest_record.message_id,
             EXPIRES_AT: _expiry(window, retention),
         },
     )
 
 
-def read_digest(window: Window, item: Item) -> DigestReceipt:
+def read_digest(window: Window, item: Item) -> DigestRecord:
     """A settled digest from its item."""
     values = deserialize(item)
-    return DigestReceipt(
+    return DigestRecord(
         digest=window.id,
         outcome=AlertOutcome(values[OUTCOME]),
         reason=values["reason"],

@@ -20,7 +20,7 @@ from respot.adapters.storm_items import (
 )
 from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
-from respot.domain.storm import DigestReceipt, Member, Pool, Window
+from respot.domain.storm import DigestRecord, Member, Pool, Window
 from respot.errors import AlertInProgressError
 from respot.ports import Clock, LeaseToken
 from respot.schema import DIGEST_KEY, LEASE_TOKEN, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
@@ -101,11 +101,11 @@ class DynamoDbStorms:
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
-    def settle_digest(self, window: Window, receipt: DigestReceipt) -> None:
+    def settle_digest(self, window: Window, digest_record: DigestRecord) -> None:
         """See `Storms.settle_digest`."""
-        self._table.put(digest_item(window, receipt, self._retention), _UNSETTLED, {":claimed": _LEASED})
+        self._table.put(digest_item(window, digest_record, self._retention), _UNSETTLED, {":claimed": _LEASED})
 
-    def digest(self, window: Window) -> DigestReceipt | None:
+    def digest(self, window: Window) -> DigestRecord | None:
         """See `Storms.digest`."""
         item = self._table.get(digest_partition(window), DIGEST_KEY)
         if item is None or deserialize(item)[OUTCOME] == _LEASED:

@@ -87,7 +87,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertReceipt:
+class AlertRecord:
     """What the ledger keeps of an alert.
 
     Attributes:

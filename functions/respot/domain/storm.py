@@ -118,7 +118,7 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigestReceipt:
+class DigestRecord:
     """What the ledger keeps of a digest.
 
     Attributes:

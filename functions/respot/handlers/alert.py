@@ -11,9 +11,9 @@ from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
 from respot.bootstrap.alert import LONGEST_ALERT, alerter, storm_watch
 from respot.bootstrap.clients import begin, now
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.storm import DigestReceipt, Window
+from respot.domain.storm import DigestRecord, Window
 from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed, moment, time_left
@@ -43,15 +43,17 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             failures.append(identifier)
             continue
         try:
-            receipts = alert()
+            alert_records = alert()
         except RespotError as error:
             # The others of the batch must not wait for this one.
             logger().exception("not alerted", message_id=identifier, item=item, reason=str(error))
             failures.append(identifier)
             continue
-        for receipt in receipts:
-            logger().info("alert settled", outcome=receipt.outcome, reason=receipt.reason, **_about(receipt))
-            sent += receipt.outcome is AlertOutcome.SENT and not _is_drill(receipt)
+        for alert_record in alert_records:
+            logger().info(
+                "alert settled", outcome=alert_record.outcome, reason=alert_record.reason, **_about(alert_record)
+            )
+            sent += alert_record.outcome is AlertOutcome.SENT and not _is_drill(alert_record)
     count(AlertsSent=sent, AlertsFailed=len(failures))
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
@@ -59,17 +61,17 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     return failed(failures)
 
 
-def _is_drill(receipt: AlertReceipt | DigestReceipt) -> bool:
-    return isinstance(receipt, AlertReceipt) and receipt.job.is_drill
+def _is_drill(alert_record: AlertRecord | DigestRecord) -> bool:
+    return isinstance(alert_record, AlertRecord) and alert_record.job.is_drill
 
 
-Settled = tuple[AlertReceipt | DigestReceipt, ...]
+Settled = tuple[AlertRecord | DigestRecord, ...]
 
 
-def _about(receipt: AlertReceipt | DigestReceipt) -> dict[str, Any]:
-    if isinstance(receipt, DigestReceipt):
-        return {"kind": AlertKind.DIGEST, "digest": receipt.digest}
-    return {"kind": receipt.kind, "job": str(receipt.job), "digest": receipt.digest}
+def _about(alert_record: AlertRecord | DigestRecord) -> dict[str, Any]:
+    if isinstance(alert_record, DigestRecord):
+        return {"kind": AlertKind.DIGEST, "digest": alert_record.digest}
+    return {"kind": alert_record.kind, "job": str(alert_record.job), "digest": alert_record.digest}
 
 
 def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], Settled]]:
@@ -88,17 +90,17 @@ def _due(body: str) -> Settled:
 
 
 def _close(window: Window) -> Settled:
-    receipt = storm_watch().close(window)
-    return () if receipt is None else (receipt,)
+    alert_record = storm_watch().close(window)
+    return () if alert_record is None else (alert_record,)
 
 
-def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertReceipt, ...]:
+def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertRecord, ...]:
     """What each kind of item means to people; the stream's filter passes no other."""
-    receipt = _alert_on(alerting, image)
-    return () if receipt is None else (receipt,)
+    alert_record = _alert_on(alerting, image)
+    return () if alert_record is None else (alert_record,)
 
 
-def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertReceipt | None:
+def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertRecord | None:
     match deserialize(image)[KIND]:
         case ItemKind.TRANSITION | ItemKind.DRILL_TRANSITION:
             return alerting.alert(*read_transition(image))

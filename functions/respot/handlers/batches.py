@@ -42,7 +42,7 @@ def deliveries(event: Mapping[str, Any]) -> tuple[Delivery, ...]:
     return tuple(
         Delivery(
             id=record["messageId"],
-            receipt=record["receiptHandle"],
+            alert_record=record["receiptHandle"],
             body=record["body"],
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
             sent=moment(record, "SentTimestamp"),

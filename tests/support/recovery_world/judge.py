@@ -244,14 +244,14 @@ class Judge:
                 expected[job, AlertKind.WOULD_RESUBMIT] += 1
         expected.update(world.runs.notices.keys())
         settled: Counter[tuple[JobId, AlertKind]] = Counter(
-            (job, kind) for job, kind, _ in world.ledger.receipts if kind is not AlertKind.ADVICE
+            (job, kind) for job, kind, _ in world.ledger.alert_records if kind is not AlertKind.ADVICE
         )
         for job in world.lied:  # it has two ends: what is told as of its end may be told as of either
             for kind in AlertKind:
                 settled[job, kind] = min(settled[job, kind], expected[job, kind])
         if +settled != +expected:
             self.broken(f"alerts: missing {expected - settled}, too many {settled - expected}")
-        advised = Counter(job for job, kind, _ in world.ledger.receipts if kind is AlertKind.ADVICE)
+        advised = Counter(job for job, kind, _ in world.ledger.alert_records if kind is AlertKind.ADVICE)
         if any(count > 1 for count in advised.values()):
             self.broken(f"advised more than once: {advised}")
 

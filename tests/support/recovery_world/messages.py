@@ -21,7 +21,9 @@ class Message:
 
 
 def delivery_of(identifier: str, message: Message) -> Delivery:
-    return Delivery(id=identifier, receipt=identifier, body=message.body, receive_count=message.received, sent=CREATED)
+    return Delivery(
+        id=identifier, alert_record=identifier, body=message.body, receive_count=message.received, sent=CREATED
+    )
 
 
 def event_of(played: PlayedJob) -> str:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from respot.adapters.drill_posts import DrillPost
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.drill import Drill
 from respot_cli.drill_course import Course, Hop, Stuck, follow
 from respot_cli.drill_view import render, to_document, waiting_for
@@ -16,8 +16,8 @@ from respot_cli.main import parser
 from tests.support.builders import a_drill, at
 
 
-def receipt(outcome: AlertOutcome = AlertOutcome.SENT, reason: str = "Interrupted") -> AlertReceipt:
-    return AlertReceipt(
+def alert_record(outcome: AlertOutcome = AlertOutcome.SENT, reason: str = "Interrupted") -> AlertRecord:
+    return AlertRecord(
         job=a_drill().job,
         kind=a_drill().kind,
         transition=a_drill().alerted,
@@ -34,14 +34,14 @@ class Traces:
     """What the ledger has from the moment on that is said."""
 
     recorded: float | None = 0
-    settled: AlertReceipt | None = field(default_factory=receipt)
+    settled: AlertRecord | None = field(default_factory=alert_record)
     posts: list[DrillPost | None] = field(default_factory=lambda: [DrillPost(at=at(7), refusal=None)])
 
     def recorded_at(self, drill: Drill) -> datetime | None:
         assert drill == a_drill()
         return None if self.recorded is None else at(1)
 
-    def receipt(self, drill: Drill) -> AlertReceipt | None:
+    def alert_record(self, drill: Drill) -> AlertRecord | None:
         assert drill == a_drill()
         return self.settled
 
@@ -120,7 +120,7 @@ def test_it_is_stuck_at_the_first_hop_that_it_has_not_passed_in_time(traces: Tra
 
 
 def test_a_declined_alert_is_told_at_once_with_its_reason() -> None:
-    declined = receipt(AlertOutcome.DECLINED, "alerts of kind interrupted are switched off in the settings")
+    declined = alert_record(AlertOutcome.DECLINED, "alerts of kind interrupted are switched off in the settings")
     course, _, waited = followed(Traces(settled=declined))
     assert course.stuck == Stuck(
         hop=Hop.ALERT,

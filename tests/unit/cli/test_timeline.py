@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from respot.adapters.memory import MemoryLedger, MemoryRuns
-from respot.domain.alert import AlertOutcome, AlertReceipt
+from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.lineage import Lineage
@@ -35,7 +35,7 @@ def ledger() -> MemoryLedger:
     save(ledger, LIFE)
     interrupted = transition("Interrupted", 3720)
     ledger.settle_alert(
-        AlertReceipt(
+        AlertRecord(
             job=job_id(),
             kind=AlertKind.INTERRUPTED,
             transition=interrupted,
@@ -73,8 +73,8 @@ def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: Memo
 
 
 def test_the_timeline_says_in_which_digest_people_heard_of_it(ledger: MemoryLedger) -> None:
-    (receipt,) = ledger.receipts.values()
-    ledger.receipts = {key: replace(receipt, digest="digest/1") for key in ledger.receipts}
+    (alert_record,) = ledger.alert_records.values()
+    ledger.alert_records = {key: replace(alert_record, digest="digest/1") for key in ledger.alert_records}
     history = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
     assert "in digest/1" in shown(history)
     assert document_of(history)["alerts"][0]["digest"] == "digest/1"
@@ -348,7 +348,7 @@ def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
 
 def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLedger) -> None:
     runs = decided(ledger)
-    (interrupted,) = ledger.receipts.values()
+    (interrupted,) = ledger.alert_records.values()
     end = transition("MaxWaitTimeExceeded", 1000)
     for kind, each in (
         (AlertKind.MAX_WAIT_TIME_EXCEEDED, end),

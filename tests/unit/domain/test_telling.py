@@ -206,5 +206,5 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
     alerter.catch_up(JOB)
     record = ledger.load(JOB)
     assert record.state is not None
-    settled = {(receipt.kind, receipt.transition.started) for receipt in ledger.alerts(JOB)}
+    settled = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}
     assert settled == called_for(record, record.state, runs.doings(JOB))

@@ -303,7 +303,7 @@ def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_sh
     ended = bench.clock()
     while job not in bench.runs.decisions:
         received += 1
-        delivery = Delivery(id="m", receipt="r", body=write_message(job), receive_count=received, sent=ended)
+        delivery = Delivery(id="m", alert_record="r", body=write_message(job), receive_count=received, sent=ended)
         for postponed in intake.take([delivery], time_left=lambda: timedelta(minutes=2)):
             assert postponed.error is None
             assert postponed.delay <= HALF_AN_HOUR
