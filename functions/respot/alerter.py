@@ -143,7 +143,7 @@ class Alerter:
             message_id=message_id,
             digest=alert.digest,
         )
-        self.ledger.settle_alert(alert_record)
+        self.ledger.complete_alert(alert_record)
         return alert_record
 
 

@@ -161,7 +161,7 @@ class Ledger(Protocol):
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
         """Let the claim lapse at once: the alert could not be sent. Whoever has claimed it since keeps it."""
 
-    def settle_alert(self, alert_record: AlertRecord) -> None:
+    def complete_alert(self, alert_record: AlertRecord) -> None:
         """Write down what was sent or declined, claimed or not; what is settled is never changed again."""
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
@@ -260,7 +260,7 @@ class Storms(Protocol):
     def release_digest(self, window: Window, token: LeaseToken) -> None:
         """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
 
-    def settle_digest(self, window: Window, alert_record: DigestRecord) -> None:
+    def complete_digest(self, window: Window, alert_record: DigestRecord) -> None:
         """Write down what became of the digest, claimed or not; what is settled is never changed again."""
 
     def digest(self, window: Window) -> DigestRecord | None:

@@ -81,7 +81,7 @@ class StormWatch:
         digest_record = (
             self._publish(Digest(window=window, members=members), token) if members else self._nobody(window)
         )
-        self.storms.settle_digest(window, digest_record)
+        self.storms.complete_digest(window, digest_record)
         return digest_record
 
     def _standing(self, alert: Alert, pool: Pool) -> Window | None:

@@ -61,7 +61,7 @@ def release(ledger: DynamoDbLedger) -> None:
 @pytest.mark.parametrize("claimed", [CREATED, CREATED + 50_000 * DAY], ids=["just now", "in a hundred years"])
 @pytest.mark.parametrize(
     "then",
-    [claim, release, lambda ledger: ledger.settle_alert(alert_record())],
+    [claim, release, lambda ledger: ledger.complete_alert(alert_record())],
     ids=["alert claimed", "alert released", "alert settled"],
 )
 def test_every_item_of_a_drill_expires_a_day_after_it_was_written(

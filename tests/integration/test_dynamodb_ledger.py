@@ -59,7 +59,7 @@ def test_a_partition_is_named_after_region_name_and_creation() -> None:
 
 def test_keys_are_as_documented(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
     save(dynamodb_ledger, "Starting=0 Interrupted=3720")
-    dynamodb_ledger.settle_alert(RECEIPT)
+    dynamodb_ledger.complete_alert(RECEIPT)
     assert list(items(dynamodb)) == [
         "alert#2026-09-16T10:02:00.000Z#interrupted",
         "state",
@@ -105,7 +105,7 @@ def test_a_transition_item_says_when_it_was_learnt_of_and_reads_back_from_the_st
 
 def test_nothing_expires_unless_a_retention_is_set(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
     save(dynamodb_ledger, "Interrupted=3720")
-    dynamodb_ledger.settle_alert(RECEIPT)
+    dynamodb_ledger.complete_alert(RECEIPT)
     assert not any("expires_at" in item for item in items(dynamodb).values())
 
 
@@ -114,7 +114,7 @@ def test_with_a_retention_every_item_expires_that_long_after_what_it_tells_of(
 ) -> None:
     ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=timedelta(days=365))
     save(ledger, "Interrupted=3720")
-    ledger.settle_alert(RECEIPT)
+    ledger.complete_alert(RECEIPT)
     expiries = {int(item["expires_at"]) for item in items(dynamodb).values()}
     assert expiries == {int((INTERRUPTED.started + timedelta(days=365)).timestamp())}
 
@@ -166,7 +166,7 @@ def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
                 JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
             ),
             lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("ours")),
-            lambda: ledger.settle_alert(RECEIPT),
+            lambda: ledger.complete_alert(RECEIPT),
         ],
         "describe_table": [ledger.created_at],
     }

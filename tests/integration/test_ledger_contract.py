@@ -185,7 +185,7 @@ def test_jobs_of_one_name_are_kept_apart(ledger: Ledger) -> None:
 
 def test_alerts_do_not_show_among_the_stays(ledger: Ledger) -> None:
     save(ledger, snapshot("Starting=0"))
-    ledger.settle_alert(alert_record())
+    ledger.complete_alert(alert_record())
     assert ledger.load(JOB).transitions == history("Starting=0")
 
 
@@ -266,29 +266,29 @@ def test_a_claim_is_no_alert(ledger: Ledger) -> None:
 def test_what_is_settled_is_kept_claimed_or_not(ledger: Ledger, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
         ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
-    ledger.settle_alert(alert_record(outcome))
+    ledger.complete_alert(alert_record(outcome))
     assert ledger.alerts(JOB) == (alert_record(outcome),)
 
 
 @pytest.mark.parametrize(
     "afterwards",
     [
-        lambda ledger: ledger.settle_alert(alert_record(AlertOutcome.DECLINED)),
-        lambda ledger: ledger.settle_alert(replace(alert_record(), message_id="message-2")),
+        lambda ledger: ledger.complete_alert(alert_record(AlertOutcome.DECLINED)),
+        lambda ledger: ledger.complete_alert(replace(alert_record(), message_id="message-2")),
         lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("gone")),
         lambda ledger: ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
     ],
     ids=["declined", "sent again", "given back", "claimed"],
 )
 def test_what_is_settled_is_never_changed_again(ledger: Ledger, afterwards: Callable[[Ledger], object]) -> None:
-    ledger.settle_alert(alert_record())
+    ledger.complete_alert(alert_record())
     assert not afterwards(ledger)
     assert ledger.alerts(JOB) == (alert_record(),)
 
 
 def test_the_digest_in_which_people_hear_of_an_alert_is_kept(ledger: Ledger) -> None:
     held_back = replace(alert_record(), digest="digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z")
-    ledger.settle_alert(held_back)
+    ledger.complete_alert(held_back)
     assert ledger.alerts(JOB) == (held_back,)
 
 
@@ -296,5 +296,5 @@ def test_alerts_come_in_the_order_of_their_transitions(ledger: Ledger) -> None:
     late, early = alert_record(seconds=9000), alert_record(seconds=3720)
     failed = alert_record(AlertOutcome.DECLINED, seconds=12_000, status="Failed")
     for each in (failed, late, early):
-        ledger.settle_alert(each)
+        ledger.complete_alert(each)
     assert ledger.alerts(JOB) == (early, late, failed)

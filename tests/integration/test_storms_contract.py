@@ -198,8 +198,8 @@ def test_only_who_made_a_claim_gives_it_back(storms: Storms, clock: FakeClock, t
 def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
         storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
-    storms.settle_digest(WINDOW, digest_record(outcome))
-    storms.settle_digest(WINDOW, replace(digest_record(), message_id="message-2"))
+    storms.complete_digest(WINDOW, digest_record(outcome))
+    storms.complete_digest(WINDOW, replace(digest_record(), message_id="message-2"))
     storms.release_digest(WINDOW, LeaseToken("gone"))
     assert not storms.lease_digest(WINDOW, now=at(99_999), lease=LEASE)
     assert storms.digest(WINDOW) == digest_record(outcome)
@@ -213,7 +213,7 @@ def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: F
     storms = DynamoDbStorms(dynamodb, TABLE, clock=clock, retention=timedelta(days=1))
     storms.open(WINDOW)
     storms.join(WINDOW, member_of(1, 3721))
-    storms.settle_digest(WINDOW, digest_record())
+    storms.complete_digest(WINDOW, digest_record())
     items = [deserialize(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
     assert sorted(item["kind"] for item in items) == ["digest", "member", "window"]
     assert {int(item["expires_at"]) for item in items} == {int(at(3720 + 86400).timestamp())}

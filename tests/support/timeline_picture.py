@@ -65,7 +65,7 @@ def example() -> tuple[MemoryLedger, MemoryRuns]:
         (AlertKind.MAX_WAIT_TIME_EXCEEDED, "MaxWaitTimeExceeded", 21600),
         (AlertKind.RESUBMITTED, "MaxWaitTimeExceeded", 21600),
     ):
-        ledger.settle_alert(_sent(root, kind, status, seconds))
+        ledger.complete_alert(_sent(root, kind, status, seconds))
     attempt = AttemptRecord(run=run, number=2, region=REGION, name=NEXT, parent=root, decided_at=at(21604))
     runs.decide(
         DecisionRecord(

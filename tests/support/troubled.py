@@ -91,9 +91,9 @@ class TroubledLedger:
         self._enter("release_alert")
         self.ledger.release_alert(job, kind, transition, claim)
 
-    def settle_alert(self, alert_record: AlertRecord) -> None:
+    def complete_alert(self, alert_record: AlertRecord) -> None:
         self._enter("settle_alert")
-        self.ledger.settle_alert(alert_record)
+        self.ledger.complete_alert(alert_record)
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         self._enter("alerts")

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 _LEASED: Final = "claimed"
 """The outcome of an alert that somebody has in hand; see AlertOutcome for those that are settled."""
-_UNSETTLED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
+_NOT_COMPLETED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
 _UNMARKED: Final = f"attribute_not_exists({ENDED_AS})"
 """Of a transition: nobody has written yet that the job ended in it. So the stream shows that once."""
 _OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
@@ -189,10 +189,10 @@ class DynamoDbLedger:
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
-    def settle_alert(self, alert_record: AlertRecord) -> None:
-        """See `Ledger.settle_alert`."""
+    def complete_alert(self, alert_record: AlertRecord) -> None:
+        """See `Ledger.complete_alert`."""
         item = self._kept(alert_record.job, alert_item(alert_record, self._retention))
-        self._table.put(item, _UNSETTLED, {":claimed": _LEASED})
+        self._table.put(item, _NOT_COMPLETED, {":claimed": _LEASED})
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `Ledger.alerts`."""

@@ -125,8 +125,8 @@ class MemoryLedger:
         if standing == token:
             del self.leases[job, kind, transition.started]
 
-    def settle_alert(self, alert_record: AlertRecord) -> None:
-        """See `Ledger.settle_alert`."""
+    def complete_alert(self, alert_record: AlertRecord) -> None:
+        """See `Ledger.complete_alert`."""
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
@@ -365,8 +365,8 @@ class MemoryStorms:
         if standing == token:
             del self.leases[window.id]
 
-    def settle_digest(self, window: Window, alert_record: DigestRecord) -> None:
-        """See `Storms.settle_digest`."""
+    def complete_digest(self, window: Window, alert_record: DigestRecord) -> None:
+        """See `Storms.complete_digest`."""
         self.alert_records.setdefault(window.id, alert_record)
 
     def digest(self, window: Window) -> DigestRecord | None:

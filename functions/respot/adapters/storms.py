@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LEASED: Final = "claimed"
-_UNSETTLED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
+_NOT_COMPLETED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
 _OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
 """Nobody has taken it over, nor settled it."""
 _STILL_OPEN: Final = "opened = :opened AND closed = :no"
@@ -101,9 +101,9 @@ class DynamoDbStorms:
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
-    def settle_digest(self, window: Window, digest_record: DigestRecord) -> None:
-        """See `Storms.settle_digest`."""
-        self._table.put(digest_item(window, digest_record, self._retention), _UNSETTLED, {":claimed": _LEASED})
+    def complete_digest(self, window: Window, digest_record: DigestRecord) -> None:
+        """See `Storms.complete_digest`."""
+        self._table.put(digest_item(window, digest_record, self._retention), _NOT_COMPLETED, {":claimed": _LEASED})
 
     def digest(self, window: Window) -> DigestRecord | None:
         """See `Storms.digest`."""

@@ -34,7 +34,7 @@ def ledger() -> MemoryLedger:
     ledger = MemoryLedger(created=CREATED)
     save(ledger, LIFE)
     interrupted = transition("Interrupted", 3720)
-    ledger.settle_alert(
+    ledger.complete_alert(
         AlertRecord(
             job=job_id(),
             kind=AlertKind.INTERRUPTED,
@@ -356,7 +356,7 @@ def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLed
         (AlertKind.ADVICE, transition("Pending", 0)),
     ):
         declined = replace(interrupted, kind=kind, transition=each, outcome=AlertOutcome.DECLINED, reason="too old")
-        ledger.settle_alert(declined)
+        ledger.complete_alert(declined)
     lines = shown(history_of(ledger, runs=runs)).splitlines()
     own, other = (
         number for number, line in enumerate(lines) if "not alerted: too old" in line and "advice" not in line
