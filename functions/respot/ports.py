@@ -46,7 +46,7 @@ Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement]
 Raises CloneRefusedError if the job cannot be created again.
 """
 
-LeaseToken = NewType("Claim", str)
+LeaseToken = NewType("LeaseToken", str)
 """Tells one claim of an alert or a digest from another: who made it alone gives it back."""
 
 

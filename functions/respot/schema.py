@@ -81,13 +81,13 @@ RECORDED_AT: Final = "recorded_at"
 VERSION: Final = "version"
 """Counts the writes of a state: a write names the version it was worked out from."""
 OUTCOME: Final = "outcome"
-"""Of an alert: `claimed` while somebody has it in hand, then `sent` or `declined` for good."""
+"""Of an alert: `claimed` while it is leased, then `sent` or `declined` for good."""
 LEASE_UNTIL: Final = "lease_until"
-"""Until when a claimed alert is in hand."""
+"""When the lease on an alert expires."""
 WITHDRAWN: Final = "withdrawn"
 """Why the stop that a note announced did not follow."""
-LEASE_TOKEN: Final = "claim"
-"""Tells one claim of an alert from another: whose answer was lost knows its own by it."""
+LEASE_HOLDER: Final = "claim"
+"""The token of a lease: a sender whose answer was lost recognises its own lease by it."""
 
 
 class ItemKind(StrEnum):

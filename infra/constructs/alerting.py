@@ -128,7 +128,7 @@ HEARTBEAT: Final[dict[str, object]] = {
         "NewImage": {
             schema.KIND: {"S": [schema.ItemKind.SWEEP.value]},
             schema.SCOPE: {"S": [CHECKS]},
-            schema.LEASE_TOKEN: {"S": [{"exists": True}]},
+            schema.LEASE_HOLDER: {"S": [{"exists": True}]},
         }
     },
 }

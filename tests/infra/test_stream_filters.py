@@ -217,7 +217,7 @@ def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item,
 @pytest.mark.parametrize("event_name", ["INSERT", "MODIFY"])
 def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event_name: str) -> None:
     """The write that takes up the pass over the ledger's own jobs: no other one, of it or of a region's."""
-    claim = serialize({schema.LEASE_TOKEN: "c"})
+    claim = serialize({schema.LEASE_HOLDER: "c"})
     assert readers(plain, passed(CHECKS) | claim, event_name) == {ALERT, RECOVER}
     assert readers(plain, passed(CHECKS), event_name) == set()
     assert readers(plain, passed() | claim, event_name) == set()

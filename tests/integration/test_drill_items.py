@@ -45,7 +45,7 @@ def items(client: "DynamoDBClient") -> list[dict[str, Any]]:
     return [deserialize(item) for item in client.scan(TableName=TABLE)["Items"]]
 
 
-def claim(ledger: DynamoDbLedger) -> None:
+def lease(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
     assert ledger.lease_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
 
@@ -61,8 +61,8 @@ def release(ledger: DynamoDbLedger) -> None:
 @pytest.mark.parametrize("claimed", [CREATED, CREATED + 50_000 * DAY], ids=["just now", "in a hundred years"])
 @pytest.mark.parametrize(
     "then",
-    [claim, release, lambda ledger: ledger.complete_alert(alert_record())],
-    ids=["alert claimed", "alert released", "alert settled"],
+    [lease, release, lambda ledger: ledger.complete_alert(alert_record())],
+    ids=["alert leased", "alert released", "alert settled"],
 )
 def test_every_item_of_a_drill_expires_a_day_after_it_was_written(
     dynamodb: "DynamoDBClient",

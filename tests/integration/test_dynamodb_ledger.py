@@ -18,7 +18,7 @@ from respot.domain.reconciliation import reconcile
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.ports import LeaseToken
 from tests.integration.conftest import TABLE
-from tests.support.builders import CREATED, REGION, at, claim, history, job_id, snapshot, state, transition
+from tests.support.builders import CREATED, REGION, at, history, job_id, reported, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
@@ -88,7 +88,7 @@ def test_the_state_carries_the_figures(
 def test_the_figures_follow_a_stay_that_is_learnt_of_late(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    for told in (claim("Stopped", 9000), claim("Interrupted", 3720)):
+    for told in (reported("Stopped", 9000), reported("Interrupted", 3720)):
         dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), told))
     assert items(dynamodb)["state"]["interruptions"] == 1
 

@@ -15,7 +15,7 @@ from respot.domain.lifecycle import in_order
 from respot.domain.reconciliation import Change, reconcile
 from respot.errors import AlertInProgressError
 from respot.ports import LeaseToken, Ledger
-from tests.support.builders import CREATED, NAME, REGION, at, history, job_id, snapshot, state, token, transition
+from tests.support.builders import CREATED, NAME, REGION, at, history, job_id, reported, snapshot, state, transition
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def test_stays_are_inserted_without_the_state_if_that_has_not_changed(ledger: Le
 
 
 def test_a_stay_that_is_there_is_left_as_it_is(ledger: Ledger) -> None:
-    told = token("Interrupted", 3720)
+    told = reported("Interrupted", 3720)
     save(ledger, told)
     again = replace(look(ledger, told), inserted=(INTERRUPTED,))
     assert ledger.save(again)

@@ -101,7 +101,7 @@ def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  #
     return replace(plain, **others)
 
 
-def claim(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
+def reported(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
     """What an event with its own transition tells."""
     seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
     return replace(seen, history=tuple(replace(transition, provisional=True) for transition in seen.history))

@@ -17,7 +17,7 @@ from respot.domain.resubmission import AttemptRecord, DecisionRecord
 from respot.domain.run import run_id
 from respot.domain.telling import Told
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
-from tests.support.builders import CREATED, at, history, job_id, snapshot, token
+from tests.support.builders import CREATED, at, history, job_id, reported, snapshot
 from tests.support.clock import FakeClock
 from tests.support.troubled import DiedError, TroubledLedger
 
@@ -169,7 +169,7 @@ def test_a_job_without_a_risk_is_left_alone(bench: Bench) -> None:
 
 
 def test_advice_is_given_once_although_earlier_stays_are_learnt_of(bench: Bench) -> None:
-    bench.know(token("Training", 30, job=job_id("new"), market=Market.SPOT))
+    bench.know(reported("Training", 30, job=job_id("new"), market=Market.SPOT))
     appears(bench, "Starting=5 Training=30")
     bench.memory.transitions[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
     bench.alerter.advise(job_id("new"))

@@ -38,7 +38,7 @@ def observation_of(envelope: object) -> Observation:
     return parse(json.dumps(envelope))
 
 
-def claim_of(envelope: object) -> JobSnapshot:
+def reported_by(envelope: object) -> JobSnapshot:
     reported = observation_of(envelope).reported
     assert reported is not None
     return reported
@@ -64,7 +64,7 @@ def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: s
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
-    told = dict.fromkeys(transition for name in scenario.events for transition in claim_of(payload(name)).history)
+    told = dict.fromkeys(transition for name in scenario.events for transition in reported_by(payload(name)).history)
     words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in told]
     wanted = [
         f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.transitions.split())
@@ -73,7 +73,7 @@ def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
 
 
 def test_a_whole_event_is_read_to_the_field() -> None:
-    told = claim_of(payload("v4_hpo_child_interrupted")).state
+    told = reported_by(payload("v4_hpo_child_interrupted")).state
     assert told.market is Market.SPOT
     assert (told.instance_type, told.instance_count) == ("ml.g5.2xlarge", 1)
     assert (told.max_runtime, told.max_wait) == (timedelta(hours=4), timedelta(hours=6))
@@ -88,13 +88,13 @@ def test_a_whole_event_is_read_to_the_field() -> None:
 
 
 def test_a_step_functions_child_is_known_by_its_tags() -> None:
-    parent = claim_of(payload("v5_stepfunctions_child_maxwait")).state.parent
+    parent = reported_by(payload("v5_stepfunctions_child_maxwait")).state.parent
     assert parent is not None
     assert parent.owner is Owner.STEP_FUNCTIONS
 
 
 def test_what_an_event_does_not_say_is_not_known() -> None:
-    told = claim_of(payload("v6_confirmed_fields_only_interrupted"))
+    told = reported_by(payload("v6_confirmed_fields_only_interrupted"))
     assert told.state.market is None
     assert told.state.max_wait is None
     assert told.history == (transition("Interrupted", 3720.148, provisional=True),)
@@ -102,14 +102,14 @@ def test_what_an_event_does_not_say_is_not_known() -> None:
 
 
 def test_tags_as_a_list_and_as_a_map_are_the_same_tags() -> None:
-    as_list = claim_of(payload("v8_tags_as_list_registry_schema")).state
-    as_map = claim_of(payload("s2_04_interrupted")).state
+    as_list = reported_by(payload("v8_tags_as_list_registry_schema")).state
+    as_map = reported_by(payload("s2_04_interrupted")).state
     assert as_list == as_map
 
 
 def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
-    as_text = claim_of(payload("v7_docs_style_string_timestamps")).state
-    as_numbers = claim_of(payload("s1_05_completed")).state
+    as_text = reported_by(payload("v7_docs_style_string_timestamps")).state
+    as_numbers = reported_by(payload("s1_05_completed")).state
     assert (as_text.job, as_text.last_modified) == (as_numbers.job, as_numbers.last_modified)
     assert as_text.training_ended == as_numbers.training_ended
 
@@ -150,7 +150,7 @@ def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) ->
 
 
 def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
-    told = claim_of(without(event(), "resources", "detail.TrainingJobArn")).state
+    told = reported_by(without(event(), "resources", "detail.TrainingJobArn")).state
     assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
 
 
@@ -160,7 +160,7 @@ def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
 )
 def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
     """Public case E06."""
-    told = claim_of(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
+    told = reported_by(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
     assert told.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
     console = "https://console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/spot-job"
     assert (console_url(told) == console) is (region == "cn-north-1")
@@ -256,7 +256,7 @@ def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str,
     "status", ["Reticulating", "interrupted", "x" * 128, "with space", "null\x00byte", "#", "größer"], ids=ascii
 )
 def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
-    told = claim_of(event(status))
+    told = reported_by(event(status))
     assert told.state.secondary_status == status
     assert told.history == (transition(status, 390, provisional=True),)
 
@@ -275,7 +275,7 @@ def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
     ],
 )
 def test_without_its_own_stay_an_event_only_tells_that_a_status_was_held(transitions: object, *, known: bool) -> None:
-    told = claim_of(event("Training", 390, SecondaryStatusTransitions=transitions))
+    told = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
     assert told.start_known is known
     assert told.history == (transition("Training", 390, provisional=True),)
 
@@ -285,7 +285,7 @@ def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
         {"Status": "Starting", "StartTime": CREATED.isoformat()},
         {"Status": "Training", "StartTime": 1789549590000},
     ]
-    assert claim_of(event(SecondaryStatusTransitions=listed)).history == (
+    assert reported_by(event(SecondaryStatusTransitions=listed)).history == (
         transition("Training", 390, provisional=True),
     )
 
@@ -307,11 +307,11 @@ def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
     ],
 )
 def test_tags_are_read_in_either_form(tags: object, read: dict[str, str] | None) -> None:
-    assert claim_of(event(Tags=tags)).state.tags == read
+    assert reported_by(event(Tags=tags)).state.tags == read
 
 
 def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
-    tags = claim_of(event(Tags={f"key-{number}": "value" for number in range(1000)})).state.tags
+    tags = reported_by(event(Tags={f"key-{number}": "value" for number in range(1000)})).state.tags
     assert tags is not None
     assert len(tags) == 50
 
@@ -322,7 +322,7 @@ def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
     ids=ascii,
 )
 def test_a_number_that_is_none_is_not_known(value: object) -> None:
-    told = claim_of(
+    told = reported_by(
         event(
             ResourceConfig={"InstanceType": value if isinstance(value, dict) else 7, "InstanceCount": value},
             StoppingCondition={"MaxRuntimeInSeconds": value, "MaxWaitTimeInSeconds": value},
@@ -338,7 +338,7 @@ def test_a_number_that_is_none_is_not_known(value: object) -> None:
 @pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
 def test_a_part_in_an_odd_form_is_not_known(part: str, value: object) -> None:
-    told = claim_of(event() | {"detail": event()["detail"] | {part: value}}).state
+    told = reported_by(event() | {"detail": event()["detail"] | {part: value}}).state
     assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
 
 
@@ -348,7 +348,7 @@ def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
         {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1.0},
         "odd",
     ]
-    told = claim_of(event(ResourceConfig={"InstanceGroups": groups})).state
+    told = reported_by(event(ResourceConfig={"InstanceGroups": groups})).state
     assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
 
 
@@ -379,7 +379,7 @@ def test_a_job_with_preferences_has_the_type_and_count_that_sagemaker_selected(
     resources: dict[str, Any], known: tuple[str | None, int | None]
 ) -> None:
     """ "The job is billed for this instance type and count" (service model); until then the type is not known."""
-    told = claim_of(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
+    told = reported_by(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
     assert (told.instance_type, told.instance_count) == known
 
 
@@ -393,7 +393,7 @@ def test_the_hours_of_a_job_with_preferences_are_those_of_all_its_instances() ->
     """Four p4d for an hour are four instance-hours."""
     selected = {"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}
     resources = {"InstancePreferences": PREFERENCES} | selected
-    told = claim_of(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
+    told = reported_by(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
     assert Attempt(number=1, state=told, transitions=(), checkpoint=None).billable_hours == 4.0
 
 
@@ -401,13 +401,13 @@ def test_the_hours_of_a_job_with_preferences_are_those_of_all_its_instances() ->
     ("flag", "market"), [(True, "spot"), (False, "on-demand"), (None, None), ("true", None), (1, None)]
 )
 def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | None) -> None:
-    assert claim_of(event(EnableManagedSpotTraining=flag)).state.market == market
+    assert reported_by(event(EnableManagedSpotTraining=flag)).state.market == market
 
 
 def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
     long = "x" * 1_000_000
     groups = [{"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}] * 10_000
-    told = claim_of(
+    told = reported_by(
         event(
             HyperParameters={"data": long},
             FailureReason=long,
@@ -422,7 +422,7 @@ def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
 
 
 def test_halves_of_characters_do_not_come_through() -> None:
-    told = claim_of(event(FailureReason="half \ud83d of one")).state
+    told = reported_by(event(FailureReason="half \ud83d of one")).state
     assert told.failure_reason == "half ? of one"
 
 

@@ -17,7 +17,7 @@ from respot.intake import Intake
 from respot.job_message import write_message
 from respot.recorder import Recorder
 from respot.recovery_intake import RecoveryIntake
-from respot.schema import LEASE_TOKEN
+from respot.schema import LEASE_HOLDER
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
@@ -31,7 +31,7 @@ from tests.unit.test_handlers_sweep import Played
 __all__ = ["printed"]  # used by each test, asked for or not
 
 BEGUN = pass_item(Pass(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
-    {LEASE_TOKEN: "c"}
+    {LEASE_HOLDER: "c"}
 )
 """The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""
 

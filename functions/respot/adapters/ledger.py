@@ -35,7 +35,7 @@ from respot.schema import (
     EXPIRES_AT,
     KIND,
     LAST_MODIFIED,
-    LEASE_TOKEN,
+    LEASE_HOLDER,
     LEASE_UNTIL,
     LIVE_IN,
     OUTCOME,
@@ -58,7 +58,7 @@ _LEASED: Final = "claimed"
 _NOT_COMPLETED: Final = f"attribute_not_exists({PK}) OR {OUTCOME} = :claimed"
 _UNMARKED: Final = f"attribute_not_exists({ENDED_AS})"
 """Of a transition: nobody has written yet that the job ended in it. So the stream shows that once."""
-_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
+_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_HOLDER} = :claim"
 """Nobody has taken it over, nor settled it."""
 
 
@@ -176,7 +176,7 @@ class DynamoDbLedger:
             return token
         if deserialize(standing)[OUTCOME] != _LEASED:
             return None
-        if deserialize(standing).get(LEASE_TOKEN) == token:
+        if deserialize(standing).get(LEASE_HOLDER) == token:
             return token  # our own: the client repeated the write, because the answer to it was lost
         message = (
             f"{job}: the {kind} alert on {transition.status} is claimed until {deserialize(standing)[LEASE_UNTIL]}"
@@ -223,5 +223,5 @@ class DynamoDbLedger:
 
 def _claim(job: JobId, kind: AlertKind, transition: Transition, *, until: datetime, token: str = "") -> Item:
     return alert_key(job, kind, transition) | serialize(
-        {KIND: ItemKind.ALERT.value, OUTCOME: _LEASED, LEASE_UNTIL: iso(until), LEASE_TOKEN: token}
+        {KIND: ItemKind.ALERT.value, OUTCOME: _LEASED, LEASE_UNTIL: iso(until), LEASE_HOLDER: token}
     )

@@ -15,7 +15,7 @@ from respot.schema import (
     DIGEST_PARTITION,
     EXPIRES_AT,
     KIND,
-    LEASE_TOKEN,
+    LEASE_HOLDER,
     LEASE_UNTIL,
     OUTCOME,
     PK,
@@ -116,7 +116,7 @@ def read_member(item: Item) -> Member:
 
 def lease_item(window: Window, *, outcome: str, until: datetime, token: str | None = None) -> Item:
     """The claim on a window's digest; the token tells who made it."""
-    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), LEASE_TOKEN: token})
+    return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), LEASE_HOLDER: token})
 
 
 def digest_item(window: Window, digest_record: DigestRecord, retention: timedelta | None) -> Item:

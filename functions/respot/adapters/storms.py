@@ -23,14 +23,14 @@ from respot.domain.durations import iso
 from respot.domain.storm import DigestRecord, Member, Pool, Window
 from respot.errors import AlertInProgressError
 from respot.ports import Clock, LeaseToken
-from respot.schema import DIGEST_KEY, LEASE_TOKEN, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
+from respot.schema import DIGEST_KEY, LEASE_HOLDER, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _LEASED: Final = "claimed"
 _NOT_COMPLETED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
-_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_TOKEN} = :claim"
+_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_HOLDER} = :claim"
 """Nobody has taken it over, nor settled it."""
 _STILL_OPEN: Final = "opened = :opened AND closed = :no"
 """The window is the pool's latest, and nobody has closed it."""
@@ -90,7 +90,7 @@ class DynamoDbStorms:
         values = deserialize(standing)
         if values[OUTCOME] != _LEASED:
             return None
-        if values.get(LEASE_TOKEN) == token:
+        if values.get(LEASE_HOLDER) == token:
             return token  # our own: the client repeated the write, because the answer to it was lost
         message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
         raise AlertInProgressError(message)

@@ -10,7 +10,7 @@ from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
 from respot.domain.sweeping import Pass, taken_up
 from respot.errors import LedgerContentionError
-from respot.schema import KIND, LEASE_TOKEN, LEASE_UNTIL, PK, SCOPE, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -46,9 +46,9 @@ class DynamoDbSweeps:
     def _taken(self, passed: Pass, until: datetime, condition: str, values: dict[str, str]) -> bool:
         """Whether the pass is in our hand; a write that the client repeated meets what it wrote itself."""
         token = uuid4().hex
-        item = pass_item(passed, until=until) | serialize({LEASE_TOKEN: token})
+        item = pass_item(passed, until=until) | serialize({LEASE_HOLDER: token})
         standing = self._table.put(item, condition, values)
-        return standing is None or deserialize(standing).get(LEASE_TOKEN) == token
+        return standing is None or deserialize(standing).get(LEASE_HOLDER) == token
 
     def _put(self, passed: Pass, until: datetime, condition: str, values: dict[str, str]) -> bool:
         return self._table.put(pass_item(passed, until=until), condition, values) is None

@@ -6,7 +6,7 @@ import pytest
 
 from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import merge, reconcile
-from tests.support.builders import at, claim, history, snapshot, state, transition
+from tests.support.builders import at, history, reported, snapshot, state, transition
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 
@@ -51,8 +51,8 @@ def test_a_stale_look_takes_nothing_back() -> None:
 
 def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> None:
     """The state carries the figures: an interruption that is learnt of late must count there, too."""
-    ended = claim("Stopped", 9000)
-    late = claim("Interrupted", 3720)
+    ended = reported("Stopped", 9000)
+    late = reported("Interrupted", 3720)
     change = reconcile(record_of(ended), late)
     assert change.inserted == late.history
     assert change.state == ended.state
@@ -67,7 +67,7 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
 @pytest.mark.parametrize("first", ["event", "describe"])
 def test_an_event_and_describe_that_round_differently_are_one_stay(difference: float, first: str) -> None:
     described = snapshot("Starting=0 Downloading=250 Training=390 Interrupted=3720")
-    told = claim("Interrupted", 3720 + difference)
+    told = reported("Interrupted", 3720 + difference)
     looks = (told, described) if first == "event" else (described, told)
     after = JobRecord()
     for look in looks:
@@ -82,8 +82,8 @@ def test_an_event_and_describe_that_round_differently_are_one_stay(difference: f
 
 
 def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
-    known = record_of(claim("Interrupted", 3720))
-    assert reconcile(known, claim("Interrupted", 3721.001)).inserted == (provisional("Interrupted", 3721.001),)
+    known = record_of(reported("Interrupted", 3720))
+    assert reconcile(known, reported("Interrupted", 3721.001)).inserted == (provisional("Interrupted", 3721.001),)
 
 
 def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it_fell_into() -> None:
@@ -96,7 +96,7 @@ def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it
 
 def test_an_event_that_tells_its_start_is_a_stay_of_its_own_even_within_an_older_one_of_that_status() -> None:
     known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
-    assert reconcile(known, claim("Training", 2000)).inserted == (provisional("Training", 2000),)
+    assert reconcile(known, reported("Training", 2000)).inserted == (provisional("Training", 2000),)
 
 
 def test_a_sighting_before_every_known_stay_of_that_status_is_new() -> None:
@@ -185,7 +185,7 @@ def test_figures_can_come_after_the_end() -> None:
 
 def sighted(status: str, seconds: float) -> JobSnapshot:
     """What an event without its own transition tells."""
-    told = claim(status, seconds)
+    told = reported(status, seconds)
     return replace(told, start_known=False)
 
 
@@ -198,7 +198,7 @@ def statuses_after(*looks: JobSnapshot) -> list[str]:
 
 
 def test_an_interruption_that_is_told_of_after_a_later_one_is_not_lost() -> None:
-    first, between, second = claim("Interrupted", 3720), claim("Training", 5600), claim("Interrupted", 12_000)
+    first, between, second = reported("Interrupted", 3720), reported("Training", 5600), reported("Interrupted", 12_000)
     assert statuses_after(second, first) == ["Interrupted", "Interrupted"]
     assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
 
