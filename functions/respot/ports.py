@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
-    from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+    from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
     from respot.domain.run import RunId
     from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window
     from respot.domain.sweeping import Page, Pass
@@ -336,13 +336,13 @@ class Runs(Protocol):
         record: DecisionRecord,
         attempt: AttemptRecord | None,
         *,
-        writer: Writer | None = None,
-        over: Writer | None = None,
+        reservation: LocationReservation | None = None,
+        over: LocationReservation | None = None,
     ) -> bool:
         """Write the decision, the attempt it calls for and its claim on the checkpoint location: all or nothing.
 
-        `writer` takes the location from nobody, from its own run, or from `over`. `False`, with nothing written, if
-        the job has a decision, the run the attempt, or the location another writer.
+        `reservation` takes the location from nobody, from its own run, or from `over`. `False`, with nothing written,
+        if the job has a decision, the run the attempt, or the location another writer.
         """
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
@@ -351,7 +351,7 @@ class Runs(Protocol):
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
         """All attempts that Respot has decided on, in order."""
 
-    def writer(self, location: str) -> Writer | None:
+    def reservation(self, location: str) -> LocationReservation | None:
         """Who was last sent to a checkpoint location, read consistently; `None` if Respot has sent nobody."""
 
     def outcome(self, job: JobId) -> Outcome | None:

@@ -179,8 +179,8 @@ class Recovery:
             next_name=name,
             story=story,
         )
-        writer = situation.writer if attempt else None
-        if self.runs.decide(decided, attempt, writer=writer, over=situation.over):
+        reservation = situation.reservation if attempt else None
+        if self.runs.decide(decided, attempt, reservation=reservation, over=situation.over):
             return None
         if self.runs.decision(state.job) is None:
             if attempt and self.runs.attempt(run, attempt.number) is None:

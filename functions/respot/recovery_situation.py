@@ -22,7 +22,7 @@ from respot.domain.placement import Placement, RefusedPool
 from respot.domain.planner import Circumstances, is_too_late
 from respot.domain.policy import AccountPolicy, Resolved, opts_out, resolve
 from respot.domain.reconciliation import same_creation
-from respot.domain.resubmission import OutcomeKind, Writer
+from respot.domain.resubmission import LocationReservation, OutcomeKind
 from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import GivingUp, stop_of
 from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, LookFailedError, Reach
@@ -56,8 +56,8 @@ class Situation:
     stopped_at: datetime
     checkpoint: Checkpoint | None
     caveat: str | None
-    writer: Writer | None
-    over: Writer | None
+    reservation: LocationReservation | None
+    over: LocationReservation | None
 
     def without(self, placement: Placement, error: CloneRefusedError | CreateRefusedError) -> "Situation":
         """The situation once an attempt there has been refused for good: what to plan again from."""
@@ -133,11 +133,14 @@ class Situations:
             found = recognise(listing.objects, parse_location(state.checkpoint_uri))
         newest = newest_complete(found)
         own = {attempt.state.job for attempt in earlier} | {state.job}
-        writer = over = None
+        reservation = over = None
         intruders: tuple[str, ...] = ()
         if concerns_us and not obstacles and state.checkpoint_uri:
             location = str(parse_location(state.checkpoint_uri))
-            writer, over = Writer(location=location, run=run, number=number + 1), self.runs.writer(location)
+            reservation, over = (
+                LocationReservation(location=location, run=run, number=number + 1),
+                self.runs.reservation(location),
+            )
             intruders = self._intruders(state, run, number, own)
             if over and over.run != run and (busy := self._is_busy(over)):
                 intruders = tuple(dict.fromkeys((*intruders, busy)))
@@ -155,7 +158,7 @@ class Situations:
             stopped_at=record.transitions[-1].started if record.transitions else state.last_modified,
             checkpoint=newest,
             caveat=listing.caveat if concerns_us else None,
-            writer=writer,
+            reservation=reservation,
             over=over,
         )
 
@@ -208,9 +211,9 @@ class Situations:
             and not is_terminal(seen.state.status)
         )
 
-    def _is_busy(self, writer: Writer) -> str | None:
+    def _is_busy(self, reservation: LocationReservation) -> str | None:
         """The name of another run's attempt that writes to the location, or is about to be created."""
-        attempt = self.runs.attempt(writer.run, writer.number)
+        attempt = self.runs.attempt(reservation.run, reservation.number)
         outcome = attempt and self.runs.outcome(attempt.parent)
         if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
             return None

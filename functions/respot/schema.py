@@ -6,7 +6,7 @@ from typing import Final
 PK: Final = "pk"
 """Partition key. It begins with one of the six texts below, or with `DRILL_PARTITION`: IAM tells by that who may write.
 
-`job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `writer#<hash of a location>`, `sweep#<scope>`,
+`job#<region>#<name>#<creation, epoch milliseconds>`, `run#<run>`, `reservation#<hash of a location>`, `sweep#<scope>`,
 `pool#<pool>`, `digest#<window>`, `drill#<id>`.
 """
 JOB_PARTITION: Final = "job#"
@@ -57,7 +57,7 @@ WINDOW_KEY: Final = "window"
 DIGEST_KEY: Final = "digest"
 """The sort key of a window's digest, in the partition `digest#<window>`, which has its members besides."""
 WRITER_KEY: Final = "writer"
-"""The sort key of a checkpoint location's writer, in the partition `writer#<hash of the location>`."""
+"""The sort key of a checkpoint location's writer, in the partition `reservation#<hash of the location>`."""
 
 SWEEP_KEY: Final = "sweep"
 """The sort key of how far a sweep has come, in the partition `sweep#<scope>`."""

@@ -19,7 +19,7 @@ from local.verification import (
     training_differences,
 )
 from respot.adapters.ledger_keys import partition_of, sweep_partition
-from respot.adapters.run_items import run_partition, writer_partition
+from respot.adapters.run_items import reservation_partition, run_partition
 from respot.domain.decision import Action
 from respot.domain.job import at_milliseconds
 from respot.domain.lifecycle import is_terminal
@@ -159,7 +159,7 @@ def test_the_sweep_writes_how_far_it_has_come_and_into_no_other_partition(deploy
     others = (
         partition_of(job_id("forged")),
         run_partition(RunId("forged")),
-        writer_partition("s3://b/forged"),
+        reservation_partition("s3://b/forged"),
         "drill#0",
     )
     for partition in others:

@@ -9,7 +9,7 @@ import pytest
 from infra.config import Config
 from respot import schema
 from respot.adapters.ledger_keys import partition_of, sweep_partition
-from respot.adapters.run_items import run_partition, writer_partition
+from respot.adapters.run_items import reservation_partition, run_partition
 from respot.adapters.storm_items import digest_partition, pool_partition
 from respot.domain.run import RunId
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
@@ -173,7 +173,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
         partition_of(job_id()): "job#",
         partition_of(a_drill().job): "job#",
         run_partition(RunId("job#x")): "run#",
-        writer_partition("s3://bucket/job#x"): "writer#",
+        reservation_partition("s3://bucket/job#x"): "writer#",
         sweep_partition("job#x"): "sweep#",
         pool_partition(window.pool): "pool#",
         digest_partition(window): "digest#",

@@ -17,7 +17,7 @@ from respot.adapters.run_items import (
     giving_up_item,
     notice_item,
     outcome_item,
-    writer_item,
+    reservation_item,
 )
 from respot.adapters.storm_items import lease_item, member_item, window_item
 from respot.adapters.sweeps import pass_item
@@ -28,7 +28,7 @@ from respot.domain.job import JobRecord, Market
 from respot.domain.lifecycle import ENDS
 from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, Pass
 from respot.domain.waiting import GivingUp
@@ -190,7 +190,9 @@ CASES = [
     pytest.param(attempt(), set(), id="an attempt"),
     pytest.param(giving_up(), set(), id="a stop that is about to follow"),
     pytest.param(
-        writer_item(Writer(location="s3://b/p/", run=run_id(job_id()), number=2)), set(), id="a location's writer"
+        reservation_item(LocationReservation(location="s3://b/p/", run=run_id(job_id()), number=2)),
+        set(),
+        id="a location's writer",
     ),
     pytest.param(alert_record(), set(), id="an alert"),
     pytest.param(passed(), set(), id="how far a sweep has come"),

@@ -16,7 +16,7 @@ from respot.domain.decision import Action, Decision
 from respot.domain.job import Market
 from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId, run_id
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -188,26 +188,29 @@ PLACE = "s3://ml-bucket/checkpoints/"
 
 
 def test_a_location_has_one_writer_at_a_time(bench: Bench) -> None:
-    mine, theirs = Writer(location=PLACE, run=RUN, number=2), Writer(location=PLACE, run=RunId("other"), number=2)
-    assert bench.runs.writer(PLACE) is None
-    assert bench.runs.decide(FULL, attempt(), writer=mine)
-    assert bench.runs.writer(PLACE) == mine
+    mine, theirs = (
+        LocationReservation(location=PLACE, run=RUN, number=2),
+        LocationReservation(location=PLACE, run=RunId("other"), number=2),
+    )
+    assert bench.runs.reservation(PLACE) is None
+    assert bench.runs.decide(FULL, attempt(), reservation=mine)
+    assert bench.runs.reservation(PLACE) == mine
     other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
-    assert not bench.runs.decide(other, planned, writer=theirs)
+    assert not bench.runs.decide(other, planned, reservation=theirs)
     assert bench.runs.decision(other.job) is None
     assert bench.runs.attempt(theirs.run, 2) is None
-    assert bench.runs.writer("s3://ml-bucket/elsewhere/") is None
+    assert bench.runs.reservation("s3://ml-bucket/elsewhere/") is None
 
 
 def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(bench: Bench) -> None:
-    first, second = (Writer(location=PLACE, run=RUN, number=number) for number in (2, 3))
-    theirs = Writer(location=PLACE, run=RunId("other"), number=2)
-    bench.runs.decide(FULL, attempt(), writer=first)
-    assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), writer=second)
+    first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
+    theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
+    bench.runs.decide(FULL, attempt(), reservation=first)
+    assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
     third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
-    assert not bench.runs.decide(third, planned, writer=theirs, over=first)
-    assert bench.runs.decide(third, planned, writer=theirs, over=second)
-    assert bench.runs.writer(PLACE) == theirs
+    assert not bench.runs.decide(third, planned, reservation=theirs, over=first)
+    assert bench.runs.decide(third, planned, reservation=theirs, over=second)
+    assert bench.runs.reservation(PLACE) == theirs
 
 
 # --- outcomes and notices -------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transitio
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome
 from respot.domain.run import RunId
 from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over
 from respot.domain.sweeping import Page, Pass, Summary, taken_up
@@ -476,7 +476,7 @@ class MemoryRuns:
     planned: dict[tuple[RunId, int], AttemptRecord] = field(default_factory=dict)
     outcomes: dict[JobId, Outcome] = field(default_factory=dict)
     notices: dict[tuple[JobId, AlertKind], Notice] = field(default_factory=dict)
-    writers: dict[str, Writer] = field(default_factory=dict)
+    writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     given_up: dict[JobId, GivingUp] = field(default_factory=dict)
 
@@ -489,24 +489,24 @@ class MemoryRuns:
         record: DecisionRecord,
         attempt: AttemptRecord | None,
         *,
-        writer: Writer | None = None,
-        over: Writer | None = None,
+        reservation: LocationReservation | None = None,
+        over: LocationReservation | None = None,
     ) -> bool:
         """See `Runs.decide`."""
         if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
             return False
-        standing = self.writers.get(writer.location) if writer else None
-        if writer and standing and standing.run != writer.run and standing != over:
+        standing = self.writers.get(reservation.location) if reservation else None
+        if reservation and standing and standing.run != reservation.run and standing != over:
             return False
         self.decisions[record.job] = record
         if attempt:
             self.planned[attempt.run, attempt.number] = attempt
-        if writer:
-            self.writers[writer.location] = writer
+        if reservation:
+            self.writers[reservation.location] = reservation
         return True
 
-    def writer(self, location: str) -> Writer | None:
-        """See `Runs.writer`."""
+    def reservation(self, location: str) -> LocationReservation | None:
+        """See `Runs.reservation`."""
         return self.writers.get(location)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:

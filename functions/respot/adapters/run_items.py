@@ -15,7 +15,7 @@ from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso
 from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Notice, Outcome, OutcomeKind, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -131,29 +131,29 @@ def read_attempt(item: Item) -> AttemptRecord:
     )
 
 
-def writer_partition(location: str) -> str:
+def reservation_partition(location: str) -> str:
     """The partition key of a location's writer; a location may be longer than a key."""
     return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
 
 
-def writer_item(writer: Writer) -> Item:
+def reservation_item(reservation: LocationReservation) -> Item:
     """A location's writer. It is replaced by the next one, and kept for as long as the ledger."""
     return serialize(
         {
-            PK: writer_partition(writer.location),
+            PK: reservation_partition(reservation.location),
             SK: WRITER_KEY,
             KIND: ItemKind.WRITER.value,
-            "location": writer.location,
-            "run": writer.run,
-            "number": writer.number,
+            "location": reservation.location,
+            "run": reservation.run,
+            "number": reservation.number,
         }
     )
 
 
-def read_writer(item: Item) -> Writer:
+def read_reservation(item: Item) -> LocationReservation:
     """A location's writer from its item."""
     values = deserialize(item)
-    return Writer(location=values["location"], run=RunId(values["run"]), number=int(values["number"]))
+    return LocationReservation(location=values["location"], run=RunId(values["run"]), number=int(values["number"]))
 
 
 def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:

@@ -18,16 +18,16 @@ from respot.adapters.run_items import (
     read_doings,
     read_giving_up,
     read_outcome,
-    read_writer,
+    read_reservation,
+    reservation_item,
+    reservation_partition,
     run_partition,
-    writer_item,
-    writer_partition,
 )
 from respot.adapters.table import ABSENT, Put, Table
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobId
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -69,21 +69,21 @@ class DynamoDbRuns:
         record: DecisionRecord,
         attempt: AttemptRecord | None,
         *,
-        writer: Writer | None = None,
-        over: Writer | None = None,
+        reservation: LocationReservation | None = None,
+        over: LocationReservation | None = None,
     ) -> bool:
         """See `Runs.decide`."""
         puts = [Put(item=decision_item(record, self._retention))]
         if attempt:
             puts.append(Put(item=attempt_item(attempt, self._retention)))
-        if writer:
-            puts.append(_claim(writer, over))
+        if reservation:
+            puts.append(_claim(reservation, over))
         return self._table.put_all(*puts)
 
-    def writer(self, location: str) -> Writer | None:
-        """See `Runs.writer`."""
-        item = self._table.get(writer_partition(location), WRITER_KEY)
-        return None if item is None else read_writer(item)
+    def reservation(self, location: str) -> LocationReservation | None:
+        """See `Runs.reservation`."""
+        item = self._table.get(reservation_partition(location), WRITER_KEY)
+        return None if item is None else read_reservation(item)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
         """See `Runs.attempt`."""
@@ -139,12 +139,12 @@ class DynamoDbRuns:
         return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
 
 
-def _claim(writer: Writer, over: Writer | None) -> Put:
+def _claim(reservation: LocationReservation, over: LocationReservation | None) -> Put:
     """The claim on a location, if nobody but the writer's own run and `over` has it."""
     condition, names = f"{ABSENT} OR #run = :run", {"#run": "run"}
-    values: dict[str, object] = {":run": writer.run}
+    values: dict[str, object] = {":run": reservation.run}
     if over:
         condition += " OR (#run = :over AND #number = :number)"
         names["#number"] = "number"
         values |= {":over": over.run, ":number": over.number}
-    return Put(item=writer_item(writer), condition=condition, names=names, values=values)
+    return Put(item=reservation_item(reservation), condition=condition, names=names, values=values)

@@ -58,7 +58,7 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class LocationReservation:
     """The attempt that Respot last sent to a checkpoint location: there is one at a time.
 
     Attributes:

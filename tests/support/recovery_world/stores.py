@@ -12,7 +12,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Market, Transition
 from respot.domain.lifecycle import is_end
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, Writer
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
 from respot.domain.waiting import GivingUp
 from respot.ports import Clock
 
@@ -78,10 +78,10 @@ class StreamedRuns(MemoryRuns):
         record: DecisionRecord,
         attempt: AttemptRecord | None,
         *,
-        writer: Writer | None = None,
-        over: Writer | None = None,
+        reservation: LocationReservation | None = None,
+        over: LocationReservation | None = None,
     ) -> bool:
-        written = MemoryRuns.decide(self, record, attempt, writer=writer, over=over)
+        written = MemoryRuns.decide(self, record, attempt, reservation=reservation, over=over)
         if written:
             self.check(record, attempt)
             self.stream.append({"alert": decision_item(record, None)})
