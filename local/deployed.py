@@ -16,7 +16,7 @@ from local.deploy import Cdk
 from local.slack_receiver import SlackReceiver
 from local.training import TrainingGround
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.runs import DynamoDbRunStore
 
 PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "Respot"
@@ -76,9 +76,9 @@ class DeployedAccount:
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 
-    def runs(self) -> DynamoDbRuns:
+    def runs(self) -> DynamoDbRunStore:
         """The ledger's part on recovery, to look into."""
-        return DynamoDbRuns(
+        return DynamoDbRunStore(
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 

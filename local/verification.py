@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from local.deployed import DeployedAccount
 from local.sagemaker.lifecycle import INTERRUPTED, PENDING_TIMEOUT, Lifecycle
-from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.runs import DynamoDbRunStore
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.decision import Action
 from respot.domain.durations import iso
@@ -191,7 +191,7 @@ def observe_run(deployed: DeployedAccount, name: str, *, region: str | None = No
     """Look at a run from its first job on, as far as attempts were created by now; without a region, in the hub's."""
     table = deployed.outputs["LedgerTableName"]
     ledger = deployed.ledger()
-    runs = DynamoDbRuns(deployed.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
+    runs = DynamoDbRunStore(deployed.client("dynamodb"), table, clock=lambda: datetime.now(UTC), retention=None)
     sagemaker = deployed.client("sagemaker", region)
     attempts: list[AttemptOutcome] = []
     following: str | None = name

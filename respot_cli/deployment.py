@@ -22,7 +22,7 @@ from botocore.exceptions import (
 
 from respot.adapters.drill_posts import DynamoDbDrillPosts
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.runs import DynamoDbRunStore
 from respot.domain.sentences import clause
 from respot_cli.errors import CommandError, ExitCode
 
@@ -120,12 +120,12 @@ class Deployment:
             client = self.session.client("dynamodb")
         return DynamoDbLedger(client, table, clock=lambda: datetime.now(UTC), retention=None)
 
-    def runs(self) -> DynamoDbRuns:
+    def runs(self) -> DynamoDbRunStore:
         """The ledger's part on recovery, to read from."""
         table = self.outputs["LedgerTableName"]
         with asking_aws():
             client = self.session.client("dynamodb")
-        return DynamoDbRuns(client, table, clock=lambda: datetime.now(UTC), retention=None)
+        return DynamoDbRunStore(client, table, clock=lambda: datetime.now(UTC), retention=None)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

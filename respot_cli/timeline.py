@@ -9,7 +9,7 @@ from respot.domain.job import JobId, JobState
 from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.domain.sentences import clause
 from respot.errors import LedgerUnavailableError
-from respot.ports import Ledger, Runs
+from respot.ports import Ledger, RunStore
 from respot.run_place import CLOCKS_APART, place_in_run
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
@@ -105,7 +105,7 @@ def region_of(ledger: Ledger, regions: Sequence[str], name: str) -> str:
 
 def load(
     ledger: Ledger,
-    runs: Runs,
+    runs: RunStore,
     *,
     region: str,
     name: str,
@@ -139,7 +139,7 @@ def load(
     )
 
 
-def _run(ledger: Ledger, runs: Runs, state: JobState) -> tuple[RunAttempt, ...]:
+def _run(ledger: Ledger, runs: RunStore, state: JobState) -> tuple[RunAttempt, ...]:
     """The attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say.
 
     The last one that was decided on counts only if it was created.
@@ -160,7 +160,7 @@ def _run(ledger: Ledger, runs: Runs, state: JobState) -> tuple[RunAttempt, ...]:
     return tuple(rows)
 
 
-def _created(ledger: Ledger, runs: Runs, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
+def _created(ledger: Ledger, runs: RunStore, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
     """The job that was created for an attempt, as far as the ledger knows it; another's of that name is none."""
     if outcome and outcome.kind is not OutcomeKind.CREATED:
         return None
@@ -172,7 +172,7 @@ def _created(ledger: Ledger, runs: Runs, attempt: AttemptRecord, outcome: Outcom
     return next((job for job in jobs if (own := ledger.load(job).state) and place_in_run(runs, own) == of_run), None)
 
 
-def _attempt(ledger: Ledger, runs: Runs, number: int, job: JobId) -> RunAttempt:
+def _attempt(ledger: Ledger, runs: RunStore, number: int, job: JobId) -> RunAttempt:
     return RunAttempt(
         number=number,
         state=ledger.load(job).state,

@@ -22,7 +22,7 @@ from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
 from respot.domain.telling import Told, appearance, end_of, outlook_after
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
-from respot.ports import AlertTopic, Clock, Foresight, Ledger, Runs
+from respot.ports import AlertTopic, Clock, Foresight, Ledger, RunStore
 from respot.run_place import place_in_run
 from respot.storm_watch import StormWatch
 
@@ -35,7 +35,7 @@ class Alerter:
     """
 
     ledger: Ledger
-    runs: Runs
+    runs: RunStore
     topic: AlertTopic
     clock: Clock
     kinds: frozenset[AlertKind]

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from respot.domain.job import JobId
-    from respot.look_message import Look
+    from respot.look_message import RecheckRequest
 
 
 class Chat(Protocol):
@@ -45,7 +45,7 @@ class JobQueue(Protocol):
         """
 
 
-class LookQueue(Protocol):
+class RecheckQueue(Protocol):
     """The queue of observations, as the sweep fills it."""
 
     def send(self, looks: "Sequence[tuple[Look, timedelta]]") -> None:

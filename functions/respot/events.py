@@ -17,7 +17,7 @@ from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.drill_event import read_drill
 from respot.errors import MalformedObservationError
 from respot.look_message import SOURCE as SWEEP_SOURCE
-from respot.look_message import read_look
+from respot.look_message import read_recheck
 from respot.training_job_document import Document, moment, read_history, read_state, sighting, storable, text
 
 SOURCE: Final = "aws.sagemaker"
@@ -93,7 +93,7 @@ def parse(body: str) -> Observation:
 
 
 def _of_sweep(envelope: Document) -> Observation:
-    look = read_look(envelope)
+    look = read_recheck(envelope)
     if not _REGION.fullmatch(look.region) or not _NAME.fullmatch(look.name):
         message = f"a message of the sweep that names no job, but {look.region[:80]!r} and {look.name[:80]!r}"
         raise MalformedObservationError(message)

@@ -14,7 +14,7 @@ SOURCE: Final = "respot.sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class RecheckRequest:
     """A job to look at.
 
     Attributes:
@@ -33,7 +33,7 @@ class Look:
     missed: datetime | None = None
 
 
-def write_look(look: Look) -> str:
+def write_recheck(look: RecheckRequest) -> str:
     """The message."""
     detail = {
         "region": look.region,
@@ -46,7 +46,7 @@ def write_look(look: Look) -> str:
     return json.dumps({"source": SOURCE, "detail": detail})
 
 
-def read_look(envelope: Mapping[str, Any]) -> Look:
+def read_recheck(envelope: Mapping[str, Any]) -> RecheckRequest:
     """The job of a message that names `SOURCE`.
 
     Raises:
@@ -55,7 +55,7 @@ def read_look(envelope: Mapping[str, Any]) -> Look:
     try:
         detail = envelope["detail"]
         missed = detail.get("missed")
-        return Look(
+        return RecheckRequest(
             region=str(detail["region"]),
             name=str(detail["name"]),
             watched_since=_moment(detail["watched_since"]),

@@ -16,7 +16,7 @@ from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
 from respot.errors import CloneRefusedError, LookFailedError
-from respot.ports import Clock, Clone, KillSwitch, Note, Runs, TrainingJobs
+from respot.ports import Clock, Clone, KillSwitch, Note, RunStore, TrainingJobs
 from respot.recovery_situation import Situations
 from respot.training_job_document import moment
 
@@ -26,7 +26,7 @@ class Patience:
     """Looks at a job that has not ended, and stops it if it is to wait no longer."""
 
     jobs: TrainingJobs
-    runs: Runs
+    runs: RunStore
     situations: Situations
     kill_switch: KillSwitch
     clone: Clone

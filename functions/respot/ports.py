@@ -168,7 +168,7 @@ class Ledger(Protocol):
         """The job's settled alerts, in the order of their transitions."""
 
 
-class LedgerIndex(Protocol):
+class JobIndex(Protocol):
     """Jobs of the ledger by what they have in common.
 
     All of it may lag behind `Ledger.save` by a moment; every method raises LedgerUnavailableError when the store
@@ -194,7 +194,7 @@ class LedgerIndex(Protocol):
         """
 
 
-class Sweeps(Protocol):
+class SweepStore(Protocol):
     """How far the sweeps have come. Every method raises LedgerUnavailableError when the store does not answer."""
 
     def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
@@ -229,7 +229,7 @@ class AlertTopic(Protocol):
         """
 
 
-class Storms(Protocol):
+class DigestStore(Protocol):
     """The ledger's part on storms. Every method raises LedgerUnavailableError when the store does not answer."""
 
     def window(self, pool: Pool) -> Window | None:
@@ -325,7 +325,7 @@ class Foresight(Protocol):
         """What to expect about a job that has ended; never raises: what cannot be told now is not known."""
 
 
-class Runs(Protocol):
+class RunStore(Protocol):
     """The ledger's part on recovery. Every method raises LedgerUnavailableError when the store does not answer."""
 
     def decision(self, job: JobId) -> DecisionRecord | None:

@@ -36,7 +36,7 @@ from respot.errors import (
     Reach,
 )
 from respot.patience import Patience
-from respot.ports import Clock, Clone, KillSwitch, Ledger, Runs, TrainingJobs
+from respot.ports import Clock, Clone, KillSwitch, Ledger, RunStore, TrainingJobs
 from respot.recovery_situation import Situation, Situations, resumes
 from respot.run_place import CLOCKS_APART, place_in_run
 from respot.training_job_document import moment
@@ -61,7 +61,7 @@ class Recovery:
 
     jobs: TrainingJobs
     ledger: Ledger
-    runs: Runs
+    runs: RunStore
     situations: Situations
     kill_switch: KillSwitch
     patience: Patience

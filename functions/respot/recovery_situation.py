@@ -26,7 +26,7 @@ from respot.domain.resubmission import LocationReservation, OutcomeKind
 from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import GivingUp, stop_of
 from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, LookFailedError, Reach
-from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, Runs, TrainingJobs
+from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, RunStore, TrainingJobs
 from respot.run_place import place_in_run
 
 _ENOUGH: Final = 3
@@ -75,7 +75,7 @@ class Situations:
 
     jobs: TrainingJobs
     ledger: Ledger
-    runs: Runs
+    runs: RunStore
     checkpoints: Checkpoints
     policies: Policies
     kill_switch: KillSwitch

@@ -6,14 +6,14 @@ from typing import Final
 from respot.domain.job import JobState
 from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.run import RunId, run_id
-from respot.ports import Runs
+from respot.ports import RunStore
 
 CLOCKS_APART: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
 _MOST_DIGITS: Final = 4
 
 
-def place_in_run(runs: Runs, state: JobState) -> tuple[RunId, int]:
+def place_in_run(runs: RunStore, state: JobState) -> tuple[RunId, int]:
     """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
     tags = state.tags or {}
     run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")

@@ -11,7 +11,7 @@ from respot.domain.durations import in_words
 from respot.domain.job import at_milliseconds
 from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over, pool_of, time_left
 from respot.errors import TopicUnavailableError
-from respot.ports import AlertTopic, Clock, DigestTimers, LeaseToken, Storms
+from respot.ports import AlertTopic, Clock, DigestStore, DigestTimers, LeaseToken
 
 MARGIN: Final = timedelta(seconds=2)
 """How long after its window a digest is due: clocks differ, and who joined last is still writing."""
@@ -29,7 +29,7 @@ class StormWatch:
     does both at worst.
     """
 
-    storms: Storms
+    storms: DigestStore
     timers: DigestTimers
     topic: AlertTopic
     clock: Clock

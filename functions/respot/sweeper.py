@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from respot.delivery_ports import JobQueue, LookQueue
+from respot.delivery_ports import JobQueue, RecheckQueue
 from respot.domain.decision import Action
 from respot.domain.durations import iso
 from respot.domain.giving_up import is_time_to_ask, may_give_up
@@ -37,8 +37,8 @@ from respot.domain.sweeping import (
 from respot.domain.telling import Doings, called_for, lacks_its_end
 from respot.domain.waiting import is_waiting, unknown_message
 from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
-from respot.look_message import Look
-from respot.ports import Clock, JobLists, Ledger, LedgerIndex, Policies, Runs, Sweeps
+from respot.look_message import RecheckRequest
+from respot.ports import Clock, JobIndex, JobLists, Ledger, Policies, RunStore, SweepStore
 
 LONGEST_PAGE: Final = timedelta(seconds=50)
 """What a page takes when SageMaker, DynamoDB and SQS are slow: begun with less time left, it might not be finished."""
@@ -102,10 +102,10 @@ class Sweeper:
 
     lists: JobLists
     ledger: Ledger
-    index: LedgerIndex
-    runs: Runs
-    sweeps: Sweeps
-    looks: LookQueue
+    index: JobIndex
+    runs: RunStore
+    sweeps: SweepStore
+    looks: RecheckQueue
     recoveries: JobQueue
     due_alerts: JobQueue
     policies: Policies
@@ -229,9 +229,9 @@ class Sweeper:
 
     def _look(
         self, passed: Pass, name: str, now: datetime, *, after: timedelta = timedelta(), missed: datetime | None = None
-    ) -> tuple[Look, timedelta]:
+    ) -> tuple[RecheckRequest, timedelta]:
         """A message, and the delay with which it is to be sent."""
-        told = Look(
+        told = RecheckRequest(
             region=passed.scope,
             name=name,
             watched_since=passed.watched_since,
@@ -242,7 +242,7 @@ class Sweeper:
 
     def _missed(
         self, passed: Pass, compared: Sequence[Summary], reached: datetime | None, now: datetime
-    ) -> list[tuple[Look, timedelta]]:
+    ) -> list[tuple[RecheckRequest, timedelta]]:
         """Jobs that the ledger holds to be alive and that were not compared; `record` asks whether they are."""
         until = min(passed.reached or now, now - _SETTLED)
         if reached is None or reached > until:
@@ -297,7 +297,9 @@ class Sweeper:
             # Whoever wrote the state died before the transitions. No list shows that, and all else follows from the
             # look; it is no event that was lost.
             since = self.ledger.watched_since(job.region)
-            told = Look(region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created)
+            told = RecheckRequest(
+                region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created
+            )
             self.looks.send([(told, timedelta())])
             swept.looks += 1
             return

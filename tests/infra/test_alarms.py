@@ -29,7 +29,7 @@ from respot.errors import (
 from respot.handlers import alert, record, resubmit, slack, sweep
 from respot.intake import Intake
 from respot.job_message import write_message
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.metric_names import (
     FAILED_DUE_ALERT_AGE,
     FAILED_OBSERVATION_AGE,
@@ -271,7 +271,7 @@ def lost_events(stage: Stage) -> list[Sample]:
     intake = Intake(recorder=recorder, redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "intake", lambda: intake)
     queue = PlayedQueue()
-    queue.send(write_look(Look(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
+    queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
     stage.deliver(queue, record.handler, until=START + MINUTE)
     return stage.emitted[TRANSITIONS_FIRST_SEEN_BY_SWEEP]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -42,7 +42,7 @@ class Respot:
         self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
         self.alerter = Alerter(
             ledger=ledger,
-            runs=MemoryRuns(ledger=MemoryLedger(created=CREATED)),
+            runs=MemoryRunStore(ledger=MemoryLedger(created=CREATED)),
             topic=self.topic,
             clock=FakeClock(LATER),
             kinds=frozenset(AlertKind),

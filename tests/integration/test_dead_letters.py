@@ -16,7 +16,7 @@ from respot.alert_document import to_document
 from respot.domain.job import JobRecord
 from respot.domain.reconciliation import reconcile
 from respot.job_message import read_message, write_message
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.window_message import write_message as write_window
 from respot_cli import dead_letters, deployment, dlq
 from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
@@ -115,7 +115,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("observations", message(event(job=job_id("lost"))).body, "event about us-east-1/lost"),
         (
             "observations",
-            write_look(Look(region=REGION, name="swept", watched_since=CREATED, overdue=CREATED)),
+            write_recheck(RecheckRequest(region=REGION, name="swept", watched_since=CREATED, overdue=CREATED)),
             "sweep about us-east-1/swept",
         ),
         ("observations", "no JSON", "no JSON"),

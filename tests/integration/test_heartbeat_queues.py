@@ -9,7 +9,7 @@ import pytest
 
 from infra.constructs.alerting import HEARTBEAT as PATTERN
 from respot.adapters.heartbeats import SqsHeartbeatQueue
-from respot.adapters.sweeps import DynamoDbSweeps
+from respot.adapters.sweeps import DynamoDbSweepStore
 from respot.domain.sweeping import CHECKS
 from respot.errors import QueueUnavailableError
 from respot.heartbeat import HEARTBEAT
@@ -46,7 +46,7 @@ def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDB
         images.append(json.loads(params["body"])["Item"])
 
     dynamodb.meta.events.register("before-call.dynamodb.PutItem", note)
-    sweeps = DynamoDbSweeps(dynamodb, TABLE)
+    sweeps = DynamoDbSweepStore(dynamodb, TABLE)
     for minutes in (0, 5):
         for scope in (CHECKS, REGION):
             now = CREATED + timedelta(minutes=minutes)

@@ -1,4 +1,4 @@
-"""The promises of the port `LedgerIndex`, held against every implementation."""
+"""The promises of the port `JobIndex`, held against every implementation."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryLedger
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
-from respot.ports import Ledger, LedgerIndex
+from respot.ports import JobIndex, Ledger
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot
 
 ELSEWHERE = "eu-west-1"
@@ -19,7 +19,7 @@ ELSEWHERE = "eu-west-1"
 class Bench:
     """The port, and the ledger that it is an index of."""
 
-    index: LedgerIndex
+    index: JobIndex
     ledger: Ledger
 
     def save(self, job: JobId, script: str = "Starting=0", **others: object) -> JobId:

@@ -7,10 +7,10 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from respot.adapters.look_queue import SqsLookQueue
+from respot.adapters.look_queue import SqsRecheckQueue
 from respot.errors import QueueUnavailableError
 from respot.events import Origin, parse
-from respot.look_message import Look
+from respot.look_message import RecheckRequest
 from tests.support.builders import REGION, at, job_id
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def sqs() -> "SQSClient":
     return boto3.client("sqs", region_name=REGION)
 
 
-def looks(count: int, *, delay: float = 0) -> list[tuple[Look, timedelta]]:
+def looks(count: int, *, delay: float = 0) -> list[tuple[RecheckRequest, timedelta]]:
     return [
-        (Look(region=REGION, name=f"job-{n}", watched_since=at(1), overdue=at(2)), timedelta(seconds=delay))
+        (RecheckRequest(region=REGION, name=f"job-{n}", watched_since=at(1), overdue=at(2)), timedelta(seconds=delay))
         for n in range(count)
     ]
 
@@ -32,7 +32,7 @@ def looks(count: int, *, delay: float = 0) -> list[tuple[Look, timedelta]]:
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
 def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: int) -> None:
     url = sqs.create_queue(QueueName="observations")["QueueUrl"]
-    SqsLookQueue(sqs, url).send(looks(count))
+    SqsRecheckQueue(sqs, url).send(looks(count))
     found: list[Any] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += messages
@@ -43,7 +43,10 @@ def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (60, 60), (900, 900), (0.9, 0)])
 def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, seconds: int) -> None:
-    missed, after = Look(region=REGION, name="x", watched_since=at(1), overdue=at(2), missed=job_id().created), 5
+    missed, after = (
+        RecheckRequest(region=REGION, name="x", watched_since=at(1), overdue=at(2), missed=job_id().created),
+        5,
+    )
     entry = {"Id": "0", "MessageBody": ANY, "DelaySeconds": seconds}
     with Stubber(sqs) as stub:
         stub.add_response(
@@ -51,7 +54,7 @@ def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, sec
             {"Successful": [], "Failed": []},
             {"QueueUrl": "q", "Entries": [entry, {"Id": "1", "MessageBody": ANY, "DelaySeconds": after}]},
         )
-        SqsLookQueue(sqs, "q").send([*looks(1, delay=delay), (missed, timedelta(seconds=after))])
+        SqsRecheckQueue(sqs, "q").send([*looks(1, delay=delay), (missed, timedelta(seconds=after))])
         stub.assert_no_pending_responses()
 
 
@@ -60,7 +63,7 @@ def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message_batch", code)
         with pytest.raises(QueueUnavailableError, match="3 jobs were not sent"):
-            SqsLookQueue(sqs, "q").send(looks(3))
+            SqsRecheckQueue(sqs, "q").send(looks(3))
 
 
 def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> None:
@@ -68,12 +71,12 @@ def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> N
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": [told]})
         with pytest.raises(QueueUnavailableError, match=r"1 jobs were not sent .*'InternalError'"):
-            SqsLookQueue(sqs, "q").send(looks(3))
+            SqsRecheckQueue(sqs, "q").send(looks(3))
 
 
 def test_the_backlog_is_what_could_be_taken_now(sqs: "SQSClient") -> None:
     url = sqs.create_queue(QueueName="observations")["QueueUrl"]
-    queue = SqsLookQueue(sqs, url)
+    queue = SqsRecheckQueue(sqs, url)
     assert queue.backlog() == 0
     queue.send(looks(7))
     queue.send(looks(5, delay=600))
@@ -84,4 +87,4 @@ def test_a_backlog_that_sqs_does_not_tell_is_not_known(sqs: "SQSClient") -> None
     with Stubber(sqs) as stub:
         stub.add_client_error("get_queue_attributes", "RequestThrottled")
         with pytest.raises(QueueUnavailableError, match="how many observations wait"):
-            SqsLookQueue(sqs, "q").backlog()
+            SqsRecheckQueue(sqs, "q").backlog()

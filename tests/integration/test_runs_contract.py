@@ -1,4 +1,4 @@
-"""The promises of the port `Runs`, held against every implementation."""
+"""The promises of the port `RunStore`, held against every implementation."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryLedger, MemoryRuns
-from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.memory import MemoryLedger, MemoryRunStore
+from respot.adapters.runs import DynamoDbRunStore
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Action, Decision
@@ -21,7 +21,7 @@ from respot.domain.run import RunId, run_id
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
 from respot.errors import LedgerUnavailableError
-from respot.ports import Ledger, Runs
+from respot.ports import Ledger, RunStore
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
 from tests.support.clock import FakeClock
@@ -38,7 +38,7 @@ SECOND = f"{NAME}-r2"
 class Bench:
     """The port, and the ledger whose states it reads."""
 
-    runs: Runs
+    runs: RunStore
     ledger: Ledger
     clock: FakeClock
 
@@ -48,10 +48,10 @@ def bench(request: pytest.FixtureRequest) -> Bench:
     clock = FakeClock(CREATED)
     if request.param == "memory":
         memory = MemoryLedger(created=CREATED)
-        return Bench(runs=MemoryRuns(ledger=memory, clock=clock), ledger=memory, clock=clock)
+        return Bench(runs=MemoryRunStore(ledger=memory, clock=clock), ledger=memory, clock=clock)
     client: DynamoDBClient = request.getfixturevalue("dynamodb")
     ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
-    runs = DynamoDbRuns(client, TABLE, clock=clock, retention=None)
+    runs = DynamoDbRunStore(client, TABLE, clock=clock, retention=None)
     return Bench(runs=runs, ledger=ledger, clock=clock)
 
 
@@ -321,7 +321,7 @@ def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
 
 
 def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> None:
-    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
     runs.decide(FULL, attempt())
     runs.settle(outcome())
     runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
@@ -335,7 +335,7 @@ def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> N
 def test_a_transaction_that_was_in_anothers_way_says_nothing(
     dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
-    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
 
     def conflict(**_: object) -> None:
         raise dynamodb.exceptions.TransactionCanceledException(
@@ -360,7 +360,7 @@ def test_a_transaction_that_was_in_anothers_way_says_nothing(
     ids=["an error answer", "no answer"],
 )
 def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    runs = DynamoDbRuns(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
 
     def fail(**_: object) -> None:
         raise error

@@ -1,4 +1,4 @@
-"""The promises of the port `Storms`, held against every implementation."""
+"""The promises of the port `DigestStore`, held against every implementation."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from respot.adapters.attribute_values import deserialize
-from respot.adapters.memory import MemoryStorms
+from respot.adapters.memory import MemoryDigestStore
 from respot.adapters.storm_items import member_item, read_member
-from respot.adapters.storms import DynamoDbStorms
+from respot.adapters.storms import DynamoDbDigestStore
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import Severity
 from respot.domain.outlook import Outlook
 from respot.domain.storm import DigestRecord, Window
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import LeaseToken, Storms
+from respot.ports import DigestStore, LeaseToken
 from tests.integration.conftest import TABLE
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
@@ -30,12 +30,12 @@ NEXT = window_of(seconds=3720 + 180, opener="alert-2")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def storms(request: pytest.FixtureRequest) -> Storms:
+def storms(request: pytest.FixtureRequest) -> DigestStore:
     if request.param == "memory":
-        return MemoryStorms()
+        return MemoryDigestStore()
     client: DynamoDBClient = request.getfixturevalue("dynamodb")
     clock: FakeClock = request.getfixturevalue("clock")
-    return DynamoDbStorms(client, TABLE, clock=clock, retention=None)
+    return DynamoDbDigestStore(client, TABLE, clock=clock, retention=None)
 
 
 def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: Window = WINDOW) -> DigestRecord:
@@ -53,20 +53,20 @@ def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: Window = WI
 # --- windows --------------------------------------------------------------------------------------------------------
 
 
-def test_a_pool_has_no_window_before_one_is_opened(storms: Storms) -> None:
+def test_a_pool_has_no_window_before_one_is_opened(storms: DigestStore) -> None:
     assert storms.window(WINDOW.pool) is None
     assert storms.members(WINDOW) == ()
     assert storms.digest(WINDOW) is None
 
 
 @pytest.mark.parametrize("instance_type", ["ml.g5.2xlarge", None, "x" * 1024, "größer # 😀"])
-def test_what_is_opened_is_the_pools_window(storms: Storms, instance_type: str | None) -> None:
+def test_what_is_opened_is_the_pools_window(storms: DigestStore, instance_type: str | None) -> None:
     window = window_of(opener="alert-1", instance_type=instance_type)
     assert storms.open(window)
     assert storms.window(window.pool) == window
 
 
-def test_one_opens_only_and_the_other_changes_nothing(storms: Storms) -> None:
+def test_one_opens_only_and_the_other_changes_nothing(storms: DigestStore) -> None:
     storms.open(WINDOW)
     assert not storms.open(replace(WINDOW, opener="alert-2"))
     assert not storms.open(window_of(seconds=3720 + 179.999, opener="alert-3"))
@@ -74,7 +74,7 @@ def test_one_opens_only_and_the_other_changes_nothing(storms: Storms) -> None:
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_a_window_that_is_over_is_followed_closed_or_not(storms: Storms, *, closed: bool) -> None:
+def test_a_window_that_is_over_is_followed_closed_or_not(storms: DigestStore, *, closed: bool) -> None:
     storms.open(WINDOW)
     if closed:
         storms.close(WINDOW)
@@ -82,21 +82,21 @@ def test_a_window_that_is_over_is_followed_closed_or_not(storms: Storms, *, clos
     assert storms.window(WINDOW.pool) == NEXT
 
 
-def test_pools_have_windows_of_their_own(storms: Storms) -> None:
+def test_pools_have_windows_of_their_own(storms: DigestStore) -> None:
     storms.open(WINDOW)
     other = window_of(instance_type="ml.p3.2xlarge")
     assert storms.open(other)
     assert storms.window(WINDOW.pool) == WINDOW
 
 
-def test_the_timer_is_noted(storms: Storms) -> None:
+def test_the_timer_is_noted(storms: DigestStore) -> None:
     storms.open(WINDOW)
     storms.note_timer(WINDOW)
     storms.note_timer(WINDOW)
     assert storms.window(WINDOW.pool) == replace(WINDOW, timer_sent=True)
 
 
-def test_what_is_closed_stays_closed_and_keeps_what_it_was(storms: Storms) -> None:
+def test_what_is_closed_stays_closed_and_keeps_what_it_was(storms: DigestStore) -> None:
     storms.open(WINDOW)
     storms.note_timer(WINDOW)
     named_by_its_timer = replace(WINDOW, opener="")
@@ -106,7 +106,7 @@ def test_what_is_closed_stays_closed_and_keeps_what_it_was(storms: Storms) -> No
     assert storms.window(WINDOW.pool) == replace(WINDOW, timer_sent=True, closed=True)
 
 
-def test_an_old_window_cannot_touch_the_one_that_followed_it(storms: Storms) -> None:
+def test_an_old_window_cannot_touch_the_one_that_followed_it(storms: DigestStore) -> None:
     storms.open(WINDOW)
     storms.open(NEXT)
     storms.close(WINDOW)
@@ -114,7 +114,7 @@ def test_an_old_window_cannot_touch_the_one_that_followed_it(storms: Storms) -> 
     assert storms.window(WINDOW.pool) == NEXT
 
 
-def test_closing_what_was_never_opened_opens_nothing(storms: Storms) -> None:
+def test_closing_what_was_never_opened_opens_nothing(storms: DigestStore) -> None:
     storms.close(WINDOW)
     assert storms.window(WINDOW.pool) is None
 
@@ -122,7 +122,7 @@ def test_closing_what_was_never_opened_opens_nothing(storms: Storms) -> None:
 # --- members --------------------------------------------------------------------------------------------------------
 
 
-def test_members_are_told_once_and_in_order_of_time(storms: Storms) -> None:
+def test_members_are_told_once_and_in_order_of_time(storms: DigestStore) -> None:
     early, late = member_of(2, 3721), member_of(1, 3722)
     for member in (late, early, late):
         storms.join(WINDOW, member)
@@ -130,28 +130,28 @@ def test_members_are_told_once_and_in_order_of_time(storms: Storms) -> None:
     assert storms.members(WINDOW) == (early, late)
 
 
-def test_a_job_may_be_a_member_twice(storms: Storms) -> None:
+def test_a_job_may_be_a_member_twice(storms: DigestStore) -> None:
     twice = (member_of(1, 3721), member_of(1, 3790))
     for member in twice:
         storms.join(WINDOW, member)
     assert storms.members(WINDOW) == twice
 
 
-def test_what_a_member_says_is_kept(storms: Storms) -> None:
+def test_what_a_member_says_is_kept(storms: DigestStore) -> None:
     members = (member_of(1, 3721, said="not resubmitted: größer 😀"), member_of(2, 3722))
     for member in members:
         storms.join(WINDOW, member)
     assert storms.members(WINDOW) == members
 
 
-def test_a_window_may_have_hundreds_of_members(storms: Storms) -> None:
+def test_a_window_may_have_hundreds_of_members(storms: DigestStore) -> None:
     members = tuple(member_of(number, 3721 + number) for number in range(300))
     for member in members:
         storms.join(WINDOW, member)
     assert storms.members(WINDOW) == members
 
 
-def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: Storms) -> None:
+def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: DigestStore) -> None:
     storms.open(WINDOW)
     storms.close(WINDOW)
     storms.join(WINDOW, member_of(1, 3721))
@@ -161,7 +161,7 @@ def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: Storms
 # --- digests --------------------------------------------------------------------------------------------------------
 
 
-def test_one_claim_only_until_it_lapses(storms: Storms) -> None:
+def test_one_claim_only_until_it_lapses(storms: DigestStore) -> None:
     assert storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         storms.lease_digest(WINDOW, now=at(119.999), lease=LEASE)
@@ -170,7 +170,7 @@ def test_one_claim_only_until_it_lapses(storms: Storms) -> None:
     assert storms.digest(WINDOW) is None
 
 
-def test_a_claim_given_back_is_free_at_once(storms: Storms, clock: FakeClock) -> None:
+def test_a_claim_given_back_is_free_at_once(storms: DigestStore, clock: FakeClock) -> None:
     clock.moment = at(1)
     token = storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     assert token
@@ -179,7 +179,7 @@ def test_a_claim_given_back_is_free_at_once(storms: Storms, clock: FakeClock) ->
 
 
 @pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after it was given back", "after its lease"])
-def test_only_who_made_a_claim_gives_it_back(storms: Storms, clock: FakeClock, taken_over: datetime) -> None:
+def test_only_who_made_a_claim_gives_it_back(storms: DigestStore, clock: FakeClock, taken_over: datetime) -> None:
     """A client repeats a release whose answer was lost; meanwhile the digest is in somebody else's hand."""
     clock.moment = at(1)
     ours = storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
@@ -195,7 +195,7 @@ def test_only_who_made_a_claim_gives_it_back(storms: Storms, clock: FakeClock, t
 
 @pytest.mark.parametrize("claimed", [True, False])
 @pytest.mark.parametrize("outcome", AlertOutcome)
-def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOutcome, *, claimed: bool) -> None:
+def test_what_is_settled_is_never_changed_again(storms: DigestStore, outcome: AlertOutcome, *, claimed: bool) -> None:
     if claimed:
         storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     storms.complete_digest(WINDOW, digest_record(outcome))
@@ -210,7 +210,7 @@ def test_what_is_settled_is_never_changed_again(storms: Storms, outcome: AlertOu
 
 
 def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
-    storms = DynamoDbStorms(dynamodb, TABLE, clock=clock, retention=timedelta(days=1))
+    storms = DynamoDbDigestStore(dynamodb, TABLE, clock=clock, retention=timedelta(days=1))
     storms.open(WINDOW)
     storms.join(WINDOW, member_of(1, 3721))
     storms.complete_digest(WINDOW, digest_record())
@@ -220,7 +220,7 @@ def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: F
 
 
 def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
-    storms = DynamoDbStorms(dynamodb, "nowhere", clock=clock, retention=None)
+    storms = DynamoDbDigestStore(dynamodb, "nowhere", clock=clock, retention=None)
     for ask in (
         lambda: storms.window(WINDOW.pool),
         lambda: storms.open(WINDOW),
@@ -233,7 +233,7 @@ def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "Dynam
 
 
 def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynamodb: "DynamoDBClient") -> None:
-    storms = DynamoDbStorms(dynamodb, TABLE, clock=FakeClock(at(0)), retention=None)
+    storms = DynamoDbDigestStore(dynamodb, TABLE, clock=FakeClock(at(0)), retention=None)
     lose_the_first_answer(dynamodb, "PutItem")
     assert storms.lease_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
@@ -243,7 +243,7 @@ def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynam
 @pytest.mark.parametrize("outlook", Outlook)
 @pytest.mark.parametrize("severity", [None, *Severity])
 def test_a_member_keeps_how_urgent_it_is_and_what_to_expect(
-    storms: Storms, outlook: Outlook, severity: Severity | None
+    storms: DigestStore, outlook: Outlook, severity: Severity | None
 ) -> None:
     member = replace(member_of(1, 3721), outlook=outlook, severity=severity)
     storms.join(WINDOW, member)

@@ -8,7 +8,7 @@ import pytest
 
 from local.bench import price
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.sweeps import DynamoDbSweeps
+from respot.adapters.sweeps import DynamoDbSweepStore
 from respot.domain.sweeping import LONGEST_LIFE
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, job_id
@@ -25,7 +25,7 @@ def bench(dynamodb: "DynamoDBClient") -> Bench:
     for day in range(20):
         bench.put(job_id(f"job-{day}", created=ago(days=day, hours=1)), "Failed=0")
     ledger = DynamoDbLedger(dynamodb, TABLE, clock=bench.clock, retention=None)
-    bench.sweeper = bench.invocation(index=ledger, sweeps=DynamoDbSweeps(dynamodb, TABLE), backfill=timedelta())
+    bench.sweeper = bench.invocation(index=ledger, sweeps=DynamoDbSweepStore(dynamodb, TABLE), backfill=timedelta())
     return bench
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRuns
+from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy
@@ -54,7 +54,7 @@ class RecoveryBench:
         self.clock = FakeClock(CREATED)
         self.sagemaker = PlayedSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
-        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
+        self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot_cli import deployment
 from respot_cli.main import main
 from tests.support.builders import ACCOUNT, REGION
@@ -20,14 +20,14 @@ from tests.support.timeline_picture import example
 class PlayedDeployment:
     """What `respot timeline` needs of a deployment."""
 
-    stored: tuple[MemoryLedger, MemoryRuns]
+    stored: tuple[MemoryLedger, MemoryRunStore]
     regions: tuple[str, ...] = (REGION,)
     account: str = ACCOUNT
 
     def ledger(self) -> MemoryLedger:
         return self.stored[0]
 
-    def runs(self) -> MemoryRuns:
+    def runs(self) -> MemoryRunStore:
         return self.stored[1]
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
+from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.advice import advise
 from respot.domain.alert import AlertOutcome, AlertRecord, kind_of
@@ -112,8 +112,8 @@ class StormWorld:
         self.random = random.Random(self.seed)  # noqa: S311 - a schedule, no secret
         self.clock = FakeClock(at(5000))
         self.ledger = MemoryLedger(created=CREATED)
-        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
-        self.storms, self.timers, self.topic = MemoryStorms(), MemoryDigestTimers(), MemoryTopic()
+        self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
+        self.storms, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
         self.story = self.random.choice(list(STORIES.values()))
         self.pending: list[_Item] = []
         self.owed: set[tuple[JobId, AlertKind, datetime]] = set()

@@ -7,10 +7,10 @@ from typing import Any
 from respot.adapters.memory import (
     MemoryJobQueue,
     MemoryLedger,
-    MemoryLookQueue,
     MemoryPolicies,
-    MemoryRuns,
-    MemorySweeps,
+    MemoryRecheckQueue,
+    MemoryRunStore,
+    MemorySweepStore,
     MemoryTrainingJobs,
 )
 from respot.domain.job import JobId
@@ -65,9 +65,9 @@ class Bench:
         self.jobs = MemoryTrainingJobs(page_length=page_length)
         self.lists = Lists(jobs=self.jobs, clock=self.clock)
         self.ledger = MemoryLedger(created=created)
-        self.runs = MemoryRuns(ledger=self.ledger, clock=self.clock)
-        self.sweeps = MemorySweeps()
-        self.looks = MemoryLookQueue()
+        self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
+        self.sweeps = MemorySweepStore()
+        self.looks = MemoryRecheckQueue()
         self.recoveries = MemoryJobQueue()
         self.due_alerts = MemoryJobQueue()
         self.regions = regions

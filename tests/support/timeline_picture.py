@@ -8,7 +8,7 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
@@ -41,10 +41,10 @@ _STORY: Final = (
 )
 
 
-def example() -> tuple[MemoryLedger, MemoryRuns]:
+def example() -> tuple[MemoryLedger, MemoryRunStore]:
     """A ledger with a run of two attempts: the first one ran out of waiting time, the second one is training."""
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
-    runs = MemoryRuns(ledger=ledger)
+    runs = MemoryRunStore(ledger=ledger)
     root, following = job_id(ROOT), job_id(NEXT, created=at(21990))
     run = run_id(root)
     seen = snapshot(

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
@@ -47,7 +47,7 @@ class Bench:
     def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
         return Alerter(
             ledger=self.ledger,
-            runs=MemoryRuns(ledger=self.memory),
+            runs=MemoryRunStore(ledger=self.memory),
             topic=self.topic,
             clock=self.clock,
             kinds=kinds,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind, Severity
@@ -32,7 +32,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.memory = MemoryLedger(created=CREATED)
-        self.runs = MemoryRuns(ledger=self.memory, clock=lambda: at(21640))
+        self.runs = MemoryRunStore(ledger=self.memory, clock=lambda: at(21640))
         self.ledger = TroubledLedger(ledger=self.memory)
         self.topic = MemoryTopic()
         self.clock = FakeClock(at(21645))

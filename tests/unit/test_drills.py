@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alert_document import to_document
 from respot.alerter import Alerter
 from respot.domain import alert_text
@@ -66,7 +66,7 @@ def test_a_drill_leads_to_the_alert_that_it_rehearses_and_to_no_other(kind: Aler
     ledger = recorded(drill)
     record = ledger.load(drill.job)
     assert record.state is not None
-    assert called_for(record, record.state, MemoryRuns(ledger=ledger).doings(drill.job)) == {
+    assert called_for(record, record.state, MemoryRunStore(ledger=ledger).doings(drill.job)) == {
         (kind, drill.alerted.started)
     }
 
@@ -156,7 +156,7 @@ def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind))
     ledger, topic = recorded(drill), MemoryTopic()
     alerter = Alerter(
         ledger=ledger,
-        runs=MemoryRuns(ledger=ledger),
+        runs=MemoryRunStore(ledger=ledger),
         topic=topic,
         clock=lambda: drill.sent_at + timedelta(seconds=2),
         kinds=kinds,

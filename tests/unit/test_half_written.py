@@ -11,7 +11,7 @@ from respot.domain.job import JobId, JobRecord, JobSnapshot
 from respot.domain.reconciliation import reconcile
 from respot.domain.telling import lacks_its_end
 from respot.events import parse
-from respot.look_message import write_look
+from respot.look_message import write_recheck
 from respot.recorder import Recorded, Recorder
 from tests.support.builders import NAME, REGION, job_id, message, state, transition
 from tests.support.recovery_bench import RecoveryBench
@@ -108,7 +108,7 @@ def bench() -> Bench:
 
 def looked_at(bench: Bench) -> tuple[Recorded, ...]:
     """What `record` makes of the sweep's looks."""
-    observations = [parse(message(write_look(look)).body) for look, _ in bench.looks.sent]
+    observations = [parse(message(write_recheck(look)).body) for look, _ in bench.looks.sent]
     return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, observations)
 
 

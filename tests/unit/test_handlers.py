@@ -9,7 +9,7 @@ import pytest
 
 from respot import drill_event
 from respot.adapters.ledger_items import transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.bootstrap.alert import LONGEST_ALERT
 from respot.domain.alert import Alert, AlertOutcome
@@ -21,7 +21,7 @@ from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavaila
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
 from respot.job_message import write_message
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.metric_names import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
 from respot.recorder import Recorder
 from respot.slack_message import SlackMessage
@@ -116,8 +116,8 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
-    look = Look(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
-    assert failed(record.handler(sqs(write_look(look), event(job=job_id("second"))), Context())) == []
+    look = RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
+    assert failed(record.handler(sqs(write_recheck(look), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]
     assert counted["TransitionsFirstSeenBySweep"] == [2.0]
@@ -202,7 +202,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
     built = AlertBench(ledger=TroubledLedger(ledger=memory), topic=Choosy())
     alerter = Alerter(
         ledger=built.ledger,
-        runs=MemoryRuns(ledger=memory),
+        runs=MemoryRunStore(ledger=memory),
         topic=built.topic,
         clock=FakeClock(at(3725)),
         kinds=frozenset(AlertKind),

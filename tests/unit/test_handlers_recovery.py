@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from respot.adapters.ledger_items import state_item, transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item
 from respot.alerter import Alerter
 from respot.domain.alert_kinds import AlertKind
@@ -141,7 +141,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
     ledger.save(reconcile(ledger.load(JOB), look))
     alerter = Alerter(
         ledger=ledger,
-        runs=MemoryRuns(ledger=ledger),
+        runs=MemoryRunStore(ledger=ledger),
         topic=topic,
         clock=FakeClock(at(21700)),
         kinds=frozenset(AlertKind),

@@ -6,20 +6,20 @@ import pytest
 
 from respot.errors import MalformedObservationError
 from respot.events import Origin, parse
-from respot.look_message import SOURCE, Look, read_look, write_look
+from respot.look_message import SOURCE, RecheckRequest, read_recheck, write_recheck
 from tests.support.builders import NAME, REGION, at, job_id
 
-LOOK = Look(region=REGION, name=NAME, watched_since=at(0.037), overdue=at(9.001))
+LOOK = RecheckRequest(region=REGION, name=NAME, watched_since=at(0.037), overdue=at(9.001))
 
 
 @pytest.mark.parametrize("missed", [None, at(-5)])
 def test_what_is_written_is_read(missed: datetime | None) -> None:
     look = replace(LOOK, missed=missed)
-    assert read_look(json.loads(write_look(look))) == look
+    assert read_recheck(json.loads(write_recheck(look))) == look
 
 
 def test_it_is_a_hint_without_a_claim() -> None:
-    observation = parse(write_look(replace(LOOK, missed=job_id().created)))
+    observation = parse(write_recheck(replace(LOOK, missed=job_id().created)))
     assert (observation.region, observation.name, observation.reported, observation.origin) == (
         REGION,
         NAME,
@@ -29,7 +29,7 @@ def test_it_is_a_hint_without_a_claim() -> None:
     assert (observation.watched_since, observation.overdue, observation.missed) == (at(0.037), at(9.001), job_id())
 
 
-DETAIL = json.loads(write_look(LOOK))["detail"]
+DETAIL = json.loads(write_recheck(LOOK))["detail"]
 
 
 @pytest.mark.parametrize(

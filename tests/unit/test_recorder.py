@@ -13,7 +13,7 @@ from respot.errors import (
     MalformedObservationError,
 )
 from respot.events import Observation, parse
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.recorder import Recorded, Recorder
 from tests.support.builders import (
     CREATED,
@@ -340,14 +340,14 @@ def test_waiting_since_creation_is_kept_to_the_millisecond(bench: Bench) -> None
 
 
 def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = None) -> Observation:
-    look = Look(
+    look = RecheckRequest(
         region=REGION,
         name=NAME,
         watched_since=at(since),
         overdue=at(overdue),
         missed=missed.created if missed else None,
     )
-    return parse(write_look(look))
+    return parse(write_recheck(look))
 
 
 def test_what_the_sweep_alone_brings_was_told_by_no_event(bench: Bench) -> None:

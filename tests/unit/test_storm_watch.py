@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDigestTimers, MemoryLedger, MemoryRuns, MemoryStorms, MemoryTopic
+from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind, Severity
@@ -27,7 +27,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.ledger = MemoryLedger(created=CREATED)
-        self.storms, self.timers, self.topic = MemoryStorms(), MemoryDigestTimers(), MemoryTopic()
+        self.storms, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
         self.clock = FakeClock(at(3725))
         self.watch = StormWatch(
             storms=self.storms,
@@ -39,7 +39,7 @@ class Bench:
         )
         self.alerter = Alerter(
             ledger=self.ledger,
-            runs=MemoryRuns(ledger=self.ledger),
+            runs=MemoryRunStore(ledger=self.ledger),
             topic=self.topic,
             clock=self.clock,
             kinds=frozenset(AlertKind),
@@ -310,7 +310,7 @@ def test_an_alert_that_the_watch_could_not_place_waits_for_no_lease(
         raise LedgerUnavailableError(message)
 
     with monkeypatch.context() as patch:
-        patch.setattr(MemoryStorms, method, down)
+        patch.setattr(MemoryDigestStore, method, down)
         with pytest.raises(LedgerUnavailableError):
             bench.interrupt("second")
     assert bench.interrupt("second").digest is not None

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from respot.adapters.memory import (
-    MemoryLookQueue,
     MemoryPolicies,
-    MemorySweeps,
+    MemoryRecheckQueue,
+    MemorySweepStore,
     MemoryTopic,
 )
 from respot.alerter import Alerter
@@ -31,7 +31,7 @@ from respot.errors import (
     StaleTokenError,
 )
 from respot.events import parse
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.recorder import Recorder
 from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, Swept
 from tests.support.builders import CREATED, REGION, job_id
@@ -54,7 +54,10 @@ def test_an_unknown_job_is_looked_at(bench: Bench) -> None:
     bench.put(job)
     bench.sweep()
     assert bench.looks.sent == [
-        (Look(region=REGION, name="unheard", watched_since=CREATED, overdue=bench.clock() - GRACE), timedelta())
+        (
+            RecheckRequest(region=REGION, name="unheard", watched_since=CREATED, overdue=bench.clock() - GRACE),
+            timedelta(),
+        )
     ]
 
 
@@ -100,7 +103,7 @@ def test_the_look_that_follows_brings_the_ledger_up_to_date(bench: Bench) -> Non
     bench.sweep()
     recorder = Recorder(jobs=bench.jobs, ledger=bench.ledger)
     for look, _ in bench.looks.sent:
-        (recorded,) = recorder.record(look.region, look.name, [parse(write_look(look))])
+        (recorded,) = recorder.record(look.region, look.name, [parse(write_recheck(look))])
         assert len(recorded.untold) == 2
     bench.looks.sent.clear()
     bench.clock.pass_by(timedelta(minutes=5))
@@ -352,11 +355,11 @@ def test_the_next_invocation_is_let_in_when_every_region_is_let_go() -> None:
     bench = Bench(regions=(REGION, ELSEWHERE))
     released: list[str] = []
 
-    class Noting(MemorySweeps):
+    class Noting(MemorySweepStore):
         def keep(self, passed: Pass, *, until: datetime) -> None:
             if until == bench.clock():
                 released.append(passed.scope)
-            MemorySweeps.keep(self, passed, until=until)
+            MemorySweepStore.keep(self, passed, until=until)
 
     bench.sweeps = Noting()
     bench.sweep(bench.invocation())
@@ -494,12 +497,12 @@ def test_a_store_that_fails_as_a_region_is_let_go_stops_no_other() -> None:
     """Its lease lapses."""
     bench = Bench(regions=(REGION, ELSEWHERE))
 
-    class Failing(MemorySweeps):
+    class Failing(MemorySweepStore):
         def keep(self, passed: Pass, *, until: datetime) -> None:
             if passed.scope == REGION and until == bench.clock():
                 message = "DynamoDB does not answer"
                 raise LedgerUnavailableError(message)
-            MemorySweeps.keep(self, passed, until=until)
+            MemorySweepStore.keep(self, passed, until=until)
 
     bench.sweeps = Failing()
     swept = {each.scope: each for each in bench.sweep(bench.invocation())}
@@ -772,7 +775,7 @@ def test_while_many_observations_wait_nothing_is_held_to_be_lost(bench: Bench) -
 def test_a_queue_that_does_not_answer_stops_the_region_and_says_so(bench: Bench) -> None:
     looks = bench.looks
 
-    class Silent(MemoryLookQueue):
+    class Silent(MemoryRecheckQueue):
         def backlog(self) -> int:
             message = "throttled"
             raise QueueUnavailableError(message)

@@ -63,7 +63,7 @@ _OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_HOLDER} = :claim"
 
 
 class DynamoDbLedger:
-    """The ports `Ledger` and `LedgerIndex`, on one table."""
+    """The ports `Ledger` and `JobIndex`, on one table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
         """`retention` is how long items live after what they tell of; `None` keeps them."""
@@ -122,13 +122,13 @@ class DynamoDbLedger:
         return self._watched_since[region]
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
-        """See `LedgerIndex.state_of`."""
+        """See `JobIndex.state_of`."""
         items = self._table.get_all([(partition_of(job), STATE_KEY) for job in dict.fromkeys(jobs)])
         records = (read_record([item]) for item in items)
         return {record.state.job: record.state for record in records if record.state}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
-        """See `LedgerIndex.open_jobs`."""
+        """See `JobIndex.open_jobs`."""
         if iso(since) > iso(until):  # DynamoDB refuses a range without an inside
             return ()
         condition = f"{LIVE_IN} = :region AND {CREATED} BETWEEN :since AND :until"
@@ -136,13 +136,13 @@ class DynamoDbLedger:
         return tuple(job_of(deserialize(item)[PK]) for item in self._table.query(condition, values, IndexName=BY_LIVE))
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
-        """See `LedgerIndex.oldest_open`."""
+        """See `JobIndex.oldest_open`."""
         condition, values = f"{LIVE_IN} = :region AND {CREATED} >= :since", {":region": region, ":since": iso(since)}
         oldest = next(self._table.query(condition, values, IndexName=BY_LIVE, Limit=1), None)
         return None if oldest is None else job_of(deserialize(oldest)[PK]).created
 
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
-        """See `LedgerIndex.changed`."""
+        """See `JobIndex.changed`."""
         found: list[tuple[JobId, datetime]] = []
         for job, changed in self._changed(since, until):
             if len(found) >= limit and changed != found[-1][1]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.errors import QueueUnavailableError
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -16,21 +16,21 @@ _MOST_ENTRIES: Final = 10
 """SQS's limit on SendMessageBatch."""
 
 
-class SqsLookQueue:
-    """The port `LookQueue`, on one queue."""
+class SqsRecheckQueue:
+    """The port `RecheckQueue`, on one queue."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         """`client` must be of the queue's region."""
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
-        """See `LookQueue.send`."""
+    def send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+        """See `RecheckQueue.send`."""
         for first in range(0, len(looks), _MOST_ENTRIES):
             self._send(looks[first : first + _MOST_ENTRIES])
 
     def backlog(self) -> int:
-        """See `LookQueue.backlog`."""
+        """See `RecheckQueue.backlog`."""
         name: Final = "ApproximateNumberOfMessages"
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=[name])
@@ -39,14 +39,14 @@ class SqsLookQueue:
             raise QueueUnavailableError(message) from error
         return int(answer["Attributes"][name])
 
-    def _send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
+    def _send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
         try:
             answer = self._client.send_message_batch(
                 QueueUrl=self._queue_url,
                 Entries=[
                     {
                         "Id": str(number),
-                        "MessageBody": write_look(look),
+                        "MessageBody": write_recheck(look),
                         "DelaySeconds": int(delay.total_seconds()),
                     }
                     for number, (look, delay) in enumerate(looks)

@@ -27,13 +27,13 @@ from respot.errors import (
     LedgerUnavailableError,
     QueueUnavailableError,
 )
-from respot.look_message import Look
+from respot.look_message import RecheckRequest
 from respot.ports import Clock, LeaseToken
 
 
 @dataclass(slots=True, kw_only=True)
 class MemoryLedger:
-    """The ports `Ledger` and `LedgerIndex` in a few dictionaries."""
+    """The ports `Ledger` and `JobIndex` in a few dictionaries."""
 
     created: datetime
     states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
@@ -79,11 +79,11 @@ class MemoryLedger:
         return max(self.watched.get(region, self.created), self.created)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
-        """See `LedgerIndex.state_of`."""
+        """See `JobIndex.state_of`."""
         return {job: self.states[job][0] for job in jobs if job in self.states}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
-        """See `LedgerIndex.open_jobs`."""
+        """See `JobIndex.open_jobs`."""
         return tuple(
             job
             for job, (state, _) in sorted(self.states.items(), key=lambda item: item[0].created)
@@ -91,12 +91,12 @@ class MemoryLedger:
         )
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
-        """See `LedgerIndex.oldest_open`."""
+        """See `JobIndex.oldest_open`."""
         ever = datetime.max.replace(tzinfo=UTC)
         return next((job.created for job in self.open_jobs(region, since=since, until=ever)), None)
 
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
-        """See `LedgerIndex.changed`."""
+        """See `JobIndex.changed`."""
         found = sorted(
             ((job, state.last_modified) for job, (state, _) in self.states.items()),
             key=lambda each: (each[1], each[0]),
@@ -226,14 +226,14 @@ class MemoryTrainingJobs:
 
 
 @dataclass(slots=True, kw_only=True)
-class MemorySweeps:
-    """The port `Sweeps` in two dictionaries."""
+class MemorySweepStore:
+    """The port `SweepStore` in two dictionaries."""
 
     passes: dict[str, Pass] = field(default_factory=dict)
     held_until: dict[str, datetime] = field(default_factory=dict)
 
     def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
-        """See `Sweeps.take`."""
+        """See `SweepStore.take`."""
         before = self.passes.get(scope)
         if before and self.held_until[scope] > now:
             return None
@@ -242,7 +242,7 @@ class MemorySweeps:
         return passed
 
     def keep(self, passed: Pass, *, until: datetime) -> None:
-        """See `Sweeps.keep`."""
+        """See `SweepStore.keep`."""
         if self.passes[passed.scope].taken_at != passed.taken_at:
             message = f"the sweep of {passed.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
@@ -250,19 +250,19 @@ class MemorySweeps:
 
 
 @dataclass(slots=True, kw_only=True)
-class MemoryLookQueue:
-    """The port `LookQueue`: a list."""
+class MemoryRecheckQueue:
+    """The port `RecheckQueue`: a list."""
 
-    sent: list[tuple[Look, timedelta]] = field(default_factory=list)
+    sent: list[tuple[RecheckRequest, timedelta]] = field(default_factory=list)
     waiting: int = 0
     fault: Exception | None = None
 
     def backlog(self) -> int:
-        """See `LookQueue.backlog`."""
+        """See `RecheckQueue.backlog`."""
         return self.waiting
 
-    def send(self, looks: Sequence[tuple[Look, timedelta]]) -> None:
-        """See `LookQueue.send`."""
+    def send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+        """See `RecheckQueue.send`."""
         if self.fault:
             raise self.fault
         self.sent += looks
@@ -307,8 +307,8 @@ class MemoryTopic:
 
 
 @dataclass(slots=True, kw_only=True)
-class MemoryStorms:
-    """The port `Storms` in a few dictionaries."""
+class MemoryDigestStore:
+    """The port `DigestStore` in a few dictionaries."""
 
     windows: dict[Pool, Window] = field(default_factory=dict)
     joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
@@ -316,11 +316,11 @@ class MemoryStorms:
     alert_records: dict[str, DigestRecord] = field(default_factory=dict)
 
     def window(self, pool: Pool) -> Window | None:
-        """See `Storms.window`."""
+        """See `DigestStore.window`."""
         return self.windows.get(pool)
 
     def open(self, window: Window) -> bool:
-        """See `Storms.open`."""
+        """See `DigestStore.open`."""
         standing = self.windows.get(window.pool)
         if standing and not is_over(standing, now=window.opened):
             return False
@@ -328,27 +328,27 @@ class MemoryStorms:
         return True
 
     def join(self, window: Window, member: Member) -> None:
-        """See `Storms.join`."""
+        """See `DigestStore.join`."""
         self.joined[window.id].setdefault(member.alert, member)
 
     def note_timer(self, window: Window) -> None:
-        """See `Storms.note_timer`."""
+        """See `DigestStore.note_timer`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id and not latest.closed:
             self.windows[window.pool] = replace(latest, timer_sent=True)
 
     def close(self, window: Window) -> None:
-        """See `Storms.close`."""
+        """See `DigestStore.close`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id:
             self.windows[window.pool] = replace(latest, closed=True)
 
     def members(self, window: Window) -> tuple[Member, ...]:
-        """See `Storms.members`."""
+        """See `DigestStore.members`."""
         return tuple(sorted(self.joined[window.id].values(), key=lambda member: (member.started, member.alert)))
 
     def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
-        """See `Storms.lease_digest`."""
+        """See `DigestStore.lease_digest`."""
         if window.id in self.alert_records:
             return None
         until, _ = self.leases.get(window.id, (now, None))
@@ -360,17 +360,17 @@ class MemoryStorms:
         return token
 
     def release_digest(self, window: Window, token: LeaseToken) -> None:
-        """See `Storms.release_digest`."""
+        """See `DigestStore.release_digest`."""
         _, standing = self.leases.get(window.id, (None, None))
         if standing == token:
             del self.leases[window.id]
 
     def complete_digest(self, window: Window, alert_record: DigestRecord) -> None:
-        """See `Storms.complete_digest`."""
+        """See `DigestStore.complete_digest`."""
         self.alert_records.setdefault(window.id, alert_record)
 
     def digest(self, window: Window) -> DigestRecord | None:
-        """See `Storms.digest`."""
+        """See `DigestStore.digest`."""
         return self.alert_records.get(window.id)
 
 
@@ -468,8 +468,8 @@ class MemoryKillSwitch:
 
 
 @dataclass(slots=True, kw_only=True)
-class MemoryRuns:
-    """The port `Runs` in a few dictionaries, beside a MemoryLedger's states."""
+class MemoryRunStore:
+    """The port `RunStore` in a few dictionaries, beside a MemoryLedger's states."""
 
     ledger: MemoryLedger
     decisions: dict[JobId, DecisionRecord] = field(default_factory=dict)
@@ -481,7 +481,7 @@ class MemoryRuns:
     given_up: dict[JobId, GivingUp] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
-        """See `Runs.decision`."""
+        """See `RunStore.decision`."""
         return self.decisions.get(job)
 
     def decide(
@@ -492,7 +492,7 @@ class MemoryRuns:
         reservation: LocationReservation | None = None,
         over: LocationReservation | None = None,
     ) -> bool:
-        """See `Runs.decide`."""
+        """See `RunStore.decide`."""
         if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
             return False
         standing = self.writers.get(reservation.location) if reservation else None
@@ -506,48 +506,48 @@ class MemoryRuns:
         return True
 
     def reservation(self, location: str) -> LocationReservation | None:
-        """See `Runs.reservation`."""
+        """See `RunStore.reservation`."""
         return self.writers.get(location)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
-        """See `Runs.attempt`."""
+        """See `RunStore.attempt`."""
         return self.planned.get((run, number))
 
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
-        """See `Runs.attempts`."""
+        """See `RunStore.attempts`."""
         return tuple(attempt for (of, _), attempt in sorted(self.planned.items()) if of == run)
 
     def outcome(self, job: JobId) -> Outcome | None:
-        """See `Runs.outcome`."""
+        """See `RunStore.outcome`."""
         return self.outcomes.get(job)
 
     def settle(self, outcome: Outcome) -> None:
-        """See `Runs.settle`."""
+        """See `RunStore.settle`."""
         self.outcomes.setdefault(outcome.job, outcome)
 
     def giving_up(self, job: JobId) -> GivingUp | None:
-        """See `Runs.giving_up`."""
+        """See `RunStore.giving_up`."""
         return self.given_up.get(job)
 
     def give_up(self, record: GivingUp) -> GivingUp | None:
-        """See `Runs.give_up`."""
+        """See `RunStore.give_up`."""
         standing = self.given_up.get(record.job)
         if standing is None or standing.withdrawn or standing.decided_at < record.decided_at:
             self.given_up[record.job] = record
         return standing
 
     def withdraw(self, record: GivingUp, why: str) -> None:
-        """See `Runs.withdraw`."""
+        """See `RunStore.withdraw`."""
         standing = self.given_up.get(record.job)
         if standing and standing.decided_at == record.decided_at:
             self.given_up[record.job] = replace(record, withdrawn=why)
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
-        """See `Runs.notice`."""
+        """See `RunStore.notice`."""
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, story=story, noticed_at=self.clock()))
 
     def doings(self, job: JobId) -> Doings:
-        """See `Runs.doings`."""
+        """See `RunStore.doings`."""
         return Doings(
             decision=self.decisions.get(job),
             outcome=self.outcomes.get(job),
@@ -555,7 +555,7 @@ class MemoryRuns:
         )
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
-        """See `Runs.live`."""
+        """See `RunStore.live`."""
         return tuple(
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-class DynamoDbRuns:
-    """The port `Runs`, on the ledger's table."""
+class DynamoDbRunStore:
+    """The port `RunStore`, on the ledger's table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
         """`retention` is how long items live after what they tell of; `None` keeps them."""
@@ -60,7 +60,7 @@ class DynamoDbRuns:
         self._retention = retention
 
     def decision(self, job: JobId) -> DecisionRecord | None:
-        """See `Runs.decision`."""
+        """See `RunStore.decision`."""
         item = self._table.get(partition_of(job), DECISION_KEY)
         return None if item is None else read_decision(item)
 
@@ -72,7 +72,7 @@ class DynamoDbRuns:
         reservation: LocationReservation | None = None,
         over: LocationReservation | None = None,
     ) -> bool:
-        """See `Runs.decide`."""
+        """See `RunStore.decide`."""
         puts = [Put(item=decision_item(record, self._retention))]
         if attempt:
             puts.append(Put(item=attempt_item(attempt, self._retention)))
@@ -81,36 +81,36 @@ class DynamoDbRuns:
         return self._table.put_all(*puts)
 
     def reservation(self, location: str) -> LocationReservation | None:
-        """See `Runs.reservation`."""
+        """See `RunStore.reservation`."""
         item = self._table.get(reservation_partition(location), WRITER_KEY)
         return None if item is None else read_reservation(item)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
-        """See `Runs.attempt`."""
+        """See `RunStore.attempt`."""
         item = self._table.get(run_partition(run), attempt_key(number))
         return None if item is None else read_attempt(item)
 
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
-        """See `Runs.attempts`."""
+        """See `RunStore.attempts`."""
         items = self._table.query(f"{PK} = :pk", {":pk": run_partition(run)}, ConsistentRead=True)
         return tuple(read_attempt(item) for item in items)
 
     def outcome(self, job: JobId) -> Outcome | None:
-        """See `Runs.outcome`."""
+        """See `RunStore.outcome`."""
         item = self._table.get(partition_of(job), OUTCOME_KEY)
         return None if item is None else read_outcome(item)
 
     def settle(self, outcome: Outcome) -> None:
-        """See `Runs.settle`."""
+        """See `RunStore.settle`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
 
     def giving_up(self, job: JobId) -> GivingUp | None:
-        """See `Runs.giving_up`."""
+        """See `RunStore.giving_up`."""
         item = self._table.get(partition_of(job), GIVING_UP_KEY)
         return None if item is None else read_giving_up(item)
 
     def give_up(self, record: GivingUp) -> GivingUp | None:
-        """See `Runs.give_up`."""
+        """See `RunStore.give_up`."""
         item = giving_up_item(record, self._retention)
         # Times are written in one way, so that the later one is the greater text.
         condition = f"{ABSENT} OR {DECIDED_AT} < :decided_at OR attribute_exists({WITHDRAWN})"
@@ -118,22 +118,22 @@ class DynamoDbRuns:
         return None if before is None else read_giving_up(before)
 
     def withdraw(self, record: GivingUp, why: str) -> None:
-        """See `Runs.withdraw`."""
+        """See `RunStore.withdraw`."""
         item = giving_up_item(replace(record, withdrawn=why), self._retention)
         self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
-        """See `Runs.notice`."""
+        """See `RunStore.notice`."""
         self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
 
     def doings(self, job: JobId) -> Doings:
-        """See `Runs.doings`."""
+        """See `RunStore.doings`."""
         values = {":pk": partition_of(job), ":first": DECISION_KEY, ":last": OUTCOME_KEY}
         items = self._table.query(f"{PK} = :pk AND {SK} BETWEEN :first AND :last", values, ConsistentRead=True)
         return read_doings(items)
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
-        """See `Runs.live`."""
+        """See `RunStore.live`."""
         found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
         values = (deserialize(item) for item in found)
         return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)

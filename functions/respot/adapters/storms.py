@@ -36,8 +36,8 @@ _STILL_OPEN: Final = "opened = :opened AND closed = :no"
 """The window is the pool's latest, and nobody has closed it."""
 
 
-class DynamoDbStorms:
-    """The port `Storms`, on the ledger's table."""
+class DynamoDbDigestStore:
+    """The port `DigestStore`, on the ledger's table."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
         """`retention` is how long items live after their window was opened; `None` keeps them."""
@@ -46,32 +46,32 @@ class DynamoDbStorms:
         self._retention = retention
 
     def window(self, pool: Pool) -> Window | None:
-        """See `Storms.window`."""
+        """See `DigestStore.window`."""
         item = self._table.get(pool_partition(pool), WINDOW_KEY)
         return None if item is None else read_window(item)
 
     def open(self, window: Window) -> bool:
-        """See `Storms.open`."""
+        """See `DigestStore.open`."""
         condition = f"{ABSENT} OR closes <= :opens"
         item = window_item(window, self._retention)
         return self._table.put(item, condition, {":opens": iso(window.opened)}) is None
 
     def join(self, window: Window, member: Member) -> None:
-        """See `Storms.join`."""
+        """See `DigestStore.join`."""
         self._table.put(member_item(window, member, self._retention), ABSENT)
 
     def note_timer(self, window: Window) -> None:
-        """See `Storms.note_timer`."""
+        """See `DigestStore.note_timer`."""
         self._replace(replace(window, timer_sent=True))
 
     def close(self, window: Window) -> None:
-        """See `Storms.close`."""
+        """See `DigestStore.close`."""
         latest = self.window(window.pool)
         if latest and latest.id == window.id:
             self._replace(replace(latest, closed=True))
 
     def members(self, window: Window) -> tuple[Member, ...]:
-        """See `Storms.members`."""
+        """See `DigestStore.members`."""
         items = self._table.query(
             f"{PK} = :pk AND begins_with({SK}, :member)",
             {":pk": digest_partition(window), ":member": MEMBERS},
@@ -80,7 +80,7 @@ class DynamoDbStorms:
         return tuple(read_member(item) for item in items)
 
     def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
-        """See `Storms.lease_digest`."""
+        """See `DigestStore.lease_digest`."""
         lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
         token = LeaseToken(uuid4().hex)
         item = lease_item(window, outcome=_LEASED, until=now + lease, token=token)
@@ -96,17 +96,17 @@ class DynamoDbStorms:
         raise AlertInProgressError(message)
 
     def release_digest(self, window: Window, token: LeaseToken) -> None:
-        """See `Storms.release_digest`."""
+        """See `DigestStore.release_digest`."""
         lapsed = lease_item(window, outcome=_LEASED, until=self._clock())
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
     def complete_digest(self, window: Window, digest_record: DigestRecord) -> None:
-        """See `Storms.complete_digest`."""
+        """See `DigestStore.complete_digest`."""
         self._table.put(digest_item(window, digest_record, self._retention), _NOT_COMPLETED, {":claimed": _LEASED})
 
     def digest(self, window: Window) -> DigestRecord | None:
-        """See `Storms.digest`."""
+        """See `DigestStore.digest`."""
         item = self._table.get(digest_partition(window), DIGEST_KEY)
         if item is None or deserialize(item)[OUTCOME] == _LEASED:
             return None

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 _TAKEN_AT = "taken_at"
 
 
-class DynamoDbSweeps:
-    """The port `Sweeps`; its items are replaced as a sweep proceeds, and kept for as long as the ledger."""
+class DynamoDbSweepStore:
+    """The port `SweepStore`; its items are replaced as a sweep proceeds, and kept for as long as the ledger."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """`client` must be of the table's region."""
         self._table = Table(client, table)
 
     def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
-        """See `Sweeps.take`."""
+        """See `SweepStore.take`."""
         item = self._table.get(sweep_partition(scope), SWEEP_KEY)
         if item is None:
             passed = taken_up(None, scope=scope, now=now, watched_since=watched_since)
@@ -38,7 +38,7 @@ class DynamoDbSweeps:
         return passed if self._taken(passed, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
 
     def keep(self, passed: Pass, *, until: datetime) -> None:
-        """See `Sweeps.keep`."""
+        """See `SweepStore.keep`."""
         if not self._put(passed, until, f"{_TAKEN_AT} = :mine", {":mine": iso(passed.taken_at)}):
             message = f"the sweep of {passed.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)

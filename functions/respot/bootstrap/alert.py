@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from respot.adapters.cached_text import CachedText
 from respot.adapters.digest_timers import SqsDigestTimers
-from respot.adapters.storms import DynamoDbStorms
+from respot.adapters.storms import DynamoDbDigestStore
 from respot.adapters.topic import SnsTopic
 from respot.alerter import Alerter
 from respot.bootstrap.clients import CALL_LIMITS, ONCE_SSM, RESERVE, client, now, once_ssm_client, required, settings
@@ -78,7 +78,7 @@ def storm_watch() -> StormWatch:
     queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
     table = required(settings().ledger_table, LEDGER_TABLE)
     return StormWatch(
-        storms=DynamoDbStorms(client("dynamodb"), table, clock=now, retention=settings().retention),
+        storms=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
         timers=SqsDigestTimers(client("sqs"), queue),
         topic=_topic(),
         clock=now,

@@ -3,7 +3,7 @@
 from functools import cache
 
 from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.runs import DynamoDbRuns
+from respot.adapters.runs import DynamoDbRunStore
 from respot.bootstrap.clients import client, now, required, settings
 from respot.settings import LEDGER_TABLE
 
@@ -16,7 +16,7 @@ def ledger() -> DynamoDbLedger:
 
 
 @cache
-def runs() -> DynamoDbRuns:
+def runs() -> DynamoDbRunStore:
     """The ledger's part on recovery."""
     table = required(settings().ledger_table, LEDGER_TABLE)
-    return DynamoDbRuns(client("dynamodb"), table, clock=now, retention=settings().retention)
+    return DynamoDbRunStore(client("dynamodb"), table, clock=now, retention=settings().retention)

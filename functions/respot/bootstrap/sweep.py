@@ -10,9 +10,9 @@ from respot.adapters.cached_text import CachedText
 from respot.adapters.heartbeats import SqsHeartbeatQueue
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.job_queue import SqsJobQueue
-from respot.adapters.look_queue import SqsLookQueue
+from respot.adapters.look_queue import SqsRecheckQueue
 from respot.adapters.policies import ParameterPolicies, read_parameter
-from respot.adapters.sweeps import DynamoDbSweeps
+from respot.adapters.sweeps import DynamoDbSweepStore
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.ledger import ledger, runs
 from respot.settings import (
@@ -49,8 +49,8 @@ def sweeper() -> Sweeper:
         ledger=ledger(),
         index=ledger(),
         runs=runs(),
-        sweeps=DynamoDbSweeps(client("dynamodb"), required(settings().ledger_table, LEDGER_TABLE)),
-        looks=SqsLookQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
+        sweeps=DynamoDbSweepStore(client("dynamodb"), required(settings().ledger_table, LEDGER_TABLE)),
+        looks=SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
         recoveries=SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL)),
         due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
         policies=ParameterPolicies(policy.read),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from respot.domain.job import JobId
-from respot.look_message import Look, write_look
+from respot.look_message import RecheckRequest, write_recheck
 from respot.redelivery import Delivery
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
 from tests.support.played_sagemaker import PlayedJob
@@ -51,8 +51,10 @@ def look_at(name: str) -> str:
 
 def look_for(job: JobId) -> str:
     """A sweep's reason to look at a job that it misses."""
-    return write_look(
-        Look(region=job.region, name=job.name, watched_since=job.created, overdue=job.created, missed=job.created)
+    return write_recheck(
+        RecheckRequest(
+            region=job.region, name=job.name, watched_since=job.created, overdue=job.created, missed=job.created
+        )
     )
 
 

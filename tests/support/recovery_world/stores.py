@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from respot.adapters.ledger_items import state_item, transition_item
-from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot.adapters.run_items import decision_item, notice_item, outcome_item
 from respot.domain.alert import kind_of
 from respot.domain.alert_kinds import AlertKind
@@ -56,7 +56,7 @@ class StreamedLedger(MemoryLedger):
 
 
 @dataclass(slots=True, kw_only=True)
-class StreamedRuns(MemoryRuns):
+class StreamedRuns(MemoryRunStore):
     """Decisions and outcomes, with their stream; each decision is held against the truth.
 
     The schedule sets what is called here, before anything is played.
@@ -81,14 +81,14 @@ class StreamedRuns(MemoryRuns):
         reservation: LocationReservation | None = None,
         over: LocationReservation | None = None,
     ) -> bool:
-        written = MemoryRuns.decide(self, record, attempt, reservation=reservation, over=over)
+        written = MemoryRunStore.decide(self, record, attempt, reservation=reservation, over=over)
         if written:
             self.check(record, attempt)
             self.stream.append({"alert": decision_item(record, None)})
         return written
 
     def give_up(self, record: GivingUp) -> GivingUp | None:
-        before = MemoryRuns.give_up(self, record)
+        before = MemoryRunStore.give_up(self, record)
         self.after_note(record.job)
         return before
 
@@ -96,9 +96,9 @@ class StreamedRuns(MemoryRuns):
         if outcome.job not in self.outcomes:
             self.check_words(outcome.job, outcome.story)
             self.stream.append({"alert": outcome_item(outcome, None)})
-        MemoryRuns.settle(self, outcome)
+        MemoryRunStore.settle(self, outcome)
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         if (job, kind) not in self.notices:
             self.stream.append({"alert": notice_item(job, kind, story, now=self.clock(), retention=None)})
-        MemoryRuns.notice(self, job, kind, story)
+        MemoryRunStore.notice(self, job, kind, story)

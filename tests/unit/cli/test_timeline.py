@@ -8,7 +8,7 @@ import boto3
 import pytest
 from rich.console import Console
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns
+from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
@@ -66,7 +66,7 @@ def document_of(history: History) -> dict[str, Any]:
 
 
 def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
-    lines = shown(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)).splitlines()
+    lines = shown(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)).splitlines()
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
     assert "40 s" in row
     assert any("Training" in line and "6 min so far" in line for line in lines)
@@ -75,21 +75,21 @@ def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: Memo
 def test_the_timeline_says_in_which_digest_people_heard_of_it(ledger: MemoryLedger) -> None:
     (alert_record,) = ledger.alert_records.values()
     ledger.alert_records = {key: replace(alert_record, digest="digest/1") for key in ledger.alert_records}
-    history = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
+    history = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)
     assert "in digest/1" in shown(history)
     assert document_of(history)["alerts"][0]["digest"] == "digest/1"
 
 
 def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
     save(ledger, "Starting=0", job=job_id("hostile"), tags={"a": "[red]b[/red]\x1b[31m\n"}, failure_reason="[bold]x")
-    said = shown(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name="hostile"))
+    said = shown(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name="hostile"))
     assert "[red]b[/red]" in said
     assert "[bold]x" in said
     assert "\x1b[31m\n" not in said
 
 
 def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
-    document = document_of(load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME))
+    document = document_of(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME))
     assert json.loads(json.dumps(document)) == document
     assert [transition["status"] for transition in document["transitions"]] == [
         word.split("=")[0] for word in LIFE.split()
@@ -101,23 +101,23 @@ def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
 
 def test_a_job_that_is_not_there_is_an_exit_code_of_its_own(ledger: MemoryLedger) -> None:
     with pytest.raises(CommandError, match="has no job nobody in us-east-1") as missing:
-        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name="nobody")
+        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name="nobody")
     assert missing.value.exit_code == ExitCode.NOT_FOUND
 
 
 def test_of_jobs_with_one_name_the_newest_is_shown_unless_another_is_chosen(ledger: MemoryLedger) -> None:
     later = CREATED + timedelta(days=2)
     save(ledger, "Starting=0", job=job_id(created=later))
-    newest = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME)
+    newest = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)
     assert newest.state.job.created == later
     assert [other.created for other in newest.others] == [CREATED]
     assert "Other jobs of this name" in shown(newest)
-    chosen = load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created=CREATED.isoformat())
+    chosen = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created=CREATED.isoformat())
     assert chosen.state.job.created == CREATED
     with pytest.raises(CommandError, match="it has jobs of that name created"):
-        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created="2020-01-01")
+        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created="2020-01-01")
     with pytest.raises(CommandError, match="--created must be an ISO 8601 time"):
-        load(ledger, MemoryRuns(ledger=ledger), region=REGION, name=NAME, created="yesterday")
+        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created="yesterday")
 
 
 def test_wrong_usage_is_exit_code_2() -> None:
@@ -159,7 +159,7 @@ def test_a_deployment_tells_the_regions_that_it_watches(outputs: dict[str, str],
 
 
 def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledger: MemoryLedger) -> None:
-    runs = MemoryRuns(ledger=ledger)
+    runs = MemoryRunStore(ledger=ledger)
     assert load(ledger, runs, region=REGION, name=NAME).giving_up is None
     words = "has waited for [red]spot"
     runs.give_up(GivingUp(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"}))
@@ -180,8 +180,8 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
     assert document_of(history)["giving_up"]["withdrawn"] == "waits no [red]longer"
 
 
-def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRuns | None = None) -> History:
-    return load(ledger, runs or MemoryRuns(ledger=ledger), region=REGION, name=name)
+def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRunStore | None = None) -> History:
+    return load(ledger, runs or MemoryRunStore(ledger=ledger), region=REGION, name=name)
 
 
 def shown_at(history: History, seconds: float) -> str:
@@ -245,12 +245,12 @@ def test_a_status_that_nobody_knows_is_shown(ledger: MemoryLedger) -> None:
 ENDED = "Starting=0 Training=400 MaxWaitTimeExceeded=1000"
 
 
-def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: bool = False) -> MemoryRuns:
+def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: bool = False) -> MemoryRunStore:
     """The job has ended, and this was decided on it: of a resubmission, the next attempt is planned."""
     ledger.states.clear()
     ledger.transitions.clear()
     save(ledger, ENDED)
-    runs = MemoryRuns(ledger=ledger)
+    runs = MemoryRunStore(ledger=ledger)
     run = run_id(job_id())
     resubmits = action is Action.RESUBMIT
     attempt = AttemptRecord(run=run, number=2, region=REGION, name="spot-job-r2", parent=job_id(), decided_at=at(1010))
@@ -267,7 +267,7 @@ def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: 
     return runs
 
 
-def settle(runs: MemoryRuns, kind: OutcomeKind, story: str) -> None:
+def settle(runs: MemoryRunStore, kind: OutcomeKind, story: str) -> None:
     runs.settle(Outcome(job=job_id(), kind=kind, story=story, settled_at=at(2000), name="spot-job-r2"))
 
 
@@ -318,7 +318,7 @@ def test_without_an_outcome_the_decision_is_the_headline(
 
 def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> None:
     save(ledger, ENDED, job=job_id("ended"))
-    runs = MemoryRuns(ledger=ledger, clock=lambda: at(1500))
+    runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
     assert document_of(history_of(ledger, "ended", runs))["headline"] == (
         "Ended as MaxWaitTimeExceeded, not decided yet."
     )
@@ -370,7 +370,7 @@ def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLed
 def test_a_postponement_is_history_with_its_time(ledger: MemoryLedger) -> None:
     """The notice is written once: the kill switch may be off by now."""
     save(ledger, ENDED, job=job_id("ended"))
-    runs = MemoryRuns(ledger=ledger, clock=lambda: at(1500))
+    runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
     runs.notice(job_id("ended"), AlertKind.POSTPONED, "the account's kill switch is on.")
     assert document_of(history_of(ledger, "ended", runs))["headline"] == (
         "Ended as MaxWaitTimeExceeded, not decided yet; "

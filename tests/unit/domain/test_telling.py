@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryLedger, MemoryRuns, MemoryTopic
+from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
@@ -185,7 +185,7 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
 ) -> None:
     """And nothing else is, so that nothing is looked after for ever and nothing is forgotten."""
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
-    runs = MemoryRuns(ledger=ledger, clock=FakeClock(at(21650)))
+    runs = MemoryRunStore(ledger=ledger, clock=FakeClock(at(21650)))
     ledger.save(reconcile(JobRecord(), seen))
     if done.decision:
         runs.decisions[JOB] = done.decision
