@@ -47,7 +47,7 @@ def to_document(alert: Alert) -> dict[str, Any]:
 
 def digest_document(digest: Digest) -> dict[str, Any]:
     """The document of a digest: it is about a pool, and has neither job nor transition nor figures."""
-    pool, members = digest.window.pool, digest.members
+    pool, entries = digest.window.pool, digest.entries
     return {
         "version": VERSION,
         "id": digest.id,
@@ -59,22 +59,22 @@ def digest_document(digest: Digest) -> dict[str, Any]:
         "console_url": digest_text.console_url(digest),
         DIGEST_MEMBER: {
             "of_kind": pool.kind.value,
-            "account": account_of(members[0].arn),
+            "account": account_of(entries[0].arn),
             "region": pool.region,
             "instance_type": pool.instance_type,
             "opened": iso(digest.window.opened),
             "since": digest_text.since(digest),
             "until": digest_text.until(digest),
-            "count": len(members),
+            "count": len(entries),
             "job_count": digest.jobs,
             "alerts": [
                 {
-                    "id": member.alert,
-                    "job": member.job.name,
-                    "created": iso(member.job.created),
-                    "started": iso(member.started),
+                    "id": entry.alert,
+                    "job": entry.job.name,
+                    "created": iso(entry.job.created),
+                    "started": iso(entry.started),
                 }
-                for member in members[: digest_text.LISTED]
+                for entry in entries[: digest_text.LISTED]
             ],
         },
     }

@@ -4,6 +4,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from respot.digest_collector import DigestCollector
 from respot.domain.advice import advise
 from respot.domain.alert import (
     Alert,
@@ -24,7 +25,6 @@ from respot.domain.telling import Told, appearance, end_of, outlook_after
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Foresight, Ledger, RunStore
 from respot.run_place import place_in_run
-from respot.storm_watch import StormWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Alerter:
     kinds: frozenset[AlertKind]
     max_age: timedelta
     lease: timedelta
-    watch: StormWatch | None = None
+    watch: DigestCollector | None = None
     foresight: Foresight | None = None
 
     def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
@@ -125,7 +125,7 @@ class Alerter:
                 if concludes(kind) and not job.is_drill:
                     alert = replace(alert, outlook=self._outlook(alert.state, pending.transitions))
                 if self.watch:
-                    alert = replace(alert, digest=self.watch.hold_back(alert))
+                    alert = replace(alert, digest=self.watch.add_to_digest(alert))
                 message_id = self.topic.publish(alert)
             except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
                 # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.

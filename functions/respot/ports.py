@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from respot.domain.reconciliation import Change
     from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
     from respot.domain.run import RunId
-    from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window
+    from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
     from respot.domain.sweeping import Page, Pass
     from respot.domain.telling import Doings
     from respot.domain.waiting import GivingUp
@@ -232,45 +232,45 @@ class AlertTopic(Protocol):
 class DigestStore(Protocol):
     """The ledger's part on storms. Every method raises LedgerUnavailableError when the store does not answer."""
 
-    def window(self, pool: Pool) -> Window | None:
+    def window(self, pool: CapacityPool) -> DigestWindow | None:
         """The pool's latest window, read consistently; `None` if there never was one."""
 
-    def open(self, window: Window) -> bool:
+    def open(self, window: DigestWindow) -> bool:
         """Make it the pool's latest window; `False`, with nothing changed, if the one there is not over by then."""
 
-    def join(self, window: Window, member: Member) -> None:
+    def join(self, window: DigestWindow, entry: DigestEntry) -> None:
         """Add to the window's members; twice does no harm. Whether it was in time, a look at the window tells."""
 
-    def note_timer(self, window: Window) -> None:
+    def note_timer(self, window: DigestWindow) -> None:
         """Have `window` tell from now on that the timer was sent."""
 
-    def close(self, window: Window) -> None:
+    def close(self, window: DigestWindow) -> None:
         """Have `window` tell for good, to whoever asks from now on, that it is closed or no longer the latest."""
 
-    def members(self, window: Window) -> tuple[Member, ...]:
+    def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
         """All that have joined, read consistently, in the order of time."""
 
-    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+    def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """Take the window's digest in hand, as `Ledger.lease_alert` does an alert.
 
         Raises:
             AlertInProgressError: somebody else's claim has not lapsed yet.
         """
 
-    def release_digest(self, window: Window, token: LeaseToken) -> None:
+    def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
         """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
 
-    def complete_digest(self, window: Window, alert_record: DigestRecord) -> None:
+    def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
         """Write down what became of the digest, claimed or not; what is settled is never changed again."""
 
-    def digest(self, window: Window) -> DigestRecord | None:
+    def digest(self, window: DigestWindow) -> DigestRecord | None:
         """What became of the window's digest, read consistently; `None` while that is open."""
 
 
 class DigestTimers(Protocol):
     """What comes back when a window's time is over."""
 
-    def send(self, window: Window, *, delay: timedelta) -> None:
+    def send(self, window: DigestWindow, *, delay: timedelta) -> None:
         """Have the window closed after that time, at the earliest; sending it twice does no harm.
 
         Raises:

@@ -9,7 +9,16 @@ from respot.domain.alert_text import headline, particulars
 from respot.domain.digest_text import headline as digest_headline
 from respot.domain.durations import in_words
 from respot.domain.job import at_milliseconds
-from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over, pool_of, time_left
+from respot.domain.storm import (
+    CapacityPool,
+    Digest,
+    DigestEntry,
+    DigestRecord,
+    DigestWindow,
+    is_over,
+    pool_of,
+    time_left,
+)
 from respot.errors import TopicUnavailableError
 from respot.ports import AlertTopic, Clock, DigestStore, DigestTimers, LeaseToken
 
@@ -20,7 +29,7 @@ LONGEST_SAID: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StormWatch:
+class DigestCollector:
     """Holds alerts back and gathers them; `length` is that of a window.
 
     Nobody is forgotten, because of an order: a member is written, then the timer is made sure of, then the window is
@@ -36,7 +45,7 @@ class StormWatch:
     length: timedelta
     lease: timedelta
 
-    def hold_back(self, alert: Alert) -> str | None:
+    def add_to_digest(self, alert: Alert) -> str | None:
         """The id of the digest in which people hear of the alert; `None` if they are to hear of it by itself.
 
         May be asked again for the same alert, after a crash at any step.
@@ -59,7 +68,7 @@ class StormWatch:
         in_time = latest is not None and latest.id == window.id and not latest.closed
         return window.id if in_time else None
 
-    def close(self, window: Window) -> DigestRecord | None:
+    def close(self, window: DigestWindow) -> DigestRecord | None:
         """Tell people of the window's members; `None` if that was done before, or it is too early.
 
         Dying after the publication means that the next delivery publishes again, with the same id.
@@ -74,26 +83,26 @@ class StormWatch:
             self._send_timer(window)
             return None
         self.storms.close(window)
-        members = self.storms.members(window)
+        entries = self.storms.entries(window)
         token = self.storms.lease_digest(window, now=self.clock(), lease=self.lease)
         if token is None:
             return None
         digest_record = (
-            self._publish(Digest(window=window, members=members), token) if members else self._nobody(window)
+            self._publish(Digest(window=window, entries=entries), token) if entries else self._nobody(window)
         )
         self.storms.complete_digest(window, digest_record)
         return digest_record
 
-    def _standing(self, alert: Alert, pool: Pool) -> Window | None:
+    def _standing(self, alert: Alert, pool: CapacityPool) -> DigestWindow | None:
         """The pool's open window; `None` if the alert has just opened one."""
         now = at_milliseconds(self.clock())
         window = self.storms.window(pool)
         if window and not is_over(window, now=now):
             return window
-        opened = self.storms.open(Window(pool=pool, opened=now, closes=now + self.length, opener=alert.id))
+        opened = self.storms.open(DigestWindow(pool=pool, opened=now, closes=now + self.length, opener=alert.id))
         return None if opened else self.storms.window(pool)
 
-    def _send_timer(self, window: Window) -> None:
+    def _send_timer(self, window: DigestWindow) -> None:
         self.timers.send(window, delay=time_left(window, now=self.clock()) + MARGIN)
 
     def _publish(self, digest: Digest, token: LeaseToken) -> DigestRecord:
@@ -106,13 +115,13 @@ class StormWatch:
         return DigestRecord(
             digest=digest.id,
             outcome=AlertOutcome.SENT,
-            reason=f"{len(digest.members)} more of the pool within {length}",
+            reason=f"{len(digest.entries)} more of the pool within {length}",
             headline=digest_headline(digest),
             settled_at=self.clock(),
             message_id=message_id,
         )
 
-    def _nobody(self, window: Window) -> DigestRecord:
+    def _nobody(self, window: DigestWindow) -> DigestRecord:
         return DigestRecord(
             digest=window.id,
             outcome=AlertOutcome.DECLINED,
@@ -123,10 +132,10 @@ class StormWatch:
         )
 
 
-def _member(alert: Alert) -> Member:
+def _member(alert: Alert) -> DigestEntry:
     state = alert.state
     said = particulars(alert)
-    return Member(
+    return DigestEntry(
         job=state.job,
         arn=state.arn,
         started=alert.transition.started,

@@ -7,14 +7,14 @@ from typing import Final
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import at_milliseconds
-from respot.domain.storm import Pool, Window
+from respot.domain.storm import CapacityPool, DigestWindow
 from respot.errors import MalformedObservationError
 
 _MEMBER: Final = "window"
 """What sets these messages apart from those that name a job."""
 
 
-def write_message(window: Window) -> str:
+def write_message(window: DigestWindow) -> str:
     """The message that has a window closed."""
     pool = window.pool
     named = {
@@ -27,7 +27,7 @@ def write_message(window: Window) -> str:
     return json.dumps({_MEMBER: named})
 
 
-def read_message(body: str) -> Window | None:
+def read_message(body: str) -> DigestWindow | None:
     """The window of a message; `None` if it is none of these messages.
 
     Raises:
@@ -39,7 +39,7 @@ def read_message(body: str) -> Window | None:
         return None
     try:
         instance_type = named["instance_type"]
-        pool = Pool(
+        pool = CapacityPool(
             kind=AlertKind(named["kind"]),
             region=str(named["region"]),
             instance_type=None if instance_type is None else str(instance_type),
@@ -48,4 +48,4 @@ def read_message(body: str) -> Window | None:
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         message = f"not a message that names a window: {error}"
         raise MalformedObservationError(message) from error
-    return Window(pool=pool, opened=opened, closes=closes)
+    return DigestWindow(pool=pool, opened=opened, closes=closes)

@@ -19,7 +19,7 @@ from respot.adapters.run_items import (
     outcome_item,
     reservation_item,
 )
-from respot.adapters.storm_items import lease_item, member_item, window_item
+from respot.adapters.storm_items import entry_item, lease_item, window_item
 from respot.adapters.sweeps import pass_item
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -197,7 +197,7 @@ CASES = [
     pytest.param(alert_record(), set(), id="an alert"),
     pytest.param(passed(), set(), id="how far a sweep has come"),
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
-    pytest.param(member_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
+    pytest.param(entry_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
     pytest.param(lease_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
     pytest.param(drilled("Interrupted"), {ALERT}, id="a drill of an interruption"),
     pytest.param(drilled("MaxWaitTimeExceeded"), {ALERT}, id="a drill of a job that waited too long"),

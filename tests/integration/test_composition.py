@@ -55,7 +55,7 @@ COMPOSED = (
     record_parts.intake,
     resubmit_parts.recovery_intake,
     alert_parts.alerter,
-    alert_parts.storm_watch,
+    alert_parts.digest_collector,
     alert_parts._topic,  # noqa: SLF001
     alert_parts._foresight,  # noqa: SLF001
     clients.once_ssm_client,
@@ -173,12 +173,12 @@ def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no
 def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    assert alert_parts.alerter().watch is alert_parts.storm_watch()
+    assert alert_parts.alerter().watch is alert_parts.digest_collector()
     for part in COMPOSED:
         part.cache_clear()
     monkeypatch.setenv(variable, value)
     assert alert_parts.alerter().watch is None
-    alert_parts.storm_watch()  # what was held back before must be told all the same
+    alert_parts.digest_collector()  # what was held back before must be told all the same
 
 
 def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:

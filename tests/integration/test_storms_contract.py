@@ -8,12 +8,12 @@ import pytest
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.memory import MemoryDigestStore
-from respot.adapters.storm_items import member_item, read_member
+from respot.adapters.storm_items import entry_item, read_entry
 from respot.adapters.storms import DynamoDbDigestStore
 from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import Severity
 from respot.domain.outlook import Outlook
-from respot.domain.storm import DigestRecord, Window
+from respot.domain.storm import DigestRecord, DigestWindow
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.ports import DigestStore, LeaseToken
 from tests.integration.conftest import TABLE
@@ -38,7 +38,7 @@ def storms(request: pytest.FixtureRequest) -> DigestStore:
     return DynamoDbDigestStore(client, TABLE, clock=clock, retention=None)
 
 
-def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: Window = WINDOW) -> DigestRecord:
+def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: DigestWindow = WINDOW) -> DigestRecord:
     sent = outcome is AlertOutcome.SENT
     return DigestRecord(
         digest=window.id,
@@ -55,7 +55,7 @@ def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: Window = WI
 
 def test_a_pool_has_no_window_before_one_is_opened(storms: DigestStore) -> None:
     assert storms.window(WINDOW.pool) is None
-    assert storms.members(WINDOW) == ()
+    assert storms.entries(WINDOW) == ()
     assert storms.digest(WINDOW) is None
 
 
@@ -124,38 +124,38 @@ def test_closing_what_was_never_opened_opens_nothing(storms: DigestStore) -> Non
 
 def test_members_are_told_once_and_in_order_of_time(storms: DigestStore) -> None:
     early, late = member_of(2, 3721), member_of(1, 3722)
-    for member in (late, early, late):
-        storms.join(WINDOW, member)
+    for entry in (late, early, late):
+        storms.join(WINDOW, entry)
     storms.join(NEXT, member_of(3, 3900))
-    assert storms.members(WINDOW) == (early, late)
+    assert storms.entries(WINDOW) == (early, late)
 
 
 def test_a_job_may_be_a_member_twice(storms: DigestStore) -> None:
     twice = (member_of(1, 3721), member_of(1, 3790))
-    for member in twice:
-        storms.join(WINDOW, member)
-    assert storms.members(WINDOW) == twice
+    for entry in twice:
+        storms.join(WINDOW, entry)
+    assert storms.entries(WINDOW) == twice
 
 
 def test_what_a_member_says_is_kept(storms: DigestStore) -> None:
-    members = (member_of(1, 3721, said="not resubmitted: größer 😀"), member_of(2, 3722))
-    for member in members:
-        storms.join(WINDOW, member)
-    assert storms.members(WINDOW) == members
+    entries = (member_of(1, 3721, said="not resubmitted: größer 😀"), member_of(2, 3722))
+    for entry in entries:
+        storms.join(WINDOW, entry)
+    assert storms.entries(WINDOW) == entries
 
 
 def test_a_window_may_have_hundreds_of_members(storms: DigestStore) -> None:
-    members = tuple(member_of(number, 3721 + number) for number in range(300))
-    for member in members:
-        storms.join(WINDOW, member)
-    assert storms.members(WINDOW) == members
+    entries = tuple(member_of(number, 3721 + number) for number in range(300))
+    for entry in entries:
+        storms.join(WINDOW, entry)
+    assert storms.entries(WINDOW) == entries
 
 
 def test_who_comes_after_the_closing_is_written_down_all_the_same(storms: DigestStore) -> None:
     storms.open(WINDOW)
     storms.close(WINDOW)
     storms.join(WINDOW, member_of(1, 3721))
-    assert storms.members(WINDOW) == (member_of(1, 3721),)
+    assert storms.entries(WINDOW) == (member_of(1, 3721),)
 
 
 # --- digests --------------------------------------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_what_is_settled_is_never_changed_again(storms: DigestStore, outcome: Al
     storms.release_digest(WINDOW, LeaseToken("gone"))
     assert not storms.lease_digest(WINDOW, now=at(99_999), lease=LEASE)
     assert storms.digest(WINDOW) == digest_record(outcome)
-    assert storms.members(WINDOW) == ()
+    assert storms.entries(WINDOW) == ()
 
 
 # --- DynamoDB alone -------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_a_table_that_does_not_answer_is_said_to_be_unavailable(dynamodb: "Dynam
         lambda: storms.window(WINDOW.pool),
         lambda: storms.open(WINDOW),
         lambda: storms.join(WINDOW, member_of(1, 3721)),
-        lambda: storms.members(WINDOW),
+        lambda: storms.entries(WINDOW),
         lambda: storms.lease_digest(WINDOW, now=at(0), lease=LEASE),
     ):
         with pytest.raises(LedgerUnavailableError):
@@ -245,13 +245,13 @@ def test_a_claim_on_a_digest_whose_answer_was_lost_is_known_by_who_made_it(dynam
 def test_a_member_keeps_how_urgent_it_is_and_what_to_expect(
     storms: DigestStore, outlook: Outlook, severity: Severity | None
 ) -> None:
-    member = replace(member_of(1, 3721), outlook=outlook, severity=severity)
-    storms.join(WINDOW, member)
-    assert storms.members(WINDOW) == (member,)
+    entry = replace(member_of(1, 3721), outlook=outlook, severity=severity)
+    storms.join(WINDOW, entry)
+    assert storms.entries(WINDOW) == (entry,)
 
 
 def test_a_member_of_another_version_is_read_all_the_same() -> None:
-    item = member_item(WINDOW, replace(member_of(1, 3721), outlook=Outlook.LEAVES), None)
-    assert read_member({key: value for key, value in item.items() if key != "outlook"}).outlook is Outlook.UNKNOWN
-    later = read_member(item | {"outlook": {"S": "new"}, "severity": {"S": "new"}})
+    item = entry_item(WINDOW, replace(member_of(1, 3721), outlook=Outlook.LEAVES), None)
+    assert read_entry({key: value for key, value in item.items() if key != "outlook"}).outlook is Outlook.UNKNOWN
+    later = read_entry(item | {"outlook": {"S": "new"}, "severity": {"S": "new"}})
     assert (later.outlook, later.severity) == (Outlook.UNKNOWN, None)

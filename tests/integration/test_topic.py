@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
+from respot.digest_collector import LONGEST_SAID
 
 from respot.adapters.topic import SnsTopic
 from respot.alert_document import digest_document, to_document
@@ -20,7 +21,6 @@ from respot.domain.alert_text import plain, short, subject
 from respot.domain.job import Owner, Parent
 from respot.domain.policy import AccountPolicy, resolve
 from respot.errors import TopicUnavailableError
-from respot.storm_watch import LONGEST_SAID
 from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of, state
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.drill import Drill
 from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.domain.lifecycle import figures, is_terminal
-from respot.domain.storm import Digest, Member, Pool, Window
+from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestWindow
 from respot.ports import Clock
 from respot.redelivery import Delivery, Redelivery
 
@@ -135,16 +135,16 @@ def window_of(
     instance_type: str | None = "ml.g5.2xlarge",
     region: str = REGION,
     opener: str = "",
-) -> Window:
+) -> DigestWindow:
     """A window of three minutes."""
-    pool = Pool(kind=kind, region=region, instance_type=instance_type)
-    return Window(pool=pool, opened=at(seconds), closes=at(seconds + 180), opener=opener)
+    pool = CapacityPool(kind=kind, region=region, instance_type=instance_type)
+    return DigestWindow(pool=pool, opened=at(seconds), closes=at(seconds + 180), opener=opener)
 
 
-def member_of(number: int, seconds: float, *, said: str = "") -> Member:
+def member_of(number: int, seconds: float, *, said: str = "") -> DigestEntry:
     """An alert of job number so-and-so."""
     job = job_id(f"job-{number}")
-    return Member(
+    return DigestEntry(
         job=job,
         arn=arn_of(job.name),
         started=at(seconds),

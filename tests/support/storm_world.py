@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from respot.digest_collector import DigestCollector
+
 from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.domain.advice import advise
@@ -22,10 +24,9 @@ from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.storm import Window, pool_of
+from respot.domain.storm import DigestWindow, pool_of
 from respot.domain.telling import Doings, called_for
 from respot.errors import RespotError, TopicUnavailableError
-from respot.storm_watch import StormWatch
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
@@ -79,7 +80,7 @@ class _Item:
 
 @dataclass(slots=True, kw_only=True)
 class _Timer:
-    window: Window
+    window: DigestWindow
     due: datetime
 
 
@@ -106,7 +107,7 @@ class StormWorld:
     pools: int = 2
     span: timedelta = timedelta(minutes=8)
     disturbances: int = 0
-    opened: list[Window] = field(default_factory=list)
+    opened: list[DigestWindow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 - a schedule, no secret
@@ -123,7 +124,7 @@ class StormWorld:
         self._quiet = False
         watched = interposed(self.storms, self._gate)
         topic = interposed(self.topic, self._gate)
-        self.watch = StormWatch(
+        self.watch = DigestCollector(
             storms=watched,
             timers=interposed(self.timers, self._gate),
             topic=topic,
@@ -214,7 +215,7 @@ class StormWorld:
         } == self.owed
         assert len(alert_records) == len(self.owed)
         assert {alert_record.outcome for alert_record in alert_records} == {AlertOutcome.SENT}
-        in_digests = Counter(member.alert for digest in self.topic.digests for member in digest.members)
+        in_digests = Counter(entry.alert for digest in self.topic.digests for entry in digest.entries)
         alone = {alert.id for alert in self.topic.published if alert.digest is None}
         ids = {alert.id for alert in self.topic.published}
         assert len(ids) == len(alert_records), "machines were not told of each alert"
@@ -226,8 +227,8 @@ class StormWorld:
             self._check_alert_record(alert_record)
         for window in self.opened:
             settled = self.storms.digest(window)
-            members = self.storms.members(window)
-            assert settled or not members or self._told_elsewhere(window), "a digest is owed"
+            entries = self.storms.entries(window)
+            assert settled or not entries or self._told_elsewhere(window), "a digest is owed"
         if not self.trouble.skew:  # otherwise windows end early for some
             assert len(alone - faulty) <= len(self.opened) + self.disturbances
 
@@ -238,21 +239,21 @@ class StormWorld:
         assert published, f"{alert_record.job} was promised {alert_record.digest}, which was never published"
         for digest in published:
             assert any(
-                member.job == alert_record.job and member.started == alert_record.transition.started
-                for member in digest.members
+                entry.job == alert_record.job and entry.started == alert_record.transition.started
+                for entry in digest.entries
             ), f"{alert_record.job} is not in {alert_record.digest}, which its receipt names"
         settled = self.storms.alert_records[alert_record.digest]
         assert settled.outcome is AlertOutcome.SENT
 
-    def _told_elsewhere(self, window: Window) -> bool:
+    def _told_elsewhere(self, window: DigestWindow) -> bool:
         """Who joined and died before the timer was sent was told later, by itself or in another digest."""
         return all(
             not any(
                 alert_record.digest == window.id
-                for alert_record in self.ledger.alerts(member.job)
-                if alert_record.transition.started == member.started
+                for alert_record in self.ledger.alerts(entry.job)
+                if alert_record.transition.started == entry.started
             )
-            for member in self.storms.members(window)
+            for entry in self.storms.entries(window)
         )
 
     # --- the schedule

@@ -13,7 +13,7 @@ from respot.alert_document import account_of, digest_document, to_document
 from respot.alert_version import VERSION
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
 from respot.domain.job import Market, Owner, Parent
-from respot.domain.storm import GATHERED
+from respot.domain.storm import GROUPED
 from tests.support.builders import alert_on, digest_of, job_id
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
@@ -118,7 +118,7 @@ def test_the_schema_knows_the_kinds_statuses_severities_and_markets_of_the_code(
     properties = SCHEMA["properties"]
     assert properties["kind"]["enum"] == list(AlertKind)
     assert properties["severity"]["enum"] == list(Severity)
-    assert set(properties["digest"]["properties"]["of_kind"]["enum"]) == GATHERED
+    assert set(properties["digest"]["properties"]["of_kind"]["enum"]) == GROUPED
     manual = (DOCS / "alerts.md").read_text(encoding="utf-8")
     assert [kind for kind in AlertKind if f"| `{kind}` |" not in manual] == []
     assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]

@@ -118,7 +118,7 @@ def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
 
 
 def without(envelope: dict[str, Any], *members: str) -> dict[str, Any]:
-    """The event without members of its envelope, or of its detail (`detail.Member`)."""
+    """The event without members of its envelope, or of its detail (`detail.DigestEntry`)."""
     for member in members:
         part, _, inner = member.partition(".")
         if inner:

@@ -16,7 +16,7 @@ from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
 from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestRecord, Window
+from respot.domain.storm import DigestRecord, DigestWindow
 from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.intake import LONGEST_LOOK, Intake
@@ -290,10 +290,10 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(bench: AlertBench) -> Non
 class Watch:
     """A watch for storms that knows one window that is due."""
 
-    def __init__(self, due: Window) -> None:
+    def __init__(self, due: DigestWindow) -> None:
         self.due = due
 
-    def close(self, window: Window) -> DigestRecord | None:
+    def close(self, window: DigestWindow) -> DigestRecord | None:
         if window != self.due:
             return None
         return DigestRecord(

@@ -22,7 +22,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import Market, Owner, Parent
 from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
-from respot.domain.storm import GATHERED, Digest
+from respot.domain.storm import GROUPED, Digest
 from respot.slack_message import SlackMessage, render
 from tests.support.builders import alert_of, at, digest_of, history
 
@@ -156,7 +156,7 @@ def digest(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> Digest:
     return replace(plain, members=tuple(replace(member, outlook=outlook) for member, outlook in members))
 
 
-@given(st.sampled_from(sorted(GATHERED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *STORIES]), min_size=1))
+@given(st.sampled_from(sorted(GROUPED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *STORIES]), min_size=1))
 def test_no_digest_contradicts_itself(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> None:
     alerts = [replace(alert_of(AlertKind.NOT_RESUBMITTED), story=words) for words in said]
     told = digest(kind, outlooks, [alert_text.particulars(alert) for alert in alerts])
@@ -180,7 +180,7 @@ def test_a_digest_of_ends_says_of_which_jobs_respot_may_resume_some(kind: AlertK
 
 
 @pytest.mark.parametrize("outlook", Outlook)
-@pytest.mark.parametrize("kind", sorted(GATHERED))
+@pytest.mark.parametrize("kind", sorted(GROUPED))
 def test_a_digest_of_one_job_speaks_of_one(kind: AlertKind, outlook: Outlook) -> None:
     one = digest(kind, [outlook], [""])
     for text in (digest_text.plain(one), shown(render(json.dumps(digest_document(one))))):
@@ -230,7 +230,7 @@ def test_of_a_job_that_has_just_begun_no_cost_is_told() -> None:
 # --- Slack's own model of blocks
 
 
-@given(ALERTS, st.sampled_from(sorted(GATHERED)), MEMBERS)
+@given(ALERTS, st.sampled_from(sorted(GROUPED)), MEMBERS)
 def test_slacks_own_sdk_accepts_every_block(alert: Alert, kind: AlertKind, outlooks: list[Outlook]) -> None:
     """`slack_sdk` checks the limits of Block Kit (docs.slack.dev/reference/block-kit) as it serializes a block."""
     for document in (to_document(alert), digest_document(digest(kind, outlooks, ["a reason."]))):

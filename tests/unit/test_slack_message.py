@@ -10,7 +10,7 @@ from respot.alert_document import digest_document, to_document
 from respot.alert_version import VERSION
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import Owner, Parent
-from respot.domain.storm import GATHERED
+from respot.domain.storm import GROUPED
 from respot.slack_message import SlackMessage, escaped, render
 from tests.support.builders import alert_on, digest_of, job_id
 from tests.support.scenarios import SCENARIOS
@@ -174,7 +174,7 @@ def test_a_digest_of_what_has_nothing_to_do_with_instances_says_so() -> None:
     assert 'All say: "the policy &lt;!channel&gt; is none"' in message.blocks[1]["text"]["text"]
 
 
-@pytest.mark.parametrize("kind", sorted(GATHERED))
+@pytest.mark.parametrize("kind", sorted(GROUPED))
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
 def test_hostile_words_of_members_stay_words(words: str, kind: AlertKind) -> None:
     keeps_slacks_rules(render(json.dumps(digest_document(digest_of(9, kind=kind, said=[words, f"{words}2", words])))))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from respot.domain.storm import GATHERED, pool_of
+from respot.domain.storm import GROUPED, pool_of
 from tests.support.storm_world import Trouble, play
 
 BLOCKS = 8
@@ -37,5 +37,5 @@ def test_the_schedules_hold_what_they_are_meant_to_hold() -> None:
     assert sum(len(world.opened) for world in worlds) > 200
     assert sum(len(world.topic.digests) for world in worlds) > 150
     digests = [digest for world in worlds for digest in world.topic.digests]
-    assert {digest.window.pool.kind for digest in digests if len(digest.members) > 2} == GATHERED
+    assert {digest.window.pool.kind for digest in digests if len(digest.members) > 2} == GROUPED
     assert sum(pool_of(alert) is None for world in worlds for alert in world.topic.published) > 30

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from respot.digest_collector import MARGIN, DigestCollector
 
 from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
@@ -10,10 +11,9 @@ from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.digest_text import what_happens_next
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestRecord, Window
+from respot.domain.storm import DigestRecord, DigestWindow
 from respot.domain.telling import Told
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
-from respot.storm_watch import MARGIN, StormWatch
 from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
 
@@ -29,7 +29,7 @@ class Bench:
         self.ledger = MemoryLedger(created=CREATED)
         self.storms, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
         self.clock = FakeClock(at(3725))
-        self.watch = StormWatch(
+        self.watch = DigestCollector(
             storms=self.storms,
             timers=self.timers,
             topic=self.topic,
@@ -55,7 +55,7 @@ class Bench:
         assert digest_record
         return digest_record
 
-    def over(self) -> Window:
+    def over(self) -> DigestWindow:
         """Let the time pass until the one timer rings; gives its window."""
         ((window, delay),) = self.timers.sent
         self.clock.pass_by(delay)
@@ -84,7 +84,7 @@ def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(ben
     digest_record = bench.watch.close(bench.over())
     (digest,) = bench.topic.digests
     assert {digest.id} == ids
-    assert [member.job.name for member in digest.members] == sorted(f"job-{number}" for number in range(20))
+    assert [entry.job.name for entry in digest.entries] == sorted(f"job-{number}" for number in range(20))
     assert digest_record == DigestRecord(
         digest=digest.id,
         outcome=AlertOutcome.SENT,
@@ -119,7 +119,7 @@ def test_the_old_digest_is_told_also_after_a_new_window_was_opened(bench: Bench)
     bench.interrupt("third")
     new = bench.interrupt("fourth").digest
     assert bench.watch.close(window)
-    assert [(digest.id, len(digest.members)) for digest in bench.topic.digests] == [(old, 1)]
+    assert [(digest.id, len(digest.entries)) for digest in bench.topic.digests] == [(old, 1)]
     assert new != old
 
 
@@ -141,8 +141,8 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
     bench.clock.pass_by(LENGTH + MARGIN)
     assert [bench.watch.close(window) is not None for window, _ in bench.timers.sent] == [True, True]
     waited, resubmitted = bench.topic.digests
-    assert [member.said for member in waited.members] == ["", ""]
-    assert [member.said for member in resubmitted.members] == [
+    assert [entry.said for entry in waited.entries] == ["", ""]
+    assert [entry.said for entry in resubmitted.entries] == [
         "resubmitted as second-r2; be quick",
         "resubmitted as third-r2; be quick",
     ]
@@ -155,7 +155,7 @@ def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench
         bench.interrupt(name, status="MaxWaitTimeExceeded")
     bench.watch.close(bench.over())
     (digest,) = bench.topic.digests
-    assert [(member.outlook, member.severity) for member in digest.members] == [
+    assert [(entry.outlook, entry.severity) for entry in digest.entries] == [
         (Outlook.DECIDES, Severity.ERROR),
         (Outlook.LEAVES, Severity.ERROR),
     ]
@@ -170,8 +170,8 @@ def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:
     assert bench.alone() == ["first"]
     bench.watch.close(bench.over())
     (digest,) = bench.topic.digests
-    assert [member.job for member in digest.members] == jobs[1:]
-    assert all(member.said.startswith("No checkpoint location is configured") for member in digest.members)
+    assert [entry.job for entry in digest.entries] == jobs[1:]
+    assert all(entry.said.startswith("No checkpoint location is configured") for entry in digest.entries)
 
 
 def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> None:
@@ -196,8 +196,8 @@ def test_what_a_member_says_is_one_line_of_a_bounded_length(bench: Bench, more: 
     for name in ("first", "second"):
         bench.interrupt(name, status="Failed", failure_reason=f"CapacityError{more}")
     bench.watch.close(bench.over())
-    ((member,),) = (digest.members for digest in bench.topic.digests)
-    assert member.said == f"CapacityError{kept}"
+    ((entry,),) = (digest.entries for digest in bench.topic.digests)
+    assert entry.said == f"CapacityError{kept}"
 
 
 def test_pools_are_kept_apart(bench: Bench) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.domain.storm import Window
+from respot.domain.storm import DigestWindow
 from respot.errors import QueueUnavailableError
 from respot.window_message import write_message
 
@@ -25,7 +25,7 @@ class SqsDigestTimers:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, window: Window, *, delay: timedelta) -> None:
+    def send(self, window: DigestWindow, *, delay: timedelta) -> None:
         """See `DigestTimers.send`."""
         seconds = math.ceil(min(delay, _LONGEST_DELAY).total_seconds())
         try:

@@ -16,7 +16,7 @@ from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome
 from respot.domain.run import RunId
-from respot.domain.storm import Digest, DigestRecord, Member, Pool, Window, is_over
+from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow, is_over
 from respot.domain.sweeping import Page, Pass, Summary, taken_up
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
@@ -208,7 +208,7 @@ class MemoryTrainingJobs:
             message = f"{region}/{name}: there is a job of that name"
             raise JobNameTakenError(message)
         arn = f"arn:aws:sagemaker:{region}:111122223333:training-job/{name}"
-        kept = {member: value for member, value in request.items() if member != "Tags"}
+        kept = {entry: value for entry, value in request.items() if entry != "Tags"}
         self.documents[region, name] = kept | {"TrainingJobArn": arn}
         self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
         self.created.append((region, request))
@@ -310,16 +310,16 @@ class MemoryTopic:
 class MemoryDigestStore:
     """The port `DigestStore` in a few dictionaries."""
 
-    windows: dict[Pool, Window] = field(default_factory=dict)
-    joined: dict[str, dict[str, Member]] = field(default_factory=lambda: defaultdict(dict))
+    windows: dict[CapacityPool, DigestWindow] = field(default_factory=dict)
+    joined: dict[str, dict[str, DigestEntry]] = field(default_factory=lambda: defaultdict(dict))
     leases: dict[str, tuple[datetime, LeaseToken]] = field(default_factory=dict)
     alert_records: dict[str, DigestRecord] = field(default_factory=dict)
 
-    def window(self, pool: Pool) -> Window | None:
+    def window(self, pool: CapacityPool) -> DigestWindow | None:
         """See `DigestStore.window`."""
         return self.windows.get(pool)
 
-    def open(self, window: Window) -> bool:
+    def open(self, window: DigestWindow) -> bool:
         """See `DigestStore.open`."""
         standing = self.windows.get(window.pool)
         if standing and not is_over(standing, now=window.opened):
@@ -327,27 +327,27 @@ class MemoryDigestStore:
         self.windows[window.pool] = window
         return True
 
-    def join(self, window: Window, member: Member) -> None:
+    def join(self, window: DigestWindow, entry: DigestEntry) -> None:
         """See `DigestStore.join`."""
-        self.joined[window.id].setdefault(member.alert, member)
+        self.joined[window.id].setdefault(entry.alert, entry)
 
-    def note_timer(self, window: Window) -> None:
+    def note_timer(self, window: DigestWindow) -> None:
         """See `DigestStore.note_timer`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id and not latest.closed:
             self.windows[window.pool] = replace(latest, timer_sent=True)
 
-    def close(self, window: Window) -> None:
+    def close(self, window: DigestWindow) -> None:
         """See `DigestStore.close`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id:
             self.windows[window.pool] = replace(latest, closed=True)
 
-    def members(self, window: Window) -> tuple[Member, ...]:
-        """See `DigestStore.members`."""
-        return tuple(sorted(self.joined[window.id].values(), key=lambda member: (member.started, member.alert)))
+    def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
+        """See `DigestStore.entries`."""
+        return tuple(sorted(self.joined[window.id].values(), key=lambda entry: (entry.started, entry.alert)))
 
-    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+    def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """See `DigestStore.lease_digest`."""
         if window.id in self.alert_records:
             return None
@@ -359,17 +359,17 @@ class MemoryDigestStore:
         self.leases[window.id] = now + lease, token
         return token
 
-    def release_digest(self, window: Window, token: LeaseToken) -> None:
+    def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
         """See `DigestStore.release_digest`."""
         _, standing = self.leases.get(window.id, (None, None))
         if standing == token:
             del self.leases[window.id]
 
-    def complete_digest(self, window: Window, alert_record: DigestRecord) -> None:
+    def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
         """See `DigestStore.complete_digest`."""
         self.alert_records.setdefault(window.id, alert_record)
 
-    def digest(self, window: Window) -> DigestRecord | None:
+    def digest(self, window: DigestWindow) -> DigestRecord | None:
         """See `DigestStore.digest`."""
         return self.alert_records.get(window.id)
 
@@ -378,10 +378,10 @@ class MemoryDigestStore:
 class MemoryDigestTimers:
     """The port `DigestTimers`: a list."""
 
-    sent: list[tuple[Window, timedelta]] = field(default_factory=list)
+    sent: list[tuple[DigestWindow, timedelta]] = field(default_factory=list)
     fault: Exception | None = None
 
-    def send(self, window: Window, *, delay: timedelta) -> None:
+    def send(self, window: DigestWindow, *, delay: timedelta) -> None:
         """See `DigestTimers.send`."""
         if self.fault:
             raise self.fault

@@ -9,7 +9,7 @@ from respot.domain.alert import AlertOutcome
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.durations import iso
 from respot.domain.outlook import Outlook
-from respot.domain.storm import DigestRecord, Member, Pool, Window
+from respot.domain.storm import CapacityPool, DigestEntry, DigestRecord, DigestWindow
 from respot.schema import (
     DIGEST_KEY,
     DIGEST_PARTITION,
@@ -26,21 +26,21 @@ from respot.schema import (
     ItemKind,
 )
 
-MEMBERS = "member#"
+ENTRIES = "member#"
 """What the sort keys of members begin with."""
 
 
-def pool_partition(pool: Pool) -> str:
+def pool_partition(pool: CapacityPool) -> str:
     """Where a pool's latest window stands."""
     return f"{POOL_PARTITION}{pool.key}"
 
 
-def digest_partition(window: Window) -> str:
+def digest_partition(window: DigestWindow) -> str:
     """Where a window's members stand, and its digest."""
     return f"{DIGEST_PARTITION}{window.id}"
 
 
-def window_item(window: Window, retention: timedelta | None) -> Item:
+def window_item(window: DigestWindow, retention: timedelta | None) -> Item:
     """A pool's latest window."""
     pool = window.pool
     return serialize(
@@ -61,11 +61,11 @@ def window_item(window: Window, retention: timedelta | None) -> Item:
     )
 
 
-def read_window(item: Item) -> Window:
+def read_window(item: Item) -> DigestWindow:
     """A window from its item."""
     values = deserialize(item)
-    return Window(
-        pool=Pool(
+    return DigestWindow(
+        pool=CapacityPool(
             kind=AlertKind(values["alert_kind"]),
             region=values["region"],
             instance_type=values.get("instance_type"),
@@ -78,30 +78,30 @@ def read_window(item: Item) -> Window:
     )
 
 
-def member_item(window: Window, member: Member, retention: timedelta | None) -> Item:
+def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | None) -> Item:
     """A member of a window; an alert is a member once."""
     return serialize(
         {
             PK: digest_partition(window),
-            SK: f"{MEMBERS}{iso(member.started)}#{partition_of(member.job)}",
+            SK: f"{ENTRIES}{iso(entry.started)}#{partition_of(entry.job)}",
             KIND: ItemKind.MEMBER.value,
-            "job": partition_of(member.job),
-            "arn": member.arn,
-            STARTED: iso(member.started),
-            "alert": member.alert,
-            "headline": member.headline,
-            "said": member.said or None,
-            "severity": member.severity and member.severity.value,
-            "outlook": member.outlook.value,
+            "job": partition_of(entry.job),
+            "arn": entry.arn,
+            STARTED: iso(entry.started),
+            "alert": entry.alert,
+            "headline": entry.headline,
+            "said": entry.said or None,
+            "severity": entry.severity and entry.severity.value,
+            "outlook": entry.outlook.value,
             EXPIRES_AT: _expiry(window, retention),
         }
     )
 
 
-def read_member(item: Item) -> Member:
+def read_entry(item: Item) -> DigestEntry:
     """A member from its item."""
     values = deserialize(item)
-    return Member(
+    return DigestEntry(
         job=job_of(values["job"]),
         arn=values["arn"],
         started=datetime.fromisoformat(values[STARTED]),
@@ -114,12 +114,12 @@ def read_member(item: Item) -> Member:
     )
 
 
-def lease_item(window: Window, *, outcome: str, until: datetime, token: str | None = None) -> Item:
+def lease_item(window: DigestWindow, *, outcome: str, until: datetime, token: str | None = None) -> Item:
     """The claim on a window's digest; the token tells who made it."""
     return _digest(window, {OUTCOME: outcome, LEASE_UNTIL: iso(until), LEASE_HOLDER: token})
 
 
-def digest_item(window: Window, digest_record: DigestRecord, retention: timedelta | None) -> Item:
+def digest_item(window: DigestWindow, digest_record: DigestRecord, retention: timedelta | None) -> Item:
     """A settled digest."""
     return _digest(
         window,
@@ -134,7 +134,7 @@ def digest_item(window: Window, digest_record: DigestRecord, retention: timedelt
     )
 
 
-def read_digest(window: Window, item: Item) -> DigestRecord:
+def read_digest(window: DigestWindow, item: Item) -> DigestRecord:
     """A settled digest from its item."""
     values = deserialize(item)
     return DigestRecord(
@@ -147,9 +147,9 @@ def read_digest(window: Window, item: Item) -> DigestRecord:
     )
 
 
-def _digest(window: Window, values: dict[str, Any]) -> Item:
+def _digest(window: DigestWindow, values: dict[str, Any]) -> Item:
     return serialize({PK: digest_partition(window), SK: DIGEST_KEY, KIND: ItemKind.DIGEST.value} | values)
 
 
-def _expiry(window: Window, retention: timedelta | None) -> int | None:
+def _expiry(window: DigestWindow, retention: timedelta | None) -> int | None:
     return None if retention is None else int((window.opened + retention).timestamp())

@@ -7,20 +7,20 @@ from uuid import uuid4
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.storm_items import (
-    MEMBERS,
+    ENTRIES,
     digest_item,
     digest_partition,
+    entry_item,
     lease_item,
-    member_item,
     pool_partition,
     read_digest,
-    read_member,
+    read_entry,
     read_window,
     window_item,
 )
 from respot.adapters.table import ABSENT, Table
 from respot.domain.durations import iso
-from respot.domain.storm import DigestRecord, Member, Pool, Window
+from respot.domain.storm import CapacityPool, DigestEntry, DigestRecord, DigestWindow
 from respot.errors import AlertInProgressError
 from respot.ports import Clock, LeaseToken
 from respot.schema import DIGEST_KEY, LEASE_HOLDER, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
@@ -45,41 +45,41 @@ class DynamoDbDigestStore:
         self._clock = clock
         self._retention = retention
 
-    def window(self, pool: Pool) -> Window | None:
+    def window(self, pool: CapacityPool) -> DigestWindow | None:
         """See `DigestStore.window`."""
         item = self._table.get(pool_partition(pool), WINDOW_KEY)
         return None if item is None else read_window(item)
 
-    def open(self, window: Window) -> bool:
+    def open(self, window: DigestWindow) -> bool:
         """See `DigestStore.open`."""
         condition = f"{ABSENT} OR closes <= :opens"
         item = window_item(window, self._retention)
         return self._table.put(item, condition, {":opens": iso(window.opened)}) is None
 
-    def join(self, window: Window, member: Member) -> None:
+    def join(self, window: DigestWindow, entry: DigestEntry) -> None:
         """See `DigestStore.join`."""
-        self._table.put(member_item(window, member, self._retention), ABSENT)
+        self._table.put(entry_item(window, entry, self._retention), ABSENT)
 
-    def note_timer(self, window: Window) -> None:
+    def note_timer(self, window: DigestWindow) -> None:
         """See `DigestStore.note_timer`."""
         self._replace(replace(window, timer_sent=True))
 
-    def close(self, window: Window) -> None:
+    def close(self, window: DigestWindow) -> None:
         """See `DigestStore.close`."""
         latest = self.window(window.pool)
         if latest and latest.id == window.id:
             self._replace(replace(latest, closed=True))
 
-    def members(self, window: Window) -> tuple[Member, ...]:
-        """See `DigestStore.members`."""
+    def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
+        """See `DigestStore.entries`."""
         items = self._table.query(
             f"{PK} = :pk AND begins_with({SK}, :member)",
-            {":pk": digest_partition(window), ":member": MEMBERS},
+            {":pk": digest_partition(window), ":member": ENTRIES},
             ConsistentRead=True,
         )
-        return tuple(read_member(item) for item in items)
+        return tuple(read_entry(item) for item in items)
 
-    def lease_digest(self, window: Window, *, now: datetime, lease: timedelta) -> LeaseToken | None:
+    def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """See `DigestStore.lease_digest`."""
         lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
         token = LeaseToken(uuid4().hex)
@@ -95,24 +95,24 @@ class DynamoDbDigestStore:
         message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
         raise AlertInProgressError(message)
 
-    def release_digest(self, window: Window, token: LeaseToken) -> None:
+    def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
         """See `DigestStore.release_digest`."""
         lapsed = lease_item(window, outcome=_LEASED, until=self._clock())
         # A client may repeat this when its answer was lost, and somebody else has long claimed it.
         self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
 
-    def complete_digest(self, window: Window, digest_record: DigestRecord) -> None:
+    def complete_digest(self, window: DigestWindow, digest_record: DigestRecord) -> None:
         """See `DigestStore.complete_digest`."""
         self._table.put(digest_item(window, digest_record, self._retention), _NOT_COMPLETED, {":claimed": _LEASED})
 
-    def digest(self, window: Window) -> DigestRecord | None:
+    def digest(self, window: DigestWindow) -> DigestRecord | None:
         """See `DigestStore.digest`."""
         item = self._table.get(digest_partition(window), DIGEST_KEY)
         if item is None or deserialize(item)[OUTCOME] == _LEASED:
             return None
         return read_digest(window, item)
 
-    def _replace(self, window: Window) -> None:
+    def _replace(self, window: DigestWindow) -> None:
         """Write the window anew; one that was closed, or that another one has followed, stays as it is."""
         item = window_item(window, self._retention)
         self._table.put(item, _STILL_OPEN, {":opened": iso(window.opened), ":no": False})

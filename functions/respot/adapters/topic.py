@@ -115,7 +115,7 @@ def _digest_attributes(digest: Digest) -> dict[str, str]:
         "kind": AlertKind.DIGEST.value,
         "severity": digest.severity.value,
         "region": digest.window.pool.region,
-        "account": account_of(digest.members[0].arn),
+        "account": account_of(digest.entries[0].arn),
     }
 
 

@@ -11,11 +11,11 @@ from respot.adapters.topic import SnsTopic
 from respot.alerter import Alerter
 from respot.bootstrap.clients import CALL_LIMITS, ONCE_SSM, RESERVE, client, now, once_ssm_client, required, settings
 from respot.bootstrap.ledger import ledger, runs
+from respot.digest_collector import DigestCollector
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobState, Transition
 from respot.domain.outlook import Outlook
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
-from respot.storm_watch import StormWatch
 
 if TYPE_CHECKING:
     from respot.adapters.foresight import PolicyForesight
@@ -47,7 +47,7 @@ def alerter() -> Alerter:
         kinds=settings().alert_kinds,
         max_age=settings().alert_max_age,
         lease=settings().alert_lease,
-        watch=storm_watch() if gathers else None,
+        watch=digest_collector() if gathers else None,
         foresight=_Foresight(required(settings().policy_parameter, POLICY_PARAMETER)),
     )
 
@@ -73,11 +73,11 @@ def _foresight(parameter: str) -> "PolicyForesight":
 
 
 @cache
-def storm_watch() -> StormWatch:
+def digest_collector() -> DigestCollector:
     """What `alert` hands windows to that are over: also when no new ones are opened any more."""
     queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
     table = required(settings().ledger_table, LEDGER_TABLE)
-    return StormWatch(
+    return DigestCollector(
         storms=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
         timers=SqsDigestTimers(client("sqs"), queue),
         topic=_topic(),

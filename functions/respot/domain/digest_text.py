@@ -10,7 +10,7 @@ from respot.domain.decision import DECIDED_WITHIN
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.outlook import Outlook
 from respot.domain.sentences import sentence
-from respot.domain.storm import Digest, Member, Pool
+from respot.domain.storm import CapacityPool, Digest, DigestEntry
 
 LISTED: Final = 50
 """Members that an e-mail and the document list, oldest first; the ledger has them all."""
@@ -107,7 +107,7 @@ _NEXT_OF_SEVERAL: Final = {
 
 def headline(digest: Digest) -> str:
     """One line: how many more jobs of which pool."""
-    count, jobs, pool = len(digest.members), digest.jobs, digest.window.pool
+    count, jobs, pool = len(digest.entries), digest.jobs, digest.window.pool
     spot, where = "" if pool.kind in _ON_ANY_MARKET else "spot ", _where(pool)
     noun = f"{spot}job{'s' if jobs != 1 else ''}"
     if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # nothing else befalls a job again
@@ -133,12 +133,12 @@ def what_happens_next(digest: Digest) -> str:
 
 def since(digest: Digest) -> str:
     """When the first of the transitions was that the members are about."""
-    return iso(digest.members[0].started)
+    return iso(digest.entries[0].started)
 
 
 def until(digest: Digest) -> str:
     """When the last of them was."""
-    return iso(digest.members[-1].started)
+    return iso(digest.entries[-1].started)
 
 
 def console_url(digest: Digest) -> str:
@@ -148,7 +148,7 @@ def console_url(digest: Digest) -> str:
 
 def names(digest: Digest, most: int) -> str:
     """The first jobs by name, and how many there are besides."""
-    return _names(digest.members, most)
+    return _names(digest.entries, most)
 
 
 def and_more(left: int) -> str:
@@ -156,7 +156,7 @@ def and_more(left: int) -> str:
     return f" and {left} more" if left > 0 else ""
 
 
-def instances(pool: Pool) -> str:
+def instances(pool: CapacityPool) -> str:
     """The pool's instance type."""
     if pool.kind in OF_ANY_TYPE:
         return "of any type"
@@ -170,9 +170,9 @@ def subject(digest: Digest) -> str:
 
 def plain(digest: Digest) -> str:
     """The whole digest for e-mail."""
-    left = len(digest.members) - LISTED
-    differ = len({member.said for member in digest.members}) > 1
-    listed = [line for member in digest.members[:LISTED] for line in _listed(member, differ=differ)]
+    left = len(digest.entries) - LISTED
+    differ = len({entry.said for entry in digest.entries}) > 1
+    listed = [line for entry in digest.entries[:LISTED] for line in _listed(entry, differ=differ)]
     return "\n".join(
         [
             headline(digest),
@@ -206,8 +206,8 @@ def _for_count(digest: Digest, words: tuple[str, str]) -> str:
 
 def _after_the_end(digest: Digest) -> str:
     """Nobody should start by hand what Respot may be about to start."""
-    left = [member for member in digest.members if member.outlook is Outlook.LEAVES]
-    open_ = [member for member in digest.members if member.outlook is not Outlook.LEAVES]
+    left = [entry for entry in digest.entries if entry.outlook is Outlook.LEAVES]
+    open_ = [entry for entry in digest.entries if entry.outlook is not Outlook.LEAVES]
     if not open_:
         return _for_count(digest, ("Respot does not resume it.", "Respot does not resume them."))
     if digest.jobs == 1:
@@ -218,33 +218,33 @@ def _after_the_end(digest: Digest) -> str:
     return f"Respot may resume {len(open_)} of them ({_names(open_, NAMED)}), and {wait} It does not resume the others."
 
 
-def _names(members: Sequence[Member], most: int) -> str:
-    distinct = list(dict.fromkeys(member.job.name for member in members))
+def _names(entries: Sequence[DigestEntry], most: int) -> str:
+    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
     return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
 
 
-def _where(pool: Pool) -> str:
+def _where(pool: CapacityPool) -> str:
     return f"in {pool.region}" if pool.kind in OF_ANY_TYPE else f"on {_pool(pool)}"
 
 
-def _pool(pool: Pool) -> str:
+def _pool(pool: CapacityPool) -> str:
     return f"{instances(pool)} in {pool.region}"
 
 
-def _listed(member: Member, *, differ: bool) -> tuple[str, ...]:
+def _listed(entry: DigestEntry, *, differ: bool) -> tuple[str, ...]:
     """A member in a mail; what it says besides stands on a line of its own, unless all say the same."""
-    line = f"  {member.started:%H:%M:%S}  {member.headline}"
-    return (line, f"            {member.said}") if member.said and differ else (line,)
+    line = f"  {entry.started:%H:%M:%S}  {entry.headline}"
+    return (line, f"            {entry.said}") if entry.said and differ else (line,)
 
 
 def _quoted(digest: Digest) -> str:
     """What the members say: nobody should have to look up hundreds of jobs to learn of one reason."""
-    said = Counter(member.said for member in digest.members if member.said)
+    said = Counter(entry.said for entry in digest.entries if entry.said)
     if not said:
         return ""
     most = said.most_common(QUOTED)
-    if len(said) == 1 and said.total() == len(digest.members):
+    if len(said) == 1 and said.total() == len(digest.entries):
         return sentence(f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"')
-    left = len(digest.members) - sum(count for _, count in most)
+    left = len(digest.entries) - sum(count for _, count in most)
     words = ", ".join(f'"{words}" ({count})' for words, count in most)
     return f"They say: {words}{f', and other things ({left})' if left else ''}."

@@ -13,14 +13,14 @@ from respot.domain.ending import Trigger, ending_of
 from respot.domain.job import JobId
 from respot.domain.outlook import Outlook
 
-GATHERED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
+GROUPED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
 """Kinds that digests are made of; of `failed`, only what `pool_of` lets in."""
 
 _PLAIN_TYPE: Final = re.compile(r"[a-z0-9.-]{1,40}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class CapacityPool:
     """Jobs to which the same happens at once.
 
     Attributes:
@@ -43,7 +43,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class DigestWindow:
     """A span of time in which a pool's first alert is sent and the others are held back.
 
     Attributes:
@@ -55,7 +55,7 @@ class Window:
         closed: whether it was closed; whoever joins later is not counted any more.
     """
 
-    pool: Pool
+    pool: CapacityPool
     opened: datetime
     closes: datetime
     opener: str = ""
@@ -69,7 +69,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class DigestEntry:
     """An alert that a digest tells people of.
 
     Attributes:
@@ -97,8 +97,8 @@ class Member:
 class Digest:
     """What people are told of a window's members, of which there is at least one; they are in order of time."""
 
-    window: Window
-    members: tuple[Member, ...]
+    window: DigestWindow
+    entries: tuple[DigestEntry, ...]
 
     @property
     def id(self) -> str:
@@ -109,12 +109,12 @@ class Digest:
     def severity(self) -> Severity:
         """The highest of the alerts it stands for, so that a filter by severity misses none."""
         usual = severity_of(self.window.pool.kind)
-        return max((member.severity or usual for member in self.members), key=list(Severity).index)
+        return max((entry.severity or usual for entry in self.entries), key=list(Severity).index)
 
     @property
     def jobs(self) -> int:
         """How many jobs: one may be interrupted twice within a window."""
-        return len({member.job for member in self.members})
+        return len({entry.job for entry in self.entries})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class DigestRecord:
     message_id: str | None
 
 
-def pool_of(alert: Alert) -> Pool | None:
+def pool_of(alert: Alert) -> CapacityPool | None:
     """The pool whose window the alert opens or joins; `None` if people are told of it by itself, whatever else comes.
 
     This is the one place that says which alerts storms are made of.
@@ -147,7 +147,7 @@ def pool_of(alert: Alert) -> Pool | None:
     if state.job.is_drill:
         return None  # a rehearsal must neither hold back what is real nor be held back
     instance_type = None if alert.kind in OF_ANY_TYPE else state.instance_type
-    pool = Pool(kind=alert.kind, region=state.job.region, instance_type=instance_type)
+    pool = CapacityPool(kind=alert.kind, region=state.job.region, instance_type=instance_type)
     match alert.kind:
         case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED | AlertKind.ENDED:
             return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
@@ -169,11 +169,11 @@ def pool_of(alert: Alert) -> Pool | None:
             assert_never(alert.kind)
 
 
-def is_over(window: Window, *, now: datetime) -> bool:
+def is_over(window: DigestWindow, *, now: datetime) -> bool:
     """Whether another alert of the pool opens a window of its own."""
     return window.closes <= now
 
 
-def time_left(window: Window, *, now: datetime) -> timedelta:
+def time_left(window: DigestWindow, *, now: datetime) -> timedelta:
     """How long until the window may be closed."""
     return max(window.closes - now, timedelta())

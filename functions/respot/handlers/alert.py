@@ -9,11 +9,11 @@ from respot.adapters.ledger_items import read_transition
 from respot.adapters.ledger_keys import job_of
 from respot.adapters.run_items import read_decision, read_notice, read_outcome
 from respot.alerter import Alerter
-from respot.bootstrap.alert import LONGEST_ALERT, alerter, storm_watch
+from respot.bootstrap.alert import LONGEST_ALERT, alerter, digest_collector
 from respot.bootstrap.clients import begin, now
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.storm import DigestRecord, Window
+from respot.domain.storm import DigestRecord, DigestWindow
 from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed, moment, time_left
@@ -89,8 +89,8 @@ def _due(body: str) -> Settled:
     return alerter().catch_up(read_message(body)) if window is None else _close(window)
 
 
-def _close(window: Window) -> Settled:
-    alert_record = storm_watch().close(window)
+def _close(window: DigestWindow) -> Settled:
+    alert_record = digest_collector().close(window)
     return () if alert_record is None else (alert_record,)
 
 

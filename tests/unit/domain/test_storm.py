@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, Severity
 from respot.domain.digest_text import headline, names, plain, short, subject, what_happened, what_happens_next
-from respot.domain.storm import GATHERED, Pool, pool_of
+from respot.domain.storm import GROUPED, CapacityPool, pool_of
 from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
@@ -15,15 +15,15 @@ MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
 
 
-@pytest.mark.parametrize("kind", sorted(GATHERED - {AlertKind.FAILED} - OF_ANY_TYPE))
+@pytest.mark.parametrize("kind", sorted(GROUPED - {AlertKind.FAILED} - OF_ANY_TYPE))
 def test_what_befalls_many_jobs_at_once_is_gathered_by_pool(kind: AlertKind) -> None:
-    assert pool_of(alert_of(kind)) == Pool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
+    assert pool_of(alert_of(kind)) == CapacityPool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
 
 
 @pytest.mark.parametrize("kind", [AlertKind.POLICY_INVALID, AlertKind.POSTPONED])
 def test_what_holds_up_an_account_holds_up_jobs_of_every_instance_type(kind: AlertKind) -> None:
     pool = pool_of(alert_of(kind))
-    assert pool == Pool(kind=kind, region="us-east-1", instance_type=None)
+    assert pool == CapacityPool(kind=kind, region="us-east-1", instance_type=None)
     assert pool.key == f"us-east-1/any/{kind}"
 
 
@@ -46,14 +46,14 @@ def test_a_digest_is_never_gathered() -> None:
     assert pool_of(replace(alert_on(), kind=AlertKind.DIGEST)) is None
 
 
-@pytest.mark.parametrize("kind", sorted(GATHERED))
+@pytest.mark.parametrize("kind", sorted(GROUPED))
 def test_a_drill_opens_no_window_and_joins_none(kind: AlertKind) -> None:
     drilled = alert_of(kind)
     assert pool_of(replace(drilled, state=replace(drilled.state, job=a_drill().job, failure_reason=CAPACITY))) is None
 
 
 def test_a_pool_is_kind_region_and_instance_type() -> None:
-    pool = Pool(kind=MAX_WAIT, region="eu-west-1", instance_type="ml.p4d.24xlarge")
+    pool = CapacityPool(kind=MAX_WAIT, region="eu-west-1", instance_type="ml.p4d.24xlarge")
     assert pool.key == "eu-west-1/ml.p4d.24xlarge/max-wait-time-exceeded"
     others = [
         replace(pool, kind=AlertKind.INTERRUPTED),
@@ -65,7 +65,7 @@ def test_a_pool_is_kind_region_and_instance_type() -> None:
 
 @given(st.text())
 def test_whatever_an_event_calls_an_instance_type_the_key_is_short_and_plain(words: str) -> None:
-    key = Pool(kind=AlertKind.INTERRUPTED, region="us-east-1", instance_type=words).key
+    key = CapacityPool(kind=AlertKind.INTERRUPTED, region="us-east-1", instance_type=words).key
     assert len(key) <= 70
     assert key.isascii()
     assert "#" not in key
@@ -119,10 +119,10 @@ def test_a_digest_is_as_urgent_as_what_it_stands_for() -> None:
     assert digest_of().severity is Severity.WARNING
     assert digest_of(kind=MAX_WAIT).severity is Severity.ERROR
     withdrawn = digest_of(2, kind=AlertKind.NOT_RESUBMITTED)
-    first, second = (replace(member, severity=Severity.INFO) for member in withdrawn.members)
-    assert replace(withdrawn, members=(first, second)).severity is Severity.INFO
-    assert replace(withdrawn, members=(first, replace(second, severity=None))).severity is Severity.ERROR
-    assert replace(withdrawn, members=(first, replace(second, severity=Severity.WARNING))).severity is Severity.WARNING
+    first, second = (replace(entry, severity=Severity.INFO) for entry in withdrawn.entries)
+    assert replace(withdrawn, entries=(first, second)).severity is Severity.INFO
+    assert replace(withdrawn, entries=(first, replace(second, severity=None))).severity is Severity.ERROR
+    assert replace(withdrawn, entries=(first, replace(second, severity=Severity.WARNING))).severity is Severity.WARNING
 
 
 def test_the_mail_names_the_pool_the_span_and_the_first_jobs() -> None:
@@ -141,7 +141,7 @@ def test_it_says_that_the_first_one_was_told_and_whether_sagemaker_goes_on() -> 
     assert "stopped for good" in what_happens_next(digest_of(kind=MAX_WAIT))
 
 
-@pytest.mark.parametrize("kind", sorted(GATHERED))
+@pytest.mark.parametrize("kind", sorted(GROUPED))
 def test_every_digest_has_its_words(kind: AlertKind) -> None:
     digest = digest_of(kind=kind)
     assert headline(digest) in plain(digest)
@@ -205,5 +205,5 @@ def test_hostile_instance_types_keep_the_subject_a_subject(words: str) -> None:
 
 def test_members_of_other_names_do_not_change_the_id() -> None:
     digest = digest_of()
-    assert replace(digest, members=(member_of(9, 1),)).id == digest.id
+    assert replace(digest, entries=(member_of(9, 1),)).id == digest.id
     assert digest.id == "digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z"
