@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
     from respot.domain.run import RunId
     from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
-    from respot.domain.sweeping import Page, Pass
+    from respot.domain.sweeping import Page, SweepProgress
     from respot.domain.telling import Doings
     from respot.domain.waiting import GivingUp
 
@@ -197,13 +197,13 @@ class JobIndex(Protocol):
 class SweepStore(Protocol):
     """How far the sweeps have come. Every method raises LedgerUnavailableError when the store does not answer."""
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
         """Take a scope's pass in hand: `None` while another invocation has it.
 
         `watched_since` is kept if the scope is new, or was abandoned; otherwise it is ignored.
         """
 
-    def keep(self, passed: Pass, *, until: datetime) -> None:
+    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
         """Write down how far the pass has come; it stays in hand until then.
 
         Raises:

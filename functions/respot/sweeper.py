@@ -21,16 +21,16 @@ from respot.domain.sweeping import (
     CHECKS,
     LONGEST_LIFE,
     Page,
-    Pass,
     Summary,
-    begun,
+    SweepProgress,
     completed,
-    depth,
-    given_up,
-    horizon,
+    differs,
     is_full_due,
-    is_of_interest,
-    is_unlike,
+    oldest_for_quick_pass,
+    oldest_to_list,
+    restarted,
+    should_record,
+    started,
     watched_since,
     windows,
 )
@@ -61,7 +61,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
-class Swept:
+class SweepReport:
     """What an invocation has done for one scope.
 
     Attributes:
@@ -116,7 +116,7 @@ class Sweeper:
     grace: timedelta
     _last_call: datetime | None = field(default=None, init=False)
 
-    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
+    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[SweepReport, ...]:
         """Take every pass as far as it comes in the time that is left; nothing while another invocation is at it.
 
         The ledger's own jobs come first, which is quick; then the regions, the one that was complete longest ago first.
@@ -128,93 +128,93 @@ class Sweeper:
         regions = [each for scope in self.regions if (each := self._take(scope, now))]
         regions.sort(key=lambda each: each.last_began or each.watched_since)
         run = [self._run(each, time_left) for each in (checks, *regions)]
-        for passed, swept in reversed(run):  # the checks last: they let the next invocation in
-            self._release(passed, swept)
+        for progress, swept in reversed(run):  # the checks last: they let the next invocation in
+            self._release(progress, swept)
         return tuple(swept for _, swept in run)
 
-    def _take(self, scope: str, now: datetime) -> Pass | None:
+    def _take(self, scope: str, now: datetime) -> SweepProgress | None:
         since = watched_since(now=now, deployed=self.ledger.created_at())
         return self.sweeps.take(scope, now=now, lease=LEASE, watched_since=since)
 
-    def _run(self, passed: Pass, time_left: Callable[[], timedelta]) -> tuple[Pass, Swept]:
-        swept = Swept(scope=passed.scope, age=passed.age(self.clock()))
-        step = self._check if passed.scope == CHECKS else self._compare
+    def _run(self, progress: SweepProgress, time_left: Callable[[], timedelta]) -> tuple[SweepProgress, SweepReport]:
+        swept = SweepReport(scope=progress.scope, age=progress.age(self.clock()))
+        step = self._check if progress.scope == CHECKS else self._compare
         try:
-            if passed.scope != CHECKS and time_left() >= LONGEST_PAGE:
+            if progress.scope != CHECKS and time_left() >= LONGEST_PAGE:
                 swept.held_back = self.looks.backlog() >= BACKLOG
             while not swept.complete and not swept.held_back and time_left() >= LONGEST_PAGE:
-                if passed.began is None:
-                    passed = self._begin(passed)
-                passed = step(passed, swept)
-                if passed.token is None:
-                    passed, swept.complete = completed(passed), True
-                self.sweeps.keep(passed, until=passed.taken_at + LEASE)
+                if progress.began is None:
+                    progress = self._begin(progress)
+                progress = step(progress, swept)
+                if progress.token is None:
+                    progress, swept.complete = completed(progress), True
+                self.sweeps.keep(progress, until=progress.taken_at + LEASE)
         except StaleTokenError as error:
-            passed, swept.error = given_up(passed), error
+            progress, swept.error = restarted(progress), error
         except RespotError as error:
             swept.error = error
-        swept.age = passed.age(self.clock())
-        return passed, swept
+        swept.age = progress.age(self.clock())
+        return progress, swept
 
-    def _begin(self, passed: Pass) -> Pass:
+    def _begin(self, progress: SweepProgress) -> SweepProgress:
         """A full pass, or one down to the oldest job of the region that the ledger holds to be alive.
 
         What it holds to be alive and is older than a job can become is asked for by its name, at the end of each pass.
         So is what the index, which lags, does not know yet.
         """
         now = self.clock()
-        if passed.scope == CHECKS or is_full_due(passed, now=now):
-            return begun(passed, now=now, down_to=None)
-        oldest_alive = self.index.oldest_open(passed.scope, since=now - LONGEST_LIFE)
-        return begun(passed, now=now, down_to=depth(oldest_alive=oldest_alive, now=now))
+        if progress.scope == CHECKS or is_full_due(progress, now=now):
+            return started(progress, now=now, down_to=None)
+        oldest_alive = self.index.oldest_open(progress.scope, since=now - LONGEST_LIFE)
+        return started(progress, now=now, down_to=oldest_for_quick_pass(oldest_alive=oldest_alive, now=now))
 
-    def _release(self, passed: Pass, swept: Swept) -> None:
+    def _release(self, progress: SweepProgress, swept: SweepReport) -> None:
         """Write down where the pass stands and let go of it; if that fails, the lease lapses."""
         try:
-            self.sweeps.keep(passed, until=self.clock())
+            self.sweeps.keep(progress, until=self.clock())
         except RespotError as error:
             swept.error = swept.error or error
 
     # --- SageMaker's list against the ledger
 
-    def _compare(self, passed: Pass, swept: Swept) -> Pass:
+    def _compare(self, progress: SweepProgress, swept: SweepReport) -> SweepProgress:
         """Compare one page; what is under way or lost is for `record` to look at."""
-        page, now = self._page(passed), self.clock()
-        oldest = horizon(passed, backfill=self.backfill, now=now)
+        page, now = self._page(progress), self.clock()
+        oldest = oldest_to_list(progress, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
         known = self.index.state_of([each.job for each in listed])
-        compared = [each for each in listed if each.job in known or self._is_of_interest(each, passed)]
+        compared = [each for each in listed if each.job in known or self._is_of_interest(each, progress)]
         looks = [
-            self._look(passed, each.job.name, now, after=self._delay(each, now))
+            self._look(progress, each.job.name, now, after=self._delay(each, now))
             for each in compared
             if self._differs(each, known)
         ]
         last = page.token is None or len(listed) < len(page.summaries)
-        reached = oldest if last else min(each.job.created for each in listed) if listed else passed.reached
+        reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
         # What the ledger holds to be alive beyond the horizon is not listed, or not compared: it is asked for.
-        looks += self._missed(passed, compared, _BEGINNING if last else reached, now)
+        looks += self._missed(progress, compared, _BEGINNING if last else reached, now)
         self.looks.send(looks)
         swept.looks += len(looks)
         states = [known[each.job] for each in listed if each.job in known]
         swept.unknown_messages += [words for state in states if (words := unknown_message(state))]
-        for job in self._waiting_too_long(states, swept, last=passed.last_began):
+        for job in self._waiting_too_long(states, swept, last=progress.last_began):
             self.recoveries.send(job)
             swept.recoveries += 1
-        return replace(passed, token=None if last else page.token, reached=reached)
+        return replace(progress, token=None if last else page.token, reached=reached)
 
-    def _page(self, passed: Pass) -> Page:
+    def _page(self, progress: SweepProgress) -> Page:
         if self._last_call is not None:
             elapsed = self.clock() - self._last_call
             if elapsed < PACE:
                 self.pause((PACE - elapsed).total_seconds())
         self._last_call = self.clock()
-        return self.lists.page(passed.scope, passed.token)
+        return self.lists.page(progress.scope, progress.token)
 
-    def _is_of_interest(self, summary: Summary, passed: Pass) -> bool:
-        return is_of_interest(summary, watched_since=passed.watched_since, backfill=self.backfill)
+    def _is_of_interest(self, summary: Summary, progress: SweepProgress) -> bool:
+        return should_record(summary, watched_since=progress.watched_since, backfill=self.backfill)
 
     def _differs(self, summary: Summary, states: Mapping[JobId, JobState]) -> bool:
-        return is_unlike(summary, states.get(summary.job) or self._known_otherwise(summary))
+        return differs(summary, states.get(summary.job) or self._known_otherwise(summary))
 
     def _known_otherwise(self, summary: Summary) -> JobState | None:
         """The state of a job whose creation the list tells with another rounding than Describe."""
@@ -228,33 +228,41 @@ class Sweeper:
         return self.grace if now - summary.last_modified < self.grace else timedelta()
 
     def _look(
-        self, passed: Pass, name: str, now: datetime, *, after: timedelta = timedelta(), missed: datetime | None = None
+        self,
+        progress: SweepProgress,
+        name: str,
+        now: datetime,
+        *,
+        after: timedelta = timedelta(),
+        missed: datetime | None = None,
     ) -> tuple[RecheckRequest, timedelta]:
         """A message, and the delay with which it is to be sent."""
         told = RecheckRequest(
-            region=passed.scope,
+            region=progress.scope,
             name=name,
-            watched_since=passed.watched_since,
+            watched_since=progress.watched_since,
             overdue=now + after - self.grace,
             missed=missed,
         )
         return told, after
 
     def _missed(
-        self, passed: Pass, compared: Sequence[Summary], reached: datetime | None, now: datetime
+        self, progress: SweepProgress, compared: Sequence[Summary], reached: datetime | None, now: datetime
     ) -> list[tuple[RecheckRequest, timedelta]]:
         """Jobs that the ledger holds to be alive and that were not compared; `record` asks whether they are."""
-        until = min(passed.reached or now, now - _SETTLED)
+        until = min(progress.reached or now, now - _SETTLED)
         if reached is None or reached > until:
             return []
         return [
-            self._look(passed, job.name, now, missed=job.created)
-            for job in self.index.open_jobs(passed.scope, since=reached, until=until)
-            if job.created != passed.reached  # else it was compared with the page before
+            self._look(progress, job.name, now, missed=job.created)
+            for job in self.index.open_jobs(progress.scope, since=reached, until=until)
+            if job.created != progress.reached  # else it was compared with the page before
             and not any(_is_same(job, each.job) for each in compared)
         ]
 
-    def _waiting_too_long(self, states: Iterable[JobState], swept: Swept, *, last: datetime | None) -> Iterator[JobId]:
+    def _waiting_too_long(
+        self, states: Iterable[JobState], swept: SweepReport, *, last: datetime | None
+    ) -> Iterator[JobId]:
         """Jobs that may be given up by the policy; whether they are is decided where jobs are recovered."""
         now = self.clock()
         waiting = [state for state in states if is_waiting(state, now=now)]
@@ -278,18 +286,18 @@ class Sweeper:
 
     # --- the ledger against what should have followed
 
-    def _check(self, passed: Pass, swept: Swept) -> Pass:
+    def _check(self, progress: SweepProgress, swept: SweepReport) -> SweepProgress:
         """Look after some of the jobs whose time for a check has come."""
-        due = windows(last=passed.last_began or passed.watched_since, now=passed.began or self.clock())
-        place, since = _read_place(passed.token)
+        due = windows(last=progress.last_began or progress.watched_since, now=progress.began or self.clock())
+        place, since = _read_place(progress.token)
         changed = self.index.changed(since=since or due[place].since, until=due[place].until, limit=_CHECKED_AT_ONCE)
         for job, _ in changed:
             self._check_job(job, swept)
         if len(changed) >= _CHECKED_AT_ONCE:
-            return replace(passed, token=f"{place} {iso(changed[-1][1] + _MILLISECOND)}")
-        return replace(passed, token=f"{place + 1}" if place + 1 < len(due) else None)
+            return replace(progress, token=f"{place} {iso(changed[-1][1] + _MILLISECOND)}")
+        return replace(progress, token=f"{place + 1}" if place + 1 < len(due) else None)
 
-    def _check_job(self, job: JobId, swept: Swept) -> None:
+    def _check_job(self, job: JobId, swept: SweepReport) -> None:
         record, doings = self.ledger.load(job), self.runs.doings(job)
         if record.state is None:
             return  # it has expired meanwhile

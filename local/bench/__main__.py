@@ -11,7 +11,7 @@ from rich.table import Table
 
 from local.bench import calls, cold_start, command, latency, price
 from local.deployed import deployed_account
-from respot.domain.sweeping import LONGEST_LIFE, SHALLOW
+from respot.domain.sweeping import LONGEST_LIFE, QUICK
 from respot_cli.output import shielded
 
 _TYPICAL_JOBS: Final = 1_000
@@ -125,7 +125,7 @@ def _month(console: Console) -> None:
         "\nnone alive for more than a day",
         style="bold",
     )
-    items = list(price.each_month(jobs=_TYPICAL_JOBS, depth=SHALLOW))
+    items = list(price.each_month(jobs=_TYPICAL_JOBS, depth=QUICK))
     table = _table("", "quantity", "USD each", "USD")
     for item in items:
         table.add_row(item.what, f"{item.quantity:,.0f}", f"{item.unit_price:.7f}".rstrip("0"), f"{item.dollars:.2f}")
@@ -134,7 +134,7 @@ def _month(console: Console) -> None:
     console.print(
         "\nThe sweeps alone, USD each month, by jobs and by the age of the oldest that is alive", style="bold"
     )
-    depths = (SHALLOW, timedelta(days=7), LONGEST_LIFE)
+    depths = (QUICK, timedelta(days=7), LONGEST_LIFE)
     table = _table(f"jobs in {LONGEST_LIFE.days} days", *(f"{depth.days} d" for depth in depths))
     for jobs in (0, _TYPICAL_JOBS, 10 * _TYPICAL_JOBS):
         bills = (price.sweeping(jobs=jobs, depth=depth) for depth in depths)

@@ -20,7 +20,7 @@ from respot.adapters.run_items import (
     reservation_item,
 )
 from respot.adapters.storm_items import entry_item, lease_item, window_item
-from respot.adapters.sweeps import pass_item
+from respot.adapters.sweeps import progress_item
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.decision import Action, Decision
@@ -30,7 +30,7 @@ from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.sweeping import CHECKS, Pass
+from respot.domain.sweeping import CHECKS, SweepProgress
 from respot.domain.waiting import GivingUp
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
@@ -141,8 +141,8 @@ def alert_record() -> Item:
     return alert_item(settled, RETENTION)
 
 
-def passed(scope: str = "us-east-1") -> Item:
-    return pass_item(Pass(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
+def progress(scope: str = "us-east-1") -> Item:
+    return progress_item(SweepProgress(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
 
 
 def giving_up() -> Item:
@@ -195,7 +195,7 @@ CASES = [
         id="a location's writer",
     ),
     pytest.param(alert_record(), set(), id="an alert"),
-    pytest.param(passed(), set(), id="how far a sweep has come"),
+    pytest.param(progress(), set(), id="how far a sweep has come"),
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
     pytest.param(entry_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
     pytest.param(lease_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
@@ -220,10 +220,10 @@ def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item,
 def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event_name: str) -> None:
     """The write that takes up the pass over the ledger's own jobs: no other one, of it or of a region's."""
     claim = serialize({schema.LEASE_HOLDER: "c"})
-    assert readers(plain, passed(CHECKS) | claim, event_name) == {ALERT, RECOVER}
-    assert readers(plain, passed(CHECKS), event_name) == set()
-    assert readers(plain, passed() | claim, event_name) == set()
-    assert readers(plain, passed(CHECKS) | claim, "REMOVE") == set()
+    assert readers(plain, progress(CHECKS) | claim, event_name) == {ALERT, RECOVER}
+    assert readers(plain, progress(CHECKS), event_name) == set()
+    assert readers(plain, progress() | claim, event_name) == set()
+    assert readers(plain, progress(CHECKS) | claim, "REMOVE") == set()
 
 
 @pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])

@@ -15,7 +15,7 @@ from respot import settings
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.adapters.ledger_items import transition_item
-from respot.adapters.sweeps import pass_item
+from respot.adapters.sweeps import progress_item
 from respot.bootstrap import alert as alert_parts
 from respot.bootstrap import clients
 from respot.bootstrap import ledger as ledger_parts
@@ -26,7 +26,7 @@ from respot.bootstrap import sweep as sweep_parts
 from respot.domain.checkpoints import CheckpointLocation
 from respot.domain.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.domain.reconciliation import reconcile
-from respot.domain.sweeping import Pass
+from respot.domain.sweeping import SweepProgress
 from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
 from respot.heartbeat import HEARTBEAT
@@ -188,8 +188,8 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
         Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
     )
     clients.client("ssm")  # resubmit's, which repeats its calls; an alert's does not
-    swept = Pass(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
-    deployed.put_item(TableName=TABLE, Item=pass_item(swept, until=created))
+    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
+    deployed.put_item(TableName=TABLE, Item=progress_item(swept, until=created))
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)

@@ -12,7 +12,7 @@ from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemorySweepStore
 from respot.adapters.sweeps import DynamoDbSweepStore
-from respot.domain.sweeping import ABANDONED, CHECKS, Pass
+from respot.domain.sweeping import ABANDONED, CHECKS, SweepProgress
 from respot.errors import LedgerContentionError, LedgerUnavailableError
 from respot.ports import SweepStore
 from tests.integration.conftest import TABLE
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LEASE = timedelta(minutes=5)
-TAKEN = Pass(scope=REGION, watched_since=CREATED, taken_at=at(1))
+TAKEN = SweepProgress(scope=REGION, watched_since=CREATED, taken_at=at(1))
 HALFWAY = replace(
     TAKEN,
     began=at(1.5),
@@ -43,7 +43,7 @@ def sweeps(request: pytest.FixtureRequest) -> SweepStore:
     return DynamoDbSweepStore(request.getfixturevalue("dynamodb"), TABLE)
 
 
-def take(sweeps: SweepStore, seconds: float, *, scope: str = REGION, since: float = 0) -> Pass | None:
+def take(sweeps: SweepStore, seconds: float, *, scope: str = REGION, since: float = 0) -> SweepProgress | None:
     return sweeps.take(scope, now=at(seconds), lease=LEASE, watched_since=at(since))
 
 
@@ -65,7 +65,7 @@ def test_scopes_are_taken_one_by_one(sweeps: SweepStore) -> None:
 
 
 @pytest.mark.parametrize("left", [TAKEN, HALFWAY], ids=["at its beginning", "halfway"])
-def test_a_pass_goes_on_where_it_was_left(sweeps: SweepStore, left: Pass) -> None:
+def test_a_pass_goes_on_where_it_was_left(sweeps: SweepStore, left: SweepProgress) -> None:
     take(sweeps, 1)
     sweeps.keep(left, until=at(9))
     assert take(sweeps, 8.999) is None
@@ -98,7 +98,7 @@ def test_an_abandoned_scope_is_new_again(sweeps: SweepStore) -> None:
     sweeps.keep(HALFWAY, until=at(9))
     much_later = 2 + ABANDONED.total_seconds()
     taken = take(sweeps, much_later, since=much_later)
-    assert taken == Pass(scope=REGION, watched_since=at(much_later), taken_at=at(much_later))
+    assert taken == SweepProgress(scope=REGION, watched_since=at(much_later), taken_at=at(much_later))
 
 
 # --- what only DynamoDB does ----------------------------------------------------------------------------------------
@@ -128,9 +128,9 @@ def test_of_two_that_take_a_scope_at_once_one_gets_it(dynamodb: "DynamoDBClient"
     """Each reads before the other one writes."""
     first, second = DynamoDbSweepStore(dynamodb, TABLE), DynamoDbSweepStore(dynamodb, TABLE)
     for seconds in (1, 9000):  # a new scope, and one whose lease has lapsed
-        won: list[Pass | None] = []
+        won: list[SweepProgress | None] = []
 
-        def overtake(seconds: float = seconds, won: list[Pass | None] = won, **_: object) -> None:
+        def overtake(seconds: float = seconds, won: list[SweepProgress | None] = won, **_: object) -> None:
             if not won:
                 won.append(None)
                 won.append(take(second, seconds + 0.001))

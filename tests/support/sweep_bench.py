@@ -15,8 +15,8 @@ from respot.adapters.memory import (
 )
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
-from respot.domain.sweeping import CHECKS, Page, Pass
-from respot.sweeper import Sweeper, Swept
+from respot.domain.sweeping import CHECKS, Page, SweepProgress
+from respot.sweeper import Sweeper, SweepReport
 from tests.support.builders import CREATED, REGION, job_id, snapshot
 from tests.support.clock import FakeClock
 
@@ -100,7 +100,7 @@ class Bench:
         """
         began = last or ago(minutes=5)
         for scope in (CHECKS, *self.regions):
-            self.sweeps.passes[scope] = Pass(
+            self.sweeps.passes[scope] = SweepProgress(
                 scope=scope, watched_since=since, taken_at=began, last_began=began, last_full=full
             )
             self.sweeps.held_until[scope] = began
@@ -123,7 +123,7 @@ class Bench:
         self.put(job, script, **others)
         self.know(job, script, **others)
 
-    def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[Swept, ...]:
+    def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[SweepReport, ...]:
         """An invocation with so much time."""
         until = self.clock() + timedelta(seconds=seconds)
         return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())

@@ -19,7 +19,7 @@ from respot.metric_names import (
     UNKNOWN_STATUS_MESSAGES,
 )
 from respot.observability import metrics
-from respot.sweeper import Swept
+from respot.sweeper import SweepReport
 from tests.support.builders import REGION
 from tests.support.printed import Printed, printed
 
@@ -37,10 +37,10 @@ class Context:
 class Played:
     """A sweeper that has done what the test says."""
 
-    swept: tuple[Swept, ...] = ()
+    swept: tuple[SweepReport, ...] = ()
     times_left: list[timedelta] = field(default_factory=list)
 
-    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[Swept, ...]:
+    def sweep(self, *, time_left: Callable[[], timedelta]) -> tuple[SweepReport, ...]:
         self.times_left.append(time_left())
         return self.swept
 
@@ -71,9 +71,9 @@ def test_the_sweep_knows_how_much_time_is_left(played: Played) -> None:
 
 def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> None:
     played.swept = (
-        Swept(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
-        Swept(scope=REGION, age=timedelta(seconds=400), looks=3),
-        Swept(scope="eu-west-1", age=timedelta(seconds=9), complete=True, looks=4),
+        SweepReport(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
+        SweepReport(scope=REGION, age=timedelta(seconds=400), looks=3),
+        SweepReport(scope="eu-west-1", age=timedelta(seconds=9), complete=True, looks=4),
     )
     sweep.handler({}, Context())
     lines = printed()
@@ -92,8 +92,8 @@ def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> 
 
 def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, printed: Printed) -> None:
     played.swept = (
-        Swept(scope=REGION, age=timedelta(hours=1), error=LookFailedError("throttled")),
-        Swept(scope="eu-west-1", age=timedelta(), complete=True),
+        SweepReport(scope=REGION, age=timedelta(hours=1), error=LookFailedError("throttled")),
+        SweepReport(scope="eu-west-1", age=timedelta(), complete=True),
     )
     sweep.handler({}, Context())
     lines = printed()
@@ -106,8 +106,8 @@ def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, print
 def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(played: Played, printed: Printed) -> None:
     words = [f"words {number}" for number in range(9)]
     played.swept = (
-        Swept(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),
-        Swept(scope="eu-west-1", age=timedelta(), complete=True, unknown_messages=words),
+        SweepReport(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),
+        SweepReport(scope="eu-west-1", age=timedelta(), complete=True, unknown_messages=words),
     )
     sweep.handler({}, Context())
     lines = printed()
@@ -120,7 +120,7 @@ def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(playe
 
 def test_an_age_of_nothing_is_an_age(played: Played, printed: Printed) -> None:
     """Without it, the alarm would take silence for a sweep that never comes."""
-    played.swept = (Swept(scope=CHECKS, age=timedelta(), complete=True),)
+    played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
     assert measured(printed()) == {SWEEP_AGE: [0]}
 
@@ -141,6 +141,6 @@ def deployed_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_metrics_are_those_of_the_deployment(played: Played, printed: Printed, deployed_as: str) -> None:
     """Two in one account and region would hide each other's stuck sweeps."""
-    played.swept = (Swept(scope=CHECKS, age=timedelta(), complete=True),)
+    played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
     assert measured(printed(), deployed_as) == {SWEEP_AGE: [0]}

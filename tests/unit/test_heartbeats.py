@@ -8,8 +8,8 @@ import pytest
 
 from respot.adapters.attribute_values import serialize
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
-from respot.adapters.sweeps import pass_item
-from respot.domain.sweeping import CHECKS, Pass
+from respot.adapters.sweeps import progress_item
+from respot.domain.sweeping import CHECKS, SweepProgress
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, record, recover, resubmit, slack, sweep
 from respot.heartbeat import HEARTBEAT, beat
@@ -30,7 +30,7 @@ from tests.unit.test_handlers_sweep import Played
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
-BEGUN = pass_item(Pass(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
+BEGUN = progress_item(SweepProgress(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
     {LEASE_HOLDER: "c"}
 )
 """The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""

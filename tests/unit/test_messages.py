@@ -221,10 +221,10 @@ def test_nothing_is_said_to_cost_nothing_that_may_have_held_an_instance(held: di
 
 
 def test_of_a_job_that_has_just_begun_no_cost_is_told() -> None:
-    begun = replace(idle(status="InProgress", secondary_status="Starting"), kind=AlertKind.ADVICE, advice=("Do it.",))
-    begun = replace(begun, figures=figures(history("Starting=0")))
-    assert alert_text.cost(begun) == ""
-    assert "\n\n\n" not in alert_text.plain(begun)
+    started = replace(idle(status="InProgress", secondary_status="Starting"), kind=AlertKind.ADVICE, advice=("Do it.",))
+    started = replace(started, figures=figures(history("Starting=0")))
+    assert alert_text.cost(started) == ""
+    assert "\n\n\n" not in alert_text.plain(started)
 
 
 # --- Slack's own model of blocks

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from respot.adapters.memory import MemoryPolicies
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, Policy, parse_ladder
-from respot.domain.sweeping import FULL_AFTER, LONGEST_LIFE, SHALLOW
+from respot.domain.sweeping import FULL_AFTER, LONGEST_LIFE, QUICK
 from respot.errors import LedgerUnavailableError, StaleTokenError
 from respot.sweeper import LONGEST_PAGE
 from tests.support.builders import REGION, job_id
@@ -246,8 +246,8 @@ def test_a_shallow_pass_is_shallow_to_its_end_however_long_that_takes() -> None:
     history(bench)
     bench.both(job_id("old", created=ago(days=19, hours=2)), "Training=0")
     assert in_parts(bench, every=timedelta(hours=1)) == 22
-    passed = bench.sweeps.passes[REGION]
-    assert (passed.last_began, passed.last_full, passed.down_to) == (NOW, NOW - INTERVAL, None)
+    progress = bench.sweeps.passes[REGION]
+    assert (progress.last_began, progress.last_full, progress.down_to) == (NOW, NOW - INTERVAL, None)
     assert in_parts(bench) == LONGEST_LIFE.days + 2
 
 
@@ -399,7 +399,7 @@ def test_each_pass_finds_all_that_it_promises(fates: list[Fate], page_length: in
         if fate.sagemaker != "gone":
             bench.put(replace(job, created=job.created + timedelta(seconds=fate.rounding)), SCRIPTS[fate.sagemaker])
     (_, swept) = bench.sweep()
-    reach = LONGEST_LIFE if full else SHALLOW
+    reach = LONGEST_LIFE if full else QUICK
     promised = {
         f"job-{number}"
         for number, fate in enumerate(fates)

@@ -22,7 +22,7 @@ from respot.domain.job import JobId, JobRecord
 from respot.domain.policy import AccountPolicy, Policy, parse_ladder
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, Pass
+from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, SweepProgress
 from respot.errors import (
     LedgerUnavailableError,
     LookFailedError,
@@ -33,7 +33,7 @@ from respot.errors import (
 from respot.events import parse
 from respot.look_message import RecheckRequest, write_recheck
 from respot.recorder import Recorder
-from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, Swept
+from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, SweepReport
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.recovery_bench import RecoveryBench
 from tests.support.sweep_bench import ELSEWHERE, GRACE, NOW, Bench, ago, many
@@ -337,7 +337,7 @@ def test_lists_are_asked_for_no_more_than_once_a_second_whatever_the_region(take
 
 def test_while_one_invocation_lists_another_gets_nothing() -> None:
     bench = Bench(regions=(REGION, ELSEWHERE))
-    others: list[tuple[Swept, ...]] = []
+    others: list[tuple[SweepReport, ...]] = []
 
     class Overtaken:
         def page(self, region: str, token: str | None) -> Page:
@@ -356,10 +356,10 @@ def test_the_next_invocation_is_let_in_when_every_region_is_let_go() -> None:
     released: list[str] = []
 
     class Noting(MemorySweepStore):
-        def keep(self, passed: Pass, *, until: datetime) -> None:
+        def keep(self, progress: SweepProgress, *, until: datetime) -> None:
             if until == bench.clock():
-                released.append(passed.scope)
-            MemorySweepStore.keep(self, passed, until=until)
+                released.append(progress.scope)
+            MemorySweepStore.keep(self, progress, until=until)
 
     bench.sweeps = Noting()
     bench.sweep(bench.invocation())
@@ -498,11 +498,11 @@ def test_a_store_that_fails_as_a_region_is_let_go_stops_no_other() -> None:
     bench = Bench(regions=(REGION, ELSEWHERE))
 
     class Failing(MemorySweepStore):
-        def keep(self, passed: Pass, *, until: datetime) -> None:
-            if passed.scope == REGION and until == bench.clock():
+        def keep(self, progress: SweepProgress, *, until: datetime) -> None:
+            if progress.scope == REGION and until == bench.clock():
                 message = "DynamoDB does not answer"
                 raise LedgerUnavailableError(message)
-            MemorySweepStore.keep(self, passed, until=until)
+            MemorySweepStore.keep(self, progress, until=until)
 
     bench.sweeps = Failing()
     swept = {each.scope: each for each in bench.sweep(bench.invocation())}

@@ -17,7 +17,7 @@ from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome
 from respot.domain.run import RunId
 from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow, is_over
-from respot.domain.sweeping import Page, Pass, Summary, taken_up
+from respot.domain.sweeping import Page, Summary, SweepProgress, resumed
 from respot.domain.telling import Doings
 from respot.domain.waiting import GivingUp
 from respot.errors import (
@@ -229,24 +229,24 @@ class MemoryTrainingJobs:
 class MemorySweepStore:
     """The port `SweepStore` in two dictionaries."""
 
-    passes: dict[str, Pass] = field(default_factory=dict)
+    passes: dict[str, SweepProgress] = field(default_factory=dict)
     held_until: dict[str, datetime] = field(default_factory=dict)
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> Pass | None:
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
         """See `SweepStore.take`."""
         before = self.passes.get(scope)
         if before and self.held_until[scope] > now:
             return None
-        passed = taken_up(before, scope=scope, now=now, watched_since=watched_since)
-        self.passes[scope], self.held_until[scope] = passed, now + lease
-        return passed
+        progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
+        self.passes[scope], self.held_until[scope] = progress, now + lease
+        return progress
 
-    def keep(self, passed: Pass, *, until: datetime) -> None:
+    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
         """See `SweepStore.keep`."""
-        if self.passes[passed.scope].taken_at != passed.taken_at:
-            message = f"the sweep of {passed.scope} has been taken over by another invocation"
+        if self.passes[progress.scope].taken_at != progress.taken_at:
+            message = f"the sweep of {progress.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
-        self.passes[passed.scope], self.held_until[passed.scope] = passed, until
+        self.passes[progress.scope], self.held_until[progress.scope] = progress, until
 
 
 @dataclass(slots=True, kw_only=True)

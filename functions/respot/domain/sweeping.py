@@ -11,7 +11,7 @@ from respot.domain.reconciliation import ROUNDING
 
 LONGEST_LIFE: Final = timedelta(days=31)
 """A training job lasts 30 days at most (28 of training): what was created earlier has ended."""
-SHALLOW: Final = timedelta(days=1)
+QUICK: Final = timedelta(days=1)
 """How far back every pass lists: a job whose events were all lost has been found long before it is as old as that."""
 FULL_AFTER: Final = timedelta(minutes=50)
 """A pass is a full one if the last complete full one began so long ago.
@@ -56,7 +56,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
+class SweepProgress:
     """How far a sweep has come, so that another invocation goes on where one ran out of time.
 
     Attributes:
@@ -86,53 +86,53 @@ class Pass:
         return now - (self.last_began or self.watched_since)
 
 
-def taken_up(before: Pass | None, *, scope: str, now: datetime, watched_since: datetime) -> Pass:
+def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_since: datetime) -> SweepProgress:
     """The pass as an invocation takes it in hand: a new one, or where the one before left it.
 
     A scope that nobody took for `ABANDONED` is new again: the region was taken out of the settings, and put back.
     """
     if before is None or now - before.taken_at > ABANDONED:
-        return Pass(scope=scope, watched_since=watched_since, taken_at=now)
+        return SweepProgress(scope=scope, watched_since=watched_since, taken_at=now)
     return replace(before, taken_at=now)
 
 
-def is_full_due(passed: Pass, *, now: datetime) -> bool:
+def is_full_due(progress: SweepProgress, *, now: datetime) -> bool:
     """Whether a pass that begins now is to list all that is within the horizon."""
-    return passed.last_full is None or now - passed.last_full >= FULL_AFTER
+    return progress.last_full is None or now - progress.last_full >= FULL_AFTER
 
 
-def depth(*, oldest_alive: datetime | None, now: datetime) -> datetime:
+def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> datetime:
     """Down to which creation a pass lists that is not a full one: past every job that the ledger holds to be alive.
 
     The list may tell the oldest one's creation with another rounding.
     """
-    shallow = now - SHALLOW
+    shallow = now - QUICK
     return shallow if oldest_alive is None else min(shallow, oldest_alive - ROUNDING)
 
 
-def begun(passed: Pass, *, now: datetime, down_to: datetime | None) -> Pass:
+def started(progress: SweepProgress, *, now: datetime, down_to: datetime | None) -> SweepProgress:
     """The pass at its beginning; down to there, however long it takes, or a full one."""
-    return replace(passed, began=now, token=None, reached=None, down_to=down_to)
+    return replace(progress, began=now, token=None, reached=None, down_to=down_to)
 
 
-def completed(passed: Pass) -> Pass:
+def completed(progress: SweepProgress) -> SweepProgress:
     """The pass at its end; one that was not full does not put the next full one off."""
-    last_full = passed.began if passed.down_to is None else passed.last_full
+    last_full = progress.began if progress.down_to is None else progress.last_full
     return replace(
-        passed, began=None, token=None, reached=None, down_to=None, last_began=passed.began, last_full=last_full
+        progress, began=None, token=None, reached=None, down_to=None, last_began=progress.began, last_full=last_full
     )
 
 
-def given_up(passed: Pass) -> Pass:
+def restarted(progress: SweepProgress) -> SweepProgress:
     """The pass where its list forgot its place: the next one begins anew, and settles anew how far it lists."""
-    return replace(passed, began=None, token=None, reached=None, down_to=None)
+    return replace(progress, began=None, token=None, reached=None, down_to=None)
 
 
 CHECKS: Final = "checks"
 """The scope of the pass over the ledger's own jobs, of all regions."""
 
 
-def is_unlike(summary: Summary, known: JobState | None) -> bool:
+def differs(summary: Summary, known: JobState | None) -> bool:
     """Whether the ledger does not know what SageMaker lists."""
     if known is None:
         return True
@@ -145,17 +145,17 @@ def is_unlike(summary: Summary, known: JobState | None) -> bool:
     )
 
 
-def is_of_interest(summary: Summary, *, watched_since: datetime, backfill: timedelta) -> bool:
+def should_record(summary: Summary, *, watched_since: datetime, backfill: timedelta) -> bool:
     """Whether an unknown job is to be recorded: what ended long before the deployment is nobody's concern."""
     return not is_terminal(summary.status) or summary.job.created >= watched_since - backfill
 
 
-def horizon(passed: Pass, *, backfill: timedelta, now: datetime) -> datetime:
+def oldest_to_list(progress: SweepProgress, *, backfill: timedelta, now: datetime) -> datetime:
     """How far back a pass lists: the first one through the past that is to be filled in."""
     oldest = now - LONGEST_LIFE
-    if passed.last_began is None:
-        oldest = min(oldest, passed.watched_since - backfill)
-    return oldest if passed.down_to is None else max(oldest, passed.down_to)
+    if progress.last_began is None:
+        oldest = min(oldest, progress.watched_since - backfill)
+    return oldest if progress.down_to is None else max(oldest, progress.down_to)
 
 
 def watched_since(*, now: datetime, deployed: datetime) -> datetime:

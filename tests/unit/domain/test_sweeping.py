@@ -16,18 +16,18 @@ from respot.domain.sweeping import (
     FRESH_DEPLOYMENT,
     FULL_AFTER,
     LONGEST_LIFE,
-    SHALLOW,
-    Pass,
+    QUICK,
     Summary,
-    begun,
+    SweepProgress,
     completed,
-    depth,
-    given_up,
-    horizon,
+    differs,
     is_full_due,
-    is_of_interest,
-    is_unlike,
-    taken_up,
+    oldest_for_quick_pass,
+    oldest_to_list,
+    restarted,
+    resumed,
+    should_record,
+    started,
     watched_since,
     windows,
 )
@@ -57,7 +57,7 @@ def summary(**others: object) -> Summary:
     ],
 )
 def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobState) -> None:
-    assert not is_unlike(listed, known)
+    assert not differs(listed, known)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobState
     ],
 )
 def test_what_the_ledger_does_not_know_is_unlike(listed: Summary, known: JobState | None) -> None:
-    assert is_unlike(listed, known)
+    assert differs(listed, known)
 
 
 # --- what is nobody's concern ---------------------------------------------------------------------------------------
@@ -94,14 +94,14 @@ def test_an_unknown_job_that_ended_before_the_backfill_is_left_alone(
     days: float, status: str, *, expected: bool
 ) -> None:
     listed = summary(status=status, job=job_id(created=CREATED + timedelta(days=days)))
-    assert is_of_interest(listed, watched_since=CREATED, backfill=timedelta(days=30)) is expected
+    assert should_record(listed, watched_since=CREATED, backfill=timedelta(days=30)) is expected
 
 
-def passed(**others: object) -> Pass:
-    return replace(Pass(scope=REGION, watched_since=CREATED, taken_at=CREATED), **others)  # type: ignore[arg-type]
+def progress(**others: object) -> SweepProgress:
+    return replace(SweepProgress(scope=REGION, watched_since=CREATED, taken_at=CREATED), **others)  # type: ignore[arg-type]
 
 
-HALFWAY = passed(
+HALFWAY = progress(
     began=at(10),
     token="token",  # noqa: S106 - a page's
     reached=at(5),
@@ -121,13 +121,13 @@ HALFWAY = passed(
     ],
 )
 def test_how_far_back_a_pass_lists(last_began: datetime | None, backfill: int, expected: datetime) -> None:
-    of = passed(last_began=last_began)
-    assert horizon(of, backfill=timedelta(days=backfill), now=at(60)) == expected
+    of = progress(last_began=last_began)
+    assert oldest_to_list(of, backfill=timedelta(days=backfill), now=at(60)) == expected
 
 
 def test_the_first_pass_lists_back_from_the_deployment_however_long_it_takes() -> None:
     now = CREATED + timedelta(days=20)
-    assert horizon(passed(), backfill=timedelta(days=30), now=now) == CREATED - timedelta(days=30)
+    assert oldest_to_list(progress(), backfill=timedelta(days=30), now=now) == CREATED - timedelta(days=30)
 
 
 # --- full passes and shallow ones -----------------------------------------------------------------------------------
@@ -143,34 +143,34 @@ def test_the_first_pass_lists_back_from_the_deployment_however_long_it_takes() -
     ],
 )
 def test_a_pass_is_a_full_one_when_none_was_for_some_time(last_full: timedelta | None, *, expected: bool) -> None:
-    of = passed(last_began=at(60), last_full=last_full and at(60) - last_full)
+    of = progress(last_began=at(60), last_full=last_full and at(60) - last_full)
     assert is_full_due(of, now=at(60)) is expected
 
 
 @pytest.mark.parametrize(
     ("alive", "expected"),
     [
-        pytest.param(None, SHALLOW, id="nothing alive"),
-        pytest.param(timedelta(hours=1), SHALLOW, id="alive and young"),
-        pytest.param(SHALLOW, SHALLOW + ROUNDING, id="alive at the edge"),
+        pytest.param(None, QUICK, id="nothing alive"),
+        pytest.param(timedelta(hours=1), QUICK, id="alive and young"),
+        pytest.param(QUICK, QUICK + ROUNDING, id="alive at the edge"),
         pytest.param(timedelta(days=20), timedelta(days=20) + ROUNDING, id="alive and old"),
     ],
 )
 def test_a_shallow_pass_lists_a_day_and_past_what_is_alive(alive: timedelta | None, expected: timedelta) -> None:
     oldest = None if alive is None else at(60) - alive
-    assert depth(oldest_alive=oldest, now=at(60)) == at(60) - expected
+    assert oldest_for_quick_pass(oldest_alive=oldest, now=at(60)) == at(60) - expected
 
 
 @pytest.mark.parametrize("days", [1, 20, 400])
 @pytest.mark.parametrize("last_began", [None, CREATED])
 def test_a_shallow_pass_ends_at_its_depth_and_within_the_horizon(days: int, last_began: datetime | None) -> None:
-    of = passed(last_began=last_began, down_to=at(60) - timedelta(days=days))
-    whole = horizon(replace(of, down_to=None), backfill=timedelta(days=90), now=at(60))
-    assert horizon(of, backfill=timedelta(days=90), now=at(60)) == max(whole, at(60) - timedelta(days=days))
+    of = progress(last_began=last_began, down_to=at(60) - timedelta(days=days))
+    whole = oldest_to_list(replace(of, down_to=None), backfill=timedelta(days=90), now=at(60))
+    assert oldest_to_list(of, backfill=timedelta(days=90), now=at(60)) == max(whole, at(60) - timedelta(days=days))
 
 
 def test_a_pass_begins_with_nothing_of_the_one_before() -> None:
-    assert begun(HALFWAY, now=at(60), down_to=at(-9)) == replace(
+    assert started(HALFWAY, now=at(60), down_to=at(-9)) == replace(
         HALFWAY, began=at(60), token=None, reached=None, down_to=at(-9)
     )
 
@@ -180,7 +180,7 @@ def test_only_a_full_pass_puts_the_next_full_one_off(down_to: datetime | None) -
     idle = replace(HALFWAY, began=None, token=None, reached=None, down_to=None)
     of = replace(HALFWAY, down_to=down_to)
     assert completed(of) == replace(idle, last_began=at(10), last_full=at(-600) if down_to else at(10))
-    assert given_up(of) == idle
+    assert restarted(of) == idle
 
 
 @pytest.mark.parametrize(
@@ -197,28 +197,28 @@ def test_a_region_added_later_is_watched_from_then_on(after: timedelta, expected
 
 
 def test_the_age_is_that_of_the_last_complete_pass_or_of_the_watch() -> None:
-    assert passed().age(at(60)) == timedelta(minutes=1)
-    assert passed(last_began=at(30), began=at(50)).age(at(60)) == timedelta(seconds=30)
+    assert progress().age(at(60)) == timedelta(minutes=1)
+    assert progress(last_began=at(30), began=at(50)).age(at(60)) == timedelta(seconds=30)
 
 
 # --- taking a pass up -----------------------------------------------------------------------------------------------
 
 
 def test_a_new_scope_is_watched_since_its_first_sweep() -> None:
-    taken = taken_up(None, scope=REGION, now=at(60), watched_since=at(59))
-    assert taken == Pass(scope=REGION, watched_since=at(59), taken_at=at(60))
+    taken = resumed(None, scope=REGION, now=at(60), watched_since=at(59))
+    assert taken == SweepProgress(scope=REGION, watched_since=at(59), taken_at=at(60))
 
 
 @pytest.mark.parametrize("idle", [timedelta(0), ABANDONED], ids=["at once", "after an outage"])
 def test_a_pass_goes_on_where_it_was_left(idle: timedelta) -> None:
-    taken = taken_up(HALFWAY, scope=REGION, now=CREATED + idle, watched_since=at(60))
+    taken = resumed(HALFWAY, scope=REGION, now=CREATED + idle, watched_since=at(60))
     assert taken == replace(HALFWAY, taken_at=CREATED + idle)
 
 
 def test_a_region_that_was_not_swept_for_long_is_watched_anew() -> None:
     now = CREATED + ABANDONED + timedelta(seconds=1)
-    taken = taken_up(HALFWAY, scope=REGION, now=now, watched_since=now)
-    assert taken == Pass(scope=REGION, watched_since=now, taken_at=now)
+    taken = resumed(HALFWAY, scope=REGION, now=now, watched_since=now)
+    assert taken == SweepProgress(scope=REGION, watched_since=now, taken_at=now)
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
