@@ -43,7 +43,7 @@ from local.leading_keys import leading_keys
 from local.recording import Recording
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.container import LOG_GROUP
-from local.sagemaker.delivery import Delivery
+from local.sagemaker.delivery import QueueMessage
 from local.sagemaker.service import SageMaker
 from local.server import KILL_PATH, WAITING_PATH
 
@@ -128,7 +128,7 @@ class Emulator:
             return self._s3_clients[scope, role_arn]
 
 
-def add_sagemaker(port: int, delivery: Delivery, lifecycle: str) -> None:
+def add_sagemaker(port: int, delivery: QueueMessage, lifecycle: str) -> None:
     """Make ministack answer SageMaker requests."""
     cloud: Cloud = Emulator(port)
     sagemaker = SageMaker(cloud, default_delivery=delivery, default_lifecycle=lifecycle)

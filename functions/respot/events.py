@@ -186,5 +186,5 @@ def _tags(value: object) -> dict[str, str] | None:
         case _:
             return None
     tags = {storable(key): storable(worth) for key, worth in pairs if isinstance(key, str) and isinstance(worth, str)}
-    bearable = [tag for tag in tags.items() if 0 < len(tag[0]) <= _LONGEST_KEY and len(tag[1]) <= _LONGEST_VALUE]
-    return dict(bearable[:_MOST_TAGS])
+    clamped = [tag for tag in tags.items() if 0 < len(tag[0]) <= _LONGEST_KEY and len(tag[1]) <= _LONGEST_VALUE]
+    return dict(clamped[:_MOST_TAGS])

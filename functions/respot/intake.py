@@ -9,9 +9,9 @@ from typing import Final
 from respot.errors import MalformedObservationError, OutOfTimeError
 from respot.events import Observation, parse
 from respot.recorder import Recorded, Recorder
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 
-LONGEST_LOOK: Final = timedelta(seconds=30)
+LONGEST_DESCRIBE: Final = timedelta(seconds=30)
 """What one job takes when SageMaker and DynamoDB are slow: begun with less time left, it might be broken off."""
 
 
@@ -19,7 +19,7 @@ LONGEST_LOOK: Final = timedelta(seconds=30)
 class Failure:
     """A message that must stay in the queue: why, and how long until the next attempt."""
 
-    delivery: Delivery
+    delivery: QueueMessage
     error: Exception
     delay: timedelta
 
@@ -33,20 +33,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
+class ObservationConsumer:
     """Hands each job's hints to the recorder."""
 
     recorder: Recorder
-    redelivery: Redelivery
+    redelivery: RetrySchedule
 
-    def take(self, deliveries: Iterable[Delivery], *, time_left: Callable[[], timedelta]) -> Outcome:
+    def consume(self, deliveries: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> Outcome:
         """Record a batch; whatever befalls one job's messages, the others are recorded all the same.
 
         When the time that is left is too short for another job, the rest goes back to the queue.
         """
         recorded: list[Recorded] = []
         failures: list[Failure] = []
-        by_job: dict[tuple[str, str], dict[str, tuple[Delivery, Observation]]] = defaultdict(dict)
+        by_job: dict[tuple[str, str], dict[str, tuple[QueueMessage, Observation]]] = defaultdict(dict)
         for delivery in deliveries:
             try:
                 observation = parse(delivery.body)
@@ -66,12 +66,12 @@ class Intake:
     def _record(
         self, region: str, name: str, observations: tuple[Observation, ...], *, time_left: timedelta
     ) -> tuple[Recorded, ...]:
-        if time_left < LONGEST_LOOK:
+        if time_left < LONGEST_DESCRIBE:
             message = f"{region}/{name}: {time_left} left are too short to look at it; back to the queue"
             raise OutOfTimeError(message)
         return self.recorder.record(region, name, observations)
 
-    def _failed(self, delivery: Delivery, error: Exception) -> Failure:
+    def _failed(self, delivery: QueueMessage, error: Exception) -> Failure:
         match error:
             case MalformedObservationError():
                 # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
@@ -79,5 +79,5 @@ class Intake:
             case OutOfTimeError():
                 delay = self.redelivery.schedule(delivery, timedelta())
             case _:
-                delay = self.redelivery.postpone(delivery)
+                delay = self.redelivery.retry(delivery)
         return Failure(delivery=delivery, error=error, delay=delay)

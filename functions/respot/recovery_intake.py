@@ -8,7 +8,7 @@ from typing import Final
 from respot.errors import MalformedObservationError, OutOfTimeError
 from respot.job_message import read_message
 from respot.recovery import Later, Recovery
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 
 LONGEST_STEP: Final = timedelta(seconds=60)
 """What one job takes when everything it asks is slow: begun with less time left, it might be broken off."""
@@ -23,7 +23,7 @@ class Postponed:
         error: what failed; `None` if it waits for something that takes time by its nature.
     """
 
-    delivery: Delivery
+    delivery: QueueMessage
     reason: str
     delay: timedelta
     retried_for: timedelta
@@ -31,13 +31,15 @@ class Postponed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryIntake:
+class RecoveryConsumer:
     """Hands ended jobs to recovery, one by one."""
 
     recovery: Recovery
-    redelivery: Redelivery
+    redelivery: RetrySchedule
 
-    def take(self, deliveries: Iterable[Delivery], *, time_left: Callable[[], timedelta]) -> tuple[Postponed, ...]:
+    def consume(
+        self, deliveries: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]
+    ) -> tuple[Postponed, ...]:
         """Take each job as far as it goes; returns the messages that transition in the queue."""
         postponed = []
         for delivery in deliveries:
@@ -48,14 +50,14 @@ class RecoveryIntake:
                 continue
             if later:
                 delay = (
-                    self.redelivery.postpone(delivery)
+                    self.redelivery.retry(delivery)
                     if later.delay is None
                     else self.redelivery.schedule(delivery, later.delay)
                 )
                 postponed.append(self._postponed(delivery, later.reason, delay))
         return tuple(postponed)
 
-    def _failed(self, delivery: Delivery, error: Exception) -> Postponed:
+    def _failed(self, delivery: QueueMessage, error: Exception) -> Postponed:
         match error:
             case MalformedObservationError():
                 # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
@@ -63,16 +65,16 @@ class RecoveryIntake:
             case OutOfTimeError():
                 delay = self.redelivery.schedule(delivery, timedelta())
             case _:
-                delay = self.redelivery.postpone(delivery)
+                delay = self.redelivery.retry(delivery)
         return self._postponed(delivery, str(error), delay, error)
 
     def _postponed(
-        self, delivery: Delivery, reason: str, delay: timedelta, error: Exception | None = None
+        self, delivery: QueueMessage, reason: str, delay: timedelta, error: Exception | None = None
     ) -> Postponed:
         retried_for = self.redelivery.retried_for(delivery)
         return Postponed(delivery=delivery, reason=reason, delay=delay, retried_for=retried_for, error=error)
 
-    def _step(self, delivery: Delivery, *, time_left: timedelta) -> Later | None:
+    def _step(self, delivery: QueueMessage, *, time_left: timedelta) -> Later | None:
         if time_left < LONGEST_STEP:
             message = f"{time_left} left are too short for another job; back to the queue"
             raise OutOfTimeError(message)

@@ -14,7 +14,7 @@ LONGEST_DELAY: Final = timedelta(hours=11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class QueueMessage:
     """One delivery of a message by the queue.
 
     Attributes:
@@ -33,7 +33,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Redelivery:
+class RetrySchedule:
     """Sets the delay before a message's next delivery.
 
     Attributes:
@@ -48,7 +48,7 @@ class Redelivery:
     longest: timedelta
     clock: Callable[[], datetime]
 
-    def postpone(self, delivery: Delivery, *, at_least: timedelta = timedelta()) -> timedelta:
+    def retry(self, delivery: QueueMessage, *, at_least: timedelta = timedelta()) -> timedelta:
         """Have the message delivered again, later than last time; returns the delay.
 
         The delay doubles with each delivery, up to the message's age. SQS also counts deliveries that were no failures,
@@ -59,18 +59,18 @@ class Redelivery:
         age = max(timedelta(), self.clock() - delivery.sent)
         return self.schedule(delivery, max(at_least, min(age + self.first, self._grown(delivery.receive_count))))
 
-    def schedule(self, delivery: Delivery, delay: timedelta) -> timedelta:
+    def schedule(self, delivery: QueueMessage, delay: timedelta) -> timedelta:
         """Have the message delivered again after this delay, or after the longest that the queue can hide it.
 
         A delay that cannot be set is no loss: the message comes back by the queue's own visibility timeout.
         Failing here instead would handle the batch's other messages twice.
         """
-        bearable = max(timedelta(), min(delay, LONGEST_DELAY))
+        clamped = max(timedelta(), min(delay, LONGEST_DELAY))
         with suppress(QueueUnavailableError):
-            self.queue.delay(delivery.alert_record, bearable)
-        return bearable
+            self.queue.delay(delivery.alert_record, clamped)
+        return clamped
 
-    def retried_for(self, delivery: Delivery) -> timedelta:
+    def retried_for(self, delivery: QueueMessage) -> timedelta:
         """How long the message has been retried at most: the sum of delays that doubled each time.
 
         Less than its age if it also waited for something else, for example for the end of a pause.

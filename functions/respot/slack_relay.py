@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from respot.delivery_ports import Chat, DrillPosts
 from respot.errors import LedgerUnavailableError, WebhookRefusedError
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 from respot.slack_message import render
 
 
@@ -14,7 +14,7 @@ from respot.slack_message import render
 class Refusal:
     """A message that must stay in the queue: why, and how long until the next attempt."""
 
-    delivery: Delivery
+    delivery: QueueMessage
     error: WebhookRefusedError
     delay: timedelta
 
@@ -39,10 +39,10 @@ class SlackRelay:
     """Posts messages, and delays those that were refused."""
 
     chat: Chat
-    redelivery: Redelivery
+    redelivery: RetrySchedule
     drills: DrillPosts
 
-    def relay(self, deliveries: Iterable[Delivery]) -> Relayed:
+    def relay(self, deliveries: Iterable[QueueMessage]) -> Relayed:
         """Post each message, whatever becomes of the others."""
         posted, refusals, unnoted = 0, [], []
         for delivery in deliveries:
@@ -52,7 +52,7 @@ class SlackRelay:
                 self.chat.post(message)
             except WebhookRefusedError as error:
                 refused = error
-                delay = self.redelivery.postpone(delivery, at_least=error.retry_after)
+                delay = self.redelivery.retry(delivery, at_least=error.retry_after)
                 refusals.append(Refusal(delivery=delivery, error=error, delay=delay))
             else:
                 posted += message.drill is None

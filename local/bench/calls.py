@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from respot.consumer import ObservationConsumer
+
 from local.deployed import DeployedAccount
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryDelayQueue
 from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.intake import Intake
 from respot.recorder import Recorder
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 
 _ROUNDS: Final = 9
 """Jobs that are measured: a single call may take ten times as long as usual on a machine with other things to do."""
@@ -48,15 +49,15 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
     arn = deployed.ground.create(name, lifecycle=lifecycle, tags={"local:delivery": "drop=all"})
     describe = deployed.client("sagemaker").describe_training_job
     counts: Calls = Counter()
-    intake = _intake(deployed, counts)
+    consumer = _intake(deployed, counts)
     bodies = [_body(arn)] * 10
 
-    def take(what: str, messages: list[str]) -> Case:
+    def consume(what: str, messages: list[str]) -> Case:
         counts.clear()
         began = time.perf_counter()
-        outcome = intake.take(
+        outcome = consumer.consume(
             [
-                Delivery(id=str(index), alert_record="", body=body, receive_count=1, sent=datetime.now(UTC))
+                QueueMessage(id=str(index), alert_record="", body=body, receive_count=1, sent=datetime.now(UTC))
                 for index, body in enumerate(messages)
             ],
             time_left=lambda: timedelta(minutes=1),
@@ -67,26 +68,26 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
         inserted = sum(len(recorded.inserted) for recorded in outcome.recorded)
         return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts), seconds=seconds)
 
-    yield take("a new job, 10 messages at once", bodies)
+    yield consume("a new job, 10 messages at once", bodies)
     while describe(TrainingJobName=name)["SecondaryStatus"] != "Training":
         pass
-    yield take("new transitions of a known job", bodies[:1])
-    yield take("a duplicate", bodies[:1])
-    yield take("10 duplicates at once", bodies)
+    yield consume("new transitions of a known job", bodies[:1])
+    yield consume("a duplicate", bodies[:1])
+    yield consume("10 duplicates at once", bodies)
     deployed.client("sagemaker").stop_training_job(TrainingJobName=name)
 
 
-def _intake(deployed: DeployedAccount, counts: Calls) -> Intake:
+def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
     dynamodb, sagemaker = deployed.account.client("dynamodb"), deployed.account.client("sagemaker")
     for client in (dynamodb, sagemaker):
         client.meta.events.register("before-send", lambda request, **_: _count(request, counts))
     table = deployed.outputs["LedgerTableName"]
     ledger = DynamoDbLedger(dynamodb, table, clock=lambda: datetime.now(UTC), retention=None)
     recorder = Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger)
-    unused = Redelivery(
+    unused = RetrySchedule(
         queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=lambda: datetime.now(UTC)
     )
-    return Intake(recorder=recorder, redelivery=unused)
+    return ObservationConsumer(recorder=recorder, redelivery=unused)
 
 
 def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest

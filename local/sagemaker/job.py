@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.delivery import Delivery
+from local.sagemaker.delivery import QueueMessage
 from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
@@ -71,7 +71,7 @@ class Job:
     failure_reason: str | None = None
     tuning_job_arn: str | None = None
     speed: float = 1.0
-    delivery: Delivery = field(default_factory=Delivery)
+    delivery: QueueMessage = field(default_factory=QueueMessage)
 
     @property
     def name(self) -> str:

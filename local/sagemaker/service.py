@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
-from local.sagemaker.delivery import Delivery, DeliveryError
+from local.sagemaker.delivery import DeliveryError, QueueMessage
 from local.sagemaker.errors import (
     AccessDeniedError,
     SageMakerError,
@@ -49,7 +49,7 @@ class SageMaker:
         self,
         cloud: Cloud,
         *,
-        default_delivery: Delivery,
+        default_delivery: QueueMessage,
         default_lifecycle: str = lifecycle.UNINTERRUPTED,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -152,7 +152,7 @@ class SageMaker:
             raise ValidationError(f"Tag {REFUSE_TAG}: {error}") from error
         return self._refused.next(scope, job.request, told)
 
-    def _delivery(self, tags: Mapping[str, str]) -> Delivery:
+    def _delivery(self, tags: Mapping[str, str]) -> QueueMessage:
         if DELIVERY_TAG not in tags:
             return self._default_delivery
         try:

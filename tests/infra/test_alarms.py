@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
+from respot.consumer import ObservationConsumer
+from respot.recovery_consumer import RecoveryConsumer
 
 from infra.config import Config
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
@@ -27,7 +29,6 @@ from respot.errors import (
     WebhookRefusedError,
 )
 from respot.handlers import alert, record, resubmit, slack, sweep
-from respot.intake import Intake
 from respot.job_message import write_message
 from respot.look_message import RecheckRequest, write_recheck
 from respot.metric_names import (
@@ -43,8 +44,7 @@ from respot.metric_names import (
 )
 from respot.observability import metrics
 from respot.recorder import Recorder
-from respot.recovery_intake import RecoveryIntake
-from respot.redelivery import Redelivery
+from respot.redelivery import RetrySchedule
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
@@ -103,7 +103,7 @@ class Stage:
                     samples += [Sample(self.clock(), value) for value in line[metric["Name"]]]
         return answer
 
-    def redelivery(self, *, first: float = 5, longest: float = 900) -> Redelivery:
+    def redelivery(self, *, first: float = 5, longest: float = 900) -> RetrySchedule:
         """Delays in seconds, on this stage's clock."""
         return redelivery(self.delays, first=first, longest=longest, clock=self.clock)
 
@@ -174,8 +174,8 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
         ledger.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
-    intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
-    stage.monkeypatch.setattr(record, "intake", lambda: intake)
+    consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
+    stage.monkeypatch.setattr(record, "intake", lambda: consumer)
     queue = PlayedQueue()
     queue.send(json.dumps(event()), now=START)
     sent = tuple(queue.messages)
@@ -197,8 +197,8 @@ def resubmit_on(stage: Stage, bench: RecoveryBench) -> PlayedQueue:
     bench.clock.moment = START
     stage.clock = bench.clock
     stage.monkeypatch.setattr(resubmit, "now", bench.clock)
-    intake = RecoveryIntake(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
-    stage.monkeypatch.setattr(resubmit, "recovery_intake", lambda: intake)
+    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
+    stage.monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
     queue = PlayedQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
     return queue
@@ -268,8 +268,8 @@ def lost_events(stage: Stage) -> list[Sample]:
     jobs = TroubledJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    intake = Intake(recorder=recorder, redelivery=stage.redelivery())
-    stage.monkeypatch.setattr(record, "intake", lambda: intake)
+    consumer = ObservationConsumer(recorder=recorder, redelivery=stage.redelivery())
+    stage.monkeypatch.setattr(record, "intake", lambda: consumer)
     queue = PlayedQueue()
     queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
     stage.deliver(queue, record.handler, until=START + MINUTE)

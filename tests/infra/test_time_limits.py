@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot import intake, recovery_intake
+from respot import consumer, recovery_consumer
 from respot.adapters import checkpoints, slack
 from respot.bootstrap.alert import LONGEST_ALERT
 from respot.bootstrap.clients import CALL_LIMITS, RESERVE
@@ -49,7 +49,7 @@ def test_the_reserve_holds_the_delay_of_a_message(full: Synthesized) -> None:
 
 @pytest.mark.parametrize(
     ("function", "longest", "first"),
-    [("Record", intake.LONGEST_LOOK, "sagemaker"), ("Resubmit", recovery_intake.LONGEST_STEP, "s3")],
+    [("Record", consumer.LONGEST_DESCRIBE, "sagemaker"), ("Resubmit", recovery_consumer.LONGEST_STEP, "s3")],
 )
 def test_a_job_is_begun_only_where_it_could_be_finished(
     full: Synthesized, function: str, longest: timedelta, first: str
@@ -61,7 +61,7 @@ def test_a_job_is_begun_only_where_it_could_be_finished(
 
 def test_a_listing_of_checkpoints_leaves_time_for_the_rest_of_its_step() -> None:
     listing = checkpoints.MAX_TIME + CALL_LIMITS["s3"].longest_call
-    assert listing + CALL_LIMITS["dynamodb"].longest_call + RESERVE <= recovery_intake.LONGEST_STEP
+    assert listing + CALL_LIMITS["dynamodb"].longest_call + RESERVE <= recovery_consumer.LONGEST_STEP
 
 
 def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Synthesized) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from respot.consumer import ObservationConsumer
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
@@ -14,14 +15,13 @@ from respot.alerter import Alerter
 from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.job import JobState, Transition
-from respot.intake import Intake
 from respot.ports import Ledger
 from respot.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
 from tests.support.clock import FakeClock
 from tests.support.ledger_table import create_table
-from tests.support.lifecycles import Delivery, Life, lives, schedules
+from tests.support.lifecycles import Life, QueueMessage, lives, schedules
 from tests.support.troubled import TroubledJobs, TroubledLedger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Respot:
         self.ledger = ledger
         self.jobs = TroubledJobs(tags_by_arn={arn_of(): {"team": "vision"}})
         self.topic = MemoryTopic()
-        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
+        self.consumer = ObservationConsumer(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
         self.alerter = Alerter(
             ledger=ledger,
             runs=MemoryRunStore(ledger=MemoryLedger(created=CREATED)),
@@ -50,11 +50,11 @@ class Respot:
             lease=timedelta(minutes=2),
         )
 
-    def live(self, life: Life, schedule: tuple[Delivery, ...]) -> None:
+    def live(self, life: Life, schedule: tuple[QueueMessage, ...]) -> None:
         for delivery in schedule:
             self.jobs.snapshots[REGION, NAME] = life.looks[delivery.described_at].described
             batch = messages(*[life.looks[number].event for number in delivery.events])
-            outcome = self.intake.take(batch, time_left=lambda: PLENTY)
+            outcome = self.consumer.consume(batch, time_left=lambda: PLENTY)
             assert outcome.failures == ()
             self.stream(outcome.recorded)
 
@@ -121,7 +121,7 @@ def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(dat
         respot, left = in_memory(), list(order)
         while left:
             size = data.draw(st.integers(1, 5))
-            outcome = respot.intake.take(messages(*left[:size]), time_left=lambda: PLENTY)
+            outcome = respot.consumer.consume(messages(*left[:size]), time_left=lambda: PLENTY)
             assert outcome.failures == ()
             respot.stream(outcome.recorded)
             left = left[size:]
@@ -138,7 +138,7 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
     undisturbed, one = in_memory(), in_memory()
     undisturbed.live(life, life.undisturbed)
     shared = TroubledLedger(ledger=one.ledger)
-    one.intake = Intake(recorder=Recorder(jobs=one.jobs, ledger=shared), redelivery=redelivery())
+    one.consumer = ObservationConsumer(recorder=Recorder(jobs=one.jobs, ledger=shared), redelivery=redelivery())
     other = Respot(one.ledger)
     other.alerter, other.topic = one.alerter, one.topic
     schedule = data.draw(schedules(life))

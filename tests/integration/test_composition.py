@@ -52,8 +52,8 @@ COMPOSED = (
     clients._session,  # noqa: SLF001
     clients.once_client,
     ledger_parts.ledger,
-    record_parts.intake,
-    resubmit_parts.recovery_intake,
+    record_parts.consumer,
+    resubmit_parts.recovery_consumer,
     alert_parts.alerter,
     alert_parts.digest_collector,
     alert_parts._topic,  # noqa: SLF001
@@ -274,8 +274,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         asked.append((call["model"].name, call["context"]["client_region"]))
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
-    recovery = resubmit_parts.recovery_intake().recovery
-    for jobs in (record_parts.intake().recorder.jobs, recovery.situations.jobs):
+    recovery = resubmit_parts.recovery_consumer().recovery
+    for jobs in (record_parts.consumer().recorder.jobs, recovery.situations.jobs):
         assert jobs.describe(region, NAME) is None
     arn = recovery.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")

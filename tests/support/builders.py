@@ -15,7 +15,7 @@ from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.domain.lifecycle import figures, is_terminal
 from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestWindow
 from respot.ports import Clock
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "111122223333"
@@ -204,13 +204,13 @@ def event(status: str = "Training", seconds: float = 390, *, job: JobId | None =
     }
 
 
-def message(event: object, identifier: str = "message") -> Delivery:
+def message(event: object, identifier: str = "message") -> QueueMessage:
     """The SQS message that carries an event."""
     body = event if isinstance(event, str) else json.dumps(event)
-    return Delivery(id=identifier, alert_record=f"receipt-{identifier}", body=body, receive_count=1, sent=CREATED)
+    return QueueMessage(id=identifier, alert_record=f"receipt-{identifier}", body=body, receive_count=1, sent=CREATED)
 
 
-def messages(*events: object) -> tuple[Delivery, ...]:
+def messages(*events: object) -> tuple[QueueMessage, ...]:
     """Messages m1, m2 …"""
     return tuple(message(event, f"m{number}") for number, event in enumerate(events, start=1))
 
@@ -265,9 +265,9 @@ def description(transitions: Iterable[Transition], **others: Any) -> dict[str, A
 
 def redelivery(
     queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900, clock: Clock | None = None
-) -> Redelivery:
+) -> RetrySchedule:
     """Delays in seconds, on a queue that remembers them; without a clock every message is very old."""
-    return Redelivery(
+    return RetrySchedule(
         queue=queue or MemoryDelayQueue(),
         first=timedelta(seconds=first),
         longest=timedelta(seconds=longest),

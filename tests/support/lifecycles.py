@@ -26,7 +26,7 @@ class RecheckRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class QueueMessage:
     """A batch of events, and the moment as of which Describe answers while it is worked on."""
 
     events: tuple[int, ...]
@@ -40,9 +40,9 @@ class Life:
     looks: tuple[RecheckRequest, ...]
 
     @property
-    def undisturbed(self) -> tuple[Delivery, ...]:
+    def undisturbed(self) -> tuple[QueueMessage, ...]:
         """Each event once, in order, and Describe up to date."""
-        return tuple(Delivery(events=(number,), described_at=number) for number in range(len(self.looks)))
+        return tuple(QueueMessage(events=(number,), described_at=number) for number in range(len(self.looks)))
 
 
 @st.composite
@@ -108,7 +108,7 @@ def _look(told: JobState, transitions: tuple[Transition, ...], with_transition: 
 
 
 @st.composite
-def schedules(draw: st.DrawFn, life: Life) -> tuple[Delivery, ...]:
+def schedules(draw: st.DrawFn, life: Life) -> tuple[QueueMessage, ...]:
     """The same events in any order, doubled, some of them lost, in batches of any size.
 
     Describe answers with the job as it is at the end, or as it was at the moment of any look; only once, it must
@@ -116,12 +116,12 @@ def schedules(draw: st.DrawFn, life: Life) -> tuple[Delivery, ...]:
     """
     last = len(life.looks) - 1
     numbers = draw(st.lists(st.integers(0, last), max_size=2 * last + 2))
-    deliveries: list[Delivery] = []
+    deliveries: list[QueueMessage] = []
     while numbers:
         size = draw(st.integers(1, 10))
         batch, numbers = numbers[:size], numbers[size:]
         described_at = draw(st.one_of(st.just(last), st.integers(0, last)))
-        deliveries.append(Delivery(events=tuple(batch), described_at=described_at))
-    final = Delivery(events=(draw(st.integers(0, last)),), described_at=last)
+        deliveries.append(QueueMessage(events=tuple(batch), described_at=described_at))
+    final = QueueMessage(events=(draw(st.integers(0, last)),), described_at=last)
     deliveries.insert(draw(st.integers(0, len(deliveries))), final)
     return tuple(deliveries)

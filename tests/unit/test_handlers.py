@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer
 
 from respot import drill_event
 from respot.adapters.ledger_items import transition_item
@@ -19,7 +20,6 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestRecord, DigestWindow
 from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
-from respot.intake import LONGEST_LOOK, Intake
 from respot.job_message import write_message
 from respot.look_message import RecheckRequest, write_recheck
 from respot.metric_names import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
@@ -70,8 +70,10 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
     jobs = TroubledJobs()
     for name in (NAME, "second"):
         jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
-    intake = Intake(recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery())
-    monkeypatch.setattr(record, "intake", lambda: intake)
+    consumer = ObservationConsumer(
+        recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery()
+    )
+    monkeypatch.setattr(record, "intake", lambda: consumer)
     return jobs
 
 
@@ -165,7 +167,7 @@ def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
 
 
 def test_record_sends_everything_back_when_out_of_time(jobs: TroubledJobs) -> None:
-    context = Context(milliseconds=int(LONGEST_LOOK.total_seconds() * 1000) - 1)
+    context = Context(milliseconds=int(LONGEST_DESCRIBE.total_seconds() * 1000) - 1)
     assert failed(record.handler(sqs(event(), event(job=job_id("second"))), context)) == ["m1", "m2"]
     assert jobs.describes == 0
 

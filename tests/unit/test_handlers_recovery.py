@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from respot.recovery_consumer import RecoveryConsumer
 
 from respot.adapters.ledger_items import state_item, transition_item
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
@@ -21,7 +22,6 @@ from respot.domain.run import run_id
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, recover, resubmit
 from respot.job_message import write_message
-from respot.recovery_intake import RecoveryIntake
 from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.printed import Printed, printed
@@ -92,8 +92,8 @@ def test_recover_repeats_only_what_was_not_sent(queue: Queue, printed: Printed) 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> RecoveryBench:
     bench = RecoveryBench()
-    intake = RecoveryIntake(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_intake", lambda: intake)
+    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
     return bench
 
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from respot.consumer import ObservationConsumer
+from respot.recovery_consumer import RecoveryConsumer
 
 from respot.adapters.attribute_values import serialize
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
@@ -13,10 +15,8 @@ from respot.domain.sweeping import CHECKS, SweepProgress
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, record, recover, resubmit, slack, sweep
 from respot.heartbeat import HEARTBEAT, beat
-from respot.intake import Intake
 from respot.job_message import write_message
 from respot.recorder import Recorder
-from respot.recovery_intake import RecoveryIntake
 from respot.schema import LEASE_HOLDER
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay
@@ -52,7 +52,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     jobs = TroubledJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    monkeypatch.setattr(record, "intake", lambda: Intake(recorder=recorder, redelivery=redelivery()))
+    monkeypatch.setattr(record, "intake", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
     assert (jobs.describes, printed()) == (0, [])
     assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
@@ -61,8 +61,8 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
 
 def test_resubmit_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     bench = RecoveryBench()
-    intake = RecoveryIntake(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_intake", lambda: intake)
+    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
     assert failed(resubmit.handler(sqs(HEARTBEAT), Context())) == []
     assert (bench.calls, printed()) == ([], [])
     resubmit.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())

@@ -3,12 +3,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger
 from respot.errors import LedgerUnavailableError, LookFailedError, MalformedObservationError, OutOfTimeError
-from respot.intake import LONGEST_LOOK, Intake, Outcome
 from respot.recorder import Recorder
-from respot.redelivery import Delivery
+from respot.redelivery import QueueMessage
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
 
@@ -28,10 +28,12 @@ class Bench:
         self.queue = MemoryDelayQueue()
         self.memory = MemoryLedger(created=CREATED)
         self.ledger = TroubledLedger(ledger=self.memory)
-        self.intake = Intake(recorder=Recorder(jobs=self.jobs, ledger=self.ledger), redelivery=redelivery(self.queue))
+        self.consumer = ObservationConsumer(
+            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), redelivery=redelivery(self.queue)
+        )
 
-    def take(self, batch: Iterable[Delivery], time_left: Callable[[], timedelta] = plenty) -> Outcome:
-        return self.intake.take(batch, time_left=time_left)
+    def consume(self, batch: Iterable[QueueMessage], time_left: Callable[[], timedelta] = plenty) -> Outcome:
+        return self.consumer.consume(batch, time_left=time_left)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def failed(outcome: Outcome) -> list[str]:
 
 
 def test_ten_messages_of_one_job_are_one_look(bench: Bench) -> None:
-    outcome = bench.take(messages(*[event("Training", 390 + n) for n in range(10)]))
+    outcome = bench.consume(messages(*[event("Training", 390 + n) for n in range(10)]))
     assert bench.jobs.describes == 1
     assert bench.ledger.saves == 1
     assert failed(outcome) == []
@@ -52,13 +54,13 @@ def test_ten_messages_of_one_job_are_one_look(bench: Bench) -> None:
 
 
 def test_an_empty_batch_is_no_work(bench: Bench) -> None:
-    assert bench.take([]) == Outcome(recorded=(), failures=())
+    assert bench.consume([]) == Outcome(recorded=(), failures=())
 
 
 def test_one_name_in_two_regions_is_two_jobs(bench: Bench) -> None:
     there = job_id(region="eu-west-1")
     bench.jobs.snapshots["eu-west-1", NAME] = snapshot("Starting=0", job=there)
-    outcome = bench.take(messages(event(), event(job=there)))
+    outcome = bench.consume(messages(event(), event(job=there)))
     assert {recorded.job for recorded in outcome.recorded} == {job_id(), there}
 
 
@@ -66,7 +68,7 @@ def test_one_name_in_two_regions_is_two_jobs(bench: Bench) -> None:
     "poison", ["not JSON", "[]", "{}", '{"source": "aws.ec2"}', "[" * 100_000], ids=lambda body: body[:20]
 )
 def test_a_poison_message_fails_alone(bench: Bench, poison: str) -> None:
-    outcome = bench.take(messages(event(), poison, event(job=job_id("second"))))
+    outcome = bench.consume(messages(event(), poison, event(job=job_id("second"))))
     assert failed(outcome) == ["m2"]
     assert isinstance(outcome.failures[0].error, MalformedObservationError)
     assert len(outcome.recorded) == 2
@@ -78,7 +80,7 @@ def test_a_poison_message_fails_alone(bench: Bench, poison: str) -> None:
 def test_only_the_messages_of_the_job_that_cannot_be_described_fail(bench: Bench, fault: Exception) -> None:
     bench.jobs.faults["second"] = fault
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event(job=job_id("second")))
-    outcome = bench.take(batch)
+    outcome = bench.consume(batch)
     assert failed(outcome) == ["m2", "m4"]
     assert {failure.error for failure in outcome.failures} == {fault}
     assert bench.memory.load(job_id("second")).state is None
@@ -87,25 +89,25 @@ def test_only_the_messages_of_the_job_that_cannot_be_described_fail(bench: Bench
 
 def test_when_sagemaker_is_down_every_message_goes_back_and_nothing_is_written(bench: Bench) -> None:
     bench.jobs.fault = LookFailedError("down")
-    assert failed(bench.take(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
+    assert failed(bench.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
     assert bench.memory.writes == 0
 
 
 def test_when_dynamodb_is_down_every_message_goes_back(bench: Bench) -> None:
     bench.ledger.faults["load"] = LedgerUnavailableError("down")
-    assert failed(bench.take(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
+    assert failed(bench.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
 
 
 def test_a_process_that_dies_is_not_kept_alive(bench: Bench) -> None:
     bench.ledger.faults["load"] = DiedError()
     with pytest.raises(DiedError):
-        bench.take(messages(event()))
+        bench.consume(messages(event()))
 
 
 def test_what_the_time_is_too_short_for_goes_back_untouched(bench: Bench) -> None:
-    spans = iter([LONGEST_LOOK, LONGEST_LOOK - timedelta(milliseconds=1), timedelta()])
+    spans = iter([LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta()])
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event())
-    outcome = bench.take(batch, time_left=lambda: next(spans))
+    outcome = bench.consume(batch, time_left=lambda: next(spans))
     assert failed(outcome) == ["m2", "m3"]
     assert all(isinstance(failure.error, OutOfTimeError) for failure in outcome.failures)
     assert bench.jobs.describes == 1
@@ -113,20 +115,20 @@ def test_what_the_time_is_too_short_for_goes_back_untouched(bench: Bench) -> Non
 
 def test_a_message_delivered_twice_in_one_batch_fails_once(bench: Bench) -> None:
     bench.jobs.fault = LookFailedError("down")
-    assert failed(bench.take([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
+    assert failed(bench.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
 
 
 def test_a_job_that_cannot_be_looked_at_is_tried_later_each_time(bench: Bench) -> None:
     bench.jobs.fault = LookFailedError("throttled")
-    bench.take([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
+    bench.consume([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
     assert bench.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
 
 
 def test_poison_goes_to_the_dead_letters_without_growing_pauses(bench: Bench) -> None:
-    bench.take([replace(message("poison", "m1"), receive_count=12)])
+    bench.consume([replace(message("poison", "m1"), receive_count=12)])
     assert bench.queue.delays == {"receipt-m1": timedelta(seconds=5)}
 
 
 def test_what_was_out_of_time_comes_back_at_once(bench: Bench) -> None:
-    bench.take(messages(event()), time_left=timedelta)
+    bench.consume(messages(event()), time_left=timedelta)
     assert bench.queue.delays == {"receipt-m1": timedelta()}

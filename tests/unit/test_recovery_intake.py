@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from respot.recovery_consumer import LONGEST_STEP, Postponed, RecoveryConsumer
 
 from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.ending import Budget
@@ -15,8 +16,7 @@ from respot.errors import (
     QueueUnavailableError,
 )
 from respot.job_message import write_message
-from respot.recovery_intake import LONGEST_STEP, Postponed, RecoveryIntake
-from respot.redelivery import LONGEST_DELAY, Delivery
+from respot.redelivery import LONGEST_DELAY, QueueMessage
 from tests.support.builders import CREATED, NAME, job_id, redelivery
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import DiedError
@@ -35,12 +35,12 @@ def queue() -> MemoryDelayQueue:
 
 
 @pytest.fixture
-def intake(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryIntake:
-    return RecoveryIntake(recovery=bench.recovery, redelivery=redelivery(queue, first=30, longest=1800))
+def consumer(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryConsumer:
+    return RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(queue, first=30, longest=1800))
 
 
-def delivery(job: JobId, *, received: int = 1) -> Delivery:
-    return Delivery(
+def delivery(job: JobId, *, received: int = 1) -> QueueMessage:
+    return QueueMessage(
         id=f"m-{job.name}",
         alert_record=f"receipt-{job.name}",
         body=write_message(job),
@@ -49,19 +49,21 @@ def delivery(job: JobId, *, received: int = 1) -> Delivery:
     )
 
 
-def take(intake: RecoveryIntake, *deliveries: Delivery, left: timedelta = PLENTY) -> tuple[Postponed, ...]:
-    return intake.take(deliveries, time_left=lambda: left)
+def consume(consumer: RecoveryConsumer, *deliveries: QueueMessage, left: timedelta = PLENTY) -> tuple[Postponed, ...]:
+    return consumer.consume(deliveries, time_left=lambda: left)
 
 
-def test_a_job_is_taken_as_far_as_it_goes(bench: RecoveryBench, intake: RecoveryIntake) -> None:
-    assert take(intake, delivery(bench.ended())) == ()
+def test_a_job_is_taken_as_far_as_it_goes(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
+    assert consume(consumer, delivery(bench.ended())) == ()
     assert bench.sagemaker.created == [SECOND]
 
 
-def test_a_pause_is_kept_to_the_moment(bench: RecoveryBench, intake: RecoveryIntake, queue: MemoryDelayQueue) -> None:
+def test_a_pause_is_kept_to_the_moment(
+    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
+) -> None:
     hour = timedelta(hours=1)
     bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    (postponed,) = take(intake, delivery(bench.ended(), received=9))
+    (postponed,) = consume(consumer, delivery(bench.ended(), received=9))
     assert "after a pause" in postponed.reason
     assert postponed.error is None
     assert hour / 2 <= postponed.delay <= hour
@@ -69,65 +71,67 @@ def test_a_pause_is_kept_to_the_moment(bench: RecoveryBench, intake: RecoveryInt
 
 
 def test_a_pause_longer_than_the_queue_can_keep_is_kept_in_parts(
-    bench: RecoveryBench, intake: RecoveryIntake, queue: MemoryDelayQueue
+    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     days = timedelta(days=3)
     bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=days, longest=days)))
-    take(intake, delivery(bench.ended()))
+    consume(consumer, delivery(bench.ended()))
     assert queue.delays == {f"receipt-{NAME}": LONGEST_DELAY}
 
 
 @pytest.mark.parametrize(("received", "seconds"), [(1, 30), (2, 60), (3, 120), (7, 1800), (99, 1800)])
 def test_what_cannot_be_created_now_waits_longer_each_time(
-    bench: RecoveryBench, intake: RecoveryIntake, received: int, seconds: int
+    bench: RecoveryBench, consumer: RecoveryConsumer, received: int, seconds: int
 ) -> None:
     bench.faults["sagemaker.create"] = CreateLaterError("a quota is used up", reason=Postponement.QUOTA)
-    (postponed,) = take(intake, delivery(bench.ended(), received=received))
+    (postponed,) = consume(consumer, delivery(bench.ended(), received=received))
     assert (postponed.reason, postponed.delay) == ("a quota is used up", timedelta(seconds=seconds))
     assert postponed.error is None
 
 
-def test_a_stuck_run_holds_back_no_other_one(bench: RecoveryBench, intake: RecoveryIntake) -> None:
+def test_a_stuck_run_holds_back_no_other_one(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
     stuck = job_id("unknown")
-    (postponed,) = take(intake, delivery(stuck), delivery(bench.ended()))
+    (postponed,) = consume(consumer, delivery(stuck), delivery(bench.ended()))
     assert postponed.delivery.id == "m-unknown"
     assert bench.sagemaker.created == [SECOND]
 
 
-def test_what_fails_stays_in_the_queue_with_its_error(bench: RecoveryBench, intake: RecoveryIntake) -> None:
+def test_what_fails_stays_in_the_queue_with_its_error(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
     bench.faults["s3.list"] = LookFailedError("S3 did not answer")
-    (postponed,) = take(intake, delivery(bench.ended(), received=3))
+    (postponed,) = consume(consumer, delivery(bench.ended(), received=3))
     assert isinstance(postponed.error, LookFailedError)
     assert (postponed.reason, postponed.delay) == ("S3 did not answer", timedelta(seconds=120))
 
 
-def test_without_enough_time_left_the_message_goes_back_at_once(bench: RecoveryBench, intake: RecoveryIntake) -> None:
+def test_without_enough_time_left_the_message_goes_back_at_once(
+    bench: RecoveryBench, consumer: RecoveryConsumer
+) -> None:
     job = bench.ended()
     bench.calls.clear()
-    (postponed,) = take(intake, delivery(job, received=5), left=LONGEST_STEP - timedelta(milliseconds=1))
+    (postponed,) = consume(consumer, delivery(job, received=5), left=LONGEST_STEP - timedelta(milliseconds=1))
     assert isinstance(postponed.error, OutOfTimeError)
     assert postponed.delay == timedelta()
     assert bench.calls == []
 
 
-def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(intake: RecoveryIntake) -> None:
-    poison = Delivery(id="m", alert_record="r", body="poison", receive_count=50, sent=CREATED)
-    (postponed,) = take(intake, poison)
+def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(consumer: RecoveryConsumer) -> None:
+    poison = QueueMessage(id="m", alert_record="r", body="poison", receive_count=50, sent=CREATED)
+    (postponed,) = consume(consumer, poison)
     assert isinstance(postponed.error, MalformedObservationError)
     assert postponed.delay == timedelta(seconds=30)
 
 
 def test_a_delay_that_cannot_be_set_is_no_loss(
-    bench: RecoveryBench, intake: RecoveryIntake, queue: MemoryDelayQueue
+    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     queue.fault = QueueUnavailableError("down")
     bench.faults["s3.list"] = LookFailedError("S3 did not answer")
     other = bench.submit("other", {})
-    postponed = take(intake, delivery(bench.ended()), delivery(other))
+    postponed = consume(consumer, delivery(bench.ended()), delivery(other))
     assert [each.delivery.id for each in postponed] == [f"m-{NAME}"]
 
 
-def test_the_death_of_the_process_is_not_caught(bench: RecoveryBench, intake: RecoveryIntake) -> None:
+def test_the_death_of_the_process_is_not_caught(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
     bench.faults["sagemaker.create"] = DiedError()
     with pytest.raises(DiedError):
-        take(intake, delivery(bench.ended()))
+        consume(consumer, delivery(bench.ended()))

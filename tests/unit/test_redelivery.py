@@ -6,25 +6,25 @@ import pytest
 from infra.config import Config
 from respot.adapters.memory import MemoryDelayQueue
 from respot.bootstrap import record, resubmit, slack
-from respot.redelivery import Delivery, Redelivery
+from respot.redelivery import QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, redelivery
 from tests.support.clock import FakeClock
 
 FIRST = timedelta(seconds=5)
 
 
-def delivery(*, received: int) -> Delivery:
-    return Delivery(id="m", alert_record="r", body="", receive_count=received, sent=CREATED)
+def delivery(*, received: int) -> QueueMessage:
+    return QueueMessage(id="m", alert_record="r", body="", receive_count=received, sent=CREATED)
 
 
 def failing(*, first: timedelta, longest: timedelta, receives: int) -> list[timedelta]:
     """How old a message is at each of its deliveries, if every one of them fails."""
     clock = FakeClock(CREATED)
-    redelivered = Redelivery(queue=MemoryDelayQueue(), first=first, longest=longest, clock=clock)
+    redelivered = RetrySchedule(queue=MemoryDelayQueue(), first=first, longest=longest, clock=clock)
     ages = []
     for received in range(1, receives + 1):
         ages.append(clock() - CREATED)
-        clock.pass_by(redelivered.postpone(delivery(received=received)))
+        clock.pass_by(redelivered.retry(delivery(received=received)))
     return ages
 
 
@@ -36,17 +36,17 @@ def test_a_message_has_been_retried_for_the_sum_of_its_delays_at_most(received: 
 def test_after_deliveries_that_were_no_failures_an_error_is_waited_for_no_longer_than_the_message_is_old() -> None:
     """Eight times there was no time left for it, which took a minute: by the count it would wait for 15 minutes."""
     clock = FakeClock(CREATED + timedelta(minutes=1))
-    assert redelivery(clock=clock).postpone(delivery(received=9)) == timedelta(minutes=1) + FIRST
+    assert redelivery(clock=clock).retry(delivery(received=9)) == timedelta(minutes=1) + FIRST
 
 
 def test_after_a_wait_of_days_an_error_is_waited_for_as_after_the_first() -> None:
     clock = FakeClock(CREATED + timedelta(days=2))
-    assert redelivery(clock=clock).postpone(delivery(received=2)) == 2 * FIRST
+    assert redelivery(clock=clock).retry(delivery(received=2)) == 2 * FIRST
 
 
 @pytest.mark.parametrize("age", [timedelta(), -timedelta(minutes=1)], ids=["young", "of a clock that is ahead"])
 def test_no_delay_is_shorter_than_the_first(age: timedelta) -> None:
-    assert redelivery(clock=FakeClock(CREATED + age)).postpone(delivery(received=9)) == FIRST
+    assert redelivery(clock=FakeClock(CREATED + age)).retry(delivery(received=9)) == FIRST
 
 
 def test_if_every_delivery_fails_the_delays_double_up_to_the_longest() -> None:

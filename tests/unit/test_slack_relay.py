@@ -7,7 +7,7 @@ import pytest
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts
 from respot.alert_document import to_document
 from respot.errors import LedgerUnavailableError, QueueUnavailableError, WebhookRefusedError
-from respot.redelivery import LONGEST_DELAY, Delivery
+from respot.redelivery import LONGEST_DELAY, QueueMessage
 from respot.slack_message import SlackMessage, render
 from respot.slack_relay import Relayed, SlackRelay
 from tests.support.builders import CREATED, a_drill, alert_on, redelivery
@@ -26,8 +26,8 @@ class Chat:
         self.posted.append(message.text)
 
 
-def delivery(body: str, *, receive_count: int = 1) -> Delivery:
-    return Delivery(
+def delivery(body: str, *, receive_count: int = 1) -> QueueMessage:
+    return QueueMessage(
         id=f"id-{body}", alert_record=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
     )
 

@@ -8,7 +8,7 @@ from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.bootstrap.clients import client
 from respot.bootstrap.ledger import ledger
 from respot.bootstrap.redelivery import redelivery
-from respot.intake import Intake
+from respot.consumer import ObservationConsumer
 from respot.recorder import Recorder
 
 LONGEST_DELAY: Final = timedelta(minutes=15)
@@ -16,7 +16,9 @@ LONGEST_DELAY: Final = timedelta(minutes=15)
 
 
 @cache
-def intake() -> Intake:
+def consumer() -> ObservationConsumer:
     """What `record` hands its messages to."""
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
-    return Intake(recorder=Recorder(jobs=jobs, ledger=ledger()), redelivery=redelivery(longest=LONGEST_DELAY))
+    return ObservationConsumer(
+        recorder=Recorder(jobs=jobs, ledger=ledger()), redelivery=redelivery(longest=LONGEST_DELAY)
+    )

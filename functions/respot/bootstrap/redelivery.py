@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from respot.adapters.queue import SqsDelayQueue
 from respot.bootstrap.clients import client, now, required, settings
-from respot.redelivery import Redelivery
+from respot.redelivery import RetrySchedule
 from respot.settings import QUEUE_URL
 
 
-def redelivery(*, longest: timedelta) -> Redelivery:
+def redelivery(*, longest: timedelta) -> RetrySchedule:
     """Delays that grow up to `longest`."""
     queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
-    return Redelivery(queue=queue, first=settings().first_retry, longest=longest, clock=now)
+    return RetrySchedule(queue=queue, first=settings().first_retry, longest=longest, clock=now)

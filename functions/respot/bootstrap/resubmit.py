@@ -23,7 +23,7 @@ from respot.observability import logger
 from respot.patience import Patience
 from respot.ports import Cloned
 from respot.recovery import Recovery
-from respot.recovery_intake import RecoveryIntake
+from respot.recovery_consumer import RecoveryConsumer
 from respot.recovery_situation import Situations
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
@@ -36,7 +36,7 @@ Systems Manager answers 40 reads a second for the whole account."""
 
 
 @cache
-def recovery_intake() -> RecoveryIntake:
+def recovery_consumer() -> RecoveryConsumer:
     """What `resubmit` hands its messages to."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
@@ -70,7 +70,7 @@ def recovery_intake() -> RecoveryIntake:
         clone=_clone,
         clock=now,
     )
-    return RecoveryIntake(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
+    return RecoveryConsumer(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
 
 
 def _note(job: JobId, words: str) -> None:

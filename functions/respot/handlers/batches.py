@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypedDict
 
 from respot.heartbeat import HEARTBEAT
-from respot.redelivery import Delivery
+from respot.redelivery import QueueMessage
 
 
 class ItemFailure(TypedDict):
@@ -37,10 +37,10 @@ def failed(identifiers: Iterable[str]) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
 
 
-def deliveries(event: Mapping[str, Any]) -> tuple[Delivery, ...]:
+def deliveries(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
     """The messages that an SQS event source hands over, without the sweep's heartbeats: these are done on arrival."""
     return tuple(
-        Delivery(
+        QueueMessage(
             id=record["messageId"],
             alert_record=record["receiptHandle"],
             body=record["body"],

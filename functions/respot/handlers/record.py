@@ -3,7 +3,7 @@
 from typing import Any
 
 from respot.bootstrap.clients import begin, now
-from respot.bootstrap.record import intake
+from respot.bootstrap.record import consumer
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
 from respot.metric_names import FAILED_OBSERVATION_AGE, TRANSITIONS_FIRST_SEEN_BY_SWEEP
 from respot.observability import count, gauge, logger
@@ -12,7 +12,7 @@ from respot.observability import count, gauge, logger
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take a batch of SQS messages; what could not be recorded goes back to the queue, and in the end to its DLQ."""
     begin(time_left(context))
-    outcome = intake().take(deliveries(event), time_left=time_left(context))
+    outcome = consumer().consume(deliveries(event), time_left=time_left(context))
     for recorded in outcome.recorded:
         logger().info(
             "recorded",

@@ -3,7 +3,7 @@
 from typing import Any
 
 from respot.bootstrap.clients import begin, now
-from respot.bootstrap.resubmit import recovery_intake
+from respot.bootstrap.resubmit import recovery_consumer
 from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
 from respot.metric_names import FAILED_RECOVERY_AGE
 from respot.observability import count, gauge, logger
@@ -12,7 +12,7 @@ from respot.observability import count, gauge, logger
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Take a batch of SQS messages; what must wait stays in the queue, and what cannot be done goes to its DLQ."""
     begin(time_left(context))
-    postponed = recovery_intake().take(deliveries(event), time_left=time_left(context))
+    postponed = recovery_consumer().consume(deliveries(event), time_left=time_left(context))
     for each in postponed:
         details: dict[str, Any] = {
             "message_id": each.delivery.id,

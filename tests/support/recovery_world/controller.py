@@ -5,21 +5,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
+from respot.consumer import ObservationConsumer
+from respot.recovery_consumer import RecoveryConsumer
+
 from respot.adapters.memory import MemoryDelayQueue
 from respot.alerter import Alerter
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId
 from respot.errors import MalformedObservationError, RespotError
 from respot.handlers.alert import alert_on
-from respot.intake import Intake
 from respot.job_message import write_message
 from respot.patience import Patience
 from respot.ports import Checkpoints
 from respot.recorder import Recorder
 from respot.recovery import Recovery
-from respot.recovery_intake import RecoveryIntake
 from respot.recovery_situation import Situations
-from respot.redelivery import Redelivery
+from respot.redelivery import RetrySchedule
 from tests.support.interposed import interposed
 from tests.support.played_sagemaker import clone
 from tests.support.recovery_world.messages import Message, delivery_of
@@ -39,10 +40,10 @@ class Controller:
         ledger = interposed(world.ledger, partial(trouble.gate, "ledger"))
         runs = interposed(world.runs, partial(trouble.gate, "ledger"))
         listing: Checkpoints = interposed(world.checkpoints, partial(trouble.gate, "s3"))
-        redelivery = Redelivery(
+        redelivery = RetrySchedule(
             queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.clock
         )
-        self.intake = Intake(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
+        self.consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
@@ -79,7 +80,7 @@ class Controller:
             clone=clone,
             clock=world.clock,
         )
-        self.recovery = RecoveryIntake(recovery=recovery, redelivery=redelivery)
+        self.recovery = RecoveryConsumer(recovery=recovery, redelivery=redelivery)
         self.send = interposed(self, partial(trouble.gate, "sqs")).enqueue
 
     def _note(self, job: JobId, words: str) -> None:
@@ -93,7 +94,7 @@ class Controller:
         ]
         left = {str(number): each for number, each in enumerate(batch)}
         try:
-            outcome = self.intake.take(
+            outcome = self.consumer.consume(
                 [delivery_of(identifier, each) for identifier, each in left.items()], time_left=lambda: PLENTY
             )
         except DiedError:
@@ -128,7 +129,7 @@ class Controller:
         if world.random.random() < world.doubling:
             world.endings.append(Message(body))
 
-    def _read(self, reader: str, take: Callable[[Mapping[str, Any]], None]) -> None:
+    def _read(self, reader: str, consume: Callable[[Mapping[str, Any]], None]) -> None:
         """A batch of the stream: what fails is repeated with all that comes after it."""
         world = self.world
         start = world.positions[reader]
@@ -136,7 +137,7 @@ class Controller:
         failed: list[int] = []
         for place, item in enumerate(batch):
             try:
-                take(item)
+                consume(item)
             except RespotError:
                 failed.append(place)
             except DiedError:
@@ -150,7 +151,7 @@ class Controller:
             return
         each = self._pick(world.endings)
         try:
-            postponed = self.recovery.take([delivery_of("m", each)], time_left=lambda: PLENTY)
+            postponed = self.recovery.consume([delivery_of("m", each)], time_left=lambda: PLENTY)
         except DiedError:
             world.endings.append(each)
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 from respot.domain.job import JobId
 from respot.look_message import RecheckRequest, write_recheck
-from respot.redelivery import Delivery
+from respot.redelivery import QueueMessage
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
 from tests.support.played_sagemaker import PlayedJob
 
@@ -20,8 +20,8 @@ class Message:
     received: int = 0
 
 
-def delivery_of(identifier: str, message: Message) -> Delivery:
-    return Delivery(
+def delivery_of(identifier: str, message: Message) -> QueueMessage:
+    return QueueMessage(
         id=identifier, alert_record=identifier, body=message.body, receive_count=message.received, sent=CREATED
     )
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from respot.recovery_consumer import RecoveryConsumer
 
 from infra.config import Config
 from respot.adapters.memory import MemoryDelayQueue
@@ -18,8 +19,7 @@ from respot.domain.resubmission import OutcomeKind
 from respot.errors import LookFailedError, PolicyInvalidError
 from respot.job_message import write_message
 from respot.recovery import Later
-from respot.recovery_intake import RecoveryIntake
-from respot.redelivery import Delivery
+from respot.redelivery import QueueMessage
 from tests.support.builders import NAME, redelivery
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
 
@@ -293,7 +293,7 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
 
 def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_shipped(bench: RecoveryBench) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
-    intake = RecoveryIntake(
+    consumer = RecoveryConsumer(
         recovery=bench.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), longest=1800, clock=bench.clock)
     )
     assert timedelta(seconds=1800) == LONGEST_DELAY
@@ -303,8 +303,8 @@ def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_sh
     ended = bench.clock()
     while job not in bench.runs.decisions:
         received += 1
-        delivery = Delivery(id="m", alert_record="r", body=write_message(job), receive_count=received, sent=ended)
-        for postponed in intake.take([delivery], time_left=lambda: timedelta(minutes=2)):
+        delivery = QueueMessage(id="m", alert_record="r", body=write_message(job), receive_count=received, sent=ended)
+        for postponed in consumer.take([delivery], time_left=lambda: timedelta(minutes=2)):
             assert postponed.error is None
             assert postponed.delay <= HALF_AN_HOUR
             bench.clock.pass_by(queue.delays["r"])
