@@ -48,7 +48,7 @@ class JobQueue(Protocol):
 class RecheckQueue(Protocol):
     """The queue of observations, as the sweep fills it."""
 
-    def send(self, looks: "Sequence[tuple[Look, timedelta]]") -> None:
+    def send(self, rechecks: "Sequence[tuple[RecheckRequest, timedelta]]") -> None:
         """Have jobs looked at, each after its delay; sending one twice does no harm.
 
         Raises:

@@ -80,7 +80,7 @@ class SweepReport:
     scope: str
     age: timedelta
     complete: bool = False
-    looks: int = 0
+    rechecks: int = 0
     recoveries: int = 0
     alerts: int = 0
     held_back: bool = False
@@ -105,7 +105,7 @@ class Sweeper:
     index: JobIndex
     runs: RunStore
     sweeps: SweepStore
-    looks: RecheckQueue
+    rechecks: RecheckQueue
     recoveries: JobQueue
     due_alerts: JobQueue
     policies: Policies
@@ -141,7 +141,7 @@ class Sweeper:
         step = self._check if progress.scope == CHECKS else self._compare
         try:
             if progress.scope != CHECKS and time_left() >= LONGEST_PAGE:
-                swept.held_back = self.looks.backlog() >= BACKLOG
+                swept.held_back = self.rechecks.backlog() >= BACKLOG
             while not swept.complete and not swept.held_back and time_left() >= LONGEST_PAGE:
                 if progress.began is None:
                     progress = self._begin(progress)
@@ -184,7 +184,7 @@ class Sweeper:
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)
         known = self.index.state_of([each.job for each in listed])
         compared = [each for each in listed if each.job in known or self._is_of_interest(each, progress)]
-        looks = [
+        rechecks = [
             self._look(progress, each.job.name, now, after=self._delay(each, now))
             for each in compared
             if self._differs(each, known)
@@ -192,9 +192,9 @@ class Sweeper:
         last = page.token is None or len(listed) < len(page.summaries)
         reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
         # What the ledger holds to be alive beyond the horizon is not listed, or not compared: it is asked for.
-        looks += self._missed(progress, compared, _BEGINNING if last else reached, now)
-        self.looks.send(looks)
-        swept.looks += len(looks)
+        rechecks += self._missed(progress, compared, _BEGINNING if last else reached, now)
+        self.rechecks.send(rechecks)
+        swept.rechecks += len(rechecks)
         states = [known[each.job] for each in listed if each.job in known]
         swept.unknown_messages += [words for state in states if (words := unknown_message(state))]
         for job in self._waiting_too_long(states, swept, last=progress.last_began):
@@ -308,8 +308,8 @@ class Sweeper:
             told = RecheckRequest(
                 region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created
             )
-            self.looks.send([(told, timedelta())])
-            swept.looks += 1
+            self.rechecks.send([(told, timedelta())])
+            swept.rechecks += 1
             return
         if is_terminal(record.state.status) and _is_open(doings):
             self.recoveries.send(job)

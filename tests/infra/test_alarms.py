@@ -175,7 +175,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
     else:
         jobs.faults[NAME] = fault
     consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
-    stage.monkeypatch.setattr(record, "intake", lambda: consumer)
+    stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = PlayedQueue()
     queue.send(json.dumps(event()), now=START)
     sent = tuple(queue.messages)
@@ -198,7 +198,7 @@ def resubmit_on(stage: Stage, bench: RecoveryBench) -> PlayedQueue:
     stage.clock = bench.clock
     stage.monkeypatch.setattr(resubmit, "now", bench.clock)
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
-    stage.monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
+    stage.monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
     queue = PlayedQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
     return queue
@@ -269,7 +269,7 @@ def lost_events(stage: Stage) -> list[Sample]:
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     consumer = ObservationConsumer(recorder=recorder, redelivery=stage.redelivery())
-    stage.monkeypatch.setattr(record, "intake", lambda: consumer)
+    stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = PlayedQueue()
     queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
     stage.deliver(queue, record.handler, until=START + MINUTE)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from respot.consumer import ObservationConsumer
 
 from respot.adapters.attribute_values import deserialize
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
+from respot.consumer import ObservationConsumer
 from respot.domain.alert import AlertRecord
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.job import JobState, Transition
@@ -52,8 +52,8 @@ class Respot:
 
     def live(self, life: Life, schedule: tuple[QueueMessage, ...]) -> None:
         for delivery in schedule:
-            self.jobs.snapshots[REGION, NAME] = life.looks[delivery.described_at].described
-            batch = messages(*[life.looks[number].event for number in delivery.events])
+            self.jobs.snapshots[REGION, NAME] = life.rechecks[delivery.described_at].described
+            batch = messages(*[life.rechecks[number].event for number in delivery.events])
             outcome = self.consumer.consume(batch, time_left=lambda: PLENTY)
             assert outcome.failures == ()
             self.stream(outcome.recorded)
@@ -101,7 +101,7 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
     undisturbed.live(life, life.undisturbed)
     disturbed.live(life, data.draw(schedules(life)))
     assert disturbed.story() == undisturbed.story()
-    last = life.looks[-1].described
+    last = life.rechecks[-1].described
     assert undisturbed.story()[1] == last.history
     due = [
         transition for transition in last.history if transition.status in {*KIND_BY_STATUS, "MaxPendingTimeExceeded"}
@@ -114,7 +114,7 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
 @given(st.data(), lives(longest=8, shortest_transition=1.001, own_transitions=True))
 def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(data: st.DataObject, life: Life) -> None:
     """Nobody can be asked any more: the events themselves, all of them, are the last witnesses."""
-    events = [look.event for look in life.looks]
+    events = [look.event for look in life.rechecks]
     doubled = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events)))]))
     stories = []
     for order in (events, doubled):

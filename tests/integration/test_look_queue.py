@@ -22,7 +22,7 @@ def sqs() -> "SQSClient":
     return boto3.client("sqs", region_name=REGION)
 
 
-def looks(count: int, *, delay: float = 0) -> list[tuple[RecheckRequest, timedelta]]:
+def rechecks(count: int, *, delay: float = 0) -> list[tuple[RecheckRequest, timedelta]]:
     return [
         (RecheckRequest(region=REGION, name=f"job-{n}", watched_since=at(1), overdue=at(2)), timedelta(seconds=delay))
         for n in range(count)
@@ -32,7 +32,7 @@ def looks(count: int, *, delay: float = 0) -> list[tuple[RecheckRequest, timedel
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
 def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: int) -> None:
     url = sqs.create_queue(QueueName="observations")["QueueUrl"]
-    SqsRecheckQueue(sqs, url).send(looks(count))
+    SqsRecheckQueue(sqs, url).send(rechecks(count))
     found: list[Any] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += messages
@@ -54,7 +54,7 @@ def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, sec
             {"Successful": [], "Failed": []},
             {"QueueUrl": "q", "Entries": [entry, {"Id": "1", "MessageBody": ANY, "DelaySeconds": after}]},
         )
-        SqsRecheckQueue(sqs, "q").send([*looks(1, delay=delay), (missed, timedelta(seconds=after))])
+        SqsRecheckQueue(sqs, "q").send([*rechecks(1, delay=delay), (missed, timedelta(seconds=after))])
         stub.assert_no_pending_responses()
 
 
@@ -63,7 +63,7 @@ def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message_batch", code)
         with pytest.raises(QueueUnavailableError, match="3 jobs were not sent"):
-            SqsRecheckQueue(sqs, "q").send(looks(3))
+            SqsRecheckQueue(sqs, "q").send(rechecks(3))
 
 
 def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> None:
@@ -71,15 +71,15 @@ def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> N
     with Stubber(sqs) as stub:
         stub.add_response("send_message_batch", {"Successful": [], "Failed": [told]})
         with pytest.raises(QueueUnavailableError, match=r"1 jobs were not sent .*'InternalError'"):
-            SqsRecheckQueue(sqs, "q").send(looks(3))
+            SqsRecheckQueue(sqs, "q").send(rechecks(3))
 
 
 def test_the_backlog_is_what_could_be_taken_now(sqs: "SQSClient") -> None:
     url = sqs.create_queue(QueueName="observations")["QueueUrl"]
     queue = SqsRecheckQueue(sqs, url)
     assert queue.backlog() == 0
-    queue.send(looks(7))
-    queue.send(looks(5, delay=600))
+    queue.send(rechecks(7))
+    queue.send(rechecks(5, delay=600))
     assert queue.backlog() == 7
 
 

@@ -10,10 +10,10 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
-from respot.digest_collector import LONGEST_SAID
 
 from respot.adapters.topic import SnsTopic
 from respot.alert_document import digest_document, to_document
+from respot.digest_collector import LONGEST_SAID
 from respot.domain import digest_text
 from respot.domain.alert import Alert
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
@@ -105,7 +105,7 @@ def test_the_largest_digest_fits_into_a_message(sns: "SNSClient", topic_arn: str
     member = replace(
         longest, job=job_id("n" * 63), alert=f"us-east-1/{'n' * 63}/{'t' * 80}", headline=f"{'n' * 63} was interrupted"
     )
-    digest = replace(digest_of(instance_type=letter * 1024), members=(member,) * 5000)
+    digest = replace(digest_of(instance_type=letter * 1024), entries=(member,) * 5000)
     SnsTopic(sns, topic_arn).publish_digest(digest)
     assert size(*published()) <= LARGEST
 

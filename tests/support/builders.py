@@ -160,7 +160,7 @@ def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **win
     numbers = [*range(1, count + 1), *range(1, again + 1)]
     return Digest(
         window=opened,
-        members=tuple(
+        entries=tuple(
             member_of(number, 3720 + place, said=said[(place - 1) % len(said)] if said else "")
             for place, number in enumerate(numbers, start=1)
         ),

@@ -37,12 +37,12 @@ class QueueMessage:
 class Life:
     """One job's looks, oldest first, the same for every schedule."""
 
-    looks: tuple[RecheckRequest, ...]
+    rechecks: tuple[RecheckRequest, ...]
 
     @property
     def undisturbed(self) -> tuple[QueueMessage, ...]:
         """Each event once, in order, and Describe up to date."""
-        return tuple(QueueMessage(events=(number,), described_at=number) for number in range(len(self.looks)))
+        return tuple(QueueMessage(events=(number,), described_at=number) for number in range(len(self.rechecks)))
 
 
 @st.composite
@@ -56,7 +56,7 @@ def lives(
     statuses = draw(st.lists(st.sampled_from(PASSING), min_size=1, max_size=longest - 1))
     statuses += draw(st.lists(st.sampled_from(FINAL), max_size=1))
     clock = 0.0
-    looks: list[RecheckRequest] = []
+    rechecks: list[RecheckRequest] = []
     transitions: list[Transition] = []
     told = state(job_id(), training_time=None)
     for status in statuses:
@@ -66,11 +66,11 @@ def lives(
         for number in range(draw(st.sampled_from((1, 1, 1, 2, 3)))):
             clock += draw(st.integers(1, 60_000)) / 1000 if number else 0
             told = _next(draw, told, status, clock)
-            looks.append(_look(told, tuple(transitions), own_transitions or draw(st.booleans())))
+            rechecks.append(_look(told, tuple(transitions), own_transitions or draw(st.booleans())))
     if status in FINAL and draw(st.booleans()):
         told = replace(told, status="Deleting", last_modified=told.last_modified + timedelta(hours=1))
-        looks.append(_look(told, tuple(transitions), with_transition=True))
-    return Life(looks=tuple(looks))
+        rechecks.append(_look(told, tuple(transitions), with_transition=True))
+    return Life(rechecks=tuple(rechecks))
 
 
 def _next(draw: st.DrawFn, told: JobState, status: str, seconds: float) -> JobState:
@@ -114,7 +114,7 @@ def schedules(draw: st.DrawFn, life: Life) -> tuple[QueueMessage, ...]:
     Describe answers with the job as it is at the end, or as it was at the moment of any look; only once, it must
     have been asked at the end.
     """
-    last = len(life.looks) - 1
+    last = len(life.rechecks) - 1
     numbers = draw(st.lists(st.integers(0, last), max_size=2 * last + 2))
     deliveries: list[QueueMessage] = []
     while numbers:

@@ -67,7 +67,7 @@ class Bench:
         self.ledger = MemoryLedger(created=created)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
         self.sweeps = MemorySweepStore()
-        self.looks = MemoryRecheckQueue()
+        self.rechecks = MemoryRecheckQueue()
         self.recoveries = MemoryJobQueue()
         self.due_alerts = MemoryJobQueue()
         self.regions = regions
@@ -81,7 +81,7 @@ class Bench:
             "index": self.ledger,
             "runs": self.runs,
             "sweeps": self.sweeps,
-            "looks": self.looks,
+            "looks": self.rechecks,
             "recoveries": self.recoveries,
             "due_alerts": self.due_alerts,
             "policies": MemoryPolicies(),
@@ -129,7 +129,7 @@ class Bench:
         return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())
 
     def names(self) -> list[str]:
-        return [look.name for look, _ in self.looks.sent]
+        return [look.name for look, _ in self.rechecks.sent]
 
 
 def many(count: int, *, first: float = 60, region: str = REGION) -> list[JobId]:

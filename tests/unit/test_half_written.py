@@ -108,7 +108,7 @@ def bench() -> Bench:
 
 def looked_at(bench: Bench) -> tuple[Recorded, ...]:
     """What `record` makes of the sweep's looks."""
-    observations = [parse(message(write_recheck(look)).body) for look, _ in bench.looks.sent]
+    observations = [parse(message(write_recheck(look)).body) for look, _ in bench.rechecks.sent]
     return Recorder(jobs=bench.jobs, ledger=bench.ledger).record(REGION, NAME, observations)
 
 

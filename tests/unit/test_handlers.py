@@ -73,7 +73,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
     consumer = ObservationConsumer(
         recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery()
     )
-    monkeypatch.setattr(record, "intake", lambda: consumer)
+    monkeypatch.setattr(record, "consumer", lambda: consumer)
     return jobs
 
 

@@ -93,7 +93,7 @@ def test_recover_repeats_only_what_was_not_sent(queue: Queue, printed: Printed) 
 def bench(monkeypatch: pytest.MonkeyPatch) -> RecoveryBench:
     bench = RecoveryBench()
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
+    monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
     return bench
 
 

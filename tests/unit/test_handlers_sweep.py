@@ -72,8 +72,8 @@ def test_the_sweep_knows_how_much_time_is_left(played: Played) -> None:
 def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> None:
     played.swept = (
         SweepReport(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
-        SweepReport(scope=REGION, age=timedelta(seconds=400), looks=3),
-        SweepReport(scope="eu-west-1", age=timedelta(seconds=9), complete=True, looks=4),
+        SweepReport(scope=REGION, age=timedelta(seconds=400), rechecks=3),
+        SweepReport(scope="eu-west-1", age=timedelta(seconds=9), complete=True, rechecks=4),
     )
     sweep.handler({}, Context())
     lines = printed()

@@ -52,7 +52,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     jobs = TroubledJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    monkeypatch.setattr(record, "intake", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
+    monkeypatch.setattr(record, "consumer", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
     assert (jobs.describes, printed()) == (0, [])
     assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
@@ -62,7 +62,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
 def test_resubmit_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     bench = RecoveryBench()
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_intake", lambda: consumer)
+    monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
     assert failed(resubmit.handler(sqs(HEARTBEAT), Context())) == []
     assert (bench.calls, printed()) == ([], [])
     resubmit.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())

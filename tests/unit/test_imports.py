@@ -93,5 +93,5 @@ def test_no_function_pays_for_boto3() -> None:
 
 
 def test_the_shells_know_no_aws() -> None:
-    shells = ("respot.recorder", "respot.intake", "respot.alerter", "respot.slack_relay", "respot.ports")
+    shells = ("respot.recorder", "respot.consumer", "respot.alerter", "respot.slack_relay", "respot.ports")
     assert not {"boto3", "botocore", "aws_lambda_powertools"} & set(imported_alone(*shells))

@@ -152,8 +152,8 @@ MEMBERS: Final = st.lists(st.sampled_from(Outlook), min_size=1, max_size=14)
 
 def digest(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> Digest:
     plain = digest_of(len(outlooks), kind=kind, said=said)
-    members = zip(plain.members, outlooks, strict=True)
-    return replace(plain, members=tuple(replace(member, outlook=outlook) for member, outlook in members))
+    members = zip(plain.entries, outlooks, strict=True)
+    return replace(plain, entries=tuple(replace(member, outlook=outlook) for member, outlook in members))
 
 
 @given(st.sampled_from(sorted(GROUPED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *STORIES]), min_size=1))
@@ -172,7 +172,7 @@ def test_a_digest_of_ends_says_of_which_jobs_respot_may_resume_some(kind: AlertK
     said, left = digest_text.what_happens_next(told), outlooks.count(Outlook.LEAVES)
     assert bool(WARNED_OFF.search(said)) is (left < len(outlooks))
     if 0 < left < len(outlooks):
-        named = [m.job.name for m in told.members if m.outlook is not Outlook.LEAVES][: digest_text.NAMED]
+        named = [m.job.name for m in told.entries if m.outlook is not Outlook.LEAVES][: digest_text.NAMED]
         assert f"may resume {len(outlooks) - left} of them ({', '.join(named)}" in said
         assert said.endswith("It does not resume the others.")
     if left == len(outlooks):

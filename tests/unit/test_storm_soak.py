@@ -31,11 +31,11 @@ def test_undisturbed_people_get_one_alert_and_at_most_one_digest_for_each_window
 
 
 def test_the_schedules_hold_what_they_are_meant_to_hold() -> None:
-    """Crashes, several windows, digests of several members, of every kind: otherwise the soak would prove little."""
+    """Crashes, several windows, digests of several entries, of every kind: otherwise the soak would prove little."""
     worlds = [play(seed, TROUBLE) for seed in range(100)]
     assert sum(world.disturbances for world in worlds) > 1000
     assert sum(len(world.opened) for world in worlds) > 200
     assert sum(len(world.topic.digests) for world in worlds) > 150
     digests = [digest for world in worlds for digest in world.topic.digests]
-    assert {digest.window.pool.kind for digest in digests if len(digest.members) > 2} == GROUPED
+    assert {digest.window.pool.kind for digest in digests if len(digest.entries) > 2} == GROUPED
     assert sum(pool_of(alert) is None for world in worlds for alert in world.topic.published) > 30

@@ -117,7 +117,7 @@ def test_the_oldest_living_job_is_compared_however_its_creation_is_rounded(secon
     bench.put(told, "Training=0 Failed=60", last_modified=ago(hours=3))
     bench.sweep()
     assert set(bench.names()) == {"old"}
-    assert [look.name for look, _ in bench.looks.sent if look.missed is None] == ["old"]
+    assert [look.name for look, _ in bench.rechecks.sent if look.missed is None] == ["old"]
 
 
 @pytest.mark.parametrize("page_length", [1, 2, 100])
@@ -127,7 +127,7 @@ def test_a_living_job_that_the_list_lacks_is_asked_for_by_a_shallow_pass(age: ti
     history(bench)
     bench.know(job_id("ghost", created=NOW - age), "Training=0")
     bench.sweep()
-    assert [(look.name, look.missed) for look, _ in bench.looks.sent] == [("ghost", NOW - age)]
+    assert [(look.name, look.missed) for look, _ in bench.rechecks.sent] == [("ghost", NOW - age)]
 
 
 @pytest.mark.parametrize("page_length", [1, 100], ids=["on no page that is listed", "on a page beyond its edge"])
@@ -138,7 +138,7 @@ def test_what_the_index_did_not_tell_in_time_is_asked_for(page_length: int) -> N
     bench.know(job_id("late", created=ago(days=9)), "Training=0")
     bench.put(job_id("late", created=ago(days=9)), "Failed=0")
     bench.sweep(bench.invocation(index=Instead(bench.ledger, {"oldest_open": lambda *_, **__: None})))
-    assert (bench.names(), bench.looks.sent[0][0].missed) == (["late"], ago(days=9))
+    assert (bench.names(), bench.rechecks.sent[0][0].missed) == (["late"], ago(days=9))
 
 
 def test_a_job_that_is_listed_beyond_the_horizon_and_held_to_be_alive_is_asked_for() -> None:
@@ -263,7 +263,7 @@ def test_what_becomes_known_meanwhile_leaves_the_pass_under_way_as_deep_as_it_wa
     bench.sweep(bench.invocation())
     assert settled == ago(days=14, hours=2, seconds=1)
     assert pages(bench) == 17
-    assert [(look.name, look.missed is not None) for look, _ in bench.looks.sent] == [("older", True)]
+    assert [(look.name, look.missed is not None) for look, _ in bench.rechecks.sent] == [("older", True)]
     bench.clock.pass_by(INTERVAL)
     bench.sweep(bench.invocation())
     assert pages(bench) == 24

@@ -53,7 +53,7 @@ def test_an_unknown_job_is_looked_at(bench: Bench) -> None:
     job = job_id("unheard", created=ago(hours=1))
     bench.put(job)
     bench.sweep()
-    assert bench.looks.sent == [
+    assert bench.rechecks.sent == [
         (
             RecheckRequest(region=REGION, name="unheard", watched_since=CREATED, overdue=bench.clock() - GRACE),
             timedelta(),
@@ -65,7 +65,7 @@ def test_a_known_job_is_left_alone(bench: Bench) -> None:
     for number, status in enumerate(("Starting", "Training", "Failed", "Stopped", "Completed")):
         bench.both(job_id(f"job-{number}", created=ago(hours=1)), f"{status}=0")
     (_, swept) = bench.sweep()
-    assert (swept.looks, swept.complete, bench.looks.sent) == (0, True, [])
+    assert (swept.rechecks, swept.complete, bench.rechecks.sent) == (0, True, [])
     assert bench.jobs.describes == 0
 
 
@@ -81,7 +81,7 @@ def test_a_sweep_describes_nothing(bench: Bench) -> None:
     for job in many(5):
         bench.put(job)
     bench.sweep()
-    assert (len(bench.looks.sent), bench.jobs.describes) == (5, 0)
+    assert (len(bench.rechecks.sent), bench.jobs.describes) == (5, 0)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_has_just_changed_may_have_an_event_on_its_way(bench: Bench, second
     bench.lists.takes = timedelta()
     bench.put(job_id("fresh", created=ago(hours=1)), f"Starting={3600 - seconds}")
     bench.sweep()
-    ((look, told),) = bench.looks.sent
+    ((look, told),) = bench.rechecks.sent
     assert told == delay
     assert look.overdue == bench.clock() + delay - GRACE
 
@@ -102,13 +102,13 @@ def test_the_look_that_follows_brings_the_ledger_up_to_date(bench: Bench) -> Non
         bench.put(job, "Starting=0 Training=300")
     bench.sweep()
     recorder = Recorder(jobs=bench.jobs, ledger=bench.ledger)
-    for look, _ in bench.looks.sent:
+    for look, _ in bench.rechecks.sent:
         (recorded,) = recorder.record(look.region, look.name, [parse(write_recheck(look))])
         assert len(recorded.untold) == 2
-    bench.looks.sent.clear()
+    bench.rechecks.sent.clear()
     bench.clock.pass_by(timedelta(minutes=5))
     bench.sweep()
-    assert bench.looks.sent == []
+    assert bench.rechecks.sent == []
 
 
 @pytest.mark.parametrize("seconds", [-1, -0.5, 0.5, 1])
@@ -117,7 +117,7 @@ def test_a_creation_that_is_told_with_another_rounding_is_the_same_job(bench: Be
     bench.know(known, last_modified=ago(minutes=30))
     bench.put(replace(known, created=known.created + timedelta(seconds=seconds)), last_modified=ago(minutes=30))
     bench.sweep()
-    assert [look.missed for look, _ in bench.looks.sent if look.missed is None] == []
+    assert [look.missed for look, _ in bench.rechecks.sent if look.missed is None] == []
 
 
 def test_a_name_used_again_is_another_job(bench: Bench) -> None:
@@ -133,7 +133,7 @@ def test_a_job_that_is_being_deleted_is_looked_at_no_more(bench: Bench, listed: 
     bench.know(job, "Stopped=0", status="Deleting", last_modified=ago(hours=1))
     bench.put(job, "Stopped=0", status=listed, last_modified=ago(minutes=30))
     bench.sweep()
-    assert bench.looks.sent == []
+    assert bench.rechecks.sent == []
 
 
 # --- the horizon and the past ---------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
         bench.put(job_id(f"job-{days}", created=ago(days=days, hours=1)), "Failed=0")
     bench.sweep(bench.invocation(backfill=timedelta(days=85)))
     assert len(bench.names()) == 9
-    bench.looks.sent.clear()
+    bench.rechecks.sent.clear()
     bench.clock.pass_by(timedelta(hours=1))
     bench.sweep(bench.invocation(backfill=timedelta(days=85)))
     assert len(bench.names()) == 4  # the later full pass ends after the page that crosses 31 days
@@ -189,7 +189,7 @@ def test_a_region_added_later_is_watched_from_its_first_sweep() -> None:
     bench.sweep(bench.invocation(regions=(REGION, ELSEWHERE)))
     assert bench.sweeps.passes[ELSEWHERE].watched_since == NOW
     assert bench.sweeps.passes[REGION].watched_since == CREATED
-    ((look, _),) = bench.looks.sent
+    ((look, _),) = bench.rechecks.sent
     assert (look.region, look.watched_since) == (ELSEWHERE, NOW)
 
 
@@ -223,14 +223,14 @@ def test_what_began_before_a_region_was_watched_is_neither_alerted_nor_acted_on(
 
 
 def missed(bench: Bench) -> list[str]:
-    return sorted(look.name for look, _ in bench.looks.sent if look.missed)
+    return sorted(look.name for look, _ in bench.rechecks.sent if look.missed)
 
 
 def test_a_live_job_that_the_list_lacks_is_asked_for(bench: Bench) -> None:
     ghost = job_id("ghost", created=ago(hours=2))
     bench.know(ghost)
     bench.sweep()
-    ((look, delay),) = bench.looks.sent
+    ((look, delay),) = bench.rechecks.sent
     assert (look.name, look.missed, delay) == ("ghost", ghost.created, timedelta())
 
 
@@ -238,7 +238,7 @@ def test_a_live_job_that_the_list_lacks_is_asked_for(bench: Bench) -> None:
 def test_what_has_ended_may_be_gone(bench: Bench, status: str) -> None:
     bench.know(job_id("ghost", created=ago(hours=2)), "Stopped=0", status=status)
     bench.sweep()
-    assert bench.looks.sent == []
+    assert bench.rechecks.sent == []
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(4.9, []), (5.1, ["young"])])
@@ -254,7 +254,7 @@ def test_a_ghost_whose_name_is_used_again_is_no_less_a_ghost(bench: Bench) -> No
     bench.know(job_id("again", created=ago(hours=2)))
     bench.both(job_id("again", created=ago(hours=1)))
     bench.sweep()
-    assert [look.missed for look, _ in bench.looks.sent] == [ago(hours=2)]
+    assert [look.missed for look, _ in bench.rechecks.sent] == [ago(hours=2)]
 
 
 def test_what_is_held_to_be_alive_beyond_the_horizon_is_asked_for(bench: Bench) -> None:
@@ -272,7 +272,7 @@ def test_ghosts_of_other_regions_are_another_passs_concern() -> None:
     bench.know(job_id("there", region=ELSEWHERE, created=ago(hours=2)))
     bench.know(job_id("nowhere", region="ap-south-1", created=ago(hours=2)))
     bench.sweep()
-    assert {(look.region, look.name) for look, _ in bench.looks.sent} == {(REGION, "here"), (ELSEWHERE, "there")}
+    assert {(look.region, look.name) for look, _ in bench.rechecks.sent} == {(REGION, "here"), (ELSEWHERE, "there")}
 
 
 @pytest.mark.parametrize("page_length", [1, 2, 3, 4, 7, 100])
@@ -485,10 +485,10 @@ def test_a_page_whose_messages_were_not_taken_is_compared_again(bench: Bench) ->
     bench.jobs.page_length = 2
     for job in many(4):
         bench.put(job)
-    bench.looks.fault = QueueUnavailableError("throttled")
+    bench.rechecks.fault = QueueUnavailableError("throttled")
     (_, swept) = bench.sweep()
-    assert (swept.looks, str(swept.error)) == (0, "throttled")
-    bench.looks.fault = None
+    assert (swept.rechecks, str(swept.error)) == (0, "throttled")
+    bench.rechecks.fault = None
     bench.sweep()
     assert bench.names() == [job.name for job in many(4)]
 
@@ -756,9 +756,9 @@ def test_the_first_checks_of_a_fresh_deployment_begin_with_it() -> None:
 def test_while_many_observations_wait_nothing_is_held_to_be_lost(bench: Bench) -> None:
     bench.put(job_id("queued", created=ago(hours=1)))
     bench.know(job_id("failed", created=ago(minutes=12)), "Failed=0")
-    bench.looks.waiting = BACKLOG
+    bench.rechecks.waiting = BACKLOG
     checks, swept = bench.sweep()
-    assert (swept.held_back, swept.complete, swept.error, bench.looks.sent, bench.lists.calls) == (
+    assert (swept.held_back, swept.complete, swept.error, bench.rechecks.sent, bench.lists.calls) == (
         True,
         False,
         None,
@@ -766,23 +766,23 @@ def test_while_many_observations_wait_nothing_is_held_to_be_lost(bench: Bench) -
         [],
     )
     assert checks.complete  # what the ledger has is looked after all the same
-    bench.looks.waiting = BACKLOG - 1
+    bench.rechecks.waiting = BACKLOG - 1
     bench.clock.pass_by(timedelta(minutes=5))
     (_, swept) = bench.sweep()
     assert (swept.held_back, swept.complete, bench.names()) == (False, True, ["queued"])
 
 
 def test_a_queue_that_does_not_answer_stops_the_region_and_says_so(bench: Bench) -> None:
-    looks = bench.looks
+    rechecks = bench.rechecks
 
     class Silent(MemoryRecheckQueue):
         def backlog(self) -> int:
             message = "throttled"
             raise QueueUnavailableError(message)
 
-    (_, swept) = bench.sweep(bench.invocation(looks=Silent()))
+    (_, swept) = bench.sweep(bench.invocation(rechecks=Silent()))
     assert isinstance(swept.error, QueueUnavailableError)
-    assert looks.sent == []
+    assert rechecks.sent == []
 
 
 # --- who has waited long enough -------------------------------------------------------------------------------------

@@ -24,10 +24,10 @@ class SqsRecheckQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
         """See `RecheckQueue.send`."""
-        for first in range(0, len(looks), _MOST_ENTRIES):
-            self._send(looks[first : first + _MOST_ENTRIES])
+        for first in range(0, len(rechecks), _MOST_ENTRIES):
+            self._send(rechecks[first : first + _MOST_ENTRIES])
 
     def backlog(self) -> int:
         """See `RecheckQueue.backlog`."""
@@ -39,7 +39,7 @@ class SqsRecheckQueue:
             raise QueueUnavailableError(message) from error
         return int(answer["Attributes"][name])
 
-    def _send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def _send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
         try:
             answer = self._client.send_message_batch(
                 QueueUrl=self._queue_url,
@@ -49,11 +49,11 @@ class SqsRecheckQueue:
                         "MessageBody": write_recheck(look),
                         "DelaySeconds": int(delay.total_seconds()),
                     }
-                    for number, (look, delay) in enumerate(looks)
+                    for number, (look, delay) in enumerate(rechecks)
                 ],
             )
         except (ClientError, BotoCoreError) as error:
-            message = f"{len(looks)} jobs were not sent to be looked at; try again later: {error}"
+            message = f"{len(rechecks)} jobs were not sent to be looked at; try again later: {error}"
             raise QueueUnavailableError(message) from error
         if answer.get("Failed"):
             message = f"{len(answer['Failed'])} jobs were not sent to be looked at; try again later: {answer['Failed']}"

@@ -261,11 +261,11 @@ class MemoryRecheckQueue:
         """See `RecheckQueue.backlog`."""
         return self.waiting
 
-    def send(self, looks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
         """See `RecheckQueue.send`."""
         if self.fault:
             raise self.fault
-        self.sent += looks
+        self.sent += rechecks
 
 
 @dataclass(slots=True, kw_only=True)

@@ -50,7 +50,7 @@ def sweeper() -> Sweeper:
         index=ledger(),
         runs=runs(),
         sweeps=DynamoDbSweepStore(client("dynamodb"), required(settings().ledger_table, LEDGER_TABLE)),
-        looks=SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
+        rechecks=SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
         recoveries=SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL)),
         due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
         policies=ParameterPolicies(policy.read),

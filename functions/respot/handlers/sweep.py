@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             "scope": each.scope,
             "complete": each.complete,
             "age_seconds": round(each.age.total_seconds()),
-            "looks": each.looks,
+            "rechecks": each.rechecks,
             "recoveries": each.recoveries,
             "alerts": each.alerts,
             "held_back": each.held_back,
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
         for words in sorted(set(each.unknown_messages))[:_MOST_LOGGED]:
             logger().warning("unknown status message", scope=each.scope, status_message=words)
     count(
-        JobsSentToBeLookedAt=sum(each.looks for each in swept),
+        JobsSentToBeLookedAt=sum(each.rechecks for each in swept),
         JobsSentToRecovery=sum(each.recoveries for each in swept),
         JobsSentToBeAlertedOn=sum(each.alerts for each in swept),
         SweepsStopped=sum(each.error is not None for each in swept),

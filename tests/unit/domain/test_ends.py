@@ -36,9 +36,9 @@ def told(seconds: float, status: str) -> JobSnapshot:
     return JobSnapshot(state=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
 
 
-def after(*looks: JobSnapshot) -> JobRecord:
+def after(*rechecks: JobSnapshot) -> JobRecord:
     ledger = MemoryLedger(created=CREATED)
-    for look in looks:
+    for look in rechecks:
         ledger.save(reconcile(ledger.load(job_id()), look))
     return ledger.load(job_id())
 
@@ -189,9 +189,9 @@ def test_an_end_that_is_not_listed_is_dated_by_the_end_of_training_and_is_the_on
     ended_at = at(7300)
     lags = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
     assert end_of(after(lags), lags.state).started == ended_at
-    for looks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
-        assert ends(after(*looks)) == [(UNKNOWN, "Stopped")]
-        assert not lacks_its_end(after(*looks))
+    for rechecks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
+        assert ends(after(*rechecks)) == [(UNKNOWN, "Stopped")]
+        assert not lacks_its_end(after(*rechecks))
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,9 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
 def test_an_event_and_describe_that_round_differently_are_one_stay(difference: float, first: str) -> None:
     described = snapshot("Starting=0 Downloading=250 Training=390 Interrupted=3720")
     told = reported("Interrupted", 3720 + difference)
-    looks = (told, described) if first == "event" else (described, told)
+    rechecks = (told, described) if first == "event" else (described, told)
     after = JobRecord()
-    for look in looks:
+    for look in rechecks:
         change = reconcile(after, look)
         after = JobRecord(state=change.state, version=after.version + 1, transitions=change.transitions)
     assert [transition.status for transition in after.transitions] == [
@@ -189,9 +189,9 @@ def sighted(status: str, seconds: float) -> JobSnapshot:
     return replace(told, start_known=False)
 
 
-def statuses_after(*looks: JobSnapshot) -> list[str]:
+def statuses_after(*rechecks: JobSnapshot) -> list[str]:
     record = JobRecord()
-    for look in looks:
+    for look in rechecks:
         change = reconcile(record, look)
         record = JobRecord(state=change.state, version=record.version + 1, transitions=change.transitions)
     return [transition.status for transition in record.transitions]

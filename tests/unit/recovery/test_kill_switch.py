@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from respot.recovery_consumer import RecoveryConsumer
 
 from infra.config import Config
 from respot.adapters.memory import MemoryDelayQueue
@@ -19,6 +18,7 @@ from respot.domain.resubmission import OutcomeKind
 from respot.errors import LookFailedError, PolicyInvalidError
 from respot.job_message import write_message
 from respot.recovery import Later
+from respot.recovery_consumer import RecoveryConsumer
 from respot.redelivery import QueueMessage
 from tests.support.builders import NAME, redelivery
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
@@ -304,7 +304,7 @@ def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_sh
     while job not in bench.runs.decisions:
         received += 1
         delivery = QueueMessage(id="m", alert_record="r", body=write_message(job), receive_count=received, sent=ended)
-        for postponed in consumer.take([delivery], time_left=lambda: timedelta(minutes=2)):
+        for postponed in consumer.consume([delivery], time_left=lambda: timedelta(minutes=2)):
             assert postponed.error is None
             assert postponed.delay <= HALF_AN_HOUR
             bench.clock.pass_by(queue.delays["r"])
