@@ -357,7 +357,7 @@ class RunStore(Protocol):
     def outcome(self, job: JobId) -> Outcome | None:
         """What became of the decision on the job, read consistently; `None` while it is open."""
 
-    def settle(self, outcome: Outcome) -> None:
+    def record_outcome(self, outcome: Outcome) -> None:
         """Write down what became of a decision; the first note stands."""
 
     def giving_up(self, job: JobId) -> GivingUp | None:

@@ -230,7 +230,7 @@ class Recovery:
     def _resubmit(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
         name = decided.next_name or ""
         if (existing := self._existing(state, decided, name)) is not None:
-            self.runs.settle(existing)
+            self.runs.record_outcome(existing)
             return None
         if (reason := self._why_history(record, state)) is not None:
             # A ledger from a backup, which has a decision that was made before it: by now its owner has continued.
@@ -308,7 +308,7 @@ class Recovery:
             outcome = self._existing(state, decided, name)
             if outcome is None:
                 raise
-            self.runs.settle(outcome)
+            self.runs.record_outcome(outcome)
             return None
         except CreateLaterError as error:
             if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
@@ -319,13 +319,13 @@ class Recovery:
                 warning = _joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
                 return self._create(state, decided, rest, replace(created, warning=warning))
             raise
-        self.runs.settle(replace(created, arn=arn, settled_at=self.clock()))
+        self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock()))
         return None
 
     def _cancel(self, state: JobState, decided: DecisionRecord, name: str, reason: str, kind: OutcomeKind) -> None:
         """Call it off, unless another delivery has created it meanwhile: an outcome must not contradict what is."""
         existing = self._existing(state, decided, name)
-        self.runs.settle(existing or self._outcome(state, name, kind, reason))
+        self.runs.record_outcome(existing or self._outcome(state, name, kind, reason))
 
     def _existing(self, state: JobState, decided: DecisionRecord, name: str) -> Outcome | None:
         """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
@@ -380,7 +380,7 @@ class Recovery:
     def _fail(self, state: JobState, decided: DecisionRecord, name: str, reason: str) -> None:
         """Write down that it cannot be created, unless another delivery has created it meanwhile."""
         existing = self._existing(state, decided, name)
-        self.runs.settle(existing or self._outcome(state, name, OutcomeKind.FAILED, reason))
+        self.runs.record_outcome(existing or self._outcome(state, name, OutcomeKind.FAILED, reason))
 
     def _outcome(
         self,

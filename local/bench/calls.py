@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from respot.consumer import ObservationConsumer
-
 from local.deployed import DeployedAccount
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryDelayQueue
 from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.consumer import ObservationConsumer
 from respot.recorder import Recorder
 from respot.redelivery import QueueMessage, RetrySchedule
 

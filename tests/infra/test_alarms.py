@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import pytest
-from respot.consumer import ObservationConsumer
-from respot.recovery_consumer import RecoveryConsumer
 
 from infra.config import Config
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
+from respot.consumer import ObservationConsumer
 from respot.domain.ending import Budget
 from respot.domain.policy import BackOff
 from respot.errors import (
@@ -44,6 +43,7 @@ from respot.metric_names import (
 )
 from respot.observability import metrics
 from respot.recorder import Recorder
+from respot.recovery_consumer import RecoveryConsumer
 from respot.redelivery import RetrySchedule
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay

@@ -218,13 +218,13 @@ def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_w
 
 @pytest.mark.parametrize("kind", OutcomeKind)
 def test_an_outcome_is_read_back(bench: Bench, kind: OutcomeKind) -> None:
-    bench.runs.settle(outcome(kind))
+    bench.runs.record_outcome(outcome(kind))
     assert bench.runs.outcome(JOB) == outcome(kind)
 
 
 def test_the_first_outcome_stands(bench: Bench) -> None:
-    bench.runs.settle(outcome())
-    bench.runs.settle(outcome(OutcomeKind.FAILED))
+    bench.runs.record_outcome(outcome())
+    bench.runs.record_outcome(outcome(OutcomeKind.FAILED))
     assert bench.runs.outcome(JOB) == outcome()
 
 
@@ -232,7 +232,7 @@ def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
     bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0")))
     before = bench.ledger.load(JOB)
     bench.runs.decide(FULL, attempt())
-    bench.runs.settle(outcome())
+    bench.runs.record_outcome(outcome())
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
     bench.runs.give_up(GIVING_UP)
     assert bench.ledger.load(JOB) == before
@@ -323,7 +323,7 @@ def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
 def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
     runs.decide(FULL, attempt())
-    runs.settle(outcome())
+    runs.record_outcome(outcome())
     runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
     runs.give_up(replace(GIVING_UP, decided_at=at(1)))
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
@@ -370,7 +370,7 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
     with pytest.raises(LedgerUnavailableError):
         runs.decide(FULL, attempt())
     with pytest.raises(LedgerUnavailableError):
-        runs.settle(outcome())
+        runs.record_outcome(outcome())
     with pytest.raises(LedgerUnavailableError):
         runs.give_up(GIVING_UP)
 
@@ -383,7 +383,7 @@ def test_all_doings_are_told_at_once(bench: Bench) -> None:
     outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
     bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     bench.runs.decide(FULL, None)
-    bench.runs.settle(outcome)
+    bench.runs.record_outcome(outcome)
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
     notice = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
     assert bench.runs.doings(JOB) == Doings(decision=FULL, outcome=outcome, notices=(notice,))

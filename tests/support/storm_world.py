@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from respot.digest_collector import DigestCollector
-
 from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
+from respot.digest_collector import DigestCollector
 from respot.domain.advice import advise
 from respot.domain.alert import AlertOutcome, AlertRecord, kind_of
 from respot.domain.alert_kinds import AlertKind
@@ -179,7 +178,7 @@ class StormWorld:
             )
             self.runs.decide(decided, None)
         if story.outcome:
-            self.runs.settle(
+            self.runs.record_outcome(
                 Outcome(
                     job=job,
                     kind=story.outcome,

@@ -80,7 +80,7 @@ def example() -> tuple[MemoryLedger, MemoryRunStore]:
         ),
         attempt,
     )
-    runs.settle(
+    runs.record_outcome(
         Outcome(job=root, kind=OutcomeKind.CREATED, story=_STORY, settled_at=at(21991), name=NEXT, arn=state(root).arn)
     )
     return ledger, runs

@@ -160,7 +160,7 @@ def expected(
     if decision:
         alerter.runs.decide(decision, None)
     if outcome:
-        alerter.runs.settle(outcome)
+        alerter.runs.record_outcome(outcome)
     assert alerter.alert(JOB, END)
     return bench.topic.published[-1].outlook
 

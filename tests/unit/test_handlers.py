@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer
 
 from respot import drill_event
 from respot.adapters.ledger_items import transition_item
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
 from respot.bootstrap.alert import LONGEST_ALERT
+from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer
 from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
@@ -322,7 +322,7 @@ def test_alert_measures_for_how_long_a_due_alert_has_failed(
 
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    monkeypatch.setattr(alert, "storm_watch", lambda: Watch(window_of()))
+    monkeypatch.setattr(alert, "digest_collector", lambda: Watch(window_of()))
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert settled")

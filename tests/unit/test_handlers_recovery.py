@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from respot.recovery_consumer import RecoveryConsumer
 
 from respot.adapters.ledger_items import state_item, transition_item
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
@@ -22,6 +21,7 @@ from respot.domain.run import run_id
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, recover, resubmit
 from respot.job_message import write_message
+from respot.recovery_consumer import RecoveryConsumer
 from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.printed import Printed, printed

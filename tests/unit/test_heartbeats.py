@@ -5,18 +5,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from respot.consumer import ObservationConsumer
-from respot.recovery_consumer import RecoveryConsumer
 
 from respot.adapters.attribute_values import serialize
 from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from respot.adapters.sweeps import progress_item
+from respot.consumer import ObservationConsumer
 from respot.domain.sweeping import CHECKS, SweepProgress
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, record, recover, resubmit, slack, sweep
 from respot.heartbeat import HEARTBEAT, beat
 from respot.job_message import write_message
 from respot.recorder import Recorder
+from respot.recovery_consumer import RecoveryConsumer
 from respot.schema import LEASE_HOLDER
 from respot.slack_message import SlackMessage
 from respot.slack_relay import SlackRelay

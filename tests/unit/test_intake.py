@@ -3,9 +3,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger
+from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.errors import LedgerUnavailableError, LookFailedError, MalformedObservationError, OutOfTimeError
 from respot.recorder import Recorder
 from respot.redelivery import QueueMessage

@@ -498,7 +498,7 @@ def test_instances_that_come_between_the_look_and_the_stop_end_the_run_and_peopl
 
 CALLS = (
     *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
-    *("runs.writer", "runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
+    *("runs.reservation", "runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
 )
 
 

@@ -1,7 +1,6 @@
 from datetime import timedelta
 
 import pytest
-from respot.recovery_consumer import LONGEST_STEP, Postponed, RecoveryConsumer
 
 from respot.adapters.memory import MemoryDelayQueue
 from respot.domain.ending import Budget
@@ -16,6 +15,7 @@ from respot.errors import (
     QueueUnavailableError,
 )
 from respot.job_message import write_message
+from respot.recovery_consumer import LONGEST_STEP, Postponed, RecoveryConsumer
 from respot.redelivery import LONGEST_DELAY, QueueMessage
 from tests.support.builders import CREATED, NAME, job_id, redelivery
 from tests.support.recovery_bench import SECOND, RecoveryBench

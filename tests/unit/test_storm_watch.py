@@ -2,10 +2,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from respot.digest_collector import MARGIN, DigestCollector
 
 from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from respot.alerter import Alerter
+from respot.digest_collector import MARGIN, DigestCollector
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind, Severity
 from respot.domain.digest_text import what_happens_next

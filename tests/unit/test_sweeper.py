@@ -580,7 +580,7 @@ def test_a_resubmission_that_was_not_made_is_sent_to_be_made(bench: Bench) -> No
 def test_a_resubmission_with_an_outcome_is_done(bench: Bench, kind: OutcomeKind) -> None:
     job = ended(bench)
     decide(bench, job, Action.RESUBMIT)
-    bench.runs.settle(Outcome(job=job, kind=kind, story="a story", settled_at=NOW, name="ended-r2"))
+    bench.runs.record_outcome(Outcome(job=job, kind=kind, story="a story", settled_at=NOW, name="ended-r2"))
     bench.sweep()
     assert bench.recoveries.sent == []
     assert bench.due_alerts.sent == [job]  # nobody was told

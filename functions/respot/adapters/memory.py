@@ -521,8 +521,8 @@ class MemoryRunStore:
         """See `RunStore.outcome`."""
         return self.outcomes.get(job)
 
-    def settle(self, outcome: Outcome) -> None:
-        """See `RunStore.settle`."""
+    def record_outcome(self, outcome: Outcome) -> None:
+        """See `RunStore.record_outcome`."""
         self.outcomes.setdefault(outcome.job, outcome)
 
     def giving_up(self, job: JobId) -> GivingUp | None:

@@ -100,8 +100,8 @@ class DynamoDbRunStore:
         item = self._table.get(partition_of(job), OUTCOME_KEY)
         return None if item is None else read_outcome(item)
 
-    def settle(self, outcome: Outcome) -> None:
-        """See `RunStore.settle`."""
+    def record_outcome(self, outcome: Outcome) -> None:
+        """See `RunStore.record_outcome`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
 
     def giving_up(self, job: JobId) -> GivingUp | None:

@@ -5,11 +5,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from respot.consumer import ObservationConsumer
-from respot.recovery_consumer import RecoveryConsumer
-
 from respot.adapters.memory import MemoryDelayQueue
 from respot.alerter import Alerter
+from respot.consumer import ObservationConsumer
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId
 from respot.errors import MalformedObservationError, RespotError
@@ -19,6 +17,7 @@ from respot.patience import Patience
 from respot.ports import Checkpoints
 from respot.recorder import Recorder
 from respot.recovery import Recovery
+from respot.recovery_consumer import RecoveryConsumer
 from respot.recovery_situation import Situations
 from respot.redelivery import RetrySchedule
 from tests.support.interposed import interposed

@@ -92,11 +92,11 @@ class StreamedRuns(MemoryRunStore):
         self.after_note(record.job)
         return before
 
-    def settle(self, outcome: Outcome) -> None:
+    def record_outcome(self, outcome: Outcome) -> None:
         if outcome.job not in self.outcomes:
             self.check_words(outcome.job, outcome.story)
             self.stream.append({"alert": outcome_item(outcome, None)})
-        MemoryRunStore.settle(self, outcome)
+        MemoryRunStore.record_outcome(self, outcome)
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         if (job, kind) not in self.notices:

@@ -268,7 +268,7 @@ def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: 
 
 
 def settle(runs: MemoryRunStore, kind: OutcomeKind, story: str) -> None:
-    runs.settle(Outcome(job=job_id(), kind=kind, story=story, settled_at=at(2000), name="spot-job-r2"))
+    runs.record_outcome(Outcome(job=job_id(), kind=kind, story=story, settled_at=at(2000), name="spot-job-r2"))
 
 
 @pytest.mark.parametrize(

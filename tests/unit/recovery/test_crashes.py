@@ -14,7 +14,7 @@ CALLS = (
         "ledger.watched_since",
         "ledger.find",
         "runs.decision",
-        "runs.writer",
+        "runs.reservation",
         "runs.attempts",
         "ssm.load",
         "switch.why_on",
@@ -23,7 +23,7 @@ CALLS = (
         "runs.live",
     ),
     *("sagemaker.document", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
-    *("sagemaker.create", "runs.settle"),
+    *("sagemaker.create", "runs.record_outcome"),
 )
 
 
@@ -72,7 +72,7 @@ def test_a_creation_without_an_answer_is_found_by_the_next_delivery(bench: Recov
 
 def test_an_attempt_that_was_followed_by_another_one_and_deleted_is_not_created_again(bench: RecoveryBench) -> None:
     first = bench.ended()
-    bench.faults["runs.settle"] = DiedError()
+    bench.faults["runs.record_outcome"] = DiedError()
     with pytest.raises(DiedError):
         bench.recover(first)
     bench.faults.clear()

@@ -46,7 +46,7 @@ def test_a_ledger_from_a_backup_creates_nothing_that_was_decided_before_it(bench
 
 def test_what_was_created_before_is_not_called_off_however_late_the_message(bench: RecoveryBench) -> None:
     job = bench.ended()
-    bench.faults["runs.settle"] = RuntimeError("died")
+    bench.faults["runs.record_outcome"] = RuntimeError("died")
     with pytest.raises(RuntimeError):
         bench.recover(job)
     bench.faults.clear()

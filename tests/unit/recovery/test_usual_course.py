@@ -51,8 +51,8 @@ def test_resubmits_once_however_often_the_message_comes(bench: RecoveryBench) ->
 
 def test_the_decision_is_written_before_the_creation_and_the_outcome_after_it(bench: RecoveryBench) -> None:
     bench.recover(bench.ended())
-    order = [call for call in bench.calls if call in {"runs.decide", "sagemaker.create", "runs.settle"}]
-    assert order == ["runs.decide", "sagemaker.create", "runs.settle"]
+    order = [call for call in bench.calls if call in {"runs.decide", "sagemaker.create", "runs.record_outcome"}]
+    assert order == ["runs.decide", "sagemaker.create", "runs.record_outcome"]
 
 
 def test_what_was_settled_is_not_looked_at_again(bench: RecoveryBench) -> None:
