@@ -15,7 +15,7 @@ from respot.domain.resubmission import DecisionRecord, Notice, Outcome
 from respot.domain.savings import savings_percent
 from respot.domain.sentences import clause, sentence
 from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class History:
         transitions: its transitions, oldest first.
         alerts: its settled alerts, oldest first.
         others: jobs that had the same name before or after.
-        giving_up: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
+        stop_intent: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
         doings: what Respot has written down of its own doings about it.
         run: all attempts of the run that the job belongs to, in order; the job alone if it has no other.
     """
@@ -55,7 +55,7 @@ class History:
     transitions: tuple[Transition, ...]
     alerts: tuple[AlertRecord, ...]
     others: tuple[JobId, ...] = ()
-    giving_up: GivingUp | None = None
+    stop_intent: StopIntent | None = None
     doings: Doings = field(default_factory=Doings)
     run: tuple[RunAttempt, ...] = ()
 
@@ -132,8 +132,8 @@ def _decided(record: DecisionRecord) -> str:
 
 
 def _still(history: History, now: datetime) -> str:
-    if history.giving_up and history.giving_up.withdrawn is None:
-        return f"Respot is stopping it: {history.giving_up.reason}"
+    if history.stop_intent and history.stop_intent.withdrawn is None:
+        return f"Respot is stopping it: {history.stop_intent.reason}"
     lasts = history.lengths(now)[-1][1] if history.transitions else None
     return history.state.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
 
@@ -196,13 +196,13 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
             }
             for alert in history.alerts
         ],
-        "giving_up": history.giving_up
+        "giving_up": history.stop_intent
         and {
-            "waiting_since": iso(history.giving_up.waiting_since),
-            "decided_at": iso(history.giving_up.decided_at),
-            "reason": history.giving_up.reason,
-            "inputs": dict(history.giving_up.inputs),
-            "withdrawn": history.giving_up.withdrawn,
+            "waiting_since": iso(history.stop_intent.waiting_since),
+            "decided_at": iso(history.stop_intent.decided_at),
+            "reason": history.stop_intent.reason,
+            "inputs": dict(history.stop_intent.inputs),
+            "withdrawn": history.stop_intent.withdrawn,
         },
         "notices": [
             {"kind": notice.kind, "story": notice.story, "noticed_at": iso(notice.noticed_at)}

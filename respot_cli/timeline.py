@@ -133,7 +133,7 @@ def load(
         transitions=record.transitions,
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
-        giving_up=runs.giving_up(job),
+        stop_intent=runs.stop_intent(job),
         doings=runs.doings(job),
         run=_run(ledger, runs, record.state),
     )

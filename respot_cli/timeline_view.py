@@ -114,7 +114,7 @@ def _in_words(decision: Decision) -> str:
 
 def _happened(history: History) -> list[tuple[datetime, str, str]]:
     """What Respot wrote down about the job, in the order of time: when, what, and why."""
-    doings, note = history.doings, history.giving_up
+    doings, note = history.doings, history.stop_intent
     happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in doings.notices]
     if note:
         withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""

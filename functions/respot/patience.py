@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, patience
+from respot.domain.giving_up import WaitDecision, gives_up, patience, simulate_stop
 from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.domain.lineage import Lineage
 from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
-from respot.domain.waiting import GivingUp, is_waiting, may_withdraw, waiting_since
+from respot.domain.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
 from respot.errors import CloneRefusedError, LookFailedError
 from respot.ports import Clock, Clone, KillSwitch, Note, RunStore, TrainingJobs
 from respot.recovery_situation import Situations
@@ -22,7 +22,7 @@ from respot.training_job_document import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class WaitTimeout:
     """Looks at a job that has not ended, and stops it if it is to wait no longer."""
 
     jobs: TrainingJobs
@@ -33,7 +33,7 @@ class Patience:
     clock: Clock
     note: Note
 
-    def consider(self, known: JobState) -> None:
+    def enforce(self, known: JobState) -> None:
         """Stop the live job if that is called for; `known` is what the ledger has of it.
 
         What speaks against it is noted in the log alone: a job that waits is looked at again and again.
@@ -60,39 +60,41 @@ class Patience:
         verdict = self._judge(replace(seen, state=live))
         self.note(job, verdict.reason)
         since = waiting_since(seen.history)
-        if not verdict.give_up or since is None:
+        if not verdict.record_stop_intent or since is None:
             return
-        note = GivingUp(
+        note = StopIntent(
             job=job,
             waiting_since=since,
             decided_at=self.clock(),
             reason=verdict.reason,
             inputs=verdict.inputs,
         )
-        self._stop(note, before=self.runs.give_up(note))
+        self._stop(note, before=self.runs.record_stop_intent(note))
 
     def _look(self, job: JobId) -> JobSnapshot | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
         return seen if seen and same_creation(seen.state.job.created, job.created) else None
 
-    def _judge(self, seen: JobSnapshot) -> Verdict:
+    def _judge(self, seen: JobSnapshot) -> WaitDecision:
         live, tags = seen.state, seen.state.tags
         if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
-            return Verdict(give_up=False, reason=reason)  # S3 need not be asked
+            return WaitDecision(record_stop_intent=False, reason=reason)  # S3 need not be asked
         now = self.clock()
-        tried = as_if_stopped(live, seen.history, now=now)
+        tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
-        situation = self.situations.gather(record, tried.state, tags, now=now, giving_up=tried.giving_up)
+        situation = self.situations.gather(record, tried.state, tags, now=now, stop_intent=tried.stop_intent)
         document = None
         while True:  # as often as the ladder has pools: each round but the last one rules out another
             run, around = situation.run, situation.circumstances
             verdict = gives_up(live, seen.history, run, situation.resolved, around, now=now)
-            if not verdict.give_up or verdict.attempt is None or verdict.placement is None:
+            if not verdict.record_stop_intent or verdict.attempt is None or verdict.placement is None:
                 return verdict
             document = document or self.jobs.document(live.job.region, live.job.name)
             if document is None or not _is_of(live.job, document):
-                return Verdict(give_up=False, reason=f"nothing would follow: {live.job.name} was deleted")
+                return WaitDecision(
+                    record_stop_intent=False, reason=f"nothing would follow: {live.job.name} was deleted"
+                )
             name = attempt_name(run.attempts[0].state.job.name, verdict.attempt, run=run.id)
             lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
             try:
@@ -102,7 +104,7 @@ class Patience:
                 continue
             return verdict
 
-    def _stop(self, note: GivingUp, *, before: GivingUp | None) -> None:
+    def _stop(self, note: StopIntent, *, before: StopIntent | None) -> None:
         """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.
 
         A note that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
@@ -122,10 +124,10 @@ class Patience:
     def _waits(self, state: JobState) -> bool:
         return is_waiting(state, now=self.clock())
 
-    def _withdraw(self, note: GivingUp, before: GivingUp | None, why: str) -> None:
+    def _withdraw(self, note: StopIntent, before: StopIntent | None, why: str) -> None:
         self.note(note.job, why)
         if may_withdraw(note, before):
-            self.runs.withdraw(note, why)
+            self.runs.withdraw_stop_intent(note, why)
 
 
 def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:

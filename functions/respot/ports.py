@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
     from respot.domain.sweeping import Page, SweepProgress
     from respot.domain.telling import Doings
-    from respot.domain.waiting import GivingUp
+    from respot.domain.waiting import StopIntent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,16 +360,16 @@ class RunStore(Protocol):
     def record_outcome(self, outcome: Outcome) -> None:
         """Write down what became of a decision; the first note stands."""
 
-    def giving_up(self, job: JobId) -> GivingUp | None:
+    def stop_intent(self, job: JobId) -> StopIntent | None:
         """The newest note that Respot is about to stop the job, read consistently; `None` if it never was."""
 
-    def give_up(self, record: GivingUp) -> GivingUp | None:
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
         """Write down that a stop of the job follows at once; the newest note stands, unless it was withdrawn.
 
         Returns the note that stood there before, or stands there still.
         """
 
-    def withdraw(self, record: GivingUp, why: str) -> None:
+    def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:

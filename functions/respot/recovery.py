@@ -35,7 +35,7 @@ from respot.errors import (
     Postponement,
     Reach,
 )
-from respot.patience import Patience
+from respot.patience import WaitTimeout
 from respot.ports import Clock, Clone, KillSwitch, Ledger, RunStore, TrainingJobs
 from respot.recovery_situation import Situation, Situations, resumes
 from respot.run_place import CLOCKS_APART, place_in_run
@@ -64,7 +64,7 @@ class Recovery:
     runs: RunStore
     situations: Situations
     kill_switch: KillSwitch
-    patience: Patience
+    patience: WaitTimeout
     clone: Clone
     clock: Clock
 
@@ -86,7 +86,7 @@ class Recovery:
             raise LedgerIncompleteError(message)
         state = record.state
         if not is_terminal(state.status):
-            return self._consider(state)
+            return self._enforce(state)
         if lacks_its_end(record):
             return Later(
                 reason=f"{job}: ended as {state.status}, but the ledger lacks the transition with which it ended"
@@ -102,9 +102,9 @@ class Recovery:
             return None
         return self._resubmit(record, state, decided)
 
-    def _consider(self, state: JobState) -> Later | None:
+    def _enforce(self, state: JobState) -> Later | None:
         try:
-            self.patience.consider(state)
+            self.patience.enforce(state)
         except PolicyInvalidError as error:
             # People are told when a job's end cannot be decided on; until then it only waits on.
             return Later(reason=str(error))

@@ -24,7 +24,7 @@ from respot.domain.policy import AccountPolicy, Resolved, opts_out, resolve
 from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import LocationReservation, OutcomeKind
 from respot.domain.run import Attempt, Run, RunId
-from respot.domain.waiting import GivingUp, stop_of
+from respot.domain.waiting import StopIntent, stop_of
 from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, LookFailedError, Reach
 from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, RunStore, TrainingJobs
 from respot.run_place import place_in_run
@@ -96,11 +96,11 @@ class Situations:
         tags: Mapping[str, str] | None,
         *,
         now: datetime,
-        giving_up: GivingUp | None = None,
+        stop_intent: StopIntent | None = None,
     ) -> Situation:
         """The situation of an ended job with these tags, if they are known.
 
-        `giving_up` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
+        `stop_intent` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
 
         The kill switch is read only if the owner wants the job resumed, and its end is one to resume after. S3 is
         asked only if the switch is off, too: a job that is postponed is checked every half an hour, for days.
@@ -121,7 +121,7 @@ class Situations:
             state=state,
             transitions=record.transitions,
             checkpoint=None,
-            giving_up=giving_up or self._giving_up(state.job, record),
+            stop_intent=stop_intent or self._stop_intent(state.job, record),
         )
         asked = resolved.policy.resume and state.parent is None and last.ending.trigger is not None
         # A dry run creates nothing that could be held back.
@@ -162,9 +162,9 @@ class Situations:
             over=over,
         )
 
-    def _giving_up(self, job: JobId, record: JobRecord) -> GivingUp | None:
+    def _stop_intent(self, job: JobId, record: JobRecord) -> StopIntent | None:
         """The note of Respot's own stop; of a job that nobody stopped there is none worth asking for."""
-        return None if stop_of(record.transitions) is None else self.runs.giving_up(job)
+        return None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
 
     def _list(self, state: JobState) -> tuple[Listing, tuple[str, ...]]:
         if state.checkpoint_uri is None:
@@ -235,7 +235,7 @@ class Situations:
                     state=record.state,
                     transitions=record.transitions,
                     checkpoint=decided.checkpoint if decided else None,
-                    giving_up=self._giving_up(attempt.parent, record),
+                    stop_intent=self._stop_intent(attempt.parent, record),
                 )
             )
         return tuple(earlier)

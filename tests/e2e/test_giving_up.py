@@ -51,7 +51,7 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     assert [transition.status for transition in gave_up.record.transitions] == ["Starting", "Stopping", "Stopped"]
     assert on_demand.described["TrainingJobStatus"] == "Completed"
     assert on_demand.described["EnableManagedSpotTraining"] is False
-    note = deployed.runs().giving_up(jobs[0])
+    note = deployed.runs().stop_intent(jobs[0])
     assert note
     assert note.waiting_since == gave_up.record.transitions[0].started
     assert note.waiting_since + PATIENCE < note.decided_at
@@ -66,7 +66,7 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
     sagemaker = deployed.client("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName="patient")["TrainingJobStatus"] == IN_PROGRESS
-    assert deployed.runs().giving_up(jobs[1]) is None
+    assert deployed.runs().stop_intent(jobs[1]) is None
     sagemaker.stop_training_job(TrainingJobName="patient")
     (stopped,) = settled(deployed, "patient")
     assert stopped.decision

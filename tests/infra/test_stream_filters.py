@@ -14,10 +14,10 @@ from respot.adapters.ledger_items import alert_item, state_item, transition_item
 from respot.adapters.run_items import (
     attempt_item,
     decision_item,
-    giving_up_item,
     notice_item,
     outcome_item,
     reservation_item,
+    stop_intent_item,
 )
 from respot.adapters.storm_items import entry_item, lease_item, window_item
 from respot.adapters.sweeps import progress_item
@@ -31,7 +31,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, SweepProgress
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
 from tests.support.runs import saved
@@ -145,9 +145,9 @@ def progress(scope: str = "us-east-1") -> Item:
     return progress_item(SweepProgress(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
 
 
-def giving_up() -> Item:
-    return giving_up_item(
-        GivingUp(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long"), RETENTION
+def stop_intent() -> Item:
+    return stop_intent_item(
+        StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long"), RETENTION
     )
 
 
@@ -188,7 +188,7 @@ CASES = [
     pytest.param(outcome(OutcomeKind.WITHDRAWN), {ALERT}, id="withdrawn"),
     pytest.param(notice(), {ALERT}, id="a notice"),
     pytest.param(attempt(), set(), id="an attempt"),
-    pytest.param(giving_up(), set(), id="a stop that is about to follow"),
+    pytest.param(stop_intent(), set(), id="a stop that is about to follow"),
     pytest.param(
         reservation_item(LocationReservation(location="s3://b/p/", run=run_id(job_id()), number=2)),
         set(),

@@ -19,7 +19,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId, run_id
 from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, RunStore
 from tests.integration.conftest import TABLE
@@ -234,7 +234,7 @@ def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
     bench.runs.decide(FULL, attempt())
     bench.runs.record_outcome(outcome())
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
-    bench.runs.give_up(GIVING_UP)
+    bench.runs.record_stop_intent(STOP_INTENT)
     assert bench.ledger.load(JOB) == before
     assert bench.ledger.alerts(JOB) == ()
 
@@ -250,7 +250,7 @@ def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> 
 
 # --- stops ----------------------------------------------------------------------------------------------------------
 
-GIVING_UP = GivingUp(
+STOP_INTENT = StopIntent(
     job=JOB,
     waiting_since=at(0.037),
     decided_at=at(7200.25),
@@ -260,36 +260,36 @@ GIVING_UP = GivingUp(
 
 
 def test_the_note_of_a_stop_is_read_back(bench: Bench) -> None:
-    assert bench.runs.giving_up(JOB) is None
-    bench.runs.give_up(GIVING_UP)
-    assert bench.runs.giving_up(JOB) == GIVING_UP
-    assert bench.runs.giving_up(job_id(created=at(1))) is None
+    assert bench.runs.stop_intent(JOB) is None
+    bench.runs.record_stop_intent(STOP_INTENT)
+    assert bench.runs.stop_intent(JOB) == STOP_INTENT
+    assert bench.runs.stop_intent(job_id(created=at(1))) is None
 
 
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
 def test_the_newest_note_stands_in_whatever_order_they_come(bench: Bench, inputs: dict[str, str]) -> None:
-    newer = replace(GIVING_UP, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
-    stood = [bench.runs.give_up(note) for note in (GIVING_UP, newer, GIVING_UP)]
-    assert bench.runs.giving_up(JOB) == newer
-    assert stood == [None, GIVING_UP, newer]
+    newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
+    stood = [bench.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
+    assert bench.runs.stop_intent(JOB) == newer
+    assert stood == [None, STOP_INTENT, newer]
 
 
 def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(bench: Bench) -> None:
-    bench.runs.give_up(GIVING_UP)
-    bench.runs.withdraw(GIVING_UP, "waits no longer")
-    withdrawn = replace(GIVING_UP, withdrawn="waits no longer")
-    assert bench.runs.giving_up(JOB) == withdrawn
-    assert bench.runs.give_up(GIVING_UP) == withdrawn
-    assert bench.runs.giving_up(JOB) == GIVING_UP
+    bench.runs.record_stop_intent(STOP_INTENT)
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
+    assert bench.runs.stop_intent(JOB) == withdrawn
+    assert bench.runs.record_stop_intent(STOP_INTENT) == withdrawn
+    assert bench.runs.stop_intent(JOB) == STOP_INTENT
 
 
 def test_only_the_note_itself_is_withdrawn(bench: Bench) -> None:
-    bench.runs.withdraw(GIVING_UP, "waits no longer")
-    assert bench.runs.giving_up(JOB) is None
-    newer = replace(GIVING_UP, decided_at=at(7200.251))
-    bench.runs.give_up(newer)
-    bench.runs.withdraw(GIVING_UP, "waits no longer")
-    assert bench.runs.giving_up(JOB) == newer
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert bench.runs.stop_intent(JOB) is None
+    newer = replace(STOP_INTENT, decided_at=at(7200.251))
+    bench.runs.record_stop_intent(newer)
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert bench.runs.stop_intent(JOB) == newer
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> N
     runs.decide(FULL, attempt())
     runs.record_outcome(outcome())
     runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
-    runs.give_up(replace(GIVING_UP, decided_at=at(1)))
+    runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
     assert len(expiries) == 5
     assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
@@ -372,7 +372,7 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
     with pytest.raises(LedgerUnavailableError):
         runs.record_outcome(outcome())
     with pytest.raises(LedgerUnavailableError):
-        runs.give_up(GIVING_UP)
+        runs.record_stop_intent(STOP_INTENT)
 
 
 # --- doings ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome
 from respot.domain.run import run_id
 from respot.errors import CreateLaterError, Postponement
-from respot.patience import Patience
+from respot.patience import WaitTimeout
 from respot.recovery import Later, Recovery
 from respot.recovery_situation import Situations
 from tests.support.builders import CREATED, NAME, REGION, job_id
@@ -80,7 +80,7 @@ class RecoveryBench:
             runs=runs,
             situations=situations,
             kill_switch=kill_switch,
-            patience=Patience(
+            patience=WaitTimeout(
                 jobs=jobs,
                 runs=runs,
                 situations=situations,

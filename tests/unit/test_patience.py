@@ -13,7 +13,7 @@ from respot.domain.job import JobId, Market
 from respot.domain.lineage import ATTEMPT_TAG
 from respot.domain.policy import BackOff, parse_ladder
 from respot.domain.resubmission import OutcomeKind
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.errors import (
     CreateRefusedError,
     LedgerUnavailableError,
@@ -82,10 +82,10 @@ def test_the_note_is_written_before_the_stop_and_the_job_looked_at_in_between(be
     job = waiting(bench)
     bench.calls.clear()
     bench.recover(job)
-    sagemaker = [call for call in bench.calls if call.startswith("sagemaker") or call == "runs.give_up"]
+    sagemaker = [call for call in bench.calls if call.startswith("sagemaker") or call == "runs.record_stop_intent"]
     assert sagemaker == [
         *("sagemaker.describe", "sagemaker.tags", "sagemaker.document"),
-        *("runs.give_up", "sagemaker.describe", "sagemaker.stop"),
+        *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
     note = bench.runs.given_up[job]
     assert (note.job, note.waiting_since, note.decided_at) == (job, job.created, bench.clock())
@@ -257,9 +257,9 @@ def overtake(bench: RecoveryBench, meddle: Callable[[RecoveryBench], None]) -> N
         def __getattr__(self, method: str) -> object:
             return getattr(runs, method)
 
-        def give_up(self, record: GivingUp) -> GivingUp | None:
+        def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
             object.__setattr__(bench.recovery.patience, "runs", runs)
-            before = runs.give_up(record)
+            before = runs.record_stop_intent(record)
             meddle(bench)
             return before
 
@@ -446,7 +446,7 @@ def test_a_note_that_took_the_place_of_anothers_is_not_withdrawn(bench: Recovery
 
 def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(bench: RecoveryBench) -> None:
     job = waiting(bench)
-    bench.afterwards["runs.give_up"] = DiedError()
+    bench.afterwards["runs.record_stop_intent"] = DiedError()
     with pytest.raises(DiedError):
         bench.recover(job)
     bench.afterwards.clear()
@@ -462,7 +462,7 @@ def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(bench: Rec
 
 def test_a_later_spell_of_waiting_has_a_note_of_its_own(bench: RecoveryBench) -> None:
     job = waiting(bench)
-    bench.afterwards["runs.give_up"] = DiedError()
+    bench.afterwards["runs.record_stop_intent"] = DiedError()
     with pytest.raises(DiedError):
         bench.recover(job)
     bench.afterwards.clear()
@@ -498,7 +498,14 @@ def test_instances_that_come_between_the_look_and_the_stop_end_the_run_and_peopl
 
 CALLS = (
     *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
-    *("runs.reservation", "runs.live", "runs.attempt", "sagemaker.document", "runs.give_up", "sagemaker.stop"),
+    *(
+        "runs.reservation",
+        "runs.live",
+        "runs.attempt",
+        "sagemaker.document",
+        "runs.record_stop_intent",
+        "sagemaker.stop",
+    ),
 )
 
 
@@ -538,7 +545,7 @@ def test_whatever_breaks_the_job_is_stopped_once_and_followed_once(
 def test_the_notes_of_earlier_attempts_are_asked_for_only_where_they_were_stopped(bench: RecoveryBench) -> None:
     bench.recover(bench.ended())
     bench.recover(bench.end(name=SECOND))
-    assert "runs.giving_up" not in bench.calls
+    assert "runs.stop_intent" not in bench.calls
 
 
 def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_concerns_that_job(

@@ -19,7 +19,7 @@ from respot.domain.run import RunId
 from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow, is_over
 from respot.domain.sweeping import Page, Summary, SweepProgress, resumed
 from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.errors import (
     AlertInProgressError,
     JobNameTakenError,
@@ -478,7 +478,7 @@ class MemoryRunStore:
     notices: dict[tuple[JobId, AlertKind], Notice] = field(default_factory=dict)
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
-    given_up: dict[JobId, GivingUp] = field(default_factory=dict)
+    given_up: dict[JobId, StopIntent] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `RunStore.decision`."""
@@ -525,19 +525,19 @@ class MemoryRunStore:
         """See `RunStore.record_outcome`."""
         self.outcomes.setdefault(outcome.job, outcome)
 
-    def giving_up(self, job: JobId) -> GivingUp | None:
-        """See `RunStore.giving_up`."""
+    def stop_intent(self, job: JobId) -> StopIntent | None:
+        """See `RunStore.stop_intent`."""
         return self.given_up.get(job)
 
-    def give_up(self, record: GivingUp) -> GivingUp | None:
-        """See `RunStore.give_up`."""
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        """See `RunStore.record_stop_intent`."""
         standing = self.given_up.get(record.job)
         if standing is None or standing.withdrawn or standing.decided_at < record.decided_at:
             self.given_up[record.job] = record
         return standing
 
-    def withdraw(self, record: GivingUp, why: str) -> None:
-        """See `RunStore.withdraw`."""
+    def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
+        """See `RunStore.withdraw_stop_intent`."""
         standing = self.given_up.get(record.job)
         if standing and standing.decided_at == record.decided_at:
             self.given_up[record.job] = replace(record, withdrawn=why)

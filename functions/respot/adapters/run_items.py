@@ -18,12 +18,11 @@ from respot.domain.placement import Placement
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.schema import (
     DECIDED_AT,
     DECISION_KEY,
     EXPIRES_AT,
-    GIVING_UP_KEY,
     KIND,
     NOTICE_KEY,
     OUTCOME,
@@ -31,6 +30,7 @@ from respot.schema import (
     PK,
     RUN_PARTITION,
     SK,
+    STOP_INTENT_KEY,
     WITHDRAWN,
     WRITER_KEY,
     WRITER_PARTITION,
@@ -188,13 +188,13 @@ def read_outcome(item: Item) -> Outcome:
     )
 
 
-def giving_up_item(record: GivingUp, retention: timedelta | None) -> Item:
+def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
     """The note of a stop that is about to follow."""
     return serialize(
         {
             PK: partition_of(record.job),
-            SK: GIVING_UP_KEY,
-            KIND: ItemKind.GIVING_UP.value,
+            SK: STOP_INTENT_KEY,
+            KIND: ItemKind.STOP_INTENT.value,
             "waiting_since": iso(record.waiting_since),
             DECIDED_AT: iso(record.decided_at),
             "reason": record.reason,
@@ -205,10 +205,10 @@ def giving_up_item(record: GivingUp, retention: timedelta | None) -> Item:
     )
 
 
-def read_giving_up(item: Item) -> GivingUp:
+def read_stop_intent(item: Item) -> StopIntent:
     """The note of a stop, from its item."""
     values = deserialize(item)
-    return GivingUp(
+    return StopIntent(
         job=job_of(values[PK]),
         waiting_since=datetime.fromisoformat(values["waiting_since"]),
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),

@@ -10,18 +10,18 @@ from respot.adapters.run_items import (
     attempt_item,
     attempt_key,
     decision_item,
-    giving_up_item,
     notice_item,
     outcome_item,
     read_attempt,
     read_decision,
     read_doings,
-    read_giving_up,
     read_outcome,
     read_reservation,
+    read_stop_intent,
     reservation_item,
     reservation_partition,
     run_partition,
+    stop_intent_item,
 )
 from respot.adapters.table import ABSENT, Put, Table
 from respot.domain.alert_kinds import AlertKind
@@ -30,18 +30,18 @@ from respot.domain.job import JobId
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
 from respot.domain.run import RunId
 from respot.domain.telling import Doings
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.ports import Clock
 from respot.schema import (
     BY_LIVE,
     CHECKPOINT_URI,
     DECIDED_AT,
     DECISION_KEY,
-    GIVING_UP_KEY,
     LIVE_IN,
     OUTCOME_KEY,
     PK,
     SK,
+    STOP_INTENT_KEY,
     WITHDRAWN,
     WRITER_KEY,
 )
@@ -104,22 +104,22 @@ class DynamoDbRunStore:
         """See `RunStore.record_outcome`."""
         self._table.put(outcome_item(outcome, self._retention), ABSENT)
 
-    def giving_up(self, job: JobId) -> GivingUp | None:
-        """See `RunStore.giving_up`."""
-        item = self._table.get(partition_of(job), GIVING_UP_KEY)
-        return None if item is None else read_giving_up(item)
+    def stop_intent(self, job: JobId) -> StopIntent | None:
+        """See `RunStore.stop_intent`."""
+        item = self._table.get(partition_of(job), STOP_INTENT_KEY)
+        return None if item is None else read_stop_intent(item)
 
-    def give_up(self, record: GivingUp) -> GivingUp | None:
-        """See `RunStore.give_up`."""
-        item = giving_up_item(record, self._retention)
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        """See `RunStore.record_stop_intent`."""
+        item = stop_intent_item(record, self._retention)
         # Times are written in one way, so that the later one is the greater text.
         condition = f"{ABSENT} OR {DECIDED_AT} < :decided_at OR attribute_exists({WITHDRAWN})"
         before = self._table.exchange(item, condition, {":decided_at": iso(record.decided_at)})
-        return None if before is None else read_giving_up(before)
+        return None if before is None else read_stop_intent(before)
 
-    def withdraw(self, record: GivingUp, why: str) -> None:
-        """See `RunStore.withdraw`."""
-        item = giving_up_item(replace(record, withdrawn=why), self._retention)
+    def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
+        """See `RunStore.withdraw_stop_intent`."""
+        item = stop_intent_item(replace(record, withdrawn=why), self._retention)
         self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:

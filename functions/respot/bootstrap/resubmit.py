@@ -20,7 +20,7 @@ from respot.domain.job import JobId
 from respot.domain.lineage import Lineage
 from respot.domain.placement import Placement
 from respot.observability import logger
-from respot.patience import Patience
+from respot.patience import WaitTimeout
 from respot.ports import Cloned
 from respot.recovery import Recovery
 from respot.recovery_consumer import RecoveryConsumer
@@ -58,7 +58,7 @@ def recovery_consumer() -> RecoveryConsumer:
         runs=runs(),
         situations=situations,
         kill_switch=kill_switch,
-        patience=Patience(
+        patience=WaitTimeout(
             jobs=jobs,
             runs=runs(),
             situations=situations,

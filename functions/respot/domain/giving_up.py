@@ -14,16 +14,16 @@ from respot.domain.placing import went_back
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, Resolved, resolve
 from respot.domain.run import Run
-from respot.domain.waiting import GivingUp, is_waiting, unknown_message, waiting_since
+from respot.domain.waiting import StopIntent, is_waiting, unknown_message, waiting_since
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
 """For so long after its limit a job that waits is asked about with each sweep; after that, once in so long."""
-NO_REASON: Final = "its owner wants the next pool after that time"
+_SIMULATED: Final = "its owner wants the next pool after that time"
 """Of the note with which a stop is only tried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class WaitDecision:
     """Whether to stop a job that waits.
 
     Attributes:
@@ -34,7 +34,7 @@ class Verdict:
         inputs: what it was decided from, in words.
     """
 
-    give_up: bool
+    record_stop_intent: bool
     reason: str
     attempt: int | None = None
     placement: Placement | None = None
@@ -47,7 +47,7 @@ class AsIfStopped:
 
     state: JobState
     transitions: tuple[Transition, ...]
-    giving_up: GivingUp
+    stop_intent: StopIntent
 
 
 def may_give_up(state: JobState, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
@@ -94,7 +94,7 @@ def patience(state: JobState, transitions: Sequence[Transition], resolved: Resol
     return None
 
 
-def as_if_stopped(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
+def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
     """The job as it would be, had Respot stopped it now."""
     since = waiting_since(transitions) or now
     return AsIfStopped(
@@ -104,7 +104,7 @@ def as_if_stopped(state: JobState, transitions: Sequence[Transition], *, now: da
             Transition(status=STOPPING, started=now),
             Transition(status=STOPPED, started=now),
         ),
-        giving_up=GivingUp(job=state.job, waiting_since=since, decided_at=now, reason=NO_REASON),
+        stop_intent=StopIntent(job=state.job, waiting_since=since, decided_at=now, reason=_SIMULATED),
     )
 
 
@@ -116,29 +116,31 @@ def gives_up(
     circumstances: Circumstances,
     *,
     now: datetime,
-) -> Verdict:
+) -> WaitDecision:
     """Whether to stop the live job, whose run's last attempt is the job as if it had been stopped.
 
     Only if the plan for it, as it would be made afterwards, is another attempt in another pool: a job must not lose
     its place in one queue for a place at the end of the same one, nor for nothing.
     """
     if reason := patience(live, transitions, resolved, now=now):
-        return Verdict(give_up=False, reason=reason)
+        return WaitDecision(record_stop_intent=False, reason=reason)
     if circumstances.kill_switch:
-        return Verdict(give_up=False, reason=circumstances.kill_switch)
+        return WaitDecision(record_stop_intent=False, reason=circumstances.kill_switch)
     if went_back(run, run.last.number):
         reason = "was given up before, and the run went back to this pool: all others were refused"
-        return Verdict(give_up=False, reason=reason)
+        return WaitDecision(record_stop_intent=False, reason=reason)
     decision = plan(run, resolved, circumstances, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return Verdict(give_up=False, reason=f"nothing would follow: {decision.reason}")
+        return WaitDecision(record_stop_intent=False, reason=f"nothing would follow: {decision.reason}")
     here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
     if here == there:
         pool = " ".join(filter(None, there))
-        return Verdict(give_up=False, reason=f"the next attempt would wait for the same pool, {pool}")
+        return WaitDecision(record_stop_intent=False, reason=f"the next attempt would wait for the same pool, {pool}")
     if decision.dry_run:
-        return _verdict(live, transitions, resolved, decision, give_up=False, said="would have stopped it (dry run)")
-    return _verdict(live, transitions, resolved, decision, give_up=True, said="stopping it")
+        return _verdict(
+            live, transitions, resolved, decision, record_stop_intent=False, said="would have stopped it (dry run)"
+        )
+    return _verdict(live, transitions, resolved, decision, record_stop_intent=True, said="stopping it")
 
 
 def _verdict(
@@ -147,9 +149,9 @@ def _verdict(
     resolved: Resolved,
     decision: Decision,
     *,
-    give_up: bool,
+    record_stop_intent: bool,
     said: str,
-) -> Verdict:
+) -> WaitDecision:
     since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
     waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
     told = f"{waiting} since {readable(since)}" if since else waiting
@@ -160,8 +162,8 @@ def _verdict(
         "status_message": live.status_message or "",
     }
     del inputs["ending"]  # the one that was tried out
-    return Verdict(
-        give_up=give_up,
+    return WaitDecision(
+        record_stop_intent=record_stop_intent,
         reason=f"{told}, longer than {in_words(limit) if limit else 'allowed'}: {said}; {decision.reason}",
         attempt=decision.attempt,
         placement=decision.placement,

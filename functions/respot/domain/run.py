@@ -11,7 +11,7 @@ from respot.domain.durations import in_words
 from respot.domain.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.domain.job import JobId, JobState, Transition
 from respot.domain.lifecycle import STOPPED, TRAINING, WAITING, status_periods
-from respot.domain.waiting import GivingUp, StoppedBy, stop_of, stopped_by
+from respot.domain.waiting import StopIntent, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
@@ -31,19 +31,19 @@ class Attempt:
         state: the job's state.
         transitions: its transitions, oldest first.
         checkpoint: the newest complete checkpoint when the attempt had ended.
-        giving_up: the note that Respot was about to stop it; `None` if it never was.
+        stop_intent: the note that Respot was about to stop it; `None` if it never was.
     """
 
     number: int
     state: JobState
     transitions: tuple[Transition, ...]
     checkpoint: Checkpoint | None
-    giving_up: GivingUp | None = None
+    stop_intent: StopIntent | None = None
 
     @property
     def gave_up_waiting(self) -> bool:
         """Whether Respot stopped it, since it waited too long for capacity."""
-        return stopped_by(self.giving_up, self.transitions) is StoppedBy.RESPOT
+        return stopped_by(self.stop_intent, self.transitions) is StoppedBy.RESPOT
 
     @property
     def ending(self) -> Ending:
@@ -51,7 +51,7 @@ class Attempt:
         ending = ending_of(self.state)
         if (self.state.status, self.state.secondary_status) != (STOPPED, STOPPED):
             return ending
-        match stopped_by(self.giving_up, self.transitions):
+        match stopped_by(self.stop_intent, self.transitions):
             case StoppedBy.RESPOT:
                 return Ending(trigger=Trigger.GAVE_UP_WAITING, said=self._gave_up())
             case StoppedBy.UNCLEAR:
@@ -95,8 +95,8 @@ class Attempt:
         return replace(ending, said=said, by_a_person=False, doubtful=True)
 
     def _gave_up(self) -> str:
-        stopped, giving_up = stop_of(self.transitions), self.giving_up
-        waited = f" after {in_words(stopped - giving_up.waiting_since)}" if stopped and giving_up else ""
+        stopped, stop_intent = stop_of(self.transitions), self.stop_intent
+        waited = f" after {in_words(stopped - stop_intent.waiting_since)}" if stopped and stop_intent else ""
         pool = " ".join(filter(None, (self.state.market, self.state.instance_type)))
         return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
 

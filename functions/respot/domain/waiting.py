@@ -40,7 +40,7 @@ _LAUNCHED: Final = "Launched instance was unhealthy"
 _WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
 """SecondaryStatus values that mean waiting by their documentation alone, where there is no message."""
 
-STOP_WINDOW: Final = timedelta(minutes=5)
+STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=5)
 """By how much Respot's own stop and its note of it may lie apart.
 
 The call follows the note within a step of `resubmit` (a minute); the rest is what two clocks may differ by.
@@ -48,7 +48,7 @@ The call follows the note within a step of `resubmit` (a minute); the rest is wh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivingUp:
+class StopIntent:
     """That Respot is about to stop a job which waits for capacity; written before it asks SageMaker to.
 
     Attributes:
@@ -118,30 +118,32 @@ def _may_wait(state: JobState) -> bool:
     return state.status == IN_PROGRESS and state.secondary_status in WAITING
 
 
-def stopped_by(giving_up: GivingUp | None, transitions: Sequence[Transition]) -> StoppedBy:
+def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]) -> StoppedBy:
     """Whose stop it was that ended a `Stopped` job with these transitions.
 
     It was Respot's if the stop came with the note of it, in the very spell of waiting that the note tells of. If
     instances came in that moment, nobody can tell: the stop may have been another's, for what the job then did.
     """
     stopped = stop_of(transitions)
-    if giving_up is None or giving_up.withdrawn is not None or stopped is None:
+    if stop_intent is None or stop_intent.withdrawn is not None or stopped is None:
         return StoppedBy.USER
-    if abs(stopped - giving_up.decided_at) > STOP_WINDOW:
+    if abs(stopped - stop_intent.decided_at) > STOP_ATTRIBUTION_WINDOW:
         return StoppedBy.USER
     life = takewhile(lambda transition: not is_end(transition), transitions)  # a deletion may follow
-    since = (transition.status for transition in life if transition.started >= giving_up.waiting_since)
+    since = (transition.status for transition in life if transition.started >= stop_intent.waiting_since)
     has_waited_on = all(status in WAITING or status == STOPPING for status in since)
     return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
 
 
-def may_withdraw(note: GivingUp, before: GivingUp | None) -> bool:
+def may_withdraw(note: StopIntent, before: StopIntent | None) -> bool:
     """Whether a note whose stop did not follow can be withdrawn; `before` is the one that it replaced.
 
     Not while an earlier one may still tell of Respot's stop: deliveries cross, and an answer may have been lost. A run
     that Respot stopped must not be taken for one that its user stopped.
     """
-    return before is None or before.withdrawn is not None or note.decided_at - before.decided_at > STOP_WINDOW
+    return (
+        before is None or before.withdrawn is not None or note.decided_at - before.decided_at > STOP_ATTRIBUTION_WINDOW
+    )
 
 
 def stop_of(transitions: Sequence[Transition]) -> datetime | None:

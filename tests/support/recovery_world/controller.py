@@ -13,7 +13,7 @@ from respot.domain.job import JobId
 from respot.errors import MalformedObservationError, RespotError
 from respot.handlers.alert import alert_on
 from respot.job_message import write_message
-from respot.patience import Patience
+from respot.patience import WaitTimeout
 from respot.ports import Checkpoints
 from respot.recorder import Recorder
 from respot.recovery import Recovery
@@ -67,7 +67,7 @@ class Controller:
             runs=runs,
             situations=situations,
             kill_switch=kill_switch,
-            patience=Patience(
+            patience=WaitTimeout(
                 jobs=jobs,
                 runs=runs,
                 situations=situations,

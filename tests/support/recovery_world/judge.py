@@ -16,7 +16,7 @@ from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import resolve
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.waiting import STOP_WINDOW
+from respot.domain.waiting import STOP_ATTRIBUTION_WINDOW
 from tests.support.builders import REGION
 from tests.support.played_sagemaker import PlayedJob
 from tests.support.recovery_world.world import Origin, Stop, World
@@ -175,7 +175,9 @@ class Judge:
         name, note = request["TrainingJobName"], world.runs.given_up.get(parent.state.job)
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
-        if not stop.by_respot and (note is None or note.withdrawn or abs(stop.at - note.decided_at) > STOP_WINDOW):
+        if not stop.by_respot and (
+            note is None or note.withdrawn or abs(stop.at - note.decided_at) > STOP_ATTRIBUTION_WINDOW
+        ):
             self.broken(f"{name} follows a job that its user stopped")
         world.seen["went on after giving up"] += 1
         if not stop.by_respot:

@@ -13,7 +13,7 @@ from respot.domain.job import JobId, Market, Transition
 from respot.domain.lifecycle import is_end
 from respot.domain.reconciliation import Change
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot.ports import Clock
 
 
@@ -87,8 +87,8 @@ class StreamedRuns(MemoryRunStore):
             self.stream.append({"alert": decision_item(record, None)})
         return written
 
-    def give_up(self, record: GivingUp) -> GivingUp | None:
-        before = MemoryRunStore.give_up(self, record)
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        before = MemoryRunStore.record_stop_intent(self, record)
         self.after_note(record.job)
         return before
 

@@ -16,7 +16,7 @@ from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.history import History, to_document
@@ -160,9 +160,11 @@ def test_a_deployment_tells_the_regions_that_it_watches(outputs: dict[str, str],
 
 def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledger: MemoryLedger) -> None:
     runs = MemoryRunStore(ledger=ledger)
-    assert load(ledger, runs, region=REGION, name=NAME).giving_up is None
+    assert load(ledger, runs, region=REGION, name=NAME).stop_intent is None
     words = "has waited for [red]spot"
-    runs.give_up(GivingUp(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"}))
+    runs.record_stop_intent(
+        StopIntent(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"})
+    )
     history = load(ledger, runs, region=REGION, name=NAME)
     assert "2026-09-16 11:00:00  stops waiting  has waited for [red]spot" in shown(history)
     assert "Respot is stopping it: has waited for [red]spot." in shown(history)
@@ -173,7 +175,7 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
         "inputs": {"a": "b"},
         "withdrawn": None,
     }
-    runs.withdraw(runs.given_up[job_id()], "waits no [red]longer")
+    runs.withdraw_stop_intent(runs.given_up[job_id()], "waits no [red]longer")
     history = load(ledger, runs, region=REGION, name=NAME)
     assert "stops waiting  has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
     assert "Respot is stopping it" not in shown(history)

@@ -9,7 +9,7 @@ import pytest
 from respot.domain.decision import Action
 from respot.domain.ending import Budget, Trigger, budget_of, ending_of
 from respot.domain.planner import plan
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from tests.support.builders import at, state
 from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
 
@@ -200,8 +200,8 @@ def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit()
 
 def test_respots_own_stop_comes_first() -> None:
     stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
-    note = GivingUp(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
-    assert replace(stopped, giving_up=note).ending.trigger is Trigger.GAVE_UP_WAITING
+    note = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
+    assert replace(stopped, stop_intent=note).ending.trigger is Trigger.GAVE_UP_WAITING
 
 
 def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:

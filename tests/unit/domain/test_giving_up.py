@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from respot.domain.decision import Action, Decision
 from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.giving_up import Verdict, as_if_stopped, gives_up, is_time_to_ask, may_give_up
+from respot.domain.giving_up import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
 from respot.domain.job import JobState, Market, Owner, Parent, Transition
 from respot.domain.placement import RefusedPool
 from respot.domain.placing import rung_of
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run
-from respot.domain.waiting import GivingUp
+from respot.domain.waiting import StopIntent
 from tests.support.builders import WAITS, at, history, job_id, state
 from tests.support.runs import (
     HOUR,
@@ -62,15 +62,15 @@ def judge(
     around: Circumstances | None = None,
     now: datetime = NOW,
     **others: Any,  # noqa: ANN401
-) -> Verdict:
+) -> WaitDecision:
     live, transitions = waiting(script, **others)
-    tried = as_if_stopped(live, transitions, now=now)
+    tried = simulate_stop(live, transitions, now=now)
     last = Attempt(
         number=len(earlier) + 1,
         state=tried.state,
         transitions=tried.transitions,
         checkpoint=None,
-        giving_up=tried.giving_up,
+        stop_intent=tried.stop_intent,
     )
     what = run(*earlier, last)
     return gives_up(live, transitions, what, resolved or impatient(), around or circumstances(), now=now)
@@ -79,7 +79,7 @@ def judge(
 def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
     verdict = judge()
 
-    assert verdict.give_up
+    assert verdict.record_stop_intent
     assert verdict.reason == (
         "has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00 min: stopping it; gave up "
         "waiting after 2 h 05 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
@@ -97,20 +97,22 @@ def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
 
 @pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
 def test_it_is_stopped_once_it_has_waited_longer_than_the_setting(seconds: float, *, stops: bool) -> None:
-    assert judge(now=at(seconds)).give_up is stops
+    assert judge(now=at(seconds)).record_stop_intent is stops
 
 
 def test_only_the_present_spell_of_waiting_counts() -> None:
     interrupted = "Starting=0 Downloading=3600 Training=3700 Interrupted=7000"
 
-    assert not judge(interrupted, around=circumstances()).give_up
-    assert judge(interrupted, resolved=impatient(require_checkpoint=False), now=at(7000 + 2 * HOUR + 1)).give_up
+    assert not judge(interrupted, around=circumstances()).record_stop_intent
+    assert judge(
+        interrupted, resolved=impatient(require_checkpoint=False), now=at(7000 + 2 * HOUR + 1)
+    ).record_stop_intent
 
 
 def test_an_on_demand_job_waits_for_capacity_as_well() -> None:
     ladder = parse_ladder("on-demand:1 on-demand/ml.g5.4xlarge:1")
 
-    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).give_up
+    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).record_stop_intent
 
 
 LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
@@ -160,14 +162,14 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
 def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str, Any], words: str) -> None:
     verdict = judge(**what)
 
-    assert not verdict.give_up
+    assert not verdict.record_stop_intent
     assert words in verdict.reason
 
 
 def test_a_deadline_that_is_missed_goes_on_demand_at_once_where_its_owner_says_so() -> None:
     verdict = judge(resolved=impatient(deadline=timedelta(hours=3)))
 
-    assert verdict.give_up
+    assert verdict.record_stop_intent
     assert verdict.placement
     assert verdict.placement.market is Market.ON_DEMAND
 
@@ -206,8 +208,8 @@ def given_up(number: int = 1, start: float = 0, script: str | None = None, **oth
     """An attempt that waited for two hours from its creation on, and that Respot stopped."""
     end = start + 2 * HOUR
     stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
-    note = GivingUp(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
-    return replace(stopped, giving_up=note)
+    note = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    return replace(stopped, stop_intent=note)
 
 
 def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
@@ -218,7 +220,7 @@ def test_an_attempt_that_gave_up_is_not_taken_for_one_that_its_user_stopped() ->
     assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
     assert given_up().ending.said == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
     assert not given_up().ending.by_a_person
-    assert replace(given_up(), giving_up=None).ending.by_a_person
+    assert replace(given_up(), stop_intent=None).ending.by_a_person
 
 
 def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left() -> None:
@@ -386,10 +388,10 @@ def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
 def test_a_pool_is_not_given_up_a_second_time_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
     verdict = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
-    assert not verdict.give_up
+    assert not verdict.record_stop_intent
     assert verdict.reason == "was given up before, and the run went back to this pool: all others were refused"
     elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
-    assert elsewhere.give_up
+    assert elsewhere.record_stop_intent
 
 
 def test_the_triggers_to_choose_are_all_but_respots_own() -> None:
@@ -412,17 +414,17 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
 
     assert "no complete checkpoint" in judge(script, now=late).reason
     live, transitions = waiting(script)
-    tried = as_if_stopped(live, transitions, now=late)
+    tried = simulate_stop(live, transitions, now=late)
     last = Attempt(
         number=1,
         state=tried.state,
         transitions=tried.transitions,
         checkpoint=saved(3000),
-        giving_up=tried.giving_up,
+        stop_intent=tried.stop_intent,
     )
     what = run(last, checkpoints=(saved(3000),))
-    assert gives_up(live, transitions, what, impatient(), circumstances(), now=late).give_up
-    assert tried.giving_up.job == job_id()
+    assert gives_up(live, transitions, what, impatient(), circumstances(), now=late).record_stop_intent
+    assert tried.stop_intent.job == job_id()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from respot.domain.waiting import (
-    GivingUp,
+    StopIntent,
     StoppedBy,
     is_waiting,
     may_withdraw,
@@ -122,12 +122,12 @@ def test_words_that_do_not_tell_whether_a_job_waits_are_unknown(
     assert unknown_message(told) == (message if unknown else None)
 
 
-def note(since: float = 0, decided: float = 7200) -> GivingUp:
-    return GivingUp(job=job_id(), waiting_since=at(since), decided_at=at(decided), reason="waited too long")
+def note(since: float = 0, decided: float = 7200) -> StopIntent:
+    return StopIntent(job=job_id(), waiting_since=at(since), decided_at=at(decided), reason="waited too long")
 
 
 @pytest.mark.parametrize(
-    ("script", "giving_up", "who"),
+    ("script", "stop_intent", "who"),
     [
         ("Starting=0 Stopping=7201 Stopped=7202", note(), StoppedBy.RESPOT),
         ("Starting=0 Pending=60 Stopping=7201 Stopped=7202", note(), StoppedBy.RESPOT),
@@ -150,9 +150,9 @@ def note(since: float = 0, decided: float = 7200) -> GivingUp:
     ],
 )
 def test_a_stop_is_respots_if_it_came_with_the_note_and_in_its_spell_of_waiting(
-    script: str, giving_up: GivingUp | None, who: StoppedBy
+    script: str, stop_intent: StopIntent | None, who: StoppedBy
 ) -> None:
-    assert stopped_by(giving_up, history(script)) is who
+    assert stopped_by(stop_intent, history(script)) is who
 
 
 @pytest.mark.parametrize(
@@ -180,5 +180,7 @@ def test_the_moment_of_a_stop_is_known_once_the_job_has_ended_as_stopped(script:
         pytest.param(note(decided=7300), False, id="it is newer and stands"),
     ],
 )
-def test_a_note_is_withdrawn_unless_another_one_may_tell_of_respots_stop(before: GivingUp | None, *, may: bool) -> None:
+def test_a_note_is_withdrawn_unless_another_one_may_tell_of_respots_stop(
+    before: StopIntent | None, *, may: bool
+) -> None:
     assert may_withdraw(note(), before) is may
