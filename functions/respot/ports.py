@@ -337,12 +337,12 @@ class RunStore(Protocol):
         attempt: AttemptRecord | None,
         *,
         reservation: LocationReservation | None = None,
-        over: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
     ) -> bool:
         """Write the decision, the attempt it calls for and its claim on the checkpoint location: all or nothing.
 
-        `reservation` takes the location from nobody, from its own run, or from `over`. `False`, with nothing written,
-        if the job has a decision, the run the attempt, or the location another writer.
+        `reservation` takes the location from nobody, from its own run, or from `replaces`. `False`, with nothing
+        written, if the job has a decision, the run the attempt, or the location another writer.
         """
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:

@@ -180,7 +180,7 @@ class Recovery:
             story=story,
         )
         reservation = situation.reservation if attempt else None
-        if self.runs.decide(decided, attempt, reservation=reservation, over=situation.over):
+        if self.runs.decide(decided, attempt, reservation=reservation, replaces=situation.replaces):
             return None
         if self.runs.decision(state.job) is None:
             if attempt and self.runs.attempt(run, attempt.number) is None:
@@ -200,7 +200,7 @@ class Recovery:
                 return decision
             document = document or self.jobs.document(state.job.region, state.job.name)
             if document is None or not self._is_the_ended_job(state, document):
-                obstructed = replace(situation.circumstances, obstacles=(_deleted(state),))
+                obstructed = replace(situation.circumstances, blockers=(_deleted(state),))
                 return plan(situation.run, situation.resolved, obstructed, now=now)
             lineage = self._lineage(situation.run, decision.attempt, state)
             name = self._name(situation.run, decision.attempt)

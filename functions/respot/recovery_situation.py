@@ -57,12 +57,12 @@ class Situation:
     checkpoint: Checkpoint | None
     caveat: str | None
     reservation: LocationReservation | None
-    over: LocationReservation | None
+    replaces: LocationReservation | None
 
     def without(self, placement: Placement, error: CloneRefusedError | CreateRefusedError) -> "Situation":
         """The situation once an attempt there has been refused for good: what to plan again from."""
         if error.reach is Reach.ANYWHERE:
-            return replace(self, circumstances=replace(self.circumstances, obstacles=(str(error),)))
+            return replace(self, circumstances=replace(self.circumstances, blockers=(str(error),)))
         instance_type = placement.instance_type if error.reach is Reach.POOL else None
         pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
         pools = (*self.circumstances.refused_pools, pool)
@@ -127,30 +127,30 @@ class Situations:
         # A dry run creates nothing that could be held back.
         kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
         concerns_us = asked and kill_switch is None and not is_too_late(last, now=now)
-        listing, obstacles = self._list(state) if concerns_us else (Listing(objects=()), ())
+        listing, blockers = self._list(state) if concerns_us else (Listing(objects=()), ())
         found: tuple[Checkpoint, ...] = ()
-        if state.checkpoint_uri and not obstacles:
+        if state.checkpoint_uri and not blockers:
             found = recognise(listing.objects, parse_location(state.checkpoint_uri))
         newest = newest_complete(found)
         own = {attempt.state.job for attempt in earlier} | {state.job}
-        reservation = over = None
-        intruders: tuple[str, ...] = ()
-        if concerns_us and not obstacles and state.checkpoint_uri:
+        reservation = replaces = None
+        concurrent_writers: tuple[str, ...] = ()
+        if concerns_us and not blockers and state.checkpoint_uri:
             location = str(parse_location(state.checkpoint_uri))
-            reservation, over = (
+            reservation, replaces = (
                 LocationReservation(location=location, run=run, number=number + 1),
                 self.runs.reservation(location),
             )
-            intruders = self._intruders(state, run, number, own)
-            if over and over.run != run and (busy := self._is_busy(over)):
-                intruders = tuple(dict.fromkeys((*intruders, busy)))
+            concurrent_writers = self._intruders(state, run, number, own)
+            if replaces and replaces.run != run and (busy := self._is_busy(replaces)):
+                concurrent_writers = tuple(dict.fromkeys((*concurrent_writers, busy)))
         return Situation(
             run=Run(id=run, attempts=(*earlier, replace(last, checkpoint=newest)), checkpoints=found),
             resolved=resolved,
             circumstances=Circumstances(
                 checkpoint_uri=state.checkpoint_uri,
-                intruders=intruders,
-                obstacles=obstacles,
+                concurrent_writers=concurrent_writers,
+                blockers=blockers,
                 kill_switch=kill_switch,
                 listing_cut=listing.cut,
                 looked=concerns_us,
@@ -159,7 +159,7 @@ class Situations:
             checkpoint=newest,
             caveat=listing.caveat if concerns_us else None,
             reservation=reservation,
-            over=over,
+            replaces=replaces,
         )
 
     def _stop_intent(self, job: JobId, record: JobRecord) -> StopIntent | None:

@@ -208,8 +208,8 @@ def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_w
     bench.runs.decide(FULL, attempt(), reservation=first)
     assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
     third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
-    assert not bench.runs.decide(third, planned, reservation=theirs, over=first)
-    assert bench.runs.decide(third, planned, reservation=theirs, over=second)
+    assert not bench.runs.decide(third, planned, reservation=theirs, replaces=first)
+    assert bench.runs.decide(third, planned, reservation=theirs, replaces=second)
     assert bench.runs.reservation(PLACE) == theirs
 
 

@@ -161,8 +161,8 @@ def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **win
     return Digest(
         window=opened,
         entries=tuple(
-            member_of(number, 3720 + place, said=said[(place - 1) % len(said)] if said else "")
-            for place, number in enumerate(numbers, start=1)
+            member_of(number, 3720 + choose_placement, said=said[(choose_placement - 1) % len(said)] if said else "")
+            for choose_placement, number in enumerate(numbers, start=1)
         ),
     )
 

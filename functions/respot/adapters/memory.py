@@ -490,13 +490,13 @@ class MemoryRunStore:
         attempt: AttemptRecord | None,
         *,
         reservation: LocationReservation | None = None,
-        over: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
     ) -> bool:
         """See `RunStore.decide`."""
         if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
             return False
         standing = self.writers.get(reservation.location) if reservation else None
-        if reservation and standing and standing.run != reservation.run and standing != over:
+        if reservation and standing and standing.run != reservation.run and standing != replaces:
             return False
         self.decisions[record.job] = record
         if attempt:

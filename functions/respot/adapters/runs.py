@@ -70,14 +70,14 @@ class DynamoDbRunStore:
         attempt: AttemptRecord | None,
         *,
         reservation: LocationReservation | None = None,
-        over: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
     ) -> bool:
         """See `RunStore.decide`."""
         puts = [Put(item=decision_item(record, self._retention))]
         if attempt:
             puts.append(Put(item=attempt_item(attempt, self._retention)))
         if reservation:
-            puts.append(_claim(reservation, over))
+            puts.append(_claim(reservation, replaces))
         return self._table.put_all(*puts)
 
     def reservation(self, location: str) -> LocationReservation | None:
@@ -139,12 +139,12 @@ class DynamoDbRunStore:
         return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
 
 
-def _claim(reservation: LocationReservation, over: LocationReservation | None) -> Put:
-    """The claim on a location, if nobody but the writer's own run and `over` has it."""
+def _claim(reservation: LocationReservation, replaces: LocationReservation | None) -> Put:
+    """The claim on a location, if nobody but the writer's own run and `replaces` has it."""
     condition, names = f"{ABSENT} OR #run = :run", {"#run": "run"}
     values: dict[str, object] = {":run": reservation.run}
-    if over:
+    if replaces:
         condition += " OR (#run = :over AND #number = :number)"
         names["#number"] = "number"
-        values |= {":over": over.run, ":number": over.number}
+        values |= {":over": replaces.run, ":number": replaces.number}
     return Put(item=reservation_item(reservation), condition=condition, names=names, values=values)

@@ -29,7 +29,7 @@ LONGEST: Final = timedelta(days=28)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
+class PlacementChoice:
     """A placement with its reason; without one, the reason is why there is none."""
 
     placement: Placement | None
@@ -37,31 +37,33 @@ class Placed:
     warning: str | None = None
 
 
-def place(run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Sequence[RefusedPool] = ()) -> Placed:
+def choose_placement(
+    run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Sequence[RefusedPool] = ()
+) -> PlacementChoice:
     """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused."""
-    last_call, deadline = last_call_of(run, policy), deadline_of(run, policy)
+    last_call, deadline = latest_on_demand_start(run, policy), deadline_of(run, policy)
     if deadline is None or last_call is None:
-        return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
+        return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
     told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
     fallback = _on_demand_rung(run, policy, rung, refused)
     if fallback is None and (now <= last_call or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
         warning = f"the deadline may be missed: {told}, and no on-demand pool can be used"
-        return Placed(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
+        return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
     on_demand = _placement(run, fallback or rung)
     if now > last_call:
         warning = f"the deadline cannot be met any more: {told}"
         if policy.when_deadline_missed is WhenMissed.STOP:
-            return Placed(placement=None, reason=warning)
-        return Placed(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
+            return PlacementChoice(placement=None, reason=warning)
+        return PlacementChoice(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
     spell = last_call - HANDOVER - now
     if rung.market is Market.ON_DEMAND or spell <= overhead_of(run):
-        return Placed(placement=on_demand, reason=f"{told}: on demand from here")
+        return PlacementChoice(placement=on_demand, reason=f"{told}: on demand from here")
     if not _may_follow(run, policy, refused):
-        return Placed(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
+        return PlacementChoice(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
     # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
     spot = _placement(run, rung, longest=spell)
     most = in_words(spot.max_wait or spell)
-    return Placed(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
+    return PlacementChoice(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
 
 
 def _until(deadline: datetime, now: datetime) -> str:
@@ -78,11 +80,11 @@ def _may_follow(run: Run, policy: Policy, refused: Sequence[RefusedPool]) -> boo
         number < policy.max_attempts
         and Trigger.MAX_WAIT_TIME_EXCEEDED in policy.triggers
         and all(run.resubmissions(budget) < policy.budgets[budget] for budget in budgets)
-        and rung_of(run, policy, number + 1, refused=refused) is not None
+        and rung_for(run, policy, number + 1, refused=refused) is not None
     )
 
 
-def last_call_of(run: Run, policy: Policy) -> datetime | None:
+def latest_on_demand_start(run: Run, policy: Policy) -> datetime | None:
     """The latest moment at which an on-demand attempt could get instances and still finish in time."""
     deadline = deadline_of(run, policy)
     return None if deadline is None else deadline - _work_left(run, policy) - overhead_of(run)
@@ -138,7 +140,7 @@ def overhead_of(run: Run) -> timedelta:
     return run.restart_overhead() or ASSUMED_OVERHEAD
 
 
-def rung_of(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
+def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
     An attempt that Respot stopped, since it waited too long there, was its rung's last. A rung whose pool is refused is
@@ -181,16 +183,16 @@ def _rungs_left(run: Run, policy: Policy, number: int) -> tuple[Rung, ...]:
         first = run.attempts[0].state
         # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
         return (Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND)),)
-    place = used = 0
+    choose_placement = used = 0
     for earlier in range(1, number):
         known = earlier <= len(run.attempts)
         if known and went_back(run, earlier):
             continue  # it is no attempt of the rung below, which refused it
         used += 1
         gave_up = known and run.attempts[earlier - 1].gave_up_waiting
-        if place < len(policy.ladder) and (gave_up or used == policy.ladder[place].attempts):
-            place, used = place + 1, 0
-    return policy.ladder[place:]
+        if choose_placement < len(policy.ladder) and (gave_up or used == policy.ladder[choose_placement].attempts):
+            choose_placement, used = choose_placement + 1, 0
+    return policy.ladder[choose_placement:]
 
 
 def _has_attempts_left(run: Run, policy: Policy, rung: Rung) -> bool:

@@ -13,12 +13,20 @@ from respot.domain.job import JobState, Transition
 from respot.domain.lifecycle import is_terminal
 from respot.domain.outlook import Outlook
 from respot.domain.placement import RefusedPool
-from respot.domain.placing import HANDOVER, deadline_of, last_call_of, overhead_of, place, rung_of, work_expected
+from respot.domain.placing import (
+    HANDOVER,
+    choose_placement,
+    deadline_of,
+    latest_on_demand_start,
+    overhead_of,
+    rung_for,
+    work_expected,
+)
 from respot.domain.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
 from respot.domain.run import Attempt, Run, run_id
 from respot.domain.sentences import clause
 
-FRUITLESS_ATTEMPTS: Final = 2
+MOST_ATTEMPTS_WITHOUT_PROGRESS: Final = 2
 """Attempts that trained and saved nothing of their own, after which another would do no better."""
 POSTPONED_FOR: Final = timedelta(minutes=30)
 """How long a postponed job waits until the kill switch is read again.
@@ -43,8 +51,8 @@ class Circumstances:
     """
 
     checkpoint_uri: str | None
-    intruders: tuple[str, ...] = ()
-    obstacles: tuple[str, ...] = ()
+    concurrent_writers: tuple[str, ...] = ()
+    blockers: tuple[str, ...] = ()
     kill_switch: str | None = None
     refused_pools: tuple[RefusedPool, ...] = ()
     listing_cut: bool = False
@@ -61,17 +69,17 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
         return _refused(_too_late(run.last, circumstances, now), inputs)
     if circumstances.kill_switch:
         return _postponed(run, circumstances.kill_switch, inputs, now)
-    if reason := _hopeless(run, resolved, circumstances):
+    if reason := _cannot_resume(run, resolved, circumstances):
         return _refused(reason, inputs)
     refused = circumstances.refused_pools
-    rung = rung_of(run, policy, run.last.number + 1, refused=refused)
+    rung = rung_for(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
         return _refused(_without_rung(run, refused), inputs)
-    placed = place(run, policy, rung, now=now, refused=refused)
+    placed = choose_placement(run, policy, rung, now=now, refused=refused)
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     until = _earliest(run, policy)
-    if (last_call := last_call_of(run, policy)) is not None:
+    if (last_call := latest_on_demand_start(run, policy)) is not None:
         until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
     if until > now:
         reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
@@ -178,19 +186,19 @@ def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
-def _hopeless(run: Run, resolved: Resolved, circumstances: Circumstances) -> str | None:
+def _cannot_resume(run: Run, resolved: Resolved, circumstances: Circumstances) -> str | None:
     """Why another attempt must not or cannot be made, although the owner asked for one."""
     policy = resolved.policy
-    if circumstances.obstacles:
-        return f"cannot be created again: {'; '.join(map(clause, circumstances.obstacles))}"
-    if circumstances.intruders:
-        jobs = ", ".join(circumstances.intruders)
+    if circumstances.blockers:
+        return f"cannot be created again: {'; '.join(map(clause, circumstances.blockers))}"
+    if circumstances.concurrent_writers:
+        jobs = ", ".join(circumstances.concurrent_writers)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
     if policy.require_checkpoint and (reason := _without_checkpoint(run, circumstances)):
         return reason
-    if _is_fruitless(run, policy) and not circumstances.listing_cut:
-        return f"the last {run.fruitless()} attempts that trained saved no newer checkpoint: another would do no better"
-    return _spent(run, policy)
+    if _makes_no_progress(run, policy) and not circumstances.listing_cut:
+        return f"the last {run.attempts_without_progress()} attempts that trained saved no newer checkpoint: another would do no better"
+    return _budget_exhausted(run, policy)
 
 
 def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:
@@ -208,15 +216,15 @@ def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:
     return f"cannot tell whether there is a complete checkpoint in {where}: there are more objects than were listed"
 
 
-def _is_fruitless(run: Run, policy: Policy) -> bool:
-    return policy.require_progress and run.fruitless() >= FRUITLESS_ATTEMPTS
+def _makes_no_progress(run: Run, policy: Policy) -> bool:
+    return policy.require_progress and run.attempts_without_progress() >= MOST_ATTEMPTS_WITHOUT_PROGRESS
 
 
 def _doubt(run: Run, policy: Policy, circumstances: Circumstances) -> str | None:
     """What a listing that was cut short keeps from being known; the budgets still bound what it may cost."""
-    if not (circumstances.listing_cut and _is_fruitless(run, policy)):
+    if not (circumstances.listing_cut and _makes_no_progress(run, policy)):
         return None
-    return f"cannot tell whether the last {run.fruitless()} attempts made progress: not all objects were listed"
+    return f"cannot tell whether the last {run.attempts_without_progress()} attempts made progress: not all objects were listed"
 
 
 def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:
@@ -229,7 +237,7 @@ def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:
     )
 
 
-def _spent(run: Run, policy: Policy) -> str | None:
+def _budget_exhausted(run: Run, policy: Policy) -> str | None:
     if run.last.number >= policy.max_attempts:
         return f"all {policy.max_attempts} attempts are spent"
     budget = run.budget
@@ -271,7 +279,7 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
     """What the decision was made from, for the ledger."""
     state, policy = run.last.state, resolved.policy
     newest = newest_complete(run.checkpoints)
-    deadline, last_call = deadline_of(run, policy), last_call_of(run, policy)
+    deadline, last_call = deadline_of(run, policy), latest_on_demand_start(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),
@@ -284,9 +292,9 @@ def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: dat
         "checkpoint_location": circumstances.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
         "listing": "cut short" if circumstances.listing_cut else None,
-        "fruitless_attempts": str(run.fruitless()) if circumstances.looked else None,
-        "overlapping_jobs": ", ".join(circumstances.intruders),
-        "obstacles": "; ".join(circumstances.obstacles),
+        "fruitless_attempts": str(run.attempts_without_progress()) if circumstances.looked else None,
+        "overlapping_jobs": ", ".join(circumstances.concurrent_writers),
+        "obstacles": "; ".join(circumstances.blockers),
         "refused_pools": "; ".join(map(str, circumstances.refused_pools)),
         "work_expected": in_words(work_expected(run, policy)),
         "work_done": in_words(run.work_done()) if circumstances.looked else None,

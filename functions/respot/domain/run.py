@@ -168,7 +168,7 @@ class Run:
         reached = ending_of(attempt.state).trigger is Trigger.MAX_RUNTIME_EXCEEDED
         return reached and own is not None and given is not None and given < own
 
-    def fruitless(self) -> int:
+    def attempts_without_progress(self) -> int:
         """How many attempts in a row, counted from the last, have trained and saved nothing of their own."""
         count = 0
         for attempt in reversed(self.attempts):

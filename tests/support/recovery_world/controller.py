@@ -134,11 +134,11 @@ class Controller:
         start = world.positions[reader]
         batch = world.stream[start : start + (10 if world.calm else world.random.choice((1, 3, 10)))]
         failed: list[int] = []
-        for place, item in enumerate(batch):
+        for choose_placement, item in enumerate(batch):
             try:
                 consume(item)
             except RespotError:
-                failed.append(place)
+                failed.append(choose_placement)
             except DiedError:
                 return
         world.positions[reader] = start + (failed[0] if failed else len(batch))

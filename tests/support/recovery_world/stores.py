@@ -79,9 +79,9 @@ class StreamedRuns(MemoryRunStore):
         attempt: AttemptRecord | None,
         *,
         reservation: LocationReservation | None = None,
-        over: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
     ) -> bool:
-        written = MemoryRunStore.decide(self, record, attempt, reservation=reservation, over=over)
+        written = MemoryRunStore.decide(self, record, attempt, reservation=reservation, replaces=replaces)
         if written:
             self.check(record, attempt)
             self.stream.append({"alert": decision_item(record, None)})

@@ -13,7 +13,7 @@ from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.domain.giving_up import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
 from respot.domain.job import JobState, Market, Owner, Parent, Transition
 from respot.domain.placement import RefusedPool
-from respot.domain.placing import rung_of
+from respot.domain.placing import rung_for
 from respot.domain.planner import Circumstances, plan
 from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from respot.domain.run import Attempt, Run
@@ -148,7 +148,7 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
         "the deadline cannot be met any more",
     ),
     "no checkpoint location": ({"around": circumstances(checkpoint_uri=None)}, "no checkpoint location"),
-    "another writer": ({"around": circumstances(intruders=("other",))}, "another job writes"),
+    "another writer": ({"around": circumstances(concurrent_writers=("other",))}, "another job writes"),
     "same pool": ({"resolved": impatient(ladder=parse_ladder("spot:1 spot:2"))}, "the same pool, spot ml.g5.2xlarge"),
     "same pool by its name": (
         {"resolved": impatient(ladder=parse_ladder("spot:1 spot/ml.g5.2xlarge:2"))},
@@ -281,7 +281,7 @@ def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_sp
     gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
     assert gone.ending.said == "is being deleted"
-    assert rung_of(run(gone), impatient().policy, 2) == LADDER[1]
+    assert rung_for(run(gone), impatient().policy, 2) == LADDER[1]
 
 
 @pytest.mark.parametrize(
@@ -302,13 +302,13 @@ def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
     attempts: tuple[Attempt, ...] = ()
     policy = Policy(ladder=parse_ladder(ladder))
     for number, life in enumerate(lives.split(), start=1):
-        start, rung = number * 12 * HOUR, rung_of(run(*attempts), policy, number) if attempts else policy.ladder[0]
+        start, rung = number * 12 * HOUR, rung_for(run(*attempts), policy, number) if attempts else policy.ladder[0]
         assert rung, "the ladder is shorter than the run"
         script = None if life == "waits" else f"Starting={start} MaxWaitTimeExceeded={start + 6 * HOUR}"
         lived = given_up(number, start, market=rung.market) if script is None else attempt(script, number=number)
         attempts += (lived,)
     first = len(attempts) + 1
-    rungs = [rung_of(run(*attempts), policy, number) for number in range(first, first + len(markets))]
+    rungs = [rung_for(run(*attempts), policy, number) for number in range(first, first + len(markets))]
 
     assert [rung and rung.market for rung in rungs] == markets
 
@@ -328,7 +328,9 @@ def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
     what = run(*repeated(NEVER_LAUNCHED, lived))
     places = [rung for rung in rungs for _ in range(rung.attempts or 100)]
 
-    assert rung_of(what, Policy(ladder=tuple(rungs)), number) == (places[number - 1] if number <= len(places) else None)
+    assert rung_for(what, Policy(ladder=tuple(rungs)), number) == (
+        places[number - 1] if number <= len(places) else None
+    )
 
 
 # --- back to a pool that was given up

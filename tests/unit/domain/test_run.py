@@ -144,14 +144,14 @@ def test_work_done_and_lost_together_are_never_more_than_was_trained(
 def test_attempts_in_a_row_that_saved_nothing_are_counted_from_the_last() -> None:
     first, second, third = repeated(OUT_OF_TIME, 3)
 
-    assert run(replace(first, checkpoint=saved(6000)), second, third).fruitless() == 2
+    assert run(replace(first, checkpoint=saved(6000)), second, third).attempts_without_progress() == 2
 
 
 def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> None:
     first, _, third = repeated(OUT_OF_TIME, 3)
     never = replace(attempt(NEVER_LAUNCHED, number=2), checkpoint=saved(10 * HOUR))
 
-    assert run(first, never, third).fruitless() == 2
+    assert run(first, never, third).attempts_without_progress() == 2
 
 
 @pytest.mark.parametrize(
@@ -163,15 +163,18 @@ def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> No
     ],
 )
 def test_an_overwritten_checkpoint_without_a_step_is_progress_if_it_was_saved_anew(
-    seconds: int, fruitless: int
+    seconds: int, attempts_without_progress: int
 ) -> None:
     first, second = repeated(OUT_OF_TIME, 2)
 
-    assert run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).fruitless() == fruitless
+    assert (
+        run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).attempts_without_progress()
+        == attempts_without_progress
+    )
 
 
 def test_a_run_that_always_saves_is_not_fruitless() -> None:
-    assert run(attempt(checkpoint=saved(6000))).fruitless() == 0
+    assert run(attempt(checkpoint=saved(6000))).attempts_without_progress() == 0
 
 
 @pytest.mark.parametrize(

@@ -32,15 +32,15 @@ def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]
         replace(
             repeated(
                 draw(st.sampled_from(scripts)),
-                place + 1,
+                choose_placement + 1,
                 failure_reason=draw(reasons),
                 market=draw(st.sampled_from((*Market, None))),
                 max_runtime=draw(st.none() | st.integers(1, 28 * 86400).map(lambda each: timedelta(seconds=each))),
                 max_wait=None,
                 instance_type=draw(st.sampled_from((None, "ml.g5.2xlarge"))),
-            )[place]
+            )[choose_placement]
         )
-        for place in range(number)
+        for choose_placement in range(number)
     )
     checkpoints = tuple(saved(each) for each in sorted(draw(st.lists(st.integers(-9999, 300_000), max_size=4))))
     spans = seconds.map(lambda each: timedelta(seconds=each))
@@ -123,8 +123,8 @@ def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
 def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
     around = circumstances(
         listing_cut=True,
-        intruders=("job-10",),
-        obstacles=("no instances",),
+        concurrent_writers=("job-10",),
+        blockers=("no instances",),
         kill_switch="the account's kill switch is on",
         refused_pools=(RefusedPool(market=Market.SPOT, instance_type="ml.g5.2xlarge", why="a quota of 0"),),
     )

@@ -186,7 +186,7 @@ def test_a_rule_that_opts_a_job_out_is_named() -> None:
 def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: str) -> None:
     failed = decide(ending("Failed", reason=f"CapacityError: {quoted}"), now=LONG_AFTER)
     assert failed.reason.startswith("failed: CapacityError: Please try again; next: ")
-    refused = decide(around=circumstances(obstacles=(quoted, quoted)))
+    refused = decide(around=circumstances(blockers=(quoted, quoted)))
     assert refused.reason == "cannot be created again: Please try again; Please try again"
 
 
