@@ -114,7 +114,7 @@ def _watch(
             live.update(Group(_progress(outcomes, histories), Text(), _run_progress(runs)))
             done = (
                 all(is_settled(outcome) for outcome in outcomes)
-                and all(history and history.doings.decision for history in histories)
+                and all(history and history.recovery_records.decision for history in histories)
                 and all(
                     demo_runs.is_settled(at, expected, history)
                     for expected, history in zip(demo_runs.RUNS, runs, strict=True)

@@ -14,7 +14,7 @@ from respot.domain.lifecycle import Figures, figures, is_terminal, status_period
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome
 from respot.domain.savings import savings_percent
 from respot.domain.sentences import clause, sentence
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 
 
@@ -56,7 +56,7 @@ class History:
     alerts: tuple[AlertRecord, ...]
     others: tuple[JobId, ...] = ()
     stop_intent: StopIntent | None = None
-    doings: Doings = field(default_factory=Doings)
+    recovery_records: RecoveryRecords = field(default_factory=RecoveryRecords)
     run: tuple[RunAttempt, ...] = ()
 
     @property
@@ -92,17 +92,19 @@ class History:
 
 def headline(history: History, now: datetime) -> str:
     """What has become of the job, in a sentence; what was decided or reported before is history."""
-    doings = history.doings
-    if doings.outcome:
-        return _sentence(doings.outcome.story)
-    if doings.decision is None and history.is_open:
+    recovery_records = history.recovery_records
+    if recovery_records.outcome:
+        return _sentence(recovery_records.outcome.story)
+    if recovery_records.decision is None and history.is_open:
         return _sentence(_still(history, now))
     said = (
-        _decided(doings.decision) if doings.decision else f"ended as {history.state.secondary_status}, not decided yet"
+        _decided(recovery_records.decision)
+        if recovery_records.decision
+        else f"ended as {history.state.secondary_status}, not decided yet"
     )
     # Respot notes once why a decision, or the creation that it calls for, has to wait. The reason may be gone by now.
-    since = doings.decision.decided_at if doings.decision else history.state.job.created
-    latest = max(doings.notices, key=lambda notice: notice.noticed_at, default=None)
+    since = recovery_records.decision.decided_at if recovery_records.decision else history.state.job.created
+    latest = max(recovery_records.notices, key=lambda notice: notice.noticed_at, default=None)
     waited = f"; {_noticed(latest)}" if latest and latest.noticed_at >= since else ""
     return _sentence(f"{clause(one_line(said))}{waited}")
 
@@ -149,7 +151,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
     A status that still lasts has no end, `so_far` is true, and its seconds count up to `now`; so do the sums.
     """
     state, sums, percent = history.state, history.figures(now), history.savings_percent
-    decided, outcome = history.doings.decision, history.doings.outcome
+    decided, outcome = history.recovery_records.decision, history.recovery_records.outcome
     ends = [ended for _, ended in status_periods(history.transitions)]
     return {
         "headline": headline(history, now),
@@ -206,7 +208,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
         },
         "notices": [
             {"kind": notice.kind, "story": notice.story, "noticed_at": iso(notice.noticed_at)}
-            for notice in history.doings.notices
+            for notice in history.recovery_records.notices
         ],
         "decision": decided
         and {

@@ -134,7 +134,7 @@ def load(
         alerts=ledger.alerts(job),
         others=tuple(other for other in jobs if other != job),
         stop_intent=runs.stop_intent(job),
-        doings=runs.doings(job),
+        recovery_records=runs.recovery_records(job),
         run=_run(ledger, runs, record.state),
     )
 

@@ -114,18 +114,26 @@ def _in_words(decision: Decision) -> str:
 
 def _happened(history: History) -> list[tuple[datetime, str, str]]:
     """What Respot wrote down about the job, in the order of time: when, what, and why."""
-    doings, note = history.doings, history.stop_intent
-    happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in doings.notices]
+    recovery_records, note = history.recovery_records, history.stop_intent
+    happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in recovery_records.notices]
     if note:
         withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""
         happened.append((note.decided_at, "stops waiting", f"{clause(note.reason)}{withdrawn}"))
-    if doings.decision:
-        happened.append((doings.decision.decided_at, "decided", _in_words(doings.decision.decision)))
-    if doings.outcome:
+    if recovery_records.decision:
+        happened.append(
+            (recovery_records.decision.decided_at, "decided", _in_words(recovery_records.decision.decision))
+        )
+    if recovery_records.outcome:
         # The headline has a creation's story.
-        said = doings.outcome.name if doings.outcome.kind is OutcomeKind.CREATED else doings.outcome.story
-        warning = f"; {doings.outcome.warning}" if doings.outcome.warning else ""
-        happened.append((doings.outcome.settled_at, str(doings.outcome.kind), f"{clause(said)}{warning}"))
+        said = (
+            recovery_records.outcome.name
+            if recovery_records.outcome.kind is OutcomeKind.CREATED
+            else recovery_records.outcome.story
+        )
+        warning = f"; {recovery_records.outcome.warning}" if recovery_records.outcome.warning else ""
+        happened.append(
+            (recovery_records.outcome.settled_at, str(recovery_records.outcome.kind), f"{clause(said)}{warning}")
+        )
     shown = {(transition.status, transition.started) for transition in history.transitions}
     happened += [
         (alert.settled_at, f"{alert.kind} alert", _alert_in_words(alert))

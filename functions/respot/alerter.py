@@ -21,7 +21,7 @@ from respot.domain.alert_text import concludes, headline
 from respot.domain.job import JobId, JobRecord, JobState, Transition
 from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
-from respot.domain.telling import Told, appearance, end_of, outlook_after
+from respot.domain.telling import RecoveryNews, appearance, end_of, outlook_after
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Foresight, Ledger, RunStore
 from respot.run_place import place_in_run
@@ -60,9 +60,9 @@ class Alerter:
             return None
         return self._settle(_of_transition(*self._load(job), transition))
 
-    def tell(self, job: JobId, told: Told) -> AlertRecord | None:
+    def tell(self, job: JobId, told: RecoveryNews) -> AlertRecord | None:
         """Alert on what Respot itself did about a job that has ended; see `alert`."""
-        return self._settle(_of_doing(*self._load(job), told))
+        return self._settle(_of_recovery(*self._load(job), told))
 
     def advise(self, job: JobId) -> AlertRecord | None:
         """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
@@ -77,7 +77,7 @@ class Alerter:
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
-            *(_of_doing(record, state, told) for told in self.runs.doings(job).told()),
+            *(_of_recovery(record, state, told) for told in self.runs.recovery_records(job).told()),
         )
         settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
@@ -173,7 +173,7 @@ def _of_transition(record: JobRecord, state: JobState, transition: Transition) -
     )
 
 
-def _of_doing(record: JobRecord, state: JobState, told: Told) -> _Pending:
+def _of_recovery(record: JobRecord, state: JobState, told: RecoveryNews) -> _Pending:
     case = _case(told.kind, end_of(record, state), record, state)
     case = replace(case, story=told.story, warning=told.warning, withdrawn=told.withdrawn)
     return _Pending(alert=case, news=told.at)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from respot.domain.run import RunId
     from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
     from respot.domain.sweeping import Page, SweepProgress
-    from respot.domain.telling import Doings
+    from respot.domain.telling import RecoveryRecords
     from respot.domain.waiting import StopIntent
 
 
@@ -375,7 +375,7 @@ class RunStore(Protocol):
     def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
         """Have people told, once for each kind, why nothing is decided or created yet."""
 
-    def doings(self, job: JobId) -> Doings:
+    def recovery_records(self, job: JobId) -> RecoveryRecords:
         """All that Respot has written down of its own doings about the job, read consistently."""
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:

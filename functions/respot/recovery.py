@@ -151,7 +151,7 @@ class Recovery:
         decision, now = self._plan(situation, state, state.tags or {}), self.clock()
         if decision.action is Action.WAIT:
             return self._wait(state.job, decision)
-        if is_silent(decision) and self.runs.doings(state.job).notices:
+        if is_silent(decision) and self.runs.recovery_records(state.job).notices:
             decision = ending_the_wait(decision)
         run, number = situation.run.id, situation.run.last.number
         name = None

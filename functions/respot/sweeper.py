@@ -34,7 +34,7 @@ from respot.domain.sweeping import (
     watched_since,
     windows,
 )
-from respot.domain.telling import Doings, called_for, lacks_its_end
+from respot.domain.telling import RecoveryRecords, lacks_its_end, required_alerts
 from respot.domain.waiting import is_waiting, unknown_message
 from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
 from respot.look_message import RecheckRequest
@@ -298,7 +298,7 @@ class Sweeper:
         return replace(progress, token=f"{place + 1}" if place + 1 < len(due) else None)
 
     def _check_job(self, job: JobId, swept: SweepReport) -> None:
-        record, doings = self.ledger.load(job), self.runs.doings(job)
+        record, recovery_records = self.ledger.load(job), self.runs.recovery_records(job)
         if record.state is None:
             return  # it has expired meanwhile
         if lacks_its_end(record):
@@ -311,11 +311,11 @@ class Sweeper:
             self.rechecks.send([(told, timedelta())])
             swept.rechecks += 1
             return
-        if is_terminal(record.state.status) and _is_open(doings):
+        if is_terminal(record.state.status) and _is_open(recovery_records):
             self.recoveries.send(job)
             swept.recoveries += 1
         settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
-        if called_for(record, record.state, doings) - settled:
+        if required_alerts(record, record.state, recovery_records) - settled:
             self.due_alerts.send(job)
             swept.alerts += 1
 
@@ -331,9 +331,9 @@ def _read_place(token: str | None) -> tuple[int, datetime | None]:
     return int(place), datetime.fromisoformat(since) if since else None
 
 
-def _is_open(doings: Doings) -> bool:
+def _is_open(recovery_records: RecoveryRecords) -> bool:
     """Whether a decision is missing, or the attempt it calls for."""
-    if doings.decision is None:
+    if recovery_records.decision is None:
         return True
-    decision = doings.decision.decision
-    return decision.action is Action.RESUBMIT and not decision.dry_run and doings.outcome is None
+    decision = recovery_records.decision.decision
+    return decision.action is Action.RESUBMIT and not decision.dry_run and recovery_records.outcome is None

@@ -228,7 +228,7 @@ def test_a_policy_that_is_replaced_as_the_docs_used_to_say_forgets_no_job(
         assert bench.recover(job) is not None
         bench.clock.pass_by(timedelta(minutes=30))
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
-    (notice,) = bench.runs.doings(job).notices
+    (notice,) = bench.runs.recovery_records(job).notices
     assert notice.kind is AlertKind.POLICY_INVALID
     assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.story
     put(ssm, BY_RULE, POLICY)
@@ -273,10 +273,10 @@ def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_wi
     put(ssm, "on")
     job = bench.ended(tags={})
     assert bench.recover(job) is not None
-    assert [told.kind for told in bench.runs.doings(job).told()] == [AlertKind.POSTPONED]
+    assert [told.kind for told in bench.runs.recovery_records(job).told()] == [AlertKind.POSTPONED]
     put(ssm, '{"version": 1}', POLICY)
     bench.clock.pass_by(POLICY_KEPT_FOR)
     assert bench.recover(job) is None
-    (told,) = (told for told in bench.runs.doings(job).told() if told.kind is not AlertKind.POSTPONED)
+    (told,) = (told for told in bench.runs.recovery_records(job).told() if told.kind is not AlertKind.POSTPONED)
     assert told.kind is AlertKind.NOT_RESUBMITTED
     assert (told.story, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

@@ -18,7 +18,7 @@ from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId, run_id
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, RunStore
@@ -245,7 +245,7 @@ def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> 
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
     bench.runs.notice(job_id("another"), AlertKind.POSTPONED, "third")
     first = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=CREATED)
-    assert bench.runs.doings(JOB) == Doings(notices=(first,))
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
 
 
 # --- stops ----------------------------------------------------------------------------------------------------------
@@ -379,11 +379,11 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
 
 
 def test_all_doings_are_told_at_once(bench: Bench) -> None:
-    assert bench.runs.doings(JOB) == Doings()
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords()
     outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
     bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     bench.runs.decide(FULL, None)
     bench.runs.record_outcome(outcome)
     bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
     notice = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
-    assert bench.runs.doings(JOB) == Doings(decision=FULL, outcome=outcome, notices=(notice,))
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))

@@ -24,7 +24,7 @@ from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.storm import DigestWindow, pool_of
-from respot.domain.telling import Doings, called_for
+from respot.domain.telling import RecoveryRecords, required_alerts
 from respot.errors import RespotError, TopicUnavailableError
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
@@ -152,18 +152,18 @@ class StormWorld:
             script += f" Training={seconds + 5} Interrupted={seconds + 20}"
         known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.state
         self.ledger.save(reconcile(self.ledger.load(job), snapshot(script, job=job, **known)))
-        doings = self._do(job, story)
-        self._expect(job, doings)
+        recovery_records = self._do(job, story)
+        self._expect(job, recovery_records)
         transitions = self.ledger.load(job).transitions
         acts = [partial(self.alerter.alert, job, transition) for transition in transitions if kind_of(transition)]
-        acts += [partial(self.alerter.tell, job, told) for told in doings.told()]
+        acts += [partial(self.alerter.tell, job, told) for told in recovery_records.told()]
         record = self.ledger.load(job)
         if record.state and advise(record.state):
             acts.append(partial(self.alerter.advise, job))
         # In any order: nothing in the ledger makes one alert of a job wait for another.
         self.pending += [_Item(comes=self.clock() + self.random.random() * self.span, job=job, act=act) for act in acts]
 
-    def _do(self, job: JobId, story: Story) -> Doings:
+    def _do(self, job: JobId, story: Story) -> RecoveryRecords:
         if story.notice:
             self.runs.notice(job, story.notice, "max_attempts: is many and must be a number")
         if story.decision:
@@ -187,12 +187,12 @@ class StormWorld:
                     name=f"{job.name}-r2",
                 )
             )
-        return self.runs.doings(job)
+        return self.runs.recovery_records(job)
 
-    def _expect(self, job: JobId, doings: Doings) -> None:
+    def _expect(self, job: JobId, recovery_records: RecoveryRecords) -> None:
         record = self.ledger.load(job)
         assert record.state
-        self.owed |= {(job, kind, started) for kind, started in called_for(record, record.state, doings)}
+        self.owed |= {(job, kind, started) for kind, started in required_alerts(record, record.state, recovery_records)}
 
     def run(self) -> None:
         """Play the troubled part, then, with nothing in the way any more, what is left."""

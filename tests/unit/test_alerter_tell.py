@@ -15,7 +15,7 @@ from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import AttemptRecord, DecisionRecord
 from respot.domain.run import run_id
-from respot.domain.telling import Told
+from respot.domain.telling import RecoveryNews
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot
 from tests.support.clock import FakeClock
@@ -24,7 +24,7 @@ from tests.support.troubled import DiedError, TroubledLedger
 JOB = job_id()
 LEASE = timedelta(minutes=2)
 ENDED = "Starting=0 Downloading=250 Training=390 Stopping=21600 MaxWaitTimeExceeded=21630"
-RESUBMITTED = Told(kind=AlertKind.RESUBMITTED, story="resubmitted as spot-job-r2", at=at(21640), warning="late")
+RESUBMITTED = RecoveryNews(kind=AlertKind.RESUBMITTED, story="resubmitted as spot-job-r2", at=at(21640), warning="late")
 
 
 class Bench:

@@ -17,7 +17,7 @@ from respot.domain.alert import Alert, AlertOutcome
 from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
 from respot.domain.drill import STAYS, Drill
 from respot.domain.drill_names import DRILL_PREFIX, drill_id
-from respot.domain.telling import called_for
+from respot.domain.telling import required_alerts
 from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
 from respot.errors import MalformedObservationError, RespotError
 from respot.events import Observation, Origin, parse
@@ -66,7 +66,7 @@ def test_a_drill_leads_to_the_alert_that_it_rehearses_and_to_no_other(kind: Aler
     ledger = recorded(drill)
     record = ledger.load(drill.job)
     assert record.state is not None
-    assert called_for(record, record.state, MemoryRunStore(ledger=ledger).doings(drill.job)) == {
+    assert required_alerts(record, record.state, MemoryRunStore(ledger=ledger).recovery_records(drill.job)) == {
         (kind, drill.alerted.started)
     }
 

@@ -12,7 +12,7 @@ from respot.domain.digest_text import what_happens_next
 from respot.domain.outlook import Outlook
 from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestRecord, DigestWindow
-from respot.domain.telling import Told
+from respot.domain.telling import RecoveryNews
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
@@ -132,7 +132,9 @@ def test_what_is_a_jobs_own_fault_is_never_held_back(bench: Bench) -> None:
 def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(bench: Bench) -> None:
     for name in ("first", "second", "third"):
         bench.interrupt(name, status="MaxWaitTimeExceeded")
-        told = Told(kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick")
+        told = RecoveryNews(
+            kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick"
+        )
         assert bench.alerter.tell(job_id(name), told)
     assert [(alert.state.job.name, alert.kind) for alert in bench.topic.published if alert.digest is None] == [
         ("first", AlertKind.MAX_WAIT_TIME_EXCEEDED),

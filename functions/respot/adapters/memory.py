@@ -18,7 +18,7 @@ from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationRe
 from respot.domain.run import RunId
 from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow, is_over
 from respot.domain.sweeping import Page, Summary, SweepProgress, resumed
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.errors import (
     AlertInProgressError,
@@ -546,9 +546,9 @@ class MemoryRunStore:
         """See `RunStore.notice`."""
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, story=story, noticed_at=self.clock()))
 
-    def doings(self, job: JobId) -> Doings:
-        """See `RunStore.doings`."""
-        return Doings(
+    def recovery_records(self, job: JobId) -> RecoveryRecords:
+        """See `RunStore.recovery_records`."""
+        return RecoveryRecords(
             decision=self.decisions.get(job),
             outcome=self.outcomes.get(job),
             notices=tuple(notice for notice in self.notices.values() if notice.job == job),

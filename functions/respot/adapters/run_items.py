@@ -17,7 +17,7 @@ from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
 from respot.domain.run import RunId
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.schema import (
     DECIDED_AT,
@@ -244,18 +244,18 @@ def read_notice(item: Item) -> Notice:
     )
 
 
-def read_doings(items: Iterable[Item]) -> Doings:
+def read_recovery_records(items: Iterable[Item]) -> RecoveryRecords:
     """What Respot has written down about a job; other kinds of items are passed over."""
-    doings = Doings()
+    recovery_records = RecoveryRecords()
     for item in items:
         match deserialize(item)[KIND]:
             case ItemKind.DECISION:
-                doings = replace(doings, decision=read_decision(item))
+                recovery_records = replace(recovery_records, decision=read_decision(item))
             case ItemKind.OUTCOME:
-                doings = replace(doings, outcome=read_outcome(item))
+                recovery_records = replace(recovery_records, outcome=read_outcome(item))
             case ItemKind.NOTICE:
-                doings = replace(doings, notices=(*doings.notices, read_notice(item)))
-    return doings
+                recovery_records = replace(recovery_records, notices=(*recovery_records.notices, read_notice(item)))
+    return recovery_records
 
 
 def _placement(placement: Placement) -> dict[str, Any]:

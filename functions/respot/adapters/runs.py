@@ -14,8 +14,8 @@ from respot.adapters.run_items import (
     outcome_item,
     read_attempt,
     read_decision,
-    read_doings,
     read_outcome,
+    read_recovery_records,
     read_reservation,
     read_stop_intent,
     reservation_item,
@@ -29,7 +29,7 @@ from respot.domain.durations import iso
 from respot.domain.job import JobId
 from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
 from respot.domain.run import RunId
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.ports import Clock
 from respot.schema import (
@@ -126,11 +126,11 @@ class DynamoDbRunStore:
         """See `RunStore.notice`."""
         self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
 
-    def doings(self, job: JobId) -> Doings:
-        """See `RunStore.doings`."""
+    def recovery_records(self, job: JobId) -> RecoveryRecords:
+        """See `RunStore.recovery_records`."""
         values = {":pk": partition_of(job), ":first": DECISION_KEY, ":last": OUTCOME_KEY}
         items = self._table.query(f"{PK} = :pk AND {SK} BETWEEN :first AND :last", values, ConsistentRead=True)
-        return read_doings(items)
+        return read_recovery_records(items)
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
         """See `RunStore.live`."""

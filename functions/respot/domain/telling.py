@@ -15,7 +15,7 @@ from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class RecoveryNews:
     """What Respot has to say of its own doings.
 
     Attributes:
@@ -33,12 +33,12 @@ class Told:
     withdrawn: bool = False
 
 
-def told_of_decision(record: DecisionRecord) -> Told | None:
+def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
     """What is to be said of a decision; `None` where nobody waits for it."""
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
     if not decision.notify or (would and not decision.dry_run):
         return None  # what becomes of a resubmission is told with its outcome
-    return Told(
+    return RecoveryNews(
         kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
         story=decision.reason if would else f"not resubmitted: {decision.reason}",
         at=record.decided_at,
@@ -57,11 +57,11 @@ def ending_the_wait(decision: Decision) -> Decision:
     return replace(decision, action=Action.NOTHING, notify=True)
 
 
-def told_of_outcome(outcome: Outcome) -> Told:
+def news_of_outcome(outcome: Outcome) -> RecoveryNews:
     """What is to be said of what became of a decision."""
     created = outcome.kind is OutcomeKind.CREATED
     kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
-    return Told(
+    return RecoveryNews(
         kind=kind,
         story=outcome.story,
         at=outcome.settled_at,
@@ -70,9 +70,9 @@ def told_of_outcome(outcome: Outcome) -> Told:
     )
 
 
-def told_of_notice(notice: Notice) -> Told:
+def news_of_notice(notice: Notice) -> RecoveryNews:
     """What is to be said of a notice."""
-    return Told(kind=notice.kind, story=notice.story, at=notice.noticed_at)
+    return RecoveryNews(kind=notice.kind, story=notice.story, at=notice.noticed_at)
 
 
 def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
@@ -107,7 +107,7 @@ def lacks_its_end(record: JobRecord) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doings:
+class RecoveryRecords:
     """What Respot has written down of its own doings about a job.
 
     Attributes:
@@ -120,23 +120,27 @@ class Doings:
     outcome: Outcome | None = None
     notices: tuple[Notice, ...] = ()
 
-    def told(self) -> tuple[Told, ...]:
+    def told(self) -> tuple[RecoveryNews, ...]:
         """All that people are to be told of them."""
-        decided = told_of_decision(self.decision) if self.decision else None
-        settled = told_of_outcome(self.outcome) if self.outcome else None
-        return tuple(told for told in (decided, settled, *(told_of_notice(notice) for notice in self.notices)) if told)
+        decided = news_of_decision(self.decision) if self.decision else None
+        settled = news_of_outcome(self.outcome) if self.outcome else None
+        return tuple(told for told in (decided, settled, *(news_of_notice(notice) for notice in self.notices)) if told)
 
 
-def called_for(record: JobRecord, state: JobState, doings: Doings) -> frozenset[tuple[AlertKind, datetime]]:
+def required_alerts(
+    record: JobRecord, state: JobState, recovery_records: RecoveryRecords
+) -> frozenset[tuple[AlertKind, datetime]]:
     """The alerts that must have been settled, sent or declined: each by its kind and the start of its transition."""
-    return frozenset(_called_for(record, state, doings))
+    return frozenset(_required_alerts(record, state, recovery_records))
 
 
-def _called_for(record: JobRecord, state: JobState, doings: Doings) -> Iterable[tuple[AlertKind, datetime]]:
+def _required_alerts(
+    record: JobRecord, state: JobState, recovery_records: RecoveryRecords
+) -> Iterable[tuple[AlertKind, datetime]]:
     for transition in record.transitions:
         if (kind := kind_of(transition)) is not None:
             yield kind, transition.started
     if advise(state):
         yield AlertKind.ADVICE, appearance(state).started
-    for told in doings.told():
+    for told in recovery_records.told():
         yield told.kind, end_of(record, state).started

@@ -14,7 +14,7 @@ from respot.bootstrap.clients import begin, now
 from respot.domain.alert import AlertOutcome, AlertRecord
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.storm import DigestRecord, DigestWindow
-from respot.domain.telling import told_of_decision, told_of_notice, told_of_outcome
+from respot.domain.telling import news_of_decision, news_of_notice, news_of_outcome
 from respot.errors import RespotError
 from respot.handlers.batches import BatchResponse, Context, failed, moment, time_left
 from respot.heartbeat import HEARTBEAT
@@ -108,13 +108,13 @@ def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertRecord | None:
             return alerting.advise(job_of(deserialize(image)[PK]))
         case ItemKind.DECISION:
             decision = read_decision(image)
-            told = told_of_decision(decision)
+            told = news_of_decision(decision)
             return None if told is None else alerting.tell(decision.job, told)
         case ItemKind.OUTCOME:
             outcome = read_outcome(image)
-            return alerting.tell(outcome.job, told_of_outcome(outcome))
+            return alerting.tell(outcome.job, news_of_outcome(outcome))
         case ItemKind.NOTICE:
             notice = read_notice(image)
-            return alerting.tell(notice.job, told_of_notice(notice))
+            return alerting.tell(notice.job, news_of_notice(notice))
         case _:
             return None

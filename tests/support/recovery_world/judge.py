@@ -64,7 +64,7 @@ class Judge:
     def _check_wait(self, record: DecisionRecord) -> None:
         """People who were notified that a job waits are notified how the wait ended."""
         decision = record.decision
-        if decision.action is Action.RESUBMIT or not self.world.runs.doings(record.job).notices:
+        if decision.action is Action.RESUBMIT or not self.world.runs.recovery_records(record.job).notices:
             return
         if not decision.notify:
             self.broken(f"no alert says what became of {record.job}, which waited: {decision.reason}")

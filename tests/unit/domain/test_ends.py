@@ -13,7 +13,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import in_order, is_end
 from respot.domain.reconciliation import reconcile
-from respot.domain.telling import Doings, called_for, end_of, lacks_its_end
+from respot.domain.telling import RecoveryRecords, end_of, lacks_its_end, required_alerts
 from respot.domain.waiting import stop_of
 from tests.support.builders import CREATED, at, history, job_id, snapshot, state, transition
 
@@ -178,7 +178,7 @@ def test_an_unknown_end_is_alerted_on_and_a_known_one_keeps_its_kind(
 def test_an_unknown_end_calls_for_its_alert() -> None:
     record = after(ended())
     assert record.state
-    assert called_for(record, record.state, Doings()) == {(AlertKind.ENDED, at(7200))}
+    assert required_alerts(record, record.state, RecoveryRecords()) == {(AlertKind.ENDED, at(7200))}
 
 
 def test_an_unknown_end_is_nobodys_stop() -> None:

@@ -15,7 +15,14 @@ from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import reconcile
 from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
 from respot.domain.run import run_id
-from respot.domain.telling import Doings, appearance, called_for, end_of, told_of_decision, told_of_outcome
+from respot.domain.telling import (
+    RecoveryRecords,
+    appearance,
+    end_of,
+    news_of_decision,
+    news_of_outcome,
+    required_alerts,
+)
 from tests.support.builders import CREATED, at, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 
@@ -56,7 +63,7 @@ NOTICE = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no policy", notic
     ids=["declined", "dry run"],
 )
 def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: AlertKind, story: str) -> None:
-    told = told_of_decision(record)
+    told = news_of_decision(record)
     assert told is not None
     assert (told.kind, told.story, told.at, told.warning) == (kind, story, at(21700), "a warning")
 
@@ -72,7 +79,7 @@ def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: A
     ids=["nobody waits", "its outcome is told", "neither", "a silent dry run"],
 )
 def test_any_other_decision_is_not(record: DecisionRecord) -> None:
-    assert told_of_decision(record) is None
+    assert news_of_decision(record) is None
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_any_other_decision_is_not(record: DecisionRecord) -> None:
     ],
 )
 def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:
-    told = told_of_outcome(outcome(kind))
+    told = news_of_outcome(outcome(kind))
     assert (told.kind, told.at) == (told_as, at(21800))
 
 
@@ -108,10 +115,10 @@ def test_an_end_that_no_stay_tells_is_the_states() -> None:
 # --- what is called for ---------------------------------------------------------------------------------------------
 
 
-def wants(seen: JobSnapshot, doings: Doings | None = None) -> set[tuple[str, float]]:
+def wants(seen: JobSnapshot, recovery_records: RecoveryRecords | None = None) -> set[tuple[str, float]]:
     """The kinds of the alerts that are called for, and the seconds of their transitions."""
     record = JobRecord(state=seen.state, transitions=seen.history)
-    found = called_for(record, seen.state, doings or Doings())
+    found = required_alerts(record, seen.state, recovery_records or RecoveryRecords())
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
 
 
@@ -134,20 +141,22 @@ def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
 @pytest.mark.parametrize(
     ("doings", "expected"),
     [
-        (Doings(), set()),
-        (Doings(decision=decided()), {"not-resubmitted"}),
-        (Doings(decision=decided(notify=False)), set()),
-        (Doings(decision=decided(Action.RESUBMIT)), set()),
-        (Doings(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
-        (Doings(decision=decided(Action.RESUBMIT), outcome=outcome(OutcomeKind.FAILED)), {"not-resubmitted"}),
-        (Doings(decision=decided(Action.RESUBMIT, dry_run=True)), {"would-resubmit"}),
-        (Doings(notices=(NOTICE,)), {"policy-invalid"}),
-        (Doings(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
+        (RecoveryRecords(), set()),
+        (RecoveryRecords(decision=decided()), {"not-resubmitted"}),
+        (RecoveryRecords(decision=decided(notify=False)), set()),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT)), set()),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome(OutcomeKind.FAILED)), {"not-resubmitted"}),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT, dry_run=True)), {"would-resubmit"}),
+        (RecoveryRecords(notices=(NOTICE,)), {"policy-invalid"}),
+        (RecoveryRecords(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
     ],
     ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
 )
-def test_what_respot_did_calls_for_an_alert_on_the_jobs_end(doings: Doings, expected: set[str]) -> None:
-    assert wants(snapshot("Stopping=1 Stopped=9"), doings) == {(kind, 9) for kind in expected}
+def test_what_respot_did_calls_for_an_alert_on_the_jobs_end(
+    recovery_records: RecoveryRecords, expected: set[str]
+) -> None:
+    assert wants(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
 
 
 STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")
@@ -170,18 +179,20 @@ def observations(draw: st.DrawFn) -> JobSnapshot:
 
 
 @st.composite
-def doings(draw: st.DrawFn) -> Doings:
+def recovery_records(draw: st.DrawFn) -> RecoveryRecords:
     decisions = st.builds(decided, st.sampled_from(Action), notify=st.booleans(), dry_run=st.booleans())
-    return Doings(
+    return RecoveryRecords(
         decision=draw(st.none() | decisions),
         outcome=draw(st.none() | st.builds(outcome, st.sampled_from(OutcomeKind))),
         notices=draw(st.sampled_from(((), (NOTICE,)))),
     )
 
 
-@given(seen=observations(), done=doings(), kinds=st.sets(st.sampled_from(AlertKind)), hours=st.integers(0, 99))
+@given(
+    seen=observations(), done=recovery_records(), kinds=st.sets(st.sampled_from(AlertKind)), hours=st.integers(0, 99)
+)
 def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
-    seen: JobSnapshot, done: Doings, kinds: set[AlertKind], hours: int
+    seen: JobSnapshot, done: RecoveryRecords, kinds: set[AlertKind], hours: int
 ) -> None:
     """And nothing else is, so that nothing is looked after for ever and nothing is forgotten."""
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
@@ -207,4 +218,4 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
     record = ledger.load(JOB)
     assert record.state is not None
     settled = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}
-    assert settled == called_for(record, record.state, runs.doings(JOB))
+    assert settled == required_alerts(record, record.state, runs.recovery_records(JOB))

@@ -5,7 +5,7 @@ from local.sagemaker.lifecycle import parse
 from respot.domain.decision import Action, Decision
 from respot.domain.resubmission import DecisionRecord
 from respot.domain.run import run_id
-from respot.domain.telling import Doings
+from respot.domain.telling import RecoveryRecords
 from respot_cli.history import History
 from tests.support.builders import at, history, job_id, state
 
@@ -27,7 +27,7 @@ def of(reason: str | None) -> History:
         state=state(status="Stopped", secondary_status="MaxWaitTimeExceeded"),
         transitions=history("Starting=0 MaxWaitTimeExceeded=1000"),
         alerts=(),
-        doings=Doings(decision=record if reason else None),
+        recovery_records=RecoveryRecords(decision=record if reason else None),
     )
 
 

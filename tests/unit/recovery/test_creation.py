@@ -10,7 +10,7 @@ from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.policy import BackOff
 from respot.domain.resubmission import OutcomeKind
-from respot.domain.telling import told_of_outcome
+from respot.domain.telling import news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery import Later
 from tests.support.builders import NAME
@@ -129,7 +129,7 @@ def test_what_its_owners_no_longer_want_is_withdrawn_and_no_error(
     assert bench.recover(job) is None
     outcome = bench.outcome(job)
     assert (outcome.kind, outcome.story) == (OutcomeKind.WITHDRAWN, f"not resubmitted: {words}")
-    assert told_of_outcome(outcome).withdrawn
+    assert news_of_outcome(outcome).withdrawn
     assert bench.sagemaker.created == []
 
 
@@ -138,7 +138,7 @@ def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(bench: R
     bench.policies.fault = PolicyInvalidError("no JSON")
     assert bench.recover(job) is None
     assert bench.decision(job).decision.reason == "its owner opted out: respot:resume = off"
-    assert bench.runs.doings(job).told() == ()
+    assert bench.runs.recovery_records(job).told() == ()
 
 
 def test_a_job_that_is_deleted_before_the_creation_is_a_failure(bench: RecoveryBench) -> None:

@@ -133,8 +133,8 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(bench: RecoveryBench) -> 
 
 def withdrawn(bench: RecoveryBench, job: JobId) -> list[tuple[AlertKind, str, bool]]:
     """What people are notified of besides the notices."""
-    doings = bench.runs.doings(job)
-    return [(told.kind, told.story, told.withdrawn) for told in replace(doings, notices=()).told()]
+    recovery_records = bench.runs.recovery_records(job)
+    return [(told.kind, told.story, told.withdrawn) for told in replace(recovery_records, notices=()).told()]
 
 
 def _no_rule(bench: RecoveryBench) -> None:

@@ -38,7 +38,7 @@ def test_an_invalid_policy_decides_nothing_and_is_told_once(bench: RecoveryBench
     bench.faults["ssm.load"] = PolicyInvalidError("still no JSON")
     assert bench.recover(job) == Later(reason="still no JSON")
     assert bench.runs.decisions == {}
-    assert [(notice.kind, notice.story) for notice in bench.runs.doings(job).notices] == [
+    assert [(notice.kind, notice.story) for notice in bench.runs.recovery_records(job).notices] == [
         (AlertKind.POLICY_INVALID, "no JSON")
     ]
 
