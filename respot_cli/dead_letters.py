@@ -14,7 +14,7 @@ from respot.adapters.ledger_keys import job_of
 from respot.domain.alert_text import one_line
 from respot.domain.job import JobId
 from respot.domain.sentences import clause
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.events import parse
 from respot.job_message import read_message, write_message
 from respot.schema import PK
@@ -329,7 +329,7 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"the digest {window.id}", None
             case _:
                 return str(read_message(body)), None
-    except (MalformedObservationError, ValueError, LookupError, TypeError) as error:
+    except (MalformedMessageError, ValueError, LookupError, TypeError) as error:
         return body, str(error)
 
 

@@ -10,7 +10,7 @@ from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
 from respot.domain.sentences import clause
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, RunStore
-from respot.run_place import CLOCKS_APART, place_in_run
+from respot.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
@@ -164,7 +164,7 @@ def _created(ledger: Ledger, runs: RunStore, attempt: AttemptRecord, outcome: Ou
     """The job that was created for an attempt, as far as the ledger knows it; another's of that name is none."""
     if outcome and outcome.kind is not OutcomeKind.CREATED:
         return None
-    since = attempt.decided_at - CLOCKS_APART
+    since = attempt.decided_at - MAX_CLOCK_SKEW
     jobs = [job for job in reversed(ledger.find(attempt.region, attempt.name)) if job.created >= since]
     if outcome:
         return next(iter(jobs), None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.errors import MalformedObservationError, OutOfTimeError
+from respot.errors import MalformedMessageError, OutOfTimeError
 from respot.events import Observation, parse
 from respot.recorder import Recorded, Recorder
 from respot.redelivery import QueueMessage, RetrySchedule
@@ -73,7 +73,7 @@ class ObservationConsumer:
 
     def _failed(self, delivery: QueueMessage, error: Exception) -> Failure:
         match error:
-            case MalformedObservationError():
+            case MalformedMessageError():
                 # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
                 delay = self.redelivery.schedule(delivery, self.redelivery.first)
             case OutOfTimeError():

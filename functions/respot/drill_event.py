@@ -13,7 +13,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.drill import STAYS, Drill
 from respot.domain.drill_names import ID
 from respot.domain.durations import iso
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.training_job_document import moment
 
 SOURCE: Final = "respot.drill"
@@ -40,8 +40,8 @@ def read_drill(envelope: Mapping[str, Any], *, region: str) -> Drill:
     kind: AlertKind | None = _KINDS.get(word) if isinstance(word, str) else None
     if not (isinstance(drill, str) and ID.fullmatch(drill)) or kind is None or sent_at is None:
         message = f"a drill that names no id, no kind or no time: {str(detail)[:200]}"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     if envelope.get("detail-type") != DETAIL_TYPE or not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
         message = f"a drill {drill} of no account, or of a form that Respot does not send"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     return Drill(id=drill, kind=kind, region=region, account=account, sent_at=sent_at)

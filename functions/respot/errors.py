@@ -8,11 +8,11 @@ class RespotError(Exception):
     """The root: catch it to catch all of Respot's own errors."""
 
 
-class MalformedObservationError(RespotError):
+class MalformedMessageError(RespotError):
     """The message can never be understood: leave it to the dead-letter queue and read the reason."""
 
 
-class LookFailedError(RespotError):
+class UpstreamUnavailableError(RespotError):
     """SageMaker could not be asked, or did not answer sensibly: nothing is known, look again later."""
 
 
@@ -57,7 +57,7 @@ class OutOfTimeError(RespotError):
     """The function's time was running out before this message's turn: it goes back to the queue untouched."""
 
 
-class StaleTokenError(LookFailedError):
+class StaleTokenError(UpstreamUnavailableError):
     """SageMaker does not know the place in its list any more: begin the list anew."""
 
 

@@ -15,7 +15,7 @@ from respot.domain.job import JobId, JobSnapshot, Market
 from respot.domain.partitions import job_arn
 from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.drill_event import read_drill
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.look_message import SOURCE as SWEEP_SOURCE
 from respot.look_message import read_recheck
 from respot.training_job_document import Document, moment, read_history, read_state, sighting, storable, text
@@ -80,11 +80,11 @@ def parse(body: str) -> Observation:
         return _of_drill(envelope)
     if envelope.get("source") != SOURCE or envelope.get("detail-type") != DETAIL_TYPE:
         message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     detail = envelope.get("detail")
     if not isinstance(detail, Mapping):
         message = f"event {_quoted(envelope, 'id')} has no detail object"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     arn = _arn(envelope, detail)
     region, name = _region(envelope, arn), _name(envelope, detail, arn)
     return Observation(
@@ -96,7 +96,7 @@ def _of_sweep(envelope: Document) -> Observation:
     look = read_recheck(envelope)
     if not _REGION.fullmatch(look.region) or not _NAME.fullmatch(look.name):
         message = f"a message of the sweep that names no job, but {look.region[:80]!r} and {look.name[:80]!r}"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     return Observation(
         region=look.region,
         name=look.name,
@@ -118,10 +118,10 @@ def _object(body: str) -> dict[str, Any]:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:
         message = f"not JSON: {error}"
-        raise MalformedObservationError(message) from error
+        raise MalformedMessageError(message) from error
     if not isinstance(value, dict):
         message = f"a JSON object was expected, not {type(value).__name__}"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     return value
 
 
@@ -139,7 +139,7 @@ def _region(envelope: Document, arn: re.Match[str] | None) -> str:
     region = arn["region"] if arn else envelope.get("region")
     if not isinstance(region, str) or not _REGION.fullmatch(region):
         message = f"event {_quoted(envelope, 'id')} names no region"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     return region
 
 
@@ -147,7 +147,7 @@ def _name(envelope: Document, detail: Document, arn: re.Match[str] | None) -> st
     name = detail.get("TrainingJobName") or (arn["name"] if arn else None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         message = f"event {_quoted(envelope, 'id')} names no training job: {_quoted(detail, 'TrainingJobName')}"
-        raise MalformedObservationError(message)
+        raise MalformedMessageError(message)
     return name
 
 

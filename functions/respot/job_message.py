@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 
 from respot.domain.job import JobId, at_milliseconds
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 
 
 def write_message(job: JobId) -> str:
@@ -24,4 +24,4 @@ def read_message(body: str) -> JobId:
         return JobId(region=str(values["region"]), name=str(values["name"]), created=created)
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         message = f"not a message that names a job: {error}"
-        raise MalformedObservationError(message) from error
+        raise MalformedMessageError(message) from error

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from respot.domain.durations import iso
 from respot.domain.job import at_milliseconds
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 
 SOURCE: Final = "respot.sweep"
 
@@ -64,7 +64,7 @@ def read_recheck(envelope: Mapping[str, Any]) -> RecheckRequest:
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         message = f"a message of the sweep that names no job: {error!r}"
-        raise MalformedObservationError(message) from error
+        raise MalformedMessageError(message) from error
 
 
 def _moment(written: str) -> datetime:

@@ -15,7 +15,7 @@ from respot.domain.naming import attempt_name
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import same_creation
 from respot.domain.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
-from respot.errors import CloneRefusedError, LookFailedError
+from respot.errors import CloneRefusedError, UpstreamUnavailableError
 from respot.ports import Clock, Clone, KillSwitch, Note, RunStore, TrainingJobs
 from respot.recovery_situation import Situations
 from respot.training_job_document import moment
@@ -111,7 +111,7 @@ class WaitTimeout:
         """
         try:
             kill_switch, seen = self.kill_switch.why_on(), self._look(note.job)
-        except LookFailedError:
+        except UpstreamUnavailableError:
             self._withdraw(note, before, "could not be looked at once more: it is not stopped yet")
             raise
         if kill_switch:

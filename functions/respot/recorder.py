@@ -9,12 +9,12 @@ from respot.domain.lifecycle import DELETING, is_terminal
 from respot.domain.ownership import find_parent
 from respot.domain.reconciliation import reconcile, same_creation
 from respot.domain.telling import lacks_its_end
-from respot.errors import LedgerContentionError, MalformedObservationError
+from respot.errors import LedgerContentionError, MalformedMessageError
 from respot.events import Observation, Origin
 from respot.ports import Ledger, TrainingJobs
 from respot.training_job_document import sighting
 
-_RACES: Final = 5
+_MAX_WRITE_CONFLICTS: Final = 5
 """How often a write is worked out anew because another one came first: each loss means that somebody else won."""
 
 
@@ -67,7 +67,7 @@ class Recorder:
             return tuple(_untold(each, observations) for each in recorded)
         if not recorded:
             message = f"{region}/{name}: SageMaker knows no such job, and the message does not say when it was created"
-            raise MalformedObservationError(message)
+            raise MalformedMessageError(message)
         return tuple(recorded)
 
     def _record_seen(self, seen: JobSnapshot) -> Recorded:
@@ -128,12 +128,12 @@ class Recorder:
 
     def _merge(self, record: JobRecord, snapshot: JobSnapshot) -> Recorded:
         job = snapshot.state.job
-        for _ in range(_RACES):
+        for _ in range(_MAX_WRITE_CONFLICTS):
             change = reconcile(record, snapshot)
             if change.is_empty or self.ledger.save(change):
                 return Recorded(job=job, inserted=change.inserted, state_changed=change.state_changed)
             record = self.ledger.load(job)
-        message = f"{job}: {_RACES} attempts to write its state each met a newer one"
+        message = f"{job}: {_MAX_WRITE_CONFLICTS} attempts to write its state each met a newer one"
         raise LedgerContentionError(message)
 
 

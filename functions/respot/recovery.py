@@ -30,15 +30,15 @@ from respot.errors import (
     CreateRefusedError,
     JobNameTakenError,
     LedgerIncompleteError,
-    LookFailedError,
     PolicyInvalidError,
     Postponement,
     Reach,
+    UpstreamUnavailableError,
 )
 from respot.patience import WaitTimeout
 from respot.ports import Clock, Clone, KillSwitch, Ledger, RunStore, TrainingJobs
 from respot.recovery_situation import Situation, Situations, resumes
-from respot.run_place import CLOCKS_APART, place_in_run
+from respot.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot.training_job_document import moment
 
 
@@ -340,7 +340,7 @@ class Recovery:
             return None
         lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=state.job.name).to_tags()
         is_ours = all(tags.get(key) == value for key, value in lineage.items())
-        if is_ours and seen.state.job.created >= decided.decided_at - CLOCKS_APART:
+        if is_ours and seen.state.job.created >= decided.decided_at - MAX_CLOCK_SKEW:
             story += _elsewhere(decided.decision.placement, seen.state)
             return self._outcome(state, name, OutcomeKind.CREATED, story, arn=seen.state.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
@@ -348,7 +348,7 @@ class Recovery:
 
     def _has_existed(self, decided: DecisionRecord, state: JobState, name: str) -> bool:
         """Whether the ledger has seen the next attempt, alive or not."""
-        since = decided.decided_at - CLOCKS_APART
+        since = decided.decided_at - MAX_CLOCK_SKEW
         jobs = (job for job in self.ledger.find(state.job.region, name) if job.created >= since)
         return any(
             seen is not None and (seen.tags is None or seen.tags.get(RUN_TAG) == decided.run)
@@ -374,7 +374,7 @@ class Recovery:
             return False
         if not is_terminal(status):
             message = f"{state.job}: ended as {state.status} by the ledger, {status} by SageMaker; look again later"
-            raise LookFailedError(message)
+            raise UpstreamUnavailableError(message)
         return True
 
     def _fail(self, state: JobState, decided: DecisionRecord, name: str, reason: str) -> None:

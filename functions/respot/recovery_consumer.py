@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.errors import MalformedObservationError, OutOfTimeError
+from respot.errors import MalformedMessageError, OutOfTimeError
 from respot.job_message import read_message
 from respot.recovery import Later, Recovery
 from respot.redelivery import QueueMessage, RetrySchedule
@@ -59,7 +59,7 @@ class RecoveryConsumer:
 
     def _failed(self, delivery: QueueMessage, error: Exception) -> Postponed:
         match error:
-            case MalformedObservationError():
+            case MalformedMessageError():
                 # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
                 delay = self.redelivery.schedule(delivery, self.redelivery.first)
             case OutOfTimeError():

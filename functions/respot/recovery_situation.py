@@ -25,7 +25,7 @@ from respot.domain.reconciliation import same_creation
 from respot.domain.resubmission import LocationReservation, OutcomeKind
 from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import StopIntent, stop_of
-from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, LookFailedError, Reach
+from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, Reach, UpstreamUnavailableError
 from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, RunStore, TrainingJobs
 from respot.run_place import place_in_run
 
@@ -199,7 +199,7 @@ class Situations:
             message = (
                 f"{state.job}: {MOST_LOOKS} of {len(others)} neighbours in the ledger have ended; look again later"
             )
-            raise LookFailedError(message)
+            raise UpstreamUnavailableError(message)
         return alive
 
     def _is_alive(self, job: JobId) -> bool:

@@ -8,7 +8,7 @@ from respot.domain.lineage import ATTEMPT_TAG, RUN_TAG
 from respot.domain.run import RunId, run_id
 from respot.ports import RunStore
 
-CLOCKS_APART: Final = timedelta(minutes=5)
+MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 """By how much SageMaker's clock and ours may differ."""
 _MOST_DIGITS: Final = 4
 
@@ -22,7 +22,7 @@ def place_in_run(runs: RunStore, state: JobState) -> tuple[RunId, int]:
         if (
             attempt
             and (attempt.region, attempt.name) == (state.job.region, state.job.name)
-            and state.job.created >= attempt.decided_at - CLOCKS_APART
+            and state.job.created >= attempt.decided_at - MAX_CLOCK_SKEW
         ):
             return attempt.run, attempt.number
     return run_id(state.job), 1

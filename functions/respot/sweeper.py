@@ -36,7 +36,7 @@ from respot.domain.sweeping import (
 )
 from respot.domain.telling import RecoveryRecords, lacks_its_end, required_alerts
 from respot.domain.waiting import is_waiting, unknown_message
-from respot.errors import LookFailedError, PolicyInvalidError, RespotError, StaleTokenError
+from respot.errors import PolicyInvalidError, RespotError, StaleTokenError, UpstreamUnavailableError
 from respot.look_message import RecheckRequest
 from respot.ports import Clock, JobIndex, JobLists, Ledger, Policies, RunStore, SweepStore
 
@@ -270,7 +270,7 @@ class Sweeper:
             return
         try:
             account = self.policies.load()
-        except (PolicyInvalidError, LookFailedError) as error:
+        except (PolicyInvalidError, UpstreamUnavailableError) as error:
             swept.policy_error = error
             return
         for state in waiting:

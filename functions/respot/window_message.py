@@ -8,7 +8,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import at_milliseconds
 from respot.domain.storm import CapacityPool, DigestWindow
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 
 _MEMBER: Final = "window"
 """What sets these messages apart from those that name a job."""
@@ -47,5 +47,5 @@ def read_message(body: str) -> DigestWindow | None:
         opened, closes = (at_milliseconds(datetime.fromisoformat(named[name])) for name in ("opened", "closes"))
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         message = f"not a message that names a window: {error}"
-        raise MalformedObservationError(message) from error
+        raise MalformedMessageError(message) from error
     return DigestWindow(pool=pool, opened=opened, closes=closes)

@@ -20,11 +20,11 @@ from respot.domain.policy import BackOff
 from respot.errors import (
     CreateLaterError,
     LedgerUnavailableError,
-    LookFailedError,
     PolicyInvalidError,
     Postponement,
     RespotError,
     TopicUnavailableError,
+    UpstreamUnavailableError,
     WebhookRefusedError,
 )
 from respot.handlers import alert, record, resubmit, slack, sweep
@@ -187,7 +187,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
 
 
 def failing_observations(stage: Stage) -> list[Sample]:
-    record_in_trouble(stage, LookFailedError("ThrottlingException"))
+    record_in_trouble(stage, UpstreamUnavailableError("ThrottlingException"))
     return stage.emitted[FAILED_OBSERVATION_AGE]
 
 
@@ -215,7 +215,7 @@ def resubmit_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: t
 
 
 def failing_recovery(stage: Stage) -> list[Sample]:
-    resubmit_in_trouble(stage, "s3.list", LookFailedError("AccessDenied"))
+    resubmit_in_trouble(stage, "s3.list", UpstreamUnavailableError("AccessDenied"))
     return stage.emitted[FAILED_RECOVERY_AGE]
 
 
@@ -257,7 +257,7 @@ def old_sweep(stage: Stage) -> list[Sample]:
     stage.monkeypatch.setattr(sweep, "sweeper", bench.invocation)
     for number in range(healthy + 20):
         if number == healthy:
-            bench.lists.faults[REGION, None] = LookFailedError("ListTrainingJobs: AccessDenied")
+            bench.lists.faults[REGION, None] = UpstreamUnavailableError("ListTrainingJobs: AccessDenied")
         bench.clock.moment = NOW + number * INTERVAL
         stage.call(sweep.handler, {})
     shift = START - (NOW + healthy * INTERVAL)
@@ -429,9 +429,9 @@ def test_the_cause_of_an_alarm_makes_it_fire_in_time(alarms: dict[str, Resource]
 @pytest.mark.parametrize(
     "fault",
     [
-        LookFailedError("DescribeTrainingJob: ThrottlingException"),
-        LookFailedError("DescribeTrainingJob: AccessDeniedException"),
-        LookFailedError("ListTags: no answer"),
+        UpstreamUnavailableError("DescribeTrainingJob: ThrottlingException"),
+        UpstreamUnavailableError("DescribeTrainingJob: AccessDeniedException"),
+        UpstreamUnavailableError("ListTags: no answer"),
         LedgerUnavailableError("Query: AccessDeniedException"),
     ],
     ids=str,
@@ -450,9 +450,9 @@ def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_recorded(
     ("call", "fault"),
     [
         ("ledger.load", LedgerUnavailableError("Query: AccessDeniedException")),
-        ("ssm.load", LookFailedError("GetParameter: AccessDeniedException")),
-        ("s3.list", LookFailedError("ListObjectsV2: AccessDenied")),
-        ("sagemaker.document", LookFailedError("DescribeTrainingJob: no answer")),
+        ("ssm.load", UpstreamUnavailableError("GetParameter: AccessDeniedException")),
+        ("s3.list", UpstreamUnavailableError("ListObjectsV2: AccessDenied")),
+        ("sagemaker.document", UpstreamUnavailableError("DescribeTrainingJob: no answer")),
         ("sagemaker.create", CreateLaterError("CreateTrainingJob: throttled", reason=Postponement.THROTTLED)),
         ("sagemaker.create", CreateLaterError("CreateTrainingJob: no answer", reason=Postponement.UNANSWERED)),
     ],
@@ -469,16 +469,18 @@ def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_resubmitted
 
 
 def test_an_outage_of_a_few_minutes_is_waited_out_in_silence(alarms: dict[str, Resource], stage: Stage) -> None:
-    record_in_trouble(stage, LookFailedError("ThrottlingException"), lasts=timedelta(minutes=5))
+    record_in_trouble(stage, UpstreamUnavailableError("ThrottlingException"), lasts=timedelta(minutes=5))
     stage.clock = FakeClock(START)
-    resubmit_in_trouble(stage, "s3.list", LookFailedError("SlowDown"), lasts=timedelta(minutes=5))
+    resubmit_in_trouble(stage, "s3.list", UpstreamUnavailableError("SlowDown"), lasts=timedelta(minutes=5))
     for name, metric in (("ObservationsFailing", FAILED_OBSERVATION_AGE), ("RecoveryFailing", FAILED_RECOVERY_AGE)):
         assert fired_after(alarms[name], stage.emitted[metric], since=START, until=START + LONG) is None
 
 
 def test_sqs_does_not_see_an_outage_in_the_age_of_the_oldest_message(alarms: dict[str, Resource], stage: Stage) -> None:
     """Its third receipt, 15 s after the first, takes a message out of SQS's metric."""
-    (received,) = (each.received for each in record_in_trouble(stage, LookFailedError("no answer"), lasts=LONG))
+    (received,) = (
+        each.received for each in record_in_trouble(stage, UpstreamUnavailableError("no answer"), lasts=LONG)
+    )
     third = received[2] - START
     samples = each_minute(lambda span: span.total_seconds() if span < third else None)
     assert fired_after(alarms["ObservationsAge"], samples, since=START, until=START + LONG) is None

@@ -16,7 +16,7 @@ from respot.adapters.checkpoints import S3Checkpoints
 from respot.adapters.memory import MemoryCheckpoints
 from respot.bootstrap import clients
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject, newest_complete, recognise
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from respot.ports import Checkpoints
 from tests.support.builders import REGION, at
 
@@ -119,8 +119,8 @@ def test_the_twin_can_be_cut_and_can_fail() -> None:
     assert ([each.key for each in listing.objects], listing.cut) == (list(KEYS[:2]), True)
     twin.limit = 4
     assert not twin.list(REGION, LOCATION).cut
-    twin.fault = LookFailedError("an outage")
-    with pytest.raises(LookFailedError, match="an outage"):
+    twin.fault = UpstreamUnavailableError("an outage")
+    with pytest.raises(UpstreamUnavailableError, match="an outage"):
         twin.list(REGION, LOCATION)
     assert twin.listed == 3
 
@@ -180,7 +180,9 @@ def test_a_listing_that_just_fits_is_not_cut(s3: "S3Client", stub: Stubber, per_
 
 def test_a_refusal_names_the_permission_and_the_bucket(s3: "S3Client", stub: Stubber) -> None:
     stub.add_client_error("list_objects_v2", "AccessDenied", "no identity-based policy allows it", 403)
-    with pytest.raises(LookFailedError, match=r"allow s3:ListBucket on bucket ml-bucket.*no identity-based policy"):
+    with pytest.raises(
+        UpstreamUnavailableError, match=r"allow s3:ListBucket on bucket ml-bucket.*no identity-based policy"
+    ):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -195,14 +197,14 @@ def test_a_bucket_that_vanishes_between_two_pages_is_no_bucket(s3: "S3Client", s
 )
 def test_any_other_error_is_no_answer(s3: "S3Client", stub: Stubber, code: str) -> None:
     stub.add_client_error("list_objects_v2", code)
-    with pytest.raises(LookFailedError, match=f"in {REGION} did not answer; look again later.*{code}"):
+    with pytest.raises(UpstreamUnavailableError, match=f"in {REGION} did not answer; look again later.*{code}"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
 def test_a_part_of_the_pages_is_no_answer(s3: "S3Client", stub: Stubber) -> None:
     add_pages(stub, page(1, more=True))
     stub.add_client_error("list_objects_v2", "SlowDown", http_status_code=503)
-    with pytest.raises(LookFailedError, match="SlowDown"):
+    with pytest.raises(UpstreamUnavailableError, match="SlowDown"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -214,7 +216,7 @@ def test_silence_is_no_answer(s3: "S3Client", fault: Exception) -> None:
         raise fault
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", fail)
-    with pytest.raises(LookFailedError, match="did not answer; look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="did not answer; look again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -228,7 +230,7 @@ def test_nonsense_is_no_answer(s3: "S3Client", body: bytes) -> None:
         return answered
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", answer)  # type: ignore[arg-type] # too narrow
-    with pytest.raises(LookFailedError, match=r"(makes no sense|did not answer); look again later"):
+    with pytest.raises(UpstreamUnavailableError, match=r"(makes no sense|did not answer); look again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 

@@ -30,9 +30,9 @@ from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
     JobNameTakenError,
-    LookFailedError,
     Postponement,
     Reach,
+    UpstreamUnavailableError,
 )
 from tests.support.builders import NAME, REGION, arn_of, description, history, payload, payload_names
 
@@ -301,14 +301,14 @@ def test_only_sagemakers_own_word_means_that_there_is_no_document(client: "SageM
     stub.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
     assert jobs(client).document(REGION, NAME) is None
     stub.add_client_error("describe_training_job", "ThrottlingException", "Rate exceeded")
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         jobs(client).document(REGION, NAME)
 
 
 def test_a_description_from_before_sagemakers_time_is_no_description(client: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history("Starting=0"), CreationTime=datetime.fromtimestamp(0, tz=UTC))
     stub.add_response("describe_training_job", answer)
-    with pytest.raises(LookFailedError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="look again later"):
         jobs(client).describe(REGION, NAME)
 
 
@@ -328,7 +328,7 @@ def test_the_twin_keeps_the_promises_too(client: "SageMakerClient") -> None:
     twin.create_fault = CreateLaterError("throttled", reason=Postponement.THROTTLED)
     with pytest.raises(CreateLaterError):
         port.create(REGION, asked)
-    twin.fault = LookFailedError("down")
-    with pytest.raises(LookFailedError):
+    twin.fault = UpstreamUnavailableError("down")
+    with pytest.raises(UpstreamUnavailableError):
         port.document(REGION, name)
     assert twin.created == [(REGION, asked)]

@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from respot.adapters.job_lists import SageMakerJobLists
 from respot.bootstrap import clients
 from respot.domain.sweeping import Page, Summary
-from respot.errors import LookFailedError, StaleTokenError
+from respot.errors import StaleTokenError, UpstreamUnavailableError
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_a_summary_is_read_as_describe_would_be(
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailure", "Unknown"])
 def test_no_page_is_said_to_be_none(lists: SageMakerJobLists, stub: Stubber, code: str, token: str | None) -> None:
     stub.add_client_error("list_training_jobs", code)
-    with pytest.raises(LookFailedError, match=f"{REGION}: ListTrainingJobs did not answer") as raised:
+    with pytest.raises(UpstreamUnavailableError, match=f"{REGION}: ListTrainingJobs did not answer") as raised:
         lists.page(REGION, token)
     assert not isinstance(raised.value, StaleTokenError)
 
@@ -111,7 +111,7 @@ def test_a_token_that_is_not_valid_is_stale(lists: SageMakerJobLists, stub: Stub
 
 def test_without_a_token_none_can_be_stale(lists: SageMakerJobLists, stub: Stubber) -> None:
     stub.add_client_error("list_training_jobs", "ValidationException")
-    with pytest.raises(LookFailedError) as raised:
+    with pytest.raises(UpstreamUnavailableError) as raised:
         lists.page(REGION, None)
     assert not isinstance(raised.value, StaleTokenError)
 
@@ -121,7 +121,7 @@ def test_a_call_that_hangs_is_no_page(lists: SageMakerJobLists, sagemaker: "Sage
         raise ReadTimeoutError(endpoint_url="https://sagemaker")
 
     sagemaker.meta.events.register_first("before-call.sagemaker", hang)
-    with pytest.raises(LookFailedError, match="did not answer"):
+    with pytest.raises(UpstreamUnavailableError, match="did not answer"):
         lists.page(REGION, "a token")
 
 
@@ -145,7 +145,7 @@ def test_an_answer_that_makes_no_sense_is_no_page(answer: dict[str, Any]) -> Non
             return answer
 
     client: Any = Nonsense()
-    with pytest.raises(LookFailedError, match="makes no sense; go on later"):
+    with pytest.raises(UpstreamUnavailableError, match="makes no sense; go on later"):
         SageMakerJobLists(lambda _: client).page(REGION, None)
 
 
@@ -162,7 +162,7 @@ def test_a_call_is_never_repeated() -> None:
         raise ReadTimeoutError(endpoint_url="https://sagemaker")
 
     client.meta.events.register_first("before-send.sagemaker", refuse)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         SageMakerJobLists(clients.once_client).page(REGION, None)
     assert calls == [1]
     clients.once_client.cache_clear()

@@ -20,7 +20,7 @@ from respot.adapters.policies import ParameterPolicies, read_parameter
 from respot.bootstrap.resubmit import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.resubmission import OutcomeKind
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from respot.ports import KillSwitch
 from tests.support.builders import REGION
 from tests.support.clock import FakeClock
@@ -80,8 +80,8 @@ def test_it_is_off_or_on(either: Callable[[bool], KillSwitch]) -> None:
 
 
 def test_the_twin_fails_as_it_is_told() -> None:
-    with pytest.raises(LookFailedError):
-        MemoryKillSwitch(fault=LookFailedError("no")).why_on()
+    with pytest.raises(UpstreamUnavailableError):
+        MemoryKillSwitch(fault=UpstreamUnavailableError("no")).why_on()
 
 
 @pytest.mark.parametrize("value", ["on", "ON", " On\n"])
@@ -132,7 +132,7 @@ def test_a_switch_that_cannot_be_read_now_is_neither_on_nor_off(
 ) -> None:
     with Stubber(ssm) as stub:
         stub.add_client_error("get_parameter", code)
-        with pytest.raises(LookFailedError, match=f"parameter {NAME} could not be read: .*{code}"):
+        with pytest.raises(UpstreamUnavailableError, match=f"parameter {NAME} could not be read: .*{code}"):
             switch.why_on()
     assert switch.why_on() is None
 
@@ -143,7 +143,7 @@ def test_an_answer_without_a_value_tells_nothing(
 ) -> None:
     with Stubber(ssm) as stub:
         stub.add_response("get_parameter", answer)
-        with pytest.raises(LookFailedError):
+        with pytest.raises(UpstreamUnavailableError):
             switch.why_on()
 
 
@@ -154,7 +154,7 @@ def test_a_network_that_is_down_tells_nothing(
         raise EndpointConnectionError(endpoint_url="ssm")
 
     monkeypatch.setattr(ssm, "get_parameter", down)
-    with pytest.raises(LookFailedError, match="could not be read"):
+    with pytest.raises(UpstreamUnavailableError, match="could not be read"):
         switch.why_on()
 
 

@@ -12,7 +12,7 @@ from respot.adapters.memory import MemoryPolicies
 from respot.adapters.policies import ParameterPolicies, read_parameter
 from respot.bootstrap.clients import client as bootstrap_client
 from respot.domain.policy import AccountPolicy, Policy
-from respot.errors import LookFailedError, PolicyInvalidError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.ports import Policies
 from tests.support.builders import REGION
 from tests.support.clock import FakeClock
@@ -54,7 +54,7 @@ def test_the_policy_is_what_its_owners_wrote(either: Policies) -> None:
     assert either.load() == either.load() == AccountPolicy(defaults=Policy(resume=True))
 
 
-@pytest.mark.parametrize("fault", [PolicyInvalidError("no"), LookFailedError("no")])
+@pytest.mark.parametrize("fault", [PolicyInvalidError("no"), UpstreamUnavailableError("no")])
 def test_the_twin_fails_as_it_is_told(fault: Exception) -> None:
     with pytest.raises(type(fault)):
         MemoryPolicies(fault=fault).load()
@@ -108,7 +108,7 @@ def test_a_parameter_that_cannot_be_read_now_tells_nothing_and_is_asked_for_agai
 ) -> None:
     with Stubber(ssm) as stub:
         stub.add_client_error("get_parameter", code)
-        with pytest.raises(LookFailedError, match=f"parameter /Respot/policy could not be read: .*{code}"):
+        with pytest.raises(UpstreamUnavailableError, match=f"parameter /Respot/policy could not be read: .*{code}"):
             policies.load()
     assert policies.load().defaults.resume
 
@@ -119,7 +119,7 @@ def test_an_answer_without_a_value_tells_nothing(
 ) -> None:
     with Stubber(ssm) as stub:
         stub.add_response("get_parameter", answer)
-        with pytest.raises(LookFailedError):
+        with pytest.raises(UpstreamUnavailableError):
             policies.load()
 
 
@@ -128,7 +128,7 @@ def test_a_network_that_is_down_tells_nothing(ssm: "SSMClient", monkeypatch: pyt
         raise EndpointConnectionError(endpoint_url="ssm")
 
     monkeypatch.setattr(ssm, "get_parameter", down)
-    with pytest.raises(LookFailedError, match="could not be read"):
+    with pytest.raises(UpstreamUnavailableError, match="could not be read"):
         read_parameter(ssm, NAME)
 
 

@@ -19,7 +19,7 @@ from respot.domain.drill import STAYS, Drill
 from respot.domain.drill_names import DRILL_PREFIX, drill_id
 from respot.domain.telling import required_alerts
 from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
-from respot.errors import MalformedObservationError, RespotError
+from respot.errors import MalformedMessageError, RespotError
 from respot.events import Observation, Origin, parse
 from respot.recorder import Recorder
 from respot.slack_message import render
@@ -92,7 +92,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("forged", FORGERIES.values(), ids=list(FORGERIES))
 def test_a_forged_drill_is_refused(forged: dict[str, Any]) -> None:
-    with pytest.raises(MalformedObservationError) as refused:
+    with pytest.raises(MalformedMessageError) as refused:
         parse(json.dumps(envelope(a_drill()) | forged))
     assert len(str(refused.value)) < 400
 
@@ -112,7 +112,7 @@ def test_whatever_a_drill_says_it_never_names_a_job_that_sagemaker_could_have(
 
 
 def test_no_event_of_sagemaker_names_a_drill() -> None:
-    with pytest.raises(MalformedObservationError):
+    with pytest.raises(MalformedMessageError):
         parse(message(event(job=job_id(a_drill().job.name))).body)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from respot.domain.alert_text import console_url
 from respot.domain.job import JobSnapshot, Market, Owner, Parent
 from respot.domain.run import Attempt
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.events import Observation, parse
 from respot.training_job_document import moment
 from tests.support.builders import (
@@ -209,14 +209,14 @@ def test_the_longest_name_is_taken() -> None:
 )
 def test_a_name_that_no_job_can_have_is_refused(name: object) -> None:
     envelope = event(TrainingJobName=name, TrainingJobArn=None) | {"resources": []}
-    with pytest.raises(MalformedObservationError, match="names no training job"):
+    with pytest.raises(MalformedMessageError, match="names no training job"):
         observation_of(envelope)
 
 
 @pytest.mark.parametrize("region", [None, "", "nowhere", "us-east-1\n", "US-EAST-1", "x" * 40, 1, "us-east-1#x"])
 def test_an_event_without_a_region_is_refused(region: object) -> None:
     envelope = event(TrainingJobArn=None) | {"resources": [], "region": region}
-    with pytest.raises(MalformedObservationError, match="names no region"):
+    with pytest.raises(MalformedMessageError, match="names no region"):
         observation_of(envelope)
 
 
@@ -244,7 +244,7 @@ def test_an_event_without_a_region_is_refused(region: object) -> None:
     ],
 )
 def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str, reason: str) -> None:
-    with pytest.raises(MalformedObservationError, match=reason) as refused:
+    with pytest.raises(MalformedMessageError, match=reason) as refused:
         parse(body)
     assert len(str(refused.value)) < 300
 
@@ -494,11 +494,11 @@ MEMBERS = [*payload("s1_05_completed")["detail"], "TrainingTimeInSeconds", "Bill
 def test_whatever_an_event_holds_it_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) -> None:  # noqa: ANN401
     whole = event(**detail)
     whole |= {name: value for name, value in envelope.items() if name != "detail"}
-    with suppress(MalformedObservationError):
+    with suppress(MalformedMessageError):
         assert observation_of(whole).name
 
 
 @given(st.text() | JSON.map(json.dumps))
 def test_whatever_a_message_holds_it_is_refused_with_a_reason(body: str) -> None:
-    with pytest.raises(MalformedObservationError):
+    with pytest.raises(MalformedMessageError):
         parse(body)

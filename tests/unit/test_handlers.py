@@ -18,7 +18,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Transition
 from respot.domain.reconciliation import reconcile
 from respot.domain.storm import DigestRecord, DigestWindow
-from respot.errors import LedgerUnavailableError, LookFailedError, TopicUnavailableError, WebhookRefusedError
+from respot.errors import LedgerUnavailableError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.job_message import write_message
 from respot.look_message import RecheckRequest, write_recheck
@@ -143,7 +143,7 @@ def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
 
 def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Printed) -> None:
     forged = json.dumps({"message": "recorded", "job": "forged"})
-    jobs.faults["second"] = LookFailedError(f"AWS says:\n{forged}\r\n{forged}")
+    jobs.faults["second"] = UpstreamUnavailableError(f"AWS says:\n{forged}\r\n{forged}")
     record.handler(sqs(event(job=job_id("second"))), Context())
     said, counted, _ = printed()  # each line is one JSON object, or reading them fails
     assert said["message"] == "not recorded"
@@ -152,7 +152,7 @@ def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Pr
 
 
 def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: TroubledJobs) -> None:
-    jobs.faults["second"] = LookFailedError("throttled")
+    jobs.faults["second"] = UpstreamUnavailableError("throttled")
     assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
 
 
@@ -161,7 +161,7 @@ def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
 ) -> None:
     """Sent 100 s ago, received twice, tried again 10 s from now; what is recorded is not late."""
     monkeypatch.setattr(record, "now", FakeClock(at(100)))
-    jobs.faults["second"] = LookFailedError("throttled")
+    jobs.faults["second"] = UpstreamUnavailableError("throttled")
     record.handler(sqs(event(), event(job=job_id("second"))), Context())
     assert printed()[-1][FAILED_OBSERVATION_AGE] == [110.0]
 

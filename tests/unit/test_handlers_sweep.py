@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from respot.domain.sweeping import CHECKS
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from respot.handlers import sweep
 from respot.metric_names import (
     NAMESPACE,
@@ -92,7 +92,7 @@ def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> 
 
 def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, printed: Printed) -> None:
     played.swept = (
-        SweepReport(scope=REGION, age=timedelta(hours=1), error=LookFailedError("throttled")),
+        SweepReport(scope=REGION, age=timedelta(hours=1), error=UpstreamUnavailableError("throttled")),
         SweepReport(scope="eu-west-1", age=timedelta(), complete=True),
     )
     sweep.handler({}, Context())

@@ -6,7 +6,7 @@ import pytest
 
 from respot.adapters.memory import MemoryDelayQueue, MemoryLedger
 from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
-from respot.errors import LedgerUnavailableError, LookFailedError, MalformedObservationError, OutOfTimeError
+from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
 from respot.recorder import Recorder
 from respot.redelivery import QueueMessage
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
@@ -70,12 +70,12 @@ def test_one_name_in_two_regions_is_two_jobs(bench: Bench) -> None:
 def test_a_poison_message_fails_alone(bench: Bench, poison: str) -> None:
     outcome = bench.consume(messages(event(), poison, event(job=job_id("second"))))
     assert failed(outcome) == ["m2"]
-    assert isinstance(outcome.failures[0].error, MalformedObservationError)
+    assert isinstance(outcome.failures[0].error, MalformedMessageError)
     assert len(outcome.recorded) == 2
 
 
 @pytest.mark.parametrize(
-    "fault", [LookFailedError("throttled"), RuntimeError("a defect of ours")], ids=["look", "defect"]
+    "fault", [UpstreamUnavailableError("throttled"), RuntimeError("a defect of ours")], ids=["look", "defect"]
 )
 def test_only_the_messages_of_the_job_that_cannot_be_described_fail(bench: Bench, fault: Exception) -> None:
     bench.jobs.faults["second"] = fault
@@ -88,7 +88,7 @@ def test_only_the_messages_of_the_job_that_cannot_be_described_fail(bench: Bench
 
 
 def test_when_sagemaker_is_down_every_message_goes_back_and_nothing_is_written(bench: Bench) -> None:
-    bench.jobs.fault = LookFailedError("down")
+    bench.jobs.fault = UpstreamUnavailableError("down")
     assert failed(bench.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
     assert bench.memory.writes == 0
 
@@ -114,12 +114,12 @@ def test_what_the_time_is_too_short_for_goes_back_untouched(bench: Bench) -> Non
 
 
 def test_a_message_delivered_twice_in_one_batch_fails_once(bench: Bench) -> None:
-    bench.jobs.fault = LookFailedError("down")
+    bench.jobs.fault = UpstreamUnavailableError("down")
     assert failed(bench.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
 
 
 def test_a_job_that_cannot_be_looked_at_is_tried_later_each_time(bench: Bench) -> None:
-    bench.jobs.fault = LookFailedError("throttled")
+    bench.jobs.fault = UpstreamUnavailableError("throttled")
     bench.consume([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
     assert bench.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.job_message import read_message, write_message
 from tests.support.builders import CREATED, job_id
 
@@ -40,5 +40,5 @@ GOOD = {"region": "us-east-1", "name": "spot-job", "created": CREATED.isoformat(
     ids=lambda body: body[:60],
 )
 def test_anything_else_is_malformed(body: str) -> None:
-    with pytest.raises(MalformedObservationError, match="not a message that names a job"):
+    with pytest.raises(MalformedMessageError, match="not a message that names a job"):
         read_message(body)

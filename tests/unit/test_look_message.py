@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.events import Origin, parse
 from respot.look_message import SOURCE, RecheckRequest, read_recheck, write_recheck
 from tests.support.builders import NAME, REGION, at, job_id
@@ -48,5 +48,5 @@ DETAIL = json.loads(write_recheck(LOOK))["detail"]
     ids=str,
 )
 def test_anything_else_is_malformed(detail: object) -> None:
-    with pytest.raises(MalformedObservationError, match="names no job"):
+    with pytest.raises(MalformedMessageError, match="names no job"):
         parse(json.dumps({"source": SOURCE, "detail": detail}))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from respot.domain.job import JobId
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from respot.recovery_situation import MOST_LOOKS
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
@@ -61,7 +61,9 @@ def test_if_all_that_were_asked_about_have_ended_nothing_is_concluded_of_the_oth
     job = bench.ended()
     end_unnoticed(bench, names[1:])
     bench.calls.clear()
-    with pytest.raises(LookFailedError, match="20 of 21 neighbours in the ledger have ended; look again later"):
+    with pytest.raises(
+        UpstreamUnavailableError, match="20 of 21 neighbours in the ledger have ended; look again later"
+    ):
         bench.recover(job)
     assert bench.calls.count("sagemaker.describe") == MOST_LOOKS
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])

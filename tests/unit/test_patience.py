@@ -17,10 +17,10 @@ from respot.domain.waiting import StopIntent
 from respot.errors import (
     CreateRefusedError,
     LedgerUnavailableError,
-    LookFailedError,
     PolicyInvalidError,
     Reach,
     StopFailedError,
+    UpstreamUnavailableError,
 )
 from respot.recovery import Later
 from tests.support.builders import NAME, REGION, job_id
@@ -291,8 +291,8 @@ def test_a_kill_switch_that_is_turned_on_in_the_last_moment_prevents_the_stop(be
 
 def test_a_kill_switch_that_cannot_be_read_in_the_last_moment_prevents_the_stop(bench: RecoveryBench) -> None:
     job = waiting(bench)
-    overtake(bench, lambda bench: bench.faults.update({"switch.why_on": LookFailedError("throttled")}))
-    with pytest.raises(LookFailedError, match="throttled"):
+    overtake(bench, lambda bench: bench.faults.update({"switch.why_on": UpstreamUnavailableError("throttled")}))
+    with pytest.raises(UpstreamUnavailableError, match="throttled"):
         bench.recover(job)
     assert bench.sagemaker.stopped == []
     assert bench.runs.given_up[job].withdrawn is not None
@@ -338,8 +338,8 @@ def test_a_dry_run_says_in_the_log_what_it_would_have_stopped(bench: RecoveryBen
 )
 def test_what_cannot_be_asked_stops_nothing(bench: RecoveryBench, call: str) -> None:
     job = waiting(bench)
-    bench.faults[call] = LookFailedError("no answer")
-    with pytest.raises(LookFailedError):
+    bench.faults[call] = UpstreamUnavailableError("no answer")
+    with pytest.raises(UpstreamUnavailableError):
         bench.recover(job)
     assert (bench.sagemaker.stopped, bench.runs.given_up) == ([], {})
 
@@ -376,7 +376,7 @@ def _prepare(bench: RecoveryBench) -> None:
 
 
 def _describe_in_vain(bench: RecoveryBench) -> None:
-    bench.faults["sagemaker.describe"] = LookFailedError("throttled")
+    bench.faults["sagemaker.describe"] = UpstreamUnavailableError("throttled")
 
 
 def _end_before_the_stop(bench: RecoveryBench) -> None:
@@ -392,7 +392,7 @@ def test_a_stop_of_the_users_minutes_after_respot_left_the_job_alone_ends_the_ru
 ) -> None:
     job = waiting(bench)
     overtake(bench, meddle)
-    with suppress(LookFailedError):
+    with suppress(UpstreamUnavailableError):
         bench.recover(job)
     bench.faults.clear()
     bench.clock.pass_by(timedelta(minutes=4))

@@ -9,8 +9,8 @@ from respot.domain.job import JobId, JobSnapshot, Owner, Parent
 from respot.errors import (
     LedgerContentionError,
     LedgerUnavailableError,
-    LookFailedError,
-    MalformedObservationError,
+    MalformedMessageError,
+    UpstreamUnavailableError,
 )
 from respot.events import Observation, parse
 from respot.look_message import RecheckRequest, write_recheck
@@ -152,8 +152,8 @@ def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(ben
 
 
 def test_tags_that_cannot_be_had_are_no_conclusion(bench: Bench) -> None:
-    bench.jobs.tag_faults[arn_of()] = LookFailedError("throttled")
-    with pytest.raises(LookFailedError):
+    bench.jobs.tag_faults[arn_of()] = UpstreamUnavailableError("throttled")
+    with pytest.raises(UpstreamUnavailableError):
         bench.record(snapshot(SEEN))
     assert bench.memory.writes == 0
 
@@ -197,7 +197,7 @@ def test_what_describe_told_before_the_deletion_is_kept(bench: Bench) -> None:
 
 
 def test_a_message_that_cannot_identify_a_job_that_is_gone_is_malformed(bench: Bench) -> None:
-    with pytest.raises(MalformedObservationError, match="knows no such job"):
+    with pytest.raises(MalformedMessageError, match="knows no such job"):
         bench.record(None, observation(CreationTime=None))
     assert bench.memory.writes == 0
 
@@ -262,8 +262,8 @@ def test_an_event_recorded_first_and_described_later_is_one_stay(bench: Bench, r
 
 
 def test_a_look_that_fails_is_no_conclusion(bench: Bench) -> None:
-    bench.jobs.faults[NAME] = LookFailedError("throttled")
-    with pytest.raises(LookFailedError):
+    bench.jobs.faults[NAME] = UpstreamUnavailableError("throttled")
+    with pytest.raises(UpstreamUnavailableError):
         bench.record(snapshot(SEEN))
     assert bench.memory.writes == 0
 
@@ -410,8 +410,8 @@ def test_a_job_that_had_ended_keeps_its_end(bench: Bench) -> None:
 
 def test_no_answer_is_no_absence(bench: Bench) -> None:
     bench.record(snapshot(SEEN))
-    bench.jobs.faults[NAME] = LookFailedError("throttled")
-    with pytest.raises(LookFailedError):
+    bench.jobs.faults[NAME] = UpstreamUnavailableError("throttled")
+    with pytest.raises(UpstreamUnavailableError):
         bench.record(None, swept(missed=JOB))
     record = bench.memory.load(JOB)
     assert record.state is not None

@@ -8,11 +8,11 @@ from respot.domain.job import JobId
 from respot.domain.policy import BackOff
 from respot.errors import (
     CreateLaterError,
-    LookFailedError,
-    MalformedObservationError,
+    MalformedMessageError,
     OutOfTimeError,
     Postponement,
     QueueUnavailableError,
+    UpstreamUnavailableError,
 )
 from respot.job_message import write_message
 from respot.recovery_consumer import LONGEST_STEP, Postponed, RecoveryConsumer
@@ -97,9 +97,9 @@ def test_a_stuck_run_holds_back_no_other_one(bench: RecoveryBench, consumer: Rec
 
 
 def test_what_fails_stays_in_the_queue_with_its_error(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
-    bench.faults["s3.list"] = LookFailedError("S3 did not answer")
+    bench.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
     (postponed,) = consume(consumer, delivery(bench.ended(), received=3))
-    assert isinstance(postponed.error, LookFailedError)
+    assert isinstance(postponed.error, UpstreamUnavailableError)
     assert (postponed.reason, postponed.delay) == ("S3 did not answer", timedelta(seconds=120))
 
 
@@ -117,7 +117,7 @@ def test_without_enough_time_left_the_message_goes_back_at_once(
 def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(consumer: RecoveryConsumer) -> None:
     poison = QueueMessage(id="m", alert_record="r", body="poison", receive_count=50, sent=CREATED)
     (postponed,) = consume(consumer, poison)
-    assert isinstance(postponed.error, MalformedObservationError)
+    assert isinstance(postponed.error, MalformedMessageError)
     assert postponed.delay == timedelta(seconds=30)
 
 
@@ -125,7 +125,7 @@ def test_a_delay_that_cannot_be_set_is_no_loss(
     bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     queue.fault = QueueUnavailableError("down")
-    bench.faults["s3.list"] = LookFailedError("S3 did not answer")
+    bench.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
     other = bench.submit("other", {})
     postponed = consume(consumer, delivery(bench.ended()), delivery(other))
     assert [each.delivery.id for each in postponed] == [f"m-{NAME}"]

@@ -25,10 +25,10 @@ from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, SweepProgress
 from respot.errors import (
     LedgerUnavailableError,
-    LookFailedError,
     PolicyInvalidError,
     QueueUnavailableError,
     StaleTokenError,
+    UpstreamUnavailableError,
 )
 from respot.events import parse
 from respot.look_message import RecheckRequest, write_recheck
@@ -458,7 +458,7 @@ def test_a_region_that_is_throttled_stops_no_other(*, first: bool) -> None:
     for region in bench.regions:
         for job in many(4, region=region):
             bench.put(job)
-    bench.lists.faults[REGION, None if first else "2"] = LookFailedError("throttled")
+    bench.lists.faults[REGION, None if first else "2"] = UpstreamUnavailableError("throttled")
     swept = {each.scope: each for each in bench.sweep()}
     assert (swept[REGION].complete, str(swept[REGION].error)) == (False, "throttled")
     assert (swept[ELSEWHERE].complete, swept[ELSEWHERE].error) == (True, None)
@@ -513,7 +513,7 @@ def test_a_store_that_fails_as_a_region_is_let_go_stops_no_other() -> None:
 
 
 def test_the_age_is_that_of_the_last_pass_that_came_to_its_end(bench: Bench) -> None:
-    bench.lists.faults[REGION, None] = LookFailedError("throttled")
+    bench.lists.faults[REGION, None] = UpstreamUnavailableError("throttled")
     for number in range(1, 4):
         (checks, region) = bench.sweep()
         assert region.age == timedelta(minutes=5 * number) + number * bench.lists.takes
@@ -807,7 +807,7 @@ def test_a_job_that_waits_is_named_to_recovery_for_an_hour_after_its_limit_and_t
     assert asked == [*range(62, 127, 5), 182, 242, 302]
 
 
-@pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), LookFailedError("throttled")])
+@pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")])
 def test_what_spoke_against_asking_just_when_the_limit_was_crossed_costs_a_sweep_and_no_more(
     bench: Bench, fault: Exception
 ) -> None:
@@ -841,7 +841,7 @@ def test_a_limit_that_is_set_long_after_a_job_has_passed_it_is_seen_within_the_h
 
 def test_without_a_policy_nobody_is_given_up_and_a_sweep_says_so(bench: Bench) -> None:
     bench.both(job_id("waits", created=ago(hours=9)))
-    for fault in (PolicyInvalidError("no JSON"), LookFailedError("throttled")):
+    for fault in (PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")):
         swept = bench.sweep(bench.invocation(policies=MemoryPolicies(fault=fault)))[-1]
         assert (swept.complete, swept.error, swept.policy_error) == (True, None, fault)
         bench.clock.pass_by(timedelta(minutes=5))

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from respot.domain.alert_kinds import AlertKind
-from respot.errors import MalformedObservationError
+from respot.errors import MalformedMessageError
 from respot.job_message import write_message as write_job
 from respot.window_message import read_message, write_message
 from tests.support.builders import job_id, window_of
@@ -39,5 +39,5 @@ GOOD = json.loads(write_message(window_of()))["window"]
     ],
 )
 def test_one_that_makes_no_sense_is_malformed(named: object) -> None:
-    with pytest.raises(MalformedObservationError, match="names a window"):
+    with pytest.raises(MalformedMessageError, match="names a window"):
         read_message(json.dumps({"window": named}))

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,15 +56,15 @@ class S3Checkpoints:
                     f"{location}: listing it was denied; allow s3:ListBucket on bucket {location.bucket}, "
                     f"in the function's role and in the bucket's policy: {error}"
                 )
-                raise LookFailedError(message) from error
+                raise UpstreamUnavailableError(message) from error
             message = f"{location}: ListObjectsV2 in {region} did not answer; look again later: {error}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         except BotoCoreError as error:
             message = f"{location}: ListObjectsV2 in {region} did not answer; look again later: {error}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         except _NONSENSE as error:
             message = f"{location}: ListObjectsV2's answer makes no sense; look again later: {error!r}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
 
     def _list(self, region: str, location: CheckpointLocation) -> Listing:
         deadline = self._monotonic() + self._max_time.total_seconds()

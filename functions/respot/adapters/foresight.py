@@ -4,7 +4,7 @@ from respot.domain.job import JobState, Transition
 from respot.domain.outlook import Outlook
 from respot.domain.planner import foresee
 from respot.domain.policy import AccountPolicy
-from respot.errors import LookFailedError, PolicyInvalidError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.ports import Policies
 
 
@@ -22,5 +22,5 @@ class PolicyForesight:
     def _account(self) -> AccountPolicy | None:
         try:
             return self._policies.load()
-        except (LookFailedError, PolicyInvalidError):
+        except (UpstreamUnavailableError, PolicyInvalidError):
             return None

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from respot.adapters.training_jobs import NONSENSE
 from respot.domain.job import JobId
 from respot.domain.sweeping import Page, Summary
-from respot.errors import LookFailedError, StaleTokenError
+from respot.errors import StaleTokenError, UpstreamUnavailableError
 from respot.training_job_document import moment
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ class SageMakerJobLists:
             message = f"{region}: ListTrainingJobs did not answer; go on later: {error}"
             if token and _is_validation(error):
                 raise StaleTokenError(message) from error
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         except NONSENSE as error:
             message = f"{region}: ListTrainingJobs' answer makes no sense; go on later: {error!r}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         return Page(summaries=summaries, token=answer.get("NextToken") or None)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -47,4 +47,4 @@ def read_kill_switch(client: "SSMClient", name: str) -> str:
         return ""
     except (ClientError, BotoCoreError, KeyError) as error:
         message = f"the kill switch's parameter {name} could not be read: {error}"
-        raise LookFailedError(message) from error
+        raise UpstreamUnavailableError(message) from error

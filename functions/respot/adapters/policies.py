@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.domain.policy import AccountPolicy
-from respot.errors import LookFailedError, PolicyInvalidError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.policy_document import read_policy
 
 if TYPE_CHECKING:
@@ -39,4 +39,4 @@ def read_parameter(client: "SSMClient", name: str) -> str:
         raise PolicyInvalidError(message) from error
     except (ClientError, BotoCoreError, KeyError) as error:
         message = f"the policy's parameter {name} could not be read: {error}"
-        raise LookFailedError(message) from error
+        raise UpstreamUnavailableError(message) from error

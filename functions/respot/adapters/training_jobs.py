@@ -14,11 +14,11 @@ from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
     JobNameTakenError,
-    LookFailedError,
     Postponement,
     Reach,
     RespotError,
     StopFailedError,
+    UpstreamUnavailableError,
 )
 from respot.training_job_document import moment, read_history, read_state, sighting
 
@@ -98,7 +98,7 @@ class SageMakerTrainingJobs:
         created, modified = moment(answer.get("CreationTime")), moment(answer.get("LastModifiedTime"))
         if created is None:
             message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
-            raise LookFailedError(message)
+            raise UpstreamUnavailableError(message)
         state = read_state(
             answer,
             job=JobId(region=region, name=answer["TrainingJobName"], created=created),
@@ -119,10 +119,10 @@ class SageMakerTrainingJobs:
             if _is_absence(error):
                 return None
             message = f"{arn}: ListTags did not answer; look again later: {error}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         except NONSENSE as error:
             message = f"{arn}: ListTags' answer makes no sense; look again later: {error!r}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
 
     def document(self, region: str, name: str) -> Mapping[str, Any] | None:
         """See `TrainingJobs.document`."""
@@ -132,13 +132,13 @@ class SageMakerTrainingJobs:
             if _is_absence(error):
                 return None
             message = f"{region}/{name}: DescribeTrainingJob did not answer; look again later: {error}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         except NONSENSE as error:
             message = f"{region}/{name}: DescribeTrainingJob's answer makes no sense; look again later: {error!r}"
-            raise LookFailedError(message) from error
+            raise UpstreamUnavailableError(message) from error
         if any(not answer.get(member) for member in (*_INDISPENSABLE, "CreationTime")):
             message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
-            raise LookFailedError(message)
+            raise UpstreamUnavailableError(message)
         return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from respot.domain.job import JobRecord, JobSnapshot, JobState, Transition
 from respot.domain.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, status_periods
 
-ROUNDING: Final = timedelta(seconds=1)
+TIMESTAMP_TOLERANCE: Final = timedelta(seconds=1)
 """How far an event's time may differ from Describe's for one transition: events may be cut to whole seconds."""
 
 
@@ -79,7 +79,7 @@ def merge(one: JobState, other: JobState) -> JobState:
 
 def same_creation(one: datetime, other: datetime) -> bool:
     """Whether two creation times of a name are one job's, told with different rounding."""
-    return abs(one - other) <= ROUNDING
+    return abs(one - other) <= TIMESTAMP_TOLERANCE
 
 
 def _rank(state: JobState) -> tuple[int, datetime]:
@@ -166,5 +166,5 @@ def _same_transition(wanted: Transition, among: Sequence[Transition], *, covered
         for transition, ended in alike:
             if transition.started <= wanted.started and (ended is None or wanted.started < ended):
                 return transition
-    near = [transition for transition, _ in alike if abs(transition.started - wanted.started) <= ROUNDING]
+    near = [transition for transition, _ in alike if abs(transition.started - wanted.started) <= TIMESTAMP_TOLERANCE]
     return min(near, key=lambda transition: abs(transition.started - wanted.started), default=None)

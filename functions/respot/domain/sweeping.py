@@ -7,7 +7,7 @@ from typing import Final
 
 from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import DELETING, is_terminal
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import TIMESTAMP_TOLERANCE
 
 LONGEST_LIFE: Final = timedelta(days=31)
 """A training job lasts 30 days at most (28 of training): what was created earlier has ended."""
@@ -107,7 +107,7 @@ def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> da
     The list may tell the oldest one's creation with another rounding.
     """
     shallow = now - QUICK
-    return shallow if oldest_alive is None else min(shallow, oldest_alive - ROUNDING)
+    return shallow if oldest_alive is None else min(shallow, oldest_alive - TIMESTAMP_TOLERANCE)
 
 
 def started(progress: SweepProgress, *, now: datetime, down_to: datetime | None) -> SweepProgress:
@@ -141,7 +141,7 @@ def differs(summary: Summary, known: JobState | None) -> bool:
     return (
         summary.status != known.status
         or summary.secondary_status not in {None, known.secondary_status}
-        or summary.last_modified > known.last_modified + ROUNDING
+        or summary.last_modified > known.last_modified + TIMESTAMP_TOLERANCE
     )
 
 

@@ -10,7 +10,7 @@ from respot.alerter import Alerter
 from respot.consumer import ObservationConsumer
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId
-from respot.errors import MalformedObservationError, RespotError
+from respot.errors import MalformedMessageError, RespotError
 from respot.handlers.alert import alert_on
 from respot.job_message import write_message
 from respot.patience import WaitTimeout
@@ -102,7 +102,7 @@ class Controller:
         world.observations += [
             left[failure.delivery.id]
             for failure in outcome.failures
-            if not isinstance(failure.error, MalformedObservationError)
+            if not isinstance(failure.error, MalformedMessageError)
         ]
 
     def alert(self) -> None:

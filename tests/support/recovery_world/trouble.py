@@ -4,12 +4,12 @@ from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
     LedgerUnavailableError,
-    LookFailedError,
     PolicyInvalidError,
     Postponement,
     QueueUnavailableError,
     StopFailedError,
     TopicUnavailableError,
+    UpstreamUnavailableError,
 )
 from tests.support.recovery_world.world import World
 from tests.support.troubled import DiedError
@@ -62,4 +62,4 @@ class Trouble:
             case "ssm" if world.random.random() < 0.3:
                 return PolicyInvalidError("settings: no such member")
             case _:
-                return LookFailedError(f"{service} did not answer")
+                return UpstreamUnavailableError(f"{service} did not answer")

@@ -4,7 +4,7 @@ from respot.adapters.foresight import PolicyForesight
 from respot.adapters.memory import MemoryPolicies
 from respot.domain.outlook import Outlook
 from respot.domain.policy import AccountPolicy, Policy
-from respot.errors import LookFailedError, PolicyInvalidError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from tests.support.builders import state
 
 ENDED = state(status="Stopped", secondary_status="MaxWaitTimeExceeded", tags={})
@@ -16,6 +16,6 @@ def test_the_accounts_policy_says_what_to_expect() -> None:
     assert PolicyForesight(MemoryPolicies())(ENDED, ()) is Outlook.LEAVES
 
 
-@pytest.mark.parametrize("fault", [LookFailedError("throttled"), PolicyInvalidError("no JSON")])
+@pytest.mark.parametrize("fault", [UpstreamUnavailableError("throttled"), PolicyInvalidError("no JSON")])
 def test_a_policy_that_nobody_can_read_says_nothing(fault: Exception) -> None:
     assert PolicyForesight(MemoryPolicies(fault=fault))(ENDED, ()) is Outlook.UNKNOWN

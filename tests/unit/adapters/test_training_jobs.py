@@ -20,7 +20,7 @@ from botocore.stub import Stubber
 
 from respot.adapters.training_jobs import SageMakerTrainingJobs
 from respot.domain.job import JobSnapshot, Market, Owner, Parent
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 
@@ -156,10 +156,10 @@ def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: St
 )
 def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
     stub.add_client_error("describe_training_job", code, words)
-    with pytest.raises(LookFailedError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="look again later"):
         jobs(client).describe(REGION, NAME)
     stub.add_client_error("list_tags", code, words)
-    with pytest.raises(LookFailedError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="look again later"):
         jobs(client).tags(REGION, arn_of())
 
 
@@ -177,9 +177,9 @@ def test_no_answer_is_no_conclusion(error: BotoCoreError) -> None:
     def down(_: str) -> "SageMakerClient":
         raise error
 
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         SageMakerTrainingJobs(down).describe(REGION, NAME)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         SageMakerTrainingJobs(down).tags(REGION, arn_of())
 
 
@@ -216,21 +216,21 @@ def test_an_answer_that_lacks_what_tells_a_job_is_no_conclusion(client: "SageMak
     answer = whole_answer()
     del answer[member]
     over_the_wire(client, json.dumps(answer).encode())
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         jobs(client).describe(REGION, NAME)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}'])
 def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
     over_the_wire(client, body)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         jobs(client).describe(REGION, NAME)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b'{"Tags": null}', b'{"Tags": [{}]}'])
 def test_tags_that_are_nonsense_are_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
     over_the_wire(client, body)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         jobs(client).tags(REGION, arn_of())
 
 
@@ -238,7 +238,7 @@ def test_tags_that_are_nonsense_are_no_conclusion(client: "SageMakerClient", bod
 def test_the_words_of_something_between_are_not_sagemakers(client: "SageMakerClient", body: bytes) -> None:
     """A proxy or a portal that says "not found" says nothing of the job."""
     over_the_wire(client, body, status=404)
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         jobs(client).describe(REGION, NAME)
 
 

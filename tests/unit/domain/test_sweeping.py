@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.domain.job import JobState
-from respot.domain.reconciliation import ROUNDING
+from respot.domain.reconciliation import TIMESTAMP_TOLERANCE
 from respot.domain.sweeping import (
     ABANDONED,
     FIRST_CHECK,
@@ -152,8 +152,8 @@ def test_a_pass_is_a_full_one_when_none_was_for_some_time(last_full: timedelta |
     [
         pytest.param(None, QUICK, id="nothing alive"),
         pytest.param(timedelta(hours=1), QUICK, id="alive and young"),
-        pytest.param(QUICK, QUICK + ROUNDING, id="alive at the edge"),
-        pytest.param(timedelta(days=20), timedelta(days=20) + ROUNDING, id="alive and old"),
+        pytest.param(QUICK, QUICK + TIMESTAMP_TOLERANCE, id="alive at the edge"),
+        pytest.param(timedelta(days=20), timedelta(days=20) + TIMESTAMP_TOLERANCE, id="alive and old"),
     ],
 )
 def test_a_shallow_pass_lists_a_day_and_past_what_is_alive(alive: timedelta | None, expected: timedelta) -> None:

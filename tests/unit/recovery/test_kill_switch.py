@@ -15,7 +15,7 @@ from respot.domain.ending import Budget
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, BackOff
 from respot.domain.resubmission import OutcomeKind
-from respot.errors import LookFailedError, PolicyInvalidError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.job_message import write_message
 from respot.recovery import Later
 from respot.recovery_consumer import RecoveryConsumer
@@ -220,8 +220,8 @@ def test_a_job_of_which_people_heard_nothing_is_left_alone_in_silence(bench: Rec
 
 def test_a_switch_that_cannot_be_read_decides_nothing(bench: RecoveryBench) -> None:
     job = bench.ended()
-    bench.kill_switch.fault = LookFailedError("throttled")
-    with pytest.raises(LookFailedError):
+    bench.kill_switch.fault = UpstreamUnavailableError("throttled")
+    with pytest.raises(UpstreamUnavailableError):
         bench.recover(job)
     assert (bench.runs.decisions, bench.runs.notices) == ({}, {})
 

@@ -7,7 +7,7 @@ import pytest
 from respot.domain.decision import Action
 from respot.domain.ending import Budget, Trigger
 from respot.domain.policy import BackOff
-from respot.errors import LookFailedError
+from respot.errors import UpstreamUnavailableError
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
 
 
@@ -71,7 +71,7 @@ def test_what_ended_three_days_ago_is_not_resumed_and_its_owner_is_notified(benc
     """S3 need not answer: what kept the decision back for so long may be that it does not."""
     job = bench.ended()
     bench.clock.pass_by(timedelta(days=days))
-    bench.faults["s3.list"] = LookFailedError("AccessDenied")
+    bench.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")
     bench.recover(job)
     decision = bench.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)

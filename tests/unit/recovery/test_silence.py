@@ -4,7 +4,7 @@ import pytest
 
 from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
-from respot.errors import CreateLaterError, LookFailedError, PolicyInvalidError, Postponement
+from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
 from respot.recovery import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import RecoveryBench
@@ -13,8 +13,8 @@ from tests.support.recovery_bench import RecoveryBench
 @pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.document"])
 def test_what_cannot_be_asked_decides_nothing(bench: RecoveryBench, call: str) -> None:
     job = bench.ended()
-    bench.faults[call] = LookFailedError("no answer")
-    with pytest.raises(LookFailedError):
+    bench.faults[call] = UpstreamUnavailableError("no answer")
+    with pytest.raises(UpstreamUnavailableError):
         bench.recover(job)
     assert bench.runs.decisions == {}
 
@@ -24,8 +24,8 @@ def test_what_cannot_be_asked_creates_nothing(bench: RecoveryBench, call: str) -
     job = bench.decided()
     if call == "sagemaker.tags":
         bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
-    bench.faults[call] = LookFailedError("no answer")
-    with pytest.raises(LookFailedError):
+    bench.faults[call] = UpstreamUnavailableError("no answer")
+    with pytest.raises(UpstreamUnavailableError):
         bench.recover(job)
     assert bench.sagemaker.created == []
     assert bench.runs.outcomes == {}
@@ -59,7 +59,7 @@ def test_a_job_that_has_not_ended_by_the_ledger_is_left_alone(bench: RecoveryBen
 def test_a_job_that_has_not_ended_by_sagemaker_is_not_decided_on(bench: RecoveryBench) -> None:
     job = bench.ended()
     bench.sagemaker.move(NAME, "Training")
-    with pytest.raises(LookFailedError, match="InProgress by SageMaker"):
+    with pytest.raises(UpstreamUnavailableError, match="InProgress by SageMaker"):
         bench.recover(job)
     assert bench.runs.decisions == {}
 
@@ -67,7 +67,7 @@ def test_a_job_that_has_not_ended_by_sagemaker_is_not_decided_on(bench: Recovery
 def test_a_job_that_has_not_ended_by_sagemaker_is_never_followed(bench: RecoveryBench) -> None:
     job = bench.decided()
     bench.sagemaker.move(NAME, "Training")
-    with pytest.raises(LookFailedError):
+    with pytest.raises(UpstreamUnavailableError):
         bench.recover(job)
     assert bench.sagemaker.created == []
     assert bench.runs.outcomes == {}
