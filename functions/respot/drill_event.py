@@ -32,7 +32,7 @@ def read_drill(envelope: Mapping[str, Any], *, region: str) -> Drill:
     """The drill of an event that names `SOURCE`.
 
     Raises:
-        MalformedObservationError: it says something else than a drill does.
+        MalformedMessageError: it says something else than a drill does.
     """
     detail, account = envelope.get("detail"), envelope.get("account")
     said: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}

@@ -71,7 +71,7 @@ def parse(body: str) -> Observation:
     """Read one message of the observations queue.
 
     Raises:
-        MalformedObservationError: the message is no training job event, or names no job.
+        MalformedMessageError: the message is no training job event, or names no job.
     """
     envelope = _object(body)
     if envelope.get("source") == SWEEP_SOURCE:

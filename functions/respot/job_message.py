@@ -16,7 +16,7 @@ def read_message(body: str) -> JobId:
     """The job of a message.
 
     Raises:
-        MalformedObservationError: it is no such message.
+        MalformedMessageError: it is no such message.
     """
     try:
         values = json.loads(body)

@@ -50,7 +50,7 @@ def read_recheck(envelope: Mapping[str, Any]) -> RecheckRequest:
     """The job of a message that names `SOURCE`.
 
     Raises:
-        MalformedObservationError: it does not say which job.
+        MalformedMessageError: it does not say which job.
     """
     try:
         detail = envelope["detail"]

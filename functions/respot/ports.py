@@ -73,14 +73,14 @@ class TrainingJobs(Protocol):
         `None` means that SageMaker positively said that there is no such job.
 
         Raises:
-            LookFailedError: anything else but a description; nothing may be concluded.
+            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
         """
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """The job's tags; `None` if SageMaker positively said that there is no such job.
 
         Raises:
-            LookFailedError: anything else but the tags.
+            UpstreamUnavailableError: anything else but the tags.
         """
 
     def document(self, region: str, name: str) -> Mapping[str, Any] | None:
@@ -89,7 +89,7 @@ class TrainingJobs(Protocol):
         `None` means that SageMaker positively said that there is no such job.
 
         Raises:
-            LookFailedError: anything else but a description; nothing may be concluded.
+            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
         """
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
@@ -121,7 +121,7 @@ class JobLists(Protocol):
 
         Raises:
             StaleTokenError: SageMaker does not know the token any more.
-            LookFailedError: anything else but a page.
+            UpstreamUnavailableError: anything else but a page.
         """
 
 
@@ -288,7 +288,7 @@ class Checkpoints(Protocol):
         exist is an empty listing that says so.
 
         Raises:
-            LookFailedError: anything else but a listing; nothing may be concluded. A refusal names what is missing.
+            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names what is missing.
         """
 
 
@@ -300,7 +300,7 @@ class Policies(Protocol):
 
         Raises:
             PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
-            LookFailedError: it could not be read now; nothing is known.
+            UpstreamUnavailableError: it could not be read now; nothing is known.
         """
 
 
@@ -314,7 +314,7 @@ class KillSwitch(Protocol):
         is on, and the words say how to set it.
 
         Raises:
-            LookFailedError: it could not be read now; nothing may be created or stopped.
+            UpstreamUnavailableError: it could not be read now; nothing may be created or stopped.
         """
 
 

@@ -46,10 +46,10 @@ class Recorder:
         """Look at one job, whatever the number of hints, and write down what is new.
 
         Raises:
-            LookFailedError: SageMaker did not answer; nothing was written.
+            UpstreamUnavailableError: SageMaker did not answer; nothing was written.
             LedgerUnavailableError: DynamoDB did not answer; repeat, what was written stays right.
             LedgerContentionError: others kept writing the same job.
-            MalformedObservationError: the job does not exist and no event says enough to record it.
+            MalformedMessageError: the job does not exist and no event says enough to record it.
         """
         if drills := [
             observation.reported

@@ -73,7 +73,7 @@ class Recovery:
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
-            LookFailedError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
+            UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
             StopFailedError: SageMaker did not take the stop of a job that waits too long; repeat.
             CreateLaterError: SageMaker throttled the creation, or did not answer it; repeat.
             JobNameTakenError: the next attempt's name is taken, and nobody can be seen who has it; repeat.
@@ -367,7 +367,7 @@ class Recovery:
         """Whether the description is the ended job's, which nobody is deleting, and not a later job's of its name.
 
         Raises:
-            LookFailedError: SageMaker contradicts the ledger: nothing may be concluded.
+            UpstreamUnavailableError: SageMaker contradicts the ledger: nothing may be concluded.
         """
         created, status = moment(document.get("CreationTime")), str(document.get("TrainingJobStatus"))
         if created is None or not same_creation(created, state.job.created) or status == DELETING:

@@ -85,7 +85,7 @@ class Situations:
 
         Raises:
             PolicyInvalidError: nothing may be decided.
-            LookFailedError: the policy's parameter did not answer.
+            UpstreamUnavailableError: the policy's parameter did not answer.
         """
         return resolve(self.policies.load(), state, role=state.role_arn)
 
@@ -107,7 +107,7 @@ class Situations:
 
         Raises:
             PolicyInvalidError: nothing may be decided.
-            LookFailedError: S3 or a parameter did not answer, or too many neighbours may be alive to ask.
+            UpstreamUnavailableError: S3 or a parameter did not answer, or too many neighbours may be alive to ask.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
         run, number = place_in_run(self.runs, state)
@@ -181,7 +181,7 @@ class Situations:
         That some have ended says nothing of those that were not asked about: nobody is taken for alone unchecked.
 
         Raises:
-            LookFailedError: of as many as are asked about, none lives; the ledger will have heard of their ends.
+            UpstreamUnavailableError: of as many as are asked about, none lives; the ledger will have heard of their ends.
         """
         if state.checkpoint_uri is None:
             return ()

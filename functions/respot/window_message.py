@@ -31,7 +31,7 @@ def read_message(body: str) -> DigestWindow | None:
     """The window of a message; `None` if it is none of these messages.
 
     Raises:
-        MalformedObservationError: it is one, and makes no sense.
+        MalformedMessageError: it is one, and makes no sense.
     """
     try:
         named = json.loads(body)[_MEMBER]

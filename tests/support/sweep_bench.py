@@ -81,7 +81,7 @@ class Bench:
             "index": self.ledger,
             "runs": self.runs,
             "sweeps": self.sweeps,
-            "looks": self.rechecks,
+            "rechecks": self.rechecks,
             "recoveries": self.recoveries,
             "due_alerts": self.due_alerts,
             "policies": MemoryPolicies(),

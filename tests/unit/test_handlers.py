@@ -138,7 +138,7 @@ def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
     (said,) = (line for line in printed() if line.get("message") == "not recorded")
     assert said["message_id"] == "m2"
     assert said["reason"].startswith("not JSON")
-    assert "MalformedObservationError" in said["exception"]
+    assert "MalformedMessageError" in said["exception"]
 
 
 def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Printed) -> None:

@@ -77,7 +77,7 @@ def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> 
     )
     sweep.handler({}, Context())
     lines = printed()
-    assert [(line["scope"], line["complete"], line["looks"]) for line in lines if line.get("message") == "swept"] == [
+    assert [(line["scope"], line["complete"], line["rechecks"]) for line in lines if line.get("message") == "swept"] == [
         (CHECKS, True, 0),
         (REGION, False, 3),
         ("eu-west-1", True, 4),
@@ -99,7 +99,7 @@ def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, print
     lines = printed()
     (stopped,) = [line for line in lines if line.get("message") == "sweep stopped"]
     assert (stopped["level"], stopped["scope"], stopped["reason"]) == ("ERROR", REGION, "throttled")
-    assert "LookFailedError" in stopped["exception"]
+    assert "UpstreamUnavailableError" in stopped["exception"]
     assert measured(lines) == {"SweepsStopped": [1], SWEEP_AGE: [3600]}
 
 

@@ -39,7 +39,7 @@ def read_kill_switch(client: "SSMClient", name: str) -> str:
     """The parameter's text; empty, which no parameter is, if Systems Manager said that there is none.
 
     Raises:
-        LookFailedError: it could not be read.
+        UpstreamUnavailableError: it could not be read.
     """
     try:
         return client.get_parameter(Name=name)["Parameter"]["Value"]

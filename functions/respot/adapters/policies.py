@@ -30,7 +30,7 @@ def read_parameter(client: "SSMClient", name: str) -> str:
 
     Raises:
         PolicyInvalidError: Systems Manager positively said that there is no such parameter.
-        LookFailedError: it could not be read.
+        UpstreamUnavailableError: it could not be read.
     """
     try:
         return client.get_parameter(Name=name)["Parameter"]["Value"]

@@ -84,7 +84,7 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     if until > now:
         reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
-    warning = "; ".join(filter(None, (placed.warning, _doubt(run, policy, circumstances)))) or None
+    warning = "; ".join(filter(None, (placed.warning, _uncertainty(run, policy, circumstances)))) or None
     return Decision(
         action=Action.RESUBMIT,
         reason="; ".join((ending.said, *(f"cannot use {pool}" for pool in refused), placed.reason)),
@@ -197,7 +197,8 @@ def _cannot_resume(run: Run, resolved: Resolved, circumstances: Circumstances) -
     if policy.require_checkpoint and (reason := _without_checkpoint(run, circumstances)):
         return reason
     if _makes_no_progress(run, policy) and not circumstances.listing_cut:
-        return f"the last {run.attempts_without_progress()} attempts that trained saved no newer checkpoint: another would do no better"
+        fruitless = run.attempts_without_progress()
+        return f"the last {fruitless} attempts that trained saved no newer checkpoint: another would do no better"
     return _budget_exhausted(run, policy)
 
 
@@ -220,11 +221,12 @@ def _makes_no_progress(run: Run, policy: Policy) -> bool:
     return policy.require_progress and run.attempts_without_progress() >= MOST_ATTEMPTS_WITHOUT_PROGRESS
 
 
-def _doubt(run: Run, policy: Policy, circumstances: Circumstances) -> str | None:
+def _uncertainty(run: Run, policy: Policy, circumstances: Circumstances) -> str | None:
     """What a listing that was cut short keeps from being known; the budgets still bound what it may cost."""
     if not (circumstances.listing_cut and _makes_no_progress(run, policy)):
         return None
-    return f"cannot tell whether the last {run.attempts_without_progress()} attempts made progress: not all objects were listed"
+    unclear = run.attempts_without_progress()
+    return f"cannot tell whether the last {unclear} attempts made progress: not all objects were listed"
 
 
 def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:

@@ -155,7 +155,7 @@ def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> No
 
 
 @pytest.mark.parametrize(
-    ("seconds", "fruitless"),
+    ("seconds", "attempts_without_progress"),
     [
         pytest.param(12 * HOUR - 1, 2, id="left by the attempt before"),
         pytest.param(12 * HOUR, 2, id="at the job's creation"),

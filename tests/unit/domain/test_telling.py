@@ -139,7 +139,7 @@ def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("doings", "expected"),
+    ("recovery_records", "expected"),
     [
         (RecoveryRecords(), set()),
         (RecoveryRecords(decision=decided()), {"not-resubmitted"}),

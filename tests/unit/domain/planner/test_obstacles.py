@@ -16,12 +16,12 @@ from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances
     ("around", "reason"),
     [
         pytest.param(
-            {"obstacles": ("no instances of its own", "a field that cannot be read back")},
+            {"blockers": ("no instances of its own", "a field that cannot be read back")},
             "cannot be created again: no instances of its own; a field that cannot be read back",
             id="obstacles",
         ),
         pytest.param(
-            {"intruders": ("job-10", "job-11")},
+            {"concurrent_writers": ("job-10", "job-11")},
             "another job writes to an overlapping checkpoint location: job-10, job-11",
             id="intruders",
         ),
