@@ -236,7 +236,7 @@ class _Hold:
         self._sqs = found.session.client("sqs", region_name=queue.region)
         self._url = queue.url
         self._seconds = seconds
-        self._alert_records: dict[str, str] = {}
+        self._receipt_handles: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Nothing is received yet."""
@@ -244,10 +244,12 @@ class _Hold:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Show again what was not deleted."""
-        for alert_record in self._alert_records.values():
+        for receipt_handle in self._receipt_handles.values():
             # What could not be shown again is shown at the end of its time, or is already.
             with suppress(ClientError):
-                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=alert_record, VisibilityTimeout=0)
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=0
+                )
 
     def messages(self, most: int) -> "Iterator[MessageTypeDef]":
         """Each message once, as long as there are any."""
@@ -262,7 +264,7 @@ class _Hold:
                 MessageSystemAttributeNames=["SentTimestamp"],
                 MessageAttributeNames=["All"],
             ).get("Messages", [])
-            self._alert_records |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
+            self._receipt_handles |= {message["MessageId"]: message["ReceiptHandle"] for message in batch}
             new = [message for message in batch if message["MessageId"] not in received]
             if not new:
                 return
@@ -272,7 +274,7 @@ class _Hold:
     def delete(self, message: "MessageTypeDef") -> None:
         """Take a message out of its queue for good."""
         self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
-        del self._alert_records[message["MessageId"]]
+        del self._receipt_handles[message["MessageId"]]
 
 
 class _Log:

@@ -5,16 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from respot.domain.alert import AlertRecord
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.alert_text import one_line
 from respot.domain.decision import Action
 from respot.domain.durations import in_words, iso, readable
 from respot.domain.job import JobId, JobState, Transition
 from respot.domain.lifecycle import Figures, figures, is_terminal, status_periods
-from respot.domain.resubmission import DecisionRecord, Notice, Outcome
+from respot.domain.resubmission import DecisionRecord, Notice, NoticeKind, Outcome, RecoveryRecords
 from respot.domain.savings import savings_percent
 from respot.domain.sentences import clause, sentence
-from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 
 
@@ -115,8 +113,8 @@ def _noticed(notice: Notice) -> str:
 
 
 _NOTICED: Final = {
-    AlertKind.POSTPONED: "it was postponed",
-    AlertKind.POLICY_INVALID: "the account's policy was invalid",
+    NoticeKind.POSTPONED: "it was postponed",
+    NoticeKind.POLICY_INVALID: "the account's policy was invalid",
 }
 
 

@@ -21,7 +21,7 @@ from respot.domain.alert_text import concludes, headline
 from respot.domain.job import JobId, JobRecord, JobState, Transition
 from respot.domain.lifecycle import figures
 from respot.domain.outlook import Outlook
-from respot.domain.telling import RecoveryNews, appearance, end_of, outlook_after
+from respot.domain.telling import RecoveryNews, appearance, end_of, news_of, outlook_after
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.ports import AlertTopic, Clock, Foresight, Ledger, RunStore
 from respot.run_place import place_in_run
@@ -77,7 +77,7 @@ class Alerter:
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
-            *(_of_recovery(record, state, told) for told in self.runs.recovery_records(job).told()),
+            *(_of_recovery(record, state, told) for told in news_of(self.runs.recovery_records(job))),
         )
         settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)

@@ -77,7 +77,7 @@ class HeartbeatQueue(Protocol):
 class DelayQueue(Protocol):
     """The queue that a message stays in until it is handled."""
 
-    def delay(self, alert_record: str, delay: timedelta) -> None:
+    def delay(self, receipt_handle: str, delay: timedelta) -> None:
         """Hide the message for that long.
 
         Raises:

@@ -40,7 +40,8 @@ class WaitTimeout:
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
-            UpstreamUnavailableError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded, repeat.
+            UpstreamUnavailableError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded,
+                repeat.
             PolicyInvalidError: nothing may be decided; repeat.
             StopFailedError: SageMaker did not take the stop; repeat.
         """

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     from respot.domain.outlook import Outlook
     from respot.domain.policy import AccountPolicy
     from respot.domain.reconciliation import Change
-    from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
+    from respot.domain.resubmission import (
+        AttemptRecord,
+        DecisionRecord,
+        LocationReservation,
+        NoticeKind,
+        Outcome,
+        RecoveryRecords,
+    )
     from respot.domain.run import RunId
     from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
     from respot.domain.sweeping import Page, SweepProgress
-    from respot.domain.telling import RecoveryRecords
     from respot.domain.waiting import StopIntent
 
 
@@ -288,7 +294,8 @@ class Checkpoints(Protocol):
         exist is an empty listing that says so.
 
         Raises:
-            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names what is missing.
+            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names what is
+                missing.
         """
 
 
@@ -372,7 +379,7 @@ class RunStore(Protocol):
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
 
-    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
         """Have people told, once for each kind, why nothing is decided or created yet."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso, readable
 from respot.domain.job import JobId, JobRecord, JobState
@@ -21,7 +20,7 @@ from respot.domain.naming import attempt_name
 from respot.domain.placement import Placement
 from respot.domain.planner import plan
 from respot.domain.reconciliation import same_creation
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot.domain.run import Run
 from respot.domain.telling import end_of, ending_the_wait, is_silent, lacks_its_end
 from respot.errors import (
@@ -119,7 +118,7 @@ class Recovery:
         try:
             return self._decide(record, state)
         except PolicyInvalidError as error:
-            self.runs.notice(state.job, AlertKind.POLICY_INVALID, str(error))
+            self.runs.notice(state.job, NoticeKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
 
     def _history(self, record: JobRecord, state: JobState) -> DecisionRecord | None:
@@ -213,7 +212,7 @@ class Recovery:
 
     def _wait(self, job: JobId, decision: Decision) -> Later:
         if decision.notify:
-            self.runs.notice(job, AlertKind.POSTPONED, decision.reason)
+            self.runs.notice(job, NoticeKind.POSTPONED, decision.reason)
         until = decision.until or self.clock()
         return Later(reason=decision.reason, delay=max(until - self.clock(), timedelta(seconds=1)))
 
@@ -243,7 +242,7 @@ class Recovery:
         try:
             situation = self.situations.gather(record, state, tags, now=self.clock())
         except PolicyInvalidError as error:
-            self.runs.notice(state.job, AlertKind.POLICY_INVALID, str(error))
+            self.runs.notice(state.job, NoticeKind.POLICY_INVALID, str(error))
             return Later(reason=str(error))
         while True:  # as often as the ladder has pools: each round but the last one rules out another
             step = self._try(situation, state, decided, document, tags)

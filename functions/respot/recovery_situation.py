@@ -181,7 +181,8 @@ class Situations:
         That some have ended says nothing of those that were not asked about: nobody is taken for alone unchecked.
 
         Raises:
-            UpstreamUnavailableError: of as many as are asked about, none lives; the ledger will have heard of their ends.
+            UpstreamUnavailableError: of as many as are asked about, none lives; the ledger will have heard of their
+                ends.
         """
         if state.checkpoint_uri is None:
             return ()

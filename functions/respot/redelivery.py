@@ -19,14 +19,14 @@ class QueueMessage:
 
     Attributes:
         id: the message's id.
-        receipt: what the queue wants to see when the message's delay is set.
+        receipt_handle: what the queue wants to see when the message's delay is set.
         body: the message.
         receive_count: how often the queue has delivered it, this time included.
         sent: when it was sent to the queue.
     """
 
     id: str
-    alert_record: str
+    receipt_handle: str
     body: str
     receive_count: int
     sent: datetime
@@ -67,7 +67,7 @@ class RetrySchedule:
         """
         clamped = max(timedelta(), min(delay, LONGEST_DELAY))
         with suppress(QueueUnavailableError):
-            self.queue.delay(delivery.alert_record, clamped)
+            self.queue.delay(delivery.receipt_handle, clamped)
         return clamped
 
     def retried_for(self, delivery: QueueMessage) -> timedelta:

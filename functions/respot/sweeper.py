@@ -17,6 +17,7 @@ from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import is_terminal
 from respot.domain.policy import resolve
 from respot.domain.reconciliation import same_creation
+from respot.domain.resubmission import RecoveryRecords
 from respot.domain.sweeping import (
     CHECKS,
     LONGEST_LIFE,
@@ -34,7 +35,7 @@ from respot.domain.sweeping import (
     watched_since,
     windows,
 )
-from respot.domain.telling import RecoveryRecords, lacks_its_end, required_alerts
+from respot.domain.telling import lacks_its_end, required_alerts
 from respot.domain.waiting import is_waiting, unknown_message
 from respot.errors import PolicyInvalidError, RespotError, StaleTokenError, UpstreamUnavailableError
 from respot.look_message import RecheckRequest

@@ -56,7 +56,7 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
         began = time.perf_counter()
         outcome = consumer.consume(
             [
-                QueueMessage(id=str(index), alert_record="", body=body, receive_count=1, sent=datetime.now(UTC))
+                QueueMessage(id=str(index), receipt_handle="", body=body, receive_count=1, sent=datetime.now(UTC))
                 for index, body in enumerate(messages)
             ],
             time_left=lambda: timedelta(minutes=1),

@@ -28,7 +28,14 @@ from respot.domain.job import JobRecord, Market
 from respot.domain.lifecycle import ENDS
 from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome, OutcomeKind
+from respot.domain.resubmission import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+)
 from respot.domain.run import run_id
 from respot.domain.sweeping import CHECKS, SweepProgress
 from respot.domain.waiting import StopIntent
@@ -152,7 +159,7 @@ def stop_intent() -> Item:
 
 
 def notice() -> Item:
-    return notice_item(job_id(), AlertKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
+    return notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 
 
 ALERT, RECOVER = "Transitions", "Endings"

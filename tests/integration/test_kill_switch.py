@@ -19,7 +19,8 @@ from respot.adapters.memory import MemoryKillSwitch
 from respot.adapters.policies import ParameterPolicies, read_parameter
 from respot.bootstrap.resubmit import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
 from respot.domain.alert_kinds import AlertKind
-from respot.domain.resubmission import OutcomeKind
+from respot.domain.resubmission import NoticeKind, OutcomeKind
+from respot.domain.telling import news_of
 from respot.errors import UpstreamUnavailableError
 from respot.ports import KillSwitch
 from tests.support.builders import REGION
@@ -229,7 +230,7 @@ def test_a_policy_that_is_replaced_as_the_docs_used_to_say_forgets_no_job(
         bench.clock.pass_by(timedelta(minutes=30))
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
     (notice,) = bench.runs.recovery_records(job).notices
-    assert notice.kind is AlertKind.POLICY_INVALID
+    assert notice.kind is NoticeKind.POLICY_INVALID
     assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.story
     put(ssm, BY_RULE, POLICY)
     bench.clock.pass_by(POLICY_KEPT_FOR)
@@ -258,7 +259,7 @@ def test_a_switch_that_is_not_there_postpones_and_the_alert_says_how_to_set_it(
     ssm.delete_parameter(Name=NAME)
     job = bench.ended(tags={})
     assert bench.recover(job) is not None
-    assert f"--name {NAME} --type String --value off --overwrite" in bench.runs.notices[job, AlertKind.POSTPONED].story
+    assert f"--name {NAME} --type String --value off --overwrite" in bench.runs.notices[job, NoticeKind.POSTPONED].story
     assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
     put(ssm, "off")
     bench.clock.pass_by(KILL_SWITCH_KEPT_FOR)
@@ -273,10 +274,10 @@ def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_wi
     put(ssm, "on")
     job = bench.ended(tags={})
     assert bench.recover(job) is not None
-    assert [told.kind for told in bench.runs.recovery_records(job).told()] == [AlertKind.POSTPONED]
+    assert [told.kind for told in news_of(bench.runs.recovery_records(job))] == [AlertKind.POSTPONED]
     put(ssm, '{"version": 1}', POLICY)
     bench.clock.pass_by(POLICY_KEPT_FOR)
     assert bench.recover(job) is None
-    (told,) = (told for told in bench.runs.recovery_records(job).told() if told.kind is not AlertKind.POSTPONED)
+    (told,) = (told for told in news_of(bench.runs.recovery_records(job)) if told.kind is not AlertKind.POSTPONED)
     assert told.kind is AlertKind.NOT_RESUBMITTED
     assert (told.story, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

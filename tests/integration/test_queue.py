@@ -31,17 +31,17 @@ def received(sqs: "SQSClient", queue_url: str) -> list[str]:
 
 
 def test_a_message_is_hidden_for_as_long_as_is_said(sqs: "SQSClient", queue_url: str) -> None:
-    (alert_record,) = received(sqs, queue_url)
+    (receipt_handle,) = received(sqs, queue_url)
     assert received(sqs, queue_url) == []
-    SqsDelayQueue(sqs, queue_url).delay(alert_record, timedelta())
-    (alert_record,) = received(sqs, queue_url)
-    SqsDelayQueue(sqs, queue_url).delay(alert_record, timedelta(minutes=10))
+    SqsDelayQueue(sqs, queue_url).delay(receipt_handle, timedelta())
+    (receipt_handle,) = received(sqs, queue_url)
+    SqsDelayQueue(sqs, queue_url).delay(receipt_handle, timedelta(minutes=10))
     assert received(sqs, queue_url) == []
 
 
 def test_the_longest_pause_is_one_that_sqs_takes(sqs: "SQSClient", queue_url: str) -> None:
-    (alert_record,) = received(sqs, queue_url)
-    SqsDelayQueue(sqs, queue_url).delay(alert_record, LONGEST_DELAY)
+    (receipt_handle,) = received(sqs, queue_url)
+    SqsDelayQueue(sqs, queue_url).delay(receipt_handle, LONGEST_DELAY)
 
 
 def test_fractions_of_a_second_are_cut(sqs: "SQSClient") -> None:

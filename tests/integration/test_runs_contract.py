@@ -10,15 +10,22 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from respot.adapters.ledger import DynamoDbLedger
 from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot.adapters.runs import DynamoDbRunStore
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Action, Decision
 from respot.domain.job import Market
 from respot.domain.placement import Placement
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
+from respot.domain.resubmission import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    Notice,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+    RecoveryRecords,
+)
 from respot.domain.run import RunId, run_id
-from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.errors import LedgerUnavailableError
 from respot.ports import Ledger, RunStore
@@ -233,18 +240,18 @@ def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
     before = bench.ledger.load(JOB)
     bench.runs.decide(FULL, attempt())
     bench.runs.record_outcome(outcome())
-    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     bench.runs.record_stop_intent(STOP_INTENT)
     assert bench.ledger.load(JOB) == before
     assert bench.ledger.alerts(JOB) == ()
 
 
 def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> None:
-    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "first")
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "first")
     bench.clock.pass_by(timedelta(minutes=5))
-    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "second")
-    bench.runs.notice(job_id("another"), AlertKind.POSTPONED, "third")
-    first = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="first", noticed_at=CREATED)
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "second")
+    bench.runs.notice(job_id("another"), NoticeKind.POSTPONED, "third")
+    first = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="first", noticed_at=CREATED)
     assert bench.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
 
 
@@ -324,7 +331,7 @@ def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> N
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
     runs.decide(FULL, attempt())
     runs.record_outcome(outcome())
-    runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
     expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
     assert len(expiries) == 5
@@ -384,6 +391,6 @@ def test_all_doings_are_told_at_once(bench: Bench) -> None:
     bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     bench.runs.decide(FULL, None)
     bench.runs.record_outcome(outcome)
-    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
-    notice = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
     assert bench.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))

@@ -207,7 +207,7 @@ def event(status: str = "Training", seconds: float = 390, *, job: JobId | None =
 def message(event: object, identifier: str = "message") -> QueueMessage:
     """The SQS message that carries an event."""
     body = event if isinstance(event, str) else json.dumps(event)
-    return QueueMessage(id=identifier, alert_record=f"receipt-{identifier}", body=body, receive_count=1, sent=CREATED)
+    return QueueMessage(id=identifier, receipt_handle=f"receipt-{identifier}", body=body, receive_count=1, sent=CREATED)
 
 
 def messages(*events: object) -> tuple[QueueMessage, ...]:

@@ -21,10 +21,10 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobId
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from respot.domain.run import run_id
 from respot.domain.storm import DigestWindow, pool_of
-from respot.domain.telling import RecoveryRecords, required_alerts
+from respot.domain.telling import news_of, required_alerts
 from respot.errors import RespotError, TopicUnavailableError
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
@@ -44,7 +44,7 @@ class Story:
     state: dict[str, Any] = field(default_factory=dict)
     decision: Decision | None = None
     outcome: OutcomeKind | None = None
-    notice: AlertKind | None = None
+    notice: NoticeKind | None = None
 
 
 _RESUBMIT: Final = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={}, notify=True)
@@ -55,13 +55,13 @@ STORIES: Final = {
     "careless": Story(end="Interrupted", state={"checkpoint_uri": None}),
     "pending": Story(end="MaxPendingTimeExceeded"),
     "resumed": Story(
-        end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=AlertKind.POSTPONED
+        end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=NoticeKind.POSTPONED
     ),
     "dry": Story(end="Failed", state=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
     "refused": Story(
         end="MaxRuntimeExceeded",
         decision=Decision(action=Action.REFUSE, reason="no attempts are left", inputs={}, notify=True),
-        notice=AlertKind.POLICY_INVALID,
+        notice=NoticeKind.POLICY_INVALID,
     ),
 }
 """Together, they have every kind of alert that is gathered."""
@@ -156,7 +156,7 @@ class StormWorld:
         self._expect(job, recovery_records)
         transitions = self.ledger.load(job).transitions
         acts = [partial(self.alerter.alert, job, transition) for transition in transitions if kind_of(transition)]
-        acts += [partial(self.alerter.tell, job, told) for told in recovery_records.told()]
+        acts += [partial(self.alerter.tell, job, told) for told in news_of(recovery_records)]
         record = self.ledger.load(job)
         if record.state and advise(record.state):
             acts.append(partial(self.alerter.advise, job))

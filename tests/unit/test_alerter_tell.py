@@ -13,7 +13,7 @@ from respot.domain.decision import Action, Decision
 from respot.domain.job import JobSnapshot, Market
 from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind
 from respot.domain.run import run_id
 from respot.domain.telling import RecoveryNews
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
@@ -239,7 +239,7 @@ def test_what_is_withdrawn_is_told_as_an_information(bench: Bench) -> None:
 
 
 def noticed(bench: Bench) -> None:
-    bench.runs.notice(JOB, AlertKind.POLICY_INVALID, "no JSON")
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
 
 
 def test_whatever_nobody_settled_is_alerted_on(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from respot.domain.ending import Budget
 from respot.domain.job import JobId
 from respot.domain.policy import BackOff
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.errors import QueueUnavailableError
 from respot.handlers import alert, recover, resubmit
@@ -212,7 +212,7 @@ def test_an_outcome_is_told(topic: MemoryTopic, kind: OutcomeKind, told: AlertKi
 
 
 def test_a_notice_is_told(topic: MemoryTopic) -> None:
-    image = notice_item(JOB, AlertKind.POLICY_INVALID, "no JSON", now=at(21650), retention=None)
+    image = notice_item(JOB, NoticeKind.POLICY_INVALID, "no JSON", now=at(21650), retention=None)
     assert alerted(topic, image) == [(AlertKind.POLICY_INVALID, "no JSON", None)]
 
 

@@ -77,7 +77,9 @@ def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> 
     )
     sweep.handler({}, Context())
     lines = printed()
-    assert [(line["scope"], line["complete"], line["rechecks"]) for line in lines if line.get("message") == "swept"] == [
+    assert [
+        (line["scope"], line["complete"], line["rechecks"]) for line in lines if line.get("message") == "swept"
+    ] == [
         (CHECKS, True, 0),
         (REGION, False, 3),
         ("eu-west-1", True, 4),

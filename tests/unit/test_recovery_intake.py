@@ -42,7 +42,7 @@ def consumer(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryConsumer:
 def delivery(job: JobId, *, received: int = 1) -> QueueMessage:
     return QueueMessage(
         id=f"m-{job.name}",
-        alert_record=f"receipt-{job.name}",
+        receipt_handle=f"receipt-{job.name}",
         body=write_message(job),
         receive_count=received,
         sent=CREATED,
@@ -115,7 +115,7 @@ def test_without_enough_time_left_the_message_goes_back_at_once(
 
 
 def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(consumer: RecoveryConsumer) -> None:
-    poison = QueueMessage(id="m", alert_record="r", body="poison", receive_count=50, sent=CREATED)
+    poison = QueueMessage(id="m", receipt_handle="r", body="poison", receive_count=50, sent=CREATED)
     (postponed,) = consume(consumer, poison)
     assert isinstance(postponed.error, MalformedMessageError)
     assert postponed.delay == timedelta(seconds=30)

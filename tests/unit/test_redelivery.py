@@ -14,7 +14,7 @@ FIRST = timedelta(seconds=5)
 
 
 def delivery(*, received: int) -> QueueMessage:
-    return QueueMessage(id="m", alert_record="r", body="", receive_count=received, sent=CREATED)
+    return QueueMessage(id="m", receipt_handle="r", body="", receive_count=received, sent=CREATED)
 
 
 def failing(*, first: timedelta, longest: timedelta, receives: int) -> list[timedelta]:

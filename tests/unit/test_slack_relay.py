@@ -28,7 +28,7 @@ class Chat:
 
 def delivery(body: str, *, receive_count: int = 1) -> QueueMessage:
     return QueueMessage(
-        id=f"id-{body}", alert_record=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
+        id=f"id-{body}", receipt_handle=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
     )
 
 

@@ -14,11 +14,18 @@ from respot.domain.job import JobId, JobRecord, JobSnapshot, JobState, Transitio
 from respot.domain.lifecycle import in_order, is_terminal
 from respot.domain.policy import AccountPolicy
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome
+from respot.domain.resubmission import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    Notice,
+    NoticeKind,
+    Outcome,
+    RecoveryRecords,
+)
 from respot.domain.run import RunId
 from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow, is_over
 from respot.domain.sweeping import Page, Summary, SweepProgress, resumed
-from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.errors import (
     AlertInProgressError,
@@ -432,11 +439,11 @@ class MemoryDelayQueue:
     delays: dict[str, timedelta] = field(default_factory=dict)
     fault: Exception | None = None
 
-    def delay(self, alert_record: str, delay: timedelta) -> None:
+    def delay(self, receipt_handle: str, delay: timedelta) -> None:
         """See `DelayQueue.delay`."""
         if self.fault:
             raise self.fault
-        self.delays[alert_record] = delay
+        self.delays[receipt_handle] = delay
 
 
 @dataclass(slots=True, kw_only=True)
@@ -475,7 +482,7 @@ class MemoryRunStore:
     decisions: dict[JobId, DecisionRecord] = field(default_factory=dict)
     planned: dict[tuple[RunId, int], AttemptRecord] = field(default_factory=dict)
     outcomes: dict[JobId, Outcome] = field(default_factory=dict)
-    notices: dict[tuple[JobId, AlertKind], Notice] = field(default_factory=dict)
+    notices: dict[tuple[JobId, NoticeKind], Notice] = field(default_factory=dict)
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
     given_up: dict[JobId, StopIntent] = field(default_factory=dict)
@@ -542,7 +549,7 @@ class MemoryRunStore:
         if standing and standing.decided_at == record.decided_at:
             self.given_up[record.job] = replace(record, withdrawn=why)
 
-    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
         """See `RunStore.notice`."""
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, story=story, noticed_at=self.clock()))
 

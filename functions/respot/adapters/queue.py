@@ -19,11 +19,11 @@ class SqsDelayQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def delay(self, alert_record: str, delay: timedelta) -> None:
+    def delay(self, receipt_handle: str, delay: timedelta) -> None:
         """See `DelayQueue.delay`."""
         try:
             self._client.change_message_visibility(
-                QueueUrl=self._queue_url, ReceiptHandle=alert_record, VisibilityTimeout=int(delay.total_seconds())
+                QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=int(delay.total_seconds())
             )
         except (ClientError, BotoCoreError) as error:
             message = f"{self._queue_url}: the message's delay could not be set: {error}"

@@ -9,15 +9,22 @@ from typing import Any
 
 from respot.adapters.attribute_values import Item, deserialize, serialize
 from respot.adapters.ledger_keys import job_of, partition_of
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Action, Decision
 from respot.domain.durations import iso
 from respot.domain.job import JobId, Market
 from respot.domain.placement import Placement
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Notice, Outcome, OutcomeKind
+from respot.domain.resubmission import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    Notice,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+    RecoveryRecords,
+)
 from respot.domain.run import RunId
-from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.schema import (
     DECIDED_AT,
@@ -218,7 +225,7 @@ def read_stop_intent(item: Item) -> StopIntent:
     )
 
 
-def notice_item(job: JobId, kind: AlertKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
+def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
     """What people must be told of a job."""
     return serialize(
         {
@@ -238,7 +245,7 @@ def read_notice(item: Item) -> Notice:
     values = deserialize(item)
     return Notice(
         job=job_of(values[PK]),
-        kind=AlertKind(values["alert_kind"]),
+        kind=NoticeKind(values["alert_kind"]),
         story=values["story"],
         noticed_at=datetime.fromisoformat(values["noticed_at"]),
     )

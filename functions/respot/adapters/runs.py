@@ -24,12 +24,17 @@ from respot.adapters.run_items import (
     stop_intent_item,
 )
 from respot.adapters.table import ABSENT, Put, Table
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.durations import iso
 from respot.domain.job import JobId
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
+from respot.domain.resubmission import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    NoticeKind,
+    Outcome,
+    RecoveryRecords,
+)
 from respot.domain.run import RunId
-from respot.domain.telling import RecoveryRecords
 from respot.domain.waiting import StopIntent
 from respot.ports import Clock
 from respot.schema import (
@@ -122,7 +127,7 @@ class DynamoDbRunStore:
         item = stop_intent_item(replace(record, withdrawn=why), self._retention)
         self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
-    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
         """See `RunStore.notice`."""
         self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
 

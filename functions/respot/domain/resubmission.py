@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.checkpoints import Checkpoint
 from respot.domain.decision import Decision
 from respot.domain.job import JobId
@@ -105,6 +104,13 @@ class Outcome:
     warning: str | None = None
 
 
+class NoticeKind(StrEnum):
+    """Why nothing can be decided on a job; each is also the kind of the alert on it."""
+
+    POLICY_INVALID = "policy-invalid"
+    POSTPONED = "postponed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """What people must be told of a job on which nothing can be decided; written once.
@@ -117,6 +123,21 @@ class Notice:
     """
 
     job: JobId
-    kind: AlertKind
+    kind: NoticeKind
     story: str
     noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryRecords:
+    """What Respot has recorded about the recovery of a job.
+
+    Attributes:
+        decision: on the job's end.
+        outcome: of that decision.
+        notices: why nothing is decided.
+    """
+
+    decision: DecisionRecord | None = None
+    outcome: Outcome | None = None
+    notices: tuple[Notice, ...] = ()

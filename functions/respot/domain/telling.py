@@ -11,7 +11,7 @@ from respot.domain.decision import Action, Decision
 from respot.domain.job import JobRecord, JobState, Transition
 from respot.domain.lifecycle import TERMINAL_STATUSES, is_end
 from respot.domain.outlook import Outlook
-from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
+from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind, RecoveryRecords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,15 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
 
 def news_of_notice(notice: Notice) -> RecoveryNews:
     """What is to be said of a notice."""
-    return RecoveryNews(kind=notice.kind, story=notice.story, at=notice.noticed_at)
+    return RecoveryNews(kind=AlertKind(notice.kind.value), story=notice.story, at=notice.noticed_at)
+
+
+def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:
+    """All that people are to be told of them."""
+    decided = news_of_decision(recovery_records.decision) if recovery_records.decision else None
+    settled = news_of_outcome(recovery_records.outcome) if recovery_records.outcome else None
+    noticed = (news_of_notice(notice) for notice in recovery_records.notices)
+    return tuple(told for told in (decided, settled, *noticed) if told)
 
 
 def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
@@ -106,27 +114,6 @@ def lacks_its_end(record: JobRecord) -> bool:
     return not any(is_end(transition) for transition in record.transitions)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoveryRecords:
-    """What Respot has written down of its own doings about a job.
-
-    Attributes:
-        decision: on the job's end.
-        outcome: of that decision.
-        notices: why nothing is decided.
-    """
-
-    decision: DecisionRecord | None = None
-    outcome: Outcome | None = None
-    notices: tuple[Notice, ...] = ()
-
-    def told(self) -> tuple[RecoveryNews, ...]:
-        """All that people are to be told of them."""
-        decided = news_of_decision(self.decision) if self.decision else None
-        settled = news_of_outcome(self.outcome) if self.outcome else None
-        return tuple(told for told in (decided, settled, *(news_of_notice(notice) for notice in self.notices)) if told)
-
-
 def required_alerts(
     record: JobRecord, state: JobState, recovery_records: RecoveryRecords
 ) -> frozenset[tuple[AlertKind, datetime]]:
@@ -142,5 +129,5 @@ def _required_alerts(
             yield kind, transition.started
     if advise(state):
         yield AlertKind.ADVICE, appearance(state).started
-    for told in recovery_records.told():
+    for told in news_of(recovery_records):
         yield told.kind, end_of(record, state).started

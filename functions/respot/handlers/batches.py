@@ -42,7 +42,7 @@ def deliveries(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
     return tuple(
         QueueMessage(
             id=record["messageId"],
-            alert_record=record["receiptHandle"],
+            receipt_handle=record["receiptHandle"],
             body=record["body"],
             receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
             sent=moment(record, "SentTimestamp"),

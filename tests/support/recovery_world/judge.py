@@ -14,7 +14,7 @@ from respot.domain.job import JobId, JobState
 from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.domain.policy import resolve
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.waiting import STOP_ATTRIBUTION_WINDOW
 from tests.support.builders import REGION
@@ -214,7 +214,7 @@ class Judge:
         told = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
         if told != set(world.sagemaker.created):
             self.broken(f"created {world.sagemaker.created}, and said so of {told}")
-        world.seen["alerts on postponed jobs"] += sum(kind is AlertKind.POSTPONED for _, kind in world.runs.notices)
+        world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
         self._check_own_stops()
@@ -244,7 +244,7 @@ class Judge:
                 expected[job, AlertKind.NOT_RESUBMITTED] += 1
             if decision.dry_run:
                 expected[job, AlertKind.WOULD_RESUBMIT] += 1
-        expected.update(world.runs.notices.keys())
+        expected.update((job, AlertKind(kind)) for job, kind in world.runs.notices)
         settled: Counter[tuple[JobId, AlertKind]] = Counter(
             (job, kind) for job, kind, _ in world.ledger.alert_records if kind is not AlertKind.ADVICE
         )

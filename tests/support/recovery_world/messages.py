@@ -22,7 +22,7 @@ class Message:
 
 def delivery_of(identifier: str, message: Message) -> QueueMessage:
     return QueueMessage(
-        id=identifier, alert_record=identifier, body=message.body, receive_count=message.received, sent=CREATED
+        id=identifier, receipt_handle=identifier, body=message.body, receive_count=message.received, sent=CREATED
     )
 
 

@@ -8,11 +8,10 @@ from respot.adapters.ledger_items import state_item, transition_item
 from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot.adapters.run_items import decision_item, notice_item, outcome_item
 from respot.domain.alert import kind_of
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobId, Market, Transition
 from respot.domain.lifecycle import is_end
 from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, Outcome
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
 from respot.domain.waiting import StopIntent
 from respot.ports import Clock
 
@@ -98,7 +97,7 @@ class StreamedRuns(MemoryRunStore):
             self.stream.append({"alert": outcome_item(outcome, None)})
         MemoryRunStore.record_outcome(self, outcome)
 
-    def notice(self, job: JobId, kind: AlertKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
         if (job, kind) not in self.notices:
             self.stream.append({"alert": notice_item(job, kind, story, now=self.clock(), retention=None)})
         MemoryRunStore.notice(self, job, kind, story)

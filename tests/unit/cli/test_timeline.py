@@ -14,7 +14,7 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.lineage import Lineage
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot.domain.run import run_id
 from respot.domain.waiting import StopIntent
 from respot_cli.deployment import Deployment
@@ -324,7 +324,7 @@ def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> Non
     assert document_of(history_of(ledger, "ended", runs))["headline"] == (
         "Ended as MaxWaitTimeExceeded, not decided yet."
     )
-    runs.notice(job_id("ended"), AlertKind.POLICY_INVALID, "rules[0] is no rule")
+    runs.notice(job_id("ended"), NoticeKind.POLICY_INVALID, "rules[0] is no rule")
     history = history_of(ledger, "ended", runs)
     assert document_of(history)["headline"] == (
         "Ended as MaxWaitTimeExceeded, not decided yet; "
@@ -337,7 +337,7 @@ def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> Non
 def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
     runs = decided(ledger)
     runs.clock = lambda: at(1005)
-    runs.notice(job_id(), AlertKind.POLICY_INVALID, "rules[0] is no rule")
+    runs.notice(job_id(), NoticeKind.POLICY_INVALID, "rules[0] is no rule")
     history = history_of(ledger, runs=runs)
     assert "was invalid" not in document_of(history)["headline"]
     told = shown(history).splitlines()
@@ -373,7 +373,7 @@ def test_a_postponement_is_history_with_its_time(ledger: MemoryLedger) -> None:
     """The notice is written once: the kill switch may be off by now."""
     save(ledger, ENDED, job=job_id("ended"))
     runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
-    runs.notice(job_id("ended"), AlertKind.POSTPONED, "the account's kill switch is on.")
+    runs.notice(job_id("ended"), NoticeKind.POSTPONED, "the account's kill switch is on.")
     assert document_of(history_of(ledger, "ended", runs))["headline"] == (
         "Ended as MaxWaitTimeExceeded, not decided yet; "
         "it was postponed at 2026-09-16 09:25 UTC: the account's kill switch is on."
@@ -383,7 +383,7 @@ def test_a_postponement_is_history_with_its_time(ledger: MemoryLedger) -> None:
 def test_a_creation_that_was_postponed_says_when(ledger: MemoryLedger) -> None:
     runs = decided(ledger)
     runs.clock = lambda: at(1500)
-    runs.notice(job_id(), AlertKind.POSTPONED, "the kill switch is on")
+    runs.notice(job_id(), NoticeKind.POSTPONED, "the kill switch is on")
     assert document_of(history_of(ledger, runs=runs))["headline"] == (
         "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason; "
         "it was postponed at 2026-09-16 09:25 UTC: the kill switch is on."

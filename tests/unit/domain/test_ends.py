@@ -13,7 +13,8 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.job import JobRecord, JobSnapshot, Transition
 from respot.domain.lifecycle import in_order, is_end
 from respot.domain.reconciliation import reconcile
-from respot.domain.telling import RecoveryRecords, end_of, lacks_its_end, required_alerts
+from respot.domain.resubmission import RecoveryRecords
+from respot.domain.telling import end_of, lacks_its_end, required_alerts
 from respot.domain.waiting import stop_of
 from tests.support.builders import CREATED, at, history, job_id, snapshot, state, transition
 

@@ -13,10 +13,9 @@ from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action, Decision
 from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
 from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, Notice, Outcome, OutcomeKind
+from respot.domain.resubmission import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from respot.domain.run import run_id
 from respot.domain.telling import (
-    RecoveryRecords,
     appearance,
     end_of,
     news_of_decision,
@@ -48,7 +47,7 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
     return Outcome(job=JOB, kind=kind, story="a story", settled_at=at(21800), name="spot-job-r2", warning="a warning")
 
 
-NOTICE = Notice(job=JOB, kind=AlertKind.POLICY_INVALID, story="no policy", noticed_at=at(21650))
+NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no policy", noticed_at=at(21650))
 
 
 # --- what is told of Respot's own doings ----------------------------------------------------------------------------

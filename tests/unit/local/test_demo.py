@@ -3,9 +3,8 @@
 from local.demo import headline_differences
 from local.sagemaker.lifecycle import parse
 from respot.domain.decision import Action, Decision
-from respot.domain.resubmission import DecisionRecord
+from respot.domain.resubmission import DecisionRecord, RecoveryRecords
 from respot.domain.run import run_id
-from respot.domain.telling import RecoveryRecords
 from respot_cli.history import History
 from tests.support.builders import at, history, job_id, state
 

@@ -5,12 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.policy import BackOff
-from respot.domain.resubmission import OutcomeKind
-from respot.domain.telling import news_of_outcome
+from respot.domain.resubmission import NoticeKind, OutcomeKind
+from respot.domain.telling import news_of, news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery import Later
 from tests.support.builders import NAME
@@ -138,7 +137,7 @@ def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(bench: R
     bench.policies.fault = PolicyInvalidError("no JSON")
     assert bench.recover(job) is None
     assert bench.decision(job).decision.reason == "its owner opted out: respot:resume = off"
-    assert bench.runs.recovery_records(job).told() == ()
+    assert news_of(bench.runs.recovery_records(job)) == ()
 
 
 def test_a_job_that_is_deleted_before_the_creation_is_a_failure(bench: RecoveryBench) -> None:
@@ -172,7 +171,7 @@ def test_a_policy_that_becomes_invalid_holds_the_creation_up(bench: RecoveryBenc
     job = bench.decided()
     bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert bench.recover(job) == Later(reason="rules[0]: no such setting")
-    assert bench.runs.notices[job, AlertKind.POLICY_INVALID].story == "rules[0]: no such setting"
+    assert bench.runs.notices[job, NoticeKind.POLICY_INVALID].story == "rules[0]: no such setting"
     bench.faults.clear()
     bench.recover(job)
     assert bench.sagemaker.created == [SECOND]

@@ -14,7 +14,8 @@ from respot.domain.decision import Action
 from respot.domain.ending import Budget
 from respot.domain.job import JobId
 from respot.domain.policy import AccountPolicy, BackOff
-from respot.domain.resubmission import OutcomeKind
+from respot.domain.resubmission import NoticeKind, OutcomeKind
+from respot.domain.telling import news_of
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.job_message import write_message
 from respot.recovery import Later
@@ -38,7 +39,7 @@ def bench() -> RecoveryBench:
     return bench
 
 
-def notices(bench: RecoveryBench) -> dict[tuple[JobId, AlertKind], str]:
+def notices(bench: RecoveryBench) -> dict[tuple[JobId, NoticeKind], str]:
     return {key: notice.story for key, notice in bench.runs.notices.items()}
 
 
@@ -48,14 +49,14 @@ def test_a_job_that_its_owner_opted_in_waits_and_people_are_notified_once(bench:
         assert bench.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
         bench.clock.pass_by(HALF_AN_HOUR)
     assert bench.runs.decisions == {}
-    assert notices(bench) == {(job, AlertKind.POSTPONED): TOLD}
+    assert notices(bench) == {(job, NoticeKind.POSTPONED): TOLD}
 
 
 def test_a_job_that_the_policy_opted_in_waits_too(bench: RecoveryBench) -> None:
     bench.set_policy(resume=True)
     job = bench.ended(tags={})
     assert bench.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
-    assert notices(bench).keys() == {(job, AlertKind.POSTPONED)}
+    assert notices(bench).keys() == {(job, NoticeKind.POSTPONED)}
 
 
 def test_once_the_switch_is_off_it_is_decided_and_resubmitted(bench: RecoveryBench) -> None:
@@ -134,7 +135,7 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(bench: RecoveryBench) -> 
 def withdrawn(bench: RecoveryBench, job: JobId) -> list[tuple[AlertKind, str, bool]]:
     """What people are notified of besides the notices."""
     recovery_records = bench.runs.recovery_records(job)
-    return [(told.kind, told.story, told.withdrawn) for told in replace(recovery_records, notices=()).told()]
+    return [(told.kind, told.story, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
 
 
 def _no_rule(bench: RecoveryBench) -> None:
@@ -246,7 +247,7 @@ def test_an_attempt_that_was_decided_on_waits_as_well(decided: RecoveryBench) ->
     job = the_job(decided)
     for _ in range(2):
         assert decided.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
-    assert notices(decided) == {(job, AlertKind.POSTPONED): TOLD}
+    assert notices(decided) == {(job, NoticeKind.POSTPONED): TOLD}
     assert (decided.sagemaker.created, decided.runs.outcomes) == ([], {})
     decided.kill_switch.is_on = False
     assert decided.recover(job) is None
@@ -303,7 +304,7 @@ def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_sh
     ended = bench.clock()
     while job not in bench.runs.decisions:
         received += 1
-        delivery = QueueMessage(id="m", alert_record="r", body=write_message(job), receive_count=received, sent=ended)
+        delivery = QueueMessage(id="m", receipt_handle="r", body=write_message(job), receive_count=received, sent=ended)
         for postponed in consumer.consume([delivery], time_left=lambda: timedelta(minutes=2)):
             assert postponed.error is None
             assert postponed.delay <= HALF_AN_HOUR

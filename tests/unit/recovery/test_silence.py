@@ -2,8 +2,8 @@
 
 import pytest
 
-from respot.domain.alert_kinds import AlertKind
 from respot.domain.decision import Action
+from respot.domain.resubmission import NoticeKind
 from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
 from respot.recovery import Later
 from tests.support.builders import NAME
@@ -39,7 +39,7 @@ def test_an_invalid_policy_decides_nothing_and_is_told_once(bench: RecoveryBench
     assert bench.recover(job) == Later(reason="still no JSON")
     assert bench.runs.decisions == {}
     assert [(notice.kind, notice.story) for notice in bench.runs.recovery_records(job).notices] == [
-        (AlertKind.POLICY_INVALID, "no JSON")
+        (NoticeKind.POLICY_INVALID, "no JSON")
     ]
 
 
