@@ -16,8 +16,7 @@ from respot.domain.partitions import job_arn
 from respot.drill_event import SOURCE as DRILL_SOURCE
 from respot.drill_event import read_drill
 from respot.errors import MalformedMessageError
-from respot.look_message import SOURCE as SWEEP_SOURCE
-from respot.look_message import read_recheck
+from respot.look_message import SWEEP_SOURCE, read_recheck
 from respot.training_job_document import Document, moment, read_history, read_state, sighting, storable, text
 
 SOURCE: Final = "aws.sagemaker"

@@ -10,7 +10,7 @@ from respot.domain.durations import iso
 from respot.domain.job import at_milliseconds
 from respot.errors import MalformedMessageError
 
-SOURCE: Final = "respot.sweep"
+SWEEP_SOURCE: Final = "respot.sweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +43,11 @@ def write_recheck(look: RecheckRequest) -> str:
     }
     if look.missed:
         detail["missed"] = iso(look.missed)
-    return json.dumps({"source": SOURCE, "detail": detail})
+    return json.dumps({"source": SWEEP_SOURCE, "detail": detail})
 
 
 def read_recheck(envelope: Mapping[str, Any]) -> RecheckRequest:
-    """The job of a message that names `SOURCE`.
+    """The job of a message that names `SWEEP_SOURCE`.
 
     Raises:
         MalformedMessageError: it does not say which job.

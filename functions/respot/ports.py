@@ -131,8 +131,8 @@ class JobLists(Protocol):
         """
 
 
-class Ledger(Protocol):
-    """The audit trail. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
+class JobStore(Protocol):
+    """The audit trail of jobs. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
         """The jobs that ever had that name, newest first. May lag behind `save` by a moment."""
@@ -153,6 +153,10 @@ class Ledger(Protocol):
     def watched_since(self, region: str) -> datetime:
         """Since when Respot watches a region, never before the ledger came into being: what began before is history."""
 
+
+class AlertStore(Protocol):
+    """Alerts in the ledger. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
+
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
@@ -172,6 +176,10 @@ class Ledger(Protocol):
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """The job's settled alerts, in the order of their transitions."""
+
+
+class Ledger(JobStore, AlertStore, Protocol):
+    """Jobs and their alerts."""
 
 
 class JobIndex(Protocol):

@@ -11,7 +11,7 @@ from respot.domain.reconciliation import reconcile, same_creation
 from respot.domain.telling import lacks_its_end
 from respot.errors import LedgerContentionError, MalformedMessageError
 from respot.events import Observation, Origin
-from respot.ports import Ledger, TrainingJobs
+from respot.ports import JobStore, TrainingJobs
 from respot.training_job_document import sighting
 
 _MAX_WRITE_CONFLICTS: Final = 5
@@ -40,7 +40,7 @@ class Recorder:
     """Turns hints into ledger entries; safe to run twice, at once, or half."""
 
     jobs: TrainingJobs
-    ledger: Ledger
+    ledger: JobStore
 
     def record(self, region: str, name: str, observations: Sequence[Observation]) -> tuple[Recorded, ...]:
         """Look at one job, whatever the number of hints, and write down what is new.

@@ -35,7 +35,7 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.patience import WaitTimeout
-from respot.ports import Clock, Clone, KillSwitch, Ledger, RunStore, TrainingJobs
+from respot.ports import Clock, Clone, JobStore, KillSwitch, RunStore, TrainingJobs
 from respot.recovery_situation import Situation, Situations, resumes
 from respot.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot.training_job_document import moment
@@ -59,7 +59,7 @@ class Recovery:
     """Decides, creates, and writes down both."""
 
     jobs: TrainingJobs
-    ledger: Ledger
+    ledger: JobStore
     runs: RunStore
     situations: Situations
     kill_switch: KillSwitch

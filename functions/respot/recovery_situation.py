@@ -26,7 +26,7 @@ from respot.domain.resubmission import LocationReservation, OutcomeKind
 from respot.domain.run import Attempt, Run, RunId
 from respot.domain.waiting import StopIntent, stop_of
 from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, Reach, UpstreamUnavailableError
-from respot.ports import Checkpoints, KillSwitch, Ledger, Policies, RunStore, TrainingJobs
+from respot.ports import Checkpoints, JobStore, KillSwitch, Policies, RunStore, TrainingJobs
 from respot.run_place import place_in_run
 
 _ENOUGH: Final = 3
@@ -74,7 +74,7 @@ class Situations:
     """Looks everything up, anew each time."""
 
     jobs: TrainingJobs
-    ledger: Ledger
+    ledger: JobStore
     runs: RunStore
     checkpoints: Checkpoints
     policies: Policies
