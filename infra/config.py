@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_type_hints
 
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
 
 CONTEXT_KEY: Final = "respot"

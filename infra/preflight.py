@@ -23,8 +23,8 @@ from botocore.exceptions import (
 from infra import output
 from infra.config import Config, read_context
 from infra.packaging import ROOT
-from respot.domain.sentences import clause
 from respot.errors import RespotError
+from respot.jobs.formatting import clause
 
 _QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
 _USUAL_QUALIFIER: Final = "hnb659fds"

@@ -32,7 +32,7 @@ from infra.constructs.slack import SlackDelivery
 from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
 from infra.constructs.sweep import SweepSchedule
 from infra.constructs.training_jobs import grant_list_checkpoints, grant_list_jobs, grant_look, grant_resubmit
-from respot import metric_names
+from respot import metrics as metric_names
 from respot.settings import SLACK_QUEUE_URL, Settings
 
 

@@ -24,7 +24,7 @@ from local.verification import (
     observe,
     receive_alerts,
 )
-from respot.domain.durations import in_words
+from respot.jobs.formatting import in_words
 from respot_cli.history import History, headline
 from respot_cli.rows import Rows
 from respot_cli.timeline_bar import style_of

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.deployed import DeployedAccount
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action
-from respot.domain.job import Market
-from respot.domain.lifecycle import is_terminal
-from respot.domain.resubmission import OutcomeKind
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import Market
+from respot.jobs.lifecycle import is_terminal
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import OutcomeKind
 from respot_cli.errors import CommandError
 from respot_cli.history import History, RunAttempt
 from respot_cli.timeline import load

@@ -13,15 +13,14 @@ from typing import Any, Final
 
 from local.deployed import DeployedAccount
 from local.sagemaker.lifecycle import INTERRUPTED, PENDING_TIMEOUT, Lifecycle
-from respot.adapters.runs import DynamoDbRunStore
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.decision import Action
-from respot.domain.durations import iso
-from respot.domain.job import JobRecord, at_milliseconds
-from respot.domain.lifecycle import figures
-from respot.domain.lineage import Lineage
-from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
-from respot.domain.savings import savings_percent
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobRecord, at_milliseconds, savings_percent
+from respot.jobs.lifecycle import figures
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from respot.schema import STATE_KEY
 
 _KINDS: Final = {

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.adapters.ledger_keys import job_of
-from respot.domain.alert_text import one_line
-from respot.domain.job import JobId
-from respot.domain.sentences import clause
+from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.text import one_line
+from respot.aws.dynamodb.keys import job_of
 from respot.errors import MalformedMessageError
-from respot.events import parse
-from respot.job_message import read_message, write_message
+from respot.jobs.formatting import clause
+from respot.jobs.job import JobId
+from respot.jobs.message import read_message, write_message
+from respot.recording.observation import parse
 from respot.schema import PK
-from respot.slack_message import render
-from respot.window_message import read_message as read_window
+from respot.slack.blocks import render
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.function_logs import last_reason

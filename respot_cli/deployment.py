@@ -20,10 +20,10 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from respot.adapters.drill_posts import DynamoDbDrillPosts
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.runs import DynamoDbRunStore
-from respot.domain.sentences import clause
+from respot.aws.dynamodb.drills import DynamoDbDrillPosts
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.jobs.formatting import clause
 from respot_cli.errors import CommandError, ExitCode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.progress import Progress, TaskID
 from rich.prompt import Confirm
 from rich.text import Text
 
-from respot.domain.durations import in_words, iso
+from respot.jobs.formatting import in_words, iso
 from respot_cli import deployment, output
 from respot_cli.dead_letters import (
     EDGES,

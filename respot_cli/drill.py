@@ -10,12 +10,11 @@ from typing import Final, TypeVar, assert_never
 
 from rich.console import Console
 
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.drill import STAYS, Drill
-from respot.domain.job import at_milliseconds
-from respot.domain.sentences import clause
-from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
+from respot.alerting.kinds import AlertKind
 from respot.errors import LedgerUnavailableError
+from respot.jobs.formatting import clause
+from respot.jobs.job import at_milliseconds
+from respot.recording.drill import DETAIL_TYPE, SOURCE, STAYS, Drill, write_detail
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow

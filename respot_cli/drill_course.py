@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Protocol
 
-from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
-from respot.adapters.ledger import DynamoDbLedger
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.drill import Drill
-from respot.domain.sentences import clause
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.jobs.formatting import clause
+from respot.recording.drill import Drill
 
 POLL: Final = timedelta(milliseconds=300)
 

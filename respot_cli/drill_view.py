@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.text import Text
 
-from respot.domain.alert_text import one_line
-from respot.domain.drill import Drill
-from respot.domain.durations import iso
+from respot.alerting.text import one_line
+from respot.jobs.formatting import iso
+from respot.recording.drill import Drill
 from respot_cli.drill_course import Course, Hop, Passed, Stuck
 from respot_cli.rows import Rows
 

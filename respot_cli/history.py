@@ -4,16 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from respot.domain.alert import AlertRecord
-from respot.domain.alert_text import one_line
-from respot.domain.decision import Action
-from respot.domain.durations import in_words, iso, readable
-from respot.domain.job import JobId, JobState, Transition
-from respot.domain.lifecycle import Figures, figures, is_terminal, status_periods
-from respot.domain.resubmission import DecisionRecord, Notice, NoticeKind, Outcome, RecoveryRecords
-from respot.domain.savings import savings_percent
-from respot.domain.sentences import clause, sentence
-from respot.domain.waiting import StopIntent
+from respot.alerting.alert import AlertRecord
+from respot.alerting.text import one_line
+from respot.jobs.formatting import clause, in_words, iso, readable, sentence
+from respot.jobs.job import JobId, JobState, Transition, savings_percent
+from respot.jobs.lifecycle import Figures, figures, is_terminal, status_periods
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, RecoveryRecords
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

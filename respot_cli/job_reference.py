@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from respot.domain.alert_text import one_line
-from respot.domain.drill_names import drill_id
-from respot.domain.partitions import partition_of
+from respot.alerting.text import one_line
+from respot.jobs.drill_names import drill_id
+from respot.jobs.partitions import partition_of
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 """TrainingJobName in the SageMaker API Reference (CreateTrainingJob)."""

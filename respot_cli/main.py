@@ -13,7 +13,7 @@ try:
     from importlib import import_module
     from typing import TYPE_CHECKING, Final
 
-    from respot.domain.sentences import clause
+    from respot.jobs.formatting import clause
     from respot_cli.errors import CommandError, ExitCode
     from respot_cli.output import say, shielded, write, write_message
 except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loaded yet

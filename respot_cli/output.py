@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from respot.domain.alert_text import one_line
+from respot.alerting.text import one_line
 from respot_cli.errors import ExitCode
 
 if TYPE_CHECKING:

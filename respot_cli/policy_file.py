@@ -8,7 +8,7 @@ from typing import Any, Final
 import yaml
 
 from respot.errors import PolicyInvalidError
-from respot.policy_document import parse_policy
+from respot.recovery.policy.document import parse_policy
 
 LARGEST: Final = 4096
 """Bytes in a parameter of the standard tier."""

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from respot.domain.durations import iso
-from respot.domain.job import JobId, JobState
-from respot.domain.resubmission import AttemptRecord, Outcome, OutcomeKind
-from respot.domain.sentences import clause
+from respot.alerting.ports import Ledger
 from respot.errors import LedgerUnavailableError
-from respot.ports import Ledger, RunStore
-from respot.run_place import MAX_CLOCK_SKEW, place_in_run
+from respot.jobs.formatting import clause, iso
+from respot.jobs.job import JobId, JobState
+from respot.recovery.ports import RunStore
+from respot.recovery.records import AttemptRecord, Outcome, OutcomeKind
+from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode

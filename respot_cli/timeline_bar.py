@@ -10,9 +10,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.text import Text
 
-from respot.domain.alert_text import one_line
-from respot.domain.durations import in_words
-from respot.domain.lifecycle import INTERRUPTED, TERMINAL_STATUSES, TRAINING, WAITING
+from respot.alerting.text import one_line
+from respot.jobs.formatting import in_words
+from respot.jobs.lifecycle import INTERRUPTED, TERMINAL_STATUSES, TRAINING, WAITING
 
 _LEAST_WIDTH: Final = 10
 _WIDTH_IN_A_TABLE: Final = 72

@@ -7,14 +7,13 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import KIND_BY_STATUS
-from respot.domain.alert_text import console_url, one_line, placement
-from respot.domain.decision import Decision
-from respot.domain.durations import in_words, iso
-from respot.domain.lifecycle import has_held_instances, is_terminal
-from respot.domain.resubmission import OutcomeKind
-from respot.domain.sentences import clause, sentence
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import KIND_BY_STATUS
+from respot.alerting.text import console_url, one_line, placement
+from respot.jobs.formatting import clause, in_words, iso, sentence
+from respot.jobs.lifecycle import has_held_instances, is_terminal
+from respot.recovery.planning.decision import Decision
+from respot.recovery.records import OutcomeKind
 from respot_cli.history import History, RunAttempt, headline
 from respot_cli.rows import Rows
 from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of

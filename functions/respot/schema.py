@@ -3,6 +3,9 @@
 from enum import StrEnum
 from typing import Final
 
+CHECKS: Final = "checks"
+"""The scope of the pass over the ledger's own jobs, of all regions."""
+
 PK: Final = "pk"
 """Partition key. It begins with one of the six texts below, or with `DRILL_PARTITION`: IAM tells by that who may write.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
 
 LEDGER_TABLE: Final = "RESPOT_LEDGER_TABLE"

@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.config import Config
-from respot import metric_names
+from respot import metrics as metric_names
 
 _RUNBOOK: Final = "See docs/operations.md."
 _MAX_AGE: Final = 15

@@ -17,12 +17,12 @@ from infra.config import Config
 from infra.constructs.functions import allow_any
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 from respot import schema
-from respot.alert_version import DIGEST_ATTRIBUTE
-from respot.domain.alert import ENDED_AS
-from respot.domain.alert_kinds import KIND_BY_STATUS
-from respot.domain.job import Market
-from respot.domain.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
-from respot.domain.sweeping import CHECKS
+from respot.alerting.alert import ENDED_AS
+from respot.alerting.contract import DIGEST_ATTRIBUTE
+from respot.alerting.kinds import KIND_BY_STATUS
+from respot.jobs.job import Market
+from respot.jobs.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
+from respot.schema import CHECKS
 
 _BATCH_SIZE: Final = 10
 TIMEOUT_SECONDS: Final = 130

@@ -10,7 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.config import Config, RemovalChoice
-from respot.metric_names import SERVICE_VARIABLE
+from respot.metrics import SERVICE_VARIABLE
 from respot.settings import Settings
 
 TIMEOUT_SECONDS: Final = 60

@@ -13,9 +13,9 @@ from constructs import Construct
 from infra.config import Config
 from infra.constructs.functions import TIMEOUT_SECONDS
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
-from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
-from respot.drill_event import SOURCE as DRILL_SOURCE
-from respot.events import DETAIL_TYPE, SOURCE
+from respot.recording.drill import DETAIL_TYPE as DRILL_DETAIL_TYPE
+from respot.recording.drill import SOURCE as DRILL_SOURCE
+from respot.recording.observation import DETAIL_TYPE, SOURCE
 
 _BATCH_SIZE: Final = 10
 """Taken as they come, without a window: alone, an event is recorded at once; in a backlog ten are folded by job."""

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from local.bench import calls, cold_start, command, latency, price
 from local.deployed import deployed_account
-from respot.domain.sweeping import LONGEST_LIFE, QUICK
+from respot.sweep.progress import LONGEST_LIFE, QUICK
 from respot_cli.output import shielded
 
 _TYPICAL_JOBS: Final = 1_000

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from local.deployed import DeployedAccount
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryDelayQueue
-from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.consumer import ObservationConsumer
-from respot.recorder import Recorder
-from respot.redelivery import QueueMessage, RetrySchedule
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.queueing import QueueMessage, RetrySchedule
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorder
+from tests.support.memory import MemoryDelayQueue
 
 _ROUNDS: Final = 9
 """Jobs that are measured: a single call may take ten times as long as usual on a machine with other things to do."""

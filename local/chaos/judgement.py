@@ -8,8 +8,8 @@ from typing import Any
 from local import demo_runs
 from local.chaos.subjects import Subjects
 from local.verification import AttemptOutcome, JobOutcome, differences, fingerprint, run_differences
-from respot.domain.alert import AlertOutcome
-from respot.domain.durations import iso
+from respot.alerting.alert import AlertOutcome
+from respot.jobs.formatting import iso
 
 Fates = Mapping[str, tuple[str, ...]]
 """What the ledger says of each kind of job and run, without names and times."""

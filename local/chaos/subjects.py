@@ -11,7 +11,7 @@ from local.deployed import DeployedAccount
 from local.sagemaker.lifecycle import NAMED, parse
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
 from local.verification import AttemptOutcome, JobOutcome, is_settled, observe, observe_run, receive_alerts
-from respot.domain.lifecycle import is_terminal
+from respot.jobs.lifecycle import is_terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ named (`lifecycle.NAMED`) or shortened.
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from respot.domain.lineage import ATTEMPT_TAG
+from respot.recovery.planning.attempt import ATTEMPT_TAG
 
 SEPARATOR: Final = " / "
 _T = TypeVar("_T")

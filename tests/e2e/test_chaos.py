@@ -7,7 +7,7 @@ import pytest
 from local.chaos.faults import FAULTS, QUICK, SERVICES
 from local.chaos.runner import Chaos, Round, chaos
 from local.chaos.subjects import SMALL
-from respot.bootstrap.clients import CALL_LIMITS
+from respot.bootstrap.time_budget import CALL_LIMITS
 
 pytestmark = pytest.mark.xdist_group("chaos")
 

@@ -14,7 +14,7 @@ import pytest
 
 from local.deployed import DeployedAccount
 from local.verification import ledger_is_consistent, receive_alerts
-from respot.adapters.attribute_values import deserialize
+from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
 from tests.support.waiting import eventually
 from tests.support.wheel import installed_command

@@ -8,9 +8,9 @@ import pytest
 
 from local.deployed import DeployedAccount
 from local.verification import AttemptOutcome, observe_run, run_differences
-from respot.domain.decision import Action
-from respot.domain.job import JobId
-from respot.domain.lifecycle import IN_PROGRESS
+from respot.jobs.job import JobId
+from respot.jobs.lifecycle import IN_PROGRESS
+from respot.recovery.planning.decision import Action
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")

@@ -23,11 +23,11 @@ from local.verification import (
     trained,
     training_differences,
 )
-from respot.bootstrap.resubmit import KILL_SWITCH_KEPT_FOR
-from respot.domain.decision import Action
-from respot.domain.lineage import ATTEMPT_TAG
-from respot.domain.resubmission import OutcomeKind
-from respot.job_message import write_message
+from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
+from respot.jobs.message import write_message
+from respot.recovery.planning.attempt import ATTEMPT_TAG
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import OutcomeKind
 from respot.settings import FIRST_RETRY_SECONDS
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually

@@ -25,7 +25,7 @@ from local.verification import (
     trained,
     training_differences,
 )
-from respot.domain.decision import Action
+from respot.recovery.planning.decision import Action
 from tests.support.waiting import eventually
 from tests.support.wheel import installed_command
 

@@ -10,10 +10,10 @@ import pytest
 
 from local.deployed import DeployedAccount, deployed_account
 from local.verification import receive_alerts
-from respot.adapters.ledger_items import read_alert, state_item, transition_item
-from respot.domain.alert import AlertRecord
-from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
-from respot.domain.reconciliation import reconcile
+from respot.alerting.alert import AlertRecord
+from respot.aws.dynamodb.job_items import read_alert, state_item, transition_item
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
+from respot.jobs.merge import reconcile
 from respot.schema import ItemKind
 from tests.support.builders import state
 

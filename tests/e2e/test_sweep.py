@@ -18,14 +18,14 @@ from local.verification import (
     trained,
     training_differences,
 )
-from respot.adapters.ledger_keys import partition_of, sweep_partition
-from respot.adapters.run_items import reservation_partition, run_partition
-from respot.domain.decision import Action
-from respot.domain.job import at_milliseconds
-from respot.domain.lifecycle import is_terminal
-from respot.domain.reconciliation import reconcile
-from respot.domain.run import RunId
-from respot.domain.sweeping import FIRST_CHECK
+from respot.aws.dynamodb.keys import partition_of, sweep_partition
+from respot.aws.dynamodb.run_items import reservation_partition, run_partition
+from respot.jobs.job import at_milliseconds
+from respot.jobs.lifecycle import is_terminal
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.run import RunId
+from respot.sweep.progress import FIRST_CHECK
 from tests.support.builders import job_id, snapshot
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually

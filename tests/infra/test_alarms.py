@@ -13,10 +13,7 @@ from typing import Any, Final
 import pytest
 
 from infra.config import Config
-from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
-from respot.consumer import ObservationConsumer
-from respot.domain.ending import Budget
-from respot.domain.policy import BackOff
+from respot.bootstrap.observability import metrics
 from respot.errors import (
     CreateLaterError,
     LedgerUnavailableError,
@@ -27,10 +24,10 @@ from respot.errors import (
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
-from respot.handlers import alert, record, resubmit, slack, sweep
-from respot.job_message import write_message
-from respot.look_message import RecheckRequest, write_recheck
-from respot.metric_names import (
+from respot.handlers import alert, record, slack, sweep
+from respot.handlers import recover as resubmit
+from respot.jobs.message import write_message
+from respot.metrics import (
     FAILED_DUE_ALERT_AGE,
     FAILED_OBSERVATION_AGE,
     FAILED_RECOVERY_AGE,
@@ -41,16 +38,20 @@ from respot.metric_names import (
     SWEEP_AGE,
     TRANSITIONS_FIRST_SEEN_BY_SWEEP,
 )
-from respot.observability import metrics
-from respot.recorder import Recorder
-from respot.recovery_consumer import RecoveryConsumer
-from respot.redelivery import RetrySchedule
-from respot.slack_message import SlackMessage
-from respot.slack_relay import SlackRelay
+from respot.queueing import RetrySchedule
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.recorder import Recorder
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.planning.ending import Budget
+from respot.recovery.policy.policy import BackOff
+from respot.slack.blocks import SlackMessage
+from respot.slack.relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, redelivery, snapshot
 from tests.support.clock import FakeClock
 from tests.support.cloudwatch import MINUTE, Message, PlayedQueue, Sample, fired_after, is_alarm
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.sweep_bench import NOW, Bench

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from infra.config import LOG_RETENTION_DAYS, Config, LogLevel, RemovalChoice, settings_of, settings_table
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
 
 

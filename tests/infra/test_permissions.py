@@ -8,10 +8,10 @@ import pytest
 
 from infra.config import Config
 from respot import schema
-from respot.adapters.ledger_keys import partition_of, sweep_partition
-from respot.adapters.run_items import reservation_partition, run_partition
-from respot.adapters.storm_items import digest_partition, pool_partition
-from respot.domain.run import RunId
+from respot.aws.dynamodb.digest_items import digest_partition, pool_partition
+from respot.aws.dynamodb.keys import partition_of, sweep_partition
+from respot.aws.dynamodb.run_items import reservation_partition, run_partition
+from respot.recovery.planning.run import RunId
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
 from tests.support.builders import a_drill, job_id, window_of
 

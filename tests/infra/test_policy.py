@@ -11,9 +11,9 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra.config import Config
 from infra.constructs.policy import PolicyParameter
-from respot.domain.policy import AccountPolicy
 from respot.errors import SettingsError
-from respot.policy_document import read_policy
+from respot.recovery.policy.document import read_policy
+from respot.recovery.policy.policy import AccountPolicy
 from respot_cli.policy_file import policy_text
 from tests.infra.synthesis import render, statements
 

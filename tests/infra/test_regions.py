@@ -11,8 +11,8 @@ from infra.config import Config
 from infra.constructs.forwarding import bus_name, role_name, rule_name, stack_name
 from infra.constructs.observations import OBSERVED
 from infra.review import review
-from respot import drill_event
-from respot.events import DETAIL_TYPE, SOURCE
+from respot.recording import drill as drill_event
+from respot.recording.observation import DETAIL_TYPE, SOURCE
 from respot_cli.dead_letters import FORWARDER_OUTPUT
 from respot_cli.deployment import Deployment
 from tests.infra.synthesis import Synthesized, render, statements, synthesize, synthesize_all

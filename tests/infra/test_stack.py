@@ -13,16 +13,18 @@ from infra.config import Config
 from infra.constructs.sweep import TIMEOUT_SECONDS as SWEEP_TIMEOUT
 from infra.packaging import PYTHON_VERSION
 from infra.stack import RespotStack
-from respot import handlers, schema, settings, sweeper
-from respot.alert_version import DIGEST_ATTRIBUTE
-from respot.bootstrap import record, resubmit, slack
-from respot.domain.alert_kinds import AlertKind
-from respot.drill_event import DETAIL_TYPE as DRILL_DETAIL_TYPE
+from respot import handlers, schema, settings
+from respot.alerting.contract import DIGEST_ATTRIBUTE
+from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
-from respot.events import DETAIL_TYPE, SOURCE
-from respot.metric_names import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
-from respot.policy_document import LONGEST_PAUSE
+from respot.handlers import record, slack
+from respot.handlers import recover as resubmit
+from respot.metrics import NAMESPACE, SERVICE_DIMENSION, SERVICE_VARIABLE
+from respot.recording.drill import DETAIL_TYPE as DRILL_DETAIL_TYPE
+from respot.recording.observation import DETAIL_TYPE, SOURCE
+from respot.recovery.policy.document import LONGEST_PAUSE
 from respot.settings import Settings
+from respot.sweep import sweeper
 from respot_cli.dead_letters import EDGES
 from tests.infra.synthesis import POLICY, Synthesized, empty_bundle, new_app, render, synthesize
 

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from respot import schema
-from respot.adapters.attribute_values import Item, serialize
-from respot.adapters.ledger_items import alert_item, state_item, transition_item
-from respot.adapters.run_items import (
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.aws.dynamodb.attribute_values import Item, serialize
+from respot.aws.dynamodb.digest_items import entry_item, lease_item, window_item
+from respot.aws.dynamodb.job_items import alert_item, state_item, transition_item
+from respot.aws.dynamodb.run_items import (
     attempt_item,
     decision_item,
     notice_item,
@@ -19,26 +22,16 @@ from respot.adapters.run_items import (
     reservation_item,
     stop_intent_item,
 )
-from respot.adapters.storm_items import entry_item, lease_item, window_item
-from respot.adapters.sweeps import progress_item
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobRecord, Market
-from respot.domain.lifecycle import ENDS
-from respot.domain.placement import Placement
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import (
-    AttemptRecord,
-    DecisionRecord,
-    LocationReservation,
-    NoticeKind,
-    Outcome,
-    OutcomeKind,
-)
-from respot.domain.run import run_id
-from respot.domain.sweeping import CHECKS, SweepProgress
-from respot.domain.waiting import StopIntent
+from respot.aws.dynamodb.sweeps import progress_item
+from respot.jobs.job import JobRecord, Market
+from respot.jobs.lifecycle import ENDS
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.run import run_id
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome, OutcomeKind
+from respot.schema import CHECKS
+from respot.sweep.progress import SweepProgress
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
 from tests.support.runs import saved

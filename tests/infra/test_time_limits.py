@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from respot import consumer, recovery_consumer
-from respot.adapters import checkpoints, slack
-from respot.bootstrap.alert import LONGEST_ALERT
-from respot.bootstrap.clients import CALL_LIMITS, RESERVE
+from respot.aws import s3 as checkpoints
+from respot.aws import slack_webhook as slack
+from respot.bootstrap.time_budget import CALL_LIMITS, RESERVE
+from respot.handlers.alert import LONGEST_ALERT
+from respot.recording import consumer
+from respot.recovery import consumer as recovery_consumer
 from respot.settings import Settings
 from tests.infra.synthesis import Synthesized, render, statements
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.consumer import ObservationConsumer
-from respot.domain.alert import AlertRecord
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.job import JobState, Transition
-from respot.ports import Ledger
-from respot.recorder import Recorded, Recorder
+from respot.alerting.alert import AlertRecord
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.ports import Ledger
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.jobs.job import JobState, Transition
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
 from tests.support.clock import FakeClock
 from tests.support.ledger_table import create_table
 from tests.support.lifecycles import Life, QueueMessage, lives, schedules
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.troubled import TroubledJobs, TroubledLedger
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.stub import Stubber
 
-from respot.adapters.checkpoints import S3Checkpoints
-from respot.adapters.memory import MemoryCheckpoints
+from respot.aws.s3 import S3Checkpoints
 from respot.bootstrap import clients
-from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject, newest_complete, recognise
 from respot.errors import UpstreamUnavailableError
-from respot.ports import Checkpoints
+from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject, newest_complete, recognise
+from respot.recovery.ports import Checkpoints
 from tests.support.builders import REGION, at
+from tests.support.memory import MemoryCheckpoints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

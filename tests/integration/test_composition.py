@@ -12,25 +12,25 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from respot import settings
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.job_lists import SageMakerJobLists
-from respot.adapters.ledger_items import transition_item
-from respot.adapters.sweeps import progress_item
-from respot.bootstrap import alert as alert_parts
-from respot.bootstrap import clients
-from respot.bootstrap import ledger as ledger_parts
-from respot.bootstrap import record as record_parts
-from respot.bootstrap import resubmit as resubmit_parts
-from respot.bootstrap import slack as slack_parts
-from respot.bootstrap import sweep as sweep_parts
-from respot.domain.checkpoints import CheckpointLocation
-from respot.domain.job import JobRecord, JobSnapshot, at_milliseconds
-from respot.domain.reconciliation import reconcile
-from respot.domain.sweeping import SweepProgress
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.job_items import transition_item
+from respot.aws.dynamodb.sweeps import progress_item
+from respot.aws.sagemaker.job_lists import SageMakerJobLists
+from respot.bootstrap import clients, time_budget
+from respot.bootstrap import stores as ledger_parts
 from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
-from respot.heartbeat import HEARTBEAT
+from respot.handlers import alert as alert_parts
+from respot.handlers import record as record_parts
+from respot.handlers import recover as resubmit_parts
+from respot.handlers import slack as slack_parts
+from respot.handlers import sweep as sweep_parts
+from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
+from respot.jobs.merge import reconcile
+from respot.recovery.checkpoints.checkpoint import CheckpointLocation
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
+from respot.sweep.heartbeat import HEARTBEAT
+from respot.sweep.progress import SweepProgress
 from tests.integration.conftest import TABLE
 from tests.support.builders import NAME, REGION, event, job_id, message, milliseconds, state, transition
 
@@ -80,7 +80,7 @@ def cold_start() -> Iterator[None]:
     yield
     for part in COMPOSED:
         part.cache_clear()
-    clients._INVOCATION.time_left = None  # noqa: SLF001
+    time_budget._INVOCATION.time_left = None  # noqa: SLF001
 
 
 @pytest.fixture
@@ -213,20 +213,20 @@ def test_an_alert_does_not_wait_for_a_policy_that_does_not_answer() -> None:
     """It is sent without: a call is made once, and takes a few seconds at most."""
     config: Any = clients.once_ssm_client().meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": 1}
-    assert clients.ONCE_SSM.longest_call <= timedelta(seconds=4)
+    assert time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)
 
 
 def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:
     assert deployed.list_tables()["TableNames"] == [TABLE]
-    clients.begin(lambda: timedelta(seconds=3))
+    time_budget.begin(lambda: timedelta(seconds=3))
     with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
         ledger_parts.ledger().load(job_id())
-    clients.begin(lambda: timedelta(minutes=1))
+    time_budget.begin(lambda: timedelta(minutes=1))
     assert ledger_parts.ledger().load(job_id()) == JobRecord()
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
-    for service, patience in clients.CALL_LIMITS.items():
+    for service, patience in time_budget.CALL_LIMITS.items():
         config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
         assert (config.connect_timeout, config.read_timeout) == (patience.connect_seconds, patience.read_seconds)
         assert config.retries == {"mode": "standard", "total_max_attempts": patience.attempts}

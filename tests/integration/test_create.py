@@ -20,12 +20,8 @@ from botocore.retries.standard import ThrottledRetryableChecker, TransientRetrya
 from botocore.stub import Stubber
 
 from local.sagemaker import validation
-from respot.adapters.cloning import attempt_request
-from respot.adapters.memory import MemoryTrainingJobs
-from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.domain.job import Market
-from respot.domain.lineage import Lineage
-from respot.domain.placement import Placement
+from respot.aws.sagemaker.cloning import attempt_request
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
@@ -34,12 +30,16 @@ from respot.errors import (
     Reach,
     UpstreamUnavailableError,
 )
+from respot.jobs.job import Market
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
 from tests.support.builders import NAME, REGION, arn_of, description, history, payload, payload_names
+from tests.support.memory import MemoryTrainingJobs
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from respot.ports import TrainingJobs
+    from respot.jobs.ports import TrainingJobs
 
 URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 DENIED = (

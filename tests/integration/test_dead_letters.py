@@ -11,13 +11,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from rich.console import Console
 
-from respot.adapters.ledger import DynamoDbLedger
-from respot.alert_document import to_document
-from respot.domain.job import JobRecord
-from respot.domain.reconciliation import reconcile
-from respot.job_message import read_message, write_message
-from respot.look_message import RecheckRequest, write_recheck
-from respot.window_message import write_message as write_window
+from respot.alerting.digest.digest import write_message as write_window
+from respot.alerting.document import to_document
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.jobs.job import JobRecord
+from respot.jobs.merge import reconcile
+from respot.jobs.message import read_message, write_message
+from respot.recording.observation import RecheckRequest, write_recheck
 from respot_cli import dead_letters, deployment, dlq
 from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
 from respot_cli.deployment import Deployment

@@ -5,9 +5,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.digest_timers import SqsDigestTimers
+from respot.alerting.digest.digest import read_message
+from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.errors import QueueUnavailableError
-from respot.window_message import read_message
 from tests.support.builders import REGION, window_of
 
 if TYPE_CHECKING:

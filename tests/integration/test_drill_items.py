@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.drill_posts import DrillPost, DynamoDbDrillPosts
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryDrillPosts
-from respot.delivery_ports import DrillPosts
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord
-from respot.domain.reconciliation import reconcile
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
+from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.errors import LedgerUnavailableError
+from respot.jobs.job import JobRecord
+from respot.jobs.merge import reconcile
 from respot.schema import BY_ACTIVITY, BY_LIVE, BY_NAME, EXPIRES_AT
+from respot.slack.ports import DrillPosts
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, a_drill
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryDrillPosts
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,16 +7,16 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.ledger_items import read_transition
-from respot.adapters.ledger_keys import job_of, partition_of
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord, JobSnapshot
-from respot.domain.reconciliation import reconcile
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.job_items import read_transition
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.keys import job_of, partition_of
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import LeaseToken
+from respot.jobs.job import JobRecord, JobSnapshot
+from respot.jobs.merge import reconcile
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at, history, job_id, reported, snapshot, state, transition
 from tests.support.clock import FakeClock

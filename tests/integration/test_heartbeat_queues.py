@@ -8,11 +8,11 @@ import boto3
 import pytest
 
 from infra.constructs.alerting import HEARTBEAT as PATTERN
-from respot.adapters.heartbeats import SqsHeartbeatQueue
-from respot.adapters.sweeps import DynamoDbSweepStore
-from respot.domain.sweeping import CHECKS
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
 from respot.errors import QueueUnavailableError
-from respot.heartbeat import HEARTBEAT
+from respot.schema import CHECKS
+from respot.sweep.heartbeat import HEARTBEAT
 from tests.infra.test_stream_filters import matches
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from respot.adapters.job_lists import SageMakerJobLists
+from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.bootstrap import clients
-from respot.domain.sweeping import Page, Summary
 from respot.errors import StaleTokenError, UpstreamUnavailableError
+from respot.sweep.progress import Page, Summary
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id
 
 if TYPE_CHECKING:

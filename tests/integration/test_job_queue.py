@@ -4,9 +4,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.job_queue import SqsJobQueue
+from respot.aws.sqs.jobs import SqsJobQueue
 from respot.errors import QueueUnavailableError
-from respot.job_message import read_message
+from respot.jobs.message import read_message
 from tests.support.builders import REGION, job_id
 
 if TYPE_CHECKING:

@@ -13,18 +13,17 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from respot.adapters.cached_text import CachedText
-from respot.adapters.kill_switch import ParameterKillSwitch, read_kill_switch
-from respot.adapters.memory import MemoryKillSwitch
-from respot.adapters.policies import ParameterPolicies, read_parameter
-from respot.bootstrap.resubmit import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.resubmission import NoticeKind, OutcomeKind
-from respot.domain.telling import news_of
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import news_of
+from respot.aws.cached_text import CachedText
+from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
 from respot.errors import UpstreamUnavailableError
-from respot.ports import KillSwitch
+from respot.handlers.recover import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
+from respot.recovery.ports import KillSwitch
+from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import REGION
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryKillSwitch
 from tests.support.recovery_bench import SECOND, RecoveryBench
 
 if TYPE_CHECKING:

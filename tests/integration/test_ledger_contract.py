@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord, JobSnapshot, JobState, Market, Owner, Parent
-from respot.domain.lifecycle import in_order
-from respot.domain.reconciliation import Change, reconcile
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken, Ledger
 from respot.errors import AlertInProgressError
-from respot.ports import LeaseToken, Ledger
+from respot.jobs.job import JobRecord, JobSnapshot, JobState, Market, Owner, Parent
+from respot.jobs.lifecycle import in_order
+from respot.jobs.merge import Change, reconcile
 from tests.support.builders import CREATED, NAME, REGION, at, history, job_id, reported, snapshot, state, transition
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger
 
 if TYPE_CHECKING:
-    from respot.adapters.ledger import DynamoDbLedger
+    from respot.aws.dynamodb.jobs import DynamoDbLedger
 
 JOB = job_id()
 INTERRUPTED = transition("Interrupted", 3720)

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryLedger
-from respot.domain.job import JobId
-from respot.domain.reconciliation import reconcile
-from respot.ports import JobIndex, Ledger
+from respot.alerting.ports import Ledger
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.jobs.job import JobId
+from respot.jobs.merge import reconcile
+from respot.sweep.ports import JobIndex
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot
+from tests.support.memory import MemoryLedger
 
 ELSEWHERE = "eu-west-1"
 

@@ -7,10 +7,9 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from respot.adapters.look_queue import SqsRecheckQueue
+from respot.aws.sqs.rechecks import SqsRecheckQueue
 from respot.errors import QueueUnavailableError
-from respot.events import Origin, parse
-from respot.look_message import RecheckRequest
+from respot.recording.observation import Origin, RecheckRequest, parse
 from tests.support.builders import REGION, at, job_id
 
 if TYPE_CHECKING:

@@ -7,15 +7,15 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
-from respot.adapters.cached_text import CachedText
-from respot.adapters.memory import MemoryPolicies
-from respot.adapters.policies import ParameterPolicies, read_parameter
+from respot.aws.cached_text import CachedText
+from respot.aws.ssm import ParameterPolicies, read_parameter
 from respot.bootstrap.clients import client as bootstrap_client
-from respot.domain.policy import AccountPolicy, Policy
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
-from respot.ports import Policies
+from respot.recovery.policy.policy import AccountPolicy, Policy
+from respot.recovery.ports import Policies
 from tests.support.builders import REGION
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryPolicies
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

@@ -5,9 +5,9 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.queue import SqsDelayQueue
+from respot.aws.sqs.delays import SqsDelayQueue
 from respot.errors import QueueUnavailableError
-from respot.redelivery import LONGEST_DELAY
+from respot.queueing import LONGEST_DELAY
 from tests.support.builders import REGION
 
 if TYPE_CHECKING:

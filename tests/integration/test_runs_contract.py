@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemoryLedger, MemoryRunStore
-from respot.adapters.runs import DynamoDbRunStore
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.decision import Action, Decision
-from respot.domain.job import Market
-from respot.domain.placement import Placement
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import (
+from respot.alerting.ports import Ledger
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.errors import LedgerUnavailableError
+from respot.jobs.job import Market
+from respot.jobs.merge import reconcile
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.run import RunId, run_id
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.ports import RunStore
+from respot.recovery.records import (
     AttemptRecord,
     DecisionRecord,
     LocationReservation,
@@ -25,13 +28,10 @@ from respot.domain.resubmission import (
     OutcomeKind,
     RecoveryRecords,
 )
-from respot.domain.run import RunId, run_id
-from respot.domain.waiting import StopIntent
-from respot.errors import LedgerUnavailableError
-from respot.ports import Ledger, RunStore
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger, MemoryRunStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

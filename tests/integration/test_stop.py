@@ -14,15 +14,15 @@ from botocore.exceptions import (
 )
 from botocore.stub import Stubber
 
-from respot.adapters.memory import MemoryTrainingJobs
-from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.errors import StopFailedError
 from tests.support.builders import NAME, REGION, snapshot
+from tests.support.memory import MemoryTrainingJobs
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from respot.ports import TrainingJobs
+    from respot.jobs.ports import TrainingJobs
 
 URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 IN_STATUS = "The request was rejected because the training job is in status {}."

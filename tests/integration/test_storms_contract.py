@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.memory import MemoryDigestStore
-from respot.adapters.storm_items import entry_item, read_entry
-from respot.adapters.storms import DynamoDbDigestStore
-from respot.domain.alert import AlertOutcome
-from respot.domain.alert_kinds import Severity
-from respot.domain.outlook import Outlook
-from respot.domain.storm import DigestRecord, DigestWindow
+from respot.alerting.alert import AlertOutcome
+from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.kinds import Severity
+from respot.alerting.ports import DigestStore, LeaseToken
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.digest_items import entry_item, read_entry
+from respot.aws.dynamodb.digests import DynamoDbDigestStore
 from respot.errors import AlertInProgressError, LedgerUnavailableError
-from respot.ports import DigestStore, LeaseToken
+from respot.recovery.planning.decision import Outlook
 from tests.integration.conftest import TABLE
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
+from tests.support.memory import MemoryDigestStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.bench import price
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.sweeps import DynamoDbSweepStore
-from respot.domain.sweeping import LONGEST_LIFE
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.sweep.progress import LONGEST_LIFE
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.sweep_bench import NOW, Bench, ago

@@ -8,17 +8,18 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.ledger import DynamoDbLedger
-from respot.adapters.memory import MemorySweepStore
-from respot.adapters.sweeps import DynamoDbSweepStore
-from respot.domain.sweeping import ABANDONED, CHECKS, SweepProgress
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.errors import LedgerContentionError, LedgerUnavailableError
-from respot.ports import SweepStore
+from respot.schema import CHECKS
+from respot.sweep.ports import SweepStore
+from respot.sweep.progress import ABANDONED, SweepProgress
 from tests.integration.conftest import TABLE
 from tests.support.builders import CREATED, REGION, at
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
+from tests.support.memory import MemorySweepStore
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

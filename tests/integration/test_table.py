@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from respot.adapters.attribute_values import deserialize, serialize
-from respot.adapters.table import Table
+from respot.aws.dynamodb.attribute_values import deserialize, serialize
+from respot.aws.dynamodb.table import Table
 from respot.errors import LedgerUnavailableError
 from respot.schema import PK, SK
 from tests.integration.conftest import TABLE

@@ -11,16 +11,16 @@ from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
-from respot.adapters.topic import SnsTopic
-from respot.alert_document import digest_document, to_document
-from respot.digest_collector import LONGEST_SAID
-from respot.domain import digest_text
-from respot.domain.alert import Alert
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.alert_text import plain, short, subject
-from respot.domain.job import Owner, Parent
-from respot.domain.policy import AccountPolicy, resolve
+from respot.alerting.alert import Alert
+from respot.alerting.digest import text as digest_text
+from respot.alerting.digest.collector import LONGEST_SAID
+from respot.alerting.document import digest_document, to_document
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.text import plain, short, subject
+from respot.aws.sns import SnsTopic
 from respot.errors import TopicUnavailableError
+from respot.jobs.job import Owner, Parent
+from respot.recovery.policy.policy import AccountPolicy, resolve
 from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of, state
 
 if TYPE_CHECKING:

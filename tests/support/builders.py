@@ -7,15 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from respot.adapters.memory import MemoryDelayQueue
-from respot.domain.alert import Alert
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.drill import Drill
-from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
-from respot.domain.lifecycle import figures, is_terminal
-from respot.domain.storm import CapacityPool, Digest, DigestEntry, DigestWindow
-from respot.ports import Clock
-from respot.redelivery import QueueMessage, RetrySchedule
+from respot.alerting.alert import Alert
+from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry, DigestWindow
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
+from respot.jobs.lifecycle import figures, is_terminal
+from respot.jobs.ports import Clock
+from respot.queueing import QueueMessage, RetrySchedule
+from respot.recording.drill import Drill
+from tests.support.memory import MemoryDelayQueue
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "111122223333"

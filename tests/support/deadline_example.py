@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.decision import Decision
-from respot.domain.durations import in_words
-from respot.domain.job import JobState, Transition
-from respot.domain.planner import Circumstances, plan
-from respot.domain.policy import resolve
-from respot.domain.run import Attempt, Run, run_id
-from respot.policy_document import read_policy
+from respot.jobs.formatting import in_words
+from respot.jobs.job import JobState, Transition
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.decision import Decision
+from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.policy.document import read_policy
+from respot.recovery.policy.policy import resolve
 from respot_cli.policy_file import policy_text
 from tests.support.builders import job_id, state
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from respot.domain.decision import Action, Decision
-from respot.domain.planner import Circumstances, plan
-from respot.domain.policy import Resolved
-from respot.domain.run import Run
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import Resolved
 from tests.support.builders import at
 from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, run, saved
 

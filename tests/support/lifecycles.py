@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
-from respot.domain.job import JobSnapshot, JobState, Transition
+from respot.jobs.job import JobSnapshot, JobState, Transition
 from tests.support.builders import PRIMARY, arn_of, at, event, job_id, milliseconds, state
 
 PASSING: Final = (

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
-from respot.domain.lifecycle import DELETING, STOPPING, is_terminal
-from respot.domain.lineage import Lineage
-from respot.domain.ownership import find_parent
-from respot.domain.placement import Placement
 from respot.errors import CloneRefusedError, JobNameTakenError, Reach
-from respot.ports import Clock, Cloned
+from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
+from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
+from respot.jobs.owner import find_parent
+from respot.jobs.ports import Clock
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
+from respot.recovery.ports import Cloned
 from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
 
 

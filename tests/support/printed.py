@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from respot.observability import logger
+from respot.bootstrap.observability import logger
 
 Printed = Callable[[], list[dict[str, Any]]]
 

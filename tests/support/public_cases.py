@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from respot.domain.job import JobState, Market
+from respot.jobs.job import JobState, Market
 from tests.support.builders import CREATED, arn_of, job_id
 
 DIRECTORY: Final = Path(__file__).parent.parent / "public_cases"

@@ -6,20 +6,20 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
-from respot.domain.checkpoints import CheckpointLocation, Listing, StoredObject
-from respot.domain.job import JobId
-from respot.domain.policy import AccountPolicy, Policy
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, Outcome
-from respot.domain.run import run_id
 from respot.errors import CreateLaterError, Postponement
-from respot.patience import WaitTimeout
-from respot.recovery import Later, Recovery
-from respot.recovery_situation import Situations
+from respot.jobs.job import JobId
+from respot.jobs.merge import reconcile
+from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject
+from respot.recovery.context import Situations
+from respot.recovery.planning.run import run_id
+from respot.recovery.policy.policy import AccountPolicy, Policy
+from respot.recovery.records import DecisionRecord, Outcome
+from respot.recovery.recover import Later, Recovery
+from respot.recovery.wait_timeout import WaitTimeout
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
+from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
 from tests.support.played_sagemaker import PlayedSageMaker, clone
 from tests.support.runs import without_pause
 

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore
 from respot_cli import deployment
 from respot_cli.main import main
 from tests.support.builders import ACCOUNT, REGION
+from tests.support.memory import MemoryLedger, MemoryRunStore
 from tests.support.timeline_picture import example
 
 

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.ending import Budget
-from respot.domain.job import JobState
-from respot.domain.planner import Circumstances
-from respot.domain.policy import BackOff, Policy, Resolved
-from respot.domain.run import Attempt, Run, run_id
+from respot.jobs.job import JobState
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.planner import Circumstances
+from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.policy.policy import BackOff, Policy, Resolved
 from tests.support.builders import NAME, PRIMARY, at, history, job_id, state
 
 HOUR: Final = 3600

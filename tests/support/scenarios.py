@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.kinds import AlertKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

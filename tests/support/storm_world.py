@@ -12,23 +12,23 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.digest_collector import DigestCollector
-from respot.domain.advice import advise
-from respot.domain.alert import AlertOutcome, AlertRecord, kind_of
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobId
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
-from respot.domain.run import run_id
-from respot.domain.storm import DigestWindow, pool_of
-from respot.domain.telling import news_of, required_alerts
+from respot.alerting.advice import advise
+from respot.alerting.alert import AlertOutcome, AlertRecord, kind_of
+from respot.alerting.alerter import Alerter
+from respot.alerting.digest.collector import DigestCollector
+from respot.alerting.digest.digest import DigestWindow, pool_of
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import news_of, required_alerts
 from respot.errors import RespotError, TopicUnavailableError
+from respot.jobs.job import JobId
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.interposed import interposed
+from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.troubled import DiedError
 
 LEASE: Final = timedelta(minutes=2)

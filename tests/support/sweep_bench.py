@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from respot.adapters.memory import (
+from respot.jobs.job import JobId
+from respot.jobs.merge import reconcile
+from respot.schema import CHECKS
+from respot.sweep.progress import Page, SweepProgress
+from respot.sweep.sweeper import Sweeper, SweepReport
+from tests.support.builders import CREATED, REGION, job_id, snapshot
+from tests.support.clock import FakeClock
+from tests.support.memory import (
     MemoryJobQueue,
     MemoryLedger,
     MemoryPolicies,
@@ -13,12 +20,6 @@ from respot.adapters.memory import (
     MemorySweepStore,
     MemoryTrainingJobs,
 )
-from respot.domain.job import JobId
-from respot.domain.reconciliation import reconcile
-from respot.domain.sweeping import CHECKS, Page, SweepProgress
-from respot.sweeper import Sweeper, SweepReport
-from tests.support.builders import CREATED, REGION, job_id, snapshot
-from tests.support.clock import FakeClock
 
 ELSEWHERE = "eu-west-1"
 GRACE = timedelta(seconds=60)

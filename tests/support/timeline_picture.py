@@ -8,19 +8,19 @@ from typing import Final
 
 from rich.console import Console, RenderableType
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobId, JobRecord
-from respot.domain.lineage import Lineage
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
-from respot.domain.run import run_id
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import JobId, JobRecord
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot_cli.history import History
 from respot_cli.timeline import load
 from respot_cli.timeline_view import render
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
+from tests.support.memory import MemoryLedger, MemoryRunStore
 
 PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"
 WIDTH: Final = 118

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from respot.adapters.memory import MemoryTrainingJobs
-from respot.domain.alert import AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobId, JobRecord, JobSnapshot, Transition
-from respot.domain.reconciliation import Change
-from respot.ports import LeaseToken, Ledger
+from respot.alerting.alert import AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken, Ledger
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, Transition
+from respot.jobs.merge import Change
+from tests.support.memory import MemoryTrainingJobs
 
 
 class DiedError(BaseException):

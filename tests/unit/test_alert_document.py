@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from respot.alert_document import account_of, digest_document, to_document
-from respot.alert_version import VERSION
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity
-from respot.domain.job import Market, Owner, Parent
-from respot.domain.storm import GROUPED
+from respot.alerting.contract import VERSION
+from respot.alerting.digest.digest import GROUPED
+from respot.alerting.document import account_of, digest_document, to_document
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind, Severity
+from respot.jobs.job import Market, Owner, Parent
 from tests.support.builders import alert_on, digest_of, job_id
 
 DOCS: Final = Path(__file__).parents[2] / "docs"

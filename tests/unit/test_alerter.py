@@ -3,25 +3,24 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.alert_text import plain, what_happens_next
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobId, JobSnapshot, JobState, Market, Transition
-from respot.domain.outlook import Outlook
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
-from respot.domain.run import run_id
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
+from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,
     LedgerIncompleteError,
     LedgerUnavailableError,
     TopicUnavailableError,
 )
+from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action, Decision, Outlook
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from tests.support.builders import CREATED, at, history, job_id, snapshot, transition
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.scenarios import SCENARIOS, Scenario
 from tests.support.troubled import DiedError, TroubledLedger
 

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.domain.alert import AlertOutcome
-from respot.domain.alert_kinds import AlertKind, Severity
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobSnapshot, Market
-from respot.domain.lineage import Lineage
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind
-from respot.domain.run import run_id
-from respot.domain.telling import RecoveryNews
+from respot.alerting.alert import AlertOutcome
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.required import RecoveryNews
 from respot.errors import LedgerIncompleteError, TopicUnavailableError
+from respot.jobs.job import JobSnapshot, Market
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.troubled import DiedError, TroubledLedger
 
 JOB = job_id()

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.checkpoints import (
+from respot.jobs.formatting import bytes_in_words
+from respot.recovery.checkpoints.checkpoint import (
     Checkpoint,
     CheckpointLocation,
     Listing,
@@ -19,7 +20,6 @@ from respot.domain.checkpoints import (
     parse_location,
     recognise,
 )
-from respot.domain.sizes import bytes_in_words
 from tests.support.builders import at
 
 LOCATION = CheckpointLocation(bucket="ml-bucket", prefix="runs/job-1/")

@@ -6,14 +6,14 @@ from botocore.exceptions import BotoCoreError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.bootstrap import clients
-from respot.bootstrap.clients import CALL_LIMITS, RESERVE, CallLimits, NoTimeLeftError, allow, begin
+from respot.bootstrap import time_budget
+from respot.bootstrap.time_budget import CALL_LIMITS, RESERVE, CallLimits, NoTimeLeftError, allow, begin
 
 
 @pytest.fixture(autouse=True)
 def no_invocation() -> Iterator[None]:
     yield
-    clients._INVOCATION.time_left = None  # noqa: SLF001 - what a cold start forgets
+    time_budget._INVOCATION.time_left = None  # noqa: SLF001 - what a cold start forgets
 
 
 @pytest.mark.parametrize(

@@ -9,21 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alert_document import to_document
-from respot.alerter import Alerter
-from respot.domain import alert_text
-from respot.domain.alert import Alert, AlertOutcome
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind
-from respot.domain.drill import STAYS, Drill
-from respot.domain.drill_names import DRILL_PREFIX, drill_id
-from respot.domain.telling import required_alerts
-from respot.drill_event import DETAIL_TYPE, SOURCE, write_detail
+from respot.alerting import text as alert_text
+from respot.alerting.alert import Alert, AlertOutcome
+from respot.alerting.alerter import Alerter
+from respot.alerting.document import to_document
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.required import required_alerts
 from respot.errors import MalformedMessageError, RespotError
-from respot.events import Observation, Origin, parse
-from respot.recorder import Recorder
-from respot.slack_message import render
+from respot.jobs.drill_names import DRILL_PREFIX, drill_id
+from respot.recording.drill import DETAIL_TYPE, SOURCE, STAYS, Drill, write_detail
+from respot.recording.observation import Observation, Origin, parse
+from respot.recording.recorder import Recorder
+from respot.slack.blocks import render
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.recovery_bench import RecoveryBench
 from tests.support.troubled import TroubledJobs
 

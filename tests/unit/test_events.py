@@ -9,12 +9,12 @@ from botocore.session import Session
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.alert_text import console_url
-from respot.domain.job import JobSnapshot, Market, Owner, Parent
-from respot.domain.run import Attempt
+from respot.alerting.text import console_url
 from respot.errors import MalformedMessageError
-from respot.events import Observation, parse
-from respot.training_job_document import moment
+from respot.jobs.description import moment
+from respot.jobs.job import JobSnapshot, Market, Owner, Parent
+from respot.recording.observation import Observation, parse
+from respot.recovery.planning.run import Attempt
 from tests.support.builders import (
     ACCOUNT,
     CREATED,

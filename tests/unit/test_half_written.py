@@ -5,15 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger
-from respot.domain.decision import Action
-from respot.domain.job import JobId, JobRecord, JobSnapshot
-from respot.domain.reconciliation import reconcile
-from respot.domain.telling import lacks_its_end
-from respot.events import parse
-from respot.look_message import write_recheck
-from respot.recorder import Recorded, Recorder
+from respot.jobs.job import JobId, JobRecord, JobSnapshot
+from respot.jobs.lifecycle import lacks_its_end
+from respot.jobs.merge import reconcile
+from respot.recording.observation import parse, write_recheck
+from respot.recording.recorder import Recorded, Recorder
+from respot.recovery.planning.decision import Action
 from tests.support.builders import NAME, REGION, job_id, message, state, transition
+from tests.support.memory import MemoryLedger
 from tests.support.recovery_bench import RecoveryBench
 from tests.support.sweep_bench import NOW, Bench
 

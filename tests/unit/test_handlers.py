@@ -7,26 +7,25 @@ from typing import Any
 
 import pytest
 
-from respot import drill_event
-from respot.adapters.ledger_items import transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.bootstrap.alert import LONGEST_ALERT
-from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer
-from respot.domain.alert import Alert, AlertOutcome
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobId, Transition
-from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestRecord, DigestWindow
+from respot.alerting.alert import Alert, AlertOutcome
+from respot.alerting.alerter import Alerter
+from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.digest import write_message as write_window
+from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.job_items import transition_item
 from respot.errors import LedgerUnavailableError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
-from respot.job_message import write_message
-from respot.look_message import RecheckRequest, write_recheck
-from respot.metric_names import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
-from respot.recorder import Recorder
-from respot.slack_message import SlackMessage
-from respot.slack_relay import SlackRelay
-from respot.window_message import write_message as write_window
+from respot.handlers.alert import LONGEST_ALERT
+from respot.jobs.job import JobId, Transition
+from respot.jobs.merge import reconcile
+from respot.jobs.message import write_message
+from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
+from respot.recording import drill as drill_event
+from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
+from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.recorder import Recorder
+from respot.slack.blocks import SlackMessage
+from respot.slack.relay import SlackRelay
 from tests.support.builders import (
     CREATED,
     NAME,
@@ -42,6 +41,7 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.printed import Printed, printed
 from tests.support.troubled import TroubledJobs, TroubledLedger
 

@@ -6,24 +6,26 @@ from typing import Any
 
 import pytest
 
-from respot.adapters.ledger_items import state_item, transition_item
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.adapters.run_items import attempt_item, decision_item, notice_item, outcome_item
-from respot.alerter import Alerter
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.ending import Budget
-from respot.domain.job import JobId
-from respot.domain.policy import BackOff
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
-from respot.domain.run import run_id
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
 from respot.errors import QueueUnavailableError
-from respot.handlers import alert, recover, resubmit
-from respot.job_message import write_message
-from respot.recovery_consumer import RecoveryConsumer
+from respot.handlers import alert
+from respot.handlers import enqueue_ended as recover
+from respot.handlers import recover as resubmit
+from respot.jobs.job import JobId
+from respot.jobs.merge import reconcile
+from respot.jobs.message import write_message
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.run import run_id
+from respot.recovery.policy.policy import BackOff
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.unit.test_handlers import Context, failed, sqs

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from respot.domain.sweeping import CHECKS
+from respot.bootstrap.observability import metrics
 from respot.errors import UpstreamUnavailableError
 from respot.handlers import sweep
-from respot.metric_names import (
+from respot.metrics import (
     NAMESPACE,
     SERVICE_DIMENSION,
     SERVICE_VARIABLE,
@@ -18,8 +18,8 @@ from respot.metric_names import (
     UNDEPLOYED,
     UNKNOWN_STATUS_MESSAGES,
 )
-from respot.observability import metrics
-from respot.sweeper import SweepReport
+from respot.schema import CHECKS
+from respot.sweep.sweeper import SweepReport
 from tests.support.builders import REGION
 from tests.support.printed import Printed, printed
 

@@ -6,21 +6,23 @@ from typing import Any
 
 import pytest
 
-from respot.adapters.attribute_values import serialize
-from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
-from respot.adapters.sweeps import progress_item
-from respot.consumer import ObservationConsumer
-from respot.domain.sweeping import CHECKS, SweepProgress
+from respot.aws.dynamodb.attribute_values import serialize
+from respot.aws.dynamodb.sweeps import progress_item
 from respot.errors import QueueUnavailableError
-from respot.handlers import alert, record, recover, resubmit, slack, sweep
-from respot.heartbeat import HEARTBEAT, beat
-from respot.job_message import write_message
-from respot.recorder import Recorder
-from respot.recovery_consumer import RecoveryConsumer
-from respot.schema import LEASE_HOLDER
-from respot.slack_message import SlackMessage
-from respot.slack_relay import SlackRelay
+from respot.handlers import alert, record, slack, sweep
+from respot.handlers import enqueue_ended as recover
+from respot.handlers import recover as resubmit
+from respot.jobs.message import write_message
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorder
+from respot.recovery.consumer import RecoveryConsumer
+from respot.schema import CHECKS, LEASE_HOLDER
+from respot.slack.blocks import SlackMessage
+from respot.slack.relay import SlackRelay
+from respot.sweep.heartbeat import HEARTBEAT, beat
+from respot.sweep.progress import SweepProgress
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from tests.support.printed import Printed, printed
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import TroubledJobs

@@ -13,7 +13,9 @@ import respot
 
 FUNCTIONS: Final = str(Path(__file__).parents[2] / "functions")
 MODULES: Final = sorted(module.name for module in pkgutil.walk_packages(respot.__path__, "respot."))
-HANDLERS: Final = [name for name in MODULES if name.startswith("respot.handlers.") and not name.endswith(".batches")]
+HANDLERS: Final = [
+    name for name in MODULES if name.startswith("respot.handlers.") and not name.endswith(".lambda_events")
+]
 
 ALONE: Final = """
 import sys
@@ -29,7 +31,7 @@ sys.path.insert(0, sys.argv[1])
 import importlib
 for name in sys.argv[2:]:
     module = importlib.import_module(name)
-    assert not name.startswith("respot.handlers.") or name.endswith(".batches") or callable(module.handler), name
+    assert not name.startswith("respot.handlers.") or name.endswith(".lambda_events") or callable(module.handler), name
 print("\\n".join(sys.modules))
 """
 
@@ -64,7 +66,8 @@ def test_every_module_can_be_imported_with_an_empty_environment_and_no_network()
 
 
 def test_the_rules_need_the_standard_library_alone() -> None:
-    rules = [name for name in MODULES if name.startswith("respot.domain")]
+    pure = ("respot.jobs", "respot.recovery.planning", "respot.recovery.checkpoints", "respot.recovery.policy.policy")
+    rules = [name for name in MODULES if name.startswith(pure)]
     strangers = {name.partition(".")[0] for name in imported_alone(*rules)} - sys.stdlib_module_names
     assert strangers <= {"__main__", "respot", "_distutils_hack", "_virtualenv"} | {
         name for name in strangers if name.startswith(("__editable__", "sitecustomize", "usercustomize"))
@@ -74,7 +77,7 @@ def test_the_rules_need_the_standard_library_alone() -> None:
 def test_slack_loads_nothing_of_jobs_or_of_the_ledger() -> None:
     """Its cold start is the leanest there is: what a drill needs is loaded when one comes."""
     loaded = imported_alone("respot.handlers.slack")
-    assert {"respot.domain.job", "respot.domain.alert", "respot.adapters.drill_posts", "respot.ports"}.isdisjoint(
+    assert {"respot.jobs.job", "respot.alerting.alert", "respot.aws.dynamodb.drills", "respot.jobs.ports"}.isdisjoint(
         loaded
     )
 
@@ -82,9 +85,7 @@ def test_slack_loads_nothing_of_jobs_or_of_the_ledger() -> None:
 def test_alerts_load_nothing_that_reads_or_applies_policies() -> None:
     """Compiling the policy's schema takes longer than all the rest: only the alert of an end pays for it."""
     loaded = imported_alone("respot.handlers.alert")
-    assert {"fastjsonschema", "respot.policy_document", "respot.domain.policy", "respot.domain.planner"}.isdisjoint(
-        loaded
-    )
+    assert {"fastjsonschema", "respot.recovery.policy", "respot.recovery.planning.planner"}.isdisjoint(loaded)
 
 
 def test_no_function_pays_for_boto3() -> None:
@@ -93,5 +94,5 @@ def test_no_function_pays_for_boto3() -> None:
 
 
 def test_the_shells_know_no_aws() -> None:
-    shells = ("respot.recorder", "respot.consumer", "respot.alerter", "respot.slack_relay", "respot.ports")
-    assert not {"boto3", "botocore", "aws_lambda_powertools"} & set(imported_alone(*shells))
+    ours = [name for name in MODULES if not name.startswith(("respot.aws", "respot.bootstrap", "respot.handlers"))]
+    assert not {"boto3", "botocore", "aws_lambda_powertools"} & set(imported_alone(*ours))

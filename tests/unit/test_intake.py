@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDelayQueue, MemoryLedger
-from respot.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
-from respot.recorder import Recorder
-from respot.redelivery import QueueMessage
+from respot.queueing import QueueMessage
+from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
+from respot.recording.recorder import Recorder
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
+from tests.support.memory import MemoryDelayQueue, MemoryLedger
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 
 from respot.errors import MalformedMessageError
-from respot.job_message import read_message, write_message
+from respot.jobs.message import read_message, write_message
 from tests.support.builders import CREATED, job_id
 
 

@@ -5,8 +5,7 @@ from datetime import datetime
 import pytest
 
 from respot.errors import MalformedMessageError
-from respot.events import Origin, parse
-from respot.look_message import SOURCE, RecheckRequest, read_recheck, write_recheck
+from respot.recording.observation import SWEEP_SOURCE, Origin, RecheckRequest, parse, read_recheck, write_recheck
 from tests.support.builders import NAME, REGION, at, job_id
 
 LOOK = RecheckRequest(region=REGION, name=NAME, watched_since=at(0.037), overdue=at(9.001))
@@ -49,4 +48,4 @@ DETAIL = json.loads(write_recheck(LOOK))["detail"]
 )
 def test_anything_else_is_malformed(detail: object) -> None:
     with pytest.raises(MalformedMessageError, match="names no job"):
-        parse(json.dumps({"source": SOURCE, "detail": detail}))
+        parse(json.dumps({"source": SWEEP_SOURCE, "detail": detail}))

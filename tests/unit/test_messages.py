@@ -15,15 +15,16 @@ from rich.console import Console
 from slack_sdk.models.blocks import Block
 
 from local.slack_rendering import render as show
-from respot.alert_document import digest_document, to_document
-from respot.domain import alert_text, digest_text
-from respot.domain.alert import Alert
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import Market, Owner, Parent
-from respot.domain.lifecycle import figures
-from respot.domain.outlook import Outlook
-from respot.domain.storm import GROUPED, Digest
-from respot.slack_message import SlackMessage, render
+from respot.alerting import text as alert_text
+from respot.alerting.alert import Alert
+from respot.alerting.digest import text as digest_text
+from respot.alerting.digest.digest import GROUPED, Digest
+from respot.alerting.document import digest_document, to_document
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import Market, Owner, Parent
+from respot.jobs.lifecycle import figures
+from respot.recovery.planning.decision import Outlook
+from respot.slack.blocks import SlackMessage, render
 from tests.support.builders import alert_of, at, digest_of, history
 
 KINDS: Final = [kind for kind in AlertKind if kind is not AlertKind.DIGEST]

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.lineage import LINEAGE_TAGS, Lineage
-from respot.domain.naming import attempt_name
+from respot.recovery.planning.attempt import LINEAGE_TAGS, Lineage, attempt_name
 
 PATTERN = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 ENDS = st.sampled_from("abcXYZ019")

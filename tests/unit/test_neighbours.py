@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.job import JobId
 from respot.errors import UpstreamUnavailableError
-from respot.recovery_situation import MOST_LOOKS
+from respot.jobs.job import JobId
+from respot.recovery.context import MOST_LOOKS
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 

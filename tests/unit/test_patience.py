@@ -7,13 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.job import JobId, Market
-from respot.domain.lineage import ATTEMPT_TAG
-from respot.domain.policy import BackOff, parse_ladder
-from respot.domain.resubmission import OutcomeKind
-from respot.domain.waiting import StopIntent
 from respot.errors import (
     CreateRefusedError,
     LedgerUnavailableError,
@@ -22,7 +15,14 @@ from respot.errors import (
     StopFailedError,
     UpstreamUnavailableError,
 )
-from respot.recovery import Later
+from respot.jobs.job import JobId, Market
+from respot.recovery.planning.attempt import ATTEMPT_TAG
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.policy.policy import BackOff, parse_ladder
+from respot.recovery.records import OutcomeKind
+from respot.recovery.recover import Later
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.recovery_bench import OPTED_IN, SECOND, THIRD, RecoveryBench
 from tests.support.troubled import DiedError

@@ -9,12 +9,12 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from respot.domain.durations import in_words
-from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.lineage import LINEAGE_TAGS
-from respot.domain.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
 from respot.errors import PolicyInvalidError
-from respot.policy_document import SCHEMA_FILE, parse_policy, read_policy
+from respot.jobs.formatting import in_words
+from respot.recovery.planning.attempt import LINEAGE_TAGS
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.policy.document import SCHEMA_FILE, parse_policy, read_policy
+from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
 from respot_cli.policy_file import policy_text
 from tests.support.deadline_example import decisions, told
 

@@ -10,11 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.job import Market
-from respot.domain.policy import MOST_ATTEMPTS, MOST_HOURS, AccountPolicy, BackOff, Policy, Rule, Rung, WhenMissed
 from respot.errors import PolicyInvalidError
-from respot.policy_document import LONGEST_PAUSE, SCHEMA_FILE, parse_policy, read_policy
+from respot.jobs.job import Market
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.policy.document import LONGEST_PAUSE, SCHEMA_FILE, parse_policy, read_policy
+from respot.recovery.policy.policy import (
+    MOST_ATTEMPTS,
+    MOST_HOURS,
+    AccountPolicy,
+    BackOff,
+    Policy,
+    Rule,
+    Rung,
+    WhenMissed,
+)
 
 SCHEMA: Final[dict[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 DEFINITIONS: Final = SCHEMA["definitions"]

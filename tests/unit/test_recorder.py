@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 
-from respot.adapters.memory import MemoryLedger
-from respot.domain.job import JobId, JobSnapshot, Owner, Parent
 from respot.errors import (
     LedgerContentionError,
     LedgerUnavailableError,
     MalformedMessageError,
     UpstreamUnavailableError,
 )
-from respot.events import Observation, parse
-from respot.look_message import RecheckRequest, write_recheck
-from respot.recorder import Recorded, Recorder
+from respot.jobs.job import JobId, JobSnapshot, Owner, Parent
+from respot.recording.observation import Observation, RecheckRequest, parse, write_recheck
+from respot.recording.recorder import Recorded, Recorder
 from tests.support.builders import (
     CREATED,
     NAME,
@@ -29,6 +27,7 @@ from tests.support.builders import (
     snapshot,
     transition,
 )
+from tests.support.memory import MemoryLedger
 from tests.support.troubled import DiedError, TroubledJobs, TroubledLedger
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"

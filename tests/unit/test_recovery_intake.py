@@ -2,10 +2,6 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDelayQueue
-from respot.domain.ending import Budget
-from respot.domain.job import JobId
-from respot.domain.policy import BackOff
 from respot.errors import (
     CreateLaterError,
     MalformedMessageError,
@@ -14,10 +10,14 @@ from respot.errors import (
     QueueUnavailableError,
     UpstreamUnavailableError,
 )
-from respot.job_message import write_message
-from respot.recovery_consumer import LONGEST_STEP, Postponed, RecoveryConsumer
-from respot.redelivery import LONGEST_DELAY, QueueMessage
+from respot.jobs.job import JobId
+from respot.jobs.message import write_message
+from respot.queueing import LONGEST_DELAY, QueueMessage
+from respot.recovery.consumer import LONGEST_STEP, Postponed, RecoveryConsumer
+from respot.recovery.planning.ending import Budget
+from respot.recovery.policy.policy import BackOff
 from tests.support.builders import CREATED, NAME, job_id, redelivery
+from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import DiedError
 

@@ -4,11 +4,12 @@ from itertools import pairwise
 import pytest
 
 from infra.config import Config
-from respot.adapters.memory import MemoryDelayQueue
-from respot.bootstrap import record, resubmit, slack
-from respot.redelivery import QueueMessage, RetrySchedule
+from respot.handlers import record, slack
+from respot.handlers import recover as resubmit
+from respot.queueing import QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, redelivery
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryDelayQueue
 
 FIRST = timedelta(seconds=5)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
 from respot.settings import Settings
 

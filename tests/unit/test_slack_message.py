@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alert_document import digest_document, to_document
-from respot.alert_version import VERSION
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import Owner, Parent
-from respot.domain.storm import GROUPED
-from respot.slack_message import SlackMessage, escaped, render
+from respot.alerting.contract import VERSION
+from respot.alerting.digest.digest import GROUPED
+from respot.alerting.document import digest_document, to_document
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import Owner, Parent
+from respot.slack.blocks import SlackMessage, escaped, render
 from tests.support.builders import alert_on, digest_of, job_id
 from tests.support.scenarios import SCENARIOS
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDelayQueue, MemoryDrillPosts
-from respot.alert_document import to_document
+from respot.alerting.document import to_document
 from respot.errors import LedgerUnavailableError, QueueUnavailableError, WebhookRefusedError
-from respot.redelivery import LONGEST_DELAY, QueueMessage
-from respot.slack_message import SlackMessage, render
-from respot.slack_relay import Relayed, SlackRelay
+from respot.queueing import LONGEST_DELAY, QueueMessage
+from respot.slack.blocks import SlackMessage, render
+from respot.slack.relay import Relayed, SlackRelay
 from tests.support.builders import CREATED, a_drill, alert_on, redelivery
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts
 
 
 @dataclass

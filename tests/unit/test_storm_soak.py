@@ -2,7 +2,7 @@
 
 import pytest
 
-from respot.domain.storm import GROUPED, pool_of
+from respot.alerting.digest.digest import GROUPED, pool_of
 from tests.support.storm_world import Trouble, play
 
 BLOCKS = 8

@@ -3,19 +3,19 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.digest_collector import MARGIN, DigestCollector
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind, Severity
-from respot.domain.digest_text import what_happens_next
-from respot.domain.outlook import Outlook
-from respot.domain.reconciliation import reconcile
-from respot.domain.storm import DigestRecord, DigestWindow
-from respot.domain.telling import RecoveryNews
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.alerter import Alerter
+from respot.alerting.digest.collector import MARGIN, DigestCollector
+from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.text import what_happens_next
+from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.required import RecoveryNews
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Outlook
 from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
 
 LEASE = timedelta(minutes=2)
 LENGTH = timedelta(minutes=3)

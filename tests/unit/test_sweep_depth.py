@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryPolicies
-from respot.domain.job import JobId
-from respot.domain.policy import AccountPolicy, Policy, parse_ladder
-from respot.domain.sweeping import FULL_AFTER, LONGEST_LIFE, QUICK
 from respot.errors import LedgerUnavailableError, StaleTokenError
-from respot.sweeper import LONGEST_PAGE
+from respot.jobs.job import JobId
+from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
+from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE, QUICK
+from respot.sweep.sweeper import LONGEST_PAGE
 from tests.support.builders import REGION, job_id
+from tests.support.memory import MemoryPolicies
 from tests.support.sweep_bench import ELSEWHERE, NOW, Bench, ago
 
 INTERVAL = timedelta(minutes=5)

@@ -8,21 +8,9 @@ from typing import Any
 
 import pytest
 
-from respot.adapters.memory import (
-    MemoryPolicies,
-    MemoryRecheckQueue,
-    MemorySweepStore,
-    MemoryTopic,
-)
-from respot.alerter import Alerter
-from respot.domain.alert import AlertOutcome
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobId, JobRecord
-from respot.domain.policy import AccountPolicy, Policy, parse_ladder
-from respot.domain.resubmission import DecisionRecord, Outcome, OutcomeKind
-from respot.domain.run import run_id
-from respot.domain.sweeping import CHECKS, FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, SweepProgress
+from respot.alerting.alert import AlertOutcome
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
 from respot.errors import (
     LedgerUnavailableError,
     PolicyInvalidError,
@@ -30,11 +18,18 @@ from respot.errors import (
     StaleTokenError,
     UpstreamUnavailableError,
 )
-from respot.events import parse
-from respot.look_message import RecheckRequest, write_recheck
-from respot.recorder import Recorder
-from respot.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, SweepReport
+from respot.jobs.job import JobId, JobRecord
+from respot.recording.observation import RecheckRequest, parse, write_recheck
+from respot.recording.recorder import Recorder
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
+from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.schema import CHECKS
+from respot.sweep.progress import FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, SweepProgress
+from respot.sweep.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, SweepReport
 from tests.support.builders import CREATED, REGION, job_id
+from tests.support.memory import MemoryPolicies, MemoryRecheckQueue, MemorySweepStore, MemoryTopic
 from tests.support.recovery_bench import RecoveryBench
 from tests.support.sweep_bench import ELSEWHERE, GRACE, NOW, Bench, ago, many
 

@@ -55,7 +55,7 @@ def test_the_wheel_holds_the_command_and_what_it_shares_with_the_functions(conte
         "respot_cli",
         f"respot-{PROJECT['version']}.dist-info",
     }
-    for name in ("respot/policy.schema.json", "respot/adapters/ledger.py", "respot_cli/main.py"):
+    for name in ("respot/recovery/policy/policy.schema.json", "respot/aws/dynamodb/jobs.py", "respot_cli/main.py"):
         assert (content / name).read_bytes()
 
 

@@ -2,10 +2,10 @@ import json
 
 import pytest
 
-from respot.domain.alert_kinds import AlertKind
+from respot.alerting.digest.digest import read_message, write_message
+from respot.alerting.kinds import AlertKind
 from respot.errors import MalformedMessageError
-from respot.job_message import write_message as write_job
-from respot.window_message import read_message, write_message
+from respot.jobs.message import write_message as write_job
 from tests.support.builders import job_id, window_of
 
 

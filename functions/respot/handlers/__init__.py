@@ -1,1 +1,1 @@
-"""The Lambda functions' entry points: each parses, calls and reports, and leaves retrying to its queue."""
+"""The Lambda functions: each module parses, calls, reports, and composes its function."""

@@ -1,28 +1,41 @@
 """Alerts on what the ledger's stream delivers, and on what the queue of due alerts names: jobs and windows."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any
+from datetime import timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Final
 
-from respot.adapters.attribute_values import deserialize
-from respot.adapters.ledger_items import read_transition
-from respot.adapters.ledger_keys import job_of
-from respot.adapters.run_items import read_decision, read_notice, read_outcome
-from respot.alerter import Alerter
-from respot.bootstrap.alert import LONGEST_ALERT, alerter, digest_collector
-from respot.bootstrap.clients import begin, now
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.storm import DigestRecord, DigestWindow
-from respot.domain.telling import news_of_decision, news_of_notice, news_of_outcome
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.alerter import Alerter
+from respot.alerting.digest.collector import DigestCollector
+from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import news_of_decision, news_of_notice, news_of_outcome
+from respot.aws.cached_text import CachedText
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.digests import DynamoDbDigestStore
+from respot.aws.dynamodb.job_items import read_transition
+from respot.aws.dynamodb.keys import job_of
+from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome
+from respot.aws.sns import SnsTopic
+from respot.aws.sqs.digest_timers import SqsDigestTimers
+from respot.bootstrap.clients import client, now, once_ssm_client, required, settings
+from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
 from respot.errors import RespotError
-from respot.handlers.batches import BatchResponse, Context, failed, moment, time_left
-from respot.heartbeat import HEARTBEAT
-from respot.job_message import read_message
-from respot.metric_names import FAILED_DUE_ALERT_AGE
-from respot.observability import count, gauge, logger
+from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
+from respot.jobs.job import JobState, Transition
+from respot.jobs.message import read_message
+from respot.metrics import FAILED_DUE_ALERT_AGE
+from respot.recovery.planning.decision import Outlook
 from respot.schema import KIND, PK, SK, ItemKind
-from respot.window_message import read_message as read_window
+from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
+from respot.sweep.heartbeat import HEARTBEAT
+
+if TYPE_CHECKING:
+    from respot.recovery.foresight import PolicyForesight
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -118,3 +131,75 @@ def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertRecord | None:
             return alerting.tell(notice.job, news_of_notice(notice))
         case _:
             return None
+
+
+_HELD_BACK: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
+"""Of an alert that joins a window: the window, the membership, the timer, the note of it, the window again."""
+CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_HELD_BACK, "sns", "dynamodb")
+"""Of the alert of an end: the job, the claim, the decision, the policy, what a storm asks for, the publication, the
+note of it or the claim's release. All others make fewer.
+
+Since when the region has been watched is asked before the first claim of a process, and then known.
+"""
+LONGEST_ALERT: Final = sum(((CALL_LIMITS | {"ssm": ONCE_SSM})[service].longest_call for service in CALLS), RESERVE)
+"""An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
+
+POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+"""As long as `resubmit` keeps it."""
+
+
+@cache
+def alerter() -> Alerter:
+    """What `alert` hands its transitions to."""
+    gathers = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
+    return Alerter(
+        ledger=ledger(),
+        runs=runs(),
+        topic=_topic(),
+        clock=now,
+        kinds=settings().alert_kinds,
+        max_age=settings().alert_max_age,
+        lease=settings().alert_lease,
+        watch=digest_collector() if gathers else None,
+        foresight=_Foresight(required(settings().policy_parameter, POLICY_PARAMETER)),
+    )
+
+
+class _Foresight:
+    """The port `Foresight`; few alerts are of an end: no cold start pays for what reads policies."""
+
+    def __init__(self, parameter: str) -> None:
+        self._parameter = parameter
+
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
+        """See `Foresight`."""
+        return _foresight(self._parameter)(state, transitions)
+
+
+@cache
+def _foresight(parameter: str) -> "PolicyForesight":
+    from respot.aws.ssm import ParameterPolicies, read_parameter  # noqa: PLC0415
+    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - as `_Foresight` says
+
+    text = CachedText(lambda: read_parameter(once_ssm_client(), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    return PolicyForesight(ParameterPolicies(text.read))
+
+
+@cache
+def digest_collector() -> DigestCollector:
+    """What `alert` hands windows to that are over: also when no new ones are opened any more."""
+    queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
+    table = required(settings().ledger_table, LEDGER_TABLE)
+    return DigestCollector(
+        storms=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
+        timers=SqsDigestTimers(client("sqs"), queue),
+        topic=_topic(),
+        clock=now,
+        length=settings().digest_window,
+        lease=settings().alert_lease,
+    )
+
+
+@cache
+def _topic() -> SnsTopic:
+    return SnsTopic(client("sns"), required(settings().alerts_topic_arn, ALERTS_TOPIC_ARN))

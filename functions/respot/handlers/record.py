@@ -1,12 +1,19 @@
 """Records what the observations queue delivers."""
 
-from typing import Any
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
 
-from respot.bootstrap.clients import begin, now
-from respot.bootstrap.record import consumer
-from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
-from respot.metric_names import FAILED_OBSERVATION_AGE, TRANSITIONS_FIRST_SEEN_BY_SWEEP
-from respot.observability import count, gauge, logger
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.bootstrap.clients import client, now
+from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.retries import redelivery
+from respot.bootstrap.stores import ledger
+from respot.bootstrap.time_budget import begin
+from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.metrics import FAILED_OBSERVATION_AGE, TRANSITIONS_FIRST_SEEN_BY_SWEEP
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorder
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -36,3 +43,16 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     if outcome.failures:
         gauge(FAILED_OBSERVATION_AGE, max(now() - each.delivery.sent + each.delay for each in outcome.failures))
     return failed(failure.delivery.id for failure in outcome.failures)
+
+
+LONGEST_DELAY: Final = timedelta(minutes=15)
+"""Between two looks at a job that SageMaker does not tell of."""
+
+
+@cache
+def consumer() -> ObservationConsumer:
+    """What `record` hands its messages to."""
+    jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
+    return ObservationConsumer(
+        recorder=Recorder(jobs=jobs, ledger=ledger()), redelivery=redelivery(longest=LONGEST_DELAY)
+    )

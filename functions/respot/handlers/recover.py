@@ -1,33 +1,116 @@
-"""Sends the jobs that have ended, as the ledger's stream delivers them, to the recovery queue."""
+"""Decides on the jobs that the recovery queue delivers, and resubmits them."""
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
 
-from respot.adapters.ledger_keys import job_of
-from respot.bootstrap.clients import begin
-from respot.bootstrap.recover import recovery_queue
-from respot.errors import RespotError
-from respot.handlers.batches import BatchResponse, Context, failed, time_left
-from respot.observability import count, logger
-from respot.schema import KIND, PK, ItemKind
+from respot.aws.cached_text import CachedText
+from respot.aws.s3 import S3Checkpoints
+from respot.aws.sagemaker.another_type import left_out
+from respot.aws.sagemaker.cloning import attempt_request
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
+from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
+from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.retries import redelivery
+from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.time_budget import begin
+from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.jobs.job import JobId
+from respot.metrics import FAILED_RECOVERY_AGE
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.context import Situations
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
+from respot.recovery.ports import Cloned
+from respot.recovery.recover import Recovery
+from respot.recovery.wait_timeout import WaitTimeout
+from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take terminal transitions; nothing is decided here, so that no run holds up the stream."""
+    """Take a batch of SQS messages; what must wait stays in the queue, and what cannot be done goes to its DLQ."""
     begin(time_left(context))
-    failures, sent = [], 0
-    for record in event["Records"]:
-        change = record["dynamodb"]
-        if change["NewImage"][KIND]["S"] == ItemKind.SWEEP:
-            continue  # the sweep's heartbeat
-        job = job_of(change["NewImage"][PK]["S"])
-        try:
-            recovery_queue().send(job)
-        except RespotError as error:
-            logger().exception(
-                "not sent to recovery", message_id=change["SequenceNumber"], job=str(job), reason=str(error)
-            )
-            failures.append(change["SequenceNumber"])
+    postponed = recovery_consumer().consume(deliveries(event), time_left=time_left(context))
+    for each in postponed:
+        details: dict[str, Any] = {
+            "message_id": each.delivery.id,
+            "reason": each.reason,
+            "seconds": each.delay.total_seconds(),
+        }
+        if each.error:
+            logger().error("not recovered", **details, exc_info=each.error)
         else:
-            sent += 1
-    count(JobsEnded=sent)
-    return failed(failures)
+            logger().info("recovery waits", **details)
+    failures = [each for each in postponed if each.error]
+    count(RecoveriesFailed=len(failures))
+    if failures:
+        failing = (min(now() - each.delivery.sent, each.retried_for) + each.delay for each in failures)
+        gauge(FAILED_RECOVERY_AGE, max(failing))
+    return failed(each.delivery.id for each in postponed)
+
+
+LONGEST_DELAY: Final = timedelta(minutes=30)
+"""Between two attempts to create the same job."""
+POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
+"""Read for each creation and each stop. When it goes off again, thousands of jobs may be checked within minutes, and
+Systems Manager answers 40 reads a second for the whole account."""
+
+
+@cache
+def recovery_consumer() -> RecoveryConsumer:
+    """What `resubmit` hands its messages to."""
+    parameter = required(settings().policy_parameter, POLICY_PARAMETER)
+    text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
+    position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
+    kill_switch = ParameterKillSwitch(position.read, parameter=switch)
+    jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
+    situations = Situations(
+        jobs=jobs,
+        ledger=ledger(),
+        runs=runs(),
+        checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
+        policies=ParameterPolicies(text.read),
+        kill_switch=kill_switch,
+    )
+    recovery = Recovery(
+        jobs=jobs,
+        ledger=ledger(),
+        runs=runs(),
+        situations=situations,
+        kill_switch=kill_switch,
+        patience=WaitTimeout(
+            jobs=jobs,
+            runs=runs(),
+            situations=situations,
+            kill_switch=kill_switch,
+            clone=_clone,
+            clock=now,
+            note=_note,
+        ),
+        clone=_clone,
+        clock=now,
+    )
+    return RecoveryConsumer(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
+
+
+def _note(job: JobId, words: str) -> None:
+    logger().info("job that has not ended", job=str(job), reason=words)
+
+
+def _clone(
+    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
+) -> Cloned:
+    request = attempt_request(
+        document,
+        name=name,
+        tags=tags,
+        lineage=lineage,
+        placement=placement,
+        service_model=client("sagemaker").meta.service_model,
+    )
+    return Cloned(request=request, warnings=tuple(left_out(document, request)))

@@ -1,12 +1,20 @@
 """Posts what the Slack queue delivers."""
 
-from typing import Any
+from datetime import timedelta
+from functools import cache
+from typing import Any, Final
 
-from respot.bootstrap.clients import begin, now
-from respot.bootstrap.slack import slack_relay
-from respot.handlers.batches import BatchResponse, Context, deliveries, failed, time_left
-from respot.metric_names import FAILED_SLACK_MESSAGE_AGE
-from respot.observability import count, gauge, logger
+from respot.aws.cached_text import CachedText
+from respot.aws.secrets import read_secret
+from respot.aws.slack_webhook import SlackWebhook
+from respot.bootstrap.clients import client, now, required, settings
+from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.retries import redelivery
+from respot.bootstrap.time_budget import begin
+from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.metrics import FAILED_SLACK_MESSAGE_AGE
+from respot.settings import LEDGER_TABLE, SLACK_SECRET
+from respot.slack.relay import SlackRelay
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
@@ -26,3 +34,32 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     if relayed.refusals:
         gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.delivery.sent + each.delay for each in relayed.refusals))
     return failed(refusal.delivery.id for refusal in relayed.refusals)
+
+
+LONGEST_DELAY: Final = timedelta(hours=1)
+"""Between two attempts to post the same message."""
+
+SECRET_KEPT_FOR: Final = timedelta(minutes=5)
+
+
+@cache
+def slack_relay() -> SlackRelay:
+    """What `slack` hands its deliveries to."""
+    name = required(settings().slack_secret, SLACK_SECRET)
+    secret = CachedText(lambda: read_secret(client("secretsmanager"), name), kept_for=SECRET_KEPT_FOR, clock=now)
+    return SlackRelay(
+        chat=SlackWebhook(secret.read, secret.forget),
+        redelivery=redelivery(longest=LONGEST_DELAY),
+        drills=_DrillPosts(),
+    )
+
+
+class _DrillPosts:
+    """The port `DrillPosts`; few messages are a drill's: no cold start pays for a DynamoDB client."""
+
+    def note(self, drill: str, refusal: str | None) -> None:
+        """See `DrillPosts.note`."""
+        from respot.aws.dynamodb.drills import DynamoDbDrillPosts  # noqa: PLC0415 - as the class says
+
+        table = required(settings().ledger_table, LEDGER_TABLE)
+        DynamoDbDrillPosts(client("dynamodb"), table, clock=now).note(drill, refusal)

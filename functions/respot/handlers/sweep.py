@@ -1,13 +1,33 @@
 """Sweeps whenever the schedule calls."""
 
+import os
+import time
+from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
-from respot.bootstrap.clients import begin
-from respot.bootstrap.sweep import heartbeat_queues, sweeper
-from respot.handlers.batches import Context, time_left
-from respot.heartbeat import beat
-from respot.metric_names import SWEEP_AGE, UNKNOWN_STATUS_MESSAGES
-from respot.observability import count, gauge, logger
+from respot.aws.cached_text import CachedText
+from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.aws.sagemaker.job_lists import SageMakerJobLists
+from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
+from respot.aws.sqs.jobs import SqsJobQueue
+from respot.aws.sqs.rechecks import SqsRecheckQueue
+from respot.aws.ssm import ParameterPolicies, read_parameter
+from respot.bootstrap.clients import client, now, once_client, required, settings
+from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.stores import ledger, runs
+from respot.bootstrap.time_budget import begin
+from respot.handlers.lambda_events import Context, time_left
+from respot.metrics import SWEEP_AGE, UNKNOWN_STATUS_MESSAGES
+from respot.settings import (
+    DUE_ALERTS_QUEUE_URL,
+    LEDGER_TABLE,
+    OBSERVATIONS_QUEUE_URL,
+    POLICY_PARAMETER,
+    RECOVERY_QUEUE_URL,
+)
+from respot.sweep.heartbeat import beat
+from respot.sweep.sweeper import Sweeper
 
 _MOST_LOGGED: Final = 5
 """Different messages of a scope that one sweep logs: they are few, unless they hold names or numbers."""
@@ -46,3 +66,41 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
     )
     if swept:
         gauge(SWEEP_AGE, max(each.age for each in swept))
+
+
+POLICY_KEPT_FOR: Final = timedelta(seconds=60)
+
+
+@cache
+def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
+    """Every queue that a function reads; that of Slack only if there is one."""
+    urls = (
+        required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL),
+        required(settings().recovery_queue_url, RECOVERY_QUEUE_URL),
+        required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL),
+        settings().slack_queue_url,
+    )
+    return tuple(SqsHeartbeatQueue(client("sqs"), url) for url in urls if url)
+
+
+@cache
+def sweeper() -> Sweeper:
+    """What `sweep` calls."""
+    sqs, parameter = client("sqs"), required(settings().policy_parameter, POLICY_PARAMETER)
+    policy = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    return Sweeper(
+        lists=SageMakerJobLists(once_client),
+        ledger=ledger(),
+        index=ledger(),
+        runs=runs(),
+        sweeps=DynamoDbSweepStore(client("dynamodb"), required(settings().ledger_table, LEDGER_TABLE)),
+        rechecks=SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
+        recoveries=SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL)),
+        due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
+        policies=ParameterPolicies(policy.read),
+        clock=now,
+        pause=time.sleep,
+        regions=settings().regions or (os.environ["AWS_REGION"],),
+        backfill=settings().backfill,
+        grace=settings().event_grace,
+    )

@@ -5,22 +5,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from respot.adapters.memory import MemoryDelayQueue
-from respot.alerter import Alerter
-from respot.consumer import ObservationConsumer
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobId
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
 from respot.errors import MalformedMessageError, RespotError
 from respot.handlers.alert import alert_on
-from respot.job_message import write_message
-from respot.patience import WaitTimeout
-from respot.ports import Checkpoints
-from respot.recorder import Recorder
-from respot.recovery import Recovery
-from respot.recovery_consumer import RecoveryConsumer
-from respot.recovery_situation import Situations
-from respot.redelivery import RetrySchedule
+from respot.jobs.job import JobId
+from respot.jobs.message import write_message
+from respot.queueing import RetrySchedule
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorder
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.context import Situations
+from respot.recovery.ports import Checkpoints
+from respot.recovery.recover import Recovery
+from respot.recovery.wait_timeout import WaitTimeout
 from tests.support.interposed import interposed
+from tests.support.memory import MemoryDelayQueue
 from tests.support.played_sagemaker import clone
 from tests.support.recovery_world.messages import Message, delivery_of
 from tests.support.recovery_world.trouble import Trouble

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
-from respot.domain.checkpoints import StoredObject
-from respot.domain.job import JobId, Market
-from respot.domain.lifecycle import WAITING
-from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.domain.run import run_id
+from respot.jobs.job import JobId, Market
+from respot.jobs.lifecycle import WAITING
+from respot.recovery.checkpoints.checkpoint import StoredObject
+from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.run import run_id
 from tests.support.builders import milliseconds
 from tests.support.played_sagemaker import PlayedJob
 from tests.support.recovery_world.messages import Message, event_of

@@ -6,17 +6,17 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from respot.domain.alert import kind_of
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action
-from respot.domain.ending import ending_of
-from respot.domain.job import JobId, JobState
-from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
-from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.domain.policy import resolve
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
-from respot.domain.run import run_id
-from respot.domain.waiting import STOP_ATTRIBUTION_WINDOW
+from respot.alerting.alert import kind_of
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import JobId, JobState
+from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
+from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import ending_of
+from respot.recovery.planning.run import run_id
+from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
+from respot.recovery.policy.policy import resolve
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
 from tests.support.builders import REGION
 from tests.support.played_sagemaker import PlayedJob
 from tests.support.recovery_world.world import Origin, Stop, World

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from respot.domain.job import JobId
-from respot.look_message import RecheckRequest, write_recheck
-from respot.redelivery import QueueMessage
+from respot.jobs.job import JobId
+from respot.queueing import QueueMessage
+from respot.recording.observation import RecheckRequest, write_recheck
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
 from tests.support.played_sagemaker import PlayedJob
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from respot.domain.lifecycle import DELETING, WAITING, is_end, is_terminal
-from respot.job_message import write_message
+from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
+from respot.jobs.message import write_message
 from tests.support.played_sagemaker import PlayedJob
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs

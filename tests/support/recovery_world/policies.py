@@ -5,9 +5,9 @@ from datetime import timedelta
 from random import Random
 from typing import Final
 
-from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget
-from respot.domain.job import Market
-from respot.domain.policy import AccountPolicy, BackOff, Policy, Rung, parse_ladder
+from respot.jobs.job import Market
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget
+from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Rung, parse_ladder
 
 LADDERS: Final = ("spot on-demand:1", "spot:3 spot/ml.g5.4xlarge:1 on-demand:2", "spot:1 spot:1 on-demand")
 

@@ -6,10 +6,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from respot.domain.lifecycle import WAITING, is_terminal
-from respot.domain.telling import lacks_its_end
 from respot.errors import CreateRefusedError, Reach, RespotError
-from respot.job_message import read_message, write_message
+from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
+from respot.jobs.message import read_message, write_message
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import Judge

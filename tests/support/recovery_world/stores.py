@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from respot.adapters.ledger_items import state_item, transition_item
-from respot.adapters.memory import MemoryLedger, MemoryRunStore
-from respot.adapters.run_items import decision_item, notice_item, outcome_item
-from respot.domain.alert import kind_of
-from respot.domain.job import JobId, Market, Transition
-from respot.domain.lifecycle import is_end
-from respot.domain.reconciliation import Change
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
-from respot.domain.waiting import StopIntent
-from respot.ports import Clock
+from respot.alerting.alert import kind_of
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.run_items import decision_item, notice_item, outcome_item
+from respot.jobs.job import JobId, Market, Transition
+from respot.jobs.lifecycle import is_end
+from respot.jobs.merge import Change
+from respot.jobs.ports import Clock
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
+from tests.support.memory import MemoryLedger, MemoryRunStore
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,11 +6,11 @@ from datetime import datetime
 from random import Random
 from typing import Any
 
-from respot.adapters.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
-from respot.domain.job import JobId, Market
-from respot.domain.policy import Rung
+from respot.jobs.job import JobId, Market
+from respot.recovery.policy.policy import Rung
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
 from tests.support.played_sagemaker import PlayedJob, PlayedSageMaker
 from tests.support.recovery_world.messages import Message
 from tests.support.recovery_world.policies import any_policy

@@ -10,12 +10,12 @@ import pytest
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from respot.adapters.another_type import GOES, left_out
-from respot.adapters.cloning import attempt_request
-from respot.domain.job import Market
-from respot.domain.lineage import VOLUME_KEY_TAG, Lineage
-from respot.domain.placement import Placement
+from respot.aws.sagemaker.another_type import GOES, left_out
+from respot.aws.sagemaker.cloning import attempt_request
 from respot.errors import CloneRefusedError, Reach
+from respot.jobs.job import Market
+from respot.recovery.planning.attempt import VOLUME_KEY_TAG, Lineage
+from respot.recovery.planning.decision import Placement
 from tests.support.builders import ACCOUNT, NAME, arn_of
 
 KEY: Final = "arn:aws:kms:us-east-1:111122223333:key/abc"

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.adapters.cached_text import CachedText
+from respot.aws.cached_text import CachedText
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from local.sagemaker.answers import with_defaults
 from local.sagemaker.validation import BUILT_IN_IMAGES
-from respot.adapters.cloning import (
+from respot.aws.sagemaker.cloning import (
     CHANGED,
     DESCRIBE_ONLY,
     FIRST_PARTY_REPOSITORIES,
@@ -28,10 +28,10 @@ from respot.adapters.cloning import (
     carried_members,
     members,
 )
-from respot.domain.job import Market
-from respot.domain.lineage import Lineage
-from respot.domain.placement import Placement
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
+from respot.jobs.job import Market
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
 from tests.support.builders import ACCOUNT, NAME, arn_of, payload, payload_names
 
 ATTEMPT: Final = f"{NAME}-r2"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from respot.adapters.create_refusals import METRICS, for_now, never_fits, not_offered, reach_of_quota, unwanted
+from respot.aws.sagemaker.create_refusals import METRICS, for_now, never_fits, not_offered, reach_of_quota, unwanted
 from respot.errors import Postponement, Reach
 
 ADVICE = (

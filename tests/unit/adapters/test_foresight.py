@@ -1,11 +1,11 @@
 import pytest
 
-from respot.adapters.foresight import PolicyForesight
-from respot.adapters.memory import MemoryPolicies
-from respot.domain.outlook import Outlook
-from respot.domain.policy import AccountPolicy, Policy
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.recovery.foresight import PolicyForesight
+from respot.recovery.planning.decision import Outlook
+from respot.recovery.policy.policy import AccountPolicy, Policy
 from tests.support.builders import state
+from tests.support.memory import MemoryPolicies
 
 ENDED = state(status="Stopped", secondary_status="MaxWaitTimeExceeded", tags={})
 

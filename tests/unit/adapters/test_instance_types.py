@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from respot.adapters.instance_types import Accelerator, accelerator, architecture, gpus, local_storage
+from respot.aws.sagemaker.instance_types import Accelerator, accelerator, architecture, gpus, local_storage
 
 NOT_IN_MOTO = {
     "ml.p2.xlarge", "ml.p2.8xlarge", "ml.p2.16xlarge",

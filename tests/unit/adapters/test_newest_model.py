@@ -15,7 +15,7 @@ from botocore.model import ServiceModel
 
 from infra.audit import pins
 from infra.newest_model import prepare_newest_model
-from respot.adapters.cloning import CHANGED, OUTPUT_ONLY, UNRECOVERABLE, members
+from respot.aws.sagemaker.cloning import CHANGED, OUTPUT_ONLY, UNRECOVERABLE, members
 from tests.unit.adapters.test_cloning import answer_shape, create_shape, raw_model, read_only, unaccounted
 
 REQUIREMENTS = Path(__file__).parents[3] / "requirements"

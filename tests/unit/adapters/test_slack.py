@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from respot.adapters import slack
-from respot.adapters.slack import SlackWebhook, webhook_address
+from respot.aws import slack_webhook as slack
+from respot.aws.slack_webhook import SlackWebhook, webhook_address
 from respot.errors import WebhookRefusedError
-from respot.slack_message import SlackMessage, render
+from respot.slack.blocks import SlackMessage, render
 
 MESSAGE = SlackMessage(text="a headline", blocks=[{"type": "divider"}])
 

@@ -18,9 +18,9 @@ from botocore.exceptions import (
 )
 from botocore.stub import Stubber
 
-from respot.adapters.training_jobs import SageMakerTrainingJobs
-from respot.domain.job import JobSnapshot, Market, Owner, Parent
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.errors import UpstreamUnavailableError
+from respot.jobs.job import JobSnapshot, Market, Owner, Parent
 from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 

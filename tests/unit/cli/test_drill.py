@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from rich.console import Console
 
-from respot.adapters.drill_posts import DrillPost
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.drill import Drill
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.aws.dynamodb.drills import DrillPost
+from respot.recording.drill import Drill
 from respot_cli.drill_course import Course, Hop, Stuck, follow
 from respot_cli.drill_view import render, to_document, waiting_for
 from respot_cli.main import parser

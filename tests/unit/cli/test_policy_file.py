@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from respot.domain.policy import AccountPolicy, Policy
 from respot.errors import PolicyInvalidError
-from respot.policy_document import read_policy
+from respot.recovery.policy.document import read_policy
+from respot.recovery.policy.policy import AccountPolicy, Policy
 from respot_cli.policy_file import LARGEST, policy_text
 
 

@@ -8,15 +8,14 @@ import boto3
 import pytest
 from rich.console import Console
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore
-from respot.domain.alert import AlertOutcome, AlertRecord
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.lineage import Lineage
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
-from respot.domain.run import run_id
-from respot.domain.waiting import StopIntent
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.history import History, to_document
@@ -24,6 +23,7 @@ from respot_cli.main import parser
 from respot_cli.timeline import load, region_of
 from respot_cli.timeline_view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
+from tests.support.memory import MemoryLedger, MemoryRunStore
 from tests.support.timeline_picture import PICTURE, example_history, picture
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from respot.domain.advice import advise
-from respot.domain.job import Market, Owner, Parent
+from respot.alerting.advice import advise
+from respot.jobs.job import Market, Owner, Parent
 from tests.support.builders import state
 
 KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"

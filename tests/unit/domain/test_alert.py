@@ -3,9 +3,9 @@ from typing import Final
 
 import pytest
 
-from respot.domain.alert import AlertPolicy, decide, interruptions_before
-from respot.domain.alert_kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
-from respot.domain.job import Market
+from respot.alerting.alert import AlertPolicy, decide, interruptions_before
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
+from respot.jobs.job import Market
 from tests.support.builders import CREATED, alert_on, at, history, state, transition
 
 POLICY: Final = AlertPolicy(kinds=frozenset(AlertKind), max_age=timedelta(hours=24), deployed_at=CREATED)

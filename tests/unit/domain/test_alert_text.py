@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from respot.domain.alert import Alert
-from respot.domain.alert_text import (
+from respot.alerting.alert import Alert
+from respot.alerting.text import (
     checkpoints,
     console_url,
     cost,
@@ -18,9 +18,9 @@ from respot.domain.alert_text import (
     what_happened,
     what_happens_next,
 )
-from respot.domain.job import Owner, Parent
-from respot.domain.lifecycle import figures
-from respot.domain.outlook import Outlook
+from respot.jobs.job import Owner, Parent
+from respot.jobs.lifecycle import figures
+from respot.recovery.planning.decision import Outlook
 from tests.support.builders import alert_on, history, job_id, state
 
 LONGEST_NAME = "n" * 63

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from respot.alert_document import to_document
-from respot.domain import digest_text
-from respot.domain.alert import Alert
-from respot.domain.alert_kinds import AlertKind, Severity
-from respot.domain.alert_text import cost, headline, plain, short, subject, what_happened, what_happens_next
+from respot.alerting.alert import Alert
+from respot.alerting.digest import text as digest_text
+from respot.alerting.document import to_document
+from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.text import cost, headline, plain, short, subject, what_happened, what_happens_next
 from tests.support.builders import alert_on, digest_of
 
 STORY = "resubmitted as spot-job-r2, attempt 2 of 5"

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.durations import in_words, iso
+from respot.jobs.formatting import in_words, iso
 from tests.support.builders import at
 
 

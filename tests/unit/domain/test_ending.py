@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget, Trigger, budget_of, ending_of
-from respot.domain.planner import plan
-from respot.domain.waiting import StopIntent
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget, Trigger, budget_of, ending_of
+from respot.recovery.planning.planner import plan
+from respot.recovery.planning.waiting import StopIntent
 from tests.support.builders import at, state
 from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
 

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryLedger
-from respot.domain.alert import kind_of
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.job import JobRecord, JobSnapshot, Transition
-from respot.domain.lifecycle import in_order, is_end
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import RecoveryRecords
-from respot.domain.telling import end_of, lacks_its_end, required_alerts
-from respot.domain.waiting import stop_of
+from respot.alerting.alert import kind_of
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import required_alerts
+from respot.jobs.job import JobRecord, JobSnapshot, Transition
+from respot.jobs.lifecycle import end_of, in_order, is_end, lacks_its_end
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.waiting import stop_of
+from respot.recovery.records import RecoveryRecords
 from tests.support.builders import CREATED, at, history, job_id, snapshot, state, transition
+from tests.support.memory import MemoryLedger
 
 UNKNOWN = "Reticulated"
 WAITED = "Starting=0 Pending=5"

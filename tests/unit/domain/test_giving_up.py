@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.decision import Action, Decision
-from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.giving_up import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
-from respot.domain.job import JobState, Market, Owner, Parent, Transition
-from respot.domain.placement import RefusedPool
-from respot.domain.placing import rung_for
-from respot.domain.planner import Circumstances, plan
-from respot.domain.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
-from respot.domain.run import Attempt, Run
-from respot.domain.waiting import StopIntent
+from respot.jobs.job import JobState, Market, Owner, Parent, Transition
+from respot.recovery.planning.decision import Action, Decision, RefusedPool
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.planning.placement import rung_for
+from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.run import Attempt, Run
+from respot.recovery.planning.wait_limit import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from tests.support.builders import WAITS, at, history, job_id, state
 from tests.support.runs import (
     HOUR,

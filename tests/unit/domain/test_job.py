@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from respot.domain.job import at_milliseconds
+from respot.jobs.job import at_milliseconds
 from tests.support.builders import job_id
 
 

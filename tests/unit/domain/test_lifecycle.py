@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from respot.domain.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, status_periods
+from respot.jobs.lifecycle import Figures, figures, has_held_instances, in_order, is_terminal, status_periods
 from tests.support.builders import at, history, state, transition
 from tests.support.scenarios import SCENARIOS, Scenario
 

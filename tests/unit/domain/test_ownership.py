@@ -1,7 +1,7 @@
 import pytest
 
-from respot.domain.job import Owner, Parent
-from respot.domain.ownership import find_parent
+from respot.jobs.job import Owner, Parent
+from respot.jobs.owner import find_parent
 
 STATE_MACHINE = "arn:aws:states:us-east-1:111122223333:execution:train:1"
 BATCH_NAME = "AWSBatchnightly0123456789abcdef0123456789abcdef"

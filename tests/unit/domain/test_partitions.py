@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from respot.domain.partitions import console_host, job_arn, partition_of
+from respot.jobs.partitions import console_host, job_arn, partition_of
 
 
 def partitions() -> list[dict[str, Any]]:

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.durations import parse_span
-from respot.domain.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
-from respot.domain.job import JobState, Market
-from respot.domain.lineage import LINEAGE_TAGS
-from respot.domain.policy import (
+from respot.jobs.formatting import parse_span
+from respot.jobs.job import JobState, Market
+from respot.recovery.planning.attempt import LINEAGE_TAGS
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.policy.policy import (
     _TAG_READERS,
     LONGEST_SPAN,
     AccountPolicy,

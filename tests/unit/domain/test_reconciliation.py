@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
-from respot.domain.reconciliation import merge, reconcile
+from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
+from respot.jobs.merge import merge, reconcile
 from tests.support.builders import at, history, reported, snapshot, state, transition
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"

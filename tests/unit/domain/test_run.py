@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.ending import Budget, Trigger
-from respot.domain.lifecycle import figures
-from respot.domain.run import Run, run_id
+from respot.jobs.lifecycle import figures
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.ending import Budget, Trigger
+from respot.recovery.planning.run import Run, run_id
 from tests.support.builders import CREATED, at, job_id
 from tests.support.runs import HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, ended, repeated, run, saved
 

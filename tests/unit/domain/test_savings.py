@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.savings import savings_percent
+from respot.jobs.job import savings_percent
 
 
 def seconds(number: float | None) -> timedelta | None:

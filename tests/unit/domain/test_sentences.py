@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.sentences import clause, sentence
+from respot.jobs.formatting import clause, sentence
 
 ENDINGS = ["", ".", "..", "...", "…", ". ", " ...", "!", "?", '."', ".)", "!)", "s3://bucket/a/"]
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.alert_kinds import OF_ANY_TYPE, AlertKind, Severity
-from respot.domain.digest_text import headline, names, plain, short, subject, what_happened, what_happens_next
-from respot.domain.storm import GROUPED, CapacityPool, pool_of
+from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of
+from respot.alerting.digest.text import headline, names, plain, short, subject, what_happened, what_happens_next
+from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, Severity
 from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED

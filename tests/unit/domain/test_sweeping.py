@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.job import JobState
-from respot.domain.reconciliation import TIMESTAMP_TOLERANCE
-from respot.domain.sweeping import (
+from respot.jobs.job import JobState
+from respot.jobs.merge import TIMESTAMP_TOLERANCE
+from respot.sweep.progress import (
     ABANDONED,
     FIRST_CHECK,
     FRESH_DEPLOYMENT,

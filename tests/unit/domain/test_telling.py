@@ -7,23 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.adapters.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from respot.alerter import Alerter
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action, Decision
-from respot.domain.job import JobRecord, JobSnapshot, Market, Transition
-from respot.domain.reconciliation import reconcile
-from respot.domain.resubmission import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
-from respot.domain.run import run_id
-from respot.domain.telling import (
-    appearance,
-    end_of,
-    news_of_decision,
-    news_of_outcome,
-    required_alerts,
-)
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import news_of_decision, news_of_outcome, required_alerts
+from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
+from respot.jobs.lifecycle import appearance, end_of
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from tests.support.builders import CREATED, at, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 
 JOB = job_id()
 END = transition("MaxWaitTimeExceeded", 21630)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from respot.domain.waiting import (
+from respot.recovery.planning.waiting import (
     StopIntent,
     StoppedBy,
     is_waiting,

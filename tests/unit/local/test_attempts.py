@@ -4,7 +4,7 @@ import pytest
 
 from local.sagemaker import attempts, lifecycle
 from local.sagemaker.lifecycle import LifecycleError
-from respot.domain.lineage import ATTEMPT_TAG
+from respot.recovery.planning.attempt import ATTEMPT_TAG
 
 TWO_FATES = "never-launched / Starting=0.1 Training=1"
 

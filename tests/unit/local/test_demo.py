@@ -2,9 +2,9 @@
 
 from local.demo import headline_differences
 from local.sagemaker.lifecycle import parse
-from respot.domain.decision import Action, Decision
-from respot.domain.resubmission import DecisionRecord, RecoveryRecords
-from respot.domain.run import run_id
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import DecisionRecord, RecoveryRecords
 from respot_cli.history import History
 from tests.support.builders import at, history, job_id, state
 

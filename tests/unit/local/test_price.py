@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from local.bench import price
-from respot import metric_names
-from respot.domain.sweeping import LONGEST_LIFE
+from respot import metrics as metric_names
+from respot.sweep.progress import LONGEST_LIFE
 
 DAY = timedelta(days=1)
 

@@ -4,7 +4,7 @@ import pytest
 
 from local.sagemaker import validation
 from local.sagemaker.errors import SageMakerError
-from respot.adapters.instance_types import local_storage
+from respot.aws.sagemaker.instance_types import local_storage
 from tests.unit.local.jobs import request
 
 XGBOOST = {

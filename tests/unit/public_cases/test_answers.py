@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from respot import errors
-from respot.adapters.training_jobs import SageMakerTrainingJobs
+from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from tests.support.builders import ACCOUNT, NAME, REGION
 from tests.support.public_cases import cases
 

@@ -10,11 +10,11 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel, StructureShape
 from botocore.validate import ParamValidator
 
-from respot.adapters.cloning import attempt_request
-from respot.domain.job import Market
-from respot.domain.lineage import Lineage
-from respot.domain.placement import Placement
+from respot.aws.sagemaker.cloning import attempt_request
 from respot.errors import CloneRefusedError
+from respot.jobs.job import Market
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
 from tests.support.builders import ACCOUNT, NAME, arn_of
 from tests.support.public_cases import CLONE, cases
 

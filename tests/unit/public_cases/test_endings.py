@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from respot.domain.ending import ending_of
+from respot.recovery.planning.ending import ending_of
 from tests.support.public_cases import cases, compare, state_of
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from respot.domain.alert_text import jobs_url
-from respot.events import parse
+from respot.alerting.text import jobs_url
+from respot.recording.observation import parse
 from tests.support.public_cases import cases, compare
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from respot.domain.advice import advise
-from respot.domain.ownership import find_parent
-from respot.domain.savings import savings_percent
+from respot.alerting.advice import advise
+from respot.jobs.job import savings_percent
+from respot.jobs.owner import find_parent
 from tests.support.public_cases import all_cases, cases, compare, kind_of, state_of
 
 KINDS = {"clone", "event", "ending", "create_error", "stop_error", "owner", "savings", "advice"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from respot.domain.resubmission import OutcomeKind
+from respot.recovery.records import OutcomeKind
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 from tests.support.troubled import DiedError

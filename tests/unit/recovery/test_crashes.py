@@ -2,8 +2,8 @@
 
 import pytest
 
-from respot.domain.resubmission import OutcomeKind
 from respot.errors import CreateLaterError, LedgerUnavailableError, Postponement
+from respot.recovery.records import OutcomeKind
 from tests.support.builders import arn_of
 from tests.support.recovery_bench import SECOND, THIRD, RecoveryBench
 from tests.support.troubled import DiedError

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.policy import BackOff
-from respot.domain.resubmission import NoticeKind, OutcomeKind
-from respot.domain.telling import news_of, news_of_outcome
+from respot.alerting.required import news_of, news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
-from respot.recovery import Later
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.policy.policy import BackOff
+from respot.recovery.records import NoticeKind, OutcomeKind
+from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 

@@ -7,21 +7,21 @@ from datetime import timedelta
 import pytest
 
 from infra.config import Config
-from respot.adapters.memory import MemoryDelayQueue
-from respot.bootstrap.resubmit import LONGEST_DELAY
-from respot.domain.alert_kinds import AlertKind
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.job import JobId
-from respot.domain.policy import AccountPolicy, BackOff
-from respot.domain.resubmission import NoticeKind, OutcomeKind
-from respot.domain.telling import news_of
+from respot.alerting.kinds import AlertKind
+from respot.alerting.required import news_of
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
-from respot.job_message import write_message
-from respot.recovery import Later
-from respot.recovery_consumer import RecoveryConsumer
-from respot.redelivery import QueueMessage
+from respot.handlers.recover import LONGEST_DELAY
+from respot.jobs.job import JobId
+from respot.jobs.message import write_message
+from respot.queueing import QueueMessage
+from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.policy.policy import AccountPolicy, BackOff
+from respot.recovery.records import NoticeKind, OutcomeKind
+from respot.recovery.recover import Later
 from tests.support.builders import NAME, redelivery
+from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
 
 HALF_AN_HOUR = timedelta(minutes=30)

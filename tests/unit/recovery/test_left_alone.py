@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget, Trigger
-from respot.domain.policy import BackOff
 from respot.errors import UpstreamUnavailableError
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget, Trigger
+from respot.recovery.policy.policy import BackOff
 from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
 
 

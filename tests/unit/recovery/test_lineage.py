@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.domain.run import run_id
 from respot.errors import LedgerIncompleteError
+from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.run import run_id
 from tests.support.builders import NAME, job_id
 from tests.support.recovery_bench import OPTED_IN, RUN, SECOND, THIRD, RecoveryBench
 

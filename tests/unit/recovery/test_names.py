@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.job import JobId
-from respot.domain.lineage import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
-from respot.domain.resubmission import OutcomeKind
 from respot.errors import JobNameTakenError
+from respot.jobs.job import JobId
+from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
+from respot.recovery.records import OutcomeKind
 from tests.support.builders import NAME
 from tests.support.recovery_bench import RUN, SECOND, RecoveryBench
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.job import JobId, Market
+from respot.jobs.job import JobId, Market
+from respot.recovery.planning.decision import Action
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 

@@ -4,15 +4,14 @@ from typing import Any
 
 import pytest
 
-from respot.adapters.create_refusals import METRICS
-from respot.domain.decision import Action
-from respot.domain.job import Market
-from respot.domain.placement import Placement
-from respot.domain.policy import Rung
-from respot.domain.resubmission import OutcomeKind
+from respot.aws.sagemaker.create_refusals import METRICS
 from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Postponement, Reach
-from respot.ports import Cloned
-from respot.recovery import Later
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Action, Placement
+from respot.recovery.policy.policy import Rung
+from respot.recovery.ports import Cloned
+from respot.recovery.records import OutcomeKind
+from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import SECOND, RecoveryBench
 

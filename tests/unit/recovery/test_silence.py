@@ -2,10 +2,10 @@
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.resubmission import NoticeKind
 from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
-from respot.recovery import Later
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import NoticeKind
+from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_bench import RecoveryBench
 

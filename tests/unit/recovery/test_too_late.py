@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.job import JobId
-from respot.domain.resubmission import OutcomeKind
 from respot.errors import CreateLaterError, CreateRefusedError, Postponement
+from respot.jobs.job import JobId
+from respot.recovery.records import OutcomeKind
 from tests.support.recovery_bench import SECOND, RecoveryBench
 
 

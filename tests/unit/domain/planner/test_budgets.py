@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.run import Attempt
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.run import Attempt
 from tests.support.decisions import LONG_AFTER, SAVED, decide, outcome
 from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run
 

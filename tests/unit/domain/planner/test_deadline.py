@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action, Decision
-from respot.domain.ending import Budget, Trigger
-from respot.domain.job import Market
-from respot.domain.placing import ASSUMED_OVERHEAD, HANDOVER, LONGEST, deadline_of
-from respot.domain.policy import BackOff, Policy, WhenMissed, parse_ladder
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.ending import Budget, Trigger
+from respot.recovery.planning.placement import ASSUMED_OVERHEAD, HANDOVER, LONGEST, deadline_of
+from respot.recovery.policy.policy import BackOff, Policy, WhenMissed, parse_ladder
 from tests.support.builders import at
 from tests.support.decisions import NEVER, SAVED, TRAINED, decide, ending, outcome
 from tests.support.runs import (

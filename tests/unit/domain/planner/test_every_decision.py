@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respot.domain.decision import Action
-from respot.domain.job import Market
-from respot.domain.placement import RefusedPool
-from respot.domain.placing import ASSUMED_OVERHEAD, HANDOVER, deadline_of
-from respot.domain.planner import Circumstances, plan
-from respot.domain.policy import Resolved, WhenMissed, parse_ladder
-from respot.domain.run import Run
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Action, RefusedPool
+from respot.recovery.planning.placement import ASSUMED_OVERHEAD, HANDOVER, deadline_of
+from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import Resolved, WhenMissed, parse_ladder
 from tests.support.builders import CREATED
 from tests.support.decisions import NEVER, SAVED, decide, ending
 from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, circumstances, repeated, run, saved

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.planner import Circumstances
-from respot.domain.run import Run
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.planner import Circumstances
+from respot.recovery.planning.run import Run
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, NEVER, SAVED, decide, outcome
 from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances, repeated, run, saved

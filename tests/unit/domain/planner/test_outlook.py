@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.domain.decision import Action
-from respot.domain.ending import Trigger
-from respot.domain.job import JobState, Owner, Parent
-from respot.domain.outlook import Outlook
-from respot.domain.planner import foresee, plan
-from respot.domain.policy import AccountPolicy, Policy, Rule, resolve
+from respot.jobs.job import JobState, Owner, Parent
+from respot.recovery.planning.decision import Action, Outlook
+from respot.recovery.planning.ending import Trigger
+from respot.recovery.planning.planner import foresee, plan
+from respot.recovery.policy.policy import AccountPolicy, Policy, Rule, resolve
 from tests.support.builders import history, state
 from tests.support.runs import ENDED, OUT_OF_TIME, attempt, circumstances, run
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.policy import BackOff
-from respot.domain.run import Attempt, run_id
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.run import Attempt, run_id
+from respot.recovery.policy.policy import BackOff
 from tests.support.builders import at, job_id
 from tests.support.decisions import NEVER, decide, outcome
 from tests.support.runs import HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, run, saved, without_pause

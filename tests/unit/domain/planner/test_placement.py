@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Budget
-from respot.domain.job import Market
-from respot.domain.placing import LONGEST
-from respot.domain.policy import Rung, parse_ladder
-from respot.domain.run import Run
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.placement import LONGEST
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import Rung, parse_ladder
 from tests.support.decisions import LONG_AFTER, SAVED, decide, outcome
 from tests.support.runs import NEVER_LAUNCHED, attempt, repeated, run
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from respot.domain.decision import Action, Decision
-from respot.domain.ending import Budget
-from respot.domain.job import Market
-from respot.domain.placement import RefusedPool
-from respot.domain.policy import WhenMissed, parse_ladder
-from respot.domain.run import Run
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Action, Decision, RefusedPool
+from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import WhenMissed, parse_ladder
 from tests.support.decisions import LONG_AFTER, TRAINED, decide
 from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, circumstances, repeated, run, without_pause
 

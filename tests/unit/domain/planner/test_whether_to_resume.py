@@ -6,11 +6,11 @@ from typing import Final
 
 import pytest
 
-from respot.domain.decision import Action
-from respot.domain.ending import Trigger
-from respot.domain.job import Owner, Parent
-from respot.domain.policy import AccountPolicy, Policy, Resolved, Rule, resolve
-from respot.domain.run import Run
+from respot.jobs.job import Owner, Parent
+from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Trigger
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, Rule, resolve
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, TRAINED, decide, ending, outcome
 from tests.support.runs import asked, attempt, circumstances, run, saved

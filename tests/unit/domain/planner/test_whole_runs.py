@@ -6,11 +6,11 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from respot.domain.checkpoints import Checkpoint
-from respot.domain.placing import ASSUMED_OVERHEAD
-from respot.domain.planner import plan
-from respot.domain.policy import parse_ladder
-from respot.domain.run import Attempt
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.placement import ASSUMED_OVERHEAD
+from respot.recovery.planning.planner import plan
+from respot.recovery.planning.run import Attempt
+from respot.recovery.policy.policy import parse_ladder
 from tests.support.builders import CREATED
 from tests.support.runs import HOUR, asked, attempt, circumstances, run, saved
 

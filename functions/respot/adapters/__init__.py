@@ -1,1 +1,0 @@
-"""The outside world: one module for each system, keeping the promises of `respot.ports`."""

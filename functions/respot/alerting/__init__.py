@@ -1,0 +1,1 @@
+"""From a change of the ledger to an alert."""

@@ -1,0 +1,76 @@
+"""What to tell the owner of a spot job when it appears: settings that make spot a bad bargain.
+
+Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer Guide.
+"""
+
+from datetime import timedelta
+from typing import Final
+
+from respot.jobs.formatting import in_words
+from respot.jobs.job import JobState, Market, Owner
+
+LONGEST_WAIT_WITHOUT_CHECKPOINTS: Final = timedelta(seconds=3600)
+"""SageMaker's limit on MaxWaitTimeInSeconds for algorithms that cannot checkpoint."""
+
+_WITHOUT_CHECKPOINTS: Final = frozenset(
+    {
+        "blazingtext",
+        "factorization-machines",
+        "forecasting-deepar",
+        "ipinsights",
+        "kmeans",
+        "knn",
+        "lda",
+        "linear-learner",
+        "ntm",
+        "object2vec",
+        "pca",
+        "randomcutforest",
+        "seq2seq",
+    }
+)
+"""Repositories of SageMaker's built-in algorithms that do not checkpoint."""
+
+
+_MADE_BY_SAGEMAKER: Final = frozenset({Owner.TUNING, Owner.AUTOML, Owner.LABELING})
+"""Owners that make jobs for hours from settings that nobody can change meanwhile, or ever could.
+
+Each of their jobs would say the same again, to somebody who can do nothing about it. The other owners run what a person
+has written down, and can write better for the next job.
+"""
+
+
+def advise(state: JobState) -> tuple[str, ...]:
+    """What the owner of this job should know; empty for a job that is well set up, or whose settings are nobody's."""
+    if state.market is not Market.SPOT or (state.parent and state.parent.owner in _MADE_BY_SAGEMAKER):
+        return ()
+    advice, algorithm = [], _cannot_checkpoint(state)
+    if state.checkpoint_uri is None:
+        most = f", up to {in_words(state.max_runtime)} of it" if state.max_runtime else ""
+        remedy = f"The algorithm {algorithm} does not checkpoint." if algorithm else "Set CheckpointConfig."
+        advice.append(
+            f"No checkpoint location is configured: every interruption loses all training so far{most}, "
+            f"and what is trained again is billed again. {remedy}"
+        )
+    if state.max_wait and state.max_runtime and state.max_wait <= state.max_runtime:
+        advice.append(
+            f"MaxWaitTimeInSeconds equals MaxRuntimeInSeconds ({in_words(state.max_wait)}): every minute of waiting "
+            "for capacity is a minute less of training. Set it higher."
+        )
+    if algorithm and state.max_wait and state.max_wait > LONGEST_WAIT_WITHOUT_CHECKPOINTS:
+        advice.append(
+            f"The algorithm {algorithm} does not checkpoint: SageMaker limits its MaxWaitTimeInSeconds to 3600, "
+            f"and it asks for {in_words(state.max_wait)}."
+        )
+    return tuple(advice)
+
+
+def _cannot_checkpoint(state: JobState) -> str | None:
+    """The built-in algorithm that the job's image is, if it is one that does not checkpoint.
+
+    Its images lie in accounts of AWS's; one of that name in the job's own account is anybody's.
+    """
+    registry, _, reference = (state.image or "").rpartition("/")
+    repository = reference.partition(":")[0].partition("@")[0]
+    own = f":{registry.partition('.')[0]}:" in state.arn
+    return repository if repository in _WITHOUT_CHECKPOINTS and not own and "/" not in registry else None

@@ -1,0 +1,193 @@
+"""Alerts on transitions: once for each, whatever the number of deliveries, and every decision written down."""
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from respot.alerting.advice import advise
+from respot.alerting.alert import (
+    Alert,
+    AlertDecision,
+    AlertOutcome,
+    AlertPolicy,
+    AlertRecord,
+    decide,
+    interruptions_before,
+    kind_of,
+)
+from respot.alerting.digest.collector import DigestCollector
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import AlertTopic, Foresight, Ledger
+from respot.alerting.required import RecoveryNews, news_of, outlook_after
+from respot.alerting.text import concludes, headline
+from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
+from respot.jobs.job import JobId, JobRecord, JobState, Transition
+from respot.jobs.lifecycle import appearance, end_of, figures
+from respot.jobs.ports import Clock
+from respot.recovery.planning.decision import Outlook
+from respot.recovery.ports import RunStore
+from respot.recovery.run_place import place_in_run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerter:
+    """Decides on a transition, publishes, and writes down what it did.
+
+    Without a watch, people get each alert. Without foresight, nobody knows what Respot does about an end.
+    """
+
+    ledger: Ledger
+    runs: RunStore
+    topic: AlertTopic
+    clock: Clock
+    kinds: frozenset[AlertKind]
+    max_age: timedelta
+    lease: timedelta
+    watch: DigestCollector | None = None
+    foresight: Foresight | None = None
+
+    def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
+        """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.
+
+        Dying after the publication and before the note of it means that the next delivery publishes again,
+        with the same alert id: at least once to subscribers, exactly once in the ledger.
+
+        Raises:
+            AlertInProgressError: another invocation is at it.
+            LedgerUnavailableError: DynamoDB did not answer.
+            QueueUnavailableError: SQS did not take the timer of a digest.
+            TopicUnavailableError: SNS did not take the alert.
+        """
+        if kind_of(transition) is None:
+            return None
+        return self._settle(_of_transition(*self._load(job), transition))
+
+    def tell(self, job: JobId, told: RecoveryNews) -> AlertRecord | None:
+        """Alert on what Respot itself did about a job that has ended; see `alert`."""
+        return self._settle(_of_recovery(*self._load(job), told))
+
+    def advise(self, job: JobId) -> AlertRecord | None:
+        """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
+        return self._settle(self._of_appearance(*self._load(job)))
+
+    def catch_up(self, job: JobId) -> tuple[AlertRecord, ...]:
+        """Alert on whatever the job's items call for and nobody has settled; see `alert`.
+
+        For a job whose items the stream has lost, or whose alert died in somebody's hand.
+        """
+        record, state = self._load(job)
+        pending = (
+            self._of_appearance(record, state),
+            *(_of_transition(record, state, transition) for transition in record.transitions),
+            *(_of_recovery(record, state, told) for told in news_of(self.runs.recovery_records(job))),
+        )
+        settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
+        open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
+        return tuple(alert_record for alert_record in (self._settle(each) for each in open_) if alert_record)
+
+    def _load(self, job: JobId) -> tuple[JobRecord, JobState]:
+        record = self.ledger.load(job)
+        if record.state is None:  # the state is written before anything else, so this is no race
+            message = f"{job}: the ledger has items of this job but not its state"
+            raise LedgerIncompleteError(message)
+        return record, record.state
+
+    def _of_appearance(self, record: JobRecord, state: JobState) -> "_Pending | None":
+        """Advice, needless on an attempt that the ledger confirms: tags alone can be set by anyone."""
+        advice = advise(state)
+        if not advice:
+            return None
+        case = replace(_case(AlertKind.ADVICE, appearance(state), record, state), advice=advice)
+        _, number = place_in_run(self.runs, state)
+        needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
+        return _Pending(alert=case, news=state.job.created, needless=needless)
+
+    def _outlook(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
+        """What to expect of Respot about an end: a decision that is there counts, even if the policy has changed."""
+        if decided := self.runs.decision(state.job):
+            return outlook_after(decided, self.runs.outcome(state.job))
+        return self.foresight(state, transitions) if self.foresight else Outlook.UNKNOWN
+
+    def _settle(self, pending: "_Pending | None") -> AlertRecord | None:
+        """Send or decline."""
+        if pending is None:
+            return None
+        alert, news = pending.alert, pending.news
+        job, kind, transition = alert.state.job, alert.kind, alert.transition
+        policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
+        decision = decide(kind, alert.state, transition, policy, news=news, now=self.clock())
+        if decision.send and pending.needless:
+            decision = AlertDecision(send=False, reason=pending.needless)
+        message_id = None
+        if decision.send:
+            token = self.ledger.lease_alert(job, kind, transition, now=self.clock(), lease=self.lease)
+            if token is None:
+                return None
+            try:
+                if concludes(kind) and not job.is_drill:
+                    alert = replace(alert, outlook=self._outlook(alert.state, pending.transitions))
+                if self.watch:
+                    alert = replace(alert, digest=self.watch.add_to_digest(alert))
+                message_id = self.topic.publish(alert)
+            except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
+                # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.
+                with suppress(LedgerUnavailableError):
+                    self.ledger.release_alert(job, kind, transition, token)
+                raise
+        alert_record = AlertRecord(
+            job=job,
+            kind=kind,
+            transition=transition,
+            outcome=AlertOutcome.SENT if decision.send else AlertOutcome.DECLINED,
+            reason=decision.reason,
+            headline=headline(alert) if decision.send else None,
+            settled_at=self.clock(),
+            message_id=message_id,
+            digest=alert.digest,
+        )
+        self.ledger.complete_alert(alert_record)
+        return alert_record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """An alert that is to be sent or declined.
+
+    Attributes:
+        alert: the alert.
+        news: since when there is something to tell.
+        transitions: all transitions of its job.
+        needless: why nobody needs it, even if the settings ask for it; `None` if somebody does.
+    """
+
+    alert: Alert
+    news: datetime
+    transitions: tuple[Transition, ...] = ()
+    needless: str | None = None
+
+
+def _of_transition(record: JobRecord, state: JobState, transition: Transition) -> _Pending | None:
+    kind = kind_of(transition)
+    if kind is None:
+        return None
+    return _Pending(
+        alert=_case(kind, transition, record, state), news=transition.started, transitions=record.transitions
+    )
+
+
+def _of_recovery(record: JobRecord, state: JobState, told: RecoveryNews) -> _Pending:
+    case = _case(told.kind, end_of(record, state), record, state)
+    case = replace(case, story=told.story, warning=told.warning, withdrawn=told.withdrawn)
+    return _Pending(alert=case, news=told.at)
+
+
+def _case(kind: AlertKind, transition: Transition, record: JobRecord, state: JobState) -> Alert:
+    until_then = tuple(earlier for earlier in record.transitions if earlier.started <= transition.started)
+    return Alert(
+        kind=kind,
+        transition=transition,
+        state=state,
+        figures=figures(until_then),
+        transitions=until_then,
+        earlier_interruptions=interruptions_before(transition, until_then),
+    )

@@ -1,0 +1,1 @@
+"""One message for many alerts of a kind at once."""

@@ -1,0 +1,222 @@
+"""Digests: which alerts one message reports together, and the timer that closes a digest window."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from respot.alerting.alert import Alert, AlertOutcome
+from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, Severity, severity_of
+from respot.errors import MalformedMessageError
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobId, at_milliseconds
+from respot.recovery.planning.decision import Outlook
+from respot.recovery.planning.ending import Trigger, ending_of
+
+GROUPED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
+"""Kinds that digests are made of; of `failed`, only what `pool_of` lets in."""
+
+_PLAIN_TYPE: Final = re.compile(r"[a-z0-9.-]{1,40}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityPool:
+    """Jobs to which the same happens at once.
+
+    Attributes:
+        kind: what happens to them.
+        region: where.
+        instance_type: on what; `None` if it is not known, or does not matter.
+    """
+
+    kind: AlertKind
+    region: str
+    instance_type: str | None
+
+    @property
+    def key(self) -> str:
+        """The pool in a bounded text without surprises: an instance type that only an event told may be anything."""
+        named = self.instance_type or ("any" if self.kind in OF_ANY_TYPE else "unknown")
+        if not _PLAIN_TYPE.fullmatch(named):
+            named = hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:16]
+        return f"{self.region}/{named}/{self.kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestWindow:
+    """A span of time in which a pool's first alert is sent and the others are held back.
+
+    Attributes:
+        pool: of which pool.
+        opened: when the first alert was taken in hand, by Respot's clock: what comes late is gathered all the same.
+        closes: until when others join.
+        opener: the id of that first alert.
+        timer_sent: whether it is certain that somebody will close the window.
+        closed: whether it was closed; whoever joins later is not counted any more.
+    """
+
+    pool: CapacityPool
+    opened: datetime
+    closes: datetime
+    opener: str = ""
+    timer_sent: bool = False
+    closed: bool = False
+
+    @property
+    def id(self) -> str:
+        """The id of the window's digest."""
+        return f"digest/{self.pool.key}/{iso(self.opened)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestEntry:
+    """An alert that a digest tells people of.
+
+    Attributes:
+        job: which job.
+        arn: its ARN.
+        started: when it happened.
+        alert: the alert's id.
+        headline: what it says.
+        said: what it says besides that others of its kind may say otherwise; empty if there is nothing.
+        severity: how urgent it is; `None` is as urgent as its kind.
+        outlook: of the end of a job: what to expect of Respot.
+    """
+
+    job: JobId
+    arn: str
+    started: datetime
+    alert: str
+    headline: str
+    said: str = ""
+    severity: Severity | None = None
+    outlook: Outlook = Outlook.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """What people are told of a window's members, of which there is at least one; they are in order of time."""
+
+    window: DigestWindow
+    entries: tuple[DigestEntry, ...]
+
+    @property
+    def id(self) -> str:
+        """The same for every delivery."""
+        return self.window.id
+
+    @property
+    def severity(self) -> Severity:
+        """The highest of the alerts it stands for, so that a filter by severity misses none."""
+        usual = severity_of(self.window.pool.kind)
+        return max((entry.severity or usual for entry in self.entries), key=list(Severity).index)
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs: one may be interrupted twice within a window."""
+        return len({entry.job for entry in self.entries})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRecord:
+    """What the ledger keeps of a digest.
+
+    Attributes:
+        digest: its id.
+        outcome: sent, or declined for lack of members.
+        reason: why, in words an operator reads.
+        headline: what was said; `None` if nothing was.
+        settled_at: when.
+        message_id: SNS's id of the message; `None` if none was sent.
+    """
+
+    digest: str
+    outcome: AlertOutcome
+    reason: str
+    headline: str | None
+    settled_at: datetime
+    message_id: str | None
+
+
+def pool_of(alert: Alert) -> CapacityPool | None:
+    """The pool whose window the alert opens or joins; `None` if people are told of it by itself, whatever else comes.
+
+    This is the one place that says which alerts storms are made of.
+    """
+    state = alert.state
+    if state.job.is_drill:
+        return None  # a rehearsal must neither hold back what is real nor be held back
+    instance_type = None if alert.kind in OF_ANY_TYPE else state.instance_type
+    pool = CapacityPool(kind=alert.kind, region=state.job.region, instance_type=instance_type)
+    match alert.kind:
+        case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED | AlertKind.ENDED:
+            return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
+        case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.NOT_RESUBMITTED:
+            return pool  # follows what befell the pool, job by job; a digest quotes the reasons, which may differ
+        case AlertKind.MAX_RUNTIME_EXCEEDED | AlertKind.ADVICE:
+            return pool  # jobs that were started together from one definition (a sweep) share its limits and gaps
+        case AlertKind.POLICY_INVALID:
+            return pool  # one broken policy holds up every job of the account
+        case AlertKind.POSTPONED:
+            return pool  # and so does one kill switch
+        case AlertKind.FAILED:
+            # Capacity that leaves fails jobs, too. Any other failure is a job's own, and its reason the news: each is
+            # told by itself, however many there are.
+            return pool if ending_of(state).trigger is Trigger.CAPACITY_ERROR else None
+        case AlertKind.DIGEST:
+            return None  # of many jobs already
+        case _:  # pragma: no cover - mypy proves that no kind is left
+            assert_never(alert.kind)
+
+
+def is_over(window: DigestWindow, *, now: datetime) -> bool:
+    """Whether another alert of the pool opens a window of its own."""
+    return window.closes <= now
+
+
+def time_left(window: DigestWindow, *, now: datetime) -> timedelta:
+    """How long until the window may be closed."""
+    return max(window.closes - now, timedelta())
+
+
+_MEMBER: Final = "window"
+"""What sets these messages apart from those that name a job."""
+
+
+def write_message(window: DigestWindow) -> str:
+    """The message that has a window closed."""
+    pool = window.pool
+    named = {
+        "kind": pool.kind.value,
+        "region": pool.region,
+        "instance_type": pool.instance_type,
+        "opened": iso(window.opened),
+        "closes": iso(window.closes),
+    }
+    return json.dumps({_MEMBER: named})
+
+
+def read_message(body: str) -> DigestWindow | None:
+    """The window of a message; `None` if it is none of these messages.
+
+    Raises:
+        MalformedMessageError: it is one, and makes no sense.
+    """
+    try:
+        named = json.loads(body)[_MEMBER]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+    try:
+        instance_type = named["instance_type"]
+        pool = CapacityPool(
+            kind=AlertKind(named["kind"]),
+            region=str(named["region"]),
+            instance_type=None if instance_type is None else str(instance_type),
+        )
+        opened, closes = (at_milliseconds(datetime.fromisoformat(named[name])) for name in ("opened", "closes"))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        message = f"not a message that names a window: {error}"
+        raise MalformedMessageError(message) from error
+    return DigestWindow(pool=pool, opened=opened, closes=closes)

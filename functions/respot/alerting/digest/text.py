@@ -1,0 +1,248 @@
+"""What a digest says, in the words of a person who knows SageMaker."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry
+from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, moment_of
+from respot.alerting.text import NEXT, jobs_url, one_line
+from respot.jobs.formatting import in_words, iso, readable, sentence
+from respot.recovery.planning.decision import DECIDED_WITHIN, Outlook
+
+LISTED: Final = 50
+"""Members that an e-mail and the document list, oldest first; the ledger has them all."""
+NAMED: Final = 10
+"""Jobs that a sentence names."""
+QUOTED: Final = 3
+"""Different words of members that every form of a digest quotes, the most frequent first."""
+_LONGEST_TYPE: Final = 120
+
+_ON_ANY_MARKET: Final = frozenset(
+    {
+        AlertKind.ENDED,
+        AlertKind.RESUBMITTED,
+        AlertKind.NOT_RESUBMITTED,
+        AlertKind.WOULD_RESUBMIT,
+        AlertKind.POLICY_INVALID,
+        AlertKind.POSTPONED,
+    }
+)
+"""Kinds that are told of on-demand jobs, too."""
+
+_DONE: Final = {
+    AlertKind.INTERRUPTED: ("was interrupted", "were interrupted"),
+    AlertKind.MAX_WAIT_TIME_EXCEEDED: ("ran out of waiting time",) * 2,
+    AlertKind.MAX_RUNTIME_EXCEEDED: ("reached its maximum runtime", "reached their maximum runtime"),
+    AlertKind.FAILED: ("failed for lack of capacity",) * 2,
+    AlertKind.ENDED: ("ended with an unusual status",) * 2,
+    AlertKind.RESUBMITTED: ("was resubmitted", "were resubmitted"),
+    AlertKind.NOT_RESUBMITTED: ("is not resubmitted", "are not resubmitted"),
+    AlertKind.WOULD_RESUBMIT: ("would have been resubmitted (dry run)",) * 2,
+    AlertKind.POLICY_INVALID: ("waits: the account's policy is invalid", "wait: the account's policy is invalid"),
+    AlertKind.POSTPONED: ("waits: the account's kill switch is on", "wait: the account's kill switch is on"),
+    AlertKind.ADVICE: ("runs at a risk", "run at a risk"),
+}
+"""What happened to one job, and to several, for the headline."""
+
+_CAUSE: Final = {
+    AlertKind.MAX_RUNTIME_EXCEEDED: ("Training reached MaxRuntimeInSeconds, which each job sets for itself.",) * 2,
+    AlertKind.ENDED: ("SageMaker ended this job itself.", "SageMaker ended these jobs itself."),
+    AlertKind.RESUBMITTED: (
+        "Respot created the next attempt of this job.",
+        "Respot created the next attempt of each of these jobs.",
+    ),
+    AlertKind.NOT_RESUBMITTED: (
+        "Respot does not resume this job: it refused to, could not, or is not asked to.",
+        "Respot does not resume these jobs: it refused to, could not, or is not asked to.",
+    ),
+    AlertKind.WOULD_RESUBMIT: (
+        "Respot would have created the next attempt of this job.",
+        "Respot would have created the next attempt of each of these jobs.",
+    ),
+    AlertKind.POLICY_INVALID: (
+        "Respot cannot decide about this job.",
+        "Respot can decide about none of these jobs.",
+    ),
+    AlertKind.POSTPONED: ("Respot creates nothing while the account's kill switch is on.",) * 2,
+    AlertKind.ADVICE: (
+        "This job has settings that make spot a bad bargain.",
+        "These jobs have settings that make spot a bad bargain.",
+    ),
+}
+"""Why one job, and why several came at once, if not because capacity is leaving."""
+
+_STOPPED: Final = (
+    "This job has stopped for good; SageMaker does not restart it.",
+    "These jobs have stopped for good; SageMaker does not restart them.",
+)
+
+_RESTARTS: Final = (
+    "SageMaker restarts {} by itself as soon as spot instances are there again, "
+    "unless its MaxWaitTimeInSeconds passes first."
+)
+
+_NEXT_OF_ONE: Final = NEXT | {AlertKind.INTERRUPTED: _RESTARTS.format("the job")}
+
+_NEXT_OF_SEVERAL: Final = {
+    AlertKind.INTERRUPTED: _RESTARTS.format("each job"),
+    AlertKind.RESUBMITTED: "Respot watches the new jobs, too.",
+    AlertKind.NOT_RESUBMITTED: "Respot does nothing more about these jobs.",
+    AlertKind.WOULD_RESUBMIT: "Nothing was created: dry_run is on.",
+    AlertKind.POLICY_INVALID: (
+        "Respot decides on these jobs as soon as the policy is valid again, "
+        f"if that is within {in_words(DECIDED_WITHIN)} of each job's end."
+    ),
+    AlertKind.POSTPONED: (
+        "Respot checks each job again within half an hour after the kill switch is off; "
+        "a pause that the policy asks for may follow. "
+        f"If the switch is still on {in_words(DECIDED_WITHIN)} after a job's end, Respot refuses the job, and another "
+        "alert says so."
+    ),
+    AlertKind.ADVICE: "These jobs keep their settings; they can be changed for the next ones.",
+}
+
+
+def headline(digest: Digest) -> str:
+    """One line: how many more jobs of which pool."""
+    count, jobs, pool = len(digest.entries), digest.jobs, digest.window.pool
+    spot, where = "" if pool.kind in _ON_ANY_MARKET else "spot ", _where(pool)
+    noun = f"{spot}job{'s' if jobs != 1 else ''}"
+    if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # nothing else befalls a job again
+        return f"{count} more interruptions of {jobs} {noun} {where}"
+    return f"{jobs} more {noun} {where} {_for_count(digest, _DONE[pool.kind])}"
+
+
+def what_happened(digest: Digest) -> str:
+    """What came together, and when, and what the members say of it where they may differ."""
+    window = digest.window
+    length = in_words(window.closes - window.opened)
+    told = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
+    rest = f"and gathered here what came within {length} of it."
+    cause = _for_count(digest, _CAUSE.get(window.pool.kind, (f"Capacity is leaving {_pool(window.pool)}.",) * 2))
+    return " ".join(filter(None, (cause, f"{told}, {rest}", _quoted(digest))))
+
+
+def what_happens_next(digest: Digest) -> str:
+    """Whether SageMaker goes on by itself, and what is left to do."""
+    follows = _NEXT_OF_ONE if digest.jobs == 1 else _NEXT_OF_SEVERAL
+    return follows.get(digest.window.pool.kind) or f"{_for_count(digest, _STOPPED)} {_after_the_end(digest)}"
+
+
+def since(digest: Digest) -> str:
+    """When the first of the transitions was that the members are about."""
+    return iso(digest.entries[0].started)
+
+
+def until(digest: Digest) -> str:
+    """When the last of them was."""
+    return iso(digest.entries[-1].started)
+
+
+def console_url(digest: Digest) -> str:
+    """The list of jobs in the AWS console of the pool's partition and region."""
+    return jobs_url(digest.window.pool.region)
+
+
+def names(digest: Digest, most: int) -> str:
+    """The first jobs by name, and how many there are besides."""
+    return _names(digest.entries, most)
+
+
+def and_more(left: int) -> str:
+    """What follows a list that was cut."""
+    return f" and {left} more" if left > 0 else ""
+
+
+def instances(pool: CapacityPool) -> str:
+    """The pool's instance type."""
+    if pool.kind in OF_ANY_TYPE:
+        return "of any type"
+    return one_line(pool.instance_type or "unknown instances")[:_LONGEST_TYPE]
+
+
+def subject(digest: Digest) -> str:
+    """The e-mail's subject: SNS takes fewer than 100 printable ASCII characters."""
+    return f"[Respot {digest.severity}] {headline(digest)}".encode("ascii", "replace").decode()[:99]
+
+
+def plain(digest: Digest) -> str:
+    """The whole digest for e-mail."""
+    left = len(digest.entries) - LISTED
+    differ = len({entry.said for entry in digest.entries}) > 1
+    listed = [line for entry in digest.entries[:LISTED] for line in _listed(entry, differ=differ)]
+    return "\n".join(
+        [
+            headline(digest),
+            "",
+            what_happened(digest),
+            what_happens_next(digest),
+            "",
+            f"Region       {digest.window.pool.region}",
+            f"Instances    {instances(digest.window.pool)}",
+            f"{moment_of(digest.window.pool.kind):<13}{since(digest)} to {until(digest)}",
+            f"Console      {console_url(digest)}",
+            f"Digest       {digest.id}",
+            "",
+            *listed,
+            *([f"  … {and_more(left).strip()}"] if left > 0 else []),
+            "",
+        ]
+    )
+
+
+def short(digest: Digest) -> str:
+    """The digest for SMS: one line."""
+    return f"Respot: {headline(digest)} ({since(digest)})"
+
+
+def _for_count(digest: Digest, words: tuple[str, str]) -> str:
+    """The words for one job, or for several."""
+    one, several = words
+    return one if digest.jobs == 1 else several
+
+
+def _after_the_end(digest: Digest) -> str:
+    """Nobody should start by hand what Respot may be about to start."""
+    left = [entry for entry in digest.entries if entry.outlook is Outlook.LEAVES]
+    open_ = [entry for entry in digest.entries if entry.outlook is not Outlook.LEAVES]
+    if not open_:
+        return _for_count(digest, ("Respot does not resume it.", "Respot does not resume them."))
+    if digest.jobs == 1:
+        return "Respot may resume it, and reports what it does. Do not start a new job for it before that."
+    wait = "reports what it does. Do not start new jobs for them before that."
+    if not left:
+        return f"Respot may resume them, and {wait}"
+    return f"Respot may resume {len(open_)} of them ({_names(open_, NAMED)}), and {wait} It does not resume the others."
+
+
+def _names(entries: Sequence[DigestEntry], most: int) -> str:
+    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
+    return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
+
+
+def _where(pool: CapacityPool) -> str:
+    return f"in {pool.region}" if pool.kind in OF_ANY_TYPE else f"on {_pool(pool)}"
+
+
+def _pool(pool: CapacityPool) -> str:
+    return f"{instances(pool)} in {pool.region}"
+
+
+def _listed(entry: DigestEntry, *, differ: bool) -> tuple[str, ...]:
+    """A member in a mail; what it says besides stands on a line of its own, unless all say the same."""
+    line = f"  {entry.started:%H:%M:%S}  {entry.headline}"
+    return (line, f"            {entry.said}") if entry.said and differ else (line,)
+
+
+def _quoted(digest: Digest) -> str:
+    """What the members say: nobody should have to look up hundreds of jobs to learn of one reason."""
+    said = Counter(entry.said for entry in digest.entries if entry.said)
+    if not said:
+        return ""
+    most = said.most_common(QUOTED)
+    if len(said) == 1 and said.total() == len(digest.entries):
+        return sentence(f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"')
+    left = len(digest.entries) - sum(count for _, count in most)
+    words = ", ".join(f'"{words}" ({count})' for words, count in most)
+    return f"They say: {words}{f', and other things ({left})' if left else ''}."

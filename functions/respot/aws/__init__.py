@@ -1,0 +1,1 @@
+"""What imports botocore or a vendor: one module or package for each service."""

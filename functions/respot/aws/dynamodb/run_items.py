@@ -1,0 +1,313 @@
+"""Recovery's items: how decisions, attempts and outcomes become DynamoDB items, and values again."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobId, Market
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.run import RunId
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    Notice,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+    RecoveryRecords,
+)
+from respot.schema import (
+    DECIDED_AT,
+    DECISION_KEY,
+    EXPIRES_AT,
+    KIND,
+    NOTICE_KEY,
+    OUTCOME,
+    OUTCOME_KEY,
+    PK,
+    RUN_PARTITION,
+    SK,
+    STOP_INTENT_KEY,
+    WITHDRAWN,
+    WRITER_KEY,
+    WRITER_PARTITION,
+    ItemKind,
+)
+
+
+def run_partition(run: RunId) -> str:
+    """The partition key under which a run's attempts stand."""
+    return f"{RUN_PARTITION}{run}"
+
+
+def attempt_key(number: int) -> str:
+    """The sort key of an attempt; attempts sort by number."""
+    return f"attempt#{number:04}"
+
+
+def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
+    """A decision."""
+    decision = record.decision
+    return serialize(
+        {
+            PK: partition_of(record.job),
+            SK: DECISION_KEY,
+            KIND: ItemKind.DECISION.value,
+            "action": decision.action.value,
+            "reason": decision.reason,
+            "inputs": decision.inputs,
+            "placement": decision.placement and _placement(decision.placement),
+            "attempt": decision.attempt,
+            "dry_run": decision.dry_run,
+            "notify": decision.notify,
+            "warning": decision.warning,
+            "run": record.run,
+            "number": record.number,
+            DECIDED_AT: iso(record.decided_at),
+            "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
+            "next_name": record.next_name,
+            "story": record.story,
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_decision(item: Item) -> DecisionRecord:
+    """A decision from its item."""
+    values = deserialize(item)
+    placement, checkpoint, attempt = values.get("placement"), values.get("checkpoint"), values.get("attempt")
+    return DecisionRecord(
+        job=job_of(values[PK]),
+        run=RunId(values["run"]),
+        number=int(values["number"]),
+        decision=Decision(
+            action=Action(values["action"]),
+            reason=values["reason"],
+            inputs=values["inputs"],
+            placement=placement and _read_placement(placement),
+            attempt=None if attempt is None else int(attempt),
+            dry_run=values["dry_run"],
+            notify=values["notify"],
+            warning=values.get("warning"),
+        ),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
+        checkpoint=checkpoint and _read_checkpoint(checkpoint),
+        next_name=values.get("next_name"),
+        story=values.get("story"),
+    )
+
+
+def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
+    """An attempt."""
+    return serialize(
+        {
+            PK: run_partition(record.run),
+            SK: attempt_key(record.number),
+            KIND: ItemKind.ATTEMPT.value,
+            "run": record.run,
+            "number": record.number,
+            "region": record.region,
+            "name": record.name,
+            "parent": partition_of(record.parent),
+            DECIDED_AT: iso(record.decided_at),
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_attempt(item: Item) -> AttemptRecord:
+    """An attempt from its item."""
+    values = deserialize(item)
+    return AttemptRecord(
+        run=RunId(values["run"]),
+        number=int(values["number"]),
+        region=values["region"],
+        name=values["name"],
+        parent=job_of(values["parent"]),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
+    )
+
+
+def reservation_partition(location: str) -> str:
+    """The partition key of a location's writer; a location may be longer than a key."""
+    return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
+
+
+def reservation_item(reservation: LocationReservation) -> Item:
+    """A location's writer. It is replaced by the next one, and kept for as long as the ledger."""
+    return serialize(
+        {
+            PK: reservation_partition(reservation.location),
+            SK: WRITER_KEY,
+            KIND: ItemKind.WRITER.value,
+            "location": reservation.location,
+            "run": reservation.run,
+            "number": reservation.number,
+        }
+    )
+
+
+def read_reservation(item: Item) -> LocationReservation:
+    """A location's writer from its item."""
+    values = deserialize(item)
+    return LocationReservation(location=values["location"], run=RunId(values["run"]), number=int(values["number"]))
+
+
+def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
+    """What became of a decision."""
+    return serialize(
+        {
+            PK: partition_of(outcome.job),
+            SK: OUTCOME_KEY,
+            KIND: ItemKind.OUTCOME.value,
+            OUTCOME: outcome.kind.value,
+            "story": outcome.story,
+            "settled_at": iso(outcome.settled_at),
+            "name": outcome.name,
+            "arn": outcome.arn,
+            "warning": outcome.warning,
+            EXPIRES_AT: _expiry(outcome.settled_at, retention),
+        }
+    )
+
+
+def read_outcome(item: Item) -> Outcome:
+    """What became of a decision, from its item."""
+    values = deserialize(item)
+    return Outcome(
+        job=job_of(values[PK]),
+        kind=OutcomeKind(values[OUTCOME]),
+        story=values["story"],
+        settled_at=datetime.fromisoformat(values["settled_at"]),
+        name=values["name"],
+        arn=values.get("arn"),
+        warning=values.get("warning"),
+    )
+
+
+def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
+    """The note of a stop that is about to follow."""
+    return serialize(
+        {
+            PK: partition_of(record.job),
+            SK: STOP_INTENT_KEY,
+            KIND: ItemKind.STOP_INTENT.value,
+            "waiting_since": iso(record.waiting_since),
+            DECIDED_AT: iso(record.decided_at),
+            "reason": record.reason,
+            "inputs": dict(record.inputs),
+            WITHDRAWN: record.withdrawn,
+            EXPIRES_AT: _expiry(record.decided_at, retention),
+        }
+    )
+
+
+def read_stop_intent(item: Item) -> StopIntent:
+    """The note of a stop, from its item."""
+    values = deserialize(item)
+    return StopIntent(
+        job=job_of(values[PK]),
+        waiting_since=datetime.fromisoformat(values["waiting_since"]),
+        decided_at=datetime.fromisoformat(values[DECIDED_AT]),
+        reason=values["reason"],
+        inputs=values["inputs"],
+        withdrawn=values.get(WITHDRAWN),
+    )
+
+
+def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
+    """What people must be told of a job."""
+    return serialize(
+        {
+            PK: partition_of(job),
+            SK: f"{NOTICE_KEY}#{kind.value}",
+            KIND: ItemKind.NOTICE.value,
+            "alert_kind": kind.value,
+            "story": story,
+            "noticed_at": iso(now),
+            EXPIRES_AT: _expiry(now, retention),
+        }
+    )
+
+
+def read_notice(item: Item) -> Notice:
+    """A notice from its item."""
+    values = deserialize(item)
+    return Notice(
+        job=job_of(values[PK]),
+        kind=NoticeKind(values["alert_kind"]),
+        story=values["story"],
+        noticed_at=datetime.fromisoformat(values["noticed_at"]),
+    )
+
+
+def read_recovery_records(items: Iterable[Item]) -> RecoveryRecords:
+    """What Respot has written down about a job; other kinds of items are passed over."""
+    recovery_records = RecoveryRecords()
+    for item in items:
+        match deserialize(item)[KIND]:
+            case ItemKind.DECISION:
+                recovery_records = replace(recovery_records, decision=read_decision(item))
+            case ItemKind.OUTCOME:
+                recovery_records = replace(recovery_records, outcome=read_outcome(item))
+            case ItemKind.NOTICE:
+                recovery_records = replace(recovery_records, notices=(*recovery_records.notices, read_notice(item)))
+    return recovery_records
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    wait = placement.max_wait
+    return {
+        "market": placement.market.value,
+        "instance_type": placement.instance_type,
+        "max_runtime_seconds": int(placement.max_runtime.total_seconds()),
+        "max_wait_seconds": None if wait is None else int(wait.total_seconds()),
+    }
+
+
+def _read_placement(values: Mapping[str, Any]) -> Placement:
+    wait: Decimal | None = values["max_wait_seconds"]
+    return Placement(
+        market=Market(values["market"]),
+        instance_type=values["instance_type"],
+        max_runtime=timedelta(seconds=int(values["max_runtime_seconds"])),
+        max_wait=None if wait is None else timedelta(seconds=int(wait)),
+    )
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "name": checkpoint.name,
+        "step": checkpoint.step,
+        "saved_at": checkpoint.saved_at.isoformat(),
+        "size": checkpoint.size,
+        "complete": checkpoint.complete,
+        "objects": checkpoint.objects,
+        "known": checkpoint.known,
+    }
+
+
+def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
+    step: Decimal | None = values["step"]
+    return Checkpoint(
+        name=values["name"],
+        step=None if step is None else int(step),
+        saved_at=datetime.fromisoformat(values["saved_at"]),
+        size=int(values["size"]),
+        complete=values["complete"],
+        objects=int(values["objects"]),
+        known=values["known"],
+    )
+
+
+def _expiry(since: datetime, retention: timedelta | None) -> int | None:
+    return None if retention is None else int((since + retention).timestamp())

@@ -1,0 +1,155 @@
+"""Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices, stops."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.run_items import (
+    attempt_item,
+    attempt_key,
+    decision_item,
+    notice_item,
+    outcome_item,
+    read_attempt,
+    read_decision,
+    read_outcome,
+    read_recovery_records,
+    read_reservation,
+    read_stop_intent,
+    reservation_item,
+    reservation_partition,
+    run_partition,
+    stop_intent_item,
+)
+from respot.aws.dynamodb.table import ABSENT, Put, Table
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobId
+from respot.jobs.ports import Clock
+from respot.recovery.planning.run import RunId
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.records import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    NoticeKind,
+    Outcome,
+    RecoveryRecords,
+)
+from respot.schema import (
+    BY_LIVE,
+    CHECKPOINT_URI,
+    DECIDED_AT,
+    DECISION_KEY,
+    LIVE_IN,
+    OUTCOME_KEY,
+    PK,
+    SK,
+    STOP_INTENT_KEY,
+    WITHDRAWN,
+    WRITER_KEY,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class DynamoDbRunStore:
+    """The port `RunStore`, on the ledger's table."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
+        """`retention` is how long items live after what they tell of; `None` keeps them."""
+        self._table = Table(client, table)
+        self._clock = clock
+        self._retention = retention
+
+    def decision(self, job: JobId) -> DecisionRecord | None:
+        """See `RunStore.decision`."""
+        item = self._table.get(partition_of(job), DECISION_KEY)
+        return None if item is None else read_decision(item)
+
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        reservation: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
+    ) -> bool:
+        """See `RunStore.decide`."""
+        puts = [Put(item=decision_item(record, self._retention))]
+        if attempt:
+            puts.append(Put(item=attempt_item(attempt, self._retention)))
+        if reservation:
+            puts.append(_claim(reservation, replaces))
+        return self._table.put_all(*puts)
+
+    def reservation(self, location: str) -> LocationReservation | None:
+        """See `RunStore.reservation`."""
+        item = self._table.get(reservation_partition(location), WRITER_KEY)
+        return None if item is None else read_reservation(item)
+
+    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
+        """See `RunStore.attempt`."""
+        item = self._table.get(run_partition(run), attempt_key(number))
+        return None if item is None else read_attempt(item)
+
+    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
+        """See `RunStore.attempts`."""
+        items = self._table.query(f"{PK} = :pk", {":pk": run_partition(run)}, ConsistentRead=True)
+        return tuple(read_attempt(item) for item in items)
+
+    def outcome(self, job: JobId) -> Outcome | None:
+        """See `RunStore.outcome`."""
+        item = self._table.get(partition_of(job), OUTCOME_KEY)
+        return None if item is None else read_outcome(item)
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        """See `RunStore.record_outcome`."""
+        self._table.put(outcome_item(outcome, self._retention), ABSENT)
+
+    def stop_intent(self, job: JobId) -> StopIntent | None:
+        """See `RunStore.stop_intent`."""
+        item = self._table.get(partition_of(job), STOP_INTENT_KEY)
+        return None if item is None else read_stop_intent(item)
+
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        """See `RunStore.record_stop_intent`."""
+        item = stop_intent_item(record, self._retention)
+        # Times are written in one way, so that the later one is the greater text.
+        condition = f"{ABSENT} OR {DECIDED_AT} < :decided_at OR attribute_exists({WITHDRAWN})"
+        before = self._table.exchange(item, condition, {":decided_at": iso(record.decided_at)})
+        return None if before is None else read_stop_intent(before)
+
+    def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
+        """See `RunStore.withdraw_stop_intent`."""
+        item = stop_intent_item(replace(record, withdrawn=why), self._retention)
+        self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
+
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+        """See `RunStore.notice`."""
+        self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
+
+    def recovery_records(self, job: JobId) -> RecoveryRecords:
+        """See `RunStore.recovery_records`."""
+        values = {":pk": partition_of(job), ":first": DECISION_KEY, ":last": OUTCOME_KEY}
+        items = self._table.query(f"{PK} = :pk AND {SK} BETWEEN :first AND :last", values, ConsistentRead=True)
+        return read_recovery_records(items)
+
+    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+        """See `RunStore.live`."""
+        found = self._table.query(f"{LIVE_IN} = :region", {":region": region}, IndexName=BY_LIVE)
+        values = (deserialize(item) for item in found)
+        return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
+
+
+def _claim(reservation: LocationReservation, replaces: LocationReservation | None) -> Put:
+    """The claim on a location, if nobody but the writer's own run and `replaces` has it."""
+    condition, names = f"{ABSENT} OR #run = :run", {"#run": "run"}
+    values: dict[str, object] = {":run": reservation.run}
+    if replaces:
+        condition += " OR (#run = :over AND #number = :number)"
+        names["#number"] = "number"
+        values |= {":over": replaces.run, ":number": replaces.number}
+    return Put(item=reservation_item(reservation), condition=condition, names=names, values=values)

@@ -1,0 +1,91 @@
+"""How far the sweeps have come, in the ledger's table."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.keys import sweep_partition
+from respot.aws.dynamodb.table import ABSENT, Table
+from respot.errors import LedgerContentionError
+from respot.jobs.formatting import iso
+from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+from respot.sweep.progress import SweepProgress, resumed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TAKEN_AT = "taken_at"
+
+
+class DynamoDbSweepStore:
+    """The port `SweepStore`; its items are replaced as a sweep proceeds, and kept for as long as the ledger."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        """`client` must be of the table's region."""
+        self._table = Table(client, table)
+
+    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
+        """See `SweepStore.take`."""
+        item = self._table.get(sweep_partition(scope), SWEEP_KEY)
+        if item is None:
+            progress = resumed(None, scope=scope, now=now, watched_since=watched_since)
+            return progress if self._taken(progress, now + lease, ABSENT, {}) else None
+        if deserialize(item)[LEASE_UNTIL] > iso(now):
+            return None
+        progress = resumed(_read(item), scope=scope, now=now, watched_since=watched_since)
+        unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
+        return progress if self._taken(progress, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
+
+    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
+        """See `SweepStore.keep`."""
+        if not self._put(progress, until, f"{_TAKEN_AT} = :mine", {":mine": iso(progress.taken_at)}):
+            message = f"the sweep of {progress.scope} has been taken over by another invocation"
+            raise LedgerContentionError(message)
+
+    def _taken(self, progress: SweepProgress, until: datetime, condition: str, values: dict[str, str]) -> bool:
+        """Whether the pass is in our hand; a write that the client repeated meets what it wrote itself."""
+        token = uuid4().hex
+        item = progress_item(progress, until=until) | serialize({LEASE_HOLDER: token})
+        standing = self._table.put(item, condition, values)
+        return standing is None or deserialize(standing).get(LEASE_HOLDER) == token
+
+    def _put(self, progress: SweepProgress, until: datetime, condition: str, values: dict[str, str]) -> bool:
+        return self._table.put(progress_item(progress, until=until), condition, values) is None
+
+
+def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
+    """How far a pass has come, and until when it is in hand."""
+    return serialize(
+        {
+            PK: sweep_partition(progress.scope),
+            SK: SWEEP_KEY,
+            KIND: ItemKind.SWEEP.value,
+            SCOPE: progress.scope,
+            WATCHED_SINCE: iso(progress.watched_since),
+            _TAKEN_AT: iso(progress.taken_at),
+            LEASE_UNTIL: iso(until),
+            "began": progress.began and iso(progress.began),
+            "token": progress.token,
+            "reached": progress.reached and iso(progress.reached),
+            "down_to": progress.down_to and iso(progress.down_to),
+            "last_began": progress.last_began and iso(progress.last_began),
+            "last_full": progress.last_full and iso(progress.last_full),
+        }
+    )
+
+
+def _read(item: Item) -> SweepProgress:
+    # An item from before there were shallow passes lacks `down_to`, rightly, and `last_full`: the next pass is full.
+    values = deserialize(item)
+    moments = {
+        name: datetime.fromisoformat(values[name]) if name in values else None
+        for name in ("began", "reached", "down_to", "last_began", "last_full")
+    }
+    return SweepProgress(
+        scope=values[SCOPE],
+        watched_since=datetime.fromisoformat(values[WATCHED_SINCE]),
+        taken_at=datetime.fromisoformat(values[_TAKEN_AT]),
+        token=values.get("token"),
+        **moments,
+    )

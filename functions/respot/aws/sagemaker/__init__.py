@@ -1,0 +1,1 @@
+"""SageMaker's training jobs, and the request for the next one."""

@@ -1,0 +1,161 @@
+"""Fits a request to another instance type than its job's: what belongs to the old type goes, follows or refuses."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
+
+from respot.aws.sagemaker.instance_types import Accelerator, accelerator, architecture, gpus, local_storage
+from respot.errors import CloneRefusedError, Reach
+from respot.recovery.planning.attempt import VOLUME_KEY_TAG
+
+GOES: Final[Mapping[str, str]] = {
+    "VolumeKmsKeyId": "{new} encrypts its local storage in hardware, and SageMaker takes no key for it",
+    "InstancePlacementConfig": "it places instances of {old} within UltraServers",
+    "KeepAlivePeriodInSeconds": "the warm pool would be one of {new}, which has a quota of its own",
+}
+"""Members of ResourceConfig that the clone of another type goes without, and why; people are told.
+
+VolumeKmsKeyId goes where the type has local storage, and is carried otherwise. SageMaker API reference, ResourceConfig:
+"You can't request a VolumeKmsKeyId when using an instance type with local storage", which is "encrypted using a
+hardware module on the instance". The SageMaker Python SDK leaves it out as well (aws/sagemaker-python-sdk#3870). A type
+that is not known keeps the key: SageMaker accepts it or says why not, and no encryption is lost by a guess.
+InstancePlacementConfig: "Only applicable for UltraServer capacity". Warm pools: quotas are by instance type, 0 by
+default (SageMaker Developer Guide, "Train Using SageMaker Managed Warm Pools").
+"""
+
+NAMES_THE_TYPE: Final = frozenset(
+    {
+        "sagemaker_instance_type",
+        "instance_type",
+        "train_instance_type",
+        "training_instance_type",
+        "sm_current_instance_type",
+    }
+)
+"""Hyperparameters and environment variables, in lower case, that follow the type where they name the old one.
+
+The SageMaker Python SDK v2 sets sagemaker_instance_type (`EstimatorBase.INSTANCE_TYPE`), by which the training toolkit
+chooses the number of processes and the network. The others are customary.
+"""
+
+PROCESSES_PER_HOST: Final = frozenset(
+    {
+        "sagemaker_mpi_num_of_processes_per_host",
+        "processes_per_host",
+        "nproc_per_node",
+        "gpus_per_node",
+        "num_gpus",
+        "n_gpus",
+        "sm_num_gpus",
+    }
+)
+"""Hyperparameters and environment variables, in lower case, that count what runs on one instance, a process for a GPU.
+
+The first is the SDK's (`EstimatorBase.MPI_NUM_PROCESSES_PER_HOST`). Another count would change the number of ranks, on
+which checkpoints and batch sizes depend: that is for a person to decide.
+"""
+
+_SMDDP_ENABLED: Final = "sagemaker_distributed_dataparallel_enabled"
+_SMDDP_TYPES: Final = frozenset({"ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.24xlarge", "ml.p4de.24xlarge"})
+"""SM_DATAPARALLEL_SUPPORTED_INSTANCE_TYPES of the SageMaker Python SDK (2.257.0): the library runs on no other type."""
+
+_CHANGE_THE_LADDER: Final = "name another instance type in the job's ladder"
+_IMAGE_FOR: Final = re.compile(r"(?:^|[-_.])(?P<kind>cpu|gpu)(?=$|[-_.])")
+"""How tags of AWS's deep learning containers tell what they were built for: `2.5.1-gpu-py311-cu124-ubuntu22.04`."""
+
+
+def fit(request: dict[str, Any], *, old: str, new: str, tags: Mapping[str, str], job: str) -> None:
+    """Change the request, which is already for `new`, so that nothing in it belongs to `old`.
+
+    Raises:
+        CloneRefusedError: the job cannot run on that type, or not without a decision of its owner's.
+    """
+    _check_machine(request, old, new, job)
+    _fit_storage(request["ResourceConfig"], new, tags, job)
+    for member in ("InstancePlacementConfig", "KeepAlivePeriodInSeconds"):
+        request["ResourceConfig"].pop(member, None)
+    for group in ("HyperParameters", "Environment"):
+        for name, value in request.get(group, {}).items():
+            if name.lower() in NAMES_THE_TYPE and _plain(value) == old:
+                request[group][name] = json.dumps(new) if value.startswith('"') else new
+            elif name.lower() in PROCESSES_PER_HOST:
+                _check_processes(_plain(value), old, new, f"{group}.{name}", job)
+    enabled = request.get("HyperParameters", {}).get(_SMDDP_ENABLED, "")
+    if _plain(enabled).lower() == "true" and new not in _SMDDP_TYPES:
+        why = f"SageMaker's data parallel library does not run on {new}: {_CHANGE_THE_LADDER}"
+        _refuse(why, f"HyperParameters.{_SMDDP_ENABLED}", job)
+
+
+def left_out(described: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[str]:
+    """What people should know of a clone: the members of ResourceConfig that went with the old type."""
+    before, after = described.get("ResourceConfig", {}), request.get("ResourceConfig", {})
+    old, new = before.get("InstanceType", ""), after.get("InstanceType", "")
+    for member, why in GOES.items():
+        if before.get(member) and member not in after:
+            yield f"{member} was left out: {why.format(old=old, new=new)}"
+
+
+def _fit_storage(resources: dict[str, Any], new: str, tags: Mapping[str, str], job: str) -> None:
+    storage, volume = local_storage(new), resources.get("VolumeSizeInGB")
+    if storage:
+        resources.pop("VolumeKmsKeyId", None)
+        if volume is not None and volume > storage:
+            # API reference, HyperParameterTuningResourceConfig: for types with local storage, "VolumeSizeInGB cannot
+            # be greater than this total size"; and what needs the room would not fit.
+            why = f"the job asks for {volume} GB and {new} has {storage} GB of local storage: {_CHANGE_THE_LADDER}"
+            _refuse(why, "ResourceConfig.VolumeSizeInGB", job)
+        return
+    if VOLUME_KEY_TAG in tags:
+        why = (
+            f"the run's first volumes were encrypted with the key {tags[VOLUME_KEY_TAG]}, which was left out on local "
+            f"storage and is not known for certain any more: submit the job by hand to go on to {new}"
+        )
+        _refuse(why, "ResourceConfig.VolumeKmsKeyId", job)
+    if storage == 0 and not volume:
+        # API reference, ResourceConfig: with "the EBS-only storage option […], you must define the size".
+        why = f"{new} has no local storage and the job names no size for a volume: {_CHANGE_THE_LADDER}"
+        _refuse(why, "ResourceConfig.VolumeSizeInGB", job)
+
+
+def _check_machine(request: Mapping[str, Any], old: str, new: str, job: str) -> None:
+    """Whether the image can run there; a private image for CPUs and GPUs alike is its owner's to judge."""
+    field = "AlgorithmSpecification.TrainingImage"
+    if _differ(architecture(old), architecture(new)):
+        why = f"an image for the {architecture(old)} processors of {old} does not run on {new}: {_CHANGE_THE_LADDER}"
+        _refuse(why, field, job)
+    before, after = accelerator(old), accelerator(new)
+    if _differ(before, after) and Accelerator.TRAINIUM in {before, after}:
+        why = f"an image for {before} ({old}) does not train on {after} ({new}): {_CHANGE_THE_LADDER}"
+        _refuse(why, field, job)
+    tag = str(request.get("AlgorithmSpecification", {}).get("TrainingImage", "")).rpartition("/")[2].partition(":")[2]
+    built = _IMAGE_FOR.search(tag)
+    made_for = {"gpu": Accelerator.GPU, "cpu": Accelerator.NONE}[built["kind"]] if built else None
+    if _differ(before, after) and _differ(made_for, after):
+        _refuse(f"the image was built for {made_for} and {new} has {after}: {_CHANGE_THE_LADDER}", field, job)
+
+
+def _check_processes(value: str, old: str, new: str, field: str, job: str) -> None:
+    before, after = gpus(old), gpus(new)
+    if before is None or after is None or not (value.isascii() and value.isdigit()):
+        return
+    if after < int(value) <= before:
+        why = (
+            f"it asks for {value} processes on each instance, which suits the {before} GPUs of {old}; {new} has "
+            f"{after}: {_CHANGE_THE_LADDER}"
+        )
+        _refuse(why, field, job)
+
+
+def _differ(one: object | None, other: object | None) -> bool:
+    """Whether two things that are both known differ."""
+    return one is not None and other is not None and one != other
+
+
+def _plain(value: str) -> str:
+    """A hyperparameter's value, which the SageMaker Python SDK writes as JSON and other tools as it is."""
+    return value.strip('"')
+
+
+def _refuse(why: str, field: str, job: str) -> NoReturn:
+    raise CloneRefusedError(why, job=job, field=field, reach=Reach.POOL)

@@ -1,0 +1,420 @@
+"""The request for a run's next attempt, built from the description of its last one."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
+
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+from botocore.validate import ParamValidator
+
+from respot.aws.sagemaker import another_type
+from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
+from respot.jobs.job import Market
+from respot.recovery.planning.attempt import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
+from respot.recovery.planning.decision import Placement
+
+_MOST_TAGS: Final = 50
+_LONGEST_TAG: Final = 256
+
+OUTPUT_ONLY: Final = frozenset({"ResourceConfig.SelectedInstanceType", "ResourceConfig.SelectedInstanceCount"})
+"""Members of shapes that go in and out, which SageMaker's documentation calls read-only and refuses in Create."""
+
+CHANGED: Final[Mapping[str, str]] = {
+    "TrainingJobName": "names are unique: the attempt has its own",
+    "HyperParameters": (
+        "sagemaker_job_name follows the name, what names the instance type follows it, _tuning_objective_metric goes"
+    ),
+    "AlgorithmSpecification.TrainingImage": "goes where AlgorithmName is given",
+    "AlgorithmSpecification.MetricDefinitions": "goes with SageMaker's and the marketplace's algorithms",
+    "Environment": "what names the job's instance type follows it",
+    "ResourceConfig.InstanceType": "the placement's",
+    "ResourceConfig.KeepAlivePeriodInSeconds": "goes on spot",
+    "StoppingCondition.MaxRuntimeInSeconds": "the placement's",
+    "StoppingCondition.MaxWaitTimeInSeconds": "the placement's; goes on demand",
+    "EnableManagedSpotTraining": "the placement's; goes on demand",
+    "ProfilerConfig": "goes where it is the one that SageMaker adds by itself",
+    "Tags": "the job's own, read by ListTags, and the lineage",
+}
+"""Members that do not carry over as they are, and what becomes of them.
+
+What an attempt on another instance type goes without as well is in `another_type.GOES`.
+"""
+
+RESERVED: Final = re.compile(r"TrainingPlan|ReservedCapacity|CapacityReservation")
+"""Members, at any depth, that name capacity which was reserved: ResourceConfig.TrainingPlanArn and
+ResourceConfig.InstancePreferences.TrainingPlanArns.
+
+CreateTrainingJob on them needs a permission on training-plan/* and reserved-capacity/* (IAM service authorization
+reference; Sid AllowUseOfTrainingPlanResources of AmazonSageMakerFullAccess), which Respot does not have: the owner of a
+plan decides what runs on it, and for how long.
+"""
+
+UNRECOVERABLE: Final[Mapping[str, str]] = {
+    "SessionChainingConfig": (
+        "only Create has it, and no answer of SageMaker's tells whether it was given: an attempt runs without session "
+        "tag chaining, and a role that needs it (attribute-based access control) fails at its first access"
+    ),
+}
+"""Members that no look at the job gives back, and what that means."""
+
+DESCRIBE_ONLY: Final = frozenset(
+    {
+        "AutoMLJobArn",
+        "BillableTimeInSeconds",
+        "BillableTokenCount",
+        "CreationTime",
+        "DebugRuleEvaluationStatuses",
+        "FailureReason",
+        "FinalMetricDataList",
+        "LabelingJobArn",
+        "LastModifiedTime",
+        "MlflowDetails",
+        "ModelArtifacts",
+        "OutputModelPackageArn",
+        "ProfilerRuleEvaluationStatuses",
+        "ProfilingStatus",
+        "ProgressInfo",
+        "SecondaryStatus",
+        "SecondaryStatusTransitions",
+        "TrainingEndTime",
+        "TrainingJobArn",
+        "TrainingJobStatus",
+        "TrainingStartTime",
+        "TrainingTimeInSeconds",
+        "TuningJobArn",
+        "WarmPoolStatus",
+    }
+)
+"""What became of the job, or who owns it: answered by Describe, nothing that anybody asked for."""
+
+FIRST_PARTY_REPOSITORIES: Final = frozenset(
+    {
+        "blazingtext",
+        "factorization-machines",
+        "forecasting-deepar",
+        "image-classification",
+        "ipinsights",
+        "kmeans",
+        "knn",
+        "lda",
+        "linear-learner",
+        "ntm",
+        "object-detection",
+        "object2vec",
+        "pca",
+        "randomcutforest",
+        "sagemaker-xgboost",
+        "semantic-segmentation",
+        "seq2seq",
+        "xgboost",
+    }
+)
+"""The repositories of SageMaker's built-in algorithms, in accounts of AWS's that differ by region and algorithm."""
+_ECR_IMAGE: Final = re.compile(
+    r"(?P<account>\d{12})\.dkr[.-]ecr(-fips)?\.[a-z0-9.-]+/(?P<repository>[^:@]+)([:@].*)?", re.DOTALL
+)
+
+
+def members(shape: Shape, path: str = "") -> Iterator[str]:
+    """All members of a structure at any depth, as paths: `ResourceConfig.InstanceGroups.InstanceCount`."""
+    if isinstance(shape, ListShape):
+        yield from members(shape.member, path)
+    elif isinstance(shape, StructureShape):
+        for name, member in shape.members.items():
+            below = f"{path}.{name}" if path else name
+            yield below
+            yield from members(member, below)
+
+
+def carried_members(service_model: ServiceModel) -> frozenset[str]:
+    """The members of CreateTrainingJob, at any depth, that an attempt takes over from the description as they are."""
+    create, shared = _create_shape(service_model), _shared(service_model)
+    apart = CHANGED.keys() | UNRECOVERABLE.keys() | OUTPUT_ONLY
+    return frozenset(
+        path
+        for path in members(create)
+        if path.partition(".")[0] in shared and not any(path == one or path.startswith(f"{one}.") for one in apart)
+    )
+
+
+def attempt_request(
+    described: Mapping[str, Any],
+    *,
+    name: str,
+    tags: Mapping[str, str],
+    lineage: Lineage,
+    placement: Placement,
+    service_model: ServiceModel,
+) -> dict[str, Any]:
+    """The CreateTrainingJob request of the next attempt; it passes botocore's own validation.
+
+    What carries over is computed from the service model, so that a field of tomorrow carries over too. The
+    checkpoint and output locations stay the same: checkpoints are found again, and SageMaker puts a job's artefacts
+    under its own name. So does ExperimentConfig: the attempt belongs to the experiment, trial and run of the job that
+    it continues, and SageMaker names its trial component after the attempt.
+
+    Args:
+        described: DescribeTrainingJob's answer for the last attempt.
+        name: the new job's name.
+        tags: the last attempt's tags; `aws:` tags cannot be set and go, lineage tags are replaced.
+        lineage: where the attempt comes from.
+        placement: where and for how long it runs.
+        service_model: botocore's model of SageMaker, the client's own.
+
+    Raises:
+        UnrecoverableFieldError: Create needs what the description does not give.
+        CloneRefusedError: the job cannot run where the placement wants it, or its tags leave no room.
+    """
+    job = str(described.get("TrainingJobName"))
+    create = _create_shape(service_model)
+    request = _asked_for(described, create, _shared(service_model), job)
+    request["TrainingJobName"] = name
+    _check_reserved(request, "", job)
+    if "HyperParameters" in request:
+        request["HyperParameters"] = _hyperparameters(request["HyperParameters"], name)
+    if "AlgorithmSpecification" in request:
+        request["AlgorithmSpecification"] = _algorithm(request["AlgorithmSpecification"], described)
+    if _is_default_profiler(request):
+        # A profiler that nobody asked for becomes a demand in the clone, and instance types without support for
+        # it (Trainium) refuse it. Left out, SageMaker adds its default again.
+        del request["ProfilerConfig"]
+    _place(request, placement, tags, job)
+    request["Tags"] = _tags(tags, lineage, _lost_key(described, request), job)
+    _check(request, create, job)
+    return request
+
+
+def _create_shape(service_model: ServiceModel) -> StructureShape:
+    shape = service_model.operation_model("CreateTrainingJob").input_shape
+    assert isinstance(shape, StructureShape)  # noqa: S101 - every operation's input is one
+    return shape
+
+
+def _described_shape(service_model: ServiceModel) -> StructureShape:
+    shape = service_model.operation_model("DescribeTrainingJob").output_shape
+    assert isinstance(shape, StructureShape)  # noqa: S101 - every operation's output is one
+    return shape
+
+
+def _shared(service_model: ServiceModel) -> frozenset[str]:
+    """The top-level members that go in and come out in the same shape (in one model, a shape is its name)."""
+    create, answer = _create_shape(service_model).members, _described_shape(service_model).members
+    return frozenset(name for name in create.keys() & answer.keys() if create[name].name == answer[name].name)
+
+
+def _asked_for(
+    described: Mapping[str, Any], create: StructureShape, shared: frozenset[str], job: str
+) -> dict[str, Any]:
+    """What the description gives back of the job's own request, without what merely stands for nothing."""
+    request = {}
+    for name, shape in create.members.items():
+        value = described.get(name)
+        if isinstance(shape, MapShape) and value is not None:
+            request[name] = dict(value)  # `HyperParameters: {}` and `Environment: {}` are as valid as they are empty
+        elif (kept := _without_echoes(shape, value, name)) is not None:
+            if name not in shared:
+                _unrecoverable("Describe answers it in another form than Create takes it in", job=job, field=name)
+            request[name] = kept
+    return request
+
+
+def _without_echoes(shape: Shape | None, value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
+    """The value without read-only members and echoed empties; `None` if nothing is left.
+
+    Describe echoes what was not given as an empty string or list (`OutputDataConfig.KmsKeyId`,
+    `DebugHookConfig.CollectionConfigurations`), which Create need not accept. The items of lists and the values of
+    maps are data, and stay even if empty: an empty argument, an empty environment variable.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(shape, StructureShape):
+        kept = {
+            name: given
+            for name, member in value.items()
+            if f"{path}.{name}" not in OUTPUT_ONLY
+            and (given := _without_echoes(shape.members.get(name), member, f"{path}.{name}")) is not None
+        }
+        return kept or None
+    if isinstance(shape, ListShape):
+        if isinstance(shape.member, StructureShape):
+            return [_without_echoes(shape.member, item, path) or {} for item in value] or None
+        return list(value) or None
+    if isinstance(shape, MapShape):
+        return dict(value) or None
+    return value
+
+
+def _check_reserved(value: Any, path: str, job: str) -> None:  # noqa: ANN401 - any JSON value
+    """Refuse what runs on reserved capacity."""
+    if isinstance(value, list):
+        for item in value:
+            _check_reserved(item, path, job)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            below = f"{path}.{name}".lstrip(".")
+            if path.startswith("ResourceConfig") and RESERVED.search(name):
+                why = (
+                    "the job runs on capacity of a training plan, and Respot has no permission to use training plans: "
+                    "submit it by hand, or without the plan"
+                )
+                _refuse(why, job=job, field=below, reach=Reach.ANYWHERE)
+            _check_reserved(member, below, job)
+
+
+def _lost_key(described: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
+    """The mark of an attempt that goes without its job's volume key: a later one must not go back to plain volumes."""
+    key = described.get("ResourceConfig", {}).get("VolumeKmsKeyId")
+    lost = key and "VolumeKmsKeyId" not in request.get("ResourceConfig", {})
+    return {VOLUME_KEY_TAG: str(key)[:_LONGEST_TAG]} if lost else {}
+
+
+def _tags(tags: Mapping[str, str], lineage: Lineage, marks: Mapping[str, str], job: str) -> list[dict[str, str]]:
+    kept = {
+        key: value
+        for key, value in {**tags, **marks}.items()
+        if key not in LINEAGE_TAGS and not key.lower().startswith("aws:")  # set by AWS alone, refused from others
+    }
+    if len(kept) + len(LINEAGE_TAGS) > _MOST_TAGS:
+        why = (
+            f"the job has {len(kept)} tags of its own, the lineage takes {len(LINEAGE_TAGS)} and AWS allows "
+            f"{_MOST_TAGS}: remove tags from the job"
+        )
+        raise CloneRefusedError(why, job=job, field="Tags")
+    return [{"Key": key, "Value": value} for key, value in (kept | lineage.to_tags()).items()]
+
+
+def _hyperparameters(given: Mapping[str, str], name: str) -> dict[str, str]:
+    """The same under the new name; places with the old name in them (`sagemaker_submit_directory`) exist, and stay."""
+    # SageMaker itself gives _tuning_objective_metric to the children of tuning jobs.
+    kept = {key: value for key, value in given.items() if key != "_tuning_objective_metric"}
+    if (said := kept.get("sagemaker_job_name")) is not None:
+        # The SageMaker Python SDK writes hyperparameters as JSON, other tools as they are.
+        kept["sagemaker_job_name"] = json.dumps(name) if said.startswith('"') else name
+    return kept
+
+
+def _algorithm(given: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
+    gone = set()
+    if "AlgorithmName" in given:
+        # The two exclude each other in Create, and only the name can have been asked for: SageMaker knows its image.
+        gone.add("TrainingImage")
+    if "AlgorithmName" in given or _is_first_party(given.get("TrainingImage", ""), described):
+        # Describe tells the algorithm's own metric definitions, and Create refuses them ("You can't override the
+        # metric definitions for Amazon SageMaker algorithms").
+        gone.add("MetricDefinitions")
+    return {member: value for member, value in given.items() if member not in gone}
+
+
+def _is_first_party(image: str, described: Mapping[str, Any]) -> bool:
+    """Whether it is a built-in algorithm's image, and not one of the job's own account under such a name."""
+    found = _ECR_IMAGE.fullmatch(image)
+    return (
+        found is not None
+        and found["repository"] in FIRST_PARTY_REPOSITORIES
+        and f":{found['account']}:" not in str(described.get("TrainingJobArn"))
+    )
+
+
+def _is_default_profiler(request: Mapping[str, Any]) -> bool:
+    return (
+        request.get("ProfilerConfig")
+        == {
+            "S3OutputPath": request.get("OutputDataConfig", {}).get("S3OutputPath"),
+            "ProfilingIntervalInMilliseconds": 500,
+            "DisableProfiler": False,
+        }
+        and "ProfilerRuleConfigurations" not in request
+    )
+
+
+def _place(request: dict[str, Any], placement: Placement, tags: Mapping[str, str], job: str) -> None:
+    spot = placement.market is Market.SPOT
+    runtime = int(placement.max_runtime.total_seconds())
+    stopping = request.setdefault("StoppingCondition", {})
+    stopping["MaxRuntimeInSeconds"] = runtime
+    stopping.pop("MaxWaitTimeInSeconds", None)
+    request.pop("EnableManagedSpotTraining", None)
+    if spot:
+        # SageMaker demands a MaxWait on spot that is not below MaxRuntime, and refuses any on demand.
+        wait = placement.max_wait or placement.max_runtime
+        stopping["MaxWaitTimeInSeconds"] = max(int(wait.total_seconds()), runtime)
+        request["EnableManagedSpotTraining"] = True
+    if "ServerlessJobConfig" in request:
+        if spot:
+            why = "a serverless job has no instances that could be spot"
+            _refuse(why, job=job, field="ServerlessJobConfig", reach=Reach.MARKET)
+        return
+    if "ResourceConfig" in request:
+        own, asked = request["ResourceConfig"].get("InstanceType", ""), placement.instance_type
+        request["ResourceConfig"] = _resources(request["ResourceConfig"], placement, job)
+        if own and asked not in {"", own}:
+            another_type.fit(request, old=own, new=asked, tags=tags, job=job)
+
+
+def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict[str, Any]:
+    resources = dict(given)
+    if placement.market is Market.SPOT:
+        if "InstancePreferences" in resources:
+            why = "SageMaker refuses a list of preferred instance types on spot; let the job's ladder stay on demand"
+            _refuse(why, job=job, field="ResourceConfig.InstancePreferences", reach=Reach.MARKET)
+        if resources.pop("KeepAlivePeriodInSeconds", 0):
+            why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
+            _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds", reach=Reach.MARKET)
+    asked = placement.instance_type  # empty if nothing is known and nothing asked for: then the job's own stays
+    several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
+    if several is None:
+        resources |= {"InstanceType": asked} if asked else {}
+    else:
+        types = [each.get("InstanceType", "") for each in resources[several]]
+        # A job's instance type is told as `a+b` where there are several; of preferred types SageMaker has chosen one.
+        same = {"", "+".join(types), *(types if several == "InstancePreferences" else ())}
+        if asked not in same:
+            why = (
+                f"the job names {' and '.join(types)}, and {asked} cannot stand for them: "
+                "name no instance type in the job's ladder"
+            )
+            _refuse(why, job=job, field=f"ResourceConfig.{several}", reach=Reach.POOL)
+    return resources
+
+
+def _check(request: Mapping[str, Any], create: StructureShape, job: str) -> None:
+    """Hold the request against botocore's model, and against what SageMaker demands beyond it."""
+    missing = list(_missing(create, request, ""))
+    if "ServerlessJobConfig" not in request:
+        # The model no longer calls these required, only because serverless jobs do without.
+        missing += [member for member in ("AlgorithmSpecification", "ResourceConfig") if member not in request]
+        if not {"AlgorithmName", "TrainingImage"} & request.get("AlgorithmSpecification", {}).keys():
+            missing.append("AlgorithmSpecification.TrainingImage")
+        resources = request.get("ResourceConfig", {}).keys()
+        if not {"InstanceGroups", "InstancePreferences"} & resources:
+            missing += [f"ResourceConfig.{it}" for it in ("InstanceType", "InstanceCount") if it not in resources]
+    if missing:
+        _unrecoverable(
+            "CreateTrainingJob requires it and DescribeTrainingJob does not give it", job=job, field=missing[0]
+        )
+    for member, value in request.items():
+        report = ParamValidator().validate(value, create.members[member])
+        if report.has_errors():
+            why = f"DescribeTrainingJob gives what CreateTrainingJob does not take: {report.generate_report()}"
+            _unrecoverable(why, job=job, field=member)
+
+
+def _missing(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    if isinstance(shape, ListShape) and isinstance(shape.member, StructureShape):
+        for item in value:
+            yield from _missing(shape.member, item, path)
+    elif isinstance(shape, StructureShape):
+        at = f"{path}." if path else ""
+        yield from (f"{at}{name}" for name in shape.required_members if name not in value)
+        for name, member in value.items():
+            if name in shape.members:
+                yield from _missing(shape.members[name], member, f"{at}{name}")
+
+
+def _refuse(why: str, *, job: str, field: str, reach: Reach) -> NoReturn:
+    raise CloneRefusedError(why, job=job, field=field, reach=reach)
+
+
+def _unrecoverable(why: str, *, job: str, field: str) -> NoReturn:
+    raise UnrecoverableFieldError(f"{why}: submit the job again by hand", job=job, field=field)

@@ -1,0 +1,123 @@
+"""Alerts on SNS: plain text for people, JSON for machines, attributes for filter policies."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.alerting.alert import Alert
+from respot.alerting.contract import DIGEST_ATTRIBUTE
+from respot.alerting.digest import text as digest_text
+from respot.alerting.digest.digest import Digest
+from respot.alerting.document import account_of, digest_document, to_document
+from respot.alerting.kinds import AlertKind
+from respot.alerting.text import plain, short, subject
+from respot.errors import TopicUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
+
+_LARGEST_MESSAGE: Final = 255 * 1024
+"""SNS takes 256 KiB, the message attributes included."""
+_LONGEST_WORDS: Final = (4_000, 1_000)
+"""Letters to which a story and a warning are cut, of a message that is still too large without tags.
+
+A story stands in a message eleven times, in the worst letters of seven bytes: with a thousand of them everything fits.
+"""
+
+
+class SnsTopic:
+    """The port `AlertTopic`, on one SNS topic."""
+
+    def __init__(self, client: "SNSClient", topic_arn: str) -> None:
+        """`client` must be of the topic's region."""
+        self._client = client
+        self._topic_arn = topic_arn
+
+    def publish(self, alert: Alert) -> str:
+        """See `AlertTopic.publish`."""
+        return self._publish(alert.id, subject(alert), _message(alert), _attributes(alert))
+
+    def publish_digest(self, digest: Digest) -> str:
+        """See `AlertTopic.publish_digest`."""
+        message = _composed(digest_text.plain(digest), digest_text.short(digest), digest_document(digest))
+        return self._publish(digest.id, digest_text.subject(digest), message, _digest_attributes(digest))
+
+    def _publish(self, what: str, title: str, message: str, attributes: Mapping[str, str]) -> str:
+        try:
+            answer = self._client.publish(
+                TopicArn=self._topic_arn,
+                Subject=title,
+                MessageStructure="json",
+                Message=message,
+                MessageAttributes=_as_strings(attributes),
+            )
+        except (ClientError, BotoCoreError) as error:
+            refused = f"alert {what}: SNS did not take it; try again later: {error}"
+            raise TopicUnavailableError(refused) from error
+        return answer["MessageId"]
+
+
+def _message(alert: Alert) -> str:
+    """One text for each kind of subscriber; `default` serves the kinds that are not named.
+
+    Every text counts against SNS's limit. A message that SNS would never take must not be tried again and again, and
+    hold back the stream: its tags are left out first, then its longest texts are cut.
+    """
+    message = _rendered(alert)
+    for smaller in _smaller(alert):
+        if len(message.encode()) <= _LARGEST_MESSAGE:
+            break
+        message = _rendered(smaller)
+    return message
+
+
+def _smaller(alert: Alert) -> Iterator[Alert]:
+    bare = replace(alert, state=replace(alert.state, tags=None))
+    yield bare
+    for most in _LONGEST_WORDS:
+        yield replace(bare, story=_cut(bare.story, most), warning=bare.warning and _cut(bare.warning, most))
+
+
+def _cut(words: str, most: int) -> str:
+    return words if len(words) <= most else f"{words[:most]} … (cut: the ledger has the rest)"
+
+
+def _rendered(alert: Alert) -> str:
+    return _composed(plain(alert), short(alert), to_document(alert))
+
+
+def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:
+    machine = json.dumps(document, ensure_ascii=False)
+    by_protocol = dict.fromkeys(("sqs", "lambda", "http", "https", "firehose"), machine)
+    return json.dumps({"default": text, "sms": line, **by_protocol}, ensure_ascii=False)
+
+
+def _attributes(alert: Alert) -> dict[str, str]:
+    job = alert.state.job
+    held_back = {} if alert.digest is None else {DIGEST_ATTRIBUTE: alert.digest}
+    return held_back | {
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "job": job.name,
+        "region": job.region,
+        "account": account_of(alert.state.arn),
+        **({"drill": "true"} if job.is_drill else {}),
+    }
+
+
+def _digest_attributes(digest: Digest) -> dict[str, str]:
+    """Those of an alert, but for the job: it is about many."""
+    return {
+        "kind": AlertKind.DIGEST.value,
+        "severity": digest.severity.value,
+        "region": digest.window.pool.region,
+        "account": account_of(digest.entries[0].arn),
+    }
+
+
+def _as_strings(values: Mapping[str, str]) -> dict[str, "MessageAttributeValueTypeDef"]:
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items()}

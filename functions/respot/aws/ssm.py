@@ -1,0 +1,81 @@
+"""Parameters in Systems Manager: the account policy and the kill switch."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.recovery.policy.document import read_policy
+from respot.recovery.policy.policy import AccountPolicy
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+
+class ParameterPolicies:
+    """The port `Policies`; nothing but the text is kept, so that an old policy cannot outlive it."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        """`read` gives the parameter's text: a `CachedText` of `read_parameter`."""
+        self._read = read
+
+    def load(self) -> AccountPolicy:
+        """See `Policies.load`."""
+        return read_policy(self._read())
+
+
+def read_parameter(client: "SSMClient", name: str) -> str:
+    """The parameter's text.
+
+    Raises:
+        PolicyInvalidError: Systems Manager positively said that there is no such parameter.
+        UpstreamUnavailableError: it could not be read.
+    """
+    try:
+        return client.get_parameter(Name=name)["Parameter"]["Value"]
+    except client.exceptions.ParameterNotFound as error:
+        message = f"the policy's parameter {name} does not exist: deploy again"
+        raise PolicyInvalidError(message) from error
+    except (ClientError, BotoCoreError, KeyError) as error:
+        message = f"the policy's parameter {name} could not be read: {error}"
+        raise UpstreamUnavailableError(message) from error
+
+
+class ParameterKillSwitch:
+    """The port `KillSwitch`."""
+
+    def __init__(self, read: Callable[[], str], *, parameter: str) -> None:
+        """`read` gives the parameter's text: a `CachedText` of `read_kill_switch`."""
+        self._read = read
+        self._parameter = parameter
+
+    def why_on(self) -> str | None:
+        """See `KillSwitch.why_on`."""
+        position = self._read()
+        match position.strip().lower():
+            case "off":
+                return None
+            case "on":
+                return "the account's kill switch is on"
+            case _:
+                problem = f"says {position[:40]!r}, neither on nor off" if position else "does not exist"
+        return (
+            f"the kill switch's parameter {self._parameter} {problem}, which counts as on "
+            f"(set it: aws ssm put-parameter --name {self._parameter} --type String --value off --overwrite)"
+        )
+
+
+def read_kill_switch(client: "SSMClient", name: str) -> str:
+    """The parameter's text; empty, which no parameter is, if Systems Manager said that there is none.
+
+    Raises:
+        UpstreamUnavailableError: it could not be read.
+    """
+    try:
+        return client.get_parameter(Name=name)["Parameter"]["Value"]
+    except client.exceptions.ParameterNotFound:
+        return ""
+    except (ClientError, BotoCoreError, KeyError) as error:
+        message = f"the kill switch's parameter {name} could not be read: {error}"
+        raise UpstreamUnavailableError(message) from error

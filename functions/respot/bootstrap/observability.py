@@ -1,0 +1,41 @@
+"""The functions' log and metrics: Powertools, made on first use."""
+
+import os
+from datetime import timedelta
+from functools import cache
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from respot.metrics import NAMESPACE, SERVICE_VARIABLE, UNDEPLOYED
+
+
+@cache
+def logger() -> Logger:
+    """Structured JSON on stdout; the level comes from POWERTOOLS_LOG_LEVEL or AWS_LAMBDA_LOG_LEVEL."""
+    return Logger(service=_deployment())
+
+
+@cache
+def metrics() -> Metrics:
+    """Embedded metrics, written into the log: no call to CloudWatch."""
+    return Metrics(namespace=NAMESPACE, service=_deployment())
+
+
+def _deployment() -> str:
+    return os.environ.get(SERVICE_VARIABLE, UNDEPLOYED)
+
+
+def gauge(name: str, span: timedelta) -> None:
+    """Emit a span of time as it is now."""
+    metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=span.total_seconds())
+    metrics().flush_metrics()
+
+
+def count(**counts: int) -> None:
+    """Emit the counts that are not zero, for example `count(TransitionsRecorded=3)`."""
+    counted = {name: value for name, value in counts.items() if value}
+    for name, value in counted.items():
+        metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
+    if counted:
+        metrics().flush_metrics()

@@ -1,0 +1,14 @@
+"""Retries from the function's own queue."""
+
+from datetime import timedelta
+
+from respot.aws.sqs.delays import SqsDelayQueue
+from respot.bootstrap.clients import client, now, required, settings
+from respot.queueing import RetrySchedule
+from respot.settings import QUEUE_URL
+
+
+def redelivery(*, longest: timedelta) -> RetrySchedule:
+    """Delays that grow up to `longest`."""
+    queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
+    return RetrySchedule(queue=queue, first=settings().first_retry, longest=longest, clock=now)

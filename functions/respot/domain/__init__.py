@@ -1,1 +1,0 @@
-"""Respot's rules: values in, values out, standard library only."""

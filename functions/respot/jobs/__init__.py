@@ -1,0 +1,1 @@
+"""What a training job is: values and rules that all capabilities share."""

@@ -1,0 +1,73 @@
+"""Times, spans, sizes and sentences as people read them."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+
+def in_words(span: timedelta) -> str:
+    """`45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`: two units at most, cut, never rounded up."""
+    seconds = int(span.total_seconds())
+    if seconds < 0:
+        return f"-{in_words(-span)}"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{days} d {hours % 24:02} h"
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds: the one way in which Respot writes a time."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+
+
+def readable(moment: datetime) -> str:
+    """A time for people: `2026-09-16 15:00 UTC`."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+
+
+def parse_span(words: str) -> timedelta:
+    """Read `45 s`, `1.5 h`, `2 d 4 h`.
+
+    Raises:
+        ValueError: it is no such span.
+    """
+    parts = _SPAN.findall(words)
+    if not parts or _SPAN.sub("", words).strip() or len(words) > 64:
+        message = f"{words!r} is no span of time like '90 min' or '1 d 4 h'"
+        raise ValueError(message)
+    return timedelta(seconds=sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+_BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def bytes_in_words(count: int) -> str:
+    """`0 B`, `999 B`, `2.1 GB`, `214 GB`: decimal units, cut, never rounded up."""
+    power = min((len(str(count)) - 1) // 3, len(_BYTE_UNITS) - 1)
+    whole, tenths = divmod(count * 10 // 1000**power, 10)
+    return f"{whole} {_BYTE_UNITS[power]}" if power == 0 or whole >= 100 else f"{whole}.{tenths} {_BYTE_UNITS[power]}"
+
+
+_HANGING: Final = " .…"
+"""What quoted words may end in, and the sentence around them must not repeat."""
+_CLOSED: Final = re.compile(r"[.!?…]['\")\]]+$|[!?]$")
+
+
+def clause(words: str) -> str:
+    """Words that a sentence goes on after: without the full stops at their end."""
+    return words.rstrip(_HANGING)
+
+
+def sentence(words: str) -> str:
+    """Words that end a sentence: with one full stop, unless `!` or `?` ends them; empty if there are none."""
+    bare = clause(words)
+    return bare if not bare or _CLOSED.search(bare) else f"{bare}."

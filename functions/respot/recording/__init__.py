@@ -1,0 +1,1 @@
+"""From an event to the ledger: observes a job, and records its transitions."""

@@ -1,0 +1,1 @@
+"""What the listing of a checkpoint location proves."""

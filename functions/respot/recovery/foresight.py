@@ -1,0 +1,26 @@
+"""What Respot is going to do about an end, by the account's policy as it is now."""
+
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.jobs.job import JobState, Transition
+from respot.recovery.planning.decision import Outlook
+from respot.recovery.planning.planner import foresee
+from respot.recovery.policy.policy import AccountPolicy
+from respot.recovery.ports import Policies
+
+
+class PolicyForesight:
+    """The port `Foresight`."""
+
+    def __init__(self, policies: Policies) -> None:
+        """`policies` must keep what it has read: many jobs may end at once."""
+        self._policies = policies
+
+    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
+        """See `Foresight`."""
+        return foresee(state, transitions, self._account())
+
+    def _account(self) -> AccountPolicy | None:
+        try:
+            return self._policies.load()
+        except (UpstreamUnavailableError, PolicyInvalidError):
+            return None

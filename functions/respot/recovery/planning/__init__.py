@@ -1,0 +1,1 @@
+"""The rules of recovery: pure functions, standard library only."""

@@ -1,0 +1,253 @@
+"""A run: the chain of attempts that share one checkpoint location, and what they add up to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final, NewType
+
+from respot.jobs.formatting import in_words
+from respot.jobs.job import JobId, JobState, Transition
+from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
+from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, newest_complete
+from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
+from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
+
+RunId = NewType("RunId", str)
+"""`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
+_AT_THE_LIMIT: Final = timedelta(minutes=1)
+"""A stop so shortly before MaxPendingTime may be SageMaker's: when its counter begins is not documented."""
+_ACCELERATED: Final = ("ml.p", "ml.g", "ml.trn")
+"""Families "such as" which MaxPendingTime takes effect for (service model, StoppingCondition)."""
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One job of a run, which has ended.
+
+    Attributes:
+        number: 1 for the user's own job.
+        state: the job's state.
+        transitions: its transitions, oldest first.
+        checkpoint: the newest complete checkpoint when the attempt had ended.
+        stop_intent: the note that Respot was about to stop it; `None` if it never was.
+    """
+
+    number: int
+    state: JobState
+    transitions: tuple[Transition, ...]
+    checkpoint: Checkpoint | None
+    stop_intent: StopIntent | None = None
+
+    @property
+    def gave_up_waiting(self) -> bool:
+        """Whether Respot stopped it, since it waited too long for capacity."""
+        return stopped_by(self.stop_intent, self.transitions) is StoppedBy.RESPOT
+
+    @property
+    def ending(self) -> Ending:
+        """How it ended; a stop is its user's unless Respot's own note says otherwise."""
+        ending = ending_of(self.state)
+        if (self.state.status, self.state.secondary_status) != (STOPPED, STOPPED):
+            return ending
+        match stopped_by(self.stop_intent, self.transitions):
+            case StoppedBy.RESPOT:
+                return Ending(trigger=Trigger.GAVE_UP_WAITING, said=self._gave_up())
+            case StoppedBy.UNCLEAR:
+                said = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
+                return replace(ending, said=said, doubtful=True)
+            case _:
+                return self._stopped_by_another(ending)
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the resubmission after this attempt is charged to; `None` if its end calls for none."""
+        trigger = self.ending.trigger
+        return None if trigger is None else budget_of(trigger, self.state)
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether the attempt ever got as far as training."""
+        return any(transition.status == TRAINING for transition in self.transitions)
+
+    @property
+    def brought_progress(self) -> bool:
+        """Whether it saved a checkpoint of its own."""
+        return self.checkpoint is not None and self.checkpoint.saved_at > self.state.job.created
+
+    @property
+    def billable_hours(self) -> float:
+        """Instance-hours billed; while SageMaker does not say, those it held instances for are the most it can be."""
+        told = (self.state.billable_time, self.state.training_time, self._held())
+        time = next(each for each in told if each is not None)
+        return time / timedelta(hours=1) * (self.state.instance_count or 1)
+
+    def _stopped_by_another(self, ending: Ending) -> Ending:
+        """A stop that was not Respot's: its user's, or SageMaker's once MaxPendingTime was over."""
+        state, stopped = self.state, stop_of(self.transitions)
+        limit = state.max_pending
+        launched = self.has_trained or state.training_started or state.training_time
+        waited = (stopped or state.last_modified) - state.job.created
+        if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(state.instance_type):
+            return replace(ending, said="stopped by its user", by_a_person=True)
+        said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
+        return replace(ending, said=said, by_a_person=False, doubtful=True)
+
+    def _gave_up(self) -> str:
+        stopped, stop_intent = stop_of(self.transitions), self.stop_intent
+        waited = f" after {in_words(stopped - stop_intent.waiting_since)}" if stopped and stop_intent else ""
+        pool = " ".join(filter(None, (self.state.market, self.state.instance_type)))
+        return f"gave up waiting{waited}" + (f" for {pool}" if pool else "")
+
+    def _held(self) -> timedelta:
+        held = (
+            ended - transition.started
+            for transition, ended in status_periods(self.transitions)
+            if ended and transition.status not in WAITING
+        )
+        return sum(held, timedelta())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run, as it is known when its last attempt has ended.
+
+    Attributes:
+        id: the run.
+        attempts: in order, without gaps, the ended one last; never empty.
+        checkpoints: all that are listed now, oldest first.
+    """
+
+    id: RunId
+    attempts: tuple[Attempt, ...]
+    checkpoints: tuple[Checkpoint, ...]
+
+    @property
+    def last(self) -> Attempt:
+        """The attempt whose end is to be decided on."""
+        return self.attempts[-1]
+
+    @property
+    def created(self) -> datetime:
+        """When the run's first job was created."""
+        return self.attempts[0].state.job.created
+
+    @property
+    def ending(self) -> Ending:
+        """How the last attempt ended."""
+        ending = self.last.ending
+        if self._was_cut_short(self.last):
+            said = "reached the maximum runtime that the deadline left for spot"
+            return replace(ending, trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said=said)
+        return ending
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the next attempt is charged to; `None` if the last one's end calls for none."""
+        return self._budget_of(self.last)
+
+    @property
+    def billable_hours(self) -> float:
+        """Instance-hours billed to all attempts."""
+        return sum(attempt.billable_hours for attempt in self.attempts)
+
+    def resubmissions(self, budget: Budget) -> int:
+        """How many attempts ended in a way that is charged to this budget, the last one included."""
+        return sum(self._budget_of(attempt) is budget for attempt in self.attempts)
+
+    def _budget_of(self, attempt: Attempt) -> Budget | None:
+        return Budget.INTERRUPTION if self._was_cut_short(attempt) else attempt.budget
+
+    def _was_cut_short(self, attempt: Attempt) -> bool:
+        """Whether it reached a MaxRuntime below the user's own: one shortened to MaxWait, for a deadline.
+
+        Of two equal limits either may strike first; it means the same.
+        """
+        own, given = self.attempts[0].state.max_runtime, attempt.state.max_runtime
+        reached = ending_of(attempt.state).trigger is Trigger.MAX_RUNTIME_EXCEEDED
+        return reached and own is not None and given is not None and given < own
+
+    def attempts_without_progress(self) -> int:
+        """How many attempts in a row, counted from the last, have trained and saved nothing of their own."""
+        count = 0
+        for attempt in reversed(self.attempts):
+            if not attempt.has_trained:
+                continue
+            if attempt.brought_progress:
+                break
+            count += 1
+        return count
+
+    def work_done(self) -> timedelta:
+        """Training time that the checkpoints prove; what was trained after the last one of a transition is lost.
+
+        A transition without a listed checkpoint counts whole if the same attempt saved a later one (frameworks delete
+        old ones, and the later one builds on them), and for nothing if it did not. Nothing counts that is newer than
+        the newest checkpoint, the one the next attempt resumes from, nor what was saved before the run began.
+        """
+        newest = newest_complete(self.checkpoints)
+        if newest is None:
+            return timedelta()
+        proofs = self._saved(newest.saved_at)
+        done = timedelta()
+        for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
+            over, saved_later = following.state.job.created if following else _NEVER, False
+            for started, ended in reversed(_training_of(attempt)):
+                # Files are synced for a while after the training, and no transition of the run is open at the same
+                # time.
+                within = [at for at in proofs if started < at <= min(over, ended + LATE_SYNC)]
+                if within:
+                    done += min(max(within), ended) - started
+                elif saved_later:
+                    done += ended - started
+                over, saved_later = started, saved_later or bool(within)
+        return done
+
+    def _saved(self, until: datetime) -> list[datetime]:
+        """When checkpoints were saved: those that are listed, and those that were when an attempt ended."""
+        seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
+        known = any(each.known for each in self.checkpoints)
+        listed = [each for each in self.checkpoints if each.complete and (each.known or not known)]
+        return [each.saved_at for each in (*listed, *seen) if each.saved_at <= until]
+
+    def work_lost(self) -> timedelta:
+        """Training time of the last attempt after its newest checkpoint: it will be trained again."""
+        newest = newest_complete(self.checkpoints)
+        lost = timedelta()
+        for started, ended in _training_of(self.last):
+            lost += max(timedelta(), ended - (started if newest is None else max(started, newest.saved_at)))
+        return lost
+
+    def restart_overhead(self) -> timedelta | None:
+        """The longest time from getting instances to training that this run has seen; `None` if it never trained."""
+        return max((each for attempt in self.attempts for each in _overheads(attempt)), default=None)
+
+
+def _may_be_accelerated(instance_type: str | None) -> bool:
+    """Whether MaxPendingTime may take effect: it "has no effect on jobs that request CPU-only instance types"."""
+    return instance_type is None or any(each.startswith(_ACCELERATED) for each in instance_type.split("+"))
+
+
+def _training_of(attempt: Attempt) -> list[tuple[datetime, datetime]]:
+    return [
+        (transition.started, ended)
+        for transition, ended in status_periods(attempt.transitions)
+        if transition.status == TRAINING and ended is not None
+    ]
+
+
+def _overheads(attempt: Attempt) -> Iterator[timedelta]:
+    launched: datetime | None = None
+    for transition, following in pairwise(attempt.transitions):
+        if transition.status in WAITING or transition.status == TRAINING:
+            launched = None
+            continue
+        launched = launched or transition.started
+        if following.status == TRAINING:
+            yield following.started - launched
+
+
+def run_id(first: JobId) -> RunId:
+    """The run that a user's own job begins."""
+    return RunId(f"{first.region}/{first.name}/{round(first.created.timestamp() * 1000)}")

@@ -1,0 +1,170 @@
+"""Decides whether a job has waited long enough for capacity: what is stopped must have somewhere else to go."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.jobs.formatting import in_words, iso, readable
+from respot.jobs.job import JobState, Transition
+from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.placement import went_back
+from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.run import Run
+from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
+from respot.recovery.policy.policy import AccountPolicy, Resolved, resolve
+
+ASKED_EACH_TIME: Final = timedelta(hours=1)
+"""For so long after its limit a job that waits is asked about with each sweep; after that, once in so long."""
+_SIMULATED: Final = "its owner wants the next pool after that time"
+"""Of the note with which a stop is only tried out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitDecision:
+    """Whether to stop a job that waits.
+
+    Attributes:
+        give_up: stop it now.
+        reason: why, or why not, in words an operator reads.
+        attempt: the number of the attempt that would follow; `None` if none would.
+        placement: where that one would run.
+        inputs: what it was decided from, in words.
+    """
+
+    record_stop_intent: bool
+    reason: str
+    attempt: int | None = None
+    placement: Placement | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsIfStopped:
+    """A job as it would be, had Respot just stopped it: what its next attempt can be planned from."""
+
+    state: JobState
+    transitions: tuple[Transition, ...]
+    stop_intent: StopIntent
+
+
+def may_give_up(state: JobState, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
+    """Whether a job, as the ledger knows it, is worth a closer look: nobody else has to be asked for that."""
+    return patience(state, transitions, resolve(account, state, role=state.role_arn), now=now) is None
+
+
+def is_time_to_ask(
+    transitions: Sequence[Transition], limit: timedelta, *, last: datetime | None, now: datetime
+) -> bool:
+    """Whether a job that waits is to be asked about now; `last` is when that was last looked into.
+
+    Within `ASKED_EACH_TIME` after its limit always, then once in each such span: what spoke against giving up may pass
+    (a policy that could not be read, the kill switch), and a job that stays where it is must not be asked about every
+    few minutes for days.
+    """
+    since = waiting_since(transitions)
+    if since is None or now - since <= limit:
+        return False
+    over = now - since - limit
+    before = timedelta() if last is None else last - since - limit
+    return over <= ASKED_EACH_TIME or over // ASKED_EACH_TIME > before // ASKED_EACH_TIME
+
+
+def patience(state: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
+    """Why the job is left waiting, as far as job and policy alone can tell; `None` if they do not say so."""
+    policy, since = resolved.policy, waiting_since(transitions)
+    if words := unknown_message(state):
+        return f"whether it waits for capacity is not known: SageMaker says {words!r}"
+    if since is None or not is_waiting(state, now=now):
+        return f"does not wait for capacity, it is {state.status}/{state.secondary_status}"
+    if resolved.bad_tags:
+        return "; ".join(resolved.bad_tags)
+    if not policy.resume:
+        return f"not asked to resume this job ({', '.join(resolved.sources)})"
+    if policy.give_up_waiting_after is None:
+        return f"no policy limits its waiting ({', '.join(resolved.sources)})"
+    if state.parent:
+        return f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
+    if not policy.ladder:
+        return "the policy has no ladder: there is no other pool to go on to"
+    if now - since <= policy.give_up_waiting_after:
+        return f"has waited {in_words(now - since)} of {in_words(policy.give_up_waiting_after)}"
+    return None
+
+
+def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
+    """The job as it would be, had Respot stopped it now."""
+    since = waiting_since(transitions) or now
+    return AsIfStopped(
+        state=replace(state, status=STOPPED, secondary_status=STOPPED, last_modified=now),
+        transitions=(
+            *transitions,
+            Transition(status=STOPPING, started=now),
+            Transition(status=STOPPED, started=now),
+        ),
+        stop_intent=StopIntent(job=state.job, waiting_since=since, decided_at=now, reason=_SIMULATED),
+    )
+
+
+def gives_up(
+    live: JobState,
+    transitions: Sequence[Transition],
+    run: Run,
+    resolved: Resolved,
+    circumstances: Circumstances,
+    *,
+    now: datetime,
+) -> WaitDecision:
+    """Whether to stop the live job, whose run's last attempt is the job as if it had been stopped.
+
+    Only if the plan for it, as it would be made afterwards, is another attempt in another pool: a job must not lose
+    its place in one queue for a place at the end of the same one, nor for nothing.
+    """
+    if reason := patience(live, transitions, resolved, now=now):
+        return WaitDecision(record_stop_intent=False, reason=reason)
+    if circumstances.kill_switch:
+        return WaitDecision(record_stop_intent=False, reason=circumstances.kill_switch)
+    if went_back(run, run.last.number):
+        reason = "was given up before, and the run went back to this pool: all others were refused"
+        return WaitDecision(record_stop_intent=False, reason=reason)
+    decision = plan(run, resolved, circumstances, now=now)
+    if decision.action is not Action.RESUBMIT or decision.placement is None:
+        return WaitDecision(record_stop_intent=False, reason=f"nothing would follow: {decision.reason}")
+    here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
+    if here == there:
+        pool = " ".join(filter(None, there))
+        return WaitDecision(record_stop_intent=False, reason=f"the next attempt would wait for the same pool, {pool}")
+    if decision.dry_run:
+        return _verdict(
+            live, transitions, resolved, decision, record_stop_intent=False, said="would have stopped it (dry run)"
+        )
+    return _verdict(live, transitions, resolved, decision, record_stop_intent=True, said="stopping it")
+
+
+def _verdict(
+    live: JobState,
+    transitions: Sequence[Transition],
+    resolved: Resolved,
+    decision: Decision,
+    *,
+    record_stop_intent: bool,
+    said: str,
+) -> WaitDecision:
+    since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
+    waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
+    told = f"{waiting} since {readable(since)}" if since else waiting
+    inputs = decision.inputs | {
+        "waiting_since": iso(since) if since else "",
+        "give_up_waiting_after": in_words(limit) if limit else "",
+        "status": f"{live.status}/{live.secondary_status}",
+        "status_message": live.status_message or "",
+    }
+    del inputs["ending"]  # the one that was tried out
+    return WaitDecision(
+        record_stop_intent=record_stop_intent,
+        reason=f"{told}, longer than {in_words(limit) if limit else 'allowed'}: {said}; {decision.reason}",
+        attempt=decision.attempt,
+        placement=decision.placement,
+        inputs={name: value for name, value in inputs.items() if value},
+    )

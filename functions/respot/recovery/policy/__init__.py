@@ -1,0 +1,1 @@
+"""The account's policy and the owner's tags."""

@@ -1,0 +1,152 @@
+"""Ports of recovery: runs, checkpoints, policies, the kill switch, the builder of requests."""
+
+# Annotations are not evaluated, and their types are imported for type checking alone: a function loads only what it
+# runs.
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Placement
+
+if TYPE_CHECKING:
+    from respot.jobs.job import JobId
+    from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing
+    from respot.recovery.planning.run import RunId
+    from respot.recovery.planning.waiting import StopIntent
+    from respot.recovery.policy.policy import AccountPolicy
+    from respot.recovery.records import (
+        AttemptRecord,
+        DecisionRecord,
+        LocationReservation,
+        NoticeKind,
+        Outcome,
+        RecoveryRecords,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloned:
+    """The request of the next attempt.
+
+    Attributes:
+        request: CreateTrainingJob's.
+        warnings: what it goes without, in words an operator reads.
+    """
+
+    request: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+
+Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], Cloned]
+"""Builds the request of the next attempt from a job's description, its tags, and the decision.
+
+Raises CloneRefusedError if the job cannot be created again.
+"""
+
+
+class Note(Protocol):
+    """The log."""
+
+    def __call__(self, job: JobId, words: str) -> None:
+        """Note what was thought of a job and came to nothing, or is written down elsewhere."""
+
+
+class Checkpoints(Protocol):
+    """What jobs have stored in S3: listed, never opened or changed."""
+
+    def list(self, region: str, location: CheckpointLocation) -> Listing:
+        """The objects under the location's prefix, in the order of their keys; `region` is the bucket's, as the job's.
+
+        Bounded in pages and in time; the listing says whether that cut it. A bucket that S3 positively says does not
+        exist is an empty listing that says so.
+
+        Raises:
+            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names what is
+                missing.
+        """
+
+
+class Policies(Protocol):
+    """The account's policy, as its owners have it now."""
+
+    def load(self) -> AccountPolicy:
+        """The policy; a change takes effect within a minute. A valid one is never kept in place of an invalid one.
+
+        Raises:
+            PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
+            UpstreamUnavailableError: it could not be read now; nothing is known.
+        """
+
+
+class KillSwitch(Protocol):
+    """The account's kill switch, as its operators have it now."""
+
+    def why_on(self) -> str | None:
+        """Why nothing may be created or stopped now, in words; `None` while the switch is off.
+
+        A change takes effect within five seconds. Only `off` is off: a switch that is not there, or says anything else,
+        is on, and the words say how to set it.
+
+        Raises:
+            UpstreamUnavailableError: it could not be read now; nothing may be created or stopped.
+        """
+
+
+class RunStore(Protocol):
+    """The ledger's part on recovery. Every method raises LedgerUnavailableError when the store does not answer."""
+
+    def decision(self, job: JobId) -> DecisionRecord | None:
+        """The decision on the job, read consistently; `None` while there is none."""
+
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        reservation: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
+    ) -> bool:
+        """Write the decision, the attempt it calls for and its claim on the checkpoint location: all or nothing.
+
+        `reservation` takes the location from nobody, from its own run, or from `replaces`. `False`, with nothing
+        written, if the job has a decision, the run the attempt, or the location another writer.
+        """
+
+    def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
+        """The attempt with that number, read consistently; `None` if Respot has decided on none."""
+
+    def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
+        """All attempts that Respot has decided on, in order."""
+
+    def reservation(self, location: str) -> LocationReservation | None:
+        """Who was last sent to a checkpoint location, read consistently; `None` if Respot has sent nobody."""
+
+    def outcome(self, job: JobId) -> Outcome | None:
+        """What became of the decision on the job, read consistently; `None` while it is open."""
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        """Write down what became of a decision; the first note stands."""
+
+    def stop_intent(self, job: JobId) -> StopIntent | None:
+        """The newest note that Respot is about to stop the job, read consistently; `None` if it never was."""
+
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        """Write down that a stop of the job follows at once; the newest note stands, unless it was withdrawn.
+
+        Returns the note that stood there before, or stands there still.
+        """
+
+    def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
+        """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
+
+    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+        """Have people told, once for each kind, why nothing is decided or created yet."""
+
+    def recovery_records(self, job: JobId) -> RecoveryRecords:
+        """All that Respot has written down of its own doings about the job, read consistently."""
+
+    def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
+        """Jobs of the region that have not ended, with their checkpoint locations. May lag by a moment."""

@@ -1,0 +1,1 @@
+"""From the topic's message to Slack."""
