@@ -39,7 +39,7 @@ check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissio
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m infra.review
-	$(BIN)/pytest --quiet tests/unit/adapters/test_newest_model.py
+	$(BIN)/pytest --quiet tests/aws/test_newest_model.py
 	$(BIN)/python -m infra.audit
 
 format: $(STAMP) ## Format the code and mend what ruff can mend

@@ -1,0 +1,303 @@
+"""The functions as Lambda composes them: from the environment, on moto."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sns.models import sns_backends
+
+from respot import settings
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.job_items import transition_item
+from respot.aws.dynamodb.sweeps import progress_item
+from respot.aws.sagemaker.job_lists import SageMakerJobLists
+from respot.bootstrap import clients, time_budget
+from respot.bootstrap import stores as ledger_parts
+from respot.errors import LedgerUnavailableError, SettingsError
+from respot.handlers import alert, record, slack, sweep
+from respot.handlers import alert as alert_parts
+from respot.handlers import record as record_parts
+from respot.handlers import recover as resubmit_parts
+from respot.handlers import slack as slack_parts
+from respot.handlers import sweep as sweep_parts
+from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
+from respot.jobs.merge import reconcile
+from respot.recovery.checkpoints.checkpoint import CheckpointLocation
+from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
+from respot.sweep.heartbeat import HEARTBEAT
+from respot.sweep.progress import SweepProgress
+from tests.support.builders import NAME, REGION, event, job_id, message, milliseconds, state, transition
+from tests.support.moto_aws import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+CREATION: dict[str, Any] = {
+    "TrainingJobName": NAME,
+    "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+    "RoleArn": "arn:aws:iam::123456789012:role/SageMakerTraining",
+    "OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/output"},
+    "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+    "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
+}
+
+COMPOSED = (
+    clients.settings,
+    clients._client,  # noqa: SLF001 - what a cold start forgets
+    clients._session,  # noqa: SLF001
+    clients.once_client,
+    ledger_parts.ledger,
+    record_parts.consumer,
+    resubmit_parts.recovery_consumer,
+    alert_parts.alerter,
+    alert_parts.digest_collector,
+    alert_parts._topic,  # noqa: SLF001
+    alert_parts._foresight,  # noqa: SLF001
+    clients.once_ssm_client,
+    slack_parts.slack_relay,
+    ledger_parts.runs,
+    sweep_parts.sweeper,
+    sweep_parts.heartbeat_queues,
+)
+
+
+class Context:
+    """Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+@pytest.fixture(autouse=True)
+def cold_start() -> Iterator[None]:
+    for part in COMPOSED:
+        part.cache_clear()
+    yield
+    for part in COMPOSED:
+        part.cache_clear()
+    time_budget._INVOCATION.time_left = None  # noqa: SLF001
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "DynamoDBClient":
+    """Everything that the functions need, and the environment that says so."""
+    queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="slack")
+    due = boto3.client("sqs", region_name=REGION).create_queue(QueueName="due")
+    topic = boto3.client("sns", region_name=REGION).create_topic(Name="alerts")
+    environment = Settings(
+        ledger_table=TABLE,
+        alerts_topic_arn=topic["TopicArn"],
+        slack_secret="respot/slack-webhook",  # noqa: S106 - a name
+        queue_url=queue["QueueUrl"],
+        due_alerts_queue_url=due["QueueUrl"],
+        policy_parameter="/Respot/policy",
+    ).to_environment()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return dynamodb
+
+
+def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") -> None:
+    """SageMaker, as moto plays it, knows no such job: the event is its last witness."""
+    started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
+    transitions = [{"Status": "Interrupted", "StartTime": started}]
+    body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=transitions)).body
+    delivery = {
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
+    }
+    for _ in range(2):
+        assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
+    images = [item for item in deployed.scan(TableName=TABLE)["Items"] if item["kind"] == {"S": "transition"}]
+    records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
+    for _ in range(2):
+        assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
+    assert len(topic.sent_notifications) == 1
+    kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
+    assert sorted(item["sk"].partition("#")[0] for item in kept) == ["alert", "state", "transition", "window"]
+    (settled,) = (item for item in kept if item["kind"] == "alert")
+    assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
+
+
+def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no_more(
+    monkeypatch: pytest.MonkeyPatch, deployed: "DynamoDBClient"
+) -> None:
+    sqs, sagemaker = boto3.client("sqs", region_name=REGION), boto3.client("sagemaker", region_name=REGION)
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("observations", "recoveries", "due-alerts")]
+    environment = Settings(
+        observations_queue_url=urls[0],
+        recovery_queue_url=urls[1],
+        due_alerts_queue_url=urls[2],
+        policy_parameter="/Respot/policy",
+        event_grace=timedelta(),
+    ).to_environment()
+    for name, value in (environment | {"AWS_REGION": REGION}).items():
+        monkeypatch.setenv(name, value)
+    sagemaker.create_training_job(**CREATION)
+    sweep.handler({}, Context())
+    taken = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
+    assert [each["Body"] == HEARTBEAT for each in taken] == [True, False]
+    found = taken[1]
+    delivery = {
+        "messageId": found["MessageId"],
+        "receiptHandle": found["ReceiptHandle"],
+        "body": found["Body"],
+        "attributes": found["Attributes"],
+    }
+    assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
+    (job,) = ledger_parts.ledger().find(REGION, NAME)
+    sqs.purge_queue(QueueUrl=urls[0])
+    sweep.handler({}, Context())
+    for url in urls:
+        bodies = [each["Body"] for each in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]]
+        assert set(bodies) == {HEARTBEAT}
+    kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
+    assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
+    assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [(settings.DIGEST_SECONDS, "0"), (settings.ALERT_KINDS, "interrupted,max-wait-time-exceeded")],
+    ids=["no window", "no digests"],
+)
+@pytest.mark.usefixtures("deployed")
+def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    assert alert_parts.alerter().watch is alert_parts.digest_collector()
+    for part in COMPOSED:
+        part.cache_clear()
+    monkeypatch.setenv(variable, value)
+    assert alert_parts.alerter().watch is None
+    alert_parts.digest_collector()  # what was held back before must be told all the same
+
+
+def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
+    created = at_milliseconds(datetime.now(UTC) + timedelta(seconds=2))
+    each = replace(transition("MaxWaitTimeExceeded", 0), started=created)
+    boto3.client("ssm", region_name=REGION).put_parameter(
+        Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
+    )
+    clients.client("ssm")  # resubmit's, which repeats its calls; an alert's does not
+    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
+    deployed.put_item(TableName=TABLE, Item=progress_item(swept, until=created))
+    made: list[str] = []
+    for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
+        job = job_id(name, created=created)
+        known = state(job=job, status="Stopped", secondary_status=each.status, tags={})
+        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
+        image = transition_item(job, each, now=created, retention=None)
+        records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
+        if name == "second":
+            alert_parts._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+        for service in ("dynamodb", "sns", "sqs", "ssm") if name == "second" else ():
+            made_by = clients.once_ssm_client() if service == "ssm" else clients.client(service)
+            made_by.meta.events.register("before-send", lambda service=service, **_: made.append(service))
+        assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
+    assert "sns" in made
+    assert Counter(made) == Counter(alert_parts.CALLS)
+    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
+    assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
+
+
+def test_an_alert_does_not_wait_for_a_policy_that_does_not_answer() -> None:
+    """It is sent without: a call is made once, and takes a few seconds at most."""
+    config: Any = clients.once_ssm_client().meta.config
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)
+
+
+def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:
+    assert deployed.list_tables()["TableNames"] == [TABLE]
+    time_budget.begin(lambda: timedelta(seconds=3))
+    with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
+        ledger_parts.ledger().load(job_id())
+    time_budget.begin(lambda: timedelta(minutes=1))
+    assert ledger_parts.ledger().load(job_id()) == JobRecord()
+
+
+def test_each_client_waits_as_long_as_its_service_is_given() -> None:
+    for service, patience in time_budget.CALL_LIMITS.items():
+        config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
+        assert (config.connect_timeout, config.read_timeout) == (patience.connect_seconds, patience.read_seconds)
+        assert config.retries == {"mode": "standard", "total_max_attempts": patience.attempts}
+
+
+def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:
+    assert deployed.list_tables()["TableNames"] == [TABLE]
+    delivery = {
+        "messageId": "m1",
+        "receiptHandle": "r1",
+        "body": "words",
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
+    }
+    assert slack.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+
+
+@pytest.mark.parametrize(
+    ("function", "event_", "variable"),
+    [
+        (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
+        (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
+        (sweep.handler, {}, settings.OBSERVATIONS_QUEUE_URL),
+    ],
+    ids=["record", "slack", "sweep"],
+)
+def test_a_function_without_its_settings_says_which_one(
+    monkeypatch: pytest.MonkeyPatch, function: Any, event_: dict[str, Any], variable: str  # noqa: ANN401
+) -> None:  # fmt: skip
+    for name in Settings().to_environment():
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(SettingsError, match=f"{variable} is not set"):
+        function(event_, Context())
+
+
+@pytest.mark.parametrize("region", [REGION, "eu-west-1"])
+@pytest.mark.usefixtures("deployed")
+def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    monkeypatch.setenv(POLICY_PARAMETER, "/Respot/policy")
+    monkeypatch.setenv(KILL_SWITCH_PARAMETER, "/Respot/kill-switch")
+    asked: list[tuple[str, str]] = []
+
+    def note(**call: Any) -> None:  # noqa: ANN401 - botocore's own
+        asked.append((call["model"].name, call["context"]["client_region"]))
+
+    clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
+    recovery = resubmit_parts.recovery_consumer().recovery
+    for jobs in (record_parts.consumer().recorder.jobs, recovery.situations.jobs):
+        assert jobs.describe(region, NAME) is None
+    arn = recovery.jobs.create(region, CREATION)
+    assert arn.startswith(f"arn:aws:sagemaker:{region}:")
+    assert recovery.jobs.document(region, NAME)
+    assert recovery.jobs.tags(region, arn) == {}
+    assert [job.job.name for job in SageMakerJobLists(clients.once_client).page(region, None).summaries] == [NAME]
+    location = CheckpointLocation(bucket="nobodys", prefix="runs/")
+    assert not recovery.situations.checkpoints.list(region, location).bucket_exists
+    assert recovery.ledger.find(region, NAME) == ()
+    assert asked == [
+        ("DescribeTrainingJob", region),
+        ("DescribeTrainingJob", region),
+        ("CreateTrainingJob", region),
+        ("DescribeTrainingJob", region),
+        ("ListTags", region),
+        ("ListTrainingJobs", region),
+        ("ListObjectsV2", region),
+        ("Query", REGION),
+    ]
+
+
+def test_a_client_is_made_once_for_each_region() -> None:
+    here, there = clients.client("sagemaker", "us-east-1"), clients.client("sagemaker", "eu-west-1")
+    assert clients.client("sagemaker", "us-east-1") is here
+    assert there.meta.region_name == "eu-west-1"

@@ -1,0 +1,237 @@
+"""What only the ledger in DynamoDB does: its items, its expiry, its errors."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.stub import Stubber
+
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken
+from respot.aws.dynamodb.attribute_values import deserialize
+from respot.aws.dynamodb.job_items import read_transition
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.jobs.job import JobRecord, JobSnapshot
+from respot.jobs.merge import reconcile
+from tests.support.builders import CREATED, REGION, at, history, job_id, reported, snapshot, state, transition
+from tests.support.clock import FakeClock
+from tests.support.lost_answers import lose_the_first_answer
+from tests.support.moto_aws import TABLE
+from tests.support.scenarios import SCENARIOS, Scenario
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+JOB = job_id()
+INTERRUPTED = transition("Interrupted", 3720)
+RECEIPT = AlertRecord(
+    job=JOB,
+    kind=AlertKind.INTERRUPTED,
+    transition=INTERRUPTED,
+    outcome=AlertOutcome.SENT,
+    reason="a reason",
+    headline="a headline",
+    settled_at=at(3725),
+    message_id="message-1",
+)
+
+
+def items(client: "DynamoDBClient") -> dict[str, dict[str, Any]]:
+    """The table's items by their sort keys."""
+    found = (deserialize(item) for item in client.scan(TableName=TABLE)["Items"])
+    return {item["sk"]: item for item in found}
+
+
+def save(ledger: DynamoDbLedger, script: str, **others: Any) -> None:  # noqa: ANN401
+    seen = snapshot(script, **others)
+    assert ledger.save(reconcile(ledger.load(seen.state.job), seen))
+
+
+def test_a_partition_is_named_after_region_name_and_creation() -> None:
+    job = job_id(created=at(0.037))
+    assert partition_of(job) == "job#us-east-1#spot-job#1789549200037"
+    assert job_of(partition_of(job)) == job
+
+
+def test_keys_are_as_documented(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
+    save(dynamodb_ledger, "Starting=0 Interrupted=3720")
+    dynamodb_ledger.complete_alert(RECEIPT)
+    assert list(items(dynamodb)) == [
+        "alert#2026-09-16T10:02:00.000Z#interrupted",
+        "state",
+        "transition#2026-09-16T09:00:00.000Z#Starting",
+        "transition#2026-09-16T10:02:00.000Z#Interrupted",
+    ]
+    assert {item["pk"] for item in items(dynamodb).values()} == {partition_of(JOB)}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_the_state_carries_the_figures(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, scenario: Scenario
+) -> None:
+    spans = [
+        None if n is None else timedelta(seconds=n) for n in (scenario.training_seconds, scenario.billable_seconds)
+    ]
+    save(dynamodb_ledger, scenario.transitions, training_time=spans[0], billable_time=spans[1])
+    state = items(dynamodb)["state"]
+    assert state["interruptions"] == scenario.interruptions
+    assert float(state["waited_seconds"]) == scenario.waited.total_seconds()
+    assert float(state["trained_seconds"]) == scenario.trained.total_seconds()
+    percent = state.get("savings_percent")
+    assert (percent and float(percent)) == scenario.savings_percent
+
+
+def test_the_figures_follow_a_stay_that_is_learnt_of_late(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    for told in (reported("Stopped", 9000), reported("Interrupted", 3720)):
+        dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), told))
+    assert items(dynamodb)["state"]["interruptions"] == 1
+
+
+def test_a_transition_item_says_when_it_was_learnt_of_and_reads_back_from_the_stream(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, clock: FakeClock
+) -> None:
+    clock.moment = at(3725.5)
+    save(dynamodb_ledger, "Interrupted=3720")
+    (image,) = (item for item in dynamodb.scan(TableName=TABLE)["Items"] if item["kind"] == {"S": "transition"})
+    assert image["recorded_at"] == {"S": "2026-09-16T10:02:05.500Z"}
+    assert read_transition(image) == (JOB, INTERRUPTED)
+
+
+def test_nothing_expires_unless_a_retention_is_set(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
+    save(dynamodb_ledger, "Interrupted=3720")
+    dynamodb_ledger.complete_alert(RECEIPT)
+    assert not any("expires_at" in item for item in items(dynamodb).values())
+
+
+def test_with_a_retention_every_item_expires_that_long_after_what_it_tells_of(
+    dynamodb: "DynamoDBClient", clock: FakeClock
+) -> None:
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=timedelta(days=365))
+    save(ledger, "Interrupted=3720")
+    ledger.complete_alert(RECEIPT)
+    expiries = {int(item["expires_at"]) for item in items(dynamodb).values()}
+    assert expiries == {int((INTERRUPTED.started + timedelta(days=365)).timestamp())}
+
+
+def test_a_job_is_found_by_the_day_of_its_last_change(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    save(dynamodb_ledger, "Starting=0 Training=390")
+    found = dynamodb.query(
+        TableName=TABLE,
+        IndexName="by-activity",
+        KeyConditionExpression="active_on = :day",
+        ExpressionAttributeValues={":day": {"S": "2026-09-16"}},
+    )["Items"]
+    assert [job_of(item["pk"]["S"]) for item in found] == [JOB]
+
+
+def test_the_largest_event_fits_into_an_item(dynamodb_ledger: DynamoDbLedger) -> None:
+    """50 tags and every text at its longest: what `events` lets through, DynamoDB takes (400 KB)."""
+    words = "😀" * 1024
+    big = state(
+        status_message=words,
+        failure_reason=words,
+        checkpoint_uri=words,
+        instance_type=words,
+        tags={f"{n:02}" + "😀" * 126: "😀" * 256 for n in range(50)},
+    )
+    assert dynamodb_ledger.save(reconcile(JobRecord(), JobSnapshot(state=big, history=history("Starting=0"))))
+    assert dynamodb_ledger.load(JOB).state == big
+
+
+def test_the_table_is_asked_once_when_it_was_made(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=None)
+    first = ledger.created_at()
+    dynamodb.delete_table(TableName=TABLE)
+    assert ledger.created_at() == first
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
+    change = reconcile(JobRecord(), snapshot("Starting=0"))
+    return {
+        "query": [lambda: ledger.find(REGION, "x"), lambda: ledger.load(JOB), lambda: ledger.alerts(JOB)],
+        "put_item": [
+            lambda: ledger.save(change),
+            lambda: ledger.lease_alert(
+                JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
+            ),
+            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("ours")),
+            lambda: ledger.complete_alert(RECEIPT),
+        ],
+        "describe_table": [ledger.created_at],
+    }
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError", "AccessDeniedException",
+     "ResourceNotFoundException", "ValidationException"],
+)  # fmt: skip
+@pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
+def test_an_error_of_dynamodb_is_said_to_be_one(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str, code: str
+) -> None:
+    with Stubber(dynamodb) as stub:
+        for call in every_call(dynamodb_ledger)[operation]:
+            stub.add_client_error(operation, code)
+            with pytest.raises(LedgerUnavailableError, match="try again later"):
+                call()
+
+
+@pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
+def test_no_answer_of_dynamodb_is_said_to_be_none(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str
+) -> None:
+    def hang(**_: object) -> None:
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    dynamodb.meta.events.register_first("before-call.dynamodb", hang)
+    for call in every_call(dynamodb_ledger)[operation]:
+        with pytest.raises(LedgerUnavailableError, match="try again later"):
+            call()
+
+
+def test_a_failure_between_state_and_stays_heals_at_the_next_look(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    seen = snapshot("Starting=0 Downloading=250 Training=390")
+    with Stubber(dynamodb) as stub:
+        stub.add_response("put_item", {})
+        stub.add_client_error("put_item", "ThrottlingException")
+        with pytest.raises(LedgerUnavailableError):
+            dynamodb_ledger.save(reconcile(JobRecord(), seen))
+    save(dynamodb_ledger, "Starting=0 Downloading=250 Training=390")
+    assert dynamodb_ledger.load(JOB).transitions == history("Starting=0 Downloading=250 Training=390")
+
+
+def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    """Otherwise the alert would wait for a lease that nobody holds."""
+    lose_the_first_answer(dynamodb, "PutItem")
+    lease = timedelta(minutes=2)
+    assert dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=lease)
+    with pytest.raises(AlertInProgressError):
+        dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
+
+
+def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
+) -> None:
+    """The recorder loads again then, and inserts the transitions that are missing."""
+    seen = snapshot("Starting=0 Interrupted=3720")
+    lose_the_first_answer(dynamodb, "PutItem")
+    assert not dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
+    assert list(items(dynamodb)) == ["state"]
+    assert dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), seen))
+    assert [transition.status for transition in dynamodb_ledger.load(JOB).transitions] == ["Starting", "Interrupted"]

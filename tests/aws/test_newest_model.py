@@ -1,0 +1,83 @@
+"""The newest botocore's model of SageMaker, held against what Respot knows by the pinned one.
+
+A clone is built by the pinned model: what the newest has more would be lost, or be a status that nothing here knows.
+When one of these fails after `make lock UPGRADE=--upgrade`, raise the pinned botocore and say in `cloning.py` what
+becomes of the new members.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+
+from infra.audit import pins
+from infra.newest_model import prepare_newest_model
+from respot.aws.sagemaker.cloning import CHANGED, OUTPUT_ONLY, UNRECOVERABLE, members
+from tests.aws.test_cloning import answer_shape, create_shape, raw_model, read_only, unaccounted
+
+REQUIREMENTS = Path(__file__).parents[2] / "requirements"
+ENUMS = ("SecondaryStatus", "TrainingJobStatus")
+
+
+@cache
+def raw_newest() -> dict[str, Any]:
+    loader = Loader(extra_search_paths=[str(prepare_newest_model())], include_default_search_paths=False)
+    raw: dict[str, Any] = loader.load_service_model("sagemaker", "service-2")
+    return raw
+
+
+@cache
+def newest() -> ServiceModel:
+    return ServiceModel(raw_newest(), "sagemaker")
+
+
+def unknown_words(raw: dict[str, Any]) -> set[str]:
+    """The values of a model's enumerations that the pinned model does not have."""
+    return {word for name in ENUMS for word in raw["shapes"][name]["enum"]} - {
+        word for name in ENUMS for word in raw_model()["shapes"][name]["enum"]
+    }
+
+
+def test_it_is_no_older_than_the_pinned_one() -> None:
+    pinned, found = (pins((REQUIREMENTS / f"{name}.txt").read_text())["botocore"] for name in ("dev", "models"))
+    assert tuple(map(int, found.split("."))) >= tuple(map(int, pinned.split(".")))
+
+
+def test_every_member_is_carried_changed_or_known_to_be_unrecoverable() -> None:
+    assert unaccounted(newest()) == set()
+
+
+def test_it_has_no_member_that_the_pinned_one_lacks() -> None:
+    """What only the newest has, a clone by the pinned one would lose without a word."""
+    assert set(members(create_shape(newest()))) == set(members(create_shape()))
+    assert answer_shape(newest()).members.keys() == answer_shape().members.keys()
+
+
+def test_what_is_declared_is_still_in_the_model() -> None:
+    assert CHANGED.keys() | UNRECOVERABLE.keys() | OUTPUT_ONLY <= set(members(create_shape(newest())))
+
+
+def test_what_the_documentation_calls_read_only_is_known() -> None:
+    assert read_only(create_shape(newest())) == OUTPUT_ONLY
+
+
+def test_it_has_no_new_status() -> None:
+    assert unknown_words(raw_newest()) == set()
+
+
+@pytest.mark.parametrize("enum", ENUMS)
+def test_a_new_status_would_be_noticed(enum: str) -> None:
+    shapes = raw_newest()["shapes"]
+    changed = shapes[enum] | {"enum": [*shapes[enum]["enum"], "Hibernating"]}
+    assert unknown_words({"shapes": shapes | {enum: changed}}) == {"Hibernating"}
+
+
+def test_a_new_member_would_be_noticed() -> None:
+    shapes = raw_newest()["shapes"]
+    create = shapes["CreateTrainingJobRequest"]
+    changed = create | {"members": create["members"] | {"New": {"shape": "RetryStrategy"}}}
+    later = ServiceModel(raw_newest() | {"shapes": shapes | {"CreateTrainingJobRequest": changed}}, "sagemaker")
+    assert "New" in unaccounted(later)

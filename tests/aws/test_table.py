@@ -1,0 +1,81 @@
+"""Reading many items of the table at once."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.stub import Stubber
+
+from respot.aws.dynamodb.attribute_values import deserialize, serialize
+from respot.aws.dynamodb.table import Table
+from respot.errors import LedgerUnavailableError
+from respot.schema import PK, SK
+from tests.support.moto_aws import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEYS = [(f"job#{number}", "state") for number in range(3)]
+
+
+def item(key: tuple[str, str]) -> dict[str, Any]:
+    return serialize({PK: key[0], SK: key[1]})
+
+
+def answer(*found: tuple[str, str], left: tuple[tuple[str, str], ...] = ()) -> dict[str, Any]:
+    return {
+        "Responses": {TABLE: [item(key) for key in found]},
+        "UnprocessedKeys": {TABLE: {"Keys": [item(key) for key in left]}} if left else {},
+    }
+
+
+def asked(*keys: tuple[str, str]) -> dict[str, Any]:
+    return {"RequestItems": {TABLE: {"Keys": [item(key) for key in keys]}}}
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 250])
+def test_as_many_as_wanted_a_hundred_at_a_time(dynamodb: "DynamoDBClient", count: int) -> None:
+    table, sizes = Table(dynamodb, TABLE), []
+
+    def note(params: Any, **_: object) -> None:  # noqa: ANN401
+        sizes.append(len(params["RequestItems"][TABLE]["Keys"]))
+
+    dynamodb.meta.events.register("provide-client-params.dynamodb.BatchGetItem", note)
+    keys = [(f"job#{number}", "state") for number in range(count)]
+    for key in keys:
+        table.put(item(key), f"attribute_not_exists({PK})")
+    assert sorted(deserialize(found)[PK] for found in table.get_all(keys)) == sorted(pk for pk, _ in keys)
+    assert sizes == [100] * (count // 100) + [count % 100] * bool(count % 100)
+
+
+def test_what_is_not_there_is_left_out(dynamodb: "DynamoDBClient") -> None:
+    table = Table(dynamodb, TABLE)
+    table.put(item(KEYS[1]), f"attribute_not_exists({PK})")
+    assert list(table.get_all(KEYS)) == [item(KEYS[1])]
+
+
+def test_what_dynamodb_has_left_over_is_asked_for_again(dynamodb: "DynamoDBClient") -> None:
+    with Stubber(dynamodb) as stub:
+        stub.add_response("batch_get_item", answer(KEYS[1], left=(KEYS[0], KEYS[2])), asked(*KEYS))
+        stub.add_response("batch_get_item", answer(left=(KEYS[0], KEYS[2])), asked(KEYS[0], KEYS[2]))
+        stub.add_response("batch_get_item", answer(KEYS[2], KEYS[0]), asked(KEYS[0], KEYS[2]))
+        found = list(Table(dynamodb, TABLE).get_all(KEYS))
+        stub.assert_no_pending_responses()
+    assert found == [item(key) for key in (KEYS[1], KEYS[2], KEYS[0])]
+
+
+def test_in_the_end_it_is_said_that_some_were_not_read(dynamodb: "DynamoDBClient") -> None:
+    """Not that they are not there: they would be taken for unknown jobs."""
+    with Stubber(dynamodb) as stub:
+        for _ in range(5):
+            stub.add_response("batch_get_item", answer(left=tuple(KEYS)))
+        with pytest.raises(LedgerUnavailableError, match="3 items were not read in 5 attempts; try again later"):
+            list(Table(dynamodb, TABLE).get_all(KEYS))
+        stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException", "AccessDenied"])
+def test_no_answer_is_said_to_be_none(dynamodb: "DynamoDBClient", code: str) -> None:
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error("batch_get_item", code)
+        with pytest.raises(LedgerUnavailableError, match="3 items"):
+            list(Table(dynamodb, TABLE).get_all(KEYS))

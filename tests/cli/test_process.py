@@ -1,0 +1,258 @@
+"""The real process: exit codes, and what it says when nobody can read it. No test may see a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMELINE = ("timeline", "nightly-resnet")
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+LOST = [
+    pytest.param(("--help",), {}, id="help"),
+    pytest.param(("--help",), UNBUFFERED, id="help, unbuffered"),
+    pytest.param(TIMELINE, {}, id="text"),
+    pytest.param(TIMELINE, UNBUFFERED, id="text, unbuffered"),
+    pytest.param((*TIMELINE, "--json"), {}, id="json"),
+]
+"""Each process takes a second: no more of them than there are ways to write."""
+
+
+def command(*words: str, module: str = "tests.support.respot_process") -> list[str]:
+    return [sys.executable, "-m", module, *words]
+
+
+def environment(**others: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in {"PYTHONUNBUFFERED", "NO_COLOR"}}
+    return kept | others
+
+
+def run(
+    *words: str, stdout: int = subprocess.PIPE, module: str = "tests.support.respot_process", **others: str
+) -> tuple[int, str, str]:
+    done = subprocess.run(  # noqa: S603 - our own command
+        command(*words, module=module),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(**others),
+        cwd=ROOT,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    return done.returncode, done.stdout or "", done.stderr
+
+
+@contextmanager
+def closed_pipe() -> Iterator[int]:
+    """The end to write to of a pipe that nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        yield writing
+    finally:
+        os.close(writing)
+
+
+@contextmanager
+def full_disk() -> Iterator[int]:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        yield full
+    finally:
+        os.close(full)
+
+
+@pytest.mark.parametrize(("words", "others"), LOST)
+def test_a_closed_pipe_ends_it_quietly(words: tuple[str, ...], others: Mapping[str, str]) -> None:
+    with closed_pipe() as pipe:
+        assert run(*words, stdout=pipe, **others) == (141, "", "")
+
+
+def test_head_ends_it_quietly() -> None:
+    script = f'{" ".join(command(*TIMELINE))} | head -1; echo "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-c", script], capture_output=True, text=True, env=environment(), cwd=ROOT, check=True
+    )
+    first, code = done.stdout.splitlines()
+    assert "nightly-resnet" in first
+    assert code in {"0", "141"}  # head may close the pipe before or after all has been written
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("words", "others"), LOST)
+def test_a_full_disk_is_an_exit_code_of_its_own(words: tuple[str, ...], others: Mapping[str, str]) -> None:
+    with full_disk() as full:
+        code, _, said = run(*words, stdout=full, **others)
+    assert code == 74
+    assert said == (
+        "respot: the output could not be written (No space left on device): free some space or write it elsewhere\n"
+    )
+
+
+@pytest.mark.parametrize("words", [("--help",), TIMELINE], ids=["help", "text"])
+def test_with_a_closed_standard_output_nothing_is_begun(words: tuple[str, ...]) -> None:
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-c", 'exec "$@" >&-', "bash", *command(*words)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 74
+    assert done.stderr == (
+        "respot: nothing was done, since standard output is closed: open it, or send it to /dev/null\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [(("timeline", "nobody"), 3), (("timeline",), 2)], ids=["not found", "wrong usage"]
+)
+def test_a_lost_standard_error_changes_no_exit_code(words: tuple[str, ...], expected: int) -> None:
+    with full_disk() as full, closed_pipe() as pipe:
+        for lost in (full, pipe):
+            done = subprocess.run(  # noqa: S603
+                command(*words), stdout=subprocess.PIPE, stderr=lost, env=environment(), cwd=ROOT, check=False
+            )
+            assert (done.returncode, done.stdout) == (expected, b"")
+
+
+INTERRUPTED_IN = """
+import sys
+class Interrupt:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt)
+from respot_cli.main import main
+sys.exit(main(["timeline", "nightly-resnet"]))
+"""
+"""The command as its script starts it, with a Ctrl-C while a module loads."""
+
+
+@pytest.mark.parametrize("module", ["argparse", "respot_cli.output", "rich.console", "botocore"])
+def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
+    script = [sys.executable, "-c", INTERRUPTED_IN.format(module=module)]
+    done = subprocess.run(script, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)  # noqa: S603
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "respot: interrupted\n")
+
+
+def test_with_a_closed_standard_error_usage_is_no_data() -> None:
+    """argparse writes it to stdout where there is no stderr."""
+    for words in (("bogus",), ("timeline",)):
+        done = subprocess.run(  # noqa: S603
+            ["/bin/bash", "-c", 'exec "$@" 2>&-', "bash", *command(*words)],
+            capture_output=True,
+            env=environment(),
+            cwd=ROOT,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ({"AWS_ENDPOINT_URL": "notaurl"}, "Invalid endpoint: notaurl"),
+        ({"AWS_MAX_ATTEMPTS": "zz"}, "invalid literal for int() with base 10: 'zz'"),
+    ],
+)
+def test_an_aws_variable_that_cannot_be_used_is_named(others: Mapping[str, str], words: str) -> None:
+    given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    code, out, said = run(*TIMELINE, module="respot_cli.main", stdout=subprocess.PIPE, **(given | dict(others)))
+    advice = "correct the environment variables that begin with AWS_, or your AWS profile"
+    assert (code, out, said) == (4, "", f"respot: {words}; {advice}\n")
+
+
+def test_ctrl_c_ends_it_with_a_word() -> None:
+    with subprocess.Popen(  # noqa: S603
+        command(*TIMELINE),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(SLOW="1"),
+        cwd=ROOT,
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+    assert (process.returncode, out, said) == (130, "", "respot: interrupted\n")
+
+
+def test_alone_it_prints_its_help() -> None:
+    code, said, _ = run()
+    assert code == 0
+    assert said.startswith("usage: respot")
+    assert "timeline" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "unneeded"),
+    [
+        (("--version",), {"boto3", "rich.table", "respot_cli.timeline", "respot_cli.dlq", "respot_cli.drill"}),
+        (("--help",), {"boto3"}),
+        (("timeline", "--help"), {"boto3", "respot_cli.dlq", "respot_cli.drill"}),
+    ],
+    ids=["version", "help", "a command's help"],
+)
+def test_a_command_loads_nothing_that_it_does_not_need(words: tuple[str, ...], unneeded: set[str]) -> None:
+    """Each command's modules, and boto3, take a tenth of a second."""
+    program = "import sys\nfrom respot_cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)  # noqa: S603
+    assert done.stdout
+    assert not unneeded & set(done.stderr.split())
+
+
+def test_it_says_its_version() -> None:
+    assert run("--version") == (0, f"respot {metadata.version('respot')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        pytest.param(("timeline", "nightly-resnet", "--created", "yesterday"), 2, id="no time"),
+        pytest.param(("tell",), 2, id="no such command"),
+        pytest.param(("timeline", "nobody"), 3, id="no such job"),
+    ],
+)
+def test_each_end_has_its_exit_code(words: tuple[str, ...], code: int) -> None:
+    assert run(*words)[0] == code
+
+
+def test_text_is_the_default_in_a_pipe_as_well() -> None:
+    _, text, _ = run(*TIMELINE)
+    assert "Resubmitted as nightly-resnet-r2" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) == 80
+    assert run(*TIMELINE, "--format", "json")[1].startswith("{")
+
+
+def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
+    code, text, _ = run(*TIMELINE, PYTHONIOENCODING="ascii", COLUMNS="120")
+    assert code == 0
+    assert text.isascii()
+    assert "# training 2 h 40 min" in text
+
+
+@pytest.mark.parametrize(
+    ("module", "words"),
+    [
+        ("local", ("--help",)),
+        ("tests.support.recovery_world", ("--schedules", "1", "--processes", "1")),
+    ],
+    ids=["local", "soak"],
+)
+def test_the_developers_commands_survive_a_lost_output(module: str, words: tuple[str, ...]) -> None:
+    with closed_pipe() as pipe, full_disk() as full:
+        assert run(*words, module=module, stdout=pipe)[0] == 141
+        assert run(*words, module=module, stdout=full)[0] == 74

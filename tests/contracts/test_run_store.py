@@ -1,0 +1,396 @@
+"""The promises of the port `RunStore`, held against every implementation."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from respot.alerting.ports import Ledger
+from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.errors import LedgerUnavailableError
+from respot.jobs.job import Market
+from respot.jobs.merge import reconcile
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.decision import Action, Decision, Placement
+from respot.recovery.planning.run import RunId, run_id
+from respot.recovery.planning.waiting import StopIntent
+from respot.recovery.ports import RunStore
+from respot.recovery.records import (
+    AttemptRecord,
+    DecisionRecord,
+    LocationReservation,
+    Notice,
+    NoticeKind,
+    Outcome,
+    OutcomeKind,
+    RecoveryRecords,
+)
+from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot
+from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger, MemoryRunStore
+from tests.support.moto_aws import TABLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+JOB = job_id()
+RUN = run_id(JOB)
+SECOND = f"{NAME}-r2"
+
+
+@dataclass
+class Bench:
+    """The port, and the ledger whose states it reads."""
+
+    runs: RunStore
+    ledger: Ledger
+    clock: FakeClock
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    clock = FakeClock(CREATED)
+    if request.param == "memory":
+        memory = MemoryLedger(created=CREATED)
+        return Bench(runs=MemoryRunStore(ledger=memory, clock=clock), ledger=memory, clock=clock)
+    client: DynamoDBClient = request.getfixturevalue("dynamodb")
+    ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
+    runs = DynamoDbRunStore(client, TABLE, clock=clock, retention=None)
+    return Bench(runs=runs, ledger=ledger, clock=clock)
+
+
+CHECKPOINT = Checkpoint(
+    name="checkpoint-500", step=500, saved_at=at(3000.037), size=2_100_000_000_000, complete=True, objects=17
+)
+FULL = DecisionRecord(
+    job=JOB,
+    run=RUN,
+    number=1,
+    decision=Decision(
+        action=Action.RESUBMIT,
+        reason="<größer & 😀>",
+        inputs={"policy": "defaults", "empty": ""},
+        placement=Placement(
+            market=Market.SPOT,
+            instance_type="ml.g5.2xlarge",
+            max_runtime=timedelta(hours=4),
+            max_wait=timedelta(seconds=21_601),
+        ),
+        attempt=2,
+        dry_run=True,
+        notify=True,
+        warning="the deadline cannot be met any more",
+    ),
+    decided_at=at(21_630.444),
+    checkpoint=CHECKPOINT,
+    next_name=SECOND,
+)
+BARE = DecisionRecord(
+    job=JOB,
+    run=RUN,
+    number=9999,
+    decision=Decision(action=Action.NOTHING, reason="", inputs={}),
+    decided_at=at(0),
+    checkpoint=None,
+    next_name=None,
+)
+
+
+def attempt(number: int = 2, **others: object) -> AttemptRecord:
+    plain = AttemptRecord(
+        run=RUN, number=number, region=REGION, name=f"{NAME}-r{number}", parent=JOB, decided_at=at(21_630.444)
+    )
+    return replace(plain, **others)  # type: ignore[arg-type] # each test names members that there are
+
+
+def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
+    return Outcome(
+        job=JOB,
+        kind=kind,
+        story="resubmitted",
+        settled_at=at(21_640.5),
+        name=SECOND,
+        arn="arn:of:the:job" if kind is OutcomeKind.CREATED else None,
+        warning="late" if kind is OutcomeKind.CREATED else None,
+    )
+
+
+# --- decisions and attempts -----------------------------------------------------------------------------------------
+
+
+def test_at_first_nothing_is_known(bench: Bench) -> None:
+    assert bench.runs.decision(JOB) is None
+    assert bench.runs.outcome(JOB) is None
+    assert bench.runs.attempt(RUN, 2) is None
+    assert bench.runs.attempts(RUN) == ()
+    assert bench.runs.live(REGION) == ()
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        FULL,
+        BARE,
+        replace(
+            FULL,
+            decision=replace(
+                FULL.decision,
+                placement=Placement(
+                    market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(seconds=1), max_wait=None
+                ),
+            ),
+        ),
+        replace(FULL, checkpoint=replace(CHECKPOINT, name=".", step=None, size=0, complete=False, known=False)),
+        replace(FULL, checkpoint=replace(CHECKPOINT, saved_at=at(1.123456))),
+    ],
+    ids=["everything", "next to nothing", "on demand", "an odd checkpoint", "microseconds"],
+)
+def test_what_was_decided_is_read_back(bench: Bench, record: DecisionRecord) -> None:
+    assert bench.runs.decide(record, None)
+    assert bench.runs.decision(JOB) == record
+
+
+@pytest.mark.parametrize("number", [2, 9, 10, 100, 9999])
+def test_an_attempt_is_read_back(bench: Bench, number: int) -> None:
+    assert bench.runs.decide(FULL, attempt(number))
+    assert bench.runs.attempt(RUN, number) == attempt(number)
+
+
+def test_a_job_is_decided_on_once(bench: Bench) -> None:
+    assert bench.runs.decide(FULL, attempt())
+    assert not bench.runs.decide(BARE, None)
+    assert not bench.runs.decide(FULL, attempt(3))
+    assert bench.runs.decision(JOB) == FULL
+    assert bench.runs.attempts(RUN) == (attempt(),)
+
+
+def test_an_attempt_is_decided_on_once_and_the_decision_goes_with_it(bench: Bench) -> None:
+    bench.runs.decide(FULL, attempt())
+    other = replace(FULL, job=job_id("other"))
+    assert not bench.runs.decide(other, attempt(name="another"))
+    assert bench.runs.decision(job_id("other")) is None
+    assert bench.runs.attempt(RUN, 2) == attempt()
+
+
+def test_attempts_come_in_order_and_of_one_run(bench: Bench) -> None:
+    for number in (10, 2, 9):
+        bench.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
+    foreign = RunId(f"{RUN}0")
+    bench.runs.decide(replace(FULL, job=job_id("foreign")), attempt(2, run=foreign))
+    assert [each.number for each in bench.runs.attempts(RUN)] == [2, 9, 10]
+    assert bench.runs.attempts(foreign) == (attempt(2, run=foreign),)
+
+
+def test_jobs_of_one_name_are_kept_apart(bench: Bench) -> None:
+    again = job_id(created=at(100_000))
+    bench.runs.decide(FULL, None)
+    assert bench.runs.decision(again) is None
+    assert bench.runs.decide(replace(BARE, job=again), None)
+
+
+PLACE = "s3://ml-bucket/checkpoints/"
+
+
+def test_a_location_has_one_writer_at_a_time(bench: Bench) -> None:
+    mine, theirs = (
+        LocationReservation(location=PLACE, run=RUN, number=2),
+        LocationReservation(location=PLACE, run=RunId("other"), number=2),
+    )
+    assert bench.runs.reservation(PLACE) is None
+    assert bench.runs.decide(FULL, attempt(), reservation=mine)
+    assert bench.runs.reservation(PLACE) == mine
+    other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
+    assert not bench.runs.decide(other, planned, reservation=theirs)
+    assert bench.runs.decision(other.job) is None
+    assert bench.runs.attempt(theirs.run, 2) is None
+    assert bench.runs.reservation("s3://ml-bucket/elsewhere/") is None
+
+
+def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(bench: Bench) -> None:
+    first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
+    theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
+    bench.runs.decide(FULL, attempt(), reservation=first)
+    assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
+    third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
+    assert not bench.runs.decide(third, planned, reservation=theirs, replaces=first)
+    assert bench.runs.decide(third, planned, reservation=theirs, replaces=second)
+    assert bench.runs.reservation(PLACE) == theirs
+
+
+# --- outcomes and notices -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_an_outcome_is_read_back(bench: Bench, kind: OutcomeKind) -> None:
+    bench.runs.record_outcome(outcome(kind))
+    assert bench.runs.outcome(JOB) == outcome(kind)
+
+
+def test_the_first_outcome_stands(bench: Bench) -> None:
+    bench.runs.record_outcome(outcome())
+    bench.runs.record_outcome(outcome(OutcomeKind.FAILED))
+    assert bench.runs.outcome(JOB) == outcome()
+
+
+def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0")))
+    before = bench.ledger.load(JOB)
+    bench.runs.decide(FULL, attempt())
+    bench.runs.record_outcome(outcome())
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    bench.runs.record_stop_intent(STOP_INTENT)
+    assert bench.ledger.load(JOB) == before
+    assert bench.ledger.alerts(JOB) == ()
+
+
+def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> None:
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "first")
+    bench.clock.pass_by(timedelta(minutes=5))
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "second")
+    bench.runs.notice(job_id("another"), NoticeKind.POSTPONED, "third")
+    first = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="first", noticed_at=CREATED)
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
+
+
+# --- stops ----------------------------------------------------------------------------------------------------------
+
+STOP_INTENT = StopIntent(
+    job=JOB,
+    waiting_since=at(0.037),
+    decided_at=at(7200.25),
+    reason="has waited for spot <größer>",
+    inputs={"policy": "defaults", "empty": ""},
+)
+
+
+def test_the_note_of_a_stop_is_read_back(bench: Bench) -> None:
+    assert bench.runs.stop_intent(JOB) is None
+    bench.runs.record_stop_intent(STOP_INTENT)
+    assert bench.runs.stop_intent(JOB) == STOP_INTENT
+    assert bench.runs.stop_intent(job_id(created=at(1))) is None
+
+
+@pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
+def test_the_newest_note_stands_in_whatever_order_they_come(bench: Bench, inputs: dict[str, str]) -> None:
+    newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
+    stood = [bench.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
+    assert bench.runs.stop_intent(JOB) == newer
+    assert stood == [None, STOP_INTENT, newer]
+
+
+def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(bench: Bench) -> None:
+    bench.runs.record_stop_intent(STOP_INTENT)
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
+    assert bench.runs.stop_intent(JOB) == withdrawn
+    assert bench.runs.record_stop_intent(STOP_INTENT) == withdrawn
+    assert bench.runs.stop_intent(JOB) == STOP_INTENT
+
+
+def test_only_the_note_itself_is_withdrawn(bench: Bench) -> None:
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert bench.runs.stop_intent(JOB) is None
+    newer = replace(STOP_INTENT, decided_at=at(7200.251))
+    bench.runs.record_stop_intent(newer)
+    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert bench.runs.stop_intent(JOB) == newer
+
+
+# --- live jobs ------------------------------------------------------------------------------------------------------
+
+
+def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> None:
+    ended = "Starting=0 MaxWaitTimeExceeded=100"
+    for script, others in (
+        ("Starting=0", {"job": job_id("live")}),
+        ("Starting=0", {"job": job_id("long"), "checkpoint_uri": f"s3://ml-bucket/{'x' * 1000}/"}),
+        ("Starting=0", {"job": job_id("elsewhere", region="eu-west-1")}),
+        ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
+        (ended, {"job": job_id("ended")}),
+    ):
+        bench.ledger.save(reconcile(bench.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
+    assert sorted(bench.runs.live(REGION)) == [
+        (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
+        (job_id("long"), f"s3://ml-bucket/{'x' * 1000}/"),
+    ]
+
+
+def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
+    for script in ("Starting=0", "Starting=0 Completed=100"):
+        bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot(script)))
+    assert bench.runs.live(REGION) == ()
+
+
+# --- DynamoDB -------------------------------------------------------------------------------------------------------
+
+
+def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> None:
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
+    runs.decide(FULL, attempt())
+    runs.record_outcome(outcome())
+    runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    runs.record_stop_intent(replace(STOP_INTENT, decided_at=at(1)))
+    expiries = [int(item["expires_at"]["N"]) for item in dynamodb.scan(TableName=TABLE)["Items"]]
+    assert len(expiries) == 5
+    assert min(expiries) == int((CREATED + timedelta(days=1)).timestamp())
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_was_in_anothers_way_says_nothing(
+    dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+
+    def conflict(**_: object) -> None:
+        raise dynamodb.exceptions.TransactionCanceledException(
+            {
+                "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
+                "CancellationReasons": [{"Code": "None"}, {"Code": code}],
+            },
+            "TransactWriteItems",
+        )
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", conflict)
+    with pytest.raises(LedgerUnavailableError):
+        runs.decide(FULL, attempt())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ClientError({"Error": {"Code": "InternalServerError", "Message": "sorry"}}, "TransactWriteItems"),
+        EndpointConnectionError(endpoint_url="https://dynamodb"),
+    ],
+    ids=["an error answer", "no answer"],
+)
+def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
+
+    def fail(**_: object) -> None:
+        raise error
+
+    for method in ("transact_write_items", "put_item"):
+        monkeypatch.setattr(dynamodb, method, fail)
+    with pytest.raises(LedgerUnavailableError):
+        runs.decide(FULL, attempt())
+    with pytest.raises(LedgerUnavailableError):
+        runs.record_outcome(outcome())
+    with pytest.raises(LedgerUnavailableError):
+        runs.record_stop_intent(STOP_INTENT)
+
+
+# --- doings ---------------------------------------------------------------------------------------------------------
+
+
+def test_all_doings_are_told_at_once(bench: Bench) -> None:
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords()
+    outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
+    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
+    bench.runs.decide(FULL, None)
+    bench.runs.record_outcome(outcome)
+    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
+    assert bench.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))

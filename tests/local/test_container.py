@@ -1,0 +1,76 @@
+"""What jobs print, and into which log streams.
+
+The names are those of real jobs: awsdocs/amazon-sagemaker-developer-guide shows
+`xgboost-mnist-cf1e16fb10a511eaaa450a350733ba06/algo-1-1574811611`.
+"""
+
+import asyncio
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from local.sagemaker import delivery
+from local.sagemaker.checkpoints import Progress
+from local.sagemaker.container import Container
+from local.sagemaker.service import SageMaker
+from tests.local import jobs
+from tests.local.test_service import RememberingCloud, ask
+
+STARTED = datetime(2019, 11, 26, 23, 40, 11, tzinfo=UTC)
+ONE = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100}
+GROUPS = {
+    "InstanceGroups": [
+        {"InstanceGroupName": "a", "InstanceType": "ml.g5.2xlarge", "InstanceCount": 1},
+        {"InstanceGroupName": "b", "InstanceType": "ml.m5.xlarge", "InstanceCount": 2},
+    ],
+    "VolumeSizeInGB": 100,
+}
+
+
+@pytest.mark.parametrize(("resources", "instances"), [(ONE, 1), ({**ONE, "InstanceCount": 2}, 2), (GROUPS, 3)])
+def test_each_instance_has_a_stream_named_after_job_number_and_start(
+    resources: dict[str, object], instances: int
+) -> None:
+    cloud = RememberingCloud()
+    job = jobs.job("Training=1", ResourceConfig=resources)
+    container = Container(cloud, cloud.scope(), job, started=STARTED)
+    container.starts(Progress())
+    container.saved(Progress(step=50))
+    printed = ["Training from the beginning", "Saved checkpoint-50"]
+    assert cloud.printed == {f"job-1/algo-{number}-1574811611": printed for number in range(1, instances + 1)}
+
+
+def test_a_job_that_finds_a_checkpoint_prints_where_it_resumes() -> None:
+    cloud = RememberingCloud()
+    Container(cloud, cloud.scope(), jobs.job("Training=1"), started=STARTED).starts(Progress(step=150))
+    assert list(cloud.printed.values()) == [["Resuming from checkpoint-150"]]
+
+
+def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:
+    cloud = RememberingCloud()
+    fate = "Starting=0.02 Training=0.05 Interrupted=1 Training=0.05"
+
+    async def story() -> None:
+        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle=fate)
+        assert (await ask(service, "CreateTrainingJob", jobs.request()))[0] == 200
+        await asyncio.sleep(1.3)
+
+    asyncio.run(story())
+    assert list(cloud.printed.values()) == [["Training from the beginning"]] * 2
+    assert all(re.fullmatch(r"job-1/algo-1-\d{10}", stream) for stream in cloud.printed)
+
+
+def test_a_lifecycle_for_all_jobs_is_that_of_jobs_without_a_tag_of_their_own() -> None:
+    cloud = RememberingCloud()
+
+    async def story() -> None:
+        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle="Pending=9 / Starting=9")
+        own = [{"Key": "local:lifecycle", "Value": "Updating=9"}]
+        later = [{"Key": "respot:attempt", "Value": "2"}]
+        for name, tags in (("plain", None), ("own", own), ("later", later)):
+            await ask(service, "CreateTrainingJob", jobs.request(TrainingJobName=name, Tags=tags))
+        await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+    assert cloud.statuses == ["Pending", "Updating", "Starting"]

@@ -1,0 +1,66 @@
+"""Creations that are refused, for a while or for good."""
+
+import pytest
+
+from local.sagemaker import refusals
+from local.sagemaker.cloud import Scope
+from local.sagemaker.refusals import Refusals, RefusalsError
+from tests.local.jobs import request
+
+HERE = Scope(account="111122223333", region="us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", Refusals()),
+        ("quota=2", Refusals(quota=2)),
+        ("throttle=3", Refusals(throttle=3)),
+        ("throttle=1 quota=2", Refusals(quota=2, throttle=1)),
+        ("none=spot none=ml.p5.48xlarge", Refusals(none=frozenset({"spot", "ml.p5.48xlarge"}))),
+    ],
+)
+def test_refusals_are_counted_by_reason(text: str, expected: Refusals) -> None:
+    assert refusals.parse(text) == expected
+
+
+@pytest.mark.parametrize("text", ["quota", "quota=all", "quota=-1", "capacity=1", "quota=2,throttle=1", "none=g5"])
+def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
+    with pytest.raises(RefusalsError, match="is none of quota=N throttle=N none=POOL"):
+        refusals.parse(text)
+
+
+def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
+    counts = refusals.Counts()
+    told = [counts.next(HERE, request(), Refusals(quota=2, throttle=1)) for _ in range(5)]
+    assert [error and error.code for error in told] == [
+        *("ResourceLimitExceeded", "ResourceLimitExceeded", "ThrottlingException"),
+        *(None, None),
+    ]
+    assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(told[0])
+
+
+def test_every_name_is_counted_by_itself() -> None:
+    counts = refusals.Counts()
+    once = Refusals(quota=1)
+    assert counts.next(HERE, request(TrainingJobName="a"), once)
+    assert counts.next(HERE, request(TrainingJobName="b"), once)
+    assert counts.next(HERE, request(TrainingJobName="A"), once) is None
+
+
+@pytest.mark.parametrize(
+    ("pool", "quota"),
+    [
+        ("spot", "ml.g5.2xlarge for spot training job usage"),
+        ("ml.g5.2xlarge", "ml.g5.2xlarge for spot training job usage"),
+    ],
+)
+def test_a_pool_without_quota_refuses_every_creation(pool: str, quota: str) -> None:
+    counts, told = refusals.Counts(), Refusals(none=frozenset({pool}))
+    for _ in range(3):
+        assert f"'{quota}' is 0 Instances, with current utilization of 0 Instances" in str(
+            counts.next(HERE, request(), told)
+        )
+    on_demand = {name: value for name, value in request().items() if name != "EnableManagedSpotTraining"}
+    other = {**on_demand, "ResourceConfig": {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1}}
+    assert counts.next(HERE, other, told) is None

@@ -1,0 +1,132 @@
+"""Heartbeats: they call every function, and ask for nothing."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.aws.dynamodb.attribute_values import serialize
+from respot.aws.dynamodb.sweeps import progress_item
+from respot.errors import QueueUnavailableError
+from respot.handlers import alert, record, slack, sweep
+from respot.handlers import enqueue_ended as recover
+from respot.handlers import recover as resubmit
+from respot.jobs.message import write_message
+from respot.recording.consumer import ObservationConsumer
+from respot.recording.recorder import Recorder
+from respot.recovery.consumer import RecoveryConsumer
+from respot.schema import CHECKS, LEASE_HOLDER
+from respot.slack.blocks import SlackMessage
+from respot.slack.relay import SlackRelay
+from respot.sweep.heartbeat import HEARTBEAT, beat
+from respot.sweep.progress import SweepProgress
+from tests.handlers.test_handlers import Context, failed, sqs
+from tests.handlers.test_recover import Queue, ending, stream
+from tests.handlers.test_sweep import Played
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
+from tests.support.printed import Printed, printed
+from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.troubled import TroubledJobs
+
+__all__ = ["printed"]  # used by each test, asked for or not
+
+BEGUN = progress_item(SweepProgress(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
+    {LEASE_HOLDER: "c"}
+)
+"""The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""
+
+
+class Chat:
+    """A chat."""
+
+    def __init__(self) -> None:
+        self.posted: list[str] = []
+
+    def post(self, message: SlackMessage) -> None:
+        self.posted.append(message.text)
+
+
+def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    jobs = TroubledJobs()
+    jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
+    recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
+    monkeypatch.setattr(record, "consumer", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
+    assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
+    assert (jobs.describes, printed()) == (0, [])
+    assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
+    assert [line["message"] for line in printed() if "message" in line] == ["recorded"]
+
+
+def test_resubmit_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    bench = RecoveryBench()
+    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
+    assert failed(resubmit.handler(sqs(HEARTBEAT), Context())) == []
+    assert (bench.calls, printed()) == ([], [])
+    resubmit.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())
+    assert bench.sagemaker.created == [SECOND]
+
+
+def test_slack_posts_no_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+    chat = Chat()
+    relay = SlackRelay(chat=chat, redelivery=redelivery(), drills=MemoryDrillPosts())
+    monkeypatch.setattr(slack, "slack_relay", lambda: relay)
+    assert failed(slack.handler(sqs(HEARTBEAT), Context())) == []
+    assert (chat.posted, printed()) == ([], [])
+    slack.handler(sqs(HEARTBEAT, "good"), Context())
+    assert chat.posted == ["good"]
+
+
+@pytest.mark.parametrize("beats", [sqs(HEARTBEAT), stream(BEGUN)], ids=["of its queue", "of the stream"])
+def test_alert_is_done_with_a_heartbeat(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed, beats: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(alert, "alerter", object)
+    assert failed(alert.handler(beats, Context())) == []
+    assert printed() == []
+
+
+def test_recover_is_done_with_a_heartbeat_and_sends_on_what_comes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = Queue()
+    monkeypatch.setattr(recover, "recovery_queue", lambda: queue)
+    assert failed(recover.handler(stream(BEGUN), Context())) == []
+    assert queue.sent == []
+    assert failed(recover.handler(stream(BEGUN, ending("one")), Context())) == []
+    assert queue.sent == [job_id("one")]
+
+
+@dataclass
+class Beaten:
+    """A queue that counts heartbeats, or refuses them."""
+
+    refuses: bool = False
+    beats: int = 0
+
+    def beat(self) -> None:
+        if self.refuses:
+            message = "no permission"
+            raise QueueUnavailableError(message)
+        self.beats += 1
+
+
+def test_a_queue_that_refuses_its_heartbeat_keeps_no_other_from_its_own() -> None:
+    queues = (Beaten(), Beaten(refuses=True), Beaten())
+    assert [str(error) for error in beat(queues)] == ["no permission"]
+    assert [queue.beats for queue in queues] == [1, 0, 1]
+
+
+def test_each_sweep_sends_heartbeats_and_sweeps_whether_they_are_taken_or_not(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    taking, refusing, played = Beaten(), Beaten(refuses=True), Played()
+    monkeypatch.setattr(sweep, "heartbeat_queues", lambda: (refusing, taking))
+    monkeypatch.setattr(sweep, "sweeper", lambda: played)
+    for _ in range(2):
+        sweep.handler({}, Context())
+    assert taking.beats == 2
+    assert played.times_left == [timedelta(minutes=5)] * 2
+    assert [line["message"] for line in printed()] == ["heartbeat_not_sent"] * 2
