@@ -109,20 +109,20 @@ class RespotStack(Stack):
         ledger.grant_alert(alert.function)
         alerts.grant_publish(alert.function)
 
-        recover = RespotFunction(
+        enqueue_ended = RespotFunction(
             self,
-            "Recover",
+            "EnqueueEnded",
             description="Sends jobs that have ended to the recovery queue",
             code=code,
             config=config,
             settings=Settings(recovery_queue_url=recovery.queue.queue_url),
         )
-        endings.deliver_to(recover.function)
-        recovery.grant_send(recover.function)
+        endings.deliver_to(enqueue_ended.function)
+        recovery.grant_send(enqueue_ended.function)
 
-        resubmit = RespotFunction(
+        recover = RespotFunction(
             self,
-            "Resubmit",
+            "Recover",
             description="Decides on jobs that have ended and creates their next attempts",
             code=code,
             config=config,
@@ -136,14 +136,14 @@ class RespotStack(Stack):
             ),
             timeout_seconds=RECOVERY_TIMEOUT,
         )
-        recovery.deliver_to(resubmit.function)
-        ledger.grant_recover(resubmit.function)
-        parameter.grant_read(alert.function, resubmit.function)
-        kill_switch.grant_read(resubmit.function)
+        recovery.deliver_to(recover.function)
+        ledger.grant_recover(recover.function)
+        parameter.grant_read(alert.function, recover.function)
+        kill_switch.grant_read(recover.function)
         grant_resubmit(
-            resubmit.function, role_patterns=config.training_roles, instance_types=config.training_instance_types
+            recover.function, role_patterns=config.training_roles, instance_types=config.training_instance_types
         )
-        grant_list_checkpoints(resubmit.function, buckets=config.checkpoint_buckets)
+        grant_list_checkpoints(recover.function, buckets=config.checkpoint_buckets)
 
         sweep = self._sweep(
             config, code, ledger=ledger, observations=observations, recovery=recovery, due=due, parameter=parameter
@@ -157,7 +157,7 @@ class RespotStack(Stack):
             due=due,
             endings=endings,
             recovery=recovery,
-            functions={"Record": record, "Alert": alert, "Recover": recover, "Resubmit": resubmit},
+            functions={"Record": record, "Alert": alert, "EnqueueEnded": enqueue_ended, "Recover": recover},
         )
         alarms.on_old_sweep(config)
         alarms.on_errors("Sweep", sweep)
@@ -179,8 +179,8 @@ class RespotStack(Stack):
             "DueAlertsDlqUrl": due.dead_letters.queue_url,
             "RecordLogGroupName": record.log_group.log_group_name,
             "AlertLogGroupName": alert.log_group.log_group_name,
+            "EnqueueEndedLogGroupName": enqueue_ended.log_group.log_group_name,
             "RecoverLogGroupName": recover.log_group.log_group_name,
-            "ResubmitLogGroupName": resubmit.log_group.log_group_name,
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)
@@ -231,7 +231,7 @@ class RespotStack(Stack):
         )
         alarms.on_backlog("DueAlerts", due.queue, "overdue alerts and digests are late.")
         alarms.on_failing_due_alerts()
-        alarms.on_lag("Recover", functions["Recover"].function, "jobs that ended are not resubmitted yet.")
+        alarms.on_lag("EnqueueEnded", functions["EnqueueEnded"].function, "jobs that ended are not resubmitted yet.")
         alarms.on_dead_letters("Endings", endings.dead_letters, "Jobs that ended were given up: none is resubmitted.")
         alarms.on_dead_letters("Recovery", recovery.dead_letters, "Jobs could not be decided on or resubmitted.")
         alarms.on_backlog_of_pauses("Recovery", recovery.queue, "jobs that ended are decided on late.")

@@ -72,8 +72,10 @@ EDGES: Final = (
     Edge(name="observations", output="ObservationsDlqUrl", back="ObservationsQueueUrl", log="RecordLogGroupName"),
     Edge(name="alerts", output="AlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName", of_stream=True),
     Edge(name="due-alerts", output="DueAlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName"),
-    Edge(name="endings", output="EndingsDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName", of_stream=True),
-    Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="ResubmitLogGroupName"),
+    Edge(
+        name="endings", output="EndingsDlqUrl", back="RecoveryQueueUrl", log="EnqueueEndedLogGroupName", of_stream=True
+    ),
+    Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName"),
     Edge(name="slack", output="SlackDlqUrl", back="SlackQueueUrl", log="SlackLogGroupName"),
 )
 FORWARDER: Final = "forwarder"

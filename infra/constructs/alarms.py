@@ -20,7 +20,7 @@ _MAX_AGE: Final = 15
 _MAX_REPEATED_FAILURE: Final = 10
 """Minutes after which a failure that must be seen twice, or is seen rarely, counts: it is noticed within 15."""
 _LONGEST_RETRY: Final = 30
-"""Minutes between two attempts at a job of the recovery queue, at most (respot/bootstrap/resubmit.py)."""
+"""Minutes between two attempts at a job of the recovery queue, at most (respot/handlers/recover.py)."""
 _MAX_STREAM_AGE: Final = 5
 _SWEEPS_MISSED: Final = 6
 _SWEEPS_HEARD: Final = 3

@@ -1,5 +1,6 @@
 """Lambda functions: one bundle, and for each function its own handler, role and log group."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -34,9 +35,9 @@ class RespotFunction(Construct):
         description: str,
         timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> None:
-        """`name` is the handler module's, capitalized: `Record` runs `respot.handlers.record.handler`."""
+        """`name` is the handler module's in CamelCase: `EnqueueEnded` runs `respot.handlers.enqueue_ended.handler`."""
         super().__init__(scope, name)
-        module = name.lower()
+        module = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
         self.log_group: Final = logs.LogGroup(
             self,
             "Logs",

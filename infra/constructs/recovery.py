@@ -1,4 +1,4 @@
-"""Recovery: the queue of the jobs that have ended, from which `resubmit` works."""
+"""Recovery: the queue of the jobs that have ended, from which `recover` works."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from infra.config import Config
 from infra.constructs.queues import dead_letter_queue, deliver, work_queue
 
 TIMEOUT_SECONDS: Final = 120
-"""Of `resubmit`: one job asks S3 for up to twenty pages, SageMaker for its description, and creates the next one."""
+"""Of `recover`: one job asks S3 for up to twenty pages, SageMaker for its description, and creates the next one."""
 
 _CONCURRENCY: Final = 2
 

@@ -72,8 +72,8 @@ class Handler:
 HANDLERS: Final = (
     Handler(name="record", composed="consumer", services=("dynamodb", "sagemaker", "sqs")),
     Handler(name="alert", composed="alerter", services=("dynamodb", "sns", "sqs")),
-    Handler(name="recover", composed="recovery_queue", services=("sqs",)),
-    Handler(name="resubmit", composed="recovery_consumer", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
+    Handler(name="enqueue_ended", composed="recovery_queue", services=("sqs",)),
+    Handler(name="recover", composed="recovery_consumer", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
     Handler(name="sweep", composed="sweeper", services=("dynamodb", "sagemaker", "sqs", "ssm")),
     Handler(
         name="slack",

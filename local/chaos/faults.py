@@ -134,7 +134,7 @@ FAULTS: Final = (
             *throttled(SERVICES, 0.1),
             everywhere(0.5, latency=_SPIKES),
         ),
-        # With more, two of three deliveries to `resubmit` fail, which makes thirty calls. Delays that double then have
+        # With more, two of three deliveries to `recover` fail, which makes thirty calls. Delays that double then have
         # no mean: the round would measure chance.
         deaths=0.01,
         delivery=_SHUFFLED,

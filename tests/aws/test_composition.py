@@ -22,7 +22,7 @@ from respot.errors import LedgerUnavailableError, SettingsError
 from respot.handlers import alert, record, slack, sweep
 from respot.handlers import alert as alert_parts
 from respot.handlers import record as record_parts
-from respot.handlers import recover as resubmit_parts
+from respot.handlers import recover as recover_parts
 from respot.handlers import slack as slack_parts
 from respot.handlers import sweep as sweep_parts
 from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
@@ -53,7 +53,7 @@ COMPOSED = (
     clients.once_client,
     ledger_parts.ledger,
     record_parts.consumer,
-    resubmit_parts.recovery_consumer,
+    recover_parts.recovery_consumer,
     alert_parts.alerter,
     alert_parts.digest_collector,
     alert_parts._topic,  # noqa: SLF001
@@ -187,7 +187,7 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
     boto3.client("ssm", region_name=REGION).put_parameter(
         Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
     )
-    clients.client("ssm")  # resubmit's, which repeats its calls; an alert's does not
+    clients.client("ssm")  # recover's, which repeats its calls; an alert's does not
     swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
     deployed.put_item(TableName=TABLE, Item=progress_item(swept, until=created))
     made: list[str] = []
@@ -274,7 +274,7 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         asked.append((call["model"].name, call["context"]["client_region"]))
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
-    recovery = resubmit_parts.recovery_consumer().recovery
+    recovery = recover_parts.recovery_consumer().recovery
     for jobs in (record_parts.consumer().recorder.jobs, recovery.situations.jobs):
         assert jobs.describe(region, NAME) is None
     arn = recovery.jobs.create(region, CREATION)

@@ -45,7 +45,7 @@ def ssm() -> "SSMClient":
 
 
 def switch_of(client: "SSMClient", clock: FakeClock) -> ParameterKillSwitch:
-    """The switch as `resubmit` composes it."""
+    """The switch as `recover` composes it."""
     read = CachedText(lambda: read_kill_switch(client, NAME), kept_for=KILL_SWITCH_KEPT_FOR, clock=clock).read
     return ParameterKillSwitch(read, parameter=NAME)
 
@@ -198,7 +198,7 @@ def test_the_commands_in_the_docs_turn_it_on_and_off(
 
 @pytest.fixture
 def bench(ssm: "SSMClient") -> RecoveryBench:
-    """Recovery whose policy and kill switch are parameters, composed as `resubmit` does it."""
+    """Recovery whose policy and kill switch are parameters, composed as `recover` does it."""
     bench = RecoveryBench()
     text = CachedText(lambda: read_parameter(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=bench.clock)
     switch = switch_of(ssm, bench.clock)

@@ -161,7 +161,7 @@ def test_a_message_that_cannot_be_read_says_so_itself(found: Deployment) -> None
 
 def test_a_reason_that_nobody_knows_is_said_to_be_unknown(found: Deployment) -> None:
     put(found, RECOVERY, write_message(job_id()))
-    assert only(found, RECOVERY).reason == "unknown: /respot/ResubmitLogGroupName has nothing of it"
+    assert only(found, RECOVERY).reason == "unknown: /respot/RecoverLogGroupName has nothing of it"
 
 
 def test_of_the_stream_the_condition_is_told_and_the_log_where_it_knows_more(found: Deployment) -> None:
@@ -518,7 +518,7 @@ def test_who_may_not_read_the_logs_sees_the_messages_all_the_same(
     reasons = {each["queue"]: letter["reason"] for each in told["queues"] for letter in each["messages"]}
     assert reasons == {
         "observations": "NO_PERMISSIONS",
-        "recovery": "unknown: /respot/ResubmitLogGroupName could not be read",
+        "recovery": "unknown: /respot/RecoverLogGroupName could not be read",
     }
     assert list(told["unread"]) == ["the log of recovery"]
     assert "not authorized: logs:FilterLogEvents" in note

@@ -142,7 +142,7 @@ class Recovering:
 @pytest.fixture(scope="module", name="recovering")
 def recovering_account(deployed: DeployedAccount) -> Iterator[Recovering]:
     functions = deployed.client("lambda").list_functions()["Functions"]
-    resubmit = next(each for each in functions if "handlers.resubmit.handler" in each["Handler"])
+    resubmit = next(each for each in functions if "handlers.recover.handler" in each["Handler"])
     parameter = deployed.client("ssm").get_parameter(Name=deployed.outputs["PolicyParameterName"])["Parameter"]
     receive_alerts(deployed)
     recovering = Recovering(at=deployed, function=resubmit, policy=parameter["Value"])

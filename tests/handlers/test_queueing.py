@@ -4,8 +4,7 @@ from itertools import pairwise
 import pytest
 
 from infra.config import Config
-from respot.handlers import record, slack
-from respot.handlers import recover as resubmit
+from respot.handlers import record, recover, slack
 from respot.queueing import QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, redelivery
 from tests.support.clock import FakeClock
@@ -60,7 +59,7 @@ def test_if_every_delivery_fails_the_delays_double_up_to_the_longest() -> None:
     ("first", "receives", "longest", "outage"),
     [
         ("observation_retry_seconds", "observation_max_receives", record.LONGEST_DELAY, timedelta(hours=3)),
-        ("observation_retry_seconds", "recovery_max_receives", resubmit.LONGEST_DELAY, timedelta(days=3)),
+        ("observation_retry_seconds", "recovery_max_receives", recover.LONGEST_DELAY, timedelta(days=3)),
         ("slack_retry_seconds", "slack_max_receives", slack.LONGEST_DELAY, timedelta(hours=3)),
     ],
     ids=["observations", "recovery", "Slack"],

@@ -11,9 +11,7 @@ from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
 from respot.errors import QueueUnavailableError
-from respot.handlers import alert
-from respot.handlers import enqueue_ended as recover
-from respot.handlers import recover as resubmit
+from respot.handlers import alert, enqueue_ended, recover
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
@@ -46,7 +44,7 @@ def stream(*images: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# --- recover --------------------------------------------------------------------------------------------------------
+# --- enqueue_ended --------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -66,7 +64,7 @@ class Queue:
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
     queue = Queue()
-    monkeypatch.setattr(recover, "recovery_queue", lambda: queue)
+    monkeypatch.setattr(enqueue_ended, "recovery_queue", lambda: queue)
     return queue
 
 
@@ -74,39 +72,39 @@ def ending(name: str) -> dict[str, Any]:
     return transition_item(job_id(name), transition("Stopped", 9000), now=at(9001), retention=None)
 
 
-def test_recover_sends_each_ended_job(queue: Queue, printed: Printed) -> None:
-    assert failed(recover.handler(stream(ending("one"), ending("two")), Context())) == []
+def test_enqueue_ended_sends_each_ended_job(queue: Queue, printed: Printed) -> None:
+    assert failed(enqueue_ended.handler(stream(ending("one"), ending("two")), Context())) == []
     assert queue.sent == [job_id("one"), job_id("two")]
     (counted,) = printed()
     assert counted["JobsEnded"] == [2.0]
 
 
-def test_recover_repeats_only_what_was_not_sent(queue: Queue, printed: Printed) -> None:
+def test_enqueue_ended_repeats_only_what_was_not_sent(queue: Queue, printed: Printed) -> None:
     queue.refuses = "two"
-    assert failed(recover.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]
+    assert failed(enqueue_ended.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]
     assert [job.name for job in queue.sent] == ["one", "three"]
     assert printed()[0]["message"] == "not sent to recovery"
 
 
-# --- resubmit -------------------------------------------------------------------------------------------------------
+# --- recover --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> RecoveryBench:
     bench = RecoveryBench()
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
+    monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     return bench
 
 
 def test_resubmit_takes_a_batch(bench: RecoveryBench) -> None:
-    assert failed(resubmit.handler(sqs(write_message(bench.ended())), Context())) == []
+    assert failed(recover.handler(sqs(write_message(bench.ended())), Context())) == []
     assert bench.sagemaker.created == [SECOND]
 
 
 def test_resubmit_keeps_what_fails_and_says_why(bench: RecoveryBench, printed: Printed) -> None:
     batch = sqs(write_message(job_id("unknown")), write_message(bench.ended()), "poison")
-    assert failed(resubmit.handler(batch, Context())) == ["m1", "m3"]
+    assert failed(recover.handler(batch, Context())) == ["m1", "m3"]
     assert bench.sagemaker.created == [SECOND]
     *said, counted, _ = printed()
     assert [(line["message"], line["message_id"]) for line in said] == [
@@ -120,7 +118,7 @@ def test_resubmit_keeps_what_fails_and_says_why(bench: RecoveryBench, printed: P
 def test_resubmit_keeps_what_must_wait_and_counts_no_failure(bench: RecoveryBench, printed: Printed) -> None:
     hour = timedelta(hours=1)
     bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    assert failed(resubmit.handler(sqs(write_message(bench.ended())), Context())) == ["m1"]
+    assert failed(recover.handler(sqs(write_message(bench.ended())), Context())) == ["m1"]
     (said,) = printed()
     assert said["message"] == "recovery waits"
     assert "after a pause" in said["reason"]
@@ -129,7 +127,7 @@ def test_resubmit_keeps_what_must_wait_and_counts_no_failure(bench: RecoveryBenc
 
 def test_resubmit_sends_everything_back_when_out_of_time(bench: RecoveryBench) -> None:
     job = bench.ended()
-    assert failed(resubmit.handler(sqs(write_message(job)), Context(milliseconds=59_999))) == ["m1"]
+    assert failed(recover.handler(sqs(write_message(job)), Context(milliseconds=59_999))) == ["m1"]
     assert bench.runs.decisions == {}
 
 

@@ -24,8 +24,7 @@ from respot.errors import (
     UpstreamUnavailableError,
     WebhookRefusedError,
 )
-from respot.handlers import alert, record, slack, sweep
-from respot.handlers import recover as resubmit
+from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.message import write_message
 from respot.metrics import (
     FAILED_DUE_ALERT_AGE,
@@ -145,7 +144,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> Iterator[Stage]:
     monkeypatch.setenv(SERVICE_VARIABLE, "Respot")
     metrics.cache_clear()
     stage = Stage(monkeypatch, printed)
-    for module in (record, resubmit, alert, slack):
+    for module in (record, recover, alert, slack):
         monkeypatch.setattr(module, "now", stage.clock)
     yield stage
     metrics.cache_clear()
@@ -197,9 +196,9 @@ def resubmit_on(stage: Stage, bench: RecoveryBench) -> PlayedQueue:
     job = bench.ended()
     bench.clock.moment = START
     stage.clock = bench.clock
-    stage.monkeypatch.setattr(resubmit, "now", bench.clock)
+    stage.monkeypatch.setattr(recover, "now", bench.clock)
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
-    stage.monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
+    stage.monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     queue = PlayedQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
     return queue
@@ -209,9 +208,9 @@ def resubmit_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: t
     bench = RecoveryBench()
     queue = resubmit_on(stage, bench)
     bench.faults[call] = fault
-    stage.deliver(queue, resubmit.handler, until=START + lasts)
+    stage.deliver(queue, recover.handler, until=START + lasts)
     bench.faults.clear()
-    stage.deliver(queue, resubmit.handler, until=START + LONG)
+    stage.deliver(queue, recover.handler, until=START + LONG)
     assert bench.sagemaker.created == [SECOND]
 
 
@@ -386,7 +385,7 @@ CAUSES: Final = {
     "DueAlertsAge": backlog("DueAlertsQueue"),
     "DueAlertsFailing": ours(FAILED_DUE_ALERT_AGE, failing_due_alerts, minutes=15),
     "DueAlertsDeadLetters": dead_letters("DueAlerts"),
-    "RecoverStreamAge": lag("Recover"),
+    "EnqueueEndedStreamAge": lag("EnqueueEnded"),
     "EndingsDeadLetters": dead_letters("Endings"),
     "RecoveryBacklog": Cause(
         metric="AWS/SQS/ApproximateNumberOfMessagesVisible",
@@ -404,8 +403,8 @@ CAUSES: Final = {
     "SlackFailing": ours(FAILED_SLACK_MESSAGE_AGE, failing_slack, minutes=15),
     "SlackDeadLetters": dead_letters("SlackDelivery"),
     "ForwarderDeadLetters": dead_letters("Forwarder"),
-    **{f"{name}Errors": errors(name) for name in ("Record", "Alert", "Recover", "Resubmit", "Sweep", "Slack")},
-    **{f"{name}Silent": silence(name) for name in ("Record", "Alert", "Recover", "Resubmit", "Slack")},
+    **{f"{name}Errors": errors(name) for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack")},
+    **{f"{name}Silent": silence(name) for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Slack")},
 }
 
 
@@ -507,7 +506,7 @@ def test_a_job_that_waits_for_a_reason_fires_no_alarm(alarms: dict[str, Resource
     bench = RecoveryBench()
     queue = resubmit_on(stage, bench)
     waits(bench, why)
-    stage.deliver(queue, resubmit.handler, until=START + timedelta(hours=1))
+    stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     assert queue.messages
     assert FAILED_RECOVERY_AGE not in stage.emitted
     backlog = each_minute(lambda span: queue.messages_visible(now=START + span), lasts=timedelta(hours=1))
@@ -522,13 +521,13 @@ def test_after_hours_of_waiting_a_failure_fires_the_alarm_only_if_it_is_repeated
     bench = RecoveryBench()
     queue = resubmit_on(stage, bench)
     waits(bench, why)
-    stage.deliver(queue, resubmit.handler, until=START + timedelta(hours=1))
+    stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at
     bench.faults["ledger.load"] = LedgerUnavailableError("no answer")
-    stage.deliver(queue, resubmit.handler, until=failing)
+    stage.deliver(queue, recover.handler, until=failing)
     if not lasts:
         del bench.faults["ledger.load"]
-    stage.deliver(queue, resubmit.handler, until=failing + LONG)
+    stage.deliver(queue, recover.handler, until=failing + LONG)
     samples = stage.emitted[FAILED_RECOVERY_AGE]
     fired = fired_after(alarms["RecoveryFailing"], samples, since=failing, until=failing + LONG)
     assert (fired is not None) is lasts
@@ -541,12 +540,12 @@ def test_after_a_pause_of_hours_an_outage_of_a_few_minutes_is_waited_out_in_sile
     bench = RecoveryBench()
     queue = resubmit_on(stage, bench)
     waits(bench, "a pause")
-    stage.deliver(queue, resubmit.handler, until=START + timedelta(hours=1))
+    stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at
     bench.faults["ledger.load"] = LedgerUnavailableError("no answer")
-    stage.deliver(queue, resubmit.handler, until=failing + timedelta(minutes=5, seconds=30))
+    stage.deliver(queue, recover.handler, until=failing + timedelta(minutes=5, seconds=30))
     bench.faults.clear()
-    stage.deliver(queue, resubmit.handler, until=failing + LONG)
+    stage.deliver(queue, recover.handler, until=failing + LONG)
     samples = stage.emitted[FAILED_RECOVERY_AGE]
     assert len(samples) > 5
     assert fired_after(alarms["RecoveryFailing"], samples, since=failing, until=failing + LONG) is None

@@ -66,7 +66,7 @@ ALERT = [
     (("ssm:GetParameter",), POLICY_PARAMETER),
 ]
 RECOVER = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoverLogs.Arn}"),
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${EnqueueEndedLogs.Arn}"),
     (("sqs:SendMessage",), ["${EndingsDeadLetters.Arn}", "${RecoveryQueue.Arn}"]),
     *STREAM,
 ]
@@ -105,12 +105,12 @@ SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
 def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> list[Row]:
-    """What `resubmit` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`.
+    """What `recover` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`.
 
     `types` are those of `training_instance_types`.
     """
     return [
-        (("logs:CreateLogStream", "logs:PutLogEvents"), "${ResubmitLogs.Arn}"),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoverLogs.Arn}"),
         (
             ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             "${RecoveryQueue.Arn}",
@@ -147,8 +147,8 @@ def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
     assert granted(full) == {
         "${RecordRole}": RECORD,
         "${AlertRole}": ALERT,
-        "${RecoverRole}": RECOVER,
-        "${ResubmitRole}": resubmit(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
+        "${EnqueueEndedRole}": RECOVER,
+        "${RecoverRole}": resubmit(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
         "${SweepRole}": sweep("${SlackDeliveryQueue.Arn}"),
         "${SweepScheduleRole}": SCHEDULE,
         "${SlackRole}": SLACK,
@@ -159,8 +159,8 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
     assert granted(plain) == {
         "${RecordRole}": RECORD,
         "${AlertRole}": ALERT,
-        "${RecoverRole}": RECOVER,
-        "${ResubmitRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
+        "${EnqueueEndedRole}": RECOVER,
+        "${RecoverRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
         "${SweepRole}": sweep(),
         "${SweepScheduleRole}": SCHEDULE,
     }
@@ -187,7 +187,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
 
 def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp_path: Path) -> None:
     template = synthesize(tmp_path, Config(training_roles=(), checkpoint_buckets=()))
-    assert granted(template)["${ResubmitRole}"] == resubmit(None, None)[:-2]
+    assert granted(template)["${RecoverRole}"] == resubmit(None, None)[:-2]
     text = template.path.read_text()
     assert ("iam:PassRole" in text, "s3:" in text) == (False, False)
 
@@ -229,9 +229,9 @@ def functions(template: Synthesized) -> list[str]:
 
 def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesized) -> None:
     reasons = {construct: reason for construct, finding, reason in either.acknowledged if "training-job" in finding}
-    assert reasons.keys() == {"/Respot/Record/Role", "/Respot/Resubmit/Role"}
+    assert reasons.keys() == {"/Respot/Record/Role", "/Respot/Recover/Role"}
     assert "both actions only read" in reasons["/Respot/Record/Role"]
-    assert "limited by the roles" in reasons["/Respot/Resubmit/Role"]
+    assert "limited by the roles" in reasons["/Respot/Recover/Role"]
 
 
 # --- roles, queues, topic

@@ -30,7 +30,7 @@ def services(template: Synthesized, function: str) -> set[str]:
     return {action.partition(":")[0] for action in actions} - NO_CLIENT
 
 
-FUNCTIONS = ("Alert", "Record", "Recover", "Resubmit", "Slack", "Sweep")
+FUNCTIONS = ("Alert", "Record", "EnqueueEnded", "Recover", "Slack", "Sweep")
 
 
 def test_every_service_that_a_function_may_call_has_its_patience_and_no_other(full: Synthesized) -> None:
@@ -51,7 +51,7 @@ def test_the_reserve_holds_the_delay_of_a_message(full: Synthesized) -> None:
 
 @pytest.mark.parametrize(
     ("function", "longest", "first"),
-    [("Record", consumer.LONGEST_DESCRIBE, "sagemaker"), ("Resubmit", recovery_consumer.LONGEST_STEP, "s3")],
+    [("Record", consumer.LONGEST_DESCRIBE, "sagemaker"), ("Recover", recovery_consumer.LONGEST_STEP, "s3")],
 )
 def test_a_job_is_begun_only_where_it_could_be_finished(
     full: Synthesized, function: str, longest: timedelta, first: str
@@ -75,8 +75,8 @@ def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synth
     assert CALL_LIMITS["secretsmanager"].longest_call + slack.LONGEST_POST + RESERVE <= timeout(full, "Slack")
 
 
-@pytest.mark.parametrize("function", ["Record", "Resubmit", "Slack"])
+@pytest.mark.parametrize("function", ["Record", "Recover", "Slack"])
 def test_a_message_stays_hidden_for_longer_than_its_function_may_work(full: Synthesized, function: str) -> None:
-    queue = {"Record": "Observations", "Resubmit": "Recovery", "Slack": "SlackDelivery"}[function]
+    queue = {"Record": "Observations", "Recover": "Recovery", "Slack": "SlackDelivery"}[function]
     hidden = timedelta(seconds=full.properties(f"{queue}Queue")["VisibilityTimeout"])
     assert hidden >= 6 * timeout(full, function)

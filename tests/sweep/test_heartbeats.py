@@ -9,9 +9,7 @@ import pytest
 from respot.aws.dynamodb.attribute_values import serialize
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.errors import QueueUnavailableError
-from respot.handlers import alert, record, slack, sweep
-from respot.handlers import enqueue_ended as recover
-from respot.handlers import recover as resubmit
+from respot.handlers import alert, enqueue_ended, record, recover, slack, sweep
 from respot.jobs.message import write_message
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorder
@@ -61,13 +59,13 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     assert [line["message"] for line in printed() if "message" in line] == ["recorded"]
 
 
-def test_resubmit_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+def test_recover_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     bench = RecoveryBench()
     consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
-    monkeypatch.setattr(resubmit, "recovery_consumer", lambda: consumer)
-    assert failed(resubmit.handler(sqs(HEARTBEAT), Context())) == []
+    monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
+    assert failed(recover.handler(sqs(HEARTBEAT), Context())) == []
     assert (bench.calls, printed()) == ([], [])
-    resubmit.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())
+    recover.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())
     assert bench.sagemaker.created == [SECOND]
 
 
@@ -92,10 +90,10 @@ def test_alert_is_done_with_a_heartbeat(
 
 def test_recover_is_done_with_a_heartbeat_and_sends_on_what_comes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue()
-    monkeypatch.setattr(recover, "recovery_queue", lambda: queue)
-    assert failed(recover.handler(stream(BEGUN), Context())) == []
+    monkeypatch.setattr(enqueue_ended, "recovery_queue", lambda: queue)
+    assert failed(enqueue_ended.handler(stream(BEGUN), Context())) == []
     assert queue.sent == []
-    assert failed(recover.handler(stream(BEGUN, ending("one")), Context())) == []
+    assert failed(enqueue_ended.handler(stream(BEGUN, ending("one")), Context())) == []
     assert queue.sent == [job_id("one")]
 
 

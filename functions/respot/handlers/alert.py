@@ -145,7 +145,7 @@ LONGEST_ALERT: Final = sum(((CALL_LIMITS | {"ssm": ONCE_SSM})[service].longest_c
 """An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
 
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
-"""As long as `resubmit` keeps it."""
+"""As long as `recover` keeps it."""
 
 
 @cache

@@ -62,7 +62,7 @@ Systems Manager answers 40 reads a second for the whole account."""
 
 @cache
 def recovery_consumer() -> RecoveryConsumer:
-    """What `resubmit` hands its messages to."""
+    """What `recover` hands its messages to."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)

@@ -43,7 +43,7 @@ _WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
 STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=5)
 """By how much Respot's own stop and its note of it may lie apart.
 
-The call follows the note within a step of `resubmit` (a minute); the rest is what two clocks may differ by.
+The call follows the note within a step of `recover` (a minute); the rest is what two clocks may differ by.
 """
 
 
