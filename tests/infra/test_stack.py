@@ -442,7 +442,7 @@ def test_the_policy_is_a_parameter_named_after_the_stack(either: Synthesized) ->
 
 def test_every_handler_is_there_and_deployed(full: Synthesized) -> None:
     deployed = set()
-    for name, function in full.of_type("Lambda::Function").items():
+    for function in full.of_type("Lambda::Function").values():
         module, attribute = function["Handler"].rsplit(".", 1)
         assert callable(getattr(importlib.import_module(module), attribute))
         deployed.add(module)
