@@ -75,7 +75,7 @@ PARTS: Final = (
         demands=(
             Demand(figure="rounds", least=25),
             *_CHAOS,
-            Demand(figure="healed, median", most=30, unit="s"),
+            Demand(figure="healed, median", most=10, unit="s"),
             Demand(figure="healed, slowest", most=220, unit="s"),
         ),
         minutes=55,
