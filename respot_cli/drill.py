@@ -124,11 +124,13 @@ class Surroundings:
             case Hop.ALERT:
                 reason = stuck.reason if stuck.final else self._said("AlertLogGroupName").reason or stuck.reason
                 dead = f"dead letters of the stream: {self._count('AlertsDlqUrl')} (respot dlq)"
-                look_at = (dead, self._log("AlertLogGroupName", "not alerted", "alert settled"))
+                look_at = (dead, self._log("AlertLogGroupName", "alert_failed", "alert_completed"))
                 return replace(stuck, reason=reason, look_at=look_at)
             case Hop.SLACK:
                 queues = self._queues("SlackQueueUrl", "SlackDlqUrl")
-                return replace(stuck, look_at=(queues, self._log("SlackLogGroupName", "not posted", "drill not noted")))
+                return replace(
+                    stuck, look_at=(queues, self._log("SlackLogGroupName", "slack_post_failed", "drill_record_failed"))
+                )
             case _:  # pragma: no cover - mypy proves that no hop is left
                 assert_never(stuck.hop)
 
@@ -137,7 +139,7 @@ class Surroundings:
         said = self._said("RecordLogGroupName")
         waiting = self._asked("the observations queue", lambda: self._found.waiting("ObservationsQueueUrl"))
         queues = self._queues("ObservationsQueueUrl", "ObservationsDlqUrl")
-        log = self._log("RecordLogGroupName", "not recorded")
+        log = self._log("RecordLogGroupName", "record_failed")
         if said.reason or waiting:
             reason = said.reason or f"it waits to be recorded; {stuck.reason}"
             return Stuck(hop=Hop.RECORD, reason=reason, look_at=(queues, log))

@@ -1,4 +1,4 @@
-"""The names of the metrics that alarms are made of, each said once."""
+"""The names of the functions' metrics, each said once."""
 
 from typing import Final
 
@@ -10,6 +10,18 @@ SERVICE_VARIABLE: Final = "POWERTOOLS_SERVICE_NAME"
 UNDEPLOYED: Final = "respot"
 """The deployment of a function that is told none."""
 
+ALERTS_FAILED: Final = "AlertsFailed"
+ALERTS_SENT: Final = "AlertsSent"
+JOBS_ENDED: Final = "JobsEnded"
+JOBS_RECHECKED: Final = "JobsRechecked"
+OBSERVATIONS_FAILED: Final = "ObservationsFailed"
+OVERDUE_ALERTS_ENQUEUED: Final = "OverdueAlertsEnqueued"
+RECOVERIES_ENQUEUED: Final = "RecoveriesEnqueued"
+RECOVERIES_FAILED: Final = "RecoveriesFailed"
+SLACK_MESSAGES_POSTED: Final = "SlackMessagesPosted"
+SLACK_MESSAGES_REFUSED: Final = "SlackMessagesRefused"
+SWEEPS_FAILED: Final = "SweepsFailed"
+TRANSITIONS_RECORDED: Final = "TransitionsRecorded"
 TRANSITIONS_FIRST_SEEN_BY_SWEEP: Final = "TransitionsFirstSeenBySweep"
 """Transitions of which no event told: events that were lost."""
 UNKNOWN_STATUS_MESSAGES: Final = "UnknownStatusMessages"

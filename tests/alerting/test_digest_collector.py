@@ -22,7 +22,7 @@ LENGTH = timedelta(minutes=3)
 INTERRUPTED = transition("Interrupted", 3720)
 
 
-class Bench:
+class Environment:
     """An alerter that watches for storms, on twins."""
 
     def __init__(self) -> None:
@@ -66,23 +66,23 @@ class Bench:
 
 
 @pytest.fixture
-def bench() -> Bench:
-    return Bench()
+def env() -> Environment:
+    return Environment()
 
 
-def test_the_first_is_told_at_once_and_costs_no_timer(bench: Bench) -> None:
-    assert bench.interrupt("first").digest is None
-    assert bench.alone() == ["first"]
-    assert bench.timers.sent == []
+def test_the_first_is_told_at_once_and_costs_no_timer(env: Environment) -> None:
+    assert env.interrupt("first").digest is None
+    assert env.alone() == ["first"]
+    assert env.timers.sent == []
 
 
-def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(bench: Bench) -> None:
-    bench.interrupt("first")
-    ids = {bench.interrupt(f"job-{number}").digest for number in range(20)}
-    assert len(bench.topic.published) == 21
-    assert {alert.digest for alert in bench.topic.published[1:]} == ids
-    digest_record = bench.watch.close(bench.over())
-    (digest,) = bench.topic.digests
+def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(env: Environment) -> None:
+    env.interrupt("first")
+    ids = {env.interrupt(f"job-{number}").digest for number in range(20)}
+    assert len(env.topic.published) == 21
+    assert {alert.digest for alert in env.topic.published[1:]} == ids
+    digest_record = env.watch.close(env.over())
+    (digest,) = env.topic.digests
     assert {digest.id} == ids
     assert [entry.job.name for entry in digest.entries] == sorted(f"job-{number}" for number in range(20))
     assert digest_record == DigestRecord(
@@ -90,59 +90,59 @@ def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(ben
         outcome=AlertOutcome.SENT,
         reason="20 more of the pool within 3 min",
         headline="20 more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted",
-        settled_at=bench.clock(),
+        settled_at=env.clock(),
         message_id="digest-message-1",
     )
 
 
-def test_one_timer_serves_all_members(bench: Bench) -> None:
+def test_one_timer_serves_all_members(env: Environment) -> None:
     for name in ("first", "second", "third", "fourth"):
-        bench.interrupt(name)
-        bench.clock.pass_by(timedelta(seconds=10))
-    ((window, delay),) = bench.timers.sent
+        env.interrupt(name)
+        env.clock.pass_by(timedelta(seconds=10))
+    ((window, delay),) = env.timers.sent
     assert window.opened == at(3725)
     assert delay == LENGTH - timedelta(seconds=10) + MARGIN
 
 
-def test_after_the_window_the_next_one_is_told_at_once(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    bench.clock.pass_by(LENGTH)
-    assert bench.interrupt("third").digest is None
-    assert bench.alone() == ["first", "third"]
+def test_after_the_window_the_next_one_is_told_at_once(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    env.clock.pass_by(LENGTH)
+    assert env.interrupt("third").digest is None
+    assert env.alone() == ["first", "third"]
 
 
-def test_the_old_digest_is_told_also_after_a_new_window_was_opened(bench: Bench) -> None:
-    bench.interrupt("first")
-    old = bench.interrupt("second").digest
-    window = bench.over()
-    bench.interrupt("third")
-    new = bench.interrupt("fourth").digest
-    assert bench.watch.close(window)
-    assert [(digest.id, len(digest.entries)) for digest in bench.topic.digests] == [(old, 1)]
+def test_the_old_digest_is_told_also_after_a_new_window_was_opened(env: Environment) -> None:
+    env.interrupt("first")
+    old = env.interrupt("second").digest
+    window = env.over()
+    env.interrupt("third")
+    new = env.interrupt("fourth").digest
+    assert env.watch.close(window)
+    assert [(digest.id, len(digest.entries)) for digest in env.topic.digests] == [(old, 1)]
     assert new != old
 
 
-def test_what_is_a_jobs_own_fault_is_never_held_back(bench: Bench) -> None:
+def test_what_is_a_jobs_own_fault_is_never_held_back(env: Environment) -> None:
     for name in ("first", "second"):
-        assert bench.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
-    assert bench.storms.windows == {}
+        assert env.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
+    assert env.storms.windows == {}
 
 
-def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(bench: Bench) -> None:
+def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(env: Environment) -> None:
     for name in ("first", "second", "third"):
-        bench.interrupt(name, status="MaxWaitTimeExceeded")
+        env.interrupt(name, status="MaxWaitTimeExceeded")
         told = RecoveryNews(
             kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick"
         )
-        assert bench.alerter.tell(job_id(name), told)
-    assert [(alert.state.job.name, alert.kind) for alert in bench.topic.published if alert.digest is None] == [
+        assert env.alerter.tell(job_id(name), told)
+    assert [(alert.state.job.name, alert.kind) for alert in env.topic.published if alert.digest is None] == [
         ("first", AlertKind.MAX_WAIT_TIME_EXCEEDED),
         ("first", AlertKind.RESUBMITTED),
     ]
-    bench.clock.pass_by(LENGTH + MARGIN)
-    assert [bench.watch.close(window) is not None for window, _ in bench.timers.sent] == [True, True]
-    waited, resubmitted = bench.topic.digests
+    env.clock.pass_by(LENGTH + MARGIN)
+    assert [env.watch.close(window) is not None for window, _ in env.timers.sent] == [True, True]
+    waited, resubmitted = env.topic.digests
     assert [entry.said for entry in waited.entries] == ["", ""]
     assert [entry.said for entry in resubmitted.entries] == [
         "resubmitted as second-r2; be quick",
@@ -150,13 +150,13 @@ def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(be
     ]
 
 
-def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench: Bench) -> None:
+def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(env: Environment) -> None:
     outlooks = {"second": Outlook.DECIDES, "third": Outlook.LEAVES}
-    bench.alerter = replace(bench.alerter, foresight=lambda state, _: outlooks.get(state.job.name, Outlook.UNKNOWN))
+    env.alerter = replace(env.alerter, foresight=lambda state, _: outlooks.get(state.job.name, Outlook.UNKNOWN))
     for name in ("first", "second", "third"):
-        bench.interrupt(name, status="MaxWaitTimeExceeded")
-    bench.watch.close(bench.over())
-    (digest,) = bench.topic.digests
+        env.interrupt(name, status="MaxWaitTimeExceeded")
+    env.watch.close(env.over())
+    (digest,) = env.topic.digests
     assert [(entry.outlook, entry.severity) for entry in digest.entries] == [
         (Outlook.DECIDES, Severity.ERROR),
         (Outlook.LEAVES, Severity.ERROR),
@@ -164,25 +164,25 @@ def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(bench
     assert "Respot may resume 1 of them (second)" in what_happens_next(digest)
 
 
-def test_advice_on_many_jobs_is_told_in_one_digest(bench: Bench) -> None:
+def test_advice_on_many_jobs_is_told_in_one_digest(env: Environment) -> None:
     jobs = [job_id(name) for name in ("first", "second", "third")]
     for job in jobs:
-        bench.ledger.save(reconcile(bench.ledger.load(job), snapshot("Starting=0", job=job, checkpoint_uri=None)))
-        assert bench.alerter.advise(job)
-    assert bench.alone() == ["first"]
-    bench.watch.close(bench.over())
-    (digest,) = bench.topic.digests
+        env.ledger.save(reconcile(env.ledger.load(job), snapshot("Starting=0", job=job, checkpoint_uri=None)))
+        assert env.alerter.advise(job)
+    assert env.alone() == ["first"]
+    env.watch.close(env.over())
+    (digest,) = env.topic.digests
     assert [entry.job for entry in digest.entries] == jobs[1:]
     assert all(entry.said.startswith("No checkpoint location is configured") for entry in digest.entries)
 
 
-def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> None:
+def test_the_queue_s_path_joins_windows_as_the_stream_s_does(env: Environment) -> None:
     jobs = [job_id(name) for name in ("first", "second")]
     for job in jobs:
         look = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
-        bench.ledger.save(reconcile(bench.ledger.load(job), look))
+        env.ledger.save(reconcile(env.ledger.load(job), look))
     digest_records = [
-        [(digest_record.kind, digest_record.digest is None) for digest_record in bench.alerter.catch_up(job)]
+        [(digest_record.kind, digest_record.digest is None) for digest_record in env.alerter.catch_up(job)]
         for job in jobs
     ]
     kinds = (AlertKind.ADVICE, AlertKind.INTERRUPTED)
@@ -194,118 +194,118 @@ def test_the_queue_s_path_joins_windows_as_the_stream_s_does(bench: Bench) -> No
     [("x" * 287, "x" * 287), ("x" * 288, "x" * 286 + "…"), ("\nb\u202e\x1bc", " b  c")],
     ids=["longest", "too long", "hostile"],
 )
-def test_what_a_member_says_is_one_line_of_a_bounded_length(bench: Bench, more: str, kept: str) -> None:
+def test_what_a_member_says_is_one_line_of_a_bounded_length(env: Environment, more: str, kept: str) -> None:
     for name in ("first", "second"):
-        bench.interrupt(name, status="Failed", failure_reason=f"CapacityError{more}")
-    bench.watch.close(bench.over())
-    ((entry,),) = (digest.entries for digest in bench.topic.digests)
+        env.interrupt(name, status="Failed", failure_reason=f"CapacityError{more}")
+    env.watch.close(env.over())
+    ((entry,),) = (digest.entries for digest in env.topic.digests)
     assert entry.said == f"CapacityError{kept}"
 
 
-def test_pools_are_kept_apart(bench: Bench) -> None:
-    bench.interrupt("first")
-    assert bench.interrupt("other-type", instance_type="ml.p3.2xlarge").digest is None
-    assert bench.interrupt("other-kind", status="MaxWaitTimeExceeded").digest is None
-    assert bench.interrupt("same").digest is not None
+def test_pools_are_kept_apart(env: Environment) -> None:
+    env.interrupt("first")
+    assert env.interrupt("other-type", instance_type="ml.p3.2xlarge").digest is None
+    assert env.interrupt("other-kind", status="MaxWaitTimeExceeded").digest is None
+    assert env.interrupt("same").digest is not None
 
 
-def test_without_a_watch_nobody_is_held_back(bench: Bench) -> None:
-    bench.alerter = replace(bench.alerter, watch=None)
+def test_without_a_watch_nobody_is_held_back(env: Environment) -> None:
+    env.alerter = replace(env.alerter, watch=None)
     for name in ("first", "second", "third"):
-        assert bench.interrupt(name).digest is None
-    assert bench.storms.windows == {}
+        assert env.interrupt(name).digest is None
+    assert env.storms.windows == {}
 
 
-def test_a_digest_is_told_once_however_often_its_timer_rings(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    window = bench.over()
-    assert bench.watch.close(window)
-    bench.clock.pass_by(LEASE)
-    assert bench.watch.close(window) is None
-    assert len(bench.topic.digests) == 1
+def test_a_digest_is_told_once_however_often_its_timer_rings(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    window = env.over()
+    assert env.watch.close(window)
+    env.clock.pass_by(LEASE)
+    assert env.watch.close(window) is None
+    assert len(env.topic.digests) == 1
 
 
-def test_a_timer_that_rings_too_early_is_wound_up_again(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    ((window, _),) = bench.timers.sent
-    bench.clock.pass_by(timedelta(minutes=1))
-    assert bench.watch.close(window) is None
-    assert bench.timers.sent[1:] == [(window, timedelta(minutes=2) + MARGIN)]
-    assert bench.interrupt("third").digest == window.id
+def test_a_timer_that_rings_too_early_is_wound_up_again(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    ((window, _),) = env.timers.sent
+    env.clock.pass_by(timedelta(minutes=1))
+    assert env.watch.close(window) is None
+    assert env.timers.sent[1:] == [(window, timedelta(minutes=2) + MARGIN)]
+    assert env.interrupt("third").digest == window.id
 
 
-def test_who_finds_the_window_closed_is_told_by_itself(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    ((window, _),) = bench.timers.sent
-    bench.storms.close(window)
-    assert bench.interrupt("late").digest is None
-    assert bench.alone() == ["first", "late"]
+def test_who_finds_the_window_closed_is_told_by_itself(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    ((window, _),) = env.timers.sent
+    env.storms.close(window)
+    assert env.interrupt("late").digest is None
+    assert env.alone() == ["first", "late"]
 
 
-def test_a_window_without_members_is_settled_and_nobody_is_told(bench: Bench) -> None:
-    bench.interrupt("first")
-    (window,) = bench.storms.windows.values()
-    bench.clock.pass_by(LENGTH)
-    digest_record = bench.watch.close(window)
+def test_a_window_without_members_is_settled_and_nobody_is_told(env: Environment) -> None:
+    env.interrupt("first")
+    (window,) = env.storms.windows.values()
+    env.clock.pass_by(LENGTH)
+    digest_record = env.watch.close(window)
     assert digest_record
     assert (digest_record.outcome, digest_record.headline) == (AlertOutcome.DECLINED, None)
-    assert bench.topic.digests == []
-    assert bench.storms.digest(window) == digest_record
+    assert env.topic.digests == []
+    assert env.storms.digest(window) == digest_record
 
 
-def test_when_sns_is_down_the_next_ring_sends_without_waiting_for_a_lease(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    window = bench.over()
-    bench.topic.fault = TopicUnavailableError("down")
+def test_when_sns_is_down_the_next_ring_sends_without_waiting_for_a_lease(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    window = env.over()
+    env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
-        bench.watch.close(window)
-    bench.topic.fault = None
-    assert bench.watch.close(window)
+        env.watch.close(window)
+    env.topic.fault = None
+    assert env.watch.close(window)
 
 
-def test_while_one_sender_is_at_a_digest_another_one_keeps_off(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.interrupt("second")
-    window = bench.over()
-    bench.storms.lease_digest(window, now=bench.clock(), lease=LEASE)
+def test_while_one_sender_is_at_a_digest_another_one_keeps_off(env: Environment) -> None:
+    env.interrupt("first")
+    env.interrupt("second")
+    window = env.over()
+    env.storms.lease_digest(window, now=env.clock(), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        bench.watch.close(window)
-    assert bench.topic.digests == []
+        env.watch.close(window)
+    assert env.topic.digests == []
 
 
-def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(bench: Bench) -> None:
-    bench.interrupt("first")
-    bench.timers.fault = QueueUnavailableError("down")
+def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(env: Environment) -> None:
+    env.interrupt("first")
+    env.timers.fault = QueueUnavailableError("down")
     with pytest.raises(QueueUnavailableError):
-        bench.interrupt("second")
-    assert bench.ledger.alerts(job_id("second")) == ()
-    bench.timers.fault = None
-    digest_record = bench.alerter.alert(job_id("second"), INTERRUPTED)
+        env.interrupt("second")
+    assert env.ledger.alerts(job_id("second")) == ()
+    env.timers.fault = None
+    digest_record = env.alerter.alert(job_id("second"), INTERRUPTED)
     assert digest_record
     assert digest_record.digest
-    assert len(bench.timers.sent) == 1
+    assert len(env.timers.sent) == 1
 
 
-def test_who_opened_the_window_and_died_is_told_by_itself(bench: Bench) -> None:
-    bench.topic.fault = TopicUnavailableError("down")
+def test_who_opened_the_window_and_died_is_told_by_itself(env: Environment) -> None:
+    env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
-        bench.interrupt("first")
-    bench.topic.fault = None
-    digest_record = bench.alerter.alert(job_id("first"), INTERRUPTED)
+        env.interrupt("first")
+    env.topic.fault = None
+    digest_record = env.alerter.alert(job_id("first"), INTERRUPTED)
     assert digest_record
     assert digest_record.digest is None
-    assert bench.interrupt("second").digest
+    assert env.interrupt("second").digest
 
 
 @pytest.mark.parametrize("method", ["window", "join", "note_timer"])
 def test_an_alert_that_the_watch_could_not_place_waits_for_no_lease(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, method: str
+    env: Environment, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    bench.interrupt("first")
+    env.interrupt("first")
 
     def down(*_: object, **__: object) -> None:
         message = "throttled"
@@ -314,6 +314,6 @@ def test_an_alert_that_the_watch_could_not_place_waits_for_no_lease(
     with monkeypatch.context() as patch:
         patch.setattr(MemoryDigestStore, method, down)
         with pytest.raises(LedgerUnavailableError):
-            bench.interrupt("second")
-    assert bench.interrupt("second").digest is not None
-    assert bench.alone() == ["first"]
+            env.interrupt("second")
+    assert env.interrupt("second").digest is not None
+    assert env.alone() == ["first"]

@@ -24,7 +24,7 @@ from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import REGION
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryKillSwitch
-from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -197,15 +197,15 @@ def test_the_commands_in_the_docs_turn_it_on_and_off(
 
 
 @pytest.fixture
-def bench(ssm: "SSMClient") -> RecoveryBench:
+def env(ssm: "SSMClient") -> RecoveryEnvironment:
     """Recovery whose policy and kill switch are parameters, composed as `recover` does it."""
-    bench = RecoveryBench()
-    text = CachedText(lambda: read_parameter(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=bench.clock)
-    switch = switch_of(ssm, bench.clock)
-    object.__setattr__(bench.recovery.situations, "policies", ParameterPolicies(text.read))
-    for part in (bench.recovery, bench.recovery.situations, bench.recovery.patience):
+    env = RecoveryEnvironment()
+    text = CachedText(lambda: read_parameter(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=env.clock)
+    switch = switch_of(ssm, env.clock)
+    object.__setattr__(env.recovery.situations, "policies", ParameterPolicies(text.read))
+    for part in (env.recovery, env.recovery.situations, env.recovery.patience):
         object.__setattr__(part, "kill_switch", switch)
-    return bench
+    return env
 
 
 BY_RULE: Final = json.dumps(
@@ -219,64 +219,66 @@ AS_THE_DOCS_USED_TO_SAY: Final = '{"version": 1, "kill_switch": true}'
 
 
 def test_a_policy_that_is_replaced_as_the_docs_used_to_say_forgets_no_job(
-    ssm: "SSMClient", bench: RecoveryBench
+    ssm: "SSMClient", env: RecoveryEnvironment
 ) -> None:
     """The rule that opted the job in is gone with the rest of the policy, and is restored two days later."""
     put(ssm, AS_THE_DOCS_USED_TO_SAY, POLICY)
-    job = bench.ended(tags={})
+    job = env.ended(tags={})
     for _ in range(2 * 48):
-        assert bench.recover(job) is not None
-        bench.clock.pass_by(timedelta(minutes=30))
-    assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
-    (notice,) = bench.runs.recovery_records(job).notices
+        assert env.recover(job) is not None
+        env.clock.pass_by(timedelta(minutes=30))
+    assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
+    (notice,) = env.runs.recovery_records(job).notices
     assert notice.kind is NoticeKind.POLICY_INVALID
     assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.story
     put(ssm, BY_RULE, POLICY)
-    bench.clock.pass_by(POLICY_KEPT_FOR)
-    assert bench.recover(job) is None
-    assert bench.outcome(job).kind is OutcomeKind.CREATED
-    assert bench.sagemaker.created == [SECOND]
+    env.clock.pass_by(POLICY_KEPT_FOR)
+    assert env.recover(job) is None
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_an_attempt_that_was_decided_on_outlives_such_a_policy_as_well(ssm: "SSMClient", bench: RecoveryBench) -> None:
+def test_an_attempt_that_was_decided_on_outlives_such_a_policy_as_well(
+    ssm: "SSMClient", env: RecoveryEnvironment
+) -> None:
     put(ssm, BY_RULE, POLICY)
-    job = bench.decided(tags={})
+    job = env.decided(tags={})
     put(ssm, AS_THE_DOCS_USED_TO_SAY, POLICY)
-    bench.clock.pass_by(POLICY_KEPT_FOR)
-    assert bench.recover(job) is not None
-    assert (bench.runs.outcomes, bench.sagemaker.created) == ({}, [])
+    env.clock.pass_by(POLICY_KEPT_FOR)
+    assert env.recover(job) is not None
+    assert (env.runs.outcomes, env.sagemaker.created) == ({}, [])
     put(ssm, BY_RULE, POLICY)
-    bench.clock.pass_by(POLICY_KEPT_FOR)
-    bench.recover(job)
-    assert bench.sagemaker.created == [SECOND]
+    env.clock.pass_by(POLICY_KEPT_FOR)
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_switch_that_is_not_there_postpones_and_the_alert_says_how_to_set_it(
-    ssm: "SSMClient", bench: RecoveryBench
+    ssm: "SSMClient", env: RecoveryEnvironment
 ) -> None:
     put(ssm, BY_RULE, POLICY)
     ssm.delete_parameter(Name=NAME)
-    job = bench.ended(tags={})
-    assert bench.recover(job) is not None
-    assert f"--name {NAME} --type String --value off --overwrite" in bench.runs.notices[job, NoticeKind.POSTPONED].story
-    assert (bench.runs.decisions, bench.sagemaker.created) == ({}, [])
+    job = env.ended(tags={})
+    assert env.recover(job) is not None
+    assert f"--name {NAME} --type String --value off --overwrite" in env.runs.notices[job, NoticeKind.POSTPONED].story
+    assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
     put(ssm, "off")
-    bench.clock.pass_by(KILL_SWITCH_KEPT_FOR)
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
+    env.clock.pass_by(KILL_SWITCH_KEPT_FOR)
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_with_an_alert(
-    ssm: "SSMClient", bench: RecoveryBench
+    ssm: "SSMClient", env: RecoveryEnvironment
 ) -> None:
     put(ssm, BY_RULE, POLICY)
     put(ssm, "on")
-    job = bench.ended(tags={})
-    assert bench.recover(job) is not None
-    assert [told.kind for told in news_of(bench.runs.recovery_records(job))] == [AlertKind.POSTPONED]
+    job = env.ended(tags={})
+    assert env.recover(job) is not None
+    assert [told.kind for told in news_of(env.runs.recovery_records(job))] == [AlertKind.POSTPONED]
     put(ssm, '{"version": 1}', POLICY)
-    bench.clock.pass_by(POLICY_KEPT_FOR)
-    assert bench.recover(job) is None
-    (told,) = (told for told in news_of(bench.runs.recovery_records(job)) if told.kind is not AlertKind.POSTPONED)
+    env.clock.pass_by(POLICY_KEPT_FOR)
+    assert env.recover(job) is None
+    (told,) = (told for told in news_of(env.runs.recovery_records(job)) if told.kind is not AlertKind.POSTPONED)
     assert told.kind is AlertKind.NOT_RESUBMITTED
     assert (told.story, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

@@ -12,24 +12,24 @@ from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.sweep.progress import LONGEST_LIFE
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.moto_aws import TABLE
-from tests.support.sweep_bench import NOW, Bench, ago
+from tests.support.sweep_environment import NOW, Environment, ago
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture
-def bench(dynamodb: "DynamoDBClient") -> Bench:
+def env(dynamodb: "DynamoDBClient") -> Environment:
     """Whose sweeps and index are in DynamoDB, which knows no job; the jobs ended long ago and are nobody's concern."""
-    bench = Bench(created=NOW - timedelta(minutes=1))
+    env = Environment(created=NOW - timedelta(minutes=1))
     for day in range(20):
-        bench.put(job_id(f"job-{day}", created=ago(days=day, hours=1)), "Failed=0")
-    ledger = DynamoDbLedger(dynamodb, TABLE, clock=bench.clock, retention=None)
-    bench.sweeper = bench.invocation(index=ledger, sweeps=DynamoDbSweepStore(dynamodb, TABLE), backfill=timedelta())
-    return bench
+        env.put(job_id(f"job-{day}", created=ago(days=day, hours=1)), "Failed=0")
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=env.clock, retention=None)
+    env.sweeper = env.invocation(index=ledger, sweeps=DynamoDbSweepStore(dynamodb, TABLE), backfill=timedelta())
+    return env
 
 
-def counted(dynamodb: "DynamoDBClient", bench: Bench) -> Counter[str]:
+def counted(dynamodb: "DynamoDBClient", env: Environment) -> Counter[str]:
     """The calls of a sweep: each operation, a consistent query by a name of its own."""
     calls: Counter[str] = Counter()
 
@@ -37,20 +37,22 @@ def counted(dynamodb: "DynamoDBClient", bench: Bench) -> Counter[str]:
         calls[model.name + (" consistent" if b'"ConsistentRead": true' in params["body"] else "")] += 1
 
     dynamodb.meta.events.register("before-call.dynamodb", note)
-    swept = bench.sweep()
+    swept = env.sweep()
     dynamodb.meta.events.unregister("before-call.dynamodb", note)
     assert [each.complete for each in swept] == [True, True]
     return calls
 
 
 @pytest.mark.parametrize("page_length", [100, 1], ids=["one page", "a page for each job"])
-def test_each_sweep_asks_as_much_as_its_price_says(dynamodb: "DynamoDBClient", bench: Bench, page_length: int) -> None:
-    bench.jobs.page_length = page_length
-    bench.sweep()
-    bench.clock.pass_by(timedelta(minutes=5))
-    before = len(bench.lists.calls)
-    calls = counted(dynamodb, bench)
-    pages = len(bench.lists.calls) - before
+def test_each_sweep_asks_as_much_as_its_price_says(
+    dynamodb: "DynamoDBClient", env: Environment, page_length: int
+) -> None:
+    env.jobs.page_length = page_length
+    env.sweep()
+    env.clock.pass_by(timedelta(minutes=5))
+    before = len(env.lists.calls)
+    calls = counted(dynamodb, env)
+    pages = len(env.lists.calls) - before
     assert pages == (1 if page_length == 100 else 2)
     assert calls["Query consistent"] == price.SWEEP_READS
     assert calls["Query"] == price.SWEEP_QUERIES + pages  # those alive on each page
@@ -59,11 +61,11 @@ def test_each_sweep_asks_as_much_as_its_price_says(dynamodb: "DynamoDBClient", b
 
 
 def test_the_oldest_job_that_is_alive_is_asked_for_with_one_call_however_many_are(
-    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, bench: Bench
+    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, env: Environment
 ) -> None:
-    bench.ledger = dynamodb_ledger  # type: ignore[assignment]
+    env.ledger = dynamodb_ledger  # type: ignore[assignment]
     for number in range(5):
-        bench.know(job_id(f"alive-{number}", created=CREATED + timedelta(minutes=number)))
+        env.know(job_id(f"alive-{number}", created=CREATED + timedelta(minutes=number)))
     calls: list[dict[str, Any]] = []
 
     def note(params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's

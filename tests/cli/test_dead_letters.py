@@ -141,9 +141,9 @@ def test_the_reason_is_the_last_one_in_the_functions_log(found: Deployment) -> N
     log(
         found,
         RECOVERY,
-        json.dumps({"message": "not recovered", "message_id": identifier, "reason": "first"}),
-        json.dumps({"message": "recovery waits", "message_id": identifier, "reason": "instance quota"}),
-        json.dumps({"message": "not recovered", "message_id": "another", "reason": "not this one's"}),
+        json.dumps({"message": "recovery_failed", "message_id": identifier, "reason": "first"}),
+        json.dumps({"message": "recovery_deferred", "message_id": identifier, "reason": "instance quota"}),
+        json.dumps({"message": "recovery_failed", "message_id": "another", "reason": "not this one's"}),
         f"START RequestId {identifier}",
     )
     assert only(found, RECOVERY).reason == "instance quota"

@@ -20,7 +20,7 @@ from respot_cli.errors import CommandError, ExitCode
 from respot_cli.main import parser
 
 
-class PlayedSession(boto3.session.Session):
+class FakeSession(boto3.session.Session):
     """A session of boto3's own, with its way to the region; no call leaves the process."""
 
     def client(self, *_: object, **__: object) -> Any:  # noqa: ANN401
@@ -36,7 +36,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:  # noqa: ANN401
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     for variable in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(boto3.session, "Session", PlayedSession)
+    monkeypatch.setattr(boto3.session, "Session", FakeSession)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ ELSEWHERE = "eu-west-1"
 
 
 @dataclass
-class Bench:
+class Environment:
     """The port, and the ledger that it is an index of."""
 
     index: JobIndex
@@ -30,142 +30,142 @@ class Bench:
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def bench(request: pytest.FixtureRequest) -> Bench:
+def env(request: pytest.FixtureRequest) -> Environment:
     built: MemoryLedger | DynamoDbLedger = (
         MemoryLedger(created=CREATED) if request.param == "memory" else request.getfixturevalue("dynamodb_ledger")
     )
-    return Bench(index=built, ledger=built)
+    return Environment(index=built, ledger=built)
 
 
 # --- the states of many jobs ------------------------------------------------------------------------------------------
 
 
-def test_nobody_asked_for_is_nobody_known(bench: Bench) -> None:
-    assert dict(bench.index.state_of([])) == {}
+def test_nobody_asked_for_is_nobody_known(env: Environment) -> None:
+    assert dict(env.index.state_of([])) == {}
 
 
-def test_of_the_jobs_asked_for_those_are_told_that_are_known(bench: Bench) -> None:
-    known = bench.save(job_id("known"), "Starting=0 Training=390")
-    bench.save(job_id("not asked for"))
+def test_of_the_jobs_asked_for_those_are_told_that_are_known(env: Environment) -> None:
+    known = env.save(job_id("known"), "Starting=0 Training=390")
+    env.save(job_id("not asked for"))
     again = replace(known, created=at(1))
-    assert dict(bench.index.state_of([known, job_id("unknown"), again])) == {known: bench.ledger.load(known).state}
+    assert dict(env.index.state_of([known, job_id("unknown"), again])) == {known: env.ledger.load(known).state}
 
 
-def test_more_jobs_than_dynamodb_reads_at_once(bench: Bench) -> None:
-    jobs = [bench.save(job_id(f"job-{n}")) for n in range(130)]
-    assert bench.index.state_of(jobs).keys() == set(jobs)
+def test_more_jobs_than_dynamodb_reads_at_once(env: Environment) -> None:
+    jobs = [env.save(job_id(f"job-{n}")) for n in range(130)]
+    assert env.index.state_of(jobs).keys() == set(jobs)
 
 
-def test_a_job_that_is_asked_for_twice_is_told_once(bench: Bench) -> None:
-    job = bench.save(job_id())
-    assert bench.index.state_of([job, job]).keys() == {job}
+def test_a_job_that_is_asked_for_twice_is_told_once(env: Environment) -> None:
+    job = env.save(job_id())
+    assert env.index.state_of([job, job]).keys() == {job}
 
 
 # --- jobs that have not ended ---------------------------------------------------------------------------------------
 
 
-def open_jobs(bench: Bench, since: float, until: float, region: str = REGION) -> tuple[JobId, ...]:
-    return bench.index.open_jobs(region, since=at(since), until=at(until))
+def open_jobs(env: Environment, since: float, until: float, region: str = REGION) -> tuple[JobId, ...]:
+    return env.index.open_jobs(region, since=at(since), until=at(until))
 
 
-def test_jobs_that_have_not_ended_are_open_and_those_that_have_are_not(bench: Bench) -> None:
+def test_jobs_that_have_not_ended_are_open_and_those_that_have_are_not(env: Environment) -> None:
     ends = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
-    alive = [bench.save(job_id(status), f"{status}=0") for status in ("Starting", "Interrupted", "Teleporting")]
-    alive.append(bench.save(job_id("Stopping"), "Stopping=0", status="Stopping"))
+    alive = [env.save(job_id(status), f"{status}=0") for status in ("Starting", "Interrupted", "Teleporting")]
+    alive.append(env.save(job_id("Stopping"), "Stopping=0", status="Stopping"))
     for status in ends:
-        bench.save(job_id(status), f"{status}=0")
-    bench.save(job_id("Deleting"), status="Deleting")
-    assert sorted(open_jobs(bench, 0, 0)) == sorted(alive)
+        env.save(job_id(status), f"{status}=0")
+    env.save(job_id("Deleting"), status="Deleting")
+    assert sorted(open_jobs(env, 0, 0)) == sorted(alive)
 
 
-def test_open_jobs_are_listed_with_and_without_checkpoints(bench: Bench) -> None:
-    jobs = [bench.save(job_id("with")), bench.save(job_id("without"), checkpoint_uri=None)]
-    assert sorted(open_jobs(bench, 0, 0)) == jobs
+def test_open_jobs_are_listed_with_and_without_checkpoints(env: Environment) -> None:
+    jobs = [env.save(job_id("with")), env.save(job_id("without"), checkpoint_uri=None)]
+    assert sorted(open_jobs(env, 0, 0)) == jobs
 
 
-def test_a_job_that_ends_is_open_no_more(bench: Bench) -> None:
-    job = bench.save(job_id())
-    assert open_jobs(bench, 0, 0) == (job,)
-    bench.save(job, "Starting=0 Stopped=9")
-    assert open_jobs(bench, 0, 0) == ()
+def test_a_job_that_ends_is_open_no_more(env: Environment) -> None:
+    job = env.save(job_id())
+    assert open_jobs(env, 0, 0) == (job,)
+    env.save(job, "Starting=0 Stopped=9")
+    assert open_jobs(env, 0, 0) == ()
 
 
-def test_both_bounds_of_their_creation_are_included(bench: Bench) -> None:
-    jobs = [bench.save(job_id(f"job-{n}", created=at(n / 1000))) for n in range(6)]
-    assert open_jobs(bench, 0.001, 0.004) == tuple(jobs[1:5])
-    assert open_jobs(bench, 0.002, 0.002) == (jobs[2],)
+def test_both_bounds_of_their_creation_are_included(env: Environment) -> None:
+    jobs = [env.save(job_id(f"job-{n}", created=at(n / 1000))) for n in range(6)]
+    assert open_jobs(env, 0.001, 0.004) == tuple(jobs[1:5])
+    assert open_jobs(env, 0.002, 0.002) == (jobs[2],)
 
 
-def test_a_span_without_an_inside_has_no_open_jobs(bench: Bench) -> None:
-    bench.save(job_id())
-    assert open_jobs(bench, 0.001, 0) == ()
+def test_a_span_without_an_inside_has_no_open_jobs(env: Environment) -> None:
+    env.save(job_id())
+    assert open_jobs(env, 0.001, 0) == ()
 
 
-def test_open_jobs_are_of_one_region_and_of_any_age(bench: Bench) -> None:
-    here, there = bench.save(job_id()), bench.save(job_id(region=ELSEWHERE))
-    assert bench.index.open_jobs(REGION, since=datetime.fromtimestamp(0, tz=UTC), until=at(9)) == (here,)
-    assert open_jobs(bench, 0, 0, ELSEWHERE) == (there,)
+def test_open_jobs_are_of_one_region_and_of_any_age(env: Environment) -> None:
+    here, there = env.save(job_id()), env.save(job_id(region=ELSEWHERE))
+    assert env.index.open_jobs(REGION, since=datetime.fromtimestamp(0, tz=UTC), until=at(9)) == (here,)
+    assert open_jobs(env, 0, 0, ELSEWHERE) == (there,)
 
 
 # --- the oldest of them ---------------------------------------------------------------------------------------------
 
 
-def oldest_open(bench: Bench, since: float, region: str = REGION) -> datetime | None:
-    return bench.index.oldest_open(region, since=at(since))
+def oldest_open(env: Environment, since: float, region: str = REGION) -> datetime | None:
+    return env.index.oldest_open(region, since=at(since))
 
 
-def test_the_oldest_open_job_is_the_oldest_of_its_region_that_has_not_ended(bench: Bench) -> None:
-    bench.save(job_id("ended", created=at(0)), "Starting=0 Failed=9")
-    bench.save(job_id("younger", created=at(2.001)))
-    bench.save(job_id("oldest", created=at(1.001)), checkpoint_uri=None)
-    bench.save(job_id("elsewhere", region=ELSEWHERE, created=at(0.5)))
-    assert oldest_open(bench, -9) == at(1.001)
-    assert oldest_open(bench, -9, ELSEWHERE) == at(0.5)
+def test_the_oldest_open_job_is_the_oldest_of_its_region_that_has_not_ended(env: Environment) -> None:
+    env.save(job_id("ended", created=at(0)), "Starting=0 Failed=9")
+    env.save(job_id("younger", created=at(2.001)))
+    env.save(job_id("oldest", created=at(1.001)), checkpoint_uri=None)
+    env.save(job_id("elsewhere", region=ELSEWHERE, created=at(0.5)))
+    assert oldest_open(env, -9) == at(1.001)
+    assert oldest_open(env, -9, ELSEWHERE) == at(0.5)
 
 
-def test_the_oldest_open_job_is_looked_for_from_a_moment_on_which_is_included(bench: Bench) -> None:
+def test_the_oldest_open_job_is_looked_for_from_a_moment_on_which_is_included(env: Environment) -> None:
     for n in range(3):
-        bench.save(job_id(f"job-{n}", created=at(n / 1000)))
-    assert [oldest_open(bench, since) for since in (-1, 0.001, 0.002, 0.003)] == [at(0), at(0.001), at(0.002), None]
+        env.save(job_id(f"job-{n}", created=at(n / 1000)))
+    assert [oldest_open(env, since) for since in (-1, 0.001, 0.002, 0.003)] == [at(0), at(0.001), at(0.002), None]
 
 
-def test_where_all_jobs_have_ended_none_is_the_oldest(bench: Bench) -> None:
-    job = bench.save(job_id())
-    bench.save(job, "Starting=0 Stopped=9")
-    assert oldest_open(bench, -9) is None
+def test_where_all_jobs_have_ended_none_is_the_oldest(env: Environment) -> None:
+    job = env.save(job_id())
+    env.save(job, "Starting=0 Stopped=9")
+    assert oldest_open(env, -9) is None
 
 
 # --- jobs by their last change --------------------------------------------------------------------------------------
 
 
-def changed(bench: Bench, since: float, until: float, limit: int = 100) -> list[str]:
-    found = bench.index.changed(since=at(since), until=at(until), limit=limit)
-    assert all(bench.ledger.load(job).state.last_modified == moment for job, moment in found)  # type: ignore[union-attr]
+def changed(env: Environment, since: float, until: float, limit: int = 100) -> list[str]:
+    found = env.index.changed(since=at(since), until=at(until), limit=limit)
+    assert all(env.ledger.load(job).state.last_modified == moment for job, moment in found)  # type: ignore[union-attr]
     return [job.name for job, _ in found]
 
 
-def test_jobs_come_in_the_order_of_their_last_change_whatever_their_region_and_state(bench: Bench) -> None:
-    bench.save(job_id("third"), "Failed=30")
-    bench.save(job_id("first", region=ELSEWHERE), "Starting=10")
-    bench.save(job_id("second"), "Starting=20")
-    assert changed(bench, 10, 30) == ["first", "second", "third"]
+def test_jobs_come_in_the_order_of_their_last_change_whatever_their_region_and_state(env: Environment) -> None:
+    env.save(job_id("third"), "Failed=30")
+    env.save(job_id("first", region=ELSEWHERE), "Starting=10")
+    env.save(job_id("second"), "Starting=20")
+    assert changed(env, 10, 30) == ["first", "second", "third"]
 
 
-def test_both_bounds_of_a_change_are_included(bench: Bench) -> None:
+def test_both_bounds_of_a_change_are_included(env: Environment) -> None:
     for n in range(6):
-        bench.save(job_id(f"job-{n}"), f"Starting={n / 1000}")
-    assert changed(bench, 0.001, 0.004) == ["job-1", "job-2", "job-3", "job-4"]
-    assert changed(bench, 0.002, 0.002) == ["job-2"]
+        env.save(job_id(f"job-{n}"), f"Starting={n / 1000}")
+    assert changed(env, 0.001, 0.004) == ["job-1", "job-2", "job-3", "job-4"]
+    assert changed(env, 0.002, 0.002) == ["job-2"]
 
 
-def test_a_job_that_changes_again_is_found_there_alone(bench: Bench) -> None:
-    job = bench.save(job_id(), "Starting=10")
-    bench.save(job, "Starting=10 Training=20")
-    assert changed(bench, 0, 15) == []
-    assert changed(bench, 15, 25) == [job.name]
+def test_a_job_that_changes_again_is_found_there_alone(env: Environment) -> None:
+    job = env.save(job_id(), "Starting=10")
+    env.save(job, "Starting=10 Training=20")
+    assert changed(env, 0, 15) == []
+    assert changed(env, 15, 25) == [job.name]
 
 
-def test_changes_of_many_days_come_in_order(bench: Bench) -> None:
+def test_changes_of_many_days_come_in_order(env: Environment) -> None:
     """CREATED is at nine o'clock; both ends of a day belong to it."""
     midnight = 15 * 3600
     for name, seconds in (
@@ -174,24 +174,24 @@ def test_changes_of_many_days_come_in_order(bench: Bench) -> None:
         ("a", midnight - 0.001),
         ("c", midnight + 86_399.999),
     ):
-        bench.save(job_id(name), f"Starting={seconds}")
-    assert changed(bench, 0, 86_400 * 9) == ["a", "b", "c", "d"]
-    assert changed(bench, midnight, midnight + 86_400) == ["b", "c"]
+        env.save(job_id(name), f"Starting={seconds}")
+    assert changed(env, 0, 86_400 * 9) == ["a", "b", "c", "d"]
+    assert changed(env, midnight, midnight + 86_400) == ["b", "c"]
 
 
-def test_a_span_without_an_inside_has_no_changes(bench: Bench) -> None:
-    bench.save(job_id(), "Starting=0")
-    assert changed(bench, 0.001, 0) == []
-    assert changed(bench, 86_400, 0) == []
+def test_a_span_without_an_inside_has_no_changes(env: Environment) -> None:
+    env.save(job_id(), "Starting=0")
+    assert changed(env, 0.001, 0) == []
+    assert changed(env, 86_400, 0) == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])
-def test_so_many_are_told_and_the_next_span_tells_the_rest(bench: Bench, limit: int) -> None:
+def test_so_many_are_told_and_the_next_span_tells_the_rest(env: Environment, limit: int) -> None:
     for n in range(7):
-        bench.save(job_id(f"job-{n}"), f"Starting={n}")
+        env.save(job_id(f"job-{n}"), f"Starting={n}")
     found: list[str] = []
     since = CREATED
-    while told := bench.index.changed(since=since, until=at(9), limit=limit):
+    while told := env.index.changed(since=since, until=at(9), limit=limit):
         assert len(told) == min(limit, 7 - len(found))
         found += [job.name for job, _ in told]
         since = told[-1][1] + timedelta(milliseconds=1)
@@ -199,14 +199,14 @@ def test_so_many_are_told_and_the_next_span_tells_the_rest(bench: Bench, limit: 
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
-def test_jobs_that_changed_in_the_same_millisecond_are_not_parted(bench: Bench, limit: int) -> None:
+def test_jobs_that_changed_in_the_same_millisecond_are_not_parted(env: Environment, limit: int) -> None:
     for n, seconds in enumerate((0, 1, 1, 1, 1, 2)):
-        bench.save(job_id(f"job-{n}"), f"Starting={seconds}")
+        env.save(job_id(f"job-{n}"), f"Starting={seconds}")
     expected = {1: 1, 2: 5, 3: 5, 5: 5, 6: 6}[limit]
-    assert sorted(changed(bench, 0, 9, limit)) == [f"job-{n}" for n in range(expected)]
+    assert sorted(changed(env, 0, 9, limit)) == [f"job-{n}" for n in range(expected)]
 
 
-def test_more_than_a_hundred_that_changed_at_once(bench: Bench) -> None:
+def test_more_than_a_hundred_that_changed_at_once(env: Environment) -> None:
     for n in range(120):
-        bench.save(job_id(f"job-{n:03}"), "Starting=1")
-    assert sorted(changed(bench, 0, 9, 100)) == [f"job-{n:03}" for n in range(120)]
+        env.save(job_id(f"job-{n:03}"), "Starting=1")
+    assert sorted(changed(env, 0, 9, 100)) == [f"job-{n:03}" for n in range(120)]

@@ -42,7 +42,7 @@ SECOND = f"{NAME}-r2"
 
 
 @dataclass
-class Bench:
+class Environment:
     """The port, and the ledger whose states it reads."""
 
     runs: RunStore
@@ -51,15 +51,15 @@ class Bench:
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
-def bench(request: pytest.FixtureRequest) -> Bench:
+def env(request: pytest.FixtureRequest) -> Environment:
     clock = FakeClock(CREATED)
     if request.param == "memory":
         memory = MemoryLedger(created=CREATED)
-        return Bench(runs=MemoryRunStore(ledger=memory, clock=clock), ledger=memory, clock=clock)
+        return Environment(runs=MemoryRunStore(ledger=memory, clock=clock), ledger=memory, clock=clock)
     client: DynamoDBClient = request.getfixturevalue("dynamodb")
     ledger: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
     runs = DynamoDbRunStore(client, TABLE, clock=clock, retention=None)
-    return Bench(runs=runs, ledger=ledger, clock=clock)
+    return Environment(runs=runs, ledger=ledger, clock=clock)
 
 
 CHECKPOINT = Checkpoint(
@@ -121,12 +121,12 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
 # --- decisions and attempts -----------------------------------------------------------------------------------------
 
 
-def test_at_first_nothing_is_known(bench: Bench) -> None:
-    assert bench.runs.decision(JOB) is None
-    assert bench.runs.outcome(JOB) is None
-    assert bench.runs.attempt(RUN, 2) is None
-    assert bench.runs.attempts(RUN) == ()
-    assert bench.runs.live(REGION) == ()
+def test_at_first_nothing_is_known(env: Environment) -> None:
+    assert env.runs.decision(JOB) is None
+    assert env.runs.outcome(JOB) is None
+    assert env.runs.attempt(RUN, 2) is None
+    assert env.runs.attempts(RUN) == ()
+    assert env.runs.live(REGION) == ()
 
 
 @pytest.mark.parametrize(
@@ -148,111 +148,111 @@ def test_at_first_nothing_is_known(bench: Bench) -> None:
     ],
     ids=["everything", "next to nothing", "on demand", "an odd checkpoint", "microseconds"],
 )
-def test_what_was_decided_is_read_back(bench: Bench, record: DecisionRecord) -> None:
-    assert bench.runs.decide(record, None)
-    assert bench.runs.decision(JOB) == record
+def test_what_was_decided_is_read_back(env: Environment, record: DecisionRecord) -> None:
+    assert env.runs.decide(record, None)
+    assert env.runs.decision(JOB) == record
 
 
 @pytest.mark.parametrize("number", [2, 9, 10, 100, 9999])
-def test_an_attempt_is_read_back(bench: Bench, number: int) -> None:
-    assert bench.runs.decide(FULL, attempt(number))
-    assert bench.runs.attempt(RUN, number) == attempt(number)
+def test_an_attempt_is_read_back(env: Environment, number: int) -> None:
+    assert env.runs.decide(FULL, attempt(number))
+    assert env.runs.attempt(RUN, number) == attempt(number)
 
 
-def test_a_job_is_decided_on_once(bench: Bench) -> None:
-    assert bench.runs.decide(FULL, attempt())
-    assert not bench.runs.decide(BARE, None)
-    assert not bench.runs.decide(FULL, attempt(3))
-    assert bench.runs.decision(JOB) == FULL
-    assert bench.runs.attempts(RUN) == (attempt(),)
+def test_a_job_is_decided_on_once(env: Environment) -> None:
+    assert env.runs.decide(FULL, attempt())
+    assert not env.runs.decide(BARE, None)
+    assert not env.runs.decide(FULL, attempt(3))
+    assert env.runs.decision(JOB) == FULL
+    assert env.runs.attempts(RUN) == (attempt(),)
 
 
-def test_an_attempt_is_decided_on_once_and_the_decision_goes_with_it(bench: Bench) -> None:
-    bench.runs.decide(FULL, attempt())
+def test_an_attempt_is_decided_on_once_and_the_decision_goes_with_it(env: Environment) -> None:
+    env.runs.decide(FULL, attempt())
     other = replace(FULL, job=job_id("other"))
-    assert not bench.runs.decide(other, attempt(name="another"))
-    assert bench.runs.decision(job_id("other")) is None
-    assert bench.runs.attempt(RUN, 2) == attempt()
+    assert not env.runs.decide(other, attempt(name="another"))
+    assert env.runs.decision(job_id("other")) is None
+    assert env.runs.attempt(RUN, 2) == attempt()
 
 
-def test_attempts_come_in_order_and_of_one_run(bench: Bench) -> None:
+def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
     for number in (10, 2, 9):
-        bench.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
+        env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
     foreign = RunId(f"{RUN}0")
-    bench.runs.decide(replace(FULL, job=job_id("foreign")), attempt(2, run=foreign))
-    assert [each.number for each in bench.runs.attempts(RUN)] == [2, 9, 10]
-    assert bench.runs.attempts(foreign) == (attempt(2, run=foreign),)
+    env.runs.decide(replace(FULL, job=job_id("foreign")), attempt(2, run=foreign))
+    assert [each.number for each in env.runs.attempts(RUN)] == [2, 9, 10]
+    assert env.runs.attempts(foreign) == (attempt(2, run=foreign),)
 
 
-def test_jobs_of_one_name_are_kept_apart(bench: Bench) -> None:
+def test_jobs_of_one_name_are_kept_apart(env: Environment) -> None:
     again = job_id(created=at(100_000))
-    bench.runs.decide(FULL, None)
-    assert bench.runs.decision(again) is None
-    assert bench.runs.decide(replace(BARE, job=again), None)
+    env.runs.decide(FULL, None)
+    assert env.runs.decision(again) is None
+    assert env.runs.decide(replace(BARE, job=again), None)
 
 
 PLACE = "s3://ml-bucket/checkpoints/"
 
 
-def test_a_location_has_one_writer_at_a_time(bench: Bench) -> None:
+def test_a_location_has_one_writer_at_a_time(env: Environment) -> None:
     mine, theirs = (
         LocationReservation(location=PLACE, run=RUN, number=2),
         LocationReservation(location=PLACE, run=RunId("other"), number=2),
     )
-    assert bench.runs.reservation(PLACE) is None
-    assert bench.runs.decide(FULL, attempt(), reservation=mine)
-    assert bench.runs.reservation(PLACE) == mine
+    assert env.runs.reservation(PLACE) is None
+    assert env.runs.decide(FULL, attempt(), reservation=mine)
+    assert env.runs.reservation(PLACE) == mine
     other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
-    assert not bench.runs.decide(other, planned, reservation=theirs)
-    assert bench.runs.decision(other.job) is None
-    assert bench.runs.attempt(theirs.run, 2) is None
-    assert bench.runs.reservation("s3://ml-bucket/elsewhere/") is None
+    assert not env.runs.decide(other, planned, reservation=theirs)
+    assert env.runs.decision(other.job) is None
+    assert env.runs.attempt(theirs.run, 2) is None
+    assert env.runs.reservation("s3://ml-bucket/elsewhere/") is None
 
 
-def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(bench: Bench) -> None:
+def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(env: Environment) -> None:
     first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
     theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
-    bench.runs.decide(FULL, attempt(), reservation=first)
-    assert bench.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
+    env.runs.decide(FULL, attempt(), reservation=first)
+    assert env.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
     third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
-    assert not bench.runs.decide(third, planned, reservation=theirs, replaces=first)
-    assert bench.runs.decide(third, planned, reservation=theirs, replaces=second)
-    assert bench.runs.reservation(PLACE) == theirs
+    assert not env.runs.decide(third, planned, reservation=theirs, replaces=first)
+    assert env.runs.decide(third, planned, reservation=theirs, replaces=second)
+    assert env.runs.reservation(PLACE) == theirs
 
 
 # --- outcomes and notices -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)
-def test_an_outcome_is_read_back(bench: Bench, kind: OutcomeKind) -> None:
-    bench.runs.record_outcome(outcome(kind))
-    assert bench.runs.outcome(JOB) == outcome(kind)
+def test_an_outcome_is_read_back(env: Environment, kind: OutcomeKind) -> None:
+    env.runs.record_outcome(outcome(kind))
+    assert env.runs.outcome(JOB) == outcome(kind)
 
 
-def test_the_first_outcome_stands(bench: Bench) -> None:
-    bench.runs.record_outcome(outcome())
-    bench.runs.record_outcome(outcome(OutcomeKind.FAILED))
-    assert bench.runs.outcome(JOB) == outcome()
+def test_the_first_outcome_stands(env: Environment) -> None:
+    env.runs.record_outcome(outcome())
+    env.runs.record_outcome(outcome(OutcomeKind.FAILED))
+    assert env.runs.outcome(JOB) == outcome()
 
 
-def test_recoverys_items_do_not_show_in_the_jobs_record(bench: Bench) -> None:
-    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0")))
-    before = bench.ledger.load(JOB)
-    bench.runs.decide(FULL, attempt())
-    bench.runs.record_outcome(outcome())
-    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
-    bench.runs.record_stop_intent(STOP_INTENT)
-    assert bench.ledger.load(JOB) == before
-    assert bench.ledger.alerts(JOB) == ()
+def test_recoverys_items_do_not_show_in_the_jobs_record(env: Environment) -> None:
+    env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0")))
+    before = env.ledger.load(JOB)
+    env.runs.decide(FULL, attempt())
+    env.runs.record_outcome(outcome())
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    env.runs.record_stop_intent(STOP_INTENT)
+    assert env.ledger.load(JOB) == before
+    assert env.ledger.alerts(JOB) == ()
 
 
-def test_a_notice_is_written_once_with_the_time_of_its_writing(bench: Bench) -> None:
-    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "first")
-    bench.clock.pass_by(timedelta(minutes=5))
-    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "second")
-    bench.runs.notice(job_id("another"), NoticeKind.POSTPONED, "third")
+def test_a_notice_is_written_once_with_the_time_of_its_writing(env: Environment) -> None:
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "first")
+    env.clock.pass_by(timedelta(minutes=5))
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "second")
+    env.runs.notice(job_id("another"), NoticeKind.POSTPONED, "third")
     first = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="first", noticed_at=CREATED)
-    assert bench.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
+    assert env.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
 
 
 # --- stops ----------------------------------------------------------------------------------------------------------
@@ -266,43 +266,43 @@ STOP_INTENT = StopIntent(
 )
 
 
-def test_the_note_of_a_stop_is_read_back(bench: Bench) -> None:
-    assert bench.runs.stop_intent(JOB) is None
-    bench.runs.record_stop_intent(STOP_INTENT)
-    assert bench.runs.stop_intent(JOB) == STOP_INTENT
-    assert bench.runs.stop_intent(job_id(created=at(1))) is None
+def test_the_note_of_a_stop_is_read_back(env: Environment) -> None:
+    assert env.runs.stop_intent(JOB) is None
+    env.runs.record_stop_intent(STOP_INTENT)
+    assert env.runs.stop_intent(JOB) == STOP_INTENT
+    assert env.runs.stop_intent(job_id(created=at(1))) is None
 
 
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
-def test_the_newest_note_stands_in_whatever_order_they_come(bench: Bench, inputs: dict[str, str]) -> None:
+def test_the_newest_note_stands_in_whatever_order_they_come(env: Environment, inputs: dict[str, str]) -> None:
     newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
-    stood = [bench.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
-    assert bench.runs.stop_intent(JOB) == newer
+    stood = [env.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
+    assert env.runs.stop_intent(JOB) == newer
     assert stood == [None, STOP_INTENT, newer]
 
 
-def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(bench: Bench) -> None:
-    bench.runs.record_stop_intent(STOP_INTENT)
-    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(env: Environment) -> None:
+    env.runs.record_stop_intent(STOP_INTENT)
+    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
     withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
-    assert bench.runs.stop_intent(JOB) == withdrawn
-    assert bench.runs.record_stop_intent(STOP_INTENT) == withdrawn
-    assert bench.runs.stop_intent(JOB) == STOP_INTENT
+    assert env.runs.stop_intent(JOB) == withdrawn
+    assert env.runs.record_stop_intent(STOP_INTENT) == withdrawn
+    assert env.runs.stop_intent(JOB) == STOP_INTENT
 
 
-def test_only_the_note_itself_is_withdrawn(bench: Bench) -> None:
-    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert bench.runs.stop_intent(JOB) is None
+def test_only_the_note_itself_is_withdrawn(env: Environment) -> None:
+    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert env.runs.stop_intent(JOB) is None
     newer = replace(STOP_INTENT, decided_at=at(7200.251))
-    bench.runs.record_stop_intent(newer)
-    bench.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert bench.runs.stop_intent(JOB) == newer
+    env.runs.record_stop_intent(newer)
+    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
+    assert env.runs.stop_intent(JOB) == newer
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
 
 
-def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> None:
+def test_live_jobs_are_told_with_their_checkpoint_locations(env: Environment) -> None:
     ended = "Starting=0 MaxWaitTimeExceeded=100"
     for script, others in (
         ("Starting=0", {"job": job_id("live")}),
@@ -311,17 +311,17 @@ def test_live_jobs_are_told_with_their_checkpoint_locations(bench: Bench) -> Non
         ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
         (ended, {"job": job_id("ended")}),
     ):
-        bench.ledger.save(reconcile(bench.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
-    assert sorted(bench.runs.live(REGION)) == [
+        env.ledger.save(reconcile(env.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
+    assert sorted(env.runs.live(REGION)) == [
         (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
         (job_id("long"), f"s3://ml-bucket/{'x' * 1000}/"),
     ]
 
 
-def test_a_job_that_has_ended_is_live_no_more(bench: Bench) -> None:
+def test_a_job_that_has_ended_is_live_no_more(env: Environment) -> None:
     for script in ("Starting=0", "Starting=0 Completed=100"):
-        bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot(script)))
-    assert bench.runs.live(REGION) == ()
+        env.ledger.save(reconcile(env.ledger.load(JOB), snapshot(script)))
+    assert env.runs.live(REGION) == ()
 
 
 # --- DynamoDB -------------------------------------------------------------------------------------------------------
@@ -385,12 +385,12 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
 # --- doings ---------------------------------------------------------------------------------------------------------
 
 
-def test_all_doings_are_told_at_once(bench: Bench) -> None:
-    assert bench.runs.recovery_records(JOB) == RecoveryRecords()
+def test_all_doings_are_told_at_once(env: Environment) -> None:
+    assert env.runs.recovery_records(JOB) == RecoveryRecords()
     outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
-    bench.ledger.save(reconcile(bench.ledger.load(JOB), snapshot("Starting=0 Training=390")))
-    bench.runs.decide(FULL, None)
-    bench.runs.record_outcome(outcome)
-    bench.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390")))
+    env.runs.decide(FULL, None)
+    env.runs.record_outcome(outcome)
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
-    assert bench.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))
+    assert env.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))

@@ -41,9 +41,9 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
+from tests.support.faulty import FaultyJobs, FaultyLedger
 from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.printed import Printed, printed
-from tests.support.troubled import TroubledJobs, TroubledLedger
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
@@ -66,8 +66,8 @@ def failed(response: Any) -> list[str]:  # noqa: ANN401
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> TroubledJobs:
-    jobs = TroubledJobs()
+def jobs(monkeypatch: pytest.MonkeyPatch) -> FaultyJobs:
+    jobs = FaultyJobs()
     for name in (NAME, "second"):
         jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
     consumer = ObservationConsumer(
@@ -111,7 +111,7 @@ def a_drills_event() -> dict[str, Any]:
 def test_record_takes_a_batch(printed: Printed) -> None:
     assert failed(record.handler(sqs(event(), event()), Context())) == []
     said, counted = printed()
-    assert (said["message"], said["transitions"]) == ("recorded", ["Starting", "Training"])
+    assert (said["message"], said["transitions"]) == ("record_completed", ["Starting", "Training"])
     assert counted["TransitionsRecorded"] == [2.0]
     assert "ObservationsFailed" not in counted
 
@@ -135,29 +135,29 @@ def test_record_counts_no_drill(printed: Printed) -> None:
 @pytest.mark.usefixtures("jobs")
 def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
     assert failed(record.handler(sqs(event(), "poison", event(job=job_id("second"))), Context())) == ["m2"]
-    (said,) = (line for line in printed() if line.get("message") == "not recorded")
+    (said,) = (line for line in printed() if line.get("message") == "record_failed")
     assert said["message_id"] == "m2"
     assert said["reason"].startswith("not JSON")
     assert "MalformedMessageError" in said["exception"]
 
 
-def test_words_of_others_are_one_line_of_the_log(jobs: TroubledJobs, printed: Printed) -> None:
-    forged = json.dumps({"message": "recorded", "job": "forged"})
+def test_words_of_others_are_one_line_of_the_log(jobs: FaultyJobs, printed: Printed) -> None:
+    forged = json.dumps({"message": "record_completed", "job": "forged"})
     jobs.faults["second"] = UpstreamUnavailableError(f"AWS says:\n{forged}\r\n{forged}")
     record.handler(sqs(event(job=job_id("second"))), Context())
     said, counted, _ = printed()  # each line is one JSON object, or reading them fails
-    assert said["message"] == "not recorded"
+    assert said["message"] == "record_failed"
     assert forged in said["reason"]
     assert counted["ObservationsFailed"] == [1.0]
 
 
-def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: TroubledJobs) -> None:
+def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: FaultyJobs) -> None:
     jobs.faults["second"] = UpstreamUnavailableError("throttled")
     assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
 
 
 def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
-    monkeypatch: pytest.MonkeyPatch, jobs: TroubledJobs, printed: Printed
+    monkeypatch: pytest.MonkeyPatch, jobs: FaultyJobs, printed: Printed
 ) -> None:
     """Sent 100 s ago, received twice, tried again 10 s from now; what is recorded is not late."""
     monkeypatch.setattr(record, "now", FakeClock(at(100)))
@@ -166,7 +166,7 @@ def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
     assert printed()[-1][FAILED_OBSERVATION_AGE] == [110.0]
 
 
-def test_record_sends_everything_back_when_out_of_time(jobs: TroubledJobs) -> None:
+def test_record_sends_everything_back_when_out_of_time(jobs: FaultyJobs) -> None:
     context = Context(milliseconds=int(LONGEST_DESCRIBE.total_seconds() * 1000) - 1)
     assert failed(record.handler(sqs(event(), event(job=job_id("second"))), context)) == ["m1", "m2"]
     assert jobs.describes == 0
@@ -188,20 +188,20 @@ class Choosy(MemoryTopic):
 
 
 @dataclass
-class AlertBench:
+class AlertEnvironment:
     """What `alert` is composed of."""
 
-    ledger: TroubledLedger
+    ledger: FaultyLedger
     topic: Choosy
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> AlertBench:
+def env(monkeypatch: pytest.MonkeyPatch) -> AlertEnvironment:
     memory = MemoryLedger(created=CREATED)
     for name in (NAME, "second", "third"):
         look = snapshot("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
         memory.save(reconcile(memory.load(job_id(name)), look))
-    built = AlertBench(ledger=TroubledLedger(ledger=memory), topic=Choosy())
+    built = AlertEnvironment(ledger=FaultyLedger(ledger=memory), topic=Choosy())
     alerter = Alerter(
         ledger=built.ledger,
         runs=MemoryRunStore(ledger=memory),
@@ -234,59 +234,59 @@ def stream(*inserted: tuple[JobId, Transition]) -> dict[str, Any]:
     }
 
 
-def test_alert_sends_what_calls_for_it(bench: AlertBench, printed: Printed) -> None:
+def test_alert_sends_what_calls_for_it(env: AlertEnvironment, printed: Printed) -> None:
     assert (
         failed(alert.handler(stream((job_id(), INTERRUPTED), (job_id(), transition("Training", 390))), Context())) == []
     )
-    assert [sent.state.job.name for sent in bench.topic.published] == [NAME]
+    assert [sent.state.job.name for sent in env.topic.published] == [NAME]
     said, counted = printed()
-    assert (said["message"], said["outcome"]) == ("alert settled", "sent")
+    assert (said["message"], said["outcome"]) == ("alert_completed", "sent")
     assert counted["AlertsSent"] == [1.0]
 
 
-def test_alert_sends_a_drill_and_counts_it_not(bench: AlertBench, printed: Printed) -> None:
+def test_alert_sends_a_drill_and_counts_it_not(env: AlertEnvironment, printed: Printed) -> None:
     drill = a_drill()
-    bench.ledger.save(reconcile(bench.ledger.load(drill.job), drill.snapshot()))
+    env.ledger.save(reconcile(env.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
-    assert [sent.state.job for sent in bench.topic.published] == [drill.job]
+    assert [sent.state.job for sent in env.topic.published] == [drill.job]
     (settled,) = printed()
     assert settled["outcome"] == "sent"
 
 
-def test_alert_delivered_again_sends_nothing(bench: AlertBench) -> None:
+def test_alert_delivered_again_sends_nothing(env: AlertEnvironment) -> None:
     for _ in range(3):
         alert.handler(stream((job_id(), INTERRUPTED)), Context())
-    assert len(bench.topic.published) == 1
+    assert len(env.topic.published) == 1
 
 
-def test_alert_that_fails_stops_no_other_one(bench: AlertBench, printed: Printed) -> None:
-    bench.topic.refuses = "second"
+def test_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Printed) -> None:
+    env.topic.refuses = "second"
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
     assert failed(alert.handler(whole, Context())) == ["s2"]
-    assert [sent.state.job.name for sent in bench.topic.published] == [NAME, "third"]
-    (said,) = (line for line in printed() if line.get("message") == "not alerted")
+    assert [sent.state.job.name for sent in env.topic.published] == [NAME, "third"]
+    (said,) = (line for line in printed() if line.get("message") == "alert_failed")
     assert said["item"].endswith("transition#2026-09-16T10:02:00.000Z#Interrupted")
-    bench.topic.refuses = ""
+    env.topic.refuses = ""
     assert failed(alert.handler(whole, Context())) == []
-    assert len(bench.topic.published) == 3
+    assert len(env.topic.published) == 3
 
 
-def test_alert_on_a_transition_without_its_state_stops_no_other_one(bench: AlertBench) -> None:
+def test_alert_on_a_transition_without_its_state_stops_no_other_one(env: AlertEnvironment) -> None:
     whole = stream((job_id("unknown"), INTERRUPTED), (job_id(), INTERRUPTED))
     assert failed(alert.handler(whole, Context())) == ["s1"]
-    assert len(bench.topic.published) == 1
+    assert len(env.topic.published) == 1
 
 
-def test_alert_fails_whole_when_dynamodb_is_down(bench: AlertBench) -> None:
-    bench.ledger.faults["load"] = LedgerUnavailableError("down")
+def test_alert_fails_whole_when_dynamodb_is_down(env: AlertEnvironment) -> None:
+    env.ledger.faults["load"] = LedgerUnavailableError("down")
     whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
     assert failed(alert.handler(whole, Context())) == ["s1", "s2"]
 
 
-def test_alert_takes_jobs_from_the_queue_of_due_alerts(bench: AlertBench) -> None:
+def test_alert_takes_jobs_from_the_queue_of_due_alerts(env: AlertEnvironment) -> None:
     named = sqs(write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
     assert failed(alert.handler(named, Context())) == ["m2", "m3"]
-    assert [sent.state.job.name for sent in bench.topic.published] == [NAME, "second"]
+    assert [sent.state.job.name for sent in env.topic.published] == [NAME, "second"]
 
 
 class Watch:
@@ -308,13 +308,13 @@ class Watch:
         )
 
 
-@pytest.mark.usefixtures("bench")
+@pytest.mark.usefixtures("env")
 def test_alert_measures_for_how_long_a_due_alert_has_failed(
-    monkeypatch: pytest.MonkeyPatch, bench: AlertBench, printed: Printed
+    monkeypatch: pytest.MonkeyPatch, env: AlertEnvironment, printed: Printed
 ) -> None:
     """Since it was first received: a timer is delayed on purpose. Of the stream, Lambda measures the age itself."""
     monkeypatch.setattr(alert, "now", FakeClock(at(720)))
-    bench.topic.refuses = NAME
+    env.topic.refuses = NAME
     alert.handler(sqs(write_message(job_id())), Context())
     assert printed()[-1][FAILED_DUE_ALERT_AGE] == [720.0]
     alert.handler(stream((job_id(), INTERRUPTED)), Context())
@@ -325,24 +325,24 @@ def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.M
     monkeypatch.setattr(alert, "digest_collector", lambda: Watch(window_of()))
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
-    (said,) = (line for line in printed() if line.get("message") == "alert settled")
+    (said,) = (line for line in printed() if line.get("message") == "alert_completed")
     assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")
 
 
-def test_alert_begins_nothing_that_it_might_not_finish(bench: AlertBench, printed: Printed) -> None:
+def test_alert_begins_nothing_that_it_might_not_finish(env: AlertEnvironment, printed: Printed) -> None:
     whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
     too_short = LONGEST_ALERT // timedelta(milliseconds=1) - 1
     assert failed(alert.handler(whole, Context(milliseconds=too_short))) == ["s1", "s2"]
-    assert bench.topic.published == []
-    assert sum(line.get("message") == "no time left" for line in printed()) == 2
+    assert env.topic.published == []
+    assert sum(line.get("message") == "alert_deferred" for line in printed()) == 2
     assert failed(alert.handler(stream((job_id(), INTERRUPTED)), Context(milliseconds=too_short + 1))) == []
-    assert len(bench.topic.published) == 1
+    assert len(env.topic.published) == 1
 
 
-def test_alert_counts_nothing_when_nothing_happened(bench: AlertBench, printed: Printed) -> None:
+def test_alert_counts_nothing_when_nothing_happened(env: AlertEnvironment, printed: Printed) -> None:
     alert.handler(stream((job_id(), transition("Training", 390))), Context())
     assert printed() == []
-    assert bench.topic.published == []
+    assert env.topic.published == []
 
 
 # --- slack ----------------------------------------------------------------------------------------------------------

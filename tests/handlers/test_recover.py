@@ -26,7 +26,7 @@ from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapsh
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.printed import Printed, printed
-from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
 
@@ -83,52 +83,52 @@ def test_enqueue_ended_repeats_only_what_was_not_sent(queue: Queue, printed: Pri
     queue.refuses = "two"
     assert failed(enqueue_ended.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]
     assert [job.name for job in queue.sent] == ["one", "three"]
-    assert printed()[0]["message"] == "not sent to recovery"
+    assert printed()[0]["message"] == "enqueue_failed"
 
 
 # --- recover --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> RecoveryBench:
-    bench = RecoveryBench()
-    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+def env(monkeypatch: pytest.MonkeyPatch) -> RecoveryEnvironment:
+    env = RecoveryEnvironment()
+    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
-    return bench
+    return env
 
 
-def test_resubmit_takes_a_batch(bench: RecoveryBench) -> None:
-    assert failed(recover.handler(sqs(write_message(bench.ended())), Context())) == []
-    assert bench.sagemaker.created == [SECOND]
+def test_resubmit_takes_a_batch(env: RecoveryEnvironment) -> None:
+    assert failed(recover.handler(sqs(write_message(env.ended())), Context())) == []
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_resubmit_keeps_what_fails_and_says_why(bench: RecoveryBench, printed: Printed) -> None:
-    batch = sqs(write_message(job_id("unknown")), write_message(bench.ended()), "poison")
+def test_resubmit_keeps_what_fails_and_says_why(env: RecoveryEnvironment, printed: Printed) -> None:
+    batch = sqs(write_message(job_id("unknown")), write_message(env.ended()), "poison")
     assert failed(recover.handler(batch, Context())) == ["m1", "m3"]
-    assert bench.sagemaker.created == [SECOND]
+    assert env.sagemaker.created == [SECOND]
     *said, counted, _ = printed()
     assert [(line["message"], line["message_id"]) for line in said] == [
-        ("not recovered", "m1"),
-        ("not recovered", "m3"),
+        ("recovery_failed", "m1"),
+        ("recovery_failed", "m3"),
     ]
     assert "LedgerIncompleteError" in said[0]["exception"]
     assert counted["RecoveriesFailed"] == [2.0]
 
 
-def test_resubmit_keeps_what_must_wait_and_counts_no_failure(bench: RecoveryBench, printed: Printed) -> None:
+def test_resubmit_keeps_what_must_wait_and_counts_no_failure(env: RecoveryEnvironment, printed: Printed) -> None:
     hour = timedelta(hours=1)
-    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    assert failed(recover.handler(sqs(write_message(bench.ended())), Context())) == ["m1"]
+    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    assert failed(recover.handler(sqs(write_message(env.ended())), Context())) == ["m1"]
     (said,) = printed()
-    assert said["message"] == "recovery waits"
+    assert said["message"] == "recovery_deferred"
     assert "after a pause" in said["reason"]
     assert 1800 <= said["seconds"] <= 3600
 
 
-def test_resubmit_sends_everything_back_when_out_of_time(bench: RecoveryBench) -> None:
-    job = bench.ended()
+def test_resubmit_sends_everything_back_when_out_of_time(env: RecoveryEnvironment) -> None:
+    job = env.ended()
     assert failed(recover.handler(sqs(write_message(job)), Context(milliseconds=59_999))) == ["m1"]
-    assert bench.runs.decisions == {}
+    assert env.runs.decisions == {}
 
 
 # --- alert ----------------------------------------------------------------------------------------------------------
@@ -233,5 +233,5 @@ def test_what_cannot_be_told_stops_no_other(topic: MemoryTopic, printed: Printed
     whole = stream(outcome_item(lost, None), outcome_item(outcome(OutcomeKind.CREATED), None))
     assert failed(alert.handler(whole, Context())) == ["s1"]
     assert [each.state.job.name for each in topic.published] == [NAME]
-    (said,) = (line for line in printed() if line.get("message") == "not alerted")
+    (said,) = (line for line in printed() if line.get("message") == "alert_failed")
     assert said["item"].endswith(" outcome")

@@ -34,7 +34,7 @@ class Context:
 
 
 @dataclass
-class Played:
+class FakeSweeper:
     """A sweeper that has done what the test says."""
 
     swept: tuple[SweepReport, ...] = ()
@@ -46,8 +46,8 @@ class Played:
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Played:
-    played = Played()
+def played(monkeypatch: pytest.MonkeyPatch) -> FakeSweeper:
+    played = FakeSweeper()
     monkeypatch.setattr(sweep, "sweeper", lambda: played)
     monkeypatch.setattr(sweep, "heartbeat_queues", tuple)
     return played
@@ -64,12 +64,12 @@ def measured(lines: list[dict[str, Any]], deployment: str = UNDEPLOYED) -> dict[
     return found
 
 
-def test_the_sweep_knows_how_much_time_is_left(played: Played) -> None:
+def test_the_sweep_knows_how_much_time_is_left(played: FakeSweeper) -> None:
     sweep.handler({}, Context())
     assert played.times_left == [timedelta(seconds=61.5)]
 
 
-def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> None:
+def test_what_was_done_is_told_and_counted(played: FakeSweeper, printed: Printed) -> None:
     played.swept = (
         SweepReport(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
         SweepReport(scope=REGION, age=timedelta(seconds=400), rechecks=3),
@@ -78,34 +78,38 @@ def test_what_was_done_is_told_and_counted(played: Played, printed: Printed) -> 
     sweep.handler({}, Context())
     lines = printed()
     assert [
-        (line["scope"], line["complete"], line["rechecks"]) for line in lines if line.get("message") == "swept"
+        (line["scope"], line["complete"], line["rechecks"])
+        for line in lines
+        if line.get("message") == "sweep_completed"
     ] == [
         (CHECKS, True, 0),
         (REGION, False, 3),
         ("eu-west-1", True, 4),
     ]
     assert measured(lines) == {
-        "JobsSentToBeLookedAt": [7],
-        "JobsSentToRecovery": [2],
-        "JobsSentToBeAlertedOn": [1],
+        "JobsRechecked": [7],
+        "RecoveriesEnqueued": [2],
+        "OverdueAlertsEnqueued": [1],
         SWEEP_AGE: [400],
     }
 
 
-def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: Played, printed: Printed) -> None:
+def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: FakeSweeper, printed: Printed) -> None:
     played.swept = (
         SweepReport(scope=REGION, age=timedelta(hours=1), error=UpstreamUnavailableError("throttled")),
         SweepReport(scope="eu-west-1", age=timedelta(), complete=True),
     )
     sweep.handler({}, Context())
     lines = printed()
-    (stopped,) = [line for line in lines if line.get("message") == "sweep stopped"]
+    (stopped,) = [line for line in lines if line.get("message") == "sweep_failed"]
     assert (stopped["level"], stopped["scope"], stopped["reason"]) == ("ERROR", REGION, "throttled")
     assert "UpstreamUnavailableError" in stopped["exception"]
-    assert measured(lines) == {"SweepsStopped": [1], SWEEP_AGE: [3600]}
+    assert measured(lines) == {"SweepsFailed": [1], SWEEP_AGE: [3600]}
 
 
-def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(played: Played, printed: Printed) -> None:
+def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(
+    played: FakeSweeper, printed: Printed
+) -> None:
     words = [f"words {number}" for number in range(9)]
     played.swept = (
         SweepReport(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),
@@ -114,13 +118,13 @@ def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(playe
     sweep.handler({}, Context())
     lines = printed()
     logged = [
-        (line["scope"], line["status_message"]) for line in lines if line.get("message") == "unknown status message"
+        (line["scope"], line["status_message"]) for line in lines if line.get("message") == "status_message_unknown"
     ]
     assert logged == [(REGION, "new words"), *(("eu-west-1", each) for each in words[:5])]
     assert measured(lines) == {UNKNOWN_STATUS_MESSAGES: [11], SWEEP_AGE: [0]}
 
 
-def test_an_age_of_nothing_is_an_age(played: Played, printed: Printed) -> None:
+def test_an_age_of_nothing_is_an_age(played: FakeSweeper, printed: Printed) -> None:
     """Without it, the alarm would take silence for a sweep that never comes."""
     played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
@@ -141,7 +145,7 @@ def deployed_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     metrics.cache_clear()
 
 
-def test_metrics_are_those_of_the_deployment(played: Played, printed: Printed, deployed_as: str) -> None:
+def test_metrics_are_those_of_the_deployment(played: FakeSweeper, printed: Printed, deployed_as: str) -> None:
     """Two in one account and region would hide each other's stuck sweeps."""
     played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())

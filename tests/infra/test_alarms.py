@@ -49,12 +49,12 @@ from respot.slack.relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, redelivery, snapshot
 from tests.support.clock import FakeClock
-from tests.support.cloudwatch import MINUTE, Message, PlayedQueue, Sample, fired_after, is_alarm
+from tests.support.cloudwatch import MINUTE, FakeQueue, Message, Sample, fired_after, is_alarm
+from tests.support.faulty import FaultyJobs, FaultyLedger
 from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from tests.support.printed import Printed, printed
-from tests.support.recovery_bench import SECOND, RecoveryBench
-from tests.support.sweep_bench import NOW, Bench
-from tests.support.troubled import TroubledJobs, TroubledLedger
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from tests.support.sweep_environment import NOW, Environment
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
@@ -107,7 +107,7 @@ class Stage:
         """Delays in seconds, on this stage's clock."""
         return redelivery(self.delays, first=first, longest=longest, clock=self.clock)
 
-    def deliver(self, queue: PlayedQueue, handler: Handler, *, until: datetime) -> None:
+    def deliver(self, queue: FakeQueue, handler: Handler, *, until: datetime) -> None:
         """Have the function take what is due, again and again."""
         while queue.messages and (due := min(each.visible_at for each in queue.messages)) <= until:
             self.clock.moment = max(self.clock(), due)
@@ -167,16 +167,16 @@ def all_alarms(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Resource]:
 
 def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> tuple[Message, ...]:
     """An event arrives, and its job cannot be described or recorded for so long; returns the messages."""
-    jobs = TroubledJobs()
+    jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
-    ledger = TroubledLedger(ledger=MemoryLedger(created=CREATED))
+    ledger = FaultyLedger(ledger=MemoryLedger(created=CREATED))
     if isinstance(fault, LedgerUnavailableError):
         ledger.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
     consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
-    queue = PlayedQueue()
+    queue = FakeQueue()
     queue.send(json.dumps(event()), now=START)
     sent = tuple(queue.messages)
     stage.deliver(queue, record.handler, until=START + lasts)
@@ -191,27 +191,27 @@ def failing_observations(stage: Stage) -> list[Sample]:
     return stage.emitted[FAILED_OBSERVATION_AGE]
 
 
-def resubmit_on(stage: Stage, bench: RecoveryBench) -> PlayedQueue:
+def resubmit_on(stage: Stage, env: RecoveryEnvironment) -> FakeQueue:
     """A job has just ended, and its message is in the recovery queue."""
-    job = bench.ended()
-    bench.clock.moment = START
-    stage.clock = bench.clock
-    stage.monkeypatch.setattr(recover, "now", bench.clock)
-    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=stage.redelivery(longest=1800))
+    job = env.ended()
+    env.clock.moment = START
+    stage.clock = env.clock
+    stage.monkeypatch.setattr(recover, "now", env.clock)
+    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=stage.redelivery(longest=1800))
     stage.monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
-    queue = PlayedQueue(visibility=timedelta(minutes=12))
+    queue = FakeQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
     return queue
 
 
 def resubmit_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> None:
-    bench = RecoveryBench()
-    queue = resubmit_on(stage, bench)
-    bench.faults[call] = fault
+    env = RecoveryEnvironment()
+    queue = resubmit_on(stage, env)
+    env.faults[call] = fault
     stage.deliver(queue, recover.handler, until=START + lasts)
-    bench.faults.clear()
+    env.faults.clear()
     stage.deliver(queue, recover.handler, until=START + LONG)
-    assert bench.sagemaker.created == [SECOND]
+    assert env.sagemaker.created == [SECOND]
 
 
 def failing_recovery(stage: Stage) -> list[Sample]:
@@ -233,7 +233,7 @@ class Dead:
 
 def failing_due_alerts(stage: Stage) -> list[Sample]:
     stage.monkeypatch.setattr(alert, "alerter", Dead)
-    queue = PlayedQueue(visibility=timedelta(minutes=12))
+    queue = FakeQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job_id()), now=START)
     stage.deliver(queue, alert.handler, until=START + AN_OUTAGE)
     return stage.emitted[FAILED_DUE_ALERT_AGE]
@@ -242,7 +242,7 @@ def failing_due_alerts(stage: Stage) -> list[Sample]:
 def failing_slack(stage: Stage) -> list[Sample]:
     relay = SlackRelay(chat=Dead(), redelivery=stage.redelivery(first=30, longest=3600), drills=MemoryDrillPosts())
     stage.monkeypatch.setattr(slack, "slack_relay", lambda: relay)
-    queue = PlayedQueue()
+    queue = FakeQueue()
     queue.send("an alarm", now=START)
     stage.deliver(queue, slack.handler, until=START + AN_OUTAGE)
     return stage.emitted[FAILED_SLACK_MESSAGE_AGE]
@@ -250,27 +250,27 @@ def failing_slack(stage: Stage) -> list[Sample]:
 
 def old_sweep(stage: Stage) -> list[Sample]:
     """A region's list can no longer be read; the others can."""
-    bench, healthy = Bench(regions=(REGION, "eu-west-1")), 20
-    bench.watched()
-    stage.clock = bench.clock
+    env, healthy = Environment(regions=(REGION, "eu-west-1")), 20
+    env.watched()
+    stage.clock = env.clock
     stage.monkeypatch.setattr(sweep, "heartbeat_queues", tuple)
-    stage.monkeypatch.setattr(sweep, "sweeper", bench.invocation)
+    stage.monkeypatch.setattr(sweep, "sweeper", env.invocation)
     for number in range(healthy + 20):
         if number == healthy:
-            bench.lists.faults[REGION, None] = UpstreamUnavailableError("ListTrainingJobs: AccessDenied")
-        bench.clock.moment = NOW + number * INTERVAL
+            env.lists.faults[REGION, None] = UpstreamUnavailableError("ListTrainingJobs: AccessDenied")
+        env.clock.moment = NOW + number * INTERVAL
         stage.call(sweep.handler, {})
     shift = START - (NOW + healthy * INTERVAL)
     return [Sample(each.at + shift, each.value) for each in stage.emitted[SWEEP_AGE]]
 
 
 def lost_events(stage: Stage) -> list[Sample]:
-    jobs = TroubledJobs()
+    jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     consumer = ObservationConsumer(recorder=recorder, redelivery=stage.redelivery())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
-    queue = PlayedQueue()
+    queue = FakeQueue()
     queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
     stage.deliver(queue, record.handler, until=START + MINUTE)
     return stage.emitted[TRANSITIONS_FIRST_SEEN_BY_SWEEP]
@@ -300,14 +300,14 @@ def a_dead_letter(_: Stage) -> list[Sample]:
 
 def a_backlog(_: Stage) -> list[Sample]:
     """`ApproximateAgeOfOldestMessage` of a queue that nobody reads any more."""
-    queue = PlayedQueue()
+    queue = FakeQueue()
     queue.send("waits", now=START)
     return each_minute(lambda span: queue.age_of_oldest_message(now=START + span))
 
 
 def always_messages(_: Stage) -> list[Sample]:
     """`ApproximateNumberOfMessagesVisible` of a queue from which less is taken than arrives."""
-    queue = PlayedQueue()
+    queue = FakeQueue()
     queue.send("waits", now=START)
     return each_minute(lambda span: queue.messages_visible(now=START + span))
 
@@ -489,23 +489,23 @@ def test_sqs_does_not_see_an_outage_in_the_age_of_the_oldest_message(alarms: dic
 # --- what waits for a reason is no failure
 
 
-def waits(bench: RecoveryBench, why: str) -> None:
+def waits(env: RecoveryEnvironment, why: str) -> None:
     """Give the job's message a reason to wait for hours."""
     match why:
         case "a pause":
             hours = timedelta(hours=12)
-            bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hours, longest=hours)))
+            env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hours, longest=hours)))
         case "a quota":
-            bench.faults["sagemaker.create"] = CreateLaterError("ResourceLimitExceeded", reason=Postponement.QUOTA)
+            env.faults["sagemaker.create"] = CreateLaterError("ResourceLimitExceeded", reason=Postponement.QUOTA)
         case "an invalid policy":  # people are alerted
-            bench.faults["ssm.load"] = PolicyInvalidError("no JSON")
+            env.faults["ssm.load"] = PolicyInvalidError("no JSON")
 
 
 @pytest.mark.parametrize("why", ["a pause", "a quota", "an invalid policy"])
 def test_a_job_that_waits_for_a_reason_fires_no_alarm(alarms: dict[str, Resource], stage: Stage, why: str) -> None:
-    bench = RecoveryBench()
-    queue = resubmit_on(stage, bench)
-    waits(bench, why)
+    env = RecoveryEnvironment()
+    queue = resubmit_on(stage, env)
+    waits(env, why)
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     assert queue.messages
     assert FAILED_RECOVERY_AGE not in stage.emitted
@@ -518,15 +518,15 @@ def test_a_job_that_waits_for_a_reason_fires_no_alarm(alarms: dict[str, Resource
 def test_after_hours_of_waiting_a_failure_fires_the_alarm_only_if_it_is_repeated(
     alarms: dict[str, Resource], stage: Stage, why: str, *, lasts: bool
 ) -> None:
-    bench = RecoveryBench()
-    queue = resubmit_on(stage, bench)
-    waits(bench, why)
+    env = RecoveryEnvironment()
+    queue = resubmit_on(stage, env)
+    waits(env, why)
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at
-    bench.faults["ledger.load"] = LedgerUnavailableError("no answer")
+    env.faults["ledger.load"] = LedgerUnavailableError("no answer")
     stage.deliver(queue, recover.handler, until=failing)
     if not lasts:
-        del bench.faults["ledger.load"]
+        del env.faults["ledger.load"]
     stage.deliver(queue, recover.handler, until=failing + LONG)
     samples = stage.emitted[FAILED_RECOVERY_AGE]
     fired = fired_after(alarms["RecoveryFailing"], samples, since=failing, until=failing + LONG)
@@ -537,14 +537,14 @@ def test_after_a_pause_of_hours_an_outage_of_a_few_minutes_is_waited_out_in_sile
     alarms: dict[str, Resource], stage: Stage
 ) -> None:
     """The message is old, and has not been failing for long."""
-    bench = RecoveryBench()
-    queue = resubmit_on(stage, bench)
-    waits(bench, "a pause")
+    env = RecoveryEnvironment()
+    queue = resubmit_on(stage, env)
+    waits(env, "a pause")
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at
-    bench.faults["ledger.load"] = LedgerUnavailableError("no answer")
+    env.faults["ledger.load"] = LedgerUnavailableError("no answer")
     stage.deliver(queue, recover.handler, until=failing + timedelta(minutes=5, seconds=30))
-    bench.faults.clear()
+    env.faults.clear()
     stage.deliver(queue, recover.handler, until=failing + LONG)
     samples = stage.emitted[FAILED_RECOVERY_AGE]
     assert len(samples) > 5

@@ -22,10 +22,10 @@ def quantity(what: str, *, jobs: int, depth: timedelta = DAY) -> float:
 
 
 def names_of(call: ast.Call) -> list[str]:
-    """The metrics that a call of `count` or `gauge` emits; `**{NAME: …}` is a name that `metric_names` says."""
-    given = [keyword.arg or ast.unparse(keyword.value.keys[0]) for keyword in call.keywords]  # type: ignore[attr-defined]
-    given += [ast.unparse(name) for name in call.args[:1]]
-    return [getattr(metric_names, name, name) for name in given]
+    """The metrics that a call of `count` or `gauge` emits, by the names that `metrics` gives them."""
+    given = call.args[0]
+    names = given.keys if isinstance(given, ast.Dict) else [given]
+    return [getattr(metric_names, ast.unparse(name)) for name in names if name]
 
 
 def test_the_custom_metrics_are_counted() -> None:

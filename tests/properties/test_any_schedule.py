@@ -19,10 +19,10 @@ from respot.recording.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
 from tests.support.clock import FakeClock
+from tests.support.faulty import FaultyJobs, FaultyLedger
 from tests.support.ledger_table import create_table
 from tests.support.lifecycles import Life, QueueMessage, lives, schedules
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from tests.support.troubled import TroubledJobs, TroubledLedger
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +37,7 @@ class Respot:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.jobs = TroubledJobs(tags_by_arn={arn_of(): {"team": "vision"}})
+        self.jobs = FaultyJobs(tags_by_arn={arn_of(): {"team": "vision"}})
         self.topic = MemoryTopic()
         self.consumer = ObservationConsumer(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
         self.alerter = Alerter(
@@ -137,7 +137,7 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
     """Between one recorder's reading and its writing, another one works through part of the schedule."""
     undisturbed, one = in_memory(), in_memory()
     undisturbed.live(life, life.undisturbed)
-    shared = TroubledLedger(ledger=one.ledger)
+    shared = FaultyLedger(ledger=one.ledger)
     one.consumer = ObservationConsumer(recorder=Recorder(jobs=one.jobs, ledger=shared), redelivery=redelivery())
     other = Respot(one.ledger)
     other.alerter, other.topic = one.alerter, one.topic

@@ -22,9 +22,9 @@ from respot.recording.observation import Observation, Origin, parse
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
+from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
-from tests.support.recovery_bench import RecoveryBench
-from tests.support.troubled import TroubledJobs
+from tests.support.recovery_environment import RecoveryEnvironment
 
 KINDS = pytest.mark.parametrize("kind", STAYS)
 
@@ -125,9 +125,9 @@ def test_a_drill_without_the_whole_of_its_name_is_none() -> None:
 # --- record
 
 
-def recorded(drill: Drill, jobs: TroubledJobs | None = None) -> MemoryLedger:
+def recorded(drill: Drill, jobs: FaultyJobs | None = None) -> MemoryLedger:
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
-    recorder = Recorder(jobs=jobs or TroubledJobs(), ledger=ledger)
+    recorder = Recorder(jobs=jobs or FaultyJobs(), ledger=ledger)
     (done,) = recorder.record(drill.region, drill.job.name, [observation(drill)])
     assert done.job == drill.job
     return ledger
@@ -135,7 +135,7 @@ def recorded(drill: Drill, jobs: TroubledJobs | None = None) -> MemoryLedger:
 
 @KINDS
 def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
-    jobs = TroubledJobs()
+    jobs = FaultyJobs()
     ledger = recorded(a_drill(kind), jobs)
     assert jobs.describes == 0
     assert tuple(transition.status for transition in ledger.load(a_drill(kind).job).transitions) == STAYS[kind]
@@ -144,7 +144,7 @@ def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
 def test_a_drill_delivered_twice_is_recorded_once() -> None:
     ledger = recorded(a_drill())
     writes = ledger.writes
-    Recorder(jobs=TroubledJobs(), ledger=ledger).record(REGION, a_drill().job.name, [observation(a_drill())] * 2)
+    Recorder(jobs=FaultyJobs(), ledger=ledger).record(REGION, a_drill().job.name, [observation(a_drill())] * 2)
     assert ledger.writes == writes
 
 
@@ -231,10 +231,10 @@ def test_a_document_says_whether_it_is_a_drills() -> None:
 
 
 def test_nothing_is_decided_about_a_drill_even_if_somebody_sends_it_to_recovery() -> None:
-    bench = RecoveryBench()
+    env = RecoveryEnvironment()
     name = a_drill().job.name
-    bench.submit(name)  # were it not for its name, this job would be resubmitted
-    job = bench.end(name=name)
-    assert bench.recover(job) is None
-    assert bench.runs.decision(job) is None
-    assert bench.sagemaker.created == []
+    env.submit(name)  # were it not for its name, this job would be resubmitted
+    job = env.end(name=name)
+    assert env.recover(job) is None
+    assert env.runs.decision(job) is None
+    assert env.sagemaker.created == []

@@ -1,10 +1,10 @@
-"""Each test of recovery begins with a bench of its own."""
+"""Each test of recovery begins with a env of its own."""
 
 import pytest
 
-from tests.support.recovery_bench import RecoveryBench
+from tests.support.recovery_environment import RecoveryEnvironment
 
 
 @pytest.fixture
-def bench() -> RecoveryBench:
-    return RecoveryBench()
+def env() -> RecoveryEnvironment:
+    return RecoveryEnvironment()

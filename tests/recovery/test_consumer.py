@@ -17,16 +17,16 @@ from respot.recovery.consumer import LONGEST_STEP, Postponed, RecoveryConsumer
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
 from tests.support.builders import CREATED, NAME, job_id, redelivery
+from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
-from tests.support.recovery_bench import SECOND, RecoveryBench
-from tests.support.troubled import DiedError
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 PLENTY = timedelta(minutes=2)
 
 
 @pytest.fixture
-def bench() -> RecoveryBench:
-    return RecoveryBench()
+def env() -> RecoveryEnvironment:
+    return RecoveryEnvironment()
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def queue() -> MemoryDelayQueue:
 
 
 @pytest.fixture
-def consumer(bench: RecoveryBench, queue: MemoryDelayQueue) -> RecoveryConsumer:
-    return RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(queue, first=30, longest=1800))
+def consumer(env: RecoveryEnvironment, queue: MemoryDelayQueue) -> RecoveryConsumer:
+    return RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(queue, first=30, longest=1800))
 
 
 def delivery(job: JobId, *, received: int = 1) -> QueueMessage:
@@ -53,17 +53,17 @@ def consume(consumer: RecoveryConsumer, *deliveries: QueueMessage, left: timedel
     return consumer.consume(deliveries, time_left=lambda: left)
 
 
-def test_a_job_is_taken_as_far_as_it_goes(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
-    assert consume(consumer, delivery(bench.ended())) == ()
-    assert bench.sagemaker.created == [SECOND]
+def test_a_job_is_taken_as_far_as_it_goes(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
+    assert consume(consumer, delivery(env.ended())) == ()
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_pause_is_kept_to_the_moment(
-    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
+    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     hour = timedelta(hours=1)
-    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    (postponed,) = consume(consumer, delivery(bench.ended(), received=9))
+    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    (postponed,) = consume(consumer, delivery(env.ended(), received=9))
     assert "after a pause" in postponed.reason
     assert postponed.error is None
     assert hour / 2 <= postponed.delay <= hour
@@ -71,47 +71,47 @@ def test_a_pause_is_kept_to_the_moment(
 
 
 def test_a_pause_longer_than_the_queue_can_keep_is_kept_in_parts(
-    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
+    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     days = timedelta(days=3)
-    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=days, longest=days)))
-    consume(consumer, delivery(bench.ended()))
+    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=days, longest=days)))
+    consume(consumer, delivery(env.ended()))
     assert queue.delays == {f"receipt-{NAME}": LONGEST_DELAY}
 
 
 @pytest.mark.parametrize(("received", "seconds"), [(1, 30), (2, 60), (3, 120), (7, 1800), (99, 1800)])
 def test_what_cannot_be_created_now_waits_longer_each_time(
-    bench: RecoveryBench, consumer: RecoveryConsumer, received: int, seconds: int
+    env: RecoveryEnvironment, consumer: RecoveryConsumer, received: int, seconds: int
 ) -> None:
-    bench.faults["sagemaker.create"] = CreateLaterError("a quota is used up", reason=Postponement.QUOTA)
-    (postponed,) = consume(consumer, delivery(bench.ended(), received=received))
+    env.faults["sagemaker.create"] = CreateLaterError("a quota is used up", reason=Postponement.QUOTA)
+    (postponed,) = consume(consumer, delivery(env.ended(), received=received))
     assert (postponed.reason, postponed.delay) == ("a quota is used up", timedelta(seconds=seconds))
     assert postponed.error is None
 
 
-def test_a_stuck_run_holds_back_no_other_one(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
+def test_a_stuck_run_holds_back_no_other_one(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
     stuck = job_id("unknown")
-    (postponed,) = consume(consumer, delivery(stuck), delivery(bench.ended()))
+    (postponed,) = consume(consumer, delivery(stuck), delivery(env.ended()))
     assert postponed.delivery.id == "m-unknown"
-    assert bench.sagemaker.created == [SECOND]
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_what_fails_stays_in_the_queue_with_its_error(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
-    bench.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
-    (postponed,) = consume(consumer, delivery(bench.ended(), received=3))
+def test_what_fails_stays_in_the_queue_with_its_error(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
+    env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
+    (postponed,) = consume(consumer, delivery(env.ended(), received=3))
     assert isinstance(postponed.error, UpstreamUnavailableError)
     assert (postponed.reason, postponed.delay) == ("S3 did not answer", timedelta(seconds=120))
 
 
 def test_without_enough_time_left_the_message_goes_back_at_once(
-    bench: RecoveryBench, consumer: RecoveryConsumer
+    env: RecoveryEnvironment, consumer: RecoveryConsumer
 ) -> None:
-    job = bench.ended()
-    bench.calls.clear()
+    job = env.ended()
+    env.calls.clear()
     (postponed,) = consume(consumer, delivery(job, received=5), left=LONGEST_STEP - timedelta(milliseconds=1))
     assert isinstance(postponed.error, OutOfTimeError)
     assert postponed.delay == timedelta()
-    assert bench.calls == []
+    assert env.calls == []
 
 
 def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(consumer: RecoveryConsumer) -> None:
@@ -122,16 +122,16 @@ def test_a_message_that_nobody_can_read_does_not_wait_longer_each_time(consumer:
 
 
 def test_a_delay_that_cannot_be_set_is_no_loss(
-    bench: RecoveryBench, consumer: RecoveryConsumer, queue: MemoryDelayQueue
+    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
 ) -> None:
     queue.fault = QueueUnavailableError("down")
-    bench.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
-    other = bench.submit("other", {})
-    postponed = consume(consumer, delivery(bench.ended()), delivery(other))
+    env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
+    other = env.submit("other", {})
+    postponed = consume(consumer, delivery(env.ended()), delivery(other))
     assert [each.delivery.id for each in postponed] == [f"m-{NAME}"]
 
 
-def test_the_death_of_the_process_is_not_caught(bench: RecoveryBench, consumer: RecoveryConsumer) -> None:
-    bench.faults["sagemaker.create"] = DiedError()
-    with pytest.raises(DiedError):
-        consume(consumer, delivery(bench.ended()))
+def test_the_death_of_the_process_is_not_caught(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
+    env.faults["sagemaker.create"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        consume(consumer, delivery(env.ended()))

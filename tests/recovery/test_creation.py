@@ -13,83 +13,83 @@ from respot.recovery.policy.policy import BackOff
 from respot.recovery.records import NoticeKind, OutcomeKind
 from respot.recovery.recover import Later
 from tests.support.builders import NAME
-from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 
-def test_a_quota_is_waited_for(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
+def test_a_quota_is_waited_for(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
     for _ in range(3):
-        assert bench.recover(job) == Later(reason="not now")  # without a delay of its own: the queue's grow
-    bench.faults.clear()
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
+        assert env.recover(job) == Later(reason="not now")  # without a delay of its own: the queue's grow
+    env.faults.clear()
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
 
 
 @pytest.mark.parametrize("reason", [Postponement.THROTTLED, Postponement.UNANSWERED])
-def test_a_creation_that_failed_is_repeated(bench: RecoveryBench, reason: Postponement) -> None:
-    job = bench.ended()
-    bench.faults["sagemaker.create"] = CreateLaterError("not now", reason=reason)
+def test_a_creation_that_failed_is_repeated(env: RecoveryEnvironment, reason: Postponement) -> None:
+    job = env.ended()
+    env.faults["sagemaker.create"] = CreateLaterError("not now", reason=reason)
     for _ in range(3):
         with pytest.raises(CreateLaterError, match="not now"):
-            bench.recover(job)
-    bench.faults.clear()
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
+            env.recover(job)
+    env.faults.clear()
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_what_is_refused_for_good_is_told_in_the_words_of_aws(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.faults["sagemaker.create"] = CreateRefusedError("no iam:PassRole", permission="iam:PassRole")
-    assert bench.recover(job) is None
-    assert (bench.outcome(job).kind, bench.outcome(job).story) == (
+def test_what_is_refused_for_good_is_told_in_the_words_of_aws(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.faults["sagemaker.create"] = CreateRefusedError("no iam:PassRole", permission="iam:PassRole")
+    assert env.recover(job) is None
+    assert (env.outcome(job).kind, env.outcome(job).story) == (
         OutcomeKind.FAILED,
         "not resubmitted: no iam:PassRole",
     )
-    bench.faults.clear()
-    bench.recover(job)
-    assert bench.sagemaker.created == []
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.created == []
 
 
-def test_what_cannot_be_cloned_is_refused_at_once(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].unclonable = True
-    bench.recover(job)
-    decision = bench.decision(job).decision
+def test_what_cannot_be_cloned_is_refused_at_once(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.sagemaker.jobs[NAME].unclonable = True
+    env.recover(job)
+    decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert "Tags: it cannot be created again" in decision.reason
 
 
-def test_what_cannot_be_cloned_any_more_is_not_created(bench: RecoveryBench) -> None:
-    job = bench.decided()
-    bench.sagemaker.jobs[NAME].unclonable = True
-    bench.recover(job)
-    assert bench.outcome(job).kind is OutcomeKind.CANCELLED
-    assert "it cannot be created again" in bench.outcome(job).story
+def test_what_cannot_be_cloned_any_more_is_not_created(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.sagemaker.jobs[NAME].unclonable = True
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.CANCELLED
+    assert "it cannot be created again" in env.outcome(job).story
 
 
-def _opt_out(bench: RecoveryBench) -> None:
-    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
+def _opt_out(env: RecoveryEnvironment) -> None:
+    env.sagemaker.jobs[NAME].tags["respot:resume"] = "off"
 
 
-def _unask(bench: RecoveryBench) -> None:
-    del bench.sagemaker.jobs[NAME].tags["respot:resume"]
+def _unask(env: RecoveryEnvironment) -> None:
+    del env.sagemaker.jobs[NAME].tags["respot:resume"]
 
 
-def _mistype(bench: RecoveryBench) -> None:
-    bench.sagemaker.jobs[NAME].tags["respot:resume"] = "yes"
+def _mistype(env: RecoveryEnvironment) -> None:
+    env.sagemaker.jobs[NAME].tags["respot:resume"] = "yes"
 
 
-def _dry_run(bench: RecoveryBench) -> None:
-    bench.set_policy(dry_run=True)
+def _dry_run(env: RecoveryEnvironment) -> None:
+    env.set_policy(dry_run=True)
 
 
-def _fewer(bench: RecoveryBench) -> None:
-    bench.set_policy(max_attempts=1)
+def _fewer(env: RecoveryEnvironment) -> None:
+    env.set_policy(max_attempts=1)
 
 
-def _intrude(bench: RecoveryBench) -> None:
-    bench.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+def _intrude(env: RecoveryEnvironment) -> None:
+    env.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def _intrude(bench: RecoveryBench) -> None:
     ],
 )
 def test_what_must_not_be_created_any_more_is_cancelled(
-    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None], words: str
+    env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None], words: str
 ) -> None:
-    job = bench.decided()
-    meddle(bench)
-    assert bench.recover(job) is None
-    assert bench.outcome(job).kind is OutcomeKind.CANCELLED
-    assert bench.outcome(job).story.startswith("not resubmitted: ")
-    assert words in bench.outcome(job).story
-    assert bench.sagemaker.created == []
+    job = env.decided()
+    meddle(env)
+    assert env.recover(job) is None
+    assert env.outcome(job).kind is OutcomeKind.CANCELLED
+    assert env.outcome(job).story.startswith("not resubmitted: ")
+    assert words in env.outcome(job).story
+    assert env.sagemaker.created == []
 
 
 @pytest.mark.parametrize(
@@ -121,37 +121,37 @@ def test_what_must_not_be_created_any_more_is_cancelled(
     ],
 )
 def test_what_its_owners_no_longer_want_is_withdrawn_and_no_error(
-    bench: RecoveryBench, meddle: Callable[[RecoveryBench], None], words: str
+    env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None], words: str
 ) -> None:
-    job = bench.decided()
-    meddle(bench)
-    assert bench.recover(job) is None
-    outcome = bench.outcome(job)
+    job = env.decided()
+    meddle(env)
+    assert env.recover(job) is None
+    outcome = env.outcome(job)
     assert (outcome.kind, outcome.story) == (OutcomeKind.WITHDRAWN, f"not resubmitted: {words}")
     assert news_of_outcome(outcome).withdrawn
-    assert bench.sagemaker.created == []
+    assert env.sagemaker.created == []
 
 
-def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(bench: RecoveryBench) -> None:
-    job = bench.ended(tags={"respot:resume": "off"})
-    bench.policies.fault = PolicyInvalidError("no JSON")
-    assert bench.recover(job) is None
-    assert bench.decision(job).decision.reason == "its owner opted out: respot:resume = off"
-    assert news_of(bench.runs.recovery_records(job)) == ()
+def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(env: RecoveryEnvironment) -> None:
+    job = env.ended(tags={"respot:resume": "off"})
+    env.policies.fault = PolicyInvalidError("no JSON")
+    assert env.recover(job) is None
+    assert env.decision(job).decision.reason == "its owner opted out: respot:resume = off"
+    assert news_of(env.runs.recovery_records(job)) == ()
 
 
-def test_a_job_that_is_deleted_before_the_creation_is_a_failure(bench: RecoveryBench) -> None:
-    job = bench.decided()
-    del bench.sagemaker.jobs[NAME]
-    bench.recover(job)
-    assert bench.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
+def test_a_job_that_is_deleted_before_the_creation_is_a_failure(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    del env.sagemaker.jobs[NAME]
+    env.recover(job)
+    assert env.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
 
 
-def test_a_job_that_is_deleted_between_its_description_and_its_tags_is_a_failure(bench: RecoveryBench) -> None:
-    job = bench.decided()
-    object.__setattr__(bench.recovery, "jobs", Tagless(bench.recovery.jobs))
-    bench.recover(job)
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
+def test_a_job_that_is_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    object.__setattr__(env.recovery, "jobs", Tagless(env.recovery.jobs))
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
 
 
 class Tagless:
@@ -167,22 +167,22 @@ class Tagless:
         return getattr(self._jobs, method)
 
 
-def test_a_policy_that_becomes_invalid_holds_the_creation_up(bench: RecoveryBench) -> None:
-    job = bench.decided()
-    bench.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
-    assert bench.recover(job) == Later(reason="rules[0]: no such setting")
-    assert bench.runs.notices[job, NoticeKind.POLICY_INVALID].story == "rules[0]: no such setting"
-    bench.faults.clear()
-    bench.recover(job)
-    assert bench.sagemaker.created == [SECOND]
+def test_a_policy_that_becomes_invalid_holds_the_creation_up(env: RecoveryEnvironment) -> None:
+    job = env.decided()
+    env.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
+    assert env.recover(job) == Later(reason="rules[0]: no such setting")
+    assert env.runs.notices[job, NoticeKind.POLICY_INVALID].story == "rules[0]: no such setting"
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_a_longer_pause_holds_the_creation_up(bench: RecoveryBench) -> None:
-    job = bench.decided()
+def test_a_longer_pause_holds_the_creation_up(env: RecoveryEnvironment) -> None:
+    job = env.decided()
     hours = timedelta(hours=4)
-    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hours, longest=hours)))
-    later = bench.recover(job)
+    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hours, longest=hours)))
+    later = env.recover(job)
     assert later is not None
     assert later.delay is not None
     assert timedelta(hours=2) <= later.delay <= hours
-    assert job not in bench.runs.outcomes
+    assert job not in env.runs.outcomes

@@ -8,7 +8,7 @@ from respot.errors import UpstreamUnavailableError
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.policy.policy import BackOff
-from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
+from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
 
 
 @pytest.mark.parametrize(
@@ -23,76 +23,78 @@ from tests.support.recovery_bench import OPTED_IN, SECOND, RecoveryBench
     ids=["completed", "no opt-in", "stopped by its user", "algorithm error", "owned by somebody else"],
 )
 def test_what_is_not_respots_business_is_written_down_without_asking_s3(
-    bench: RecoveryBench, status: str, failure: str | None, tags: dict[str, str], words: str
+    env: RecoveryEnvironment, status: str, failure: str | None, tags: dict[str, str], words: str
 ) -> None:
-    job = bench.ended(status, failure, tags=tags)
-    assert bench.recover(job) is None
-    record = bench.decision(job)
+    job = env.ended(status, failure, tags=tags)
+    assert env.recover(job) is None
+    record = env.decision(job)
     assert record.decision.action in {Action.NOTHING, Action.REFUSE}
     assert words in record.decision.reason
-    assert "s3.list" not in bench.calls
-    assert bench.sagemaker.created == []
+    assert "s3.list" not in env.calls
+    assert env.sagemaker.created == []
 
 
-def test_a_dry_run_is_written_down_and_creates_nothing(bench: RecoveryBench) -> None:
-    bench.set_policy(dry_run=True)
-    job = bench.ended()
+def test_a_dry_run_is_written_down_and_creates_nothing(env: RecoveryEnvironment) -> None:
+    env.set_policy(dry_run=True)
+    job = env.ended()
     for _ in range(2):
-        assert bench.recover(job) is None
-    record = bench.decision(job)
+        assert env.recover(job) is None
+    record = env.decision(job)
     assert record.decision.dry_run
     assert record.decision.reason.startswith("would have been resubmitted as spot-job-r2, attempt 2 of 5")
-    assert (bench.runs.planned, bench.runs.outcomes, bench.sagemaker.created) == ({}, {}, [])
+    assert (env.runs.planned, env.runs.outcomes, env.sagemaker.created) == ({}, {}, [])
 
 
-def test_a_pause_is_kept_without_a_decision(bench: RecoveryBench) -> None:
+def test_a_pause_is_kept_without_a_decision(env: RecoveryEnvironment) -> None:
     hour = timedelta(hours=1)
-    bench.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    job = bench.ended()
-    later = bench.recover(job)
+    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    job = env.ended()
+    later = env.recover(job)
     assert later is not None
     assert later.delay is not None
     assert hour / 2 <= later.delay <= hour
-    assert (bench.runs.decisions, bench.runs.planned) == ({}, {})
-    bench.clock.pass_by(later.delay)
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
+    assert (env.runs.decisions, env.runs.planned) == ({}, {})
+    env.clock.pass_by(later.delay)
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
 
 
-def test_a_trigger_that_the_policy_leaves_out_is_refused(bench: RecoveryBench) -> None:
-    bench.set_policy(triggers=frozenset({Trigger.CAPACITY_ERROR}))
-    job = bench.ended()
-    bench.recover(job)
-    assert "does not resume after max-wait-time-exceeded" in bench.decision(job).decision.reason
+def test_a_trigger_that_the_policy_leaves_out_is_refused(env: RecoveryEnvironment) -> None:
+    env.set_policy(triggers=frozenset({Trigger.CAPACITY_ERROR}))
+    job = env.ended()
+    env.recover(job)
+    assert "does not resume after max-wait-time-exceeded" in env.decision(job).decision.reason
 
 
 @pytest.mark.parametrize("days", [3, 4, 400])
-def test_what_ended_three_days_ago_is_not_resumed_and_its_owner_is_notified(bench: RecoveryBench, days: int) -> None:
+def test_what_ended_three_days_ago_is_not_resumed_and_its_owner_is_notified(
+    env: RecoveryEnvironment, days: int
+) -> None:
     """S3 need not answer: what kept the decision back for so long may be that it does not."""
-    job = bench.ended()
-    bench.clock.pass_by(timedelta(days=days))
-    bench.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")
-    bench.recover(job)
-    decision = bench.decision(job).decision
+    job = env.ended()
+    env.clock.pass_by(timedelta(days=days))
+    env.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")
+    env.recover(job)
+    decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == (
         f"ended {days} d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all; "
         "to continue, submit a new job with the same checkpoint location"
     )
-    assert bench.sagemaker.created == []
+    assert env.sagemaker.created == []
 
 
-def test_nobody_is_notified_of_an_old_end_that_nobody_wanted_resumed(bench: RecoveryBench) -> None:
-    job = bench.ended(tags={})
-    bench.clock.pass_by(timedelta(days=4))
-    bench.recover(job)
-    assert bench.decision(job).decision.action is Action.NOTHING
-    assert "not asked to resume" in bench.decision(job).decision.reason
+def test_nobody_is_notified_of_an_old_end_that_nobody_wanted_resumed(env: RecoveryEnvironment) -> None:
+    job = env.ended(tags={})
+    env.clock.pass_by(timedelta(days=4))
+    env.recover(job)
+    assert env.decision(job).decision.action is Action.NOTHING
+    assert "not asked to resume" in env.decision(job).decision.reason
 
 
-def test_what_ended_before_the_deployment_is_history(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.ledger.created = bench.clock() + timedelta(seconds=1)
-    bench.recover(job)
-    assert "before Respot watched us-east-1" in bench.decision(job).decision.reason
-    assert bench.sagemaker.created == []
+def test_what_ended_before_the_deployment_is_history(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.ledger.created = env.clock() + timedelta(seconds=1)
+    env.recover(job)
+    assert "before Respot watched us-east-1" in env.decision(job).decision.reason
+    assert env.sagemaker.created == []

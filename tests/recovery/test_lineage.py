@@ -9,30 +9,30 @@ from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from tests.support.builders import NAME, job_id
-from tests.support.recovery_bench import OPTED_IN, RUN, SECOND, THIRD, RecoveryBench
+from tests.support.recovery_environment import OPTED_IN, RUN, SECOND, THIRD, RecoveryEnvironment
 
 
-def test_an_earlier_attempt_that_has_expired_makes_the_run_unknowable(bench: RecoveryBench) -> None:
-    bench.recover(bench.ended())
-    second = bench.end(name=SECOND)
-    del bench.ledger.states[job_id()]
+def test_an_earlier_attempt_that_has_expired_makes_the_run_unknowable(env: RecoveryEnvironment) -> None:
+    env.recover(env.ended())
+    second = env.end(name=SECOND)
+    del env.ledger.states[job_id()]
     with pytest.raises(LedgerIncompleteError, match="expired"):
-        bench.recover(second)
-    assert second not in bench.runs.decisions
+        env.recover(second)
+    assert second not in env.runs.decisions
 
 
-def test_a_missing_link_makes_the_run_unknowable(bench: RecoveryBench) -> None:
-    bench.recover(bench.ended())
-    bench.recover(bench.end(name=SECOND))
-    third = bench.end(name=THIRD)
-    del bench.runs.planned[RUN, 2]
+def test_a_missing_link_makes_the_run_unknowable(env: RecoveryEnvironment) -> None:
+    env.recover(env.ended())
+    env.recover(env.end(name=SECOND))
+    third = env.end(name=THIRD)
+    del env.runs.planned[RUN, 2]
     with pytest.raises(LedgerIncompleteError, match="expired"):
-        bench.recover(third)
+        env.recover(third)
 
 
-def test_a_job_without_a_state_cannot_be_recovered(bench: RecoveryBench) -> None:
+def test_a_job_without_a_state_cannot_be_recovered(env: RecoveryEnvironment) -> None:
     with pytest.raises(LedgerIncompleteError):
-        bench.recover(job_id("unknown"))
+        env.recover(job_id("unknown"))
 
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -54,39 +54,39 @@ MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
     ids=lambda marks: " ".join(marks.values()),
 )
 def test_marks_that_the_ledger_does_not_know_make_no_job_part_of_a_run(
-    bench: RecoveryBench, marks: dict[str, str]
+    env: RecoveryEnvironment, marks: dict[str, str]
 ) -> None:
-    bench.recover(bench.ended())
-    bench.submit("forged", OPTED_IN | marks)
-    forged = bench.end(name="forged")
-    bench.checkpoints.buckets["ml-bucket"].clear()
-    bench.set_policy(require_checkpoint=False)
-    bench.recover(forged)
-    record = bench.decision(forged)
+    env.recover(env.ended())
+    env.submit("forged", OPTED_IN | marks)
+    forged = env.end(name="forged")
+    env.checkpoints.buckets["ml-bucket"].clear()
+    env.set_policy(require_checkpoint=False)
+    env.recover(forged)
+    record = env.decision(forged)
     assert (record.run, record.number, record.next_name) == (run_id(forged), 1, "forged-r2")
 
 
-def test_an_attempt_older_than_the_decision_on_it_is_none(bench: RecoveryBench) -> None:
-    bench.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=None)
-    bench.clock.pass_by(timedelta(hours=1))
-    early = bench.sagemaker.jobs[SECOND].state.job
-    bench.submit()
-    bench.recover(bench.end())
-    bench.set_policy(require_checkpoint=False)
-    bench.recover(bench.end(name=SECOND))
-    assert bench.decision(early).run == run_id(early)
+def test_an_attempt_older_than_the_decision_on_it_is_none(env: RecoveryEnvironment) -> None:
+    env.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=None)
+    env.clock.pass_by(timedelta(hours=1))
+    early = env.sagemaker.jobs[SECOND].state.job
+    env.submit()
+    env.recover(env.end())
+    env.set_policy(require_checkpoint=False)
+    env.recover(env.end(name=SECOND))
+    assert env.decision(early).run == run_id(early)
 
 
-def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(bench: RecoveryBench) -> None:
+def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(env: RecoveryEnvironment) -> None:
     """Somebody deletes the second attempt, when the third is decided on, and makes a job that looks like it."""
-    bench.recover(bench.ended())
-    bench.recover(bench.end(name=SECOND))
-    bench.end(name=THIRD)
-    del bench.sagemaker.jobs[SECOND]
-    bench.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
-    double = bench.end(name=SECOND)
-    assert bench.recover(double) is None
-    decision = bench.decision(double).decision
+    env.recover(env.ended())
+    env.recover(env.end(name=SECOND))
+    env.end(name=THIRD)
+    del env.sagemaker.jobs[SECOND]
+    env.submit(SECOND, OPTED_IN | MARKS, checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+    double = env.end(name=SECOND)
+    assert env.recover(double) is None
+    decision = env.decision(double).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == "attempt 3 of the run was decided on after another job named spot-job-r2"
-    assert bench.sagemaker.created == [SECOND, THIRD]
+    assert env.sagemaker.created == [SECOND, THIRD]

@@ -10,52 +10,52 @@ from respot.jobs.job import JobId
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import NAME
-from tests.support.recovery_bench import RUN, SECOND, RecoveryBench
+from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 
-def taken(bench: RecoveryBench, **tags: str) -> JobId:
-    bench.submit(SECOND, tags, checkpoint_uri=None)
-    bench.clock.pass_by(timedelta(hours=1))
-    return bench.ended()
+def taken(env: RecoveryEnvironment, **tags: str) -> JobId:
+    env.submit(SECOND, tags, checkpoint_uri=None)
+    env.clock.pass_by(timedelta(hours=1))
+    return env.ended()
 
 
-def test_a_name_that_is_taken_is_a_failure_that_says_so(bench: RecoveryBench) -> None:
-    job = taken(bench)
-    assert bench.recover(job) is None
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
-    assert bench.outcome(job).story == (
+def test_a_name_that_is_taken_is_a_failure_that_says_so(env: RecoveryEnvironment) -> None:
+    job = taken(env)
+    assert env.recover(job) is None
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert env.outcome(job).story == (
         "not resubmitted: a job named spot-job-r2 exists that is none of this run's; "
         "delete it or choose another job name"
     )
-    assert bench.sagemaker.created == []
+    assert env.sagemaker.created == []
 
 
-def test_a_job_older_than_the_decision_is_not_ours_whatever_its_tags_say(bench: RecoveryBench) -> None:
+def test_a_job_older_than_the_decision_is_not_ours_whatever_its_tags_say(env: RecoveryEnvironment) -> None:
     # The run's identity holds the creation of its first job, which can be known only once that is there.
-    bench.submit()
+    env.submit()
     marks = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
-    bench.submit(SECOND, marks, checkpoint_uri=None)
-    job = bench.end()
-    bench.recover(job)
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
+    env.submit(SECOND, marks, checkpoint_uri=None)
+    job = env.end()
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_a_name_that_is_taken_between_the_look_and_the_creation(bench: RecoveryBench, *, ours: bool) -> None:
+def test_a_name_that_is_taken_between_the_look_and_the_creation(env: RecoveryEnvironment, *, ours: bool) -> None:
     """Another delivery of the same message, or a stranger, is faster."""
-    job = bench.ended()
+    job = env.ended()
     marks = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME} if ours else {}
-    document = bench.sagemaker.document
+    document = env.sagemaker.document
 
     def race(region: str, name: str) -> object:
-        if job in bench.runs.decisions and SECOND not in bench.sagemaker.jobs:
-            bench.sagemaker.submit(SECOND, marks)
+        if job in env.runs.decisions and SECOND not in env.sagemaker.jobs:
+            env.sagemaker.submit(SECOND, marks)
         return document(region, name)
 
-    object.__setattr__(bench.recovery, "jobs", Racing(bench.recovery.jobs, race))
-    bench.recover(job)
-    assert bench.outcome(job).kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
-    assert bench.sagemaker.created == []
+    object.__setattr__(env.recovery, "jobs", Racing(env.recovery.jobs, race))
+    env.recover(job)
+    assert env.outcome(job).kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
+    assert env.sagemaker.created == []
 
 
 class Racing:
@@ -69,9 +69,9 @@ class Racing:
         return getattr(self._jobs, method)
 
 
-def test_a_name_said_to_be_taken_by_a_job_that_cannot_be_seen_is_asked_for_again(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.faults["sagemaker.create"] = JobNameTakenError("taken")
+def test_a_name_said_to_be_taken_by_a_job_that_cannot_be_seen_is_asked_for_again(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.faults["sagemaker.create"] = JobNameTakenError("taken")
     with pytest.raises(JobNameTakenError, match="taken"):
-        bench.recover(job)
-    assert job not in bench.runs.outcomes
+        env.recover(job)
+    assert job not in env.runs.outcomes

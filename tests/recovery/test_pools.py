@@ -13,7 +13,7 @@ from respot.recovery.ports import Cloned
 from respot.recovery.records import OutcomeKind
 from respot.recovery.recover import Later
 from tests.support.builders import NAME
-from tests.support.recovery_bench import SECOND, RecoveryBench
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 NO_QUOTA = "the quota 'ml.g5.2xlarge for spot training job usage' is 0 and the job needs 1"
 SPOT = Rung(market=Market.SPOT, attempts=3)
@@ -22,8 +22,8 @@ LARGER = Rung(market=Market.SPOT, instance_type="ml.g5.4xlarge", attempts=2)
 
 
 @pytest.fixture
-def refused(bench: RecoveryBench) -> dict[tuple[Market, str], str]:
-    """The pools that SageMaker refuses from now on, with its words; the bench's SageMaker refuses those."""
+def refused(env: RecoveryEnvironment) -> dict[tuple[Market, str], str]:
+    """The pools that SageMaker refuses from now on, with its words; the env's SageMaker refuses those."""
     pools: dict[tuple[Market, str], str] = {}
 
     def check(request: object) -> None:
@@ -32,64 +32,66 @@ def refused(bench: RecoveryBench) -> dict[tuple[Market, str], str]:
         if why := pools.get((placement.market, placement.instance_type)):
             raise CreateRefusedError(f"ResourceLimitExceeded: {why}", reach=Reach.POOL, why=why)
 
-    bench.sagemaker.before_creation = check
+    env.sagemaker.before_creation = check
     return pools
 
 
 def test_the_next_rung_is_used_at_once_and_the_story_says_why(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
-    job = bench.ended()
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
-    outcome = bench.outcome(job)
+    job = env.ended()
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
+    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+    outcome = env.outcome(job)
     assert outcome.kind is OutcomeKind.CREATED
     assert f"cannot use spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
     assert "attempt 2 of 5, on-demand ml.g5.2xlarge" in outcome.story
 
 
 def test_as_many_rungs_are_passed_over_as_are_refused(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
-    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    env.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
     refused[Market.SPOT, "ml.g5.4xlarge"] = "Unsupported instance type ml.g5.4xlarge"
-    job = bench.ended()
-    bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
-    assert all(words in bench.outcome(job).story for words in (NO_QUOTA, "Unsupported instance type"))
+    job = env.ended()
+    env.recover(job)
+    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+    assert all(words in env.outcome(job).story for words in (NO_QUOTA, "Unsupported instance type"))
 
 
 def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
     refused[Market.ON_DEMAND, "ml.g5.2xlarge"] = "Unsupported instance type ml.g5.2xlarge"
-    job = bench.ended()
-    assert bench.recover(job) is None
-    outcome = bench.outcome(job)
+    job = env.ended()
+    assert env.recover(job) is None
+    outcome = env.outcome(job)
     assert outcome.kind is OutcomeKind.FAILED
     assert outcome.story == (
         f"not resubmitted: cannot use any pool that is left: spot ml.g5.2xlarge ({NO_QUOTA}); "
         "on-demand ml.g5.2xlarge (Unsupported instance type ml.g5.2xlarge). Request a quota in AWS Service Quotas, or "
         "name another pool in the ladder, and submit the job again by hand"
     )
-    assert bench.sagemaker.created == []
+    assert env.sagemaker.created == []
 
 
-def test_a_job_without_a_ladder_has_no_other_pool(bench: RecoveryBench, refused: dict[tuple[Market, str], str]) -> None:
+def test_a_job_without_a_ladder_has_no_other_pool(
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
+) -> None:
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
-    job = bench.ended()
-    bench.recover(job)
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
-    assert bench.sagemaker.created == []
+    job = env.ended()
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert env.sagemaker.created == []
 
 
-def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(bench: RecoveryBench) -> None:
+def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(env: RecoveryEnvironment) -> None:
     """Service Quotas of SageMaker: "Number of instances across all spot training jobs"."""
     why = "the quota 'Number of instances across all spot training jobs' is 0 and the job needs 1"
 
@@ -98,53 +100,53 @@ def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(be
         if request["placement"].market is Market.SPOT:
             raise CreateRefusedError(why, reach=Reach.MARKET)
 
-    bench.sagemaker.before_creation = check
-    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
-    job = bench.ended()
-    assert bench.recover(job) is None
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
-    assert bench.calls.count("sagemaker.create") == 2
-    assert f"cannot use spot on any instance type ({why}); next: on-demand" in bench.outcome(job).story
+    env.sagemaker.before_creation = check
+    env.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = env.ended()
+    assert env.recover(job) is None
+    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+    assert env.calls.count("sagemaker.create") == 2
+    assert f"cannot use spot on any instance type ({why}); next: on-demand" in env.outcome(job).story
 
 
 @pytest.mark.parametrize("decided", [False, True], ids=["before the decision", "before the creation"])
 def test_the_next_rung_is_used_where_a_request_for_the_first_cannot_be_built(
-    bench: RecoveryBench,
+    env: RecoveryEnvironment,
     *,
     decided: bool,
 ) -> None:
-    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
-    job = bench.decided() if decided else bench.ended()
-    bench.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.2xlarge": Reach.POOL}
-    assert bench.recover(job) is None
-    state = bench.sagemaker.jobs[SECOND].state
+    env.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = env.decided() if decided else env.ended()
+    env.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.2xlarge": Reach.POOL}
+    assert env.recover(job) is None
+    state = env.sagemaker.jobs[SECOND].state
     assert (state.market, state.instance_type) == (Market.SPOT, "ml.g5.4xlarge")
-    assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in bench.outcome(job).story
+    assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in env.outcome(job).story
 
 
-def test_a_whole_market_in_which_no_request_can_be_built_is_passed_over(bench: RecoveryBench) -> None:
+def test_a_whole_market_in_which_no_request_can_be_built_is_passed_over(env: RecoveryEnvironment) -> None:
     """A job that keeps a warm pool, whose ladder begins on spot."""
-    bench.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET}
-    bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+    env.set_policy(ladder=(SPOT, LARGER, ON_DEMAND))
+    job = env.ended()
+    env.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET}
+    env.recover(job)
+    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 
 
-def test_what_can_be_built_on_no_rung_is_refused_at_once(bench: RecoveryBench) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET, "on-demand ml.g5.2xlarge": Reach.POOL}
-    bench.recover(job)
-    decision = bench.decision(job).decision
+def test_what_can_be_built_on_no_rung_is_refused_at_once(env: RecoveryEnvironment) -> None:
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = env.ended()
+    env.sagemaker.jobs[NAME].unclonable_on = {"spot": Reach.MARKET, "on-demand ml.g5.2xlarge": Reach.POOL}
+    env.recover(job)
+    decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason.startswith("cannot use any pool that is left: spot on any instance type (")
 
 
-def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(bench: RecoveryBench) -> None:
+def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env: RecoveryEnvironment) -> None:
     """The job's description changed between the trial and the creation."""
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
-    job, clone, built = bench.decided(), bench.recovery.clone, []
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
+    job, clone, built = env.decided(), env.recovery.clone, []
 
     def once(document: Any, name: str, tags: Any, lineage: Any, placement: Placement) -> Cloned:  # noqa: ANN401
         built.append(placement.market)
@@ -152,91 +154,91 @@ def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(ben
             raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
         return clone(document, name, tags, lineage, placement)
 
-    object.__setattr__(bench.recovery, "clone", once)
-    bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
+    object.__setattr__(env.recovery, "clone", once)
+    env.recover(job)
+    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize("reason", [Postponement.QUOTA, Postponement.CAPACITY])
-def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(bench: RecoveryBench, reason: Postponement) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
-    job = bench.ended()
-    bench.faults["sagemaker.create"] = CreateLaterError("used up", reason=reason)
-    assert bench.recover(job) == Later(reason="used up")
-    bench.faults.clear()
-    bench.recover(job)
-    assert bench.sagemaker.jobs[SECOND].state.market is Market.SPOT
+def test_a_quota_that_frees_up_is_waited_for_on_the_same_rung(env: RecoveryEnvironment, reason: Postponement) -> None:
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = env.ended()
+    env.faults["sagemaker.create"] = CreateLaterError("used up", reason=reason)
+    assert env.recover(job) == Later(reason="used up")
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.jobs[SECOND].state.market is Market.SPOT
 
 
 def test_a_next_rung_that_must_wait_is_found_again_later(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
-    check = bench.sagemaker.before_creation
+    check = env.sagemaker.before_creation
 
     def busy(request: object) -> None:
         check(request)  # type: ignore[arg-type]
         message = "throttled"
         raise CreateLaterError(message, reason=Postponement.THROTTLED)
 
-    bench.sagemaker.before_creation = busy
-    job = bench.ended()
+    env.sagemaker.before_creation = busy
+    job = env.ended()
     with pytest.raises(CreateLaterError, match="throttled"):
-        bench.recover(job)
-    assert job not in bench.runs.outcomes
-    bench.sagemaker.before_creation = check
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
+        env.recover(job)
+    assert job not in env.runs.outcomes
+    env.sagemaker.before_creation = check
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_lost_answer_from_the_next_rung_is_told_as_what_it_is(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
     """Exactly once: the attempt exists, in another pool than the decision says."""
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
     refused[Market.SPOT, "ml.g5.2xlarge"] = NO_QUOTA
-    job = bench.ended()
-    bench.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    job = env.ended()
+    env.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
     with pytest.raises(CreateLaterError, match="no answer"):
-        bench.recover(job)
-    bench.afterwards.clear()
-    assert bench.recover(job) is None
-    assert bench.sagemaker.created == [SECOND]
-    assert bench.outcome(job).kind is OutcomeKind.CREATED
-    assert bench.outcome(job).story.endswith("; it runs on on-demand ml.g5.2xlarge instead")
+        env.recover(job)
+    env.afterwards.clear()
+    assert env.recover(job) is None
+    assert env.sagemaker.created == [SECOND]
+    assert env.outcome(job).kind is OutcomeKind.CREATED
+    assert env.outcome(job).story.endswith("; it runs on on-demand ml.g5.2xlarge instead")
 
 
 def test_a_next_rung_that_cannot_be_cloned_is_a_failure_that_names_both(
-    bench: RecoveryBench, refused: dict[tuple[Market, str], str]
+    env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
-    bench.set_policy(ladder=(SPOT, ON_DEMAND))
-    job = bench.decided()
-    bench.sagemaker.before_creation = lambda _: _refuse_and_spoil(bench)
-    bench.recover(job)
+    env.set_policy(ladder=(SPOT, ON_DEMAND))
+    job = env.decided()
+    env.sagemaker.before_creation = lambda _: _refuse_and_spoil(env)
+    env.recover(job)
     assert refused == {}
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
-    assert bench.outcome(job).story.startswith(f"not resubmitted: cannot use spot ml.g5.2xlarge ({NO_QUOTA}); ")
-    assert "it cannot be created again" in bench.outcome(job).story
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert env.outcome(job).story.startswith(f"not resubmitted: cannot use spot ml.g5.2xlarge ({NO_QUOTA}); ")
+    assert "it cannot be created again" in env.outcome(job).story
 
 
-def _refuse_and_spoil(bench: RecoveryBench) -> None:
-    bench.sagemaker.jobs[NAME].unclonable = True
+def _refuse_and_spoil(env: RecoveryEnvironment) -> None:
+    env.sagemaker.jobs[NAME].unclonable = True
     raise CreateRefusedError(NO_QUOTA, reach=Reach.POOL)
 
 
-def test_what_a_clone_goes_without_is_told(bench: RecoveryBench) -> None:
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].warnings = ("VolumeKmsKeyId was left out: why",)
-    bench.recover(job)
-    assert bench.outcome(job).warning == "VolumeKmsKeyId was left out: why"
-    assert bench.decision(job).decision.warning == "VolumeKmsKeyId was left out: why"
+def test_what_a_clone_goes_without_is_told(env: RecoveryEnvironment) -> None:
+    job = env.ended()
+    env.sagemaker.jobs[NAME].warnings = ("VolumeKmsKeyId was left out: why",)
+    env.recover(job)
+    assert env.outcome(job).warning == "VolumeKmsKeyId was left out: why"
+    assert env.decision(job).decision.warning == "VolumeKmsKeyId was left out: why"
 
 
 ALGORITHM = {"TrainingImage": "xgboost", "MetricDefinitions": [{"Name": "auc", "Regex": "auc"}]}
 
 
-def test_metric_definitions_that_sagemaker_refuses_are_left_out_once(bench: RecoveryBench) -> None:
+def test_metric_definitions_that_sagemaker_refuses_are_left_out_once(env: RecoveryEnvironment) -> None:
     asked = []
 
     def check(request: object) -> None:
@@ -246,13 +248,13 @@ def test_metric_definitions_that_sagemaker_refuses_are_left_out_once(bench: Reco
             message = "ValidationException: You can't override the metric definitions"
             raise CreateRefusedError(message, unwanted=METRICS)
 
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].more = {"AlgorithmSpecification": ALGORITHM}
-    bench.sagemaker.before_creation = check
-    assert bench.recover(job) is None
+    job = env.ended()
+    env.sagemaker.jobs[NAME].more = {"AlgorithmSpecification": ALGORITHM}
+    env.sagemaker.before_creation = check
+    assert env.recover(job) is None
     assert asked == [ALGORITHM, {"TrainingImage": "xgboost"}]
-    assert bench.sagemaker.created == [SECOND]
-    assert bench.outcome(job).warning == f"created without {METRICS}, which SageMaker refuses here"
+    assert env.sagemaker.created == [SECOND]
+    assert env.outcome(job).warning == f"created without {METRICS}, which SageMaker refuses here"
 
 
 @pytest.mark.parametrize(
@@ -260,10 +262,10 @@ def test_metric_definitions_that_sagemaker_refuses_are_left_out_once(bench: Reco
     [{}, {"AlgorithmSpecification": {"TrainingImage": "xgboost"}}, {"AlgorithmSpecification": "nonsense"}],
     ids=["no algorithm", "no definitions", "no structure"],
 )
-def test_a_refusal_of_what_was_not_asked_for_is_final(bench: RecoveryBench, more: dict[str, object]) -> None:
-    job = bench.ended()
-    bench.sagemaker.jobs[NAME].more = more
-    bench.faults["sagemaker.create"] = CreateRefusedError("no", unwanted=METRICS)
-    bench.recover(job)
-    assert bench.outcome(job).kind is OutcomeKind.FAILED
-    assert bench.calls.count("sagemaker.create") == 1
+def test_a_refusal_of_what_was_not_asked_for_is_final(env: RecoveryEnvironment, more: dict[str, object]) -> None:
+    job = env.ended()
+    env.sagemaker.jobs[NAME].more = more
+    env.faults["sagemaker.create"] = CreateRefusedError("no", unwanted=METRICS)
+    env.recover(job)
+    assert env.outcome(job).kind is OutcomeKind.FAILED
+    assert env.calls.count("sagemaker.create") == 1

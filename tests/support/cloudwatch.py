@@ -96,7 +96,7 @@ class Message:
 
 
 @dataclass(slots=True)
-class PlayedQueue:
+class FakeQueue:
     """A standard queue: what is due, and what SQS says of it."""
 
     visibility: timedelta = timedelta(minutes=6)

@@ -17,7 +17,7 @@ from tests.support.timeline_picture import example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlayedDeployment:
+class FakeDeployment:
     """What `respot timeline` needs of a deployment."""
 
     stored: tuple[MemoryLedger, MemoryRunStore]
@@ -36,7 +36,7 @@ def find(_: object) -> Any:  # noqa: ANN401 - it stands for a Deployment
         sys.stderr.write("waiting\n")
         sys.stderr.flush()
         time.sleep(60)
-    return PlayedDeployment(stored=example())
+    return FakeDeployment(stored=example())
 
 
 if __name__ == "__main__":

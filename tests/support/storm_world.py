@@ -27,9 +27,9 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
-from tests.support.interposed import interposed
+from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
-from tests.support.troubled import DiedError
+from tests.support.with_hooks import with_hooks
 
 LEASE: Final = timedelta(minutes=2)
 LENGTH: Final = timedelta(minutes=3)
@@ -121,18 +121,18 @@ class StormWorld:
         self._depth = 0
         self._skew = timedelta()
         self._quiet = False
-        watched = interposed(self.storms, self._gate)
-        topic = interposed(self.topic, self._gate)
+        watched = with_hooks(self.storms, self._gate)
+        topic = with_hooks(self.topic, self._gate)
         self.watch = DigestCollector(
             storms=watched,
-            timers=interposed(self.timers, self._gate),
+            timers=with_hooks(self.timers, self._gate),
             topic=topic,
             clock=self._now,
             length=LENGTH,
             lease=LEASE,
         )
         self.alerter = Alerter(
-            ledger=interposed(self.ledger, self._gate),
+            ledger=with_hooks(self.ledger, self._gate),
             runs=self.runs,
             topic=topic,
             clock=self._now,
@@ -292,7 +292,7 @@ class StormWorld:
         skew, self._skew = self._skew, self._any_skew()
         try:
             act()
-        except (RespotError, DiedError):
+        except (RespotError, ProcessCrashError):
             self.disturbances += 1
             return False
         else:
@@ -319,7 +319,7 @@ class StormWorld:
             return
         drawn = self.random.random()
         if drawn < self.trouble.crash:
-            raise DiedError
+            raise ProcessCrashError
         drawn -= self.trouble.crash
         if drawn < self.trouble.refused and not done and method.startswith("publish"):
             raise TopicUnavailableError("down")

@@ -21,12 +21,12 @@ from respot.sweep.heartbeat import HEARTBEAT, beat
 from respot.sweep.progress import SweepProgress
 from tests.handlers.test_handlers import Context, failed, sqs
 from tests.handlers.test_recover import Queue, ending, stream
-from tests.handlers.test_sweep import Played
+from tests.handlers.test_sweep import FakeSweeper
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
+from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from tests.support.printed import Printed, printed
-from tests.support.recovery_bench import SECOND, RecoveryBench
-from tests.support.troubled import TroubledJobs
+from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
@@ -49,24 +49,24 @@ class Chat:
 def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     monkeypatch: pytest.MonkeyPatch, printed: Printed
 ) -> None:
-    jobs = TroubledJobs()
+    jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     monkeypatch.setattr(record, "consumer", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
     assert (jobs.describes, printed()) == (0, [])
     assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
-    assert [line["message"] for line in printed() if "message" in line] == ["recorded"]
+    assert [line["message"] for line in printed() if "message" in line] == ["record_completed"]
 
 
 def test_recover_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    bench = RecoveryBench()
-    consumer = RecoveryConsumer(recovery=bench.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    env = RecoveryEnvironment()
+    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     assert failed(recover.handler(sqs(HEARTBEAT), Context())) == []
-    assert (bench.calls, printed()) == ([], [])
-    recover.handler(sqs(HEARTBEAT, write_message(bench.ended())), Context())
-    assert bench.sagemaker.created == [SECOND]
+    assert (env.calls, printed()) == ([], [])
+    recover.handler(sqs(HEARTBEAT, write_message(env.ended())), Context())
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_slack_posts_no_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
@@ -120,11 +120,11 @@ def test_a_queue_that_refuses_its_heartbeat_keeps_no_other_from_its_own() -> Non
 def test_each_sweep_sends_heartbeats_and_sweeps_whether_they_are_taken_or_not(
     monkeypatch: pytest.MonkeyPatch, printed: Printed
 ) -> None:
-    taking, refusing, played = Beaten(), Beaten(refuses=True), Played()
+    taking, refusing, played = Beaten(), Beaten(refuses=True), FakeSweeper()
     monkeypatch.setattr(sweep, "heartbeat_queues", lambda: (refusing, taking))
     monkeypatch.setattr(sweep, "sweeper", lambda: played)
     for _ in range(2):
         sweep.handler({}, Context())
     assert taking.beats == 2
     assert played.times_left == [timedelta(minutes=5)] * 2
-    assert [line["message"] for line in printed()] == ["heartbeat_not_sent"] * 2
+    assert [line["message"] for line in printed()] == ["heartbeat_failed"] * 2

@@ -1,6 +1,7 @@
 """The functions' log and metrics: Powertools, made on first use."""
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 
@@ -32,8 +33,8 @@ def gauge(name: str, span: timedelta) -> None:
     metrics().flush_metrics()
 
 
-def count(**counts: int) -> None:
-    """Emit the counts that are not zero, for example `count(TransitionsRecorded=3)`."""
+def count(counts: Mapping[str, int]) -> None:
+    """Emit the counts that are not zero, by the names of their metrics."""
     counted = {name: value for name, value in counts.items() if value}
     for name, value in counted.items():
         metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)

@@ -28,7 +28,8 @@ from respot.errors import RespotError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
 from respot.jobs.job import JobState, Transition
 from respot.jobs.message import read_message
-from respot.metrics import FAILED_DUE_ALERT_AGE
+from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED
+from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE
 from respot.recovery.planning.decision import Outlook
 from respot.schema import KIND, PK, SK, ItemKind
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
@@ -52,22 +53,22 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         identifier, item, alert = _read(record)
         if left() < LONGEST_ALERT:
             # The claim of an alert that is not finished would hold back its next attempt.
-            logger().warning("no time left", item=item)
+            logger().warning(ALERT_DEFERRED, item=item)
             failures.append(identifier)
             continue
         try:
             alert_records = alert()
         except RespotError as error:
             # The others of the batch must not wait for this one.
-            logger().exception("not alerted", message_id=identifier, item=item, reason=str(error))
+            logger().exception(ALERT_FAILED, message_id=identifier, item=item, reason=str(error))
             failures.append(identifier)
             continue
         for alert_record in alert_records:
             logger().info(
-                "alert settled", outcome=alert_record.outcome, reason=alert_record.reason, **_about(alert_record)
+                ALERT_COMPLETED, outcome=alert_record.outcome, reason=alert_record.reason, **_about(alert_record)
             )
             sent += alert_record.outcome is AlertOutcome.SENT and not _is_drill(alert_record)
-    count(AlertsSent=sent, AlertsFailed=len(failures))
+    count({ALERTS_SENT: sent, ALERTS_FAILED: len(failures)})
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
         gauge(FAILED_DUE_ALERT_AGE, max(now() - moment(each, "ApproximateFirstReceiveTimestamp") for each in due))

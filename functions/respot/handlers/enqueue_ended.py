@@ -10,6 +10,8 @@ from respot.bootstrap.observability import count, logger
 from respot.bootstrap.time_budget import begin
 from respot.errors import RespotError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, time_left
+from respot.log_events import ENQUEUE_FAILED
+from respot.metrics import JOBS_ENDED
 from respot.schema import KIND, PK, ItemKind
 from respot.settings import RECOVERY_QUEUE_URL
 
@@ -26,13 +28,11 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
         try:
             recovery_queue().send(job)
         except RespotError as error:
-            logger().exception(
-                "not sent to recovery", message_id=change["SequenceNumber"], job=str(job), reason=str(error)
-            )
+            logger().exception(ENQUEUE_FAILED, message_id=change["SequenceNumber"], job=str(job), reason=str(error))
             failures.append(change["SequenceNumber"])
         else:
             sent += 1
-    count(JobsEnded=sent)
+    count({JOBS_ENDED: sent})
     return failed(failures)
 
 

@@ -11,7 +11,13 @@ from respot.bootstrap.retries import redelivery
 from respot.bootstrap.stores import ledger
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
-from respot.metrics import FAILED_OBSERVATION_AGE, TRANSITIONS_FIRST_SEEN_BY_SWEEP
+from respot.log_events import RECORD_COMPLETED, RECORD_FAILED
+from respot.metrics import (
+    FAILED_OBSERVATION_AGE,
+    OBSERVATIONS_FAILED,
+    TRANSITIONS_FIRST_SEEN_BY_SWEEP,
+    TRANSITIONS_RECORDED,
+)
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorder
 
@@ -22,23 +28,27 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     outcome = consumer().consume(deliveries(event), time_left=time_left(context))
     for recorded in outcome.recorded:
         logger().info(
-            "recorded",
+            RECORD_COMPLETED,
             job=str(recorded.job),
             transitions=[transition.status for transition in recorded.inserted],
             untold_by_events=[transition.status for transition in recorded.untold],
         )
     for failure in outcome.failures:
         logger().error(
-            "not recorded",
+            RECORD_FAILED,
             message_id=failure.delivery.id,
             reason=str(failure.error),
             retry_in_seconds=failure.delay.total_seconds(),
             exc_info=failure.error,
         )
     count(
-        TransitionsRecorded=sum(len(recorded.inserted) for recorded in outcome.recorded if not recorded.job.is_drill),
-        ObservationsFailed=len(outcome.failures),
-        **{TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded)},
+        {
+            TRANSITIONS_RECORDED: sum(
+                len(recorded.inserted) for recorded in outcome.recorded if not recorded.job.is_drill
+            ),
+            OBSERVATIONS_FAILED: len(outcome.failures),
+            TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded),
+        }
     )
     if outcome.failures:
         gauge(FAILED_OBSERVATION_AGE, max(now() - each.delivery.sent + each.delay for each in outcome.failures))

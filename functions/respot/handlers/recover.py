@@ -19,7 +19,8 @@ from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
 from respot.jobs.job import JobId
-from respot.metrics import FAILED_RECOVERY_AGE
+from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
+from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.context import Situations
 from respot.recovery.planning.attempt import Lineage
@@ -41,11 +42,11 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             "seconds": each.delay.total_seconds(),
         }
         if each.error:
-            logger().error("not recovered", **details, exc_info=each.error)
+            logger().error(RECOVERY_FAILED, **details, exc_info=each.error)
         else:
-            logger().info("recovery waits", **details)
+            logger().info(RECOVERY_DEFERRED, **details)
     failures = [each for each in postponed if each.error]
-    count(RecoveriesFailed=len(failures))
+    count({RECOVERIES_FAILED: len(failures)})
     if failures:
         failing = (min(now() - each.delivery.sent, each.retried_for) + each.delay for each in failures)
         gauge(FAILED_RECOVERY_AGE, max(failing))
@@ -99,7 +100,7 @@ def recovery_consumer() -> RecoveryConsumer:
 
 
 def _note(job: JobId, words: str) -> None:
-    logger().info("job that has not ended", job=str(job), reason=words)
+    logger().info(WAIT_LIMIT_CHECKED, job=str(job), reason=words)
 
 
 def _clone(

@@ -12,7 +12,8 @@ from respot.bootstrap.observability import count, gauge, logger
 from respot.bootstrap.retries import redelivery
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
-from respot.metrics import FAILED_SLACK_MESSAGE_AGE
+from respot.log_events import DRILL_RECORD_FAILED, SLACK_POST_FAILED
+from respot.metrics import FAILED_SLACK_MESSAGE_AGE, SLACK_MESSAGES_POSTED, SLACK_MESSAGES_REFUSED
 from respot.settings import LEDGER_TABLE, SLACK_SECRET
 from respot.slack.relay import SlackRelay
 
@@ -23,14 +24,14 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     relayed = slack_relay().relay(deliveries(event))
     for refusal in relayed.refusals:
         logger().error(
-            "not posted",
+            SLACK_POST_FAILED,
             message_id=refusal.delivery.id,
             reason=str(refusal.error),
             retry_in_seconds=refusal.delay.total_seconds(),
         )
     for error in relayed.unnoted:
-        logger().error("drill not noted", reason=str(error))
-    count(SlackMessagesPosted=relayed.posted, SlackMessagesRefused=len(relayed.refusals))
+        logger().error(DRILL_RECORD_FAILED, reason=str(error))
+    count({SLACK_MESSAGES_POSTED: relayed.posted, SLACK_MESSAGES_REFUSED: len(relayed.refusals)})
     if relayed.refusals:
         gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.delivery.sent + each.delay for each in relayed.refusals))
     return failed(refusal.delivery.id for refusal in relayed.refusals)

@@ -18,7 +18,21 @@ from respot.bootstrap.observability import count, gauge, logger
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import Context, time_left
-from respot.metrics import SWEEP_AGE, UNKNOWN_STATUS_MESSAGES
+from respot.log_events import (
+    HEARTBEAT_FAILED,
+    POLICY_READ_FAILED,
+    STATUS_MESSAGE_UNKNOWN,
+    SWEEP_COMPLETED,
+    SWEEP_FAILED,
+)
+from respot.metrics import (
+    JOBS_RECHECKED,
+    OVERDUE_ALERTS_ENQUEUED,
+    RECOVERIES_ENQUEUED,
+    SWEEP_AGE,
+    SWEEPS_FAILED,
+    UNKNOWN_STATUS_MESSAGES,
+)
 from respot.settings import (
     DUE_ALERTS_QUEUE_URL,
     LEDGER_TABLE,
@@ -37,7 +51,7 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
     """Go on with every pass; what stops one is logged, and the next call goes on from there."""
     begin(time_left(context))
     for error in beat(heartbeat_queues()):
-        logger().error("heartbeat_not_sent", reason=str(error))
+        logger().error(HEARTBEAT_FAILED, reason=str(error))
     swept = sweeper().sweep(time_left=time_left(context))
     for each in swept:
         details: dict[str, Any] = {
@@ -50,19 +64,21 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             "held_back": each.held_back,
         }
         if each.error:
-            logger().error("sweep stopped", **details, reason=str(each.error), exc_info=each.error)
+            logger().error(SWEEP_FAILED, **details, reason=str(each.error), exc_info=each.error)
         else:
-            logger().info("swept", **details)
+            logger().info(SWEEP_COMPLETED, **details)
         if each.policy_error:
-            logger().error("no job is given up", scope=each.scope, reason=str(each.policy_error))
+            logger().error(POLICY_READ_FAILED, scope=each.scope, reason=str(each.policy_error))
         for words in sorted(set(each.unknown_messages))[:_MOST_LOGGED]:
-            logger().warning("unknown status message", scope=each.scope, status_message=words)
+            logger().warning(STATUS_MESSAGE_UNKNOWN, scope=each.scope, status_message=words)
     count(
-        JobsSentToBeLookedAt=sum(each.rechecks for each in swept),
-        JobsSentToRecovery=sum(each.recoveries for each in swept),
-        JobsSentToBeAlertedOn=sum(each.alerts for each in swept),
-        SweepsStopped=sum(each.error is not None for each in swept),
-        **{UNKNOWN_STATUS_MESSAGES: sum(len(each.unknown_messages) for each in swept)},
+        {
+            JOBS_RECHECKED: sum(each.rechecks for each in swept),
+            RECOVERIES_ENQUEUED: sum(each.recoveries for each in swept),
+            OVERDUE_ALERTS_ENQUEUED: sum(each.alerts for each in swept),
+            SWEEPS_FAILED: sum(each.error is not None for each in swept),
+            UNKNOWN_STATUS_MESSAGES: sum(len(each.unknown_messages) for each in swept),
+        }
     )
     if swept:
         gauge(SWEEP_AGE, max(each.age for each in swept))

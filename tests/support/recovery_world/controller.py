@@ -19,13 +19,13 @@ from respot.recovery.context import Situations
 from respot.recovery.ports import Checkpoints
 from respot.recovery.recover import Recovery
 from respot.recovery.wait_timeout import WaitTimeout
-from tests.support.interposed import interposed
+from tests.support.fake_sagemaker import clone
+from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
-from tests.support.played_sagemaker import clone
 from tests.support.recovery_world.messages import Message, delivery_of
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
-from tests.support.troubled import DiedError
+from tests.support.with_hooks import with_hooks
 
 PLENTY: Final = timedelta(minutes=15)
 
@@ -35,10 +35,10 @@ class Controller:
 
     def __init__(self, world: World, trouble: Trouble) -> None:
         self.world = world
-        jobs = interposed(world.sagemaker, partial(trouble.gate, "sagemaker"))
-        ledger = interposed(world.ledger, partial(trouble.gate, "ledger"))
-        runs = interposed(world.runs, partial(trouble.gate, "ledger"))
-        listing: Checkpoints = interposed(world.checkpoints, partial(trouble.gate, "s3"))
+        jobs = with_hooks(world.sagemaker, partial(trouble.gate, "sagemaker"))
+        ledger = with_hooks(world.ledger, partial(trouble.gate, "ledger"))
+        runs = with_hooks(world.runs, partial(trouble.gate, "ledger"))
+        listing: Checkpoints = with_hooks(world.checkpoints, partial(trouble.gate, "s3"))
         redelivery = RetrySchedule(
             queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.clock
         )
@@ -46,19 +46,19 @@ class Controller:
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
-            topic=interposed(world.topic, partial(trouble.gate, "sns")),
+            topic=with_hooks(world.topic, partial(trouble.gate, "sns")),
             clock=world.clock,
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=30),
             lease=timedelta(minutes=2),
         )
-        kill_switch = interposed(world.kill_switch, partial(trouble.gate, "ssm"))
+        kill_switch = with_hooks(world.kill_switch, partial(trouble.gate, "ssm"))
         situations = Situations(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=listing,
-            policies=interposed(world.policies, partial(trouble.gate, "ssm")),
+            policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
             kill_switch=kill_switch,
         )
         recovery = Recovery(
@@ -80,7 +80,7 @@ class Controller:
             clock=world.clock,
         )
         self.recovery = RecoveryConsumer(recovery=recovery, redelivery=redelivery)
-        self.send = interposed(self, partial(trouble.gate, "sqs")).enqueue
+        self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue
 
     def _note(self, job: JobId, words: str) -> None:
         """The log is nobody's to check."""
@@ -96,7 +96,7 @@ class Controller:
             outcome = self.consumer.consume(
                 [delivery_of(identifier, each) for identifier, each in left.items()], time_left=lambda: PLENTY
             )
-        except DiedError:
+        except ProcessCrashError:
             world.observations += batch
             return
         world.observations += [
@@ -139,7 +139,7 @@ class Controller:
                 consume(item)
             except RespotError:
                 failed.append(choose_placement)
-            except DiedError:
+            except ProcessCrashError:
                 return
         world.positions[reader] = start + (failed[0] if failed else len(batch))
 
@@ -151,7 +151,7 @@ class Controller:
         each = self._pick(world.endings)
         try:
             postponed = self.recovery.consume([delivery_of("m", each)], time_left=lambda: PLENTY)
-        except DiedError:
+        except ProcessCrashError:
             world.endings.append(each)
             return
         if postponed:

@@ -10,7 +10,7 @@ from respot.recovery.checkpoints.checkpoint import StoredObject
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.run import run_id
 from tests.support.builders import milliseconds
-from tests.support.played_sagemaker import PlayedJob
+from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.messages import Message, event_of
 from tests.support.recovery_world.world import Origin, Stop, World
 
@@ -85,7 +85,7 @@ class Jobs:
         world.sagemaker.move(name, status, world.random.choice(REASONS) if status == "Failed" else None)
         self.emit(name)
 
-    def stop_by_user(self, played: PlayedJob) -> None:
+    def stop_by_user(self, played: FakeJob) -> None:
         """Its user stops the job."""
         world = self.world
         job = played.state.job

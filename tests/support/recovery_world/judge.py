@@ -18,7 +18,7 @@ from respot.recovery.planning.waiting import STOP_ATTRIBUTION_WINDOW
 from respot.recovery.policy.policy import resolve
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, OutcomeKind
 from tests.support.builders import REGION
-from tests.support.played_sagemaker import PlayedJob
+from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.world import Origin, Stop, World
 
 
@@ -166,7 +166,7 @@ class Judge:
         )
         world.seen["gave up"] += 1
 
-    def _check_author(self, parent: PlayedJob, request: Mapping[str, Any]) -> None:
+    def _check_author(self, parent: FakeJob, request: Mapping[str, Any]) -> None:
         """Whether the run may go on after a job that somebody stopped."""
         world = self.world
         stop = world.stopped.get(parent.state.job)

@@ -9,7 +9,7 @@ from respot.jobs.job import JobId
 from respot.queueing import QueueMessage
 from respot.recording.observation import RecheckRequest, write_recheck
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
-from tests.support.played_sagemaker import PlayedJob
+from tests.support.fake_sagemaker import FakeJob
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ def delivery_of(identifier: str, message: Message) -> QueueMessage:
     )
 
 
-def event_of(played: PlayedJob) -> str:
+def event_of(played: FakeJob) -> str:
     state, transition = played.state, played.transitions[-1]
     detail = {
         "TrainingJobName": state.job.name,

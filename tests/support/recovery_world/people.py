@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from respot.jobs.lifecycle import DELETING, WAITING, is_end, is_terminal
 from respot.jobs.message import write_message
-from tests.support.played_sagemaker import PlayedJob
+from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.messages import Message, event_of
@@ -64,7 +64,7 @@ class People:
             case _:
                 world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
 
-    def _may_go(self, played: PlayedJob) -> bool:
+    def _may_go(self, played: FakeJob) -> bool:
         """Whether it may be deleted: what goes before anybody saw it, nothing could tell of."""
         world = self.world
         record = world.ledger.load(played.state.job)
@@ -79,7 +79,7 @@ class People:
             each.parent in world.runs.outcomes or (each.run, each.number + 1) in world.runs.planned for each in planned
         )
 
-    def _lie(self, played: PlayedJob) -> None:
+    def _lie(self, played: FakeJob) -> None:
         """SageMaker denies a job that is there, and an event tells its end."""
         world = self.world
         name = played.state.job.name

@@ -9,6 +9,7 @@ from typing import Any, Final
 from respot.errors import CreateRefusedError, Reach, RespotError
 from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
 from respot.jobs.message import read_message, write_message
+from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import Judge
@@ -16,7 +17,6 @@ from tests.support.recovery_world.messages import Message, look_at, look_for
 from tests.support.recovery_world.people import People
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
-from tests.support.troubled import DiedError
 
 MOST_ROUNDS: Final = 60
 """Rounds of calm after which everything must be settled: a chain of five attempts with pauses takes about twenty."""
@@ -104,7 +104,7 @@ class Schedule:
         for job, (state, _) in world.ledger.states.items():
             undecided = is_terminal(state.status) and job not in world.runs.decisions
             if (state.secondary_status in WAITING or undecided) and world.random.random() < 0.7:
-                with suppress(RespotError, DiedError):
+                with suppress(RespotError, ProcessCrashError):
                     self.controller.send(write_message(job))
                     world.seen["half-written ends sent"] += lacks_its_end(world.ledger.load(job))
         if world.random.random() < 0.5:

@@ -11,8 +11,8 @@ from respot.errors import (
     TopicUnavailableError,
     UpstreamUnavailableError,
 )
+from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_world.world import World
-from tests.support.troubled import DiedError
 
 
 class Trouble:
@@ -35,7 +35,7 @@ class Trouble:
             drawn /= 5  # the moment on which most depends
         if drawn < world.deadly:
             world.seen["deaths"] += 1
-            raise DiedError
+            raise ProcessCrashError
         if (service in world.down and not done) or drawn < world.deadly + world.faulty:
             world.seen["faults"] += 1
             raise self._error(service, method, done=done)

@@ -10,12 +10,12 @@ from respot.jobs.job import JobId, Market
 from respot.recovery.policy.policy import Rung
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
+from tests.support.fake_sagemaker import FakeJob, FakeSageMaker
+from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
-from tests.support.played_sagemaker import PlayedJob, PlayedSageMaker
 from tests.support.recovery_world.messages import Message
 from tests.support.recovery_world.policies import any_policy
 from tests.support.recovery_world.stores import StreamedLedger, StreamedRuns
-from tests.support.troubled import DiedError
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class World:
         self.stream: list[dict[str, Any]] = []
         self.positions = {"alert": 0, "recover": 0}
         self.stopped: dict[JobId, Stop] = {}
-        self.sagemaker = PlayedSageMaker(clock=self.clock)
+        self.sagemaker = FakeSageMaker(clock=self.clock)
         self.policies = MemoryPolicies(policy=any_policy(self.random, starved=self.starved))
         self.kill_switch = MemoryKillSwitch(is_on=self.random.random() < 0.05)
         self.ledger = StreamedLedger(created=CREATED, clock=self.clock, stream=self.stream, pause=self._pause)
@@ -99,7 +99,7 @@ class World:
         self.checkpoints = MemoryCheckpoints(buckets={"ml-bucket": []})
         self.topic = MemoryTopic()
 
-    def existing(self, job: JobId) -> PlayedJob | None:
+    def existing(self, job: JobId) -> FakeJob | None:
         """This very job, unless it is gone."""
         played = self.sagemaker.jobs.get(job.name)
         return played if played and played.state.job == job else None
@@ -107,4 +107,4 @@ class World:
     def _pause(self) -> None:
         """The process may die between two writes."""
         if not self.calm and self.random.random() < self.deadly:
-            raise DiedError
+            raise ProcessCrashError

@@ -18,10 +18,10 @@ from respot.recovery.recover import Later, Recovery
 from respot.recovery.wait_timeout import WaitTimeout
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
-from tests.support.interposed import interposed
+from tests.support.fake_sagemaker import FakeSageMaker, clone
 from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
-from tests.support.played_sagemaker import PlayedSageMaker, clone
 from tests.support.runs import without_pause
+from tests.support.with_hooks import with_hooks
 
 SECOND = f"{NAME}-r2"
 THIRD = f"{NAME}-r3"
@@ -40,7 +40,7 @@ class CheckpointsOfARegion(MemoryCheckpoints):
         return MemoryCheckpoints.list(self, region, location)
 
 
-class RecoveryBench:
+class RecoveryEnvironment:
     """Recovery of jobs of one region, and all that it asks.
 
     Attributes:
@@ -52,7 +52,7 @@ class RecoveryBench:
 
     def __init__(self, *, region: str = REGION) -> None:
         self.clock = FakeClock(CREATED)
-        self.sagemaker = PlayedSageMaker(clock=self.clock, region=region)
+        self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
@@ -61,17 +61,17 @@ class RecoveryBench:
         self.calls: list[str] = []
         self.faults: dict[str, BaseException] = {}
         self.afterwards: dict[str, BaseException] = {}
-        ledger = interposed(self.ledger, partial(self._gate, "ledger"))
-        runs = interposed(self.runs, partial(self._gate, "runs"))
-        jobs = interposed(self.sagemaker, partial(self._gate, "sagemaker"))
+        ledger = with_hooks(self.ledger, partial(self._gate, "ledger"))
+        runs = with_hooks(self.runs, partial(self._gate, "runs"))
+        jobs = with_hooks(self.sagemaker, partial(self._gate, "sagemaker"))
         self.notes: list[str] = []
-        kill_switch = interposed(self.kill_switch, partial(self._gate, "switch"))
+        kill_switch = with_hooks(self.kill_switch, partial(self._gate, "switch"))
         situations = Situations(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
-            checkpoints=interposed(self.checkpoints, partial(self._gate, "s3")),
-            policies=interposed(self.policies, partial(self._gate, "ssm")),
+            checkpoints=with_hooks(self.checkpoints, partial(self._gate, "s3")),
+            policies=with_hooks(self.policies, partial(self._gate, "ssm")),
             kill_switch=kill_switch,
         )
         self.recovery = Recovery(

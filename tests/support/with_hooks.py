@@ -25,6 +25,6 @@ class _Interposed:
         return call
 
 
-def interposed(port: P, gate: Gate) -> P:
+def with_hooks(port: P, gate: Gate) -> P:
     """The port, with the gate around each of its methods."""
     return cast("P", _Interposed(port, gate))

@@ -17,7 +17,7 @@ from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
 
 
 @dataclass(slots=True, kw_only=True)
-class PlayedJob:
+class FakeJob:
     """A job as SageMaker has it."""
 
     state: JobState
@@ -34,12 +34,12 @@ class PlayedJob:
 
 
 @dataclass(slots=True, kw_only=True)
-class PlayedSageMaker:
+class FakeSageMaker:
     """The port `TrainingJobs` in one region, and asked of no other; a created job can be described at once."""
 
     clock: Clock
     region: str = REGION
-    jobs: dict[str, PlayedJob] = field(default_factory=dict)
+    jobs: dict[str, FakeJob] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
     before_stop: Callable[[str], None] = lambda name: None  # noqa: ARG005
@@ -68,10 +68,10 @@ class PlayedSageMaker:
             **(told | others),
         )
         transition = Transition(status="Starting", started=now)
-        self.jobs[name] = PlayedJob(state=state, transitions=(transition,), tags=dict(tags or {}))
+        self.jobs[name] = FakeJob(state=state, transitions=(transition,), tags=dict(tags or {}))
         return job
 
-    def move(self, name: str, status: str, reason: str | None = None) -> PlayedJob:
+    def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
         """The job enters its next stay now."""
         played, now = self.jobs[name], self.clock()
         trained = played.state.training_started or (now if status == "Downloading" else None)
@@ -151,7 +151,7 @@ def clone(
     document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
 ) -> Cloned:
     """The request of the next attempt, as far as the played SageMaker reads it."""
-    played: PlayedJob = document["played"]
+    played: FakeJob = document["played"]
     if played.unclonable:
         why = "it cannot be created again"
         raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")

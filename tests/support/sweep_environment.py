@@ -56,7 +56,7 @@ class Lists:
         return self.jobs.page(region, token)
 
 
-class Bench:
+class Environment:
     """A sweeper on twins, of a deployment that is two months old."""
 
     def __init__(
@@ -115,7 +115,7 @@ class Bench:
 
     def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
         """The ledger has it."""
-        mine = Bench(page_length=1)
+        mine = Environment(page_length=1)
         mine.put(job, script, **others)
         (seen,) = mine.jobs.snapshots.values()
         self.ledger.save(reconcile(self.ledger.load(job), seen))

@@ -12,12 +12,12 @@ from respot.jobs.merge import Change
 from tests.support.memory import MemoryTrainingJobs
 
 
-class DiedError(BaseException):
+class ProcessCrashError(BaseException):
     """The process is gone: no `except Exception` sees this."""
 
 
 @dataclass(slots=True, kw_only=True)
-class TroubledJobs(MemoryTrainingJobs):
+class FaultyJobs(MemoryTrainingJobs):
     """SageMaker that fails for some jobs, and counts what it is asked."""
 
     faults: dict[str, Exception] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class TroubledJobs(MemoryTrainingJobs):
 
 
 @dataclass(slots=True, kw_only=True)
-class TroubledLedger:
+class FaultyLedger:
     """A ledger of which any method can be made to fail, once or for good, or to let somebody else go first.
 
     Attributes:
@@ -70,7 +70,7 @@ class TroubledLedger:
         self.saves += 1
         if self.dies_after is not None:
             self.ledger.save(replace(change, inserted=change.inserted[: self.dies_after]))
-            raise DiedError
+            raise ProcessCrashError
         return self.ledger.save(change)
 
     def created_at(self) -> datetime:
