@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from respot.alerting.advice import advise
 from respot.alerting.alert import (
@@ -15,10 +16,18 @@ from respot.alerting.alert import (
     interruptions_before,
     kind_of,
 )
+from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import AlertTopic, Foresight, Ledger
-from respot.alerting.required import RecoveryNews, news_of, outlook_after
+from respot.alerting.required import (
+    RecoveryNews,
+    news_of,
+    news_of_decision,
+    news_of_notice,
+    news_of_outcome,
+    outlook_after,
+)
 from respot.alerting.text import concludes, headline
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
@@ -26,6 +35,7 @@ from respot.jobs.lifecycle import appearance, end_of, figures
 from respot.jobs.ports import Clock
 from respot.recovery.planning.decision import Outlook
 from respot.recovery.ports import RunStore
+from respot.recovery.records import DecisionRecord, Notice, Outcome
 from respot.recovery.run_place import place_in_run
 
 
@@ -45,6 +55,23 @@ class Alerter:
     lease: timedelta
     watch: DigestCollector | None = None
     foresight: Foresight | None = None
+
+    def on(self, change: LedgerChange) -> AlertRecord | None:
+        """Alert on a change of the ledger; see `alert`."""
+        match change:
+            case JobAppeared(job=job):
+                return self.advise(job)
+            case TransitionRecorded(job=job, transition=transition):
+                return self.alert(job, transition)
+            case DecisionRecord(job=job):
+                news = news_of_decision(change)
+                return self.tell(job, news) if news else None
+            case Outcome(job=job):
+                return self.tell(job, news_of_outcome(change))
+            case Notice(job=job):
+                return self.tell(job, news_of_notice(change))
+            case _:  # pragma: no cover - mypy proves that no change is left
+                assert_never(change)
 
     def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
         """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.

@@ -1,23 +1,19 @@
-"""Alerts on what the ledger's stream delivers, and on what the queue of due alerts names: jobs and windows."""
+"""Alerts on what the ledger's stream and the queue of due alerts deliver."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import DigestCollector
-from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.digest import read_message as read_window
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import news_of_decision, news_of_notice, news_of_outcome
 from respot.aws.cached_text import CachedText
-from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
-from respot.aws.dynamodb.job_items import read_transition
-from respot.aws.dynamodb.keys import job_of
-from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome
+from respot.aws.dynamodb.stream import read_change
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.bootstrap.clients import client, now, once_ssm_client, required, settings
@@ -31,7 +27,7 @@ from respot.jobs.message import read_message
 from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED
 from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE
 from respot.recovery.planning.decision import Outlook
-from respot.schema import KIND, PK, SK, ItemKind
+from respot.schema import PK, SK
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.sweep.heartbeat import HEARTBEAT
 
@@ -40,9 +36,9 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take new items, jobs whose alerts are due, or windows that are over; what was settled before is passed over.
+    """Alert on new items of the ledger, on jobs with overdue alerts, and on digest windows that are over.
 
-    Of the stream, Lambda repeats everything from the first failed item on; of the queue, what failed.
+    Of the stream, Lambda repeats everything from the first failed item on; of the queue, only what failed.
     """
     left = time_left(context)
     begin(left)
@@ -50,24 +46,22 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     for record in event["Records"]:
         if record.get("body") == HEARTBEAT:
             continue
-        identifier, item, alert = _read(record)
+        identifier, item = _identify(record)
         if left() < LONGEST_ALERT:
-            # The claim of an alert that is not finished would hold back its next attempt.
+            # An unfinished alert keeps its lease, which would delay the next attempt.
             logger().warning(ALERT_DEFERRED, item=item)
             failures.append(identifier)
             continue
         try:
-            alert_records = alert()
+            completed = _alert_on(record)
         except RespotError as error:
             # The others of the batch must not wait for this one.
             logger().exception(ALERT_FAILED, message_id=identifier, item=item, reason=str(error))
             failures.append(identifier)
             continue
-        for alert_record in alert_records:
-            logger().info(
-                ALERT_COMPLETED, outcome=alert_record.outcome, reason=alert_record.reason, **_about(alert_record)
-            )
-            sent += alert_record.outcome is AlertOutcome.SENT and not _is_drill(alert_record)
+        for each in completed:
+            logger().info(ALERT_COMPLETED, outcome=each.outcome, reason=each.reason, **_about(each))
+        sent += sum(each.outcome is AlertOutcome.SENT and not _is_drill(each) for each in completed)
     count({ALERTS_SENT: sent, ALERTS_FAILED: len(failures)})
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
@@ -75,63 +69,34 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     return failed(failures)
 
 
-def _is_drill(alert_record: AlertRecord | DigestRecord) -> bool:
-    return isinstance(alert_record, AlertRecord) and alert_record.job.is_drill
-
-
-Settled = tuple[AlertRecord | DigestRecord, ...]
-
-
-def _about(alert_record: AlertRecord | DigestRecord) -> dict[str, Any]:
-    if isinstance(alert_record, DigestRecord):
-        return {"kind": AlertKind.DIGEST, "digest": alert_record.digest}
-    return {"kind": alert_record.kind, "job": str(alert_record.job), "digest": alert_record.digest}
-
-
-def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], Settled]]:
-    """How a record is told apart, what it is about, and what is to be done about it."""
+def _identify(record: Mapping[str, Any]) -> tuple[str, str]:
+    """How the response names a record, and how the log does: by its key in the ledger, or by the message."""
     if "dynamodb" not in record:  # it is the queue's
-        body = record["body"]
-        return record["messageId"], body, partial(_due, body)
-    change = record["dynamodb"]
-    values = deserialize(change["NewImage"])
-    return change["SequenceNumber"], f"{values[PK]} {values[SK]}", lambda: alert_on(alerter(), change["NewImage"])
+        return record["messageId"], record["body"]
+    image = record["dynamodb"]["NewImage"]
+    return record["dynamodb"]["SequenceNumber"], f"{image[PK]['S']} {image[SK]['S']}"
 
 
-def _due(body: str) -> Settled:
-    window = read_window(body)
-    return alerter().catch_up(read_message(body)) if window is None else _close(window)
+def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ...]:
+    completed: AlertRecord | DigestRecord | None
+    if "dynamodb" in record:
+        change = read_change(record)
+        completed = None if change is None else alerter().on(change)
+    elif window := read_window(record["body"]):
+        completed = digest_collector().close(window)
+    else:
+        return alerter().catch_up(read_message(record["body"]))
+    return () if completed is None else (completed,)
 
 
-def _close(window: DigestWindow) -> Settled:
-    alert_record = digest_collector().close(window)
-    return () if alert_record is None else (alert_record,)
+def _is_drill(completed: AlertRecord | DigestRecord) -> bool:
+    return isinstance(completed, AlertRecord) and completed.job.is_drill
 
 
-def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertRecord, ...]:
-    """What each kind of item means to people; the stream's filter passes no other."""
-    alert_record = _alert_on(alerting, image)
-    return () if alert_record is None else (alert_record,)
-
-
-def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertRecord | None:
-    match deserialize(image)[KIND]:
-        case ItemKind.TRANSITION | ItemKind.DRILL_TRANSITION:
-            return alerting.alert(*read_transition(image))
-        case ItemKind.STATE:
-            return alerting.advise(job_of(deserialize(image)[PK]))
-        case ItemKind.DECISION:
-            decision = read_decision(image)
-            told = news_of_decision(decision)
-            return None if told is None else alerting.tell(decision.job, told)
-        case ItemKind.OUTCOME:
-            outcome = read_outcome(image)
-            return alerting.tell(outcome.job, news_of_outcome(outcome))
-        case ItemKind.NOTICE:
-            notice = read_notice(image)
-            return alerting.tell(notice.job, news_of_notice(notice))
-        case _:
-            return None
+def _about(completed: AlertRecord | DigestRecord) -> dict[str, Any]:
+    if isinstance(completed, DigestRecord):
+        return {"kind": AlertKind.DIGEST, "digest": completed.digest}
+    return {"kind": completed.kind, "job": str(completed.job), "digest": completed.digest}
 
 
 _HELD_BACK: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
