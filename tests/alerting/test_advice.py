@@ -24,16 +24,16 @@ def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
 
 @pytest.mark.parametrize(("wait_hours", "advised"), [(3, True), (4, True), (5, False)])
 def test_without_time_to_wait_waiting_eats_the_training(wait_hours: int, *, advised: bool) -> None:
-    told = advise(state(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
-    assert bool(told) is advised
-    assert all("MaxWaitTimeInSeconds" in words for words in told)
+    news = advise(state(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
+    assert bool(news) is advised
+    assert all("MaxWaitTimeInSeconds" in words for words in news)
 
 
 @pytest.mark.parametrize(("seconds", "advised"), [(3600, False), (3601, True)])
 def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, advised: bool) -> None:
-    told = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
-    assert bool(told) is advised
-    assert all("The algorithm kmeans does not checkpoint" in words for words in told)
+    news = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
+    assert bool(news) is advised
+    assert all("The algorithm kmeans does not checkpoint" in words for words in news)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
 
 @pytest.mark.parametrize("owner", list(Owner))
 def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> None:
-    told = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
-    assert bool(told) is (owner not in MADE_BY_SAGEMAKER)
+    news = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
+    assert bool(news) is (owner not in MADE_BY_SAGEMAKER)
 
 
 def test_all_that_is_wrong_is_said() -> None:

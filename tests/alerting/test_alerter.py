@@ -102,7 +102,7 @@ def test_a_scenario_gives_its_alerts_and_no_other(env: Environment, scenario: Sc
     env.clock.moment = at(22_000)
     for each in history(scenario.transitions):
         env.alert(each, job)
-    assert [(told.kind, told.transition.started) for told in env.memory.alerts(job)] == [
+    assert [(news.kind, news.transition.started) for news in env.memory.alerts(job)] == [
         (kind, at(seconds)) for kind, seconds in scenario.alerts
     ]
     assert [(alert.kind, alert.transition.started) for alert in env.topic.published] == [
@@ -260,14 +260,14 @@ def test_what_was_declined_is_not_sent_later(env: Environment) -> None:
     env.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
     assert env.alert() is None
     assert env.topic.published == []
-    assert [told.outcome for told in env.alerts()] == [AlertOutcome.DECLINED]
+    assert [news.outcome for news in env.alerts()] == [AlertOutcome.DECLINED]
 
 
 def test_what_was_sent_is_not_declined_later(env: Environment) -> None:
     env.alert()
     env.clock.pass_by(timedelta(hours=25))
     env.alert()
-    assert [told.outcome for told in env.alerts()] == [AlertOutcome.SENT]
+    assert [news.outcome for news in env.alerts()] == [AlertOutcome.SENT]
 
 
 # --- failures -------------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_a_sender_that_died_before_publishing_is_taken_over_once_its_lease_has_l
 
 
 def test_a_sender_that_died_after_publishing_publishes_again_with_the_same_id(env: Environment) -> None:
-    env.ledger.faults["settle_alert"] = ProcessCrashError()
+    env.ledger.faults["complete_alert"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
         env.alert()
     env.ledger.faults.clear()
@@ -314,7 +314,7 @@ def test_a_sender_that_died_after_publishing_publishes_again_with_the_same_id(en
     assert len(env.alerts()) == 1
 
 
-@pytest.mark.parametrize("method", ["load", "watched_since", "claim_alert"])
+@pytest.mark.parametrize("method", ["load", "watched_since", "lease_alert"])
 def test_when_dynamodb_is_down_nothing_is_published(env: Environment, method: str) -> None:
     env.ledger.faults[method] = LedgerUnavailableError("down")
     with pytest.raises(LedgerUnavailableError):

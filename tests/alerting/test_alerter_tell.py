@@ -24,7 +24,9 @@ from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 JOB = job_id()
 LEASE = timedelta(minutes=2)
 ENDED = "Starting=0 Downloading=250 Training=390 Stopping=21600 MaxWaitTimeExceeded=21630"
-RESUBMITTED = RecoveryNews(kind=AlertKind.RESUBMITTED, story="resubmitted as spot-job-r2", at=at(21640), warning="late")
+RESUBMITTED = RecoveryNews(
+    kind=AlertKind.RESUBMITTED, summary="resubmitted as spot-job-r2", happened_at=at(21640), warning="late"
+)
 
 
 class Environment:
@@ -61,33 +63,33 @@ def env() -> Environment:
 
 
 def test_what_respot_did_is_told_as_of_the_jobs_end(env: Environment) -> None:
-    alert_record = env.alerter.tell(JOB, RESUBMITTED)
+    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     assert alert_record is not None
     assert (alert_record.kind, alert_record.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
     assert alert_record.transition == history(ENDED)[-1]
     assert alert_record.headline == "spot-job was resubmitted"
     (alert,) = env.topic.published
-    assert (alert.story, alert.warning) == ("resubmitted as spot-job-r2", "late")
+    assert (alert.summary, alert.warning) == ("resubmitted as spot-job-r2", "late")
 
 
 @pytest.mark.parametrize("times", [2, 5])
 def test_it_is_told_once_however_often_it_is_delivered(env: Environment, times: int) -> None:
     for _ in range(times):
-        env.alerter.tell(JOB, RESUBMITTED)
+        env.alerter.alert_on_recovery(JOB, RESUBMITTED)
         env.clock.pass_by(timedelta(hours=1))
     assert len(env.topic.published) == 1
 
 
 def test_it_is_told_once_although_the_job_is_deleted_meanwhile(env: Environment) -> None:
-    env.alerter.tell(JOB, RESUBMITTED)
+    env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     env.know(snapshot(f"{ENDED} Deleting=30000", status="Deleting"))
-    assert env.alerter.tell(JOB, RESUBMITTED) is None
+    assert env.alerter.alert_on_recovery(JOB, RESUBMITTED) is None
     assert len(env.topic.published) == 1
 
 
 def test_a_job_without_a_known_end_is_told_of_by_its_state(env: Environment) -> None:
     env.memory.transitions[JOB].clear()
-    alert_record = env.alerter.tell(JOB, RESUBMITTED)
+    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     assert alert_record is not None
     assert alert_record.transition == history(ENDED)[-1]
 
@@ -95,14 +97,14 @@ def test_a_job_without_a_known_end_is_told_of_by_its_state(env: Environment) -> 
 def test_news_of_a_job_that_ended_days_ago_is_news(env: Environment) -> None:
     """An instance quota may be taken for days."""
     env.clock.pass_by(timedelta(days=3))
-    alert_record = env.alerter.tell(JOB, replace(RESUBMITTED, at=env.clock()))
+    alert_record = env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, happened_at=env.clock()))
     assert alert_record is not None
     assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_old_news_is_declined_in_writing(env: Environment) -> None:
     env.clock.pass_by(timedelta(days=3))
-    alert_record = env.alerter.tell(JOB, RESUBMITTED)
+    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     assert alert_record is not None
     assert alert_record.outcome is AlertOutcome.DECLINED
     assert "happened 3 d 00 h ago" in alert_record.reason
@@ -110,39 +112,39 @@ def test_old_news_is_declined_in_writing(env: Environment) -> None:
 
 def test_what_respot_did_is_told_of_on_demand_jobs_too(env: Environment) -> None:
     env.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
-    alert_record = env.alerter.tell(job_id("other"), RESUBMITTED)
+    alert_record = env.alerter.alert_on_recovery(job_id("other"), RESUBMITTED)
     assert alert_record is not None
     assert alert_record.outcome is AlertOutcome.SENT
 
 
 def test_kinds_are_told_apart(env: Environment) -> None:
     for kind in (AlertKind.POLICY_INVALID, AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT):
-        env.alerter.tell(JOB, replace(RESUBMITTED, kind=kind))
+        env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=kind))
     assert len({alert.id for alert in env.topic.published}) == 4
 
 
 def test_when_sns_is_down_the_next_delivery_tells(env: Environment) -> None:
     env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
-        env.alerter.tell(JOB, RESUBMITTED)
+        env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     env.topic.fault = None
-    assert env.alerter.tell(JOB, RESUBMITTED) is not None
+    assert env.alerter.alert_on_recovery(JOB, RESUBMITTED) is not None
 
 
 def test_a_teller_that_died_is_taken_over(env: Environment) -> None:
-    env.ledger.faults["settle_alert"] = ProcessCrashError()
+    env.ledger.faults["complete_alert"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
-        env.alerter.tell(JOB, RESUBMITTED)
+        env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     env.ledger.faults.clear()
     env.clock.pass_by(LEASE)
-    env.alerter.tell(JOB, RESUBMITTED)
+    env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     assert len({alert.id for alert in env.topic.published}) == 1
     assert len(env.memory.alerts(JOB)) == 1
 
 
 def test_of_an_unknown_job_nothing_is_told(env: Environment) -> None:
     with pytest.raises(LedgerIncompleteError):
-        env.alerter.tell(job_id("unknown"), RESUBMITTED)
+        env.alerter.alert_on_recovery(job_id("unknown"), RESUBMITTED)
 
 
 # --- advise ---------------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ def test_a_job_that_copies_an_attempts_tags_is_advised(env: Environment) -> None
 
 
 def test_what_is_withdrawn_is_told_as_an_information(env: Environment) -> None:
-    env.alerter.tell(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
+    env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
     (alert,) = env.topic.published
     assert alert.severity is Severity.INFO
 
@@ -248,7 +250,7 @@ def test_whatever_nobody_settled_is_alerted_on(env: Environment) -> None:
     kinds = [alert_record.kind for alert_record in env.alerter.catch_up(JOB)]
     assert kinds == [AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.POLICY_INVALID]
     assert [alert.kind for alert in env.topic.published] == kinds
-    assert env.topic.published[1].story == "no JSON"
+    assert env.topic.published[1].summary == "no JSON"
 
 
 def test_what_was_settled_is_passed_over_however_old_it_is(env: Environment) -> None:

@@ -57,9 +57,9 @@ NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no policy", noti
     ids=["declined", "dry run"],
 )
 def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: AlertKind, story: str) -> None:
-    told = news_of_decision(record)
-    assert told is not None
-    assert (told.kind, told.story, told.at, told.warning) == (kind, story, at(21700), "a warning")
+    news = news_of_decision(record)
+    assert news is not None
+    assert (news.kind, news.summary, news.happened_at, news.warning) == (kind, story, at(21700), "a warning")
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_any_other_decision_is_not(record: DecisionRecord) -> None:
     ],
 )
 def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:
-    told = news_of_outcome(outcome(kind))
-    assert (told.kind, told.at) == (told_as, at(21800))
+    news = news_of_outcome(outcome(kind))
+    assert (news.kind, news.happened_at) == (told_as, at(21800))
 
 
 # --- when -----------------------------------------------------------------------------------------------------------

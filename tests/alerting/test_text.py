@@ -176,8 +176,8 @@ def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable:
     ],
 )
 def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
-    told = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
-    assert console_url(told) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
+    known = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
+    assert console_url(known) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
 
 
 def test_the_link_is_there_without_an_arn() -> None:
@@ -185,7 +185,7 @@ def test_the_link_is_there_without_an_arn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "words"),
+    ("status", "known", "words"),
     [
         (
             "MaxPendingTimeExceeded",
@@ -205,8 +205,8 @@ def test_the_link_is_there_without_an_arn() -> None:
         ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
     ],
 )
-def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, told: dict[str, Any], words: str) -> None:
-    alert = alert_on(status, **told)
+def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, known: dict[str, Any], words: str) -> None:
+    alert = alert_on(status, **known)
     alert = replace(alert, transition=replace(alert.transition, ended_as="Stopped"))
     assert what_happened(alert) == f"{words}. It had not been interrupted before."
     assert particulars(alert) == words

@@ -249,8 +249,8 @@ def test_alert_sends_a_drill_and_counts_it_not(env: AlertEnvironment, printed: P
     env.ledger.save(reconcile(env.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
     assert [sent.state.job for sent in env.topic.published] == [drill.job]
-    (settled,) = printed()
-    assert settled["outcome"] == "sent"
+    (completed,) = printed()
+    assert completed["outcome"] == "sent"
 
 
 def test_alert_delivered_again_sends_nothing(env: AlertEnvironment) -> None:
@@ -289,7 +289,7 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(env: AlertEnvironment) ->
     assert [sent.state.job.name for sent in env.topic.published] == [NAME, "second"]
 
 
-class Watch:
+class FakeCollector:
     """A watch for storms that knows one window that is due."""
 
     def __init__(self, due: DigestWindow) -> None:
@@ -322,7 +322,7 @@ def test_alert_measures_for_how_long_a_due_alert_has_failed(
 
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    monkeypatch.setattr(alert, "digest_collector", lambda: Watch(window_of()))
+    monkeypatch.setattr(alert, "digest_collector", lambda: FakeCollector(window_of()))
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert_completed")

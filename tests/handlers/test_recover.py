@@ -171,7 +171,7 @@ def outcome(kind: OutcomeKind) -> Outcome:
 def alerted(topic: MemoryTopic, image: dict[str, Any]) -> list[tuple[AlertKind, str, str | None]]:
     assert failed(alert.handler(stream(image), Context())) == []
     assert failed(alert.handler(stream(image), Context())) == []  # every item may be delivered again
-    return [(each.kind, each.story, each.warning) for each in topic.published]
+    return [(each.kind, each.summary, each.warning) for each in topic.published]
 
 
 @pytest.mark.parametrize(

@@ -99,25 +99,25 @@ def _about(completed: AlertRecord | DigestRecord) -> dict[str, Any]:
     return {"kind": completed.kind, "job": str(completed.job), "digest": completed.digest}
 
 
-_HELD_BACK: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
-"""Of an alert that joins a window: the window, the membership, the timer, the note of it, the window again."""
-CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_HELD_BACK, "sns", "dynamodb")
-"""Of the alert of an end: the job, the claim, the decision, the policy, what a storm asks for, the publication, the
-note of it or the claim's release. All others make fewer.
+_GROUPED: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
+"""Calls for an alert that joins a window: the window, the entry, the timer, the record of it, the window again."""
+CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_GROUPED, "sns", "dynamodb")
+"""Calls for the alert of an end: the job, the lease, the decision, the policy, the digest, the publication, the alert's
+record or the lease's release. All other alerts make fewer.
 
-Since when the region has been watched is asked before the first claim of a process, and then known.
+Once a process, before its first lease, one more call reads since when the region has been watched.
 """
 LONGEST_ALERT: Final = sum(((CALL_LIMITS | {"ssm": ONCE_SSM})[service].longest_call for service in CALLS), RESERVE)
-"""An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
+"""An alert begun with less time left might keep its lease, which delays the next attempt until it expires."""
 
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
-"""As long as `recover` keeps it."""
+"""The same as in `recover`."""
 
 
 @cache
 def alerter() -> Alerter:
-    """What `alert` hands its transitions to."""
-    gathers = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
+    """The alerter that `alert` calls."""
+    has_digests = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
     return Alerter(
         ledger=ledger(),
         runs=runs(),
@@ -126,13 +126,13 @@ def alerter() -> Alerter:
         kinds=settings().alert_kinds,
         max_age=settings().alert_max_age,
         lease=settings().alert_lease,
-        watch=digest_collector() if gathers else None,
+        digests=digest_collector() if has_digests else None,
         foresight=_Foresight(required(settings().policy_parameter, POLICY_PARAMETER)),
     )
 
 
 class _Foresight:
-    """The port `Foresight`; few alerts are of an end: no cold start pays for what reads policies."""
+    """The port `Foresight`, loaded by the first alert of an end: no other cold start pays for reading policies."""
 
     def __init__(self, parameter: str) -> None:
         self._parameter = parameter
@@ -145,7 +145,7 @@ class _Foresight:
 @cache
 def _foresight(parameter: str) -> "PolicyForesight":
     from respot.aws.ssm import ParameterPolicies, read_parameter  # noqa: PLC0415
-    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - as `_Foresight` says
+    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - see `_Foresight`
 
     text = CachedText(lambda: read_parameter(once_ssm_client(), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     return PolicyForesight(ParameterPolicies(text.read))
@@ -153,11 +153,11 @@ def _foresight(parameter: str) -> "PolicyForesight":
 
 @cache
 def digest_collector() -> DigestCollector:
-    """What `alert` hands windows to that are over: also when no new ones are opened any more."""
+    """The collector that `alert` calls; it closes windows even when digests are switched off."""
     queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DigestCollector(
-        storms=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
+        store=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
         timers=SqsDigestTimers(client("sqs"), queue),
         topic=_topic(),
         clock=now,
