@@ -43,16 +43,7 @@ from respot.recovery.run_place import place_in_run
 class Alerter:
     """Decides on an alert, publishes it and records the result.
 
-    Attributes:
-        ledger: jobs and their alerts.
-        runs: what recovery has recorded.
-        topic: where alerts are published.
-        clock: the time.
-        kinds: the kinds of alerts that are switched on.
-        max_age: older news is declined.
-        lease: how long one invocation may work on an alert before another takes it over.
-        digests: groups alerts; without it, people get each alert.
-        foresight: predicts what Respot does about an end; without it, alerts say that it is not known yet.
+    Without `digests`, people get each alert. Without `foresight`, what Respot does about an end is unknown.
     """
 
     ledger: Ledger

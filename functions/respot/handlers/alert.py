@@ -22,11 +22,9 @@ from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
 from respot.errors import RespotError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
-from respot.jobs.job import JobState, Transition
 from respot.jobs.message import read_message
 from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED
 from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE
-from respot.recovery.planning.decision import Outlook
 from respot.schema import PK, SK
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.sweep.heartbeat import HEARTBEAT
@@ -61,7 +59,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             continue
         for each in completed:
             logger().info(ALERT_COMPLETED, outcome=each.outcome, reason=each.reason, **_about(each))
-        sent += sum(each.outcome is AlertOutcome.SENT and not _is_drill(each) for each in completed)
+        sent += sum(map(_counts, completed))
     count({ALERTS_SENT: sent, ALERTS_FAILED: len(failures)})
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
@@ -89,14 +87,16 @@ def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ..
     return () if completed is None else (completed,)
 
 
-def _is_drill(completed: AlertRecord | DigestRecord) -> bool:
-    return isinstance(completed, AlertRecord) and completed.job.is_drill
-
-
 def _about(completed: AlertRecord | DigestRecord) -> dict[str, Any]:
     if isinstance(completed, DigestRecord):
         return {"kind": AlertKind.DIGEST, "digest": completed.digest}
     return {"kind": completed.kind, "job": str(completed.job), "digest": completed.digest}
+
+
+def _counts(completed: AlertRecord | DigestRecord) -> bool:
+    """Whether the metric counts it: a message was sent, and for no drill."""
+    is_drill = isinstance(completed, AlertRecord) and completed.job.is_drill
+    return completed.outcome is AlertOutcome.SENT and not is_drill
 
 
 _GROUPED: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
@@ -117,6 +117,7 @@ POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 @cache
 def alerter() -> Alerter:
     """The alerter that `alert` calls."""
+    policy = required(settings().policy_parameter, POLICY_PARAMETER)
     has_digests = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
     return Alerter(
         ledger=ledger(),
@@ -127,25 +128,15 @@ def alerter() -> Alerter:
         max_age=settings().alert_max_age,
         lease=settings().alert_lease,
         digests=digest_collector() if has_digests else None,
-        foresight=_Foresight(required(settings().policy_parameter, POLICY_PARAMETER)),
+        foresight=lambda state, transitions: _foresight(policy)(state, transitions),  # noqa: PLW0108 - loads it late
     )
-
-
-class _Foresight:
-    """The port `Foresight`, loaded by the first alert of an end: no other cold start pays for reading policies."""
-
-    def __init__(self, parameter: str) -> None:
-        self._parameter = parameter
-
-    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
-        """See `Foresight`."""
-        return _foresight(self._parameter)(state, transitions)
 
 
 @cache
 def _foresight(parameter: str) -> "PolicyForesight":
+    """Imported by the first alert of an end: no other cold start pays for reading policies."""
     from respot.aws.ssm import ParameterPolicies, read_parameter  # noqa: PLC0415
-    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - see `_Foresight`
+    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415
 
     text = CachedText(lambda: read_parameter(once_ssm_client(), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     return PolicyForesight(ParameterPolicies(text.read))
