@@ -189,8 +189,8 @@ def test_the_mail_has_what_each_member_says() -> None:
 
 
 def test_names_are_said_once_and_cut() -> None:
-    assert names(digest_of(3, again=3), 5) == "job-1, job-2, job-3"
-    assert names(digest_of(5), 2) == "job-1, job-2 and 3 more"
+    assert names(digest_of(3, again=3).entries, 5) == "job-1, job-2, job-3"
+    assert names(digest_of(5).entries, 2) == "job-1, job-2 and 3 more"
 
 
 @pytest.mark.parametrize("words", ["x" * 1024, "größer\n\x1b[2J", "<!channel>"])

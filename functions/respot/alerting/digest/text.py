@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry
-from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, moment_of
+from respot.alerting.kinds import KIND_BY_STATUS, OF_ANY_TYPE, AlertKind, moment_of
 from respot.alerting.text import NEXT, jobs_url, one_line
 from respot.jobs.formatting import in_words, iso, readable, sentence
 from respot.recovery.planning.decision import DECIDED_WITHIN, Outlook
@@ -18,17 +18,8 @@ QUOTED: Final = 3
 """Different descriptions that a digest quotes, the most frequent first."""
 _LONGEST_TYPE: Final = 120
 
-_ON_ANY_MARKET: Final = frozenset(
-    {
-        AlertKind.ENDED,
-        AlertKind.RESUBMITTED,
-        AlertKind.NOT_RESUBMITTED,
-        AlertKind.WOULD_RESUBMIT,
-        AlertKind.POLICY_INVALID,
-        AlertKind.POSTPONED,
-    }
-)
-"""Kinds that also report on-demand jobs."""
+_SPOT_ONLY: Final = frozenset({*KIND_BY_STATUS.values(), AlertKind.ADVICE})
+"""Kinds that report spot jobs alone."""
 
 _DONE: Final = {
     AlertKind.INTERRUPTED: ("was interrupted", "were interrupted"),
@@ -106,7 +97,7 @@ _NEXT_OF_SEVERAL: Final = {
 def headline(digest: Digest) -> str:
     """One line: how many more jobs of which pool."""
     count, jobs, pool = len(digest.entries), digest.jobs, digest.window.pool
-    spot, where = "" if pool.kind in _ON_ANY_MARKET else "spot ", _where(pool)
+    spot, where = "spot " if pool.kind in _SPOT_ONLY else "", _where(pool)
     noun = f"{spot}job{'s' if jobs != 1 else ''}"
     if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # only interruptions happen to a job twice
         return f"{count} more interruptions of {jobs} {noun} {where}"
@@ -144,14 +135,10 @@ def console_url(digest: Digest) -> str:
     return jobs_url(digest.window.pool.region)
 
 
-def names(digest: Digest, most: int) -> str:
+def names(entries: Sequence[DigestEntry], most: int) -> str:
     """The first jobs by name, and the number of the others."""
-    return _names(digest.entries, most)
-
-
-def and_more(left: int) -> str:
-    """The end of a list that was cut."""
-    return f" and {left} more" if left > 0 else ""
+    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
+    return ", ".join(distinct[:most]) + (f" and {len(distinct) - most} more" if len(distinct) > most else "")
 
 
 def instances(pool: CapacityPool) -> str:
@@ -185,7 +172,7 @@ def plain(digest: Digest) -> str:
             f"Digest       {digest.id}",
             "",
             *listed,
-            *([f"  … {and_more(left).strip()}"] if left > 0 else []),
+            *([f"  … and {left} more"] if left > 0 else []),
             "",
         ]
     )
@@ -213,12 +200,7 @@ def _after_the_end(digest: Digest) -> str:
     wait = "reports what it does. Do not start new jobs for them before that."
     if not left:
         return f"Respot may resume them, and {wait}"
-    return f"Respot may resume {len(open_)} of them ({_names(open_, NAMED)}), and {wait} It does not resume the others."
-
-
-def _names(entries: Sequence[DigestEntry], most: int) -> str:
-    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
-    return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
+    return f"Respot may resume {len(open_)} of them ({names(open_, NAMED)}), and {wait} It does not resume the others."
 
 
 def _where(pool: CapacityPool) -> str:
