@@ -253,12 +253,6 @@ def test_alert_sends_a_drill_and_counts_it_not(env: AlertEnvironment, printed: P
     assert completed["outcome"] == "sent"
 
 
-def test_alert_delivered_again_sends_nothing(env: AlertEnvironment) -> None:
-    for _ in range(3):
-        alert.handler(stream((job_id(), INTERRUPTED)), Context())
-    assert len(env.topic.published) == 1
-
-
 def test_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Printed) -> None:
     env.topic.refuses = "second"
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
@@ -290,7 +284,7 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(env: AlertEnvironment) ->
 
 
 class FakeCollector:
-    """A watch for storms that knows one window that is due."""
+    """A collector with one window that is over."""
 
     def __init__(self, due: DigestWindow) -> None:
         self.due = due
