@@ -14,7 +14,7 @@ def test_a_job_that_is_well_set_up_needs_no_advice() -> None:
     assert advise(state()) == ()
 
 
-def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
+def test_without_a_checkpoint_location_an_interruption_loses_everything() -> None:
     (advice,) = advise(state(checkpoint_uri=None))
     assert advice.startswith(
         "No checkpoint location is configured: every interruption loses all training so far, up to"
@@ -58,7 +58,7 @@ def test_a_built_in_algorithm_is_known_by_its_repository(reference: str) -> None
     assert len(advise(state(image=image))) == 1
 
 
-def test_an_algorithm_that_cannot_checkpoint_is_not_told_to() -> None:
+def test_no_checkpoints_are_advised_to_an_algorithm_without_them() -> None:
     lost, _ = advise(state(image=KMEANS, checkpoint_uri=None))
     assert "Set CheckpointConfig" not in lost
     assert "kmeans does not checkpoint" in lost
@@ -78,11 +78,11 @@ def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> N
     assert bool(news) is (owner not in MADE_BY_SAGEMAKER)
 
 
-def test_all_that_is_wrong_is_said() -> None:
+def test_all_problems_are_reported() -> None:
     wait: dict[str, Any] = {"max_runtime": timedelta(hours=4), "max_wait": timedelta(hours=4)}
     assert len(advise(state(image=KMEANS, checkpoint_uri=None, **wait))) == 3
 
 
-def test_what_is_not_known_is_no_reason_for_advice() -> None:
+def test_unknown_settings_are_no_reason_for_advice() -> None:
     (advice,) = advise(state(checkpoint_uri=None, max_wait=None, max_runtime=None))
     assert "loses all training so far, and" in advice

@@ -81,9 +81,7 @@ def test_when_sns_is_down_the_next_delivery_sends(env: Environment, change: Ledg
 
 
 @ANY_CHANGE
-def test_a_sender_that_crashed_before_publishing_is_replaced_once_its_lease_expires(
-    env: Environment, change: LedgerChange
-) -> None:
+def test_a_crash_before_publishing_is_taken_over_after_the_lease(env: Environment, change: LedgerChange) -> None:
     env.topic.fault = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
         env.alerter.on(change)
@@ -97,9 +95,7 @@ def test_a_sender_that_crashed_before_publishing_is_replaced_once_its_lease_expi
 
 
 @ANY_CHANGE
-def test_a_sender_that_crashed_after_publishing_publishes_again_with_the_same_id(
-    env: Environment, change: LedgerChange
-) -> None:
+def test_a_crash_after_publishing_repeats_the_alert_with_the_same_id(env: Environment, change: LedgerChange) -> None:
     env.ledger.faults["complete_alert"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
         env.alerter.on(change)

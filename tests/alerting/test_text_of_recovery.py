@@ -1,4 +1,4 @@
-"""What people read of Respot's own doings."""
+"""The texts of alerts on what Respot did."""
 
 import re
 from dataclasses import replace
@@ -76,25 +76,25 @@ def test_what_its_owner_wanted_is_no_error() -> None:
     assert to_document(alert)["severity"] == "info"
 
 
-def test_advice_says_of_a_job_that_still_runs_that_it_does() -> None:
+def test_advice_says_whether_the_job_still_runs() -> None:
     running = about(AlertKind.ADVICE)
     running = replace(running, state=replace(running.state, status="InProgress"))
     assert headline(running) == "spot-job runs on spot at a risk"
 
 
 def test_what_follows_never_speaks_of_checkpoints() -> None:
-    """The story does, and knows: "starts from scratch", or from which checkpoint."""
+    """The summary does: "starts from scratch", or from which checkpoint."""
     for kind in (AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.NOT_RESUBMITTED):
         assert "checkpoint" not in what_happens_next(about(kind))
 
 
-def test_a_warning_follows_the_story() -> None:
+def test_a_warning_follows_the_summary() -> None:
     alert = about(AlertKind.RESUBMITTED, warning="the deadline cannot be met any more")
     assert what_happened(alert) == f"{SUMMARY}; the deadline cannot be met any more."
     assert to_document(alert)["warning"] == "the deadline cannot be met any more"
 
 
-def test_advice_is_told_whole() -> None:
+def test_advice_is_complete() -> None:
     alert = about(AlertKind.ADVICE, summary="", advice=("First.", "Second."))
     assert what_happened(alert) == "First. Second."
     assert to_document(alert)["advice"] == ["First.", "Second."]

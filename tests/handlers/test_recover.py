@@ -22,9 +22,6 @@ from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
 
-ENDED = "Starting=0 MaxWaitTimeExceeded=21600"
-JOB = job_id()
-
 
 def stream(*images: dict[str, Any]) -> dict[str, Any]:
     """A DynamoDB stream event; sequence numbers are s1, s2 …"""
