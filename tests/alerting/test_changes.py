@@ -4,18 +4,19 @@ from typing import Any
 
 import pytest
 
-from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.aws.dynamodb.attribute_values import Item, serialize
-from respot.aws.dynamodb.job_items import alert_item, state_item, transition_item
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.keys import partition_of
 from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
 from respot.aws.dynamodb.stream import read_change
+from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, Transition
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
-from respot.schema import KIND, PK, SK
+from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
 from tests.alerting.environment import ENDED, JOB, Environment
 from tests.support.builders import a_drill, at, snapshot, transition
 
@@ -54,19 +55,8 @@ def attempt() -> Item:
     return attempt_item(record, None)
 
 
-def alert() -> Item:
-    """It has the status of its transition, and must not lead to another alert."""
-    record = AlertRecord(
-        job=JOB,
-        kind=AlertKind.INTERRUPTED,
-        transition=transition("Interrupted", 3720),
-        outcome=AlertOutcome.SENT,
-        reason="new",
-        headline="Interrupted",
-        settled_at=at(3725),
-        message_id="message",
-    )
-    return alert_item(record, None)
+def of_kind(kind: str) -> Item:
+    return serialize({PK: partition_of(JOB), SK: kind, KIND: str(kind), STATUS: "Interrupted", STARTED: iso(at(3720))})
 
 
 @pytest.mark.parametrize(
@@ -115,8 +105,8 @@ def alert() -> Item:
         pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
         pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),
         pytest.param(attempt(), NOTHING, id="attempt"),
-        pytest.param(alert(), NOTHING, id="alert"),
-        pytest.param(serialize({PK: "new#1", SK: "new", KIND: "of another version"}), NOTHING, id="an unknown kind"),
+        pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),
+        pytest.param(of_kind("of another version"), NOTHING, id="an unknown kind"),
     ],
 )
 def test_each_kind_of_item_leads_to_its_alert_once(
