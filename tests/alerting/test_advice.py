@@ -14,7 +14,7 @@ def test_a_job_that_is_well_set_up_needs_no_advice() -> None:
     assert advise(state()) == ()
 
 
-def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
+def test_without_a_checkpoint_location_an_interruption_loses_everything() -> None:
     (advice,) = advise(state(checkpoint_uri=None))
     assert advice.startswith(
         "No checkpoint location is configured: every interruption loses all training so far, up to"
@@ -24,16 +24,16 @@ def test_without_a_checkpoint_location_every_interruption_loses_all() -> None:
 
 @pytest.mark.parametrize(("wait_hours", "advised"), [(3, True), (4, True), (5, False)])
 def test_without_time_to_wait_waiting_eats_the_training(wait_hours: int, *, advised: bool) -> None:
-    told = advise(state(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
-    assert bool(told) is advised
-    assert all("MaxWaitTimeInSeconds" in words for words in told)
+    news = advise(state(max_runtime=timedelta(hours=4), max_wait=timedelta(hours=wait_hours)))
+    assert bool(news) is advised
+    assert all("MaxWaitTimeInSeconds" in words for words in news)
 
 
 @pytest.mark.parametrize(("seconds", "advised"), [(3600, False), (3601, True)])
 def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, advised: bool) -> None:
-    told = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
-    assert bool(told) is advised
-    assert all("The algorithm kmeans does not checkpoint" in words for words in told)
+    news = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
+    assert bool(news) is advised
+    assert all("The algorithm kmeans does not checkpoint" in words for words in news)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_built_in_algorithm_is_known_by_its_repository(reference: str) -> None
     assert len(advise(state(image=image))) == 1
 
 
-def test_an_algorithm_that_cannot_checkpoint_is_not_told_to() -> None:
+def test_no_checkpoints_are_advised_to_an_algorithm_without_them() -> None:
     lost, _ = advise(state(image=KMEANS, checkpoint_uri=None))
     assert "Set CheckpointConfig" not in lost
     assert "kmeans does not checkpoint" in lost
@@ -74,15 +74,15 @@ MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
 
 @pytest.mark.parametrize("owner", list(Owner))
 def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> None:
-    told = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
-    assert bool(told) is (owner not in MADE_BY_SAGEMAKER)
+    news = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
+    assert bool(news) is (owner not in MADE_BY_SAGEMAKER)
 
 
-def test_all_that_is_wrong_is_said() -> None:
+def test_all_problems_are_reported() -> None:
     wait: dict[str, Any] = {"max_runtime": timedelta(hours=4), "max_wait": timedelta(hours=4)}
     assert len(advise(state(image=KMEANS, checkpoint_uri=None, **wait))) == 3
 
 
-def test_what_is_not_known_is_no_reason_for_advice() -> None:
+def test_unknown_settings_are_no_reason_for_advice() -> None:
     (advice,) = advise(state(checkpoint_uri=None, max_wait=None, max_runtime=None))
     assert "loses all training so far, and" in advice

@@ -18,7 +18,7 @@ def test_an_interruption_of_a_spot_job_is_news() -> None:
     assert decision.reason == "Interrupted at 2026-09-16T10:02:00.000Z"
 
 
-def test_a_job_of_which_the_market_is_not_known_is_alerted_on() -> None:
+def test_a_job_of_unknown_market_is_alerted_on() -> None:
     assert decide(AlertKind.INTERRUPTED, state(market=None), INTERRUPTED, POLICY, now=at(3730)).send
 
 
@@ -58,19 +58,19 @@ def test_what_is_older_than_the_settings_allow_is_declined(age: float, *, sent: 
         assert decision.reason == "happened 1 d 00 h ago, longer than the 1 d 00 h of the settings"
 
 
-def test_only_interruptions_before_the_stay_count() -> None:
+def test_only_earlier_interruptions_count() -> None:
     transitions = history("Interrupted=10 Starting=20 Interrupted=30 Starting=40 Interrupted=50")
     assert [interruptions_before(transition, transitions) for transition in transitions] == [0, 1, 1, 2, 2]
 
 
-def test_the_id_is_the_same_for_every_telling_of_one_transition_and_no_other() -> None:
+def test_the_id_is_the_same_for_every_delivery_of_one_alert_only() -> None:
     assert alert_on().id == "us-east-1/spot-job/2026-09-16T09:00:00.000Z/interrupted/2026-09-16T10:02:00.000Z"
     assert alert_on().id == alert_on(earlier=2, instance_type=None).id
     assert alert_on().id != alert_on(seconds=3721).id
     assert alert_on().id != alert_on("Failed").id
 
 
-def test_of_what_sagemaker_does_only_interruptions_mend_themselves() -> None:
+def test_of_what_sagemaker_does_only_interruptions_are_no_errors() -> None:
     reported = list(KIND_BY_STATUS.values())
     assert [kind for kind in reported if severity_of(kind) is Severity.WARNING] == [AlertKind.INTERRUPTED]
     assert {severity_of(kind) for kind in reported if kind is not AlertKind.INTERRUPTED} == {Severity.ERROR}

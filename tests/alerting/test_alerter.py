@@ -1,11 +1,14 @@
+"""Rules of every alert, and what each kind of change adds to them."""
+
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.alerter import Alerter
-from respot.alerting.kinds import AlertKind
+from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
+from respot.alerting.kinds import AlertKind, Severity
+from respot.alerting.required import RecoveryNews
 from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,
@@ -13,52 +16,24 @@ from respot.errors import (
     LedgerUnavailableError,
     TopicUnavailableError,
 )
-from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
-from respot.jobs.merge import reconcile
+from respot.jobs.job import JobState, Market, Transition
+from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action, Decision, Outlook
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
-from tests.support.builders import CREATED, at, history, job_id, snapshot, transition
-from tests.support.clock import FakeClock
-from tests.support.faulty import FaultyLedger, ProcessCrashError
-from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from tests.alerting.environment import ENDED, JOB, LEASE, Environment
+from tests.support.builders import CREATED, at, history, job_id, reported, snapshot, transition
+from tests.support.faulty import ProcessCrashError
 from tests.support.scenarios import SCENARIOS, Scenario
 
-SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
-INTERRUPTED = transition("Interrupted", 3720)
-JOB = job_id()
-LEASE = timedelta(minutes=2)
-
-
-class Environment:
-    """An alerter on twins, with one interrupted job in the ledger."""
-
-    def __init__(self) -> None:
-        self.memory = MemoryLedger(created=CREATED)
-        self.ledger = FaultyLedger(ledger=self.memory)
-        self.topic = MemoryTopic()
-        self.clock = FakeClock(at(3725))
-        self.know(snapshot(SEEN))
-
-    def know(self, look: JobSnapshot) -> None:
-        self.memory.save(reconcile(self.memory.load(look.state.job), look))
-
-    def alerter(self, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> Alerter:
-        return Alerter(
-            ledger=self.ledger,
-            runs=MemoryRunStore(ledger=self.memory),
-            topic=self.topic,
-            clock=self.clock,
-            kinds=kinds,
-            max_age=timedelta(hours=24),
-            lease=LEASE,
-        )
-
-    def alert(self, transition: Transition = INTERRUPTED, job: JobId = JOB) -> AlertRecord | None:
-        return self.alerter().alert(job, transition)
-
-    def alerts(self) -> tuple[AlertRecord, ...]:
-        return self.memory.alerts(JOB)
+END = history(ENDED)[-1]
+OUTCOME = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="a story", settled_at=at(21640), name="spot-job-r2")
+CHANGES = {
+    "transition": TransitionRecorded(job=JOB, transition=END),
+    "appearance": JobAppeared(job=JOB),
+    "recovery": OUTCOME,
+}
+ANY_CHANGE = pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 
 
 @pytest.fixture
@@ -66,54 +41,156 @@ def env() -> Environment:
     return Environment()
 
 
-def test_alerts_on_an_interruption_and_writes_down_what_was_sent_when(env: Environment) -> None:
-    alert_record = env.alert()
+# --- rules of every alert -------------------------------------------------------------------------------------------
+
+
+def test_an_alert_record_says_what_was_sent_and_when(env: Environment) -> None:
+    alert_record = env.alerter.alert(JOB, transition("Interrupted", 3720))
     assert alert_record == AlertRecord(
         job=JOB,
         kind=AlertKind.INTERRUPTED,
-        transition=INTERRUPTED,
+        transition=transition("Interrupted", 3720),
         outcome=AlertOutcome.SENT,
         reason="Interrupted at 2026-09-16T10:02:00.000Z",
         headline="spot-job was interrupted (1st time)",
-        settled_at=at(3725),
+        settled_at=at(21645),
         message_id="message-1",
     )
     assert env.alerts() == (alert_record,)
 
 
-def test_alerts_once_when_the_event_is_delivered_twice(env: Environment) -> None:
-    env.alert()
-    env.clock.pass_by(timedelta(hours=1))
-    assert env.alert() is None
+@ANY_CHANGE
+def test_an_alert_is_sent_once_however_often_its_change_is_delivered(env: Environment, change: LedgerChange) -> None:
+    alert_record = env.alerter.on(change)
+    for _ in range(4):
+        env.clock.pass_by(timedelta(hours=1))
+        assert env.alerter.on(change) is None
     assert len(env.topic.published) == 1
+    assert env.alerts() == (alert_record,)
+
+
+@ANY_CHANGE
+def test_when_sns_is_down_the_next_delivery_sends(env: Environment, change: LedgerChange) -> None:
+    env.topic.fault = TopicUnavailableError("down")
+    with pytest.raises(TopicUnavailableError):
+        env.alerter.on(change)
+    assert env.alerts() == ()
+    env.topic.fault = None
+    assert env.alerter.on(change) is not None
+    assert len(env.topic.published) == 1
+
+
+@ANY_CHANGE
+def test_a_crash_before_publishing_is_taken_over_after_the_lease(env: Environment, change: LedgerChange) -> None:
+    env.topic.fault = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.alerter.on(change)
+    env.topic.fault = None
+    with pytest.raises(AlertInProgressError):
+        env.alerter.on(change)
+    assert env.topic.published == []
+    env.clock.pass_by(LEASE)
+    assert env.alerter.on(change) is not None
+    assert len(env.topic.published) == 1
+
+
+@ANY_CHANGE
+def test_a_crash_after_publishing_repeats_the_alert_with_the_same_id(env: Environment, change: LedgerChange) -> None:
+    env.ledger.faults["complete_alert"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.alerter.on(change)
+    env.ledger.faults.clear()
+    env.clock.pass_by(LEASE)
+    env.alerter.on(change)
+    first, second = env.topic.published
+    assert first.id == second.id
     assert len(env.alerts()) == 1
 
 
-@pytest.mark.parametrize("status", ["Starting", "Training", "Completed", "Stopped", "SomethingNew"])
-def test_other_transitions_call_for_nothing(env: Environment, status: str) -> None:
-    assert env.alert(transition(status, 100)) is None
-    assert env.alerts() == ()
+@ANY_CHANGE
+@pytest.mark.parametrize("method", ["load", "watched_since", "lease_alert"])
+def test_when_dynamodb_is_down_nothing_is_published(env: Environment, method: str, change: LedgerChange) -> None:
+    env.ledger.faults[method] = LedgerUnavailableError("down")
+    with pytest.raises(LedgerUnavailableError):
+        env.alerter.on(change)
+    assert env.topic.published == []
+    env.ledger.faults.clear()
+    assert env.alerter.on(change) is not None
+
+
+@ANY_CHANGE
+def test_a_job_without_its_state_is_an_error(env: Environment, change: LedgerChange) -> None:
+    with pytest.raises(LedgerIncompleteError, match="not its state"):
+        env.alerter.on(replace(change, job=job_id("unknown")))
+
+
+# --- declined -------------------------------------------------------------------------------------------------------
+
+
+def declined(alert_record: AlertRecord | None) -> str:
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.DECLINED
+    assert (alert_record.headline, alert_record.message_id) == (None, None)
+    return alert_record.reason
+
+
+@ANY_CHANGE
+def test_a_declined_alert_is_recorded_and_never_sent(env: Environment, change: LedgerChange) -> None:
+    alert_record = replace(env.alerter, kinds=frozenset()).on(change)
+    assert "switched off" in declined(alert_record)
+    assert env.alerter.on(change) is None
+    assert env.topic.published == []
+    assert env.alerts() == (alert_record,)
+
+
+@ANY_CHANGE
+def test_a_sent_alert_is_never_declined(env: Environment, change: LedgerChange) -> None:
+    env.alerter.on(change)
+    env.clock.pass_by(timedelta(hours=25))
+    env.alerter.on(change)
+    assert [each.outcome for each in env.alerts()] == [AlertOutcome.SENT]
+
+
+@ANY_CHANGE
+def test_old_news_is_declined(env: Environment, change: LedgerChange) -> None:
+    env.clock.pass_by(timedelta(hours=25))
+    assert "longer than the 1 d 00 h" in declined(env.alerter.on(change))
+
+
+@ANY_CHANGE
+def test_what_happened_before_the_deployment_is_declined(env: Environment, change: LedgerChange) -> None:
+    env.memory.created = at(22_000)
+    assert "before Respot was deployed" in declined(env.alerter.on(change))
+    assert env.topic.published == []
+
+
+@pytest.mark.parametrize(("change", "sent"), [(CHANGES["transition"], False), (OUTCOME, True)])
+def test_of_on_demand_jobs_only_what_respot_did_is_reported(
+    env: Environment, change: LedgerChange, *, sent: bool
+) -> None:
+    env.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
+    alert_record = env.alerter.on(replace(change, job=job_id("other")))
+    assert sent or "on-demand" in declined(alert_record)
+    assert len(env.topic.published) == sent
+
+
+# --- transitions ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_scenario_gives_its_alerts_and_no_other(env: Environment, scenario: Scenario) -> None:
     job = job_id(scenario.job)
     env.know(snapshot(scenario.transitions, job=job))
-    env.clock.moment = at(22_000)
     for each in history(scenario.transitions):
-        env.alert(each, job)
-    assert [(told.kind, told.transition.started) for told in env.memory.alerts(job)] == [
-        (kind, at(seconds)) for kind, seconds in scenario.alerts
-    ]
-    assert [(alert.kind, alert.transition.started) for alert in env.topic.published] == [
-        (kind, at(seconds)) for kind, seconds in scenario.alerts
-    ]
+        env.alerter.alert(job, each)
+    expected = [(kind, at(seconds)) for kind, seconds in scenario.alerts]
+    assert [(each.kind, each.transition.started) for each in env.memory.alerts(job)] == expected
+    assert [(each.kind, each.transition.started) for each in env.topic.published] == expected
 
 
 def test_the_figures_are_those_of_the_moment_of_the_transition(env: Environment) -> None:
     """A ledger that is ahead of the stream must not make the first interruption look like the second one."""
-    env.know(snapshot(f"{SEEN} Starting=3760 Training=5000 Interrupted=6000 Starting=6040"))
-    env.alert()
+    env.alerter.alert(JOB, transition("Interrupted", 3720))
     (alert,) = env.topic.published
     assert alert.earlier_interruptions == 0
     assert alert.figures.interruptions == 1
@@ -121,10 +198,21 @@ def test_the_figures_are_those_of_the_moment_of_the_transition(env: Environment)
     assert alert.figures.waited == timedelta(seconds=250)
 
 
-# --- what to expect of Respot about an end ---------------------------------------------------------------------------
+def test_an_alert_has_the_transitions_until_then(env: Environment) -> None:
+    """They show instances where TrainingStartTime is not known."""
+    job = job_id("other")
+    env.know(
+        snapshot("Starting=0 Interrupted=100 Starting=130 MaxWaitTimeExceeded=21600", job=job, training_started=None)
+    )
+    env.alerter.catch_up(job)
+    first, *_, ended = env.topic.published
+    known = env.memory.load(job).transitions
+    assert first.transitions == tuple(transition for transition in known if transition.started <= at(100))
+    assert ended.transitions == known
+    assert "never" not in plain(ended)
 
-ENDED = "Starting=0 Downloading=250 Training=390 MaxWaitTimeExceeded=3720"
-END = transition("MaxWaitTimeExceeded", 3720)
+
+# --- what Respot will do about an end -------------------------------------------------------------------------------
 
 
 class Foreseen:
@@ -144,7 +232,7 @@ class Foreseen:
 def decided(action: Action, *, notify: bool = False) -> DecisionRecord:
     decision = Decision(action=action, reason="a reason", inputs={}, notify=notify)
     return DecisionRecord(
-        job=JOB, run=run_id(JOB), number=1, decision=decision, decided_at=at(3721), checkpoint=None, next_name=None
+        job=JOB, run=run_id(JOB), number=1, decision=decision, decided_at=at(21635), checkpoint=None, next_name=None
     )
 
 
@@ -154,35 +242,20 @@ def expected(
     decision: DecisionRecord | None = None,
     outcome: Outcome | None = None,
 ) -> Outlook:
-    env.know(snapshot(ENDED))
-    alerter = replace(env.alerter(), foresight=foresight)
     if decision:
-        alerter.runs.decide(decision, None)
+        env.runs.decide(decision, None)
     if outcome:
-        alerter.runs.record_outcome(outcome)
-    assert alerter.alert(JOB, END)
+        env.runs.record_outcome(outcome)
+    assert replace(env.alerter, foresight=foresight).alert(JOB, END)
     return env.topic.published[-1].outlook
 
 
 @pytest.mark.parametrize("outlook", Outlook)
-def test_the_alert_of_an_end_says_what_respot_is_going_to_do(env: Environment, outlook: Outlook) -> None:
+def test_the_alert_of_an_end_says_what_respot_will_do(env: Environment, outlook: Outlook) -> None:
     assert expected(env, Foreseen(outlook)) is outlook
 
 
-def test_an_alert_has_the_stays_until_then(env: Environment) -> None:
-    """They show instances where TrainingStartTime is not known."""
-    lost = "Starting=0 Interrupted=100 Starting=130 MaxWaitTimeExceeded=21600"
-    env.know(snapshot(lost, training_started=None))
-    env.clock.moment = at(21610)
-    env.alerter().catch_up(JOB)
-    first, *_, ended = env.topic.published
-    known = env.memory.load(JOB).transitions
-    assert first.transitions == tuple(transition for transition in known if transition.started <= at(100))
-    assert ended.transitions == known
-    assert "never" not in plain(ended)
-
-
-def test_without_foresight_nobody_knows(env: Environment) -> None:
+def test_without_foresight_the_outlook_is_unknown(env: Environment) -> None:
     assert expected(env, None) is Outlook.UNKNOWN
 
 
@@ -196,7 +269,7 @@ def test_without_foresight_nobody_knows(env: Environment) -> None:
         (decided(Action.NOTHING), Outlook.LEAVES),
     ],
 )
-def test_a_decision_that_is_there_counts_whatever_the_policy_says_by_now(
+def test_a_recorded_decision_counts_and_not_the_policy_of_today(
     env: Environment, decision: DecisionRecord, outlook: Outlook
 ) -> None:
     foresight = Foreseen(Outlook.UNKNOWN)
@@ -205,125 +278,177 @@ def test_a_decision_that_is_there_counts_whatever_the_policy_says_by_now(
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)
-def test_once_the_decision_has_an_outcome_the_alert_of_the_end_announces_nothing(
-    env: Environment, kind: OutcomeKind
-) -> None:
+def test_after_the_outcome_a_late_alert_of_the_end_announces_nothing(env: Environment, kind: OutcomeKind) -> None:
     """An alert may be late: its queue retries it for hours."""
-    outcome = Outcome(job=JOB, kind=kind, story="a story", settled_at=CREATED, name="spot-job-r2")
-    assert expected(env, None, decided(Action.RESUBMIT), outcome) is Outlook.DECIDED
-    said = what_happens_next(env.topic.published[-1])
-    assert "Respot has already decided whether it resumes the job." in said
+    assert expected(env, None, decided(Action.RESUBMIT), replace(OUTCOME, kind=kind)) is Outlook.DECIDED
+    follows = what_happens_next(env.topic.published[-1])
+    assert "Respot has already decided whether it resumes the job." in follows
 
 
 def test_the_policy_is_read_only_of_a_job_that_has_ended(env: Environment) -> None:
     foresight = Foreseen(Outlook.LEAVES)
-    assert replace(env.alerter(), foresight=foresight).alert(JOB, INTERRUPTED)
+    assert replace(env.alerter, foresight=foresight).alert(JOB, transition("Interrupted", 3720))
     assert foresight.asked == 0
 
 
-# --- declined -------------------------------------------------------------------------------------------------------
+# --- recovery -------------------------------------------------------------------------------------------------------
+
+RESUBMITTED = RecoveryNews(
+    kind=AlertKind.RESUBMITTED, summary="resubmitted as spot-job-r2", happened_at=at(21640), warning="late"
+)
 
 
-def declined(alert_record: AlertRecord | None) -> str:
+def test_what_respot_did_is_reported_as_of_the_jobs_end(env: Environment) -> None:
+    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
     assert alert_record is not None
-    assert alert_record.outcome is AlertOutcome.DECLINED
-    assert (alert_record.headline, alert_record.message_id) == (None, None)
-    return alert_record.reason
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
+    assert alert_record.transition == END
+    assert alert_record.headline == "spot-job was resubmitted"
+    (alert,) = env.topic.published
+    assert (alert.summary, alert.warning) == ("resubmitted as spot-job-r2", "late")
 
 
-def test_a_kind_that_is_switched_off_is_declined_in_writing(env: Environment) -> None:
-    alert_record = env.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
-    assert "switched off" in declined(alert_record)
-    assert env.alerts() == (alert_record,)
-    assert env.topic.published == []
-
-
-def test_an_on_demand_job_is_declined_in_writing(env: Environment) -> None:
-    failed = transition("Failed", 4000)
-    job = job_id("on-demand")
-    env.know(snapshot("Starting=0 Failed=4000", job=job, market=Market.ON_DEMAND))
-    assert "on-demand" in declined(env.alert(failed, job))
-    assert env.topic.published == []
-
-
-def test_what_happened_before_the_deployment_is_declined_in_writing(env: Environment) -> None:
-    env.memory.created = at(4000)
-    assert "before Respot was deployed" in declined(env.alert())
-
-
-def test_what_is_too_old_is_declined_in_writing(env: Environment) -> None:
-    env.clock.pass_by(timedelta(hours=25))
-    assert "longer than the 1 d 00 h" in declined(env.alert())
-
-
-def test_what_was_declined_is_not_sent_later(env: Environment) -> None:
-    env.alerter(kinds=frozenset()).alert(JOB, INTERRUPTED)
-    assert env.alert() is None
-    assert env.topic.published == []
-    assert [told.outcome for told in env.alerts()] == [AlertOutcome.DECLINED]
-
-
-def test_what_was_sent_is_not_declined_later(env: Environment) -> None:
-    env.alert()
-    env.clock.pass_by(timedelta(hours=25))
-    env.alert()
-    assert [told.outcome for told in env.alerts()] == [AlertOutcome.SENT]
-
-
-# --- failures -------------------------------------------------------------------------------------------------------
-
-
-def test_when_sns_is_down_the_next_delivery_sends(env: Environment) -> None:
-    env.topic.fault = TopicUnavailableError("down")
-    with pytest.raises(TopicUnavailableError):
-        env.alert()
-    assert env.alerts() == ()
-    env.topic.fault = None
-    assert env.alert() is not None
+def test_it_is_reported_once_even_if_the_job_is_deleted_afterwards(env: Environment) -> None:
+    env.alerter.alert_on_recovery(JOB, RESUBMITTED)
+    env.know(snapshot(f"{ENDED} Deleting=30000", status="Deleting"))
+    assert env.alerter.alert_on_recovery(JOB, RESUBMITTED) is None
     assert len(env.topic.published) == 1
 
 
-def test_while_one_sender_is_at_it_another_one_keeps_off(env: Environment) -> None:
-    env.memory.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=env.clock(), lease=LEASE)
-    with pytest.raises(AlertInProgressError):
-        env.alert()
-    assert env.topic.published == []
+def test_a_job_without_a_known_end_is_reported_by_its_state(env: Environment) -> None:
+    env.memory.transitions[JOB].clear()
+    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
+    assert alert_record is not None
+    assert alert_record.transition == END
 
 
-def test_a_sender_that_died_before_publishing_is_taken_over_once_its_lease_has_lapsed(env: Environment) -> None:
-    env.topic.fault = ProcessCrashError()
-    with pytest.raises(ProcessCrashError):
-        env.alert()
-    env.topic.fault = None
-    with pytest.raises(AlertInProgressError):
-        env.alert()
-    env.clock.pass_by(LEASE)
-    assert env.alert() is not None
+@pytest.mark.parametrize(("happened", "sent"), [(timedelta(days=3), True), (timedelta(), False)])
+def test_the_age_of_recovery_news_counts_and_not_the_age_of_the_end(
+    env: Environment, happened: timedelta, *, sent: bool
+) -> None:
+    """A run may wait for days for an instance quota."""
+    env.clock.pass_by(timedelta(days=3))
+    alert_record = env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, happened_at=at(21640) + happened))
+    assert alert_record is not None
+    assert (alert_record.outcome is AlertOutcome.SENT) is sent
+    assert sent or "happened 3 d 00 h ago" in alert_record.reason
+
+
+def test_each_kind_of_news_has_its_own_alert(env: Environment) -> None:
+    for kind in (AlertKind.POLICY_INVALID, AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT):
+        env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=kind))
+    assert len({alert.id for alert in env.topic.published}) == 4
+
+
+def test_withdrawn_news_is_an_information(env: Environment) -> None:
+    env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
+    (alert,) = env.topic.published
+    assert alert.severity is Severity.INFO
+
+
+# --- advice ---------------------------------------------------------------------------------------------------------
+
+RUN = run_id(JOB)
+LINEAGE = Lineage(run=RUN, attempt=2, parent=JOB.name).to_tags()
+
+
+def appears(env: Environment, script: str = "Starting=0", **others: object) -> None:
+    env.clock.moment = at(60)
+    env.know(snapshot(script, job=job_id("new"), **({"checkpoint_uri": None} | others)))
+
+
+def test_a_risky_job_is_advised_when_it_appears(env: Environment) -> None:
+    appears(env)
+    alert_record = env.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
+    (alert,) = env.topic.published
+    assert len(alert.advice) == 1
+
+
+def test_a_safe_job_is_left_alone(env: Environment) -> None:
+    appears(env, checkpoint_uri="s3://ml-bucket/new/")
+    assert env.alerter.advise(job_id("new")) is None
+    assert env.memory.alerts(job_id("new")) == ()
+
+
+def test_advice_comes_once_even_if_earlier_transitions_are_recorded_later(env: Environment) -> None:
+    env.know(reported("Training", 30, job=job_id("new"), market=Market.SPOT))
+    appears(env, "Starting=5 Training=30")
+    env.memory.transitions[job_id("new")] = {("Training", at(30)): history("Training=30")[0]}
+    env.alerter.advise(job_id("new"))
+    env.know(snapshot("Starting=5 Training=30", job=job_id("new"), checkpoint_uri=None))
+    assert env.alerter.advise(job_id("new")) is None
     assert len(env.topic.published) == 1
 
 
-def test_a_sender_that_died_after_publishing_publishes_again_with_the_same_id(env: Environment) -> None:
-    env.ledger.faults["settle_alert"] = ProcessCrashError()
-    with pytest.raises(ProcessCrashError):
-        env.alert()
-    env.ledger.faults.clear()
-    env.clock.pass_by(LEASE)
-    env.alert()
-    first, second = env.topic.published
-    assert first.id == second.id
-    assert len(env.alerts()) == 1
+def resubmit(env: Environment) -> None:
+    """Respot decides on the next attempt of the ended job, named `new`."""
+    decision = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={})
+    record = DecisionRecord(
+        job=JOB, run=RUN, number=1, decision=decision, decided_at=CREATED, checkpoint=None, next_name="new"
+    )
+    attempt = AttemptRecord(run=RUN, number=2, region=JOB.region, name="new", parent=JOB, decided_at=CREATED)
+    assert env.runs.decide(record, attempt)
 
 
-@pytest.mark.parametrize("method", ["load", "watched_since", "claim_alert"])
-def test_when_dynamodb_is_down_nothing_is_published(env: Environment, method: str) -> None:
-    env.ledger.faults[method] = LedgerUnavailableError("down")
-    with pytest.raises(LedgerUnavailableError):
-        env.alert()
+def test_an_attempt_of_respot_is_not_advised_and_the_ledger_says_so(env: Environment) -> None:
+    resubmit(env)
+    appears(env, tags=LINEAGE)
+    assert declined(env.alerter.advise(job_id("new"))) == "attempt 2, which Respot created with the settings of its run"
     assert env.topic.published == []
-    env.ledger.faults.clear()
-    assert env.alert() is not None
+    assert env.alerter.catch_up(job_id("new")) == ()  # it is complete: no sweep comes back to it
 
 
-def test_a_transition_without_its_state_is_said_to_be_incomplete(env: Environment) -> None:
-    with pytest.raises(LedgerIncompleteError, match="not its state"):
-        env.alert(INTERRUPTED, job_id("unknown"))
+def test_tags_that_anyone_can_set_suppress_no_advice(env: Environment) -> None:
+    appears(env, tags=LINEAGE)  # no such attempt was decided on
+    alert_record = env.alerter.advise(job_id("new"))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
+
+
+def test_a_job_that_copies_an_attempts_tags_is_advised(env: Environment) -> None:
+    resubmit(env)
+    env.know(snapshot("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
+    env.clock.moment = at(60)
+    alert_record = env.alerter.advise(job_id("copy"))
+    assert alert_record is not None
+    assert alert_record.outcome is AlertOutcome.SENT
+
+
+# --- catching up: the stream lost the job's items, or a sender crashed ---------------------------------------------
+
+
+def noticed(env: Environment) -> None:
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+
+
+def test_catching_up_completes_every_open_alert(env: Environment) -> None:
+    noticed(env)
+    kinds = [alert_record.kind for alert_record in env.alerter.catch_up(JOB)]
+    assert kinds == [
+        AlertKind.ADVICE,
+        AlertKind.INTERRUPTED,
+        AlertKind.MAX_WAIT_TIME_EXCEEDED,
+        AlertKind.POLICY_INVALID,
+    ]
+    assert [alert.kind for alert in env.topic.published] == kinds
+    assert env.topic.published[-1].summary == "no JSON"
+
+
+def test_catching_up_leaves_complete_alerts_alone_at_any_age(env: Environment) -> None:
+    sent = env.alerter.catch_up(JOB)
+    noticed(env)
+    env.clock.pass_by(timedelta(days=2))
+    (alert_record,) = env.alerter.catch_up(JOB)
+    assert (alert_record.kind, alert_record.outcome) == (AlertKind.POLICY_INVALID, AlertOutcome.DECLINED)
+    assert set(env.alerts()) == {*sent, alert_record}
+    assert env.alerter.catch_up(JOB) == ()
+
+
+def test_catching_up_takes_over_an_expired_lease(env: Environment) -> None:
+    env.alerter.alert(JOB, transition("Interrupted", 3720))
+    env.alerter.advise(JOB)
+    env.memory.lease_alert(JOB, AlertKind.MAX_WAIT_TIME_EXCEEDED, END, now=env.clock(), lease=LEASE)
+    env.clock.pass_by(LEASE)
+    assert [alert_record.outcome for alert_record in env.alerter.catch_up(JOB)] == [AlertOutcome.SENT]

@@ -16,19 +16,19 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
 
 
 @pytest.mark.parametrize("kind", sorted(GROUPED - {AlertKind.FAILED} - OF_ANY_TYPE))
-def test_what_befalls_many_jobs_at_once_is_gathered_by_pool(kind: AlertKind) -> None:
+def test_alerts_are_grouped_by_pool(kind: AlertKind) -> None:
     assert pool_of(alert_of(kind)) == CapacityPool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
 
 
 @pytest.mark.parametrize("kind", [AlertKind.POLICY_INVALID, AlertKind.POSTPONED])
-def test_what_holds_up_an_account_holds_up_jobs_of_every_instance_type(kind: AlertKind) -> None:
+def test_account_wide_alerts_are_grouped_across_instance_types(kind: AlertKind) -> None:
     pool = pool_of(alert_of(kind))
     assert pool == CapacityPool(kind=kind, region="us-east-1", instance_type=None)
     assert pool.key == f"us-east-1/any/{kind}"
 
 
 @pytest.mark.parametrize(
-    ("reason", "gathered"),
+    ("reason", "grouped"),
     [
         (CAPACITY, True),
         ("AlgorithmError: ExecuteUserScriptError: CapacityError", False),
@@ -37,12 +37,12 @@ def test_what_holds_up_an_account_holds_up_jobs_of_every_instance_type(kind: Ale
         (None, False),
     ],
 )
-def test_of_failures_only_a_lack_of_capacity_is_the_pools(reason: str | None, *, gathered: bool) -> None:
+def test_of_failures_only_capacity_errors_are_grouped(reason: str | None, *, grouped: bool) -> None:
     pool = pool_of(alert_on("Failed", failure_reason=reason))
-    assert (pool is not None) == gathered
+    assert (pool is not None) == grouped
 
 
-def test_a_digest_is_never_gathered() -> None:
+def test_a_digest_is_never_grouped() -> None:
     assert pool_of(replace(alert_on(), kind=AlertKind.DIGEST)) is None
 
 
@@ -64,7 +64,7 @@ def test_a_pool_is_kind_region_and_instance_type() -> None:
 
 
 @given(st.text())
-def test_whatever_an_event_calls_an_instance_type_the_key_is_short_and_plain(words: str) -> None:
+def test_the_key_is_short_and_plain_for_any_instance_type(words: str) -> None:
     key = CapacityPool(kind=AlertKind.INTERRUPTED, region="us-east-1", instance_type=words).key
     assert len(key) <= 70
     assert key.isascii()
@@ -115,7 +115,7 @@ def test_the_headline_counts(count: int, again: int, kind: AlertKind, said: str)
     assert headline(digest_of(count, again=again, kind=kind)) == said
 
 
-def test_a_digest_is_as_urgent_as_what_it_stands_for() -> None:
+def test_a_digest_has_the_highest_severity_of_its_entries() -> None:
     assert digest_of().severity is Severity.WARNING
     assert digest_of(kind=MAX_WAIT).severity is Severity.ERROR
     withdrawn = digest_of(2, kind=AlertKind.NOT_RESUBMITTED)
@@ -134,7 +134,7 @@ def test_the_mail_names_the_pool_the_span_and_the_first_jobs() -> None:
     assert "more" not in plain(digest_of(50)).split("Digest")[1]
 
 
-def test_it_says_that_the_first_one_was_told_and_whether_sagemaker_goes_on() -> None:
+def test_it_mentions_the_first_alert_and_what_sagemaker_does_next() -> None:
     assert "sent the first alert of this pool by itself at 2026-09-16 10:02 UTC" in what_happened(digest_of())
     assert "within 3 min" in what_happened(digest_of())
     assert "restarts each job by itself" in what_happens_next(digest_of())
@@ -162,7 +162,7 @@ def test_every_digest_has_its_words(kind: AlertKind) -> None:
         (AlertKind.POLICY_INVALID, "Instances    of any type\nEnded        2026"),
     ],
 )
-def test_the_mail_says_of_what_the_times_are(kind: AlertKind, named: str) -> None:
+def test_the_mail_names_what_its_times_are_about(kind: AlertKind, named: str) -> None:
     assert f"\n{named}" in plain(digest_of(kind=kind))
 
 
@@ -177,20 +177,20 @@ def test_the_mail_says_of_what_the_times_are(kind: AlertKind, named: str) -> Non
         (3, [], " within 3 min of it."),
     ],
 )
-def test_different_words_are_counted_and_the_most_frequent_quoted(count: int, said: list[str], quoted: str) -> None:
+def test_descriptions_are_counted_and_the_most_frequent_quoted(count: int, said: list[str], quoted: str) -> None:
     assert what_happened(digest_of(count, kind=AlertKind.NOT_RESUBMITTED, said=said)).endswith(quoted)
 
 
-def test_the_mail_has_what_each_member_says() -> None:
+def test_the_mail_has_each_description() -> None:
     text = plain(digest_of(2, kind=AlertKind.NOT_RESUBMITTED, said=["no attempts are left", ""]))
     assert "\n            no attempts are left\n  10:02:02  job-2" in text
     alike = plain(digest_of(2, kind=AlertKind.NOT_RESUBMITTED, said=["no attempts are left"]))
     assert alike.count("no attempts are left") == 1
 
 
-def test_names_are_said_once_and_cut() -> None:
-    assert names(digest_of(3, again=3), 5) == "job-1, job-2, job-3"
-    assert names(digest_of(5), 2) == "job-1, job-2 and 3 more"
+def test_names_appear_once_and_are_cut() -> None:
+    assert names(digest_of(3, again=3).entries, 5) == "job-1, job-2, job-3"
+    assert names(digest_of(5).entries, 2) == "job-1, job-2 and 3 more"
 
 
 @pytest.mark.parametrize("words", ["x" * 1024, "größer\n\x1b[2J", "<!channel>"])
@@ -203,7 +203,7 @@ def test_hostile_instance_types_keep_the_subject_a_subject(words: str) -> None:
     assert len(headline(digest)) < 250
 
 
-def test_members_of_other_names_do_not_change_the_id() -> None:
+def test_the_entries_do_not_change_the_id() -> None:
     digest = digest_of()
     assert replace(digest, entries=(member_of(9, 1),)).id == digest.id
     assert digest.id == "digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z"

@@ -23,14 +23,14 @@ INTERRUPTED = transition("Interrupted", 3720)
 
 
 class Environment:
-    """An alerter that watches for storms, on twins."""
+    """An alerter with a digest collector, on twins."""
 
     def __init__(self) -> None:
         self.ledger = MemoryLedger(created=CREATED)
-        self.storms, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
+        self.store, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
         self.clock = FakeClock(at(3725))
-        self.watch = DigestCollector(
-            storms=self.storms,
+        self.collector = DigestCollector(
+            store=self.store,
             timers=self.timers,
             topic=self.topic,
             clock=self.clock,
@@ -45,7 +45,7 @@ class Environment:
             kinds=frozenset(AlertKind),
             max_age=timedelta(hours=24),
             lease=LEASE,
-            watch=self.watch,
+            digests=self.collector,
         )
 
     def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertRecord:
@@ -70,18 +70,18 @@ def env() -> Environment:
     return Environment()
 
 
-def test_the_first_is_told_at_once_and_costs_no_timer(env: Environment) -> None:
+def test_the_first_alert_is_sent_at_once_without_a_timer(env: Environment) -> None:
     assert env.interrupt("first").digest is None
     assert env.alone() == ["first"]
     assert env.timers.sent == []
 
 
-def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(env: Environment) -> None:
+def test_later_alerts_reach_machines_at_once_and_people_in_one_digest(env: Environment) -> None:
     env.interrupt("first")
     ids = {env.interrupt(f"job-{number}").digest for number in range(20)}
     assert len(env.topic.published) == 21
     assert {alert.digest for alert in env.topic.published[1:]} == ids
-    digest_record = env.watch.close(env.over())
+    digest_record = env.collector.close(env.over())
     (digest,) = env.topic.digests
     assert {digest.id} == ids
     assert [entry.job.name for entry in digest.entries] == sorted(f"job-{number}" for number in range(20))
@@ -95,7 +95,7 @@ def test_those_that_follow_are_published_for_machines_and_told_in_one_digest(env
     )
 
 
-def test_one_timer_serves_all_members(env: Environment) -> None:
+def test_one_timer_serves_all_entries(env: Environment) -> None:
     for name in ("first", "second", "third", "fourth"):
         env.interrupt(name)
         env.clock.pass_by(timedelta(seconds=10))
@@ -104,7 +104,7 @@ def test_one_timer_serves_all_members(env: Environment) -> None:
     assert delay == LENGTH - timedelta(seconds=10) + MARGIN
 
 
-def test_after_the_window_the_next_one_is_told_at_once(env: Environment) -> None:
+def test_the_first_alert_after_a_window_is_sent_at_once(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     env.clock.pass_by(LENGTH)
@@ -112,50 +112,50 @@ def test_after_the_window_the_next_one_is_told_at_once(env: Environment) -> None
     assert env.alone() == ["first", "third"]
 
 
-def test_the_old_digest_is_told_also_after_a_new_window_was_opened(env: Environment) -> None:
+def test_an_old_digest_is_sent_after_a_new_window_was_opened(env: Environment) -> None:
     env.interrupt("first")
     old = env.interrupt("second").digest
     window = env.over()
     env.interrupt("third")
     new = env.interrupt("fourth").digest
-    assert env.watch.close(window)
+    assert env.collector.close(window)
     assert [(digest.id, len(digest.entries)) for digest in env.topic.digests] == [(old, 1)]
     assert new != old
 
 
-def test_what_is_a_jobs_own_fault_is_never_held_back(env: Environment) -> None:
+def test_a_failure_of_the_jobs_own_is_never_grouped(env: Environment) -> None:
     for name in ("first", "second"):
         assert env.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
-    assert env.storms.windows == {}
+    assert env.store.windows == {}
 
 
-def test_what_respot_did_about_many_jobs_is_told_in_one_digest_that_quotes_it(env: Environment) -> None:
+def test_a_digest_of_recoveries_quotes_what_respot_did(env: Environment) -> None:
     for name in ("first", "second", "third"):
         env.interrupt(name, status="MaxWaitTimeExceeded")
-        told = RecoveryNews(
-            kind=AlertKind.RESUBMITTED, story=f"resubmitted as {name}-r2", at=at(3725), warning="be\nquick"
+        news = RecoveryNews(
+            kind=AlertKind.RESUBMITTED, summary=f"resubmitted as {name}-r2", happened_at=at(3725), warning="be\nquick"
         )
-        assert env.alerter.tell(job_id(name), told)
+        assert env.alerter.alert_on_recovery(job_id(name), news)
     assert [(alert.state.job.name, alert.kind) for alert in env.topic.published if alert.digest is None] == [
         ("first", AlertKind.MAX_WAIT_TIME_EXCEEDED),
         ("first", AlertKind.RESUBMITTED),
     ]
     env.clock.pass_by(LENGTH + MARGIN)
-    assert [env.watch.close(window) is not None for window, _ in env.timers.sent] == [True, True]
+    assert [env.collector.close(window) is not None for window, _ in env.timers.sent] == [True, True]
     waited, resubmitted = env.topic.digests
-    assert [entry.said for entry in waited.entries] == ["", ""]
-    assert [entry.said for entry in resubmitted.entries] == [
+    assert [entry.description for entry in waited.entries] == ["", ""]
+    assert [entry.description for entry in resubmitted.entries] == [
         "resubmitted as second-r2; be quick",
         "resubmitted as third-r2; be quick",
     ]
 
 
-def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(env: Environment) -> None:
+def test_an_entry_has_its_alerts_outlook_and_severity(env: Environment) -> None:
     outlooks = {"second": Outlook.DECIDES, "third": Outlook.LEAVES}
     env.alerter = replace(env.alerter, foresight=lambda state, _: outlooks.get(state.job.name, Outlook.UNKNOWN))
     for name in ("first", "second", "third"):
         env.interrupt(name, status="MaxWaitTimeExceeded")
-    env.watch.close(env.over())
+    env.collector.close(env.over())
     (digest,) = env.topic.digests
     assert [(entry.outlook, entry.severity) for entry in digest.entries] == [
         (Outlook.DECIDES, Severity.ERROR),
@@ -164,23 +164,23 @@ def test_a_digest_knows_of_each_member_what_to_expect_and_how_urgent_it_is(env: 
     assert "Respot may resume 1 of them (second)" in what_happens_next(digest)
 
 
-def test_advice_on_many_jobs_is_told_in_one_digest(env: Environment) -> None:
+def test_advice_on_many_jobs_is_one_digest(env: Environment) -> None:
     jobs = [job_id(name) for name in ("first", "second", "third")]
     for job in jobs:
         env.ledger.save(reconcile(env.ledger.load(job), snapshot("Starting=0", job=job, checkpoint_uri=None)))
         assert env.alerter.advise(job)
     assert env.alone() == ["first"]
-    env.watch.close(env.over())
+    env.collector.close(env.over())
     (digest,) = env.topic.digests
     assert [entry.job for entry in digest.entries] == jobs[1:]
-    assert all(entry.said.startswith("No checkpoint location is configured") for entry in digest.entries)
+    assert all(entry.description.startswith("No checkpoint location is configured") for entry in digest.entries)
 
 
-def test_the_queue_s_path_joins_windows_as_the_stream_s_does(env: Environment) -> None:
+def test_catching_up_groups_alerts_as_the_stream_does(env: Environment) -> None:
     jobs = [job_id(name) for name in ("first", "second")]
     for job in jobs:
-        look = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
-        env.ledger.save(reconcile(env.ledger.load(job), look))
+        seen = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
+        env.ledger.save(reconcile(env.ledger.load(job), seen))
     digest_records = [
         [(digest_record.kind, digest_record.digest is None) for digest_record in env.alerter.catch_up(job)]
         for job in jobs
@@ -194,12 +194,12 @@ def test_the_queue_s_path_joins_windows_as_the_stream_s_does(env: Environment) -
     [("x" * 287, "x" * 287), ("x" * 288, "x" * 286 + "…"), ("\nb\u202e\x1bc", " b  c")],
     ids=["longest", "too long", "hostile"],
 )
-def test_what_a_member_says_is_one_line_of_a_bounded_length(env: Environment, more: str, kept: str) -> None:
+def test_a_description_is_one_line_of_limited_length(env: Environment, more: str, kept: str) -> None:
     for name in ("first", "second"):
         env.interrupt(name, status="Failed", failure_reason=f"CapacityError{more}")
-    env.watch.close(env.over())
+    env.collector.close(env.over())
     ((entry,),) = (digest.entries for digest in env.topic.digests)
-    assert entry.said == f"CapacityError{kept}"
+    assert entry.description == f"CapacityError{kept}"
 
 
 def test_pools_are_kept_apart(env: Environment) -> None:
@@ -209,75 +209,75 @@ def test_pools_are_kept_apart(env: Environment) -> None:
     assert env.interrupt("same").digest is not None
 
 
-def test_without_a_watch_nobody_is_held_back(env: Environment) -> None:
-    env.alerter = replace(env.alerter, watch=None)
+def test_without_a_collector_no_alert_is_grouped(env: Environment) -> None:
+    env.alerter = replace(env.alerter, digests=None)
     for name in ("first", "second", "third"):
         assert env.interrupt(name).digest is None
-    assert env.storms.windows == {}
+    assert env.store.windows == {}
 
 
-def test_a_digest_is_told_once_however_often_its_timer_rings(env: Environment) -> None:
+def test_a_digest_is_sent_once_however_often_its_timer_arrives(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     window = env.over()
-    assert env.watch.close(window)
+    assert env.collector.close(window)
     env.clock.pass_by(LEASE)
-    assert env.watch.close(window) is None
+    assert env.collector.close(window) is None
     assert len(env.topic.digests) == 1
 
 
-def test_a_timer_that_rings_too_early_is_wound_up_again(env: Environment) -> None:
+def test_a_timer_that_arrives_early_is_sent_again(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     ((window, _),) = env.timers.sent
     env.clock.pass_by(timedelta(minutes=1))
-    assert env.watch.close(window) is None
+    assert env.collector.close(window) is None
     assert env.timers.sent[1:] == [(window, timedelta(minutes=2) + MARGIN)]
     assert env.interrupt("third").digest == window.id
 
 
-def test_who_finds_the_window_closed_is_told_by_itself(env: Environment) -> None:
+def test_an_alert_after_the_closing_is_sent_alone(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     ((window, _),) = env.timers.sent
-    env.storms.close(window)
+    env.store.close(window)
     assert env.interrupt("late").digest is None
     assert env.alone() == ["first", "late"]
 
 
-def test_a_window_without_members_is_settled_and_nobody_is_told(env: Environment) -> None:
+def test_a_window_without_entries_completes_without_a_digest(env: Environment) -> None:
     env.interrupt("first")
-    (window,) = env.storms.windows.values()
+    (window,) = env.store.windows.values()
     env.clock.pass_by(LENGTH)
-    digest_record = env.watch.close(window)
+    digest_record = env.collector.close(window)
     assert digest_record
     assert (digest_record.outcome, digest_record.headline) == (AlertOutcome.DECLINED, None)
     assert env.topic.digests == []
-    assert env.storms.digest(window) == digest_record
+    assert env.store.digest(window) == digest_record
 
 
-def test_when_sns_is_down_the_next_ring_sends_without_waiting_for_a_lease(env: Environment) -> None:
+def test_when_sns_is_down_the_next_delivery_need_not_wait_for_the_lease(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     window = env.over()
     env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
-        env.watch.close(window)
+        env.collector.close(window)
     env.topic.fault = None
-    assert env.watch.close(window)
+    assert env.collector.close(window)
 
 
-def test_while_one_sender_is_at_a_digest_another_one_keeps_off(env: Environment) -> None:
+def test_a_leased_digest_has_one_sender(env: Environment) -> None:
     env.interrupt("first")
     env.interrupt("second")
     window = env.over()
-    env.storms.lease_digest(window, now=env.clock(), lease=LEASE)
+    env.store.lease_digest(window, now=env.clock(), lease=LEASE)
     with pytest.raises(AlertInProgressError):
-        env.watch.close(window)
+        env.collector.close(window)
     assert env.topic.digests == []
 
 
-def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(env: Environment) -> None:
+def test_without_a_timer_no_alert_is_left_to_a_digest(env: Environment) -> None:
     env.interrupt("first")
     env.timers.fault = QueueUnavailableError("down")
     with pytest.raises(QueueUnavailableError):
@@ -290,7 +290,7 @@ def test_while_no_timer_can_be_sent_nobody_is_held_back_for_good(env: Environmen
     assert len(env.timers.sent) == 1
 
 
-def test_who_opened_the_window_and_died_is_told_by_itself(env: Environment) -> None:
+def test_the_opener_is_sent_alone_even_after_a_failure(env: Environment) -> None:
     env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
         env.interrupt("first")
@@ -302,7 +302,7 @@ def test_who_opened_the_window_and_died_is_told_by_itself(env: Environment) -> N
 
 
 @pytest.mark.parametrize("method", ["window", "join", "note_timer"])
-def test_an_alert_that_the_watch_could_not_place_waits_for_no_lease(
+def test_an_alert_that_could_not_be_grouped_waits_for_no_lease(
     env: Environment, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     env.interrupt("first")

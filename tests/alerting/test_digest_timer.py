@@ -19,7 +19,7 @@ def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> 
 
 
 @pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
-def test_other_messages_are_none_of_these(body: str) -> None:
+def test_other_messages_name_no_window(body: str) -> None:
     assert read_message(body) is None
 
 
@@ -38,6 +38,6 @@ GOOD = json.loads(write_message(window_of()))["window"]
         GOOD | {"closes": 7},
     ],
 )
-def test_one_that_makes_no_sense_is_malformed(named: object) -> None:
+def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:
     with pytest.raises(MalformedMessageError, match="names a window"):
         read_message(json.dumps({"window": named}))

@@ -37,7 +37,7 @@ def test_every_kind_of_alert_keeps_to_the_schema(status: str) -> None:
     documented(to_document(alert_on(status)))
 
 
-def test_an_alert_of_which_nothing_is_known_keeps_to_the_schema() -> None:
+def test_an_alert_without_any_details_keeps_to_the_schema() -> None:
     unknown: dict[str, Any] = dict.fromkeys(
         ("market", "instance_type", "instance_count", "max_runtime", "max_wait", "checkpoint_uri", "training_started")
     )
@@ -114,7 +114,7 @@ def test_the_manual_names_every_member() -> None:
     assert [member for member in sorted(members(SCHEMA)) if f"`{member}`" not in manual] == []
 
 
-def test_the_schema_knows_the_kinds_statuses_severities_and_markets_of_the_code() -> None:
+def test_the_schema_has_the_kinds_statuses_severities_and_markets() -> None:
     properties = SCHEMA["properties"]
     assert properties["kind"]["enum"] == list(AlertKind)
     assert properties["severity"]["enum"] == list(Severity)
@@ -124,13 +124,13 @@ def test_the_schema_knows_the_kinds_statuses_severities_and_markets_of_the_code(
     assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]
 
 
-def test_an_alert_says_in_which_digest_people_hear_of_it() -> None:
+def test_an_alert_names_its_digest() -> None:
     alert = replace(alert_on(), digest="digest/1")
     assert documented(to_document(alert))["digest_id"] == "digest/1"
 
 
 @pytest.mark.parametrize("member", ["digest", "headline", "digest.count"])
-def test_a_digest_without_what_makes_one_is_none(member: str) -> None:
+def test_a_digest_needs_each_of_its_members(member: str) -> None:
     document = digest_document(digest_of())
     inner, _, name = member.rpartition(".")
     del (document[inner] if inner else document)[name]
@@ -158,15 +158,13 @@ def test_the_document_of_a_digest() -> None:
     assert "job" not in document
 
 
-def test_the_document_of_a_great_digest_lists_the_first_ones() -> None:
+def test_the_document_of_a_large_digest_lists_the_first_alerts() -> None:
     digest = documented(digest_document(digest_of(500)))["digest"]
     assert (digest["count"], digest["job_count"], len(digest["alerts"])) == (500, 500, 50)
 
 
 @given(st.text(), st.integers(0, 10**9), st.integers(0, 10**9), st.dictionaries(st.text(), st.text()))
-def test_whatever_is_known_the_document_keeps_to_the_schema(
-    words: str, training: int, billable: int, tags: dict[str, str]
-) -> None:
+def test_any_document_keeps_to_the_schema(words: str, training: int, billable: int, tags: dict[str, str]) -> None:
     documented(
         to_document(
             alert_on(

@@ -1,4 +1,4 @@
-"""What people read, of every kind of alert, about every state of a job, whatever the policy: it must hold together."""
+"""Every text for people is consistent, for every kind of alert, state of a job and policy."""
 
 import io
 import json
@@ -39,7 +39,7 @@ QUOTED: Final = (
     "",
 )
 """FailureReason's own words end in all of these ways."""
-STORIES: Final = (
+SUMMARIES: Final = (
     "resubmitted as spot-job-r2, attempt 2 of 5, spot, starts from scratch (failed: CapacityError: none.)",
     "resubmitted as spot-job-r2, attempt 2 of 5, spot, resumes from checkpoint-400; 2 min of training lost",
     "not resubmitted: no iam:PassRole.",
@@ -58,12 +58,12 @@ STATES: Final[tuple[dict[str, Any], ...]] = (
 PARENT: Final = Parent(owner=Owner.PIPELINE, identifier="arn:pipeline")
 
 ALERTS: Final = st.builds(
-    lambda kind, outlook, state, reason, story, warning, withdrawn, parent, idle: replace(
+    lambda kind, outlook, state, reason, summary, warning, withdrawn, parent, idle: replace(
         (alert := alert_of(kind)),
         outlook=outlook,
         withdrawn=withdrawn and kind is AlertKind.NOT_RESUBMITTED,
         state=replace(alert.state, **({"failure_reason": reason, "parent": parent} | state)),
-        story="" if kind is AlertKind.ADVICE else story,
+        summary="" if kind is AlertKind.ADVICE else summary,
         warning=None if kind is AlertKind.ADVICE else warning,
         figures=figures(history("Starting=0 MaxWaitTimeExceeded=100")) if idle else alert.figures,
         transitions=(*history("Starting=0"), alert.transition) if idle else alert.transitions,
@@ -72,7 +72,7 @@ ALERTS: Final = st.builds(
     st.sampled_from(Outlook),
     st.sampled_from(STATES),
     st.sampled_from(QUOTED) | st.none(),
-    st.sampled_from(STORIES),
+    st.sampled_from(SUMMARIES),
     st.none() | st.sampled_from(["the deadline cannot be met any more", "late."]),
     st.booleans(),
     st.none() | st.just(PARENT),
@@ -123,7 +123,7 @@ def sentences_end(*paragraphs: str) -> None:
 
 
 @given(ALERTS)
-def test_no_message_contradicts_itself_or_stumbles_over_words_of_others(alert: Alert) -> None:
+def test_no_message_contradicts_itself(alert: Alert) -> None:
     sentences_end(alert_text.what_happened(alert), alert_text.what_happens_next(alert), alert_text.cost(alert))
     for text in texts(alert):
         holds_together(text)
@@ -153,27 +153,27 @@ MEMBERS: Final = st.lists(st.sampled_from(Outlook), min_size=1, max_size=14)
 
 def digest(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> Digest:
     plain = digest_of(len(outlooks), kind=kind, said=said)
-    members = zip(plain.entries, outlooks, strict=True)
-    return replace(plain, entries=tuple(replace(member, outlook=outlook) for member, outlook in members))
+    pairs = zip(plain.entries, outlooks, strict=True)
+    return replace(plain, entries=tuple(replace(entry, outlook=outlook) for entry, outlook in pairs))
 
 
-@given(st.sampled_from(sorted(GROUPED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *STORIES]), min_size=1))
+@given(st.sampled_from(sorted(GROUPED)), MEMBERS, st.lists(st.sampled_from([*QUOTED[:-2], *SUMMARIES]), min_size=1))
 def test_no_digest_contradicts_itself(kind: AlertKind, outlooks: list[Outlook], said: list[str]) -> None:
-    alerts = [replace(alert_of(AlertKind.NOT_RESUBMITTED), story=words) for words in said]
-    told = digest(kind, outlooks, [alert_text.particulars(alert) for alert in alerts])
-    sentences_end(digest_text.what_happened(told), digest_text.what_happens_next(told))
-    for text in (digest_text.plain(told), shown(render(json.dumps(digest_document(told))))):
+    alerts = [replace(alert_of(AlertKind.NOT_RESUBMITTED), summary=words) for words in said]
+    built = digest(kind, outlooks, [alert_text.particulars(alert) for alert in alerts])
+    sentences_end(digest_text.what_happened(built), digest_text.what_happens_next(built))
+    for text in (digest_text.plain(built), shown(render(json.dumps(digest_document(built))))):
         holds_together(text)
         assert not INVITATION.search(text)
 
 
 @given(st.sampled_from([AlertKind.MAX_WAIT_TIME_EXCEEDED, AlertKind.MAX_RUNTIME_EXCEEDED, AlertKind.FAILED]), MEMBERS)
-def test_a_digest_of_ends_says_of_which_jobs_respot_may_resume_some(kind: AlertKind, outlooks: list[Outlook]) -> None:
-    told = digest(kind, outlooks, [""])
-    said, left = digest_text.what_happens_next(told), outlooks.count(Outlook.LEAVES)
+def test_a_digest_of_ends_names_the_jobs_that_respot_may_resume(kind: AlertKind, outlooks: list[Outlook]) -> None:
+    built = digest(kind, outlooks, [""])
+    said, left = digest_text.what_happens_next(built), outlooks.count(Outlook.LEAVES)
     assert bool(WARNED_OFF.search(said)) is (left < len(outlooks))
     if 0 < left < len(outlooks):
-        named = [m.job.name for m in told.entries if m.outlook is not Outlook.LEAVES][: digest_text.NAMED]
+        named = [m.job.name for m in built.entries if m.outlook is not Outlook.LEAVES][: digest_text.NAMED]
         assert f"may resume {len(outlooks) - left} of them ({', '.join(named)}" in said
         assert said.endswith("It does not resume the others.")
     if left == len(outlooks):
@@ -196,11 +196,13 @@ def idle(**others: Any) -> Alert:  # noqa: ANN401
     """A job that waited for six hours and got nothing."""
     alert = alert_of(AlertKind.MAX_WAIT_TIME_EXCEEDED)
     transitions = history("Starting=0 MaxWaitTimeExceeded=21600")
-    told = replace(alert.state, **({"training_started": None} | others))
-    return replace(alert, transition=transitions[-1], state=told, figures=figures(transitions), transitions=transitions)
+    built = replace(alert.state, **({"training_started": None} | others))
+    return replace(
+        alert, transition=transitions[-1], state=built, figures=figures(transitions), transitions=transitions
+    )
 
 
-def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:
+def test_slack_and_mail_say_when_nothing_was_billed() -> None:
     said = "Waited 6 h 00 min for capacity; nothing was billed, since the job never held an instance."
     for text in (alert_text.plain(idle()), shown(render(json.dumps(to_document(idle()))))):
         assert said in text
@@ -213,15 +215,15 @@ def test_slack_and_mail_say_that_nothing_was_billed_where_nothing_was() -> None:
         pytest.param({"training_started": at(250)}, id="it started"),
         pytest.param({"training_time": timedelta(seconds=9)}, id="it trained"),
         pytest.param({"billable_time": timedelta(seconds=9)}, id="it is billed"),
-        pytest.param({"market": None}, id="only events told of it"),
+        pytest.param({"market": None}, id="known from events alone"),
         pytest.param({"status": "InProgress"}, id="it has not ended"),
     ],
 )
-def test_nothing_is_said_to_cost_nothing_that_may_have_held_an_instance(held: dict[str, Any]) -> None:
+def test_a_job_that_may_have_held_an_instance_is_not_called_free(held: dict[str, Any]) -> None:
     assert "nothing was billed" not in alert_text.cost(idle(**held))
 
 
-def test_of_a_job_that_has_just_begun_no_cost_is_told() -> None:
+def test_a_job_that_has_just_begun_has_no_cost() -> None:
     started = replace(idle(status="InProgress", secondary_status="Starting"), kind=AlertKind.ADVICE, advice=("Do it.",))
     started = replace(started, figures=figures(history("Starting=0")))
     assert alert_text.cost(started) == ""
@@ -241,7 +243,7 @@ def test_slacks_own_sdk_accepts_every_block(alert: Alert, kind: AlertKind, outlo
             parsed.validate_json()
 
 
-def test_a_message_that_a_terminal_shows_has_no_emoji_code_left() -> None:
+def test_no_message_has_an_emoji_code() -> None:
     """Slack shows a code as an emoji in mrkdwn only, a Unicode emoji everywhere."""
     for kind in KINDS:
         for market in Market:

@@ -1,4 +1,4 @@
-"""What the items of a job call for."""
+"""Which alerts a job's ledger records require."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -45,21 +45,21 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
 NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no policy", noticed_at=at(21650))
 
 
-# --- what is told of Respot's own doings ----------------------------------------------------------------------------
+# --- news of what Respot did ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("record", "kind", "story"),
+    ("record", "kind", "summary"),
     [
         (decided(), AlertKind.NOT_RESUBMITTED, "not resubmitted: a reason"),
         (decided(Action.RESUBMIT, dry_run=True), AlertKind.WOULD_RESUBMIT, "a reason"),
     ],
     ids=["declined", "dry run"],
 )
-def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: AlertKind, story: str) -> None:
-    told = news_of_decision(record)
-    assert told is not None
-    assert (told.kind, told.story, told.at, told.warning) == (kind, story, at(21700), "a warning")
+def test_a_decision_without_an_outcome_is_news(record: DecisionRecord, kind: AlertKind, summary: str) -> None:
+    news = news_of_decision(record)
+    assert news is not None
+    assert (news.kind, news.summary, news.happened_at, news.warning) == (kind, summary, at(21700), "a warning")
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_a_decision_that_nothing_follows_is_told(record: DecisionRecord, kind: A
         decided(Action.RESUBMIT, notify=False),
         decided(Action.RESUBMIT, notify=False, dry_run=True),
     ],
-    ids=["nobody waits", "its outcome is told", "neither", "a silent dry run"],
+    ids=["nobody waits", "its outcome is news", "neither", "a silent dry run"],
 )
-def test_any_other_decision_is_not(record: DecisionRecord) -> None:
+def test_any_other_decision_is_no_news(record: DecisionRecord) -> None:
     assert news_of_decision(record) is None
 
 
 @pytest.mark.parametrize(
-    ("kind", "told_as"),
+    ("kind", "expected"),
     [
         (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
         (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
@@ -85,15 +85,15 @@ def test_any_other_decision_is_not(record: DecisionRecord) -> None:
         (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
     ],
 )
-def test_every_outcome_is_told(kind: OutcomeKind, told_as: AlertKind) -> None:
-    told = news_of_outcome(outcome(kind))
-    assert (told.kind, told.at) == (told_as, at(21800))
+def test_every_outcome_is_news(kind: OutcomeKind, expected: AlertKind) -> None:
+    news = news_of_outcome(outcome(kind))
+    assert (news.kind, news.happened_at) == (expected, at(21800))
 
 
 # --- when -----------------------------------------------------------------------------------------------------------
 
 
-def test_advice_is_about_the_jobs_beginning_whatever_it_is_in() -> None:
+def test_advice_is_about_the_beginning_of_the_job() -> None:
     assert appearance(state()) == transition("Starting", 0)
 
 
@@ -102,34 +102,34 @@ def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
     assert end_of(JobRecord(transitions=transitions.history), transitions.state) == END
 
 
-def test_an_end_that_no_stay_tells_is_the_states() -> None:
+def test_an_end_without_a_transition_is_the_states() -> None:
     assert end_of(JobRecord(), state(secondary_status="Stopped", last_modified=at(9))) == transition("Stopped", 9)
 
 
-# --- what is called for ---------------------------------------------------------------------------------------------
+# --- required alerts ------------------------------------------------------------------------------------------------
 
 
-def wants(seen: JobSnapshot, recovery_records: RecoveryRecords | None = None) -> set[tuple[str, float]]:
-    """The kinds of the alerts that are called for, and the seconds of their transitions."""
+def required(seen: JobSnapshot, recovery_records: RecoveryRecords | None = None) -> set[tuple[str, float]]:
+    """The kinds of the required alerts, and the seconds of their transitions."""
     record = JobRecord(state=seen.state, transitions=seen.history)
     found = required_alerts(record, seen.state, recovery_records or RecoveryRecords())
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
 
 
-def test_a_job_that_runs_as_it_should_calls_for_nothing() -> None:
-    assert wants(snapshot()) == set()
+def test_a_job_that_runs_normally_requires_no_alert() -> None:
+    assert required(snapshot()) == set()
 
 
-def test_each_interruption_calls_for_an_alert_of_its_own() -> None:
-    assert wants(snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
+def test_each_interruption_requires_its_own_alert() -> None:
+    assert required(snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
         ("interrupted", 10),
         ("interrupted", 30),
     }
 
 
-def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
-    assert wants(snapshot(checkpoint_uri=None)) == {("advice", 0)}
-    assert wants(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
+def test_risky_spot_settings_require_advice() -> None:
+    assert required(snapshot(checkpoint_uri=None)) == {("advice", 0)}
+    assert required(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,8 @@ def test_settings_that_make_spot_a_bad_bargain_call_for_advice() -> None:
     ],
     ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
 )
-def test_what_respot_did_calls_for_an_alert_on_the_jobs_end(
-    recovery_records: RecoveryRecords, expected: set[str]
-) -> None:
-    assert wants(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
+def test_recovery_news_requires_an_alert_on_the_jobs_end(recovery_records: RecoveryRecords, expected: set[str]) -> None:
+    assert required(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
 
 
 STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Deleting")
@@ -158,7 +156,7 @@ STATUSES = ("Starting", "Training", "Interrupted", "Failed", "MaxWaitTimeExceede
 
 @st.composite
 def observations(draw: st.DrawFn) -> JobSnapshot:
-    """Any stays of any job, likely or not."""
+    """Any transitions of any job, likely or not."""
     transitions = draw(
         st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 9)), min_size=1, max_size=8, unique=True)
     )
@@ -185,10 +183,10 @@ def recovery_records(draw: st.DrawFn) -> RecoveryRecords:
 @given(
     seen=observations(), done=recovery_records(), kinds=st.sets(st.sampled_from(AlertKind)), hours=st.integers(0, 99)
 )
-def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
+def test_catching_up_completes_exactly_the_required_alerts(
     seen: JobSnapshot, done: RecoveryRecords, kinds: set[AlertKind], hours: int
 ) -> None:
-    """And nothing else is, so that nothing is looked after for ever and nothing is forgotten."""
+    """Otherwise a sweep would return to a job for ever, or an alert would be missing."""
     ledger = MemoryLedger(created=CREATED - timedelta(days=1))
     runs = MemoryRunStore(ledger=ledger, clock=FakeClock(at(21650)))
     ledger.save(reconcile(JobRecord(), seen))
@@ -211,5 +209,5 @@ def test_whatever_is_called_for_is_settled_when_the_alerter_has_caught_up(
     alerter.catch_up(JOB)
     record = ledger.load(JOB)
     assert record.state is not None
-    settled = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}
-    assert settled == required_alerts(record, record.state, runs.recovery_records(JOB))
+    complete = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}
+    assert complete == required_alerts(record, record.state, runs.recovery_records(JOB))

@@ -37,7 +37,7 @@ def of_life(alert: Alert, script: str) -> Alert:
     return replace(alert, figures=figures(life), transitions=life)
 
 
-def test_a_job_whose_start_no_event_told_is_not_said_never_to_have_been_launched() -> None:
+def test_a_job_with_an_unreported_start_is_not_called_never_launched() -> None:
     assert what_happened(alert_on("MaxWaitTimeExceeded", training_started=None)).startswith("Waiting and training")
 
 
@@ -83,7 +83,7 @@ def test_an_interruption_names_the_instances() -> None:
     assert what_happened(unknown).startswith("SageMaker lost the spot instances of unknown instances.")
 
 
-def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launched() -> None:
+def test_a_job_that_ran_out_of_waiting_time_may_have_been_launched() -> None:
     trained = what_happened(alert_on("MaxWaitTimeExceeded"))
     queued = what_happened(never_launched(max_wait=None))
     assert trained.startswith("Waiting and training together reached MaxWaitTimeInSeconds of 6 h 00 min.")
@@ -92,8 +92,8 @@ def test_running_out_of_waiting_time_is_told_apart_from_never_having_been_launch
 
 @pytest.mark.parametrize("life", ["Starting=0 Interrupted=100 Starting=130", "Starting=0 Downloading=100"])
 @pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "Failed"])
-def test_a_job_whose_stays_show_instances_is_not_said_to_have_held_none(status: str, life: str) -> None:
-    """An event or a look may lack TrainingStartTime."""
+def test_transitions_can_show_that_a_job_held_instances(status: str, life: str) -> None:
+    """A snapshot may lack TrainingStartTime."""
     alert = of_life(alert_on(status, training_started=None), life)
     ended = replace(alert, state=replace(alert.state, status="Stopped"))
     assert "never" not in plain(ended)
@@ -112,7 +112,7 @@ def test_a_failure_says_sagemakers_reason_in_one_line() -> None:
     assert what_happened(alert_on("Failed")).startswith("SageMaker says: no reason given")
 
 
-def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
+def test_after_an_interruption_sagemaker_restarts_the_job() -> None:
     assert what_happens_next(alert_on()) == (
         "SageMaker restarts the job by itself as soon as spot instances are there again, "
         "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint, if there is one."
@@ -124,7 +124,7 @@ def test_after_an_interruption_sagemaker_goes_on_by_itself() -> None:
 
 
 @pytest.mark.parametrize("status", ["MaxWaitTimeExceeded", "MaxRuntimeExceeded", "Failed"])
-def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) -> None:
+def test_a_stopped_job_has_stopped_for_good(status: str) -> None:
     stopped = "The job has stopped for good; SageMaker does not restart it. "
     left = replace(alert_on(status), outlook=Outlook.LEAVES)
     assert what_happens_next(left) == (
@@ -136,7 +136,7 @@ def test_a_job_that_has_stopped_is_said_to_have_stopped_for_good(status: str) ->
     )
 
 
-def test_an_interrupted_job_that_has_gone_on_since_is_not_said_to_wait() -> None:
+def test_an_interrupted_job_that_runs_again_does_not_wait() -> None:
     alert = alert_on()
     gone_on = replace(alert.state, status="Stopped", secondary_status="MaxWaitTimeExceeded")
     assert (
@@ -145,7 +145,7 @@ def test_an_interrupted_job_that_has_gone_on_since_is_not_said_to_wait() -> None
     )
 
 
-def test_a_job_that_was_never_launched_is_said_to_cost_nothing() -> None:
+def test_a_job_that_was_never_launched_costs_nothing() -> None:
     said = cost(never_launched())
     assert said.endswith("; nothing was billed, since the job never held an instance.")
 
@@ -176,8 +176,8 @@ def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable:
     ],
 )
 def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
-    told = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
-    assert console_url(told) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
+    known = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
+    assert console_url(known) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
 
 
 def test_the_link_is_there_without_an_arn() -> None:
@@ -185,7 +185,7 @@ def test_the_link_is_there_without_an_arn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "words"),
+    ("status", "known", "words"),
     [
         (
             "MaxPendingTimeExceeded",
@@ -205,8 +205,8 @@ def test_the_link_is_there_without_an_arn() -> None:
         ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
     ],
 )
-def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, told: dict[str, Any], words: str) -> None:
-    alert = alert_on(status, **told)
+def test_an_unknown_end_is_reported_with_what_is_known(status: str, known: dict[str, Any], words: str) -> None:
+    alert = alert_on(status, **known)
     alert = replace(alert, transition=replace(alert.transition, ended_as="Stopped"))
     assert what_happened(alert) == f"{words}. It had not been interrupted before."
     assert particulars(alert) == words
@@ -214,7 +214,7 @@ def test_an_unknown_end_is_told_as_far_as_it_is_known(status: str, told: dict[st
 
 
 @pytest.mark.parametrize("ended_as", ["Deleting", None])
-def test_an_end_that_was_seen_too_late_is_told_by_its_name_alone(ended_as: str | None) -> None:
+def test_an_end_that_was_seen_too_late_has_its_status_alone(ended_as: str | None) -> None:
     alert = alert_on("Reticulated\n<b>")
     alert = replace(alert, transition=replace(alert.transition, ended_as=ended_as))
     assert headline(alert) == "spot-job ended as Reticulated <b>"
@@ -230,7 +230,7 @@ def test_the_subject_is_what_sns_takes(status: str) -> None:
     assert line.startswith("[Respot ")
 
 
-def test_the_mail_tells_the_whole_story() -> None:
+def test_the_whole_mail() -> None:
     assert plain(alert_on(parent=Parent(owner=Owner.TUNING, identifier="arn:tuning"))) == (
         "spot-job was interrupted (1st time)\n"
         "\n"
@@ -272,9 +272,9 @@ def test_the_short_message_is_one_line() -> None:
     assert short(alert_on("Failed")) == "Respot: spot-job failed (us-east-1, 2026-09-16T10:02:00.000Z)"
 
 
-def test_checkpoints_are_said_to_be_missing() -> None:
+def test_missing_checkpoints_are_reported() -> None:
     assert checkpoints(state(checkpoint_uri=None)) == "none configured"
 
 
-def test_one_line_leaves_ordinary_words_alone() -> None:
+def test_one_line_keeps_ordinary_words() -> None:
     assert one_line("größer  als\t1 GB") == "größer als 1 GB"

@@ -1,4 +1,4 @@
-"""What people read of Respot's own doings."""
+"""The texts of alerts on what Respot did."""
 
 import re
 from dataclasses import replace
@@ -12,11 +12,11 @@ from respot.alerting.kinds import AlertKind, Severity
 from respot.alerting.text import cost, headline, plain, short, subject, what_happened, what_happens_next
 from tests.support.builders import alert_on, digest_of
 
-STORY = "resubmitted as spot-job-r2, attempt 2 of 5"
+SUMMARY = "resubmitted as spot-job-r2, attempt 2 of 5"
 
 
-def about(kind: AlertKind, story: str = STORY, **others: object) -> Alert:
-    alert = replace(alert_on("MaxWaitTimeExceeded", 21_630), kind=kind, story=story)
+def about(kind: AlertKind, summary: str = SUMMARY, **others: object) -> Alert:
+    alert = replace(alert_on("MaxWaitTimeExceeded", 21_630), kind=kind, summary=summary)
     return replace(alert, **others)  # type: ignore[arg-type] # each test names members that there are
 
 
@@ -44,14 +44,14 @@ def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity,
     alert = about(kind)
     assert headline(alert) == said
     assert alert.severity is severity
-    assert what_happened(alert) == f"{STORY}."
+    assert what_happened(alert) == f"{SUMMARY}."
     assert follows in what_happens_next(alert)
     assert said in plain(alert)
     assert short(alert).startswith(f"Respot: {said}")
     assert subject(alert) == f"[Respot {severity}] {said}"
     assert cost(alert)
     document = to_document(alert)
-    assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, STORY)
+    assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, SUMMARY)
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -76,26 +76,26 @@ def test_what_its_owner_wanted_is_no_error() -> None:
     assert to_document(alert)["severity"] == "info"
 
 
-def test_advice_says_of_a_job_that_still_runs_that_it_does() -> None:
+def test_advice_says_whether_the_job_still_runs() -> None:
     running = about(AlertKind.ADVICE)
     running = replace(running, state=replace(running.state, status="InProgress"))
     assert headline(running) == "spot-job runs on spot at a risk"
 
 
 def test_what_follows_never_speaks_of_checkpoints() -> None:
-    """The story does, and knows: "starts from scratch", or from which checkpoint."""
+    """The summary does: "starts from scratch", or from which checkpoint."""
     for kind in (AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.NOT_RESUBMITTED):
         assert "checkpoint" not in what_happens_next(about(kind))
 
 
-def test_a_warning_follows_the_story() -> None:
+def test_a_warning_follows_the_summary() -> None:
     alert = about(AlertKind.RESUBMITTED, warning="the deadline cannot be met any more")
-    assert what_happened(alert) == f"{STORY}; the deadline cannot be met any more."
+    assert what_happened(alert) == f"{SUMMARY}; the deadline cannot be met any more."
     assert to_document(alert)["warning"] == "the deadline cannot be met any more"
 
 
-def test_advice_is_told_whole() -> None:
-    alert = about(AlertKind.ADVICE, story="", advice=("First.", "Second."))
+def test_advice_is_complete() -> None:
+    alert = about(AlertKind.ADVICE, summary="", advice=("First.", "Second."))
     assert what_happened(alert) == "First. Second."
     assert to_document(alert)["advice"] == ["First.", "Second."]
     assert to_document(alert)["story"] is None

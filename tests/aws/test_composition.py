@@ -173,11 +173,11 @@ def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no
 def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    assert alert_parts.alerter().watch is alert_parts.digest_collector()
+    assert alert_parts.alerter().digests is alert_parts.digest_collector()
     for part in COMPOSED:
         part.cache_clear()
     monkeypatch.setenv(variable, value)
-    assert alert_parts.alerter().watch is None
+    assert alert_parts.alerter().digests is None
     alert_parts.digest_collector()  # what was held back before must be told all the same
 
 

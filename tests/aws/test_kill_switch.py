@@ -281,4 +281,4 @@ def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_wi
     assert env.recover(job) is None
     (told,) = (told for told in news_of(env.runs.recovery_records(job)) if told.kind is not AlertKind.POSTPONED)
     assert told.kind is AlertKind.NOT_RESUBMITTED
-    assert (told.story, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)
+    assert (told.summary, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

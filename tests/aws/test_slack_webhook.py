@@ -219,7 +219,7 @@ def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pyte
 
 def test_calls_and_pauses_together_are_shorter_than_a_function_may_run() -> None:
     """Two attempts, and a pause between them."""
-    assert timedelta(seconds=30) > slack.TIMEOUT * 2 + slack.PATIENCE
+    assert timedelta(seconds=30) > slack.TIMEOUT * 2 + slack.MAX_INLINE_RETRY_AFTER
 
 
 @pytest.mark.parametrize(

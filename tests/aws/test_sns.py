@@ -13,7 +13,7 @@ from moto.sns.models import sns_backends
 
 from respot.alerting.alert import Alert
 from respot.alerting.digest import text as digest_text
-from respot.alerting.digest.collector import LONGEST_SAID
+from respot.alerting.digest.collector import MAX_DESCRIPTION
 from respot.alerting.document import digest_document, to_document
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.alerting.text import plain, short, subject
@@ -101,16 +101,16 @@ def test_a_digest_is_text_for_people_and_a_document_for_machines(sns: "SNSClient
 
 @pytest.mark.parametrize("letter", ["x", "語", "😀", '"', "\x01"])
 def test_the_largest_digest_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
-    longest = member_of(1, 3721, said=letter * LONGEST_SAID)
-    member = replace(
+    longest = member_of(1, 3721, said=letter * MAX_DESCRIPTION)
+    entry = replace(
         longest, job=job_id("n" * 63), alert=f"us-east-1/{'n' * 63}/{'t' * 80}", headline=f"{'n' * 63} was interrupted"
     )
-    digest = replace(digest_of(instance_type=letter * 1024), entries=(member,) * 5000)
+    digest = replace(digest_of(instance_type=letter * 1024), entries=(entry,) * 5000)
     SnsTopic(sns, topic_arn).publish_digest(digest)
     assert size(*published()) <= LARGEST
 
 
-def test_an_error_of_sns_on_a_digest_is_said_to_be_one(sns: "SNSClient", topic_arn: str) -> None:
+def test_an_error_of_sns_on_a_digest_is_raised(sns: "SNSClient", topic_arn: str) -> None:
     with Stubber(sns) as stub:
         stub.add_client_error("publish", "Throttling")
         with pytest.raises(TopicUnavailableError, match="digest/us-east-1"):
@@ -154,10 +154,12 @@ def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str,
 @pytest.mark.parametrize(
     "kind", [AlertKind.NOT_RESUBMITTED, AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.POLICY_INVALID]
 )
-def test_the_largest_story_fits_into_a_message(sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str) -> None:
+def test_the_largest_summary_fits_into_a_message(
+    sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str
+) -> None:
     """SageMaker's refusals, a policy's errors and hundreds of neighbours have no limit of ours."""
-    told = replace(largest(letter), kind=kind, story=letter * 50_000, warning=letter * 50_000)
-    SnsTopic(sns, topic_arn).publish(told)
+    alert = replace(largest(letter), kind=kind, summary=letter * 50_000, warning=letter * 50_000)
+    SnsTopic(sns, topic_arn).publish(alert)
     message, title, attributes = published()
     assert size(message, title, attributes) <= LARGEST
     document = json.loads(message["sqs"])
@@ -165,9 +167,9 @@ def test_the_largest_story_fits_into_a_message(sns: "SNSClient", topic_arn: str,
     assert document["story"].endswith("(cut: the ledger has the rest)")
 
 
-def test_a_story_is_cut_no_more_than_is_needed(sns: "SNSClient", topic_arn: str) -> None:
+def test_a_summary_is_cut_no_more_than_needed(sns: "SNSClient", topic_arn: str) -> None:
     alert = replace(alert_on("Failed"), kind=AlertKind.NOT_RESUBMITTED)
-    SnsTopic(sns, topic_arn).publish(replace(alert, story="x" * 30_000, warning="y" * 100))
+    SnsTopic(sns, topic_arn).publish(replace(alert, summary="x" * 30_000, warning="y" * 100))
     message, _, _ = published()
     document = json.loads(message["sqs"])
     assert len(document["story"]) == 4_000 + len(" … (cut: the ledger has the rest)")
@@ -175,11 +177,11 @@ def test_a_story_is_cut_no_more_than_is_needed(sns: "SNSClient", topic_arn: str)
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "語", "😀", "\x01"])
-def test_a_job_with_fifty_bad_tags_is_told_of_without_a_cut(sns: "SNSClient", topic_arn: str, letter: str) -> None:
+def test_a_summary_of_fifty_bad_tags_is_not_cut(sns: "SNSClient", topic_arn: str, letter: str) -> None:
     tags = {f"respot:{number:02}" + letter * 119: "x" for number in range(50)}
     bad = resolve(AccountPolicy(), state(tags=tags), role=None).bad_tags
     alert = replace(alert_on("Failed", tags=tags), kind=AlertKind.NOT_RESUBMITTED)
-    SnsTopic(sns, topic_arn).publish(replace(alert, story=f"not resubmitted: {'; '.join(bad)}"))
+    SnsTopic(sns, topic_arn).publish(replace(alert, summary=f"not resubmitted: {'; '.join(bad)}"))
     message, title, attributes = published()
     assert size(message, title, attributes) <= LARGEST
     assert json.loads(message["sqs"])["story"].endswith("; and 45 more that cannot be read")
@@ -192,14 +194,14 @@ def test_tags_that_make_a_message_too_large_are_left_out(sns: "SNSClient", topic
 
 
 @pytest.mark.parametrize("code", ["Throttling", "InternalError", "AuthorizationError", "NotFound", "KMSDisabled"])
-def test_an_error_of_sns_is_said_to_be_one(sns: "SNSClient", topic_arn: str, code: str) -> None:
+def test_an_error_of_sns_is_raised(sns: "SNSClient", topic_arn: str, code: str) -> None:
     with Stubber(sns) as stub:
         stub.add_client_error("publish", code)
         with pytest.raises(TopicUnavailableError, match=r"us-east-1/spot-job.*try again later"):
             SnsTopic(sns, topic_arn).publish(alert_on())
 
 
-def test_no_answer_of_sns_is_said_to_be_none(sns: "SNSClient", topic_arn: str) -> None:
+def test_a_missing_answer_of_sns_is_raised(sns: "SNSClient", topic_arn: str) -> None:
     def down(**_: Any) -> None:  # noqa: ANN401
         raise EndpointConnectionError(endpoint_url="https://sns")
 

@@ -117,7 +117,7 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 
 @pytest.mark.usefixtures("jobs")
-def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
+def test_record_counts_transitions_that_no_event_reported(printed: Printed) -> None:
     look = RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
     assert failed(record.handler(sqs(write_recheck(look), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
@@ -151,12 +151,12 @@ def test_words_of_others_are_one_line_of_the_log(jobs: FaultyJobs, printed: Prin
     assert counted["ObservationsFailed"] == [1.0]
 
 
-def test_record_sends_back_only_the_job_that_cannot_be_looked_at(jobs: FaultyJobs) -> None:
+def test_record_sends_back_only_the_job_that_cannot_be_described(jobs: FaultyJobs) -> None:
     jobs.faults["second"] = UpstreamUnavailableError("throttled")
     assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
 
 
-def test_record_measures_how_late_the_oldest_of_what_failed_will_be(
+def test_record_measures_the_age_of_the_oldest_failure(
     monkeypatch: pytest.MonkeyPatch, jobs: FaultyJobs, printed: Printed
 ) -> None:
     """Sent 100 s ago, received twice, tried again 10 s from now; what is recorded is not late."""
@@ -199,8 +199,8 @@ class AlertEnvironment:
 def env(monkeypatch: pytest.MonkeyPatch) -> AlertEnvironment:
     memory = MemoryLedger(created=CREATED)
     for name in (NAME, "second", "third"):
-        look = snapshot("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
-        memory.save(reconcile(memory.load(job_id(name)), look))
+        seen = snapshot("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
+        memory.save(reconcile(memory.load(job_id(name)), seen))
     built = AlertEnvironment(ledger=FaultyLedger(ledger=memory), topic=Choosy())
     alerter = Alerter(
         ledger=built.ledger,
@@ -234,7 +234,7 @@ def stream(*inserted: tuple[JobId, Transition]) -> dict[str, Any]:
     }
 
 
-def test_alert_sends_what_calls_for_it(env: AlertEnvironment, printed: Printed) -> None:
+def test_alert_sends_required_alerts(env: AlertEnvironment, printed: Printed) -> None:
     assert (
         failed(alert.handler(stream((job_id(), INTERRUPTED), (job_id(), transition("Training", 390))), Context())) == []
     )
@@ -244,22 +244,16 @@ def test_alert_sends_what_calls_for_it(env: AlertEnvironment, printed: Printed) 
     assert counted["AlertsSent"] == [1.0]
 
 
-def test_alert_sends_a_drill_and_counts_it_not(env: AlertEnvironment, printed: Printed) -> None:
+def test_alert_does_not_count_drills(env: AlertEnvironment, printed: Printed) -> None:
     drill = a_drill()
     env.ledger.save(reconcile(env.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
     assert [sent.state.job for sent in env.topic.published] == [drill.job]
-    (settled,) = printed()
-    assert settled["outcome"] == "sent"
+    (completed,) = printed()
+    assert completed["outcome"] == "sent"
 
 
-def test_alert_delivered_again_sends_nothing(env: AlertEnvironment) -> None:
-    for _ in range(3):
-        alert.handler(stream((job_id(), INTERRUPTED)), Context())
-    assert len(env.topic.published) == 1
-
-
-def test_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Printed) -> None:
+def test_an_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Printed) -> None:
     env.topic.refuses = "second"
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
     assert failed(alert.handler(whole, Context())) == ["s2"]
@@ -271,7 +265,7 @@ def test_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Pri
     assert len(env.topic.published) == 3
 
 
-def test_alert_on_a_transition_without_its_state_stops_no_other_one(env: AlertEnvironment) -> None:
+def test_a_transition_without_its_state_stops_no_other_one(env: AlertEnvironment) -> None:
     whole = stream((job_id("unknown"), INTERRUPTED), (job_id(), INTERRUPTED))
     assert failed(alert.handler(whole, Context())) == ["s1"]
     assert len(env.topic.published) == 1
@@ -289,8 +283,8 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(env: AlertEnvironment) ->
     assert [sent.state.job.name for sent in env.topic.published] == [NAME, "second"]
 
 
-class Watch:
-    """A watch for storms that knows one window that is due."""
+class FakeCollector:
+    """A collector with one window that is over."""
 
     def __init__(self, due: DigestWindow) -> None:
         self.due = due
@@ -309,7 +303,7 @@ class Watch:
 
 
 @pytest.mark.usefixtures("env")
-def test_alert_measures_for_how_long_a_due_alert_has_failed(
+def test_alert_measures_the_age_of_a_failing_due_alert(
     monkeypatch: pytest.MonkeyPatch, env: AlertEnvironment, printed: Printed
 ) -> None:
     """Since it was first received: a timer is delayed on purpose. Of the stream, Lambda measures the age itself."""
@@ -322,14 +316,14 @@ def test_alert_measures_for_how_long_a_due_alert_has_failed(
 
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    monkeypatch.setattr(alert, "digest_collector", lambda: Watch(window_of()))
+    monkeypatch.setattr(alert, "digest_collector", lambda: FakeCollector(window_of()))
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert_completed")
     assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")
 
 
-def test_alert_begins_nothing_that_it_might_not_finish(env: AlertEnvironment, printed: Printed) -> None:
+def test_alert_begins_nothing_that_it_cannot_finish_in_time(env: AlertEnvironment, printed: Printed) -> None:
     whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
     too_short = LONGEST_ALERT // timedelta(milliseconds=1) - 1
     assert failed(alert.handler(whole, Context(milliseconds=too_short))) == ["s1", "s2"]
@@ -361,7 +355,7 @@ class Chat:
         self.posted.append(message.text)
 
 
-def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     chat, queue = Chat(), MemoryDelayQueue()
     relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)

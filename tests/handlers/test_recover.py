@@ -1,37 +1,26 @@
-"""The entry points of recovery, and `alert` on what recovery writes, composed of twins."""
+"""The entry points of recovery, composed of twins."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from respot.alerting.alerter import Alerter
-from respot.alerting.kinds import AlertKind
-from respot.aws.dynamodb.job_items import state_item, transition_item
-from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
+from respot.aws.dynamodb.job_items import transition_item
 from respot.errors import QueueUnavailableError
-from respot.handlers import alert, enqueue_ended, recover
+from respot.handlers import enqueue_ended, recover
 from respot.jobs.job import JobId
-from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
 from respot.recovery.consumer import RecoveryConsumer
-from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.ending import Budget
-from respot.recovery.planning.run import run_id
 from respot.recovery.policy.policy import BackOff
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from tests.handlers.test_handlers import Context, failed, sqs
-from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
-from tests.support.clock import FakeClock
-from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.builders import at, job_id, redelivery, transition
+from tests.support.memory import MemoryDelayQueue
 from tests.support.printed import Printed, printed
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
-
-ENDED = "Starting=0 MaxWaitTimeExceeded=21600"
-JOB = job_id()
 
 
 def stream(*images: dict[str, Any]) -> dict[str, Any]:
@@ -129,109 +118,3 @@ def test_resubmit_sends_everything_back_when_out_of_time(env: RecoveryEnvironmen
     job = env.ended()
     assert failed(recover.handler(sqs(write_message(job)), Context(milliseconds=59_999))) == ["m1"]
     assert env.runs.decisions == {}
-
-
-# --- alert ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def topic(monkeypatch: pytest.MonkeyPatch) -> MemoryTopic:
-    ledger, topic = MemoryLedger(created=CREATED), MemoryTopic()
-    look = snapshot(ENDED, checkpoint_uri=None)
-    ledger.save(reconcile(ledger.load(JOB), look))
-    alerter = Alerter(
-        ledger=ledger,
-        runs=MemoryRunStore(ledger=ledger),
-        topic=topic,
-        clock=FakeClock(at(21700)),
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
-    monkeypatch.setattr(alert, "alerter", lambda: alerter)
-    return topic
-
-
-def decision(action: Action, **others: Any) -> DecisionRecord:  # noqa: ANN401
-    return DecisionRecord(
-        job=JOB,
-        run=run_id(JOB),
-        number=1,
-        decision=Decision(action=action, reason="the reason", inputs={}, **others),
-        decided_at=at(21650),
-        checkpoint=None,
-        next_name=SECOND,
-    )
-
-
-def outcome(kind: OutcomeKind) -> Outcome:
-    return Outcome(job=JOB, kind=kind, story="the story", settled_at=at(21660), name=SECOND, warning="the warning")
-
-
-def alerted(topic: MemoryTopic, image: dict[str, Any]) -> list[tuple[AlertKind, str, str | None]]:
-    assert failed(alert.handler(stream(image), Context())) == []
-    assert failed(alert.handler(stream(image), Context())) == []  # every item may be delivered again
-    return [(each.kind, each.story, each.warning) for each in topic.published]
-
-
-@pytest.mark.parametrize(
-    ("record", "told"),
-    [
-        (
-            decision(Action.REFUSE, notify=True),
-            [(AlertKind.NOT_RESUBMITTED, "not resubmitted: the reason", None)],
-        ),
-        (decision(Action.REFUSE), []),
-        (decision(Action.NOTHING), []),
-        (
-            decision(Action.RESUBMIT, notify=True, dry_run=True, warning="late"),
-            [(AlertKind.WOULD_RESUBMIT, "the reason", "late")],
-        ),
-        (decision(Action.RESUBMIT), []),
-        (decision(Action.RESUBMIT, notify=True, warning="late"), []),
-    ],
-    ids=["refused", "refused quietly", "nothing", "dry run", "resubmission", "resubmission with a warning"],
-)
-def test_a_decision_is_told_where_no_outcome_will_be(
-    topic: MemoryTopic, record: DecisionRecord, told: list[tuple[AlertKind, str, str | None]]
-) -> None:
-    assert alerted(topic, decision_item(record, None)) == told
-
-
-@pytest.mark.parametrize(
-    ("kind", "told"),
-    [
-        (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
-        (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
-    ],
-)
-def test_an_outcome_is_told(topic: MemoryTopic, kind: OutcomeKind, told: AlertKind) -> None:
-    assert alerted(topic, outcome_item(outcome(kind), None)) == [(told, "the story", "the warning")]
-
-
-def test_a_notice_is_told(topic: MemoryTopic) -> None:
-    image = notice_item(JOB, NoticeKind.POLICY_INVALID, "no JSON", now=at(21650), retention=None)
-    assert alerted(topic, image) == [(AlertKind.POLICY_INVALID, "no JSON", None)]
-
-
-def test_a_new_job_at_a_risk_is_advised(topic: MemoryTopic) -> None:
-    ledger = MemoryLedger(created=CREATED)
-    change = reconcile(ledger.load(JOB), snapshot(ENDED))
-    ((kind, _, _),) = alerted(topic, state_item(change, None))
-    assert kind is AlertKind.ADVICE
-
-
-def test_an_attempt_is_nobodys_news(topic: MemoryTopic) -> None:
-    record = AttemptRecord(run=run_id(JOB), number=2, region="us-east-1", name=SECOND, parent=JOB, decided_at=at(1))
-    assert alerted(topic, attempt_item(record, None)) == []
-
-
-def test_what_cannot_be_told_stops_no_other(topic: MemoryTopic, printed: Printed) -> None:
-    lost = replace(outcome(OutcomeKind.CREATED), job=job_id("unknown"))
-    whole = stream(outcome_item(lost, None), outcome_item(outcome(OutcomeKind.CREATED), None))
-    assert failed(alert.handler(whole, Context())) == ["s1"]
-    assert [each.state.job.name for each in topic.published] == [NAME]
-    (said,) = (line for line in printed() if line.get("message") == "alert_failed")
-    assert said["item"].endswith(" outcome")

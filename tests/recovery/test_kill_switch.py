@@ -135,7 +135,7 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment)
 def withdrawn(env: RecoveryEnvironment, job: JobId) -> list[tuple[AlertKind, str, bool]]:
     """What people are notified of besides the notices."""
     recovery_records = env.runs.recovery_records(job)
-    return [(told.kind, told.story, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
+    return [(told.kind, told.summary, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
 
 
 def _no_rule(env: RecoveryEnvironment) -> None:

@@ -165,7 +165,7 @@ def test_a_digest_reads_like_one() -> None:
     keeps_slacks_rules(message)
 
 
-def test_a_digest_of_what_has_nothing_to_do_with_instances_says_so() -> None:
+def test_a_digest_without_an_instance_type_says_so() -> None:
     digest = digest_of(kind=AlertKind.POLICY_INVALID, instance_type=None, said=["the policy <!channel> is none"])
     message = render(json.dumps(digest_document(digest)))
     fields = [field["text"] for field in message.blocks[2]["fields"]]
@@ -176,7 +176,7 @@ def test_a_digest_of_what_has_nothing_to_do_with_instances_says_so() -> None:
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
-def test_hostile_words_of_members_stay_words(words: str, kind: AlertKind) -> None:
+def test_hostile_descriptions_stay_words(words: str, kind: AlertKind) -> None:
     keeps_slacks_rules(render(json.dumps(digest_document(digest_of(9, kind=kind, said=[words, f"{words}2", words])))))
 
 
@@ -189,7 +189,7 @@ def test_hostile_words_of_a_digest_stay_words(words: str) -> None:
 
 
 @pytest.mark.parametrize("inner", [None, [], "text", {}, {"alerts": 7}, {"alerts": [1], "job_count": "x"}])
-def test_what_only_calls_itself_a_digest_is_shown_as_what_it_is(inner: object) -> None:
+def test_a_malformed_digest_is_shown_as_text(inner: object) -> None:
     keeps_slacks_rules(render(json.dumps(digest_document(digest_of()) | {"digest": inner})))
 
 
@@ -204,7 +204,7 @@ def test_an_alarm_that_is_over_is_green() -> None:
     assert "🟢" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
 
 
-def test_an_alarm_without_its_details_is_shown_all_the_same() -> None:
+def test_an_alarm_without_details_is_shown() -> None:
     keeps_slacks_rules(render(json.dumps({"AlarmName": None, "NewStateValue": None, "AlarmDescription": None})))
 
 
@@ -246,7 +246,7 @@ def without(member: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_only_calls_itself_an_alert_is_shown_as_what_it_is(document: dict[str, Any]) -> None:
+def test_a_malformed_alert_is_shown_as_text(document: dict[str, Any]) -> None:
     keeps_slacks_rules(render(json.dumps(document)))
 
 
@@ -254,7 +254,7 @@ def test_what_only_calls_itself_an_alert_is_shown_as_what_it_is(document: dict[s
     "body", ["", " ", "\n", "text", "[]", "null", "{}", "[" * 100_000, '{"version": []}', '{"version": {}}'],
     ids=lambda body: repr(body)[:20],
 )  # fmt: skip
-def test_anything_else_is_shown_as_the_text_that_it_is(body: str) -> None:
+def test_any_other_message_is_shown_as_text(body: str) -> None:
     message = render(body)
     keeps_slacks_rules(message)
     assert message.text.startswith(body[:100] if body.strip() else "(an empty message)")
@@ -289,7 +289,7 @@ def test_any_json_keeps_slacks_rules(members: dict[str, Any]) -> None:
 
 
 @given(st.text(), st.integers(1, 50))
-def test_words_are_escaped_whole_and_cut_where_they_do_not_fit(words: str, limit: int) -> None:
+def test_text_is_escaped_and_cut_to_the_limit(words: str, limit: int) -> None:
     cut = escaped(words, limit)
     assert len(cut) <= limit
     assert_escaped(cut)

@@ -150,7 +150,7 @@ def member_of(number: int, seconds: float, *, said: str = "") -> DigestEntry:
         started=at(seconds),
         alert=f"alert-{number}-{seconds}",
         headline=f"{job.name} was interrupted (1st time)",
-        said=said,
+        description=said,
     )
 
 
@@ -172,7 +172,7 @@ def alert_of(kind: AlertKind, **others: Any) -> Alert:  # noqa: ANN401
     by_status = {of: status for status, of in KIND_BY_STATUS.items()} | {AlertKind.ENDED: "MaxPendingTimeExceeded"}
     if kind in by_status:
         return replace(alert_on(by_status[kind]), **others)
-    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"story": "a story"}
+    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"summary": "a story"}
     return replace(alert_on("MaxWaitTimeExceeded"), kind=kind, **(told | others))
 
 

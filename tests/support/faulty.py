@@ -84,7 +84,7 @@ class FaultyLedger:
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
-        self._enter("claim_alert")
+        self._enter("lease_alert")
         return self.ledger.lease_alert(job, kind, transition, now=now, lease=lease)
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, claim: LeaseToken) -> None:
@@ -92,7 +92,7 @@ class FaultyLedger:
         self.ledger.release_alert(job, kind, transition, claim)
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
-        self._enter("settle_alert")
+        self._enter("complete_alert")
         self.ledger.complete_alert(alert_record)
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:

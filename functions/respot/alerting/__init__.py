@@ -1,1 +1,1 @@
-"""From a change of the ledger to an alert."""
+"""From a change of the ledger to an alert or a digest."""

@@ -1,4 +1,4 @@
-"""What to tell the owner of a spot job when it appears: settings that make spot a bad bargain.
+"""Advice on a new spot job: settings that make spot risky or expensive.
 
 Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer Guide.
 """
@@ -33,15 +33,14 @@ _WITHOUT_CHECKPOINTS: Final = frozenset(
 
 
 _MADE_BY_SAGEMAKER: Final = frozenset({Owner.TUNING, Owner.AUTOML, Owner.LABELING})
-"""Owners that make jobs for hours from settings that nobody can change meanwhile, or ever could.
+"""Owners whose jobs share settings that nobody can change while they run, so that advice would only repeat itself.
 
-Each of their jobs would say the same again, to somebody who can do nothing about it. The other owners run what a person
-has written down, and can write better for the next job.
+Jobs of all other owners run settings that a person wrote and can change for the next job.
 """
 
 
 def advise(state: JobState) -> tuple[str, ...]:
-    """What the owner of this job should know; empty for a job that is well set up, or whose settings are nobody's."""
+    """Advice to the owner of this job; empty if its settings are good, or nobody can change them."""
     if state.market is not Market.SPOT or (state.parent and state.parent.owner in _MADE_BY_SAGEMAKER):
         return ()
     advice, algorithm = [], _cannot_checkpoint(state)
@@ -66,9 +65,9 @@ def advise(state: JobState) -> tuple[str, ...]:
 
 
 def _cannot_checkpoint(state: JobState) -> str | None:
-    """The built-in algorithm that the job's image is, if it is one that does not checkpoint.
+    """The job's built-in algorithm, if it is one that does not checkpoint.
 
-    Its images lie in accounts of AWS's; one of that name in the job's own account is anybody's.
+    Built-in images are in AWS's accounts; an image of the same name in the job's own account can be anything.
     """
     registry, _, reference = (state.image or "").rpartition("/")
     repository = reference.partition(":")[0].partition("@")[0]

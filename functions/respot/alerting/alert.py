@@ -1,4 +1,4 @@
-"""Alerts: whether a transition calls for one, and what has become of it."""
+"""Alerts: which transitions require one, and what the ledger keeps of it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,12 +21,12 @@ class AlertOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertPolicy:
-    """Which transitions people want to hear of.
+    """Which transitions people want alerts on.
 
     Attributes:
         kinds: the kinds that are switched on.
-        max_age: what started longer ago is history, not news.
-        deployed_at: what started before is history, too: a first look at an old account finds months of it.
+        max_age: older transitions are declined.
+        deployed_at: earlier transitions are declined, too: the first sweep of an old account finds months of them.
     """
 
     kinds: frozenset[AlertKind]
@@ -36,7 +36,7 @@ class AlertPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertDecision:
-    """Whether to alert, with the reason in words an operator reads."""
+    """Whether to alert, with the reason in an operator's words."""
 
     send: bool
     reason: str
@@ -44,21 +44,21 @@ class AlertDecision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """What people and machines are told of one transition.
+    """What people and machines receive about one transition.
 
     Attributes:
         kind: what happened.
         transition: the transition that it is about.
         state: the job as it was known when the alert was written.
-        figures: what its transitions add up to by then.
-        transitions: the job's stays until then.
+        figures: totals of `transitions`.
+        transitions: the job's transitions up to this one.
         earlier_interruptions: interruptions before this transition.
-        story: what Respot did, declined or could not do about it, in words; empty if it only reports.
-        warning: what people should know besides.
+        summary: what Respot did, declined or could not do about it; empty if it only reports.
+        warning: what people should know in addition.
         advice: what would make the job safer on spot.
-        digest: the digest in which people hear of it; `None` if they are told of it by itself.
-        outlook: of the end of a job: what to expect of Respot.
-        withdrawn: Respot did not do what nobody asks for any more, which is no fault.
+        digest: the id of the digest that reports it to people; `None` if they receive the alert itself.
+        outlook: of the end of a job: what Respot will do about it.
+        withdrawn: Respot did nothing because the request was withdrawn, which is no fault.
     """
 
     kind: AlertKind
@@ -67,7 +67,7 @@ class Alert:
     figures: Figures
     transitions: tuple[Transition, ...]
     earlier_interruptions: int
-    story: str = ""
+    summary: str = ""
     warning: str | None = None
     advice: tuple[str, ...] = ()
     digest: str | None = None
@@ -76,13 +76,13 @@ class Alert:
 
     @property
     def id(self) -> str:
-        """The same for every delivery of the same transition: subscribers drop repetitions by it."""
+        """The same for every delivery of the same alert, so that subscribers can drop duplicates."""
         job = self.state.job
         return f"{job.region}/{job.name}/{iso(job.created)}/{self.kind}/{iso(self.transition.started)}"
 
     @property
     def severity(self) -> Severity:
-        """How urgent it is: what its owner wanted is no error."""
+        """How urgent it is; what its owner wanted is no error."""
         return Severity.INFO if self.withdrawn else severity_of(self.kind)
 
 
@@ -95,11 +95,11 @@ class AlertRecord:
         kind: what happened.
         transition: the transition that it is about.
         outcome: sent or declined.
-        reason: why, in words an operator reads.
-        headline: what was said; `None` if nothing was.
-        settled_at: when.
+        reason: why, in an operator's words.
+        headline: of the message; `None` if none was sent.
+        settled_at: when it was completed.
         message_id: SNS's id of the message; `None` if none was sent.
-        digest: the digest in which people hear of it; `None` if they were told of it by itself.
+        digest: the id of the digest that reports it to people; `None` if they received the alert itself.
     """
 
     job: JobId
@@ -113,16 +113,15 @@ class AlertRecord:
     digest: str | None = None
 
 
-_OF_SPOT_ALONE = frozenset(KIND_BY_STATUS.values())
-"""What SageMaker did to a job is told of spot jobs; what Respot did, of all."""
-
+_SPOT_ONLY = frozenset(KIND_BY_STATUS.values())
+"""Kinds that report what SageMaker did to a spot job; all others report what Respot did, to any job."""
 
 ENDED_AS: Final = frozenset({"Failed", "Stopped", DELETING})
-"""TrainingJobStatus values of jobs that ended and did not complete, as far as is known."""
+"""TrainingJobStatus values of jobs that are known to have ended without completing."""
 
 
 def kind_of(transition: Transition) -> AlertKind | None:
-    """The kind of alert that a transition calls for: `ended` for an end whose name is unknown, or not its status's."""
+    """The kind of alert that a transition requires: `ended` for an unknown end, or one that contradicts its status."""
     if (kind := KIND_BY_STATUS.get(transition.status)) or transition.ended_as not in ENDED_AS:
         return kind
     is_expected = transition.status in ENDS and transition.ended_as in {transition.status, DELETING}
@@ -136,16 +135,16 @@ def decide(
     policy: AlertPolicy,
     *,
     now: datetime,
-    news: datetime | None = None,
+    happened_at: datetime | None = None,
 ) -> AlertDecision:
-    """Whether this transition is news to people; `news` is when there was something to tell, if not as it began."""
+    """Whether to alert on this transition; `happened_at` is when its news happened, if not when it started."""
     if kind not in policy.kinds:
         return AlertDecision(send=False, reason=f"alerts of kind {kind} are switched off in the settings")
-    if kind in _OF_SPOT_ALONE and state.market is Market.ON_DEMAND:
+    if kind in _SPOT_ONLY and state.market is Market.ON_DEMAND:
         return AlertDecision(send=False, reason="an on-demand job: only spot jobs are alerted on")
     if transition.started < policy.deployed_at:
         return AlertDecision(send=False, reason=f"happened before Respot was deployed ({iso(policy.deployed_at)})")
-    age = now - (news or transition.started)
+    age = now - (happened_at or transition.started)
     if age > policy.max_age:
         return AlertDecision(
             send=False,
@@ -155,5 +154,5 @@ def decide(
 
 
 def interruptions_before(transition: Transition, transitions: tuple[Transition, ...]) -> int:
-    """How often the job had been interrupted before this transition began."""
+    """How often the job was interrupted before this transition."""
     return sum(each.status == INTERRUPTED and each.started < transition.started for each in transitions)

@@ -1,8 +1,9 @@
-"""Alerts on transitions: once for each, whatever the number of deliveries, and every decision written down."""
+"""Sends each required alert once, or records why it declines it."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from respot.alerting.advice import advise
 from respot.alerting.alert import (
@@ -15,10 +16,18 @@ from respot.alerting.alert import (
     interruptions_before,
     kind_of,
 )
+from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import AlertTopic, Foresight, Ledger
-from respot.alerting.required import RecoveryNews, news_of, outlook_after
+from respot.alerting.required import (
+    RecoveryNews,
+    news_of,
+    news_of_decision,
+    news_of_notice,
+    news_of_outcome,
+    outlook_after,
+)
 from respot.alerting.text import concludes, headline
 from respot.errors import LedgerIncompleteError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
@@ -26,14 +35,15 @@ from respot.jobs.lifecycle import appearance, end_of, figures
 from respot.jobs.ports import Clock
 from respot.recovery.planning.decision import Outlook
 from respot.recovery.ports import RunStore
+from respot.recovery.records import DecisionRecord, Notice, Outcome
 from respot.recovery.run_place import place_in_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerter:
-    """Decides on a transition, publishes, and writes down what it did.
+    """Decides on an alert, publishes it and records the result.
 
-    Without a watch, people get each alert. Without foresight, nobody knows what Respot does about an end.
+    Without `digests`, people get each alert. Without `foresight`, what Respot does about an end is unknown.
     """
 
     ledger: Ledger
@@ -43,79 +53,96 @@ class Alerter:
     kinds: frozenset[AlertKind]
     max_age: timedelta
     lease: timedelta
-    watch: DigestCollector | None = None
+    digests: DigestCollector | None = None
     foresight: Foresight | None = None
 
-    def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
-        """Alert on one transition, or decline with a reason; `None` if that was settled before, or calls for nothing.
+    def on(self, change: LedgerChange) -> AlertRecord | None:
+        """Alert on a change of the ledger; see `alert`."""
+        match change:
+            case JobAppeared(job=job):
+                return self.advise(job)
+            case TransitionRecorded(job=job, transition=transition):
+                return self.alert(job, transition)
+            case DecisionRecord(job=job):
+                news = news_of_decision(change)
+                return self.alert_on_recovery(job, news) if news else None
+            case Outcome(job=job):
+                return self.alert_on_recovery(job, news_of_outcome(change))
+            case Notice(job=job):
+                return self.alert_on_recovery(job, news_of_notice(change))
+            case _:  # pragma: no cover - mypy proves that no change is left
+                assert_never(change)
 
-        Dying after the publication and before the note of it means that the next delivery publishes again,
-        with the same alert id: at least once to subscribers, exactly once in the ledger.
+    def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
+        """Alert on one transition, or decline with a reason; `None` if no alert is required or it is complete already.
+
+        After a crash between publishing and recording, the next delivery publishes again with the same alert id:
+        at least once to subscribers, exactly once in the ledger.
 
         Raises:
-            AlertInProgressError: another invocation is at it.
+            AlertInProgressError: another invocation holds the lease.
             LedgerUnavailableError: DynamoDB did not answer.
             QueueUnavailableError: SQS did not take the timer of a digest.
             TopicUnavailableError: SNS did not take the alert.
         """
         if kind_of(transition) is None:
             return None
-        return self._settle(_of_transition(*self._load(job), transition))
+        return self._complete(_of_transition(*self._load(job), transition))
 
-    def tell(self, job: JobId, told: RecoveryNews) -> AlertRecord | None:
-        """Alert on what Respot itself did about a job that has ended; see `alert`."""
-        return self._settle(_of_recovery(*self._load(job), told))
+    def alert_on_recovery(self, job: JobId, news: RecoveryNews) -> AlertRecord | None:
+        """Alert on what Respot did about a job that has ended; see `alert`."""
+        return self._complete(_of_recovery(*self._load(job), news))
 
     def advise(self, job: JobId) -> AlertRecord | None:
-        """Alert on settings that make spot a bad bargain, once, when the job appears; see `alert`."""
-        return self._settle(self._of_appearance(*self._load(job)))
+        """Alert on risky spot settings, once, when the job appears; see `alert`."""
+        return self._complete(self._of_appearance(*self._load(job)))
 
     def catch_up(self, job: JobId) -> tuple[AlertRecord, ...]:
-        """Alert on whatever the job's items call for and nobody has settled; see `alert`.
+        """Complete all alerts that the job's records require; see `alert`.
 
-        For a job whose items the stream has lost, or whose alert died in somebody's hand.
+        For a job whose items the stream lost, or whose alert was left leased by a crash.
         """
         record, state = self._load(job)
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
-            *(_of_recovery(record, state, told) for told in news_of(self.runs.recovery_records(job))),
+            *(_of_recovery(record, state, news) for news in news_of(self.runs.recovery_records(job))),
         )
-        settled = {(alert_record.kind, alert_record.transition.started) for alert_record in self.ledger.alerts(job)}
-        open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in settled)
-        return tuple(alert_record for alert_record in (self._settle(each) for each in open_) if alert_record)
+        complete = {(each.kind, each.transition.started) for each in self.ledger.alerts(job)}
+        open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in complete)
+        return tuple(alert_record for alert_record in map(self._complete, open_) if alert_record)
 
     def _load(self, job: JobId) -> tuple[JobRecord, JobState]:
         record = self.ledger.load(job)
-        if record.state is None:  # the state is written before anything else, so this is no race
+        if record.state is None:  # not a race: the state is written first
             message = f"{job}: the ledger has items of this job but not its state"
             raise LedgerIncompleteError(message)
         return record, record.state
 
     def _of_appearance(self, record: JobRecord, state: JobState) -> "_Pending | None":
-        """Advice, needless on an attempt that the ledger confirms: tags alone can be set by anyone."""
+        """Advice; not needed on an attempt that the ledger confirms, since anyone can set tags."""
         advice = advise(state)
         if not advice:
             return None
         case = replace(_case(AlertKind.ADVICE, appearance(state), record, state), advice=advice)
         _, number = place_in_run(self.runs, state)
         needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
-        return _Pending(alert=case, news=state.job.created, needless=needless)
+        return _Pending(alert=case, happened_at=state.job.created, needless=needless)
 
     def _outlook(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
-        """What to expect of Respot about an end: a decision that is there counts, even if the policy has changed."""
+        """What Respot will do about an end: a recorded decision counts, even if the policy has changed since."""
         if decided := self.runs.decision(state.job):
             return outlook_after(decided, self.runs.outcome(state.job))
         return self.foresight(state, transitions) if self.foresight else Outlook.UNKNOWN
 
-    def _settle(self, pending: "_Pending | None") -> AlertRecord | None:
+    def _complete(self, pending: "_Pending | None") -> AlertRecord | None:
         """Send or decline."""
         if pending is None:
             return None
-        alert, news = pending.alert, pending.news
+        alert = pending.alert
         job, kind, transition = alert.state.job, alert.kind, alert.transition
         policy = AlertPolicy(kinds=self.kinds, max_age=self.max_age, deployed_at=self.ledger.watched_since(job.region))
-        decision = decide(kind, alert.state, transition, policy, news=news, now=self.clock())
+        decision = decide(kind, alert.state, transition, policy, happened_at=pending.happened_at, now=self.clock())
         if decision.send and pending.needless:
             decision = AlertDecision(send=False, reason=pending.needless)
         message_id = None
@@ -126,11 +153,11 @@ class Alerter:
             try:
                 if concludes(kind) and not job.is_drill:
                     alert = replace(alert, outlook=self._outlook(alert.state, pending.transitions))
-                if self.watch:
-                    alert = replace(alert, digest=self.watch.add_to_digest(alert))
+                if self.digests:
+                    alert = replace(alert, digest=self.digests.add_to_digest(alert))
                 message_id = self.topic.publish(alert)
             except (TopicUnavailableError, QueueUnavailableError, LedgerUnavailableError):
-                # Nothing was sent, and the stream must not wait for the lease. If the ledger is down, it has to.
+                # Nothing was sent: release the lease so that a retry need not wait until it expires.
                 with suppress(LedgerUnavailableError):
                     self.ledger.release_alert(job, kind, transition, token)
                 raise
@@ -155,13 +182,13 @@ class _Pending:
 
     Attributes:
         alert: the alert.
-        news: since when there is something to tell.
+        happened_at: when its news happened.
         transitions: all transitions of its job.
-        needless: why nobody needs it, even if the settings ask for it; `None` if somebody does.
+        needless: why it is declined even if the settings ask for it; `None` if it is not.
     """
 
     alert: Alert
-    news: datetime
+    happened_at: datetime
     transitions: tuple[Transition, ...] = ()
     needless: str | None = None
 
@@ -171,14 +198,14 @@ def _of_transition(record: JobRecord, state: JobState, transition: Transition) -
     if kind is None:
         return None
     return _Pending(
-        alert=_case(kind, transition, record, state), news=transition.started, transitions=record.transitions
+        alert=_case(kind, transition, record, state), happened_at=transition.started, transitions=record.transitions
     )
 
 
-def _of_recovery(record: JobRecord, state: JobState, told: RecoveryNews) -> _Pending:
-    case = _case(told.kind, end_of(record, state), record, state)
-    case = replace(case, story=told.story, warning=told.warning, withdrawn=told.withdrawn)
-    return _Pending(alert=case, news=told.at)
+def _of_recovery(record: JobRecord, state: JobState, news: RecoveryNews) -> _Pending:
+    case = _case(news.kind, end_of(record, state), record, state)
+    case = replace(case, summary=news.summary, warning=news.warning, withdrawn=news.withdrawn)
+    return _Pending(alert=case, happened_at=news.happened_at)
 
 
 def _case(kind: AlertKind, transition: Transition, record: JobRecord, state: JobState) -> Alert:

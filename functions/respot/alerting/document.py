@@ -1,4 +1,4 @@
-"""The alert as machines read it: one documented, versioned JSON document (docs/alerts.md, docs/alert.schema.json)."""
+"""Alerts and digests as versioned JSON documents for machines (docs/alerts.md, docs/alert.schema.json)."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from respot.jobs.job import JobState, savings_percent
 
 
 def to_document(alert: Alert) -> dict[str, Any]:
-    """The document; times are ISO 8601 UTC, spans are seconds, what is not known is null."""
+    """The document; times are ISO 8601 UTC, durations are seconds, unknown values are null."""
     state, figures = alert.state, alert.figures
     percent = savings_percent(training=state.training_time, billable=state.billable_time)
     return {
@@ -29,7 +29,7 @@ def to_document(alert: Alert) -> dict[str, Any]:
         "cost": alert_text.cost(alert),
         "console_url": alert_text.console_url(state),
         "transition": {"status": alert.transition.status, "started": iso(alert.transition.started)},
-        "story": alert.story or None,
+        "story": alert.summary or None,
         "warning": alert.warning,
         "advice": list(alert.advice),
         "digest_id": alert.digest,
@@ -46,7 +46,7 @@ def to_document(alert: Alert) -> dict[str, Any]:
 
 
 def digest_document(digest: Digest) -> dict[str, Any]:
-    """The document of a digest: it is about a pool, and has neither job nor transition nor figures."""
+    """The document of a digest: it is about a pool, without job, transition or figures."""
     pool, entries = digest.window.pool, digest.entries
     return {
         "version": VERSION,

@@ -1,11 +1,11 @@
-"""What Respot alerts on: one kind of alert for each secondary status that a person should hear of."""
+"""Kinds of alerts and their severities."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class AlertKind(StrEnum):
-    """The closed list of alert kinds; the values are what settings, topics and machine subscribers say."""
+    """The closed list of alert kinds; settings, message attributes and documents have the values."""
 
     INTERRUPTED = "interrupted"
     MAX_WAIT_TIME_EXCEEDED = "max-wait-time-exceeded"
@@ -22,7 +22,7 @@ class AlertKind(StrEnum):
 
 
 class Severity(StrEnum):
-    """How urgent: an information asks for nothing, a warning heals by itself or can wait, an error does not."""
+    """How urgent: `info` needs no action, `warning` can wait or resolves automatically, `error` cannot wait."""
 
     INFO = "info"
     WARNING = "warning"
@@ -35,15 +35,15 @@ KIND_BY_STATUS: Final = {
     "MaxRuntimeExceeded": AlertKind.MAX_RUNTIME_EXCEEDED,
     "Failed": AlertKind.FAILED,
 }
-"""SageMaker's SecondaryStatus to the kind of alert it calls for."""
+"""SageMaker's SecondaryStatus to the kind of alert that it requires."""
 
 
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
-"""Kinds that have nothing to do with instances: policy and kill switch belong to the account."""
+"""Kinds that do not depend on instances: policy and kill switch belong to the account."""
 
 
 def severity_of(kind: AlertKind) -> Severity:
-    """An interruption is SageMaker's to mend, a resubmission was Respot's; what has stopped for good is an error."""
+    """SageMaker handles an interruption, and Respot a resubmission; a job that has stopped for good is an error."""
     match kind:
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
             return Severity.INFO
@@ -54,7 +54,7 @@ def severity_of(kind: AlertKind) -> Severity:
 
 
 def moment_of(kind: AlertKind) -> str:
-    """What a job did at the moment that an alert is about: what Respot did about an end is told under that end."""
+    """What happened to the job at `started`: alerts on what Respot did have the time of the job's end."""
     match kind:
         case AlertKind.ADVICE:
             return "Created"

@@ -1,23 +1,17 @@
 """Ports of alerting: alerts and digests in the ledger, the topic, timers, what recovery will do."""
 
-# Annotations are not evaluated, and their types are imported for type checking alone: a function loads only what it
-# runs.
-from __future__ import annotations
-
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NewType, Protocol
+from typing import NewType, Protocol
 
+from respot.alerting.alert import Alert, AlertRecord
+from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
+from respot.alerting.kinds import AlertKind
+from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.ports import JobStore
-
-if TYPE_CHECKING:
-    from respot.alerting.alert import Alert, AlertRecord
-    from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry, DigestRecord, DigestWindow
-    from respot.alerting.kinds import AlertKind
-    from respot.jobs.job import JobId, JobState, Transition
-    from respot.recovery.planning.decision import Outlook
+from respot.recovery.planning.decision import Outlook
 
 LeaseToken = NewType("LeaseToken", str)
-"""Tells one claim of an alert or a digest from another: who made it alone gives it back."""
+"""Identifies one lease of an alert or a digest: only its holder can release it."""
 
 
 class AlertStore(Protocol):
@@ -26,22 +20,22 @@ class AlertStore(Protocol):
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
-        """Take the transition's alert in hand: for one caller only; `None` once it is settled.
+        """Lease the transition's alert to one caller; `None` if it is complete.
 
-        A claim lapses with its lease, so that the alert of a sender that died is taken over.
+        The lease expires after `lease`, so that another caller can take over from a sender that crashed.
 
         Raises:
-            AlertInProgressError: somebody else's claim has not lapsed yet.
+            AlertInProgressError: another caller's lease has not expired yet.
         """
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
-        """Let the claim lapse at once: the alert could not be sent. Whoever has claimed it since keeps it."""
+        """End the lease now: the alert could not be sent. A later lease of another caller is left alone."""
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
-        """Write down what was sent or declined, claimed or not; what is settled is never changed again."""
+        """Record what was sent or declined, leased or not; a complete alert never changes again."""
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
-        """The job's settled alerts, in the order of their transitions."""
+        """The job's complete alerts, in the order of their transitions."""
 
 
 class Ledger(JobStore, AlertStore, Protocol):
@@ -67,48 +61,48 @@ class AlertTopic(Protocol):
 
 
 class DigestStore(Protocol):
-    """The ledger's part on storms. Every method raises LedgerUnavailableError when the store does not answer."""
+    """Digests in the ledger. Every method raises LedgerUnavailableError when the store does not answer."""
 
     def window(self, pool: CapacityPool) -> DigestWindow | None:
         """The pool's latest window, read consistently; `None` if there never was one."""
 
     def open(self, window: DigestWindow) -> bool:
-        """Make it the pool's latest window; `False`, with nothing changed, if the one there is not over by then."""
+        """Make it the pool's latest window; `False`, with nothing changed, if the present one is not over by then."""
 
     def join(self, window: DigestWindow, entry: DigestEntry) -> None:
-        """Add to the window's members; twice does no harm. Whether it was in time, a look at the window tells."""
+        """Add an entry, idempotently. Read the window afterwards to learn whether it was in time."""
 
     def note_timer(self, window: DigestWindow) -> None:
-        """Have `window` tell from now on that the timer was sent."""
+        """Record that the timer was sent: `window` shows it from now on."""
 
     def close(self, window: DigestWindow) -> None:
-        """Have `window` tell for good, to whoever asks from now on, that it is closed or no longer the latest."""
+        """Close it for good: from now on, `window` shows it closed, or a later one."""
 
     def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
-        """All that have joined, read consistently, in the order of time."""
+        """All entries, read consistently, in the order of time."""
 
     def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
-        """Take the window's digest in hand, as `Ledger.lease_alert` does an alert.
+        """Lease the window's digest; see `AlertStore.lease_alert`.
 
         Raises:
-            AlertInProgressError: somebody else's claim has not lapsed yet.
+            AlertInProgressError: another caller's lease has not expired yet.
         """
 
     def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
-        """Let the claim lapse at once: the digest could not be sent. Whoever has claimed it since keeps it."""
+        """End the lease now: the digest could not be sent. A later lease of another caller is left alone."""
 
     def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
-        """Write down what became of the digest, claimed or not; what is settled is never changed again."""
+        """Record the result of the digest, leased or not; a complete digest never changes again."""
 
     def digest(self, window: DigestWindow) -> DigestRecord | None:
-        """What became of the window's digest, read consistently; `None` while that is open."""
+        """The record of the window's digest, read consistently; `None` until it is complete."""
 
 
 class DigestTimers(Protocol):
-    """What comes back when a window's time is over."""
+    """Messages that arrive when a window is over."""
 
     def send(self, window: DigestWindow, *, delay: timedelta) -> None:
-        """Have the window closed after that time, at the earliest; sending it twice does no harm.
+        """Have the window closed after `delay`, at the earliest; sending it twice does no harm.
 
         Raises:
             QueueUnavailableError: it may not have been sent; send it again.
@@ -116,7 +110,7 @@ class DigestTimers(Protocol):
 
 
 class Foresight(Protocol):
-    """What people may expect of Respot before it has decided."""
+    """Predicts what Respot will do before it has decided."""
 
     def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
-        """What to expect about a job that has ended; never raises: what cannot be told now is not known."""
+        """What Respot will do about a job that has ended. Never raises: what cannot be predicted is `UNKNOWN`."""

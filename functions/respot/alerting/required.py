@@ -1,4 +1,4 @@
-"""What people are to be told of a job: the alerts that its items in the ledger call for."""
+"""Which alerts a job's ledger records require."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,65 +15,63 @@ from respot.recovery.records import DecisionRecord, Notice, Outcome, OutcomeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryNews:
-    """What Respot has to say of its own doings.
+    """What Respot did about a job that has ended.
 
     Attributes:
         kind: what it did.
-        story: in words.
-        at: when it did it, perhaps days after the job ended.
-        warning: what people should know besides.
-        withdrawn: it did not do what nobody asks for any more, which is no fault.
+        summary: in words.
+        happened_at: when it did it, perhaps days after the job ended.
+        warning: what people should know in addition.
+        withdrawn: it did nothing because the request was withdrawn, which is no fault.
     """
 
     kind: AlertKind
-    story: str
-    at: datetime
+    summary: str
+    happened_at: datetime
     warning: str | None = None
     withdrawn: bool = False
 
 
 def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
-    """What is to be said of a decision; `None` where nobody waits for it."""
+    """The news of a decision; `None` if nobody waits for it."""
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
     if not decision.notify or (would and not decision.dry_run):
-        return None  # what becomes of a resubmission is told with its outcome
+        return None  # the outcome of a resubmission has the news
     return RecoveryNews(
         kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
-        story=decision.reason if would else f"not resubmitted: {decision.reason}",
-        at=record.decided_at,
+        summary=decision.reason if would else f"not resubmitted: {decision.reason}",
+        happened_at=record.decided_at,
         warning=decision.warning,
         withdrawn=decision.action is Action.NOTHING,
     )
 
 
 def news_of_outcome(outcome: Outcome) -> RecoveryNews:
-    """What is to be said of what became of a decision."""
-    created = outcome.kind is OutcomeKind.CREATED
-    kind = AlertKind.RESUBMITTED if created else AlertKind.NOT_RESUBMITTED
+    """The news of an outcome."""
     return RecoveryNews(
-        kind=kind,
-        story=outcome.story,
-        at=outcome.settled_at,
+        kind=AlertKind.RESUBMITTED if outcome.kind is OutcomeKind.CREATED else AlertKind.NOT_RESUBMITTED,
+        summary=outcome.story,
+        happened_at=outcome.settled_at,
         warning=outcome.warning,
         withdrawn=outcome.kind is OutcomeKind.WITHDRAWN,
     )
 
 
 def news_of_notice(notice: Notice) -> RecoveryNews:
-    """What is to be said of a notice."""
-    return RecoveryNews(kind=AlertKind(notice.kind.value), story=notice.story, at=notice.noticed_at)
+    """The news of a notice."""
+    return RecoveryNews(kind=AlertKind(notice.kind.value), summary=notice.story, happened_at=notice.noticed_at)
 
 
 def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:
-    """All that people are to be told of them."""
-    decided = news_of_decision(recovery_records.decision) if recovery_records.decision else None
-    settled = news_of_outcome(recovery_records.outcome) if recovery_records.outcome else None
-    noticed = (news_of_notice(notice) for notice in recovery_records.notices)
-    return tuple(told for told in (decided, settled, *noticed) if told)
+    """All news of a job's recovery."""
+    decision, outcome = recovery_records.decision, recovery_records.outcome
+    of_notices = map(news_of_notice, recovery_records.notices)
+    candidates = (decision and news_of_decision(decision), outcome and news_of_outcome(outcome), *of_notices)
+    return tuple(news for news in candidates if news)
 
 
 def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
-    """What is still to be expected once the decision is there: its outcome, its report, or nothing at all."""
+    """What follows a recorded decision: its outcome, its alert, or nothing."""
     if record.decision.action is Action.RESUBMIT and not record.decision.dry_run:
         return Outlook.DECIDED if outcome else Outlook.DECIDES
     return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
@@ -82,7 +80,7 @@ def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
 def required_alerts(
     record: JobRecord, state: JobState, recovery_records: RecoveryRecords
 ) -> frozenset[tuple[AlertKind, datetime]]:
-    """The alerts that must have been settled, sent or declined: each by its kind and the start of its transition."""
+    """The alerts that must be sent or declined, each by its kind and the start of its transition."""
     return frozenset(_required_alerts(record, state, recovery_records))
 
 
@@ -94,5 +92,5 @@ def _required_alerts(
             yield kind, transition.started
     if advise(state):
         yield AlertKind.ADVICE, appearance(state).started
-    for told in news_of(recovery_records):
-        yield told.kind, end_of(record, state).started
+    for news in news_of(recovery_records):
+        yield news.kind, end_of(record, state).started

@@ -1,4 +1,4 @@
-"""What an alert says, in the words of a person who knows SageMaker."""
+"""The texts of an alert."""
 
 from typing import Final, assert_never
 
@@ -27,7 +27,7 @@ NEXT: Final = {
     ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
-"""Of the kinds that are not about SageMaker's doing: what follows. The story says the rest, so nothing here may."""
+"""What follows an alert about Respot itself. Its summary has the rest, and nothing here may repeat it."""
 
 
 _DONE = {
@@ -42,7 +42,7 @@ _DONE = {
 
 
 _LABEL = "DRILL: "
-"""How every text of a drill begins."""
+"""The beginning of every text of a drill."""
 
 
 def headline(alert: Alert) -> str:
@@ -72,27 +72,27 @@ def _headline(alert: Alert) -> str:
 
 
 def what_happened(alert: Alert) -> str:
-    """What happened, why as far as SageMaker tells, and how often before."""
+    """What happened, why if SageMaker says so, and how often before."""
     state = alert.state
     if state.job.is_drill:
         return f"{_LABEL}nothing happened. Somebody runs respot drill to see whether alerts of this kind arrive."
     match alert.kind:
         case AlertKind.INTERRUPTED:
-            said = f"SageMaker lost the spot instances of {placement(state)}."
+            cause = f"SageMaker lost the spot instances of {placement(state)}."
         case AlertKind.MAX_WAIT_TIME_EXCEEDED:
             limit = f" of {in_words(state.max_wait)}" if state.max_wait else ""
-            said = (
+            cause = (
                 f"Waiting and training together reached MaxWaitTimeInSeconds{limit}."
                 if not _never_launched(alert)
                 else f"No spot instances came within MaxWaitTimeInSeconds{limit}: the job was never launched."
             )
         case AlertKind.MAX_RUNTIME_EXCEEDED:
             limit = f" of {in_words(state.max_runtime)}" if state.max_runtime else ""
-            said = f"Training reached MaxRuntimeInSeconds{limit}."
+            cause = f"Training reached MaxRuntimeInSeconds{limit}."
         case AlertKind.FAILED:
-            said = sentence(f"SageMaker says: {clause(one_line(state.failure_reason or '')) or 'no reason given'}")
+            cause = sentence(f"SageMaker says: {clause(one_line(state.failure_reason or '')) or 'no reason given'}")
         case AlertKind.ENDED:
-            said = sentence(_why_ended(alert))
+            cause = sentence(_why_ended(alert))
         case (
             AlertKind.RESUBMITTED
             | AlertKind.NOT_RESUBMITTED
@@ -102,15 +102,15 @@ def what_happened(alert: Alert) -> str:
             | AlertKind.ADVICE
             | AlertKind.DIGEST  # of many jobs: digest_text has its words
         ):
-            told = filter(None, (clause(one_line(alert.story)), one_line(alert.warning or "")))
-            return " ".join(filter(None, (sentence("; ".join(told)), *map(sentence, alert.advice))))
+            parts = filter(None, (clause(one_line(alert.summary)), one_line(alert.warning or "")))
+            return " ".join(filter(None, (sentence("; ".join(parts)), *map(sentence, alert.advice))))
         case _:  # pragma: no cover - mypy proves that no kind is left
             assert_never(alert.kind)
-    return f"{said} {_before(alert)}"
+    return f"{cause} {_before(alert)}"
 
 
 def particulars(alert: Alert) -> str:
-    """What the alert's kind leaves open: SageMaker's or Respot's own words, to be quoted; empty if there are none."""
+    """SageMaker's or Respot's own words in the alert, for a quotation; empty if there are none."""
     if alert.kind is AlertKind.FAILED:
         return clause(one_line(alert.state.failure_reason or ""))
     if alert.kind is AlertKind.ENDED:
@@ -119,12 +119,12 @@ def particulars(alert: Alert) -> str:
 
 
 def concludes(kind: AlertKind) -> bool:
-    """Whether an alert of this kind says that a job has ended, so that people ask what follows."""
+    """Whether an alert of this kind reports the end of a job, so that people ask what follows."""
     return kind not in {AlertKind.INTERRUPTED, AlertKind.DIGEST} and kind not in NEXT
 
 
 def what_happens_next(alert: Alert) -> str:
-    """Whether SageMaker goes on by itself, and what is left to do if not."""
+    """What SageMaker and Respot do next, and what is left to do."""
     state = alert.state
     if state.job.is_drill:
         return f"{_LABEL}there is no such job, and nothing to do."
@@ -144,7 +144,7 @@ def what_happens_next(alert: Alert) -> str:
 
 
 def cost(alert: Alert) -> str:
-    """Training time, waiting time, and what was billed and saved, as far as it is known; empty if nothing is."""
+    """Training time, waiting time, cost and savings, where known; empty if nothing is."""
     state, figures = alert.state, alert.figures
     if state.job.is_drill:
         return f"{_LABEL}nothing was trained, waited for or billed."
@@ -153,8 +153,8 @@ def cost(alert: Alert) -> str:
     spent = ", ".join(filter(None, (trained, waited)))
     if not spent and not is_terminal(state.status):
         return ""
-    said = "; ".join(filter(None, (spent, _billed(alert))))
-    return sentence(f"{said[0].upper()}{said[1:]}")
+    known = "; ".join(filter(None, (spent, _billed(alert))))
+    return sentence(f"{known[0].upper()}{known[1:]}")
 
 
 def _billed(alert: Alert) -> str:
@@ -215,12 +215,12 @@ def short(alert: Alert) -> str:
 
 
 def one_line(words: str) -> str:
-    """Words of others without line breaks or control characters, so that they cannot pose as ours."""
+    """Foreign text without line breaks or control characters, so that it cannot pose as ours."""
     return "".join(c if c.isprintable() else " " for c in " ".join(words.split()))
 
 
 def placement(state: JobState) -> str:
-    """How many instances of which type on which market, as far as it is known."""
+    """How many instances of which type on which market, where known."""
     count = f"{state.instance_count} x " if state.instance_count else ""
     market = f" ({state.market})" if state.market else ""
     return f"{count}{one_line(state.instance_type or 'unknown instances')}{market}"
@@ -235,7 +235,7 @@ def _end(alert: Alert) -> str:
 
 
 def _why_ended(alert: Alert) -> str:
-    """What is known of an end whose name is not known; no full stop, so that it can be quoted."""
+    """What is known of an end with an unknown status; no full stop, so that it can be quoted."""
     state = alert.state
     if reason := clause(one_line(state.failure_reason or "")):
         return f"SageMaker says: {reason}"
@@ -263,12 +263,12 @@ def _ordinal(number: int) -> str:
 
 
 def _never_launched(alert: Alert) -> bool:
-    """Whether the job certainly held no instances until then; events alone do not show the market, nor all starts."""
+    """Whether the job certainly held no instances until then; events alone show neither the market nor all starts."""
     return alert.state.market is not None and not has_held_instances(alert.state, alert.transitions)
 
 
 def _after_the_end(alert: Alert) -> str:
-    """Nobody should start by hand what Respot, or the job's owner, may be about to start."""
+    """Whether Respot or the job's owner may resume it, so that nobody starts it twice."""
     state = alert.state
     match alert.outlook:
         case Outlook.DECIDES:

@@ -19,10 +19,10 @@ from respot.errors import WebhookRefusedError
 from respot.slack.blocks import SlackMessage
 
 TIMEOUT: Final = timedelta(seconds=5)
-PATIENCE: Final = timedelta(seconds=5)
-"""How long a pause that Slack asks for is waited out at once; a longer one is spent in the queue."""
-LONGEST_POST: Final = 3 * TIMEOUT + PATIENCE + timedelta(seconds=3)
-"""One post, one more after a broken connection, one more after a brief pause, and slack_sdk's own pauses between."""
+MAX_INLINE_RETRY_AFTER: Final = timedelta(seconds=5)
+"""The longest `Retry-After` to wait for in the function; a longer one delays the message in its queue."""
+LONGEST_POST: Final = 3 * TIMEOUT + MAX_INLINE_RETRY_AFTER + timedelta(seconds=3)
+"""A post, a retry after a broken connection, another after a brief pause, and slack_sdk's own pauses in between."""
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -31,7 +31,7 @@ class SlackWebhook:
     """The port `Chat`, on one webhook."""
 
     def __init__(self, secret: Callable[[], str], forget_secret: Callable[[], None]) -> None:
-        """`secret` gives the webhook's address (cached), `forget_secret` makes it be read anew next time."""
+        """`secret` returns the webhook's address (cached); after `forget_secret` it is read again."""
         self._secret = secret
         self._forget_secret = forget_secret
 
@@ -45,19 +45,19 @@ class SlackWebhook:
         try:
             answer = client.send(text=message.text, blocks=message.blocks, unfurl_links=False, unfurl_media=False)
         except (OSError, HTTPException, SlackClientError, ValueError, LookupError) as error:
-            # The last two: an address that cannot be encoded, an answer in a character set that nobody knows.
+            # The last two: an address that cannot be encoded, an answer in an unknown character set.
             reason = f"Slack could not be reached ({type(error).__name__}); is the webhook's address right?"
             raise WebhookRefusedError(reason) from error
         if answer.status_code == 200 and not answer.body.lstrip().startswith("<"):
-            return  # a page instead of a word is where a wrong address leads to, by way of a redirection
-        # The address may have been replaced since it was read: 403, 404 and 410 are how Slack retires a webhook.
+            return  # Slack answers "ok"; a wrong address may redirect to an HTML page
+        # The address may have been replaced since it was read: Slack answers 403, 404 or 410 for a retired webhook.
         self._forget_secret()
         reason = f"Slack answered {answer.status_code}: {answer.body[:200]!r}"
         raise WebhookRefusedError(reason, retry_after=_retry_after(answer.headers))
 
 
 class _BriefRateLimitRetryHandler(RateLimitErrorRetryHandler):
-    """slack_sdk's handler sleeps for as long as Slack asks, which may be longer than the function lives."""
+    """Retries after brief pauses only: slack_sdk's handler may sleep for longer than the function's timeout."""
 
     def _can_retry(
         self,
@@ -72,10 +72,10 @@ class _BriefRateLimitRetryHandler(RateLimitErrorRetryHandler):
 
 
 def webhook_address(secret: str) -> str:
-    """The address in a secret that is the address itself, or JSON with the address as `url`.
+    """The address in a secret, which is the address itself or JSON with the address as `url`.
 
     Raises:
-        WebhookRefusedError: there is none, or it would send alerts over the network in the clear.
+        WebhookRefusedError: there is none, or it would send alerts unencrypted over the network.
     """
     address = secret.strip()
     if address.startswith("{"):
@@ -94,14 +94,14 @@ def webhook_address(secret: str) -> str:
 
 
 def _is_brief(headers: Mapping[str, str | list[str]]) -> bool:
-    """Whether the pause is short, and said in the one way that slack_sdk reads: whole seconds."""
-    said = _header(headers)
-    return not said or (_SECONDS.fullmatch(said) is not None and _retry_after(headers) <= PATIENCE)
+    """Whether the pause is short, and in whole seconds: slack_sdk reads no other format."""
+    value = _header(headers)
+    return not value or (_SECONDS.fullmatch(value) is not None and _retry_after(headers) <= MAX_INLINE_RETRY_AFTER)
 
 
 def _retry_after(headers: Mapping[str, str | list[str]]) -> timedelta:
-    said = _header(headers)
-    return timedelta(seconds=int(said)) if _SECONDS.fullmatch(said) else timedelta()
+    value = _header(headers)
+    return timedelta(seconds=int(value)) if _SECONDS.fullmatch(value) else timedelta()
 
 
 def _header(headers: Mapping[str, str | list[str]]) -> str:

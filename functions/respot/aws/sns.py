@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
 
 _LARGEST_MESSAGE: Final = 255 * 1024
-"""SNS takes 256 KiB, the message attributes included."""
-_LONGEST_WORDS: Final = (4_000, 1_000)
-"""Letters to which a story and a warning are cut, of a message that is still too large without tags.
+"""SNS accepts 256 KiB, including message attributes."""
+_MAX_WORDS: Final = (4_000, 1_000)
+"""Characters to which summary and warning are cut if a message is still too large without tags.
 
-A story stands in a message eleven times, in the worst letters of seven bytes: with a thousand of them everything fits.
+A message repeats a summary eleven times, at up to seven bytes a character: everything fits with a thousand of them.
 """
 
 
@@ -62,10 +62,10 @@ class SnsTopic:
 
 
 def _message(alert: Alert) -> str:
-    """One text for each kind of subscriber; `default` serves the kinds that are not named.
+    """One text for each protocol; `default` serves all others.
 
-    Every text counts against SNS's limit. A message that SNS would never take must not be tried again and again, and
-    hold back the stream: its tags are left out first, then its longest texts are cut.
+    All texts count against SNS's limit. A message that SNS always refuses would block the stream. So a message that is
+    too large loses its tags first, then the ends of its longest texts.
     """
     message = _rendered(alert)
     for smaller in _smaller(alert):
@@ -78,8 +78,8 @@ def _message(alert: Alert) -> str:
 def _smaller(alert: Alert) -> Iterator[Alert]:
     bare = replace(alert, state=replace(alert.state, tags=None))
     yield bare
-    for most in _LONGEST_WORDS:
-        yield replace(bare, story=_cut(bare.story, most), warning=bare.warning and _cut(bare.warning, most))
+    for most in _MAX_WORDS:
+        yield replace(bare, summary=_cut(bare.summary, most), warning=bare.warning and _cut(bare.warning, most))
 
 
 def _cut(words: str, most: int) -> str:
@@ -98,8 +98,8 @@ def _composed(text: str, line: str, document: Mapping[str, Any]) -> str:
 
 def _attributes(alert: Alert) -> dict[str, str]:
     job = alert.state.job
-    held_back = {} if alert.digest is None else {DIGEST_ATTRIBUTE: alert.digest}
-    return held_back | {
+    grouped = {} if alert.digest is None else {DIGEST_ATTRIBUTE: alert.digest}
+    return grouped | {
         "kind": alert.kind.value,
         "severity": alert.severity.value,
         "job": job.name,
@@ -110,7 +110,7 @@ def _attributes(alert: Alert) -> dict[str, str]:
 
 
 def _digest_attributes(digest: Digest) -> dict[str, str]:
-    """Those of an alert, but for the job: it is about many."""
+    """Those of an alert, without the job."""
     return {
         "kind": AlertKind.DIGEST.value,
         "severity": digest.severity.value,

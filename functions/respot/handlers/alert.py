@@ -1,23 +1,19 @@
-"""Alerts on what the ledger's stream delivers, and on what the queue of due alerts names: jobs and windows."""
+"""Alerts on what the ledger's stream and the queue of due alerts deliver."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import DigestCollector
-from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.digest import read_message as read_window
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import news_of_decision, news_of_notice, news_of_outcome
 from respot.aws.cached_text import CachedText
-from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
-from respot.aws.dynamodb.job_items import read_transition
-from respot.aws.dynamodb.keys import job_of
-from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome
+from respot.aws.dynamodb.stream import read_change
 from respot.aws.sns import SnsTopic
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.bootstrap.clients import client, now, once_ssm_client, required, settings
@@ -26,12 +22,10 @@ from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import CALL_LIMITS, ONCE_SSM, RESERVE, begin
 from respot.errors import RespotError
 from respot.handlers.lambda_events import BatchResponse, Context, failed, moment, time_left
-from respot.jobs.job import JobState, Transition
 from respot.jobs.message import read_message
 from respot.log_events import ALERT_COMPLETED, ALERT_DEFERRED, ALERT_FAILED
 from respot.metrics import ALERTS_FAILED, ALERTS_SENT, FAILED_DUE_ALERT_AGE
-from respot.recovery.planning.decision import Outlook
-from respot.schema import KIND, PK, SK, ItemKind
+from respot.schema import PK, SK
 from respot.settings import ALERTS_TOPIC_ARN, DUE_ALERTS_QUEUE_URL, LEDGER_TABLE, POLICY_PARAMETER
 from respot.sweep.heartbeat import HEARTBEAT
 
@@ -40,9 +34,9 @@ if TYPE_CHECKING:
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take new items, jobs whose alerts are due, or windows that are over; what was settled before is passed over.
+    """Alert on new items of the ledger, on jobs with overdue alerts, and on digest windows that are over.
 
-    Of the stream, Lambda repeats everything from the first failed item on; of the queue, what failed.
+    Of the stream, Lambda repeats everything from the first failed item on; of the queue, only what failed.
     """
     left = time_left(context)
     begin(left)
@@ -50,24 +44,22 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     for record in event["Records"]:
         if record.get("body") == HEARTBEAT:
             continue
-        identifier, item, alert = _read(record)
+        identifier, item = _identify(record)
         if left() < LONGEST_ALERT:
-            # The claim of an alert that is not finished would hold back its next attempt.
+            # An unfinished alert keeps its lease, which would delay the next attempt.
             logger().warning(ALERT_DEFERRED, item=item)
             failures.append(identifier)
             continue
         try:
-            alert_records = alert()
+            completed = _alert_on(record)
         except RespotError as error:
             # The others of the batch must not wait for this one.
             logger().exception(ALERT_FAILED, message_id=identifier, item=item, reason=str(error))
             failures.append(identifier)
             continue
-        for alert_record in alert_records:
-            logger().info(
-                ALERT_COMPLETED, outcome=alert_record.outcome, reason=alert_record.reason, **_about(alert_record)
-            )
-            sent += alert_record.outcome is AlertOutcome.SENT and not _is_drill(alert_record)
+        for each in completed:
+            logger().info(ALERT_COMPLETED, outcome=each.outcome, reason=each.reason, **_about(each))
+        sent += sum(map(_counts, completed))
     count({ALERTS_SENT: sent, ALERTS_FAILED: len(failures)})
     due = [record for record in event["Records"] if record.get("messageId") in failures]
     if due:
@@ -75,84 +67,58 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     return failed(failures)
 
 
-def _is_drill(alert_record: AlertRecord | DigestRecord) -> bool:
-    return isinstance(alert_record, AlertRecord) and alert_record.job.is_drill
-
-
-Settled = tuple[AlertRecord | DigestRecord, ...]
-
-
-def _about(alert_record: AlertRecord | DigestRecord) -> dict[str, Any]:
-    if isinstance(alert_record, DigestRecord):
-        return {"kind": AlertKind.DIGEST, "digest": alert_record.digest}
-    return {"kind": alert_record.kind, "job": str(alert_record.job), "digest": alert_record.digest}
-
-
-def _read(record: Mapping[str, Any]) -> tuple[str, str, Callable[[], Settled]]:
-    """How a record is told apart, what it is about, and what is to be done about it."""
+def _identify(record: Mapping[str, Any]) -> tuple[str, str]:
+    """How the response names a record, and how the log does: by its key in the ledger, or by the message."""
     if "dynamodb" not in record:  # it is the queue's
-        body = record["body"]
-        return record["messageId"], body, partial(_due, body)
-    change = record["dynamodb"]
-    values = deserialize(change["NewImage"])
-    return change["SequenceNumber"], f"{values[PK]} {values[SK]}", lambda: alert_on(alerter(), change["NewImage"])
+        return record["messageId"], record["body"]
+    image = record["dynamodb"]["NewImage"]
+    return record["dynamodb"]["SequenceNumber"], f"{image[PK]['S']} {image[SK]['S']}"
 
 
-def _due(body: str) -> Settled:
-    window = read_window(body)
-    return alerter().catch_up(read_message(body)) if window is None else _close(window)
+def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ...]:
+    completed: AlertRecord | DigestRecord | None
+    if "dynamodb" in record:
+        change = read_change(record)
+        completed = None if change is None else alerter().on(change)
+    elif window := read_window(record["body"]):
+        completed = digest_collector().close(window)
+    else:
+        return alerter().catch_up(read_message(record["body"]))
+    return () if completed is None else (completed,)
 
 
-def _close(window: DigestWindow) -> Settled:
-    alert_record = digest_collector().close(window)
-    return () if alert_record is None else (alert_record,)
+def _about(completed: AlertRecord | DigestRecord) -> dict[str, Any]:
+    if isinstance(completed, DigestRecord):
+        return {"kind": AlertKind.DIGEST, "digest": completed.digest}
+    return {"kind": completed.kind, "job": str(completed.job), "digest": completed.digest}
 
 
-def alert_on(alerting: Alerter, image: dict[str, Any]) -> tuple[AlertRecord, ...]:
-    """What each kind of item means to people; the stream's filter passes no other."""
-    alert_record = _alert_on(alerting, image)
-    return () if alert_record is None else (alert_record,)
+def _counts(completed: AlertRecord | DigestRecord) -> bool:
+    """Whether the metric counts it: a message was sent, and for no drill."""
+    is_drill = isinstance(completed, AlertRecord) and completed.job.is_drill
+    return completed.outcome is AlertOutcome.SENT and not is_drill
 
 
-def _alert_on(alerting: Alerter, image: dict[str, Any]) -> AlertRecord | None:
-    match deserialize(image)[KIND]:
-        case ItemKind.TRANSITION | ItemKind.DRILL_TRANSITION:
-            return alerting.alert(*read_transition(image))
-        case ItemKind.STATE:
-            return alerting.advise(job_of(deserialize(image)[PK]))
-        case ItemKind.DECISION:
-            decision = read_decision(image)
-            told = news_of_decision(decision)
-            return None if told is None else alerting.tell(decision.job, told)
-        case ItemKind.OUTCOME:
-            outcome = read_outcome(image)
-            return alerting.tell(outcome.job, news_of_outcome(outcome))
-        case ItemKind.NOTICE:
-            notice = read_notice(image)
-            return alerting.tell(notice.job, news_of_notice(notice))
-        case _:
-            return None
+_GROUPED: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
+"""Calls for an alert that joins a window: the window, the entry, the timer, the record of it, the window again."""
+CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_GROUPED, "sns", "dynamodb")
+"""Calls for the alert of an end: the job, the lease, the decision, the policy, the digest, the publication, the alert's
+record or the lease's release. All other alerts make fewer.
 
-
-_HELD_BACK: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
-"""Of an alert that joins a window: the window, the membership, the timer, the note of it, the window again."""
-CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_HELD_BACK, "sns", "dynamodb")
-"""Of the alert of an end: the job, the claim, the decision, the policy, what a storm asks for, the publication, the
-note of it or the claim's release. All others make fewer.
-
-Since when the region has been watched is asked before the first claim of a process, and then known.
+Once a process, before its first lease, one more call reads since when the region has been watched.
 """
 LONGEST_ALERT: Final = sum(((CALL_LIMITS | {"ssm": ONCE_SSM})[service].longest_call for service in CALLS), RESERVE)
-"""An alert begun with less time left might leave its claim behind, which delays it until the lease is over."""
+"""An alert begun with less time left might keep its lease, which delays the next attempt until it expires."""
 
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
-"""As long as `recover` keeps it."""
+"""The same as in `recover`."""
 
 
 @cache
 def alerter() -> Alerter:
-    """What `alert` hands its transitions to."""
-    gathers = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
+    """The alerter that `alert` calls."""
+    policy = required(settings().policy_parameter, POLICY_PARAMETER)
+    has_digests = settings().digest_window and AlertKind.DIGEST in settings().alert_kinds
     return Alerter(
         ledger=ledger(),
         runs=runs(),
@@ -161,26 +127,16 @@ def alerter() -> Alerter:
         kinds=settings().alert_kinds,
         max_age=settings().alert_max_age,
         lease=settings().alert_lease,
-        watch=digest_collector() if gathers else None,
-        foresight=_Foresight(required(settings().policy_parameter, POLICY_PARAMETER)),
+        digests=digest_collector() if has_digests else None,
+        foresight=lambda state, transitions: _foresight(policy)(state, transitions),  # noqa: PLW0108 - loads it late
     )
-
-
-class _Foresight:
-    """The port `Foresight`; few alerts are of an end: no cold start pays for what reads policies."""
-
-    def __init__(self, parameter: str) -> None:
-        self._parameter = parameter
-
-    def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
-        """See `Foresight`."""
-        return _foresight(self._parameter)(state, transitions)
 
 
 @cache
 def _foresight(parameter: str) -> "PolicyForesight":
+    """Imported by the first alert of an end: no other cold start pays for reading policies."""
     from respot.aws.ssm import ParameterPolicies, read_parameter  # noqa: PLC0415
-    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415 - as `_Foresight` says
+    from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415
 
     text = CachedText(lambda: read_parameter(once_ssm_client(), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     return PolicyForesight(ParameterPolicies(text.read))
@@ -188,11 +144,11 @@ def _foresight(parameter: str) -> "PolicyForesight":
 
 @cache
 def digest_collector() -> DigestCollector:
-    """What `alert` hands windows to that are over: also when no new ones are opened any more."""
+    """The collector that `alert` calls; it closes windows even when digests are switched off."""
     queue = required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DigestCollector(
-        storms=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
+        store=DynamoDbDigestStore(client("dynamodb"), table, clock=now, retention=settings().retention),
         timers=SqsDigestTimers(client("sqs"), queue),
         topic=_topic(),
         clock=now,

@@ -1,4 +1,4 @@
-"""Posts what the Slack queue delivers."""
+"""Posts the messages of the Slack queue."""
 
 from datetime import timedelta
 from functools import cache
@@ -19,7 +19,7 @@ from respot.slack.relay import SlackRelay
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take a batch of SQS messages; what Slack refused stays in the queue, and goes to its DLQ in the end."""
+    """Post a batch of SQS messages; what Slack refuses stays in the queue, and moves to its DLQ in the end."""
     begin(time_left(context))
     relayed = slack_relay().relay(deliveries(event))
     for refusal in relayed.refusals:
@@ -45,7 +45,7 @@ SECRET_KEPT_FOR: Final = timedelta(minutes=5)
 
 @cache
 def slack_relay() -> SlackRelay:
-    """What `slack` hands its deliveries to."""
+    """The relay that `slack` calls."""
     name = required(settings().slack_secret, SLACK_SECRET)
     secret = CachedText(lambda: read_secret(client("secretsmanager"), name), kept_for=SECRET_KEPT_FOR, clock=now)
     return SlackRelay(
@@ -56,11 +56,11 @@ def slack_relay() -> SlackRelay:
 
 
 class _DrillPosts:
-    """The port `DrillPosts`; few messages are a drill's: no cold start pays for a DynamoDB client."""
+    """The port `DrillPosts`, loaded by the first drill: no other cold start pays for a DynamoDB client."""
 
     def note(self, drill: str, refusal: str | None) -> None:
         """See `DrillPosts.note`."""
-        from respot.aws.dynamodb.drills import DynamoDbDrillPosts  # noqa: PLC0415 - as the class says
+        from respot.aws.dynamodb.drills import DynamoDbDrillPosts  # noqa: PLC0415 - see the class
 
         table = required(settings().ledger_table, LEDGER_TABLE)
         DynamoDbDrillPosts(client("dynamodb"), table, clock=now).note(drill, refusal)

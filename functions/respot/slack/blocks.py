@@ -1,4 +1,4 @@
-"""A topic's message as Slack shows it: Block Kit, within Slack's limits whatever the words of others are."""
+"""Renders a topic's message as Block Kit, within Slack's limits for any content."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ SECTION_LIMIT: Final = 3000
 FIELD_LIMIT: Final = 2000
 TEXT_LIMIT: Final = 4000
 NAMES_LISTED: Final = 20
-"""Jobs that a digest names: what a person takes in at a glance."""
+"""Jobs that a digest names."""
 URL_LIMIT: Final = 3000
 
 _ICON: Final = {"info": "🔵", "warning": "🟡", "error": "🔴"}
-"""The characters themselves: a code like `:red_circle:` is shown as it is wherever text is plain."""
+"""Characters, since plain text would show a code like `:red_circle:` as it is."""
 _ENTITIES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-"""The characters that are control characters in Slack's mrkdwn; with them escaped, no mention and no link is left."""
+"""Control characters of Slack's mrkdwn; escaping them removes mentions and links."""
 
 Block = dict[str, Any]
 
@@ -31,9 +31,9 @@ class SlackMessage:
     """What is posted.
 
     Attributes:
-        text: what notifications and screen readers say.
+        text: for notifications and screen readers.
         blocks: Block Kit blocks.
-        drill: the drill's id, of a message that a drill has sent.
+        drill: the id of the drill that sent it; `None` for all other messages.
     """
 
     text: str
@@ -42,20 +42,20 @@ class SlackMessage:
 
 
 def render(body: str) -> SlackMessage:
-    """An alert of ours as such, a CloudWatch alarm as such, and anything else as the text that it is."""
+    """Render an alert, a digest or a CloudWatch alarm; any other message as plain text."""
     document = _document(body)
     if document.get("version") == VERSION:
-        # What only calls itself an alert is shown as the text that it is: a message must not stop the others.
+        # A malformed alert is shown as plain text: it must not block the other messages.
         with suppress(LookupError, TypeError, AttributeError, ValueError, OverflowError):
             return _digest(document) if DIGEST_MEMBER in document else _alert(document)
     if "AlarmName" in document and "NewStateValue" in document:
         return _alarm(document)
-    words = body if body.strip() else "(an empty message)"  # Slack refuses blocks without any text
+    words = body if body.strip() else "(an empty message)"  # Slack refuses blocks without text
     return SlackMessage(text=escaped(words, TEXT_LIMIT), blocks=[_section(escaped(words, SECTION_LIMIT))])
 
 
 def escaped(words: str, limit: int) -> str:
-    """Words of others, escaped, and cut so that they fit even after escaping."""
+    """Foreign text, escaped, and cut to the limit after escaping."""
     pieces: list[str] = []
     room = limit - 1
     for character in words:
@@ -78,10 +78,10 @@ def _document(body: str) -> Mapping[str, Any]:
 def _alert(document: Mapping[str, Any]) -> SlackMessage:
     job, transition = document["job"], document["transition"]
     drill = drill_id(job["name"])
-    icon = "" if drill else _ICON.get(document["severity"], "")  # a drill's words begin with what it is
+    icon = "" if drill else _ICON.get(document["severity"], "")  # a drill's texts begin with a label instead
     headline = document["headline"].strip() or VERSION
     parts = ("what_happened", "what_happens_next", "cost")
-    said = "\n".join(filter(None, (str(document[part]) for part in parts)))
+    description = "\n".join(filter(None, (str(document[part]) for part in parts)))
     market = f" ({job['market']})" if job["market"] else ""
     fields = {
         "Region": job["region"],
@@ -92,7 +92,7 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
         fields["Owned by"] = f"{job['parent']['owner']} {job['parent']['identifier']}"
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
-        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}".lstrip()),
+        _section(f"{icon} {escaped(description, SECTION_LIMIT - 40)}".lstrip()),
         {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
     ]
     if len(document["console_url"]) <= URL_LIMIT:
@@ -108,7 +108,7 @@ def _alert(document: Mapping[str, Any]) -> SlackMessage:
 def _digest(document: Mapping[str, Any]) -> SlackMessage:
     digest, headline = document[DIGEST_MEMBER], document["headline"].strip() or VERSION
     of_kind, icon = AlertKind(digest["of_kind"]), _ICON.get(document["severity"], "")
-    said = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
+    description = "\n".join(str(document[part]) for part in ("what_happened", "what_happens_next"))
     names = list(dict.fromkeys(str(alert["job"]) for alert in digest["alerts"]))
     left = int(digest["job_count"]) - len(names[:NAMES_LISTED])
     listed = ", ".join(names[:NAMES_LISTED]) + (f" and {left} more" if left > 0 else "")
@@ -120,7 +120,7 @@ def _digest(document: Mapping[str, Any]) -> SlackMessage:
     }
     blocks: list[Block] = [
         {"type": "header", "text": {"type": "plain_text", "text": _cut(headline, HEADER_LIMIT)}},
-        _section(f"{icon} {escaped(said, SECTION_LIMIT - 40)}"),
+        _section(f"{icon} {escaped(description, SECTION_LIMIT - 40)}"),
         {"type": "section", "fields": [_field(title, str(value)) for title, value in fields.items()]},
         _section(escaped(listed if listed.strip() else "(no job is named)", SECTION_LIMIT)),
     ]
@@ -148,7 +148,7 @@ def _cut(words: str, limit: int) -> str:
 
 
 def _section(mrkdwn: str) -> Block:
-    # verbatim: Slack neither links nor expands anything by itself in words that may be an attacker's.
+    # verbatim: Slack adds no links to text that may come from an attacker.
     return {"type": "section", "text": {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}}
 
 

@@ -1,4 +1,4 @@
-"""Ports of Slack: the chat, and where the fate of a drill is recorded."""
+"""Ports of Slack: the chat, and the record of drills."""
 
 from typing import Protocol
 
@@ -12,15 +12,15 @@ class Chat(Protocol):
         """Post one message.
 
         Raises:
-            WebhookRefusedError: it was not taken; nothing is known of the next one.
+            WebhookRefusedError: it was not accepted; the next one may be.
         """
 
 
 class DrillPosts(Protocol):
-    """Where it is written down what became of a drill's message."""
+    """Where the result of a drill's message is recorded."""
 
     def note(self, drill: str, refusal: str | None) -> None:
-        """Write down that the chat took the message of the drill with this id, or why not; a success stands.
+        """Record that the chat accepted the message of the drill with this id, or why not; a success is final.
 
         Raises:
             LedgerUnavailableError: it may not have been written.

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
+from respot.aws.dynamodb.stream import read_change
 from respot.errors import MalformedMessageError, RespotError
-from respot.handlers.alert import alert_on
 from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import RetrySchedule
@@ -110,8 +110,8 @@ class Controller:
         self._read("alert", self._alert_one)
 
     def _alert_one(self, item: Mapping[str, Any]) -> None:
-        if "alert" in item:
-            alert_on(self.alerter, item["alert"])
+        if "alert" in item and (change := read_change({"dynamodb": {"NewImage": item["alert"]}})):
+            self.alerter.on(change)
 
     def recover(self) -> None:
         """The stream's second reader."""

@@ -16,7 +16,7 @@ from respot.recovery.planning.decision import Outlook
 from respot.recovery.planning.ending import Trigger, ending_of
 
 GROUPED: Final = frozenset(AlertKind) - {AlertKind.DIGEST}
-"""Kinds that digests are made of; of `failed`, only what `pool_of` lets in."""
+"""Kinds that digests group; of `failed`, only what `pool_of` admits."""
 
 _PLAIN_TYPE: Final = re.compile(r"[a-z0-9.-]{1,40}")
 
@@ -28,7 +28,7 @@ class CapacityPool:
     Attributes:
         kind: what happens to them.
         region: where.
-        instance_type: on what; `None` if it is not known, or does not matter.
+        instance_type: on what; `None` if it is unknown or does not matter.
     """
 
     kind: AlertKind
@@ -37,7 +37,7 @@ class CapacityPool:
 
     @property
     def key(self) -> str:
-        """The pool in a bounded text without surprises: an instance type that only an event told may be anything."""
+        """The pool as a short, safe text: an instance type that only an event reports can be any text."""
         named = self.instance_type or ("any" if self.kind in OF_ANY_TYPE else "unknown")
         if not _PLAIN_TYPE.fullmatch(named):
             named = hashlib.sha256(named.encode(errors="surrogatepass")).hexdigest()[:16]
@@ -46,15 +46,15 @@ class CapacityPool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestWindow:
-    """A span of time in which a pool's first alert is sent and the others are held back.
+    """A span of time in which people receive a pool's first alert, and the others in a digest.
 
     Attributes:
         pool: of which pool.
-        opened: when the first alert was taken in hand, by Respot's clock: what comes late is gathered all the same.
+        opened: when Respot processed the first alert, by its own clock, so that late events are grouped, too.
         closes: until when others join.
         opener: the id of that first alert.
-        timer_sent: whether it is certain that somebody will close the window.
-        closed: whether it was closed; whoever joins later is not counted any more.
+        timer_sent: whether the message that will close the window was sent.
+        closed: whether it was closed; the digest does not have later entries.
     """
 
     pool: CapacityPool
@@ -72,17 +72,17 @@ class DigestWindow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestEntry:
-    """An alert that a digest tells people of.
+    """An alert that a digest reports to people.
 
     Attributes:
         job: which job.
         arn: its ARN.
         started: when it happened.
         alert: the alert's id.
-        headline: what it says.
-        said: what it says besides that others of its kind may say otherwise; empty if there is nothing.
+        headline: the alert's headline.
+        description: the particulars in which it may differ from others of its kind; empty if there are none.
         severity: how urgent it is; `None` is as urgent as its kind.
-        outlook: of the end of a job: what to expect of Respot.
+        outlook: of the end of a job: what Respot will do about it.
     """
 
     job: JobId
@@ -90,14 +90,14 @@ class DigestEntry:
     started: datetime
     alert: str
     headline: str
-    said: str = ""
+    description: str = ""
     severity: Severity | None = None
     outlook: Outlook = Outlook.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What people are told of a window's members, of which there is at least one; they are in order of time."""
+    """What people receive about a window: its entries, at least one, in order of time."""
 
     window: DigestWindow
     entries: tuple[DigestEntry, ...]
@@ -109,7 +109,7 @@ class Digest:
 
     @property
     def severity(self) -> Severity:
-        """The highest of the alerts it stands for, so that a filter by severity misses none."""
+        """The highest severity of its entries, so that a filter by severity misses none."""
         usual = severity_of(self.window.pool.kind)
         return max((entry.severity or usual for entry in self.entries), key=list(Severity).index)
 
@@ -125,10 +125,10 @@ class DigestRecord:
 
     Attributes:
         digest: its id.
-        outcome: sent, or declined for lack of members.
-        reason: why, in words an operator reads.
-        headline: what was said; `None` if nothing was.
-        settled_at: when.
+        outcome: sent, or declined for lack of entries.
+        reason: why, in an operator's words.
+        headline: of the message; `None` if none was sent.
+        settled_at: when it was completed.
         message_id: SNS's id of the message; `None` if none was sent.
     """
 
@@ -141,29 +141,28 @@ class DigestRecord:
 
 
 def pool_of(alert: Alert) -> CapacityPool | None:
-    """The pool whose window the alert opens or joins; `None` if people are told of it by itself, whatever else comes.
+    """The pool whose window the alert opens or joins; `None` if people always receive the alert itself.
 
-    This is the one place that says which alerts storms are made of.
+    Only this function decides which alerts are grouped.
     """
     state = alert.state
     if state.job.is_drill:
-        return None  # a rehearsal must neither hold back what is real nor be held back
+        return None  # a drill must neither delay a real alert nor be delayed
     instance_type = None if alert.kind in OF_ANY_TYPE else state.instance_type
     pool = CapacityPool(kind=alert.kind, region=state.job.region, instance_type=instance_type)
     match alert.kind:
         case AlertKind.INTERRUPTED | AlertKind.MAX_WAIT_TIME_EXCEEDED | AlertKind.ENDED:
-            return pool  # capacity leaves the pool: what one job suffers, its neighbours suffer
+            return pool  # capacity leaves the pool: its other jobs are affected, too
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT | AlertKind.NOT_RESUBMITTED:
-            return pool  # follows what befell the pool, job by job; a digest quotes the reasons, which may differ
+            return pool  # follows the interruptions of the pool; a digest quotes the reasons, which may differ
         case AlertKind.MAX_RUNTIME_EXCEEDED | AlertKind.ADVICE:
-            return pool  # jobs that were started together from one definition (a sweep) share its limits and gaps
+            return pool  # jobs started together from one definition share its limits and settings
         case AlertKind.POLICY_INVALID:
-            return pool  # one broken policy holds up every job of the account
+            return pool  # an invalid policy blocks every job of the account
         case AlertKind.POSTPONED:
-            return pool  # and so does one kill switch
+            return pool  # and so does the kill switch
         case AlertKind.FAILED:
-            # Capacity that leaves fails jobs, too. Any other failure is a job's own, and its reason the news: each is
-            # told by itself, however many there are.
+            # Lost capacity fails jobs, too. Any other failure is a job's own, and people need its reason.
             return pool if ending_of(state).trigger is Trigger.CAPACITY_ERROR else None
         case AlertKind.DIGEST:
             return None  # of many jobs already
@@ -172,7 +171,7 @@ def pool_of(alert: Alert) -> CapacityPool | None:
 
 
 def is_over(window: DigestWindow, *, now: datetime) -> bool:
-    """Whether another alert of the pool opens a window of its own."""
+    """Whether another alert of the pool opens a new window."""
     return window.closes <= now
 
 
@@ -182,11 +181,11 @@ def time_left(window: DigestWindow, *, now: datetime) -> timedelta:
 
 
 _MEMBER: Final = "window"
-"""What sets these messages apart from those that name a job."""
+"""The JSON member that only these messages have: others name a job."""
 
 
 def write_message(window: DigestWindow) -> str:
-    """The message that has a window closed."""
+    """The message that closes a window."""
     pool = window.pool
     named = {
         "kind": pool.kind.value,
@@ -199,10 +198,10 @@ def write_message(window: DigestWindow) -> str:
 
 
 def read_message(body: str) -> DigestWindow | None:
-    """The window of a message; `None` if it is none of these messages.
+    """The window of a message; `None` for any other message.
 
     Raises:
-        MalformedMessageError: it is one, and makes no sense.
+        MalformedMessageError: the window cannot be read.
     """
     try:
         named = json.loads(body)[_MEMBER]

@@ -1,34 +1,25 @@
-"""What a digest says, in the words of a person who knows SageMaker."""
+"""The texts of a digest."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from respot.alerting.digest.digest import CapacityPool, Digest, DigestEntry
-from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, moment_of
+from respot.alerting.kinds import KIND_BY_STATUS, OF_ANY_TYPE, AlertKind, moment_of
 from respot.alerting.text import NEXT, jobs_url, one_line
 from respot.jobs.formatting import in_words, iso, readable, sentence
 from respot.recovery.planning.decision import DECIDED_WITHIN, Outlook
 
 LISTED: Final = 50
-"""Members that an e-mail and the document list, oldest first; the ledger has them all."""
+"""Entries in an e-mail and in the document, oldest first; the ledger has all of them."""
 NAMED: Final = 10
-"""Jobs that a sentence names."""
+"""Jobs named in a sentence."""
 QUOTED: Final = 3
-"""Different words of members that every form of a digest quotes, the most frequent first."""
+"""Different descriptions that a digest quotes, the most frequent first."""
 _LONGEST_TYPE: Final = 120
 
-_ON_ANY_MARKET: Final = frozenset(
-    {
-        AlertKind.ENDED,
-        AlertKind.RESUBMITTED,
-        AlertKind.NOT_RESUBMITTED,
-        AlertKind.WOULD_RESUBMIT,
-        AlertKind.POLICY_INVALID,
-        AlertKind.POSTPONED,
-    }
-)
-"""Kinds that are told of on-demand jobs, too."""
+_SPOT_ONLY: Final = frozenset({*KIND_BY_STATUS.values(), AlertKind.ADVICE})
+"""Kinds that report spot jobs alone."""
 
 _DONE: Final = {
     AlertKind.INTERRUPTED: ("was interrupted", "were interrupted"),
@@ -70,7 +61,7 @@ _CAUSE: Final = {
         "These jobs have settings that make spot a bad bargain.",
     ),
 }
-"""Why one job, and why several came at once, if not because capacity is leaving."""
+"""The cause, for one job and for several; for all other kinds, capacity is leaving."""
 
 _STOPPED: Final = (
     "This job has stopped for good; SageMaker does not restart it.",
@@ -106,36 +97,36 @@ _NEXT_OF_SEVERAL: Final = {
 def headline(digest: Digest) -> str:
     """One line: how many more jobs of which pool."""
     count, jobs, pool = len(digest.entries), digest.jobs, digest.window.pool
-    spot, where = "" if pool.kind in _ON_ANY_MARKET else "spot ", _where(pool)
+    spot, where = "spot " if pool.kind in _SPOT_ONLY else "", _where(pool)
     noun = f"{spot}job{'s' if jobs != 1 else ''}"
-    if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # nothing else befalls a job again
+    if pool.kind is AlertKind.INTERRUPTED and count != jobs:  # only interruptions happen to a job twice
         return f"{count} more interruptions of {jobs} {noun} {where}"
     return f"{jobs} more {noun} {where} {_for_count(digest, _DONE[pool.kind])}"
 
 
 def what_happened(digest: Digest) -> str:
-    """What came together, and when, and what the members say of it where they may differ."""
+    """The cause, the time, and the descriptions of the entries where they may differ."""
     window = digest.window
     length = in_words(window.closes - window.opened)
-    told = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
+    first = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
     rest = f"and gathered here what came within {length} of it."
     cause = _for_count(digest, _CAUSE.get(window.pool.kind, (f"Capacity is leaving {_pool(window.pool)}.",) * 2))
-    return " ".join(filter(None, (cause, f"{told}, {rest}", _quoted(digest))))
+    return " ".join(filter(None, (cause, f"{first}, {rest}", _quoted(digest))))
 
 
 def what_happens_next(digest: Digest) -> str:
-    """Whether SageMaker goes on by itself, and what is left to do."""
+    """What SageMaker and Respot do next, and what is left to do."""
     follows = _NEXT_OF_ONE if digest.jobs == 1 else _NEXT_OF_SEVERAL
     return follows.get(digest.window.pool.kind) or f"{_for_count(digest, _STOPPED)} {_after_the_end(digest)}"
 
 
 def since(digest: Digest) -> str:
-    """When the first of the transitions was that the members are about."""
+    """When the first entry happened."""
     return iso(digest.entries[0].started)
 
 
 def until(digest: Digest) -> str:
-    """When the last of them was."""
+    """When the last entry happened."""
     return iso(digest.entries[-1].started)
 
 
@@ -144,14 +135,10 @@ def console_url(digest: Digest) -> str:
     return jobs_url(digest.window.pool.region)
 
 
-def names(digest: Digest, most: int) -> str:
-    """The first jobs by name, and how many there are besides."""
-    return _names(digest.entries, most)
-
-
-def and_more(left: int) -> str:
-    """What follows a list that was cut."""
-    return f" and {left} more" if left > 0 else ""
+def names(entries: Sequence[DigestEntry], most: int) -> str:
+    """The first jobs by name, and the number of the others."""
+    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
+    return ", ".join(distinct[:most]) + (f" and {len(distinct) - most} more" if len(distinct) > most else "")
 
 
 def instances(pool: CapacityPool) -> str:
@@ -169,7 +156,7 @@ def subject(digest: Digest) -> str:
 def plain(digest: Digest) -> str:
     """The whole digest for e-mail."""
     left = len(digest.entries) - LISTED
-    differ = len({entry.said for entry in digest.entries}) > 1
+    differ = len({entry.description for entry in digest.entries}) > 1
     listed = [line for entry in digest.entries[:LISTED] for line in _listed(entry, differ=differ)]
     return "\n".join(
         [
@@ -185,7 +172,7 @@ def plain(digest: Digest) -> str:
             f"Digest       {digest.id}",
             "",
             *listed,
-            *([f"  … {and_more(left).strip()}"] if left > 0 else []),
+            *([f"  … and {left} more"] if left > 0 else []),
             "",
         ]
     )
@@ -203,7 +190,7 @@ def _for_count(digest: Digest, words: tuple[str, str]) -> str:
 
 
 def _after_the_end(digest: Digest) -> str:
-    """Nobody should start by hand what Respot may be about to start."""
+    """Whether Respot may resume the jobs, so that nobody starts them twice."""
     left = [entry for entry in digest.entries if entry.outlook is Outlook.LEAVES]
     open_ = [entry for entry in digest.entries if entry.outlook is not Outlook.LEAVES]
     if not open_:
@@ -213,12 +200,7 @@ def _after_the_end(digest: Digest) -> str:
     wait = "reports what it does. Do not start new jobs for them before that."
     if not left:
         return f"Respot may resume them, and {wait}"
-    return f"Respot may resume {len(open_)} of them ({_names(open_, NAMED)}), and {wait} It does not resume the others."
-
-
-def _names(entries: Sequence[DigestEntry], most: int) -> str:
-    distinct = list(dict.fromkeys(entry.job.name for entry in entries))
-    return ", ".join(distinct[:most]) + and_more(len(distinct) - most)
+    return f"Respot may resume {len(open_)} of them ({names(open_, NAMED)}), and {wait} It does not resume the others."
 
 
 def _where(pool: CapacityPool) -> str:
@@ -230,19 +212,19 @@ def _pool(pool: CapacityPool) -> str:
 
 
 def _listed(entry: DigestEntry, *, differ: bool) -> tuple[str, ...]:
-    """A member in a mail; what it says besides stands on a line of its own, unless all say the same."""
+    """An entry in an e-mail; its description follows on its own line, unless all are equal."""
     line = f"  {entry.started:%H:%M:%S}  {entry.headline}"
-    return (line, f"            {entry.said}") if entry.said and differ else (line,)
+    return (line, f"            {entry.description}") if entry.description and differ else (line,)
 
 
 def _quoted(digest: Digest) -> str:
-    """What the members say: nobody should have to look up hundreds of jobs to learn of one reason."""
-    said = Counter(entry.said for entry in digest.entries if entry.said)
-    if not said:
+    """The descriptions: nobody should have to open hundreds of jobs to learn one reason."""
+    descriptions = Counter(entry.description for entry in digest.entries if entry.description)
+    if not descriptions:
         return ""
-    most = said.most_common(QUOTED)
-    if len(said) == 1 and said.total() == len(digest.entries):
-        return sentence(f'{"All say" if said.total() > 1 else "It says"}: "{most[0][0]}"')
+    most = descriptions.most_common(QUOTED)
+    if len(descriptions) == 1 and descriptions.total() == len(digest.entries):
+        return sentence(f'{"All say" if descriptions.total() > 1 else "It says"}: "{most[0][0]}"')
     left = len(digest.entries) - sum(count for _, count in most)
     words = ", ".join(f'"{words}" ({count})' for words, count in most)
     return f"They say: {words}{f', and other things ({left})' if left else ''}."

@@ -90,7 +90,7 @@ def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | 
             STARTED: iso(entry.started),
             "alert": entry.alert,
             "headline": entry.headline,
-            "said": entry.said or None,
+            "said": entry.description or None,
             "severity": entry.severity and entry.severity.value,
             "outlook": entry.outlook.value,
             EXPIRES_AT: _expiry(window, retention),
@@ -107,7 +107,7 @@ def read_entry(item: Item) -> DigestEntry:
         started=datetime.fromisoformat(values[STARTED]),
         alert=values["alert"],
         headline=values["headline"],
-        said=values.get("said", ""),
+        description=values.get("said", ""),
         # Members that another version has written, during a deployment, may lack them or have other words.
         severity=next((each for each in Severity if each == values.get("severity")), None),
         outlook=next((each for each in Outlook if each == values.get("outlook")), Outlook.UNKNOWN),

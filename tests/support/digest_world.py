@@ -1,7 +1,8 @@
-"""Storms under any schedule: many alerts of few pools, delivered by invocations that crash, stall and overlap.
+"""Bursts of alerts in few pools, delivered by invocations that crash, wait and overlap.
 
-The same story befalls all jobs of a world, but for a few whose code fails: those must be told one by one.
-Everything is drawn from one seed, so that a schedule that fails can be run again.
+All jobs of a world have the same course, except a few whose own code fails: people must receive those alerts one by
+one. Everything is drawn from one seed, so that a failing schedule can be run again. tests/properties/README.md lists
+what `check` verifies.
 """
 
 import random
@@ -37,8 +38,8 @@ _DEEPEST: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """What befalls a job: how it ends, what is known of it besides, what Respot does about it."""
+class Course:
+    """The course of a job: how it ends, what else is known of it, what Respot does about it."""
 
     end: str
     state: dict[str, Any] = field(default_factory=dict)
@@ -50,27 +51,27 @@ class Story:
 _RESUBMIT: Final = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={}, notify=True)
 _CAPACITY: Final = {"failure_reason": "CapacityError: Unable to provision requested ML compute capacity."}
 
-STORIES: Final = {
-    "interrupted": Story(end="Interrupted"),
-    "careless": Story(end="Interrupted", state={"checkpoint_uri": None}),
-    "pending": Story(end="MaxPendingTimeExceeded"),
-    "resumed": Story(
+COURSES: Final = {
+    "interrupted": Course(end="Interrupted"),
+    "careless": Course(end="Interrupted", state={"checkpoint_uri": None}),
+    "pending": Course(end="MaxPendingTimeExceeded"),
+    "resumed": Course(
         end="MaxWaitTimeExceeded", decision=_RESUBMIT, outcome=OutcomeKind.CREATED, notice=NoticeKind.POSTPONED
     ),
-    "dry": Story(end="Failed", state=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
-    "refused": Story(
+    "dry": Course(end="Failed", state=_CAPACITY, decision=replace(_RESUBMIT, dry_run=True)),
+    "refused": Course(
         end="MaxRuntimeExceeded",
         decision=Decision(action=Action.REFUSE, reason="no attempts are left", inputs={}, notify=True),
         notice=NoticeKind.POLICY_INVALID,
     ),
 }
-"""Together, they have every kind of alert that is gathered."""
-_FAULTY: Final = Story(end="Failed", state={"failure_reason": "AlgorithmError: exit code 1"})
+"""Together, they have every kind of alert that digests group."""
+_OWN_FAILURE: Final = Course(end="Failed", state={"failure_reason": "AlgorithmError: exit code 1"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """An item of the ledger on its way to `alert`."""
+    """An item of the ledger that the stream will deliver to `alert`."""
 
     comes: datetime
     job: JobId
@@ -85,9 +86,9 @@ class _Timer:
 
 @dataclass(slots=True, kw_only=True)
 class Trouble:
-    """How badly things go: the chance, at each call, of a crash, of others going first, of SNS being down.
+    """The chance, at each call, of a crash, of being overtaken, and of a refusal by SNS.
 
-    `skew` is by how many seconds an invocation's clock may be wrong.
+    `skew` is the number of seconds by which an invocation's clock may be wrong.
     """
 
     crash: float = 0.0
@@ -97,8 +98,8 @@ class Trouble:
 
 
 @dataclass
-class StormWorld:
-    """`jobs` jobs in `pools` pools have the same story within `span`; `run` plays it to the end."""
+class DigestWorld:
+    """`jobs` jobs in `pools` pools have the same course within `span`; `run` simulates it to the end."""
 
     seed: int
     trouble: Trouble = field(default_factory=Trouble)
@@ -113,18 +114,18 @@ class StormWorld:
         self.clock = FakeClock(at(5000))
         self.ledger = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.ledger, clock=self.clock)
-        self.storms, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
-        self.story = self.random.choice(list(STORIES.values()))
+        self.store, self.timers, self.topic = MemoryDigestStore(), MemoryDigestTimers(), MemoryTopic()
+        self.course = self.random.choice(list(COURSES.values()))
         self.pending: list[_Item] = []
         self.owed: set[tuple[JobId, AlertKind, datetime]] = set()
         self.due: list[_Timer] = []
         self._depth = 0
         self._skew = timedelta()
         self._quiet = False
-        watched = with_hooks(self.storms, self._gate)
+        store = with_hooks(self.store, self._gate)
         topic = with_hooks(self.topic, self._gate)
-        self.watch = DigestCollector(
-            storms=watched,
+        self.collector = DigestCollector(
+            store=store,
             timers=with_hooks(self.timers, self._gate),
             topic=topic,
             clock=self._now,
@@ -139,49 +140,49 @@ class StormWorld:
             kinds=frozenset(AlertKind),
             max_age=timedelta(days=1),
             lease=LEASE,
-            watch=self.watch,
+            digests=self.collector,
         )
         for number in range(self.jobs):
-            self._befall(number, _FAULTY if self.random.random() < 0.05 else self.story)
+            self._add_job(number, _OWN_FAILURE if self.random.random() < 0.05 else self.course)
 
-    def _befall(self, number: int, story: Story) -> None:
+    def _add_job(self, number: int, course: Course) -> None:
         job = job_id(f"job-{number}")
         seconds = 4000 + self.random.randrange(600)
-        script = f"Starting=0 Training=390 {story.end}={seconds}"
-        if story.end == "Interrupted" and self.random.random() < 0.1:  # twice in a moment
+        script = f"Starting=0 Training=390 {course.end}={seconds}"
+        if course.end == "Interrupted" and self.random.random() < 0.1:  # twice in a moment
             script += f" Training={seconds + 5} Interrupted={seconds + 20}"
-        known = {"instance_type": f"ml.p{number % self.pools}.large"} | story.state
+        known = {"instance_type": f"ml.p{number % self.pools}.large"} | course.state
         self.ledger.save(reconcile(self.ledger.load(job), snapshot(script, job=job, **known)))
-        recovery_records = self._do(job, story)
+        recovery_records = self._do(job, course)
         self._expect(job, recovery_records)
         transitions = self.ledger.load(job).transitions
         acts = [partial(self.alerter.alert, job, transition) for transition in transitions if kind_of(transition)]
-        acts += [partial(self.alerter.tell, job, told) for told in news_of(recovery_records)]
+        acts += [partial(self.alerter.alert_on_recovery, job, news) for news in news_of(recovery_records)]
         record = self.ledger.load(job)
         if record.state and advise(record.state):
             acts.append(partial(self.alerter.advise, job))
-        # In any order: nothing in the ledger makes one alert of a job wait for another.
+        # In any order: no alert of a job waits for another.
         self.pending += [_Item(comes=self.clock() + self.random.random() * self.span, job=job, act=act) for act in acts]
 
-    def _do(self, job: JobId, story: Story) -> RecoveryRecords:
-        if story.notice:
-            self.runs.notice(job, story.notice, "max_attempts: is many and must be a number")
-        if story.decision:
+    def _do(self, job: JobId, course: Course) -> RecoveryRecords:
+        if course.notice:
+            self.runs.notice(job, course.notice, "max_attempts: is many and must be a number")
+        if course.decision:
             decided = DecisionRecord(
                 job=job,
                 run=run_id(job),
                 number=1,
-                decision=story.decision,
+                decision=course.decision,
                 decided_at=self.clock(),
                 checkpoint=None,
                 next_name=None,
             )
             self.runs.decide(decided, None)
-        if story.outcome:
+        if course.outcome:
             self.runs.record_outcome(
                 Outcome(
                     job=job,
-                    kind=story.outcome,
+                    kind=course.outcome,
                     story=f"resubmitted as {job.name}-r2",
                     settled_at=self.clock(),
                     name=f"{job.name}-r2",
@@ -195,7 +196,7 @@ class StormWorld:
         self.owed |= {(job, kind, started) for kind, started in required_alerts(record, record.state, recovery_records)}
 
     def run(self) -> None:
-        """Play the troubled part, then, with nothing in the way any more, what is left."""
+        """Run the schedule with faults, then deliver the rest without any."""
         for _ in range(len(self.pending) * 6):
             self._step()
         self._quiet = True
@@ -207,7 +208,7 @@ class StormWorld:
         raise AssertionError(f"seed {self.seed}: {len(self.pending)} alerts and {len(self.due)} timers are left")
 
     def check(self) -> None:
-        """What must hold, whatever happened."""
+        """The invariants; tests/properties/README.md lists them."""
         alert_records = [alert_record for job in self.ledger.states for alert_record in self.ledger.alerts(job)]
         assert {
             (alert_record.job, alert_record.kind, alert_record.transition.started) for alert_record in alert_records
@@ -217,42 +218,42 @@ class StormWorld:
         in_digests = Counter(entry.alert for digest in self.topic.digests for entry in digest.entries)
         alone = {alert.id for alert in self.topic.published if alert.digest is None}
         ids = {alert.id for alert in self.topic.published}
-        assert len(ids) == len(alert_records), "machines were not told of each alert"
-        assert alone | in_digests.keys() == ids, "somebody was forgotten"
-        faulty = {alert.id for alert in self.topic.published if pool_of(alert) is None}
-        assert faulty <= alone, "an error of its own was held back"
-        assert not faulty & in_digests.keys()
+        assert len(ids) == len(alert_records), "machines did not receive each alert"
+        assert alone | in_digests.keys() == ids, "an alert did not reach people"
+        own_failures = {alert.id for alert in self.topic.published if pool_of(alert) is None}
+        assert own_failures <= alone, "an error of its own was grouped"
+        assert not own_failures & in_digests.keys()
         for alert_record in alert_records:
             self._check_alert_record(alert_record)
         for window in self.opened:
-            settled = self.storms.digest(window)
-            entries = self.storms.entries(window)
-            assert settled or not entries or self._told_elsewhere(window), "a digest is owed"
-        if not self.trouble.skew:  # otherwise windows end early for some
-            assert len(alone - faulty) <= len(self.opened) + self.disturbances
+            digest_record = self.store.digest(window)
+            entries = self.store.entries(window)
+            assert digest_record or not entries or self._reported_elsewhere(window), "a digest is missing"
+        if not self.trouble.skew:  # otherwise some windows end early
+            assert len(alone - own_failures) <= len(self.opened) + self.disturbances
 
     def _check_alert_record(self, alert_record: AlertRecord) -> None:
         if alert_record.digest is None:
             return
         published = [digest for digest in self.topic.digests if digest.id == alert_record.digest]
-        assert published, f"{alert_record.job} was promised {alert_record.digest}, which was never published"
+        assert published, f"{alert_record.digest}, which the alert of {alert_record.job} names, was never published"
         for digest in published:
             assert any(
                 entry.job == alert_record.job and entry.started == alert_record.transition.started
                 for entry in digest.entries
-            ), f"{alert_record.job} is not in {alert_record.digest}, which its receipt names"
-        settled = self.storms.alert_records[alert_record.digest]
-        assert settled.outcome is AlertOutcome.SENT
+            ), f"{alert_record.job} is not in {alert_record.digest}, which its alert names"
+        digest_record = self.store.alert_records[alert_record.digest]
+        assert digest_record.outcome is AlertOutcome.SENT
 
-    def _told_elsewhere(self, window: DigestWindow) -> bool:
-        """Who joined and died before the timer was sent was told later, by itself or in another digest."""
+    def _reported_elsewhere(self, window: DigestWindow) -> bool:
+        """Entries whose process crashed before it sent the timer were reported later, alone or in another digest."""
         return all(
             not any(
                 alert_record.digest == window.id
                 for alert_record in self.ledger.alerts(entry.job)
                 if alert_record.transition.started == entry.started
             )
-            for entry in self.storms.entries(window)
+            for entry in self.store.entries(window)
         )
 
     # --- the schedule
@@ -275,7 +276,7 @@ class StormWorld:
 
     def _deliver(self, entry: "_Item") -> None:
         if not self._quiet and self.random.random() < 0.1:
-            # A sweep has found the job overdue: the queue names it, and all that it is owed is told at once.
+            # A sweep has found the alert overdue: the queue names the job, and all its alerts are completed at once.
             self._works(lambda: self.alerter.catch_up(entry.job))
         if self._works(entry.act) and entry in self.pending:
             again = not self._quiet and self.random.random() < 0.1
@@ -283,11 +284,11 @@ class StormWorld:
                 self.pending.remove(entry)
 
     def _ring(self, timer: _Timer) -> None:
-        if self._works(lambda: self.watch.close(timer.window)) and timer in self.due:
+        if self._works(lambda: self.collector.close(timer.window)) and timer in self.due:
             self.due.remove(timer)
 
     def _works(self, act: Callable[[], object]) -> bool:
-        """Whether an invocation came to its end; its message is delivered again if not."""
+        """Whether an invocation succeeded; if not, its message is delivered again."""
         self._depth += 1
         skew, self._skew = self._skew, self._any_skew()
         try:
@@ -306,7 +307,7 @@ class StormWorld:
         return timedelta(seconds=self.random.uniform(-skew, skew))
 
     def _now(self) -> datetime:
-        """The time of day by the clock of whoever is at work: no two agree."""
+        """The time by the invocation's own clock: no two agree."""
         return self.clock() + self._skew
 
     def _gate(self, method: str, done: bool) -> None:  # noqa: FBT001 - the gate's signature
@@ -329,12 +330,12 @@ class StormWorld:
 
     def _note_opened(self) -> None:
         known = {window.id for window in self.opened}
-        self.opened += [window for window in self.storms.windows.values() if window.id not in known]
+        self.opened += [window for window in self.store.windows.values() if window.id not in known]
 
 
-def play(seed: int, trouble: Trouble | None = None, *, jobs: int = 12, pools: int = 2) -> StormWorld:
-    """One schedule, played and checked."""
-    world = StormWorld(seed, trouble or Trouble(), jobs, pools)
+def play(seed: int, trouble: Trouble | None = None, *, jobs: int = 12, pools: int = 2) -> DigestWorld:
+    """Run and check one schedule."""
+    world = DigestWorld(seed, trouble or Trouble(), jobs, pools)
     world.run()
     world.check()
     return world

@@ -1,0 +1,133 @@
+"""Which item of the ledger leads to which alert, from the stream record to the topic."""
+
+from typing import Any
+
+import pytest
+
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.aws.dynamodb.attribute_values import Item, serialize
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.keys import partition_of
+from respot.aws.dynamodb.run_items import attempt_item, decision_item, notice_item, outcome_item
+from respot.aws.dynamodb.stream import read_change
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobRecord, Transition
+from respot.jobs.merge import reconcile
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
+from tests.alerting.environment import ENDED, JOB, Environment
+from tests.support.builders import a_drill, at, snapshot, transition
+
+NEXT = f"{JOB.name}-r2"
+NOTHING: list[Any] = []
+
+
+def recorded(each: Transition) -> Item:
+    return transition_item(JOB, each, now=at(1), retention=None)
+
+
+def decided(action: Action, **others: Any) -> Item:  # noqa: ANN401
+    record = DecisionRecord(
+        job=JOB,
+        run=run_id(JOB),
+        number=1,
+        decision=Decision(action=action, reason="the reason", inputs={}, **others),
+        decided_at=at(21640),
+        checkpoint=None,
+        next_name=NEXT,
+    )
+    return decision_item(record, None)
+
+
+def outcome(kind: OutcomeKind) -> Item:
+    record = Outcome(job=JOB, kind=kind, story="the summary", settled_at=at(21640), name=NEXT, warning="the warning")
+    return outcome_item(record, None)
+
+
+def notice(kind: NoticeKind) -> Item:
+    return notice_item(JOB, kind, "the summary", now=at(21640), retention=None)
+
+
+def attempt() -> Item:
+    record = AttemptRecord(run=run_id(JOB), number=2, region="us-east-1", name=NEXT, parent=JOB, decided_at=at(1))
+    return attempt_item(record, None)
+
+
+def of_kind(kind: str) -> Item:
+    return serialize({PK: partition_of(JOB), SK: kind, KIND: str(kind), STATUS: "Interrupted", STARTED: iso(at(3720))})
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        *(
+            pytest.param(recorded(transition(status, 3720)), [(kind, "", None)], id=status)
+            for status, kind in KIND_BY_STATUS.items()
+        ),
+        pytest.param(recorded(transition("MaxPendingTimeExceeded")), NOTHING, id="an unknown status"),
+        pytest.param(
+            recorded(Transition(status="MaxPendingTimeExceeded", started=at(21630), ended_as="Stopped")),
+            [(AlertKind.ENDED, "", None)],
+            id="an unknown end",
+        ),
+        *(
+            pytest.param(recorded(transition(status, 100)), NOTHING, id=status)
+            for status in ("Starting", "Training", "Completed", "Stopped", "SomethingNew")
+        ),
+        pytest.param(
+            state_item(reconcile(JobRecord(), snapshot(ENDED)), None), [(AlertKind.ADVICE, "", None)], id="state"
+        ),
+        pytest.param(
+            decided(Action.REFUSE, notify=True),
+            [(AlertKind.NOT_RESUBMITTED, "not resubmitted: the reason", None)],
+            id="refusal",
+        ),
+        pytest.param(decided(Action.REFUSE), NOTHING, id="silent refusal"),
+        pytest.param(decided(Action.NOTHING), NOTHING, id="nothing"),
+        pytest.param(
+            decided(Action.RESUBMIT, notify=True, dry_run=True, warning="late"),
+            [(AlertKind.WOULD_RESUBMIT, "the reason", "late")],
+            id="dry run",
+        ),
+        pytest.param(decided(Action.RESUBMIT), NOTHING, id="resubmission"),
+        pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission with a warning"),
+        *(
+            pytest.param(outcome(kind), [(expected, "the summary", "the warning")], id=str(kind))
+            for kind, expected in {
+                OutcomeKind.CREATED: AlertKind.RESUBMITTED,
+                OutcomeKind.FAILED: AlertKind.NOT_RESUBMITTED,
+                OutcomeKind.CANCELLED: AlertKind.NOT_RESUBMITTED,
+                OutcomeKind.WITHDRAWN: AlertKind.NOT_RESUBMITTED,
+            }.items()
+        ),
+        pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
+        pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),
+        pytest.param(attempt(), NOTHING, id="attempt"),
+        pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),
+        pytest.param(of_kind("of another version"), NOTHING, id="an unknown kind"),
+    ],
+)
+def test_each_kind_of_item_leads_to_its_alert_once(
+    item: Item, expected: list[tuple[AlertKind, str, str | None]]
+) -> None:
+    env = Environment()
+    for _ in range(2):  # the stream may deliver every record again
+        change = read_change({"dynamodb": {"NewImage": item}})
+        if change is not None:
+            env.alerter.on(change)
+    assert [(alert.kind, alert.summary, alert.warning) for alert in env.topic.published] == expected
+    assert [each.kind for each in env.alerts()] == [kind for kind, _, _ in expected]
+
+
+def test_the_transition_of_a_drill_leads_to_its_alert() -> None:
+    env, drill = Environment(), a_drill()
+    env.know(drill.snapshot())
+    change = read_change(
+        {"dynamodb": {"NewImage": transition_item(drill.job, drill.alerted, now=at(1), retention=None)}}
+    )
+    assert change
+    alert_record = env.alerter.on(change)
+    assert alert_record
+    assert (alert_record.job, alert_record.transition) == (drill.job, drill.alerted)
