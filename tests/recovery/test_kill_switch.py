@@ -15,11 +15,11 @@ from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import QueueMessage
 from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import AccountPolicy, BackOff
 from respot.recovery.records import NoticeKind, OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME, redelivery
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
@@ -282,7 +282,9 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
         env.kill_switch.is_on = True
         return listing(*where)  # type: ignore[arg-type]
 
-    object.__setattr__(env.recovery.situations, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)}))
+    object.__setattr__(
+        env.recovery.decider.situations, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)})
+    )
     assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
     env.kill_switch.is_on = False
     assert env.recover(job) == Later(reason="the account's kill switch is on", delay=timedelta(seconds=1))

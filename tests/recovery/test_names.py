@@ -52,7 +52,7 @@ def test_a_name_that_is_taken_between_the_look_and_the_creation(env: RecoveryEnv
             env.sagemaker.submit(SECOND, marks)
         return document(region, name)
 
-    object.__setattr__(env.recovery, "jobs", Racing(env.recovery.jobs, race))
+    object.__setattr__(env.recovery.decider, "jobs", Racing(env.recovery.decider.jobs, race))
     env.recover(job)
     assert env.outcome(job).kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
     assert env.sagemaker.created == []

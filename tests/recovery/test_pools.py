@@ -7,11 +7,11 @@ import pytest
 from respot.aws.sagemaker.create_refusals import METRICS
 from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Postponement, Reach
 from respot.jobs.job import Market
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.policy.policy import Rung
 from respot.recovery.ports import Cloned
 from respot.recovery.records import OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
@@ -146,7 +146,7 @@ def test_what_can_be_built_on_no_rung_is_refused_at_once(env: RecoveryEnvironmen
 def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env: RecoveryEnvironment) -> None:
     """The job's description changed between the trial and the creation."""
     env.set_policy(ladder=(SPOT, ON_DEMAND))
-    job, clone, built = env.decided(), env.recovery.clone, []
+    job, clone, built = env.decided(), env.clone, []
 
     def once(document: Any, name: str, tags: Any, lineage: Any, placement: Placement) -> Cloned:  # noqa: ANN401
         built.append(placement.market)
@@ -154,7 +154,7 @@ def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env
             raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
         return clone(document, name, tags, lineage, placement)
 
-    object.__setattr__(env.recovery, "clone", once)
+    env.clone = once
     env.recover(job)
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 

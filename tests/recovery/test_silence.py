@@ -3,9 +3,9 @@
 import pytest
 
 from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import NoticeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_environment import RecoveryEnvironment
 

@@ -16,13 +16,13 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId, Market
+from respot.recovery.decide import Later
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import BackOff, parse_ladder
 from respot.recovery.records import OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import OPTED_IN, SECOND, THIRD, RecoveryEnvironment
@@ -251,19 +251,19 @@ def test_while_the_policy_is_invalid_nobody_is_stopped_and_the_message_comes_bac
 
 def overtake(env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None]) -> None:
     """What happens once the next note is written."""
-    runs = env.recovery.patience.runs
+    runs = env.recovery.wait_timeout.runs
 
     class Overtaken:
         def __getattr__(self, method: str) -> object:
             return getattr(runs, method)
 
         def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
-            object.__setattr__(env.recovery.patience, "runs", runs)
+            object.__setattr__(env.recovery.wait_timeout, "runs", runs)
             before = runs.record_stop_intent(record)
             meddle(env)
             return before
 
-    object.__setattr__(env.recovery.patience, "runs", Overtaken())
+    object.__setattr__(env.recovery.wait_timeout, "runs", Overtaken())
 
 
 @pytest.mark.parametrize("meddle", [_train, _stop, _interrupt, _end, _delete, _replace])

@@ -10,12 +10,12 @@ from respot.errors import CreateLaterError, Postponement
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject
-from respot.recovery.context import Situations
+from respot.recovery.decide import Later
 from respot.recovery.planning.run import run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy
+from respot.recovery.ports import Clone
 from respot.recovery.records import DecisionRecord, Outcome
-from respot.recovery.recover import Later, Recovery
-from respot.recovery.wait_timeout import WaitTimeout
+from respot.recovery.recover import build_recovery
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeSageMaker, clone
@@ -65,32 +65,17 @@ class RecoveryEnvironment:
         runs = with_hooks(self.runs, partial(self._gate, "runs"))
         jobs = with_hooks(self.sagemaker, partial(self._gate, "sagemaker"))
         self.notes: list[str] = []
-        kill_switch = with_hooks(self.kill_switch, partial(self._gate, "switch"))
-        situations = Situations(
+        self.clone: Clone = clone
+        self.recovery = build_recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=with_hooks(self.checkpoints, partial(self._gate, "s3")),
             policies=with_hooks(self.policies, partial(self._gate, "ssm")),
-            kill_switch=kill_switch,
-        )
-        self.recovery = Recovery(
-            jobs=jobs,
-            ledger=ledger,
-            runs=runs,
-            situations=situations,
-            kill_switch=kill_switch,
-            patience=WaitTimeout(
-                jobs=jobs,
-                runs=runs,
-                situations=situations,
-                kill_switch=kill_switch,
-                clone=clone,
-                clock=self.clock,
-                note=lambda _, words: self.notes.append(words),
-            ),
-            clone=clone,
+            kill_switch=with_hooks(self.kill_switch, partial(self._gate, "switch")),
+            clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
             clock=self.clock,
+            note=lambda _, words: self.notes.append(words),
         )
 
     def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate

@@ -22,12 +22,10 @@ from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
 from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
 from respot.recovery.consumer import RecoveryConsumer
-from respot.recovery.context import Situations
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Placement
 from respot.recovery.ports import Cloned
-from respot.recovery.recover import Recovery
-from respot.recovery.wait_timeout import WaitTimeout
+from respot.recovery.recover import build_recovery
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 
@@ -68,33 +66,16 @@ def recovery_consumer() -> RecoveryConsumer:
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
     position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
-    kill_switch = ParameterKillSwitch(position.read, parameter=switch)
-    jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
-    situations = Situations(
-        jobs=jobs,
+    recovery = build_recovery(
+        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
         ledger=ledger(),
         runs=runs(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=ParameterPolicies(text.read),
-        kill_switch=kill_switch,
-    )
-    recovery = Recovery(
-        jobs=jobs,
-        ledger=ledger(),
-        runs=runs(),
-        situations=situations,
-        kill_switch=kill_switch,
-        patience=WaitTimeout(
-            jobs=jobs,
-            runs=runs(),
-            situations=situations,
-            kill_switch=kill_switch,
-            clone=_clone,
-            clock=now,
-            note=_note,
-        ),
+        kill_switch=ParameterKillSwitch(position.read, parameter=switch),
         clone=_clone,
         clock=now,
+        note=_note,
     )
     return RecoveryConsumer(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
 
