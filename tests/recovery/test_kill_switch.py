@@ -283,7 +283,7 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
         return listing(*where)  # type: ignore[arg-type]
 
     object.__setattr__(
-        env.recovery.decider.situations, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)})
+        env.recovery.decider.contexts, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)})
     )
     assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
     env.kill_switch.is_on = False

@@ -8,7 +8,8 @@ from respot.aws.sagemaker.create_refusals import METRICS
 from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Postponement, Reach
 from respot.jobs.job import Market
 from respot.recovery.decide import Later
-from respot.recovery.planning.decision import Action, Placement
+from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.decision import Action
 from respot.recovery.policy.policy import Rung
 from respot.recovery.ports import Cloned
 from respot.recovery.records import OutcomeKind
@@ -148,11 +149,11 @@ def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env
     env.set_policy(ladder=(SPOT, ON_DEMAND))
     job, clone, built = env.decided(), env.clone, []
 
-    def once(document: Any, name: str, tags: Any, lineage: Any, placement: Placement) -> Cloned:  # noqa: ANN401
-        built.append(placement.market)
+    def once(document: Any, tags: Any, attempt: AttemptRequest) -> Cloned:  # noqa: ANN401
+        built.append(attempt.placement.market)
         if built == [Market.SPOT, Market.SPOT]:
             raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
-        return clone(document, name, tags, lineage, placement)
+        return clone(document, tags, attempt)
 
     env.clone = once
     env.recover(job)

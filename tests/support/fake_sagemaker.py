@@ -10,7 +10,7 @@ from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
-from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.decision import Placement
 from respot.recovery.ports import Cloned
 from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
@@ -147,11 +147,10 @@ class FakeSageMaker:
         return True
 
 
-def clone(
-    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> Cloned:
-    """The request of the next attempt, as far as the played SageMaker reads it."""
+def clone(document: Mapping[str, Any], tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+    """The request of the next attempt, as far as the fake SageMaker reads it."""
     played: FakeJob = document["played"]
+    placement = attempt.placement
     if played.unclonable:
         why = "it cannot be created again"
         raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
@@ -160,8 +159,8 @@ def clone(
             why = f"it cannot be created on {rung}"
             raise CloneRefusedError(why, job=document["TrainingJobName"], field="ResourceConfig", reach=reach)
     request = {
-        "TrainingJobName": name,
-        "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],
+        "TrainingJobName": attempt.name,
+        "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | attempt.lineage.to_tags()).items()],
         "placement": placement,
         "checkpoint_uri": played.state.checkpoint_uri,
         **played.more,

@@ -22,8 +22,7 @@ from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
 from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
 from respot.recovery.consumer import RecoveryConsumer
-from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Placement
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.ports import Cloned
 from respot.recovery.recover import build_recovery
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
@@ -84,15 +83,13 @@ def _note(job: JobId, words: str) -> None:
     logger().info(WAIT_LIMIT_CHECKED, job=str(job), reason=words)
 
 
-def _clone(
-    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> Cloned:
+def _clone(document: Mapping[str, Any], tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
     request = attempt_request(
         document,
-        name=name,
+        name=attempt.name,
         tags=tags,
-        lineage=lineage,
-        placement=placement,
+        lineage=attempt.lineage,
+        placement=attempt.placement,
         service_model=client("sagemaker").meta.service_model,
     )
     return Cloned(request=request, warnings=tuple(left_out(document, request)))

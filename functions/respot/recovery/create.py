@@ -15,13 +15,15 @@ from respot.errors import (
 )
 from respot.jobs.job import JobRecord, JobState
 from respot.jobs.ports import Clock, JobStore, TrainingJobs
-from respot.recovery.context import Situation, Situations
-from respot.recovery.decide import Decider, Later, deleted, joined, summary
-from respot.recovery.planning.attempt import RUN_TAG, Lineage
+from respot.recovery.context import PlanContextLoader
+from respot.recovery.decide import Decider, Later, joined, summary
+from respot.recovery.planning.attempt import RUN_TAG
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.ports import Clone, KillSwitch, RunStore
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from respot.recovery.run_place import MAX_CLOCK_SKEW
+from respot.recovery.trial import deleted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class Creator:
     jobs: TrainingJobs
     ledger: JobStore
     runs: RunStore
-    situations: Situations
+    contexts: PlanContextLoader
     decider: Decider
     kill_switch: KillSwitch
     clone: Clone
@@ -55,29 +57,24 @@ class Creator:
         document = self.decider.ended_document(state)
         tags = None if document is None else self.jobs.tags(state.job.region, state.arn)
         if document is None or tags is None:
-            self._close(decided, OutcomeKind.FAILED, deleted(state))
+            self._close(decided, OutcomeKind.FAILED, deleted(state.job))
             return None
-        situation = self.situations.gather(record, state, tags, now=self.clock())
+        context = self.contexts.load(record, state, tags, now=self.clock())
         while True:  # as often as the ladder has pools: each round but the last one rules out another
-            step = self._try(situation, state, decided, document, tags)
-            if not isinstance(step, Situation):
+            step = self._try(context, decided, document)
+            if not isinstance(step, PlanContext):
                 return step
-            situation = step
+            context = step
 
     def _try(
-        self,
-        situation: Situation,
-        state: JobState,
-        decided: DecisionRecord,
-        document: Mapping[str, Any],
-        tags: Mapping[str, str],
-    ) -> Later | Situation | None:
-        """Plan again for the present moment, and create; returns the situation without a pool that was refused."""
-        decision = self.decider.plan(situation, state, tags)
+        self, context: PlanContext, decided: DecisionRecord, document: Mapping[str, Any]
+    ) -> Later | PlanContext | None:
+        """Plan again for the present moment, and create; returns the context without a pool that was refused."""
+        decision = self.decider.plan(context)
         if decision.action is Action.WAIT:
-            return self.decider.wait(state.job, decision)
+            return self.decider.wait(decided.job, decision)
         if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
-            if refused := situation.circumstances.refused_pools:
+            if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 self._close(decided, OutcomeKind.FAILED, "; ".join((*unnamed, decision.reason)))
             else:
@@ -85,16 +82,15 @@ class Creator:
                 unwanted = decision.dry_run or decision.action is Action.NOTHING
                 self._close(decided, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED, reason)
             return None
-        name = decided.next_name or ""
-        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=state.job.name)
+        attempt = decided.next_attempt(decision.placement)
         try:
-            request = self.clone(document, name, tags, lineage, decision.placement).request
-            story = summary(decision, situation, name)
+            request = self.clone(document, context.run.last.state.tags or {}, attempt).request
+            story = summary(decision, context, attempt.name)
             created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
             return self._create(decided, request, created)
         except (CloneRefusedError, CreateRefusedError) as error:
             if error.reach is not Reach.ANYWHERE:
-                return situation.without(decision.placement, error)
+                return context.without(decision.placement, error)
             self._close(decided, OutcomeKind.FAILED, str(error))
             return None
 
@@ -142,8 +138,7 @@ class Creator:
         tags = None if seen is None else self.jobs.tags(region, seen.state.arn)
         if seen is None or tags is None:
             return None
-        lineage = Lineage(run=decided.run, attempt=decided.number + 1, parent=decided.job.name).to_tags()
-        is_ours = all(tags.get(key) == value for key, value in lineage.items())
+        is_ours = all(tags.get(key) == value for key, value in decided.next_lineage.to_tags().items())
         if is_ours and seen.state.job.created >= decided.decided_at - MAX_CLOCK_SKEW:
             story += _elsewhere(decided.decision.placement, seen.state)
             return self._outcome(decided, OutcomeKind.CREATED, story, arn=seen.state.arn, warning=warning)

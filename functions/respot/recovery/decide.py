@@ -3,22 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from respot.errors import CloneRefusedError, UpstreamUnavailableError
+from respot.errors import UpstreamUnavailableError
 from respot.jobs.description import moment
 from respot.jobs.formatting import iso, readable
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobStore, TrainingJobs
-from respot.recovery.context import Situation, Situations, resumes
-from respot.recovery.planning.attempt import Lineage, attempt_name
+from respot.recovery.context import PlanContextLoader
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
 from respot.recovery.planning.planner import plan
 from respot.recovery.ports import Clone, RunStore
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind
 from respot.recovery.run_place import place_in_run
+from respot.recovery.trial import decide_on_trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Decider:
     jobs: TrainingJobs
     ledger: JobStore
     runs: RunStore
-    situations: Situations
+    contexts: PlanContextLoader
     clone: Clone
     clock: Clock
 
@@ -54,13 +56,13 @@ class Decider:
         if reason := self.why_history(record, state):
             self._leave_alone(record, state, reason)
             return None
-        situation = self.situations.gather(record, state, state.tags, now=self.clock())
-        decision, now = self.plan(situation, state, state.tags or {}), self.clock()
+        context = self.contexts.load(record, state, state.tags, now=self.clock())
+        decision, now = self.plan(context), self.clock()
         if decision.action is Action.WAIT:
             return self.wait(state.job, decision)
         if is_silent(decision) and self.runs.recovery_records(state.job).notices:
             decision = ending_the_wait(decision)
-        return self._record(situation, state, decision, now)
+        return self._record(context, decision, now)
 
     def why_history(self, record: JobRecord, state: JobState) -> str | None:
         """Why the job's end is history, from before Respot watched its region; `None` if it is not."""
@@ -69,26 +71,13 @@ class Decider:
             return f"ended before Respot watched {state.job.region} ({readable(watched)})"
         return None
 
-    def plan(self, situation: Situation, state: JobState, tags: Mapping[str, str]) -> Decision:
-        """The plan, once its request was built on trial: a request that cannot be built must not be promised."""
-        now, document = self.clock(), None
-        while True:  # as often as the ladder has pools: each round but the last one rules out another
-            decision = plan(situation.run, situation.resolved, situation.circumstances, now=now)
-            if decision.placement is None or decision.attempt is None:
-                return decision
-            document = document or self.ended_document(state)
-            if document is None:
-                obstructed = replace(situation.circumstances, blockers=(deleted(state),))
-                return plan(situation.run, situation.resolved, obstructed, now=now)
-            run = situation.run
-            name = attempt_name(run.attempts[0].state.job.name, decision.attempt, run=run.id)
-            lineage = Lineage(run=run.id, attempt=decision.attempt, parent=state.job.name)
-            try:
-                cloned = self.clone(document, name, tags, lineage, decision.placement)
-            except CloneRefusedError as error:
-                situation = situation.without(decision.placement, error)
-                continue
-            return replace(decision, warning=joined(decision.warning, *cloned.warnings))
+    def plan(self, context: PlanContext) -> Decision:
+        """The plan for the present moment, on the first pool for which a request can be built."""
+        now, state = self.clock(), context.run.last.state
+        decision, warnings = decide_on_trial(
+            context, partial(plan, now=now), describe=lambda: self.ended_document(state), clone=self.clone
+        )
+        return replace(decision, warning=joined(decision.warning, *warnings))
 
     def wait(self, job: JobId, decision: Decision) -> Later:
         """Nothing is decided before the time that the plan says; people are notified if the plan says so."""
@@ -128,59 +117,54 @@ class Decider:
         )
         self.runs.decide(decided, None)
 
-    def _record(self, situation: Situation, state: JobState, decision: Decision, now: datetime) -> Later | None:
-        run, number = situation.run.id, situation.run.last.number
-        name = None
+    def _record(self, context: PlanContext, decision: Decision, now: datetime) -> Later | None:
+        run, job = context.run, context.run.last.state.job
+        request = run.next_attempt(decision.placement) if decision.placement else None
         attempt = None
-        if decision.action is Action.RESUBMIT and decision.attempt is not None:
-            name = attempt_name(situation.run.attempts[0].state.job.name, decision.attempt, run=run)
-            if not decision.dry_run:
-                attempt = AttemptRecord(
-                    run=run,
-                    number=decision.attempt,
-                    region=state.job.region,
-                    name=name,
-                    parent=state.job,
-                    decided_at=now,
-                )
-        story = summary(decision, situation, name) if name else None
+        if request and not decision.dry_run:
+            attempt = AttemptRecord(
+                run=run.id,
+                number=request.lineage.attempt,
+                region=job.region,
+                name=request.name,
+                parent=job,
+                decided_at=now,
+            )
+        story = summary(decision, context, request.name) if request else None
         decided = DecisionRecord(
-            job=state.job,
-            run=run,
-            number=number,
+            job=job,
+            run=run.id,
+            number=run.last.number,
             decision=replace(decision, reason=story) if decision.dry_run and story else decision,
             decided_at=now,
-            checkpoint=situation.checkpoint,
-            next_name=name,
+            checkpoint=run.last.checkpoint,
+            next_name=request.name if request else None,
             story=story,
         )
-        reservation = situation.reservation if attempt else None
-        if self.runs.decide(decided, attempt, reservation=reservation, replaces=situation.replaces):
+        reservation = context.reservation if attempt else None
+        if self.runs.decide(decided, attempt, reservation=reservation, replaces=context.replaces):
             return None
-        if self.runs.decision(state.job) is None:
-            if attempt and self.runs.attempt(run, attempt.number) is None:
+        if self.runs.decision(job) is None:
+            if attempt and self.runs.attempt(run.id, attempt.number) is None:
                 return Later(reason="another run has just claimed the checkpoint location; look again")
             # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
-            reason = f"attempt {decision.attempt} of the run was decided on after another job named {state.job.name}"
+            reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
         return None
 
 
-def summary(decision: Decision, situation: Situation, name: str | None) -> str:
+def summary(decision: Decision, context: PlanContext, name: str) -> str:
     """The resubmission in a sentence: as what, where, from which checkpoint, and what is lost."""
     placement = decision.placement
     if placement is None:
         return decision.reason
     done = "would have been resubmitted" if decision.dry_run else "resubmitted"
     where = f"{placement.market} {placement.instance_type}".strip()
-    most = situation.resolved.policy.max_attempts
-    return f"{done} as {name}, attempt {decision.attempt} of {most}, {where}, {resumes(situation)} ({decision.reason})"
-
-
-def deleted(state: JobState) -> str:
-    """Why no attempt can follow a job that was deleted."""
-    return f"{state.job.name} was deleted, and its settings with it"
+    most = context.resolved.policy.max_attempts
+    return (
+        f"{done} as {name}, attempt {decision.attempt} of {most}, {where}, {context.resumes_from()} ({decision.reason})"
+    )
 
 
 def joined(*warnings: str | None) -> str | None:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Placement
+from respot.recovery.planning.attempt import AttemptRequest
 
 if TYPE_CHECKING:
     from respot.jobs.job import JobId
@@ -40,8 +39,8 @@ class Cloned:
     warnings: tuple[str, ...] = ()
 
 
-Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], Cloned]
-"""Builds the request of the next attempt from a job's description, its tags, and the decision.
+Clone = Callable[[Mapping[str, Any], Mapping[str, str], AttemptRequest], Cloned]
+"""Builds the request of the next attempt from a job's description and its tags.
 
 Raises CloneRefusedError if the job cannot be created again.
 """

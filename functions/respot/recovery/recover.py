@@ -10,7 +10,7 @@ from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore, TrainingJobs
-from respot.recovery.context import Situations
+from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.planning.decision import Action
@@ -87,21 +87,21 @@ def build_recovery(
     note: Note,
 ) -> Recovery:
     """Recovery on these ports."""
-    situations = Situations(
+    contexts = PlanContextLoader(
         jobs=jobs, ledger=ledger, runs=runs, checkpoints=checkpoints, policies=policies, kill_switch=kill_switch
     )
-    decider = Decider(jobs=jobs, ledger=ledger, runs=runs, situations=situations, clone=clone, clock=clock)
+    decider = Decider(jobs=jobs, ledger=ledger, runs=runs, contexts=contexts, clone=clone, clock=clock)
     creator = Creator(
         jobs=jobs,
         ledger=ledger,
         runs=runs,
-        situations=situations,
+        contexts=contexts,
         decider=decider,
         kill_switch=kill_switch,
         clone=clone,
         clock=clock,
     )
     wait_timeout = WaitTimeout(
-        jobs=jobs, runs=runs, situations=situations, kill_switch=kill_switch, clone=clone, clock=clock, note=note
+        jobs=jobs, runs=runs, contexts=contexts, kill_switch=kill_switch, clone=clone, clock=clock, note=note
     )
     return Recovery(ledger=ledger, runs=runs, decider=decider, creator=creator, wait_timeout=wait_timeout)

@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from respot.errors import CloneRefusedError, UpstreamUnavailableError
+from respot.errors import UpstreamUnavailableError
 from respot.jobs.description import moment
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import same_creation
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock, TrainingJobs
-from respot.recovery.context import Situations
-from respot.recovery.planning.attempt import Lineage, attempt_name
+from respot.recovery.context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, gives_up, patience, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
 from respot.recovery.ports import Clone, KillSwitch, Note, RunStore
+from respot.recovery.trial import decide_on_trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class WaitTimeout:
 
     jobs: TrainingJobs
     runs: RunStore
-    situations: Situations
+    contexts: PlanContextLoader
     kill_switch: KillSwitch
     clone: Clone
     clock: Clock
@@ -61,7 +61,7 @@ class WaitTimeout:
         verdict = self._judge(replace(seen, state=live))
         self.note(job, verdict.reason)
         since = waiting_since(seen.history)
-        if not verdict.record_stop_intent or since is None:
+        if not verdict.stop or since is None:
             return
         note = StopIntent(
             job=job,
@@ -78,32 +78,24 @@ class WaitTimeout:
         return seen if seen and same_creation(seen.state.job.created, job.created) else None
 
     def _judge(self, seen: JobSnapshot) -> WaitDecision:
-        live, tags = seen.state, seen.state.tags
-        if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
-            return WaitDecision(record_stop_intent=False, reason=reason)  # S3 need not be asked
+        live, now = seen.state, self.clock()
+        if reason := patience(live, seen.history, self.contexts.resolve(live), now=now):
+            return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
-        situation = self.situations.gather(record, tried.state, tags, now=now, stop_intent=tried.stop_intent)
-        document = None
-        while True:  # as often as the ladder has pools: each round but the last one rules out another
-            run, around = situation.run, situation.circumstances
-            verdict = gives_up(live, seen.history, run, situation.resolved, around, now=now)
-            if not verdict.record_stop_intent or verdict.attempt is None or verdict.placement is None:
-                return verdict
-            document = document or self.jobs.document(live.job.region, live.job.name)
-            if document is None or not _is_of(live.job, document):
-                return WaitDecision(
-                    record_stop_intent=False, reason=f"nothing would follow: {live.job.name} was deleted"
-                )
-            name = attempt_name(run.attempts[0].state.job.name, verdict.attempt, run=run.id)
-            lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
-            try:
-                self.clone(document, name, tags or {}, lineage, verdict.placement)
-            except CloneRefusedError as error:
-                situation = situation.without(verdict.placement, error)
-                continue
-            return verdict
+        context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
+        verdict, _ = decide_on_trial(
+            context,
+            lambda context: gives_up(live, seen.history, context, now=now),
+            describe=lambda: self._document(live.job),
+            clone=self.clone,
+        )
+        return verdict
+
+    def _document(self, job: JobId) -> Mapping[str, Any] | None:
+        document = self.jobs.document(job.region, job.name)
+        return document if document is not None and _is_of(job, document) else None
 
     def _stop(self, note: StopIntent, *, before: StopIntent | None) -> None:
         """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.

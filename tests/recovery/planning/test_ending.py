@@ -11,7 +11,7 @@ from respot.recovery.planning.ending import Budget, Trigger, budget_of, ending_o
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent
 from tests.support.builders import at, state
-from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
+from tests.support.runs import asked, attempt, context, ended, run, without_pause
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
 
@@ -206,13 +206,13 @@ def test_respots_own_stop_comes_first() -> None:
 
 def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:
     stopped = run(attempt(STOP.format(7200, 7203), max_pending=LIMIT, instance_type="ml.p5.48xlarge"))
-    decision = plan(stopped, asked(), circumstances(), now=at(7300))
+    decision = plan(context(stopped, asked()), now=at(7300))
     assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, DOUBTFUL, True)
 
 
 def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
     pended = run(attempt("Starting=0 Pending=5 MaxPendingTimeExceeded=7200", max_pending=LIMIT))
-    decision = plan(pended, asked(back_off=without_pause()), circumstances(), now=at(7300))
+    decision = plan(context(pended, asked(back_off=without_pause())), now=at(7300))
     assert (decision.action, decision.reason) == (
         Action.RESUBMIT,
         "ran out of pending time; next: spot ml.g5.2xlarge",
@@ -221,6 +221,6 @@ def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
 
 def test_after_an_unknown_end_people_are_told_that_nothing_follows() -> None:
     retired = run(attempt("Starting=0 Pending=5 Retired=7200", status="Failed"))
-    decision = plan(retired, asked(), circumstances(), now=at(7300))
+    decision = plan(context(retired, asked()), now=at(7300))
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == "failed: ended as Retired: repeating it would not help"

@@ -13,7 +13,7 @@ from respot.recovery.planning.ending import Trigger
 from respot.recovery.planning.planner import foresee, plan
 from respot.recovery.policy.policy import AccountPolicy, Policy, Rule, resolve
 from tests.support.builders import history, state
-from tests.support.runs import ENDED, OUT_OF_TIME, attempt, circumstances, run
+from tests.support.runs import ENDED, OUT_OF_TIME, attempt, context, run
 
 STAYS: Final = history(OUT_OF_TIME)
 ASKS: Final = AccountPolicy(defaults=Policy(resume=True))
@@ -108,7 +108,7 @@ def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
         last.state, status=status, secondary_status=secondary, failure_reason=reason, tags=tags, parent=parent
     )
     what = run(replace(last, state=job))
-    decision = plan(what, resolve(account, job, role=job.role_arn), circumstances(), now=ENDED)
+    decision = plan(context(what, resolve(account, job, role=job.role_arn)), now=ENDED)
     outlook = foresee(job, last.transitions, account)
     if outlook is Outlook.LEAVES:
         assert decision.action in {Action.NOTHING, Action.REFUSE}

@@ -13,7 +13,7 @@ from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, Rule, resolve
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, TRAINED, decide, ending, outcome
-from tests.support.runs import asked, attempt, circumstances, run, saved
+from tests.support.runs import asked, attempt, run, saved
 
 PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
 
@@ -186,7 +186,7 @@ def test_a_rule_that_opts_a_job_out_is_named() -> None:
 def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: str) -> None:
     failed = decide(ending("Failed", reason=f"CapacityError: {quoted}"), now=LONG_AFTER)
     assert failed.reason.startswith("failed: CapacityError: Please try again; next: ")
-    refused = decide(around=circumstances(blockers=(quoted, quoted)))
+    refused = decide(around={"blockers": (quoted, quoted)})
     assert refused.reason == "cannot be created again: Please try again; Please try again"
 
 

@@ -1,8 +1,10 @@
-"""An attempt's place in its run, and its job name."""
+"""What an attempt is created as: its job name, its lineage, its placement."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Final
+
+from respot.recovery.planning.decision import Placement
 
 TAG_PREFIX: Final = "respot:"
 RUN_TAG: Final = f"{TAG_PREFIX}run"
@@ -34,6 +36,21 @@ class Lineage:
     def to_tags(self) -> dict[str, str]:
         """The tags of the attempt's job."""
         return {RUN_TAG: self.run, ATTEMPT_TAG: str(self.attempt), PARENT_TAG: self.parent}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRequest:
+    """What the next attempt is to be created as.
+
+    Attributes:
+        name: its job name.
+        lineage: where it comes from.
+        placement: where and for how long it runs.
+    """
+
+    name: str
+    lineage: Lineage
+    placement: Placement
 
 
 LONGEST_NAME: Final = 63

@@ -10,6 +10,8 @@ from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
 from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, newest_complete
+from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
+from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
 
@@ -39,6 +41,11 @@ class Attempt:
     transitions: tuple[Transition, ...]
     checkpoint: Checkpoint | None
     stop_intent: StopIntent | None = None
+
+    @property
+    def ended(self) -> datetime:
+        """When it ended."""
+        return self.transitions[-1].started if self.transitions else self.state.last_modified
 
     @property
     def gave_up_waiting(self) -> bool:
@@ -151,6 +158,15 @@ class Run:
     def billable_hours(self) -> float:
         """Instance-hours billed to all attempts."""
         return sum(attempt.billable_hours for attempt in self.attempts)
+
+    def next_attempt(self, placement: Placement) -> AttemptRequest:
+        """What the next attempt is to be created as, with that placement."""
+        number = self.last.number + 1
+        return AttemptRequest(
+            name=attempt_name(self.attempts[0].state.job.name, number, run=self.id),
+            lineage=Lineage(run=self.id, attempt=number, parent=self.last.state.job.name),
+            placement=placement,
+        )
 
     def resubmissions(self, budget: Budget) -> int:
         """How many attempts ended in a way that is charged to this budget, the last one included."""

@@ -8,10 +8,10 @@ from typing import Final
 from respot.jobs.formatting import in_words, iso, readable
 from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
-from respot.recovery.planning.planner import Circumstances, plan
-from respot.recovery.planning.run import Run
+from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
 from respot.recovery.policy.policy import AccountPolicy, Resolved, resolve
 
@@ -26,16 +26,14 @@ class WaitDecision:
     """Whether to stop a job that waits.
 
     Attributes:
-        give_up: stop it now.
+        stop: stop it now.
         reason: why, or why not, in words an operator reads.
-        attempt: the number of the attempt that would follow; `None` if none would.
-        placement: where that one would run.
+        placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
     """
 
-    record_stop_intent: bool
+    stop: bool
     reason: str
-    attempt: int | None = None
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
 
@@ -107,50 +105,34 @@ def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: da
     )
 
 
-def gives_up(
-    live: JobState,
-    transitions: Sequence[Transition],
-    run: Run,
-    resolved: Resolved,
-    circumstances: Circumstances,
-    *,
-    now: datetime,
-) -> WaitDecision:
-    """Whether to stop the live job, whose run's last attempt is the job as if it had been stopped.
+def gives_up(live: JobState, transitions: Sequence[Transition], context: PlanContext, *, now: datetime) -> WaitDecision:
+    """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
     Only if the plan for it, as it would be made afterwards, is another attempt in another pool: a job must not lose
     its place in one queue for a place at the end of the same one, nor for nothing.
     """
+    resolved = context.resolved
     if reason := patience(live, transitions, resolved, now=now):
-        return WaitDecision(record_stop_intent=False, reason=reason)
-    if circumstances.kill_switch:
-        return WaitDecision(record_stop_intent=False, reason=circumstances.kill_switch)
-    if went_back(run, run.last.number):
+        return WaitDecision(stop=False, reason=reason)
+    if context.kill_switch:
+        return WaitDecision(stop=False, reason=context.kill_switch)
+    if went_back(context.run, context.run.last.number):
         reason = "was given up before, and the run went back to this pool: all others were refused"
-        return WaitDecision(record_stop_intent=False, reason=reason)
-    decision = plan(run, resolved, circumstances, now=now)
+        return WaitDecision(stop=False, reason=reason)
+    decision = plan(context, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return WaitDecision(record_stop_intent=False, reason=f"nothing would follow: {decision.reason}")
+        return WaitDecision(stop=False, reason=f"nothing would follow: {decision.reason}")
     here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
     if here == there:
         pool = " ".join(filter(None, there))
-        return WaitDecision(record_stop_intent=False, reason=f"the next attempt would wait for the same pool, {pool}")
-    if decision.dry_run:
-        return _verdict(
-            live, transitions, resolved, decision, record_stop_intent=False, said="would have stopped it (dry run)"
-        )
-    return _verdict(live, transitions, resolved, decision, record_stop_intent=True, said="stopping it")
+        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}")
+    return _stop_decision(live, transitions, resolved, decision)
 
 
-def _verdict(
-    live: JobState,
-    transitions: Sequence[Transition],
-    resolved: Resolved,
-    decision: Decision,
-    *,
-    record_stop_intent: bool,
-    said: str,
+def _stop_decision(
+    live: JobState, transitions: Sequence[Transition], resolved: Resolved, decision: Decision
 ) -> WaitDecision:
+    said = "would have stopped it (dry run)" if decision.dry_run else "stopping it"
     since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
     waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
     told = f"{waiting} since {readable(since)}" if since else waiting
@@ -162,9 +144,8 @@ def _verdict(
     }
     del inputs["ending"]  # the one that was tried out
     return WaitDecision(
-        record_stop_intent=record_stop_intent,
+        stop=not decision.dry_run,
         reason=f"{told}, longer than {in_words(limit) if limit else 'allowed'}: {said}; {decision.reason}",
-        attempt=decision.attempt,
-        placement=decision.placement,
+        placement=None if decision.dry_run else decision.placement,
         inputs={name: value for name, value in inputs.items() if value},
     )

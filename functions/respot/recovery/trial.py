@@ -1,0 +1,51 @@
+"""Decides on the first pool for which the next attempt's request can be built: no other must be promised."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from respot.errors import CloneRefusedError
+from respot.jobs.job import JobId
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import Decision
+from respot.recovery.planning.wait_limit import WaitDecision
+from respot.recovery.ports import Clone
+
+D = TypeVar("D", Decision, WaitDecision)
+
+
+def decide_on_trial(
+    context: PlanContext,
+    rule: Callable[[PlanContext], D],
+    *,
+    describe: Callable[[], Mapping[str, Any] | None],
+    clone: Clone,
+) -> tuple[D, tuple[str, ...]]:
+    """What the rule decides, and what the request goes without.
+
+    Args:
+        context: what to decide from.
+        rule: the pure decision; a placement in it is tried.
+        describe: the description of the run's last job; `None` if it was deleted.
+        clone: builds the request.
+    """
+    document = None
+    while True:  # as often as the ladder has pools: each round but the last one rules out another
+        decision = rule(context)
+        if decision.placement is None:
+            return decision, ()
+        document = document or describe()
+        last = context.run.last.state
+        if document is None:
+            return rule(replace(context, blockers=(deleted(last.job),))), ()
+        try:
+            cloned = clone(document, last.tags or {}, context.run.next_attempt(decision.placement))
+        except CloneRefusedError as error:
+            context = context.without(decision.placement, error)
+            continue
+        return decision, cloned.warnings
+
+
+def deleted(job: JobId) -> str:
+    """Why no attempt can follow a job that was deleted."""
+    return f"{job.name} was deleted, and its settings with it"
