@@ -279,7 +279,7 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         assert jobs.describe(region, NAME) is None
     arn = recovery.creator.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")
-    assert recovery.creator.jobs.document(region, NAME)
+    assert recovery.creator.jobs.description(region, NAME)
     assert recovery.creator.jobs.tags(region, arn) == {}
     assert [job.job.name for job in SageMakerJobLists(clients.once_client).page(region, None).summaries] == [NAME]
     location = CheckpointLocation(bucket="nobodys", prefix="runs/")

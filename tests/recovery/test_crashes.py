@@ -22,7 +22,7 @@ CALLS = (
         "runs.attempt",
         "runs.live",
     ),
-    *("sagemaker.document", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
+    *("sagemaker.description", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
     *("sagemaker.create", "runs.record_outcome"),
 )
 

@@ -149,11 +149,11 @@ def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env
     env.set_policy(ladder=(SPOT, ON_DEMAND))
     job, clone, built = env.decided(), env.clone, []
 
-    def once(document: Any, tags: Any, attempt: AttemptRequest) -> Cloned:  # noqa: ANN401
+    def once(description: Any, tags: Any, attempt: AttemptRequest) -> Cloned:  # noqa: ANN401
         built.append(attempt.placement.market)
         if built == [Market.SPOT, Market.SPOT]:
             raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
-        return clone(document, tags, attempt)
+        return clone(description, tags, attempt)
 
     env.clone = once
     env.recover(job)

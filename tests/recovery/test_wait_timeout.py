@@ -84,7 +84,7 @@ def test_the_note_is_written_before_the_stop_and_the_job_looked_at_in_between(en
     env.recover(job)
     sagemaker = [call for call in env.calls if call.startswith("sagemaker") or call == "runs.record_stop_intent"]
     assert sagemaker == [
-        *("sagemaker.describe", "sagemaker.tags", "sagemaker.document"),
+        *("sagemaker.describe", "sagemaker.tags", "sagemaker.description"),
         *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
     note = env.runs.given_up[job]
@@ -334,7 +334,7 @@ def test_a_dry_run_says_in_the_log_what_it_would_have_stopped(env: RecoveryEnvir
 
 
 @pytest.mark.parametrize(
-    "call", ["ssm.load", "s3.list", "sagemaker.document", "sagemaker.describe", "sagemaker.tags", "switch.why_on"]
+    "call", ["ssm.load", "s3.list", "sagemaker.description", "sagemaker.describe", "sagemaker.tags", "switch.why_on"]
 )
 def test_what_cannot_be_asked_stops_nothing(env: RecoveryEnvironment, call: str) -> None:
     job = waiting(env)
@@ -504,7 +504,7 @@ CALLS = (
         "runs.reservation",
         "runs.live",
         "runs.attempt",
-        "sagemaker.document",
+        "sagemaker.description",
         "runs.record_stop_intent",
         "sagemaker.stop",
     ),

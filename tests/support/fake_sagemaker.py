@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from respot.errors import CloneRefusedError, JobNameTakenError, Reach
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
 from respot.jobs.owner import find_parent
@@ -35,7 +36,7 @@ class FakeJob:
 
 @dataclass(slots=True, kw_only=True)
 class FakeSageMaker:
-    """The port `TrainingJobs` in one region, and asked of no other; a created job can be described at once."""
+    """The port `RecoverableJobs` in one region, and asked of no other; a created job can be described at once."""
 
     clock: Clock
     region: str = REGION
@@ -99,21 +100,17 @@ class FakeSageMaker:
         played = self.jobs.get(arn.rpartition("/")[2])
         return None if played is None else dict(played.tags)
 
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """See `TrainingJobs.document`: what recovery reads of it, and the twin itself for `clone`."""
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """See `RecoverableJobs.description`: its source is the fake job itself, for `clone`."""
         assert region == self.region
         played = self.jobs.get(name)
         if played is None:
             return None
-        return {
-            "TrainingJobName": name,
-            "TrainingJobStatus": played.state.status,
-            "CreationTime": played.state.job.created,
-            "played": played,
-        }
+        state = played.state
+        return JobDescription(job=state.job, status=state.status, request_source={"played": played})
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """See `TrainingJobs.create`."""
+        """See `RecoverableJobs.create`."""
         assert region == self.region
         name = str(request["TrainingJobName"])
         if name in self.jobs:
@@ -134,7 +131,7 @@ class FakeSageMaker:
         return arn_of(name, self.region)
 
     def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
-        """See `TrainingJobs.stop`: the job is stopping, and ends when the test says so."""
+        """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says so."""
         played = self.jobs.get(name)
         if played is None or not played.is_live:
             return False
@@ -147,17 +144,17 @@ class FakeSageMaker:
         return True
 
 
-def clone(document: Mapping[str, Any], tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+def clone(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
     """The request of the next attempt, as far as the fake SageMaker reads it."""
-    played: FakeJob = document["played"]
+    played: FakeJob = description.request_source["played"]
     placement = attempt.placement
     if played.unclonable:
         why = "it cannot be created again"
-        raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
+        raise CloneRefusedError(why, job=description.job.name, field="Tags")
     for rung, reach in played.unclonable_on.items():
         if rung in {placement.market, f"{placement.market} {placement.instance_type}"}:
             why = f"it cannot be created on {rung}"
-            raise CloneRefusedError(why, job=document["TrainingJobName"], field="ResourceConfig", reach=reach)
+            raise CloneRefusedError(why, job=description.job.name, field="ResourceConfig", reach=reach)
     request = {
         "TrainingJobName": attempt.name,
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | attempt.lineage.to_tags()).items()],

@@ -18,6 +18,7 @@ from respot.bootstrap.retries import redelivery
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
 from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
@@ -83,13 +84,13 @@ def _note(job: JobId, words: str) -> None:
     logger().info(WAIT_LIMIT_CHECKED, job=str(job), reason=words)
 
 
-def _clone(document: Mapping[str, Any], tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+def _clone(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
     request = attempt_request(
-        document,
+        description.request_source,
         name=attempt.name,
         tags=tags,
         lineage=attempt.lineage,
         placement=attempt.placement,
         service_model=client("sagemaker").meta.service_model,
     )
-    return Cloned(request=request, warnings=tuple(left_out(document, request)))
+    return Cloned(request=request, warnings=tuple(left_out(description.request_source, request)))

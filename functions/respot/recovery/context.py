@@ -9,7 +9,7 @@ from typing import Final
 from respot.errors import LedgerIncompleteError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
-from respot.jobs.merge import same_creation
+from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
 from respot.recovery.checkpoints.checkpoint import newest_complete, overlaps, parse_location, recognise
 from respot.recovery.planning.context import PlanContext
@@ -147,11 +147,7 @@ class PlanContextLoader:
     def _is_alive(self, job: JobId) -> bool:
         """Whether SageMaker itself says that the job has not ended: the ledger may have missed its end."""
         seen = self.jobs.describe(job.region, job.name)
-        return (
-            seen is not None
-            and same_creation(seen.state.job.created, job.created)
-            and not is_terminal(seen.state.status)
-        )
+        return seen is not None and is_same_job(seen.state.job, job) and not is_terminal(seen.state.status)
 
     def _is_busy(self, reservation: LocationReservation) -> str | None:
         """The name of another run's attempt that writes to the location, or is about to be created."""

@@ -13,14 +13,15 @@ from respot.errors import (
     Postponement,
     Reach,
 )
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobRecord, JobState
-from respot.jobs.ports import Clock, JobStore, TrainingJobs
+from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.decide import Decider, Later, joined, summary
 from respot.recovery.planning.attempt import RUN_TAG
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
-from respot.recovery.ports import Clone, KillSwitch, RunStore
+from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, RunStore
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from respot.recovery.run_place import MAX_CLOCK_SKEW
 from respot.recovery.trial import deleted
@@ -30,7 +31,7 @@ from respot.recovery.trial import deleted
 class Creator:
     """Creates next attempts."""
 
-    jobs: TrainingJobs
+    jobs: RecoverableJobs
     ledger: JobStore
     runs: RunStore
     contexts: PlanContextLoader
@@ -54,20 +55,20 @@ class Creator:
             # A ledger restored from a backup, with a decision from before: its owner has continued since.
             self._close(decided, OutcomeKind.CANCELLED, reason)
             return None
-        document = self.decider.ended_document(state)
-        tags = None if document is None else self.jobs.tags(state.job.region, state.arn)
-        if document is None or tags is None:
+        description = self.decider.description_of(state)
+        tags = None if description is None else self.jobs.tags(state.job.region, state.arn)
+        if description is None or tags is None:
             self._close(decided, OutcomeKind.FAILED, deleted(state.job))
             return None
         context = self.contexts.load(record, state, tags, now=self.clock())
         while True:  # as often as the ladder has pools: each round but the last one rules out another
-            step = self._try(context, decided, document)
+            step = self._try(context, decided, description)
             if not isinstance(step, PlanContext):
                 return step
             context = step
 
     def _try(
-        self, context: PlanContext, decided: DecisionRecord, document: Mapping[str, Any]
+        self, context: PlanContext, decided: DecisionRecord, description: JobDescription
     ) -> Later | PlanContext | None:
         """Plan again for the present moment, and create; returns the context without a pool that was refused."""
         decision = self.decider.plan(context)
@@ -84,7 +85,7 @@ class Creator:
             return None
         attempt = decided.next_attempt(decision.placement)
         try:
-            request = self.clone(document, context.run.last.state.tags or {}, attempt).request
+            request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             story = summary(decision, context, attempt.name)
             created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
             return self._create(decided, request, created)

@@ -1,23 +1,21 @@
 """Decides what follows the end of a job, and records the decision once."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from respot.errors import UpstreamUnavailableError
-from respot.jobs.description import moment
+from respot.jobs.description import JobDescription
 from respot.jobs.formatting import iso, readable
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
-from respot.jobs.merge import same_creation
-from respot.jobs.ports import Clock, JobStore, TrainingJobs
+from respot.jobs.merge import is_same_job
+from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
 from respot.recovery.planning.planner import plan
-from respot.recovery.ports import Clone, RunStore
+from respot.recovery.ports import Clone, RecoverableJobs, RunStore
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind
 from respot.recovery.run_place import place_in_run
 from respot.recovery.trial import decide_on_trial
@@ -40,7 +38,7 @@ class Later:
 class Decider:
     """Decides on jobs that have ended."""
 
-    jobs: TrainingJobs
+    jobs: RecoverableJobs
     ledger: JobStore
     runs: RunStore
     contexts: PlanContextLoader
@@ -75,7 +73,7 @@ class Decider:
         """The plan for the present moment, on the first pool for which a request can be built."""
         now, state = self.clock(), context.run.last.state
         decision, warnings = decide_on_trial(
-            context, partial(plan, now=now), describe=lambda: self.ended_document(state), clone=self.clone
+            context, partial(plan, now=now), describe=lambda: self.description_of(state), clone=self.clone
         )
         return replace(decision, warning=joined(decision.warning, *warnings))
 
@@ -86,22 +84,19 @@ class Decider:
         until = decision.until or self.clock()
         return Later(reason=decision.reason, delay=max(until - self.clock(), timedelta(seconds=1)))
 
-    def ended_document(self, state: JobState) -> Mapping[str, Any] | None:
+    def description_of(self, state: JobState) -> JobDescription | None:
         """The ended job's description; `None` if the job was deleted, is being deleted, or another has its name.
 
         Raises:
             UpstreamUnavailableError: SageMaker contradicts the ledger: nothing may be concluded.
         """
-        document = self.jobs.document(state.job.region, state.job.name)
-        if document is None:
+        seen = self.jobs.description(state.job.region, state.job.name)
+        if seen is None or not is_same_job(seen.job, state.job) or seen.status == DELETING:
             return None
-        created, status = moment(document.get("CreationTime")), str(document.get("TrainingJobStatus"))
-        if created is None or not same_creation(created, state.job.created) or status == DELETING:
-            return None
-        if not is_terminal(status):
-            message = f"{state.job}: ended as {state.status} by the ledger, {status} by SageMaker; look again later"
+        if not is_terminal(seen.status):
+            message = f"{state.job}: ended as {state.status} by the ledger, {seen.status} by SageMaker; repeat later"
             raise UpstreamUnavailableError(message)
-        return document
+        return seen
 
     def _leave_alone(self, record: JobRecord, state: JobState, reason: str) -> None:
         run, number = place_in_run(self.runs, state)

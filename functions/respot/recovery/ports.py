@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from respot.jobs.description import JobDescription
+from respot.jobs.ports import TrainingJobs
 from respot.recovery.planning.attempt import AttemptRequest
 
 if TYPE_CHECKING:
@@ -39,11 +41,42 @@ class Cloned:
     warnings: tuple[str, ...] = ()
 
 
-Clone = Callable[[Mapping[str, Any], Mapping[str, str], AttemptRequest], Cloned]
+Clone = Callable[[JobDescription, Mapping[str, str], AttemptRequest], Cloned]
 """Builds the request of the next attempt from a job's description and its tags.
 
 Raises CloneRefusedError if the job cannot be created again.
 """
+
+
+class RecoverableJobs(TrainingJobs, Protocol):
+    """SageMaker's training jobs, with what recovery changes about them."""
+
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """The job's description, to build its next attempt from.
+
+        `None` means that SageMaker positively said that there is no such job.
+
+        Raises:
+            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
+        """
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
+        """Create a job and return its ARN; `request` is CreateTrainingJob's.
+
+        Raises:
+            JobNameTakenError: there is a job of that name, perhaps from an earlier call of this very method.
+            CreateLaterError: not now, or no answer: it may be asked again.
+            CreateRefusedError: never in this form.
+        """
+
+    def stop(self, region: str, name: str) -> bool:
+        """Ask SageMaker to stop a job; once it does, another call changes nothing.
+
+        `False` if SageMaker positively said that there is nothing to stop: the job has ended, or does not exist.
+
+        Raises:
+            StopFailedError: anything else; the job may be stopping all the same. Look at it before asking again.
+        """
 
 
 class Note(Protocol):

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
-from respot.jobs.ports import Clock, JobStore, TrainingJobs
+from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
 from respot.recovery.planning.decision import Action
-from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RunStore
+from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
 from respot.recovery.wait_timeout import WaitTimeout
 
@@ -76,7 +76,7 @@ class Recovery:
 
 def build_recovery(
     *,
-    jobs: TrainingJobs,
+    jobs: RecoverableJobs,
     ledger: JobStore,
     runs: RunStore,
     checkpoints: Checkpoints,

@@ -1,10 +1,11 @@
 """Decides on the first pool for which the next attempt's request can be built: no other must be promised."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from respot.errors import CloneRefusedError
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Decision
@@ -18,7 +19,7 @@ def decide_on_trial(
     context: PlanContext,
     rule: Callable[[PlanContext], D],
     *,
-    describe: Callable[[], Mapping[str, Any] | None],
+    describe: Callable[[], JobDescription | None],
     clone: Clone,
 ) -> tuple[D, tuple[str, ...]]:
     """What the rule decides, and what the request goes without.
@@ -29,17 +30,17 @@ def decide_on_trial(
         describe: the description of the run's last job; `None` if it was deleted.
         clone: builds the request.
     """
-    document = None
+    description = None
     while True:  # as often as the ladder has pools: each round but the last one rules out another
         decision = rule(context)
         if decision.placement is None:
             return decision, ()
-        document = document or describe()
+        description = description or describe()
         last = context.run.last.state
-        if document is None:
+        if description is None:
             return rule(replace(context, blockers=(deleted(last.job),))), ()
         try:
-            cloned = clone(document, last.tags or {}, context.run.next_attempt(decision.placement))
+            cloned = clone(description, last.tags or {}, context.run.next_attempt(decision.placement))
         except CloneRefusedError as error:
             context = context.without(decision.placement, error)
             continue

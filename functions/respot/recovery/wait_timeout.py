@@ -4,20 +4,18 @@ The stop is not the end of it: the job's end reaches recovery as every other end
 is written here before SageMaker is asked. Each step may be the last before the process dies, and each may be repeated.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from respot.errors import UpstreamUnavailableError
-from respot.jobs.description import moment
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
-from respot.jobs.merge import same_creation
+from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
-from respot.jobs.ports import Clock, TrainingJobs
+from respot.jobs.ports import Clock
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, gives_up, patience, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
-from respot.recovery.ports import Clone, KillSwitch, Note, RunStore
+from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore
 from respot.recovery.trial import decide_on_trial
 
 
@@ -25,7 +23,7 @@ from respot.recovery.trial import decide_on_trial
 class WaitTimeout:
     """Looks at a job that has not ended, and stops it if it is to wait no longer."""
 
-    jobs: TrainingJobs
+    jobs: RecoverableJobs
     runs: RunStore
     contexts: PlanContextLoader
     kill_switch: KillSwitch
@@ -75,7 +73,7 @@ class WaitTimeout:
     def _look(self, job: JobId) -> JobSnapshot | None:
         """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
-        return seen if seen and same_creation(seen.state.job.created, job.created) else None
+        return seen if seen and is_same_job(seen.state.job, job) else None
 
     def _judge(self, seen: JobSnapshot) -> WaitDecision:
         live, now = seen.state, self.clock()
@@ -88,14 +86,14 @@ class WaitTimeout:
         verdict, _ = decide_on_trial(
             context,
             lambda context: gives_up(live, seen.history, context, now=now),
-            describe=lambda: self._document(live.job),
+            describe=lambda: self._description(live.job),
             clone=self.clone,
         )
         return verdict
 
-    def _document(self, job: JobId) -> Mapping[str, Any] | None:
-        document = self.jobs.document(job.region, job.name)
-        return document if document is not None and _is_of(job, document) else None
+    def _description(self, job: JobId) -> JobDescription | None:
+        seen = self.jobs.description(job.region, job.name)
+        return seen if seen and is_same_job(seen.job, job) else None
 
     def _stop(self, note: StopIntent, *, before: StopIntent | None) -> None:
         """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.
@@ -121,8 +119,3 @@ class WaitTimeout:
         self.note(note.job, why)
         if may_withdraw(note, before):
             self.runs.withdraw_stop_intent(note, why)
-
-
-def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:
-    created = moment(document.get("CreationTime"))
-    return created is not None and same_creation(created, job.created)
