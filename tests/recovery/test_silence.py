@@ -23,8 +23,6 @@ CALLS = ("sagemaker.describe", "sagemaker.description", "sagemaker.tags", "s3.li
 
 
 @pytest.mark.parametrize("call", CALLS)
-    "call", ["sagemaker.describe", "sagemaker.description", "sagemaker.tags", "s3.list", "ssm.load"]
-)
 def test_what_cannot_be_asked_creates_nothing(env: RecoveryEnvironment, call: str) -> None:
     job = env.decided()
     if call == "sagemaker.tags":

@@ -8,8 +8,7 @@ from typing import Final
 from respot.errors import MalformedMessageError, OutOfTimeError
 from respot.jobs.message import read_message
 from respot.queueing import QueueMessage, RetrySchedule
-from respot.recovery.decide import Later
-from respot.recovery.recover import Recovery
+from respot.recovery.recover import Later, Recovery
 
 LONGEST_STEP: Final = timedelta(seconds=60)
 """What one job takes when everything it asks is slow: begun with less time left, it might be broken off."""
