@@ -408,8 +408,8 @@ def test_a_note_whose_job_had_ended_by_itself_is_withdrawn(env: RecoveryEnvironm
     job = waiting(env)
     _end_before_the_stop(env)
     env.recover(job)
-    assert env.notes[-1] == "has ended by itself"
-    assert env.runs.given_up[job].withdrawn == "has ended by itself"
+    assert env.notes[-1] == "has already ended"
+    assert env.runs.given_up[job].withdrawn == "has already ended"
 
 
 def test_a_delivery_that_finds_the_job_stopping_by_anothers_hand_leaves_its_note_alone(

@@ -1,4 +1,4 @@
-"""Decides on the jobs that the recovery queue delivers, and resubmits them."""
+"""Recovers the jobs that the recovery queue delivers."""
 
 import time
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take a batch of SQS messages; what must wait stays in the queue, and what cannot be done goes to its DLQ."""
+    """Process a batch of SQS messages. What must wait stays in the queue; what keeps failing goes to its DLQ."""
     begin(time_left(context))
     postponed = recovery_consumer().consume(deliveries(event), time_left=time_left(context))
     for each in postponed:
@@ -55,13 +55,13 @@ LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
-"""Read for each creation and each stop. When it goes off again, thousands of jobs may be checked within minutes, and
-Systems Manager answers 40 reads a second for the whole account."""
+"""Read before each creation and each stop. Once it is off again, thousands of jobs may be checked within minutes, and
+Systems Manager allows 40 reads a second for the whole account."""
 
 
 @cache
 def recovery_consumer() -> RecoveryConsumer:
-    """What `recover` hands its messages to."""
+    """Recovery, composed on AWS."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)

@@ -29,7 +29,7 @@ MOST_DESCRIBED: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanContextLoader:
-    """Loads everything again for each decision: nothing is kept in between."""
+    """Loads everything again for each decision; nothing is cached."""
 
     jobs: TrainingJobs
     ledger: JobStore
@@ -58,10 +58,10 @@ class PlanContextLoader:
     ) -> PlanContext:
         """The context of a decision on an ended job with these tags, if they are known.
 
-        `stop_intent` replaces the one in the ledger, for a job that is only treated as if it had been stopped.
+        `stop_intent` replaces the one in the ledger, for a job whose stop is only simulated.
 
-        The kill switch is read only if the owner wants the job resumed, and its end is one to resume after. S3 is
-        asked only if the switch is off, too: a job that is postponed is checked every half an hour, for days.
+        The kill switch is read only if the owner wants the job resumed after such an end. S3 is asked only if the
+        switch is also off: a postponed job is checked every half an hour, for days.
 
         Raises:
             PolicyInvalidError: nothing may be decided.
@@ -70,7 +70,7 @@ class PlanContextLoader:
         """
         run, number = place_in_run(self.runs, state)
         earlier = self._earlier(run, number)
-        # What completed, or whose owner opted out, needs no policy, so that a broken one does not hold it up.
+        # A completed job, or one whose owner opted out, needs no policy: an invalid one must not hold it up.
         needs_none = state.status == "Completed" or opts_out(tags or {})
         account = AccountPolicy() if needs_none else self.policies.load()
         resolved = resolve(account, replace(state, tags=tags), role=state.role_arn)
@@ -82,7 +82,7 @@ class PlanContextLoader:
             stop_intent=stop_intent or self._stop_intent(state.job, record),
         )
         asked = resolved.policy.resume and state.parent is None and last.ending.trigger is not None
-        # A dry run creates nothing that could be held back.
+        # A dry run creates nothing that the switch could prevent.
         kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
         context = PlanContext(
             run=Run(id=run, attempts=(*earlier, last), checkpoints=()),
@@ -137,7 +137,7 @@ class PlanContextLoader:
             and (planned is None or other.name != planned.name)
             and _overlap(uri, state.checkpoint_uri or "")
         ]
-        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the likeliest to live
+        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the most likely to be alive
         alive = tuple(islice((other.name for other in others[:MOST_DESCRIBED] if self._is_alive(other)), _ENOUGH))
         if not alive and len(others) > MOST_DESCRIBED:
             message = f"{state.job}: {MOST_DESCRIBED} of {len(others)} possible writers have ended; repeat later"
@@ -145,12 +145,12 @@ class PlanContextLoader:
         return alive
 
     def _is_alive(self, job: JobId) -> bool:
-        """Whether SageMaker itself says that the job has not ended: the ledger may have missed its end."""
+        """Whether the job is alive according to SageMaker: the ledger may have missed its end."""
         seen = self.jobs.describe(job.region, job.name)
         return seen is not None and is_same_job(seen.state.job, job) and not is_terminal(seen.state.status)
 
     def _is_busy(self, reservation: LocationReservation) -> str | None:
-        """The name of another run's attempt that writes to the location, or is about to be created."""
+        """The name of the other run's attempt, if it writes to the location or is about to be created."""
         attempt = self.runs.attempt(reservation.run, reservation.number)
         outcome = attempt and self.runs.outcome(attempt.parent)
         if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
@@ -182,5 +182,5 @@ class PlanContextLoader:
 def _overlap(one: str, other: str) -> bool:
     try:
         return overlaps(one, other)
-    except ValueError:  # a location that is none in S3 holds no checkpoints of ours
+    except ValueError:  # a location outside S3 holds none of our checkpoints
         return False

@@ -86,7 +86,7 @@ class Creator:
         attempt = decided.next_attempt(decision.placement)
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
-            story = summary(decision, context, attempt.name)
+            story = summary(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
             return self._create(decided, request, created)
         except (CloneRefusedError, CreateRefusedError) as error:
@@ -129,7 +129,7 @@ class Creator:
         self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason))
 
     def _existing(self, decided: DecisionRecord) -> Outcome | None:
-        """What it means that a job of the next attempt's name exists: ours is success, anybody else's a failure."""
+        """The outcome if a job of the next attempt's name exists: ours is success, anybody else's a failure."""
         name, region, warning = decided.next_name or "", decided.job.region, decided.decision.warning
         story = decided.story or decided.decision.reason
         if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, name):

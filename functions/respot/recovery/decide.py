@@ -12,6 +12,7 @@ from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
 from respot.recovery.planning.planner import plan
@@ -101,31 +102,18 @@ class Decider:
     def _leave_alone(self, record: JobRecord, state: JobState, reason: str) -> None:
         run, number = place_in_run(self.runs, state)
         decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, state).started)})
-        decided = DecisionRecord(
-            job=state.job,
-            run=run,
-            number=number,
-            decision=decision,
-            decided_at=self.clock(),
-            checkpoint=None,
-            next_name=None,
-        )
+        decided = DecisionRecord(job=state.job, run=run, number=number, decision=decision, decided_at=self.clock())
         self.runs.decide(decided, None)
 
     def _record(self, context: PlanContext, decision: Decision, now: datetime) -> Later | None:
         run, job = context.run, context.run.last.state.job
-        request = run.next_attempt(decision.placement) if decision.placement else None
+        new = run.next_attempt(decision.placement) if decision.placement else None
         attempt = None
-        if request and not decision.dry_run:
+        if new and not decision.dry_run:
             attempt = AttemptRecord(
-                run=run.id,
-                number=request.lineage.attempt,
-                region=job.region,
-                name=request.name,
-                parent=job,
-                decided_at=now,
+                run=run.id, number=new.lineage.attempt, region=job.region, name=new.name, parent=job, decided_at=now
             )
-        story = summary(decision, context, request.name) if request else None
+        story = summary(decision, context, new) if new else None
         decided = DecisionRecord(
             job=job,
             run=run.id,
@@ -133,7 +121,7 @@ class Decider:
             decision=replace(decision, reason=story) if decision.dry_run and story else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
-            next_name=request.name if request else None,
+            next_name=new.name if new else None,
             story=story,
         )
         reservation = context.reservation if attempt else None
@@ -149,17 +137,12 @@ class Decider:
         return None
 
 
-def summary(decision: Decision, context: PlanContext, name: str) -> str:
-    """The resubmission in a sentence: as what, where, from which checkpoint, and what is lost."""
-    placement = decision.placement
-    if placement is None:
-        return decision.reason
+def summary(decision: Decision, context: PlanContext, new: AttemptRequest) -> str:
+    """The resubmission in a sentence: its name and place, the checkpoint it resumes from, and what is lost."""
     done = "would have been resubmitted" if decision.dry_run else "resubmitted"
-    where = f"{placement.market} {placement.instance_type}".strip()
-    most = context.resolved.policy.max_attempts
-    return (
-        f"{done} as {name}, attempt {decision.attempt} of {most}, {where}, {context.resumes_from()} ({decision.reason})"
-    )
+    where = f"{new.placement.market} {new.placement.instance_type}".strip()
+    number = f"attempt {decision.attempt} of {context.resolved.policy.max_attempts}"
+    return f"{done} as {new.name}, {number}, {where}, {context.resumes_from()} ({decision.reason})"
 
 
 def joined(*warnings: str | None) -> str | None:

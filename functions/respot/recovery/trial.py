@@ -22,13 +22,9 @@ def decide_on_trial(
     describe: Callable[[], JobDescription | None],
     clone: Clone,
 ) -> tuple[D, tuple[str, ...]]:
-    """What the rule decides, and what the request goes without.
+    """What the pure rule decides once its placement was tried, and what the request goes without.
 
-    Args:
-        context: what to decide from.
-        rule: the pure decision; a placement in it is tried.
-        describe: the description of the run's last job; `None` if it was deleted.
-        clone: builds the request.
+    `describe` returns the description of the run's last job; `None` if the job was deleted.
     """
     description = None
     while True:  # as often as the ladder has pools: each round but the last one rules out another

@@ -1,7 +1,7 @@
-"""Gives up waiting for capacity: stops a job that waits longer than its policy allows and has another pool to go to.
+"""Enforces the wait limit: stops a job that waits longer than its policy allows and has another pool to go to.
 
-The stop is not the end of it: the job's end reaches recovery as every other end does, which knows it by the note that
-is written here before SageMaker is asked. Each step may be the last before the process dies, and each may be repeated.
+The job's end then reaches recovery like any other end. The stop intent, recorded here before SageMaker is asked, says
+whose stop it was. The process may die after any step, and any step may be repeated.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.context import PlanContextLoader
-from respot.recovery.planning.wait_limit import WaitDecision, gives_up, patience, simulate_stop
+from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore
 from respot.recovery.trial import decide_on_trial
@@ -21,7 +21,7 @@ from respot.recovery.trial import decide_on_trial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitTimeout:
-    """Looks at a job that has not ended, and stops it if it is to wait no longer."""
+    """Checks jobs that have not ended, and stops those that must wait no longer."""
 
     jobs: RecoverableJobs
     runs: RunStore
@@ -32,90 +32,82 @@ class WaitTimeout:
     note: Note
 
     def enforce(self, known: JobState) -> None:
-        """Stop the live job if that is called for; `known` is what the ledger has of it.
+        """Stop the live job if its wait limit requires it; `known` is its state in the ledger.
 
-        What speaks against it is noted in the log alone: a job that waits is looked at again and again.
+        Reasons against a stop are only logged: a job that waits is checked again and again.
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
-            UpstreamUnavailableError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded,
-                repeat.
+            UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
             PolicyInvalidError: nothing may be decided; repeat.
-            StopFailedError: SageMaker did not take the stop; repeat.
+            StopFailedError: SageMaker did not accept the stop; repeat.
         """
         job = known.job
-        seen = self._look(job)
+        seen = self._describe(job)
         if seen is None:
             return
         tags = self.jobs.tags(job.region, known.arn)
         if tags is None:
             return
-        live = replace(
-            seen.state,
-            job=job,
-            tags=tags,
-            parent=known.parent or seen.state.parent or find_parent(name=job.name, tags=tags),
-        )
-        verdict = self._judge(replace(seen, state=live))
-        self.note(job, verdict.reason)
+        parent = known.parent or seen.state.parent or find_parent(name=job.name, tags=tags)
+        live = replace(seen.state, job=job, tags=tags, parent=parent)
+        decision = self._judge(replace(seen, state=live))
+        self.note(job, decision.reason)
         since = waiting_since(seen.history)
-        if not verdict.stop or since is None:
+        if not decision.stop or since is None:
             return
-        note = StopIntent(
-            job=job,
-            waiting_since=since,
-            decided_at=self.clock(),
-            reason=verdict.reason,
-            inputs=verdict.inputs,
+        intent = StopIntent(
+            job=job, waiting_since=since, decided_at=self.clock(), reason=decision.reason, inputs=decision.inputs
         )
-        self._stop(note, before=self.runs.record_stop_intent(note))
+        self._stop(intent, before=self.runs.record_stop_intent(intent))
 
-    def _look(self, job: JobId) -> JobSnapshot | None:
-        """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
+    def _describe(self, job: JobId) -> JobSnapshot | None:
+        """The job in SageMaker; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
         return seen if seen and is_same_job(seen.state.job, job) else None
 
     def _judge(self, seen: JobSnapshot) -> WaitDecision:
         live, now = seen.state, self.clock()
-        if reason := patience(live, seen.history, self.contexts.resolve(live), now=now):
+        if reason := reason_to_keep_waiting(live, seen.history, self.contexts.resolve(live), now=now):
             return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
         context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
-        verdict, _ = decide_on_trial(
+        decision, _ = decide_on_trial(
             context,
-            lambda context: gives_up(live, seen.history, context, now=now),
+            lambda context: decide_wait(live, seen.history, context, now=now),
             describe=lambda: self._description(live.job),
             clone=self.clone,
         )
-        return verdict
+        return decision
 
     def _description(self, job: JobId) -> JobDescription | None:
         seen = self.jobs.description(job.region, job.name)
         return seen if seen and is_same_job(seen.job, job) else None
 
-    def _stop(self, note: StopIntent, *, before: StopIntent | None) -> None:
-        """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.
+    def _stop(self, intent: StopIntent, *, before: StopIntent | None) -> None:
+        """Stop the job, unless it has ceased to wait, or the kill switch was turned on.
 
-        A note that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
+        An intent that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
         """
         try:
-            kill_switch, seen = self.kill_switch.why_on(), self._look(note.job)
+            kill_switch, seen = self.kill_switch.why_on(), self._describe(intent.job)
         except UpstreamUnavailableError:
-            self._withdraw(note, before, "could not be looked at once more: it is not stopped yet")
+            self._withdraw(intent, before, "could not be described once more: it is not stopped yet")
             raise
         if kill_switch:
-            self._withdraw(note, before, f"{kill_switch}: it is not stopped")
-        elif seen is None or not self._waits(seen.state) or waiting_since(seen.history) != note.waiting_since:
-            self._withdraw(note, before, "waits no longer: it is not stopped")
-        elif not self.jobs.stop(note.job.region, note.job.name):
-            self._withdraw(note, before, "has ended by itself")
+            self._withdraw(intent, before, f"{kill_switch}: it is not stopped")
+        elif (
+            seen is None
+            or not is_waiting(seen.state, now=self.clock())
+            or waiting_since(seen.history) != intent.waiting_since
+        ):
+            self._withdraw(intent, before, "waits no longer: it is not stopped")
+        elif not self.jobs.stop(intent.job.region, intent.job.name):
+            self._withdraw(intent, before, "has already ended")
 
-    def _waits(self, state: JobState) -> bool:
-        return is_waiting(state, now=self.clock())
-
-    def _withdraw(self, note: StopIntent, before: StopIntent | None, why: str) -> None:
-        self.note(note.job, why)
-        if may_withdraw(note, before):
-            self.runs.withdraw_stop_intent(note, why)
+    def _withdraw(self, intent: StopIntent, before: StopIntent | None, why: str) -> None:
+        self.note(intent.job, why)
+        if may_withdraw(intent, before):
+            self.runs.withdraw_stop_intent(intent, why)

@@ -86,7 +86,7 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
 
 
 @pytest.mark.parametrize(
-    ("status", "secondary", "reason", "said"),
+    ("status", "secondary", "reason", "description"),
     [
         pytest.param("Completed", "Completed", None, "completed", id="completed"),
         pytest.param("Stopped", "MaxWaitTimeExceeded", None, "ran out of waiting time", id="waiting time"),
@@ -107,8 +107,8 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
         pytest.param("Stopped", "Reticulated", None, "ended as Stopped/Reticulated", id="unknown"),
     ],
 )
-def test_an_end_is_said_in_words(status: str, secondary: str, reason: str | None, said: str) -> None:
-    assert ending_of(ended(state(), status, secondary, reason)).said == said
+def test_an_end_is_described_in_words(status: str, secondary: str, reason: str | None, description: str) -> None:
+    assert ending_of(ended(state(), status, secondary, reason)).description == description
 
 
 @pytest.mark.parametrize("launched", [False, True], ids=["never launched", "launched"])
@@ -156,21 +156,21 @@ LIMIT = timedelta(hours=2)
 def test_a_plain_stop_is_its_users_where_sagemaker_had_no_limit_to_stop_it_by() -> None:
     """Public case F09."""
     ending = ending_of(ended(state(), "Stopped", "Stopped"))
-    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped by its user", True)
+    assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped by its user", True)
 
 
 def test_the_facts_alone_do_not_tell_whose_stop_of_a_job_with_a_pending_limit_it_was() -> None:
     """Public case F10: StoppingCondition.MaxPendingTimeInSeconds was set."""
     ending = ending_of(ended(state(max_pending=LIMIT), "Stopped", "Stopped"))
-    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped", False)
+    assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped", False)
 
 
 STOP = "Starting=0 Pending=5 Stopping={0} Stopped={1}"
-DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of 2 h 00 min"
+UNCERTAIN = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of 2 h 00 min"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "others", "doubtful"),
+    ("seconds", "others", "uncertain"),
     [
         pytest.param(7200, {}, True, id="at the limit"),
         pytest.param(7334, {}, True, id="as late as a real MaxWait stop"),
@@ -185,12 +185,12 @@ DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds o
     ],
 )
 def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
-    seconds: float, others: dict[str, Any], *, doubtful: bool
+    seconds: float, others: dict[str, Any], *, uncertain: bool
 ) -> None:
     told: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
     ending = attempt(STOP.format(seconds, seconds + 3), **told).ending
-    assert (ending.trigger, ending.doubtful, ending.by_a_person) == (None, doubtful, not doubtful)
-    assert ending.said == (DOUBTFUL if doubtful else "stopped by its user")
+    assert (ending.trigger, ending.uncertain, ending.by_a_person) == (None, uncertain, not uncertain)
+    assert ending.description == (UNCERTAIN if uncertain else "stopped by its user")
 
 
 def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit() -> None:
@@ -207,7 +207,7 @@ def test_respots_own_stop_comes_first() -> None:
 def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:
     stopped = run(attempt(STOP.format(7200, 7203), max_pending=LIMIT, instance_type="ml.p5.48xlarge"))
     decision = plan(context(stopped, asked()), now=at(7300))
-    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, DOUBTFUL, True)
+    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, UNCERTAIN, True)
 
 
 def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:

@@ -268,7 +268,7 @@ def test_a_shortened_runtime_is_charged_to_interruptions_and_says_so() -> None:
     shortened = with_second(timedelta(hours=2))
 
     assert (shortened.budget, shortened.resubmissions(Budget.INTERRUPTION)) == (Budget.INTERRUPTION, 2)
-    assert shortened.ending.said == "reached the maximum runtime that the deadline left for spot"
+    assert shortened.ending.description == "reached the maximum runtime that the deadline left for spot"
 
 
 def test_nothing_is_shortened_where_the_users_own_runtime_is_not_known() -> None:

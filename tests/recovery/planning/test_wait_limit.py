@@ -14,7 +14,7 @@ from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.recovery.planning.placement import rung_for
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run
-from respot.recovery.planning.wait_limit import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
+from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_time_to_ask, may_give_up, simulate_stop
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from tests.support.builders import WAITS, at, history, job_id, state
@@ -72,7 +72,7 @@ def judge(
         stop_intent=tried.stop_intent,
     )
     what = run(*earlier, last)
-    return gives_up(live, transitions, context(what, resolved or impatient(), **(around or {})), now=now)
+    return decide_wait(live, transitions, context(what, resolved or impatient(), **(around or {})), now=now)
 
 
 def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
@@ -214,7 +214,7 @@ def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
 
 def test_an_attempt_that_gave_up_is_not_taken_for_one_that_its_user_stopped() -> None:
     assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
-    assert given_up().ending.said == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
+    assert given_up().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
     assert not given_up().ending.by_a_person
     assert replace(given_up(), stop_intent=None).ending.by_a_person
 
@@ -276,7 +276,7 @@ def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_sp
     gone = given_up()
     gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
-    assert gone.ending.said == "is being deleted"
+    assert gone.ending.description == "is being deleted"
     assert rung_for(run(gone), impatient().policy, 2) == LADDER[1]
 
 
@@ -423,7 +423,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         stop_intent=tried.stop_intent,
     )
     what = run(last, checkpoints=(saved(3000),))
-    assert gives_up(live, transitions, context(what, impatient()), now=late).stop
+    assert decide_wait(live, transitions, context(what, impatient()), now=late).stop
     assert tried.stop_intent.job == job_id()
 
 

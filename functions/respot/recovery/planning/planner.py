@@ -25,11 +25,11 @@ from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
 
 MOST_ATTEMPTS_WITHOUT_PROGRESS: Final = 2
-"""Attempts that trained and saved nothing of their own, after which another would do no better."""
+"""Attempts that trained and saved nothing of their own; after them another would do no better."""
 POSTPONED_FOR: Final = timedelta(minutes=30)
-"""How long a postponed job waits until the kill switch is read again.
+"""How often the kill switch is read again for a postponed job.
 
-In three days that makes 144 deliveries of the job's message: fewer than `recovery_max_receives` allows as shipped.
+That is 144 deliveries of the job's message in three days, fewer than the default of `recovery_max_receives`.
 """
 
 
@@ -54,29 +54,28 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     until = _earliest(run, policy)
-    if (last_call := latest_on_demand_start(run, policy)) is not None:
-        until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
+    if (latest_start := latest_on_demand_start(run, policy)) is not None:
+        until = min(until, latest_start - HANDOVER)  # a pause must not cost the deadline
     if until > now:
-        reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
+        reason = f"{ending.description}: the next attempt is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
     warning = "; ".join(filter(None, (placed.warning, _uncertainty(context)))) or None
     return Decision(
         action=Action.RESUBMIT,
-        reason="; ".join((ending.said, *(f"cannot use {pool}" for pool in refused), placed.reason)),
+        reason="; ".join((ending.description, *(f"cannot use {pool}" for pool in refused), placed.reason)),
         inputs=inputs,
         placement=placed.placement,
         attempt=run.last.number + 1,
         dry_run=policy.dry_run,
-        notify=policy.dry_run,  # else people are told of the attempt, and of the warning, once it is created
+        notify=policy.dry_run,  # else people are notified of the attempt, with the warning, once it is created
         warning=warning,
     )
 
 
 def foresee(state: JobState, transitions: tuple[Transition, ...], account: AccountPolicy | None) -> Outlook:
-    """What to expect of `plan` about a job that has just ended; no `account` is a policy that nobody can read.
+    """What to expect of `plan` about a job that has just ended; no `account` means an unreadable policy.
 
-    Only a plain "no" is one: anything that the job alone does not show (who stopped it, what its tags are) may
-    still lead to another attempt.
+    Only a definite "no" counts: what the job does not show (who stopped it, its tags) may still lead to an attempt.
     """
     last = Attempt(number=1, state=state, transitions=transitions, checkpoint=None)
     if not is_terminal(state.status) or state.tags is None or last.ending.by_a_person:
@@ -93,7 +92,7 @@ def foresee(state: JobState, transitions: tuple[Transition, ...], account: Accou
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refusal:
-    """Why Respot leaves a job alone, and whether its owner expects to hear of it."""
+    """Why Respot leaves a job alone, and whether people are notified."""
 
     reason: str
     action: Action
@@ -105,13 +104,13 @@ def _refused(reason: str, inputs: dict[str, str]) -> Decision:
 
 
 def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
-    """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides.
+    """Why Respot does not continue the job: nothing failed, nobody asked, or somebody else decides.
 
-    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks;
-    unless the owner opted out by a tag that can be read. People are told where they may have expected another attempt.
+    Unreadable tags are checked before "nobody asked", since one of them may ask, unless the owner opted out by a
+    readable tag. People are notified where they may have expected another attempt.
     """
     state, policy = run.last.state, resolved.policy
-    # Giving up is Respot's own doing, by a setting of its own.
+    # Respot's own stop follows the wait limit, a setting of its own.
     expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
     if not is_terminal(state.status):
         reason = f"has not ended, it is {state.status}/{state.secondary_status}"
@@ -126,19 +125,19 @@ def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
     if state.parent:
         reason = f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
-    if ending.by_a_person or ending.doubtful:
-        return _Refusal(reason=ending.said, action=Action.REFUSE, notify=ending.doubtful)
+    if ending.by_a_person or ending.uncertain:
+        return _Refusal(reason=ending.description, action=Action.REFUSE, notify=ending.uncertain)
     if ending.trigger is None:
-        reason = f"{ending.said}: repeating it would not help"
+        reason = f"{ending.description}: repeating it would not help"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
     if not expected:
-        reason = f"{ending.said}: the policy does not resume after {ending.trigger}"
+        reason = f"{ending.description}: the policy does not resume after {ending.trigger}"
         return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
     return None
 
 
 def is_too_late(last: Attempt, *, now: datetime) -> bool:
-    """Whether the attempt ended so long ago that none may follow it any more."""
+    """Whether the attempt ended too long ago for another to follow."""
     return now - last.ended >= DECIDED_WITHIN
 
 
@@ -154,15 +153,15 @@ def _too_late(context: PlanContext, now: datetime) -> str:
 
 
 def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime) -> Decision:
-    """Nothing is decided while the kill switch is on, so that nothing has to be taken back once it is off."""
+    """Nothing is decided while the kill switch is on, so that nothing must be revoked once it is off."""
     limit = run.last.ended + DECIDED_WITHIN
-    reason = f"{run.ending.said}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
+    reason = f"{run.ending.description}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
     until = min(now + POSTPONED_FOR, limit)
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
 def _cannot_resume(context: PlanContext) -> str | None:
-    """Why another attempt must not or cannot be made, although the owner asked for one."""
+    """Why another attempt must not or cannot be made, although the owner wants one."""
     run, policy = context.run, context.resolved.policy
     if context.blockers:
         return f"cannot be created again: {'; '.join(map(clause, context.blockers))}"
@@ -172,8 +171,8 @@ def _cannot_resume(context: PlanContext) -> str | None:
     if policy.require_checkpoint and (reason := _without_checkpoint(context)):
         return reason
     if _makes_no_progress(run, policy) and not context.listing_cut:
-        fruitless = run.attempts_without_progress()
-        return f"the last {fruitless} attempts that trained saved no newer checkpoint: another would do no better"
+        count = run.attempts_without_progress()
+        return f"the last {count} attempts that trained saved no newer checkpoint: another would do no better"
     return _budget_exhausted(run, policy)
 
 
@@ -188,7 +187,7 @@ def _without_checkpoint(context: PlanContext) -> str | None:
     if not context.listing_cut:
         return f"no complete checkpoint in {where}: the next attempt would start from scratch"
     if any(attempt.checkpoint for attempt in run.attempts):
-        return None  # seen before, and merely not among those that were listed now
+        return None  # seen before, and only missing from this incomplete listing
     return f"cannot tell whether there is a complete checkpoint in {where}: there are more objects than were listed"
 
 
@@ -230,7 +229,7 @@ def _earliest(run: Run, policy: Policy) -> datetime:
     last, budget = run.last, run.budget
     ended = last.ended
     if last.gave_up_waiting:
-        return ended  # the next pool is another one, and its owner wants it now
+        return ended  # the next pool is a different one, and its owner wants it now
     return ended if budget is None else ended + _pause(run, policy, budget) * _jitter(run, budget)
 
 
@@ -243,7 +242,7 @@ def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
 
 
 def _jitter(run: Run, budget: Budget) -> float:
-    """Between a half and one: the same for the same attempt, so that a decision can be repeated; spread over runs."""
+    """From a half to one: the same for the same attempt, so that a decision can be repeated; spread over runs."""
     digest = hashlib.sha256(f"{run.id} {run.last.number} {budget}".encode()).digest()
     return 0.5 + digest[0] / 510
 
@@ -253,7 +252,7 @@ def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
     run, resolved = context.run, context.resolved
     state, policy = run.last.state, resolved.policy
     newest = newest_complete(run.checkpoints)
-    deadline, last_call = deadline_of(run, policy), latest_on_demand_start(run, policy)
+    deadline, latest_start = deadline_of(run, policy), latest_on_demand_start(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),
@@ -276,6 +275,6 @@ def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
         "restart_overhead": in_words(overhead_of(run)),
         "instance_hours_billed": f"{run.billable_hours:.2f}",
         "deadline": deadline and iso(deadline),
-        "on_demand_by": last_call and iso(last_call),
+        "on_demand_by": latest_start and iso(latest_start),
     }
     return {name: value for name, value in given.items() if value}

@@ -25,8 +25,8 @@ from respot.recovery.policy.policy import (
     check_ladder,
     parse_deadline,
     parse_duration,
-    parse_patience,
     parse_pause,
+    parse_wait_limit,
     with_settings,
 )
 
@@ -148,7 +148,7 @@ def _read(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - the schema
         case "work":
             return {"work": None if value is None else parse_duration(value)}
         case "give_up_waiting_after":
-            return {"give_up_waiting_after": None if value is None else parse_patience(value)}
+            return {"give_up_waiting_after": None if value is None else parse_wait_limit(value)}
         case "max_billable_hours":
             return {"max_billable_hours": None if value is None else _hours(value)}
         case "when_deadline_missed":

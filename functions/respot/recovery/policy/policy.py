@@ -18,7 +18,7 @@ MOST_ATTEMPTS: Final = 100
 MOST_HOURS: Final = 1_000_000
 LONGEST_SPAN: Final = timedelta(days=366)
 """No job lasts longer than 30 days, and a time so far away that it cannot be reckoned with must not get in."""
-SHORTEST_PATIENCE: Final = timedelta(seconds=1)
+SHORTEST_WAIT_LIMIT: Final = timedelta(seconds=1)
 """Sensible are hours, or minutes; what takes only seconds, as on a local account, must be possible all the same."""
 MOST_BAD_TAGS: Final = 5
 """Bad tags that are told one by one: a job may have fifty, and what is told must fit into a message."""
@@ -269,15 +269,15 @@ def parse_duration(words: str) -> timedelta:
     return span
 
 
-def parse_patience(words: str) -> timedelta:
+def parse_wait_limit(words: str) -> timedelta:
     """How long a job may wait for capacity: a second at least.
 
     Raises:
         ValueError: it is no such span.
     """
     span = parse_duration(words)
-    if span < SHORTEST_PATIENCE:
-        message = f"{words!r} is less than {SHORTEST_PATIENCE.seconds} s"
+    if span < SHORTEST_WAIT_LIMIT:
+        message = f"{words!r} is less than {SHORTEST_WAIT_LIMIT.seconds} s"
         raise ValueError(message)
     return span
 
@@ -422,7 +422,7 @@ _TAG_READERS: Final = {
     "respot:deadline": ("deadline", parse_deadline),
     "respot:when-deadline-missed": ("when_deadline_missed", _when_missed),
     "respot:work": ("work", parse_duration),
-    "respot:give-up-waiting-after": ("give_up_waiting_after", parse_patience),
+    "respot:give-up-waiting-after": ("give_up_waiting_after", parse_wait_limit),
     "respot:dry-run": ("dry_run", _switch),
 }
 """A job's tags by the member of Policy that they set, with the function that reads the value."""
