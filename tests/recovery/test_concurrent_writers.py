@@ -56,7 +56,7 @@ def test_the_newest_are_asked_about_first(env: RecoveryEnvironment) -> None:
     assert env.decision(job).decision.reason.endswith(f"location: {names[-MOST_DESCRIBED + 1]}")
 
 
-def test_if_all_that_were_asked_about_have_ended_nothing_is_concluded_of_the_others(env: RecoveryEnvironment) -> None:
+def test_ended_jobs_say_nothing_about_writers_that_were_not_described(env: RecoveryEnvironment) -> None:
     names = crowd(env, MOST_DESCRIBED + 1)
     job = env.ended()
     end_unnoticed(env, names[1:])

@@ -147,7 +147,7 @@ def test_a_job_that_is_deleted_before_the_creation_is_a_failure(env: RecoveryEnv
     assert env.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
 
 
-def test_a_job_that_is_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
+def test_a_job_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
     job = env.decided()
     object.__setattr__(env.recovery.creator, "jobs", Tagless(env.recovery.creator.jobs))
     env.recover(job)

@@ -167,7 +167,7 @@ def test_an_opt_out_while_the_job_waits_is_reported_as_an_information(
     assert withdrawn(env, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
 
 
-def test_a_policy_that_no_longer_asks_for_the_job_ends_its_wait_also_while_the_switch_is_on(
+def test_a_job_no_longer_wanted_stops_waiting_while_the_switch_is_on(
     env: RecoveryEnvironment,
 ) -> None:
     env.set_policy(resume=True)
@@ -200,9 +200,7 @@ def test_so_is_an_opt_out_while_an_attempt_that_was_decided_on_waits(
         ("Stopped", "stopped by its user"),
     ],
 )
-def test_a_job_that_nobody_asks_for_is_reported_if_an_invalid_policy_held_it_up(
-    env: RecoveryEnvironment, status: str, reason: str
-) -> None:
+def test_a_job_held_up_by_an_invalid_policy_is_reported(env: RecoveryEnvironment, status: str, reason: str) -> None:
     """The alert said that Respot decides on it once the policy is valid; see also `test_silence`."""
     env.set_policy(resume=status == "Stopped")
     job = env.ended(status, tags={})
@@ -273,7 +271,7 @@ def test_the_switch_is_read_again_just_before_the_creation() -> None:
     assert env.calls[-last - 1] == "switch.why_on"
 
 
-def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_creation() -> None:
+def test_a_switch_turned_on_while_the_request_is_built_prevents_creation() -> None:
     env = RecoveryEnvironment()
     job = env.ended()
     listing = env.checkpoints.list
@@ -294,7 +292,7 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
 # --- the queue
 
 
-def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_shipped(env: RecoveryEnvironment) -> None:
+def test_three_days_of_waiting_stay_below_the_queues_max_receives(env: RecoveryEnvironment) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
     consumer = RecoveryConsumer(
         recovery=env.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), longest=1800, clock=env.clock)

@@ -69,7 +69,7 @@ class Racing:
         return getattr(self._jobs, method)
 
 
-def test_a_name_said_to_be_taken_by_a_job_that_cannot_be_seen_is_asked_for_again(env: RecoveryEnvironment) -> None:
+def test_a_taken_name_whose_job_cannot_be_described_is_retried(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.faults["sagemaker.create"] = JobNameTakenError("taken")
     with pytest.raises(JobNameTakenError, match="taken"):

@@ -92,7 +92,7 @@ def test_a_job_without_a_ladder_has_no_other_pool(
     assert env.sagemaker.created == []
 
 
-def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(env: RecoveryEnvironment) -> None:
+def test_a_market_wide_quota_skips_all_its_rungs_with_one_call(env: RecoveryEnvironment) -> None:
     """Service Quotas of SageMaker: "Number of instances across all spot training jobs"."""
     why = "the quota 'Number of instances across all spot training jobs' is 0 and the job needs 1"
 
@@ -111,7 +111,7 @@ def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(en
 
 
 @pytest.mark.parametrize("decided", [False, True], ids=["before the decision", "before the creation"])
-def test_the_next_rung_is_used_where_a_request_for_the_first_cannot_be_built(
+def test_the_next_rung_is_used_if_the_first_request_cannot_be_built(
     env: RecoveryEnvironment,
     *,
     decided: bool,
@@ -144,7 +144,7 @@ def test_what_can_be_built_on_no_rung_is_refused_at_once(env: RecoveryEnvironmen
     assert decision.reason.startswith("cannot use any pool that is left: spot on any instance type (")
 
 
-def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env: RecoveryEnvironment) -> None:
+def test_a_refusal_by_the_second_build_rules_out_only_its_pool(env: RecoveryEnvironment) -> None:
     """The job's description changed between the trial and the creation."""
     env.set_policy(ladder=(SPOT, ON_DEMAND))
     job, clone, built = env.decided(), env.clone, []

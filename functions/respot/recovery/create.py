@@ -18,7 +18,7 @@ from respot.jobs.job import JobRecord, JobState
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.decide import Decider, Later, joined, summary
-from respot.recovery.planning.attempt import RUN_TAG
+from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
 from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, RunStore
@@ -83,7 +83,8 @@ class Creator:
                 unwanted = decision.dry_run or decision.action is Action.NOTHING
                 self._close(decided, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED, reason)
             return None
-        attempt = decided.next_attempt(decision.placement)
+        name, lineage = decided.next_name or "", decided.next_lineage
+        attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
             story = summary(decision, context, attempt)

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from respot.jobs.job import JobId
 from respot.recovery.checkpoints.checkpoint import Checkpoint
-from respot.recovery.planning.attempt import AttemptRequest, Lineage
-from respot.recovery.planning.decision import Decision, Placement
+from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
 
 
@@ -34,10 +34,6 @@ class DecisionRecord:
     checkpoint: Checkpoint | None = None
     next_name: str | None = None
     story: str | None = None
-
-    def next_attempt(self, placement: Placement) -> AttemptRequest:
-        """What the next attempt is to be created as, with that placement."""
-        return AttemptRequest(name=self.next_name or "", lineage=self.next_lineage, placement=placement)
 
     @property
     def next_lineage(self) -> Lineage:

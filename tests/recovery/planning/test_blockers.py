@@ -59,7 +59,7 @@ def test_an_incomplete_checkpoint_is_none() -> None:
     assert decide(run(checkpoints=(saved(7000, complete=False),))).action is Action.REFUSE
 
 
-def test_of_a_listing_that_was_cut_it_is_never_said_that_there_is_no_checkpoint() -> None:
+def test_a_listing_that_was_cut_never_means_no_checkpoint() -> None:
     decision = decide(run(), around={"listing_cut": True})
 
     reason = f"cannot tell whether there is a complete checkpoint in {PREFIX}: there are more objects than were listed"
@@ -67,7 +67,7 @@ def test_of_a_listing_that_was_cut_it_is_never_said_that_there_is_no_checkpoint(
     assert decision.inputs["listing"] == "cut short"
 
 
-def test_a_checkpoint_that_was_seen_before_is_believed_of_a_listing_that_was_cut() -> None:
+def test_an_earlier_checkpoint_suffices_if_the_listing_was_cut() -> None:
     seen = run(attempt(checkpoint=SAVED))
 
     assert decide(seen, around={"listing_cut": True}).action is Action.RESUBMIT

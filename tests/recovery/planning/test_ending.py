@@ -153,13 +153,13 @@ def test_time_spent_in_training_proves_an_instance_too(seconds: int | None, budg
 LIMIT = timedelta(hours=2)
 
 
-def test_a_plain_stop_is_its_users_where_sagemaker_had_no_limit_to_stop_it_by() -> None:
+def test_a_stop_is_its_users_if_sagemaker_had_no_limit_to_apply() -> None:
     """Public case F09."""
     ending = ending_of(ended(state(), "Stopped", "Stopped"))
     assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped by its user", True)
 
 
-def test_the_facts_alone_do_not_tell_whose_stop_of_a_job_with_a_pending_limit_it_was() -> None:
+def test_the_state_alone_does_not_show_who_stopped_a_job_with_max_pending() -> None:
     """Public case F10: StoppingCondition.MaxPendingTimeInSeconds was set."""
     ending = ending_of(ended(state(max_pending=LIMIT), "Stopped", "Stopped"))
     assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped", False)
@@ -193,7 +193,7 @@ def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
     assert ending.description == (UNCERTAIN if uncertain else "stopped by its user")
 
 
-def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit() -> None:
+def test_a_job_that_trained_was_stopped_by_its_user_despite_max_pending() -> None:
     trained = "Starting=0 Training=10 Interrupted=20 Stopping=9000 Stopped=9003"
     assert attempt(trained, max_pending=LIMIT, training_started=None).ending.by_a_person
 

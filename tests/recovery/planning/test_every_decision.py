@@ -67,7 +67,7 @@ def situations(draw: st.DrawFn) -> tuple[PlanContext, datetime]:
 
 @given(situations())
 @settings(max_examples=200)
-def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
+def test_any_decision_can_be_explained_repeated_and_carried_out(
     situation: tuple[PlanContext, datetime],
 ) -> None:
     found, now = situation
@@ -96,7 +96,7 @@ def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
 
 @given(situations())
 @settings(max_examples=200)
-def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
+def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(
     situation: tuple[PlanContext, datetime],
 ) -> None:
     found, now = situation

@@ -99,7 +99,7 @@ TAGS = st.none() | st.dictionaries(
     st.sampled_from(ENDS),
     st.none() | st.just(PARENT),
 )
-def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
+def test_a_job_foreseen_as_left_alone_is_neither_resubmitted_nor_reported(
     account: AccountPolicy, tags: dict[str, str] | None, end: tuple[str, str, str | None], parent: Parent | None
 ) -> None:
     status, secondary, reason = end

@@ -116,7 +116,7 @@ def test_a_deadline_uses_another_on_demand_pool_of_the_ladder() -> None:
     assert placed(decision) == "on-demand/ml.g5.4xlarge"
 
 
-def test_a_deadline_that_no_on_demand_pool_can_save_leaves_the_run_on_spot_and_warns() -> None:
+def test_without_an_on_demand_pool_a_deadline_leaves_the_run_on_spot() -> None:
     for ladder in ("spot:3 on-demand:1", "spot", ""):
         decision = plan_without("on-demand", ladder=ladder, deadline=SOON, work=WORK)
         assert placed(decision) == f"spot/{OWN}"

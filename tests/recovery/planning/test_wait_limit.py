@@ -162,7 +162,7 @@ def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str
     assert words in verdict.reason
 
 
-def test_a_deadline_that_is_missed_goes_on_demand_at_once_where_its_owner_says_so() -> None:
+def test_a_missed_deadline_goes_on_demand_if_the_policy_says_so() -> None:
     verdict = judge(resolved=impatient(deadline=timedelta(hours=3)))
 
     assert verdict.stop
@@ -212,14 +212,14 @@ def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
     return plan(context(what, impatient(**settings)), now=at(2 * HOUR + 10))
 
 
-def test_an_attempt_that_gave_up_is_not_taken_for_one_that_its_user_stopped() -> None:
+def test_an_attempt_that_gave_up_waiting_was_not_stopped_by_its_user() -> None:
     assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
     assert given_up().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
     assert not given_up().ending.by_a_person
     assert replace(given_up(), stop_intent=None).ending.by_a_person
 
 
-def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left() -> None:
+def test_after_the_wait_limit_the_next_rung_is_used_at_once() -> None:
     pause = BackOff(first=timedelta(hours=1), longest=timedelta(hours=1))
     decision = decide(run(given_up()), back_off=dict.fromkeys(Budget, pause))
 
@@ -239,13 +239,11 @@ def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left(
     ],
     ids=str,
 )
-def test_after_its_own_stop_respot_goes_on_without_a_trigger_and_within_all_limits(
-    settings: dict[str, Any], action: Action
-) -> None:
+def test_respot_continues_after_its_own_stop_within_all_limits(settings: dict[str, Any], action: Action) -> None:
     assert decide(run(given_up()), **settings).action is action
 
 
-def test_a_stop_whose_author_cannot_be_told_is_no_reason_to_go_on_and_people_hear_of_it() -> None:
+def test_an_unclear_stop_ends_the_run_with_an_alert() -> None:
     script = f"Starting=0 Downloading={2 * HOUR} Stopping={2 * HOUR + 1} Stopped={2 * HOUR + 2}"
     decision = decide(run(given_up(script=script)))
 
@@ -272,7 +270,7 @@ def test_giving_up_is_charged_as_running_out_of_waiting_time_is(trained: datetim
     assert what.resubmissions(budget) == 1
 
 
-def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_spent() -> None:
+def test_a_job_deleted_after_its_stop_still_uses_up_its_rung() -> None:
     gone = given_up()
     gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
@@ -352,13 +350,13 @@ OWN: Final = "spot ml.g5.2xlarge"
 ON_DEMAND: Final = "on-demand ml.g5.2xlarge"
 
 
-def test_a_run_goes_back_to_the_pool_that_it_gave_up_if_all_others_are_refused() -> None:
+def test_a_run_goes_back_to_a_pool_if_all_others_are_refused() -> None:
     """Nothing is lost by having waited there: the user's job would still be waiting."""
     assert next_pool(run(given_up()), refused(ON_DEMAND)) == OWN
     assert next_pool(run(given_up()), {}) == ON_DEMAND
 
 
-def test_it_does_not_go_back_to_a_pool_without_attempts_left_or_refused_itself() -> None:
+def test_a_run_does_not_go_back_to_a_used_up_or_refused_pool() -> None:
     assert next_pool(run(given_up()), refused(ON_DEMAND), "spot:1 on-demand:1") is None
     assert next_pool(run(given_up()), refused(ON_DEMAND, OWN)) is None
 
@@ -385,7 +383,7 @@ def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
     assert next_pool(run(given_up(), ended_again, third), refused(ON_DEMAND)) is None
 
 
-def test_a_pool_is_not_given_up_a_second_time_after_the_run_went_back_to_it() -> None:
+def test_a_pool_is_not_given_up_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
     verdict = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
     assert not verdict.stop
@@ -408,7 +406,7 @@ def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> No
     assert decision.reason.endswith("and nothing may follow a spot attempt: on demand")
 
 
-def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() -> None:
+def test_an_interrupted_job_needs_a_checkpoint_before_it_is_stopped() -> None:
     script = "Starting=0 Downloading=10 Training=20 Interrupted=3600"
     late = at(3600 + 2 * HOUR + 1)
 
@@ -447,7 +445,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         (90_000, 89_900, False),
     ],
 )
-def test_a_job_that_waits_on_is_asked_about_for_an_hour_after_its_limit_and_then_once_an_hour(
+def test_after_its_limit_a_job_is_checked_for_an_hour_and_then_once_an_hour(
     last: float | None, now: float, *, due: bool
 ) -> None:
     transitions = history("Starting=0")

@@ -94,9 +94,7 @@ def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
     ],
     ids=str,
 )
-def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
-    told: dict[str, Any], minutes: float, *, waits: bool
-) -> None:
+def test_a_job_preparing_for_over_half_an_hour_is_waiting(told: dict[str, Any], minutes: float, *, waits: bool) -> None:
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
     job = state(**(plain | told))
@@ -149,7 +147,7 @@ def note(since: float = 0, decided: float = 7200) -> StopIntent:
         ("Starting=0 Stopping=7201 Stopped=7202 Deleting=99999", note(), StoppedBy.RESPOT),
     ],
 )
-def test_a_stop_is_respots_if_it_came_with_the_note_and_in_its_spell_of_waiting(
+def test_a_stop_is_respots_if_its_intent_and_its_wait_match(
     script: str, stop_intent: StopIntent | None, who: StoppedBy
 ) -> None:
     assert stopped_by(stop_intent, history(script)) is who

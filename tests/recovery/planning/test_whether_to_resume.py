@@ -18,7 +18,7 @@ from tests.support.runs import asked, attempt, run, saved
 PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
 
 
-def test_resubmits_a_job_that_ran_out_of_waiting_time_where_its_owner_asked() -> None:
+def test_a_job_that_reached_max_wait_is_resubmitted_if_its_owner_asked() -> None:
     decision = decide()
 
     assert outcome(decision) == (
@@ -137,7 +137,7 @@ def test_a_shortened_maximum_runtime_needs_no_listing() -> None:
         pytest.param(("Failed", "Failed"), id="a failure"),
     ],
 )
-def test_nobody_is_told_of_a_parents_job_that_would_not_have_been_resumed_anyway(end: tuple[str, str]) -> None:
+def test_a_parents_job_that_no_trigger_covers_causes_no_alert(end: tuple[str, str]) -> None:
     decision = decide(ending(*end, parent=PARENT))
 
     assert (decision.action, decision.notify) == (Action.REFUSE, False)

@@ -1,7 +1,6 @@
 """Decides what follows the end of a job: `plan`, a pure function."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,8 +9,8 @@ from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.checkpoints.checkpoint import newest_complete
 from respot.recovery.planning.context import PlanContext
-from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool
-from respot.recovery.planning.ending import Budget, Ending, Trigger
+from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
+from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import (
     HANDOVER,
     choose_placement,
@@ -38,8 +37,8 @@ def plan(context: PlanContext, *, now: datetime) -> Decision:
     run, resolved = context.run, context.resolved
     policy, ending = resolved.policy, run.ending
     inputs = _inputs(context, now)
-    if refusal := _not_ours(run, resolved, ending):
-        return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
+    if left_alone := _not_ours(run, resolved, inputs):
+        return left_alone
     if is_too_late(run.last, now=now):
         return _refused(_too_late(context, now), inputs)
     if context.kill_switch:
@@ -85,54 +84,45 @@ def foresee(state: JobState, transitions: tuple[Transition, ...], account: Accou
     if account is None:
         return Outlook.UNKNOWN
     run = Run(id=run_id(state.job), attempts=(last,), checkpoints=())
-    refusal = _not_ours(run, resolve(account, state, role=state.role_arn), run.ending)
-    silent = refusal is not None and refusal.action is not Action.WAIT and not refusal.notify
-    return Outlook.LEAVES if silent else Outlook.DECIDES
+    left_alone = _not_ours(run, resolve(account, state, role=state.role_arn), {})
+    return Outlook.LEAVES if left_alone and is_silent(left_alone) else Outlook.DECIDES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """Why Respot leaves a job alone, and whether people are notified."""
-
-    reason: str
-    action: Action
-    notify: bool = False
+def _refused(reason: str, inputs: dict[str, str], *, notify: bool = True) -> Decision:
+    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=notify)
 
 
-def _refused(reason: str, inputs: dict[str, str]) -> Decision:
-    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
+def _nothing(reason: str, inputs: dict[str, str]) -> Decision:
+    return Decision(action=Action.NOTHING, reason=reason, inputs=inputs)
 
 
-def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
+def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision | None:
     """Why Respot does not continue the job: nothing failed, nobody asked, or somebody else decides.
 
     Unreadable tags are checked before "nobody asked", since one of them may ask, unless the owner opted out by a
     readable tag. People are notified where they may have expected another attempt.
     """
-    state, policy = run.last.state, resolved.policy
+    state, policy, ending = run.last.state, resolved.policy, run.ending
     # Respot's own stop follows the wait limit, a setting of its own.
     expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
     if not is_terminal(state.status):
-        reason = f"has not ended, it is {state.status}/{state.secondary_status}"
-        return _Refusal(reason=reason, action=Action.NOTHING)
+        return _nothing(f"has not ended, it is {state.status}/{state.secondary_status}", inputs)
     if state.status == "Completed":
-        return _Refusal(reason="completed: nothing to do", action=Action.NOTHING)
+        return _nothing("completed: nothing to do", inputs)
     if not policy.resume and (resolved.opted_out or not resolved.bad_tags):
-        reason = resolved.opted_out or f"not asked to resume this job ({', '.join(resolved.sources)})"
-        return _Refusal(reason=reason, action=Action.NOTHING)
+        sources = ", ".join(resolved.sources)
+        return _nothing(resolved.opted_out or f"not asked to resume this job ({sources})", inputs)
     if resolved.bad_tags:
-        return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
+        return _refused("; ".join(resolved.bad_tags), inputs)
     if state.parent:
-        reason = f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
+        owner = f"{state.parent.owner} ({state.parent.identifier})"
+        return _refused(f"owned by a {owner}, which decides itself", inputs, notify=expected)
     if ending.by_a_person or ending.uncertain:
-        return _Refusal(reason=ending.description, action=Action.REFUSE, notify=ending.uncertain)
+        return _refused(ending.description, inputs, notify=ending.uncertain)
     if ending.trigger is None:
-        reason = f"{ending.description}: repeating it would not help"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        return _refused(f"{ending.description}: repeating it would not help", inputs)
     if not expected:
-        reason = f"{ending.description}: the policy does not resume after {ending.trigger}"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        return _refused(f"{ending.description}: the policy does not resume after {ending.trigger}", inputs)
     return None
 
 
