@@ -125,7 +125,7 @@ def test_any_other_job_is_decided_as_if_the_switch_were_off(end: Callable[[Recov
 
 
 def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment) -> None:
-    """It is looked at 144 times in three days."""
+    """It is checked 144 times in three days."""
     job = env.ended()
     env.calls.clear()
     env.recover(job)
@@ -133,7 +133,7 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment)
 
 
 def withdrawn(env: RecoveryEnvironment, job: JobId) -> list[tuple[AlertKind, str, bool]]:
-    """What people are notified of besides the notices."""
+    """What people are notified of, without the notices."""
     recovery_records = env.runs.recovery_records(job)
     return [(told.kind, told.story, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
 

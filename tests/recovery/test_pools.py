@@ -1,4 +1,4 @@
-"""Pools in which no attempt can be created: the ladder goes on, or people are told at once."""
+"""Pools in which no attempt can be created: the next rung is used, or people are notified at once."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Respot stops a job that waits too long for capacity, knows its own stop again, and goes on in the next pool."""
+"""Respot stops a job that waits too long for capacity, recognises its own stop, and continues in the next pool."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -87,10 +87,10 @@ def test_the_intent_is_recorded_and_the_job_described_before_the_stop(env: Recov
         *("sagemaker.describe", "sagemaker.tags", "sagemaker.description"),
         *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
-    note = env.runs.given_up[job]
-    assert (note.job, note.waiting_since, note.decided_at) == (job, job.created, env.clock())
-    assert note.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
-    assert note.inputs["give_up_waiting_after"] == "2 h 00 min"
+    intent = env.runs.given_up[job]
+    assert (intent.job, intent.waiting_since, intent.decided_at) == (job, job.created, env.clock())
+    assert intent.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
+    assert intent.inputs["give_up_waiting_after"] == "2 h 00 min"
 
 
 def test_no_decision_is_written_on_a_job_that_lives(env: RecoveryEnvironment) -> None:
@@ -250,7 +250,7 @@ def test_an_invalid_policy_stops_no_job_and_is_retried(env: RecoveryEnvironment)
 
 
 def overtake(env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None]) -> None:
-    """What happens once the next note is written."""
+    """What happens once the next intent is recorded."""
     runs = env.recovery.wait_timeout.runs
 
     class Overtaken:
@@ -370,9 +370,9 @@ def test_a_users_stop_ends_the_run_although_respots_stops_failed(env: RecoveryEn
 
 
 def _prepare(env: RecoveryEnvironment) -> None:
-    played = env.sagemaker.jobs[NAME]
+    fake = env.sagemaker.jobs[NAME]
     message = "Preparing the instances for training"
-    played.state = replace(played.state, status_message=message, last_modified=env.clock())
+    fake.state = replace(fake.state, status_message=message, last_modified=env.clock())
 
 
 def _describe_in_vain(env: RecoveryEnvironment) -> None:
@@ -431,7 +431,7 @@ def test_a_delivery_that_finds_the_job_stopping_keeps_its_stop_intent(
 
 
 def test_an_intent_that_replaced_another_is_not_withdrawn(env: RecoveryEnvironment) -> None:
-    """The other delivery stops the job while this one is between its note and its last look."""
+    """The other delivery stops the job while this one is between its intent and its last description."""
     job = waiting(env)
 
     def deliver_again(_: str) -> None:
@@ -554,10 +554,10 @@ def test_a_live_job_known_under_a_rounded_time_is_the_same_job(
     env: RecoveryEnvironment,
 ) -> None:
     job = waiting(env)
-    played = env.sagemaker.jobs[NAME]
+    fake = env.sagemaker.jobs[NAME]
     rounded = JobId(region=REGION, name=NAME, created=job.created + timedelta(milliseconds=400))
-    played.state = type(played.state)(
-        **{name: getattr(played.state, name) for name in played.state.__slots__} | {"job": rounded}
+    fake.state = type(fake.state)(
+        **{name: getattr(fake.state, name) for name in fake.state.__slots__} | {"job": rounded}
     )
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]

@@ -74,10 +74,10 @@ class FakeSageMaker:
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
         """The job enters its next stay now."""
-        played, now = self.jobs[name], self.clock()
-        trained = played.state.training_started or (now if status == "Downloading" else None)
-        played.state = replace(
-            played.state,
+        fake, now = self.jobs[name], self.clock()
+        trained = fake.state.training_started or (now if status == "Downloading" else None)
+        fake.state = replace(
+            fake.state,
             status=status if status == DELETING else PRIMARY.get(status, "InProgress"),
             secondary_status=status,
             last_modified=now,
@@ -85,29 +85,29 @@ class FakeSageMaker:
             failure_reason=reason,
             training_started=trained,
         )
-        played.transitions = (*played.transitions, Transition(status=status, started=now))
-        return played
+        fake.transitions = (*fake.transitions, Transition(status=status, started=now))
+        return fake
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         assert region == self.region
-        played = self.jobs.get(name)
-        return None if played is None else JobSnapshot(state=played.state, history=played.transitions)
+        fake = self.jobs.get(name)
+        return None if fake is None else JobSnapshot(state=fake.state, history=fake.transitions)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""
         assert region == self.region
-        played = self.jobs.get(arn.rpartition("/")[2])
-        return None if played is None else dict(played.tags)
+        fake = self.jobs.get(arn.rpartition("/")[2])
+        return None if fake is None else dict(fake.tags)
 
     def description(self, region: str, name: str) -> JobDescription | None:
         """See `RecoverableJobs.description`: its source is the fake job itself, for `clone`."""
         assert region == self.region
-        played = self.jobs.get(name)
-        if played is None:
+        fake = self.jobs.get(name)
+        if fake is None:
             return None
-        state = played.state
-        return JobDescription(job=state.job, status=state.status, request_source={"played": played})
+        state = fake.state
+        return JobDescription(job=state.job, status=state.status, request_source={"played": fake})
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `RecoverableJobs.create`."""
@@ -132,13 +132,13 @@ class FakeSageMaker:
 
     def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
         """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says so."""
-        played = self.jobs.get(name)
-        if played is None or not played.is_live:
+        fake = self.jobs.get(name)
+        if fake is None or not fake.is_live:
             return False
         self.before_stop(name)
-        if not played.is_live:
+        if not fake.is_live:
             return False
-        if played.state.status != STOPPING:
+        if fake.state.status != STOPPING:
             self.move(name, STOPPING)
             self.stopped.append(name)
         return True
@@ -146,12 +146,12 @@ class FakeSageMaker:
 
 def clone(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
     """The request of the next attempt, as far as the fake SageMaker reads it."""
-    played: FakeJob = description.request_source["played"]
+    fake: FakeJob = description.request_source["played"]
     placement = attempt.placement
-    if played.unclonable:
+    if fake.unclonable:
         why = "it cannot be created again"
         raise CloneRefusedError(why, job=description.job.name, field="Tags")
-    for rung, reach in played.unclonable_on.items():
+    for rung, reach in fake.unclonable_on.items():
         if rung in {placement.market, f"{placement.market} {placement.instance_type}"}:
             why = f"it cannot be created on {rung}"
             raise CloneRefusedError(why, job=description.job.name, field="ResourceConfig", reach=reach)
@@ -159,7 +159,7 @@ def clone(description: JobDescription, tags: Mapping[str, str], attempt: Attempt
         "TrainingJobName": attempt.name,
         "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | attempt.lineage.to_tags()).items()],
         "placement": placement,
-        "checkpoint_uri": played.state.checkpoint_uri,
-        **played.more,
+        "checkpoint_uri": fake.state.checkpoint_uri,
+        **fake.more,
     }
-    return Cloned(request=request, warnings=played.warnings)
+    return Cloned(request=request, warnings=fake.warnings)

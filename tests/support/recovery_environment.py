@@ -1,4 +1,4 @@
-"""Recovery on twins, beside a SageMaker that a test plays."""
+"""Recovery on in-memory ports, with a fake SageMaker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ OPTED_IN = {"respot:resume": "on"}
 
 @dataclass(slots=True, kw_only=True)
 class CheckpointsOfARegion(MemoryCheckpoints):
-    """The twin, asked of no other region."""
+    """The in-memory port, for one region only."""
 
     region: str
 
@@ -41,13 +41,13 @@ class CheckpointsOfARegion(MemoryCheckpoints):
 
 
 class RecoveryEnvironment:
-    """Recovery of jobs of one region, and all that it asks.
+    """Recovery of one region's jobs, with all its ports.
 
     Attributes:
-        calls: what it asked, in order, as `port.method`.
+        calls: its calls, in order, as `port.method`.
         faults: what a call raises before it does its work, by `port.method`.
         afterwards: what it raises when it has done it.
-        notes: what it noted on jobs that have not ended.
+        notes: what it logged about jobs that have not ended.
     """
 
     def __init__(self, *, region: str = REGION) -> None:
@@ -115,8 +115,8 @@ class RecoveryEnvironment:
         """The ledger learns what SageMaker has, tags included."""
         seen = self.sagemaker.describe(self.sagemaker.region, name)
         assert seen is not None
-        told = replace(seen, state=replace(seen.state, tags=dict(self.sagemaker.jobs[name].tags)))
-        self.ledger.save(reconcile(self.ledger.load(seen.state.job), told))
+        tagged = replace(seen, state=replace(seen.state, tags=dict(self.sagemaker.jobs[name].tags)))
+        self.ledger.save(reconcile(self.ledger.load(seen.state.job), tagged))
 
     def ended(self, status: str = "MaxWaitTimeExceeded", reason: str | None = None, **others: Any) -> JobId:  # noqa: ANN401
         """The user's job, submitted and ended."""

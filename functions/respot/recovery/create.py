@@ -17,7 +17,7 @@ from respot.jobs.description import JobDescription
 from respot.jobs.job import JobRecord, JobState
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
-from respot.recovery.decide import Decider, Later, joined, summary
+from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
@@ -87,7 +87,7 @@ class Creator:
         attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
-            story = summary(decision, context, attempt)
+            story = summarize(decision, context, attempt)
             created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
             return self._create(decided, request, created)
         except (CloneRefusedError, CreateRefusedError) as error:

@@ -113,7 +113,7 @@ class Decider:
             attempt = AttemptRecord(
                 run=run.id, number=new.lineage.attempt, region=job.region, name=new.name, parent=job, decided_at=now
             )
-        story = summary(decision, context, new) if new else None
+        story = summarize(decision, context, new) if new else None
         decided = DecisionRecord(
             job=job,
             run=run.id,
@@ -137,7 +137,7 @@ class Decider:
         return None
 
 
-def summary(decision: Decision, context: PlanContext, new: AttemptRequest) -> str:
+def summarize(decision: Decision, context: PlanContext, new: AttemptRequest) -> str:
     """The resubmission in a sentence: its name and place, the checkpoint it resumes from, and what is lost."""
     done = "would have been resubmitted" if decision.dry_run else "resubmitted"
     where = f"{new.placement.market} {new.placement.instance_type}".strip()

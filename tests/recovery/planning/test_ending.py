@@ -48,15 +48,13 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
         pytest.param(
             *("Stopped", "MaxPendingTimeExceeded", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="out of pending time"
         ),
-        pytest.param(
-            *("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by whatever name it has"
-        ),
+        pytest.param(*("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by any name"),
         pytest.param(*("Failed", "PENDING_TIMEOUT", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="failed, in capitals"),
         pytest.param(
             *("Failed", "MaxPendingTimeExceeded", "CapacityError: none", Trigger.CAPACITY_ERROR),
-            id="a reason that tells",
+            id="a reason that explains",
         ),
-        pytest.param("Completed", "PendingTimedOut", None, None, id="completed, whatever else"),
+        pytest.param("Completed", "PendingTimedOut", None, None, id="completed"),
         pytest.param("Deleting", "PendingTimedOut", None, None, id="deleted while pending"),
         pytest.param("InProgress", "Pending", None, None, id="pending still"),
         pytest.param("Deleting", "MaxWaitTimeExceeded", None, None, id="being deleted"),
@@ -200,8 +198,8 @@ def test_a_job_that_trained_was_stopped_by_its_user_despite_max_pending() -> Non
 
 def test_respots_own_stop_comes_first() -> None:
     stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
-    note = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
-    assert replace(stopped, stop_intent=note).ending.trigger is Trigger.GAVE_UP_WAITING
+    intent = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
+    assert replace(stopped, stop_intent=intent).ending.trigger is Trigger.GAVE_UP_WAITING
 
 
 def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:

@@ -1,4 +1,4 @@
-"""What people are told to expect before the decision: it must never be less than what the planner then does."""
+"""What people are told to expect before the decision must never be less than what the planner then does."""
 
 from dataclasses import replace
 from typing import Any, Final

@@ -76,21 +76,21 @@ def judge(
 
 
 def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
-    verdict = judge()
+    decision = judge()
 
-    assert verdict.stop
-    assert verdict.reason == (
+    assert decision.stop
+    assert decision.reason == (
         "has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00 min: stopping it; gave up "
         "waiting after 2 h 05 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
     )
-    assert verdict.placement
-    assert verdict.placement.instance_type == "ml.g5.4xlarge"
-    assert verdict.inputs["waiting_since"] == "2026-09-16T09:00:00.000Z"
-    assert (verdict.inputs["give_up_waiting_after"], verdict.inputs["status"]) == (
+    assert decision.placement
+    assert decision.placement.instance_type == "ml.g5.4xlarge"
+    assert decision.inputs["waiting_since"] == "2026-09-16T09:00:00.000Z"
+    assert (decision.inputs["give_up_waiting_after"], decision.inputs["status"]) == (
         "2 h 00 min",
         "InProgress/Starting",
     )
-    assert "ending" not in verdict.inputs
+    assert "ending" not in decision.inputs
 
 
 @pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
@@ -156,18 +156,18 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
 
 @pytest.mark.parametrize(("what", "words"), LEFT_WAITING.values(), ids=LEFT_WAITING)
 def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str, Any], words: str) -> None:
-    verdict = judge(**what)
+    decision = judge(**what)
 
-    assert not verdict.stop
-    assert words in verdict.reason
+    assert not decision.stop
+    assert words in decision.reason
 
 
 def test_a_missed_deadline_goes_on_demand_if_the_policy_says_so() -> None:
-    verdict = judge(resolved=impatient(deadline=timedelta(hours=3)))
+    decision = judge(resolved=impatient(deadline=timedelta(hours=3)))
 
-    assert verdict.stop
-    assert verdict.placement
-    assert verdict.placement.market is Market.ON_DEMAND
+    assert decision.stop
+    assert decision.placement
+    assert decision.placement.market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize(
@@ -204,8 +204,8 @@ def given_up(number: int = 1, start: float = 0, script: str | None = None, **oth
     """An attempt that waited for two hours from its creation on, and that Respot stopped."""
     end = start + 2 * HOUR
     stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
-    note = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
-    return replace(stopped, stop_intent=note)
+    intent = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    return replace(stopped, stop_intent=intent)
 
 
 def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
@@ -385,9 +385,9 @@ def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
 
 def test_a_pool_is_not_given_up_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
-    verdict = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
-    assert not verdict.stop
-    assert verdict.reason == "was given up before, and the run went back to this pool: all others were refused"
+    decision = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
+    assert not decision.stop
+    assert decision.reason == "was given up before, and the run went back to this pool: all others were refused"
     elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
     assert elsewhere.stop
 

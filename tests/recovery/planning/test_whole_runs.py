@@ -1,4 +1,4 @@
-"""From the first end to the last: a deadline that is kept whatever the spot market does."""
+"""From the first end to the last: a deadline is kept on any spot market."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -116,11 +116,11 @@ class Controller:
         start = world.positions[reader]
         batch = world.stream[start : start + (10 if world.calm else world.random.choice((1, 3, 10)))]
         failed: list[int] = []
-        for choose_placement, item in enumerate(batch):
+        for position, item in enumerate(batch):
             try:
                 consume(item)
             except RespotError:
-                failed.append(choose_placement)
+                failed.append(position)
             except ProcessCrashError:
                 return
         world.positions[reader] = start + (failed[0] if failed else len(batch))
