@@ -275,15 +275,15 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
     recovery = recover_parts.recovery_consumer().recovery
-    for jobs in (record_parts.consumer().recorder.jobs, recovery.situations.jobs):
+    for jobs in (record_parts.consumer().recorder.jobs, recovery.decider.contexts.jobs):
         assert jobs.describe(region, NAME) is None
-    arn = recovery.jobs.create(region, CREATION)
+    arn = recovery.creator.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")
-    assert recovery.jobs.document(region, NAME)
-    assert recovery.jobs.tags(region, arn) == {}
+    assert recovery.creator.jobs.description(region, NAME)
+    assert recovery.creator.jobs.tags(region, arn) == {}
     assert [job.job.name for job in SageMakerJobLists(clients.once_client).page(region, None).summaries] == [NAME]
     location = CheckpointLocation(bucket="nobodys", prefix="runs/")
-    assert not recovery.situations.checkpoints.list(region, location).bucket_exists
+    assert not recovery.decider.contexts.checkpoints.list(region, location).bucket_exists
     assert recovery.ledger.find(region, NAME) == ()
     assert asked == [
         ("DescribeTrainingJob", region),

@@ -33,13 +33,13 @@ from respot.errors import (
 from respot.jobs.job import Market
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Placement
-from tests.support.builders import NAME, REGION, arn_of, description, history, payload, payload_names
+from tests.support.builders import NAME, REGION, arn_of, description, history, job_id, payload, payload_names
 from tests.support.memory import MemoryTrainingJobs
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from respot.jobs.ports import TrainingJobs
+    from respot.recovery.ports import RecoverableJobs
 
 URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 DENIED = (
@@ -291,18 +291,21 @@ def test_a_request_outside_the_service_model_is_refused_unsent(client: "SageMake
         jobs(client).create(REGION, request(client) | {"RoleArn": 7})
 
 
-def test_the_document_is_the_whole_answer(client: "SageMakerClient", stub: Stubber) -> None:
+def test_the_source_of_a_request_is_the_whole_answer(client: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history("Starting=0 Downloading=250 Training=390"), RetryStrategy={"MaximumRetryAttempts": 2})
     stub.add_response("describe_training_job", answer | {"ResponseMetadata": {"HTTPStatusCode": 200}})
-    assert jobs(client).document(REGION, NAME) == answer
+    described = jobs(client).description(REGION, NAME)
+    assert described
+    assert (described.job, described.status) == (job_id(), answer["TrainingJobStatus"])
+    assert described.request_source == answer
 
 
-def test_only_sagemakers_own_word_means_that_there_is_no_document(client: "SageMakerClient", stub: Stubber) -> None:
+def test_only_sagemakers_own_word_means_that_there_is_no_description(client: "SageMakerClient", stub: Stubber) -> None:
     stub.add_client_error("describe_training_job", "ValidationException", "Requested resource not found.")
-    assert jobs(client).document(REGION, NAME) is None
+    assert jobs(client).description(REGION, NAME) is None
     stub.add_client_error("describe_training_job", "ThrottlingException", "Rate exceeded")
     with pytest.raises(UpstreamUnavailableError):
-        jobs(client).document(REGION, NAME)
+        jobs(client).description(REGION, NAME)
 
 
 def test_a_description_from_before_sagemakers_time_is_no_description(client: "SageMakerClient", stub: Stubber) -> None:
@@ -314,15 +317,15 @@ def test_a_description_from_before_sagemakers_time_is_no_description(client: "Sa
 
 def test_the_twin_keeps_the_promises_too(client: "SageMakerClient") -> None:
     twin = MemoryTrainingJobs()
-    port: TrainingJobs = twin
+    port: RecoverableJobs = twin
     asked = request(client)
     name = asked["TrainingJobName"]
-    assert port.document(REGION, name) is None
+    assert port.description(REGION, name) is None
     arn = port.create(REGION, asked)
     assert port.tags(REGION, arn) == {tag["Key"]: tag["Value"] for tag in asked["Tags"]}
-    document = port.document(REGION, name)
-    assert document
-    assert document["TrainingJobArn"] == arn
+    described = port.description(REGION, name)
+    assert described
+    assert described.request_source["TrainingJobArn"] == arn
     with pytest.raises(JobNameTakenError):
         port.create(REGION, asked)
     twin.create_fault = CreateLaterError("throttled", reason=Postponement.THROTTLED)
@@ -330,5 +333,5 @@ def test_the_twin_keeps_the_promises_too(client: "SageMakerClient") -> None:
         port.create(REGION, asked)
     twin.fault = UpstreamUnavailableError("down")
     with pytest.raises(UpstreamUnavailableError):
-        port.document(REGION, name)
+        port.description(REGION, name)
     assert twin.created == [(REGION, asked)]

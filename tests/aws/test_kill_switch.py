@@ -202,8 +202,8 @@ def env(ssm: "SSMClient") -> RecoveryEnvironment:
     env = RecoveryEnvironment()
     text = CachedText(lambda: read_parameter(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=env.clock)
     switch = switch_of(ssm, env.clock)
-    object.__setattr__(env.recovery.situations, "policies", ParameterPolicies(text.read))
-    for part in (env.recovery, env.recovery.situations, env.recovery.patience):
+    object.__setattr__(env.recovery.decider.contexts, "policies", ParameterPolicies(text.read))
+    for part in (env.recovery.creator, env.recovery.decider.contexts, env.recovery.wait_timeout):
         object.__setattr__(part, "kill_switch", switch)
     return env
 

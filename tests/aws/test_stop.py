@@ -22,7 +22,7 @@ from tests.support.memory import MemoryTrainingJobs
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from respot.jobs.ports import TrainingJobs
+    from respot.recovery.ports import RecoverableJobs
 
 URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 IN_STATUS = "The request was rejected because the training job is in status {}."
@@ -105,7 +105,7 @@ def test_no_answer_may_have_been_a_stop(error: BotoCoreError) -> None:
 
 def test_the_twin_keeps_the_promises_too() -> None:
     twin = MemoryTrainingJobs()
-    port: TrainingJobs = twin
+    port: RecoverableJobs = twin
     assert not port.stop(REGION, NAME)
     twin.snapshots[REGION, NAME] = snapshot("Starting=0")
     assert port.stop(REGION, NAME)

@@ -15,8 +15,8 @@ def test_the_end_is_classified(case: dict[str, Any]) -> None:
         case["expect"],
         {
             "trigger": ending.trigger,
-            "said": ending.said,
+            "said": ending.description,
             "by_a_person": ending.by_a_person,
-            "doubtful": ending.doubtful,
+            "doubtful": ending.uncertain,
         },
     )

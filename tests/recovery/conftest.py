@@ -1,4 +1,4 @@
-"""Each test of recovery begins with a env of its own."""
+"""Each test of recovery starts with an environment of its own."""
 
 import pytest
 

@@ -24,7 +24,7 @@ def test_without_a_checkpoint_the_next_attempt_would_start_from_scratch(env: Rec
     assert "would start from scratch" in env.decision(job).decision.reason
 
 
-def test_where_none_is_required_it_starts_from_scratch_and_says_what_is_lost(env: RecoveryEnvironment) -> None:
+def test_without_a_required_checkpoint_it_starts_from_scratch(env: RecoveryEnvironment) -> None:
     env.set_policy(require_checkpoint=False)
     job = env.ended(checkpoint_uri=None)
     env.recover(job)

@@ -6,7 +6,7 @@ import pytest
 
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.job import JobId
-from respot.recovery.context import MOST_LOOKS
+from respot.recovery.context import MOST_DESCRIBED
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
@@ -50,22 +50,20 @@ def test_of_hundreds_that_live_three_are_asked_about_and_named(env: RecoveryEnvi
 def test_the_newest_are_asked_about_first(env: RecoveryEnvironment) -> None:
     names = crowd(env, 300)
     job = env.ended()
-    end_unnoticed(env, names[: -MOST_LOOKS + 1])
-    end_unnoticed(env, names[-MOST_LOOKS + 2 :])
-    assert describes(env, job) == MOST_LOOKS
-    assert env.decision(job).decision.reason.endswith(f"location: {names[-MOST_LOOKS + 1]}")
+    end_unnoticed(env, names[: -MOST_DESCRIBED + 1])
+    end_unnoticed(env, names[-MOST_DESCRIBED + 2 :])
+    assert describes(env, job) == MOST_DESCRIBED
+    assert env.decision(job).decision.reason.endswith(f"location: {names[-MOST_DESCRIBED + 1]}")
 
 
-def test_if_all_that_were_asked_about_have_ended_nothing_is_concluded_of_the_others(env: RecoveryEnvironment) -> None:
-    names = crowd(env, MOST_LOOKS + 1)
+def test_ended_jobs_say_nothing_about_writers_that_were_not_described(env: RecoveryEnvironment) -> None:
+    names = crowd(env, MOST_DESCRIBED + 1)
     job = env.ended()
     end_unnoticed(env, names[1:])
     env.calls.clear()
-    with pytest.raises(
-        UpstreamUnavailableError, match="20 of 21 neighbours in the ledger have ended; look again later"
-    ):
+    with pytest.raises(UpstreamUnavailableError, match="20 of 21 possible writers have ended; repeat later"):
         env.recover(job)
-    assert env.calls.count("sagemaker.describe") == MOST_LOOKS
+    assert env.calls.count("sagemaker.describe") == MOST_DESCRIBED
     assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
     env.observe(names[-1])
     env.recover(job)
@@ -73,7 +71,7 @@ def test_if_all_that_were_asked_about_have_ended_nothing_is_concluded_of_the_oth
 
 
 def test_if_all_have_ended_and_all_were_asked_about_nobody_is_in_the_way(env: RecoveryEnvironment) -> None:
-    names = crowd(env, MOST_LOOKS)
+    names = crowd(env, MOST_DESCRIBED)
     job = env.ended()
     end_unnoticed(env, names)
     env.recover(job)

@@ -22,7 +22,7 @@ CALLS = (
         "runs.attempt",
         "runs.live",
     ),
-    *("sagemaker.document", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
+    *("sagemaker.description", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
     *("sagemaker.create", "runs.record_outcome"),
 )
 
@@ -36,7 +36,7 @@ def test_the_list_of_calls_is_complete(env: RecoveryEnvironment) -> None:
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("death", [ProcessCrashError(), LedgerUnavailableError("down")], ids=["dies", "fails"])
-def test_whatever_breaks_the_next_delivery_creates_what_is_missing_and_no_more(
+def test_after_any_crash_the_next_delivery_creates_what_is_missing(
     env: RecoveryEnvironment, call: str, death: BaseException, *, done: bool
 ) -> None:
     env.recover(env.ended())
@@ -70,7 +70,7 @@ def test_a_creation_without_an_answer_is_found_by_the_next_delivery(env: Recover
     assert env.calls.count("sagemaker.create") == 1
 
 
-def test_an_attempt_that_was_followed_by_another_one_and_deleted_is_not_created_again(env: RecoveryEnvironment) -> None:
+def test_an_attempt_that_was_followed_and_deleted_is_not_created_again(env: RecoveryEnvironment) -> None:
     first = env.ended()
     env.faults["runs.record_outcome"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):

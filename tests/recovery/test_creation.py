@@ -7,11 +7,11 @@ import pytest
 
 from respot.alerting.required import news_of, news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
 from respot.recovery.records import NoticeKind, OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
@@ -147,9 +147,9 @@ def test_a_job_that_is_deleted_before_the_creation_is_a_failure(env: RecoveryEnv
     assert env.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
 
 
-def test_a_job_that_is_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
+def test_a_job_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
     job = env.decided()
-    object.__setattr__(env.recovery, "jobs", Tagless(env.recovery.jobs))
+    object.__setattr__(env.recovery.creator, "jobs", Tagless(env.recovery.creator.jobs))
     env.recover(job)
     assert env.outcome(job).kind is OutcomeKind.FAILED
 

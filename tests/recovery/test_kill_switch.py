@@ -15,11 +15,11 @@ from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import QueueMessage
 from respot.recovery.consumer import RecoveryConsumer
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import AccountPolicy, BackOff
 from respot.recovery.records import NoticeKind, OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME, redelivery
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
@@ -125,7 +125,7 @@ def test_any_other_job_is_decided_as_if_the_switch_were_off(end: Callable[[Recov
 
 
 def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment) -> None:
-    """It is looked at 144 times in three days."""
+    """It is checked 144 times in three days."""
     job = env.ended()
     env.calls.clear()
     env.recover(job)
@@ -133,7 +133,7 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment)
 
 
 def withdrawn(env: RecoveryEnvironment, job: JobId) -> list[tuple[AlertKind, str, bool]]:
-    """What people are notified of besides the notices."""
+    """What people are notified of, without the notices."""
     recovery_records = env.runs.recovery_records(job)
     return [(told.kind, told.summary, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
 
@@ -167,7 +167,7 @@ def test_an_opt_out_while_the_job_waits_is_reported_as_an_information(
     assert withdrawn(env, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
 
 
-def test_a_policy_that_no_longer_asks_for_the_job_ends_its_wait_also_while_the_switch_is_on(
+def test_a_job_no_longer_wanted_stops_waiting_while_the_switch_is_on(
     env: RecoveryEnvironment,
 ) -> None:
     env.set_policy(resume=True)
@@ -200,9 +200,7 @@ def test_so_is_an_opt_out_while_an_attempt_that_was_decided_on_waits(
         ("Stopped", "stopped by its user"),
     ],
 )
-def test_a_job_that_nobody_asks_for_is_reported_if_an_invalid_policy_held_it_up(
-    env: RecoveryEnvironment, status: str, reason: str
-) -> None:
+def test_a_job_held_up_by_an_invalid_policy_is_reported(env: RecoveryEnvironment, status: str, reason: str) -> None:
     """The alert said that Respot decides on it once the policy is valid; see also `test_silence`."""
     env.set_policy(resume=status == "Stopped")
     job = env.ended(status, tags={})
@@ -273,7 +271,7 @@ def test_the_switch_is_read_again_just_before_the_creation() -> None:
     assert env.calls[-last - 1] == "switch.why_on"
 
 
-def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_creation() -> None:
+def test_a_switch_turned_on_while_the_request_is_built_prevents_creation() -> None:
     env = RecoveryEnvironment()
     job = env.ended()
     listing = env.checkpoints.list
@@ -282,7 +280,9 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
         env.kill_switch.is_on = True
         return listing(*where)  # type: ignore[arg-type]
 
-    object.__setattr__(env.recovery.situations, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)}))
+    object.__setattr__(
+        env.recovery.decider.contexts, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)})
+    )
     assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
     env.kill_switch.is_on = False
     assert env.recover(job) == Later(reason="the account's kill switch is on", delay=timedelta(seconds=1))
@@ -292,7 +292,7 @@ def test_a_switch_that_is_turned_on_while_the_request_is_built_prevents_the_crea
 # --- the queue
 
 
-def test_three_days_of_waiting_need_fewer_deliveries_than_the_queue_allows_as_shipped(env: RecoveryEnvironment) -> None:
+def test_three_days_of_waiting_stay_below_the_queues_max_receives(env: RecoveryEnvironment) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
     consumer = RecoveryConsumer(
         recovery=env.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), longest=1800, clock=env.clock)

@@ -45,31 +45,31 @@ def test_a_name_that_is_taken_between_the_look_and_the_creation(env: RecoveryEnv
     """Another delivery of the same message, or a stranger, is faster."""
     job = env.ended()
     marks = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME} if ours else {}
-    document = env.sagemaker.document
+    description = env.sagemaker.description
 
     def race(region: str, name: str) -> object:
         if job in env.runs.decisions and SECOND not in env.sagemaker.jobs:
             env.sagemaker.submit(SECOND, marks)
-        return document(region, name)
+        return description(region, name)
 
-    object.__setattr__(env.recovery, "jobs", Racing(env.recovery.jobs, race))
+    object.__setattr__(env.recovery.decider, "jobs", Racing(env.recovery.decider.jobs, race))
     env.recover(job)
     assert env.outcome(job).kind is (OutcomeKind.CREATED if ours else OutcomeKind.FAILED)
     assert env.sagemaker.created == []
 
 
 class Racing:
-    """SageMaker, with somebody else at work just before a document is read."""
+    """SageMaker, with somebody else at work just before a description is read."""
 
-    def __init__(self, jobs: object, document: Callable[[str, str], object]) -> None:
+    def __init__(self, jobs: object, description: Callable[[str, str], object]) -> None:
         self._jobs = jobs
-        self.document = document
+        self.description = description
 
     def __getattr__(self, method: str) -> object:
         return getattr(self._jobs, method)
 
 
-def test_a_name_said_to_be_taken_by_a_job_that_cannot_be_seen_is_asked_for_again(env: RecoveryEnvironment) -> None:
+def test_a_taken_name_whose_job_cannot_be_described_is_retried(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.faults["sagemaker.create"] = JobNameTakenError("taken")
     with pytest.raises(JobNameTakenError, match="taken"):

@@ -1,4 +1,4 @@
-"""Pools in which no attempt can be created: the ladder goes on, or people are told at once."""
+"""Pools in which no attempt can be created: the next rung is used, or people are notified at once."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ import pytest
 from respot.aws.sagemaker.create_refusals import METRICS
 from respot.errors import CloneRefusedError, CreateLaterError, CreateRefusedError, Postponement, Reach
 from respot.jobs.job import Market
-from respot.recovery.planning.decision import Action, Placement
+from respot.recovery.decide import Later
+from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.decision import Action
 from respot.recovery.policy.policy import Rung
 from respot.recovery.ports import Cloned
 from respot.recovery.records import OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
@@ -91,7 +92,7 @@ def test_a_job_without_a_ladder_has_no_other_pool(
     assert env.sagemaker.created == []
 
 
-def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(env: RecoveryEnvironment) -> None:
+def test_a_market_wide_quota_skips_all_its_rungs_with_one_call(env: RecoveryEnvironment) -> None:
     """Service Quotas of SageMaker: "Number of instances across all spot training jobs"."""
     why = "the quota 'Number of instances across all spot training jobs' is 0 and the job needs 1"
 
@@ -110,7 +111,7 @@ def test_a_quota_of_a_whole_market_passes_over_all_of_its_rungs_with_one_call(en
 
 
 @pytest.mark.parametrize("decided", [False, True], ids=["before the decision", "before the creation"])
-def test_the_next_rung_is_used_where_a_request_for_the_first_cannot_be_built(
+def test_the_next_rung_is_used_if_the_first_request_cannot_be_built(
     env: RecoveryEnvironment,
     *,
     decided: bool,
@@ -143,18 +144,18 @@ def test_what_can_be_built_on_no_rung_is_refused_at_once(env: RecoveryEnvironmen
     assert decision.reason.startswith("cannot use any pool that is left: spot on any instance type (")
 
 
-def test_a_refusal_that_only_the_second_build_meets_rules_out_its_pool_alone(env: RecoveryEnvironment) -> None:
+def test_a_refusal_by_the_second_build_rules_out_only_its_pool(env: RecoveryEnvironment) -> None:
     """The job's description changed between the trial and the creation."""
     env.set_policy(ladder=(SPOT, ON_DEMAND))
-    job, clone, built = env.decided(), env.recovery.clone, []
+    job, clone, built = env.decided(), env.clone, []
 
-    def once(document: Any, name: str, tags: Any, lineage: Any, placement: Placement) -> Cloned:  # noqa: ANN401
-        built.append(placement.market)
+    def once(description: Any, tags: Any, attempt: AttemptRequest) -> Cloned:  # noqa: ANN401
+        built.append(attempt.placement.market)
         if built == [Market.SPOT, Market.SPOT]:
             raise CloneRefusedError("not there", job=NAME, field="ResourceConfig", reach=Reach.POOL)
-        return clone(document, name, tags, lineage, placement)
+        return clone(description, tags, attempt)
 
-    object.__setattr__(env.recovery, "clone", once)
+    env.clone = once
     env.recover(job)
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
 

@@ -3,14 +3,14 @@
 import pytest
 
 from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
+from respot.recovery.decide import Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import NoticeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME
 from tests.support.recovery_environment import RecoveryEnvironment
 
 
-@pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.document"])
+@pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.description"])
 def test_what_cannot_be_asked_decides_nothing(env: RecoveryEnvironment, call: str) -> None:
     job = env.ended()
     env.faults[call] = UpstreamUnavailableError("no answer")
@@ -19,7 +19,10 @@ def test_what_cannot_be_asked_decides_nothing(env: RecoveryEnvironment, call: st
     assert env.runs.decisions == {}
 
 
-@pytest.mark.parametrize("call", ["sagemaker.describe", "sagemaker.document", "sagemaker.tags", "s3.list", "ssm.load"])
+CALLS = ("sagemaker.describe", "sagemaker.description", "sagemaker.tags", "s3.list", "ssm.load")
+
+
+@pytest.mark.parametrize("call", CALLS)
 def test_what_cannot_be_asked_creates_nothing(env: RecoveryEnvironment, call: str) -> None:
     job = env.decided()
     if call == "sagemaker.tags":

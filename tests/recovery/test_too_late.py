@@ -26,7 +26,7 @@ def test_within_three_days_it_is_created(env: RecoveryEnvironment) -> None:
     assert (env.sagemaker.created, env.outcome(job).kind) == ([SECOND], OutcomeKind.CREATED)
 
 
-def test_a_dead_letter_that_is_sent_back_after_weeks_creates_nothing_and_says_so(env: RecoveryEnvironment) -> None:
+def test_a_dead_letter_redriven_after_weeks_creates_nothing(env: RecoveryEnvironment) -> None:
     job = postponed(env)
     env.clock.pass_by(timedelta(days=30))
     assert env.recover(job) is None
@@ -44,7 +44,7 @@ def test_a_ledger_from_a_backup_creates_nothing_that_was_decided_before_it(env: 
     assert (env.sagemaker.created, env.outcome(job).kind) == ([], OutcomeKind.CANCELLED)
 
 
-def test_what_was_created_before_is_not_called_off_however_late_the_message(env: RecoveryEnvironment) -> None:
+def test_a_late_message_does_not_cancel_what_was_created(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.faults["runs.record_outcome"] = RuntimeError("died")
     with pytest.raises(RuntimeError):
@@ -56,7 +56,7 @@ def test_what_was_created_before_is_not_called_off_however_late_the_message(env:
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 
-def test_no_failure_is_written_down_of_what_another_delivery_has_created_meanwhile(env: RecoveryEnvironment) -> None:
+def test_no_failure_is_recorded_for_what_another_delivery_created(env: RecoveryEnvironment) -> None:
     job = env.ended()
     # SageMaker took the request of the other delivery, and refuses this one for another reason than its name.
     env.afterwards["sagemaker.create"] = CreateRefusedError("refused")

@@ -49,7 +49,7 @@ def test_resubmits_once_however_often_the_message_comes(env: RecoveryEnvironment
     assert env.sagemaker.created == [SECOND]
 
 
-def test_the_decision_is_written_before_the_creation_and_the_outcome_after_it(env: RecoveryEnvironment) -> None:
+def test_the_decision_is_written_before_creation_and_the_outcome_after(env: RecoveryEnvironment) -> None:
     env.recover(env.ended())
     order = [call for call in env.calls if call in {"runs.decide", "sagemaker.create", "runs.record_outcome"}]
     assert order == ["runs.decide", "sagemaker.create", "runs.record_outcome"]

@@ -1,4 +1,4 @@
-"""Respot stops a job that waits too long for capacity, knows its own stop again, and goes on in the next pool."""
+"""Respot stops a job that waits too long for capacity, recognises its own stop, and continues in the next pool."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +16,13 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId, Market
+from respot.recovery.decide import Later
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import BackOff, parse_ladder
 from respot.recovery.records import OutcomeKind
-from respot.recovery.recover import Later
 from tests.support.builders import NAME, REGION, job_id
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import OPTED_IN, SECOND, THIRD, RecoveryEnvironment
@@ -68,7 +68,7 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(env: 
     assert env.sagemaker.jobs[SECOND].tags[ATTEMPT_TAG] == "2"
 
 
-def test_people_are_told_why(env: RecoveryEnvironment) -> None:
+def test_the_outcome_says_why_the_job_was_stopped(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.recover(job)
     env.recover(stopped(env))
@@ -78,19 +78,19 @@ def test_people_are_told_why(env: RecoveryEnvironment) -> None:
     )
 
 
-def test_the_note_is_written_before_the_stop_and_the_job_looked_at_in_between(env: RecoveryEnvironment) -> None:
+def test_the_intent_is_recorded_and_the_job_described_before_the_stop(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.calls.clear()
     env.recover(job)
     sagemaker = [call for call in env.calls if call.startswith("sagemaker") or call == "runs.record_stop_intent"]
     assert sagemaker == [
-        *("sagemaker.describe", "sagemaker.tags", "sagemaker.document"),
+        *("sagemaker.describe", "sagemaker.tags", "sagemaker.description"),
         *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
-    note = env.runs.given_up[job]
-    assert (note.job, note.waiting_since, note.decided_at) == (job, job.created, env.clock())
-    assert note.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
-    assert note.inputs["give_up_waiting_after"] == "2 h 00 min"
+    intent = env.runs.given_up[job]
+    assert (intent.job, intent.waiting_since, intent.decided_at) == (job, job.created, env.clock())
+    assert intent.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
+    assert intent.inputs["give_up_waiting_after"] == "2 h 00 min"
 
 
 def test_no_decision_is_written_on_a_job_that_lives(env: RecoveryEnvironment) -> None:
@@ -239,7 +239,7 @@ def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
     assert env.runs.given_up == {}
 
 
-def test_while_the_policy_is_invalid_nobody_is_stopped_and_the_message_comes_back(env: RecoveryEnvironment) -> None:
+def test_an_invalid_policy_stops_no_job_and_is_retried(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert env.recover(job) == Later(reason="rules[0]: no such setting")
@@ -250,20 +250,20 @@ def test_while_the_policy_is_invalid_nobody_is_stopped_and_the_message_comes_bac
 
 
 def overtake(env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None]) -> None:
-    """What happens once the next note is written."""
-    runs = env.recovery.patience.runs
+    """What happens once the next intent is recorded."""
+    runs = env.recovery.wait_timeout.runs
 
     class Overtaken:
         def __getattr__(self, method: str) -> object:
             return getattr(runs, method)
 
         def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
-            object.__setattr__(env.recovery.patience, "runs", runs)
+            object.__setattr__(env.recovery.wait_timeout, "runs", runs)
             before = runs.record_stop_intent(record)
             meddle(env)
             return before
 
-    object.__setattr__(env.recovery.patience, "runs", Overtaken())
+    object.__setattr__(env.recovery.wait_timeout, "runs", Overtaken())
 
 
 @pytest.mark.parametrize("meddle", [_train, _stop, _interrupt, _end, _delete, _replace])
@@ -278,7 +278,7 @@ def test_a_job_whose_waiting_ends_in_the_last_moment_is_not_stopped(
     assert env.runs.given_up[job].withdrawn == "waits no longer: it is not stopped"
 
 
-def test_a_kill_switch_that_is_turned_on_in_the_last_moment_prevents_the_stop(env: RecoveryEnvironment) -> None:
+def test_a_kill_switch_turned_on_just_before_the_stop_prevents_it(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     overtake(env, _kill)
     assert env.recover(job) is None
@@ -289,7 +289,7 @@ def test_a_kill_switch_that_is_turned_on_in_the_last_moment_prevents_the_stop(en
     assert env.sagemaker.stopped == [NAME]
 
 
-def test_a_kill_switch_that_cannot_be_read_in_the_last_moment_prevents_the_stop(env: RecoveryEnvironment) -> None:
+def test_a_kill_switch_unreadable_just_before_the_stop_prevents_it(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     overtake(env, lambda env: env.faults.update({"switch.why_on": UpstreamUnavailableError("throttled")}))
     with pytest.raises(UpstreamUnavailableError, match="throttled"):
@@ -334,7 +334,7 @@ def test_a_dry_run_says_in_the_log_what_it_would_have_stopped(env: RecoveryEnvir
 
 
 @pytest.mark.parametrize(
-    "call", ["ssm.load", "s3.list", "sagemaker.document", "sagemaker.describe", "sagemaker.tags", "switch.why_on"]
+    "call", ["ssm.load", "s3.list", "sagemaker.description", "sagemaker.describe", "sagemaker.tags", "switch.why_on"]
 )
 def test_what_cannot_be_asked_stops_nothing(env: RecoveryEnvironment, call: str) -> None:
     job = waiting(env)
@@ -356,7 +356,7 @@ def test_a_stop_of_the_users_ends_the_run(env: RecoveryEnvironment) -> None:
     assert env.sagemaker.created == []
 
 
-def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(env: RecoveryEnvironment) -> None:
+def test_a_users_stop_ends_the_run_although_respots_stops_failed(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.faults["sagemaker.stop"] = StopFailedError("AccessDeniedException")
     with pytest.raises(StopFailedError):
@@ -370,9 +370,9 @@ def test_a_stop_of_the_users_ends_the_run_though_respot_has_long_tried_in_vain(e
 
 
 def _prepare(env: RecoveryEnvironment) -> None:
-    played = env.sagemaker.jobs[NAME]
+    fake = env.sagemaker.jobs[NAME]
     message = "Preparing the instances for training"
-    played.state = replace(played.state, status_message=message, last_modified=env.clock())
+    fake.state = replace(fake.state, status_message=message, last_modified=env.clock())
 
 
 def _describe_in_vain(env: RecoveryEnvironment) -> None:
@@ -387,7 +387,7 @@ def _end_before_the_stop(env: RecoveryEnvironment) -> None:
 
 
 @pytest.mark.parametrize("meddle", [_prepare, _describe_in_vain])
-def test_a_stop_of_the_users_minutes_after_respot_left_the_job_alone_ends_the_run(
+def test_a_users_stop_minutes_after_a_withdrawn_intent_ends_the_run(
     env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None]
 ) -> None:
     job = waiting(env)
@@ -404,15 +404,15 @@ def test_a_stop_of_the_users_minutes_after_respot_left_the_job_alone_ends_the_ru
     assert env.sagemaker.created == []
 
 
-def test_a_note_whose_job_had_ended_by_itself_is_withdrawn(env: RecoveryEnvironment) -> None:
+def test_an_intent_whose_job_had_already_ended_is_withdrawn(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     _end_before_the_stop(env)
     env.recover(job)
-    assert env.notes[-1] == "has ended by itself"
-    assert env.runs.given_up[job].withdrawn == "has ended by itself"
+    assert env.notes[-1] == "has already ended"
+    assert env.runs.given_up[job].withdrawn == "has already ended"
 
 
-def test_a_delivery_that_finds_the_job_stopping_by_anothers_hand_leaves_its_note_alone(
+def test_a_delivery_that_finds_the_job_stopping_keeps_its_stop_intent(
     env: RecoveryEnvironment,
 ) -> None:
     """Two deliveries at once: the one that came too late must not turn Respot's own stop into the user's."""
@@ -430,8 +430,8 @@ def test_a_delivery_that_finds_the_job_stopping_by_anothers_hand_leaves_its_note
     assert env.sagemaker.created == [SECOND]
 
 
-def test_a_note_that_took_the_place_of_anothers_is_not_withdrawn(env: RecoveryEnvironment) -> None:
-    """The other delivery stops the job while this one is between its note and its last look."""
+def test_an_intent_that_replaced_another_is_not_withdrawn(env: RecoveryEnvironment) -> None:
+    """The other delivery stops the job while this one is between its intent and its last description."""
     job = waiting(env)
 
     def deliver_again(_: str) -> None:
@@ -446,7 +446,7 @@ def test_a_note_that_took_the_place_of_anothers_is_not_withdrawn(env: RecoveryEn
     assert env.sagemaker.created == [SECOND]
 
 
-def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(env: RecoveryEnvironment) -> None:
+def test_a_users_stop_in_a_later_wait_ends_the_run(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.afterwards["runs.record_stop_intent"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
@@ -462,7 +462,7 @@ def test_a_stop_of_the_users_in_a_later_spell_of_waiting_ends_the_run(env: Recov
     assert env.decision(job).decision.reason == "stopped by its user"
 
 
-def test_a_later_spell_of_waiting_has_a_note_of_its_own(env: RecoveryEnvironment) -> None:
+def test_a_later_wait_has_an_intent_of_its_own(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.afterwards["runs.record_stop_intent"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
@@ -480,7 +480,7 @@ def test_a_later_spell_of_waiting_has_a_note_of_its_own(env: RecoveryEnvironment
     assert env.sagemaker.created == [SECOND]
 
 
-def test_instances_that_come_between_the_look_and_the_stop_end_the_run_and_people_are_told(
+def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(
     env: RecoveryEnvironment,
 ) -> None:
     job = waiting(env)
@@ -504,7 +504,7 @@ CALLS = (
         "runs.reservation",
         "runs.live",
         "runs.attempt",
-        "sagemaker.document",
+        "sagemaker.description",
         "runs.record_stop_intent",
         "sagemaker.stop",
     ),
@@ -521,7 +521,7 @@ def test_the_list_of_calls_is_complete(env: RecoveryEnvironment) -> None:
 @pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("death", [ProcessCrashError(), LedgerUnavailableError("down"), StopFailedError("no answer")])
-def test_whatever_breaks_the_job_is_stopped_once_and_followed_once(
+def test_after_any_crash_the_job_is_stopped_once_and_followed_once(
     env: RecoveryEnvironment, call: str, death: BaseException, *, done: bool
 ) -> None:
     job = waiting(env)
@@ -544,20 +544,20 @@ def test_whatever_breaks_the_job_is_stopped_once_and_followed_once(
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 
-def test_the_notes_of_earlier_attempts_are_asked_for_only_where_they_were_stopped(env: RecoveryEnvironment) -> None:
+def test_stop_intents_are_read_only_for_stopped_attempts(env: RecoveryEnvironment) -> None:
     env.recover(env.ended())
     env.recover(env.end(name=SECOND))
     assert "runs.stop_intent" not in env.calls
 
 
-def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_concerns_that_job(
+def test_a_live_job_known_under_a_rounded_time_is_the_same_job(
     env: RecoveryEnvironment,
 ) -> None:
     job = waiting(env)
-    played = env.sagemaker.jobs[NAME]
+    fake = env.sagemaker.jobs[NAME]
     rounded = JobId(region=REGION, name=NAME, created=job.created + timedelta(milliseconds=400))
-    played.state = type(played.state)(
-        **{name: getattr(played.state, name) for name in played.state.__slots__} | {"job": rounded}
+    fake.state = type(fake.state)(
+        **{name: getattr(fake.state, name) for name in fake.state.__slots__} | {"job": rounded}
     )
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
@@ -567,7 +567,7 @@ def test_a_message_for_a_live_job_that_the_ledger_knows_under_a_rounded_time_con
 # --- pools below that cannot be used
 
 
-def test_a_job_is_stopped_for_the_first_rung_on_which_its_next_attempt_can_be_built(env: RecoveryEnvironment) -> None:
+def test_a_job_is_stopped_for_the_first_rung_with_a_valid_request(env: RecoveryEnvironment) -> None:
     env.set_policy(give_up_waiting_after=TWO_HOURS, ladder=parse_ladder("spot:2 spot/ml.g5.4xlarge:1 on-demand:1"))
     job = waiting(env)
     env.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.4xlarge": Reach.POOL}

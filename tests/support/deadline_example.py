@@ -7,8 +7,9 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.jobs.job import JobState, Transition
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Decision
-from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.document import read_policy
 from respot.recovery.policy.policy import resolve
@@ -51,12 +52,11 @@ def told(decision: Decision) -> str:
 def _decide(*attempts: Attempt) -> Decision:
     policy = read_policy(policy_text("docs/policies/overnight-deadline.yaml", ROOT))
     last = attempts[-1].state
-    return plan(
-        Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),
-        resolve(policy, last, role=None),
-        Circumstances(checkpoint_uri=URI),
-        now=last.last_modified,
+    context = PlanContext(
+        run=Run(id=run_id(attempts[0].state.job), attempts=attempts, checkpoints=(_CHECKPOINT,)),
+        resolved=resolve(policy, last, role=None),
     )
+    return plan(context, now=last.last_modified)
 
 
 def _attempt(number: int, name: str, script: str, *, max_wait: timedelta) -> Attempt:

@@ -1,15 +1,17 @@
 """Decisions of the planner: a test says what it is about, the rest is a run that may go on."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import Resolved
 from tests.support.builders import at
-from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, asked, attempt, circumstances, ended, run, saved
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, asked, attempt, context, ended, run, saved
 
 SAVED: Final = saved(7000)
 TRAINED: Final = run(checkpoints=(SAVED,))
@@ -24,10 +26,10 @@ def decide(
     *,
     now: datetime = ENDED,
     resolved: Resolved | None = None,
-    around: Circumstances | None = None,
+    around: Mapping[str, Any] = MappingProxyType({}),
     **settings: Any,  # noqa: ANN401
 ) -> Decision:
-    return plan(what, resolved or asked(**settings), around or circumstances(), now=now)
+    return plan(context(what, resolved or asked(**settings), **around), now=now)
 
 
 def ending(status: str, secondary: str | None = None, reason: str | None = None, **others: Any) -> Run:  # noqa: ANN401

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from respot.errors import CloneRefusedError, JobNameTakenError, Reach
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
 from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
-from respot.recovery.planning.attempt import Lineage
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.decision import Placement
 from respot.recovery.ports import Cloned
 from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
@@ -35,7 +36,7 @@ class FakeJob:
 
 @dataclass(slots=True, kw_only=True)
 class FakeSageMaker:
-    """The port `TrainingJobs` in one region, and asked of no other; a created job can be described at once."""
+    """The port `RecoverableJobs` in one region, and asked of no other; a created job can be described at once."""
 
     clock: Clock
     region: str = REGION
@@ -73,10 +74,10 @@ class FakeSageMaker:
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
         """The job enters its next stay now."""
-        played, now = self.jobs[name], self.clock()
-        trained = played.state.training_started or (now if status == "Downloading" else None)
-        played.state = replace(
-            played.state,
+        fake, now = self.jobs[name], self.clock()
+        trained = fake.state.training_started or (now if status == "Downloading" else None)
+        fake.state = replace(
+            fake.state,
             status=status if status == DELETING else PRIMARY.get(status, "InProgress"),
             secondary_status=status,
             last_modified=now,
@@ -84,36 +85,32 @@ class FakeSageMaker:
             failure_reason=reason,
             training_started=trained,
         )
-        played.transitions = (*played.transitions, Transition(status=status, started=now))
-        return played
+        fake.transitions = (*fake.transitions, Transition(status=status, started=now))
+        return fake
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
         assert region == self.region
-        played = self.jobs.get(name)
-        return None if played is None else JobSnapshot(state=played.state, history=played.transitions)
+        fake = self.jobs.get(name)
+        return None if fake is None else JobSnapshot(state=fake.state, history=fake.transitions)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""
         assert region == self.region
-        played = self.jobs.get(arn.rpartition("/")[2])
-        return None if played is None else dict(played.tags)
+        fake = self.jobs.get(arn.rpartition("/")[2])
+        return None if fake is None else dict(fake.tags)
 
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """See `TrainingJobs.document`: what recovery reads of it, and the twin itself for `clone`."""
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """See `RecoverableJobs.description`: its source is the fake job itself, for `clone`."""
         assert region == self.region
-        played = self.jobs.get(name)
-        if played is None:
+        fake = self.jobs.get(name)
+        if fake is None:
             return None
-        return {
-            "TrainingJobName": name,
-            "TrainingJobStatus": played.state.status,
-            "CreationTime": played.state.job.created,
-            "played": played,
-        }
+        state = fake.state
+        return JobDescription(job=state.job, status=state.status, request_source={"played": fake})
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """See `TrainingJobs.create`."""
+        """See `RecoverableJobs.create`."""
         assert region == self.region
         name = str(request["TrainingJobName"])
         if name in self.jobs:
@@ -134,36 +131,35 @@ class FakeSageMaker:
         return arn_of(name, self.region)
 
     def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
-        """See `TrainingJobs.stop`: the job is stopping, and ends when the test says so."""
-        played = self.jobs.get(name)
-        if played is None or not played.is_live:
+        """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says so."""
+        fake = self.jobs.get(name)
+        if fake is None or not fake.is_live:
             return False
         self.before_stop(name)
-        if not played.is_live:
+        if not fake.is_live:
             return False
-        if played.state.status != STOPPING:
+        if fake.state.status != STOPPING:
             self.move(name, STOPPING)
             self.stopped.append(name)
         return True
 
 
-def clone(
-    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> Cloned:
-    """The request of the next attempt, as far as the played SageMaker reads it."""
-    played: FakeJob = document["played"]
-    if played.unclonable:
+def clone(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
+    """The request of the next attempt, as far as the fake SageMaker reads it."""
+    fake: FakeJob = description.request_source["played"]
+    placement = attempt.placement
+    if fake.unclonable:
         why = "it cannot be created again"
-        raise CloneRefusedError(why, job=document["TrainingJobName"], field="Tags")
-    for rung, reach in played.unclonable_on.items():
+        raise CloneRefusedError(why, job=description.job.name, field="Tags")
+    for rung, reach in fake.unclonable_on.items():
         if rung in {placement.market, f"{placement.market} {placement.instance_type}"}:
             why = f"it cannot be created on {rung}"
-            raise CloneRefusedError(why, job=document["TrainingJobName"], field="ResourceConfig", reach=reach)
+            raise CloneRefusedError(why, job=description.job.name, field="ResourceConfig", reach=reach)
     request = {
-        "TrainingJobName": name,
-        "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | lineage.to_tags()).items()],
+        "TrainingJobName": attempt.name,
+        "Tags": [{"Key": key, "Value": value} for key, value in ({**tags} | attempt.lineage.to_tags()).items()],
         "placement": placement,
-        "checkpoint_uri": played.state.checkpoint_uri,
-        **played.more,
+        "checkpoint_uri": fake.state.checkpoint_uri,
+        **fake.more,
     }
-    return Cloned(request=request, warnings=played.warnings)
+    return Cloned(request=request, warnings=fake.warnings)

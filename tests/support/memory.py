@@ -18,6 +18,7 @@ from respot.errors import (
     LedgerUnavailableError,
     QueueUnavailableError,
 )
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import in_order, is_terminal
 from respot.jobs.merge import Change
@@ -150,14 +151,14 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The ports `TrainingJobs` and `JobLists`: whatever the test says that SageMaker says.
+    """The ports `RecoverableJobs` and `JobLists`: whatever the test says that SageMaker says.
 
     A created job has a document and tags at once; its observation is the test's to tell.
     """
 
     snapshots: dict[tuple[str, str], JobSnapshot] = field(default_factory=dict)
     tags_by_arn: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    documents: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    descriptions: dict[tuple[str, str], JobDescription] = field(default_factory=dict)
     created: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     fault: Exception | None = None
     create_fault: Exception | None = None
@@ -180,11 +181,11 @@ class MemoryTrainingJobs:
             raise self.fault
         return self.tags_by_arn.get(arn, {})
 
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """See `TrainingJobs.document`."""
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """See `RecoverableJobs.description`."""
         if self.fault:
             raise self.fault
-        return self.documents.get((region, name))
+        return self.descriptions.get((region, name))
 
     def page(self, region: str, token: str | None) -> Page:
         """See `JobLists.page`."""
@@ -208,22 +209,25 @@ class MemoryTrainingJobs:
         )
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """See `TrainingJobs.create`."""
+        """See `RecoverableJobs.create`."""
         if self.create_fault:
             raise self.create_fault
         name = request["TrainingJobName"]
-        if (region, name) in self.documents.keys() | self.snapshots.keys():
+        if (region, name) in self.descriptions.keys() | self.snapshots.keys():
             message = f"{region}/{name}: there is a job of that name"
             raise JobNameTakenError(message)
         arn = f"arn:aws:sagemaker:{region}:111122223333:training-job/{name}"
         kept = {entry: value for entry, value in request.items() if entry != "Tags"}
-        self.documents[region, name] = kept | {"TrainingJobArn": arn}
+        job = JobId(region=region, name=name, created=datetime.now(UTC))
+        self.descriptions[region, name] = JobDescription(
+            job=job, status="InProgress", request_source=kept | {"TrainingJobArn": arn}
+        )
         self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
         self.created.append((region, request))
         return arn
 
     def stop(self, region: str, name: str) -> bool:
-        """See `TrainingJobs.stop`; what comes of it is the test's to tell."""
+        """See `RecoverableJobs.stop`; what comes of it is the test's to tell."""
         if self.stop_fault:
             raise self.stop_fault
         seen = self.snapshots.get((region, name))

@@ -1,4 +1,4 @@
-"""Recovery on twins, beside a SageMaker that a test plays."""
+"""Recovery on in-memory ports, with a fake SageMaker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +10,12 @@ from respot.errors import CreateLaterError, Postponement
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject
-from respot.recovery.context import Situations
+from respot.recovery.decide import Later
 from respot.recovery.planning.run import run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy
+from respot.recovery.ports import Clone
 from respot.recovery.records import DecisionRecord, Outcome
-from respot.recovery.recover import Later, Recovery
-from respot.recovery.wait_timeout import WaitTimeout
+from respot.recovery.recover import build_recovery
 from tests.support.builders import CREATED, NAME, REGION, job_id
 from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeSageMaker, clone
@@ -31,7 +31,7 @@ OPTED_IN = {"respot:resume": "on"}
 
 @dataclass(slots=True, kw_only=True)
 class CheckpointsOfARegion(MemoryCheckpoints):
-    """The twin, asked of no other region."""
+    """The in-memory port, for one region only."""
 
     region: str
 
@@ -41,13 +41,13 @@ class CheckpointsOfARegion(MemoryCheckpoints):
 
 
 class RecoveryEnvironment:
-    """Recovery of jobs of one region, and all that it asks.
+    """Recovery of one region's jobs, with all its ports.
 
     Attributes:
-        calls: what it asked, in order, as `port.method`.
+        calls: its calls, in order, as `port.method`.
         faults: what a call raises before it does its work, by `port.method`.
         afterwards: what it raises when it has done it.
-        notes: what it noted on jobs that have not ended.
+        notes: what it logged about jobs that have not ended.
     """
 
     def __init__(self, *, region: str = REGION) -> None:
@@ -65,32 +65,17 @@ class RecoveryEnvironment:
         runs = with_hooks(self.runs, partial(self._gate, "runs"))
         jobs = with_hooks(self.sagemaker, partial(self._gate, "sagemaker"))
         self.notes: list[str] = []
-        kill_switch = with_hooks(self.kill_switch, partial(self._gate, "switch"))
-        situations = Situations(
+        self.clone: Clone = clone
+        self.recovery = build_recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=with_hooks(self.checkpoints, partial(self._gate, "s3")),
             policies=with_hooks(self.policies, partial(self._gate, "ssm")),
-            kill_switch=kill_switch,
-        )
-        self.recovery = Recovery(
-            jobs=jobs,
-            ledger=ledger,
-            runs=runs,
-            situations=situations,
-            kill_switch=kill_switch,
-            patience=WaitTimeout(
-                jobs=jobs,
-                runs=runs,
-                situations=situations,
-                kill_switch=kill_switch,
-                clone=clone,
-                clock=self.clock,
-                note=lambda _, words: self.notes.append(words),
-            ),
-            clone=clone,
+            kill_switch=with_hooks(self.kill_switch, partial(self._gate, "switch")),
+            clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
             clock=self.clock,
+            note=lambda _, words: self.notes.append(words),
         )
 
     def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate
@@ -130,8 +115,8 @@ class RecoveryEnvironment:
         """The ledger learns what SageMaker has, tags included."""
         seen = self.sagemaker.describe(self.sagemaker.region, name)
         assert seen is not None
-        told = replace(seen, state=replace(seen.state, tags=dict(self.sagemaker.jobs[name].tags)))
-        self.ledger.save(reconcile(self.ledger.load(seen.state.job), told))
+        tagged = replace(seen, state=replace(seen.state, tags=dict(self.sagemaker.jobs[name].tags)))
+        self.ledger.save(reconcile(self.ledger.load(seen.state.job), tagged))
 
     def ended(self, status: str = "MaxWaitTimeExceeded", reason: str | None = None, **others: Any) -> JobId:  # noqa: ANN401
         """The user's job, submitted and ended."""

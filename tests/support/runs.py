@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from respot.jobs.job import JobState
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.ending import Budget
-from respot.recovery.planning.planner import Circumstances
 from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.policy import BackOff, Policy, Resolved
 from tests.support.builders import NAME, PRIMARY, at, history, job_id, state
@@ -77,9 +77,9 @@ def asked(**settings: Any) -> Resolved:  # noqa: ANN401
     return Resolved(policy=Policy(**({"resume": True} | settings)), sources=("defaults", "tags respot:resume"))
 
 
-def circumstances(**others: Any) -> Circumstances:  # noqa: ANN401
-    """Nothing that stands in the way."""
-    return Circumstances(**({"checkpoint_uri": PREFIX} | others))
+def context(what: Run, resolved: Resolved | None = None, **others: Any) -> PlanContext:  # noqa: ANN401
+    """What a decision on the run is made from; nothing stands in its way, unless told."""
+    return PlanContext(run=what, resolved=resolved or asked(), **others)
 
 
 def without_pause() -> dict[Budget, BackOff]:

@@ -1,4 +1,4 @@
-"""Sends the jobs that have ended, as the ledger's stream delivers them, to the recovery queue."""
+"""Sends ended jobs from the ledger's stream to the recovery queue."""
 
 from functools import cache
 from typing import Any
@@ -17,7 +17,7 @@ from respot.settings import RECOVERY_QUEUE_URL
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take terminal transitions; nothing is decided here, so that no run holds up the stream."""
+    """Forward terminal transitions; nothing is decided here, so that no run holds up the stream."""
     begin(time_left(context))
     failures, sent = [], 0
     for record in event["Records"]:
@@ -38,5 +38,5 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
 
 @cache
 def recovery_queue() -> SqsJobQueue:
-    """Where `recover` sends the jobs that have ended."""
+    """The queue that `recover` reads."""
     return SqsJobQueue(client("sqs"), required(settings().recovery_queue_url, RECOVERY_QUEUE_URL))

@@ -1,4 +1,4 @@
-"""Decides on the jobs that the recovery queue delivers, and resubmits them."""
+"""Recovers the jobs that the recovery queue delivers."""
 
 import time
 from collections.abc import Mapping
@@ -18,21 +18,19 @@ from respot.bootstrap.retries import redelivery
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
 from respot.metrics import FAILED_RECOVERY_AGE, RECOVERIES_FAILED
 from respot.recovery.consumer import RecoveryConsumer
-from respot.recovery.context import Situations
-from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Placement
+from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.ports import Cloned
-from respot.recovery.recover import Recovery
-from respot.recovery.wait_timeout import WaitTimeout
+from respot.recovery.recover import build_recovery
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take a batch of SQS messages; what must wait stays in the queue, and what cannot be done goes to its DLQ."""
+    """Process a batch of SQS messages. What must wait stays in the queue; what keeps failing goes to its DLQ."""
     begin(time_left(context))
     postponed = recovery_consumer().consume(deliveries(event), time_left=time_left(context))
     for each in postponed:
@@ -57,44 +55,27 @@ LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
-"""Read for each creation and each stop. When it goes off again, thousands of jobs may be checked within minutes, and
-Systems Manager answers 40 reads a second for the whole account."""
+"""Read before each creation and each stop. Once it is off again, thousands of jobs may be checked within minutes, and
+Systems Manager allows 40 reads a second for the whole account."""
 
 
 @cache
 def recovery_consumer() -> RecoveryConsumer:
-    """What `recover` hands its messages to."""
+    """Recovery, composed on AWS."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
     text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
     position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
-    kill_switch = ParameterKillSwitch(position.read, parameter=switch)
-    jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
-    situations = Situations(
-        jobs=jobs,
+    recovery = build_recovery(
+        jobs=SageMakerTrainingJobs(lambda region: client("sagemaker", region)),
         ledger=ledger(),
         runs=runs(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
         policies=ParameterPolicies(text.read),
-        kill_switch=kill_switch,
-    )
-    recovery = Recovery(
-        jobs=jobs,
-        ledger=ledger(),
-        runs=runs(),
-        situations=situations,
-        kill_switch=kill_switch,
-        patience=WaitTimeout(
-            jobs=jobs,
-            runs=runs(),
-            situations=situations,
-            kill_switch=kill_switch,
-            clone=_clone,
-            clock=now,
-            note=_note,
-        ),
+        kill_switch=ParameterKillSwitch(position.read, parameter=switch),
         clone=_clone,
         clock=now,
+        note=_note,
     )
     return RecoveryConsumer(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
 
@@ -103,15 +84,13 @@ def _note(job: JobId, words: str) -> None:
     logger().info(WAIT_LIMIT_CHECKED, job=str(job), reason=words)
 
 
-def _clone(
-    document: Mapping[str, Any], name: str, tags: Mapping[str, str], lineage: Lineage, placement: Placement
-) -> Cloned:
+def _clone(description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest) -> Cloned:
     request = attempt_request(
-        document,
-        name=name,
+        description.request_source,
+        name=attempt.name,
         tags=tags,
-        lineage=lineage,
-        placement=placement,
+        lineage=attempt.lineage,
+        placement=attempt.placement,
         service_model=client("sagemaker").meta.service_model,
     )
-    return Cloned(request=request, warnings=tuple(left_out(document, request)))
+    return Cloned(request=request, warnings=tuple(left_out(description.request_source, request)))

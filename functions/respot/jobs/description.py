@@ -6,6 +6,7 @@ Both have the same members by the same names. An event may lack any of them and 
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
@@ -25,6 +26,21 @@ _YEARS: Final = range(2000, 2200)
 """SageMaker began in 2017; a time far from that is nonsense, and would break what is reckoned from it."""
 _SECONDS_UNTIL: Final = 1e11
 """A smaller number is taken for epoch seconds (as milliseconds it would be a day in 1973)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDescription:
+    """A training job's description, as far as creating it again needs it.
+
+    Attributes:
+        job: the job.
+        status: its TrainingJobStatus.
+        request_source: SageMaker's whole answer; only the builder of requests reads it.
+    """
+
+    job: JobId
+    status: str
+    request_source: Document
 
 
 def moment(value: object) -> datetime | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from respot.jobs.job import JobRecord, JobSnapshot, JobState, Transition
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, status_periods
 
 TIMESTAMP_TOLERANCE: Final = timedelta(seconds=1)
@@ -80,6 +80,11 @@ def merge(one: JobState, other: JobState) -> JobState:
 def same_creation(one: datetime, other: datetime) -> bool:
     """Whether two creation times of a name are one job's, told with different rounding."""
     return abs(one - other) <= TIMESTAMP_TOLERANCE
+
+
+def is_same_job(one: JobId, other: JobId) -> bool:
+    """Whether both are one job, whose creation time may be rounded differently."""
+    return (one.region, one.name) == (other.region, other.name) and same_creation(one.created, other.created)
 
 
 def _rank(state: JobState) -> tuple[int, datetime]:

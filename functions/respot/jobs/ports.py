@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from respot.jobs.job import JobId, JobRecord, JobSnapshot
@@ -27,7 +27,7 @@ class Clock(Protocol):
 
 
 class TrainingJobs(Protocol):
-    """SageMaker's training jobs: the truth."""
+    """SageMaker's training jobs, read: the truth."""
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """What the job of that name is now, with its whole history; its tags are not told.
@@ -43,33 +43,6 @@ class TrainingJobs(Protocol):
 
         Raises:
             UpstreamUnavailableError: anything else but the tags.
-        """
-
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """The job's description in SageMaker's own words, to build its next attempt from.
-
-        `None` means that SageMaker positively said that there is no such job.
-
-        Raises:
-            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
-        """
-
-    def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """Create a job and return its ARN; `request` is CreateTrainingJob's.
-
-        Raises:
-            JobNameTakenError: there is a job of that name, perhaps from an earlier call of this very method.
-            CreateLaterError: not now, or no answer: it may be asked again.
-            CreateRefusedError: never in this form.
-        """
-
-    def stop(self, region: str, name: str) -> bool:
-        """Ask SageMaker to stop a job; once it does, another call changes nothing.
-
-        `False` if SageMaker positively said that there is nothing to stop: the job has ended, or does not exist.
-
-        Raises:
-            StopFailedError: anything else; the job may be stopping all the same. Look at it before asking again.
         """
 
 

@@ -1,4 +1,4 @@
-"""Gathers all that a decision on a job is made from: its run, its policy, its checkpoints, its neighbours."""
+"""Loads all that a decision on a job is made from: its run, its policy, its checkpoints, its concurrent writers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,23 +6,14 @@ from datetime import datetime
 from itertools import islice
 from typing import Final
 
-from respot.errors import CloneRefusedError, CreateRefusedError, LedgerIncompleteError, Reach, UpstreamUnavailableError
-from respot.jobs.formatting import in_words
+from respot.errors import LedgerIncompleteError, UpstreamUnavailableError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
-from respot.jobs.merge import same_creation
+from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
-from respot.recovery.checkpoints.checkpoint import (
-    Checkpoint,
-    Listing,
-    described,
-    newest_complete,
-    overlaps,
-    parse_location,
-    recognise,
-)
-from respot.recovery.planning.decision import Placement, RefusedPool
-from respot.recovery.planning.planner import Circumstances, is_too_late
+from respot.recovery.checkpoints.checkpoint import newest_complete, overlaps, parse_location, recognise
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId
 from respot.recovery.planning.waiting import StopIntent, stop_of
 from respot.recovery.policy.policy import AccountPolicy, Resolved, opts_out, resolve
@@ -31,48 +22,14 @@ from respot.recovery.records import LocationReservation, OutcomeKind
 from respot.recovery.run_place import place_in_run
 
 _ENOUGH: Final = 3
-"""Live neighbours that are named: one is enough to refuse, and a storm may have hundreds on one prefix."""
-MOST_LOOKS: Final = 20
-"""Neighbours that one decision asks SageMaker about: its calls are the whole account's, and a step has a minute."""
+"""Concurrent writers that are named: one is enough to refuse, and a burst may have hundreds on one prefix."""
+MOST_DESCRIBED: Final = 20
+"""Possible writers that one decision describes: the account shares SageMaker's calls, and a step has a minute."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """All that a decision is made from.
-
-    Attributes:
-        run: the run, whose last attempt has ended.
-        resolved: the policy that holds for it.
-        circumstances: what the run itself cannot know.
-        stopped_at: when the last attempt ended.
-        checkpoint: the newest complete checkpoint now.
-        caveat: what is to be known of the listing before anybody relies on it.
-        writer: the claim that the next attempt would make on the checkpoint location.
-        over: whose claim on it that would replace: somebody's who writes no more.
-    """
-
-    run: Run
-    resolved: Resolved
-    circumstances: Circumstances
-    stopped_at: datetime
-    checkpoint: Checkpoint | None
-    caveat: str | None
-    reservation: LocationReservation | None
-    replaces: LocationReservation | None
-
-    def without(self, placement: Placement, error: CloneRefusedError | CreateRefusedError) -> "Situation":
-        """The situation once an attempt there has been refused for good: what to plan again from."""
-        if error.reach is Reach.ANYWHERE:
-            return replace(self, circumstances=replace(self.circumstances, blockers=(str(error),)))
-        instance_type = placement.instance_type if error.reach is Reach.POOL else None
-        pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
-        pools = (*self.circumstances.refused_pools, pool)
-        return replace(self, circumstances=replace(self.circumstances, refused_pools=pools))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situations:
-    """Looks everything up, anew each time."""
+class PlanContextLoader:
+    """Loads everything again for each decision; nothing is cached."""
 
     jobs: TrainingJobs
     ledger: JobStore
@@ -90,7 +47,7 @@ class Situations:
         """
         return resolve(self.policies.load(), state, role=state.role_arn)
 
-    def gather(
+    def load(
         self,
         record: JobRecord,
         state: JobState,
@@ -98,123 +55,102 @@ class Situations:
         *,
         now: datetime,
         stop_intent: StopIntent | None = None,
-    ) -> Situation:
-        """The situation of an ended job with these tags, if they are known.
+    ) -> PlanContext:
+        """The context of a decision on an ended job with these tags, if they are known.
 
-        `stop_intent` stands for the note in the ledger, of a job that is only looked at as if it had been stopped.
+        `stop_intent` replaces the one in the ledger, for a job whose stop is only simulated.
 
-        The kill switch is read only if the owner wants the job resumed, and its end is one to resume after. S3 is
-        asked only if the switch is off, too: a job that is postponed is checked every half an hour, for days.
+        The kill switch is read only if the owner wants the job resumed after such an end. S3 is asked only if the
+        switch is also off: a postponed job is checked every half an hour, for days.
 
         Raises:
             PolicyInvalidError: nothing may be decided.
-            UpstreamUnavailableError: S3 or a parameter did not answer, or too many neighbours may be alive to ask.
+            UpstreamUnavailableError: S3 or a parameter did not answer, or too many concurrent writers may be alive.
             LedgerIncompleteError: an earlier attempt is missing from the ledger.
         """
         run, number = place_in_run(self.runs, state)
         earlier = self._earlier(run, number)
-        # What completed, or whose owner opted out, needs no policy, so that a broken one does not hold it up.
-        settled = state.status == "Completed" or opts_out(tags or {})
-        account = AccountPolicy() if settled else self.policies.load()
+        # A completed job, or one whose owner opted out, needs no policy: an invalid one must not hold it up.
+        needs_none = state.status == "Completed" or opts_out(tags or {})
+        account = AccountPolicy() if needs_none else self.policies.load()
         resolved = resolve(account, replace(state, tags=tags), role=state.role_arn)
         last = Attempt(
             number=number,
-            state=state,
+            state=replace(state, tags=tags),
             transitions=record.transitions,
             checkpoint=None,
             stop_intent=stop_intent or self._stop_intent(state.job, record),
         )
         asked = resolved.policy.resume and state.parent is None and last.ending.trigger is not None
-        # A dry run creates nothing that could be held back.
+        # A dry run creates nothing that the switch could prevent.
         kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
-        concerns_us = asked and kill_switch is None and not is_too_late(last, now=now)
-        listing, blockers = self._list(state) if concerns_us else (Listing(objects=()), ())
-        found: tuple[Checkpoint, ...] = ()
-        if state.checkpoint_uri and not blockers:
-            found = recognise(listing.objects, parse_location(state.checkpoint_uri))
-        newest = newest_complete(found)
-        own = {attempt.state.job for attempt in earlier} | {state.job}
-        reservation = replaces = None
-        concurrent_writers: tuple[str, ...] = ()
-        if concerns_us and not blockers and state.checkpoint_uri:
-            location = str(parse_location(state.checkpoint_uri))
-            reservation, replaces = (
-                LocationReservation(location=location, run=run, number=number + 1),
-                self.runs.reservation(location),
-            )
-            concurrent_writers = self._intruders(state, run, number, own)
-            if replaces and replaces.run != run and (busy := self._is_busy(replaces)):
-                concurrent_writers = tuple(dict.fromkeys((*concurrent_writers, busy)))
-        return Situation(
-            run=Run(id=run, attempts=(*earlier, replace(last, checkpoint=newest)), checkpoints=found),
+        context = PlanContext(
+            run=Run(id=run, attempts=(*earlier, last), checkpoints=()),
             resolved=resolved,
-            circumstances=Circumstances(
-                checkpoint_uri=state.checkpoint_uri,
-                concurrent_writers=concurrent_writers,
-                blockers=blockers,
-                kill_switch=kill_switch,
-                listing_cut=listing.cut,
-                looked=concerns_us,
-            ),
-            stopped_at=record.transitions[-1].started if record.transitions else state.last_modified,
-            checkpoint=newest,
-            caveat=listing.caveat if concerns_us else None,
-            reservation=reservation,
-            replaces=replaces,
+            kill_switch=kill_switch,
+            listed=asked and kill_switch is None and not is_too_late(last, now=now),
+        )
+        return self._with_location(context) if context.listed and state.checkpoint_uri else context
+
+    def _with_location(self, context: PlanContext) -> PlanContext:
+        """The context with what the checkpoint location holds, and who writes there."""
+        run, last = context.run, context.run.last
+        try:
+            location = parse_location(last.state.checkpoint_uri or "")
+        except ValueError as error:
+            return replace(context, blockers=(str(error),))
+        listing = self.checkpoints.list(last.state.job.region, location)
+        found = recognise(listing.objects, location)
+        attempts = (*run.attempts[:-1], replace(last, checkpoint=newest_complete(found)))
+        holder = self.runs.reservation(str(location))
+        writers = self._concurrent_writers(run)
+        if holder and holder.run != run.id and (busy := self._is_busy(holder)):
+            writers = tuple(dict.fromkeys((*writers, busy)))
+        return replace(
+            context,
+            run=replace(run, attempts=attempts, checkpoints=found),
+            concurrent_writers=writers,
+            listing_cut=listing.cut,
+            caveat=listing.caveat,
+            replaces=holder,
         )
 
     def _stop_intent(self, job: JobId, record: JobRecord) -> StopIntent | None:
-        """The note of Respot's own stop; of a job that nobody stopped there is none worth asking for."""
+        """The intent of Respot's own stop; it is read only for a job that was stopped."""
         return None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
 
-    def _list(self, state: JobState) -> tuple[Listing, tuple[str, ...]]:
-        if state.checkpoint_uri is None:
-            return Listing(objects=()), ()
-        try:
-            location = parse_location(state.checkpoint_uri)
-        except ValueError as error:
-            return Listing(objects=()), (str(error),)
-        return self.checkpoints.list(state.job.region, location), ()
+    def _concurrent_writers(self, run: Run) -> tuple[str, ...]:
+        """Live jobs that write where this run's checkpoints are, some of them; its own next attempt is none.
 
-    def _intruders(self, state: JobState, run: RunId, number: int, own: set[JobId]) -> tuple[str, ...]:
-        """Live jobs that write where this one's checkpoints are, some of them; the run's own next attempt is none.
-
-        That some have ended says nothing of those that were not asked about: nobody is taken for alone unchecked.
+        A job counts as alone only if all others were checked: that some have ended says nothing about the rest.
 
         Raises:
-            UpstreamUnavailableError: of as many as are asked about, none lives; the ledger will have heard of their
-                ends.
+            UpstreamUnavailableError: none of the checked jobs is alive, and there are more; the ledger will learn of
+                their ends.
         """
-        if state.checkpoint_uri is None:
-            return ()
-        planned = self.runs.attempt(run, number + 1)
+        state, own = run.last.state, {attempt.state.job for attempt in run.attempts}
+        planned = self.runs.attempt(run.id, run.last.number + 1)
         others = [
             other
             for other, uri in self.runs.live(state.job.region)
             if other not in own
             and (planned is None or other.name != planned.name)
-            and _overlap(uri, state.checkpoint_uri)
+            and _overlap(uri, state.checkpoint_uri or "")
         ]
-        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the likeliest to live
-        alive = tuple(islice((other.name for other in others[:MOST_LOOKS] if self._is_alive(other)), _ENOUGH))
-        if not alive and len(others) > MOST_LOOKS:
-            message = (
-                f"{state.job}: {MOST_LOOKS} of {len(others)} neighbours in the ledger have ended; look again later"
-            )
+        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the most likely to be alive
+        alive = tuple(islice((other.name for other in others[:MOST_DESCRIBED] if self._is_alive(other)), _ENOUGH))
+        if not alive and len(others) > MOST_DESCRIBED:
+            message = f"{state.job}: {MOST_DESCRIBED} of {len(others)} possible writers have ended; repeat later"
             raise UpstreamUnavailableError(message)
         return alive
 
     def _is_alive(self, job: JobId) -> bool:
-        """Whether SageMaker itself says that the job has not ended: the ledger may have missed its end."""
+        """Whether the job is alive according to SageMaker: the ledger may have missed its end."""
         seen = self.jobs.describe(job.region, job.name)
-        return (
-            seen is not None
-            and same_creation(seen.state.job.created, job.created)
-            and not is_terminal(seen.state.status)
-        )
+        return seen is not None and is_same_job(seen.state.job, job) and not is_terminal(seen.state.status)
 
     def _is_busy(self, reservation: LocationReservation) -> str | None:
-        """The name of another run's attempt that writes to the location, or is about to be created."""
+        """The name of the other run's attempt, if it writes to the location or is about to be created."""
         attempt = self.runs.attempt(reservation.run, reservation.number)
         outcome = attempt and self.runs.outcome(attempt.parent)
         if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
@@ -243,17 +179,8 @@ class Situations:
         return tuple(earlier)
 
 
-def resumes(situation: Situation) -> str:
-    """From where the next attempt goes on, and what is lost, in words."""
-    lost, caveat = situation.run.work_lost(), f"; {situation.caveat}" if situation.caveat else ""
-    if situation.checkpoint is None:
-        return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "") + caveat
-    told = described(situation.checkpoint, stopped_at=situation.stopped_at)
-    return f"resumes from {told}; {in_words(lost)} of training lost{caveat}"
-
-
 def _overlap(one: str, other: str) -> bool:
     try:
         return overlaps(one, other)
-    except ValueError:  # a location that is none in S3 holds no checkpoints of ours
+    except ValueError:  # a location outside S3 holds none of our checkpoints
         return False

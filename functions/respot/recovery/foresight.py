@@ -1,4 +1,4 @@
-"""What Respot is going to do about an end, by the account's policy as it is now."""
+"""Foresees what Respot will do about an end, by the account's present policy."""
 
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.jobs.job import JobState, Transition
@@ -12,7 +12,7 @@ class PolicyForesight:
     """The port `Foresight`."""
 
     def __init__(self, policies: Policies) -> None:
-        """`policies` must keep what it has read: many jobs may end at once."""
+        """`policies` must cache what it reads: many jobs may end at once."""
         self._policies = policies
 
     def __call__(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:

@@ -4,16 +4,17 @@
 # runs.
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Placement
+from respot.jobs.ports import TrainingJobs
 
 if TYPE_CHECKING:
+    from respot.jobs.description import JobDescription
     from respot.jobs.job import JobId
     from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing
+    from respot.recovery.planning.attempt import AttemptRequest
     from respot.recovery.planning.run import RunId
     from respot.recovery.planning.waiting import StopIntent
     from respot.recovery.policy.policy import AccountPolicy
@@ -33,47 +34,77 @@ class Cloned:
 
     Attributes:
         request: CreateTrainingJob's.
-        warnings: what it goes without, in words an operator reads.
+        warnings: what was left out, in words an operator reads.
     """
 
     request: dict[str, Any]
     warnings: tuple[str, ...] = ()
 
 
-Clone = Callable[[Mapping[str, Any], str, Mapping[str, str], Lineage, Placement], Cloned]
-"""Builds the request of the next attempt from a job's description, its tags, and the decision.
+class Clone(Protocol):
+    """Builds the request of the next attempt from a job's description and its tags."""
 
-Raises CloneRefusedError if the job cannot be created again.
-"""
+    def __call__(self, description: JobDescription, tags: Mapping[str, str], attempt: AttemptRequest, /) -> Cloned:
+        """Raises CloneRefusedError if the job cannot be created again like that."""
+
+
+class RecoverableJobs(TrainingJobs, Protocol):
+    """SageMaker's training jobs, with what recovery changes about them."""
+
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """The job's description, to build its next attempt from.
+
+        `None` means that SageMaker positively said that there is no such job.
+
+        Raises:
+            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
+        """
+
+    def create(self, region: str, request: Mapping[str, Any]) -> str:
+        """Create a job and return its ARN; `request` is CreateTrainingJob's.
+
+        Raises:
+            JobNameTakenError: there is a job of that name, perhaps from an earlier call of this very method.
+            CreateLaterError: not now, or no answer: it may be asked again.
+            CreateRefusedError: never in this form.
+        """
+
+    def stop(self, region: str, name: str) -> bool:
+        """Ask SageMaker to stop a job; once it does, another call changes nothing.
+
+        `False` if SageMaker positively said that there is nothing to stop: the job has ended, or does not exist.
+
+        Raises:
+            StopFailedError: anything else; the job may be stopping. Describe it before you ask again.
+        """
 
 
 class Note(Protocol):
     """The log."""
 
     def __call__(self, job: JobId, words: str) -> None:
-        """Note what was thought of a job and came to nothing, or is written down elsewhere."""
+        """Log what was decided about a job, if it led to nothing or is recorded elsewhere."""
 
 
 class Checkpoints(Protocol):
     """What jobs have stored in S3: listed, never opened or changed."""
 
     def list(self, region: str, location: CheckpointLocation) -> Listing:
-        """The objects under the location's prefix, in the order of their keys; `region` is the bucket's, as the job's.
+        """The objects under the location's prefix, in the order of their keys; the bucket is in the job's region.
 
-        Bounded in pages and in time; the listing says whether that cut it. A bucket that S3 positively says does not
-        exist is an empty listing that says so.
+        Bounded in pages and in time; the listing says whether that cut it, or that S3 positively knows no such bucket.
 
         Raises:
-            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names what is
-                missing.
+            UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names the
+                missing permission.
         """
 
 
 class Policies(Protocol):
-    """The account's policy, as its owners have it now."""
+    """The account's present policy."""
 
     def load(self) -> AccountPolicy:
-        """The policy; a change takes effect within a minute. A valid one is never kept in place of an invalid one.
+        """The policy; a change takes effect within a minute. An invalid one is never replaced by an earlier valid one.
 
         Raises:
             PolicyInvalidError: there is none, or it cannot be understood; the message says why. Nothing may be decided.
@@ -82,13 +113,13 @@ class Policies(Protocol):
 
 
 class KillSwitch(Protocol):
-    """The account's kill switch, as its operators have it now."""
+    """The account's kill switch."""
 
     def why_on(self) -> str | None:
         """Why nothing may be created or stopped now, in words; `None` while the switch is off.
 
-        A change takes effect within five seconds. Only `off` is off: a switch that is not there, or says anything else,
-        is on, and the words say how to set it.
+        A change takes effect within five seconds. Only `off` is off: a missing switch, or any other value, is on, and
+        the words say how to set it.
 
         Raises:
             UpstreamUnavailableError: it could not be read now; nothing may be created or stopped.
@@ -96,7 +127,7 @@ class KillSwitch(Protocol):
 
 
 class RunStore(Protocol):
-    """The ledger's part on recovery. Every method raises LedgerUnavailableError when the store does not answer."""
+    """The ledger's records of recovery. Every method raises LedgerUnavailableError when the store does not answer."""
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """The decision on the job, read consistently; `None` while there is none."""
@@ -109,10 +140,10 @@ class RunStore(Protocol):
         reservation: LocationReservation | None = None,
         replaces: LocationReservation | None = None,
     ) -> bool:
-        """Write the decision, the attempt it calls for and its claim on the checkpoint location: all or nothing.
+        """Write the decision, the attempt it calls for and the reservation of the location: all or nothing.
 
-        `reservation` takes the location from nobody, from its own run, or from `replaces`. `False`, with nothing
-        written, if the job has a decision, the run the attempt, or the location another writer.
+        `reservation` takes a location that is free, its own run's, or reserved by `replaces`. `False`, with nothing
+        written, if the job has a decision, the run the attempt, or the location another reservation.
         """
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
@@ -122,31 +153,31 @@ class RunStore(Protocol):
         """All attempts that Respot has decided on, in order."""
 
     def reservation(self, location: str) -> LocationReservation | None:
-        """Who was last sent to a checkpoint location, read consistently; `None` if Respot has sent nobody."""
+        """The reservation of a checkpoint location, read consistently; `None` if there is none."""
 
     def outcome(self, job: JobId) -> Outcome | None:
-        """What became of the decision on the job, read consistently; `None` while it is open."""
+        """The outcome of the decision on the job, read consistently; `None` while it is open."""
 
     def record_outcome(self, outcome: Outcome) -> None:
-        """Write down what became of a decision; the first note stands."""
+        """Record the outcome of a decision; the first one stands."""
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
-        """The newest note that Respot is about to stop the job, read consistently; `None` if it never was."""
+        """The newest intent to stop the job, read consistently; `None` if there never was one."""
 
     def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
-        """Write down that a stop of the job follows at once; the newest note stands, unless it was withdrawn.
+        """Record that a stop of the job follows at once; the newest intent stands, unless it was withdrawn.
 
-        Returns the note that stood there before, or stands there still.
+        Returns the intent that stood there before, or still stands.
         """
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
-        """Write down that the stop did not follow, if that note still stands; another one is left as it is."""
+        """Record that the stop did not follow, if that intent still stands; another one is left unchanged."""
 
     def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
-        """Have people told, once for each kind, why nothing is decided or created yet."""
+        """Notify people, once for each kind, why nothing is decided or created yet."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
-        """All that Respot has written down of its own doings about the job, read consistently."""
+        """All that Respot has recorded about the recovery of the job, read consistently."""
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
-        """Jobs of the region that have not ended, with their checkpoint locations. May lag by a moment."""
+        """Jobs of the region that have not ended, with their checkpoint locations. May lag slightly."""

@@ -1,4 +1,4 @@
-"""What the ledger keeps of recovery: decisions, attempts, outcomes, notices."""
+"""What the ledger records of recovery: decisions, attempts, outcomes, notices."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from respot.jobs.job import JobId
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
 
@@ -22,7 +23,7 @@ class DecisionRecord:
         decided_at: when.
         checkpoint: the newest complete checkpoint then.
         next_name: the next attempt's job name (RESUBMIT only).
-        story: the decision as people are told it (RESUBMIT only).
+        story: the decision, in words for people (RESUBMIT only).
     """
 
     job: JobId
@@ -30,14 +31,19 @@ class DecisionRecord:
     number: int
     decision: Decision
     decided_at: datetime
-    checkpoint: Checkpoint | None
-    next_name: str | None
+    checkpoint: Checkpoint | None = None
+    next_name: str | None = None
     story: str | None = None
+
+    @property
+    def next_lineage(self) -> Lineage:
+        """Where the next attempt comes from."""
+        return Lineage(run=self.run, attempt=self.number + 1, parent=self.job.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """An attempt that Respot has decided on: what makes a job of that name part of a run.
+    """An attempt that Respot has decided on; it makes a job of that name part of a run.
 
     Attributes:
         run: the run.
@@ -58,7 +64,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationReservation:
-    """The attempt that Respot last sent to a checkpoint location: there is one at a time.
+    """The attempt to which a checkpoint location is reserved: one at a time.
 
     Attributes:
         location: the location, normalised.
@@ -86,13 +92,12 @@ class Outcome:
 
     Attributes:
         job: the job that ended.
-        kind: created, failed for good, or not created after all: cancelled since it must not be any more, or
-            withdrawn since nobody asks for it any more.
+        kind: created, failed for good, cancelled (must not be created any more), or withdrawn (no longer wanted).
         story: in words an operator reads.
         settled_at: when.
         name: the next attempt's job name.
         arn: its ARN; `None` unless it was created.
-        warning: what people should know besides.
+        warning: what people should also know.
     """
 
     job: JobId
@@ -105,7 +110,7 @@ class Outcome:
 
 
 class NoticeKind(StrEnum):
-    """Why nothing can be decided on a job; each is also the kind of the alert on it."""
+    """Why nothing can be decided on a job; also the kind of the alert on it."""
 
     POLICY_INVALID = "policy-invalid"
     POSTPONED = "postponed"
@@ -113,11 +118,11 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """What people must be told of a job on which nothing can be decided; written once.
+    """Why nothing can be decided on a job, for people; written once.
 
     Attributes:
         job: the job that ended.
-        kind: what stands in the way.
+        kind: what prevents a decision.
         story: in words an operator reads.
         noticed_at: when.
     """

@@ -1,4 +1,4 @@
-"""Confirms by the ledger which place in which run a job has."""
+"""Finds a job's place in its run, as the ledger confirms it."""
 
 from datetime import timedelta
 from typing import Final
@@ -14,7 +14,7 @@ _MOST_DIGITS: Final = 4
 
 
 def place_in_run(runs: RunStore, state: JobState) -> tuple[RunId, int]:
-    """The run and the place in it that the ledger confirms; tags alone make no job part of a run."""
+    """The run and the job's number in it, as the ledger confirms; tags alone make no job part of a run."""
     tags = state.tags or {}
     run, number = tags.get(RUN_TAG), tags.get(ATTEMPT_TAG, "")
     if run and number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS:

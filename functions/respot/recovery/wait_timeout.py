@@ -1,136 +1,113 @@
-"""Gives up waiting for capacity: stops a job that waits longer than its policy allows and has another pool to go to.
+"""Enforces the wait limit: stops a job that waits longer than its policy allows and has another pool to go to.
 
-The stop is not the end of it: the job's end reaches recovery as every other end does, which knows it by the note that
-is written here before SageMaker is asked. Each step may be the last before the process dies, and each may be repeated.
+The job's end then reaches recovery like any other end. The stop intent, recorded here before SageMaker is asked, says
+whose stop it was. The process may die after any step, and any step may be repeated.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from respot.errors import CloneRefusedError, UpstreamUnavailableError
-from respot.jobs.description import moment
+from respot.errors import UpstreamUnavailableError
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
-from respot.jobs.merge import same_creation
+from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
-from respot.jobs.ports import Clock, TrainingJobs
-from respot.recovery.context import Situations
-from respot.recovery.planning.attempt import Lineage, attempt_name
-from respot.recovery.planning.wait_limit import WaitDecision, gives_up, patience, simulate_stop
+from respot.jobs.ports import Clock
+from respot.recovery.context import PlanContextLoader
+from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
-from respot.recovery.ports import Clone, KillSwitch, Note, RunStore
+from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore
+from respot.recovery.trial import decide_on_trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitTimeout:
-    """Looks at a job that has not ended, and stops it if it is to wait no longer."""
+    """Checks jobs that have not ended, and stops those that must wait no longer."""
 
-    jobs: TrainingJobs
+    jobs: RecoverableJobs
     runs: RunStore
-    situations: Situations
+    contexts: PlanContextLoader
     kill_switch: KillSwitch
     clone: Clone
     clock: Clock
     note: Note
 
     def enforce(self, known: JobState) -> None:
-        """Stop the live job if that is called for; `known` is what the ledger has of it.
+        """Stop the live job if its wait limit requires it; `known` is its state in the ledger.
 
-        What speaks against it is noted in the log alone: a job that waits is looked at again and again.
+        Reasons against a stop are only logged: a job that waits is checked again and again.
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
-            UpstreamUnavailableError: SageMaker, S3 or the policy's parameter did not answer; nothing is concluded,
-                repeat.
+            UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
             PolicyInvalidError: nothing may be decided; repeat.
-            StopFailedError: SageMaker did not take the stop; repeat.
+            StopFailedError: SageMaker did not accept the stop; repeat.
         """
         job = known.job
-        seen = self._look(job)
+        seen = self._describe(job)
         if seen is None:
             return
         tags = self.jobs.tags(job.region, known.arn)
         if tags is None:
             return
-        live = replace(
-            seen.state,
-            job=job,
-            tags=tags,
-            parent=known.parent or seen.state.parent or find_parent(name=job.name, tags=tags),
-        )
-        verdict = self._judge(replace(seen, state=live))
-        self.note(job, verdict.reason)
+        parent = known.parent or seen.state.parent or find_parent(name=job.name, tags=tags)
+        live = replace(seen.state, job=job, tags=tags, parent=parent)
+        decision = self._judge(replace(seen, state=live))
+        self.note(job, decision.reason)
         since = waiting_since(seen.history)
-        if not verdict.record_stop_intent or since is None:
+        if not decision.stop or since is None:
             return
-        note = StopIntent(
-            job=job,
-            waiting_since=since,
-            decided_at=self.clock(),
-            reason=verdict.reason,
-            inputs=verdict.inputs,
+        intent = StopIntent(
+            job=job, waiting_since=since, decided_at=self.clock(), reason=decision.reason, inputs=decision.inputs
         )
-        self._stop(note, before=self.runs.record_stop_intent(note))
+        self._stop(intent, before=self.runs.record_stop_intent(intent))
 
-    def _look(self, job: JobId) -> JobSnapshot | None:
-        """What SageMaker says of the job; `None` if it is gone, or another one has its name."""
+    def _describe(self, job: JobId) -> JobSnapshot | None:
+        """The job in SageMaker; `None` if it is gone, or another one has its name."""
         seen = self.jobs.describe(job.region, job.name)
-        return seen if seen and same_creation(seen.state.job.created, job.created) else None
+        return seen if seen and is_same_job(seen.state.job, job) else None
 
     def _judge(self, seen: JobSnapshot) -> WaitDecision:
-        live, tags = seen.state, seen.state.tags
-        if reason := patience(live, seen.history, self.situations.resolve(live), now=self.clock()):
-            return WaitDecision(record_stop_intent=False, reason=reason)  # S3 need not be asked
+        live, now = seen.state, self.clock()
+        if reason := reason_to_keep_waiting(live, seen.history, self.contexts.resolve(live), now=now):
+            return WaitDecision(stop=False, reason=reason)  # S3 need not be asked
         now = self.clock()
         tried = simulate_stop(live, seen.history, now=now)
         record = JobRecord(state=tried.state, transitions=tried.transitions)
-        situation = self.situations.gather(record, tried.state, tags, now=now, stop_intent=tried.stop_intent)
-        document = None
-        while True:  # as often as the ladder has pools: each round but the last one rules out another
-            run, around = situation.run, situation.circumstances
-            verdict = gives_up(live, seen.history, run, situation.resolved, around, now=now)
-            if not verdict.record_stop_intent or verdict.attempt is None or verdict.placement is None:
-                return verdict
-            document = document or self.jobs.document(live.job.region, live.job.name)
-            if document is None or not _is_of(live.job, document):
-                return WaitDecision(
-                    record_stop_intent=False, reason=f"nothing would follow: {live.job.name} was deleted"
-                )
-            name = attempt_name(run.attempts[0].state.job.name, verdict.attempt, run=run.id)
-            lineage = Lineage(run=run.id, attempt=verdict.attempt, parent=live.job.name)
-            try:
-                self.clone(document, name, tags or {}, lineage, verdict.placement)
-            except CloneRefusedError as error:
-                situation = situation.without(verdict.placement, error)
-                continue
-            return verdict
+        context = self.contexts.load(record, tried.state, live.tags, now=now, stop_intent=tried.stop_intent)
+        decision, _ = decide_on_trial(
+            context,
+            lambda context: decide_wait(live, seen.history, context, now=now),
+            describe=lambda: self._description(live.job),
+            clone=self.clone,
+        )
+        return decision
 
-    def _stop(self, note: StopIntent, *, before: StopIntent | None) -> None:
-        """Stop the job, unless its waiting has come to an end, or the kill switch was turned on, in the meantime.
+    def _description(self, job: JobId) -> JobDescription | None:
+        seen = self.jobs.description(job.region, job.name)
+        return seen if seen and is_same_job(seen.job, job) else None
 
-        A note that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
+    def _stop(self, intent: StopIntent, *, before: StopIntent | None) -> None:
+        """Stop the job, unless it has ceased to wait, or the kill switch was turned on.
+
+        An intent that no stop of Respot's can have followed is withdrawn: the next stop is somebody else's.
         """
         try:
-            kill_switch, seen = self.kill_switch.why_on(), self._look(note.job)
+            kill_switch, seen = self.kill_switch.why_on(), self._describe(intent.job)
         except UpstreamUnavailableError:
-            self._withdraw(note, before, "could not be looked at once more: it is not stopped yet")
+            self._withdraw(intent, before, "could not be described once more: it is not stopped yet")
             raise
         if kill_switch:
-            self._withdraw(note, before, f"{kill_switch}: it is not stopped")
-        elif seen is None or not self._waits(seen.state) or waiting_since(seen.history) != note.waiting_since:
-            self._withdraw(note, before, "waits no longer: it is not stopped")
-        elif not self.jobs.stop(note.job.region, note.job.name):
-            self._withdraw(note, before, "has ended by itself")
+            self._withdraw(intent, before, f"{kill_switch}: it is not stopped")
+        elif (
+            seen is None
+            or not is_waiting(seen.state, now=self.clock())
+            or waiting_since(seen.history) != intent.waiting_since
+        ):
+            self._withdraw(intent, before, "waits no longer: it is not stopped")
+        elif not self.jobs.stop(intent.job.region, intent.job.name):
+            self._withdraw(intent, before, "has already ended")
 
-    def _waits(self, state: JobState) -> bool:
-        return is_waiting(state, now=self.clock())
-
-    def _withdraw(self, note: StopIntent, before: StopIntent | None, why: str) -> None:
-        self.note(note.job, why)
-        if may_withdraw(note, before):
-            self.runs.withdraw_stop_intent(note, why)
-
-
-def _is_of(job: JobId, document: Mapping[str, Any]) -> bool:
-    created = moment(document.get("CreationTime"))
-    return created is not None and same_creation(created, job.created)
+    def _withdraw(self, intent: StopIntent, before: StopIntent | None, why: str) -> None:
+        self.note(intent.job, why)
+        if may_withdraw(intent, before):
+            self.runs.withdraw_stop_intent(intent, why)

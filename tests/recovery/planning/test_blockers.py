@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from respot.recovery.planning.decision import Action
-from respot.recovery.planning.planner import Circumstances
 from respot.recovery.planning.run import Run
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, NEVER, SAVED, decide, outcome
-from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances, repeated, run, saved
+from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, repeated, run, saved
 
 
 @pytest.mark.parametrize(
@@ -18,22 +17,22 @@ from tests.support.runs import HOUR, OUT_OF_TIME, PREFIX, attempt, circumstances
         pytest.param(
             {"blockers": ("no instances of its own", "a field that cannot be read back")},
             "cannot be created again: no instances of its own; a field that cannot be read back",
-            id="obstacles",
+            id="blockers",
         ),
         pytest.param(
             {"concurrent_writers": ("job-10", "job-11")},
             "another job writes to an overlapping checkpoint location: job-10, job-11",
-            id="intruders",
-        ),
-        pytest.param(
-            {"checkpoint_uri": None},
-            "no checkpoint location is configured: the next attempt would start from scratch",
-            id="no checkpoint location",
+            id="concurrent writers",
         ),
     ],
 )
 def test_refuses_what_cannot_be_done_and_says_why(around: dict[str, Any], reason: str) -> None:
-    assert outcome(decide(around=circumstances(**around))) == (Action.REFUSE, reason, True)
+    assert outcome(decide(around=around)) == (Action.REFUSE, reason, True)
+
+
+def test_refuses_a_job_without_a_checkpoint_location() -> None:
+    reason = "no checkpoint location is configured: the next attempt would start from scratch"
+    assert outcome(decide(run(attempt(checkpoint_uri=None)))) == (Action.REFUSE, reason, True)
 
 
 def test_refuses_to_train_again_from_scratch_what_saved_nothing() -> None:
@@ -44,36 +43,34 @@ def test_refuses_to_train_again_from_scratch_what_saved_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "settings", "around"),
+    ("what", "settings"),
     [
-        pytest.param(run(), {"require_checkpoint": False}, circumstances(), id="not required"),
-        pytest.param(
-            run(), {"require_checkpoint": False}, circumstances(checkpoint_uri=None), id="no location, not required"
-        ),
-        pytest.param(NEVER, {}, circumstances(), id="nothing was trained"),
-        pytest.param(run(checkpoints=(saved(-9000),)), {}, circumstances(), id="one of an earlier run"),
+        pytest.param(run(), {"require_checkpoint": False}, id="not required"),
+        pytest.param(run(attempt(checkpoint_uri=None)), {"require_checkpoint": False}, id="no location, not required"),
+        pytest.param(NEVER, {}, id="nothing was trained"),
+        pytest.param(run(checkpoints=(saved(-9000),)), {}, id="one of an earlier run"),
     ],
 )
-def test_resubmits_without_a_checkpoint_of_its_own(what: Run, settings: dict[str, Any], around: Circumstances) -> None:
-    assert decide(what, around=around, now=LONG_AFTER, **settings).action is Action.RESUBMIT
+def test_resubmits_without_a_checkpoint_of_its_own(what: Run, settings: dict[str, Any]) -> None:
+    assert decide(what, now=LONG_AFTER, **settings).action is Action.RESUBMIT
 
 
 def test_an_incomplete_checkpoint_is_none() -> None:
     assert decide(run(checkpoints=(saved(7000, complete=False),))).action is Action.REFUSE
 
 
-def test_of_a_listing_that_was_cut_it_is_never_said_that_there_is_no_checkpoint() -> None:
-    decision = decide(run(), around=circumstances(listing_cut=True))
+def test_a_listing_that_was_cut_never_means_no_checkpoint() -> None:
+    decision = decide(run(), around={"listing_cut": True})
 
     reason = f"cannot tell whether there is a complete checkpoint in {PREFIX}: there are more objects than were listed"
     assert outcome(decision) == (Action.REFUSE, reason, True)
     assert decision.inputs["listing"] == "cut short"
 
 
-def test_a_checkpoint_that_was_seen_before_is_believed_of_a_listing_that_was_cut() -> None:
+def test_an_earlier_checkpoint_suffices_if_the_listing_was_cut() -> None:
     seen = run(attempt(checkpoint=SAVED))
 
-    assert decide(seen, around=circumstances(listing_cut=True)).action is Action.RESUBMIT
+    assert decide(seen, around={"listing_cut": True}).action is Action.RESUBMIT
     assert decide(seen).action is Action.REFUSE
 
 
@@ -106,13 +103,13 @@ def test_goes_on_without_progress(what: Run, settings: dict[str, Any]) -> None:
 
 
 def test_a_listing_that_was_cut_does_not_prove_that_there_was_no_progress() -> None:
-    decision = decide(FRUITLESS, now=LATER, around=circumstances(listing_cut=True))
+    decision = decide(FRUITLESS, now=LATER, around={"listing_cut": True})
 
     assert (decision.action, decision.notify) == (Action.RESUBMIT, False)
     assert decision.warning == "cannot tell whether the last 2 attempts made progress: not all objects were listed"
 
 
 def test_a_listing_that_was_cut_needs_no_warning_where_there_was_progress() -> None:
-    decision = decide(run(attempt(checkpoint=SAVED), checkpoints=(SAVED,)), around=circumstances(listing_cut=True))
+    decision = decide(run(attempt(checkpoint=SAVED), checkpoints=(SAVED,)), around={"listing_cut": True})
 
     assert (decision.warning, decision.notify) == (None, False)

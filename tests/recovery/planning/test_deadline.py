@@ -61,7 +61,7 @@ def test_spot_gets_the_time_that_on_demand_does_not_need(
     assert (decision.warning is not None) is warned
 
 
-def test_maximum_runtime_and_waiting_time_shrink_together_and_on_demand_gets_the_whole_runtime() -> None:
+def test_max_runtime_and_max_wait_shrink_together_on_spot_alone() -> None:
     short, long, late = (with_deadline(slack).placement for slack in (MARGIN + HOUR, MARGIN + 9 * HOUR, 0))
 
     assert short is not None
@@ -106,7 +106,7 @@ def test_the_reason_reckons_before_the_operators_eyes(slack: float, said: str) -
     assert with_deadline(slack).reason == f"ran out of waiting time; {said}"
 
 
-def test_a_deadline_that_cannot_be_met_is_said_at_once_and_the_run_goes_on_on_demand() -> None:
+def test_a_missed_deadline_is_reported_and_the_run_goes_on_demand() -> None:
     decision = with_deadline(-60)
 
     assert (decision.action, decision.notify) == (Action.RESUBMIT, False)
@@ -154,7 +154,7 @@ def test_spot_is_not_tried_where_nothing_may_follow_it(settings: dict[str, Any])
     assert decision.reason.endswith(", and nothing may follow a spot attempt: on demand")
 
 
-def test_spot_is_not_tried_where_the_policy_would_not_go_on_after_its_waiting_time() -> None:
+def test_spot_is_not_used_if_nothing_may_follow_its_max_wait() -> None:
     lost = ending("Failed", reason="CapacityError: none")
     decision = with_deadline(
         9 * HOUR, what=lost, triggers=frozenset({Trigger.CAPACITY_ERROR}), back_off=without_pause()

@@ -11,7 +11,7 @@ from respot.recovery.planning.ending import Budget, Trigger, budget_of, ending_o
 from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent
 from tests.support.builders import at, state
-from tests.support.runs import asked, attempt, circumstances, ended, run, without_pause
+from tests.support.runs import asked, attempt, context, ended, run, without_pause
 
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Please retry using a different type."
 
@@ -48,15 +48,13 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
         pytest.param(
             *("Stopped", "MaxPendingTimeExceeded", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="out of pending time"
         ),
-        pytest.param(
-            *("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by whatever name it has"
-        ),
+        pytest.param(*("Stopped", "PendingTimedOut", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="by any name"),
         pytest.param(*("Failed", "PENDING_TIMEOUT", None, Trigger.MAX_PENDING_TIME_EXCEEDED), id="failed, in capitals"),
         pytest.param(
             *("Failed", "MaxPendingTimeExceeded", "CapacityError: none", Trigger.CAPACITY_ERROR),
-            id="a reason that tells",
+            id="a reason that explains",
         ),
-        pytest.param("Completed", "PendingTimedOut", None, None, id="completed, whatever else"),
+        pytest.param("Completed", "PendingTimedOut", None, None, id="completed"),
         pytest.param("Deleting", "PendingTimedOut", None, None, id="deleted while pending"),
         pytest.param("InProgress", "Pending", None, None, id="pending still"),
         pytest.param("Deleting", "MaxWaitTimeExceeded", None, None, id="being deleted"),
@@ -86,7 +84,7 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
 
 
 @pytest.mark.parametrize(
-    ("status", "secondary", "reason", "said"),
+    ("status", "secondary", "reason", "description"),
     [
         pytest.param("Completed", "Completed", None, "completed", id="completed"),
         pytest.param("Stopped", "MaxWaitTimeExceeded", None, "ran out of waiting time", id="waiting time"),
@@ -107,8 +105,8 @@ def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str
         pytest.param("Stopped", "Reticulated", None, "ended as Stopped/Reticulated", id="unknown"),
     ],
 )
-def test_an_end_is_said_in_words(status: str, secondary: str, reason: str | None, said: str) -> None:
-    assert ending_of(ended(state(), status, secondary, reason)).said == said
+def test_an_end_is_described_in_words(status: str, secondary: str, reason: str | None, description: str) -> None:
+    assert ending_of(ended(state(), status, secondary, reason)).description == description
 
 
 @pytest.mark.parametrize("launched", [False, True], ids=["never launched", "launched"])
@@ -153,24 +151,24 @@ def test_time_spent_in_training_proves_an_instance_too(seconds: int | None, budg
 LIMIT = timedelta(hours=2)
 
 
-def test_a_plain_stop_is_its_users_where_sagemaker_had_no_limit_to_stop_it_by() -> None:
+def test_a_stop_is_its_users_if_sagemaker_had_no_limit_to_apply() -> None:
     """Public case F09."""
     ending = ending_of(ended(state(), "Stopped", "Stopped"))
-    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped by its user", True)
+    assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped by its user", True)
 
 
-def test_the_facts_alone_do_not_tell_whose_stop_of_a_job_with_a_pending_limit_it_was() -> None:
+def test_the_state_alone_does_not_show_who_stopped_a_job_with_max_pending() -> None:
     """Public case F10: StoppingCondition.MaxPendingTimeInSeconds was set."""
     ending = ending_of(ended(state(max_pending=LIMIT), "Stopped", "Stopped"))
-    assert (ending.trigger, ending.said, ending.by_a_person) == (None, "stopped", False)
+    assert (ending.trigger, ending.description, ending.by_a_person) == (None, "stopped", False)
 
 
 STOP = "Starting=0 Pending=5 Stopping={0} Stopped={1}"
-DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of 2 h 00 min"
+UNCERTAIN = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of 2 h 00 min"
 
 
 @pytest.mark.parametrize(
-    ("seconds", "others", "doubtful"),
+    ("seconds", "others", "uncertain"),
     [
         pytest.param(7200, {}, True, id="at the limit"),
         pytest.param(7334, {}, True, id="as late as a real MaxWait stop"),
@@ -185,34 +183,34 @@ DOUBTFUL = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds o
     ],
 )
 def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
-    seconds: float, others: dict[str, Any], *, doubtful: bool
+    seconds: float, others: dict[str, Any], *, uncertain: bool
 ) -> None:
     told: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
     ending = attempt(STOP.format(seconds, seconds + 3), **told).ending
-    assert (ending.trigger, ending.doubtful, ending.by_a_person) == (None, doubtful, not doubtful)
-    assert ending.said == (DOUBTFUL if doubtful else "stopped by its user")
+    assert (ending.trigger, ending.uncertain, ending.by_a_person) == (None, uncertain, not uncertain)
+    assert ending.description == (UNCERTAIN if uncertain else "stopped by its user")
 
 
-def test_a_job_that_trained_was_stopped_by_its_user_whatever_its_pending_limit() -> None:
+def test_a_job_that_trained_was_stopped_by_its_user_despite_max_pending() -> None:
     trained = "Starting=0 Training=10 Interrupted=20 Stopping=9000 Stopped=9003"
     assert attempt(trained, max_pending=LIMIT, training_started=None).ending.by_a_person
 
 
 def test_respots_own_stop_comes_first() -> None:
     stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
-    note = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
-    assert replace(stopped, stop_intent=note).ending.trigger is Trigger.GAVE_UP_WAITING
+    intent = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
+    assert replace(stopped, stop_intent=intent).ending.trigger is Trigger.GAVE_UP_WAITING
 
 
 def test_a_doubtful_stop_is_reported_and_not_resubmitted() -> None:
     stopped = run(attempt(STOP.format(7200, 7203), max_pending=LIMIT, instance_type="ml.p5.48xlarge"))
-    decision = plan(stopped, asked(), circumstances(), now=at(7300))
-    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, DOUBTFUL, True)
+    decision = plan(context(stopped, asked()), now=at(7300))
+    assert (decision.action, decision.reason, decision.notify) == (Action.REFUSE, UNCERTAIN, True)
 
 
 def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
     pended = run(attempt("Starting=0 Pending=5 MaxPendingTimeExceeded=7200", max_pending=LIMIT))
-    decision = plan(pended, asked(back_off=without_pause()), circumstances(), now=at(7300))
+    decision = plan(context(pended, asked(back_off=without_pause())), now=at(7300))
     assert (decision.action, decision.reason) == (
         Action.RESUBMIT,
         "ran out of pending time; next: spot ml.g5.2xlarge",
@@ -221,6 +219,6 @@ def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
 
 def test_after_an_unknown_end_people_are_told_that_nothing_follows() -> None:
     retired = run(attempt("Starting=0 Pending=5 Retired=7200", status="Failed"))
-    decision = plan(retired, asked(), circumstances(), now=at(7300))
+    decision = plan(context(retired, asked()), now=at(7300))
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == "failed: ended as Retired: repeating it would not help"

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from respot.jobs.job import Market
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, RefusedPool
 from respot.recovery.planning.placement import ASSUMED_OVERHEAD, HANDOVER, deadline_of
-from respot.recovery.planning.planner import Circumstances, plan
-from respot.recovery.planning.run import Run
-from respot.recovery.policy.policy import Resolved, WhenMissed, parse_ladder
+from respot.recovery.planning.planner import plan
+from respot.recovery.policy.policy import WhenMissed, parse_ladder
 from tests.support.builders import CREATED
 from tests.support.decisions import NEVER, SAVED, decide, ending
-from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, circumstances, repeated, run, saved
+from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, asked, attempt, context, repeated, run, saved
 
 LADDERS = ("", "spot", "on-demand", "spot:2", "spot:3 on-demand:1", "spot/ml.g5.4xlarge:2 on-demand/ml.g5.4xlarge")
 TYPES = st.sampled_from(("", "ml.g5.2xlarge", "ml.g5.4xlarge", None))
@@ -23,7 +23,7 @@ seconds = st.integers(0, 60 * 86400)
 
 
 @st.composite
-def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]:
+def situations(draw: st.DrawFn) -> tuple[PlanContext, datetime]:
     scripts = (NEVER_LAUNCHED, OUT_OF_TIME, "Starting=0 Pending=5 Failed=300", "Starting=0 Reticulating=1 Stopped=9")
     number = draw(st.integers(1, 5))
     reasons = st.sampled_from((None, "CapacityError: x", "InternalServerError: y", "AlgorithmError: z"))
@@ -31,15 +31,15 @@ def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]
         replace(
             repeated(
                 draw(st.sampled_from(scripts)),
-                choose_placement + 1,
+                position + 1,
                 failure_reason=draw(reasons),
                 market=draw(st.sampled_from((*Market, None))),
                 max_runtime=draw(st.none() | st.integers(1, 28 * 86400).map(lambda each: timedelta(seconds=each))),
                 max_wait=None,
                 instance_type=draw(st.sampled_from((None, "ml.g5.2xlarge"))),
-            )[choose_placement]
+            )[position]
         )
-        for choose_placement in range(number)
+        for position in range(number)
     )
     checkpoints = tuple(saved(each) for each in sorted(draw(st.lists(st.integers(-9999, 300_000), max_size=4))))
     spans = seconds.map(lambda each: timedelta(seconds=each))
@@ -55,29 +55,26 @@ def situations(draw: st.DrawFn) -> tuple[Run, Resolved, Circumstances, datetime]
         max_billable_hours=draw(st.none() | st.floats(0.1, 100)),
     )
     pools = st.builds(RefusedPool, market=st.sampled_from(Market), instance_type=TYPES, why=st.just("a quota of 0"))
-    around = circumstances(
+    over = attempts[-1].transitions[-1].started
+    found = context(
+        run(*attempts, checkpoints=checkpoints),
+        resolved,
         listing_cut=draw(st.booleans()),
         refused_pools=draw(st.lists(pools, max_size=3).map(tuple)),
     )
-    over = attempts[-1].transitions[-1].started
-    return (
-        run(*attempts, checkpoints=checkpoints),
-        resolved,
-        around,
-        over + timedelta(seconds=draw(st.integers(0, 9999))),
-    )
+    return found, over + timedelta(seconds=draw(st.integers(0, 9999)))
 
 
 @given(situations())
 @settings(max_examples=200)
-def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
-    situation: tuple[Run, Resolved, Circumstances, datetime],
+def test_any_decision_can_be_explained_repeated_and_carried_out(
+    situation: tuple[PlanContext, datetime],
 ) -> None:
-    what, resolved, around, now = situation
+    found, now = situation
 
-    decision = plan(what, resolved, around, now=now)
+    decision = plan(found, now=now)
 
-    assert decision == plan(what, resolved, around, now=now)
+    assert decision == plan(found, now=now)
     for words in (*decision.inputs.values(), decision.reason, decision.warning or "-"):
         assert words
         assert not re.search(r"None|datetime|timedelta|Market\.|<|\{|\bTrue\b|\bFalse\b|-\d+ (s|min|h|d)\b", words)
@@ -92,22 +89,23 @@ def test_in_any_situation_a_decision_can_be_explained_repeated_and_carried_out(
         assert timedelta(seconds=1) <= runtime <= timedelta(days=28)
         assert (wait is None) is (decision.placement.market is Market.ON_DEMAND)
         assert wait is None or runtime <= wait <= timedelta(days=28)
-        assert decision.attempt == what.last.number + 1 <= resolved.policy.max_attempts
+        assert decision.attempt == found.run.last.number + 1 <= found.resolved.policy.max_attempts
         pool = (decision.placement.market, decision.placement.instance_type)
-        assert pool not in {(refused.market, refused.instance_type) for refused in around.refused_pools}
+        assert pool not in {(refused.market, refused.instance_type) for refused in found.refused_pools}
 
 
 @given(situations())
 @settings(max_examples=200)
-def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
-    situation: tuple[Run, Resolved, Circumstances, datetime],
+def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(
+    situation: tuple[PlanContext, datetime],
 ) -> None:
-    what, resolved, around, now = situation
-    around = replace(around, refused_pools=())
-    decision, deadline = plan(what, resolved, around, now=now), deadline_of(what, resolved.policy)
+    found, now = situation
+    found = replace(found, refused_pools=())
+    what, policy = found.run, found.resolved.policy
+    decision, deadline = plan(found, now=now), deadline_of(what, policy)
     if deadline is None or decision.action not in {Action.RESUBMIT, Action.WAIT}:
         return
-    expected = resolved.policy.work or what.attempts[0].state.max_runtime or timedelta(days=1)
+    expected = policy.work or what.attempts[0].state.max_runtime or timedelta(days=1)
     left = max(timedelta(), expected - what.work_done()) + (what.restart_overhead() or ASSUMED_OVERHEAD)
     missed = "the deadline cannot be met any more" in (decision.warning or "")
 
@@ -120,13 +118,13 @@ def test_if_spot_makes_no_progress_at_all_on_demand_still_meets_the_deadline(
 
 
 def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
-    around = circumstances(
-        listing_cut=True,
-        concurrent_writers=("job-10",),
-        blockers=("no instances",),
-        kill_switch="the account's kill switch is on",
-        refused_pools=(RefusedPool(market=Market.SPOT, instance_type="ml.g5.2xlarge", why="a quota of 0"),),
-    )
+    around = {
+        "listing_cut": True,
+        "concurrent_writers": ("job-10",),
+        "blockers": ("no instances",),
+        "kill_switch": "the account's kill switch is on",
+        "refused_pools": (RefusedPool(market=Market.SPOT, instance_type="ml.g5.2xlarge", why="a quota of 0"),),
+    }
     resolved = asked(deadline=timedelta(hours=20), work=timedelta(hours=6))
 
     inputs = decide(

@@ -1,4 +1,4 @@
-"""What people are told to expect before the decision: it must never be less than what the planner then does."""
+"""What people are told to expect before the decision must never be less than what the planner then does."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -13,7 +13,7 @@ from respot.recovery.planning.ending import Trigger
 from respot.recovery.planning.planner import foresee, plan
 from respot.recovery.policy.policy import AccountPolicy, Policy, Rule, resolve
 from tests.support.builders import history, state
-from tests.support.runs import ENDED, OUT_OF_TIME, attempt, circumstances, run
+from tests.support.runs import ENDED, OUT_OF_TIME, attempt, context, run
 
 STAYS: Final = history(OUT_OF_TIME)
 ASKS: Final = AccountPolicy(defaults=Policy(resume=True))
@@ -99,7 +99,7 @@ TAGS = st.none() | st.dictionaries(
     st.sampled_from(ENDS),
     st.none() | st.just(PARENT),
 )
-def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
+def test_a_job_foreseen_as_left_alone_is_neither_resubmitted_nor_reported(
     account: AccountPolicy, tags: dict[str, str] | None, end: tuple[str, str, str | None], parent: Parent | None
 ) -> None:
     status, secondary, reason = end
@@ -108,7 +108,7 @@ def test_a_job_that_is_said_to_be_left_is_neither_resubmitted_nor_reported_on(
         last.state, status=status, secondary_status=secondary, failure_reason=reason, tags=tags, parent=parent
     )
     what = run(replace(last, state=job))
-    decision = plan(what, resolve(account, job, role=job.role_arn), circumstances(), now=ENDED)
+    decision = plan(context(what, resolve(account, job, role=job.role_arn)), now=ENDED)
     outlook = foresee(job, last.transitions, account)
     if outlook is Outlook.LEAVES:
         assert decision.action in {Action.NOTHING, Action.REFUSE}

@@ -28,7 +28,7 @@ def pause(attempts: tuple[Attempt, ...], first: float = 60, longest: float = 100
 
 
 @pytest.mark.parametrize("attempts", range(1, 9))
-def test_a_pause_doubles_with_each_trouble_of_its_kind_and_is_shortened_by_half_at_most(attempts: int) -> None:
+def test_a_pause_doubles_within_its_budget_and_is_halved_at_most(attempts: int) -> None:
     full = 60 * 2 ** (attempts - 1)
 
     assert full / 2 <= pause(repeated(NEVER_LAUNCHED, attempts)) <= full

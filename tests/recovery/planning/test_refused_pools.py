@@ -11,7 +11,7 @@ from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import WhenMissed, parse_ladder
 from tests.support.decisions import LONG_AFTER, TRAINED, decide
-from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, circumstances, repeated, run, without_pause
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, repeated, run, without_pause
 
 OWN = "ml.g5.2xlarge"
 
@@ -27,7 +27,7 @@ def pools(*words: str) -> tuple[RefusedPool, ...]:
 
 def plan_without(*refused: str, what: Run = TRAINED, ladder: str = "", **others: Any) -> Decision:  # noqa: ANN401
     settings = {"ladder": parse_ladder(ladder) if ladder else (), "back_off": without_pause()} | others
-    return decide(what, around=circumstances(refused_pools=pools(*refused)), **settings)
+    return decide(what, around={"refused_pools": pools(*refused)}, **settings)
 
 
 def placed(decision: Decision) -> str:
@@ -116,7 +116,7 @@ def test_a_deadline_uses_another_on_demand_pool_of_the_ladder() -> None:
     assert placed(decision) == "on-demand/ml.g5.4xlarge"
 
 
-def test_a_deadline_that_no_on_demand_pool_can_save_leaves_the_run_on_spot_and_warns() -> None:
+def test_without_an_on_demand_pool_a_deadline_leaves_the_run_on_spot() -> None:
     for ladder in ("spot:3 on-demand:1", "spot", ""):
         decision = plan_without("on-demand", ladder=ladder, deadline=SOON, work=WORK)
         assert placed(decision) == f"spot/{OWN}"

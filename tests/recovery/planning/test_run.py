@@ -62,20 +62,20 @@ def test_work_done_is_what_the_checkpoints_prove_and_the_rest_is_lost(
     assert (ended_run.work_done().total_seconds(), ended_run.work_lost().total_seconds()) == (done, lost)
 
 
-def test_only_the_last_five_checkpoints_being_kept_the_stays_before_them_count_whole() -> None:
+def test_periods_before_the_last_kept_checkpoints_count_whole() -> None:
     kept = tuple(saved(6000 + 100 * number, f"checkpoint-{number}") for number in range(5))
 
     assert run(attempt(INTERRUPTED_ONCE), checkpoints=kept).work_done() == timedelta(seconds=2000 + 1900)
 
 
-def test_an_attempt_that_saved_nothing_proves_nothing_though_the_next_one_saves() -> None:
+def test_an_attempt_without_a_checkpoint_proves_no_work() -> None:
     first = attempt("Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000")
     second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
 
     assert run(first, second, checkpoints=(saved(9700),)).work_done() == timedelta(seconds=500)
 
 
-def test_an_earlier_attempt_counts_up_to_the_checkpoint_that_was_seen_when_it_had_ended() -> None:
+def test_an_earlier_attempt_counts_up_to_its_last_checkpoint() -> None:
     seen = saved(7200, "checkpoint-1")
     first = attempt(
         "Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000", checkpoint=seen
@@ -87,7 +87,7 @@ def test_an_earlier_attempt_counts_up_to_the_checkpoint_that_was_seen_when_it_ha
     assert deleted_meanwhile.work_done() == timedelta(seconds=6200 + 500)
 
 
-def test_what_an_earlier_attempt_saved_is_not_work_done_once_all_of_it_was_deleted() -> None:
+def test_deleted_checkpoints_of_an_earlier_attempt_prove_no_work() -> None:
     first = attempt(checkpoint=saved(7000))
 
     assert run(first, attempt("Starting=30000 MaxWaitTimeExceeded=40000", number=2)).work_done() == timedelta()
@@ -162,9 +162,7 @@ def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> No
         pytest.param(12 * HOUR + 1, 0, id="after the job's creation"),
     ],
 )
-def test_an_overwritten_checkpoint_without_a_step_is_progress_if_it_was_saved_anew(
-    seconds: int, attempts_without_progress: int
-) -> None:
+def test_an_overwritten_checkpoint_without_a_step_is_progress(seconds: int, attempts_without_progress: int) -> None:
     first, second = repeated(OUT_OF_TIME, 2)
 
     assert (
@@ -198,7 +196,7 @@ def test_a_run_that_always_saves_is_not_fruitless() -> None:
         pytest.param("Pending=0 Downloading=100 Failed=200", None, id="failed before training"),
     ],
 )
-def test_the_restart_overhead_is_the_longest_time_from_instances_to_training(script: str, seconds: int | None) -> None:
+def test_restart_overhead_is_the_longest_time_from_instances_to_training(script: str, seconds: int | None) -> None:
     seen = run(attempt(script)).restart_overhead()
 
     assert seen == (None if seconds is None else timedelta(seconds=seconds))
@@ -256,7 +254,7 @@ def with_second(max_runtime: timedelta | None) -> Run:
         pytest.param(None, Trigger.MAX_RUNTIME_EXCEEDED, id="not known"),
     ],
 )
-def test_a_maximum_runtime_that_was_shortened_for_the_deadline_ends_as_the_waiting_time_would(
+def test_reaching_a_max_runtime_shortened_for_a_deadline_counts_as_max_wait(
     minutes: int | None, trigger: Trigger
 ) -> None:
     limit = None if minutes is None else timedelta(minutes=minutes)
@@ -268,7 +266,7 @@ def test_a_shortened_runtime_is_charged_to_interruptions_and_says_so() -> None:
     shortened = with_second(timedelta(hours=2))
 
     assert (shortened.budget, shortened.resubmissions(Budget.INTERRUPTION)) == (Budget.INTERRUPTION, 2)
-    assert shortened.ending.said == "reached the maximum runtime that the deadline left for spot"
+    assert shortened.ending.description == "reached the maximum runtime that the deadline left for spot"
 
 
 def test_nothing_is_shortened_where_the_users_own_runtime_is_not_known() -> None:

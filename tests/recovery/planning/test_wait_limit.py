@@ -12,9 +12,9 @@ from respot.jobs.job import JobState, Market, Owner, Parent, Transition
 from respot.recovery.planning.decision import Action, Decision, RefusedPool
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.recovery.planning.placement import rung_for
-from respot.recovery.planning.planner import Circumstances, plan
+from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt, Run
-from respot.recovery.planning.wait_limit import WaitDecision, gives_up, is_time_to_ask, may_give_up, simulate_stop
+from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_time_to_ask, may_give_up, simulate_stop
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, WhenMissed, parse_ladder
 from tests.support.builders import WAITS, at, history, job_id, state
@@ -23,7 +23,7 @@ from tests.support.runs import (
     NEVER_LAUNCHED,
     asked,
     attempt,
-    circumstances,
+    context,
     ended,
     repeated,
     run,
@@ -58,7 +58,7 @@ def judge(
     *,
     earlier: tuple[Attempt, ...] = (),
     resolved: Resolved | None = None,
-    around: Circumstances | None = None,
+    around: dict[str, Any] | None = None,
     now: datetime = NOW,
     **others: Any,  # noqa: ANN401
 ) -> WaitDecision:
@@ -72,46 +72,43 @@ def judge(
         stop_intent=tried.stop_intent,
     )
     what = run(*earlier, last)
-    return gives_up(live, transitions, what, resolved or impatient(), around or circumstances(), now=now)
+    return decide_wait(live, transitions, context(what, resolved or impatient(), **(around or {})), now=now)
 
 
 def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
-    verdict = judge()
+    decision = judge()
 
-    assert verdict.record_stop_intent
-    assert verdict.reason == (
+    assert decision.stop
+    assert decision.reason == (
         "has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00 min: stopping it; gave up "
         "waiting after 2 h 05 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
     )
-    assert verdict.attempt == 2
-    assert verdict.placement
-    assert verdict.placement.instance_type == "ml.g5.4xlarge"
-    assert verdict.inputs["waiting_since"] == "2026-09-16T09:00:00.000Z"
-    assert (verdict.inputs["give_up_waiting_after"], verdict.inputs["status"]) == (
+    assert decision.placement
+    assert decision.placement.instance_type == "ml.g5.4xlarge"
+    assert decision.inputs["waiting_since"] == "2026-09-16T09:00:00.000Z"
+    assert (decision.inputs["give_up_waiting_after"], decision.inputs["status"]) == (
         "2 h 00 min",
         "InProgress/Starting",
     )
-    assert "ending" not in verdict.inputs
+    assert "ending" not in decision.inputs
 
 
 @pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
 def test_it_is_stopped_once_it_has_waited_longer_than_the_setting(seconds: float, *, stops: bool) -> None:
-    assert judge(now=at(seconds)).record_stop_intent is stops
+    assert judge(now=at(seconds)).stop is stops
 
 
 def test_only_the_present_spell_of_waiting_counts() -> None:
     interrupted = "Starting=0 Downloading=3600 Training=3700 Interrupted=7000"
 
-    assert not judge(interrupted, around=circumstances()).record_stop_intent
-    assert judge(
-        interrupted, resolved=impatient(require_checkpoint=False), now=at(7000 + 2 * HOUR + 1)
-    ).record_stop_intent
+    assert not judge(interrupted, around={}).stop
+    assert judge(interrupted, resolved=impatient(require_checkpoint=False), now=at(7000 + 2 * HOUR + 1)).stop
 
 
 def test_an_on_demand_job_waits_for_capacity_as_well() -> None:
     ladder = parse_ladder("on-demand:1 on-demand/ml.g5.4xlarge:1")
 
-    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).record_stop_intent
+    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).stop
 
 
 LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
@@ -126,7 +123,7 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
         {"status_message": "Reticulating the instances"},
         "whether it waits for capacity is not known: SageMaker says 'Reticulating the instances'",
     ),
-    "kill switch": ({"around": circumstances(kill_switch="the account's kill switch is on")}, "kill switch is on"),
+    "kill switch": ({"around": {"kill_switch": "the account's kill switch is on"}}, "kill switch is on"),
     "bad tags": ({"resolved": replace(impatient(), bad_tags=("tag respot:x: no",))}, "tag respot:x: no"),
     "not asked": ({"resolved": impatient(resume=False)}, "not asked to resume"),
     "off": ({"resolved": impatient(give_up_waiting_after=None)}, "no policy limits its waiting"),
@@ -146,8 +143,8 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
         {"resolved": impatient(deadline=timedelta(hours=3), when_deadline_missed=WhenMissed.STOP)},
         "the deadline cannot be met any more",
     ),
-    "no checkpoint location": ({"around": circumstances(checkpoint_uri=None)}, "no checkpoint location"),
-    "another writer": ({"around": circumstances(concurrent_writers=("other",))}, "another job writes"),
+    "no checkpoint location": ({"checkpoint_uri": None}, "no checkpoint location"),
+    "another writer": ({"around": {"concurrent_writers": ("other",)}}, "another job writes"),
     "same pool": ({"resolved": impatient(ladder=parse_ladder("spot:1 spot:2"))}, "the same pool, spot ml.g5.2xlarge"),
     "same pool by its name": (
         {"resolved": impatient(ladder=parse_ladder("spot:1 spot/ml.g5.2xlarge:2"))},
@@ -159,18 +156,18 @@ LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
 
 @pytest.mark.parametrize(("what", "words"), LEFT_WAITING.values(), ids=LEFT_WAITING)
 def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str, Any], words: str) -> None:
-    verdict = judge(**what)
+    decision = judge(**what)
 
-    assert not verdict.record_stop_intent
-    assert words in verdict.reason
+    assert not decision.stop
+    assert words in decision.reason
 
 
-def test_a_deadline_that_is_missed_goes_on_demand_at_once_where_its_owner_says_so() -> None:
-    verdict = judge(resolved=impatient(deadline=timedelta(hours=3)))
+def test_a_missed_deadline_goes_on_demand_if_the_policy_says_so() -> None:
+    decision = judge(resolved=impatient(deadline=timedelta(hours=3)))
 
-    assert verdict.record_stop_intent
-    assert verdict.placement
-    assert verdict.placement.market is Market.ON_DEMAND
+    assert decision.stop
+    assert decision.placement
+    assert decision.placement.market is Market.ON_DEMAND
 
 
 @pytest.mark.parametrize(
@@ -207,22 +204,22 @@ def given_up(number: int = 1, start: float = 0, script: str | None = None, **oth
     """An attempt that waited for two hours from its creation on, and that Respot stopped."""
     end = start + 2 * HOUR
     stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
-    note = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
-    return replace(stopped, stop_intent=note)
+    intent = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    return replace(stopped, stop_intent=intent)
 
 
 def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
-    return plan(what, impatient(**settings), circumstances(), now=at(2 * HOUR + 10))
+    return plan(context(what, impatient(**settings)), now=at(2 * HOUR + 10))
 
 
-def test_an_attempt_that_gave_up_is_not_taken_for_one_that_its_user_stopped() -> None:
+def test_an_attempt_that_gave_up_waiting_was_not_stopped_by_its_user() -> None:
     assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
-    assert given_up().ending.said == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
+    assert given_up().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
     assert not given_up().ending.by_a_person
     assert replace(given_up(), stop_intent=None).ending.by_a_person
 
 
-def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left() -> None:
+def test_after_the_wait_limit_the_next_rung_is_used_at_once() -> None:
     pause = BackOff(first=timedelta(hours=1), longest=timedelta(hours=1))
     decision = decide(run(given_up()), back_off=dict.fromkeys(Budget, pause))
 
@@ -242,13 +239,11 @@ def test_it_goes_on_at_the_next_rung_at_once_although_its_own_has_attempts_left(
     ],
     ids=str,
 )
-def test_after_its_own_stop_respot_goes_on_without_a_trigger_and_within_all_limits(
-    settings: dict[str, Any], action: Action
-) -> None:
+def test_respot_continues_after_its_own_stop_within_all_limits(settings: dict[str, Any], action: Action) -> None:
     assert decide(run(given_up()), **settings).action is action
 
 
-def test_a_stop_whose_author_cannot_be_told_is_no_reason_to_go_on_and_people_hear_of_it() -> None:
+def test_an_unclear_stop_ends_the_run_with_an_alert() -> None:
     script = f"Starting=0 Downloading={2 * HOUR} Stopping={2 * HOUR + 1} Stopped={2 * HOUR + 2}"
     decision = decide(run(given_up(script=script)))
 
@@ -275,11 +270,11 @@ def test_giving_up_is_charged_as_running_out_of_waiting_time_is(trained: datetim
     assert what.resubmissions(budget) == 1
 
 
-def test_a_job_that_is_deleted_afterwards_is_being_deleted_but_its_rung_stays_spent() -> None:
+def test_a_job_deleted_after_its_stop_still_uses_up_its_rung() -> None:
     gone = given_up()
     gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
-    assert gone.ending.said == "is being deleted"
+    assert gone.ending.description == "is being deleted"
     assert rung_for(run(gone), impatient().policy, 2) == LADDER[1]
 
 
@@ -335,16 +330,18 @@ def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
 # --- back to a pool that was given up
 
 
-def refused(*pools: str) -> Circumstances:
+def refused(*pools: str) -> dict[str, Any]:
     """`spot ml.g5.4xlarge`: no attempt can be created there."""
     parts = (pool.split() for pool in pools)
     told = tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
-    return circumstances(refused_pools=told)
+    return {"refused_pools": told}
 
 
-def next_pool(what: Run, around: Circumstances, ladder: str = "spot:3 on-demand:1", **settings: Any) -> str | None:  # noqa: ANN401
+def next_pool(what: Run, around: dict[str, Any], ladder: str = "spot:3 on-demand:1", **settings: Any) -> str | None:  # noqa: ANN401
     resolved = impatient(ladder=parse_ladder(ladder), max_attempts=9, back_off=without_pause(), **settings)
-    placement = plan(what, resolved, around, now=what.last.transitions[-1].started + timedelta(seconds=10)).placement
+    placement = plan(
+        context(what, resolved, **around), now=what.last.transitions[-1].started + timedelta(seconds=10)
+    ).placement
     return f"{placement.market} {placement.instance_type}" if placement else None
 
 
@@ -353,13 +350,13 @@ OWN: Final = "spot ml.g5.2xlarge"
 ON_DEMAND: Final = "on-demand ml.g5.2xlarge"
 
 
-def test_a_run_goes_back_to_the_pool_that_it_gave_up_if_all_others_are_refused() -> None:
+def test_a_run_goes_back_to_a_pool_if_all_others_are_refused() -> None:
     """Nothing is lost by having waited there: the user's job would still be waiting."""
     assert next_pool(run(given_up()), refused(ON_DEMAND)) == OWN
-    assert next_pool(run(given_up()), circumstances()) == ON_DEMAND
+    assert next_pool(run(given_up()), {}) == ON_DEMAND
 
 
-def test_it_does_not_go_back_to_a_pool_without_attempts_left_or_refused_itself() -> None:
+def test_a_run_does_not_go_back_to_a_used_up_or_refused_pool() -> None:
     assert next_pool(run(given_up()), refused(ON_DEMAND), "spot:1 on-demand:1") is None
     assert next_pool(run(given_up()), refused(ON_DEMAND, OWN)) is None
 
@@ -380,19 +377,19 @@ def test_with_a_deadline_on_demand_comes_before_a_pool_that_was_given_up() -> No
 def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
     ended_again = attempt(f"Starting={6 * HOUR} MaxWaitTimeExceeded={12 * HOUR}", number=2)
     what = run(given_up(), ended_again)
-    assert next_pool(what, circumstances()) == ON_DEMAND
+    assert next_pool(what, {}) == ON_DEMAND
     assert next_pool(what, refused(ON_DEMAND)) == OWN
     third = attempt(f"Starting={13 * HOUR} MaxWaitTimeExceeded={19 * HOUR}", number=3)
     assert next_pool(run(given_up(), ended_again, third), refused(ON_DEMAND)) is None
 
 
-def test_a_pool_is_not_given_up_a_second_time_after_the_run_went_back_to_it() -> None:
+def test_a_pool_is_not_given_up_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
-    verdict = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
-    assert not verdict.record_stop_intent
-    assert verdict.reason == "was given up before, and the run went back to this pool: all others were refused"
+    decision = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
+    assert not decision.stop
+    assert decision.reason == "was given up before, and the run went back to this pool: all others were refused"
     elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
-    assert elsewhere.record_stop_intent
+    assert elsewhere.stop
 
 
 def test_the_triggers_to_choose_are_all_but_respots_own() -> None:
@@ -409,7 +406,7 @@ def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> No
     assert decision.reason.endswith("and nothing may follow a spot attempt: on demand")
 
 
-def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() -> None:
+def test_an_interrupted_job_needs_a_checkpoint_before_it_is_stopped() -> None:
     script = "Starting=0 Downloading=10 Training=20 Interrupted=3600"
     late = at(3600 + 2 * HOUR + 1)
 
@@ -424,7 +421,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         stop_intent=tried.stop_intent,
     )
     what = run(last, checkpoints=(saved(3000),))
-    assert gives_up(live, transitions, what, impatient(), circumstances(), now=late).record_stop_intent
+    assert decide_wait(live, transitions, context(what, impatient()), now=late).stop
     assert tried.stop_intent.job == job_id()
 
 
@@ -448,7 +445,7 @@ def test_a_checkpoint_of_an_interrupted_job_is_asked_for_before_it_is_stopped() 
         (90_000, 89_900, False),
     ],
 )
-def test_a_job_that_waits_on_is_asked_about_for_an_hour_after_its_limit_and_then_once_an_hour(
+def test_after_its_limit_a_job_is_checked_for_an_hour_and_then_once_an_hour(
     last: float | None, now: float, *, due: bool
 ) -> None:
     transitions = history("Starting=0")

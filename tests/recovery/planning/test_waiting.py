@@ -94,9 +94,7 @@ def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
     ],
     ids=str,
 )
-def test_a_job_that_prepares_for_more_than_half_an_hour_without_instances_waits(
-    told: dict[str, Any], minutes: float, *, waits: bool
-) -> None:
+def test_a_job_preparing_for_over_half_an_hour_is_waiting(told: dict[str, Any], minutes: float, *, waits: bool) -> None:
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
     job = state(**(plain | told))
@@ -122,34 +120,34 @@ def test_words_that_do_not_tell_whether_a_job_waits_are_unknown(
     assert unknown_message(told) == (message if unknown else None)
 
 
-def note(since: float = 0, decided: float = 7200) -> StopIntent:
+def intent(since: float = 0, decided: float = 7200) -> StopIntent:
     return StopIntent(job=job_id(), waiting_since=at(since), decided_at=at(decided), reason="waited too long")
 
 
 @pytest.mark.parametrize(
     ("script", "stop_intent", "who"),
     [
-        ("Starting=0 Stopping=7201 Stopped=7202", note(), StoppedBy.RESPOT),
-        ("Starting=0 Pending=60 Stopping=7201 Stopped=7202", note(), StoppedBy.RESPOT),
-        ("Starting=0 Stopped=7202", note(), StoppedBy.RESPOT),
-        ("Starting=0 Stopping=7500 Stopped=9000", note(), StoppedBy.RESPOT),
-        ("Starting=0 Stopping=6900 Stopped=9000", note(), StoppedBy.RESPOT),
-        ("Starting=0 Stopping=7500.001 Stopped=9000", note(), StoppedBy.USER),
-        ("Starting=0 Stopping=6899.999 Stopped=9000", note(), StoppedBy.USER),
+        ("Starting=0 Stopping=7201 Stopped=7202", intent(), StoppedBy.RESPOT),
+        ("Starting=0 Pending=60 Stopping=7201 Stopped=7202", intent(), StoppedBy.RESPOT),
+        ("Starting=0 Stopped=7202", intent(), StoppedBy.RESPOT),
+        ("Starting=0 Stopping=7500 Stopped=9000", intent(), StoppedBy.RESPOT),
+        ("Starting=0 Stopping=6900 Stopped=9000", intent(), StoppedBy.RESPOT),
+        ("Starting=0 Stopping=7500.001 Stopped=9000", intent(), StoppedBy.USER),
+        ("Starting=0 Stopping=6899.999 Stopped=9000", intent(), StoppedBy.USER),
         ("Starting=0 Stopping=7201 Stopped=7202", None, StoppedBy.USER),
-        ("Starting=0 Stopping=7201 Stopped=7202", replace(note(), withdrawn="waits no longer"), StoppedBy.USER),
-        ("Starting=0 Downloading=7201 Stopping=7202 Stopped=7203", note(), StoppedBy.UNCLEAR),
-        ("Starting=0 Reticulating=7201 Stopping=7202 Stopped=7203", note(), StoppedBy.UNCLEAR),
-        ("Starting=0 Downloading=7201 Training=7300 Stopping=90000 Stopped=90001", note(), StoppedBy.USER),
-        ("Starting=0 Training=100 Interrupted=200 Stopping=7201 Stopped=7202", note(200), StoppedBy.RESPOT),
-        ("Starting=0 Training=100 Interrupted=7100 Stopping=7300 Stopped=7301", note(0, 7201), StoppedBy.UNCLEAR),
-        ("Starting=0 Stopping=7201 MaxWaitTimeExceeded=7202", note(), StoppedBy.USER),
-        ("Starting=0 Stopping=7201 Completed=7202", note(), StoppedBy.USER),
-        ("Starting=0 Stopping=7201", note(), StoppedBy.USER),
-        ("Starting=0 Stopping=7201 Stopped=7202 Deleting=99999", note(), StoppedBy.RESPOT),
+        ("Starting=0 Stopping=7201 Stopped=7202", replace(intent(), withdrawn="waits no longer"), StoppedBy.USER),
+        ("Starting=0 Downloading=7201 Stopping=7202 Stopped=7203", intent(), StoppedBy.UNCLEAR),
+        ("Starting=0 Reticulating=7201 Stopping=7202 Stopped=7203", intent(), StoppedBy.UNCLEAR),
+        ("Starting=0 Downloading=7201 Training=7300 Stopping=90000 Stopped=90001", intent(), StoppedBy.USER),
+        ("Starting=0 Training=100 Interrupted=200 Stopping=7201 Stopped=7202", intent(200), StoppedBy.RESPOT),
+        ("Starting=0 Training=100 Interrupted=7100 Stopping=7300 Stopped=7301", intent(0, 7201), StoppedBy.UNCLEAR),
+        ("Starting=0 Stopping=7201 MaxWaitTimeExceeded=7202", intent(), StoppedBy.USER),
+        ("Starting=0 Stopping=7201 Completed=7202", intent(), StoppedBy.USER),
+        ("Starting=0 Stopping=7201", intent(), StoppedBy.USER),
+        ("Starting=0 Stopping=7201 Stopped=7202 Deleting=99999", intent(), StoppedBy.RESPOT),
     ],
 )
-def test_a_stop_is_respots_if_it_came_with_the_note_and_in_its_spell_of_waiting(
+def test_a_stop_is_respots_if_its_intent_and_its_wait_match(
     script: str, stop_intent: StopIntent | None, who: StoppedBy
 ) -> None:
     assert stopped_by(stop_intent, history(script)) is who
@@ -173,14 +171,14 @@ def test_the_moment_of_a_stop_is_known_once_the_job_has_ended_as_stopped(script:
     ("before", "may"),
     [
         pytest.param(None, True, id="there was none"),
-        pytest.param(replace(note(decided=7199), withdrawn="x"), True, id="it was withdrawn"),
-        pytest.param(note(decided=6899.999), True, id="its stop would have shown"),
-        pytest.param(note(decided=6900), False, id="its stop may be on its way"),
-        pytest.param(note(decided=7200), False, id="it came in the same moment"),
-        pytest.param(note(decided=7300), False, id="it is newer and stands"),
+        pytest.param(replace(intent(decided=7199), withdrawn="x"), True, id="it was withdrawn"),
+        pytest.param(intent(decided=6899.999), True, id="its stop would have shown"),
+        pytest.param(intent(decided=6900), False, id="its stop may be on its way"),
+        pytest.param(intent(decided=7200), False, id="it came in the same moment"),
+        pytest.param(intent(decided=7300), False, id="it is newer and stands"),
     ],
 )
 def test_a_note_is_withdrawn_unless_another_one_may_tell_of_respots_stop(
     before: StopIntent | None, *, may: bool
 ) -> None:
-    assert may_withdraw(note(), before) is may
+    assert may_withdraw(intent(), before) is may

@@ -13,12 +13,12 @@ from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, Rule, resolve
 from tests.support.builders import at
 from tests.support.decisions import LONG_AFTER, TRAINED, decide, ending, outcome
-from tests.support.runs import asked, attempt, circumstances, run, saved
+from tests.support.runs import asked, attempt, run, saved
 
 PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
 
 
-def test_resubmits_a_job_that_ran_out_of_waiting_time_where_its_owner_asked() -> None:
+def test_a_job_that_reached_max_wait_is_resubmitted_if_its_owner_asked() -> None:
     decision = decide()
 
     assert outcome(decision) == (
@@ -137,7 +137,7 @@ def test_a_shortened_maximum_runtime_needs_no_listing() -> None:
         pytest.param(("Failed", "Failed"), id="a failure"),
     ],
 )
-def test_nobody_is_told_of_a_parents_job_that_would_not_have_been_resumed_anyway(end: tuple[str, str]) -> None:
+def test_a_parents_job_that_no_trigger_covers_causes_no_alert(end: tuple[str, str]) -> None:
     decision = decide(ending(*end, parent=PARENT))
 
     assert (decision.action, decision.notify) == (Action.REFUSE, False)
@@ -186,7 +186,7 @@ def test_a_rule_that_opts_a_job_out_is_named() -> None:
 def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: str) -> None:
     failed = decide(ending("Failed", reason=f"CapacityError: {quoted}"), now=LONG_AFTER)
     assert failed.reason.startswith("failed: CapacityError: Please try again; next: ")
-    refused = decide(around=circumstances(blockers=(quoted, quoted)))
+    refused = decide(around={"blockers": (quoted, quoted)})
     assert refused.reason == "cannot be created again: Please try again; Please try again"
 
 

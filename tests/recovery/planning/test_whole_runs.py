@@ -1,4 +1,4 @@
-"""From the first end to the last: a deadline that is kept whatever the spot market does."""
+"""From the first end to the last: a deadline is kept on any spot market."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from respot.recovery.planning.planner import plan
 from respot.recovery.planning.run import Attempt
 from respot.recovery.policy.policy import parse_ladder
 from tests.support.builders import CREATED
-from tests.support.runs import HOUR, asked, attempt, circumstances, run, saved
+from tests.support.runs import HOUR, asked, attempt, context, run, saved
 
 
 @dataclass(kw_only=True)
@@ -96,7 +96,7 @@ def test_whatever_the_market_does_the_work_is_done_by_the_deadline(data: st.Data
 
     while not completed:
         known = run(*attempts, checkpoints=world.listed)
-        decision = plan(known, policy, circumstances(), now=now)
+        decision = plan(context(known, policy), now=now)
         assert world.interruptions or decision.warning is None
         if decision.until:
             now = decision.until

@@ -1,11 +1,11 @@
-"""Respot on twins, and a world that does its worst to it: schedules played at random, with rules that must hold.
+"""Respot on twins in a hostile world: random schedules, with rules that must hold.
 
 Events are lost, doubled, delayed and reordered; every port fails now and then, before or after it has done its work;
 the process dies between any two calls; owners change their minds. `python -m tests.support.recovery_world` plays many.
 
 - What there is, and what is true of it: `world`, with the twins that feed the stream (`stores`).
 - What happens: `schedule` draws it, from what befalls jobs (`jobs`), what people do (`people`, `policies`) and what
-  Respot does about it (`controller`, with its `messages`); `trouble` is what goes wrong meanwhile.
+  Respot does about it (`controller`, with its `messages`); `trouble` is what goes wrong.
 - What must hold: `judge`.
 - Many of them: `soak`, and the command line (`__main__`).
 """

@@ -15,10 +15,8 @@ from respot.queueing import RetrySchedule
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorder
 from respot.recovery.consumer import RecoveryConsumer
-from respot.recovery.context import Situations
 from respot.recovery.ports import Checkpoints
-from respot.recovery.recover import Recovery
-from respot.recovery.wait_timeout import WaitTimeout
+from respot.recovery.recover import build_recovery
 from tests.support.fake_sagemaker import clone
 from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
@@ -52,32 +50,16 @@ class Controller:
             max_age=timedelta(days=30),
             lease=timedelta(minutes=2),
         )
-        kill_switch = with_hooks(world.kill_switch, partial(trouble.gate, "ssm"))
-        situations = Situations(
+        recovery = build_recovery(
             jobs=jobs,
             ledger=ledger,
             runs=runs,
             checkpoints=listing,
             policies=with_hooks(world.policies, partial(trouble.gate, "ssm")),
-            kill_switch=kill_switch,
-        )
-        recovery = Recovery(
-            jobs=jobs,
-            ledger=ledger,
-            runs=runs,
-            situations=situations,
-            kill_switch=kill_switch,
-            patience=WaitTimeout(
-                jobs=jobs,
-                runs=runs,
-                situations=situations,
-                kill_switch=kill_switch,
-                clone=clone,
-                clock=world.clock,
-                note=self._note,
-            ),
+            kill_switch=with_hooks(world.kill_switch, partial(trouble.gate, "ssm")),
             clone=clone,
             clock=world.clock,
+            note=self._note,
         )
         self.recovery = RecoveryConsumer(recovery=recovery, redelivery=redelivery)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue
@@ -134,11 +116,11 @@ class Controller:
         start = world.positions[reader]
         batch = world.stream[start : start + (10 if world.calm else world.random.choice((1, 3, 10)))]
         failed: list[int] = []
-        for choose_placement, item in enumerate(batch):
+        for position, item in enumerate(batch):
             try:
                 consume(item)
             except RespotError:
-                failed.append(choose_placement)
+                failed.append(position)
             except ProcessCrashError:
                 return
         world.positions[reader] = start + (failed[0] if failed else len(batch))

@@ -1,4 +1,4 @@
-"""What befalls jobs, by themselves and by their users, and the events that tell of it."""
+"""What happens to jobs, through SageMaker or their users, and the events that report it."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -26,7 +26,7 @@ PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "Uploading": ("Completed",),
     "Stopping": ("Stopped", "MaxWaitTimeExceeded"),
 }
-"""Where a job may go from each status; whatever begins to stop here is stopped by its user."""
+"""Where a job may go from each status; a job that starts to stop here is stopped by its user."""
 REASONS: Final = ("AlgorithmError: boom", "CapacityError: no capacity", "InternalServerError: sorry", "ClientError: no")
 
 
@@ -62,33 +62,28 @@ class Jobs:
     def move(self) -> None:
         """Some job goes on, having saved a checkpoint perhaps."""
         world = self.world
-        live = [played for played in world.sagemaker.jobs.values() if played.is_live]
+        live = [fake for fake in world.sagemaker.jobs.values() if fake.is_live]
         if not live:
             return
-        played = world.random.choice(live)
-        name, now = played.state.job.name, world.clock()
-        if played.state.secondary_status == "Training" and played.state.checkpoint_uri and world.random.random() < 0.7:
-            key = f"{played.state.checkpoint_uri.removeprefix('s3://ml-bucket/')}checkpoint-{milliseconds(now)}.pt"
+        fake = world.random.choice(live)
+        name, now = fake.state.job.name, world.clock()
+        if fake.state.secondary_status == "Training" and fake.state.checkpoint_uri and world.random.random() < 0.7:
+            key = f"{fake.state.checkpoint_uri.removeprefix('s3://ml-bucket/')}checkpoint-{milliseconds(now)}.pt"
             world.checkpoints.buckets["ml-bucket"].append(StoredObject(key=key, size=1000, last_modified=now))
         world.clock.pass_by(timedelta(seconds=world.random.choice((1, 30, 600, 3600))))
-        status = world.random.choice(PATHS[played.state.secondary_status])
-        if (
-            world.starved
-            and not world.calm
-            and played.state.secondary_status in WAITING
-            and world.random.random() < 0.7
-        ):
-            status = "Starting" if played.state.secondary_status == "Pending" else "Pending"
+        status = world.random.choice(PATHS[fake.state.secondary_status])
+        if world.starved and not world.calm and fake.state.secondary_status in WAITING and world.random.random() < 0.7:
+            status = "Starting" if fake.state.secondary_status == "Pending" else "Pending"
         if status == "Stopping":
-            self.stop_by_user(played)
+            self.stop_by_user(fake)
             return
         world.sagemaker.move(name, status, world.random.choice(REASONS) if status == "Failed" else None)
         self.emit(name)
 
-    def stop_by_user(self, played: FakeJob) -> None:
+    def stop_by_user(self, fake: FakeJob) -> None:
         """Its user stops the job."""
         world = self.world
-        job = played.state.job
+        job = fake.state.job
         world.stopped[job] = Stop(by_respot=False, at=world.clock())
         world.seen["users' stops"] += 1
         world.seen["users' stops after a note"] += job in world.runs.given_up
@@ -98,12 +93,12 @@ class Jobs:
     def overtake(self, job: JobId) -> None:
         """Instances come, or its user stops it, before Respot does."""
         world = self.world
-        played = world.existing(job)
-        if world.calm or played is None or world.random.random() >= 0.1:
+        fake = world.existing(job)
+        if world.calm or fake is None or world.random.random() >= 0.1:
             return
         world.seen["overtaken"] += 1
         if world.random.random() < 0.5:
-            self.stop_by_user(played)
+            self.stop_by_user(fake)
         else:
             world.sagemaker.move(job.name, "Downloading")
 

@@ -36,11 +36,11 @@ class Judge:
         """Whether this very decision may be written."""
         world = self.world
         world.seen[f"decided {record.decision.action}"] += 1
-        played = world.existing(record.job)
+        fake = world.existing(record.job)
         resubmit = record.decision.action is Action.RESUBMIT
-        if played and played.is_live and (resubmit or record.job not in world.lied):
-            self.broken(f"a decision on {record.job}, which is {played.state.status}")
-        if resubmit and played is None:
+        if fake and fake.is_live and (resubmit or record.job not in world.lied):
+            self.broken(f"a decision on {record.job}, which is {fake.state.status}")
+        if resubmit and fake is None:
             self.broken(f"a resubmission of {record.job}, which is gone")
         state, transitions = world.ledger.states[record.job][0], world.ledger.transitions[record.job].values()
         if state.status != DELETING and not any(is_end(transition) for transition in transitions):
@@ -71,9 +71,9 @@ class Judge:
         self.world.seen["waits that ended in nothing"] += decision.action is Action.NOTHING
 
     def check_words(self, job: JobId, words: str) -> None:
-        """Nobody may be told that a job is gone because SageMaker gave no answer."""
-        played = self.world.existing(job)
-        if "was deleted" in words and played and played.state.status != DELETING:
+        """No message may say that a job is gone because SageMaker gave no answer."""
+        fake = self.world.existing(job)
+        if "was deleted" in words and fake and fake.state.status != DELETING:
             self.broken(f"of {job}, which is there: {words}")
 
     def check_creation(self, request: Mapping[str, Any]) -> None:  # noqa: C901 - a list of rules
@@ -95,7 +95,7 @@ class Judge:
         ]
         if live:
             self.broken(f"{name} is created beside {live}")
-        # Of a job that SageMaker denied, only an event told: without its checkpoint location, nothing could be claimed.
+        # Only an event reported a job that SageMaker denied: nothing could be reserved without its checkpoint location.
         unclaimed = {each.name for each in world.runs.planned.values() if each.parent in world.lied}
         beside = [
             each.state.job.name
@@ -135,26 +135,26 @@ class Judge:
     def check_stop(self, name: str) -> None:
         """Whether this very moment is one at which this very job may be stopped."""
         world = self.world
-        played = world.sagemaker.jobs[name]
-        job, state = played.state.job, played.state
+        fake = world.sagemaker.jobs[name]
+        job, state = fake.state.job, fake.state
         account = world.policies.policy
-        found = resolve(account, replace(state, tags=played.tags), role=None)
-        limit, note = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
+        found = resolve(account, replace(state, tags=fake.tags), role=None)
+        limit, intent = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
         if state.status != "InProgress" or state.secondary_status not in WAITING:
             self.broken(f"{job} is stopped in {state.status}/{state.secondary_status}")
         spell = [
             transition.started
-            for transition in takewhile(lambda transition: transition.status in WAITING, reversed(played.transitions))
+            for transition in takewhile(lambda transition: transition.status in WAITING, reversed(fake.transitions))
         ]
         if limit is None or world.clock() - spell[-1] <= limit:
             self.broken(f"{job} is stopped after {world.clock() - spell[-1]} of waiting, of {limit}")
-        if note is None or (note.waiting_since, note.decided_at) != (spell[-1], world.clock()):
-            self.broken(f"{job} is stopped without a note: {note}")
+        if intent is None or (intent.waiting_since, intent.decided_at) != (spell[-1], world.clock()):
+            self.broken(f"{job} is stopped without an intent: {intent}")
         if world.kill_switch.is_on:
             self.broken(f"{job} is stopped while the kill switch is on")
         if not found.policy.resume or found.bad_tags or found.policy.dry_run or state.parent:
             self.broken(f"{job} is stopped against its owner's will")
-        if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or played.unclonable:
+        if world.origins[job].number >= found.policy.max_attempts or not found.policy.ladder or fake.unclonable:
             self.broken(f"{job} is stopped, and nothing can follow")
         if state.checkpoint_uri is None and found.policy.require_checkpoint:
             self.broken(f"{job} is stopped, and starts from scratch")
@@ -172,11 +172,11 @@ class Judge:
         stop = world.stopped.get(parent.state.job)
         if stop is None or parent.state.job in world.lied or parent.state.secondary_status != "Stopped":
             return
-        name, note = request["TrainingJobName"], world.runs.given_up.get(parent.state.job)
+        name, intent = request["TrainingJobName"], world.runs.given_up.get(parent.state.job)
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
         if not stop.by_respot and (
-            note is None or note.withdrawn or abs(stop.at - note.decided_at) > STOP_ATTRIBUTION_WINDOW
+            intent is None or intent.withdrawn or abs(stop.at - intent.decided_at) > STOP_ATTRIBUTION_WINDOW
         ):
             self.broken(f"{name} follows a job that its user stopped")
         world.seen["went on after giving up"] += 1
@@ -185,7 +185,7 @@ class Judge:
             return
         placement, policy = request["placement"], resolve(world.policies.policy, parent.state, role=None).policy
         pool = (placement.market, placement.instance_type)
-        # With the same say as when it was stopped: who has dropped the deadline meanwhile may want the same pool again.
+        # With the same policy as when it was stopped: an owner who dropped the deadline may want the same pool again.
         if (
             policy.ladder == stop.ladder
             and policy.deadline is None
@@ -198,10 +198,10 @@ class Judge:
     def check_the_end(self) -> None:
         """Whether everything is settled, and said, as it should be."""
         world = self.world
-        for played in world.sagemaker.jobs.values():
-            state = world.ledger.load(played.state.job).state
+        for fake in world.sagemaker.jobs.values():
+            state = world.ledger.load(fake.state.job).state
             if state is None or not is_terminal(state.status):
-                self.broken(f"the ledger does not know that {played.state.job} has ended")
+                self.broken(f"the ledger does not know that {fake.state.job} has ended")
         for job, (state, _) in world.ledger.states.items():
             # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
             ended = any(is_end(transition) for transition in world.ledger.transitions[job].values())

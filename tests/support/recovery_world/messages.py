@@ -26,8 +26,8 @@ def delivery_of(identifier: str, message: Message) -> QueueMessage:
     )
 
 
-def event_of(played: FakeJob) -> str:
-    state, transition = played.state, played.transitions[-1]
+def event_of(fake: FakeJob) -> str:
+    state, transition = fake.state, fake.transitions[-1]
     detail = {
         "TrainingJobName": state.job.name,
         "TrainingJobArn": state.arn,
@@ -39,7 +39,7 @@ def event_of(played: FakeJob) -> str:
         "SecondaryStatusTransitions": [
             {"Status": state.secondary_status, "StartTime": milliseconds(transition.started)}
         ],
-        "Tags": played.tags,
+        "Tags": fake.tags,
     }
     return _envelope(state.job.name, detail)
 

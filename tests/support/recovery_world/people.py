@@ -26,7 +26,7 @@ class People:
         world = self.world
         chance = world.random
         jobs = list(world.sagemaker.jobs.values())
-        played = chance.choice(jobs) if jobs else None
+        fake = chance.choice(jobs) if jobs else None
         match chance.randrange(12):
             case 0 | 1:
                 world.policies.policy = any_policy(chance, starved=world.starved)
@@ -35,9 +35,9 @@ class People:
             case 3 | 4:
                 service = chance.choice(("sagemaker", "ledger", "s3", "ssm", "sns", "sqs"))
                 world.down ^= {service}
-            case 5 if played and not played.is_live and self._may_go(played):
-                name = played.state.job.name
-                if played.state.status != DELETING and chance.random() < 0.7:
+            case 5 if fake and not fake.is_live and self._may_go(fake):
+                name = fake.state.job.name
+                if fake.state.status != DELETING and chance.random() < 0.7:
                     world.sagemaker.move(name, DELETING)
                     self.jobs.emit(name)
                     return
@@ -46,48 +46,48 @@ class People:
                 if chance.random() < 0.5:  # and submits another one under the same name
                     # With an attempt's name and all of its marks, it would be that attempt to anybody.
                     self.jobs.submit(name, forged=not any(each.name == name for each in world.runs.planned.values()))
-            case 6 if played:
-                played.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
-            case 7 if played:  # a stranger takes the name that the next attempt would have
-                name = f"{world.origins[played.state.job].root.name}-r{chance.choice((2, 3))}"
+            case 6 if fake:
+                fake.tags["respot:resume"] = chance.choice(("on", "off", "maybe"))
+            case 7 if fake:  # a stranger takes the name that the next attempt would have
+                name = f"{world.origins[fake.state.job].root.name}-r{chance.choice((2, 3))}"
                 if name not in world.sagemaker.jobs and name not in world.sagemaker.created:
                     self.jobs.submit(name, forged=False)
                     world.seen["names taken"] += 1
                     world.clock.pass_by(timedelta(minutes=10))
-            case 8 if played:  # somebody asks for the recovery of a job that may not have ended
-                world.endings.append(Message(write_message(played.state.job)))
-            case 9 if played and played.is_live:
-                self._lie(played)
-            case 10 if played and played.state.secondary_status in WAITING:  # its user has waited long enough, too
+            case 8 if fake:  # somebody asks for the recovery of a job that may not have ended
+                world.endings.append(Message(write_message(fake.state.job)))
+            case 9 if fake and fake.is_live:
+                self._lie(fake)
+            case 10 if fake and fake.state.secondary_status in WAITING:  # its user has waited long enough, too
                 world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
-                self.jobs.stop_by_user(played)
+                self.jobs.stop_by_user(fake)
             case _:
                 world.clock.pass_by(timedelta(minutes=chance.choice((1, 10, 120))))
 
-    def _may_go(self, played: FakeJob) -> bool:
-        """Whether it may be deleted: what goes before anybody saw it, nothing could tell of."""
+    def _may_go(self, fake: FakeJob) -> bool:
+        """Whether it may be deleted: nothing could report a job that vanishes before anybody saw it."""
         world = self.world
-        record = world.ledger.load(played.state.job)
+        record = world.ledger.load(fake.state.job)
         if record.state and is_terminal(record.state.status) and not any(is_end(each) for each in record.transitions):
             return False
         planned = [
             each
             for each in world.runs.planned.values()
-            if each.name == played.state.job.name and world.origins[played.state.job].number == each.number
+            if each.name == fake.state.job.name and world.origins[fake.state.job].number == each.number
         ]
         return all(
             each.parent in world.runs.outcomes or (each.run, each.number + 1) in world.runs.planned for each in planned
         )
 
-    def _lie(self, played: FakeJob) -> None:
-        """SageMaker denies a job that is there, and an event tells its end."""
+    def _lie(self, fake: FakeJob) -> None:
+        """SageMaker denies a job that exists, and an event reports its end."""
         world = self.world
-        name = played.state.job.name
-        told = replace(played, state=replace(played.state, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
+        name = fake.state.job.name
+        told = replace(fake, state=replace(fake.state, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
         del world.sagemaker.jobs[name]
         world.observations.append(Message(event_of(told)))
-        world.lied.add(played.state.job)
+        world.lied.add(fake.state.job)
         for _ in range(3):
             self.controller.record() if world.observations else None
-        world.sagemaker.jobs[name] = played
+        world.sagemaker.jobs[name] = fake
         world.seen["lies"] += 1

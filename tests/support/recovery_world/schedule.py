@@ -74,7 +74,7 @@ class Schedule:
         world = self.world
         behind = len(world.stream)
         actions = [(self.people.meddle, 3)]
-        if any(played.is_live for played in world.sagemaker.jobs.values()):
+        if any(fake.is_live for fake in world.sagemaker.jobs.values()):
             actions.append((self.jobs.move, 20))
         if world.observations:
             actions.append((self.controller.record, 20))
@@ -118,7 +118,7 @@ class Schedule:
             world.kill_switch.is_on = False
         for _ in range(MOST_ROUNDS):
             quiet = len(world.stream), len(world.sagemaker.created), len(world.endings)
-            while any(played.is_live for played in world.sagemaker.jobs.values()):
+            while any(fake.is_live for fake in world.sagemaker.jobs.values()):
                 self.jobs.move()
             self._sweep()
             while world.observations:

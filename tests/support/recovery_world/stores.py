@@ -58,12 +58,12 @@ class StreamedLedger(MemoryLedger):
 class StreamedRuns(MemoryRunStore):
     """Decisions and outcomes, with their stream; each decision is held against the truth.
 
-    The schedule sets what is called here, before anything is played.
+    The schedule sets what is called here before it starts.
 
     Attributes:
         check: holds a decision that was written against the truth.
-        check_words: holds what people are told against it.
-        after_note: what happens between the note that Respot gives up and its stop.
+        check_words: checks what people are told against the truth.
+        after_note: what happens between the stop intent and the stop.
     """
 
     clock: Clock

@@ -1,4 +1,4 @@
-"""What there is while a schedule is played: SageMaker, the stores, the queues, and what is true of each job."""
+"""What a schedule runs on: SageMaker, the stores, the queues, and what is true of each job."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.random = Random(seed)  # noqa: S311 - a schedule that can be played again, not a secret
+        self.random = Random(seed)  # noqa: S311 - a repeatable schedule, not a secret
         self.seen: Counter[str] = Counter()
         self.calm = False
         self.faulty = self.random.choice((0, 0.02, 0.1, 0.3))
@@ -79,7 +79,7 @@ class World:
         self.doubling = self.random.choice((0, 0.1, 0.5))
         self.starved = self.random.random() < 0.4
         self.forbidden = self.random.random() < 0.2
-        # A draw of its own: schedules of old seeds stay what they were.
+        # A draw of its own, so that the schedules of old seeds do not change.
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.down: set[str] = set()
         self.clock = FakeClock(CREATED)
@@ -101,8 +101,8 @@ class World:
 
     def existing(self, job: JobId) -> FakeJob | None:
         """This very job, unless it is gone."""
-        played = self.sagemaker.jobs.get(job.name)
-        return played if played and played.state.job == job else None
+        fake = self.sagemaker.jobs.get(job.name)
+        return fake if fake and fake.state.job == job else None
 
     def _pause(self) -> None:
         """The process may die between two writes."""

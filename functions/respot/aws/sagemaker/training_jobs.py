@@ -18,7 +18,7 @@ from respot.errors import (
     StopFailedError,
     UpstreamUnavailableError,
 )
-from respot.jobs.description import moment, read_history, read_state, sighting
+from respot.jobs.description import JobDescription, moment, read_history, read_state, sighting
 from respot.jobs.job import JobId, JobSnapshot, Market
 from respot.jobs.lifecycle import is_terminal
 
@@ -84,7 +84,7 @@ _NOT_AUTHORIZED: Final = re.compile(
 
 
 class SageMakerTrainingJobs:
-    """The port `TrainingJobs`, against SageMaker in whatever region a job runs."""
+    """The port `RecoverableJobs`, against SageMaker in whatever region a job runs."""
 
     def __init__(self, client_of: Callable[[str], "SageMakerClient"]) -> None:
         """`client_of` gives the SageMaker client of a region."""
@@ -92,18 +92,15 @@ class SageMakerTrainingJobs:
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """See `TrainingJobs.describe`."""
-        answer = self.document(region, name)
-        if answer is None:
+        description = self.description(region, name)
+        if description is None:
             return None
-        created, modified = moment(answer.get("CreationTime")), moment(answer.get("LastModifiedTime"))
-        if created is None:
-            message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
-            raise UpstreamUnavailableError(message)
+        answer, created = description.request_source, description.job.created
         state = read_state(
             answer,
-            job=JobId(region=region, name=answer["TrainingJobName"], created=created),
+            job=description.job,
             arn=answer["TrainingJobArn"],
-            last_modified=modified or created,
+            last_modified=moment(answer.get("LastModifiedTime")) or created,
             market=Market.SPOT if answer.get("EnableManagedSpotTraining") else Market.ON_DEMAND,
             tags=None,
         )
@@ -124,8 +121,8 @@ class SageMakerTrainingJobs:
             message = f"{arn}: ListTags' answer makes no sense; look again later: {error!r}"
             raise UpstreamUnavailableError(message) from error
 
-    def document(self, region: str, name: str) -> Mapping[str, Any] | None:
-        """See `TrainingJobs.document`."""
+    def description(self, region: str, name: str) -> JobDescription | None:
+        """See `RecoverableJobs.description`."""
         try:
             answer = self._client_of(region).describe_training_job(TrainingJobName=name)
         except (ClientError, BotoCoreError) as error:
@@ -136,13 +133,18 @@ class SageMakerTrainingJobs:
         except NONSENSE as error:
             message = f"{region}/{name}: DescribeTrainingJob's answer makes no sense; look again later: {error!r}"
             raise UpstreamUnavailableError(message) from error
-        if any(not answer.get(member) for member in (*_INDISPENSABLE, "CreationTime")):
+        created = moment(answer.get("CreationTime"))
+        if created is None or any(not answer.get(member) for member in _INDISPENSABLE):
             message = f"{region}/{name}: DescribeTrainingJob's answer lacks what tells a job; look again later"
             raise UpstreamUnavailableError(message)
-        return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
+        return JobDescription(
+            job=JobId(region=region, name=answer["TrainingJobName"], created=created),
+            status=answer["TrainingJobStatus"],
+            request_source={member: value for member, value in answer.items() if member != "ResponseMetadata"},
+        )
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """See `TrainingJobs.create`."""
+        """See `RecoverableJobs.create`."""
         job = f"{region}/{request.get('TrainingJobName')}"
         try:
             return self._client_of(region).create_training_job(**request)["TrainingJobArn"]
@@ -157,7 +159,7 @@ class SageMakerTrainingJobs:
             raise CreateLaterError(message, reason=Postponement.UNANSWERED) from error
 
     def stop(self, region: str, name: str) -> bool:
-        """See `TrainingJobs.stop`."""
+        """See `RecoverableJobs.stop`."""
         try:
             self._client_of(region).stop_training_job(TrainingJobName=name)
         except (ClientError, BotoCoreError, *NONSENSE) as error:

@@ -1,16 +1,14 @@
-"""The checkpoints under a prefix, as far as the names, sizes and times of its objects tell.
+"""The checkpoints under a prefix, recognised by the names, sizes and times of its objects.
 
-Which objects make one checkpoint, and whether it is complete, is told in `checkpoint_layouts`. No object is ever
-opened: what is said here is the best that is known, never a proof that a framework can load it.
+`layouts` says which objects make one checkpoint, and whether it is complete. No object is ever opened, so nothing here
+proves that a framework can load a checkpoint.
 
-Order. Groups whose names differ in their numbers only are a series, and a series is in the order of its numbers,
-since that is what frameworks resume by. Several series (Lightning's `last.ckpt` beside its `epoch=1-step=200.ckpt`,
-two frameworks) are interleaved by time, for their numbers mean different things; within that, a checkpoint counts as
-no older than those with lower numbers in its series.
+Order: groups whose names differ only in their numbers are a series, in the order of those numbers, by which frameworks
+resume. Several series (Lightning's `last.ckpt` beside `epoch=1-step=200.ckpt`, two frameworks) are interleaved by time,
+since their numbers mean different things. A checkpoint counts as no older than those with lower numbers in its series.
 
-Nothing waits for a quiet period and nothing is compared with the moment of the job's stop: recognise what is listed
-after the job has ended. Objects that SageMaker's sync brought in after the stop count like all others, as the next
-job is given whatever is under the prefix. Only `age` and `described` know the stop.
+List after the job has ended. Objects that SageMaker's sync uploads after the stop count like all others, since the next
+job is given everything under the prefix. Only `age` and `described` use the time of the stop.
 """
 
 import re
@@ -25,7 +23,7 @@ from respot.recovery.checkpoints.layouts import Kind, group, is_complete, is_fil
 from respot.recovery.checkpoints.layouts import StoredObject as StoredObject
 
 LATE_SYNC: Final = timedelta(minutes=15)
-"""What arrives this much later than the stop was not synced by the job that stopped, people are told."""
+"""Objects that arrive later than this after the stop were not synced by the stopped job; people are told so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +46,8 @@ class CheckpointLocation:
 class Listing:
     """The objects under a prefix.
 
-    A listing is in the order of the keys, not of time. Of one that was cut, what is there may be used, but the newest
-    checkpoint may be missing: absence must not be concluded from it, and whoever reports it adds `caveat`.
+    It is in the order of the keys, not of time. A listing that was cut may be used, but the newest checkpoint may be
+    missing: conclude no absence from it, and report its `caveat`.
 
     Attributes:
         objects: in the order of their keys.
@@ -71,16 +69,16 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """One checkpoint: the best that is known of it.
+    """One checkpoint, as far as it is known.
 
     Attributes:
-        name: its path below the prefix, without what tells its files apart; `.` for the prefix itself.
-        step: the number in its name, a step or an epoch or whatever the framework counts.
+        name: its path below the prefix, without what distinguishes its files; `.` for the prefix itself.
+        step: the number in its name: a step, an epoch, or what else the framework counts.
         saved_at: when the newest of its objects arrived.
         size: bytes in all.
-        complete: nothing that can be seen from outside is missing.
+        complete: nothing visible from outside is missing.
         objects: how many objects it consists of.
-        known: it follows a known layout; otherwise it is merely a file or directory that lies there.
+        known: it follows a known layout; otherwise it is just a file or directory.
     """
 
     name: str
@@ -103,7 +101,7 @@ def parse_location(uri: str) -> CheckpointLocation:
 
 
 def overlaps(one: str, other: str) -> bool:
-    """Whether one of two jobs with these checkpoint URIs, as the jobs have them, is given what the other one writes.
+    """Whether one of two jobs with these checkpoint URIs reads what the other one writes.
 
     SageMaker takes the URI as a raw prefix: `s3://b/job-1` is given `job-10/…` too, `s3://b/job-1/` is not.
 
@@ -117,7 +115,7 @@ def overlaps(one: str, other: str) -> bool:
 
 
 def _split(uri: str) -> tuple[str, str]:
-    # urlsplit would take `?` and `#` for something else than parts of a key.
+    # urlsplit would not take `?` and `#` as parts of a key.
     scheme, _, rest = uri.partition("://")
     bucket, _, key = rest.partition("/")
     if scheme != "s3" or not re.fullmatch(r"[A-Za-z0-9._-]+", bucket):
@@ -133,7 +131,7 @@ def _as_directory(key: str) -> str:
 def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> tuple[Checkpoint, ...]:
     """The checkpoints among these objects, oldest to newest; see the module for their order.
 
-    What follows no known layout is there as well, each topmost file or directory as one, since its time tells progress.
+    What follows no known layout is included, one for each topmost file or directory, since its time shows progress.
     """
     below = {each.key[len(location.prefix) :]: each for each in objects if each.key.startswith(location.prefix)}
     groups = group({path: each for path, each in below.items() if is_file(path)})
@@ -159,22 +157,21 @@ def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> 
 
 
 def newest_complete(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
-    """The newest complete one of what `recognise` gave.
+    """The newest complete one, from the result of `recognise`.
 
-    Logs and other by-products lie beside checkpoints, often newer: what follows no known layout counts only if nothing
-    does.
+    Logs and other by-products are often newer than checkpoints: unknown layouts count only if there is no known one.
     """
     known = [each for each in checkpoints if each.known] or checkpoints
     return next((each for each in reversed(known) if each.complete), None)
 
 
 def age(checkpoint: Checkpoint, stopped_at: datetime) -> timedelta:
-    """How old it was when the job stopped; nothing if its last object was synced only then."""
+    """Its age when the job stopped; zero if its last object was synced later."""
     return max(stopped_at - checkpoint.saved_at, timedelta())
 
 
 def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> str:
-    """A checkpoint for people: `checkpoint-500 (3 min old, 2.1 GB)`, its age being that when the job stopped."""
+    """A checkpoint for people: `checkpoint-500 (3 min old, 2.1 GB)`; the age is that when the job stopped."""
     if stopped_at is None:
         when = f"saved {readable(checkpoint.saved_at)}"
     elif checkpoint.saved_at < stopped_at:
@@ -183,5 +180,5 @@ def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> 
         when = "saved as the job stopped"
     else:
         when = f"written {in_words(checkpoint.saved_at - stopped_at)} after the job stopped"
-    doubt = "" if checkpoint.complete else ", incomplete"
-    return f"{checkpoint.name} ({when}, {bytes_in_words(checkpoint.size)}{doubt})"
+    incomplete = "" if checkpoint.complete else ", incomplete"
+    return f"{checkpoint.name} ({when}, {bytes_in_words(checkpoint.size)}{incomplete})"

@@ -1,16 +1,14 @@
 """The layouts in which frameworks write checkpoints, and whether all files of one are there.
 
 XGBoost, Hugging Face Trainer and Accelerate, Lightning, PyTorch DCP, DeepSpeed, Megatron, TensorFlow, Keras, MXNet,
-SMP, and single files. Only names, sizes and times are known: a checkpoint that is complete here may still be one that
-fails to load.
+SMP, and single files. Only names, sizes and times are known: a complete checkpoint may still fail to load.
 
 S3 writes an object whole or not at all, so a single file is complete. A group of files is complete if
 - nothing that its own names promise is missing (`-of-K` shards, TensorFlow's index, DCP's `.metadata`), and
 - what its framework writes last is there, or it has at least the names of the one before it in its series.
-Uploads are not in the order of writing, and ranks upload on their own: so what is written last does not vouch for
-files of ranks that the one before has and this one lacks. (After a move to fewer ranks the first checkpoint is
-doubted, once.) The first of a series, without anything to compare with, is complete unless its framework is known to
-write a last file.
+Uploads are not in the order of writing, and each rank uploads its own files. Therefore a last file does not vouch for
+files of ranks that the checkpoint before has and this one lacks. (After a move to fewer ranks, the first checkpoint
+counts as incomplete, once.) The first of a series is complete unless its framework is known to write a last file.
 """
 
 import re
@@ -24,7 +22,7 @@ from typing import Final
 
 _POINTERS: Final = {"checkpoint", "latest", "newest", "latest_checkpointed_iteration.txt"}
 _LARGEST_POINTER: Final = 64 * 1024
-"""Text that names a checkpoint is short; a file of such a name that is larger is a checkpoint itself."""
+"""Text that names a checkpoint is short; a larger file of such a name is a checkpoint itself."""
 
 _NUMBERED_DIRECTORY: Final = re.compile(r"(?:checkpoint|ckpt|steps?|iter|iteration|epoch)[-_=]?[0-9]+$", re.IGNORECASE)
 _CHECKPOINT_DIRECTORY: Final = (".ckpt", "_partial")
@@ -32,7 +30,7 @@ _TENSORFLOW: Final = re.compile(r"(.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)")
 _SINGLE_FILE: Final = (".ckpt", ".h5", ".hdf5", ".keras", ".params")
 _NAMED_FILE: Final = re.compile(r"(?<![a-z])(?:checkpoint|ckpt|last|latest|epoch|step|iter)", re.IGNORECASE)
 _BY_PRODUCT: Final = re.compile(r"\.(?:jsonl|txt|log|csv|tsv|ya?ml|md|html|png|py|sh)$|tfevents", re.IGNORECASE)
-"""Never a checkpoint, however little else there is. JSON may be one where nothing else is: XGBoost's models are."""
+"""Never a checkpoint. JSON may be one where nothing else is: XGBoost's models are."""
 _UNFINISHED: Final = re.compile(r"(?:^|[-_.])tmp(?:$|[-_.])", re.IGNORECASE)
 
 _EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*|_partial)+$")
@@ -51,12 +49,12 @@ _NUMBER: Final = re.compile(r"[0-9]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """One object, as a listing tells of it.
+    """One object of a listing.
 
     Attributes:
         key: its whole key.
         size: bytes.
-        last_modified: when S3 took it, UTC.
+        last_modified: when S3 stored it, UTC.
     """
 
     key: str
@@ -65,7 +63,7 @@ class StoredObject:
 
 
 class Kind(Enum):
-    """What tells which files belong together."""
+    """How files are found to belong together."""
 
     FILE = auto()
     TENSORFLOW = auto()
@@ -78,8 +76,8 @@ class Group:
     """The files of one checkpoint.
 
     Attributes:
-        name: its path below the prefix, without what tells its files apart; `.` for the prefix itself.
-        kind: what tells which files belong to it.
+        name: its path below the prefix, without what distinguishes its files; `.` for the prefix itself.
+        kind: how its files were found to belong to it.
         step: the number in its name.
         files: by their paths below the prefix, at least one.
         pointed: when the file `latest` beside it was last written, which names one of the checkpoints there.
@@ -172,7 +170,7 @@ def _is_marker(part: str) -> bool:
 
 
 def _group_of(path: str, directories: set[str], stems: set[str]) -> tuple[str, Kind]:
-    """The outermost directory that is a checkpoint, or else the file, or else whatever lies topmost."""
+    """The outermost directory that is a checkpoint, else the file, else the topmost entry."""
     *parents, file = path.split("/")
     for depth, part in enumerate(parents, start=1):
         directory = "/".join(parents[:depth])
@@ -211,7 +209,7 @@ def _last_file_is_there(group: Group, names: set[str]) -> bool:
     if group.name.endswith(".ckpt") and "latest" in names:  # Lightning with DeepSpeed
         return True
     if _is_deepspeed(names):
-        # The pointer beside the directories is not read: one from before this directory's first file names another.
+        # The pointer beside the directories is not read; if older than this directory's first file, it names another.
         first = min(file.last_modified for file in group.files.values())
         return group.pointed is not None and group.pointed >= first
     return ".metadata" in names  # PyTorch DCP

@@ -1,8 +1,10 @@
-"""An attempt's place in its run, and its job name."""
+"""What an attempt is created as: its job name, its lineage, its placement."""
 
 import hashlib
 from dataclasses import dataclass
 from typing import Final
+
+from respot.recovery.planning.decision import Placement
 
 TAG_PREFIX: Final = "respot:"
 RUN_TAG: Final = f"{TAG_PREFIX}run"
@@ -10,16 +12,16 @@ ATTEMPT_TAG: Final = f"{TAG_PREFIX}attempt"
 PARENT_TAG: Final = f"{TAG_PREFIX}parent"
 LINEAGE_TAGS: Final = frozenset({RUN_TAG, ATTEMPT_TAG, PARENT_TAG})
 VOLUME_KEY_TAG: Final = f"{TAG_PREFIX}volume-key"
-"""On an attempt that moved to local storage: the key of the volumes before it. Anybody can set it: it only refuses."""
+"""On an attempt that moved to local storage: the key of the earlier volumes. Anybody can set it: it only refuses."""
 OWN_TAGS: Final = LINEAGE_TAGS | {VOLUME_KEY_TAG}
-"""Respot's marks on the attempts that it creates; they are no settings."""
+"""Respot's own tags on the attempts that it creates; they are no settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
     """Where an attempt comes from.
 
-    The tags can be set by anybody: they are believed only of a job that the ledger knows to be an attempt.
+    Anybody can set the tags: they count only on a job that the ledger knows as an attempt.
 
     Attributes:
         run: the run's identity, in characters that a tag's value may have.
@@ -36,19 +38,34 @@ class Lineage:
         return {RUN_TAG: self.run, ATTEMPT_TAG: str(self.attempt), PARENT_TAG: self.parent}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRequest:
+    """What the next attempt is to be created as.
+
+    Attributes:
+        name: its job name.
+        lineage: where it comes from.
+        placement: where and for how long it runs.
+    """
+
+    name: str
+    lineage: Lineage
+    placement: Placement
+
+
 LONGEST_NAME: Final = 63
 """SageMaker's names match `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`."""
 _DIGEST_LENGTH: Final = 8
 
 
 def attempt_name(stem: str, attempt: int, *, run: str) -> str:
-    """The job name of a run's attempt, `<stem>-r<attempt>`: the same for the same run and attempt, ever.
+    """The job name of a run's attempt, `<stem>-r<attempt>`: always the same for the same run and attempt.
 
     SageMaker refuses a name that exists, so two creators of one attempt cannot both succeed.
 
     Args:
-        stem: a valid job name: that of the run's first job. Too long a one is cut, and a hash of the run then
-            keeps apart the runs whose stems begin alike.
+        stem: the name of the run's first job. If it is too long it is cut, and a hash of the run is added, which
+            keeps runs apart whose stems begin alike.
         attempt: the attempt's number.
         run: the run's identity.
     """
@@ -56,5 +73,5 @@ def attempt_name(stem: str, attempt: int, *, run: str) -> str:
     if len(stem) + len(suffix) <= LONGEST_NAME:
         return stem + suffix
     tail = f"-{hashlib.sha256(run.encode()).hexdigest()[:_DIGEST_LENGTH]}{suffix}"
-    # A cut may fall behind a hyphen, and `a--1f…` would read as a slip.
+    # The cut may leave a hyphen at the end, and `a--1f…` would look like a mistake.
     return stem[: LONGEST_NAME - len(tail)].rstrip("-") + tail

@@ -1,4 +1,4 @@
-"""Values of a decision on an ended job: what to do, where the next attempt runs, what to expect."""
+"""A decision on an ended job, with the values that it consists of."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Final
 from respot.jobs.job import Market
 
 DECIDED_WITHIN: Final = timedelta(days=3)
-"""After the job's end: later, nothing is decided or created any more."""
+"""After the job's end. Nothing is decided or created later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedPool:
-    """Where no next attempt can be created: SageMaker has just refused it for good, or its request cannot be built.
+    """Where no next attempt can be created: SageMaker has refused it for good, or its request cannot be built.
 
     Attributes:
         market: spot or on-demand.
@@ -47,7 +47,7 @@ class RefusedPool:
         return f"{pool} ({self.why})"
 
     def covers(self, pool: str) -> bool:
-        """Whether a pool, told as its market and instance type, is refused with it."""
+        """Whether a pool, given as its market and instance type, is refused too."""
         return pool.partition(" ")[0] == self.market if self.instance_type is None else pool == self._pool()
 
     def _pool(self) -> str:
@@ -75,9 +75,9 @@ class Decision:
         attempt: the next attempt's number (RESUBMIT only).
         until: when to decide again (WAIT only).
         dry_run: nothing is created.
-        notify: whether people are notified; of a decision to wait, that the account's kill switch postpones the job; of
-            one to do nothing, how the wait that they were notified of ended.
-        warning: what people should know besides, for example that a deadline cannot be met.
+        notify: whether people are notified: with WAIT, that the account's kill switch postpones the job; with NOTHING,
+            how the wait that they were notified about ended.
+        warning: what people should also know, for example that a deadline cannot be met.
     """
 
     action: Action
@@ -92,7 +92,7 @@ class Decision:
 
 
 class Outlook(StrEnum):
-    """Whether somebody may start the next job by hand without getting in Respot's way."""
+    """Whether somebody may start the next job by hand without interfering with Respot."""
 
     DECIDES = "decides"
     """Respot decides on this end, and reports what it does: a new job, or that there is none."""
@@ -110,5 +110,5 @@ def is_silent(decision: Decision) -> bool:
 
 
 def ending_the_wait(decision: Decision) -> Decision:
-    """A silent decision on a job of which a notice said that it waits: people are notified, as an information."""
+    """A silent decision, made into an informative one since an earlier notice said that the job waits."""
     return replace(decision, action=Action.NOTHING, notify=True)

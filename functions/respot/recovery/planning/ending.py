@@ -1,4 +1,4 @@
-"""How a job ended, and whether its end is one that another attempt can mend."""
+"""How a job ended, and whether another attempt may help."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ class Trigger(StrEnum):
 
 
 TRIGGERS_TO_CHOOSE: Final = tuple(trigger for trigger in Trigger if trigger is not Trigger.GAVE_UP_WAITING)
-"""What a policy may list; giving up is a setting of its own, and whoever sets it wants the next attempt."""
+"""What a policy may list. The wait limit is a setting of its own; anyone who sets it wants the next attempt."""
 
 
 class Budget(StrEnum):
@@ -36,23 +36,23 @@ class Ending:
     """The end of a job.
 
     Attributes:
-        trigger: what another attempt may follow; `None` if nothing is to be mended by repeating.
-        said: the end in words an operator reads.
-        by_a_person: somebody stopped or deleted the job, and knows.
-        doubtful: it may have been Respot or SageMaker, so that people are told what became of the job.
+        trigger: what another attempt may follow; `None` if repeating cannot help.
+        description: the end in words an operator reads.
+        by_a_person: somebody stopped or deleted the job, and knows it.
+        uncertain: Respot or SageMaker may have stopped it, so that people are notified.
     """
 
     trigger: Trigger | None
-    said: str
+    description: str
     by_a_person: bool = False
-    doubtful: bool = False
+    uncertain: bool = False
 
 
 _TRIGGER_BY_REASON: Final = (
     ("CapacityError", Trigger.CAPACITY_ERROR),
     ("InternalServerError", Trigger.INTERNAL_SERVER_ERROR),
 )
-"""FailureReason's prefixes; its words vary (one space or two), so that only the prefix counts."""
+"""Prefixes of FailureReason; only the prefix counts, since the words after it vary (one space or two)."""
 
 
 def is_pending_timeout(secondary_status: str) -> bool:
@@ -67,31 +67,31 @@ def is_pending_timeout(secondary_status: str) -> bool:
 def ending_of(state: JobState) -> Ending:
     """Classify a terminal status; the vocabulary is open, and an unknown status leads to no new attempt.
 
-    Of a job with a MaxPendingTime, these facts do not tell whether its user stopped it or SageMaker did.
+    For a job with a MaxPendingTime, its state does not show whether its user or SageMaker stopped it.
     """
     reason = state.failure_reason or ""
     known = next((trigger for prefix, trigger in _TRIGGER_BY_REASON if reason.startswith(prefix)), None)
     match state.status, state.secondary_status:
         case "Completed", _:
-            return Ending(trigger=None, said="completed")
+            return Ending(trigger=None, description="completed")
         case "Stopped", "MaxWaitTimeExceeded":
-            return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said="ran out of waiting time")
+            return Ending(trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, description="ran out of waiting time")
         case "Stopped", "MaxRuntimeExceeded":
-            return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, said="reached its maximum runtime")
+            return Ending(trigger=Trigger.MAX_RUNTIME_EXCEEDED, description="reached its maximum runtime")
         case "Stopped", "Stopped" if state.max_pending is not None:
-            return Ending(trigger=None, said="stopped")
+            return Ending(trigger=None, description="stopped")
         case "Stopped", "Stopped":
-            return Ending(trigger=None, said="stopped by its user", by_a_person=True)
+            return Ending(trigger=None, description="stopped by its user", by_a_person=True)
         case "Deleting", _:
-            return Ending(trigger=None, said="is being deleted", by_a_person=True)
+            return Ending(trigger=None, description="is being deleted", by_a_person=True)
         case "Failed" | "Stopped", secondary if is_pending_timeout(secondary) and known is None:
-            said = ": ".join(filter(None, ("ran out of pending time", clause(reason))))
-            return Ending(trigger=Trigger.MAX_PENDING_TIME_EXCEEDED, said=said)
+            description = ": ".join(filter(None, ("ran out of pending time", clause(reason))))
+            return Ending(trigger=Trigger.MAX_PENDING_TIME_EXCEEDED, description=description)
         case "Failed", secondary:
             unexplained = "no reason given" if secondary == "Failed" else f"ended as {secondary}"
-            return Ending(trigger=known, said=f"failed: {clause(reason) or unexplained}")
+            return Ending(trigger=known, description=f"failed: {clause(reason) or unexplained}")
         case _:
-            return Ending(trigger=None, said=f"ended as {state.status}/{state.secondary_status}")
+            return Ending(trigger=None, description=f"ended as {state.status}/{state.secondary_status}")
 
 
 def budget_of(trigger: Trigger, state: JobState) -> Budget:

@@ -1,4 +1,4 @@
-"""Where and for how long the next attempt runs: the ladder, and the time that a deadline leaves."""
+"""Where and for how long the next attempt runs, by the ladder and the deadline."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from respot.recovery.policy.policy import Policy, Rung, WhenMissed
 ASSUMED_OVERHEAD: Final = timedelta(minutes=10)
 """Time from getting instances to training, until this run has shown its own."""
 HANDOVER: Final = timedelta(minutes=5)
-"""Time from SageMaker's giving up on a spot attempt until the next one gets instances.
+"""Time from the end of a spot attempt at MaxWait until the next one gets instances.
 
 A job that runs has two minutes to stop and then uploads; the event, the creation and the launch come on top.
 """
@@ -41,29 +41,29 @@ def choose_placement(
     run: Run, policy: Policy, rung: Rung, *, now: datetime, refused: Sequence[RefusedPool] = ()
 ) -> PlacementChoice:
     """The placement on this rung, or on demand where the deadline asks for it; never in a pool that was refused."""
-    last_call, deadline = latest_on_demand_start(run, policy), deadline_of(run, policy)
-    if deadline is None or last_call is None:
+    latest_start, deadline = latest_on_demand_start(run, policy), deadline_of(run, policy)
+    if deadline is None or latest_start is None:
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}")
-    told = f"{_until(deadline, now)}, {in_words(deadline - last_call)} needed on demand"
+    times = f"{_until(deadline, now)}, {in_words(deadline - latest_start)} needed on demand"
     fallback = _on_demand_rung(run, policy, rung, refused)
-    if fallback is None and (now <= last_call or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
-        warning = f"the deadline may be missed: {told}, and no on-demand pool can be used"
+    if fallback is None and (now <= latest_start or policy.when_deadline_missed is WhenMissed.ON_DEMAND):
+        warning = f"the deadline may be missed: {times}, and no on-demand pool can be used"
         return PlacementChoice(placement=_placement(run, rung), reason=f"next: {_pool(run, rung)}", warning=warning)
     on_demand = _placement(run, fallback or rung)
-    if now > last_call:
-        warning = f"the deadline cannot be met any more: {told}"
+    if now > latest_start:
+        warning = f"the deadline cannot be met any more: {times}"
         if policy.when_deadline_missed is WhenMissed.STOP:
             return PlacementChoice(placement=None, reason=warning)
-        return PlacementChoice(placement=on_demand, reason=f"{told}: on demand at once", warning=warning)
-    spell = last_call - HANDOVER - now
+        return PlacementChoice(placement=on_demand, reason=f"{times}: on demand at once", warning=warning)
+    spell = latest_start - HANDOVER - now
     if rung.market is Market.ON_DEMAND or spell <= overhead_of(run):
-        return PlacementChoice(placement=on_demand, reason=f"{told}: on demand from here")
+        return PlacementChoice(placement=on_demand, reason=f"{times}: on demand from here")
     if not _may_follow(run, policy, refused):
-        return PlacementChoice(placement=on_demand, reason=f"{told}, and nothing may follow a spot attempt: on demand")
-    # SageMaker gives up waiting at MaxWait: early enough for an on-demand attempt to meet the deadline still.
+        return PlacementChoice(placement=on_demand, reason=f"{times}, and nothing may follow a spot attempt: on demand")
+    # MaxWait ends the wait early enough for an on-demand attempt to meet the deadline still.
     spot = _placement(run, rung, longest=spell)
     most = in_words(spot.max_wait or spell)
-    return PlacementChoice(placement=spot, reason=f"{told}: spot for at most {most}, then on demand")
+    return PlacementChoice(placement=spot, reason=f"{times}: spot for at most {most}, then on demand")
 
 
 def _until(deadline: datetime, now: datetime) -> str:
@@ -143,9 +143,10 @@ def overhead_of(run: Run) -> timedelta:
 def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
-    An attempt that Respot stopped, since it waited too long there, was its rung's last. A rung whose pool is refused is
-    passed over, for one below it that has attempts left. With a deadline, on demand comes after all of them in any
-    case. If each of them is refused, the run goes back to a pool that it gave up, if that has attempts left.
+    - An attempt that waited too long, so that Respot stopped it, was its rung's last.
+    - A refused pool is skipped, for a rung below it that has attempts left.
+    - With a deadline, on-demand always comes after all of them.
+    - If all are refused, the run goes back to a pool that it gave up, if that has attempts left.
     """
     left = _rungs_left(run, policy, number)
     if left and refused:
@@ -159,7 +160,7 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
 def went_back(run: Run, number: int) -> bool:
     """Whether that attempt is in a pool that Respot gave up before, and to which it went back.
 
-    That happens only if all pools below are refused, so that giving it up once more would lead nowhere.
+    All pools below are refused then, so that giving it up once more would lead nowhere.
     """
     pool = _had(run.attempts[number - 1])
     before = takewhile(lambda each: _had(each) == pool, reversed(run.attempts[: number - 1]))
@@ -183,16 +184,16 @@ def _rungs_left(run: Run, policy: Policy, number: int) -> tuple[Rung, ...]:
         first = run.attempts[0].state
         # A job is never moved to spot unasked; where the market is not known, only spot jobs have a MaxWait.
         return (Rung(market=first.market or (Market.SPOT if first.max_wait else Market.ON_DEMAND)),)
-    choose_placement = used = 0
+    rung = used = 0
     for earlier in range(1, number):
         known = earlier <= len(run.attempts)
         if known and went_back(run, earlier):
             continue  # it is no attempt of the rung below, which refused it
         used += 1
         gave_up = known and run.attempts[earlier - 1].gave_up_waiting
-        if choose_placement < len(policy.ladder) and (gave_up or used == policy.ladder[choose_placement].attempts):
-            choose_placement, used = choose_placement + 1, 0
-    return policy.ladder[choose_placement:]
+        if rung < len(policy.ladder) and (gave_up or used == policy.ladder[rung].attempts):
+            rung, used = rung + 1, 0
+    return policy.ladder[rung:]
 
 
 def _has_attempts_left(run: Run, policy: Policy, rung: Rung) -> bool:

@@ -1,7 +1,6 @@
 """Decides what follows the end of a job: `plan`, a pure function."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -9,8 +8,9 @@ from respot.jobs.formatting import clause, in_words, iso, readable
 from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.checkpoints.checkpoint import newest_complete
-from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool
-from respot.recovery.planning.ending import Budget, Ending, Trigger
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
+from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import (
     HANDOVER,
     choose_placement,
@@ -24,51 +24,28 @@ from respot.recovery.planning.run import Attempt, Run, run_id
 from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_out, resolve
 
 MOST_ATTEMPTS_WITHOUT_PROGRESS: Final = 2
-"""Attempts that trained and saved nothing of their own, after which another would do no better."""
+"""Attempts that trained and saved nothing of their own; after them another would do no better."""
 POSTPONED_FOR: Final = timedelta(minutes=30)
-"""How long a postponed job waits until the kill switch is read again.
+"""How often the kill switch is read again for a postponed job.
 
-In three days that makes 144 deliveries of the job's message: fewer than `recovery_max_receives` allows as shipped.
+That is 144 deliveries of the job's message in three days, fewer than the default of `recovery_max_receives`.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circumstances:
-    """What the run itself cannot know.
-
-    Attributes:
-        checkpoint_uri: where the job's checkpoints go; `None` if nowhere.
-        intruders: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
-        obstacles: why the job cannot be created again at all, in words.
-        kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
-            off, and where the decision does not depend on it.
-        refused_pools: where it cannot be created again, although it may be elsewhere.
-        listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
-        looked: whether S3 was asked at all; it is not where the decision does not hang on it.
-    """
-
-    checkpoint_uri: str | None
-    concurrent_writers: tuple[str, ...] = ()
-    blockers: tuple[str, ...] = ()
-    kill_switch: str | None = None
-    refused_pools: tuple[RefusedPool, ...] = ()
-    listing_cut: bool = False
-    looked: bool = True
-
-
-def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: datetime) -> Decision:
+def plan(context: PlanContext, *, now: datetime) -> Decision:
     """What to do about the run's last attempt, which has ended."""
+    run, resolved = context.run, context.resolved
     policy, ending = resolved.policy, run.ending
-    inputs = _inputs(run, resolved, circumstances, now)
-    if refusal := _not_ours(run, resolved, ending):
-        return Decision(action=refusal.action, reason=refusal.reason, inputs=inputs, notify=refusal.notify)
+    inputs = _inputs(context, now)
+    if left_alone := _not_ours(run, resolved, inputs):
+        return left_alone
     if is_too_late(run.last, now=now):
-        return _refused(_too_late(run.last, circumstances, now), inputs)
-    if circumstances.kill_switch:
-        return _postponed(run, circumstances.kill_switch, inputs, now)
-    if reason := _cannot_resume(run, resolved, circumstances):
+        return _refused(_too_late(context, now), inputs)
+    if context.kill_switch:
+        return _postponed(run, context.kill_switch, inputs, now)
+    if reason := _cannot_resume(context):
         return _refused(reason, inputs)
-    refused = circumstances.refused_pools
+    refused = context.refused_pools
     rung = rung_for(run, policy, run.last.number + 1, refused=refused)
     if rung is None:
         return _refused(_without_rung(run, refused), inputs)
@@ -76,29 +53,28 @@ def plan(run: Run, resolved: Resolved, circumstances: Circumstances, *, now: dat
     if placed.placement is None:
         return _refused(placed.reason, inputs)
     until = _earliest(run, policy)
-    if (last_call := latest_on_demand_start(run, policy)) is not None:
-        until = min(until, last_call - HANDOVER)  # a pause must not cost the deadline
+    if (latest_start := latest_on_demand_start(run, policy)) is not None:
+        until = min(until, latest_start - HANDOVER)  # a pause must not cost the deadline
     if until > now:
-        reason = f"{ending.said}: the next attempt is to start at {readable(until)}, after a pause"
+        reason = f"{ending.description}: the next attempt is to start at {readable(until)}, after a pause"
         return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until)
-    warning = "; ".join(filter(None, (placed.warning, _uncertainty(run, policy, circumstances)))) or None
+    warning = "; ".join(filter(None, (placed.warning, _uncertainty(context)))) or None
     return Decision(
         action=Action.RESUBMIT,
-        reason="; ".join((ending.said, *(f"cannot use {pool}" for pool in refused), placed.reason)),
+        reason="; ".join((ending.description, *(f"cannot use {pool}" for pool in refused), placed.reason)),
         inputs=inputs,
         placement=placed.placement,
         attempt=run.last.number + 1,
         dry_run=policy.dry_run,
-        notify=policy.dry_run,  # else people are told of the attempt, and of the warning, once it is created
+        notify=policy.dry_run,  # else people are notified of the attempt, with the warning, once it is created
         warning=warning,
     )
 
 
 def foresee(state: JobState, transitions: tuple[Transition, ...], account: AccountPolicy | None) -> Outlook:
-    """What to expect of `plan` about a job that has just ended; no `account` is a policy that nobody can read.
+    """What to expect of `plan` about a job that has just ended; no `account` means an unreadable policy.
 
-    Only a plain "no" is one: anything that the job alone does not show (who stopped it, what its tags are) may
-    still lead to another attempt.
+    Only a definite "no" counts: what the job does not show (who stopped it, its tags) may still lead to an attempt.
     """
     last = Attempt(number=1, state=state, transitions=transitions, checkpoint=None)
     if not is_terminal(state.status) or state.tags is None or last.ending.by_a_person:
@@ -108,109 +84,100 @@ def foresee(state: JobState, transitions: tuple[Transition, ...], account: Accou
     if account is None:
         return Outlook.UNKNOWN
     run = Run(id=run_id(state.job), attempts=(last,), checkpoints=())
-    refusal = _not_ours(run, resolve(account, state, role=state.role_arn), run.ending)
-    silent = refusal is not None and refusal.action is not Action.WAIT and not refusal.notify
-    return Outlook.LEAVES if silent else Outlook.DECIDES
+    left_alone = _not_ours(run, resolve(account, state, role=state.role_arn), {})
+    return Outlook.LEAVES if left_alone and is_silent(left_alone) else Outlook.DECIDES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
-    """Why Respot leaves a job alone, and whether its owner expects to hear of it."""
-
-    reason: str
-    action: Action
-    notify: bool = False
+def _refused(reason: str, inputs: dict[str, str], *, notify: bool = True) -> Decision:
+    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=notify)
 
 
-def _refused(reason: str, inputs: dict[str, str]) -> Decision:
-    return Decision(action=Action.REFUSE, reason=reason, inputs=inputs, notify=True)
+def _nothing(reason: str, inputs: dict[str, str]) -> Decision:
+    return Decision(action=Action.NOTHING, reason=reason, inputs=inputs)
 
 
-def _not_ours(run: Run, resolved: Resolved, ending: Ending) -> _Refusal | None:
-    """Ends that are not Respot's business: nothing failed, nobody asked, or somebody else decides.
+def _not_ours(run: Run, resolved: Resolved, inputs: dict[str, str]) -> Decision | None:
+    """Why Respot does not continue the job: nothing failed, nobody asked, or somebody else decides.
 
-    A tag that cannot be read comes before the question whether anybody asked, since it may be the one that asks;
-    unless the owner opted out by a tag that can be read. People are told where they may have expected another attempt.
+    Unreadable tags are checked before "nobody asked", since one of them may ask, unless the owner opted out by a
+    readable tag. People are notified where they may have expected another attempt.
     """
-    state, policy = run.last.state, resolved.policy
-    # Giving up is Respot's own doing, by a setting of its own.
+    state, policy, ending = run.last.state, resolved.policy, run.ending
+    # Respot's own stop follows the wait limit, a setting of its own.
     expected = ending.trigger in policy.triggers or ending.trigger is Trigger.GAVE_UP_WAITING
     if not is_terminal(state.status):
-        reason = f"has not ended, it is {state.status}/{state.secondary_status}"
-        return _Refusal(reason=reason, action=Action.NOTHING)
+        return _nothing(f"has not ended, it is {state.status}/{state.secondary_status}", inputs)
     if state.status == "Completed":
-        return _Refusal(reason="completed: nothing to do", action=Action.NOTHING)
+        return _nothing("completed: nothing to do", inputs)
     if not policy.resume and (resolved.opted_out or not resolved.bad_tags):
-        reason = resolved.opted_out or f"not asked to resume this job ({', '.join(resolved.sources)})"
-        return _Refusal(reason=reason, action=Action.NOTHING)
+        sources = ", ".join(resolved.sources)
+        return _nothing(resolved.opted_out or f"not asked to resume this job ({sources})", inputs)
     if resolved.bad_tags:
-        return _Refusal(reason="; ".join(resolved.bad_tags), action=Action.REFUSE, notify=True)
+        return _refused("; ".join(resolved.bad_tags), inputs)
     if state.parent:
-        reason = f"owned by a {state.parent.owner} ({state.parent.identifier}), which decides itself"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=expected)
-    if ending.by_a_person or ending.doubtful:
-        return _Refusal(reason=ending.said, action=Action.REFUSE, notify=ending.doubtful)
+        owner = f"{state.parent.owner} ({state.parent.identifier})"
+        return _refused(f"owned by a {owner}, which decides itself", inputs, notify=expected)
+    if ending.by_a_person or ending.uncertain:
+        return _refused(ending.description, inputs, notify=ending.uncertain)
     if ending.trigger is None:
-        reason = f"{ending.said}: repeating it would not help"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        return _refused(f"{ending.description}: repeating it would not help", inputs)
     if not expected:
-        reason = f"{ending.said}: the policy does not resume after {ending.trigger}"
-        return _Refusal(reason=reason, action=Action.REFUSE, notify=True)
+        return _refused(f"{ending.description}: the policy does not resume after {ending.trigger}", inputs)
     return None
 
 
 def is_too_late(last: Attempt, *, now: datetime) -> bool:
-    """Whether the attempt ended so long ago that none may follow it any more."""
-    return now - _ended(last) >= DECIDED_WITHIN
+    """Whether the attempt ended too long ago for another to follow."""
+    return now - last.ended >= DECIDED_WITHIN
 
 
-def _too_late(last: Attempt, circumstances: Circumstances, now: datetime) -> str:
-    ago, limit = in_words(now - _ended(last)), in_words(DECIDED_WITHIN)
+def _too_late(context: PlanContext, now: datetime) -> str:
+    ago, limit = in_words(now - context.run.last.ended), in_words(DECIDED_WITHIN)
     late = f"ended {ago} ago, and a job is resubmitted within {limit} of its end or not at all"
     advice = (
         "to continue, submit a new job with the same checkpoint location"
-        if circumstances.checkpoint_uri
+        if context.checkpoint_uri
         else "to start it again, from scratch, submit a new job: no checkpoint location is configured"
     )
-    return "; ".join(filter(None, (late, circumstances.kill_switch, advice)))
+    return "; ".join(filter(None, (late, context.kill_switch, advice)))
 
 
 def _postponed(run: Run, kill_switch: str, inputs: dict[str, str], now: datetime) -> Decision:
-    """Nothing is decided while the kill switch is on, so that nothing has to be taken back once it is off."""
-    limit = _ended(run.last) + DECIDED_WITHIN
-    reason = f"{run.ending.said}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
+    """Nothing is decided while the kill switch is on, so that nothing must be revoked once it is off."""
+    limit = run.last.ended + DECIDED_WITHIN
+    reason = f"{run.ending.description}; {kill_switch}: decided once it is off, until {readable(limit)} at most"
     until = min(now + POSTPONED_FOR, limit)
     return Decision(action=Action.WAIT, reason=reason, inputs=inputs, until=until, notify=True)
 
 
-def _cannot_resume(run: Run, resolved: Resolved, circumstances: Circumstances) -> str | None:
-    """Why another attempt must not or cannot be made, although the owner asked for one."""
-    policy = resolved.policy
-    if circumstances.blockers:
-        return f"cannot be created again: {'; '.join(map(clause, circumstances.blockers))}"
-    if circumstances.concurrent_writers:
-        jobs = ", ".join(circumstances.concurrent_writers)
+def _cannot_resume(context: PlanContext) -> str | None:
+    """Why another attempt must not or cannot be made, although the owner wants one."""
+    run, policy = context.run, context.resolved.policy
+    if context.blockers:
+        return f"cannot be created again: {'; '.join(map(clause, context.blockers))}"
+    if context.concurrent_writers:
+        jobs = ", ".join(context.concurrent_writers)
         return f"another job writes to an overlapping checkpoint location: {jobs}"
-    if policy.require_checkpoint and (reason := _without_checkpoint(run, circumstances)):
+    if policy.require_checkpoint and (reason := _without_checkpoint(context)):
         return reason
-    if _makes_no_progress(run, policy) and not circumstances.listing_cut:
-        fruitless = run.attempts_without_progress()
-        return f"the last {fruitless} attempts that trained saved no newer checkpoint: another would do no better"
+    if _makes_no_progress(run, policy) and not context.listing_cut:
+        count = run.attempts_without_progress()
+        return f"the last {count} attempts that trained saved no newer checkpoint: another would do no better"
     return _budget_exhausted(run, policy)
 
 
-def _without_checkpoint(run: Run, circumstances: Circumstances) -> str | None:
+def _without_checkpoint(context: PlanContext) -> str | None:
     """Why the work would start from scratch, or might."""
-    where = circumstances.checkpoint_uri
+    run, where = context.run, context.checkpoint_uri
     if where is None:
         return "no checkpoint location is configured: the next attempt would start from scratch"
     trained = any(attempt.has_trained for attempt in run.attempts)
     if not trained or newest_complete(run.checkpoints):
         return None
-    if not circumstances.listing_cut:
+    if not context.listing_cut:
         return f"no complete checkpoint in {where}: the next attempt would start from scratch"
     if any(attempt.checkpoint for attempt in run.attempts):
-        return None  # seen before, and merely not among those that were listed now
+        return None  # seen before, and only missing from this incomplete listing
     return f"cannot tell whether there is a complete checkpoint in {where}: there are more objects than were listed"
 
 
@@ -218,11 +185,11 @@ def _makes_no_progress(run: Run, policy: Policy) -> bool:
     return policy.require_progress and run.attempts_without_progress() >= MOST_ATTEMPTS_WITHOUT_PROGRESS
 
 
-def _uncertainty(run: Run, policy: Policy, circumstances: Circumstances) -> str | None:
-    """What a listing that was cut short keeps from being known; the budgets still bound what it may cost."""
-    if not (circumstances.listing_cut and _makes_no_progress(run, policy)):
+def _uncertainty(context: PlanContext) -> str | None:
+    """What a listing that was cut short leaves unknown; the budgets still bound what it may cost."""
+    if not (context.listing_cut and _makes_no_progress(context.run, context.resolved.policy)):
         return None
-    unclear = run.attempts_without_progress()
+    unclear = context.run.attempts_without_progress()
     return f"cannot tell whether the last {unclear} attempts made progress: not all objects were listed"
 
 
@@ -250,14 +217,10 @@ def _budget_exhausted(run: Run, policy: Policy) -> str | None:
 def _earliest(run: Run, policy: Policy) -> datetime:
     """When the pause after the last attempt's end is over."""
     last, budget = run.last, run.budget
-    ended = _ended(last)
+    ended = last.ended
     if last.gave_up_waiting:
-        return ended  # the next pool is another one, and its owner wants it now
+        return ended  # the next pool is a different one, and its owner wants it now
     return ended if budget is None else ended + _pause(run, policy, budget) * _jitter(run, budget)
-
-
-def _ended(last: Attempt) -> datetime:
-    return last.transitions[-1].started if last.transitions else last.state.last_modified
 
 
 def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
@@ -269,38 +232,39 @@ def _pause(run: Run, policy: Policy, budget: Budget) -> timedelta:
 
 
 def _jitter(run: Run, budget: Budget) -> float:
-    """Between a half and one: the same for the same attempt, so that a decision can be repeated; spread over runs."""
+    """From a half to one: the same for the same attempt, so that a decision can be repeated; spread over runs."""
     digest = hashlib.sha256(f"{run.id} {run.last.number} {budget}".encode()).digest()
     return 0.5 + digest[0] / 510
 
 
-def _inputs(run: Run, resolved: Resolved, circumstances: Circumstances, now: datetime) -> dict[str, str]:
+def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
+    run, resolved = context.run, context.resolved
     state, policy = run.last.state, resolved.policy
     newest = newest_complete(run.checkpoints)
-    deadline, last_call = deadline_of(run, policy), latest_on_demand_start(run, policy)
+    deadline, latest_start = deadline_of(run, policy), latest_on_demand_start(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
         "decided_at": iso(now),
         "policy": ", ".join(resolved.sources),
-        "kill_switch": circumstances.kill_switch,
+        "kill_switch": context.kill_switch,
         "attempts": f"{run.last.number} of {policy.max_attempts}",
         "budgets": ", ".join(budgets),
         "ending": f"{state.status}/{state.secondary_status}",
         "ran_on": " ".join(filter(None, (state.market, state.instance_type))),
-        "checkpoint_location": circumstances.checkpoint_uri,
+        "checkpoint_location": context.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
-        "listing": "cut short" if circumstances.listing_cut else None,
-        "fruitless_attempts": str(run.attempts_without_progress()) if circumstances.looked else None,
-        "overlapping_jobs": ", ".join(circumstances.concurrent_writers),
-        "obstacles": "; ".join(circumstances.blockers),
-        "refused_pools": "; ".join(map(str, circumstances.refused_pools)),
+        "listing": "cut short" if context.listing_cut else None,
+        "fruitless_attempts": str(run.attempts_without_progress()) if context.listed else None,
+        "overlapping_jobs": ", ".join(context.concurrent_writers),
+        "obstacles": "; ".join(context.blockers),
+        "refused_pools": "; ".join(map(str, context.refused_pools)),
         "work_expected": in_words(work_expected(run, policy)),
-        "work_done": in_words(run.work_done()) if circumstances.looked else None,
-        "work_lost": in_words(run.work_lost()) if circumstances.looked else None,
+        "work_done": in_words(run.work_done()) if context.listed else None,
+        "work_lost": in_words(run.work_lost()) if context.listed else None,
         "restart_overhead": in_words(overhead_of(run)),
         "instance_hours_billed": f"{run.billable_hours:.2f}",
         "deadline": deadline and iso(deadline),
-        "on_demand_by": last_call and iso(last_call),
+        "on_demand_by": latest_start and iso(latest_start),
     }
     return {name: value for name, value in given.items() if value}

@@ -1,4 +1,4 @@
-"""A run: the chain of attempts that share one checkpoint location, and what they add up to."""
+"""A run: the chain of attempts that share one checkpoint location."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,13 +10,15 @@ from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
 from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, newest_complete
+from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
+from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
 from respot.recovery.planning.waiting import StopIntent, StoppedBy, stop_of, stopped_by
 
 RunId = NewType("RunId", str)
 """`<region>/<name of the first job>/<its creation, epoch milliseconds>`."""
 _AT_THE_LIMIT: Final = timedelta(minutes=1)
-"""A stop so shortly before MaxPendingTime may be SageMaker's: when its counter begins is not documented."""
+"""A stop this shortly before MaxPendingTime may be SageMaker's: when its counter starts is not documented."""
 _ACCELERATED: Final = ("ml.p", "ml.g", "ml.trn")
 """Families "such as" which MaxPendingTime takes effect for (service model, StoppingCondition)."""
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -31,7 +33,7 @@ class Attempt:
         state: the job's state.
         transitions: its transitions, oldest first.
         checkpoint: the newest complete checkpoint when the attempt had ended.
-        stop_intent: the note that Respot was about to stop it; `None` if it never was.
+        stop_intent: that Respot was about to stop it; `None` if it never was.
     """
 
     number: int
@@ -41,22 +43,27 @@ class Attempt:
     stop_intent: StopIntent | None = None
 
     @property
+    def ended(self) -> datetime:
+        """When it ended."""
+        return self.transitions[-1].started if self.transitions else self.state.last_modified
+
+    @property
     def gave_up_waiting(self) -> bool:
         """Whether Respot stopped it, since it waited too long for capacity."""
         return stopped_by(self.stop_intent, self.transitions) is StoppedBy.RESPOT
 
     @property
     def ending(self) -> Ending:
-        """How it ended; a stop is its user's unless Respot's own note says otherwise."""
+        """How it ended; a stop is its user's unless Respot's own stop intent says otherwise."""
         ending = ending_of(self.state)
         if (self.state.status, self.state.secondary_status) != (STOPPED, STOPPED):
             return ending
         match stopped_by(self.stop_intent, self.transitions):
             case StoppedBy.RESPOT:
-                return Ending(trigger=Trigger.GAVE_UP_WAITING, said=self._gave_up())
+                return Ending(trigger=Trigger.GAVE_UP_WAITING, description=self._gave_up())
             case StoppedBy.UNCLEAR:
-                said = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
-                return replace(ending, said=said, doubtful=True)
+                description = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
+                return replace(ending, description=description, uncertain=True)
             case _:
                 return self._stopped_by_another(ending)
 
@@ -78,9 +85,9 @@ class Attempt:
 
     @property
     def billable_hours(self) -> float:
-        """Instance-hours billed; while SageMaker does not say, those it held instances for are the most it can be."""
-        told = (self.state.billable_time, self.state.training_time, self._held())
-        time = next(each for each in told if each is not None)
+        """Instance-hours billed; until SageMaker reports them, those for which it held instances, an upper bound."""
+        times = (self.state.billable_time, self.state.training_time, self._held())
+        time = next(each for each in times if each is not None)
         return time / timedelta(hours=1) * (self.state.instance_count or 1)
 
     def _stopped_by_another(self, ending: Ending) -> Ending:
@@ -90,9 +97,9 @@ class Attempt:
         launched = self.has_trained or state.training_started or state.training_time
         waited = (stopped or state.last_modified) - state.job.created
         if limit is None or launched or waited < limit - _AT_THE_LIMIT or not _may_be_accelerated(state.instance_type):
-            return replace(ending, said="stopped by its user", by_a_person=True)
-        said = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
-        return replace(ending, said=said, by_a_person=False, doubtful=True)
+            return replace(ending, description="stopped by its user", by_a_person=True)
+        description = f"stopped, by its user or by SageMaker after MaxPendingTimeInSeconds of {in_words(limit)}"
+        return replace(ending, description=description, by_a_person=False, uncertain=True)
 
     def _gave_up(self) -> str:
         stopped, stop_intent = stop_of(self.transitions), self.stop_intent
@@ -111,7 +118,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run, as it is known when its last attempt has ended.
+    """A run, as known when its last attempt has ended.
 
     Attributes:
         id: the run.
@@ -138,19 +145,28 @@ class Run:
         """How the last attempt ended."""
         ending = self.last.ending
         if self._was_cut_short(self.last):
-            said = "reached the maximum runtime that the deadline left for spot"
-            return replace(ending, trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, said=said)
+            description = "reached the maximum runtime that the deadline left for spot"
+            return replace(ending, trigger=Trigger.MAX_WAIT_TIME_EXCEEDED, description=description)
         return ending
 
     @property
     def budget(self) -> Budget | None:
-        """What the next attempt is charged to; `None` if the last one's end calls for none."""
+        """What the next attempt is charged to; `None` if the last end calls for none."""
         return self._budget_of(self.last)
 
     @property
     def billable_hours(self) -> float:
         """Instance-hours billed to all attempts."""
         return sum(attempt.billable_hours for attempt in self.attempts)
+
+    def next_attempt(self, placement: Placement) -> AttemptRequest:
+        """What the next attempt is to be created as, with that placement."""
+        number = self.last.number + 1
+        return AttemptRequest(
+            name=attempt_name(self.attempts[0].state.job.name, number, run=self.id),
+            lineage=Lineage(run=self.id, attempt=number, parent=self.last.state.job.name),
+            placement=placement,
+        )
 
     def resubmissions(self, budget: Budget) -> int:
         """How many attempts ended in a way that is charged to this budget, the last one included."""
@@ -162,7 +178,7 @@ class Run:
     def _was_cut_short(self, attempt: Attempt) -> bool:
         """Whether it reached a MaxRuntime below the user's own: one shortened to MaxWait, for a deadline.
 
-        Of two equal limits either may strike first; it means the same.
+        Of two equal limits either may apply first; it means the same.
         """
         own, given = self.attempts[0].state.max_runtime, attempt.state.max_runtime
         reached = ending_of(attempt.state).trigger is Trigger.MAX_RUNTIME_EXCEEDED
@@ -180,11 +196,11 @@ class Run:
         return count
 
     def work_done(self) -> timedelta:
-        """Training time that the checkpoints prove; what was trained after the last one of a transition is lost.
+        """Training time that the checkpoints prove. Training after the last checkpoint of a period is lost.
 
-        A transition without a listed checkpoint counts whole if the same attempt saved a later one (frameworks delete
-        old ones, and the later one builds on them), and for nothing if it did not. Nothing counts that is newer than
-        the newest checkpoint, the one the next attempt resumes from, nor what was saved before the run began.
+        A period without a listed checkpoint counts whole if the same attempt saved a later one, since frameworks delete
+        old ones; otherwise it does not count. Neither counts what is newer than the newest checkpoint, from which the
+        next attempt resumes, nor what was saved before the run began.
         """
         newest = newest_complete(self.checkpoints)
         if newest is None:
@@ -194,8 +210,7 @@ class Run:
         for attempt, following in zip(self.attempts, [*self.attempts[1:], None], strict=True):
             over, saved_later = following.state.job.created if following else _NEVER, False
             for started, ended in reversed(_training_of(attempt)):
-                # Files are synced for a while after the training, and no transition of the run is open at the same
-                # time.
+                # Files are synced for a while after the training; no other period of the run is open at that time.
                 within = [at for at in proofs if started < at <= min(over, ended + LATE_SYNC)]
                 if within:
                     done += min(max(within), ended) - started
@@ -205,14 +220,14 @@ class Run:
         return done
 
     def _saved(self, until: datetime) -> list[datetime]:
-        """When checkpoints were saved: those that are listed, and those that were when an attempt ended."""
+        """When checkpoints were saved: those listed now, and those listed when an attempt ended."""
         seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
         known = any(each.known for each in self.checkpoints)
         listed = [each for each in self.checkpoints if each.complete and (each.known or not known)]
         return [each.saved_at for each in (*listed, *seen) if each.saved_at <= until]
 
     def work_lost(self) -> timedelta:
-        """Training time of the last attempt after its newest checkpoint: it will be trained again."""
+        """Training time of the last attempt after its newest checkpoint, which must be repeated."""
         newest = newest_complete(self.checkpoints)
         lost = timedelta()
         for started, ended in _training_of(self.last):

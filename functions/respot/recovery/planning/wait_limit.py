@@ -8,17 +8,17 @@ from typing import Final
 from respot.jobs.formatting import in_words, iso, readable
 from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import STOPPED, STOPPING
+from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, Placement
 from respot.recovery.planning.placement import went_back
-from respot.recovery.planning.planner import Circumstances, plan
-from respot.recovery.planning.run import Run
+from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent, is_waiting, unknown_message, waiting_since
 from respot.recovery.policy.policy import AccountPolicy, Resolved, resolve
 
 ASKED_EACH_TIME: Final = timedelta(hours=1)
-"""For so long after its limit a job that waits is asked about with each sweep; after that, once in so long."""
+"""After its limit a waiting job is checked with each sweep for this long; after that, once in this time."""
 _SIMULATED: Final = "its owner wants the next pool after that time"
-"""Of the note with which a stop is only tried out."""
+"""The reason of a stop intent that is only simulated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,23 +26,21 @@ class WaitDecision:
     """Whether to stop a job that waits.
 
     Attributes:
-        give_up: stop it now.
+        stop: stop it now.
         reason: why, or why not, in words an operator reads.
-        attempt: the number of the attempt that would follow; `None` if none would.
-        placement: where that one would run.
+        placement: where the next attempt would run; `None` if the job is not stopped.
         inputs: what it was decided from, in words.
     """
 
-    record_stop_intent: bool
+    stop: bool
     reason: str
-    attempt: int | None = None
     placement: Placement | None = None
     inputs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AsIfStopped:
-    """A job as it would be, had Respot just stopped it: what its next attempt can be planned from."""
+class SimulatedStop:
+    """A job as it would be if Respot had just stopped it: its next attempt can be planned from that."""
 
     state: JobState
     transitions: tuple[Transition, ...]
@@ -50,18 +48,17 @@ class AsIfStopped:
 
 
 def may_give_up(state: JobState, transitions: Sequence[Transition], account: AccountPolicy, *, now: datetime) -> bool:
-    """Whether a job, as the ledger knows it, is worth a closer look: nobody else has to be asked for that."""
-    return patience(state, transitions, resolve(account, state, role=state.role_arn), now=now) is None
+    """Whether a job may be over its wait limit, by what the ledger knows; no other service is asked."""
+    return reason_to_keep_waiting(state, transitions, resolve(account, state, role=state.role_arn), now=now) is None
 
 
 def is_time_to_ask(
     transitions: Sequence[Transition], limit: timedelta, *, last: datetime | None, now: datetime
 ) -> bool:
-    """Whether a job that waits is to be asked about now; `last` is when that was last looked into.
+    """Whether a waiting job is to be checked now; `last` is when it was last checked.
 
-    Within `ASKED_EACH_TIME` after its limit always, then once in each such span: what spoke against giving up may pass
-    (a policy that could not be read, the kill switch), and a job that stays where it is must not be asked about every
-    few minutes for days.
+    Always within `ASKED_EACH_TIME` after its limit, then once in each such span. A reason against the stop may pass
+    (an unreadable policy, the kill switch), but a job must not be checked every few minutes for days.
     """
     since = waiting_since(transitions)
     if since is None or now - since <= limit:
@@ -71,8 +68,10 @@ def is_time_to_ask(
     return over <= ASKED_EACH_TIME or over // ASKED_EACH_TIME > before // ASKED_EACH_TIME
 
 
-def patience(state: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime) -> str | None:
-    """Why the job is left waiting, as far as job and policy alone can tell; `None` if they do not say so."""
+def reason_to_keep_waiting(
+    state: JobState, transitions: Sequence[Transition], resolved: Resolved, *, now: datetime
+) -> str | None:
+    """Why the job is left waiting, by job and policy alone; `None` if they give no reason."""
     policy, since = resolved.policy, waiting_since(transitions)
     if words := unknown_message(state):
         return f"whether it waits for capacity is not known: SageMaker says {words!r}"
@@ -93,78 +92,59 @@ def patience(state: JobState, transitions: Sequence[Transition], resolved: Resol
     return None
 
 
-def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> AsIfStopped:
-    """The job as it would be, had Respot stopped it now."""
+def simulate_stop(state: JobState, transitions: Sequence[Transition], *, now: datetime) -> SimulatedStop:
+    """The job as it would be if Respot stopped it now."""
     since = waiting_since(transitions) or now
-    return AsIfStopped(
+    return SimulatedStop(
         state=replace(state, status=STOPPED, secondary_status=STOPPED, last_modified=now),
-        transitions=(
-            *transitions,
-            Transition(status=STOPPING, started=now),
-            Transition(status=STOPPED, started=now),
-        ),
+        transitions=(*transitions, *(Transition(status=each, started=now) for each in (STOPPING, STOPPED))),
         stop_intent=StopIntent(job=state.job, waiting_since=since, decided_at=now, reason=_SIMULATED),
     )
 
 
-def gives_up(
-    live: JobState,
-    transitions: Sequence[Transition],
-    run: Run,
-    resolved: Resolved,
-    circumstances: Circumstances,
-    *,
-    now: datetime,
+def decide_wait(
+    live: JobState, transitions: Sequence[Transition], context: PlanContext, *, now: datetime
 ) -> WaitDecision:
-    """Whether to stop the live job, whose run's last attempt is the job as if it had been stopped.
+    """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
-    Only if the plan for it, as it would be made afterwards, is another attempt in another pool: a job must not lose
-    its place in one queue for a place at the end of the same one, nor for nothing.
+    Only if the plan made after the stop is another attempt in another pool: a job must not give up its place in a
+    queue for the end of the same queue, or for nothing.
     """
-    if reason := patience(live, transitions, resolved, now=now):
-        return WaitDecision(record_stop_intent=False, reason=reason)
-    if circumstances.kill_switch:
-        return WaitDecision(record_stop_intent=False, reason=circumstances.kill_switch)
-    if went_back(run, run.last.number):
+    resolved = context.resolved
+    if reason := reason_to_keep_waiting(live, transitions, resolved, now=now):
+        return WaitDecision(stop=False, reason=reason)
+    if context.kill_switch:
+        return WaitDecision(stop=False, reason=context.kill_switch)
+    if went_back(context.run, context.run.last.number):
         reason = "was given up before, and the run went back to this pool: all others were refused"
-        return WaitDecision(record_stop_intent=False, reason=reason)
-    decision = plan(run, resolved, circumstances, now=now)
+        return WaitDecision(stop=False, reason=reason)
+    decision = plan(context, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:
-        return WaitDecision(record_stop_intent=False, reason=f"nothing would follow: {decision.reason}")
+        return WaitDecision(stop=False, reason=f"nothing would follow: {decision.reason}")
     here, there = (live.market, live.instance_type), (decision.placement.market, decision.placement.instance_type)
     if here == there:
         pool = " ".join(filter(None, there))
-        return WaitDecision(record_stop_intent=False, reason=f"the next attempt would wait for the same pool, {pool}")
-    if decision.dry_run:
-        return _verdict(
-            live, transitions, resolved, decision, record_stop_intent=False, said="would have stopped it (dry run)"
-        )
-    return _verdict(live, transitions, resolved, decision, record_stop_intent=True, said="stopping it")
+        return WaitDecision(stop=False, reason=f"the next attempt would wait for the same pool, {pool}")
+    return _stop_decision(live, transitions, resolved, decision)
 
 
-def _verdict(
-    live: JobState,
-    transitions: Sequence[Transition],
-    resolved: Resolved,
-    decision: Decision,
-    *,
-    record_stop_intent: bool,
-    said: str,
+def _stop_decision(
+    live: JobState, transitions: Sequence[Transition], resolved: Resolved, decision: Decision
 ) -> WaitDecision:
+    doing = "would have stopped it (dry run)" if decision.dry_run else "stopping it"
     since, limit = waiting_since(transitions), resolved.policy.give_up_waiting_after
     waiting = f"has waited for {live.market or 'unknown'} {live.instance_type or 'instances'}"
-    told = f"{waiting} since {readable(since)}" if since else waiting
+    waited = f"{waiting} since {readable(since)}" if since else waiting
     inputs = decision.inputs | {
         "waiting_since": iso(since) if since else "",
         "give_up_waiting_after": in_words(limit) if limit else "",
         "status": f"{live.status}/{live.secondary_status}",
         "status_message": live.status_message or "",
     }
-    del inputs["ending"]  # the one that was tried out
+    del inputs["ending"]  # the simulated one
     return WaitDecision(
-        record_stop_intent=record_stop_intent,
-        reason=f"{told}, longer than {in_words(limit) if limit else 'allowed'}: {said}; {decision.reason}",
-        attempt=decision.attempt,
-        placement=decision.placement,
+        stop=not decision.dry_run,
+        reason=f"{waited}, longer than {in_words(limit) if limit else 'allowed'}: {doing}; {decision.reason}",
+        placement=None if decision.dry_run else decision.placement,
         inputs={name: value for name, value in inputs.items() if value},
     )

@@ -1,4 +1,4 @@
-"""Waiting for capacity: since when a job waits, and whether it was Respot that ended the waiting."""
+"""Waiting for capacity: since when a job waits, and whether Respot ended it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,18 +20,18 @@ _WAITS: Final = frozenset(
 )
 """StatusMessage, but for its closing punctuation, in public logs of real jobs while there are no instances.
 
-Whole sentences: what goes on differently may say the opposite ("… resolved, instances launched").
+Whole sentences: one that continues differently may say the opposite ("… resolved, instances launched").
 
 "Status messages are subject to change. Therefore, we recommend not including them in code that programmatically
-initiates actions" (API reference of SecondaryStatusTransition). Nothing else tells a job that waits from one that is
-about to start, so a message that is not known never leads to a stop, and is counted.
+initiates actions" (API reference of SecondaryStatusTransition). Nothing else distinguishes a waiting job from
+one that is about to start. Therefore an unknown message never leads to a stop, and is counted.
 """
 PREPARING: Final = "Preparing the instances for training"
-"""The same once the instances are there, as a rule; the job is in `Starting` or `Pending` still."""
+"""StatusMessage, as a rule, once the instances are there; the job is still in `Starting` or `Pending`."""
 LONGEST_PREPARATION: Final = timedelta(minutes=30)
 """A job that has been preparing for longer, and has no instances by any sign, waits for them.
 
-In public logs it takes a minute. LastModifiedTime tells since when: the SageMaker SDK prints it with each message, and
+In public logs it takes a minute. LastModifiedTime shows since when: the SageMaker SDK prints it with each message, and
 in those logs it moves when the message changes within one status (08:05:55 Pending - Training job waiting for
 capacity, 08:06:33 Pending - Preparing the instances for training).
 """
@@ -41,9 +41,9 @@ _WAITING_BY_NAME: Final = frozenset({"Pending", INTERRUPTED})
 """SecondaryStatus values that mean waiting by their documentation alone, where there is no message."""
 
 STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=5)
-"""By how much Respot's own stop and its note of it may lie apart.
+"""By how much Respot's stop and its stop intent may lie apart.
 
-The call follows the note within a step of `recover` (a minute); the rest is what two clocks may differ by.
+The call follows the intent within a step of `recover` (a minute); the rest allows for clock skew.
 """
 
 
@@ -53,7 +53,7 @@ class StopIntent:
 
     Attributes:
         job: the job.
-        waiting_since: when the spell of waiting began that is to be ended.
+        waiting_since: when the present wait began.
         decided_at: when; the stop follows at once, or not at all.
         reason: why, in words an operator reads.
         inputs: what it was decided from, in words.
@@ -77,9 +77,9 @@ class StoppedBy(StrEnum):
 
 
 def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
-    """When the present spell of waiting began, for stays in order; `None` if the job does not wait now.
+    """When the present wait began, from transitions in order; `None` if the job does not wait now.
 
-    A spell is unbroken: whatever is not known to be waiting ends it.
+    Any status that does not mean waiting ends a wait.
     """
     since = None
     for transition in reversed(transitions):
@@ -90,7 +90,7 @@ def waiting_since(transitions: Sequence[Transition]) -> datetime | None:
 
 
 def is_waiting(state: JobState, *, now: datetime) -> bool:
-    """Whether there is positive evidence that the job waits for capacity: only then may it be stopped for that."""
+    """Whether there is positive evidence that the job waits for capacity; only then may it be stopped for that."""
     if not _may_wait(state):
         return False
     if not state.status_message:
@@ -103,7 +103,7 @@ def is_waiting(state: JobState, *, now: datetime) -> bool:
 
 
 def unknown_message(state: JobState) -> str | None:
-    """The words of a job that may be waiting, if they do not say whether it does; else `None`."""
+    """The message of a job that may be waiting, if it does not say whether it is; else `None`."""
     message = state.status_message
     if not message or not _may_wait(state) or message.startswith(_LAUNCHED):
         return None
@@ -119,10 +119,10 @@ def _may_wait(state: JobState) -> bool:
 
 
 def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]) -> StoppedBy:
-    """Whose stop it was that ended a `Stopped` job with these transitions.
+    """Who stopped a `Stopped` job with these transitions.
 
-    It was Respot's if the stop came with the note of it, in the very spell of waiting that the note tells of. If
-    instances came in that moment, nobody can tell: the stop may have been another's, for what the job then did.
+    Respot did if the stop came shortly after its intent, in the wait that the intent names. If instances came just
+    then, it is unclear: somebody else may have stopped the job for what it then did.
     """
     stopped = stop_of(transitions)
     if stop_intent is None or stop_intent.withdrawn is not None or stopped is None:
@@ -135,19 +135,19 @@ def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]
     return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
 
 
-def may_withdraw(note: StopIntent, before: StopIntent | None) -> bool:
-    """Whether a note whose stop did not follow can be withdrawn; `before` is the one that it replaced.
+def may_withdraw(intent: StopIntent, before: StopIntent | None) -> bool:
+    """Whether an intent whose stop did not follow can be withdrawn; `before` is the one that it replaced.
 
-    Not while an earlier one may still tell of Respot's stop: deliveries cross, and an answer may have been lost. A run
-    that Respot stopped must not be taken for one that its user stopped.
+    Not while the earlier one may still explain a stop by Respot: deliveries overlap, and answers get lost. A job that
+    Respot stopped must not be taken for one that its user stopped.
     """
-    return (
-        before is None or before.withdrawn is not None or note.decided_at - before.decided_at > STOP_ATTRIBUTION_WINDOW
-    )
+    if before is None or before.withdrawn is not None:
+        return True
+    return intent.decided_at - before.decided_at > STOP_ATTRIBUTION_WINDOW
 
 
 def stop_of(transitions: Sequence[Transition]) -> datetime | None:
-    """When a job was stopped that has ended as `Stopped`; `None` if it has not, or ended in another way."""
+    """When a job that ended as `Stopped` was stopped; `None` for any other job."""
     if next((transition.status for transition in transitions if is_end(transition)), None) != STOPPED:
         return None
     return next(transition.started for transition in transitions if transition.status in {STOPPING, STOPPED})

@@ -25,15 +25,15 @@ from respot.recovery.policy.policy import (
     check_ladder,
     parse_deadline,
     parse_duration,
-    parse_patience,
     parse_pause,
+    parse_wait_limit,
     with_settings,
 )
 
 SCHEMA_FILE: Final = Path(__file__).with_name("policy.schema.json")
 
 LONGEST_PAUSE: Final = timedelta(hours=11)
-"""A pause is the time for which a message of the queue stays hidden, and SQS hides none longer than 12 hours."""
+"""During a pause the message is hidden in its queue, and SQS hides a message for at most 12 hours."""
 
 _KILL_SWITCH_MOVED: Final = (
     "kill_switch: is no setting of the policy, take it out. The kill switch is a parameter of its own, "
@@ -98,7 +98,7 @@ def parse_policy(document: object) -> AccountPolicy:
 
 @cache
 def _validator() -> Callable[[object], object]:
-    """Compiled when the first policy is read, and once: it takes longer than all the rest."""
+    """Compiled once, when the first policy is read: that takes longer than the rest of it."""
     schema = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
     compiled: Callable[[object], object] = fastjsonschema.compile(schema, use_default=False)
     return compiled
@@ -148,7 +148,7 @@ def _read(name: str, value: Any) -> dict[str, Any]:  # noqa: ANN401 - the schema
         case "work":
             return {"work": None if value is None else parse_duration(value)}
         case "give_up_waiting_after":
-            return {"give_up_waiting_after": None if value is None else parse_patience(value)}
+            return {"give_up_waiting_after": None if value is None else parse_wait_limit(value)}
         case "max_billable_hours":
             return {"max_billable_hours": None if value is None else _hours(value)}
         case "when_deadline_missed":
@@ -216,7 +216,7 @@ def _no_number(word: str) -> float:
 
 
 def _in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
-    """Where the document breaks the schema, and what ought to be there."""
+    """Where the document breaks the schema, and what is expected there."""
     path = (error.name or "").removeprefix("data").removeprefix(".")
     match error.rule:
         case "additionalProperties":
@@ -250,7 +250,7 @@ def _must_be(definition: Mapping[str, Any]) -> str:
 
 
 def _shown(value: object) -> str:
-    """A value as JSON writes it; of a list or an object that has anything, only that it is one (it may be endless)."""
+    """A value as JSON writes it; a non-empty list or object, which may be long, is only named."""
     if value and isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
     words = json.dumps(value, default=str, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What the owners of an account and of a job want done when a job ends before its work is done."""
+"""The policy for jobs that end before their work is done: settings of the account and of a job's own tags."""
 
 import difflib
 import re
@@ -17,11 +17,11 @@ from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 MOST_ATTEMPTS: Final = 100
 MOST_HOURS: Final = 1_000_000
 LONGEST_SPAN: Final = timedelta(days=366)
-"""No job lasts longer than 30 days, and a time so far away that it cannot be reckoned with must not get in."""
-SHORTEST_PATIENCE: Final = timedelta(seconds=1)
-"""Sensible are hours, or minutes; what takes only seconds, as on a local account, must be possible all the same."""
+"""No job lasts longer than 30 days; a longer span could overflow in calculations."""
+SHORTEST_WAIT_LIMIT: Final = timedelta(seconds=1)
+"""Hours or minutes are sensible; seconds are allowed for a local account."""
 MOST_BAD_TAGS: Final = 5
-"""Bad tags that are told one by one: a job may have fifty, and what is told must fit into a message."""
+"""Bad tags that are listed one by one: a job may have fifty, and the list must fit into a message."""
 _YEARS: Final = range(2000, 2100)
 _INSTANCE_TYPE: Final = re.compile(r"ml(\.[a-z0-9-]+){2}")
 
@@ -73,8 +73,8 @@ class Policy:
         deadline: when the work must be done: a time, or a span since the run's first job was created.
         when_deadline_missed: what to do once it cannot be met.
         work: expected training time; `None` takes the job's MaxRuntime.
-        give_up_waiting_after: how long a job may wait for capacity before Respot stops it, and goes on at the next
-            rung; `None` is as long as SageMaker lets it.
+        give_up_waiting_after: how long a job may wait for capacity before Respot stops it and uses the next rung;
+            `None` sets no limit of Respot's own.
         dry_run: decide and report, create nothing.
     """
 
@@ -152,9 +152,8 @@ class Resolved:
     Attributes:
         policy: the settings.
         sources: in words: defaults, a rule's name, tags.
-        bad_tags: what is wrong with the job's own `respot:` tags, of many with the first; nothing may be decided while
-            there is anything.
-        opted_out: who took this job out, in words; `None` if nobody did, or if nobody had put it in.
+        bad_tags: what is wrong with the job's own `respot:` tags, at most the first; if any, nothing may be decided.
+        opted_out: who opted this job out, in words; `None` if nobody did, or if nobody had opted it in.
     """
 
     policy: Policy
@@ -166,7 +165,7 @@ class Resolved:
 def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Resolved:
     """The settings for a job: defaults, then the first rule that matches, then the job's own tags.
 
-    Where another attempt is asked for, tags that are not known are bad tags: one of them may say `off`.
+    If another attempt is asked for, unknown tags count as bad tags: one of them may say `off`.
     """
     policy, sources = account.defaults, ["defaults"]
     rule = next((rule for rule in account.rules if _matches(rule, state, role)), None)
@@ -186,14 +185,14 @@ def resolve(account: AccountPolicy, state: JobState, *, role: str | None) -> Res
 
 
 def opts_out(tags: Mapping[str, str]) -> bool:
-    """Whether the job's owner forbids another attempt: no policy and no other tag can ask for one then."""
+    """Whether the job's owner forbids another attempt; no policy and no other tag can override that."""
     return read_tags(tags)[0].get("resume") is False
 
 
 def _opted_out(
     account: AccountPolicy, rule: Rule | None, settings: Mapping[str, Any], bad: tuple[str, ...]
 ) -> str | None:
-    """A tag outranks a rule, so that a tag that cannot be read may be the one that asks after all."""
+    """Who opted the job out. A tag outranks a rule, so an unreadable tag may be one that opts in."""
     if settings.get("resume") is False:
         return "its owner opted out: respot:resume = off"
     if rule and account.defaults.resume and rule.settings.get("resume") is False and "resume" not in settings:
@@ -222,10 +221,10 @@ def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]
 
 
 def parse_deadline(words: str) -> datetime | timedelta:
-    """An ISO 8601 time (UTC unless it says otherwise), told in UTC, or a span since the run's first job was created.
+    """An ISO 8601 time (UTC by default), returned in UTC, or a span since the run's first job was created.
 
     Raises:
-        ValueError: it is neither, or no time of day is said, or it is out of all reach.
+        ValueError: it is neither, has no time of day, or is out of range.
     """
     try:
         moment = datetime.fromisoformat(words)
@@ -269,15 +268,15 @@ def parse_duration(words: str) -> timedelta:
     return span
 
 
-def parse_patience(words: str) -> timedelta:
+def parse_wait_limit(words: str) -> timedelta:
     """How long a job may wait for capacity: a second at least.
 
     Raises:
         ValueError: it is no such span.
     """
     span = parse_duration(words)
-    if span < SHORTEST_PATIENCE:
-        message = f"{words!r} is less than {SHORTEST_PATIENCE.seconds} s"
+    if span < SHORTEST_WAIT_LIMIT:
+        message = f"{words!r} is less than {SHORTEST_WAIT_LIMIT.seconds} s"
         raise ValueError(message)
     return span
 
@@ -314,8 +313,8 @@ def parse_ladder(words: str) -> tuple[Rung, ...]:
 def check_ladder(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
     """The rungs, if each can be reached.
 
-    Below a rung without a number of attempts, only the first on-demand rung can: by a deadline that draws near, or
-    after an attempt that waited too long.
+    Below a rung without a number of attempts, only the first on-demand rung can: close to a deadline, or after an
+    attempt that waited too long.
 
     Raises:
         ValueError: a rung can never be reached.
@@ -365,7 +364,7 @@ def with_settings(policy: Policy, settings: Mapping[str, Any]) -> Policy:
 
 
 def _own(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags meant for Respot, in whatever case; its own marks on the attempts it creates are no settings."""
+    """The tags meant for Respot, in any case; its own tags on the attempts it creates are no settings."""
     return {key: value for key, value in tags.items() if key.lower().startswith(TAG_PREFIX) and key not in OWN_TAGS}
 
 
@@ -377,7 +376,7 @@ def _switch(words: str) -> bool:
 
 
 def _is_count(words: str) -> bool:
-    # Of three digits: int() refuses to read thousands of them.
+    # At most three digits: int() refuses to read thousands of them.
     return words.isascii() and words.isdigit() and len(words) <= 3 and 1 <= int(words) <= MOST_ATTEMPTS
 
 
@@ -422,7 +421,7 @@ _TAG_READERS: Final = {
     "respot:deadline": ("deadline", parse_deadline),
     "respot:when-deadline-missed": ("when_deadline_missed", _when_missed),
     "respot:work": ("work", parse_duration),
-    "respot:give-up-waiting-after": ("give_up_waiting_after", parse_patience),
+    "respot:give-up-waiting-after": ("give_up_waiting_after", parse_wait_limit),
     "respot:dry-run": ("dry_run", _switch),
 }
 """A job's tags by the member of Policy that they set, with the function that reads the value."""

@@ -291,7 +291,7 @@ def test_a_whole_bucket_can_be_the_place() -> None:
 
 
 @pytest.mark.parametrize("missing", ["trainer_state.json", "optimizer.pt"])
-def test_a_trainers_checkpoint_without_what_is_written_last_is_not_complete(missing: str) -> None:
+def test_a_trainers_checkpoint_without_its_last_file_is_incomplete(missing: str) -> None:
     whole = directory("checkpoint-900", TRAINER)
     cut = [each for each in directory("checkpoint-1000", TRAINER, 60) if not each.key.endswith(missing)]
     assert seen([*whole, *cut]) == ["checkpoint-900 @900", "checkpoint-1000 @1000 ?"]
@@ -379,7 +379,7 @@ def test_numbers_are_compared_as_numbers_whatever_their_times() -> None:
     assert seen(objects) == ["checkpoint-900 @900", "checkpoint-1000 @1000"]
 
 
-def test_series_are_interleaved_by_time_and_keep_the_order_of_their_numbers() -> None:
+def test_series_interleave_by_time_and_keep_their_numbers_order() -> None:
     late_900 = [stored("step-900.pt", 60), stored("step-1000.pt", 5)]
     assert seen([*late_900, stored("last.ckpt", 30)]) == ["last.ckpt", "step-900.pt @900", "step-1000.pt @1000"]
     assert seen([*late_900, stored("last.ckpt", 90)]) == ["step-900.pt @900", "step-1000.pt @1000", "last.ckpt"]
@@ -452,7 +452,7 @@ def test_sagemakers_markers_change_nothing(objects: list[StoredObject], marker: 
 
 
 @given(OBJECTS)
-def test_every_object_counts_at_most_once_and_no_more_is_claimed_than_is_listed(objects: list[StoredObject]) -> None:
+def test_every_object_belongs_to_at_most_one_checkpoint(objects: list[StoredObject]) -> None:
     found = recognise(objects, LOCATION)
     assert sum(each.objects for each in found) <= len(objects)
     assert sum(each.size for each in found) <= sum(each.size for each in objects)

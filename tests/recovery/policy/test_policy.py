@@ -125,7 +125,7 @@ def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> No
     assert resolve(AccountPolicy(rules=(rule(),)), unknown, role=None).policy.resume
 
 
-def test_tags_that_are_not_known_forbid_another_attempt_where_one_is_asked_for() -> None:
+def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
     assert resolved(rule(), of=state(tags=None)).bad_tags == (
         "the job's tags are not known, and one of them may forbid it",
     )
@@ -265,7 +265,7 @@ def test_of_many_bad_tags_the_first_are_told_one_by_one(count: int, more: tuple[
     assert bad[5:] == more
 
 
-def test_other_peoples_tags_and_the_marks_of_our_own_attempts_are_no_settings() -> None:
+def test_foreign_tags_and_our_own_lineage_tags_are_no_settings() -> None:
     others = {"team": "vision", "respot": "on", "respotter:resume": "maybe", "aws:respot:resume": "?"}
     assert read_tags(others | dict.fromkeys(LINEAGE_TAGS, "x")) == ({}, ())
     assert resolved(of=state(tags=others)).sources == ("defaults",)

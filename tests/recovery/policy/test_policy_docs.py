@@ -18,7 +18,7 @@ from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, r
 from respot_cli.policy_file import policy_text
 from tests.support.deadline_example import decisions, told
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 MANUAL: Final = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
 SCHEMA: Final[dict[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 READY: Final = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/policies").iterdir())

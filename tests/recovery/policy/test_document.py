@@ -147,7 +147,7 @@ def test_a_budget_that_is_named_leaves_the_others_alone() -> None:
     assert policy.max_attempts == Policy().max_attempts
 
 
-def test_in_json_three_and_a_half_halves_make_no_difference_to_whole_numbers() -> None:
+def test_a_json_float_with_a_whole_value_counts_as_a_whole_number() -> None:
     policy = parse_policy(with_defaults(attempts={"total": 3.0}, ladder=[{"market": "spot", "attempts": 2.0}])).defaults
     assert isinstance(policy.max_attempts, int)
     assert isinstance(policy.ladder[0].attempts, int)
@@ -321,7 +321,7 @@ def test_a_document_that_holds_itself_is_told_like_any_other() -> None:
 
 
 @pytest.mark.parametrize("value", [True, False, "on", None], ids=str)
-def test_a_policy_with_a_kill_switch_is_invalid_and_the_message_says_where_the_switch_is(value: object) -> None:
+def test_a_kill_switch_in_the_policy_is_invalid_and_the_error_says_where(value: object) -> None:
     """An earlier version had it there. Such a policy must not pass for one that stops everything, nor for any other."""
     with pytest.raises(PolicyInvalidError) as error:
         parse_policy({"version": 1, "kill_switch": value, "defaults": {"resume": True}})
@@ -506,9 +506,7 @@ places = st.sampled_from(
 
 
 @given(places, json_values)
-def test_whatever_is_in_a_document_it_is_a_policy_or_an_error_that_says_where(
-    place: tuple[str, ...], value: object
-) -> None:
+def test_any_document_is_a_policy_or_an_error_that_names_the_place(place: tuple[str, ...], value: object) -> None:
     document = {"version": 1, place[0]: value if len(place) == 1 else {place[1]: value}}
     complaint = told(document)
     assert complaint is None or complaint.startswith(".".join(place))

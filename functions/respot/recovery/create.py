@@ -1,0 +1,197 @@
+"""Creates the attempt that a decision calls for, exactly once, and records the outcome."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from respot.errors import (
+    CloneRefusedError,
+    CreateLaterError,
+    CreateRefusedError,
+    JobNameTakenError,
+    Postponement,
+    Reach,
+)
+from respot.jobs.description import JobDescription
+from respot.jobs.job import JobRecord, JobState
+from respot.jobs.ports import Clock, JobStore
+from respot.recovery.context import PlanContextLoader
+from respot.recovery.decide import Decider, Later, joined, summarize
+from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import Action, Placement
+from respot.recovery.ports import Clone, KillSwitch, RecoverableJobs, RunStore
+from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.run_place import MAX_CLOCK_SKEW
+from respot.recovery.trial import deleted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creator:
+    """Creates next attempts."""
+
+    jobs: RecoverableJobs
+    ledger: JobStore
+    runs: RunStore
+    contexts: PlanContextLoader
+    decider: Decider
+    kill_switch: KillSwitch
+    clone: Clone
+    clock: Clock
+
+    def create(self, record: JobRecord, state: JobState, decided: DecisionRecord) -> Later | None:
+        """Create the attempt decided on; `None` once the outcome is recorded.
+
+        Raises:
+            PolicyInvalidError: nothing may be created.
+            CreateLaterError: SageMaker throttled the creation, or did not answer it.
+            JobNameTakenError: the attempt's name is taken, and no job of that name can be described.
+        """
+        if (existing := self._existing(decided)) is not None:
+            self.runs.record_outcome(existing)
+            return None
+        if (reason := self.decider.why_history(record, state)) is not None:
+            # A ledger restored from a backup, with a decision from before: its owner has continued since.
+            self._close(decided, OutcomeKind.CANCELLED, reason)
+            return None
+        description = self.decider.description_of(state)
+        tags = None if description is None else self.jobs.tags(state.job.region, state.arn)
+        if description is None or tags is None:
+            self._close(decided, OutcomeKind.FAILED, deleted(state.job))
+            return None
+        context = self.contexts.load(record, state, tags, now=self.clock())
+        while True:  # as often as the ladder has pools: each round but the last one rules out another
+            step = self._try(context, decided, description)
+            if not isinstance(step, PlanContext):
+                return step
+            context = step
+
+    def _try(
+        self, context: PlanContext, decided: DecisionRecord, description: JobDescription
+    ) -> Later | PlanContext | None:
+        """Plan again for the present moment, and create; returns the context without a pool that was refused."""
+        decision = self.decider.plan(context)
+        if decision.action is Action.WAIT:
+            return self.decider.wait(decided.job, decision)
+        if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
+            if refused := context.refused_pools:
+                unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
+                self._close(decided, OutcomeKind.FAILED, "; ".join((*unnamed, decision.reason)))
+            else:
+                reason = "the policy now says dry_run" if decision.dry_run else decision.reason
+                unwanted = decision.dry_run or decision.action is Action.NOTHING
+                self._close(decided, OutcomeKind.WITHDRAWN if unwanted else OutcomeKind.CANCELLED, reason)
+            return None
+        name, lineage = decided.next_name or "", decided.next_lineage
+        attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
+        try:
+            request = self.clone(description, context.run.last.state.tags or {}, attempt).request
+            story = summarize(decision, context, attempt)
+            created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
+            return self._create(decided, request, created)
+        except (CloneRefusedError, CreateRefusedError) as error:
+            if error.reach is not Reach.ANYWHERE:
+                return context.without(decision.placement, error)
+            self._close(decided, OutcomeKind.FAILED, str(error))
+            return None
+
+    def _create(self, decided: DecisionRecord, request: Mapping[str, Any], created: Outcome) -> Later | None:
+        """Call SageMaker.
+
+        Raises:
+            CreateRefusedError: SageMaker refuses it for good.
+        """
+        if why := self.kill_switch.why_on():  # turned on while the request was built: the next delivery postpones it
+            return Later(reason=why, delay=timedelta(seconds=1))
+        try:
+            arn = self.jobs.create(decided.job.region, request)
+        except JobNameTakenError:
+            # A repeated call whose first answer was lost, or somebody else's job.
+            outcome = self._existing(decided)
+            if outcome is None:
+                raise
+            self.runs.record_outcome(outcome)
+            return None
+        except CreateLaterError as error:
+            if error.reason not in {Postponement.QUOTA, Postponement.CAPACITY}:
+                raise  # a quota or capacity is waited for; a throttle or an outage is a failure, and counts as one
+            return Later(reason=str(error))
+        except CreateRefusedError as error:
+            if error.unwanted and (rest := _without(request, error.unwanted)) is not None:
+                warning = joined(created.warning, f"created without {error.unwanted}, which SageMaker refuses here")
+                return self._create(decided, rest, replace(created, warning=warning))
+            raise
+        self.runs.record_outcome(replace(created, arn=arn, settled_at=self.clock()))
+        return None
+
+    def _close(self, decided: DecisionRecord, kind: OutcomeKind, reason: str) -> None:
+        """Record that nothing is created, unless another delivery has created it: an outcome must not be untrue."""
+        self.runs.record_outcome(self._existing(decided) or self._outcome(decided, kind, reason))
+
+    def _existing(self, decided: DecisionRecord) -> Outcome | None:
+        """The outcome if a job of the next attempt's name exists: ours is success, anybody else's a failure."""
+        name, region, warning = decided.next_name or "", decided.job.region, decided.decision.warning
+        story = decided.story or decided.decision.reason
+        if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, name):
+            # It did exist, even if somebody has deleted it since: it was followed by another one, or was recorded.
+            return self._outcome(decided, OutcomeKind.CREATED, story, warning=warning)
+        seen = self.jobs.describe(region, name)
+        tags = None if seen is None else self.jobs.tags(region, seen.state.arn)
+        if seen is None or tags is None:
+            return None
+        is_ours = all(tags.get(key) == value for key, value in decided.next_lineage.to_tags().items())
+        if is_ours and seen.state.job.created >= decided.decided_at - MAX_CLOCK_SKEW:
+            story += _elsewhere(decided.decision.placement, seen.state)
+            return self._outcome(decided, OutcomeKind.CREATED, story, arn=seen.state.arn, warning=warning)
+        reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
+        return self._outcome(decided, OutcomeKind.FAILED, reason)
+
+    def _has_existed(self, decided: DecisionRecord, name: str) -> bool:
+        """Whether the ledger has recorded the next attempt, alive or not."""
+        since = decided.decided_at - MAX_CLOCK_SKEW
+        jobs = (job for job in self.ledger.find(decided.job.region, name) if job.created >= since)
+        return any(
+            seen is not None and (seen.tags is None or seen.tags.get(RUN_TAG) == decided.run)
+            for seen in (self.ledger.load(job).state for job in jobs)
+        )
+
+    def _outcome(
+        self,
+        decided: DecisionRecord,
+        kind: OutcomeKind,
+        story: str,
+        *,
+        arn: str | None = None,
+        warning: str | None = None,
+    ) -> Outcome:
+        return Outcome(
+            job=decided.job,
+            kind=kind,
+            story=story if kind is OutcomeKind.CREATED else f"not resubmitted: {story}",
+            settled_at=self.clock(),
+            name=decided.next_name or "",
+            arn=arn,
+            warning=warning,
+        )
+
+
+def _elsewhere(planned: Placement | None, state: JobState) -> str:
+    """What to add where the attempt was created in another pool than was decided on, and the answer was lost."""
+    pool = f"{state.market} {state.instance_type}"
+    if planned is None or not (state.market and state.instance_type and planned.instance_type):
+        return ""
+    return "" if pool == f"{planned.market} {planned.instance_type}" else f"; it runs on {pool} instead"
+
+
+def _without(request: Mapping[str, Any], path: str) -> dict[str, Any] | None:
+    """The request without the member at that path; `None` if it has none."""
+    name, _, below = path.partition(".")
+    if name not in request:
+        return None
+    rest = dict(request)
+    if not below:
+        del rest[name]
+        return rest
+    inner = _without(request[name], below) if isinstance(request[name], Mapping) else None
+    return None if inner is None else rest | {name: inner}

@@ -1,0 +1,150 @@
+"""Decides what follows the end of a job, and records the decision once."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from respot.errors import UpstreamUnavailableError
+from respot.jobs.description import JobDescription
+from respot.jobs.formatting import iso, readable
+from respot.jobs.job import JobId, JobRecord, JobState
+from respot.jobs.lifecycle import DELETING, end_of, is_terminal
+from respot.jobs.merge import is_same_job
+from respot.jobs.ports import Clock, JobStore
+from respot.recovery.context import PlanContextLoader
+from respot.recovery.planning.attempt import AttemptRequest
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
+from respot.recovery.planning.planner import plan
+from respot.recovery.ports import Clone, RecoverableJobs, RunStore
+from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind
+from respot.recovery.run_place import place_in_run
+from respot.recovery.trial import decide_on_trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The job must be recovered again.
+
+    Attributes:
+        reason: why, in words an operator reads.
+        delay: when; `None` backs off, longer each time.
+    """
+
+    reason: str
+    delay: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decider:
+    """Decides on jobs that have ended."""
+
+    jobs: RecoverableJobs
+    ledger: JobStore
+    runs: RunStore
+    contexts: PlanContextLoader
+    clone: Clone
+    clock: Clock
+
+    def decide(self, record: JobRecord, state: JobState) -> Later | None:
+        """Decide on the job; `None` once a decision is recorded, or one by another delivery stands in its way.
+
+        Raises:
+            PolicyInvalidError: nothing may be decided.
+        """
+        if reason := self.why_history(record, state):
+            self._leave_alone(record, state, reason)
+            return None
+        context = self.contexts.load(record, state, state.tags, now=self.clock())
+        decision, now = self.plan(context), self.clock()
+        if decision.action is Action.WAIT:
+            return self.wait(state.job, decision)
+        if is_silent(decision) and self.runs.recovery_records(state.job).notices:
+            decision = ending_the_wait(decision)
+        return self._record(context, decision, now)
+
+    def why_history(self, record: JobRecord, state: JobState) -> str | None:
+        """Why the job's end is history, from before Respot watched its region; `None` if it is not."""
+        watched = self.ledger.watched_since(state.job.region)
+        if end_of(record, state).started < watched:
+            return f"ended before Respot watched {state.job.region} ({readable(watched)})"
+        return None
+
+    def plan(self, context: PlanContext) -> Decision:
+        """The plan for the present moment, on the first pool for which a request can be built."""
+        now, state = self.clock(), context.run.last.state
+        decision, warnings = decide_on_trial(
+            context, partial(plan, now=now), describe=lambda: self.description_of(state), clone=self.clone
+        )
+        return replace(decision, warning=joined(decision.warning, *warnings))
+
+    def wait(self, job: JobId, decision: Decision) -> Later:
+        """Nothing is decided before the time that the plan says; people are notified if the plan says so."""
+        if decision.notify:
+            self.runs.notice(job, NoticeKind.POSTPONED, decision.reason)
+        until = decision.until or self.clock()
+        return Later(reason=decision.reason, delay=max(until - self.clock(), timedelta(seconds=1)))
+
+    def description_of(self, state: JobState) -> JobDescription | None:
+        """The ended job's description; `None` if the job was deleted, is being deleted, or another has its name.
+
+        Raises:
+            UpstreamUnavailableError: SageMaker contradicts the ledger: nothing may be concluded.
+        """
+        seen = self.jobs.description(state.job.region, state.job.name)
+        if seen is None or not is_same_job(seen.job, state.job) or seen.status == DELETING:
+            return None
+        if not is_terminal(seen.status):
+            message = f"{state.job}: ended as {state.status} by the ledger, {seen.status} by SageMaker; repeat later"
+            raise UpstreamUnavailableError(message)
+        return seen
+
+    def _leave_alone(self, record: JobRecord, state: JobState, reason: str) -> None:
+        run, number = place_in_run(self.runs, state)
+        decision = Decision(action=Action.NOTHING, reason=reason, inputs={"ended": iso(end_of(record, state).started)})
+        decided = DecisionRecord(job=state.job, run=run, number=number, decision=decision, decided_at=self.clock())
+        self.runs.decide(decided, None)
+
+    def _record(self, context: PlanContext, decision: Decision, now: datetime) -> Later | None:
+        run, job = context.run, context.run.last.state.job
+        new = run.next_attempt(decision.placement) if decision.placement else None
+        attempt = None
+        if new and not decision.dry_run:
+            attempt = AttemptRecord(
+                run=run.id, number=new.lineage.attempt, region=job.region, name=new.name, parent=job, decided_at=now
+            )
+        story = summarize(decision, context, new) if new else None
+        decided = DecisionRecord(
+            job=job,
+            run=run.id,
+            number=run.last.number,
+            decision=replace(decision, reason=story) if decision.dry_run and story else decision,
+            decided_at=now,
+            checkpoint=run.last.checkpoint,
+            next_name=new.name if new else None,
+            story=story,
+        )
+        reservation = context.reservation if attempt else None
+        if self.runs.decide(decided, attempt, reservation=reservation, replaces=context.replaces):
+            return None
+        if self.runs.decision(job) is None:
+            if attempt and self.runs.attempt(run.id, attempt.number) is None:
+                return Later(reason="another run has just claimed the checkpoint location; look again")
+            # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
+            reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
+            refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
+            self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
+        return None
+
+
+def summarize(decision: Decision, context: PlanContext, new: AttemptRequest) -> str:
+    """The resubmission in a sentence: its name and place, the checkpoint it resumes from, and what is lost."""
+    done = "would have been resubmitted" if decision.dry_run else "resubmitted"
+    where = f"{new.placement.market} {new.placement.instance_type}".strip()
+    number = f"attempt {decision.attempt} of {context.resolved.policy.max_attempts}"
+    return f"{done} as {new.name}, {number}, {where}, {context.resumes_from()} ({decision.reason})"
+
+
+def joined(*warnings: str | None) -> str | None:
+    """The warnings in one text; `None` if there are none."""
+    return "; ".join(filter(None, warnings)) or None

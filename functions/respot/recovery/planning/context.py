@@ -1,0 +1,70 @@
+"""All that a decision on an ended job is made from."""
+
+from dataclasses import dataclass, replace
+
+from respot.errors import CloneRefusedError, CreateRefusedError, Reach
+from respot.jobs.formatting import in_words
+from respot.recovery.checkpoints.checkpoint import described, parse_location
+from respot.recovery.planning.decision import Placement, RefusedPool
+from respot.recovery.planning.run import Run
+from respot.recovery.policy.policy import Resolved
+from respot.recovery.records import LocationReservation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanContext:
+    """What a decision is made from.
+
+    Attributes:
+        run: the run, whose last attempt has ended.
+        resolved: the policy of that attempt's job.
+        concurrent_writers: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
+        blockers: why the job cannot be created again at all, in words.
+        kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
+            off, and where the decision does not depend on it.
+        refused_pools: where it cannot be created again, although it may be elsewhere.
+        listed: S3 was asked for the checkpoints; it is not where the decision does not depend on them.
+        listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
+        caveat: what people must know before they rely on the listing.
+        replaces: the reservation of the checkpoint location by an attempt that no longer writes there.
+    """
+
+    run: Run
+    resolved: Resolved
+    concurrent_writers: tuple[str, ...] = ()
+    blockers: tuple[str, ...] = ()
+    kill_switch: str | None = None
+    refused_pools: tuple[RefusedPool, ...] = ()
+    listed: bool = True
+    listing_cut: bool = False
+    caveat: str | None = None
+    replaces: LocationReservation | None = None
+
+    @property
+    def checkpoint_uri(self) -> str | None:
+        """Where the job's checkpoints go; `None` if nowhere."""
+        return self.run.last.state.checkpoint_uri
+
+    @property
+    def reservation(self) -> LocationReservation | None:
+        """The next attempt's reservation of the checkpoint location; `None` without a valid one."""
+        if not self.listed or self.blockers or not self.checkpoint_uri:
+            return None
+        location = str(parse_location(self.checkpoint_uri))
+        return LocationReservation(location=location, run=self.run.id, number=self.run.last.number + 1)
+
+    def without(self, placement: Placement, error: CloneRefusedError | CreateRefusedError) -> "PlanContext":
+        """The context to plan again from, once an attempt there was refused for good."""
+        if error.reach is Reach.ANYWHERE:
+            return replace(self, blockers=(str(error),))
+        instance_type = placement.instance_type if error.reach is Reach.POOL else None
+        pool = RefusedPool(market=placement.market, instance_type=instance_type, why=error.why)
+        return replace(self, refused_pools=(*self.refused_pools, pool))
+
+    def resumes_from(self) -> str:
+        """The checkpoint that the next attempt resumes from, and what is lost, in words."""
+        lost, caveat = self.run.work_lost(), f"; {self.caveat}" if self.caveat else ""
+        if self.run.last.checkpoint is None:
+            return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "") + caveat
+        checkpoint = described(self.run.last.checkpoint, stopped_at=self.run.last.ended)
+        return f"resumes from {checkpoint}; {in_words(lost)} of training lost{caveat}"
