@@ -35,7 +35,7 @@ from tests.support.builders import (
     event,
     job_id,
     milliseconds,
-    redelivery,
+    retry_schedule,
     snapshot,
     transition,
     window_of,
@@ -71,7 +71,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> FaultyJobs:
     for name in (NAME, "second"):
         jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
     consumer = ObservationConsumer(
-        recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery()
+        recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), retry_schedule=retry_schedule()
     )
     monkeypatch.setattr(record, "consumer", lambda: consumer)
     return jobs
@@ -363,7 +363,7 @@ class Chat:
 
 def test_slack_keeps_what_was_refused_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30), drills=MemoryDrillPosts())
+    relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert chat.posted[0] == "good"

@@ -22,7 +22,7 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.policy.policy import BackOff
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from tests.handlers.test_handlers import Context, failed, sqs
-from tests.support.builders import CREATED, NAME, at, job_id, redelivery, snapshot, transition
+from tests.support.builders import CREATED, NAME, at, job_id, retry_schedule, snapshot, transition
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.printed import Printed, printed
@@ -92,7 +92,7 @@ def test_enqueue_ended_repeats_only_what_was_not_sent(queue: Queue, printed: Pri
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> RecoveryEnvironment:
     env = RecoveryEnvironment()
-    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     return env
 

@@ -8,7 +8,7 @@ from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTi
 from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, retry_schedule, snapshot
 from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
 from tests.support.memory import MemoryDelayQueue, MemoryLedger
 
@@ -29,7 +29,7 @@ class Environment:
         self.memory = MemoryLedger(created=CREATED)
         self.ledger = FaultyLedger(ledger=self.memory)
         self.consumer = ObservationConsumer(
-            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), redelivery=redelivery(self.queue)
+            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), retry_schedule=retry_schedule(self.queue)
         )
 
     def consume(self, batch: Iterable[QueueMessage], time_left: Callable[[], timedelta] = plenty) -> Outcome:
@@ -42,7 +42,7 @@ def env() -> Environment:
 
 
 def failed(outcome: Outcome) -> list[str]:
-    return sorted(failure.delivery.id for failure in outcome.failures)
+    return sorted(retry.message.id for retry in outcome.retries)
 
 
 def test_ten_messages_of_one_job_are_one_look(env: Environment) -> None:
@@ -54,7 +54,7 @@ def test_ten_messages_of_one_job_are_one_look(env: Environment) -> None:
 
 
 def test_an_empty_batch_is_no_work(env: Environment) -> None:
-    assert env.consume([]) == Outcome(recorded=(), failures=())
+    assert env.consume([]) == Outcome(recorded=(), retries=())
 
 
 def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
@@ -70,7 +70,7 @@ def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
 def test_a_poison_message_fails_alone(env: Environment, poison: str) -> None:
     outcome = env.consume(messages(event(), poison, event(job=job_id("second"))))
     assert failed(outcome) == ["m2"]
-    assert isinstance(outcome.failures[0].error, MalformedMessageError)
+    assert isinstance(outcome.retries[0].error, MalformedMessageError)
     assert len(outcome.recorded) == 2
 
 
@@ -82,7 +82,7 @@ def test_only_the_messages_of_the_job_that_cannot_be_described_fail(env: Environ
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event(job=job_id("second")))
     outcome = env.consume(batch)
     assert failed(outcome) == ["m2", "m4"]
-    assert {failure.error for failure in outcome.failures} == {fault}
+    assert {retry.error for retry in outcome.retries} == {fault}
     assert env.memory.load(job_id("second")).state is None
     assert env.memory.load(job_id("third")).state is not None
 
@@ -109,7 +109,7 @@ def test_what_the_time_is_too_short_for_goes_back_untouched(env: Environment) ->
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event())
     outcome = env.consume(batch, time_left=lambda: next(spans))
     assert failed(outcome) == ["m2", "m3"]
-    assert all(isinstance(failure.error, OutOfTimeError) for failure in outcome.failures)
+    assert all(isinstance(retry.error, OutOfTimeError) for retry in outcome.retries)
     assert env.jobs.describes == 1
 
 

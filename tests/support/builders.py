@@ -263,7 +263,7 @@ def description(transitions: Iterable[Transition], **others: Any) -> dict[str, A
     return {name: value for name, value in (told | others).items() if value is not None}
 
 
-def redelivery(
+def retry_schedule(
     queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900, clock: Clock | None = None
 ) -> RetrySchedule:
     """Delays in seconds, on a queue that remembers them; without a clock every message is very old."""

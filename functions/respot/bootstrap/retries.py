@@ -8,7 +8,7 @@ from respot.queueing import RetrySchedule
 from respot.settings import QUEUE_URL
 
 
-def redelivery(*, longest: timedelta) -> RetrySchedule:
+def retry_schedule(*, longest: timedelta) -> RetrySchedule:
     """Delays that grow up to `longest`."""
     queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
     return RetrySchedule(queue=queue, first=settings().first_retry, longest=longest, clock=now)

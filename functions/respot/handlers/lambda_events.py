@@ -37,7 +37,7 @@ def failed(identifiers: Iterable[str]) -> BatchResponse:
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
 
 
-def deliveries(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
+def messages(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
     """The messages that an SQS event source hands over, without the sweep's heartbeats: these are done on arrival."""
     return tuple(
         QueueMessage(
