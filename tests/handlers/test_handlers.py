@@ -22,7 +22,7 @@ from respot.jobs.message import write_message
 from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
 from respot.recording import drill as drill_event
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
@@ -118,7 +118,7 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_what_no_event_has_told(printed: Printed) -> None:
-    look = RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
+    look = SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=at(9000))
     assert failed(record.handler(sqs(write_recheck(look), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]

@@ -39,7 +39,7 @@ from respot.metrics import (
 )
 from respot.queueing import RetrySchedule
 from respot.recording.consumer import ObservationConsumer
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
@@ -273,7 +273,9 @@ def lost_events(stage: Stage) -> list[Sample]:
     consumer = ObservationConsumer(recorder=recorder, retry_schedule=stage.retry_schedule())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = FakeQueue()
-    queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
+    queue.send(
+        write_recheck(SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=START)), now=START
+    )
     stage.deliver(queue, record.handler, until=START + MINUTE)
     return stage.emitted[TRANSITIONS_FIRST_SEEN_BY_SWEEP]
 

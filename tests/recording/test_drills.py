@@ -18,7 +18,7 @@ from respot.alerting.required import required_alerts
 from respot.errors import MalformedMessageError, RespotError
 from respot.jobs.drill_names import DRILL_PREFIX, drill_id
 from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
-from respot.recording.observation import Observation, Origin, parse
+from respot.recording.observation import DrillObservation, Observation, parse
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
@@ -56,7 +56,7 @@ def observation(drill: Drill) -> Observation:
 def test_a_drill_is_read_as_it_was_sent(status: str) -> None:
     drill = a_drill(status)
     read = observation(drill)
-    assert read == Observation(region=REGION, name=drill.job.name, reported=drill.snapshot(), origin=Origin.DRILL)
+    assert read == DrillObservation(region=REGION, name=drill.job.name, reported=drill.snapshot())
 
 
 @DRILLS

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             RECORD_COMPLETED,
             job=str(recorded.job),
             transitions=[transition.status for transition in recorded.inserted],
-            untold_by_events=[transition.status for transition in recorded.untold],
+            missed_by_events=[transition.status for transition in recorded.missed_by_events],
         )
     for retry in outcome.retries:
         logger().error(
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
                 len(recorded.inserted) for recorded in outcome.recorded if not recorded.job.is_drill
             ),
             OBSERVATIONS_FAILED: len(outcome.retries),
-            TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.untold) for recorded in outcome.recorded),
+            TRANSITIONS_FIRST_SEEN_BY_SWEEP: sum(len(recorded.missed_by_events) for recorded in outcome.recorded),
         }
     )
     if outcome.retries:
