@@ -1,4 +1,4 @@
-"""Retries from the function's own queue."""
+"""Retries of messages in the function's own queue. Not in `stores`, so that `slack` does not load DynamoDB."""
 
 from datetime import timedelta
 

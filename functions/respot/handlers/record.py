@@ -1,4 +1,4 @@
-"""Records what the observations queue delivers."""
+"""Lambda `record`: records the jobs that the observations queue is about."""
 
 from datetime import timedelta
 from functools import cache
@@ -23,7 +23,7 @@ from respot.recording.recorder import Recorder
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Take a batch of SQS messages; what could not be recorded goes back to the queue, and in the end to its DLQ."""
+    """Handle a batch of SQS messages; failed ones go back to the queue, and finally to its DLQ."""
     begin(time_left(context))
     outcome = consumer().consume(messages(event), time_left=time_left(context))
     for recorded in outcome.recorded:
@@ -56,12 +56,12 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
 
 
 LONGEST_DELAY: Final = timedelta(minutes=15)
-"""Between two looks at a job that SageMaker does not tell of."""
+"""Between two attempts to describe a job while SageMaker does not answer."""
 
 
 @cache
 def consumer() -> ObservationConsumer:
-    """What `record` hands its messages to."""
+    """The consumer of the function's messages."""
     jobs = SageMakerTrainingJobs(lambda region: client("sagemaker", region))
     return ObservationConsumer(
         recorder=Recorder(jobs=jobs, ledger=ledger()), retry_schedule=retry_schedule(longest=LONGEST_DELAY)

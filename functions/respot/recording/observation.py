@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, TypeAlias
 
 from respot.errors import MalformedMessageError
-from respot.jobs.description import Document, moment, read_history, read_state, sighting, storable, text
+from respot.jobs.description import Document, moment, read_history, read_state, status_snapshot, storable, text
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, Market, at_milliseconds
 from respot.jobs.partitions import job_arn
@@ -173,7 +173,7 @@ def _reported(
     history = read_history(detail, provisional=True)
     # The list most likely has the current transition alone; any others come from Describe.
     current = tuple(transition for transition in history[-1:] if transition.status == state.secondary_status)
-    return JobSnapshot(state=state, history=current) if current else sighting(state)
+    return JobSnapshot(state=state, history=current) if current else status_snapshot(state)
 
 
 def _tags(value: object) -> dict[str, str] | None:

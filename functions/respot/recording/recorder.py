@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from respot.errors import LedgerContentionError, MalformedMessageError
-from respot.jobs.description import sighting
+from respot.jobs.description import status_snapshot
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, is_terminal, lacks_its_end
 from respot.jobs.merge import reconcile, same_creation
@@ -97,7 +97,7 @@ class Recorder:
         if record.state is None:
             return None
         if lacks_its_end(record):  # only its state was written, and no other source has the transition any more
-            return self._merge(record, sighting(record.state))
+            return self._merge(record, status_snapshot(record.state))
         if is_terminal(record.state.status):
             return None
         noticed = max(sweep.event_due_by, record.state.last_modified)
