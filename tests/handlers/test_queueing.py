@@ -65,7 +65,7 @@ def test_a_pause_that_slack_asks_for_is_a_lower_limit(asked: timedelta, seconds:
     assert delay_after(WebhookRefusedError("429", retry_after=asked), received=3) == timedelta(seconds=seconds)
 
 
-def test_after_deliveries_that_were_no_failures_an_error_waits_no_longer_than_the_age() -> None:
+def test_an_error_waits_no_longer_than_the_age_of_the_message() -> None:
     """Eight deliveries found no time left, within a minute. By the count alone the delay would be 15 minutes."""
     assert delay_after(ERROR, received=9, age=timedelta(minutes=1)) == timedelta(minutes=1) + FIRST
 

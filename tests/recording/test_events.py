@@ -55,19 +55,19 @@ def test_every_recorded_event_identifies_its_job(name: str) -> None:
     detail = envelope["detail"]
     observation = observation_of(envelope)
     assert observation.reported is not None
-    told = observation.reported.state
+    seen = observation.reported.state
     assert (observation.region, observation.name) == ("us-east-1", detail["TrainingJobName"])
-    assert told.job == job_id(detail["TrainingJobName"])
-    assert told.arn == detail["TrainingJobArn"]
-    assert (told.status, told.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
+    assert seen.job == job_id(detail["TrainingJobName"])
+    assert seen.arn == detail["TrainingJobArn"]
+    assert (seen.status, seen.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
     assert [transition.status for transition in observation.reported.history] == [detail["SecondaryStatus"]]
     assert all(transition.provisional for transition in observation.reported.history)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_the_events_of_a_scenario_contain_its_transitions(scenario: Scenario) -> None:
-    told = dict.fromkeys(transition for name in scenario.events for transition in reported_by(payload(name)).history)
-    words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in told]
+    seen = dict.fromkeys(transition for name in scenario.events for transition in reported_by(payload(name)).history)
+    words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in seen]
     wanted = [
         f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.transitions.split())
     ]
@@ -75,15 +75,15 @@ def test_the_events_of_a_scenario_contain_its_transitions(scenario: Scenario) ->
 
 
 def test_every_field_of_a_complete_event_is_read() -> None:
-    told = reported_by(payload("v4_hpo_child_interrupted")).state
-    assert told.market is Market.SPOT
-    assert (told.instance_type, told.instance_count) == ("ml.g5.2xlarge", 1)
-    assert (told.max_runtime, told.max_wait) == (timedelta(hours=4), timedelta(hours=6))
-    assert told.training_started == at(250.074)
-    assert told.training_ended is None
-    assert told.failure_reason is None
-    assert told.tags == {"project": "demo"}
-    assert told.parent == Parent(
+    seen = reported_by(payload("v4_hpo_child_interrupted")).state
+    assert seen.market is Market.SPOT
+    assert (seen.instance_type, seen.instance_count) == ("ml.g5.2xlarge", 1)
+    assert (seen.max_runtime, seen.max_wait) == (timedelta(hours=4), timedelta(hours=6))
+    assert seen.training_started == at(250.074)
+    assert seen.training_ended is None
+    assert seen.failure_reason is None
+    assert seen.tags == {"project": "demo"}
+    assert seen.parent == Parent(
         owner=Owner.TUNING,
         identifier="arn:aws:sagemaker:us-east-1:111122223333:hyper-parameter-tuning-job/hpo-child",
     )
@@ -96,11 +96,11 @@ def test_a_step_functions_child_is_recognised_by_its_tags() -> None:
 
 
 def test_what_an_event_does_not_contain_is_unknown() -> None:
-    told = reported_by(payload("v6_confirmed_fields_only_interrupted"))
-    assert told.state.market is None
-    assert told.state.max_wait is None
-    assert told.history == (transition("Interrupted", 3720.148, provisional=True),)
-    assert not told.start_known
+    seen = reported_by(payload("v6_confirmed_fields_only_interrupted"))
+    assert seen.state.market is None
+    assert seen.state.max_wait is None
+    assert seen.history == (transition("Interrupted", 3720.148, provisional=True),)
+    assert not seen.start_known
 
 
 def test_tags_as_a_list_and_as_a_map_are_equal() -> None:
@@ -152,8 +152,8 @@ def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) ->
 
 
 def test_without_an_arn_one_is_built_from_the_envelopes_account() -> None:
-    told = reported_by(without(event(), "resources", "detail.TrainingJobArn")).state
-    assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
+    seen = reported_by(without(event(), "resources", "detail.TrainingJobArn")).state
+    assert seen.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_without_an_arn_one_is_built_from_the_envelopes_account() -> None:
 )
 def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
     """Public case E06."""
-    told = reported_by(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
-    assert told.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
+    seen = reported_by(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
+    assert seen.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
     console = "https://console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/spot-job"
-    assert (console_url(told) == console) is (region == "cn-north-1")
+    assert (console_url(seen) == console) is (region == "cn-north-1")
 
 
 @pytest.mark.parametrize("account", [None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {}])
@@ -258,9 +258,9 @@ def test_other_messages_are_refused_with_a_short_reason(body: str, reason: str) 
     "status", ["Reticulating", "interrupted", "x" * 128, "with space", "null\x00byte", "#", "größer"], ids=ascii
 )
 def test_an_unknown_status_is_kept_as_it_is(status: str) -> None:
-    told = reported_by(event(status))
-    assert told.state.secondary_status == status
-    assert told.history == (transition(status, 390, provisional=True),)
+    seen = reported_by(event(status))
+    assert seen.state.secondary_status == status
+    assert seen.history == (transition(status, 390, provisional=True),)
 
 
 @pytest.mark.parametrize(
@@ -277,9 +277,9 @@ def test_an_unknown_status_is_kept_as_it_is(status: str) -> None:
     ],
 )
 def test_an_event_without_its_own_transition_does_not_show_its_start(transitions: object, *, known: bool) -> None:
-    told = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
-    assert told.start_known is known
-    assert told.history == (transition("Training", 390, provisional=True),)
+    seen = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
+    assert seen.start_known is known
+    assert seen.history == (transition("Training", 390, provisional=True),)
 
 
 def test_of_several_transitions_in_an_event_only_the_last_is_its_own() -> None:
@@ -324,7 +324,7 @@ def test_no_more_tags_are_kept_than_a_job_may_have() -> None:
     ids=ascii,
 )
 def test_an_invalid_number_is_unknown(value: object) -> None:
-    told = reported_by(
+    seen = reported_by(
         event(
             ResourceConfig={"InstanceType": value if isinstance(value, dict) else 7, "InstanceCount": value},
             StoppingCondition={"MaxRuntimeInSeconds": value, "MaxWaitTimeInSeconds": value},
@@ -332,16 +332,16 @@ def test_an_invalid_number_is_unknown(value: object) -> None:
             BillableTimeInSeconds=value,
         )
     ).state
-    assert told.instance_type is None
-    assert told.instance_count is None
-    assert (told.max_runtime, told.max_wait, told.training_time, told.billable_time) == (None,) * 4
+    assert seen.instance_type is None
+    assert seen.instance_count is None
+    assert (seen.max_runtime, seen.max_wait, seen.training_time, seen.billable_time) == (None,) * 4
 
 
 @pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
 def test_a_part_of_another_type_is_unknown(part: str, value: object) -> None:
-    told = reported_by(event() | {"detail": event()["detail"] | {part: value}}).state
-    assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
+    seen = reported_by(event() | {"detail": event()["detail"] | {part: value}}).state
+    assert (seen.instance_type, seen.max_wait, seen.checkpoint_uri) == (None, None, None)
 
 
 def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
@@ -350,8 +350,8 @@ def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
         {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1.0},
         "odd",
     ]
-    told = reported_by(event(ResourceConfig={"InstanceGroups": groups})).state
-    assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
+    seen = reported_by(event(ResourceConfig={"InstanceGroups": groups})).state
+    assert (seen.instance_type, seen.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
 
 
 PREFERENCES = [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xlarge"}]
@@ -381,8 +381,8 @@ def test_a_job_with_preferences_has_the_type_and_count_selected(
     resources: dict[str, Any], known: tuple[str | None, int | None]
 ) -> None:
     """ "The job is billed for this instance type and count" (service model); until then the type is not known."""
-    told = reported_by(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
-    assert (told.instance_type, told.instance_count) == known
+    seen = reported_by(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
+    assert (seen.instance_type, seen.instance_count) == known
 
 
 def test_the_members_of_a_selection_are_in_the_service_model() -> None:
@@ -395,8 +395,8 @@ def test_a_job_with_preferences_is_billed_for_all_its_instances() -> None:
     """Four p4d for an hour are four instance-hours."""
     selected = {"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}
     resources = {"InstancePreferences": PREFERENCES} | selected
-    told = reported_by(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
-    assert Attempt(number=1, state=told, transitions=(), checkpoint=None).billable_hours == 4.0
+    seen = reported_by(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
+    assert Attempt(number=1, state=seen, transitions=(), checkpoint=None).billable_hours == 4.0
 
 
 @pytest.mark.parametrize(
@@ -409,7 +409,7 @@ def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | 
 def test_a_detail_of_a_megabyte_is_read_and_cut() -> None:
     long = "x" * 1_000_000
     groups = [{"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}] * 10_000
-    told = reported_by(
+    seen = reported_by(
         event(
             HyperParameters={"data": long},
             FailureReason=long,
@@ -418,14 +418,14 @@ def test_a_detail_of_a_megabyte_is_read_and_cut() -> None:
             TuningJobArn=long,
         )
     ).state
-    assert told.failure_reason is not None
-    assert len(told.failure_reason) == 1024
-    assert len(repr(told)) < 10_000
+    assert seen.failure_reason is not None
+    assert len(seen.failure_reason) == 1024
+    assert len(repr(seen)) < 10_000
 
 
 def test_lone_surrogates_are_replaced() -> None:
-    told = reported_by(event(FailureReason="half \ud83d of one")).state
-    assert told.failure_reason == "half ? of one"
+    seen = reported_by(event(FailureReason="half \ud83d of one")).state
+    assert seen.failure_reason == "half ? of one"
 
 
 @pytest.mark.parametrize(

@@ -87,9 +87,9 @@ def test_a_job_is_not_started_from_scratch_for_transitions_not_written_yet() -> 
 def test_a_record_lacks_an_unmarked_end(
     status: str, secondary: str, transitions: tuple[str, ...], *, lacking: bool
 ) -> None:
-    told = state(status=status, secondary_status=secondary)
+    unfinished = state(status=status, secondary_status=secondary)
     known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
-    assert lacks_its_end(JobRecord(state=told, transitions=known, version=1)) is lacking
+    assert lacks_its_end(JobRecord(state=unfinished, transitions=known, version=1)) is lacking
 
 
 def test_an_unknown_job_does_not_lack_its_end() -> None:

@@ -227,13 +227,13 @@ def test_an_event_of_the_described_job_records_no_other_job(env: Environment) ->
 @pytest.mark.parametrize("rounding", [0.037, 0.999, 1.0, -0.037, -1.0])
 @pytest.mark.parametrize("first", ["event", "describe"])
 def test_a_creation_time_rounded_differently_is_one_job(env: Environment, rounding: float, first: str) -> None:
-    told = observation("Training", 390, CreationTime=milliseconds(at(rounding)))
+    from_event = observation("Training", 390, CreationTime=milliseconds(at(rounding)))
     if first == "event":
-        env.record(None, told)
-        env.record(snapshot(SEEN), told)
+        env.record(None, from_event)
+        env.record(snapshot(SEEN), from_event)
     else:
-        env.record(snapshot(SEEN), told)
-        env.record(None, told)
+        env.record(snapshot(SEEN), from_event)
+        env.record(None, from_event)
     (job,) = env.memory.find(REGION, NAME)
     assert [transition.status for transition in env.memory.load(job).transitions] == [
         "Starting",
@@ -242,7 +242,7 @@ def test_a_creation_time_rounded_differently_is_one_job(env: Environment, roundi
         "Interrupted",
     ]
     writes = env.memory.writes
-    env.record(snapshot(SEEN), told)
+    env.record(snapshot(SEEN), from_event)
     assert env.memory.writes == writes
 
 
@@ -333,7 +333,7 @@ def test_times_are_kept_to_the_millisecond(env: Environment) -> None:
     assert second.started - first.started == timedelta(seconds=250, microseconds=35_900)
 
 
-# --- observations of the sweep ----------------------------------------------------------------------------------------
+# --- observations of the sweep --------------------------------------------------------------------------------------
 
 
 def swept(*, since: float = 0, due: float = 99_999, unlisted: JobId | None = None) -> Observation:
