@@ -10,11 +10,11 @@ from typing import Final, TypeVar, assert_never
 
 from rich.console import Console
 
-from respot.alerting.kinds import AlertKind
+from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.errors import LedgerUnavailableError
 from respot.jobs.formatting import clause
 from respot.jobs.job import at_milliseconds
-from respot.recording.drill import DETAIL_TYPE, SOURCE, STAYS, Drill, write_detail
+from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
@@ -38,7 +38,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     )
     parser.add_argument(
         "--kind",
-        choices=[kind.value for kind in STAYS],
+        choices=[KIND_BY_STATUS[status].value for status in HISTORIES],
         default=AlertKind.INTERRUPTED.value,
         help="what to rehearse (default: %(default)s)",
     )
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = deployment.find(arguments)
     drill = Drill(
         id=secrets.token_hex(6),
-        kind=AlertKind(arguments.kind),
+        status=next(status for status in HISTORIES if KIND_BY_STATUS[status] == arguments.kind),
         region=arguments.region or found.region,
         account=found.account,
         sent_at=at_milliseconds(datetime.now(UTC)),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
 from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.jobs.formatting import clause
@@ -104,9 +105,8 @@ class LedgerTraces:
 
     def alert_record(self, drill: Drill) -> AlertRecord | None:
         """See `Traces.alert_record`."""
-        return next(
-            (alert_record for alert_record in self._ledger.alerts(drill.job) if alert_record.kind is drill.kind), None
-        )
+        kind = KIND_BY_STATUS[drill.status]
+        return next((record for record in self._ledger.alerts(drill.job) if record.kind is kind), None)
 
     def post(self, drill: Drill) -> DrillPost | None:
         """See `Traces.post`."""

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.text import Text
 
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.alerting.text import one_line
 from respot.jobs.formatting import iso
 from respot.recording.drill import Drill
@@ -44,7 +45,9 @@ def render(drill: Drill, course: Course) -> RenderableType:
     elif course.passed:
         parts += [Text(), Text(f"All of it took {_seconds(_whole(drill, course)):.2f} s.")]
     state = Text(f"stuck at {course.stuck.hop}", "red bold") if course.stuck else Text("passed", "green bold")
-    title = Text.assemble(("DRILL ", "bold"), (drill.id, "bold"), f"  {drill.kind} in {drill.region}  ", state)
+    title = Text.assemble(
+        ("DRILL ", "bold"), (drill.id, "bold"), f"  {KIND_BY_STATUS[drill.status]} in {drill.region}  ", state
+    )
     return Panel(Group(*parts), title=title, title_align="left", padding=(1, 2))
 
 
@@ -52,7 +55,7 @@ def to_document(drill: Drill, course: Course) -> dict[str, Any]:
     """The course as JSON: times are ISO 8601 UTC, spans are seconds."""
     return {
         "drill": drill.id,
-        "kind": drill.kind,
+        "kind": KIND_BY_STATUS[drill.status],
         "region": drill.region,
         "sent_at": iso(drill.sent_at),
         "passed": course.stuck is None,

@@ -1,46 +1,46 @@
-"""Every error of Respot's own, each saying what the caller may do about it."""
+"""Respot's own errors; each says what the caller may do about it."""
 
 from datetime import timedelta
 from enum import StrEnum
 
 
 class RespotError(Exception):
-    """The root: catch it to catch all of Respot's own errors."""
+    """The root of all errors that Respot raises."""
 
 
 class MalformedMessageError(RespotError):
-    """The message can never be understood: leave it to the dead-letter queue and read the reason."""
+    """The message can never be understood: leave it to the dead-letter queue, and read the reason."""
 
 
 class UpstreamUnavailableError(RespotError):
-    """SageMaker could not be asked, or did not answer sensibly: nothing is known, look again later."""
+    """SageMaker, S3 or Systems Manager gave no usable answer: conclude nothing, try again later."""
 
 
 class LedgerUnavailableError(RespotError):
-    """DynamoDB refused or did not answer: nothing may be assumed written, try again later."""
+    """DynamoDB refused or did not answer: assume nothing was written, try again later."""
 
 
 class LedgerContentionError(RespotError):
-    """Others kept writing the same job: try again later."""
+    """Other writers kept changing the same item: try again later."""
 
 
 class LedgerIncompleteError(RespotError):
-    """A job's items contradict each other: somebody else has changed the table; look at the job's items."""
+    """A job's items contradict each other: something other than Respot changed the table. Check the job's items."""
 
 
 class AlertInProgressError(RespotError):
-    """Another invocation holds the claim on this alert: try again once its lease has run out."""
+    """Another invocation holds the lease on this alert: try again once it has expired."""
 
 
 class TopicUnavailableError(RespotError):
-    """SNS did not take the alert: try again later."""
+    """SNS did not accept the alert: try again later."""
 
 
 class WebhookRefusedError(RespotError):
-    """Slack did not take the message: it goes back to its queue, and the reason says what to mend.
+    """Slack did not accept the message: it goes back to its queue, and the reason says what to fix.
 
     Attributes:
-        retry_after: how long Slack asked to be left alone.
+        retry_after: the pause that Slack asked for.
     """
 
     def __init__(self, message: str, *, retry_after: timedelta = timedelta()) -> None:
@@ -50,23 +50,23 @@ class WebhookRefusedError(RespotError):
 
 
 class SettingsError(RespotError):
-    """A setting is missing or makes no sense: the deployment must be corrected."""
+    """A setting is missing or invalid: correct the deployment."""
 
 
 class OutOfTimeError(RespotError):
-    """The function's time was running out before this message's turn: it goes back to the queue untouched."""
+    """Too little of the function's time was left for this message: it goes back to the queue untouched."""
 
 
 class StaleTokenError(UpstreamUnavailableError):
-    """SageMaker does not know the place in its list any more: begin the list anew."""
+    """SageMaker does not know this page token any more: start the list again."""
 
 
 class QueueUnavailableError(RespotError):
-    """SQS did not take a message's new delay: its old visibility timeout stays in force."""
+    """SQS refused or did not answer: the message may not have been sent, or its delay not set. Try again later."""
 
 
 class Reach(StrEnum):
-    """How far a final refusal of an attempt reaches: which other attempts it rules out as well."""
+    """Which other attempts a final refusal rules out as well."""
 
     POOL = "pool"
     """Those of the same market and instance type."""
@@ -77,16 +77,16 @@ class Reach(StrEnum):
 
 
 class CloneRefusedError(RespotError):
-    """No next attempt can be built of this job there: final; the message says why, and what a person can do.
+    """The next attempt cannot be built from this job in that place: final. The message says why, and what to do.
 
     Attributes:
         job: the job's name.
-        field: the member of CreateTrainingJob that stands in the way.
-        reach: where else none can be built.
+        field: the member of CreateTrainingJob that prevents it.
+        reach: where else it cannot be built either.
     """
 
     def __init__(self, why: str, *, job: str, field: str, reach: Reach = Reach.ANYWHERE) -> None:
-        """`why` is told after the job and the field."""
+        """`why` follows the job and the field in the message."""
         super().__init__(f"{job}: {field}: {why}")
         self.job = job
         self.field = field
@@ -99,7 +99,7 @@ class UnrecoverableFieldError(CloneRefusedError):
 
 
 class JobNameTakenError(RespotError):
-    """There is a job of that name: look at its lineage; if it is ours, the attempt was created before.
+    """A job of that name exists: check its lineage. If it is ours, the attempt was created before.
 
     A call that timed out and was repeated ends here too, although it created the job.
     """
@@ -115,29 +115,29 @@ class Postponement(StrEnum):
 
 
 class CreateLaterError(RespotError):
-    """The job may or may not have been created: ask again, by the same name, after a delay that grows.
+    """The job may or may not have been created: ask again with the same name, later each time.
 
-    The same name makes that safe: what was created after all answers with JobNameTakenError.
+    The same name makes that safe: if the job was created after all, the answer is JobNameTakenError.
 
     Attributes:
-        reason: a quota or capacity frees up in minutes or hours, a throttle in seconds; no answer (an outage, a
-            timeout) says nothing.
+        reason: a quota or capacity becomes free in minutes or hours, a throttle ends in seconds. UNANSWERED (an
+            outage, a timeout) says nothing about when.
     """
 
     def __init__(self, message: str, *, reason: Postponement) -> None:
-        """The message keeps AWS's own words."""
+        """The message contains AWS's own text."""
         super().__init__(message)
         self.reason = reason
 
 
 class CreateRefusedError(RespotError):
-    """SageMaker will not create this job: final; the message keeps AWS's own words, a person must mend it.
+    """SageMaker will not create this job: final. The message contains AWS's own text; a person must fix the cause.
 
     Attributes:
         permission: the action that AWS names as not allowed, for example `iam:PassRole`.
-        reach: what it rules out; of a quota of 0 for one instance type, for example, the pool alone.
-        why: the refusal in short, to be told after the pool.
-        unwanted: the member of the request that SageMaker does not take, and can do without.
+        reach: what it rules out; for example only the pool, for a quota of 0 for one instance type.
+        why: the refusal in short, to follow the name of the pool.
+        unwanted: an optional member of the request that SageMaker does not accept.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class CreateRefusedError(RespotError):
         why: str | None = None,
         unwanted: str | None = None,
     ) -> None:
-        """Without `permission` and `unwanted`, the refusal is about neither; without `why`, the message is told."""
+        """Without `permission` and `unwanted`, the refusal is about neither; `why` defaults to the message."""
         super().__init__(message)
         self.permission = permission
         self.reach = reach
@@ -158,11 +158,11 @@ class CreateRefusedError(RespotError):
 
 
 class StopFailedError(RespotError):
-    """SageMaker did not say that it stops the job, nor that there is nothing to stop: look at the job, ask again later.
+    """SageMaker confirmed neither the stop nor that there is nothing to stop: describe the job, ask again later.
 
-    The message keeps AWS's own words; a missing permission is a person's to mend.
+    The message contains AWS's own text; a person must add a missing permission.
     """
 
 
 class PolicyInvalidError(RespotError):
-    """The account's policy cannot be understood: decide nothing, alert, keep the work; a person must mend it."""
+    """The account's policy is invalid: decide nothing, alert, keep the message; a person must fix it."""

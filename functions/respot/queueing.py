@@ -1,4 +1,4 @@
-"""When a queue's message is tried again: later each time it could not be handled."""
+"""Messages that stay in their queue, and when each is tried again."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from respot.errors import QueueUnavailableError
+from respot.errors import MalformedMessageError, OutOfTimeError, QueueUnavailableError, WebhookRefusedError
 
 LONGEST_DELAY: Final = timedelta(hours=11)
-"""SQS hides a message for 12 hours at most, counted from its receipt."""
+"""SQS hides a message for at most 12 hours, counted from its receipt."""
 
 
 class DelayQueue(Protocol):
@@ -25,13 +25,13 @@ class DelayQueue(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMessage:
-    """One delivery of a message by the queue.
+    """A message as the queue delivered it.
 
     Attributes:
         id: the message's id.
-        receipt_handle: what the queue wants to see when the message's delay is set.
-        body: the message.
-        receive_count: how often the queue has delivered it, this time included.
+        receipt_handle: what the queue requires to set the message's delay.
+        body: the content.
+        receive_count: how often the queue has delivered it, including this time.
         sent: when it was sent to the queue.
     """
 
@@ -43,14 +43,33 @@ class QueueMessage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """A message that stays in its queue.
+
+    Attributes:
+        message: the message.
+        reason: why it stays, in words for an operator.
+        delay: until its next delivery.
+        retried_for: how long it has been retried at most; its age may also contain waits that were no failures.
+        error: what failed; `None` if it waits for something that takes time, for example the end of a pause.
+    """
+
+    message: QueueMessage
+    reason: str
+    delay: timedelta
+    retried_for: timedelta
+    error: Exception | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetrySchedule:
     """Sets the delay before a message's next delivery.
 
     Attributes:
         queue: the queue that the message stays in.
-        first: the delay after the first attempt; doubles with each.
-        longest: no delay grows beyond.
-        clock: tells a message's age.
+        first: the delay after the first attempt; it doubles with each attempt.
+        longest: the limit of that growth.
+        clock: the present moment, for a message's age.
     """
 
     queue: DelayQueue
@@ -58,35 +77,45 @@ class RetrySchedule:
     longest: timedelta
     clock: Callable[[], datetime]
 
-    def retry(self, delivery: QueueMessage, *, at_least: timedelta = timedelta()) -> timedelta:
-        """Have the message delivered again, later than last time; returns the delay.
+    def retry(self, message: QueueMessage, error: Exception) -> Retry:
+        """Retry a message whose handling failed; the error decides how soon."""
+        match error:
+            case MalformedMessageError():
+                delay = self.first  # Retrying cannot help. Send it to the DLQ quickly so that someone sees it.
+            case OutOfTimeError():
+                delay = timedelta()
+            case WebhookRefusedError():
+                delay = max(error.retry_after, self._backed_off(message))
+            case _:
+                delay = self._backed_off(message)
+        return self._retry(message, str(error), delay, error)
 
-        The delay doubles with each delivery, up to the message's age. SQS also counts deliveries that were no failures,
-        for example those for which no time was left. By the count alone, one error after eight of those would be waited
-        for as long as after eight errors. If every delivery fails, the delays add up to the age: the bound then changes
-        nothing.
-        """
-        age = max(timedelta(), self.clock() - delivery.sent)
-        return self.schedule(delivery, max(at_least, min(age + self.first, self._grown(delivery.receive_count))))
+    def defer(self, message: QueueMessage, reason: str, delay: timedelta | None = None) -> Retry:
+        """Retry a message that has to wait although nothing failed; without a delay, later each time."""
+        return self._retry(message, reason, self._backed_off(message) if delay is None else delay, None)
 
-    def schedule(self, delivery: QueueMessage, delay: timedelta) -> timedelta:
-        """Have the message delivered again after this delay, or after the longest that the queue can hide it.
+    def _retry(self, message: QueueMessage, reason: str, delay: timedelta, error: Exception | None) -> Retry:
+        """Hide the message for this delay, or for the longest that the queue supports.
 
-        A delay that cannot be set is no loss: the message comes back by the queue's own visibility timeout.
-        Failing here instead would handle the batch's other messages twice.
+        If the delay cannot be set, the message comes back after the queue's own visibility timeout. An error here would
+        handle the batch's other messages twice.
         """
         clamped = max(timedelta(), min(delay, LONGEST_DELAY))
         with suppress(QueueUnavailableError):
-            self.queue.delay(delivery.receipt_handle, clamped)
-        return clamped
+            self.queue.delay(message.receipt_handle, clamped)
+        retried_for = sum((self._doubled(count) for count in range(1, message.receive_count)), timedelta())
+        return Retry(message=message, reason=reason, delay=clamped, retried_for=retried_for, error=error)
 
-    def retried_for(self, delivery: QueueMessage) -> timedelta:
-        """How long the message has been retried at most: the sum of delays that doubled each time.
+    def _backed_off(self, message: QueueMessage) -> timedelta:
+        """The delay doubles with each delivery, and is never much longer than the message's age.
 
-        Less than its age if it also waited for something else, for example for the end of a pause.
+        SQS also counts deliveries that were no failures, for example those with no time left. By the count alone, one
+        error after eight of those would wait as long as the ninth error. If every delivery fails, the delays add up to
+        the age: the limit then changes nothing.
         """
-        return sum((self._grown(count) for count in range(1, delivery.receive_count)), timedelta())
+        age = max(timedelta(), self.clock() - message.sent)
+        return min(age + self.first, self._doubled(message.receive_count))
 
-    def _grown(self, receive_count: int) -> timedelta:
+    def _doubled(self, receive_count: int) -> timedelta:
         doublings = min(max(receive_count - 1, 0), 20)
         return min(self.longest, self.first * (1 << doublings))

@@ -1,4 +1,4 @@
-"""The functions' settings: the one model of their environment."""
+"""The functions' settings, read from environment variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,28 +32,28 @@ _LARGEST: Final = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the infrastructure tells a function; `None` where a function has no use for it.
+    """What the infrastructure sets for a function; `None` where a function does not need it.
 
     Attributes:
         ledger_table: name of the DynamoDB table.
         alerts_topic_arn: ARN of the SNS topic that alerts are published to.
-        alert_kinds: the kinds that are switched on.
-        alert_max_age: a transition that started longer ago is recorded and not alerted.
-        digest_window: how long alerts of one kind and pool are gathered into a digest; zero tells people of each.
-        alert_lease: how long a claim on an alert holds: longer than the function may run, so that a claim which lapsed
-            is a dead sender's.
-        retention: how long ledger items live after what they tell of; `None` keeps them.
+        alert_kinds: the enabled kinds.
+        alert_max_age: a transition that started longer ago is recorded without an alert.
+        digest_window: how long alerts of one kind and pool are collected in a digest; zero sends each to people.
+        alert_lease: how long the lease on an alert lasts. It is longer than the function may run: the holder of an
+            expired lease has crashed.
+        retention: how long ledger items live after the moment that they record; `None` keeps them.
         slack_secret: name of the Secrets Manager secret that holds the webhook's address.
-        queue_url: the queue that the function reads, whose delays it sets.
+        queue_url: the queue that the function reads, and whose delays it sets.
         first_retry: delay before the first retry of a message of that queue; doubles each time.
         recovery_queue_url: the queue that ended jobs are sent to.
         policy_parameter: name of the parameter that holds the account's policy.
-        kill_switch_parameter: name of the parameter that is the account's kill switch.
-        regions: the regions that are watched; none is the function's own alone.
-        backfill: how much of the time before the deployment is recorded.
+        kill_switch_parameter: name of the parameter for the account's kill switch.
+        regions: the watched regions; if empty, only the function's own.
+        backfill: how long before the deployment the sweep starts to record.
         event_grace: how long an event may take before it counts as lost.
-        observations_queue_url: the queue that jobs to look at are sent to.
-        due_alerts_queue_url: the queue that jobs with overdue alerts are sent to, and digests' timers.
+        observations_queue_url: the queue that the sweep sends its observations to.
+        due_alerts_queue_url: the queue of jobs with overdue alerts and of digest timers.
         slack_queue_url: the queue of messages to Slack, through which the sweep sends heartbeats.
     """
 

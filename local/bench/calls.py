@@ -61,8 +61,8 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
             ],
             time_left=lambda: timedelta(minutes=1),
         )
-        if outcome.failures:
-            raise outcome.failures[0].error
+        if outcome.retries:
+            raise RuntimeError(outcome.retries[0].reason) from outcome.retries[0].error
         seconds = time.perf_counter() - began
         inserted = sum(len(recorded.inserted) for recorded in outcome.recorded)
         return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts), seconds=seconds)
@@ -86,7 +86,7 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
     unused = RetrySchedule(
         queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=lambda: datetime.now(UTC)
     )
-    return ObservationConsumer(recorder=recorder, redelivery=unused)
+    return ObservationConsumer(recorder=recorder, retry_schedule=unused)
 
 
 def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest

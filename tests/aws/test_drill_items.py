@@ -47,14 +47,14 @@ def items(client: "DynamoDBClient") -> list[dict[str, Any]]:
 
 def lease(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
-    assert ledger.lease_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
+    assert ledger.lease_alert(drill.job, AlertKind.INTERRUPTED, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
 
 
 def release(ledger: DynamoDbLedger) -> None:
     drill = a_drill()
-    ours = ledger.lease_alert(drill.job, drill.kind, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
+    ours = ledger.lease_alert(drill.job, AlertKind.INTERRUPTED, drill.alerted, now=CREATED, lease=timedelta(minutes=2))
     assert ours
-    ledger.release_alert(drill.job, drill.kind, drill.alerted, ours)
+    ledger.release_alert(drill.job, AlertKind.INTERRUPTED, drill.alerted, ours)
 
 
 @pytest.mark.parametrize("retention", [None, timedelta(days=400)], ids=["kept for ever", "kept for 400 days"])

@@ -9,7 +9,7 @@ from botocore.stub import ANY, Stubber
 
 from respot.aws.sqs.rechecks import SqsRecheckQueue
 from respot.errors import QueueUnavailableError
-from respot.recording.observation import Origin, RecheckRequest, parse
+from respot.recording.observation import SweepObservation, parse
 from tests.support.builders import REGION, at, job_id
 
 if TYPE_CHECKING:
@@ -21,9 +21,12 @@ def sqs() -> "SQSClient":
     return boto3.client("sqs", region_name=REGION)
 
 
-def rechecks(count: int, *, delay: float = 0) -> list[tuple[RecheckRequest, timedelta]]:
+def rechecks(count: int, *, delay: float = 0) -> list[tuple[SweepObservation, timedelta]]:
     return [
-        (RecheckRequest(region=REGION, name=f"job-{n}", watched_since=at(1), overdue=at(2)), timedelta(seconds=delay))
+        (
+            SweepObservation(region=REGION, name=f"job-{n}", watched_since=at(1), event_due_by=at(2)),
+            timedelta(seconds=delay),
+        )
         for n in range(count)
     ]
 
@@ -37,13 +40,13 @@ def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: 
         found += messages
     observations = [parse(message["Body"]) for message in found]
     assert sorted(observation.name for observation in observations) == sorted(f"job-{n}" for n in range(count))
-    assert all(observation.origin is Origin.SWEEP for observation in observations)
+    assert all(isinstance(observation, SweepObservation) for observation in observations)
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (60, 60), (900, 900), (0.9, 0)])
 def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, seconds: int) -> None:
     missed, after = (
-        RecheckRequest(region=REGION, name="x", watched_since=at(1), overdue=at(2), missed=job_id().created),
+        SweepObservation(region=REGION, name="x", watched_since=at(1), event_due_by=at(2), unlisted=job_id().created),
         5,
     )
     entry = {"Id": "0", "MessageBody": ANY, "DelaySeconds": seconds}

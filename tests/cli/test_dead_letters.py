@@ -17,7 +17,7 @@ from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.jobs.message import read_message, write_message
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from respot_cli import dead_letters, deployment, dlq
 from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
 from respot_cli.deployment import Deployment
@@ -115,7 +115,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("observations", message(event(job=job_id("lost"))).body, "event about us-east-1/lost"),
         (
             "observations",
-            write_recheck(RecheckRequest(region=REGION, name="swept", watched_since=CREATED, overdue=CREATED)),
+            write_recheck(SweepObservation(region=REGION, name="swept", watched_since=CREATED, event_due_by=CREATED)),
             "sweep about us-east-1/swept",
         ),
         ("observations", "no JSON", "no JSON"),

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.drills import DrillPost
 from respot.recording.drill import Drill
 from respot_cli.drill_course import Course, Hop, Stuck, follow
@@ -19,7 +20,7 @@ from tests.support.builders import a_drill, at
 def alert_record(outcome: AlertOutcome = AlertOutcome.SENT, reason: str = "Interrupted") -> AlertRecord:
     return AlertRecord(
         job=a_drill().job,
-        kind=a_drill().kind,
+        kind=KIND_BY_STATUS[a_drill().status],
         transition=a_drill().alerted,
         outcome=outcome,
         reason=reason,

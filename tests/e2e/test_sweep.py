@@ -77,12 +77,12 @@ def told_by_sweeps(deployed: DeployedAccount, name: str) -> list[str]:
     group = deployed.outputs["RecordLogGroupName"]
     lines = [
         json.loads(event["message"])
-        for page in pages.paginate(logGroupName=group, filterPattern="untold_by_events")
+        for page in pages.paginate(logGroupName=group, filterPattern="missed_by_events")
         for event in page["events"]
     ]
     of_job = f"{deployed.account.region}/{name} (created "
     return sorted(
-        transition for line in lines if line["job"].startswith(of_job) for transition in line["untold_by_events"]
+        transition for line in lines if line["job"].startswith(of_job) for transition in line["missed_by_events"]
     )
 
 

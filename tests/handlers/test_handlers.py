@@ -22,7 +22,7 @@ from respot.jobs.message import write_message
 from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
 from respot.recording import drill as drill_event
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
@@ -35,7 +35,7 @@ from tests.support.builders import (
     event,
     job_id,
     milliseconds,
-    redelivery,
+    retry_schedule,
     snapshot,
     transition,
     window_of,
@@ -71,7 +71,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> FaultyJobs:
     for name in (NAME, "second"):
         jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
     consumer = ObservationConsumer(
-        recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), redelivery=redelivery()
+        recorder=Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED)), retry_schedule=retry_schedule()
     )
     monkeypatch.setattr(record, "consumer", lambda: consumer)
     return jobs
@@ -118,7 +118,7 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_transitions_that_no_event_reported(printed: Printed) -> None:
-    look = RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=at(9000))
+    look = SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=at(9000))
     assert failed(record.handler(sqs(write_recheck(look), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]
@@ -357,7 +357,7 @@ class Chat:
 
 def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    relay = SlackRelay(chat=chat, redelivery=redelivery(queue, first=30), drills=MemoryDrillPosts())
+    relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert chat.posted[0] == "good"

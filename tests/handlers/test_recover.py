@@ -15,7 +15,7 @@ from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
 from tests.handlers.test_handlers import Context, failed, sqs
-from tests.support.builders import at, job_id, redelivery, transition
+from tests.support.builders import at, job_id, retry_schedule, transition
 from tests.support.memory import MemoryDelayQueue
 from tests.support.printed import Printed, printed
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
@@ -81,7 +81,7 @@ def test_enqueue_ended_repeats_only_what_was_not_sent(queue: Queue, printed: Pri
 @pytest.fixture
 def env(monkeypatch: pytest.MonkeyPatch) -> RecoveryEnvironment:
     env = RecoveryEnvironment()
-    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     return env
 

@@ -39,7 +39,7 @@ from respot.metrics import (
 )
 from respot.queueing import RetrySchedule
 from respot.recording.consumer import ObservationConsumer
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
@@ -47,7 +47,7 @@ from respot.recovery.policy.policy import BackOff
 from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
 from tests.infra.synthesis import Resource, render, synthesize_all
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, redelivery, snapshot
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, milliseconds, retry_schedule, snapshot
 from tests.support.clock import FakeClock
 from tests.support.cloudwatch import MINUTE, FakeQueue, Message, Sample, fired_after, is_alarm
 from tests.support.faulty import FaultyJobs, FaultyLedger
@@ -103,9 +103,9 @@ class Stage:
                     samples += [Sample(self.clock(), value) for value in line[metric["Name"]]]
         return answer
 
-    def redelivery(self, *, first: float = 5, longest: float = 900) -> RetrySchedule:
+    def retry_schedule(self, *, first: float = 5, longest: float = 900) -> RetrySchedule:
         """Delays in seconds, on this stage's clock."""
-        return redelivery(self.delays, first=first, longest=longest, clock=self.clock)
+        return retry_schedule(self.delays, first=first, longest=longest, clock=self.clock)
 
     def deliver(self, queue: FakeQueue, handler: Handler, *, until: datetime) -> None:
         """Have the function take what is due, again and again."""
@@ -174,7 +174,7 @@ def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN
         ledger.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
-    consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=stage.redelivery())
+    consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), retry_schedule=stage.retry_schedule())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = FakeQueue()
     queue.send(json.dumps(event()), now=START)
@@ -197,7 +197,7 @@ def resubmit_on(stage: Stage, env: RecoveryEnvironment) -> FakeQueue:
     env.clock.moment = START
     stage.clock = env.clock
     stage.monkeypatch.setattr(recover, "now", env.clock)
-    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=stage.redelivery(longest=1800))
+    consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=stage.retry_schedule(longest=1800))
     stage.monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     queue = FakeQueue(visibility=timedelta(minutes=12))
     queue.send(write_message(job), now=START)
@@ -240,7 +240,9 @@ def failing_due_alerts(stage: Stage) -> list[Sample]:
 
 
 def failing_slack(stage: Stage) -> list[Sample]:
-    relay = SlackRelay(chat=Dead(), redelivery=stage.redelivery(first=30, longest=3600), drills=MemoryDrillPosts())
+    relay = SlackRelay(
+        chat=Dead(), retry_schedule=stage.retry_schedule(first=30, longest=3600), drills=MemoryDrillPosts()
+    )
     stage.monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     queue = FakeQueue()
     queue.send("an alarm", now=START)
@@ -268,10 +270,12 @@ def lost_events(stage: Stage) -> list[Sample]:
     jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    consumer = ObservationConsumer(recorder=recorder, redelivery=stage.redelivery())
+    consumer = ObservationConsumer(recorder=recorder, retry_schedule=stage.retry_schedule())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = FakeQueue()
-    queue.send(write_recheck(RecheckRequest(region=REGION, name=NAME, watched_since=CREATED, overdue=START)), now=START)
+    queue.send(
+        write_recheck(SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=START)), now=START
+    )
     stage.deliver(queue, record.handler, until=START + MINUTE)
     return stage.emitted[TRANSITIONS_FIRST_SEEN_BY_SWEEP]
 

@@ -1,4 +1,4 @@
-"""TrainingJobStatus decides whether a job has ended, whatever the name of its last status."""
+"""TrainingJobStatus decides whether a job has ended, not the name of its last status."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -23,7 +23,7 @@ WAITED = "Starting=0 Pending=5"
 
 
 def ended(status: str = "Stopped", secondary: str = UNKNOWN, **others: object) -> JobSnapshot:
-    """A description of a job that was pending for two hours, and ended so."""
+    """A description of a job that was pending for two hours, and then ended."""
     return snapshot(f"{WAITED} {secondary}=7200", status=status, **others)
 
 
@@ -31,16 +31,16 @@ def deleted(secondary: str = UNKNOWN) -> JobSnapshot:
     return ended("Deleting", secondary, last_modified=at(9000))
 
 
-def told(seconds: float, status: str) -> JobSnapshot:
-    """What an event with its own transition tells."""
+def from_event(seconds: float, status: str) -> JobSnapshot:
+    """What an event with its own transition reports."""
     seen = state(status=status, secondary_status=UNKNOWN, last_modified=at(seconds), market=None, checkpoint_uri=None)
     return JobSnapshot(state=seen, history=(transition(UNKNOWN, seconds, provisional=True),))
 
 
-def after(*rechecks: JobSnapshot) -> JobRecord:
+def after(*snapshots: JobSnapshot) -> JobRecord:
     ledger = MemoryLedger(created=CREATED)
-    for look in rechecks:
-        ledger.save(reconcile(ledger.load(job_id()), look))
+    for seen in snapshots:
+        ledger.save(reconcile(ledger.load(job_id()), seen))
     return ledger.load(job_id())
 
 
@@ -49,7 +49,7 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize(
-    ("look", "expected"),
+    ("seen", "expected"),
     [
         pytest.param(ended(), [(UNKNOWN, "Stopped")], id="stopped"),
         pytest.param(ended("Failed", "Whatever"), [("Whatever", "Failed")], id="failed"),
@@ -79,11 +79,11 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
             [(UNKNOWN, "Stopped")],
             id="not the last in its list",
         ),
-        pytest.param(told(7200, "Failed"), [(UNKNOWN, "Failed")], id="told by an event alone"),
+        pytest.param(from_event(7200, "Failed"), [(UNKNOWN, "Failed")], id="reported only by an event"),
     ],
 )
-def test_the_last_status_of_a_terminal_job_is_its_end(look: JobSnapshot, expected: list[tuple[str, str]]) -> None:
-    assert ends(after(look)) == expected
+def test_the_last_status_of_a_terminal_job_is_its_end(seen: JobSnapshot, expected: list[tuple[str, str]]) -> None:
+    assert ends(after(seen)) == expected
 
 
 def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
@@ -97,10 +97,10 @@ def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
 LOOKS = {
     "early": snapshot(WAITED),
     "not yet terminal": ended("Stopping"),
-    "event": told(7200.4, "Stopped"),
-    "event too early": told(7200.4, "Stopping"),
+    "event": from_event(7200.4, "Stopped"),
+    "event too early": from_event(7200.4, "Stopping"),
     "described": ended(),
-    "sighting": JobSnapshot(
+    "without a start": JobSnapshot(
         state=state(status="Stopped", secondary_status=UNKNOWN, last_modified=at(7201)),
         history=(replace(transition(UNKNOWN, 7201), provisional=True),),
         start_known=False,
@@ -110,8 +110,8 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("names", [order for n in (2, 3) for order in permutations(LOOKS, n)], ids=" > ".join)
-def test_whatever_order_the_looks_come_in_there_is_one_end_and_it_stays(names: tuple[str, ...]) -> None:
-    terminal = {"event", "described", "sighting", "deleted"} & set(names)
+def test_in_any_order_of_snapshots_there_is_one_end_and_it_stays(names: tuple[str, ...]) -> None:
+    terminal = {"event", "described", "without a start", "deleted"} & set(names)
     record = after(*(LOOKS[name] for name in names))
     marked = [transition for transition in record.transitions if is_end(transition)]
     assert len(marked) == bool(terminal)
@@ -123,8 +123,8 @@ def test_whatever_order_the_looks_come_in_there_is_one_end_and_it_stays(names: t
 
 
 @given(st.lists(st.sampled_from(sorted(LOOKS)), min_size=1, max_size=8))
-def test_an_end_is_shown_once_when_it_is_inserted_or_when_it_is_marked(names: list[str]) -> None:
-    """What the table's stream shows to its readers."""
+def test_the_stream_shows_an_end_once_inserted_or_marked(names: list[str]) -> None:
+    """The stream shows what was inserted and what was marked."""
     ledger, shown = MemoryLedger(created=CREATED), 0
     for name in names:
         change = reconcile(ledger.load(job_id()), LOOKS[name])
@@ -134,11 +134,11 @@ def test_an_end_is_shown_once_when_it_is_inserted_or_when_it_is_marked(names: li
     assert shown == sum(is_end(transition) for transition in ledger.load(job_id()).transitions)
 
 
-def test_an_item_of_an_older_version_without_the_mark_is_an_end_by_its_name() -> None:
+def test_an_older_versions_item_without_the_mark_is_an_end_by_its_name() -> None:
     assert [is_end(transition) for transition in history("Stopping=1 MaxWaitTimeExceeded=2")] == [False, True]
 
 
-def test_an_unknown_end_that_an_older_version_wrote_is_marked_by_the_next_look() -> None:
+def test_an_older_versions_unknown_end_is_marked_by_the_next_snapshot() -> None:
     known = JobRecord(state=ended().state, version=1, transitions=history(f"{WAITED} {UNKNOWN}=7200"))
     assert lacks_its_end(known)
     change = reconcile(known, ended())
@@ -176,23 +176,23 @@ def test_an_unknown_end_is_alerted_on_and_a_known_one_keeps_its_kind(
     assert kind_of(Transition(status=status, started=at(1), ended_as=ended_as)) is kind
 
 
-def test_an_unknown_end_calls_for_its_alert() -> None:
+def test_an_unknown_end_requires_its_alert() -> None:
     record = after(ended())
     assert record.state
     assert required_alerts(record, record.state, RecoveryRecords()) == {(AlertKind.ENDED, at(7200))}
 
 
-def test_an_unknown_end_is_nobodys_stop() -> None:
+def test_an_unknown_end_is_not_a_users_stop() -> None:
     assert stop_of(after(snapshot(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
 
 
-def test_an_end_that_is_not_listed_is_dated_by_the_end_of_training_and_is_the_one_listed_later() -> None:
+def test_an_unlisted_end_starts_at_training_end_and_merges_when_listed() -> None:
     ended_at = at(7300)
     lags = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
     assert end_of(after(lags), lags.state).started == ended_at
-    for rechecks in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
-        assert ends(after(*rechecks)) == [(UNKNOWN, "Stopped")]
-        assert not lacks_its_end(after(*rechecks))
+    for snapshots in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
+        assert ends(after(*snapshots)) == [(UNKNOWN, "Stopped")]
+        assert not lacks_its_end(after(*snapshots))
 
 
 @pytest.mark.parametrize(

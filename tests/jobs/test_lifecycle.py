@@ -16,17 +16,17 @@ def test_the_scenarios_add_up_to_their_figures(scenario: Scenario) -> None:
     )
 
 
-def test_a_job_without_stays_adds_up_to_nothing() -> None:
+def test_without_transitions_all_figures_are_zero() -> None:
     assert figures(()) == Figures(interruptions=0, waited=timedelta(), trained=timedelta())
 
 
-def test_a_stay_that_has_not_ended_counts_for_nothing() -> None:
+def test_the_current_status_does_not_count() -> None:
     assert figures(history("Starting=0 Downloading=10 Training=20")).trained == timedelta()
     assert figures(history("Starting=0")).waited == timedelta()
 
 
 @pytest.mark.parametrize("status", ["Starting", "Pending", "LaunchingMLInstances", "Restarting", "Interrupted"])
-def test_what_comes_before_instances_is_waiting(status: str) -> None:
+def test_statuses_before_instances_count_as_waiting(status: str) -> None:
     assert figures(history(f"{status}=0 Downloading=7")).waited == timedelta(seconds=7)
 
 
@@ -37,7 +37,7 @@ def test_other_and_unknown_statuses_are_neither_waiting_nor_training(status: str
     )
 
 
-def test_waiting_goes_on_from_interrupted_through_starting_to_downloading() -> None:
+def test_waiting_lasts_from_interrupted_through_starting_to_downloading() -> None:
     transitions_ = history("Starting=0 Downloading=10 Training=20 Interrupted=30 Starting=45 Downloading=100")
     assert figures(transitions_).waited == timedelta(seconds=10 + 70)
 
@@ -63,17 +63,17 @@ def test_a_running_stopping_or_unknown_job_is_not_terminal(status: str) -> None:
         ("Uploading", "MaxRuntimeExceeded"),
     ],
 )
-def test_of_stays_that_began_in_one_millisecond_the_one_that_ends_the_job_comes_last(first: str, second: str) -> None:
+def test_the_end_comes_last_among_transitions_of_one_millisecond(first: str, second: str) -> None:
     both = (transition(second, 5), transition(first, 5))
     assert [each.status for each in in_order(both)] == [first, second]
     assert [each.status for each in in_order(both[::-1])] == [first, second]
 
 
-def test_stays_are_put_in_the_order_of_their_starts() -> None:
+def test_transitions_are_ordered_by_their_starts() -> None:
     assert in_order(reversed(history("Training=20 Starting=0"))) == history("Starting=0 Training=20")
 
 
-def test_a_stay_ends_where_the_next_one_begins() -> None:
+def test_a_status_ends_where_the_next_one_begins() -> None:
     first, second = history("Starting=0 Training=20")
     assert status_periods((first, second)) == ((first, at(20)), (second, None))
     assert status_periods(()) == ()
@@ -93,7 +93,7 @@ def test_a_stay_ends_where_the_next_one_begins() -> None:
         "MaxRuntimeExceeded=100",
     ],
 )
-def test_a_stay_that_needs_instances_shows_that_the_job_held_some(script: str) -> None:
+def test_a_status_that_needs_instances_shows_that_the_job_held_some(script: str) -> None:
     assert has_held_instances(state(), history(script))
 
 
@@ -106,17 +106,17 @@ def test_a_stay_that_needs_instances_shows_that_the_job_held_some(script: str) -
         "Starting=0 Failed=100",
     ],
 )
-def test_waiting_and_ending_show_nothing(script: str) -> None:
+def test_waiting_and_ending_show_no_instances(script: str) -> None:
     assert not has_held_instances(state(), history(script))
 
 
-def test_an_end_of_an_unknown_name_shows_nothing() -> None:
+def test_an_unknown_end_shows_no_instances() -> None:
     end = replace(transition("MaxPendingTimeExceeded", 100), ended_as="Stopped")
     assert not has_held_instances(state(), (*history("Starting=0 Pending=10"), end))
 
 
 @pytest.mark.parametrize(
-    ("told", "held"),
+    ("fields", "held"),
     [
         ({"training_started": at(250)}, True),
         ({"training_time": timedelta(seconds=9)}, True),
@@ -124,8 +124,8 @@ def test_an_end_of_an_unknown_name_shows_nothing() -> None:
         ({"training_time": timedelta(), "billable_time": timedelta()}, False),
     ],
 )
-def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool) -> None:
-    assert has_held_instances(state(**told), history("Starting=0 MaxWaitTimeExceeded=21600")) is held
+def test_times_that_sagemaker_reports_show_instances_too(fields: dict[str, Any], *, held: bool) -> None:
+    assert has_held_instances(state(**fields), history("Starting=0 MaxWaitTimeExceeded=21600")) is held
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,13 @@ def test_what_sagemaker_counts_shows_it_too(told: dict[str, Any], *, held: bool)
         ("", {}, False),
     ],
 )
-def test_instances_are_proven_by_times_and_by_statuses_that_need_them(
+def test_instances_are_shown_by_times_and_by_statuses_that_need_them(
     script: str, others: dict[str, Any], *, held: bool
 ) -> None:
     assert has_held_instances(state(**others), history(script)) is held
 
 
-def test_an_end_of_an_unknown_name_proves_no_instances() -> None:
-    """MaxPendingTimeExceeded is in no list of the API Reference's SecondaryStatus; the TrainingJobStatus tells."""
+def test_an_undocumented_end_shows_no_instances() -> None:
+    """MaxPendingTimeExceeded is in no SecondaryStatus list of the API Reference; TrainingJobStatus decides."""
     end = replace(transition("MaxPendingTimeExceeded", 7200), ended_as="Stopped")
     assert not has_held_instances(state(), (*history("Starting=0 Pending=10"), end))

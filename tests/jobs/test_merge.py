@@ -19,7 +19,7 @@ def provisional(status: str, seconds: float) -> Transition:
     return transition(status, seconds, provisional=True)
 
 
-def test_the_first_look_is_taken_whole() -> None:
+def test_the_first_snapshot_is_written_completely() -> None:
     seen = snapshot(SEEN)
     change = reconcile(JobRecord(), seen)
     assert (change.state, change.inserted, change.version) == (seen.state, seen.history, 0)
@@ -27,30 +27,30 @@ def test_the_first_look_is_taken_whole() -> None:
     assert not change.is_empty
 
 
-def test_the_same_look_again_changes_nothing() -> None:
+def test_the_same_snapshot_again_changes_nothing() -> None:
     seen = snapshot(SEEN)
     assert reconcile(record_of(seen), seen).is_empty
 
 
-def test_only_missing_stays_are_inserted() -> None:
+def test_only_missing_transitions_are_inserted() -> None:
     change = reconcile(record_of(snapshot("Starting=0 Downloading=250")), snapshot(SEEN))
     assert change.inserted == history("Training=390 Interrupted=3720")
     assert change.transitions == history(SEEN)
 
 
-def test_stays_lost_in_a_crash_are_inserted_though_the_state_is_there() -> None:
+def test_transitions_lost_in_a_crash_are_inserted_for_an_unchanged_state() -> None:
     seen = snapshot(SEEN)
     change = reconcile(JobRecord(state=seen.state, version=1, transitions=seen.history[:1]), seen)
     assert change.inserted == seen.history[1:]
 
 
-def test_a_stale_look_takes_nothing_back() -> None:
+def test_a_stale_snapshot_takes_nothing_back() -> None:
     seen = snapshot(SEEN)
     assert reconcile(record_of(seen), snapshot("Starting=0 Downloading=250")).is_empty
 
 
-def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> None:
-    """The state carries the figures: an interruption that is learnt of late must count there, too."""
+def test_a_new_transition_changes_the_state_even_if_only_figures_change() -> None:
+    """The state item has the figures: an interruption that is recorded late must count there too."""
     ended = reported("Stopped", 9000)
     late = reported("Interrupted", 3720)
     change = reconcile(record_of(ended), late)
@@ -59,19 +59,18 @@ def test_a_new_stay_changes_the_state_even_if_its_facts_stay_as_they_are() -> No
     assert change.state_changed
 
 
-# --- one transition, told twice
-# -------------------------------------------------------------------------------------------
+# --- one transition, reported twice ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("difference", [0, 0.037, -0.037, 0.999, -0.999, 1, -1])
 @pytest.mark.parametrize("first", ["event", "describe"])
-def test_an_event_and_describe_that_round_differently_are_one_stay(difference: float, first: str) -> None:
+def test_an_event_and_describe_with_different_rounding_are_one_transition(difference: float, first: str) -> None:
     described = snapshot("Starting=0 Downloading=250 Training=390 Interrupted=3720")
-    told = reported("Interrupted", 3720 + difference)
-    rechecks = (told, described) if first == "event" else (described, told)
+    from_event = reported("Interrupted", 3720 + difference)
+    snapshots = (from_event, described) if first == "event" else (described, from_event)
     after = JobRecord()
-    for look in rechecks:
-        change = reconcile(after, look)
+    for seen in snapshots:
+        change = reconcile(after, seen)
         after = JobRecord(state=change.state, version=after.version + 1, transitions=change.transitions)
     assert [transition.status for transition in after.transitions] == [
         "Starting",
@@ -81,12 +80,12 @@ def test_an_event_and_describe_that_round_differently_are_one_stay(difference: f
     ]
 
 
-def test_two_interruptions_further_apart_than_rounding_are_two() -> None:
+def test_two_interruptions_beyond_the_tolerance_are_two() -> None:
     known = record_of(reported("Interrupted", 3720))
     assert reconcile(known, reported("Interrupted", 3721.001)).inserted == (provisional("Interrupted", 3721.001),)
 
 
-def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it_fell_into() -> None:
+def test_an_event_without_a_start_belongs_to_the_status_of_its_time() -> None:
     known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
     sighted = JobSnapshot(
         state=state(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
@@ -94,18 +93,18 @@ def test_an_event_that_only_tells_the_status_held_then_is_covered_by_the_stay_it
     assert reconcile(known, sighted).inserted == ()
 
 
-def test_an_event_that_tells_its_start_is_a_stay_of_its_own_even_within_an_older_one_of_that_status() -> None:
+def test_an_event_with_a_start_is_its_own_transition_within_an_equal_status() -> None:
     known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
     assert reconcile(known, reported("Training", 2000)).inserted == (provisional("Training", 2000),)
 
 
-def test_a_sighting_before_every_known_stay_of_that_status_is_new() -> None:
+def test_an_event_without_a_start_before_every_equal_status_is_new() -> None:
     known = record_of(snapshot("Training=390"))
     sighted = JobSnapshot(state=state(), history=(provisional("Training", 100),), start_known=False)
     assert reconcile(known, sighted).inserted == (provisional("Training", 100),)
 
 
-def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
+def test_describe_does_not_repeat_what_an_event_without_a_start_reported() -> None:
     known = record_of(
         JobSnapshot(state=state(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
     )
@@ -118,7 +117,7 @@ def test_describe_does_not_repeat_a_stay_that_a_sighting_told_of_late() -> None:
     ]
 
 
-def test_of_two_stays_that_are_near_a_sighting_stands_for_the_nearer_one() -> None:
+def test_an_event_without_a_start_belongs_to_the_nearer_of_two_transitions() -> None:
     known = record_of(
         JobSnapshot(state=state(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
     )
@@ -139,19 +138,19 @@ DELETING = state(status="Deleting", secondary_status="MaxWaitTimeExceeded", last
     [
         pytest.param(RUNNING, replace(RUNNING, last_modified=at(500), secondary_status="Uploading"), id="by time"),
         pytest.param(RUNNING, STOPPED, id="terminal after running"),
-        pytest.param(replace(RUNNING, last_modified=at(30000)), STOPPED, id="terminal though it looks earlier"),
+        pytest.param(replace(RUNNING, last_modified=at(30000)), STOPPED, id="terminal with an earlier time"),
         pytest.param(STOPPED, DELETING, id="deleting after terminal"),
-        pytest.param(replace(STOPPED, last_modified=at(99999)), DELETING, id="deleting though it looks earlier"),
+        pytest.param(replace(STOPPED, last_modified=at(99999)), DELETING, id="deleting with an earlier time"),
         pytest.param(replace(RUNNING, last_modified=at(99999)), DELETING, id="deleting before a late event"),
     ],
 )
-def test_the_state_moves_forward_only_whichever_look_comes_first(earlier: Any, later: Any) -> None:  # noqa: ANN401
+def test_the_state_only_moves_forward_in_any_order(earlier: Any, later: Any) -> None:  # noqa: ANN401
     assert merge(earlier, later).secondary_status == later.secondary_status
     assert merge(earlier, later) == merge(later, earlier)
     assert merge(later, earlier).status == later.status
 
 
-def test_what_the_later_look_leaves_unsaid_the_earlier_one_fills() -> None:
+def test_the_earlier_state_supplies_what_the_later_one_lacks() -> None:
     described = replace(RUNNING, tags={"team": "vision"})
     event = replace(STOPPED, market=None, checkpoint_uri=None, tags=None)
     after = merge(described, event)
@@ -159,56 +158,56 @@ def test_what_the_later_look_leaves_unsaid_the_earlier_one_fills() -> None:
     assert (after.market, after.checkpoint_uri, after.tags) == (Market.SPOT, RUNNING.checkpoint_uri, {"team": "vision"})
 
 
-def test_an_event_does_not_talk_over_a_description_of_the_same_moment() -> None:
+def test_an_event_does_not_replace_a_description_of_the_same_moment() -> None:
     assert merge(RUNNING, replace(RUNNING, instance_type="ml.odd")).instance_type == RUNNING.instance_type
 
 
-def test_the_words_on_an_earlier_stay_are_not_said_of_a_later_one() -> None:
+def test_the_message_of_an_earlier_transition_is_not_kept_for_a_later_one() -> None:
     earlier = replace(RUNNING, status_message="Training in progress")
     later = replace(RUNNING, secondary_status="Interrupted", last_modified=at(3720), status_message=None)
     assert merge(earlier, later).status_message is None
     assert merge(later, earlier).status_message is None
 
 
-def test_the_words_that_an_event_leaves_unsaid_come_from_the_description_of_the_same_moment() -> None:
+def test_a_message_that_an_event_lacks_comes_from_the_description_of_that_moment() -> None:
     described = replace(RUNNING, status_message="Training in progress")
     assert merge(RUNNING, described).status_message == "Training in progress"
 
 
-def test_figures_can_come_after_the_end() -> None:
+def test_figures_can_change_after_the_end() -> None:
     settled = replace(STOPPED, billable_time=timedelta(seconds=100))
     assert merge(STOPPED, settled).billable_time == timedelta(seconds=100)
 
 
-# --- jobs that are gone: their events are all there is ---------------------------------------------------------------
+# --- deleted jobs, known only from events -------------------------------------------------------------------------
 
 
 def sighted(status: str, seconds: float) -> JobSnapshot:
-    """What an event without its own transition tells."""
-    told = reported(status, seconds)
-    return replace(told, start_known=False)
+    """What an event without its own transition reports."""
+    from_event = reported(status, seconds)
+    return replace(from_event, start_known=False)
 
 
-def statuses_after(*rechecks: JobSnapshot) -> list[str]:
+def statuses_after(*snapshots: JobSnapshot) -> list[str]:
     record = JobRecord()
-    for look in rechecks:
-        change = reconcile(record, look)
+    for seen in snapshots:
+        change = reconcile(record, seen)
         record = JobRecord(state=change.state, version=record.version + 1, transitions=change.transitions)
     return [transition.status for transition in record.transitions]
 
 
-def test_an_interruption_that_is_told_of_after_a_later_one_is_not_lost() -> None:
+def test_an_interruption_reported_after_a_later_one_is_not_lost() -> None:
     first, between, second = reported("Interrupted", 3720), reported("Training", 5600), reported("Interrupted", 12_000)
     assert statuses_after(second, first) == ["Interrupted", "Interrupted"]
     assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
 
 
-def test_an_interruption_that_is_sighted_after_a_later_one_is_not_lost() -> None:
+def test_an_interruption_without_a_start_after_a_later_one_is_not_lost() -> None:
     first, between, second = sighted("Interrupted", 3720), sighted("Training", 5600), sighted("Interrupted", 12_000)
     assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
     assert statuses_after(first, between, second) == ["Interrupted", "Training", "Interrupted"]
 
 
-def test_one_stay_that_is_sighted_twice_is_one_in_either_order() -> None:
+def test_a_transition_reported_twice_without_a_start_is_one_in_either_order() -> None:
     early, late = sighted("Starting", 20), sighted("Starting", 200)
     assert statuses_after(early, late) == statuses_after(late, early) == ["Starting"]

@@ -9,12 +9,12 @@ from tests.support.builders import CREATED, job_id
 
 
 @pytest.mark.parametrize("milliseconds", [0, 1, 37, 999])
-def test_what_is_written_is_read(milliseconds: int) -> None:
+def test_a_message_is_read_as_it_was_written(milliseconds: int) -> None:
     job = job_id(created=CREATED + timedelta(milliseconds=milliseconds))
     assert read_message(write_message(job)) == job
 
 
-def test_an_operator_may_write_the_time_in_any_zone() -> None:
+def test_an_operator_may_write_the_time_in_any_time_zone() -> None:
     body = json.dumps({"region": "us-east-1", "name": "spot-job", "created": "2026-09-16T11:00:00+02:00"})
     assert read_message(body) == job_id()
 
@@ -39,6 +39,6 @@ GOOD = {"region": "us-east-1", "name": "spot-job", "created": CREATED.isoformat(
     ],
     ids=lambda body: body[:60],
 )
-def test_anything_else_is_malformed(body: str) -> None:
+def test_any_other_text_is_malformed(body: str) -> None:
     with pytest.raises(MalformedMessageError, match="not a message that names a job"):
         read_message(body)

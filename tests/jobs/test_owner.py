@@ -25,7 +25,7 @@ BATCH_NAME = "AWSBatchnightly0123456789abcdef0123456789abcdef"
     ],
     ids=["pipeline", "step functions", "step functions without its execution", "kubernetes", "own tags", "no tags"],
 )
-def test_a_parent_is_known_by_the_tags_it_leaves(tags: dict[str, str], parent: Parent | None) -> None:
+def test_a_parent_is_recognised_by_its_tags(tags: dict[str, str], parent: Parent | None) -> None:
     assert find_parent(name="job", tags=tags) == parent
 
 
@@ -37,7 +37,7 @@ def test_a_parent_is_known_by_the_tags_it_leaves(tags: dict[str, str], parent: P
         ("labeling_job_arn", Owner.LABELING),
     ],
 )
-def test_sagemakers_own_parents_come_before_tags(member: str, owner: Owner) -> None:
+def test_sagemakers_own_parents_have_priority_over_tags(member: str, owner: Owner) -> None:
     tags = {"services.k8s.aws/namespace": "ml"}
     assert find_parent(name="job", tags=tags, **{member: "arn:parent"}) == Parent(owner=owner, identifier="arn:parent")
 
@@ -46,6 +46,6 @@ def test_sagemakers_own_parents_come_before_tags(member: str, owner: Owner) -> N
     ("name", "batch"),
     [(BATCH_NAME, True), (BATCH_NAME[:-1], False), (f"my-{BATCH_NAME}", False), ("AWSBatch", False)],
 )
-def test_a_batch_job_is_known_by_its_name(name: str, *, batch: bool) -> None:
+def test_a_batch_job_is_recognised_by_its_name(name: str, *, batch: bool) -> None:
     parent = Parent(owner=Owner.BATCH, identifier=name) if batch else None
     assert find_parent(name=name, tags={}) == parent

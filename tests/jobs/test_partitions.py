@@ -1,4 +1,4 @@
-"""Partitions, as the region's name tells them, against botocore's own data."""
+"""The partition of a region's name, compared with botocore's data."""
 
 import json
 import re
@@ -24,28 +24,28 @@ REGIONS = [
 
 
 @pytest.mark.parametrize(("region", "partition"), REGIONS)
-def test_each_region_that_botocore_knows_is_in_its_partition(region: str, partition: str) -> None:
+def test_each_region_of_botocore_is_in_its_partition(region: str, partition: str) -> None:
     assert partition_of(region).name == partition
 
 
-def test_every_partition_that_botocore_knows_has_regions_to_test() -> None:
+def test_each_partition_of_botocore_has_regions_to_test() -> None:
     assert {partition for _, partition in REGIONS} == {partition["id"] for partition in partitions()}
 
 
 @pytest.mark.parametrize("partition", partitions(), ids=lambda partition: str(partition["id"]))
-def test_a_region_of_tomorrow_is_in_the_partition_of_its_prefix(partition: dict[str, Any]) -> None:
+def test_a_new_region_is_in_the_partition_of_its_prefix(partition: dict[str, Any]) -> None:
     pattern = re.sub(r"\\w\+|\\d\+", lambda part: {r"\w+": "up", r"\d+": "9"}[part[0]], partition["regionRegex"])
     region = re.sub(r"\(([a-z]+)[a-z|]*\)", r"\1", pattern.strip("^$").replace("\\", ""))
     assert re.fullmatch(partition["regionRegex"], region)
     assert partition_of(region).name == partition["id"]
 
 
-def test_a_region_that_nobody_knows_is_taken_for_a_commercial_one() -> None:
+def test_an_unknown_region_is_a_commercial_one() -> None:
     assert partition_of("mars-north-1").name == "aws"
 
 
 @pytest.mark.parametrize(("region", "partition"), REGIONS)
-def test_the_consoles_domain_is_that_of_sign_in_as_botocore_has_it(region: str, partition: str) -> None:
+def test_the_console_has_the_domain_of_botocores_sign_in(region: str, partition: str) -> None:
     rules = Session().get_component("data_loader").load_service_model("signin", "endpoint-rule-set-1")
     domains = set(re.findall(r"https://\{Region\}\.signin\.([a-z0-9.-]+)\"", json.dumps(rules)))
     assert partition_of(region).console.removeprefix("console.") in domains, partition
@@ -61,7 +61,7 @@ def test_the_consoles_domain_is_that_of_sign_in_as_botocore_has_it(region: str, 
         ("us-isob-east-1", "us-isob-east-1.console.sc2shome.sgov.gov"),
     ],
 )
-def test_the_hosts_that_public_sources_have(region: str, host: str) -> None:
+def test_console_hosts_match_public_sources(region: str, host: str) -> None:
     assert console_host(region) == host
 
 

@@ -17,7 +17,7 @@ from respot.jobs.job import JobState, Transition
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
-from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, redelivery
+from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, retry_schedule
 from tests.support.clock import FakeClock
 from tests.support.faulty import FaultyJobs, FaultyLedger
 from tests.support.ledger_table import create_table
@@ -39,7 +39,9 @@ class Respot:
         self.ledger = ledger
         self.jobs = FaultyJobs(tags_by_arn={arn_of(): {"team": "vision"}})
         self.topic = MemoryTopic()
-        self.consumer = ObservationConsumer(recorder=Recorder(jobs=self.jobs, ledger=ledger), redelivery=redelivery())
+        self.consumer = ObservationConsumer(
+            recorder=Recorder(jobs=self.jobs, ledger=ledger), retry_schedule=retry_schedule()
+        )
         self.alerter = Alerter(
             ledger=ledger,
             runs=MemoryRunStore(ledger=MemoryLedger(created=CREATED)),
@@ -55,7 +57,7 @@ class Respot:
             self.jobs.snapshots[REGION, NAME] = life.rechecks[delivery.described_at].described
             batch = messages(*[life.rechecks[number].event for number in delivery.events])
             outcome = self.consumer.consume(batch, time_left=lambda: PLENTY)
-            assert outcome.failures == ()
+            assert outcome.retries == ()
             self.stream(outcome.recorded)
 
     def stream(self, recorded: tuple[Recorded, ...]) -> None:
@@ -122,7 +124,7 @@ def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(dat
         while left:
             size = data.draw(st.integers(1, 5))
             outcome = respot.consumer.consume(messages(*left[:size]), time_left=lambda: PLENTY)
-            assert outcome.failures == ()
+            assert outcome.retries == ()
             respot.stream(outcome.recorded)
             left = left[size:]
         stories.append(respot.story())
@@ -138,7 +140,7 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
     undisturbed, one = in_memory(), in_memory()
     undisturbed.live(life, life.undisturbed)
     shared = FaultyLedger(ledger=one.ledger)
-    one.consumer = ObservationConsumer(recorder=Recorder(jobs=one.jobs, ledger=shared), redelivery=redelivery())
+    one.consumer = ObservationConsumer(recorder=Recorder(jobs=one.jobs, ledger=shared), retry_schedule=retry_schedule())
     other = Respot(one.ledger)
     other.alerter, other.topic = one.alerter, one.topic
     schedule = data.draw(schedules(life))

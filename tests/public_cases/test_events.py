@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from respot.alerting.text import jobs_url
-from respot.recording.observation import parse
+from respot.recording.observation import EventObservation, parse
 from tests.support.public_cases import cases, compare
 
 
 @pytest.mark.parametrize("case", cases("event", "hint"))
 def test_the_event_is_read(case: dict[str, Any]) -> None:
     observation = parse(json.dumps(case["body"]))
+    assert isinstance(observation, EventObservation)
     found: dict[str, Any] = {
         "name": observation.name,
         "region": observation.region,

@@ -8,7 +8,7 @@ from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTi
 from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, redelivery, snapshot
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, retry_schedule, snapshot
 from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
 from tests.support.memory import MemoryDelayQueue, MemoryLedger
 
@@ -18,18 +18,17 @@ def plenty() -> timedelta:
 
 
 class Environment:
-    """An intake on twins that know some jobs."""
+    """A consumer on fakes that know some jobs."""
 
     def __init__(self) -> None:
         self.jobs = FaultyJobs()
         for name in (NAME, "second", "third"):
-            look = snapshot("Starting=0 Training=390", job=job_id(name))
-            self.jobs.snapshots[REGION, name] = look
+            self.jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
         self.queue = MemoryDelayQueue()
         self.memory = MemoryLedger(created=CREATED)
         self.ledger = FaultyLedger(ledger=self.memory)
         self.consumer = ObservationConsumer(
-            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), redelivery=redelivery(self.queue)
+            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), retry_schedule=retry_schedule(self.queue)
         )
 
     def consume(self, batch: Iterable[QueueMessage], time_left: Callable[[], timedelta] = plenty) -> Outcome:
@@ -42,10 +41,10 @@ def env() -> Environment:
 
 
 def failed(outcome: Outcome) -> list[str]:
-    return sorted(failure.delivery.id for failure in outcome.failures)
+    return sorted(retry.message.id for retry in outcome.retries)
 
 
-def test_ten_messages_of_one_job_are_one_look(env: Environment) -> None:
+def test_ten_messages_of_one_job_describe_it_once(env: Environment) -> None:
     outcome = env.consume(messages(*[event("Training", 390 + n) for n in range(10)]))
     assert env.jobs.describes == 1
     assert env.ledger.saves == 1
@@ -53,8 +52,8 @@ def test_ten_messages_of_one_job_are_one_look(env: Environment) -> None:
     assert len(outcome.recorded) == 1
 
 
-def test_an_empty_batch_is_no_work(env: Environment) -> None:
-    assert env.consume([]) == Outcome(recorded=(), failures=())
+def test_an_empty_batch_does_nothing(env: Environment) -> None:
+    assert env.consume([]) == Outcome(recorded=(), retries=())
 
 
 def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
@@ -70,46 +69,46 @@ def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
 def test_a_poison_message_fails_alone(env: Environment, poison: str) -> None:
     outcome = env.consume(messages(event(), poison, event(job=job_id("second"))))
     assert failed(outcome) == ["m2"]
-    assert isinstance(outcome.failures[0].error, MalformedMessageError)
+    assert isinstance(outcome.retries[0].error, MalformedMessageError)
     assert len(outcome.recorded) == 2
 
 
 @pytest.mark.parametrize(
-    "fault", [UpstreamUnavailableError("throttled"), RuntimeError("a defect of ours")], ids=["look", "defect"]
+    "fault", [UpstreamUnavailableError("throttled"), RuntimeError("a defect of ours")], ids=["throttled", "defect"]
 )
-def test_only_the_messages_of_the_job_that_cannot_be_described_fail(env: Environment, fault: Exception) -> None:
+def test_only_messages_of_the_job_that_cannot_be_described_fail(env: Environment, fault: Exception) -> None:
     env.jobs.faults["second"] = fault
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event(job=job_id("second")))
     outcome = env.consume(batch)
     assert failed(outcome) == ["m2", "m4"]
-    assert {failure.error for failure in outcome.failures} == {fault}
+    assert {retry.error for retry in outcome.retries} == {fault}
     assert env.memory.load(job_id("second")).state is None
     assert env.memory.load(job_id("third")).state is not None
 
 
-def test_when_sagemaker_is_down_every_message_goes_back_and_nothing_is_written(env: Environment) -> None:
+def test_when_sagemaker_is_down_all_messages_go_back_and_nothing_is_written(env: Environment) -> None:
     env.jobs.fault = UpstreamUnavailableError("down")
     assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
     assert env.memory.writes == 0
 
 
-def test_when_dynamodb_is_down_every_message_goes_back(env: Environment) -> None:
+def test_when_dynamodb_is_down_all_messages_go_back(env: Environment) -> None:
     env.ledger.faults["load"] = LedgerUnavailableError("down")
     assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
 
 
-def test_a_process_that_dies_is_not_kept_alive(env: Environment) -> None:
+def test_a_process_crash_is_not_caught(env: Environment) -> None:
     env.ledger.faults["load"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
         env.consume(messages(event()))
 
 
-def test_what_the_time_is_too_short_for_goes_back_untouched(env: Environment) -> None:
+def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
     spans = iter([LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta()])
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event())
     outcome = env.consume(batch, time_left=lambda: next(spans))
     assert failed(outcome) == ["m2", "m3"]
-    assert all(isinstance(failure.error, OutOfTimeError) for failure in outcome.failures)
+    assert all(isinstance(retry.error, OutOfTimeError) for retry in outcome.retries)
     assert env.jobs.describes == 1
 
 
@@ -118,17 +117,17 @@ def test_a_message_delivered_twice_in_one_batch_fails_once(env: Environment) -> 
     assert failed(env.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
 
 
-def test_a_job_that_cannot_be_looked_at_is_tried_later_each_time(env: Environment) -> None:
+def test_a_job_that_cannot_be_described_is_retried_later_each_time(env: Environment) -> None:
     env.jobs.fault = UpstreamUnavailableError("throttled")
     env.consume([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
     assert env.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
 
 
-def test_poison_goes_to_the_dead_letters_without_growing_pauses(env: Environment) -> None:
+def test_a_malformed_message_does_not_back_off(env: Environment) -> None:
     env.consume([replace(message("poison", "m1"), receive_count=12)])
     assert env.queue.delays == {"receipt-m1": timedelta(seconds=5)}
 
 
-def test_what_was_out_of_time_comes_back_at_once(env: Environment) -> None:
+def test_a_message_without_time_left_comes_back_at_once(env: Environment) -> None:
     env.consume(messages(event()), time_left=timedelta)
     assert env.queue.delays == {"receipt-m1": timedelta()}

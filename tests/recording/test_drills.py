@@ -1,4 +1,4 @@
-"""A drill goes the whole way, and nobody and nothing takes it for a real job."""
+"""A drill passes through everything, and nothing takes it for a real job."""
 
 import json
 import re
@@ -17,8 +17,8 @@ from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.alerting.required import required_alerts
 from respot.errors import MalformedMessageError, RespotError
 from respot.jobs.drill_names import DRILL_PREFIX, drill_id
-from respot.recording.drill import DETAIL_TYPE, SOURCE, STAYS, Drill, write_detail
-from respot.recording.observation import Observation, Origin, parse
+from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
+from respot.recording.observation import DrillObservation, Observation, parse
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
@@ -26,7 +26,7 @@ from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 from tests.support.recovery_environment import RecoveryEnvironment
 
-KINDS = pytest.mark.parametrize("kind", STAYS)
+DRILLS = pytest.mark.parametrize("status", HISTORIES)
 
 
 def envelope(drill: Drill, **others: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -52,21 +52,26 @@ def observation(drill: Drill) -> Observation:
 # --- the event
 
 
-@KINDS
-def test_what_was_sent_is_what_is_read(kind: AlertKind) -> None:
-    drill = a_drill(kind)
+@DRILLS
+def test_a_drill_is_read_as_it_was_sent(status: str) -> None:
+    drill = a_drill(status)
     read = observation(drill)
-    assert read == Observation(region=REGION, name=drill.job.name, reported=drill.snapshot(), origin=Origin.DRILL)
+    assert read == DrillObservation(region=REGION, name=drill.job.name, reported=drill.snapshot())
 
 
-@KINDS
-def test_a_drill_leads_to_the_alert_that_it_rehearses_and_to_no_other(kind: AlertKind) -> None:
-    drill = a_drill(kind)
+@DRILLS
+def test_the_kind_of_a_drills_event_is_the_name_of_its_alert(status: str) -> None:
+    assert json.loads(write_detail(a_drill(status)))["kind"] == KIND_BY_STATUS[status]
+
+
+@DRILLS
+def test_a_drill_requires_its_alert_and_no_other(status: str) -> None:
+    drill = a_drill(status)
     ledger = recorded(drill)
     record = ledger.load(drill.job)
     assert record.state is not None
     assert required_alerts(record, record.state, MemoryRunStore(ledger=ledger).recovery_records(drill.job)) == {
-        (kind, drill.alerted.started)
+        (KIND_BY_STATUS[status], drill.alerted.started)
     }
 
 
@@ -78,7 +83,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "digits of another script": {
         "detail": {"id": "\u0660" * 12, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}
     },
-    "a kind that nobody drills": {"detail": {"id": "0" * 12, "kind": "resubmitted", "sent_at": "2026-09-16T09:00:00Z"}},
+    "a kind without a drill": {"detail": {"id": "0" * 12, "kind": "resubmitted", "sent_at": "2026-09-16T09:00:00Z"}},
     "a kind that is no text": {"detail": {"id": "0" * 12, "kind": ["interrupted"], "sent_at": "2026-09-16T09:00:00Z"}},
     "no time": {"detail": {"id": "0" * 12, "kind": "interrupted"}},
     "a time beyond reason": {"detail": {"id": "0" * 12, "kind": "interrupted", "sent_at": "9999-01-01T00:00:00Z"}},
@@ -97,9 +102,7 @@ def test_a_forged_drill_is_refused(forged: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["id", "kind", "sent_at", "name", "TrainingJobName"]), st.text()), st.text())
-def test_whatever_a_drill_says_it_never_names_a_job_that_sagemaker_could_have(
-    detail: dict[str, str], region: str
-) -> None:
+def test_no_drill_event_can_name_a_job_that_sagemaker_could_have(detail: dict[str, str], region: str) -> None:
     try:
         read = parse(
             json.dumps(envelope(a_drill(), detail=json.loads(write_detail(a_drill())) | detail, region=region))
@@ -115,7 +118,7 @@ def test_no_event_of_sagemaker_names_a_drill() -> None:
         parse(message(event(job=job_id(a_drill().job.name))).body)
 
 
-def test_a_drill_without_the_whole_of_its_name_is_none() -> None:
+def test_only_a_complete_drill_name_has_an_id() -> None:
     assert drill_id(a_drill().job.name) == "0123456789ab"
     assert [drill_id(name) for name in ("spot-job", DRILL_PREFIX, f"{DRILL_PREFIX}x", "xDRILL.0123456789ab")] == [
         None
@@ -133,12 +136,12 @@ def recorded(drill: Drill, jobs: FaultyJobs | None = None) -> MemoryLedger:
     return ledger
 
 
-@KINDS
-def test_a_drill_is_recorded_without_asking_sagemaker(kind: AlertKind) -> None:
+@DRILLS
+def test_a_drill_is_recorded_without_asking_sagemaker(status: str) -> None:
     jobs = FaultyJobs()
-    ledger = recorded(a_drill(kind), jobs)
+    ledger = recorded(a_drill(status), jobs)
     assert jobs.describes == 0
-    assert tuple(transition.status for transition in ledger.load(a_drill(kind).job).transitions) == STAYS[kind]
+    assert tuple(transition.status for transition in ledger.load(a_drill(status).job).transitions) == HISTORIES[status]
 
 
 def test_a_drill_delivered_twice_is_recorded_once() -> None:
@@ -165,18 +168,18 @@ def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind))
     return alerter, topic
 
 
-@KINDS
-def test_a_drill_is_alerted_on_like_a_real_job(kind: AlertKind) -> None:
-    drill = a_drill(kind)
+@DRILLS
+def test_a_drill_is_alerted_on_like_a_real_job(status: str) -> None:
+    drill = a_drill(status)
     alerter, topic = alerted(drill)
     alert_record = alerter.alert(drill.job, drill.alerted)
     assert alert_record is not None
-    assert (alert_record.kind, alert_record.outcome) == (kind, AlertOutcome.SENT)
+    assert (alert_record.kind, alert_record.outcome) == (KIND_BY_STATUS[status], AlertOutcome.SENT)
     assert len(topic.published) == 1
 
 
-def test_a_drill_of_a_kind_that_is_switched_off_is_declined_with_that_reason() -> None:
-    drill = a_drill(AlertKind.MAX_WAIT_TIME_EXCEEDED)
+def test_a_drill_of_a_disabled_kind_is_declined_with_that_reason() -> None:
+    drill = a_drill("MaxWaitTimeExceeded")
     alerter, topic = alerted(drill, kinds=frozenset({AlertKind.INTERRUPTED}))
     alert_record = alerter.alert(drill.job, drill.alerted)
     assert alert_record is not None
@@ -185,21 +188,21 @@ def test_a_drill_of_a_kind_that_is_switched_off_is_declined_with_that_reason() -
     assert topic.published == []
 
 
-def test_nobody_advises_the_owner_of_a_drill() -> None:
+def test_a_drill_gets_no_advice() -> None:
     alerter, _ = alerted(a_drill())
     assert alerter.advise(a_drill().job) is None
 
 
-def the_alert(kind: AlertKind) -> Alert:
-    drill = a_drill(kind)
+def the_alert(status: str) -> Alert:
+    drill = a_drill(status)
     alerter, topic = alerted(drill)
     alerter.alert(drill.job, drill.alerted)
     return topic.published[0]
 
 
-@KINDS
-def test_every_text_of_a_drill_begins_with_drill(kind: AlertKind) -> None:
-    alert = the_alert(kind)
+@DRILLS
+def test_every_text_of_a_drill_begins_with_drill(status: str) -> None:
+    alert = the_alert(status)
     document = to_document(alert)
     texts = {
         "subject": alert_text.subject(alert),
@@ -215,7 +218,7 @@ def test_every_text_of_a_drill_begins_with_drill(kind: AlertKind) -> None:
     assert alert_text.console_url(alert.state).endswith("#/jobs")
 
 
-def test_no_text_of_a_real_job_speaks_of_drills() -> None:
+def test_no_text_of_a_real_job_mentions_drills() -> None:
     for status in KIND_BY_STATUS:
         alert = alert_on(status)
         said = json.dumps(to_document(alert) | {"drill": None}) + alert_text.plain(alert) + alert_text.subject(alert)
@@ -223,14 +226,14 @@ def test_no_text_of_a_real_job_speaks_of_drills() -> None:
 
 
 def test_a_document_says_whether_it_is_a_drills() -> None:
-    assert to_document(the_alert(AlertKind.INTERRUPTED))["drill"] is True
+    assert to_document(the_alert("Interrupted"))["drill"] is True
     assert to_document(alert_on())["drill"] is False
 
 
 # --- recovery
 
 
-def test_nothing_is_decided_about_a_drill_even_if_somebody_sends_it_to_recovery() -> None:
+def test_recovery_decides_nothing_about_a_drill() -> None:
     env = RecoveryEnvironment()
     name = a_drill().job.name
     env.submit(name)  # were it not for its name, this job would be resubmitted

@@ -13,7 +13,7 @@ from respot.alerting.text import console_url
 from respot.errors import MalformedMessageError
 from respot.jobs.description import moment
 from respot.jobs.job import JobSnapshot, Market, Owner, Parent
-from respot.recording.observation import Observation, parse
+from respot.recording.observation import EventObservation, parse
 from respot.recovery.planning.run import Attempt
 from tests.support.builders import (
     ACCOUNT,
@@ -34,8 +34,10 @@ from tests.support.scenarios import SCENARIOS, Scenario
 LONGEST_NAME = "n" * 63
 
 
-def observation_of(envelope: object) -> Observation:
-    return parse(json.dumps(envelope))
+def observation_of(envelope: object) -> EventObservation:
+    observation = parse(json.dumps(envelope))
+    assert isinstance(observation, EventObservation)
+    return observation
 
 
 def reported_by(envelope: object) -> JobSnapshot:
@@ -48,66 +50,66 @@ def reported_by(envelope: object) -> JobSnapshot:
 
 
 @pytest.mark.parametrize("name", payload_names("[sv]*"))
-def test_every_recorded_event_names_its_job_and_says_enough_to_record_it(name: str) -> None:
+def test_every_recorded_event_identifies_its_job(name: str) -> None:
     envelope = payload(name)
     detail = envelope["detail"]
     observation = observation_of(envelope)
     assert observation.reported is not None
-    told = observation.reported.state
+    seen = observation.reported.state
     assert (observation.region, observation.name) == ("us-east-1", detail["TrainingJobName"])
-    assert told.job == job_id(detail["TrainingJobName"])
-    assert told.arn == detail["TrainingJobArn"]
-    assert (told.status, told.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
+    assert seen.job == job_id(detail["TrainingJobName"])
+    assert seen.arn == detail["TrainingJobArn"]
+    assert (seen.status, seen.secondary_status) == (detail["TrainingJobStatus"], detail["SecondaryStatus"])
     assert [transition.status for transition in observation.reported.history] == [detail["SecondaryStatus"]]
     assert all(transition.provisional for transition in observation.reported.history)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-def test_the_events_of_a_scenario_tell_its_stays(scenario: Scenario) -> None:
-    told = dict.fromkeys(transition for name in scenario.events for transition in reported_by(payload(name)).history)
-    words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in told]
+def test_the_events_of_a_scenario_contain_its_transitions(scenario: Scenario) -> None:
+    seen = dict.fromkeys(transition for name in scenario.events for transition in reported_by(payload(name)).history)
+    words = [f"{transition.status}={(transition.started - CREATED).total_seconds():.3f}" for transition in seen]
     wanted = [
         f"{status}={float(seconds):.3f}" for status, seconds in (w.split("=") for w in scenario.transitions.split())
     ]
     assert words == wanted
 
 
-def test_a_whole_event_is_read_to_the_field() -> None:
-    told = reported_by(payload("v4_hpo_child_interrupted")).state
-    assert told.market is Market.SPOT
-    assert (told.instance_type, told.instance_count) == ("ml.g5.2xlarge", 1)
-    assert (told.max_runtime, told.max_wait) == (timedelta(hours=4), timedelta(hours=6))
-    assert told.training_started == at(250.074)
-    assert told.training_ended is None
-    assert told.failure_reason is None
-    assert told.tags == {"project": "demo"}
-    assert told.parent == Parent(
+def test_every_field_of_a_complete_event_is_read() -> None:
+    seen = reported_by(payload("v4_hpo_child_interrupted")).state
+    assert seen.market is Market.SPOT
+    assert (seen.instance_type, seen.instance_count) == ("ml.g5.2xlarge", 1)
+    assert (seen.max_runtime, seen.max_wait) == (timedelta(hours=4), timedelta(hours=6))
+    assert seen.training_started == at(250.074)
+    assert seen.training_ended is None
+    assert seen.failure_reason is None
+    assert seen.tags == {"project": "demo"}
+    assert seen.parent == Parent(
         owner=Owner.TUNING,
         identifier="arn:aws:sagemaker:us-east-1:111122223333:hyper-parameter-tuning-job/hpo-child",
     )
 
 
-def test_a_step_functions_child_is_known_by_its_tags() -> None:
+def test_a_step_functions_child_is_recognised_by_its_tags() -> None:
     parent = reported_by(payload("v5_stepfunctions_child_maxwait")).state.parent
     assert parent is not None
     assert parent.owner is Owner.STEP_FUNCTIONS
 
 
-def test_what_an_event_does_not_say_is_not_known() -> None:
-    told = reported_by(payload("v6_confirmed_fields_only_interrupted"))
-    assert told.state.market is None
-    assert told.state.max_wait is None
-    assert told.history == (transition("Interrupted", 3720.148, provisional=True),)
-    assert not told.start_known
+def test_what_an_event_does_not_contain_is_unknown() -> None:
+    seen = reported_by(payload("v6_confirmed_fields_only_interrupted"))
+    assert seen.state.market is None
+    assert seen.state.max_wait is None
+    assert seen.history == (transition("Interrupted", 3720.148, provisional=True),)
+    assert not seen.start_known
 
 
-def test_tags_as_a_list_and_as_a_map_are_the_same_tags() -> None:
+def test_tags_as_a_list_and_as_a_map_are_equal() -> None:
     as_list = reported_by(payload("v8_tags_as_list_registry_schema")).state
     as_map = reported_by(payload("s2_04_interrupted")).state
     assert as_list == as_map
 
 
-def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
+def test_times_as_text_and_as_numbers_are_equal() -> None:
     as_text = reported_by(payload("v7_docs_style_string_timestamps")).state
     as_numbers = reported_by(payload("s1_05_completed")).state
     assert (as_text.job, as_text.last_modified) == (as_numbers.job, as_numbers.last_modified)
@@ -118,7 +120,7 @@ def test_times_as_text_and_as_numbers_are_the_same_times() -> None:
 
 
 def without(envelope: dict[str, Any], *members: str) -> dict[str, Any]:
-    """The event without members of its envelope, or of its detail (`detail.DigestEntry`)."""
+    """The event without members of its envelope, or of its detail (`detail.TrainingJobArn`)."""
     for member in members:
         part, _, inner = member.partition(".")
         if inner:
@@ -149,9 +151,9 @@ def test_a_job_is_found_by_name_or_arn(envelope: dict[str, Any], region: str) ->
     assert observation.reported is not None
 
 
-def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
-    told = reported_by(without(event(), "resources", "detail.TrainingJobArn")).state
-    assert told.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
+def test_without_an_arn_one_is_built_from_the_envelopes_account() -> None:
+    seen = reported_by(without(event(), "resources", "detail.TrainingJobArn")).state
+    assert seen.arn == f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/spot-job"
 
 
 @pytest.mark.parametrize(
@@ -160,29 +162,29 @@ def test_without_an_arn_one_is_made_of_the_envelopes_account() -> None:
 )
 def test_without_an_arn_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
     """Public case E06."""
-    told = reported_by(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
-    assert told.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
+    seen = reported_by(without(event(), "resources", "detail.TrainingJobArn") | {"region": region}).state
+    assert seen.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
     console = "https://console.amazonaws.cn/sagemaker/home?region=cn-north-1#/jobs/spot-job"
-    assert (console_url(told) == console) is (region == "cn-north-1")
+    assert (console_url(seen) == console) is (region == "cn-north-1")
 
 
 @pytest.mark.parametrize("account", [None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {}])
-def test_without_an_arn_and_an_account_an_event_is_no_witness(account: object) -> None:
+def test_without_an_arn_and_an_account_an_event_identifies_no_job(account: object) -> None:
     envelope = without(event(), "resources", "detail.TrainingJobArn") | {"account": account}
-    assert observation_of(envelope) == Observation(region=REGION, name=NAME, reported=None)
+    assert observation_of(envelope) == EventObservation(region=REGION, name=NAME, reported=None)
 
 
 @pytest.mark.parametrize(
     "absent",
     ["CreationTime", "TrainingJobStatus", "SecondaryStatus"],
 )
-def test_an_event_that_cannot_identify_a_job_is_still_a_reason_to_look(absent: str) -> None:
-    assert observation_of(event() | {"detail": event()["detail"] | {absent: None}}) == Observation(
+def test_an_event_that_cannot_identify_a_job_is_still_an_observation(absent: str) -> None:
+    assert observation_of(event() | {"detail": event()["detail"] | {absent: None}}) == EventObservation(
         region=REGION, name=NAME, reported=None
     )
 
 
-def test_the_longest_name_is_taken() -> None:
+def test_the_longest_name_is_accepted() -> None:
     assert observation_of(event(job=job_id(LONGEST_NAME))).name == LONGEST_NAME
 
 
@@ -243,7 +245,7 @@ def test_an_event_without_a_region_is_refused(region: object) -> None:
         pytest.param(json.dumps(event() | {"detail": []}), "has no detail object", id="detail is a list"),
     ],
 )
-def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str, reason: str) -> None:
+def test_other_messages_are_refused_with_a_short_reason(body: str, reason: str) -> None:
     with pytest.raises(MalformedMessageError, match=reason) as refused:
         parse(body)
     assert len(str(refused.value)) < 300
@@ -255,10 +257,10 @@ def test_what_is_no_training_job_event_is_refused_with_a_short_reason(body: str,
 @pytest.mark.parametrize(
     "status", ["Reticulating", "interrupted", "x" * 128, "with space", "null\x00byte", "#", "größer"], ids=ascii
 )
-def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
-    told = reported_by(event(status))
-    assert told.state.secondary_status == status
-    assert told.history == (transition(status, 390, provisional=True),)
+def test_an_unknown_status_is_kept_as_it_is(status: str) -> None:
+    seen = reported_by(event(status))
+    assert seen.state.secondary_status == status
+    assert seen.history == (transition(status, 390, provisional=True),)
 
 
 @pytest.mark.parametrize(
@@ -274,13 +276,13 @@ def test_an_unknown_status_is_taken_as_it_is(status: str) -> None:
         pytest.param([{"Status": "Training", "StartTime": f"{milliseconds(at(390))}"}], True, id="start as text"),
     ],
 )
-def test_without_its_own_stay_an_event_only_tells_that_a_status_was_held(transitions: object, *, known: bool) -> None:
-    told = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
-    assert told.start_known is known
-    assert told.history == (transition("Training", 390, provisional=True),)
+def test_an_event_without_its_own_transition_does_not_show_its_start(transitions: object, *, known: bool) -> None:
+    seen = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
+    assert seen.start_known is known
+    assert seen.history == (transition("Training", 390, provisional=True),)
 
 
-def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
+def test_of_several_transitions_in_an_event_only_the_last_is_its_own() -> None:
     listed = [
         {"Status": "Starting", "StartTime": CREATED.isoformat()},
         {"Status": "Training", "StartTime": 1789549590000},
@@ -303,14 +305,14 @@ def test_of_several_stays_in_an_event_only_the_last_one_is_its_own() -> None:
         pytest.param([{"Key": "team"}, {"Value": "x"}, None, "x", {"Key": 7, "Value": "x"}], {}, id="list of odd ones"),
         pytest.param({"k" * 129: "x", "y": "v" * 257, "": "z"}, {}, id="beyond AWS's limits"),
         pytest.param({"k" * 128: "v" * 256}, {"k" * 128: "v" * 256}, id="at AWS's limits"),
-        pytest.param({"half\ud800": "\udfff"}, {"half?": "?"}, id="halves of characters"),
+        pytest.param({"half\ud800": "\udfff"}, {"half?": "?"}, id="lone surrogates"),
     ],
 )
 def test_tags_are_read_in_either_form(tags: object, read: dict[str, str] | None) -> None:
     assert reported_by(event(Tags=tags)).state.tags == read
 
 
-def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
+def test_no_more_tags_are_kept_than_a_job_may_have() -> None:
     tags = reported_by(event(Tags={f"key-{number}": "value" for number in range(1000)})).state.tags
     assert tags is not None
     assert len(tags) == 50
@@ -321,8 +323,8 @@ def test_of_a_thousand_tags_as_many_as_a_job_may_have_are_kept() -> None:
     [None, True, "3", [], {}, -1, 1e300, 10**400, float("nan"), float("inf"), float("-inf"), 1e10],
     ids=ascii,
 )
-def test_a_number_that_is_none_is_not_known(value: object) -> None:
-    told = reported_by(
+def test_an_invalid_number_is_unknown(value: object) -> None:
+    seen = reported_by(
         event(
             ResourceConfig={"InstanceType": value if isinstance(value, dict) else 7, "InstanceCount": value},
             StoppingCondition={"MaxRuntimeInSeconds": value, "MaxWaitTimeInSeconds": value},
@@ -330,16 +332,16 @@ def test_a_number_that_is_none_is_not_known(value: object) -> None:
             BillableTimeInSeconds=value,
         )
     ).state
-    assert told.instance_type is None
-    assert told.instance_count is None
-    assert (told.max_runtime, told.max_wait, told.training_time, told.billable_time) == (None,) * 4
+    assert seen.instance_type is None
+    assert seen.instance_count is None
+    assert (seen.max_runtime, seen.max_wait, seen.training_time, seen.billable_time) == (None,) * 4
 
 
 @pytest.mark.parametrize("part", ["ResourceConfig", "StoppingCondition", "CheckpointConfig"])
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
-def test_a_part_in_an_odd_form_is_not_known(part: str, value: object) -> None:
-    told = reported_by(event() | {"detail": event()["detail"] | {part: value}}).state
-    assert (told.instance_type, told.max_wait, told.checkpoint_uri) == (None, None, None)
+def test_a_part_of_another_type_is_unknown(part: str, value: object) -> None:
+    seen = reported_by(event() | {"detail": event()["detail"] | {part: value}}).state
+    assert (seen.instance_type, seen.max_wait, seen.checkpoint_uri) == (None, None, None)
 
 
 def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
@@ -348,8 +350,8 @@ def test_a_heterogeneous_cluster_reads_as_its_types_and_total() -> None:
         {"InstanceType": "ml.c5.xlarge", "InstanceCount": 1.0},
         "odd",
     ]
-    told = reported_by(event(ResourceConfig={"InstanceGroups": groups})).state
-    assert (told.instance_type, told.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
+    seen = reported_by(event(ResourceConfig={"InstanceGroups": groups})).state
+    assert (seen.instance_type, seen.instance_count) == ("ml.g5.xlarge+ml.c5.xlarge", 3)
 
 
 PREFERENCES = [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xlarge"}]
@@ -371,30 +373,30 @@ PREFERENCES = [{"InstanceType": "ml.p5.48xlarge"}, {"InstanceType": "ml.p4d.24xl
         "one count, not chosen yet",
         "a count each, not chosen yet",
         "chosen",
-        "chosen, whatever was asked",
+        "chosen, and another count requested",
         "no count",
     ],
 )
-def test_a_job_with_preferences_has_the_type_and_count_that_sagemaker_selected(
+def test_a_job_with_preferences_has_the_type_and_count_selected(
     resources: dict[str, Any], known: tuple[str | None, int | None]
 ) -> None:
     """ "The job is billed for this instance type and count" (service model); until then the type is not known."""
-    told = reported_by(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
-    assert (told.instance_type, told.instance_count) == known
+    seen = reported_by(event(ResourceConfig={"InstancePreferences": PREFERENCES} | resources)).state
+    assert (seen.instance_type, seen.instance_count) == known
 
 
-def test_the_members_of_a_selection_are_those_of_the_service_model() -> None:
+def test_the_members_of_a_selection_are_in_the_service_model() -> None:
     config = Session().get_service_model("sagemaker").shape_for("ResourceConfig")
     assert isinstance(config, StructureShape)
     assert {"InstancePreferences", "SelectedInstanceType", "SelectedInstanceCount"} <= config.members.keys()
 
 
-def test_the_hours_of_a_job_with_preferences_are_those_of_all_its_instances() -> None:
+def test_a_job_with_preferences_is_billed_for_all_its_instances() -> None:
     """Four p4d for an hour are four instance-hours."""
     selected = {"SelectedInstanceType": "ml.p4d.24xlarge", "SelectedInstanceCount": 4}
     resources = {"InstancePreferences": PREFERENCES} | selected
-    told = reported_by(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
-    assert Attempt(number=1, state=told, transitions=(), checkpoint=None).billable_hours == 4.0
+    seen = reported_by(event("Completed", ResourceConfig=resources, BillableTimeInSeconds=3600)).state
+    assert Attempt(number=1, state=seen, transitions=(), checkpoint=None).billable_hours == 4.0
 
 
 @pytest.mark.parametrize(
@@ -404,10 +406,10 @@ def test_the_market_is_known_only_from_a_plain_flag(flag: object, market: str | 
     assert reported_by(event(EnableManagedSpotTraining=flag)).state.market == market
 
 
-def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
+def test_a_detail_of_a_megabyte_is_read_and_cut() -> None:
     long = "x" * 1_000_000
     groups = [{"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}] * 10_000
-    told = reported_by(
+    seen = reported_by(
         event(
             HyperParameters={"data": long},
             FailureReason=long,
@@ -416,14 +418,14 @@ def test_a_detail_of_a_megabyte_is_read_and_nothing_of_it_grows() -> None:
             TuningJobArn=long,
         )
     ).state
-    assert told.failure_reason is not None
-    assert len(told.failure_reason) == 1024
-    assert len(repr(told)) < 10_000
+    assert seen.failure_reason is not None
+    assert len(seen.failure_reason) == 1024
+    assert len(repr(seen)) < 10_000
 
 
-def test_halves_of_characters_do_not_come_through() -> None:
-    told = reported_by(event(FailureReason="half \ud83d of one")).state
-    assert told.failure_reason == "half ? of one"
+def test_lone_surrogates_are_replaced() -> None:
+    seen = reported_by(event(FailureReason="half \ud83d of one")).state
+    assert seen.failure_reason == "half ? of one"
 
 
 @pytest.mark.parametrize(
@@ -442,7 +444,7 @@ def test_halves_of_characters_do_not_come_through() -> None:
         pytest.param(CREATED.replace(tzinfo=None), 0, id="datetime without a zone"),
     ],
 )
-def test_times_are_read_in_every_way_sagemaker_writes_them(value: object, read: float) -> None:
+def test_times_are_read_in_every_format_that_sagemaker_writes(value: object, read: float) -> None:
     assert moment(value) == at(read)
 
 
@@ -478,7 +480,7 @@ def test_times_are_read_in_every_way_sagemaker_writes_them(value: object, read: 
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_a_time_that_is_none_is_not_known(value: object) -> None:
+def test_an_invalid_time_is_unknown(value: object) -> None:
     assert moment(value) is None
 
 
@@ -491,7 +493,7 @@ MEMBERS = [*payload("s1_05_completed")["detail"], "TrainingTimeInSeconds", "Bill
 
 
 @given(st.dictionaries(st.sampled_from(MEMBERS), JSON), st.dictionaries(st.sampled_from(sorted(event())), JSON))
-def test_whatever_an_event_holds_it_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) -> None:  # noqa: ANN401
+def test_any_event_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) -> None:  # noqa: ANN401
     whole = event(**detail)
     whole |= {name: value for name, value in envelope.items() if name != "detail"}
     with suppress(MalformedMessageError):
@@ -499,6 +501,6 @@ def test_whatever_an_event_holds_it_is_read_or_refused_with_a_reason(detail: Any
 
 
 @given(st.text() | JSON.map(json.dumps))
-def test_whatever_a_message_holds_it_is_refused_with_a_reason(body: str) -> None:
+def test_any_other_message_is_refused_with_a_reason(body: str) -> None:
     with pytest.raises(MalformedMessageError):
         parse(body)

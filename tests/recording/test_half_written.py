@@ -1,4 +1,4 @@
-"""A state that was written without its transitions, since its writer died: it leads to another look only."""
+"""A state whose writer died before it wrote the transitions: it leads to another Describe, and to no decision."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -24,8 +24,8 @@ def half_written(ledger: MemoryLedger, seen: JobSnapshot) -> None:
     ledger.save(replace(reconcile(ledger.load(seen.state.job), seen), inserted=()))
 
 
-def end_unheard(env: RecoveryEnvironment, status: str, *, after: timedelta) -> JobId:
-    """The job trains, and of its end the ledger has the state alone."""
+def end_half_written(env: RecoveryEnvironment, status: str, *, after: timedelta) -> JobId:
+    """The job trains. Of its end the ledger has only the state."""
     for each in ("Downloading", "Training"):
         env.sagemaker.move(NAME, each)
     env.observe(NAME)
@@ -41,10 +41,10 @@ def end_unheard(env: RecoveryEnvironment, status: str, *, after: timedelta) -> J
 # --- what is decided ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_trained_for_days_is_not_given_up_for_an_end_that_is_not_written_yet() -> None:
+def test_a_run_is_not_refused_for_an_end_that_is_not_written_yet() -> None:
     env = RecoveryEnvironment()
     env.submit()
-    job = end_unheard(env, "MaxWaitTimeExceeded", after=timedelta(days=4))
+    job = end_half_written(env, "MaxWaitTimeExceeded", after=timedelta(days=4))
     later = env.recover(job)
     assert later is not None
     assert "lacks the transition with which it ended" in later.reason
@@ -55,7 +55,7 @@ def test_a_run_that_trained_for_days_is_not_given_up_for_an_end_that_is_not_writ
     assert len(env.sagemaker.created) == 1
 
 
-def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_not_written_yet() -> None:
+def test_a_job_is_not_started_from_scratch_for_transitions_not_written_yet() -> None:
     env = RecoveryEnvironment()
     job = env.sagemaker.submit(NAME, {"respot:resume": "on"})
     for each in ("Downloading", "Training"):
@@ -84,17 +84,19 @@ def test_a_job_that_trained_is_not_started_from_scratch_because_its_stays_are_no
         ("Deleting", "Training", ("Starting",), False),
     ],
 )
-def test_what_lacks_its_end(status: str, secondary: str, transitions: tuple[str, ...], lacking: bool) -> None:  # noqa: FBT001
-    told = state(status=status, secondary_status=secondary)
+def test_a_record_lacks_an_unmarked_end(
+    status: str, secondary: str, transitions: tuple[str, ...], *, lacking: bool
+) -> None:
+    unfinished = state(status=status, secondary_status=secondary)
     known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
-    assert lacks_its_end(JobRecord(state=told, transitions=known, version=1)) is lacking
+    assert lacks_its_end(JobRecord(state=unfinished, transitions=known, version=1)) is lacking
 
 
-def test_a_job_that_nobody_knows_lacks_nothing() -> None:
+def test_an_unknown_job_does_not_lack_its_end() -> None:
     assert not lacks_its_end(JobRecord())
 
 
-# --- how it heals ---------------------------------------------------------------------------------------------------
+# --- how it is corrected ----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -105,9 +107,9 @@ def env() -> Environment:
     return env
 
 
-def looked_at(env: Environment) -> tuple[Recorded, ...]:
-    """What `record` makes of the sweep's looks."""
-    observations = [parse(message(write_recheck(look)).body) for look, _ in env.rechecks.sent]
+def described_again(env: Environment) -> tuple[Recorded, ...]:
+    """What `record` does with the sweep's observations."""
+    observations = [parse(message(write_recheck(sent)).body) for sent, _ in env.rechecks.sent]
     return Recorder(jobs=env.jobs, ledger=env.ledger).record(REGION, NAME, observations)
 
 
@@ -118,24 +120,24 @@ def ended_just_now(env: Environment) -> JobSnapshot:
     return seen
 
 
-def test_the_check_of_a_half_written_end_has_it_looked_at_and_not_decided_on(env: Environment) -> None:
+def test_a_half_written_end_is_described_again_and_not_decided_on(env: Environment) -> None:
     seen = ended_just_now(env)
     env.clock.pass_by(timedelta(minutes=11))
     env.sweep()
     assert env.names() == [NAME]
     assert (env.recoveries.sent, env.due_alerts.sent) == ([], [])
-    (recorded,) = looked_at(env)
+    (recorded,) = described_again(env)
     assert recorded.inserted == seen.history
-    assert recorded.untold == ()  # an event did tell of it
+    assert recorded.missed_by_events == ()  # an event did report it
     assert not lacks_its_end(env.ledger.load(seen.state.job))
 
 
-def test_of_a_half_written_job_that_was_deleted_the_end_is_told_by_its_state(env: Environment) -> None:
+def test_a_half_written_and_deleted_job_gets_its_end_from_its_state(env: Environment) -> None:
     seen = ended_just_now(env)
     env.jobs.snapshots.clear()
     env.clock.pass_by(timedelta(minutes=11))
     env.sweep()
-    (recorded,) = looked_at(env)
+    (recorded,) = described_again(env)
     assert [(transition.status, transition.started) for transition in recorded.inserted] == [
         ("Stopped", seen.state.last_modified)
     ]

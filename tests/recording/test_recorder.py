@@ -11,7 +11,7 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId, JobSnapshot, Owner, Parent
-from respot.recording.observation import Observation, RecheckRequest, parse, write_recheck
+from respot.recording.observation import Observation, SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorded, Recorder
 from tests.support.builders import (
     CREATED,
@@ -39,16 +39,16 @@ def observation(status: str = "Training", seconds: float = 390, **detail: Any) -
     return parse(message(event(status, seconds, **detail)).body)
 
 
-def seen(jobs: FaultyJobs, look: JobSnapshot | None, name: str = NAME) -> None:
-    """From now on, SageMaker answers this."""
-    if look is None:
+def seen(jobs: FaultyJobs, described: JobSnapshot | None, name: str = NAME) -> None:
+    """SageMaker returns this from now on."""
+    if described is None:
         jobs.snapshots.pop((REGION, name), None)
     else:
-        jobs.snapshots[REGION, name] = look
+        jobs.snapshots[REGION, name] = described
 
 
 class Environment:
-    """A recorder on twins."""
+    """A recorder on fakes."""
 
     def __init__(self) -> None:
         self.jobs = FaultyJobs()
@@ -56,8 +56,8 @@ class Environment:
         self.ledger = FaultyLedger(ledger=self.memory)
         self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
 
-    def record(self, look: JobSnapshot | None, *observations: Observation) -> tuple[Recorded, ...]:
-        seen(self.jobs, look)
+    def record(self, described: JobSnapshot | None, *observations: Observation) -> tuple[Recorded, ...]:
+        seen(self.jobs, described)
         return self.recorder.record(REGION, NAME, observations or (observation(),))
 
 
@@ -69,14 +69,14 @@ def env() -> Environment:
 # --- what is written ------------------------------------------------------------------------------------------------
 
 
-def test_one_event_heals_all_that_were_lost_before_it(env: Environment) -> None:
+def test_one_event_recovers_all_that_were_lost_before_it(env: Environment) -> None:
     env.record(snapshot("Starting=0"))
     (recorded,) = env.record(snapshot(ENDED))
     assert recorded.inserted == history(ENDED)[1:]
     assert env.memory.load(JOB).transitions == history(ENDED)
 
 
-def test_a_new_transition_costs_two_writes_at_most(env: Environment) -> None:
+def test_a_new_transition_costs_at_most_two_writes(env: Environment) -> None:
     env.record(snapshot("Starting=0 Downloading=250"))
     before = env.memory.writes
     env.record(snapshot("Starting=0 Downloading=250 Training=390"))
@@ -92,14 +92,14 @@ def test_a_duplicate_costs_no_write(env: Environment) -> None:
     assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
 
 
-def test_a_late_event_never_takes_a_job_back(env: Environment) -> None:
+def test_a_late_event_never_moves_a_job_back(env: Environment) -> None:
     env.record(snapshot(ENDED))
     after = env.memory.load(JOB)
     env.record(snapshot("Starting=0 Downloading=250", last_modified=at(99_999)))
     assert env.memory.load(JOB) == after
 
 
-def test_deleting_comes_after_the_end_and_keeps_all_that_was_known(env: Environment) -> None:
+def test_deleting_follows_the_end_and_keeps_what_was_known(env: Environment) -> None:
     env.record(snapshot(ENDED))
     env.record(snapshot(ENDED, status="Deleting", last_modified=at(90_000)))
     env.record(snapshot(ENDED, last_modified=at(99_000)))
@@ -112,11 +112,11 @@ def test_deleting_comes_after_the_end_and_keeps_all_that_was_known(env: Environm
 # --- tags -----------------------------------------------------------------------------------------------------------
 
 
-def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(env: Environment) -> None:
+def test_tags_are_read_when_the_job_is_new_and_when_it_has_ended(env: Environment) -> None:
     env.jobs.tags_by_arn[arn_of()] = {"team": "vision"}
     asked = []
-    for look in ("Starting=0", "Starting=0 Downloading=250", SEEN, ENDED, ENDED):
-        env.record(snapshot(look))
+    for described in ("Starting=0", "Starting=0 Downloading=250", SEEN, ENDED, ENDED):
+        env.record(snapshot(described))
         asked.append(env.jobs.tags_asked)
     assert asked == [1, 1, 1, 2, 2]
     state = env.memory.load(JOB).state
@@ -124,7 +124,7 @@ def test_tags_are_asked_for_once_when_the_job_is_new_and_once_when_it_has_ended(
     assert state.tags == {"team": "vision"}
 
 
-def test_tags_that_changed_are_known_when_the_job_has_ended(env: Environment) -> None:
+def test_changed_tags_are_known_when_the_job_has_ended(env: Environment) -> None:
     env.record(snapshot("Starting=0"))
     env.jobs.tags_by_arn[arn_of()] = {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn:states"}
     env.record(snapshot(ENDED))
@@ -133,7 +133,7 @@ def test_tags_that_changed_are_known_when_the_job_has_ended(env: Environment) ->
     assert state.parent == Parent(owner=Owner.STEP_FUNCTIONS, identifier="arn:states")
 
 
-def test_sagemakers_own_parent_stands_before_that_of_the_tags(env: Environment) -> None:
+def test_sagemakers_own_parent_has_priority_over_that_of_the_tags(env: Environment) -> None:
     tuning = Parent(owner=Owner.TUNING, identifier="arn:tuning")
     env.jobs.tags_by_arn[arn_of()] = {"MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS"}
     env.record(snapshot(SEEN, parent=tuning))
@@ -150,7 +150,7 @@ def test_a_job_deleted_between_description_and_tags_is_recorded_without_tags(env
     assert state.tags is None
 
 
-def test_tags_that_cannot_be_had_are_no_conclusion(env: Environment) -> None:
+def test_nothing_is_written_if_the_tags_cannot_be_read(env: Environment) -> None:
     env.jobs.tag_faults[arn_of()] = UpstreamUnavailableError("throttled")
     with pytest.raises(UpstreamUnavailableError):
         env.record(snapshot(SEEN))
@@ -160,7 +160,7 @@ def test_tags_that_cannot_be_had_are_no_conclusion(env: Environment) -> None:
 # --- deleted jobs and names used again ------------------------------------------------------------------------------
 
 
-def test_a_job_that_is_gone_is_recorded_from_its_event(env: Environment) -> None:
+def test_a_deleted_job_is_recorded_from_its_event(env: Environment) -> None:
     env.record(None, observation("Interrupted", 3720.148))
     record = env.memory.load(JOB)
     assert record.transitions == (transition("Interrupted", 3720.148, provisional=True),)
@@ -168,7 +168,7 @@ def test_a_job_that_is_gone_is_recorded_from_its_event(env: Environment) -> None
     assert record.state.secondary_status == "Interrupted"
 
 
-def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(env: Environment) -> None:
+def test_a_deleted_jobs_events_give_the_same_result_in_any_order(env: Environment) -> None:
     observations = [
         observation("Interrupted", 3720),
         observation("Starting", 0),
@@ -183,7 +183,7 @@ def test_the_events_of_a_job_that_is_gone_tell_the_same_in_any_order(env: Enviro
     assert env.memory.load(JOB).transitions == other.memory.load(JOB).transitions
 
 
-def test_what_describe_told_before_the_deletion_is_kept(env: Environment) -> None:
+def test_what_describe_returned_before_the_deletion_is_kept(env: Environment) -> None:
     env.record(snapshot(SEEN))
     env.record(None, observation("Stopped", 9000))
     state = env.memory.load(JOB).state
@@ -195,30 +195,30 @@ def test_what_describe_told_before_the_deletion_is_kept(env: Environment) -> Non
     )
 
 
-def test_a_message_that_cannot_identify_a_job_that_is_gone_is_malformed(env: Environment) -> None:
+def test_a_message_that_cannot_identify_a_deleted_job_is_malformed(env: Environment) -> None:
     with pytest.raises(MalformedMessageError, match="knows no such job"):
         env.record(None, observation(CreationTime=None))
     assert env.memory.writes == 0
 
 
-def test_one_witness_among_the_messages_is_enough(env: Environment) -> None:
+def test_one_event_that_identifies_a_deleted_job_is_enough(env: Environment) -> None:
     assert len(env.record(None, observation(CreationTime=None), observation("Interrupted", 3720))) == 1
 
 
 def test_a_name_used_again_is_another_job(env: Environment) -> None:
     again = job_id(created=at(100_000))
-    look = JobSnapshot(
+    described = JobSnapshot(
         state=replace(snapshot("Starting=0").state, job=again, last_modified=at(100_000)),
         history=(transition("Starting", 100_000),),
     )
-    first, second = env.record(look, observation("Stopped", 9000), observation("Starting", 0))[:2]
+    first, second = env.record(described, observation("Stopped", 9000), observation("Starting", 0))[:2]
     assert (first.job, second.job) == (again, JOB)
     assert env.memory.find(REGION, NAME) == (again, JOB)
     assert [each.status for each in env.memory.load(JOB).transitions] == ["Starting", "Stopped"]
-    assert env.memory.load(again).transitions == look.history
+    assert env.memory.load(again).transitions == described.history
 
 
-def test_an_event_of_the_described_job_needs_no_witness(env: Environment) -> None:
+def test_an_event_of_the_described_job_records_no_other_job(env: Environment) -> None:
     recorded = env.record(snapshot(SEEN), observation("Interrupted", 3720.9), observation("Training", 390))
     assert len(recorded) == 1
     assert env.memory.load(JOB).transitions == history(SEEN)
@@ -226,16 +226,14 @@ def test_an_event_of_the_described_job_needs_no_witness(env: Environment) -> Non
 
 @pytest.mark.parametrize("rounding", [0.037, 0.999, 1.0, -0.037, -1.0])
 @pytest.mark.parametrize("first", ["event", "describe"])
-def test_a_creation_that_event_and_describe_round_differently_is_one_job(
-    env: Environment, rounding: float, first: str
-) -> None:
-    told = observation("Training", 390, CreationTime=milliseconds(at(rounding)))
+def test_a_creation_time_rounded_differently_is_one_job(env: Environment, rounding: float, first: str) -> None:
+    from_event = observation("Training", 390, CreationTime=milliseconds(at(rounding)))
     if first == "event":
-        env.record(None, told)
-        env.record(snapshot(SEEN), told)
+        env.record(None, from_event)
+        env.record(snapshot(SEEN), from_event)
     else:
-        env.record(snapshot(SEEN), told)
-        env.record(None, told)
+        env.record(snapshot(SEEN), from_event)
+        env.record(None, from_event)
     (job,) = env.memory.find(REGION, NAME)
     assert [transition.status for transition in env.memory.load(job).transitions] == [
         "Starting",
@@ -244,12 +242,12 @@ def test_a_creation_that_event_and_describe_round_differently_is_one_job(
         "Interrupted",
     ]
     writes = env.memory.writes
-    env.record(snapshot(SEEN), told)
+    env.record(snapshot(SEEN), from_event)
     assert env.memory.writes == writes
 
 
 @pytest.mark.parametrize("rounding", [0.0, 0.037, -0.037, 1.0, -1.0])
-def test_an_event_recorded_first_and_described_later_is_one_stay(env: Environment, rounding: float) -> None:
+def test_an_event_recorded_before_describe_is_one_transition(env: Environment, rounding: float) -> None:
     env.record(None, observation("Interrupted", 3720 + rounding))
     env.record(snapshot(SEEN))
     transitions = [transition.status for transition in env.memory.load(JOB).transitions]
@@ -260,7 +258,7 @@ def test_an_event_recorded_first_and_described_later_is_one_stay(env: Environmen
 # --- failures -------------------------------------------------------------------------------------------------------
 
 
-def test_a_look_that_fails_is_no_conclusion(env: Environment) -> None:
+def test_nothing_is_written_if_describe_fails(env: Environment) -> None:
     env.jobs.faults[NAME] = UpstreamUnavailableError("throttled")
     with pytest.raises(UpstreamUnavailableError):
         env.record(snapshot(SEEN))
@@ -268,7 +266,7 @@ def test_a_look_that_fails_is_no_conclusion(env: Environment) -> None:
 
 
 @pytest.mark.parametrize("method", ["load", "save", "find"])
-def test_a_ledger_that_is_down_is_said_to_be_down(env: Environment, method: str) -> None:
+def test_an_unavailable_ledger_raises(env: Environment, method: str) -> None:
     env.ledger.faults[method] = LedgerUnavailableError("down")
     with pytest.raises(LedgerUnavailableError):
         env.record(snapshot(SEEN))
@@ -276,7 +274,7 @@ def test_a_ledger_that_is_down_is_said_to_be_down(env: Environment, method: str)
 
 
 @pytest.mark.parametrize("written", range(4))
-def test_a_crash_between_the_state_and_its_stays_heals_at_the_next_look(env: Environment, written: int) -> None:
+def test_a_crash_before_the_transitions_is_corrected_by_the_next_describe(env: Environment, written: int) -> None:
     env.ledger.dies_after = written
     with pytest.raises(ProcessCrashError):
         env.record(snapshot(SEEN))
@@ -286,8 +284,8 @@ def test_a_crash_between_the_state_and_its_stays_heals_at_the_next_look(env: Env
     assert env.memory.load(JOB).transitions == history(SEEN)
 
 
-def test_two_recorders_that_race_both_get_their_say(env: Environment) -> None:
-    """The other one sees less, and writes between this one's reading and its writing."""
+def test_two_racing_recorders_both_write_what_they_saw(env: Environment) -> None:
+    """The other one sees less. It writes between this one's read and write."""
     other = Recorder(jobs=FaultyJobs(), ledger=env.memory)
     other_jobs = other.jobs
     assert isinstance(other_jobs, FaultyJobs)
@@ -301,7 +299,7 @@ def test_two_recorders_that_race_both_get_their_say(env: Environment) -> None:
     assert state.secondary_status == "Interrupted"
 
 
-def test_a_recorder_that_was_overtaken_by_a_newer_look_takes_nothing_back(env: Environment) -> None:
+def test_a_recorder_overtaken_by_a_newer_snapshot_changes_nothing(env: Environment) -> None:
     newer = Recorder(jobs=FaultyJobs(), ledger=env.memory)
     newer_jobs = newer.jobs
     assert isinstance(newer_jobs, FaultyJobs)
@@ -312,7 +310,7 @@ def test_a_recorder_that_was_overtaken_by_a_newer_look_takes_nothing_back(env: E
     assert env.memory.load(JOB).transitions == history(ENDED)
 
 
-def test_a_recorder_that_always_loses_gives_up_and_says_so(env: Environment) -> None:
+def test_a_recorder_that_always_loses_the_race_raises(env: Environment) -> None:
     env.record(snapshot("Starting=0"))
     rival = 1
 
@@ -329,89 +327,89 @@ def test_a_recorder_that_always_loses_gives_up_and_says_so(env: Environment) -> 
     assert env.ledger.saves == 6
 
 
-def test_waiting_since_creation_is_kept_to_the_millisecond(env: Environment) -> None:
+def test_times_are_kept_to_the_millisecond(env: Environment) -> None:
     env.record(snapshot("Starting=0.001 Downloading=250.0369"))
     first, second = env.memory.load(JOB).transitions
     assert second.started - first.started == timedelta(seconds=250, microseconds=35_900)
 
 
-# --- what the sweep asks for ----------------------------------------------------------------------------------------
+# --- observations of the sweep --------------------------------------------------------------------------------------
 
 
-def swept(*, since: float = 0, overdue: float = 99_999, missed: JobId | None = None) -> Observation:
-    look = RecheckRequest(
+def swept(*, since: float = 0, due: float = 99_999, unlisted: JobId | None = None) -> Observation:
+    observation = SweepObservation(
         region=REGION,
         name=NAME,
         watched_since=at(since),
-        overdue=at(overdue),
-        missed=missed.created if missed else None,
+        event_due_by=at(due),
+        unlisted=unlisted.created if unlisted else None,
     )
-    return parse(write_recheck(look))
+    return parse(write_recheck(observation))
 
 
-def test_what_the_sweep_alone_brings_was_told_by_no_event(env: Environment) -> None:
+def test_transitions_that_only_the_sweep_found_were_missed_by_events(env: Environment) -> None:
     env.record(snapshot("Starting=0"))
     (recorded,) = env.record(snapshot(SEEN), swept())
-    assert recorded.untold == recorded.inserted == history(SEEN)[1:]
+    assert recorded.missed_by_events == recorded.inserted == history(SEEN)[1:]
 
 
-def test_what_began_before_the_region_was_watched_no_event_could_tell(env: Environment) -> None:
+def test_what_began_before_the_region_was_watched_was_not_missed(env: Environment) -> None:
     (recorded,) = env.record(snapshot(SEEN), swept(since=390))
     assert recorded.inserted == history(SEEN)
-    assert recorded.untold == history(SEEN)[2:]
+    assert recorded.missed_by_events == history(SEEN)[2:]
 
 
-def test_what_has_only_just_begun_may_have_an_event_on_its_way(env: Environment) -> None:
-    (recorded,) = env.record(snapshot(SEEN), swept(overdue=390))
+def test_what_has_just_begun_was_not_missed_yet(env: Environment) -> None:
+    (recorded,) = env.record(snapshot(SEEN), swept(due=390))
     assert recorded.inserted == history(SEEN)
-    assert recorded.untold == history(SEEN)[:3]
+    assert recorded.missed_by_events == history(SEEN)[:3]
 
 
-def test_of_two_looks_asked_for_at_once_the_later_one_says_what_is_overdue(env: Environment) -> None:
-    (recorded,) = env.record(snapshot(SEEN), swept(overdue=0), swept(overdue=390))
-    assert recorded.untold == history(SEEN)[:3]
+def test_of_two_sweep_observations_the_later_due_time_counts(env: Environment) -> None:
+    (recorded,) = env.record(snapshot(SEEN), swept(due=0), swept(due=390))
+    assert recorded.missed_by_events == history(SEEN)[:3]
 
 
-def test_what_an_event_tells_as_well_is_not_lost(env: Environment) -> None:
+def test_what_an_event_reports_as_well_was_not_missed(env: Environment) -> None:
     (recorded,) = env.record(snapshot(SEEN), swept(), observation("Interrupted", 3720))
     assert recorded.inserted == history(SEEN)
-    assert recorded.untold == ()
+    assert recorded.missed_by_events == ()
 
 
-def test_a_job_that_vanishes_before_it_is_looked_at_is_no_fault_of_the_sweep(env: Environment) -> None:
+def test_a_job_deleted_before_the_sweeps_describe_is_no_error(env: Environment) -> None:
     assert env.record(None, swept()) == ()
 
 
 @pytest.mark.parametrize("instead", [None, snapshot("Starting=9000", job=job_id(created=at(9000)))])
 def test_a_live_job_that_list_and_describe_lack_was_deleted(env: Environment, instead: JobSnapshot | None) -> None:
     env.record(snapshot(SEEN))
-    env.record(instead, swept(missed=JOB))
+    env.record(instead, swept(unlisted=JOB))
     record = env.memory.load(JOB)
     assert record.state is not None
     assert (record.state.status, record.state.secondary_status) == ("Deleting", "Interrupted")
-    assert record.state.last_modified == at(99_999)  # lately changed: so the sweep comes back to have it decided on
+    assert record.state.last_modified == at(99_999)  # recent: so the sweep checks it, and recovery decides on it
     assert record.transitions == history(SEEN)
 
 
-def test_a_live_job_that_the_list_lacks_and_describe_has_stays_alive(env: Environment) -> None:
+def test_a_job_that_the_list_lacks_and_describe_has_stays_alive(env: Environment) -> None:
     env.record(snapshot(SEEN))
-    (recorded,) = env.record(snapshot(SEEN), swept(missed=JOB))
+    (recorded,) = env.record(snapshot(SEEN), swept(unlisted=JOB))
     assert (recorded.inserted, recorded.state_changed) == ((), False)
 
 
 def test_a_job_that_had_ended_keeps_its_end(env: Environment) -> None:
     env.record(snapshot(ENDED))
-    assert env.record(None, swept(missed=JOB)) == ()
+    assert env.record(None, swept(unlisted=JOB)) == ()
     record = env.memory.load(JOB)
     assert record.state is not None
     assert record.state.status == "Stopped"
 
 
-def test_no_answer_is_no_absence(env: Environment) -> None:
+def test_no_answer_does_not_mean_deleted(env: Environment) -> None:
     env.record(snapshot(SEEN))
     env.jobs.faults[NAME] = UpstreamUnavailableError("throttled")
     with pytest.raises(UpstreamUnavailableError):
-        env.record(None, swept(missed=JOB))
+        env.record(None, swept(unlisted=JOB))
     record = env.memory.load(JOB)
     assert record.state is not None
     assert record.state.status == "InProgress"

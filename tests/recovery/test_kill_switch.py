@@ -20,7 +20,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import AccountPolicy, BackOff
 from respot.recovery.records import NoticeKind, OutcomeKind
-from tests.support.builders import NAME, redelivery
+from tests.support.builders import NAME, retry_schedule
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
 
@@ -295,7 +295,7 @@ def test_a_switch_turned_on_while_the_request_is_built_prevents_creation() -> No
 def test_three_days_of_waiting_stay_below_the_queues_max_receives(env: RecoveryEnvironment) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
     consumer = RecoveryConsumer(
-        recovery=env.recovery, redelivery=redelivery(queue := MemoryDelayQueue(), longest=1800, clock=env.clock)
+        recovery=env.recovery, retry_schedule=retry_schedule(queue := MemoryDelayQueue(), longest=1800, clock=env.clock)
     )
     assert timedelta(seconds=1800) == LONGEST_DELAY
     hours = timedelta(hours=11)  # the longest pause there is

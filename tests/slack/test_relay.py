@@ -9,7 +9,7 @@ from respot.errors import LedgerUnavailableError, QueueUnavailableError, Webhook
 from respot.queueing import LONGEST_DELAY, QueueMessage
 from respot.slack.blocks import SlackMessage, render
 from respot.slack.relay import Relayed, SlackRelay
-from tests.support.builders import CREATED, a_drill, alert_on, redelivery
+from tests.support.builders import CREATED, a_drill, alert_on, retry_schedule
 from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts
 
 
@@ -26,7 +26,7 @@ class Chat:
         self.posted.append(message.text)
 
 
-def delivery(body: str, *, receive_count: int = 1) -> QueueMessage:
+def message(body: str, *, receive_count: int = 1) -> QueueMessage:
     return QueueMessage(
         id=f"id-{body}", receipt_handle=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
     )
@@ -34,29 +34,29 @@ def delivery(body: str, *, receive_count: int = 1) -> QueueMessage:
 
 def relay(chat: Chat, queue: MemoryDelayQueue, drills: MemoryDrillPosts | None = None) -> SlackRelay:
     return SlackRelay(
-        chat=chat, redelivery=redelivery(queue, first=30, longest=3600), drills=drills or MemoryDrillPosts()
+        chat=chat, retry_schedule=retry_schedule(queue, first=30, longest=3600), drills=drills or MemoryDrillPosts()
     )
 
 
 def test_posts_every_message() -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([delivery("one"), delivery("two")]) == Relayed(posted=2, refusals=(), unnoted=())
+    assert relay(chat, queue).relay([message("one"), message("two")]) == Relayed(posted=2, retries=(), drill_errors=())
     assert chat.posted == ["one", "two"]
     assert queue.delays == {}
 
 
-def test_a_refused_message_stops_no_other_one() -> None:
+def test_a_refused_message_does_not_stop_the_others() -> None:
     error = WebhookRefusedError("500")
     chat, queue = Chat(refuses={"bad": error}), MemoryDelayQueue()
-    (refusal,) = relay(chat, queue).relay([delivery("bad"), delivery("good")]).refusals
-    assert (refusal.delivery.id, refusal.error, refusal.delay) == ("id-bad", error, timedelta(seconds=30))
+    (retry,) = relay(chat, queue).relay([message("bad"), message("good")]).retries
+    assert (retry.message.id, retry.error, retry.delay) == ("id-bad", error, timedelta(seconds=30))
     assert chat.posted == ["good"]
     assert queue.delays == {"receipt-bad": timedelta(seconds=30)}
 
 
-def test_a_poison_message_stops_no_other_one() -> None:
+def test_a_poison_message_does_not_stop_the_others() -> None:
     chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([delivery('{"version": "respot.alert/1"}'), delivery("good")]).refusals == ()
+    assert relay(chat, queue).relay([message('{"version": "respot.alert/1"}'), message("good")]).retries == ()
     assert chat.posted[-1] == "good"
 
 
@@ -66,9 +66,7 @@ def test_a_poison_message_stops_no_other_one() -> None:
 )
 def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
     queue = MemoryDelayQueue()
-    relay(Chat(refuses={"bad": WebhookRefusedError("500")}), queue).relay(
-        [delivery("bad", receive_count=receive_count)]
-    )
+    relay(Chat(refuses={"bad": WebhookRefusedError("500")}), queue).relay([message("bad", receive_count=receive_count)])
     assert queue.delays["receipt-bad"] == timedelta(seconds=seconds)
 
 
@@ -81,10 +79,10 @@ def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
         (timedelta(days=3650), LONGEST_DELAY),
     ],
 )
-def test_a_pause_that_slack_asks_for_is_kept_as_far_as_the_queue_can(asked: timedelta, waited: timedelta) -> None:
+def test_a_pause_that_slack_asks_for_is_kept_up_to_the_queues_limit(asked: timedelta, waited: timedelta) -> None:
     queue = MemoryDelayQueue()
     chat = Chat(refuses={"bad": WebhookRefusedError("429", retry_after=asked)})
-    relay(chat, queue).relay([delivery("bad")])
+    relay(chat, queue).relay([message("bad")])
     assert queue.delays["receipt-bad"] == waited
     assert timedelta(hours=12) > LONGEST_DELAY
 
@@ -92,8 +90,8 @@ def test_a_pause_that_slack_asks_for_is_kept_as_far_as_the_queue_can(asked: time
 def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
     queue = MemoryDelayQueue(fault=QueueUnavailableError("down"))
     chat = Chat(refuses={"bad": WebhookRefusedError("500")})
-    refusals = relay(chat, queue).relay([delivery("bad"), delivery("good")]).refusals
-    assert [refusal.delivery.id for refusal in refusals] == ["id-bad"]
+    retries = relay(chat, queue).relay([message("bad"), message("good")]).retries
+    assert [retry.message.id for retry in retries] == ["id-bad"]
     assert chat.posted == ["good"]
 
 
@@ -102,29 +100,29 @@ def of_drill() -> str:
     return json.dumps(to_document(alert_on(job=drill.job, arn=drill.snapshot().state.arn)))
 
 
-def test_what_slack_says_to_a_drill_is_noted_and_not_counted_as_a_post() -> None:
+def test_slacks_answer_to_a_drill_is_recorded_and_not_counted_as_a_post() -> None:
     posts = MemoryDrillPosts()
-    relayed = relay(Chat(), MemoryDelayQueue(), posts).relay([delivery(of_drill()), delivery("good")])
-    assert relayed == Relayed(posted=1, refusals=(), unnoted=())
+    relayed = relay(Chat(), MemoryDelayQueue(), posts).relay([message(of_drill()), message("good")])
+    assert relayed == Relayed(posted=1, retries=(), drill_errors=())
     assert posts.refusals == {a_drill().id: None}
 
 
-def test_what_slack_says_to_anything_else_is_not_noted() -> None:
+def test_slacks_answer_to_a_real_alert_is_not_recorded() -> None:
     posts, real = MemoryDrillPosts(), json.dumps(to_document(alert_on()))
-    assert relay(Chat(), MemoryDelayQueue(), posts).relay([delivery(real), delivery("text")]).posted == 2
+    assert relay(Chat(), MemoryDelayQueue(), posts).relay([message(real), message("text")]).posted == 2
     assert posts.refusals == {}
 
 
-def test_a_refused_drill_is_noted_with_the_reason_and_stays_in_the_queue() -> None:
+def test_a_refused_drill_is_recorded_with_the_reason_and_retried() -> None:
     posts, body = MemoryDrillPosts(), of_drill()
     chat = Chat(refuses={render(body).text: WebhookRefusedError("Slack answered 404")})
-    assert len(relay(chat, MemoryDelayQueue(), posts).relay([delivery(body)]).refusals) == 1
+    assert len(relay(chat, MemoryDelayQueue(), posts).relay([message(body)]).retries) == 1
     assert posts.refusals == {a_drill().id: "Slack answered 404"}
 
 
-def test_a_drill_that_cannot_be_noted_is_not_posted_again() -> None:
+def test_a_drill_whose_result_cannot_be_recorded_is_not_posted_again() -> None:
     fault = LedgerUnavailableError("down")
     relayed = relay(Chat(), MemoryDelayQueue(), MemoryDrillPosts(fault=fault)).relay(
-        [delivery(of_drill()), delivery("good")]
+        [message(of_drill()), message("good")]
     )
-    assert relayed == Relayed(posted=1, refusals=(), unnoted=(fault,))
+    assert relayed == Relayed(posted=1, retries=(), drill_errors=(fault,))

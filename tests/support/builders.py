@@ -96,8 +96,8 @@ def snapshot(script: str = "Starting=0 Downloading=250 Training=390", **others: 
     return JobSnapshot(state=state(**(told | others)), history=transitions)
 
 
-def a_drill(kind: AlertKind = AlertKind.INTERRUPTED, **others: Any) -> Drill:  # noqa: ANN401
-    plain = Drill(id="0123456789ab", kind=kind, region=REGION, account=ACCOUNT, sent_at=CREATED)
+def a_drill(status: str = "Interrupted", **others: Any) -> Drill:  # noqa: ANN401
+    plain = Drill(id="0123456789ab", status=status, region=REGION, account=ACCOUNT, sent_at=CREATED)
     return replace(plain, **others)
 
 
@@ -263,7 +263,7 @@ def description(transitions: Iterable[Transition], **others: Any) -> dict[str, A
     return {name: value for name, value in (told | others).items() if value is not None}
 
 
-def redelivery(
+def retry_schedule(
     queue: MemoryDelayQueue | None = None, *, first: float = 5, longest: float = 900, clock: Clock | None = None
 ) -> RetrySchedule:
     """Delays in seconds, on a queue that remembers them; without a clock every message is very old."""

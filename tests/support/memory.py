@@ -23,7 +23,7 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import in_order, is_terminal
 from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
-from respot.recording.observation import RecheckRequest
+from respot.recording.observation import SweepObservation
 from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
@@ -265,7 +265,7 @@ class MemorySweepStore:
 class MemoryRecheckQueue:
     """The port `RecheckQueue`: a list."""
 
-    sent: list[tuple[RecheckRequest, timedelta]] = field(default_factory=list)
+    sent: list[tuple[SweepObservation, timedelta]] = field(default_factory=list)
     waiting: int = 0
     fault: Exception | None = None
 
@@ -273,7 +273,7 @@ class MemoryRecheckQueue:
         """See `RecheckQueue.backlog`."""
         return self.waiting
 
-    def send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
         """See `RecheckQueue.send`."""
         if self.fault:
             raise self.fault

@@ -22,7 +22,7 @@ from respot.sweep.progress import SweepProgress
 from tests.handlers.test_handlers import Context, failed, sqs
 from tests.handlers.test_recover import Queue, ending, stream
 from tests.handlers.test_sweep import FakeSweeper
-from tests.support.builders import CREATED, NAME, REGION, event, job_id, redelivery, snapshot
+from tests.support.builders import CREATED, NAME, REGION, event, job_id, retry_schedule, snapshot
 from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger
 from tests.support.printed import Printed, printed
@@ -52,7 +52,9 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
-    monkeypatch.setattr(record, "consumer", lambda: ObservationConsumer(recorder=recorder, redelivery=redelivery()))
+    monkeypatch.setattr(
+        record, "consumer", lambda: ObservationConsumer(recorder=recorder, retry_schedule=retry_schedule())
+    )
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
     assert (jobs.describes, printed()) == (0, [])
     assert failed(record.handler(sqs(HEARTBEAT, event()), Context())) == []
@@ -61,7 +63,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
 
 def test_recover_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     env = RecoveryEnvironment()
-    consumer = RecoveryConsumer(recovery=env.recovery, redelivery=redelivery(MemoryDelayQueue()))
+    consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
     assert failed(recover.handler(sqs(HEARTBEAT), Context())) == []
     assert (env.calls, printed()) == ([], [])
@@ -71,7 +73,7 @@ def test_recover_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, print
 
 def test_slack_posts_no_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     chat = Chat()
-    relay = SlackRelay(chat=chat, redelivery=redelivery(), drills=MemoryDrillPosts())
+    relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs(HEARTBEAT), Context())) == []
     assert (chat.posted, printed()) == ([], [])

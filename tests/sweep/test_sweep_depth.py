@@ -119,7 +119,7 @@ def test_the_oldest_living_job_is_compared_however_its_creation_is_rounded(secon
     env.put(told, "Training=0 Failed=60", last_modified=ago(hours=3))
     env.sweep()
     assert set(env.names()) == {"old"}
-    assert [look.name for look, _ in env.rechecks.sent if look.missed is None] == ["old"]
+    assert [look.name for look, _ in env.rechecks.sent if look.unlisted is None] == ["old"]
 
 
 @pytest.mark.parametrize("page_length", [1, 2, 100])
@@ -129,7 +129,7 @@ def test_a_living_job_that_the_list_lacks_is_asked_for_by_a_shallow_pass(age: ti
     history(env)
     env.know(job_id("ghost", created=NOW - age), "Training=0")
     env.sweep()
-    assert [(look.name, look.missed) for look, _ in env.rechecks.sent] == [("ghost", NOW - age)]
+    assert [(look.name, look.unlisted) for look, _ in env.rechecks.sent] == [("ghost", NOW - age)]
 
 
 @pytest.mark.parametrize("page_length", [1, 100], ids=["on no page that is listed", "on a page beyond its edge"])
@@ -140,7 +140,7 @@ def test_what_the_index_did_not_tell_in_time_is_asked_for(page_length: int) -> N
     env.know(job_id("late", created=ago(days=9)), "Training=0")
     env.put(job_id("late", created=ago(days=9)), "Failed=0")
     env.sweep(env.invocation(index=Instead(env.ledger, {"oldest_open": lambda *_, **__: None})))
-    assert (env.names(), env.rechecks.sent[0][0].missed) == (["late"], ago(days=9))
+    assert (env.names(), env.rechecks.sent[0][0].unlisted) == (["late"], ago(days=9))
 
 
 def test_a_job_that_is_listed_beyond_the_horizon_and_held_to_be_alive_is_asked_for() -> None:
@@ -265,7 +265,7 @@ def test_what_becomes_known_meanwhile_leaves_the_pass_under_way_as_deep_as_it_wa
     env.sweep(env.invocation())
     assert settled == ago(days=14, hours=2, seconds=1)
     assert pages(env) == 17
-    assert [(look.name, look.missed is not None) for look, _ in env.rechecks.sent] == [("older", True)]
+    assert [(look.name, look.unlisted is not None) for look, _ in env.rechecks.sent] == [("older", True)]
     env.clock.pass_by(INTERVAL)
     env.sweep(env.invocation())
     assert pages(env) == 24

@@ -19,7 +19,7 @@ from respot.errors import (
     UpstreamUnavailableError,
 )
 from respot.jobs.job import JobId, JobRecord
-from respot.recording.observation import RecheckRequest, parse, write_recheck
+from respot.recording.observation import SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorder
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id
@@ -50,7 +50,7 @@ def test_an_unknown_job_is_looked_at(env: Environment) -> None:
     env.sweep()
     assert env.rechecks.sent == [
         (
-            RecheckRequest(region=REGION, name="unheard", watched_since=CREATED, overdue=env.clock() - GRACE),
+            SweepObservation(region=REGION, name="unheard", watched_since=CREATED, event_due_by=env.clock() - GRACE),
             timedelta(),
         )
     ]
@@ -88,7 +88,7 @@ def test_what_has_just_changed_may_have_an_event_on_its_way(env: Environment, se
     env.sweep()
     ((look, told),) = env.rechecks.sent
     assert told == delay
-    assert look.overdue == env.clock() + delay - GRACE
+    assert look.event_due_by == env.clock() + delay - GRACE
 
 
 def test_the_look_that_follows_brings_the_ledger_up_to_date(env: Environment) -> None:
@@ -99,7 +99,7 @@ def test_the_look_that_follows_brings_the_ledger_up_to_date(env: Environment) ->
     recorder = Recorder(jobs=env.jobs, ledger=env.ledger)
     for look, _ in env.rechecks.sent:
         (recorded,) = recorder.record(look.region, look.name, [parse(write_recheck(look))])
-        assert len(recorded.untold) == 2
+        assert len(recorded.missed_by_events) == 2
     env.rechecks.sent.clear()
     env.clock.pass_by(timedelta(minutes=5))
     env.sweep()
@@ -112,7 +112,7 @@ def test_a_creation_that_is_told_with_another_rounding_is_the_same_job(env: Envi
     env.know(known, last_modified=ago(minutes=30))
     env.put(replace(known, created=known.created + timedelta(seconds=seconds)), last_modified=ago(minutes=30))
     env.sweep()
-    assert [look.missed for look, _ in env.rechecks.sent if look.missed is None] == []
+    assert [look.unlisted for look, _ in env.rechecks.sent if look.unlisted is None] == []
 
 
 def test_a_name_used_again_is_another_job(env: Environment) -> None:
@@ -218,7 +218,7 @@ def test_what_began_before_a_region_was_watched_is_neither_alerted_nor_acted_on(
 
 
 def missed(env: Environment) -> list[str]:
-    return sorted(look.name for look, _ in env.rechecks.sent if look.missed)
+    return sorted(look.name for look, _ in env.rechecks.sent if look.unlisted)
 
 
 def test_a_live_job_that_the_list_lacks_is_asked_for(env: Environment) -> None:
@@ -226,7 +226,7 @@ def test_a_live_job_that_the_list_lacks_is_asked_for(env: Environment) -> None:
     env.know(ghost)
     env.sweep()
     ((look, delay),) = env.rechecks.sent
-    assert (look.name, look.missed, delay) == ("ghost", ghost.created, timedelta())
+    assert (look.name, look.unlisted, delay) == ("ghost", ghost.created, timedelta())
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
@@ -249,7 +249,7 @@ def test_a_ghost_whose_name_is_used_again_is_no_less_a_ghost(env: Environment) -
     env.know(job_id("again", created=ago(hours=2)))
     env.both(job_id("again", created=ago(hours=1)))
     env.sweep()
-    assert [look.missed for look, _ in env.rechecks.sent] == [ago(hours=2)]
+    assert [look.unlisted for look, _ in env.rechecks.sent] == [ago(hours=2)]
 
 
 def test_what_is_held_to_be_alive_beyond_the_horizon_is_asked_for(env: Environment) -> None:

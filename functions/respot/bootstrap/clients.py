@@ -1,4 +1,4 @@
-"""The clients of AWS, configured once, and the settings that they need."""
+"""AWS clients, configured from the function's settings."""
 
 import os
 from dataclasses import replace
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def now() -> datetime:
-    """The clock."""
+    """The present moment, UTC."""
     return datetime.now(UTC)
 
 
@@ -34,7 +34,7 @@ def settings() -> Settings:
 
 
 def required(value: str | None, name: str) -> str:
-    """A setting that this function cannot do without.
+    """A setting that this function requires.
 
     Raises:
         SettingsError: it is not set.
@@ -60,7 +60,7 @@ def client(service: Literal["sqs"], region: str | None = None) -> "SQSClient": .
 @overload
 def client(service: Literal["ssm"], region: str | None = None) -> "SSMClient": ...
 def client(service: str, region: str | None = None) -> Any:
-    """The one client of a service in a region; without one, in the function's own."""
+    """The client of a service in a region, by default the function's own."""
     return _client(service, region)
 
 
@@ -69,25 +69,25 @@ def _client(service: str, region: str | None) -> object:
     return _made(service, region, CALL_LIMITS[service])
 
 
-def _made(service: str, region: str | None, patience: CallLimits) -> object:
-    made: Any = _session().create_client(service, region_name=region, config=patience.to_config())
+def _made(service: str, region: str | None, limits: CallLimits) -> object:
+    made: Any = _session().create_client(service, region_name=region, config=limits.to_config())
     made.meta.events.register("before-call", lambda **_: allow(service))
     return made
 
 
 @cache
 def once_client(region: str) -> "SageMakerClient":
-    """SageMaker's client for ListTrainingJobs: it never repeats a call, of which an account may make few."""
+    """SageMaker's client for ListTrainingJobs. It never repeats a call, because an account may make few of them."""
     return cast("SageMakerClient", _made("sagemaker", region, replace(CALL_LIMITS["sagemaker"], attempts=1)))
 
 
 @cache
 def once_ssm_client() -> "SSMClient":
-    """Systems Manager's client for a reader that can do without the answer: it never repeats a call."""
+    """Systems Manager's client for readers that do not need the answer. It never repeats a call."""
     return cast("SSMClient", _made("ssm", None, ONCE_SSM))
 
 
 @cache
 def _session() -> Session:
-    # botocore's own: boto3 adds resources and transfers, which nobody here uses, and a tenth of a cold start.
+    # boto3 would add resources and transfers, which are not used here, and a tenth of a cold start.
     return get_session()

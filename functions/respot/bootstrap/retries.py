@@ -1,4 +1,4 @@
-"""Retries from the function's own queue."""
+"""Retries of messages in the function's own queue. Not in `stores`, so that `slack` does not load DynamoDB."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from respot.queueing import RetrySchedule
 from respot.settings import QUEUE_URL
 
 
-def redelivery(*, longest: timedelta) -> RetrySchedule:
+def retry_schedule(*, longest: timedelta) -> RetrySchedule:
     """Delays that grow up to `longest`."""
     queue = SqsDelayQueue(client("sqs"), required(settings().queue_url, QUEUE_URL))
     return RetrySchedule(queue=queue, first=settings().first_retry, longest=longest, clock=now)

@@ -1,4 +1,4 @@
-"""The stores of the ledger, as the functions use them."""
+"""The ledger's stores that several functions use."""
 
 from functools import cache
 
@@ -10,13 +10,13 @@ from respot.settings import LEDGER_TABLE
 
 @cache
 def ledger() -> DynamoDbLedger:
-    """The ledger of this deployment."""
+    """The store of jobs and alerts."""
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DynamoDbLedger(client("dynamodb"), table, clock=now, retention=settings().retention)
 
 
 @cache
 def runs() -> DynamoDbRunStore:
-    """The ledger's part on recovery."""
+    """The store of runs and their attempts."""
     table = required(settings().ledger_table, LEDGER_TABLE)
     return DynamoDbRunStore(client("dynamodb"), table, clock=now, retention=settings().retention)

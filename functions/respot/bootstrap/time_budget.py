@@ -17,8 +17,8 @@ class CallLimits:
 
     Attributes:
         connect_seconds: for a connection.
-        read_seconds: for each piece of the answer.
-        attempts: the first one included.
+        read_seconds: for each read of the answer.
+        attempts: including the first.
     """
 
     connect_seconds: float
@@ -27,12 +27,12 @@ class CallLimits:
 
     @property
     def longest_call(self) -> timedelta:
-        """What a call takes if every attempt times out, and botocore draws its longest pauses: 1 s, 2 s, 4 s."""
+        """The time if every attempt times out and botocore chooses its longest pauses: 1 s, 2 s, 4 s."""
         pauses = sum(2**number for number in range(self.attempts - 1))
         return timedelta(seconds=self.attempts * (self.connect_seconds + self.read_seconds) + pauses)
 
     def to_config(self) -> Config:
-        """In botocore's words."""
+        """The same for botocore."""
         return Config(
             connect_timeout=self.connect_seconds,
             read_timeout=self.read_seconds,
@@ -41,43 +41,42 @@ class CallLimits:
 
 
 class NoTimeLeftError(BotoCoreError):
-    """The call might outlast the function: it was not begun. The adapters take it for a service that did not answer."""
+    """The call might outlast the function and was not started. Adapters treat it like a service that did not answer."""
 
     fmt = "{left:.1f} s of the function's time are left, and a call of {service} may take {longest:.1f} s"
 
 
 CALL_LIMITS: Final = {
-    # Retries are botocore's `standard` ones for every service. `adaptive` adds a rate limit of its own to each process:
-    # it sleeps for as long as it likes before a call, which no function with a time limit can plan for, and with two
-    # copies of a function it would learn half of the truth. Where SageMaker throttles, the queue is the patient one.
+    # All services use botocore's `standard` retries. `adaptive` adds a rate limit to each process: it may sleep for any
+    # time before a call, so a function cannot plan for it. When SageMaker throttles, the queue waits.
     #
-    # It answers in milliseconds: who has waited longer waits for a connection that is gone. Its throttles are over in
-    # moments, so that a third attempt pays. A repeated write meets its own condition, which the adapters expect.
+    # DynamoDB answers in milliseconds; after a longer wait the connection is dead. Its throttles end quickly, so a
+    # third attempt is useful. A repeated write fails its own condition, which the adapters expect.
     "dynamodb": CallLimits(connect_seconds=1, read_seconds=1.5, attempts=3),
-    # One page of a listing; twenty are the most, and their time is bounded as a whole (adapters/checkpoints.py).
+    # One page of a listing. There are at most twenty, with a limit on their total time (aws/s3.py).
     "s3": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
-    # Its throttles are the account's, and last: beyond a third attempt the queue waits them out for less money. A
-    # repeated creation is safe by the job's name alone: it meets ResourceInUse, and then the job itself is looked at.
+    # Its throttles belong to the account and last: after a third attempt, waiting in the queue costs less. A repeated
+    # creation is safe because of the job's name: it fails with ResourceInUse, and then the job itself is checked.
     "sagemaker": CallLimits(connect_seconds=1, read_seconds=4, attempts=3),
-    # Read once in minutes, then kept: nothing else can be done without it.
+    # Read once in some minutes, then cached; the function cannot work without it.
     "secretsmanager": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
     "ssm": CallLimits(connect_seconds=1, read_seconds=3, attempts=3),
-    # The stream repeats what was not published, and a claim that is held meanwhile keeps the alert's next attempt.
+    # The stream repeats what was not published, and the next attempt waits for the alert's lease.
     "sns": CallLimits(connect_seconds=1, read_seconds=3, attempts=2),
-    # The stream repeats what was not sent; instead of a delay that could not be set, the visibility timeout holds.
+    # The stream repeats what was not sent. If a delay cannot be set, the visibility timeout applies.
     "sqs": CallLimits(connect_seconds=1, read_seconds=3, attempts=2),
 }
-"""How long each service may keep a function waiting: the one place for timeouts and retries."""
+"""How long each service may keep a function waiting: all timeouts and retries."""
 
 ONCE_SSM: Final = replace(CALL_LIMITS["ssm"], attempts=1)
-"""Of an alert, which is sent without the policy rather than late."""
+"""For an alert, which is sent without the policy rather than late."""
 
 RESERVE: Final = CALL_LIMITS["sqs"].longest_call + timedelta(seconds=1)
-"""Left at the end of an invocation for the delay of a message that could not be handled, and for the log."""
+"""Kept at the end of an invocation to set the delay of a failed message, and to write the log."""
 
 
 class _Invocation:
-    """What this process works at: one invocation at a time, as Lambda promises."""
+    """The present invocation: Lambda promises one at a time."""
 
     time_left: "Callable[[], timedelta] | None" = None
 
@@ -86,10 +85,10 @@ _INVOCATION: Final = _Invocation()
 
 
 def begin(time_left: "Callable[[], timedelta]") -> None:
-    """Let no call begin, from now on, that might outlast the invocation of which so much time is left.
+    """From now on, prevent calls that might outlast the invocation.
 
-    However many calls a piece of work takes, so the function ends by itself: what it could not do is reported as
-    failed, and comes back after its own delay, not after the visibility timeout of a function that was cut off.
+    Then the function always ends before Lambda's timeout. Messages that it did not handle are reported as failed and
+    come back after their own delay, not after the visibility timeout.
     """
     _INVOCATION.time_left = time_left
 

@@ -1,4 +1,4 @@
-"""The words in which Lambda's event sources hand over a batch and are told which parts of it failed."""
+"""Lambda's event formats: batches of an event source, and the answer that lists failed items."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -9,36 +9,36 @@ from respot.sweep.heartbeat import HEARTBEAT
 
 
 class ItemFailure(TypedDict):
-    """One item that must be delivered again."""
+    """An item to deliver again."""
 
     itemIdentifier: str
 
 
 class BatchResponse(TypedDict):
-    """The answer of a function that reports partial failures (`ReportBatchItemFailures`)."""
+    """The answer of a function with `ReportBatchItemFailures`."""
 
     batchItemFailures: list[ItemFailure]
 
 
 class Context(Protocol):
-    """What Respot uses of Lambda's context object."""
+    """The part of Lambda's context object that Respot uses."""
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda ends the invocation."""
 
 
 def time_left(context: Context) -> Callable[[], timedelta]:
-    """The invocation's time, as the shells ask for it."""
+    """A function that returns the time until Lambda ends the invocation."""
     return lambda: timedelta(milliseconds=context.get_remaining_time_in_millis())
 
 
 def failed(identifiers: Iterable[str]) -> BatchResponse:
-    """Exactly these failed; without any, the whole batch is done."""
+    """The answer that exactly these items failed; without any, the whole batch is done."""
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in identifiers]}
 
 
-def deliveries(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
-    """The messages that an SQS event source hands over, without the sweep's heartbeats: these are done on arrival."""
+def messages(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
+    """The messages of an SQS batch, without the sweep's heartbeats, which need no handling."""
     return tuple(
         QueueMessage(
             id=record["messageId"],
@@ -53,5 +53,5 @@ def deliveries(event: Mapping[str, Any]) -> tuple[QueueMessage, ...]:
 
 
 def moment(record: Mapping[str, Any], attribute: str) -> datetime:
-    """One of an SQS record's timestamps, which are texts of epoch milliseconds."""
+    """One of an SQS record's timestamps, which are strings of epoch milliseconds."""
     return datetime.fromtimestamp(int(record["attributes"][attribute]) / 1000, tz=UTC)

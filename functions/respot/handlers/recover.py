@@ -14,10 +14,10 @@ from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger
-from respot.bootstrap.retries import redelivery
+from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
-from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId
 from respot.log_events import RECOVERY_DEFERRED, RECOVERY_FAILED, WAIT_LIMIT_CHECKED
@@ -32,10 +32,10 @@ from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Process a batch of SQS messages. What must wait stays in the queue; what keeps failing goes to its DLQ."""
     begin(time_left(context))
-    postponed = recovery_consumer().consume(deliveries(event), time_left=time_left(context))
-    for each in postponed:
+    retries = recovery_consumer().consume(messages(event), time_left=time_left(context))
+    for each in retries:
         details: dict[str, Any] = {
-            "message_id": each.delivery.id,
+            "message_id": each.message.id,
             "reason": each.reason,
             "seconds": each.delay.total_seconds(),
         }
@@ -43,12 +43,12 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
             logger().error(RECOVERY_FAILED, **details, exc_info=each.error)
         else:
             logger().info(RECOVERY_DEFERRED, **details)
-    failures = [each for each in postponed if each.error]
+    failures = [each for each in retries if each.error]
     count({RECOVERIES_FAILED: len(failures)})
     if failures:
-        failing = (min(now() - each.delivery.sent, each.retried_for) + each.delay for each in failures)
+        failing = (min(now() - each.message.sent, each.retried_for) + each.delay for each in failures)
         gauge(FAILED_RECOVERY_AGE, max(failing))
-    return failed(each.delivery.id for each in postponed)
+    return failed(each.message.id for each in retries)
 
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
@@ -77,7 +77,7 @@ def recovery_consumer() -> RecoveryConsumer:
         clock=now,
         note=_note,
     )
-    return RecoveryConsumer(recovery=recovery, redelivery=redelivery(longest=LONGEST_DELAY))
+    return RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule(longest=LONGEST_DELAY))
 
 
 def _note(job: JobId, words: str) -> None:

@@ -9,9 +9,9 @@ from respot.aws.secrets import read_secret
 from respot.aws.slack_webhook import SlackWebhook
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger
-from respot.bootstrap.retries import redelivery
+from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.time_budget import begin
-from respot.handlers.lambda_events import BatchResponse, Context, deliveries, failed, time_left
+from respot.handlers.lambda_events import BatchResponse, Context, failed, messages, time_left
 from respot.log_events import DRILL_RECORD_FAILED, SLACK_POST_FAILED
 from respot.metrics import FAILED_SLACK_MESSAGE_AGE, SLACK_MESSAGES_POSTED, SLACK_MESSAGES_REFUSED
 from respot.settings import LEDGER_TABLE, SLACK_SECRET
@@ -21,20 +21,20 @@ from respot.slack.relay import SlackRelay
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
     """Post a batch of SQS messages; what Slack refuses stays in the queue, and moves to its DLQ in the end."""
     begin(time_left(context))
-    relayed = slack_relay().relay(deliveries(event))
-    for refusal in relayed.refusals:
+    relayed = slack_relay().relay(messages(event))
+    for retry in relayed.retries:
         logger().error(
             SLACK_POST_FAILED,
-            message_id=refusal.delivery.id,
-            reason=str(refusal.error),
-            retry_in_seconds=refusal.delay.total_seconds(),
+            message_id=retry.message.id,
+            reason=retry.reason,
+            retry_in_seconds=retry.delay.total_seconds(),
         )
-    for error in relayed.unnoted:
+    for error in relayed.drill_errors:
         logger().error(DRILL_RECORD_FAILED, reason=str(error))
-    count({SLACK_MESSAGES_POSTED: relayed.posted, SLACK_MESSAGES_REFUSED: len(relayed.refusals)})
-    if relayed.refusals:
-        gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.delivery.sent + each.delay for each in relayed.refusals))
-    return failed(refusal.delivery.id for refusal in relayed.refusals)
+    count({SLACK_MESSAGES_POSTED: relayed.posted, SLACK_MESSAGES_REFUSED: len(relayed.retries)})
+    if relayed.retries:
+        gauge(FAILED_SLACK_MESSAGE_AGE, max(now() - each.message.sent + each.delay for each in relayed.retries))
+    return failed(retry.message.id for retry in relayed.retries)
 
 
 LONGEST_DELAY: Final = timedelta(hours=1)
@@ -50,7 +50,7 @@ def slack_relay() -> SlackRelay:
     secret = CachedText(lambda: read_secret(client("secretsmanager"), name), kept_for=SECRET_KEPT_FOR, clock=now)
     return SlackRelay(
         chat=SlackWebhook(secret.read, secret.forget),
-        redelivery=redelivery(longest=LONGEST_DELAY),
+        retry_schedule=retry_schedule(longest=LONGEST_DELAY),
         drills=_DrillPosts(),
     )
 

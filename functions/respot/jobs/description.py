@@ -1,7 +1,7 @@
-"""SageMaker's description of a training job, as Describe answers it and events carry it, read into our own values.
+"""Reads SageMaker's description of a training job, as Describe and events contain it, into Respot's own values.
 
-Both have the same members by the same names. An event may lack any of them and writes times in several ways
-(epoch milliseconds as a number or as text, ISO 8601); Describe's are botocore's `datetime`.
+Both have the same members. An event may lack any of them, and it writes times in several formats (epoch milliseconds
+as a number or as text, ISO 8601). Describe's are botocore's `datetime`.
 """
 
 import re
@@ -18,14 +18,14 @@ Document = Mapping[str, Any]
 _N = TypeVar("_N")
 
 _LONGEST_TEXT: Final = 1024
-"""Longer words are cut: FailureReason and S3 addresses have at most 1,024 characters, ARNs fewer."""
+"""Longer text is cut: FailureReason and S3 addresses have at most 1,024 characters, ARNs fewer."""
 _LONGEST_STATUS: Final = 128
 _LARGEST_NUMBER: Final = 1e9
-"""No count and no span of SageMaker's comes near (as seconds it would be 31 years): more is nonsense."""
+"""No valid count or duration comes near it (as seconds it would be 31 years)."""
 _YEARS: Final = range(2000, 2200)
-"""SageMaker began in 2017; a time far from that is nonsense, and would break what is reckoned from it."""
+"""SageMaker exists since 2017. A time far from that is invalid, and would break calculations."""
 _SECONDS_UNTIL: Final = 1e11
-"""A smaller number is taken for epoch seconds (as milliseconds it would be a day in 1973)."""
+"""Smaller numbers are epoch seconds (as milliseconds they would be before 1974)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class JobDescription:
 
 
 def moment(value: object) -> datetime | None:
-    """A time in any of SageMaker's ways of writing one; `None` for null and for anything else."""
+    """A time in any format that SageMaker uses; `None` for null and for anything else."""
     match value:
         case datetime():
             return _sensible(value)
@@ -61,7 +61,7 @@ def moment(value: object) -> datetime | None:
 def _from_epoch(number: float) -> datetime | None:
     try:
         return _sensible(datetime.fromtimestamp(number if number < _SECONDS_UNTIL else number / 1000, tz=UTC))
-    except (OverflowError, OSError, ValueError):  # not a number, or beyond the years that datetime knows
+    except (OverflowError, OSError, ValueError):  # NaN, or outside the years of datetime
         return None
 
 
@@ -87,7 +87,7 @@ def read_state(
     market: Market | None,
     tags: Mapping[str, str] | None,
 ) -> JobState:
-    """What the document tells of the job; members it lacks, or holds in an odd form, are "not known"."""
+    """The state of the job; members that are absent, or of another type, are unknown."""
     resources = _part(document, "ResourceConfig")
     stopping = _part(document, "StoppingCondition")
     transitions = document.get("SecondaryStatusTransitions") or ()
@@ -138,20 +138,20 @@ def read_history(document: Document, *, provisional: bool) -> tuple[Transition, 
     return in_order(dict.fromkeys(transitions))
 
 
-def sighting(state: JobState) -> JobSnapshot:
-    """A look that only tells which status was held when the job was last modified, not since when."""
+def status_snapshot(state: JobState) -> JobSnapshot:
+    """A snapshot that shows the status at the last modification, but not since when."""
     transition = Transition(status=state.secondary_status, started=state.last_modified, provisional=True)
     return JobSnapshot(state=state, history=(transition,), start_known=False)
 
 
 def text(document: Document, member: str, *, longest: int = _LONGEST_TEXT) -> str | None:
-    """The member's text, cut to a bearable length; `None` if it is absent, null, empty or no text."""
+    """The member's text, cut to an acceptable length; `None` if it is absent, null, empty or no text."""
     value = document.get(member)
     return storable(value)[:longest] if isinstance(value, str) and value else None
 
 
 def storable(words: str) -> str:
-    """The words without the halves of characters that JSON can carry and UTF-8 cannot."""
+    """The text without lone surrogates, which JSON can contain and UTF-8 cannot."""
     return words.encode(errors="replace").decode()
 
 
@@ -164,7 +164,7 @@ def _number(document: Document, member: str, make: Callable[[float], _N]) -> _N 
     value = document.get(member)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return make(value) if 0 <= value <= _LARGEST_NUMBER else None  # not a number is in no range
+    return make(value) if 0 <= value <= _LARGEST_NUMBER else None  # NaN is in no range
 
 
 def _seconds(value: float) -> timedelta:
@@ -172,15 +172,15 @@ def _seconds(value: float) -> timedelta:
 
 
 def _instance_type(resources: Document) -> str | None:
-    """The type that the job runs on, or is asked for; of a job with preferences, unknown until SageMaker has chosen.
+    """The type that the job runs on, or requests. For a job with preferences it is unknown until SageMaker has chosen.
 
-    "The job is billed for this instance type and count", says the service model of `Selected…`.
+    "The job is billed for this instance type and count" (service model, `Selected…`).
     """
     return text(resources, "SelectedInstanceType") or text(resources, "InstanceType") or _group_types(resources)
 
 
 def _instance_count(resources: Document) -> int | None:
-    """How many instances; of a job with preferences, the one count of all of them until SageMaker has chosen."""
+    """How many instances. For a job with preferences it is their common count until SageMaker has chosen."""
     chosen = _number(resources, "SelectedInstanceCount", int) or _number(resources, "InstanceCount", int)
     return chosen or _group_total(resources)
 
@@ -191,7 +191,7 @@ def _groups(resources: Document) -> list[Document]:
 
 
 def _group_types(resources: Document) -> str | None:
-    """A heterogeneous cluster's types, for people to read: `ml.g5.xlarge+ml.c5.xlarge`."""
+    """A heterogeneous cluster's types: `ml.g5.xlarge+ml.c5.xlarge`."""
     return "+".join(filter(None, (text(group, "InstanceType") for group in _groups(resources))))[:_LONGEST_TEXT] or None
 
 

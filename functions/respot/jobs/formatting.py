@@ -1,4 +1,4 @@
-"""Times, spans, sizes and sentences as people read them."""
+"""Text for people: times, durations, sizes, sentences."""
 
 import re
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from typing import Final
 
 
 def in_words(span: timedelta) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`: two units at most, cut, never rounded up."""
+    """`45 s`, `12 min`, `3 h 05 min`, `2 d 04 h`: at most two units, never rounded up."""
     seconds = int(span.total_seconds())
     if seconds < 0:
         return f"-{in_words(-span)}"
@@ -21,7 +21,7 @@ def in_words(span: timedelta) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds: the one way in which Respot writes a time."""
+    """ISO 8601 in UTC with milliseconds, the format of all times that Respot writes for machines."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
@@ -38,7 +38,7 @@ def parse_span(words: str) -> timedelta:
     """Read `45 s`, `1.5 h`, `2 d 4 h`.
 
     Raises:
-        ValueError: it is no such span.
+        ValueError: it has another format.
     """
     parts = _SPAN.findall(words)
     if not parts or _SPAN.sub("", words).strip() or len(words) > 64:
@@ -51,23 +51,23 @@ _BYTE_UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def bytes_in_words(count: int) -> str:
-    """`0 B`, `999 B`, `2.1 GB`, `214 GB`: decimal units, cut, never rounded up."""
+    """`0 B`, `999 B`, `2.1 GB`, `214 GB`: decimal units, never rounded up."""
     power = min((len(str(count)) - 1) // 3, len(_BYTE_UNITS) - 1)
     whole, tenths = divmod(count * 10 // 1000**power, 10)
     return f"{whole} {_BYTE_UNITS[power]}" if power == 0 or whole >= 100 else f"{whole}.{tenths} {_BYTE_UNITS[power]}"
 
 
 _HANGING: Final = " .…"
-"""What quoted words may end in, and the sentence around them must not repeat."""
+"""The characters at the end of quoted text that the sentence around it must not repeat."""
 _CLOSED: Final = re.compile(r"[.!?…]['\")\]]+$|[!?]$")
 
 
 def clause(words: str) -> str:
-    """Words that a sentence goes on after: without the full stops at their end."""
+    """Text within a sentence: without full stops at its end."""
     return words.rstrip(_HANGING)
 
 
 def sentence(words: str) -> str:
-    """Words that end a sentence: with one full stop, unless `!` or `?` ends them; empty if there are none."""
+    """Text that ends a sentence: with one full stop, unless `!` or `?` ends it; empty text stays empty."""
     bare = clause(words)
     return bare if not bare or _CLOSED.search(bare) else f"{bare}."

@@ -1,4 +1,4 @@
-"""One training job: its identity, what is known of it, and the transitions of its life."""
+"""A training job: the values that describe it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from respot.jobs.drill_names import DRILL_PREFIX
 
 
 class Market(StrEnum):
-    """Where the instances come from."""
+    """How the instances are bought."""
 
     SPOT = "spot"
     ON_DEMAND = "on-demand"
 
 
 class Owner(StrEnum):
-    """Who other than a person may have created a job (each creates or retries jobs by rules of its own)."""
+    """Systems that create jobs, each with its own rules for retries."""
 
     TUNING = "tuning job"
     AUTOML = "AutoML job"
@@ -29,11 +29,11 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """The owner of a job that no person submitted by hand.
+    """The owner of a job that no person submitted.
 
     Attributes:
         owner: the kind of owner.
-        identifier: its ARN or name, as far as the job tells.
+        identifier: its ARN or name, as far as the job shows it.
     """
 
     owner: Owner
@@ -42,11 +42,11 @@ class Parent:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class JobId:
-    """A job's identity: a name can be used again once its job was deleted, the creation time tells them apart.
+    """A job's identity. A name can be used again after its job was deleted; the creation time distinguishes the jobs.
 
     Attributes:
         region: AWS region.
-        name: TrainingJobName, unique in account and region among the jobs that exist.
+        name: TrainingJobName, unique in account and region among existing jobs.
         created: CreationTime, UTC, to the millisecond.
     """
 
@@ -56,7 +56,7 @@ class JobId:
 
     @property
     def is_drill(self) -> bool:
-        """Whether it is a rehearsal's, and no job of SageMaker's."""
+        """Whether it belongs to a drill and does not exist in SageMaker."""
         return self.name.startswith(DRILL_PREFIX)
 
     def __str__(self) -> str:
@@ -65,14 +65,14 @@ class JobId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One transition of a job in one SecondaryStatus; it ends where the next one starts.
+    """A job's change to a SecondaryStatus. The job keeps this status until the next transition starts.
 
     Attributes:
-        status: SecondaryStatus, in SageMaker's own words (an open vocabulary).
+        status: SecondaryStatus (an open vocabulary).
         started: UTC, to the millisecond.
-        provisional: known from an event alone, since the job could not be described any more.
-        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was seen no earlier);
-            `None` while nothing shows that the job ended in it. It tells no two transitions apart.
+        provisional: known only from an event, because the job could not be described any more.
+        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was first seen then);
+            `None` while nothing shows that the job ended in it. Comparisons ignore it.
     """
 
     status: str
@@ -90,11 +90,11 @@ class JobState:
         arn: its ARN.
         status: TrainingJobStatus.
         secondary_status: SecondaryStatus.
-        last_modified: when SageMaker last changed the job; orders the looks at it.
-        status_message: SageMaker's words for the present transition.
-        failure_reason: SageMaker's words for a failure.
-        training_started: when the first instances were there.
-        training_ended: when the job ended.
+        last_modified: when SageMaker last changed the job; orders snapshots.
+        status_message: SageMaker's text on the current transition.
+        failure_reason: FailureReason.
+        training_started: TrainingStartTime, when the first instances were ready.
+        training_ended: TrainingEndTime.
         market: spot or on-demand.
         instance_type: for example `ml.g5.2xlarge`.
         instance_count: number of instances.
@@ -104,10 +104,10 @@ class JobState:
         checkpoint_uri: CheckpointConfig.S3Uri.
         training_time: TrainingTimeInSeconds.
         billable_time: BillableTimeInSeconds.
-        parent: who owns the job, if it is not a person's.
+        parent: the owner, if no person submitted the job.
         tags: the job's tags.
         role_arn: the role that the job runs as.
-        algorithm: AlgorithmName, of a job that names an algorithm instead of an image.
+        algorithm: AlgorithmName, if the job has an algorithm instead of an image.
         image: TrainingImage.
     """
 
@@ -138,12 +138,12 @@ class JobState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSnapshot:
-    """One look at a job.
+    """What one Describe or one event shows of a job.
 
     Attributes:
-        state: what the job is now.
-        history: every transition so far, oldest first (of an event: its own transition alone).
-        start_known: whether the transitions' times are their starts; an event may only tell that a status was held
+        state: the current state.
+        history: all transitions so far, oldest first (for an event: only its own).
+        start_known: whether the transitions' times are their starts. An event may only show that the job had a status
             then.
     """
 
@@ -154,11 +154,11 @@ class JobSnapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRecord:
-    """What the ledger knows of a job.
+    """What the ledger has on a job.
 
     Attributes:
-        state: the state; `None` while the job is unknown.
-        version: counts the writes of the state; 0 while there is none.
+        state: the state; `None` if the job is unknown.
+        version: counts the writes of the state; 0 if there is none.
         transitions: all recorded transitions, oldest first.
     """
 
@@ -168,13 +168,13 @@ class JobRecord:
 
 
 def at_milliseconds(moment: datetime) -> datetime:
-    """The moment in UTC, to the nearest millisecond, the precision of SageMaker's own times."""
+    """The moment in UTC, rounded to milliseconds, the precision of SageMaker's own times."""
     rounded = moment.astimezone(UTC) + timedelta(microseconds=500)
     return rounded.replace(microsecond=rounded.microsecond // 1000 * 1000)
 
 
 def savings_percent(*, training: timedelta | None, billable: timedelta | None) -> float | None:
-    """`(1 - BillableTimeInSeconds / TrainingTimeInSeconds) * 100`; no figure where either is missing or training is 0.
+    """`(1 - BillableTimeInSeconds / TrainingTimeInSeconds) * 100`; `None` if either is unknown or training is 0.
 
     Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer Guide: 100 and 500 give 80 %.
     """

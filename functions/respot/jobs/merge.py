@@ -1,4 +1,4 @@
-"""How a look at a job changes what the ledger knows of it."""
+"""Merges a snapshot of a job into its record: what the ledger must write."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -10,20 +10,20 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, TERMINAL_STATUSES, figures, in_order, is_end, is_terminal, status_periods
 
 TIMESTAMP_TOLERANCE: Final = timedelta(seconds=1)
-"""How far an event's time may differ from Describe's for one transition: events may be cut to whole seconds."""
+"""How far an event's time may differ from Describe's for one transition: events may have whole seconds only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What must be written so that the ledger knows what was seen.
+    """What the ledger must write.
 
     Attributes:
         state: the job's state after the change.
-        state_changed: whether the state must be written at all.
-        inserted: stays the ledger does not have yet, oldest first.
-        marked: the transition that the ledger has, and that turns out to be the one in which the job ended; or none.
+        state_changed: whether the state must be written.
+        inserted: transitions that the ledger lacks, oldest first.
+        marked: at most one transition that the ledger has, and that now turns out to be the end of the job.
         transitions: all transitions after the change, oldest first.
-        version: the version of the state that this change was worked out from.
+        version: the version of the state that this change was derived from.
     """
 
     state: JobState
@@ -35,12 +35,12 @@ class Change:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to write: the look told nothing new."""
+        """Whether there is nothing to write."""
         return not self.state_changed and not self.inserted and not self.marked
 
 
 def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
-    """Merge one look into the record: idempotent, and the same result in whatever order the looks come."""
+    """Merge a snapshot into the record: idempotent, with the same result for any order of snapshots."""
     state = snapshot.state if record.state is None else merge(record.state, snapshot.state)
     snapshot = replace(snapshot, history=_with_end(snapshot))
     inserted = _missing(record.transitions, snapshot)
@@ -51,7 +51,7 @@ def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
         inserted, transitions = (*inserted, unlisted), (*transitions, unlisted)
     return Change(
         state=state,
-        # The state carries the figures, too: a transition that is learnt of late may change them and no fact.
+        # The state item contains the totals as well: a late transition may change only them.
         state_changed=state != record.state or figures(transitions) != figures(record.transitions),
         inserted=inserted,
         transitions=transitions,
@@ -61,24 +61,24 @@ def reconcile(record: JobRecord, snapshot: JobSnapshot) -> Change:
 
 
 def merge(one: JobState, other: JobState) -> JobState:
-    """What both looks know together: the later look wins, the earlier one fills what it left unsaid.
+    """Both states together: the later one wins, and the earlier one supplies what the later one lacks.
 
-    Of two looks at the same moment the first one stands: an event must not talk over a description.
+    Of two states of the same moment the first one wins: an event must not replace a description.
 
-    A state only moves forward: a terminal status outranks any later-looking one that is not,
-    and only Deleting outranks a terminal status.
+    A state only moves forward: a terminal status outranks any status that is not terminal, and only Deleting outranks
+    a terminal status.
     """
     later, earlier = (other, one) if _rank(other) > _rank(one) else (one, other)
-    unsaid = {
+    missing = {
         field.name: getattr(earlier, field.name) for field in fields(JobState) if getattr(later, field.name) is None
     }
-    if _rank(earlier) != _rank(later):  # the words on one transition say nothing of another
-        unsaid.pop("status_message", None)
-    return replace(later, **unsaid)
+    if _rank(earlier) != _rank(later):  # the text on one transition does not apply to another
+        missing.pop("status_message", None)
+    return replace(later, **missing)
 
 
 def same_creation(one: datetime, other: datetime) -> bool:
-    """Whether two creation times of a name are one job's, told with different rounding."""
+    """Whether two creation times of a name belong to one job, with different rounding."""
     return abs(one - other) <= TIMESTAMP_TOLERANCE
 
 
@@ -93,7 +93,7 @@ def _rank(state: JobState) -> tuple[int, datetime]:
 
 
 def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
-    """The look's stays; the one with which the job ended carries the mark of it, if the job has ended.
+    """The snapshot's transitions, with the end of the job marked if it has ended.
 
     TrainingJobStatus decides: "Valid values for SecondaryStatus are subject to change" (SageMaker API Reference). A job
     that is being deleted had ended before.
@@ -110,10 +110,10 @@ def _with_end(snapshot: JobSnapshot) -> tuple[Transition, ...]:
 
 
 def _unlisted_end(seen: JobState, transitions: Sequence[Transition]) -> Transition | None:
-    """The end of a job that has ended, where its list of transitions lacks it; by the time SageMaker gives for the end.
+    """The end of a job that has ended, if its list of transitions lacks it; it starts at SageMaker's end time.
 
-    Nothing promises that a status which is documented nowhere is in the list, or has a start there. A later look that
-    has it tells of the same transition.
+    Nothing promises that an undocumented status is in the list, or has a start there. A later snapshot that has it
+    describes the same transition.
     """
     if seen.status not in TERMINAL_STATUSES or not transitions or any(map(is_end, transitions)):
         return None
@@ -124,7 +124,7 @@ def _unlisted_end(seen: JobState, transitions: Sequence[Transition]) -> Transiti
 def _marked(
     known: Sequence[Transition], snapshot: JobSnapshot, inserted: Sequence[Transition]
 ) -> tuple[Transition, ...]:
-    """The end of the look, where the ledger has it as a transition of which nobody knew that the job ended in it."""
+    """The end in the snapshot, if the ledger already has this transition without the mark."""
     end = next((transition for transition in snapshot.history if transition.ended_as), None)
     if end is None or end in inserted:
         return ()
@@ -133,7 +133,7 @@ def _marked(
         transition
         for transition in seen
         if (transition.status, transition.started) == (end.status, end.started)
-        or (transition.provisional and _told_as(transition, snapshot, seen) == end)
+        or (transition.provisional and _reported_as(transition, snapshot, seen) == end)
         or (end.provisional and _same_transition(end, seen, covered=not snapshot.start_known) == transition)
     )
     return tuple(
@@ -144,7 +144,7 @@ def _marked(
 def _missing(known: Sequence[Transition], snapshot: JobSnapshot) -> tuple[Transition, ...]:
     exact = {(transition.status, transition.started) for transition in known}
     seen = in_order(known)
-    accounted = {_told_as(transition, snapshot, seen) for transition in seen if transition.provisional}
+    accounted = {_reported_as(transition, snapshot, seen) for transition in seen if transition.provisional}
     return tuple(
         transition
         for transition in snapshot.history
@@ -154,18 +154,18 @@ def _missing(known: Sequence[Transition], snapshot: JobSnapshot) -> tuple[Transi
     )
 
 
-def _told_as(known: Transition, snapshot: JobSnapshot, seen: Sequence[Transition]) -> Transition | None:
-    """The transition of the look that an event told of before, perhaps by a later moment than its start."""
+def _reported_as(known: Transition, snapshot: JobSnapshot, seen: Sequence[Transition]) -> Transition | None:
+    """The snapshot's transition that an event reported before, perhaps with a later time than its start."""
     if not any(transition.provisional for transition in snapshot.history):
         return _same_transition(known, snapshot.history, covered=True)
-    # An event tells one transition: what is known of the others says when that one had ended.
+    # An event reports one transition; the known ones show when its status had ended.
     others = (transition for transition in seen if transition != known)
     among = in_order((*others, *snapshot.history))
     return _same_transition(known, among, covered=not snapshot.start_known)
 
 
 def _same_transition(wanted: Transition, among: Sequence[Transition], *, covered: bool) -> Transition | None:
-    """The transition that `wanted` tells of in other words: one that covers its time, or one that started just then."""
+    """The transition that `wanted` describes too: its status covers that time, or it started within the tolerance."""
     alike = [(transition, ended) for transition, ended in status_periods(among) if transition.status == wanted.status]
     if covered:
         for transition, ended in alike:

@@ -1,4 +1,4 @@
-"""Messages that name a job: of the recovery queue (it has ended, or waits too long), and of the queue of due alerts."""
+"""Messages that name a job: those of the recovery queue and of the due alerts queue."""
 
 import json
 from datetime import datetime
@@ -8,7 +8,7 @@ from respot.jobs.job import JobId, at_milliseconds
 
 
 def write_message(job: JobId) -> str:
-    """The message that has a job looked after."""
+    """The message that names this job."""
     return json.dumps({"region": job.region, "name": job.name, "created": job.created.isoformat()})
 
 
@@ -16,7 +16,7 @@ def read_message(body: str) -> JobId:
     """The job of a message.
 
     Raises:
-        MalformedMessageError: it is no such message.
+        MalformedMessageError: it has another format.
     """
     try:
         values = json.loads(body)

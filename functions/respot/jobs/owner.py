@@ -1,6 +1,6 @@
-"""Who owns a job: the marks that other systems leave on the jobs they create.
+"""Recognises systems that created a job, by the marks they leave on it.
 
-The list can never be complete (Airflow leaves no mark at all), so it serves to refuse, never to permit.
+The list can never be complete (Airflow leaves no mark at all). Use it to refuse, never to permit.
 """
 
 import re
@@ -26,7 +26,7 @@ def find_parent(
     automl_job_arn: str | None = None,
     labeling_job_arn: str | None = None,
 ) -> Parent | None:
-    """The owner that a job's own fields, its tags or its name give away; `None` if nothing does."""
+    """The owner that a job's fields, tags or name show; `None` if nothing does."""
     for owner, arn in (
         (Owner.TUNING, tuning_job_arn),
         (Owner.AUTOML, automl_job_arn),

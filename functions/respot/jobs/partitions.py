@@ -1,4 +1,4 @@
-"""AWS's partitions: what a region's name says of the ARNs and the console there."""
+"""AWS's partitions: the ARNs and console addresses of a region."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """A group of regions with ARNs and a console of its own.
+    """A group of regions with its own ARNs and console.
 
     Attributes:
-        name: as ARNs have it.
+        name: the part of an ARN after `arn:`.
         console: the console's domain.
-        by_region: whether the console's host begins with the region.
+        by_region: whether the console's host name begins with the region.
     """
 
     name: str
@@ -29,15 +29,15 @@ _BY_PREFIX: Final = {
     "us-isof-": Partition(name="aws-iso-f", console="console.csphome.hci.ic.gov"),
     "eusc-": Partition(name="aws-eusc", console="console.amazonaws-eusc.eu"),
 }
-"""Partitions by the beginning of their regions' names, as botocore has them.
+"""Partitions by the prefixes of their regions' names, from botocore.
 
-The consoles' domains are those of sign-in (botocore's endpoint rules of `signin`), with `console` in its place; that
-of `aws-eusc` is in AWS's documentation, that of `aws-iso-b` in the console's own code. No public source has the others.
+The console domains are those of botocore's endpoint rules for `signin`, with `console` instead of `signin`. That of
+`aws-eusc` is in AWS's documentation, that of `aws-iso-b` in the console's own code. The others have no public source.
 """
 
 
 def partition_of(region: str) -> Partition:
-    """The partition that a region is in; a name that is not known is the commercial partition's."""
+    """The partition of a region; an unknown region belongs to the commercial one."""
     return next((found for prefix, found in _BY_PREFIX.items() if region.startswith(prefix)), _COMMERCIAL)
 
 
@@ -47,6 +47,6 @@ def job_arn(*, region: str, account: str, name: str) -> str:
 
 
 def console_host(region: str) -> str:
-    """The host of the AWS console for a region."""
+    """The host name of the AWS console for a region."""
     partition = partition_of(region)
     return f"{region}.{partition.console}" if partition.by_region else partition.console

@@ -1,79 +1,73 @@
 """Ports that all capabilities share: the clock, training jobs, the job store, a queue of jobs."""
 
-# Annotations are not evaluated, and their types are imported for type checking alone: a function loads only what it
-# runs.
+# Annotations are not evaluated, and their types are imported only for type checking: a function loads what it runs.
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from respot.jobs.job import JobId
+    from collections.abc import Mapping
+    from datetime import datetime
 
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
     from respot.jobs.job import JobId, JobRecord, JobSnapshot
     from respot.jobs.merge import Change
 
 
 class Clock(Protocol):
-    """The time of day."""
+    """The clock."""
 
     def __call__(self) -> datetime:
         """The present moment, UTC."""
 
 
 class TrainingJobs(Protocol):
-    """SageMaker's training jobs, read: the truth."""
+    """SageMaker's training jobs: the source of truth."""
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
-        """What the job of that name is now, with its whole history; its tags are not told.
+        """The job of that name now, with its whole history and without its tags.
 
         `None` means that SageMaker positively said that there is no such job.
 
         Raises:
-            UpstreamUnavailableError: anything else but a description; nothing may be concluded.
+            UpstreamUnavailableError: any other answer, or none; conclude nothing.
         """
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """The job's tags; `None` if SageMaker positively said that there is no such job.
 
         Raises:
-            UpstreamUnavailableError: anything else but the tags.
+            UpstreamUnavailableError: any other answer, or none; conclude nothing.
         """
 
 
 class JobStore(Protocol):
-    """The audit trail of jobs. Every method raises LedgerUnavailableError when the store refuses or does not answer."""
+    """The audit trail of jobs. Every method raises LedgerUnavailableError if the store refuses or does not answer."""
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
-        """The jobs that ever had that name, newest first. May lag behind `save` by a moment."""
+        """The jobs that ever had that name, newest first. Eventually consistent with `save`."""
 
     def load(self, job: JobId) -> JobRecord:
-        """All that is known of the job, read consistently; an empty record if it is unknown."""
+        """The job's record, read consistently; an empty one if the job is unknown."""
 
     def save(self, change: Change) -> bool:
         """Write the state, then insert the transitions; `False`, with nothing changed, if the version is not current.
 
-        Each transition is inserted once, ever: one that is already there is left as it is.
-        A crash halfway leaves stays missing, and the next look inserts them.
+        A transition that exists is left as it is. After a crash, transitions may be missing; the next snapshot of the
+        job inserts them.
         """
 
     def created_at(self) -> datetime:
-        """When the ledger came into being: the moment of the deployment."""
+        """When the ledger was first deployed."""
 
     def watched_since(self, region: str) -> datetime:
-        """Since when Respot watches a region, never before the ledger came into being: what began before is history."""
+        """Since when Respot watches a region, at the earliest `created_at`: what began before is history."""
 
 
 class JobQueue(Protocol):
-    """A queue of jobs to be looked after: those that have ended, or those whose alerts are due."""
+    """A queue of jobs to handle: those that have ended, or those with due alerts."""
 
     def send(self, job: JobId) -> None:
-        """Have the job looked after; sending it twice does no harm.
+        """Send the job; sending it twice does no harm.
 
         Raises:
             QueueUnavailableError: it may not have been sent; send it again.

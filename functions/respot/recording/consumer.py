@@ -1,4 +1,4 @@
-"""Takes batches of messages in: folds them by job, so that each job is looked at once, and keeps failures apart."""
+"""Consumes the observations queue: groups messages by job, so that each job is described once."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -6,78 +6,57 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from respot.errors import MalformedMessageError, OutOfTimeError
-from respot.queueing import QueueMessage, RetrySchedule
+from respot.errors import OutOfTimeError
+from respot.queueing import QueueMessage, Retry, RetrySchedule
 from respot.recording.observation import Observation, parse
 from respot.recording.recorder import Recorded, Recorder
 
 LONGEST_DESCRIBE: Final = timedelta(seconds=30)
-"""What one job takes when SageMaker and DynamoDB are slow: begun with less time left, it might be broken off."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A message that must stay in the queue: why, and how long until the next attempt."""
-
-    delivery: QueueMessage
-    error: Exception
-    delay: timedelta
+"""What one job takes when SageMaker and DynamoDB are slow. With less time left, Lambda might end it halfway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a batch."""
+    """The result of a batch: what was recorded, and the messages that stay in the queue."""
 
     recorded: tuple[Recorded, ...]
-    failures: tuple[Failure, ...]
+    retries: tuple[Retry, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservationConsumer:
-    """Hands each job's hints to the recorder."""
+    """Passes each job's observations to the recorder."""
 
     recorder: Recorder
-    redelivery: RetrySchedule
+    retry_schedule: RetrySchedule
 
-    def consume(self, deliveries: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> Outcome:
-        """Record a batch; whatever befalls one job's messages, the others are recorded all the same.
+    def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> Outcome:
+        """Record a batch. A failure in one job's messages does not affect the others.
 
-        When the time that is left is too short for another job, the rest goes back to the queue.
+        Messages of jobs for which no time is left go back to the queue.
         """
         recorded: list[Recorded] = []
-        failures: list[Failure] = []
+        retries: list[Retry] = []
         by_job: dict[tuple[str, str], dict[str, tuple[QueueMessage, Observation]]] = defaultdict(dict)
-        for delivery in deliveries:
+        for message in messages:
             try:
-                observation = parse(delivery.body)
+                observation = parse(message.body)
             except Exception as error:  # noqa: BLE001 - a message must not take its batch with it; the handler logs it
-                failures.append(self._failed(delivery, error))
+                retries.append(self.retry_schedule.retry(message, error))
             else:
-                by_job[observation.region, observation.name][delivery.id] = delivery, observation
+                by_job[observation.region, observation.name][message.id] = message, observation
         for (region, name), of_job in by_job.items():
+            observations = tuple(observation for _, observation in of_job.values())
             try:
-                recorded += self._record(
-                    region, name, tuple(observation for _, observation in of_job.values()), time_left=time_left()
-                )
+                recorded += self._record(region, name, observations, time_left=time_left())
             except Exception as error:  # noqa: BLE001 - a job must not take the others with it; the handler logs it
-                failures += [self._failed(delivery, error) for delivery, _ in of_job.values()]
-        return Outcome(recorded=tuple(recorded), failures=tuple(failures))
+                retries += [self.retry_schedule.retry(message, error) for message, _ in of_job.values()]
+        return Outcome(recorded=tuple(recorded), retries=tuple(retries))
 
     def _record(
         self, region: str, name: str, observations: tuple[Observation, ...], *, time_left: timedelta
     ) -> tuple[Recorded, ...]:
         if time_left < LONGEST_DESCRIBE:
-            message = f"{region}/{name}: {time_left} left are too short to look at it; back to the queue"
+            message = f"{region}/{name}: {time_left} left is too short to describe it; back to the queue"
             raise OutOfTimeError(message)
         return self.recorder.record(region, name, observations)
-
-    def _failed(self, delivery: QueueMessage, error: Exception) -> Failure:
-        match error:
-            case MalformedMessageError():
-                # No pause mends it: the sooner it is among the dead letters, the sooner somebody reads it.
-                delay = self.redelivery.schedule(delivery, self.redelivery.first)
-            case OutOfTimeError():
-                delay = self.redelivery.schedule(delivery, timedelta())
-            case _:
-                delay = self.redelivery.retry(delivery)
-        return Failure(delivery=delivery, error=error, delay=delay)

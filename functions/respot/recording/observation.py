@@ -1,15 +1,14 @@
-"""What makes Respot describe a job: an event, a recheck of the sweep, a drill. Each is read with suspicion."""
+"""Observations: the messages that make Respot describe a job. Nothing in them is trusted unchecked."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from respot.errors import MalformedMessageError
-from respot.jobs.description import Document, moment, read_history, read_state, sighting, storable, text
+from respot.jobs.description import Document, moment, read_history, read_state, status_snapshot, storable, text
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, Market, at_milliseconds
 from respot.jobs.partitions import job_arn
@@ -17,6 +16,7 @@ from respot.recording.drill import SOURCE as DRILL_SOURCE
 from respot.recording.drill import read_drill
 
 SOURCE: Final = "aws.sagemaker"
+SWEEP_SOURCE: Final = "respot.sweep"
 DETAIL_TYPE: Final = "SageMaker Training Job State Change"
 
 _ARN: Final = re.compile(
@@ -28,85 +28,89 @@ _ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
 _MOST_TAGS: Final = 50
 _LONGEST_KEY: Final = 128
 _LONGEST_VALUE: Final = 256
-"""AWS's limits on tags; what exceeds them is no tag, and could exceed what the ledger's items may hold."""
+"""AWS's limits on tags. Longer ones are no tags, and might not fit into an item of the ledger."""
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
-class Origin(StrEnum):
-    """Who asks for a look."""
-
-    EVENT = "event"
-    SWEEP = "sweep"
-    DRILL = "drill"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """A reason to look at a job.
+class EventObservation:
+    """An event of SageMaker's about a job.
 
     Attributes:
         region: where the job runs.
         name: its TrainingJobName.
-        claim: what the event itself says of the job; `None` if it does not say enough to identify it.
-        origin: who asks.
-        watched_since: since when events of the region are watched (SWEEP only).
-        overdue: of what began until then, an event should have told (SWEEP only).
-        missed: the job that the ledger holds to be alive although SageMaker's list lacks it (SWEEP only).
+        reported: what the event says of the job; `None` if that does not identify it.
     """
 
+    origin: ClassVar = "event"
     region: str
     name: str
     reported: JobSnapshot | None
-    origin: Origin = Origin.EVENT
-    watched_since: datetime | None = None
-    overdue: datetime | None = None
-    missed: JobId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepObservation:
+    """The sweep's request to describe a job again.
+
+    Attributes:
+        region: where the job runs.
+        name: its TrainingJobName.
+        watched_since: since when Respot watches the region. No event reports what began before.
+        event_due_by: an event should have reported what began until then.
+        unlisted: the creation time of the job that is alive in the ledger and absent from SageMaker's list; `None` if
+            the list has the job.
+    """
+
+    origin: ClassVar = "sweep"
+    region: str
+    name: str
+    watched_since: datetime
+    event_due_by: datetime
+    unlisted: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillObservation:
+    """A drill, with the snapshot to record without asking SageMaker."""
+
+    origin: ClassVar = "drill"
+    region: str
+    name: str
+    reported: JobSnapshot
+
+
+Observation: TypeAlias = EventObservation | SweepObservation | DrillObservation
 
 
 def parse(body: str) -> Observation:
     """Read one message of the observations queue.
 
     Raises:
-        MalformedMessageError: the message is no training job event, or names no job.
+        MalformedMessageError: it is none of these, or names no job.
     """
     envelope = _object(body)
-    if envelope.get("source") == SWEEP_SOURCE:
-        return _of_sweep(envelope)
-    if envelope.get("source") == DRILL_SOURCE:
-        return _of_drill(envelope)
-    if envelope.get("source") != SOURCE or envelope.get("detail-type") != DETAIL_TYPE:
-        message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
-        raise MalformedMessageError(message)
+    source = envelope.get("source")
+    if source == SWEEP_SOURCE:
+        return _read_recheck(envelope)
+    if source == DRILL_SOURCE:
+        drill = read_drill(envelope, region=_region(envelope, None))
+        return DrillObservation(region=drill.region, name=drill.job.name, reported=drill.snapshot())
+    if source == SOURCE and envelope.get("detail-type") == DETAIL_TYPE:
+        return _read_event(envelope)
+    message = f"not a training job event, but {_quoted(envelope, 'detail-type')} of {_quoted(envelope, 'source')}"
+    raise MalformedMessageError(message)
+
+
+def _read_event(envelope: Document) -> EventObservation:
     detail = envelope.get("detail")
     if not isinstance(detail, Mapping):
         message = f"event {_quoted(envelope, 'id')} has no detail object"
         raise MalformedMessageError(message)
     arn = _arn(envelope, detail)
     region, name = _region(envelope, arn), _name(envelope, detail, arn)
-    return Observation(
+    return EventObservation(
         region=region, name=name, reported=_reported(envelope, detail, region=region, name=name, arn=arn)
     )
-
-
-def _of_sweep(envelope: Document) -> Observation:
-    look = read_recheck(envelope)
-    if not _REGION.fullmatch(look.region) or not _NAME.fullmatch(look.name):
-        message = f"a message of the sweep that names no job, but {look.region[:80]!r} and {look.name[:80]!r}"
-        raise MalformedMessageError(message)
-    return Observation(
-        region=look.region,
-        name=look.name,
-        reported=None,
-        origin=Origin.SWEEP,
-        watched_since=look.watched_since,
-        overdue=look.overdue,
-        missed=None if look.missed is None else JobId(region=look.region, name=look.name, created=look.missed),
-    )
-
-
-def _of_drill(envelope: Document) -> Observation:
-    drill = read_drill(envelope, region=_region(envelope, None))
-    return Observation(region=drill.region, name=drill.job.name, reported=drill.snapshot(), origin=Origin.DRILL)
 
 
 def _object(body: str) -> dict[str, Any]:
@@ -167,13 +171,13 @@ def _reported(
         tags=_tags(detail.get("Tags")),
     )
     history = read_history(detail, provisional=True)
-    # The list most likely carries the current transition alone; anything else in it is Describe's to tell.
+    # The list most likely has the current transition alone; any others come from Describe.
     current = tuple(transition for transition in history[-1:] if transition.status == state.secondary_status)
-    return JobSnapshot(state=state, history=current) if current else sighting(state)
+    return JobSnapshot(state=state, history=current) if current else status_snapshot(state)
 
 
 def _tags(value: object) -> dict[str, str] | None:
-    """Real events carry a map, EventBridge's schema registry promises a list: both are read."""
+    """Real events have a map, EventBridge's schema registry promises a list: both are accepted."""
     match value:
         case Mapping():
             pairs = list(value.items())
@@ -186,61 +190,37 @@ def _tags(value: object) -> dict[str, str] | None:
     return dict(clamped[:_MOST_TAGS])
 
 
-SWEEP_SOURCE: Final = "respot.sweep"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecheckRequest:
-    """A job to look at.
-
-    Attributes:
-        region: where the job runs.
-        name: its TrainingJobName.
-        watched_since: since when Respot watches the region: of what began before, no event could tell.
-        overdue: of what began until then, an event should have told by the time of the look.
-        missed: the creation of the job of that name that the ledger holds to be alive, although SageMaker's list
-            lacks it; `None` if the list has the job.
-    """
-
-    region: str
-    name: str
-    watched_since: datetime
-    overdue: datetime
-    missed: datetime | None = None
-
-
-def write_recheck(look: RecheckRequest) -> str:
-    """The message."""
+def write_recheck(observation: SweepObservation) -> str:
+    """The message of a sweep's observation."""
     detail = {
-        "region": look.region,
-        "name": look.name,
-        "watched_since": iso(look.watched_since),
-        "overdue": iso(look.overdue),
+        "region": observation.region,
+        "name": observation.name,
+        "watched_since": iso(observation.watched_since),
+        "overdue": iso(observation.event_due_by),
     }
-    if look.missed:
-        detail["missed"] = iso(look.missed)
+    if observation.unlisted:
+        detail["missed"] = iso(observation.unlisted)
     return json.dumps({"source": SWEEP_SOURCE, "detail": detail})
 
 
-def read_recheck(envelope: Mapping[str, Any]) -> RecheckRequest:
-    """The job of a message that names `SWEEP_SOURCE`.
-
-    Raises:
-        MalformedMessageError: it does not say which job.
-    """
+def _read_recheck(envelope: Document) -> SweepObservation:
     try:
         detail = envelope["detail"]
         missed = detail.get("missed")
-        return RecheckRequest(
+        observation = SweepObservation(
             region=str(detail["region"]),
             name=str(detail["name"]),
             watched_since=_moment(detail["watched_since"]),
-            overdue=_moment(detail["overdue"]),
-            missed=None if missed is None else _moment(missed),
+            event_due_by=_moment(detail["overdue"]),
+            unlisted=None if missed is None else _moment(missed),
         )
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         message = f"a message of the sweep that names no job: {error!r}"
         raise MalformedMessageError(message) from error
+    if not _REGION.fullmatch(observation.region) or not _NAME.fullmatch(observation.name):
+        message = f"a message of the sweep that names no job: {observation.region[:80]!r}, {observation.name[:80]!r}"
+        raise MalformedMessageError(message)
+    return observation
 
 
 def _moment(written: str) -> datetime:

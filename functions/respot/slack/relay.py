@@ -1,64 +1,53 @@
-"""Relays the topic's messages to Slack, one by one; what Slack refuses waits in the queue, longer each time."""
+"""Relays the topic's messages to Slack; a message that Slack refuses is retried later each time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from respot.errors import LedgerUnavailableError, WebhookRefusedError
-from respot.queueing import QueueMessage, RetrySchedule
+from respot.queueing import QueueMessage, Retry, RetrySchedule
 from respot.slack.blocks import render
 from respot.slack.ports import Chat, DrillPosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A message that must stay in the queue: why, and how long until the next attempt."""
-
-    delivery: QueueMessage
-    error: WebhookRefusedError
-    delay: timedelta
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Relayed:
-    """What became of some messages.
+    """The result of a batch.
 
     Attributes:
-        posted: how many were posted, drills apart.
-        refusals: those that must stay in the queue.
-        unnoted: why it could not be written down what became of a drill's message; nobody posts one again for that.
+        posted: how many messages were posted, without those of drills.
+        retries: the messages that Slack refused.
+        drill_errors: why the result of a drill's message could not be recorded; it is not posted again for that.
     """
 
     posted: int
-    refusals: tuple[Refusal, ...]
-    unnoted: tuple[LedgerUnavailableError, ...]
+    retries: tuple[Retry, ...]
+    drill_errors: tuple[LedgerUnavailableError, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackRelay:
-    """Posts messages, and delays those that were refused."""
+    """Posts messages, and retries those that were refused."""
 
     chat: Chat
-    redelivery: RetrySchedule
+    retry_schedule: RetrySchedule
     drills: DrillPosts
 
-    def relay(self, deliveries: Iterable[QueueMessage]) -> Relayed:
-        """Post each message, whatever becomes of the others."""
-        posted, refusals, unnoted = 0, [], []
-        for delivery in deliveries:
-            message = render(delivery.body)
+    def relay(self, messages: Iterable[QueueMessage]) -> Relayed:
+        """Post each message. A refused one does not affect the others."""
+        posted, retries, drill_errors = 0, [], []
+        for message in messages:
+            post = render(message.body)
             refused: WebhookRefusedError | None = None
             try:
-                self.chat.post(message)
+                self.chat.post(post)
             except WebhookRefusedError as error:
                 refused = error
-                delay = self.redelivery.retry(delivery, at_least=error.retry_after)
-                refusals.append(Refusal(delivery=delivery, error=error, delay=delay))
+                retries.append(self.retry_schedule.retry(message, error))
             else:
-                posted += message.drill is None
-            if message.drill:
+                posted += post.drill is None
+            if post.drill:
                 try:
-                    self.drills.note(message.drill, str(refused) if refused else None)
+                    self.drills.note(post.drill, str(refused) if refused else None)
                 except LedgerUnavailableError as error:
-                    unnoted.append(error)
-        return Relayed(posted=posted, refusals=tuple(refusals), unnoted=tuple(unnoted))
+                    drill_errors.append(error)
+        return Relayed(posted=posted, retries=tuple(retries), drill_errors=tuple(drill_errors))

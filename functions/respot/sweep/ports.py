@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from respot.jobs.job import JobId
-    from respot.recording.observation import RecheckRequest
+    from respot.recording.observation import SweepObservation
 
 
 class JobLists(Protocol):
@@ -80,7 +80,7 @@ class SweepStore(Protocol):
 class RecheckQueue(Protocol):
     """The queue of observations, as the sweep fills it."""
 
-    def send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
         """Have jobs looked at, each after its delay; sending one twice does no harm.
 
         Raises:

@@ -17,7 +17,7 @@ from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.merge import same_creation
 from respot.jobs.ports import Clock, JobQueue
-from respot.recording.observation import RecheckRequest
+from respot.recording.observation import SweepObservation
 from respot.recovery.planning.decision import Action
 from respot.recovery.planning.wait_limit import is_time_to_ask, may_give_up
 from respot.recovery.planning.waiting import is_waiting, unknown_message
@@ -238,20 +238,20 @@ class Sweeper:
         *,
         after: timedelta = timedelta(),
         missed: datetime | None = None,
-    ) -> tuple[RecheckRequest, timedelta]:
+    ) -> tuple[SweepObservation, timedelta]:
         """A message, and the delay with which it is to be sent."""
-        told = RecheckRequest(
+        told = SweepObservation(
             region=progress.scope,
             name=name,
             watched_since=progress.watched_since,
-            overdue=now + after - self.grace,
-            missed=missed,
+            event_due_by=now + after - self.grace,
+            unlisted=missed,
         )
         return told, after
 
     def _missed(
         self, progress: SweepProgress, compared: Sequence[Summary], reached: datetime | None, now: datetime
-    ) -> list[tuple[RecheckRequest, timedelta]]:
+    ) -> list[tuple[SweepObservation, timedelta]]:
         """Jobs that the ledger holds to be alive and that were not compared; `record` asks whether they are."""
         until = min(progress.reached or now, now - _SETTLED)
         if reached is None or reached > until:
@@ -308,8 +308,8 @@ class Sweeper:
             # Whoever wrote the state died before the transitions. No list shows that, and all else follows from the
             # look; it is no event that was lost.
             since = self.ledger.watched_since(job.region)
-            told = RecheckRequest(
-                region=job.region, name=job.name, watched_since=since, overdue=_BEGINNING, missed=job.created
+            told = SweepObservation(
+                region=job.region, name=job.name, watched_since=since, event_due_by=_BEGINNING, unlisted=job.created
             )
             self.rechecks.send([(told, timedelta())])
             swept.rechecks += 1

@@ -37,10 +37,10 @@ class Controller:
         ledger = with_hooks(world.ledger, partial(trouble.gate, "ledger"))
         runs = with_hooks(world.runs, partial(trouble.gate, "ledger"))
         listing: Checkpoints = with_hooks(world.checkpoints, partial(trouble.gate, "s3"))
-        redelivery = RetrySchedule(
+        retry_schedule = RetrySchedule(
             queue=MemoryDelayQueue(), first=timedelta(seconds=30), longest=timedelta(minutes=30), clock=world.clock
         )
-        self.consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), redelivery=redelivery)
+        self.consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), retry_schedule=retry_schedule)
         self.alerter = Alerter(
             ledger=ledger,
             runs=runs,
@@ -61,7 +61,7 @@ class Controller:
             clock=world.clock,
             note=self._note,
         )
-        self.recovery = RecoveryConsumer(recovery=recovery, redelivery=redelivery)
+        self.recovery = RecoveryConsumer(recovery=recovery, retry_schedule=retry_schedule)
         self.send = with_hooks(self, partial(trouble.gate, "sqs")).enqueue
 
     def _note(self, job: JobId, words: str) -> None:
@@ -82,9 +82,7 @@ class Controller:
             world.observations += batch
             return
         world.observations += [
-            left[failure.delivery.id]
-            for failure in outcome.failures
-            if not isinstance(failure.error, MalformedMessageError)
+            left[retry.message.id] for retry in outcome.retries if not isinstance(retry.error, MalformedMessageError)
         ]
 
     def alert(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from respot.jobs.job import JobId
 from respot.queueing import QueueMessage
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
 from tests.support.fake_sagemaker import FakeJob
 
@@ -52,8 +52,8 @@ def look_at(name: str) -> str:
 def look_for(job: JobId) -> str:
     """A sweep's reason to look at a job that it misses."""
     return write_recheck(
-        RecheckRequest(
-            region=job.region, name=job.name, watched_since=job.created, overdue=job.created, missed=job.created
+        SweepObservation(
+            region=job.region, name=job.name, watched_since=job.created, event_due_by=job.created, unlisted=job.created
         )
     )
 

@@ -18,7 +18,7 @@ from respot.errors import (
     StopFailedError,
     UpstreamUnavailableError,
 )
-from respot.jobs.description import JobDescription, moment, read_history, read_state, sighting
+from respot.jobs.description import JobDescription, moment, read_history, read_state, status_snapshot
 from respot.jobs.job import JobId, JobSnapshot, Market
 from respot.jobs.lifecycle import is_terminal
 
@@ -105,7 +105,7 @@ class SageMakerTrainingJobs:
             tags=None,
         )
         history = read_history(answer, provisional=False)
-        return JobSnapshot(state=state, history=history) if history else sighting(state)
+        return JobSnapshot(state=state, history=history) if history else status_snapshot(state)
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
         """See `TrainingJobs.tags`."""

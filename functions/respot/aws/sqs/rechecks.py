@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.errors import QueueUnavailableError
-from respot.recording.observation import RecheckRequest, write_recheck
+from respot.recording.observation import SweepObservation, write_recheck
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -24,7 +24,7 @@ class SqsRecheckQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
         """See `RecheckQueue.send`."""
         for first in range(0, len(rechecks), _MOST_ENTRIES):
             self._send(rechecks[first : first + _MOST_ENTRIES])
@@ -39,7 +39,7 @@ class SqsRecheckQueue:
             raise QueueUnavailableError(message) from error
         return int(answer["Attributes"][name])
 
-    def _send(self, rechecks: Sequence[tuple[RecheckRequest, timedelta]]) -> None:
+    def _send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
         try:
             answer = self._client.send_message_batch(
                 QueueUrl=self._queue_url,

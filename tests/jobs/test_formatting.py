@@ -1,10 +1,38 @@
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.jobs.formatting import clause, sentence
+from respot.jobs.formatting import clause, in_words, iso, sentence
+from tests.support.builders import at
 
 ENDINGS = ["", ".", "..", "...", "…", ". ", " ...", "!", "?", '."', ".)", "!)", "s3://bucket/a/"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (0.999, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h 00 min"),
+        (11_100, "3 h 05 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d 00 h"),
+        (187_200, "2 d 04 h"),
+        (-90, "-1 min"),
+    ],
+)
+def test_a_duration_has_at_most_two_units_and_is_never_rounded_up(seconds: float, words: str) -> None:
+    assert in_words(timedelta(seconds=seconds)) == words
+
+
+def test_times_are_iso_8601_utc_with_milliseconds() -> None:
+    assert iso(at(0)) == "2026-09-16T09:00:00.000Z"
+    assert iso(at(0.0379)) == "2026-09-16T09:00:00.037Z"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +56,7 @@ def test_a_sentence_ends_in_one_full_stop(words: str, said: str) -> None:
 
 
 @given(st.text(), st.sampled_from(ENDINGS))
-def test_any_words_become_one_sentence_and_stay_one(words: str, ending: str) -> None:
+def test_any_text_becomes_one_sentence_and_stays_one(words: str, ending: str) -> None:
     said = sentence(words + ending)
     assert not said.endswith(("..", " .", "…", "!.", "?."))
     assert sentence(said) == said
@@ -36,5 +64,5 @@ def test_any_words_become_one_sentence_and_stay_one(words: str, ending: str) -> 
 
 
 @given(st.text(), st.sampled_from(ENDINGS))
-def test_a_clause_can_be_gone_on_after(words: str, ending: str) -> None:
+def test_a_clause_ends_without_a_full_stop(words: str, ending: str) -> None:
     assert not clause(words + ending).endswith((".", " ", "…"))
