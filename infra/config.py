@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_type_hints
@@ -341,6 +342,11 @@ class Config:
     def watched_regions(self) -> tuple[str, ...]:
         """The regions besides the hub whose jobs Respot watches: each forwards its events to the hub."""
         return self.regions[1:]
+
+    @property
+    def ledger_retention(self) -> timedelta | None:
+        """How long the ledger keeps what it knows; `None` is for ever."""
+        return None if self.ledger_retention_days is None else timedelta(days=self.ledger_retention_days)
 
     def to_context(self) -> dict[str, object]:
         """The `respot` object of the context that `from_context` reads as an equal value."""

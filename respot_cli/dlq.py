@@ -56,7 +56,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser.add_argument(
         "--discard-trimmed",
         action="store_true",
-        help="redrive: delete dead letters of alerts and endings that name a part of the stream which is gone",
+        help="redrive: delete dead letters of alerts and ended-jobs that name a part of the stream which is gone",
     )
     output.add_options(parser)
     deployment.add_options(parser)

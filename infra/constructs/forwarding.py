@@ -15,8 +15,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.observations import OBSERVED, Observed
 from infra.constructs.queues import dead_letter_queue
+from infra.constructs.recording import OBSERVED, Observed
 
 _PUT: Final = "events:PutEvents"
 _SOURCE: Final = "events:source"

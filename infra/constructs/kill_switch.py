@@ -29,6 +29,7 @@ class KillSwitchParameter(Construct):
             string_value="off",
             tier=ssm.ParameterTier.STANDARD,
         )
+        self.name: Final = self.parameter.parameter_name
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
         """Read the kill switch."""

@@ -18,7 +18,7 @@ _GENERATED = re.compile(r"[0-9A-F]{8}$")
 
 
 class Synthesized:
-    """A template of a stack, with logical ids as a reader would say them: `RecordRole`, without CDK's hash."""
+    """A template of a stack, with logical ids as a reader would say them: `RecordingRecordRole`, without CDK's hash."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,7 +67,7 @@ def empty_bundle(directory: Path) -> Code:
 
 
 def render(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """A value with its intrinsic functions written out: `${RecordLogs.Arn}`."""
+    """A value with its intrinsic functions written out: `${RecordingRecordLogs.Arn}`."""
     match value:
         case {"Ref": str(name)}:
             return f"${{{_plain(name)}}}"

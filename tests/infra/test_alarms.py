@@ -374,19 +374,19 @@ def silence(function: str) -> Cause:
 
 
 CAUSES: Final = {
-    "ObservationsAge": backlog("ObservationsQueue"),
+    "ObservationsAge": backlog("RecordingObservationsQueue"),
     "ObservationsFailing": ours(FAILED_OBSERVATION_AGE, failing_observations, minutes=15),
-    "ObservationsDeadLetters": dead_letters("Observations"),
+    "ObservationsDeadLetters": dead_letters("RecordingObservations"),
     "AlertStreamAge": lag("Alert"),
     "AlertStreamSilent": Cause(
         metric="AWS/Lambda/IteratorAge", of="${AlertFunction}", play=no_more_batches, within=31 * MINUTE
     ),
-    "AlertsDeadLetters": dead_letters("Transitions"),
-    "DueAlertsAge": backlog("DueAlertsQueue"),
+    "AlertsDeadLetters": dead_letters("AlertingAlertsStream"),
+    "DueAlertsAge": backlog("AlertingDueAlertsQueue"),
     "DueAlertsFailing": ours(FAILED_DUE_ALERT_AGE, failing_due_alerts, minutes=15),
-    "DueAlertsDeadLetters": dead_letters("DueAlerts"),
+    "DueAlertsDeadLetters": dead_letters("AlertingDueAlerts"),
     "EnqueueEndedStreamAge": lag("EnqueueEnded"),
-    "EndingsDeadLetters": dead_letters("Endings"),
+    "EndedJobsDeadLetters": dead_letters("RecoveryEndedJobsStream"),
     "RecoveryBacklog": Cause(
         metric="AWS/SQS/ApproximateNumberOfMessagesVisible",
         of="${RecoveryQueue.QueueName}",
@@ -395,16 +395,25 @@ CAUSES: Final = {
     ),
     # Two failures, counted in the five minutes of each, when these are over.
     "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, minutes=16),
-    "RecoveryDeadLetters": dead_letters("Recovery"),
+    "RecoveryDeadLetters": dead_letters("RecoveryQueue"),
     "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, minutes=6),
     # The last complete one began an interval before.
     "SweepAge": ours(SWEEP_AGE, old_sweep, minutes=30),
-    "SlackAge": backlog("SlackDeliveryQueue"),
+    "SlackAge": backlog("SlackQueue"),
     "SlackFailing": ours(FAILED_SLACK_MESSAGE_AGE, failing_slack, minutes=15),
-    "SlackDeadLetters": dead_letters("SlackDelivery"),
+    "SlackDeadLetters": dead_letters("SlackQueue"),
     "ForwarderDeadLetters": dead_letters("Forwarder"),
     **{f"{name}Errors": errors(name) for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack")},
-    **{f"{name}Silent": silence(name) for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Slack")},
+    **{
+        f"{name}Silent": silence(f"{capability}{name}")
+        for capability, name in (
+            ("Recording", "Record"),
+            ("Alerting", "Alert"),
+            ("Recovery", "EnqueueEnded"),
+            ("Recovery", "Recover"),
+            ("", "Slack"),
+        )
+    },
 }
 
 

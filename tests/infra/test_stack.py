@@ -95,15 +95,15 @@ def test_two_deployments_in_a_region_have_metrics_of_their_own(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("rule", "asked"),
     [
-        ("ObservationsRule", {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}),
-        ("ObservationsDrillRule", {"source": ["respot.drill"], "detail-type": [DRILL_DETAIL_TYPE]}),
+        ("RecordingRule", {"source": [SOURCE], "detail-type": [DETAIL_TYPE]}),
+        ("RecordingDrillRule", {"source": ["respot.drill"], "detail-type": [DRILL_DETAIL_TYPE]}),
     ],
 )
 def test_every_rule_takes_events_of_this_account_alone_and_asks_for_nothing_they_may_lack(
     either: Synthesized, rule: str, asked: dict[str, list[str]]
 ) -> None:
     assert render(either.properties(rule)["EventPattern"]) == {"account": ["${AWS::AccountId}"], **asked}
-    assert either.of_type("Events::Rule").keys() == {"ObservationsRule", "ObservationsDrillRule"}
+    assert either.of_type("Events::Rule").keys() == {"RecordingRule", "RecordingDrillRule"}
 
 
 def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
@@ -112,8 +112,8 @@ def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
         assert render(rule["Targets"]) == [
             {
                 "Id": "Target0",
-                "Arn": "${ObservationsQueue.Arn}",
-                "DeadLetterConfig": {"Arn": "${ObservationsDeadLetters.Arn}"},
+                "Arn": "${RecordingObservationsQueue.Arn}",
+                "DeadLetterConfig": {"Arn": "${RecordingObservationsDeadLetters.Arn}"},
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
             }
         ]
@@ -122,21 +122,21 @@ def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
 def test_record_takes_batches_and_no_more_of_them_at_once_than_set(full: Synthesized, plain: Synthesized) -> None:
     delivery = {
         "BatchSize": 10,
-        "EventSourceArn": "${ObservationsQueue.Arn}",
+        "EventSourceArn": "${RecordingObservationsQueue.Arn}",
         "FunctionName": "${RecordFunction}",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     }
     for template, concurrency in ((full, 5), (plain, 2)):
-        assert render(template.properties("ObservationsDelivery")) == {
+        assert render(template.properties("RecordingObservationsDelivery")) == {
             **delivery,
             "ScalingConfig": {"MaximumConcurrency": concurrency},
         }
 
 
 def test_slack_takes_one_message_at_a_time(full: Synthesized) -> None:
-    assert render(full.properties("SlackDelivery")) == {
+    assert render(full.properties("SlackQueueDelivery")) == {
         "BatchSize": 1,
-        "EventSourceArn": "${SlackDeliveryQueue.Arn}",
+        "EventSourceArn": "${SlackQueue.Arn}",
         "FunctionName": "${SlackFunction}",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": 2},
@@ -144,7 +144,7 @@ def test_slack_takes_one_message_at_a_time(full: Synthesized) -> None:
 
 
 def test_resubmit_takes_one_job_at_a_time(either: Synthesized) -> None:
-    assert render(either.properties("RecoveryDelivery")) == {
+    assert render(either.properties("RecoveryQueueDelivery")) == {
         "BatchSize": 1,
         "EventSourceArn": "${RecoveryQueue.Arn}",
         "FunctionName": "${RecoverFunction}",
@@ -154,7 +154,8 @@ def test_resubmit_takes_one_job_at_a_time(either: Synthesized) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reader", "function", "hours"), [("Transitions", "Alert", 2), ("Endings", "EnqueueEnded", 20)]
+    ("reader", "function", "hours"),
+    [("AlertingAlertsStream", "Alert", 2), ("RecoveryEndedJobsStream", "EnqueueEnded", 20)],
 )
 def test_a_reader_of_the_stream_misses_nothing_and_hangs_on_nothing(
     either: Synthesized, reader: str, function: str, hours: int
@@ -202,16 +203,16 @@ def dead_letter_queues(template: Synthesized) -> Iterator[tuple[str, object]]:
 def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full: Synthesized) -> None:
     edges = dict(dead_letter_queues(full))
     assert edges == {
-        "ObservationsQueue": "${ObservationsDeadLetters.Arn}",
-        "ObservationsRule": "${ObservationsDeadLetters.Arn}",
-        "ObservationsDrillRule": "${ObservationsDeadLetters.Arn}",
-        "SlackDeliveryQueue": "${SlackDeliveryDeadLetters.Arn}",
-        "SlackDeliveryQueueRespotAlertsTopic92C7FFE6": "${SlackDeliveryDeadLetters.Arn}",
-        "SlackDeliveryQueueRespotAlarmNewsTopic94437521": "${SlackDeliveryDeadLetters.Arn}",
-        "TransitionsDelivery": "${TransitionsDeadLetters.Arn}",
-        "EndingsDelivery": "${EndingsDeadLetters.Arn}",
-        "RecoveryQueue": "${RecoveryDeadLetters.Arn}",
-        "DueAlertsQueue": "${DueAlertsDeadLetters.Arn}",
+        "RecordingObservationsQueue": "${RecordingObservationsDeadLetters.Arn}",
+        "RecordingRule": "${RecordingObservationsDeadLetters.Arn}",
+        "RecordingDrillRule": "${RecordingObservationsDeadLetters.Arn}",
+        "SlackQueue": "${SlackQueueDeadLetters.Arn}",
+        "SlackQueueRespotAlertingAlertsTopic6C2119F9": "${SlackQueueDeadLetters.Arn}",
+        "SlackQueueRespotAlarmsTopic11386BA6": "${SlackQueueDeadLetters.Arn}",
+        "AlertingAlertsStreamDelivery": "${AlertingAlertsStreamDeadLetters.Arn}",
+        "RecoveryEndedJobsStreamDelivery": "${RecoveryEndedJobsStreamDeadLetters.Arn}",
+        "RecoveryQueue": "${RecoveryQueueDeadLetters.Arn}",
+        "AlertingDueAlertsQueue": "${AlertingDueAlertsDeadLetters.Arn}",
     }
     watched = {
         render(alarm["Dimensions"][0]["Value"]).replace(".QueueName", ".Arn")
@@ -234,9 +235,9 @@ def test_alarms_fire_on_delays_failures_silence_and_crashes(full: Synthesized) -
         for alarm in alarms
         if (alarm["MetricName"], alarm["Statistic"]) != ("ApproximateNumberOfMessagesVisible", "Maximum")
     ) == [
-        ("ApproximateAgeOfOldestMessage", "${DueAlertsQueue.QueueName}", "Maximum", 15 * 60),
-        ("ApproximateAgeOfOldestMessage", "${ObservationsQueue.QueueName}", "Maximum", 15 * 60),
-        ("ApproximateAgeOfOldestMessage", "${SlackDeliveryQueue.QueueName}", "Maximum", 15 * 60),
+        ("ApproximateAgeOfOldestMessage", "${AlertingDueAlertsQueue.QueueName}", "Maximum", 15 * 60),
+        ("ApproximateAgeOfOldestMessage", "${RecordingObservationsQueue.QueueName}", "Maximum", 15 * 60),
+        ("ApproximateAgeOfOldestMessage", "${SlackQueue.QueueName}", "Maximum", 15 * 60),
         ("ApproximateNumberOfMessagesVisible", "${RecoveryQueue.QueueName}", "Minimum", 1),
         ("Errors", "${AlertFunction}", "Sum", 1),
         ("Errors", "${EnqueueEndedFunction}", "Sum", 1),
@@ -248,10 +249,10 @@ def test_alarms_fire_on_delays_failures_silence_and_crashes(full: Synthesized) -
         ("FailedObservationAge", "Respot", "Maximum", 15 * 60),
         ("FailedRecoveryAge", "Respot", "Maximum", 10 * 60),
         ("FailedSlackMessageAge", "Respot", "Maximum", 15 * 60),
-        ("IncomingLogEvents", "${AlertLogs}", "Sum", 1),
-        ("IncomingLogEvents", "${EnqueueEndedLogs}", "Sum", 1),
-        ("IncomingLogEvents", "${RecordLogs}", "Sum", 1),
-        ("IncomingLogEvents", "${RecoverLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${AlertingAlertLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${RecordingRecordLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${RecoveryEnqueueEndedLogs}", "Sum", 1),
+        ("IncomingLogEvents", "${RecoveryRecoverLogs}", "Sum", 1),
         ("IncomingLogEvents", "${SlackLogs}", "Sum", 1),
         ("IteratorAge", "${AlertFunction}", "Maximum", 5 * 60 * 1000),
         ("IteratorAge", "${AlertFunction}", "SampleCount", 1),
@@ -271,7 +272,7 @@ def test_a_reader_that_lags_is_said_to_be_late_with_its_own_work(either: Synthes
 
 def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
-        assert render(alarm["AlarmActions"]) == ["${AlarmNewsTopic}"]
+        assert render(alarm["AlarmActions"]) == ["${AlarmsTopic}"]
         assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
 
 
@@ -336,8 +337,8 @@ def test_a_message_is_not_shown_twice_while_it_is_worked_on(either: Synthesized)
 @pytest.mark.parametrize(
     ("queue", "setting", "most", "longest"),
     [
-        ("Observations", "observation_max_receives", 250, 250 * record.LONGEST_DELAY),
-        ("SlackDelivery", "slack_max_receives", 50, 50 * slack.LONGEST_DELAY),
+        ("RecordingObservations", "observation_max_receives", 250, 250 * record.LONGEST_DELAY),
+        ("Slack", "slack_max_receives", 50, 50 * slack.LONGEST_DELAY),
         # A back-off's pause is spent in the queue, too, once for each job.
         ("Recovery", "recovery_max_receives", 450, 450 * recover.LONGEST_DELAY + LONGEST_PAUSE),
     ],
@@ -348,7 +349,8 @@ def test_a_message_reaches_its_dead_letter_queue_before_it_expires(
     Config.from_context({"respot": {setting: most}})
     with pytest.raises(SettingsError):
         Config.from_context({"respot": {setting: most + 1}})
-    properties, dead_letters = full.properties(f"{queue}Queue"), full.properties(f"{queue}DeadLetters")
+    properties = full.properties(f"{queue}Queue")
+    dead_letters = full.resources[render(properties["RedrivePolicy"]["deadLetterTargetArn"])[2:-5]]["Properties"]
     crashing = most * timedelta(seconds=properties["VisibilityTimeout"])
     retention = timedelta(seconds=properties["MessageRetentionPeriod"])
     assert max(longest, crashing) < retention
@@ -363,8 +365,8 @@ def test_dead_letters_wait_as_long_as_sqs_allows(full: Synthesized) -> None:
 
 def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:
     for template, receives in (
-        (full, {"ObservationsQueue": 4, "SlackDeliveryQueue": 3, "RecoveryQueue": 9, "DueAlertsQueue": 10}),
-        (plain, {"ObservationsQueue": 20, "RecoveryQueue": 200, "DueAlertsQueue": 10}),
+        (full, {"RecordingObservationsQueue": 4, "SlackQueue": 3, "RecoveryQueue": 9, "AlertingDueAlertsQueue": 10}),
+        (plain, {"RecordingObservationsQueue": 20, "RecoveryQueue": 200, "AlertingDueAlertsQueue": 10}),
     ):
         queues = template.of_type("SQS::Queue").items()
         assert receives == {
@@ -476,7 +478,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
         "RecordFunction": Settings(
             ledger_table="${LedgerTable}",
             retention=retention,
-            queue_url="${ObservationsQueue}",
+            queue_url="${RecordingObservationsQueue}",
             first_retry=timedelta(seconds=6),
         ),
         "EnqueueEndedFunction": Settings(recovery_queue_url="${RecoveryQueue}"),
@@ -490,11 +492,11 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
         ),
         "AlertFunction": Settings(
             ledger_table="${LedgerTable}",
-            alerts_topic_arn="${AlertsTopic}",
+            alerts_topic_arn="${AlertingAlertsTopic}",
             alert_kinds=frozenset({AlertKind.INTERRUPTED, AlertKind.FAILED}),
             alert_max_age=timedelta(hours=48),
             digest_window=timedelta(minutes=2),
-            due_alerts_queue_url="${DueAlertsQueue}",
+            due_alerts_queue_url="${AlertingDueAlertsQueue}",
             alert_lease=timedelta(seconds=260),
             policy_parameter="${PolicyParameter}",
             retention=retention,
@@ -503,17 +505,17 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
             ledger_table="${LedgerTable}",
             backfill=timedelta(days=90),
             event_grace=timedelta(seconds=90),
-            observations_queue_url="${ObservationsQueue}",
+            observations_queue_url="${RecordingObservationsQueue}",
             recovery_queue_url="${RecoveryQueue}",
-            due_alerts_queue_url="${DueAlertsQueue}",
+            due_alerts_queue_url="${AlertingDueAlertsQueue}",
             policy_parameter="${PolicyParameter}",
             retention=retention,
-            slack_queue_url="${SlackDeliveryQueue}",
+            slack_queue_url="${SlackQueue}",
         ),
         "SlackFunction": Settings(
             ledger_table="${LedgerTable}",
             slack_secret="respot/slack-webhook",  # noqa: S106 - its name
-            queue_url="${SlackDeliveryQueue}",
+            queue_url="${SlackQueue}",
             first_retry=timedelta(seconds=7),
         ),
     }
@@ -594,9 +596,12 @@ def test_people_hear_alerts_but_for_those_of_digests_and_alarms_all_of_them(
     full: Synthesized, plain: Synthesized
 ) -> None:
     subscriptions = [render(subscription) for subscription in full.of_type("SNS::Subscription").values()]
-    people = {("email", "ml@example.com"), ("email", "oncall@example.com"), ("sqs", "${SlackDeliveryQueue.Arn}")}
+    people = {("email", "ml@example.com"), ("email", "oncall@example.com"), ("sqs", "${SlackQueue.Arn}")}
     # SNS shows a message without attributes, as an alarm is, to no subscription with a filter policy.
-    for topic, policy in (("${AlertsTopic}", {DIGEST_ATTRIBUTE: [{"exists": False}]}), ("${AlarmNewsTopic}", None)):
+    for topic, policy in (
+        ("${AlertingAlertsTopic}", {DIGEST_ATTRIBUTE: [{"exists": False}]}),
+        ("${AlarmsTopic}", None),
+    ):
         theirs = [s for s in subscriptions if s["TopicArn"] == topic]
         assert {(s["Protocol"], s["Endpoint"]) for s in theirs} == people
         assert [s.get("FilterPolicy") for s in theirs] == [policy] * 3
@@ -607,29 +612,29 @@ def test_people_hear_alerts_but_for_those_of_digests_and_alarms_all_of_them(
 def test_the_outputs_name_what_others_need(full: Synthesized, plain: Synthesized) -> None:
     outputs = {
         "LedgerTableName": "${LedgerTable}",
-        "AlertsTopicArn": "${AlertsTopic}",
-        "AlarmsTopicArn": "${AlarmNewsTopic}",
-        "ObservationsQueueUrl": "${ObservationsQueue}",
-        "ObservationsDlqUrl": "${ObservationsDeadLetters}",
-        "AlertsDlqUrl": "${TransitionsDeadLetters}",
-        "DueAlertsQueueUrl": "${DueAlertsQueue}",
-        "DueAlertsDlqUrl": "${DueAlertsDeadLetters}",
+        "AlertsTopicArn": "${AlertingAlertsTopic}",
+        "AlarmsTopicArn": "${AlarmsTopic}",
+        "ObservationsQueueUrl": "${RecordingObservationsQueue}",
+        "ObservationsDlqUrl": "${RecordingObservationsDeadLetters}",
+        "AlertsDlqUrl": "${AlertingAlertsStreamDeadLetters}",
+        "DueAlertsQueueUrl": "${AlertingDueAlertsQueue}",
+        "DueAlertsDlqUrl": "${AlertingDueAlertsDeadLetters}",
         "RecoveryQueueUrl": "${RecoveryQueue}",
-        "RecoveryDlqUrl": "${RecoveryDeadLetters}",
-        "EndingsDlqUrl": "${EndingsDeadLetters}",
+        "RecoveryDlqUrl": "${RecoveryQueueDeadLetters}",
+        "EndedJobsDlqUrl": "${RecoveryEndedJobsStreamDeadLetters}",
         "SweepFunctionName": "${SweepFunction}",
         "PolicyParameterName": "${PolicyParameter}",
         "KillSwitchParameterName": "${KillSwitchParameter}",
-        "RecordLogGroupName": "${RecordLogs}",
-        "AlertLogGroupName": "${AlertLogs}",
-        "EnqueueEndedLogGroupName": "${EnqueueEndedLogs}",
-        "RecoverLogGroupName": "${RecoverLogs}",
+        "RecordLogGroupName": "${RecordingRecordLogs}",
+        "AlertLogGroupName": "${AlertingAlertLogs}",
+        "EnqueueEndedLogGroupName": "${RecoveryEnqueueEndedLogs}",
+        "RecoverLogGroupName": "${RecoveryRecoverLogs}",
     }
     assert plain.outputs == outputs
     assert full.outputs == {
         **outputs,
-        "SlackQueueUrl": "${SlackDeliveryQueue}",
-        "SlackDlqUrl": "${SlackDeliveryDeadLetters}",
+        "SlackQueueUrl": "${SlackQueue}",
+        "SlackDlqUrl": "${SlackQueueDeadLetters}",
         "SlackLogGroupName": "${SlackLogs}",
     }
 
