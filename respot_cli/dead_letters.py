@@ -73,7 +73,11 @@ EDGES: Final = (
     Edge(name="alerts", output="AlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName", of_stream=True),
     Edge(name="due-alerts", output="DueAlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName"),
     Edge(
-        name="ended-jobs", output="EndedJobsDlqUrl", back="RecoveryQueueUrl", log="EnqueueEndedLogGroupName", of_stream=True
+        name="ended-jobs",
+        output="EndedJobsDlqUrl",
+        back="RecoveryQueueUrl",
+        log="EnqueueEndedLogGroupName",
+        of_stream=True,
     ),
     Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName"),
     Edge(name="slack", output="SlackDlqUrl", back="SlackQueueUrl", log="SlackLogGroupName"),

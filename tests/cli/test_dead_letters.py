@@ -27,7 +27,8 @@ from tests.support.moto_aws import TABLE
 from tests.support.refused import cut_off, refuse
 
 BY_NAME = {edge.name: edge for edge in EDGES}
-OBSERVATIONS, RECOVERY, ENDED_JOBS, ALERTS = (BY_NAME[name] for name in ("observations", "recovery", "ended-jobs", "alerts"))
+OBSERVATIONS, RECOVERY = BY_NAME["observations"], BY_NAME["recovery"]
+ENDED_JOBS, ALERTS = BY_NAME["ended-jobs"], BY_NAME["alerts"]
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ STREAM = [
 ]
 ALERT = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertingAlertLogs.Arn}"),
-    (("sqs:SendMessage",), ["${AlertingDueAlertsQueue.Arn}", "${AlertingAlertsStreamDeadLetters.Arn}"]),
+    (("sqs:SendMessage",), ["${AlertingAlertsStreamDeadLetters.Arn}", "${AlertingDueAlertsQueue.Arn}"]),
     *STREAM,
     (
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
