@@ -16,9 +16,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
-from infra import output
 from infra.packaging import ROOT, prepare_dependencies
 from respot.errors import RespotError
+from respot_cli.output import shielded, write
 
 SBOM: Final = Path("build") / "sbom.json"
 _REQUIREMENTS: Final = Path("requirements") / "lambda.txt"
@@ -171,9 +171,9 @@ def _audit() -> None:
         compare(pinned, installed(prepare_dependencies()))
         compare(pinned, write_sbom())
         bundle, tools = answers.result(), of_all.result().without(pinned)
-    output.write(of_tools(tools))
-    output.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}")
+    write(f"{of_tools(tools)}\n")
+    write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(output.shielded(main))
+    sys.exit(shielded(main, name="python -m infra.audit"))

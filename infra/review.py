@@ -19,10 +19,11 @@ from typing import Any, Final
 from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from infra import cdk, iam_statements, output
+from infra import cdk, iam_statements
 from infra.config import read_context
 from infra.packaging import ROOT
 from respot.errors import RespotError
+from respot_cli.output import shielded, write
 
 CONFIGURATIONS: Final[Mapping[str, Mapping[str, object]]] = {
     "as shipped": {},
@@ -107,11 +108,11 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
             return 1
         said, problems = review([template for templates in synthesized for template in templates])
-    output.write(said)
+    write(f"{said}\n")
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
     logging.disable(logging.INFO)  # cfn-lint logs each template that it reads
-    sys.exit(output.shielded(main))
+    sys.exit(shielded(main, name="python -m infra.review"))

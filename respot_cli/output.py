@@ -14,6 +14,7 @@ from respot.alerting.text import one_line
 from respot_cli.errors import ExitCode
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
     from rich.console import RenderableType
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -21,6 +22,13 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 class OutputError(Exception):
     """Standard output does not take what is written to it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that notices when help could not be written; argparse itself does not."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        (write if file is sys.stdout else write_message)(message)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ from rich.console import Console
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.aws.dynamodb.drills import DrillPost
 from respot.recording.drill import Drill
-from respot_cli.drill_course import Course, Hop, Stuck, follow
-from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.drill.course import Course, Hop, Stuck, follow
+from respot_cli.drill.view import render, to_document, waiting_for
 from respot_cli.main import parser
 from tests.support.builders import a_drill, at
 

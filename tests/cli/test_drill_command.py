@@ -8,8 +8,8 @@ import pytest
 
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
-from respot_cli.drill import Surroundings
-from respot_cli.drill_course import Hop, Stuck
+from respot_cli.drill.command import Surroundings
+from respot_cli.drill.course import Hop, Stuck
 from respot_cli.main import main
 from tests.support.builders import REGION, a_drill
 from tests.support.moto_aws import TABLE

@@ -17,8 +17,8 @@ from respot.jobs.job import at_milliseconds
 from respot.recording.drill import DETAIL_TYPE, SOURCE, STAYS, Drill, write_detail
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
-from respot_cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
-from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.drill.course import Course, Hop, LedgerTraces, Stuck, follow
+from respot_cli.drill.view import render, to_document, waiting_for
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.function_logs import last_reason
 

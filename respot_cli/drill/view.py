@@ -11,7 +11,7 @@ from rich.text import Text
 from respot.alerting.text import one_line
 from respot.jobs.formatting import iso
 from respot.recording.drill import Drill
-from respot_cli.drill_course import Course, Hop, Passed, Stuck
+from respot_cli.drill.course import Course, Hop, Passed, Stuck
 from respot_cli.rows import Rows
 
 _WAYS = {

@@ -14,9 +14,9 @@ from respot.jobs.formatting import clause, in_words, iso, sentence
 from respot.jobs.lifecycle import has_held_instances, is_terminal
 from respot.recovery.planning.decision import Decision
 from respot.recovery.records import OutcomeKind
-from respot_cli.history import History, RunAttempt, headline
 from respot_cli.rows import Rows
-from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of
+from respot_cli.timeline.bar import Bar, Legend, Stretch, style_of
+from respot_cli.timeline.history import History, RunAttempt, headline
 
 
 def render(history: History, *, now: datetime) -> RenderableType:

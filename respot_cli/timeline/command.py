@@ -14,9 +14,9 @@ from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.history import History, RunAttempt, to_document
 from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline_view import render
+from respot_cli.timeline.history import History, RunAttempt, to_document
+from respot_cli.timeline.view import render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
