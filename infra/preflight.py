@@ -1,4 +1,4 @@
-"""Whether an account is ready for a deployment, asked before anything is synthesized: `python -m infra.preflight`."""
+"""Checks whether an account is ready for a deployment, before the synthesis: `python -m infra.preflight`."""
 
 import os
 import sys

