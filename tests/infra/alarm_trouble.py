@@ -61,7 +61,7 @@ def failing_observations(stage: Stage) -> list[Sample]:
     return stage.emitted[FAILED_OBSERVATION_AGE]
 
 
-def resubmit_on(stage: Stage, env: RecoveryEnvironment) -> FakeQueue:
+def recover_on(stage: Stage, env: RecoveryEnvironment) -> FakeQueue:
     """A job has just ended, and its message is in the recovery queue."""
     job = env.ended()
     env.clock.moment = START
@@ -74,9 +74,9 @@ def resubmit_on(stage: Stage, env: RecoveryEnvironment) -> FakeQueue:
     return queue
 
 
-def resubmit_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> None:
+def recover_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> None:
     env = RecoveryEnvironment()
-    queue = resubmit_on(stage, env)
+    queue = recover_on(stage, env)
     env.faults[call] = fault
     stage.deliver(queue, recover.handler, until=START + lasts)
     env.faults.clear()
@@ -85,7 +85,7 @@ def resubmit_in_trouble(stage: Stage, call: str, fault: RespotError, *, lasts: t
 
 
 def failing_recovery(stage: Stage) -> list[Sample]:
-    resubmit_in_trouble(stage, "s3.list", UpstreamUnavailableError("AccessDenied"))
+    recover_in_trouble(stage, "s3.list", UpstreamUnavailableError("AccessDenied"))
     return stage.emitted[FAILED_RECOVERY_AGE]
 
 

@@ -20,7 +20,7 @@ from respot.metrics import (
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
 from tests.infra.alarm_stage import AN_OUTAGE, LONG, START, Stage, all_alarms, each_minute, stage
-from tests.infra.alarm_trouble import record_in_trouble, resubmit_in_trouble, resubmit_on
+from tests.infra.alarm_trouble import record_in_trouble, recover_in_trouble, recover_on
 from tests.infra.synthesis import Resource
 from tests.support.clock import FakeClock
 from tests.support.cloudwatch import MINUTE, fired_after
@@ -65,7 +65,7 @@ def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_recorded(
 def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_resubmitted(
     alarms: dict[str, Resource], stage: Stage, call: str, fault: RespotError
 ) -> None:
-    resubmit_in_trouble(stage, call, fault)
+    recover_in_trouble(stage, call, fault)
     samples = stage.emitted[FAILED_RECOVERY_AGE]
     fired = fired_after(alarms["RecoveryFailing"], samples, since=START, until=START + LONG)
     assert fired is not None
@@ -75,7 +75,7 @@ def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_resubmitted
 def test_an_outage_of_a_few_minutes_is_waited_out_in_silence(alarms: dict[str, Resource], stage: Stage) -> None:
     record_in_trouble(stage, UpstreamUnavailableError("ThrottlingException"), lasts=timedelta(minutes=5))
     stage.clock = FakeClock(START)
-    resubmit_in_trouble(stage, "s3.list", UpstreamUnavailableError("SlowDown"), lasts=timedelta(minutes=5))
+    recover_in_trouble(stage, "s3.list", UpstreamUnavailableError("SlowDown"), lasts=timedelta(minutes=5))
     for name, metric in (("ObservationsFailing", FAILED_OBSERVATION_AGE), ("RecoveryFailing", FAILED_RECOVERY_AGE)):
         assert fired_after(alarms[name], stage.emitted[metric], since=START, until=START + LONG) is None
 
@@ -105,7 +105,7 @@ def waits(env: RecoveryEnvironment, why: str) -> None:
 @pytest.mark.parametrize("why", ["a pause", "a quota", "an invalid policy"])
 def test_a_job_that_waits_for_a_reason_fires_no_alarm(alarms: dict[str, Resource], stage: Stage, why: str) -> None:
     env = RecoveryEnvironment()
-    queue = resubmit_on(stage, env)
+    queue = recover_on(stage, env)
     waits(env, why)
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     assert queue.messages
@@ -120,7 +120,7 @@ def test_after_hours_of_waiting_a_failure_fires_the_alarm_only_if_it_is_repeated
     alarms: dict[str, Resource], stage: Stage, why: str, *, lasts: bool
 ) -> None:
     env = RecoveryEnvironment()
-    queue = resubmit_on(stage, env)
+    queue = recover_on(stage, env)
     waits(env, why)
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at
@@ -139,7 +139,7 @@ def test_after_a_pause_of_hours_an_outage_of_a_few_minutes_is_waited_out_in_sile
 ) -> None:
     """The message is old, and has not been failing for long."""
     env = RecoveryEnvironment()
-    queue = resubmit_on(stage, env)
+    queue = recover_on(stage, env)
     waits(env, "a pause")
     stage.deliver(queue, recover.handler, until=START + timedelta(hours=1))
     failing = queue.messages[0].visible_at

@@ -21,7 +21,7 @@ def test_slack_takes_one_message_at_a_time(full: Synthesized) -> None:
     }
 
 
-def test_resubmit_takes_one_job_at_a_time(either: Synthesized) -> None:
+def test_recover_takes_one_job_at_a_time(either: Synthesized) -> None:
     assert render(either.properties("RecoveryQueueDelivery")) == {
         "BatchSize": 1,
         "EventSourceArn": "${RecoveryQueue.Arn}",
