@@ -1,8 +1,8 @@
-"""What the bundle is made of, and what is known against it and its tools: `python -m infra.audit`.
+"""The bundle's bill of materials, and the known vulnerabilities of bundle and tools: `python -m infra.audit`.
 
-Writes a CycloneDX bill of materials of the bundle, holds the bundle against the lock, and asks PyPI's database of
-vulnerabilities, where that can be reached, about the bundle and about what builds, deploys and tests it. What is known
-against the bundle fails the audit; what is known against a tool alone is said.
+Writes a CycloneDX bill of materials of the bundle, compares the bundle with the lock, and asks PyPI's database of
+vulnerabilities, if it can be reached, about the bundle and about the tools that build, deploy and test it. A known
+vulnerability of the bundle fails the audit; that of a tool is only reported.
 """
 
 import json
@@ -16,9 +16,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, Final
 
-from infra import output
 from infra.packaging import ROOT, prepare_dependencies
 from respot.errors import RespotError
+from respot_cli.output import shielded, write
 
 SBOM: Final = Path("build") / "sbom.json"
 _REQUIREMENTS: Final = Path("requirements") / "lambda.txt"
@@ -26,11 +26,11 @@ _TOOLS: Final = (Path("requirements") / "dev.txt", Path("requirements") / "uv.tx
 """What builds, deploys and tests the bundle; the first of them has the bundle's own packages, too."""
 _PIN: Final = re.compile(r"^([a-z0-9][a-z0-9._-]*)==(\S+) \\$", re.MULTILINE)
 _SECONDS: Final = 120
-_MENDING: Final = "raise the version with `make lock UPGRADE=--upgrade`"
+_FIX: Final = "raise the version with `make lock UPGRADE=--upgrade`"
 
 
 class AuditError(RespotError):
-    """The bundle is not what the lock says, or something is known against it: the message says what."""
+    """The bundle differs from the lock, or has a known vulnerability: the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +38,9 @@ class Answers:
     """What the database of vulnerabilities says about some packages.
 
     Attributes:
-        clean: the names of those against which nothing is known.
-        known: of those against which something is, the vulnerabilities, with the versions that mend them.
-        silent: the names of those of which it says nothing.
+        clean: the names of those without a known vulnerability.
+        known: the vulnerabilities of the others by name, with the versions that fix them.
+        silent: the names of those about which it has no answer.
     """
 
     clean: frozenset[str] = frozenset()
@@ -74,7 +74,7 @@ def normalized(name: str) -> str:
 
 
 def compare(pinned: Mapping[str, str], found: Mapping[str, str]) -> None:
-    """Hold the bundle against the lock.
+    """Compare the bundle with the lock.
 
     Raises:
         AuditError: something is in one and not in the other.
@@ -99,20 +99,20 @@ def ask_database(*requirements: Path, root: Path = ROOT) -> Answers:
     files = [word for each in requirements for word in ("--requirement", str(root / each))]
     question = (*files, "--disable-pip", "--require-hashes", "--format", "json", "--progress-spinner", "off")
     try:
-        told = json.loads(_run("pip_audit", *question, check=False).stdout)["dependencies"]
+        answers = json.loads(_run("pip_audit", *question, check=False).stdout)["dependencies"]
     except (ValueError, LookupError, subprocess.TimeoutExpired):
-        told = []
-    answered = {normalized(each["name"]): each["vulns"] for each in told if "skip_reason" not in each}
+        answers = []
+    answered = {normalized(each["name"]): each["vulns"] for each in answers if "skip_reason" not in each}
     return Answers(
         clean=frozenset(name for name, found in answered.items() if not found),
         known={name: ", ".join(map(_vulnerability, found)) for name, found in answered.items() if found},
-        silent=frozenset(normalized(each["name"]) for each in told if "skip_reason" in each),
+        silent=frozenset(normalized(each["name"]) for each in answers if "skip_reason" in each),
     )
 
 
 def _vulnerability(found: Mapping[str, Any]) -> str:
-    mended = " or ".join(found.get("fix_versions", []))
-    return f"{found['id']} (mended in {mended})" if mended else found["id"]
+    fixed = " or ".join(found.get("fix_versions", []))
+    return f"{found['id']} (fixed in {fixed})" if fixed else found["id"]
 
 
 def of_bundle(answers: Answers, pinned: Mapping[str, str]) -> str:
@@ -122,7 +122,7 @@ def of_bundle(answers: Answers, pinned: Mapping[str, str]) -> str:
         AuditError: something is known against it.
     """
     if answers.known:
-        raise AuditError(f"known vulnerabilities: {answers.named()}; {_MENDING}")
+        raise AuditError(f"known vulnerabilities: {answers.named()}; {_FIX}")
     if missing := pinned.keys() - answers.clean:
         return (
             f"The database of vulnerabilities answered for {len(pinned) - len(missing)} of them: it cannot be reached "
@@ -135,7 +135,7 @@ def of_tools(answers: Answers) -> str:
     """What the answers say of the packages that are no part of the bundle: nothing of it fails the audit."""
     answered = len(answers.clean) + len(answers.known)
     if answers.known:
-        said = f"WARNING, known vulnerabilities of tools: {answers.named()}; {_MENDING}."
+        said = f"WARNING, known vulnerabilities of tools: {answers.named()}; {_FIX}."
     elif answered:
         said = f"Nothing is known against {answered} packages that only build, deploy and test it."
     else:
@@ -171,9 +171,9 @@ def _audit() -> None:
         compare(pinned, installed(prepare_dependencies()))
         compare(pinned, write_sbom())
         bundle, tools = answers.result(), of_all.result().without(pinned)
-    output.write(of_tools(tools))
-    output.write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}")
+    write(f"{of_tools(tools)}\n")
+    write(f"{SBOM} names the {len(pinned)} packages of the bundle. {of_bundle(bundle, pinned)}\n")
 
 
 if __name__ == "__main__":
-    sys.exit(output.shielded(main))
+    sys.exit(shielded(main, name="python -m infra.audit"))

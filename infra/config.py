@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Self, get_type_hints
@@ -125,7 +126,7 @@ class Config:
         tuple[AlertKind, ...],
         Setting(
             parse=_list_of(_one_of({kind.value: kind for kind in AlertKind})),
-            meaning="What to alert on; what is left out is recorded all the same.",
+            meaning="What to alert on; other kinds are recorded without an alert.",
             example=["interrupted", "max-wait-time-exceeded"],
         ),
     ] = tuple(AlertKind)
@@ -142,7 +143,7 @@ class Config:
         Setting(
             parse=_whole(0, 840),
             meaning="Of alerts of one kind and pool (region, instance type), people get the first at once and one "
-            "digest of what follows within so many seconds; `0` sends them each. Machines get each alert anyway.",
+            "digest of those that follow within this time; `0` sends each. Machines always get each alert.",
             example=180,
         ),
     ] = 180
@@ -203,7 +204,7 @@ class Config:
         int,
         Setting(
             parse=_whole(1, 900),
-            meaning="Delay before the second look at a job that could not be looked at; it doubles each time, "
+            meaning="Delay before the second attempt at a job that could not be described; it doubles each time, "
             "up to a quarter of an hour.",
             example=5,
         ),
@@ -221,7 +222,7 @@ class Config:
         int,
         Setting(
             parse=_whole(1, 60),
-            meaning="Minutes between two sweeps, which find what SageMaker's events did not tell.",
+            meaning="Minutes between two sweeps, which find what SageMaker's events missed.",
             example=5,
         ),
     ] = 5
@@ -229,7 +230,7 @@ class Config:
         int,
         Setting(
             parse=_whole(0, 900),
-            meaning="How long an event may take before a sweep looks at the job itself and counts the event as lost.",
+            meaning="How long an event may take before a sweep rechecks the job and counts the event as lost.",
             example=60,
         ),
     ] = 60
@@ -254,8 +255,7 @@ class Config:
         tuple[str, ...],
         Setting(
             parse=_list_of(_INSTANCES),
-            meaning="Instance types (patterns with `*`) that resubmitted jobs may use, whatever the ladder in a policy "
-            "or in a tag says.",
+            meaning="Instance types (patterns with `*`) that resubmitted jobs may use; a ladder cannot add any.",
             example=["ml.g5.*", "ml.p4d.24xlarge"],
         ),
     ] = ("*",)
@@ -280,9 +280,9 @@ class Config:
     ledger_retention_days: Annotated[
         int | None,
         Setting(
-            # A job lasts 30 days at most: its first stays must not expire while it is still looked at.
+            # A job lasts 30 days at most: its first transitions must not expire while it runs.
             parse=_or_null(_whole(60, 36500)),
-            meaning="Days that the ledger keeps what it knows; `null` keeps it for ever.",
+            meaning="Days that the ledger keeps what it knows; `null` keeps it forever.",
             example=400,
         ),
     ] = None
@@ -339,8 +339,13 @@ class Config:
 
     @property
     def watched_regions(self) -> tuple[str, ...]:
-        """The regions besides the hub whose jobs Respot watches: each forwards its events to the hub."""
+        """The other regions that Respot watches: each forwards its events to the hub."""
         return self.regions[1:]
+
+    @property
+    def ledger_retention(self) -> timedelta | None:
+        """How long the ledger keeps what it knows; `None` is for ever."""
+        return None if self.ledger_retention_days is None else timedelta(days=self.ledger_retention_days)
 
     def to_context(self) -> dict[str, object]:
         """The `respot` object of the context that `from_context` reads as an equal value."""

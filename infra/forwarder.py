@@ -5,7 +5,6 @@ from constructs import Construct
 
 from infra.config import Config
 from infra.constructs.alarms import Alarms
-from infra.constructs.alerting import AlarmsTopic
 from infra.constructs.forwarding import Forwarder
 
 
@@ -24,13 +23,13 @@ class RespotForwarderStack(Stack):
         self.add_stack_dependency(hub, "its bus must be there before events are sent to it")
         forwarder = Forwarder(self, "Forwarder", hub=hub.stack_name, hub_region=hub.region)
 
-        # CloudWatch tells topics of its own region alone: so the region has one, for this alarm.
-        topic = AlarmsTopic(self, "Alarms", config=config).topic
-        Alarms(self, "Alarm", topic=topic).on_dead_letters(
+        # CloudWatch publishes to topics of its own region alone.
+        alarms = Alarms(self, "Alarms", config=config)
+        alarms.on_dead_letters(
             "Forwarder",
             forwarder.dead_letters,
-            f"Events of {region} could not be forwarded to the hub: Respot has not heard of some changes of its jobs.",
+            f"Events of {region} could not be forwarded to the hub: Respot lacks some changes of its jobs.",
         )
 
         CfnOutput(self, "ForwarderDlqUrl", value=forwarder.dead_letters.queue_url)
-        CfnOutput(self, "AlarmsTopicArn", value=topic.topic_arn)
+        CfnOutput(self, "AlarmsTopicArn", value=alarms.topic.topic_arn)

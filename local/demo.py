@@ -25,10 +25,10 @@ from local.verification import (
     receive_alerts,
 )
 from respot.jobs.formatting import in_words
-from respot_cli.history import History, headline
 from respot_cli.rows import Rows
-from respot_cli.timeline_bar import style_of
-from respot_cli.timeline_view import bar, render, run_table
+from respot_cli.timeline.bar import style_of
+from respot_cli.timeline.history import History, headline
+from respot_cli.timeline.view import bar, render, run_table
 
 PATIENCE_SECONDS: Final = 30.0
 """How long the last alert may take after the longest lifecycle has ended."""

@@ -13,8 +13,8 @@ from respot.jobs.lifecycle import is_terminal
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
 from respot_cli.errors import CommandError
-from respot_cli.history import History, RunAttempt
-from respot_cli.timeline import load
+from respot_cli.timeline.command import load
+from respot_cli.timeline.history import History, RunAttempt
 
 _NO_CHECKPOINT_IN_TIME: Final = "Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded"
 

@@ -1,4 +1,4 @@
-"""The dead-letter queues of a deployment: what is in them, why, and the way back. The only module that changes AWS."""
+"""The dead-letter queues of a deployment: their messages with the reasons, and how to send them back."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 _SUFFIX: Final = "DlqUrl"
 _READ_FOR: Final = 60
-"""Seconds that a listed message stays hidden at most, should the listing die; otherwise it reappears at once."""
+"""Seconds. A listed message reappears at once; if the listing dies, after this time."""
 _HELD_FOR: Final = 300
-"""Seconds that a message stays hidden while it is sent back."""
+"""Seconds that a message is hidden while it is sent back."""
 _BATCH: Final = 10
 _MOST_PAGES: Final = 200
 """Of a stream's shard: more than a batch of ten items can lie apart in practice."""
 _LONGEST: Final = 400
 _OLDER: Final = {True: timedelta(days=1), False: timedelta()}
-"""How long before a dead letter was sent its story may begin: of a stream, it is written after the last attempt."""
+"""How long before a dead letter was sent its first reason may have been logged: Lambda sends a stream's at the end."""
 _PART: Final = (
     "streamArn",
     "shardId",
@@ -46,7 +46,7 @@ _PART: Final = (
     "batchSize",
     "approximateArrivalOfFirstRecord",
 )
-"""What is needed of what Lambda says of the part of a stream that it gave up."""
+"""What is needed of Lambda's record of a part of the stream that it could not deliver."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Edge:
         name: how the commands call the queue.
         output: the stack's output with its URL.
         back: the output with the URL of the queue that its messages are sent back to.
-        log: the output with the name of the log group that knows why messages were given up.
+        log: the output with the name of the log group that has the reasons.
         of_stream: whether its messages name parts of the ledger's stream, whose jobs are sent instead.
     """
 
@@ -73,7 +73,11 @@ EDGES: Final = (
     Edge(name="alerts", output="AlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName", of_stream=True),
     Edge(name="due-alerts", output="DueAlertsDlqUrl", back="DueAlertsQueueUrl", log="AlertLogGroupName"),
     Edge(
-        name="endings", output="EndingsDlqUrl", back="RecoveryQueueUrl", log="EnqueueEndedLogGroupName", of_stream=True
+        name="ended-jobs",
+        output="EndedJobsDlqUrl",
+        back="RecoveryQueueUrl",
+        log="EnqueueEndedLogGroupName",
+        of_stream=True,
     ),
     Edge(name="recovery", output="RecoveryDlqUrl", back="RecoveryQueueUrl", log="RecoverLogGroupName"),
     Edge(name="slack", output="SlackDlqUrl", back="SlackQueueUrl", log="SlackLogGroupName"),
@@ -85,10 +89,10 @@ FORWARDER_OUTPUT: Final = "ForwarderDlqUrl"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """A dead-letter queue that is there.
+    """A dead-letter queue that exists.
 
     Attributes:
-        edge: what it is the end of.
+        edge: the edge that ends here.
         name: how the commands call it: the edge's name, or `forwarder-<region>`.
         url: its URL.
         region: where it is.
@@ -108,7 +112,7 @@ class DeadLetter:
         id: its message id.
         sent_at: when it was first sent.
         what: what it is about.
-        reason: why it was given up, as far as anybody knows.
+        reason: why it could not be processed, as far as it is known.
     """
 
     id: str
@@ -125,7 +129,7 @@ class Listing:
         queue: which.
         count: how many messages there are.
         letters: those that could be shown.
-        log_error: why the log could not be asked for reasons; `None` if it could, or had not to be.
+        log_error: why the log could not be searched for reasons; `None` if it could, or was not.
     """
 
     queue: Queue
@@ -140,8 +144,8 @@ class Redriven:
 
     Attributes:
         sent: how many were sent back.
-        trimmed: how many name a part of the stream that is gone, and were left where they are.
-        discarded: how many of that kind were deleted, as asked.
+        trimmed: how many name a part that the stream no longer has; they remain in their queue.
+        discarded: how many of these were deleted, as requested.
     """
 
     sent: int = 0
@@ -191,7 +195,7 @@ def depth(found: Deployment, queue: Queue) -> int:
 
 
 def listing(found: Deployment, queue: Queue, *, limit: int) -> Listing:
-    """Look into a queue, and leave everything in it."""
+    """Read a queue, and leave everything in it."""
     count = depth(found, queue)
     log = _Log(found, queue.edge.log)
     with asking_aws(), _Hold(found, queue, seconds=_READ_FOR) as hold:
@@ -200,10 +204,11 @@ def listing(found: Deployment, queue: Queue, *, limit: int) -> Listing:
     return Listing(queue=queue, count=count, letters=shown, log_error=log.error)
 
 
-def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, tell: Callable[[int], None]) -> Redriven:
+def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progress: Callable[[int], None]) -> Redriven:
     """Send each message back and then delete it here, so that none is ever in neither place.
 
-    As many as there are now: one that comes straight back is not sent in a circle. `tell` hears how many are done.
+    It handles as many as there are now, so a message that comes straight back is not sent again. `on_progress` gets the
+    number that is done.
 
     Raises:
         RedriveError: a message could not be sent back.
@@ -226,15 +231,15 @@ def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, tell: Cal
                 trimmed=done.trimmed + (bodies is None and not discard_trimmed),
                 discarded=done.discarded + (bodies is None and discard_trimmed),
             )
-            tell(number)
+            on_progress(number)
     return done
 
 
 class _Hold:
-    """Messages in hand: hidden from others, and shown to all again at the end, but for those that were deleted."""
+    """Received messages: hidden from other readers until the end, unless they were deleted."""
 
     def __init__(self, found: Deployment, queue: Queue, *, seconds: int) -> None:
-        """`seconds` is how long a message stays hidden if this process dies."""
+        """`seconds` is how long a message is hidden if this process dies."""
         self._sqs = found.session.client("sqs", region_name=queue.region)
         self._url = queue.url
         self._seconds = seconds
@@ -280,7 +285,7 @@ class _Hold:
 
 
 class _Log:
-    """The log that knows why messages were given up. A list without its reasons is better than none."""
+    """The log that has the reasons. A list without reasons is better than none."""
 
     def __init__(self, found: Deployment, output: str) -> None:
         """`output` is the deployment's output with the log group's name."""
@@ -298,7 +303,7 @@ class _Log:
         return None
 
     def nothing(self) -> str:
-        """What is said of a message of which the log tells no reason."""
+        """The reason to show when the log has none."""
         group = self._found.outputs[self._output]
         return f"unknown: {group} could not be read" if self.error else f"unknown: {group} has nothing of it"
 
@@ -318,7 +323,7 @@ def _read(queue: Queue, message: "MessageTypeDef", log: _Log) -> DeadLetter:
 
 
 def _about(queue: Queue, body: str) -> tuple[str, str | None]:
-    """What a message is about, and why it could not be read if that is so."""
+    """What a message is about; and why, if it could not be read."""
     try:
         if queue.edge.of_stream:
             part = _part(body)
@@ -353,7 +358,7 @@ def _of_stream(queue: Queue, body: str) -> str | None:
 
 
 def _in_log(queue: Queue, message: "MessageTypeDef") -> str:
-    """How the function's log names the message: of a stream, by the first item that was given up."""
+    """How the function's log names the message: one of a stream by its first item."""
     try:
         return str(_part(message["Body"])["startSequenceNumber"]) if queue.edge.of_stream else message["MessageId"]
     except (ValueError, LookupError, TypeError):
@@ -361,7 +366,7 @@ def _in_log(queue: Queue, message: "MessageTypeDef") -> str:
 
 
 def _bodies(found: Deployment, queue: Queue, body: str) -> Sequence[str] | None:
-    """What to send in place of a dead letter: itself, or its jobs; `None` if the stream has them no more."""
+    """What to send in place of a dead letter: itself, or its jobs; `None` if the stream no longer has them."""
     if not queue.edge.of_stream:
         return [body]
     jobs = _jobs(found, _part(body))
@@ -374,7 +379,7 @@ def _part(body: str) -> Mapping[str, Any]:
 
 
 def _jobs(found: Deployment, part: Mapping[str, Any]) -> set[JobId] | None:
-    """The jobs of a part of the stream; of those in between, the reader passes over what does not concern it."""
+    """The jobs of a part of the stream; the reader ignores the items that its filter would have left out."""
     streams, end = found.session.client("dynamodbstreams"), int(part["endSequenceNumber"])
     jobs: set[JobId] = set()
     try:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STACK = "Respot"
 _MISSING: Final = "is Respot deployed in this account and region? Check --stack, --hub-region and --profile"
 _FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
-"""For a region that may be out of reach: what can be told of the others should not wait for minutes."""
+"""For a region that may be out of reach: the answers of other regions should not wait for minutes."""
 _DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
 _STALE: Final = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -63,7 +63,7 @@ class Deployment:
 
     @property
     def regions(self) -> tuple[str, ...]:
-        """The regions that are watched, the hub first."""
+        """The watched regions, the hub first."""
         return (self.region, *filter(None, self.outputs.get("WatchedRegions", "").split(",")))
 
     @property
@@ -72,18 +72,18 @@ class Deployment:
         return self.outputs["AlertsTopicArn"].split(":")[4]
 
     def depth(self, output: str) -> int:
-        """How many messages are about in the queue whose URL is this output, those in somebody's hand included."""
+        """How many messages are in the queue whose URL is this output, received ones included."""
         return self.messages(self.outputs[output], region=self.region)
 
     def messages(self, url: str, *, region: str) -> int:
-        """How many messages are about in a queue, those in somebody's hand included."""
+        """How many messages are in a queue, received ones included."""
         return sum(
             self._count(url, name, region)
             for name in ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
         )
 
     def waiting(self, output: str) -> int:
-        """How many messages of that queue nobody has in hand."""
+        """How many messages of that queue no reader has received."""
         return self._count(self.outputs[output], "ApproximateNumberOfMessages", self.region)
 
     def _count(self, url: str, name: "QueueAttributeNameType", region: str) -> int:
@@ -107,7 +107,7 @@ class Deployment:
         return f"{self.stack}Forwarder-{self.region}-{region}"
 
     def drill_posts(self) -> DynamoDbDrillPosts:
-        """What Slack said to drills, to read from."""
+        """Slack's answers to drills, to read from."""
         table = self.outputs["LedgerTableName"]
         with asking_aws():
             client = self.session.client("dynamodb")

@@ -1,4 +1,4 @@
-"""`respot dlq`: what was given up, why, and the way back after a fix."""
+"""`respot dlq`: lists dead letters with their reasons, and sends them back after a fix."""
 
 import argparse
 import sys
@@ -40,7 +40,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         "dlq",
         help="list what is in the dead-letter queues and why, or send it back",
         description="List what is in the dead-letter queues, with the reason (list), or send it back to where it came "
-        "from after the cause is mended (redrive). Listing takes nothing out; nothing is deleted unasked. "
+        "from after the cause is fixed (redrive). Listing takes nothing out; nothing is deleted unless you ask for it. "
         "Exits with 5 if something could not be read, and says what.",
     )
     parser.add_argument("action", nargs="?", choices=["list", "redrive"], default="list", help="default: list")
@@ -56,7 +56,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     parser.add_argument(
         "--discard-trimmed",
         action="store_true",
-        help="redrive: delete dead letters of alerts and endings that name a part of the stream which is gone",
+        help="redrive: delete dead letters of alerts and ended-jobs that name a part that the stream no longer has",
     )
     output.add_options(parser)
     deployment.add_options(parser)
@@ -81,10 +81,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _asked(wanted: Sequence[str], ask: Callable[[str], _Answer]) -> tuple[list[_Answer], dict[str, str]]:
-    """What each queue answers; and of those that are not there or cannot be asked, why: they hide no other's answer.
+    """What each queue answers, and why others could not be asked: one that fails hides no other's answer.
 
     Raises:
-        CommandError: of the first one, if none answers.
+        CommandError: that of the first one, if none answers.
     """
     answers, errors = list[_Answer](), dict[str, CommandError]()
     for name in wanted:
@@ -98,7 +98,7 @@ def _asked(wanted: Sequence[str], ask: Callable[[str], _Answer]) -> tuple[list[_
 
 
 def _note(unread: Mapping[str, str]) -> None:
-    """Say what the data lacks."""
+    """Say what is missing in the data."""
     for name, why in unread.items():
         output.say(f"respot: {name} could not be read: {why}")
 
@@ -122,7 +122,7 @@ def to_document(listings: list[Listing], unread: Mapping[str, str]) -> dict[str,
 
 
 def render(listings: list[Listing], *, now: datetime) -> RenderableType:
-    """The listings for people; words of others are shown as they are, never as markup."""
+    """The listings for people; text from elsewhere is never read as markup."""
     rows, notes = [], []
     for each in listings:
         for letter in each.letters:
@@ -152,11 +152,11 @@ def _redrive(found: Deployment, wanted: Sequence[str], arguments: argparse.Names
                     found,
                     queue,
                     discard_trimmed=arguments.discard_trimmed,
-                    tell=partial(_advance, progress, task),
+                    on_progress=partial(_advance, progress, task),
                 )
             except RedriveError as error:
                 message = (
-                    f"{error}; {error.before.sent} of {count} messages were sent back before it, the rest stay: "
+                    f"{error}; {error.before.sent} of {count} messages were sent back, the rest is still there: "
                     "fix the cause, then run it again"
                 )
                 raise CommandError(message) from error
@@ -177,7 +177,7 @@ def _advance(progress: Progress, task: TaskID, done: int) -> None:
 
 
 _TRIMMED = (
-    "The stream keeps its items for a day: what the messages that were left name is gone from it. "
+    "The stream keeps its items for a day: it no longer has what the remaining messages name. "
     "--discard-trimmed deletes such messages; respot timeline JOB shows whether a job lacks an alert or a decision."
 )
 
@@ -190,7 +190,7 @@ def _ask(talk: Console, counts: dict[Queue, int], arguments: argparse.Namespace)
     if not sys.stdin.isatty():
         message = f"this would send back {said}: say --yes to do so"
         raise CommandError(message)
-    also = ", and delete those of which the stream has nothing left" if arguments.discard_trimmed else ""
+    also = ", and delete those whose items the stream no longer has" if arguments.discard_trimmed else ""
     try:
         confirmed = Confirm.ask(f"Send back {said}{also}?", console=talk, default=False)
     except EOFError:
@@ -209,7 +209,7 @@ def _said(done: dict[str, Redriven]) -> str:
         return "Nothing to send back: the dead-letter queues that were read are empty."
     return "\n".join(
         f"{name}: {each.sent} sent back"
-        + (f", {each.trimmed} left: gone from the stream" if each.trimmed else "")
-        + (f", {each.discarded} discarded: gone from the stream" if each.discarded else "")
+        + (f", {each.trimmed} left: no longer in the stream" if each.trimmed else "")
+        + (f", {each.discarded} discarded: no longer in the stream" if each.discarded else "")
         for name, each in done.items()
     )

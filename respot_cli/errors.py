@@ -1,4 +1,4 @@
-"""What a command says when it cannot do what was asked, with the exit code for scripts."""
+"""Why a command fails: a message for people, an exit code for scripts."""
 
 from enum import IntEnum
 

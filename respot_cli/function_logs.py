@@ -1,4 +1,4 @@
-"""The functions' logs: what one of them said last about a message or a job."""
+"""The functions' logs: the last reason that one of them logged about a message or a job."""
 
 import json
 from datetime import datetime
@@ -7,7 +7,7 @@ from respot_cli.deployment import Deployment, asking_aws
 
 
 def last_reason(found: Deployment, output: str, word: str, *, since: datetime) -> str | None:
-    """The last reason in the log group of this output that was logged about whatever the word names.
+    """The last reason that the log group of this output has about the thing that `word` names.
 
     CloudWatch may need some seconds before it finds what was logged.
     """

@@ -11,41 +11,35 @@ try:
     import argparse
     from collections.abc import Iterable, Sequence
     from importlib import import_module
-    from typing import TYPE_CHECKING, Final
+    from typing import Final
 
     from respot.jobs.formatting import clause
     from respot_cli.errors import CommandError, ExitCode
-    from respot_cli.output import say, shielded, write, write_message
+    from respot_cli.output import Parser, say, shielded, write
 except KeyboardInterrupt:  # `shielded`, which answers a later one, is not loaded yet
     if sys.stderr is not None:
         sys.stderr.write("respot: interrupted\n")
     sys.exit(130)
 
-if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
-
-COMMANDS: Final = ("timeline", "drill", "dlq")
-
-
-class _Parser(argparse.ArgumentParser):
-    """argparse does not notice that help could not be written."""
-
-    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
-        (write if file is sys.stdout else write_message)(message)
+COMMANDS: Final = {
+    "timeline": "respot_cli.timeline.command",
+    "drill": "respot_cli.drill.command",
+    "dlq": "respot_cli.dlq",
+}
 
 
 def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     """The command line, with these commands.
 
-    Each is a module, which takes a while to load. A Ctrl-C meanwhile is answered by `main`, too.
+    Each is a module, which takes a while to load: `main` answers a Ctrl-C during that time, too.
     """
-    top: argparse.ArgumentParser = _Parser(
+    top: argparse.ArgumentParser = Parser(
         prog="respot", description="Ask a Respot deployment what happened to a job, and whether all of it works."
     )
     top.add_argument("--version", action="store_true", help="show the version and exit")
     groups = top.add_subparsers(dest="command", metavar="COMMAND")
     for name in commands:
-        import_module(f"respot_cli.{name}").add_to(groups)
+        import_module(COMMANDS[name]).add_to(groups)
     return top
 
 

@@ -1,4 +1,4 @@
-"""Standard output and standard error of a command, also when the other end is lost."""
+"""Standard output and standard error of a command, also when their reader is lost."""
 
 import argparse
 import errno
@@ -14,6 +14,7 @@ from respot.alerting.text import one_line
 from respot_cli.errors import ExitCode
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
     from rich.console import RenderableType
 
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -21,6 +22,13 @@ _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 class OutputError(Exception):
     """Standard output does not take what is written to it."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that notices when help could not be written; argparse itself does not."""
+
+    def _print_message(self, message: str, file: "SupportsWrite[str] | None" = None) -> None:
+        (write if file is sys.stdout else write_message)(message)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +70,8 @@ def write_message(text: str) -> None:
 def shielded(command: Callable[[], int], *, name: str = "respot") -> int:
     """Run a command: a lost standard output or Ctrl-C ends it with an exit code of its own, never with a traceback.
 
-    With a closed standard output nothing is begun: its answer would be lost, and the first connection would take its
-    file descriptor. A closed standard error is replaced: argparse would write to standard output instead.
+    With a closed standard output nothing starts: the answer would be lost, and the first connection would take its file
+    descriptor. A closed standard error is replaced: argparse would write to standard output instead.
     """
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - it is open to the end

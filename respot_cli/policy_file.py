@@ -1,4 +1,4 @@
-"""The account's policy file: checked, and made the text of a parameter."""
+"""The account's policy file: checked, and converted into the text of a parameter."""
 
 import json
 from collections.abc import Hashable
@@ -17,7 +17,7 @@ _TIMESTAMP: Final = "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write policies: times stay text, a member that is there twice is a mistake."""
+    """YAML as people write policies: times remain text, and a repeated member is an error."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - overrides a class attribute
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
@@ -33,7 +33,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def policy_text(policy_file: str, root: Path = Path()) -> str:
-    """The policy in a YAML file as canonical JSON, for the parameter; a relative `policy_file` is seen from `root`.
+    """The policy in a YAML file as canonical JSON, for the parameter; a relative `policy_file` is relative to `root`.
 
     Raises:
         PolicyInvalidError: the file cannot be read, is no policy, or is too large; the message names file and place.

@@ -15,8 +15,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.constructs.observations import OBSERVED, Observed
 from infra.constructs.queues import dead_letter_queue
+from infra.constructs.recording import OBSERVED, Observed
 
 _PUT: Final = "events:PutEvents"
 _SOURCE: Final = "events:source"
@@ -149,7 +149,7 @@ class Forwarder(Construct):
                 targets=[
                     targets.EventBus(
                         bus,
-                        # Ours as it is: the target would allow it to put events of any kind.
+                        # The role must not change: the target would allow it to put events of any kind.
                         role=role.without_policy_updates(),
                         # A bus as a target takes no retry policy; EventBridge's own is the one of Respot's other
                         # rules: 24 hours, 185 attempts.

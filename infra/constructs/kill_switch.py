@@ -9,7 +9,7 @@ from constructs import Construct
 
 
 class KillSwitchParameter(Construct):
-    """The parameter `/<stack name>/kill-switch`, which is deployed as `off`; a later deployment leaves it as it is.
+    """The parameter `/<stack name>/kill-switch`, which is deployed as `off`; a later deployment does not change it.
 
     CloudFormation updates a resource whose definition differs from the one that was deployed last, and this one never
     does. Any change of it (of the description or of a tag, too) would write `off` again.
@@ -29,6 +29,7 @@ class KillSwitchParameter(Construct):
             string_value="off",
             tier=ssm.ParameterTier.STANDARD,
         )
+        self.name: Final = self.parameter.parameter_name
 
     def grant_read(self, grantee: iam.IGrantable) -> None:
         """Read the kill switch."""

@@ -1,13 +1,13 @@
-"""The ledger: the one DynamoDB table, and who may do what to it."""
+"""The ledger: the one DynamoDB table, with a grant for each function that uses it."""
 
 from typing import Final
 
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.config import Config, RemovalChoice
-from infra.constructs.functions import removal_policy
 from respot import schema
 
 
@@ -30,7 +30,7 @@ class Ledger(Construct):
             stream=dynamodb.StreamViewType.NEW_IMAGE,
             time_to_live_attribute=schema.EXPIRES_AT,
             deletion_protection=config.removal_policy is RemovalChoice.RETAIN,
-            removal_policy=removal_policy(config),
+            removal_policy=RemovalPolicy[config.removal_policy.name],
         )
         for name, partition, sort, others in (
             (schema.BY_NAME, schema.REGION_AND_NAME, schema.CREATED, None),
@@ -42,14 +42,14 @@ class Ledger(Construct):
                 index_name=name,
                 partition_key=_text(partition),
                 sort_key=_text(sort),
-                # Keys lead to the job. A whole copy would be written anew with every state, twice over in
-                # `by-activity`, whose key moves each time: more than the ledger's own writes, for the rare reader.
+                # Keys lead to the job. A full projection would be written again with every state, twice in
+                # `by-activity`, whose key changes each time: more than the ledger's own writes, for a rare reader.
                 projection_type=dynamodb.ProjectionType.INCLUDE if others else dynamodb.ProjectionType.KEYS_ONLY,
                 non_key_attributes=others,
             )
 
-    # What may be put, may replace what stands: IAM knows no PutItem that only adds. So each function is held to the
-    # partitions that it has reason to write in; within them, the conditions on its own writes keep what is settled.
+    # A PutItem may replace an item: IAM has no action that only adds. Therefore each function may write to its own
+    # partitions alone. Within them, the conditions on its own writes protect what is final.
 
     def grant_record(self, grantee: iam.IGrantable) -> None:
         """Read a job's items, find a job by its name; put states and transitions, in jobs' partitions."""
@@ -82,8 +82,8 @@ class Ledger(Construct):
             self._grant_index(grantee, index)
         self._grant_put(grantee, schema.SWEEP_PARTITION)
 
-    def grant_note_drills(self, grantee: iam.IGrantable) -> None:
-        """Put what Slack said to a drill's message, and nothing else: no job's partition begins so."""
+    def grant_record_drill_posts(self, grantee: iam.IGrantable) -> None:
+        """Put Slack's answer to a drill's message, and nothing else: the key of no job's partition begins like this."""
         self._grant_put(grantee, schema.DRILL_PARTITION)
 
     def _grant_put(self, grantee: iam.IGrantable, *partitions: str) -> None:
@@ -95,7 +95,7 @@ class Ledger(Construct):
                 resources=[self.table.table_arn],
                 conditions={
                     "ForAllValues:StringLike": {leading: [f"{partition}*" for partition in partitions]},
-                    # "For all" is true of none: a request that told no key would pass.
+                    # "For all" is true of an empty set: a request without a key would pass.
                     "Null": {leading: "false"},
                 },
             )

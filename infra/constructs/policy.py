@@ -23,6 +23,7 @@ class PolicyParameter(Construct):
             string_value=text,
             tier=ssm.ParameterTier.STANDARD,
         )
+        self.name: Final = self.parameter.parameter_name
 
     def grant_read(self, *grantees: iam.IGrantable) -> None:
         """Read the policy."""

@@ -1,42 +1,136 @@
-"""Recovery: the queue of the jobs that have ended, from which `recover` works."""
+"""Recovery: ended jobs from the ledger's stream through a queue to `recover`, which creates their next attempts."""
 
+from datetime import timedelta
 from typing import Final
 
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
+from aws_cdk import Duration
 from constructs import Construct
 
-from infra.config import Config
-from infra.constructs.queues import dead_letter_queue, deliver, work_queue
+from infra.constructs.alarms import MAX_WAIT
+from infra.constructs.kill_switch import KillSwitchParameter
+from infra.constructs.lambda_function import RespotFunction
+from infra.constructs.ledger_stream import HEARTBEAT, StreamReader, marked_ends, new_items
+from infra.constructs.policy import PolicyParameter
+from infra.constructs.queues import WorkQueue
+from infra.constructs.shared import Shared
+from infra.constructs.training_job_permissions import grant_list_checkpoints, grant_recover_jobs
+from respot import metrics as metric_names
+from respot import schema
+from respot.jobs.lifecycle import DELETING, ENDS, TERMINAL_STATUSES
+from respot.settings import Settings
 
-TIMEOUT_SECONDS: Final = 120
-"""Of `recover`: one job asks S3 for up to twenty pages, SageMaker for its description, and creates the next one."""
-
+_TIMEOUT_SECONDS: Final = 120
+"""Of `recover`: one job takes up to twenty pages of S3, its description by SageMaker, and the creation of the next."""
 _CONCURRENCY: Final = 2
+_TRIED_HOURS: Final = 20
+"""Nearly as long as the stream keeps items: a job that is lost here is not resubmitted."""
+_MAX_FAILURE: Final = 10
+"""Minutes that an error may last before it counts; it must be seen twice, and is noticed within 15."""
+_LONGEST_RETRY: Final = 30
+"""Minutes between two attempts at a job, at most (respot/handlers/recover.py)."""
+
+_PATTERNS: Final = (
+    new_items(schema.ItemKind.TRANSITION, **{schema.STATUS: sorted(ENDS)}),
+    marked_ends(TERMINAL_STATUSES | {DELETING}),
+    HEARTBEAT,
+)
+"""The items that `enqueue_ended` gets: jobs that have ended, and no drill.
+
+The first pattern is for ends that an older version wrote: they carry no mark.
+"""
 
 
-class RecoveryQueue(Construct):
-    """Jobs that have ended, each until it is decided on and, if so decided, resubmitted."""
+class Recovery(Construct):
+    """Jobs that have ended, each in the queue until it is decided on and, if so decided, resubmitted."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:
-        """Deploys the queue."""
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        shared: Shared,
+        *,
+        policy: PolicyParameter,
+        kill_switch: KillSwitchParameter,
+    ) -> None:
+        """Deploys the queue, the function that fills it from the stream, and the function that reads it."""
         super().__init__(scope, construct_id)
-        self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
-        self.queue: Final = work_queue(
+        config, alarms = shared.config, shared.alarms
+        self.queue: Final = WorkQueue(
             self,
             "Queue",
-            dead_letters=self.dead_letters,
             max_receives=config.recovery_max_receives,
-            consumer_timeout_seconds=TIMEOUT_SECONDS,
+            consumer_timeout_seconds=_TIMEOUT_SECONDS,
             # An instance quota may be taken for days.
             retention_days=10,
         )
-
-    def grant_send(self, grantee: iam.IGrantable) -> None:
-        """Send jobs."""
-        self.queue.grant(grantee, "sqs:SendMessage")
-
-    def deliver_to(self, function: lambda_.Function) -> None:
-        """Have `function` read the queue, and let it do so."""
-        # One at a time: a run that takes long takes no other run's time.
-        deliver(self, self.queue, function, batch_size=1, max_concurrency=_CONCURRENCY)
+        enqueue_ended = RespotFunction(
+            self,
+            "EnqueueEnded",
+            shared,
+            description="Sends jobs that have ended to the recovery queue",
+            settings=Settings(recovery_queue_url=self.queue.url),
+        )
+        stream = StreamReader(
+            self,
+            "EndedJobsStream",
+            ledger=shared.ledger,
+            patterns=_PATTERNS,
+            tried_hours=_TRIED_HOURS,
+            function=enqueue_ended.function,
+        )
+        self.queue.grant_send(enqueue_ended.function)
+        recover = RespotFunction(
+            self,
+            "Recover",
+            shared,
+            description="Decides on jobs that have ended and creates their next attempts",
+            settings=Settings(
+                ledger_table=shared.ledger.table.table_name,
+                retention=config.ledger_retention,
+                queue_url=self.queue.url,
+                first_retry=timedelta(seconds=config.observation_retry_seconds),
+                policy_parameter=policy.name,
+                kill_switch_parameter=kill_switch.name,
+            ),
+            timeout_seconds=_TIMEOUT_SECONDS,
+        )
+        self.recover: Final = recover.function
+        self.queue.deliver_to(self.recover, max_concurrency=_CONCURRENCY)
+        grant_recover_jobs(
+            self.recover, role_patterns=config.training_roles, instance_types=config.training_instance_types
+        )
+        grant_list_checkpoints(self.recover, buckets=config.checkpoint_buckets)
+        alarms.on_lag("EnqueueEnded", enqueue_ended.function, "jobs that ended are not resubmitted yet.")
+        alarms.on_dead_letters(
+            "EndedJobs", stream.dead_letters, "Jobs that ended did not reach the recovery queue: none is resubmitted."
+        )
+        alarms.on_dead_letters("Recovery", self.queue.dead_letters, "Jobs could not be decided on or resubmitted.")
+        # Not the age of the oldest message: one that pauses for an hour was received once, and SQS would count it.
+        alarms.add(
+            "RecoveryBacklog",
+            self.queue.queue.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="Minimum"
+            ),
+            threshold=1,
+            periods=MAX_WAIT,
+            meaning=f"For {MAX_WAIT} minutes there were always messages to process: jobs that ended are decided on "
+            "late.",
+        )
+        # Twice within the longest delay: a job that waited for a quota for hours, and fails once, is as old as one that
+        # failed all the time.
+        alarms.add(
+            "RecoveryFailing",
+            alarms.metric(metric_names.FAILED_RECOVERY_AGE, period=Duration.minutes(5), statistic="Maximum"),
+            threshold=Duration.minutes(_MAX_FAILURE).to_seconds(),
+            periods=_LONGEST_RETRY // 5 + 1,
+            datapoints=2,
+            meaning=f"For {_MAX_FAILURE} minutes or longer an error has kept a job from being decided on or "
+            "resubmitted.",
+        )
+        self.outputs: Final = {
+            "RecoveryQueueUrl": self.queue.url,
+            "RecoveryDlqUrl": self.queue.dead_letters.queue_url,
+            "EndedJobsDlqUrl": stream.dead_letters.queue_url,
+            "EnqueueEndedLogGroupName": enqueue_ended.log_group.log_group_name,
+            "RecoverLogGroupName": recover.log_group.log_group_name,
+        }

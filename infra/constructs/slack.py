@@ -1,71 +1,71 @@
-"""Slack: a queue of its own behind the topic, so that nothing waits for a dead webhook."""
+"""Slack: its own queue behind the topics, so that a broken webhook delays nothing else."""
 
+from datetime import timedelta
 from typing import Final
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from infra.config import Config
 from infra.constructs.alerting import for_people
-from infra.constructs.functions import TIMEOUT_SECONDS
-from infra.constructs.queues import dead_letter_queue, deliver, work_queue
+from infra.constructs.lambda_function import TIMEOUT_SECONDS, RespotFunction
+from infra.constructs.queues import WorkQueue
+from infra.constructs.shared import Shared
+from respot.metrics import FAILED_SLACK_MESSAGE_AGE
+from respot.settings import Settings
 
 _CONCURRENCY: Final = 2
-"""The least that SQS allows: a webhook takes about one message a second."""
+"""The minimum of SQS: a webhook takes about one message a second."""
 
 
-class SlackDelivery(Construct):
+class Slack(Construct):
     """Alerts and alarms on their way to Slack."""
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        config: Config,
-        alerts: sns.ITopic,
-        alarms: sns.ITopic,
-        secret: str,
-    ) -> None:
-        """Deploys the queue and subscribes it to both topics; `secret` is the name of an existing secret."""
+    def __init__(self, scope: Construct, construct_id: str, shared: Shared, *, alerts: sns.ITopic, secret: str) -> None:
+        """Deploys queue and function and subscribes to both topics; `secret` is the name of an existing secret."""
         super().__init__(scope, construct_id)
-        self.dead_letters: Final = dead_letter_queue(self, "DeadLetters")
-        self.queue: Final = work_queue(
-            self,
-            "Queue",
-            dead_letters=self.dead_letters,
-            max_receives=config.slack_max_receives,
-            consumer_timeout_seconds=TIMEOUT_SECONDS,
+        config, alarms = shared.config, shared.alarms
+        self.queue: Final = WorkQueue(
+            self, "Queue", max_receives=config.slack_max_receives, consumer_timeout_seconds=TIMEOUT_SECONDS
         )
-        self._secret = secretsmanager.Secret.from_secret_name_v2(self, "Webhook", secret)
-        for topic, filter_policy in ((alerts, for_people()), (alarms, None)):
+        for topic, filter_policy in ((alerts, for_people()), (alarms.topic, None)):
             topic.add_subscription(
                 subscriptions.SqsSubscription(
-                    self.queue,
+                    self.queue.queue,
                     raw_message_delivery=True,
-                    dead_letter_queue=self.dead_letters,
+                    dead_letter_queue=self.queue.dead_letters,
                     filter_policy=filter_policy,
                 )
             )
-
-    def grant_send(self, grantee: iam.IGrantable) -> None:
-        """Send heartbeats."""
-        self.queue.grant(grantee, "sqs:SendMessage")
-
-    def deliver_to(self, function: lambda_.Function) -> None:
-        """Have `function` read the queue, and let it do so and set each message's delay."""
-        # One at a time: a webhook that hangs until the timeout takes no other message with it.
-        deliver(self, self.queue, function, batch_size=1, max_concurrency=_CONCURRENCY)
-
-    def grant_read_webhook(self, grantee: iam.IGrantable) -> None:
-        """Read the webhook's address."""
-        iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=["secretsmanager:GetSecretValue"],
-            # Secrets Manager ends every ARN with six random characters; this is how AWS has them written.
-            resource_arns=[f"{self._secret.secret_arn}-??????"],
+        slack = RespotFunction(
+            self,
+            "Slack",
+            shared,
+            description="Posts alerts and alarms to Slack",
+            settings=Settings(
+                # For Slack's answers to drills.
+                ledger_table=shared.ledger.table.table_name,
+                slack_secret=secret,
+                queue_url=self.queue.url,
+                first_retry=timedelta(seconds=config.slack_retry_seconds),
+            ),
         )
+        self.function: Final = slack.function
+        self.queue.deliver_to(self.function, max_concurrency=_CONCURRENCY)
+        webhook = secretsmanager.Secret.from_secret_name_v2(self, "Webhook", secret)
+        iam.Grant.add_to_principal(
+            grantee=self.function,
+            actions=["secretsmanager:GetSecretValue"],
+            # Secrets Manager ends every ARN with six random characters; AWS's guide matches them with question marks.
+            resource_arns=[f"{webhook.secret_arn}-??????"],
+        )
+        alarms.on_dead_letters("Slack", self.queue.dead_letters, "Slack did not take messages: the channel lacks them.")
+        alarms.on_backlog("Slack", self.queue.queue, "Slack gets alerts late.")
+        alarms.on_failing("Slack", FAILED_SLACK_MESSAGE_AGE, "Slack did not take a message.")
+        self.outputs: Final = {
+            "SlackQueueUrl": self.queue.url,
+            "SlackDlqUrl": self.queue.dead_letters.queue_url,
+            "SlackLogGroupName": slack.log_group.log_group_name,
+        }

@@ -1,52 +1,120 @@
-"""The sweep: a schedule that calls the function, and what it may send."""
+"""The sweep: a schedule that calls `sweep`, which finds what events missed."""
 
+from datetime import timedelta
 from typing import Final
 
 from aws_cdk import Duration, Stack
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
-from infra.config import Config
+from infra.constructs.lambda_function import RespotFunction
+from infra.constructs.policy import PolicyParameter
+from infra.constructs.queues import WorkQueue
+from infra.constructs.shared import Shared
+from infra.constructs.training_job_permissions import grant_list_jobs
+from respot import metrics as metric_names
+from respot.settings import Settings
 
 TIMEOUT_SECONDS: Final = 240
-"""Of `sweep`: four minutes list about 200 pages, 20,000 jobs; what is left over, the next call goes on with."""
+"""Four minutes list about 200 pages, 20,000 jobs; the next call continues with the rest."""
+_SWEEPS_MISSED: Final = 6
+_SWEEPS_SEEN: Final = 3
+"""So many sweeps in a row must be too old, or missing: one that is killed keeps the next one away, too."""
 
 
-class SweepSchedule(Construct):
+class Sweep(Construct):
     """Calls `sweep` every few minutes.
 
-    A call that fails is not repeated: the next one goes on where it stopped, and an alarm on the age of the last
-    complete sweep speaks when none comes to its end, whatever the cause.
+    A call that fails is not repeated: the next one continues where it stopped. An alarm on the age of the last complete
+    sweep fires when none completes, for any cause.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: Config, function: lambda_.Function) -> None:
-        """Deploys the schedule, and the role with which it calls the function."""
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        shared: Shared,
+        *,
+        policy: PolicyParameter,
+        observations: WorkQueue,
+        due_alerts: WorkQueue,
+        recovery: WorkQueue,
+        slack: WorkQueue | None,
+    ) -> None:
+        """Deploys the function, the schedule, and the role with which the schedule calls the function."""
         super().__init__(scope, construct_id)
-        function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
-        role = iam.Role(
+        config = shared.config
+        self.function: Final = RespotFunction(
             self,
-            "Role",
-            # The service works for every account; for this one alone, with this role.
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}}
+            "Sweep",
+            shared,
+            description="Finds what events missed, and what was left undone",
+            settings=Settings(
+                ledger_table=shared.ledger.table.table_name,
+                regions=config.regions,
+                backfill=timedelta(days=config.backfill_days),
+                event_grace=timedelta(seconds=config.event_grace_seconds),
+                observations_queue_url=observations.url,
+                recovery_queue_url=recovery.url,
+                due_alerts_queue_url=due_alerts.url,
+                policy_parameter=policy.name,
+                retention=config.ledger_retention,
+                slack_queue_url=slack.url if slack else None,
             ),
-            description="Lets the schedule call Respot's sweep function",
+            timeout_seconds=TIMEOUT_SECONDS,
+            gets_heartbeats=False,
+        ).function
+        grant_list_jobs(self.function)
+        _schedule(Construct(self, "Schedule"), self.function, minutes=config.sweep_minutes)
+        self._add_alarms(shared)
+        self.outputs: Final = {"SweepFunctionName": self.function.function_name}
+
+    @staticmethod
+    def _add_alarms(shared: Shared) -> None:
+        alarms = shared.alarms
+        alarms.add(
+            "LostEvents",
+            alarms.metric(metric_names.TRANSITIONS_FIRST_SEEN_BY_SWEEP, period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+            meaning="A sweep found transitions that no event had reported; they are recorded and acted on, late.",
         )
-        role.add_to_policy(
-            iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]),
+        # The age grows by an interval with each sweep: at the last one of those that count, it is _SWEEPS_MISSED.
+        minutes = int(alarms.interval.to_minutes())
+        alarms.add(
+            "SweepAge",
+            alarms.metric(metric_names.SWEEP_AGE, period=alarms.interval, statistic="Minimum"),
+            threshold=Duration.minutes((_SWEEPS_MISSED - _SWEEPS_SEEN + 1) * minutes).to_seconds(),
+            periods=_SWEEPS_SEEN,
+            meaning=f"No sweep of some region has been complete for {_SWEEPS_MISSED * minutes} minutes, or no sweep "
+            "reports any more: nobody finds lost events.",
+            missing=cloudwatch.TreatMissingData.BREACHING,
         )
-        minutes = config.sweep_minutes
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            description="Looks for what SageMaker's events did not tell",
-            schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.function_arn,
-                role_arn=role.role_arn,
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
-            ),
-        ).node.add_dependency(role)
+
+
+def _schedule(scope: Construct, function: lambda_.Function, *, minutes: int) -> None:
+    function.configure_async_invoke(retry_attempts=0, max_event_age=Duration.minutes(1))
+    role = iam.Role(
+        scope,
+        "Role",
+        # The service works for every account; with this role, for this one alone.
+        assumed_by=iam.ServicePrincipal(
+            "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+        ),
+        description="Lets the schedule call Respot's sweep function",
+    )
+    role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]))
+    scheduler.CfnSchedule(
+        scope,
+        "Schedule",
+        description="Finds what SageMaker's events missed",
+        schedule_expression=f"rate({minutes} minute{'s' if minutes > 1 else ''})",
+        flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
+        target=scheduler.CfnSchedule.TargetProperty(
+            arn=function.function_arn,
+            role_arn=role.role_arn,
+            retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(maximum_retry_attempts=0),
+        ),
+    ).node.add_dependency(role)

@@ -22,7 +22,7 @@ CREATORS: Final = 8
 _NO_CHECKPOINTS: Final[Mapping[str, Any]] = {"CheckpointConfig": None}
 """Nobody but the simulated SageMaker reads them here, and the local S3 walks the whole bucket for each listing."""
 _PATIENCE: Final = 3600
-_QUEUES: Final = ("ObservationsDlqUrl", "AlertsDlqUrl", "DueAlertsDlqUrl", "EndingsDlqUrl", "RecoveryDlqUrl")
+_QUEUES: Final = ("ObservationsDlqUrl", "AlertsDlqUrl", "DueAlertsDlqUrl", "EndedJobsDlqUrl", "RecoveryDlqUrl")
 HOURS_PER_MONTH: Final = 730
 VM_HOUR: Final = 0.0168
 """USD for an hour of a t4g.small (2 vCPU, 2 GiB), on demand, Linux, us-east-1.

@@ -15,7 +15,7 @@ from respot.sweep.sweeper import PACE
 MILLION: Final = 1_000_000
 KILOBYTES_OF_LOG_PER_INVOCATION: Final = 1.0
 MEMORY_GIGABYTES: Final = 0.5
-"""The functions' memory (infra/constructs/functions.py); a test compares the two."""
+"""The functions' memory (infra/constructs/lambda_function.py); a test compares the two."""
 
 # List prices of us-east-1 in USD, from the services' public pricing pages; no account's discounts, no free tier.
 LAMBDA_REQUEST: Final = 0.20 / MILLION

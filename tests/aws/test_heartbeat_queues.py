@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 
-from infra.constructs.alerting import HEARTBEAT as PATTERN
+from infra.constructs.ledger_stream import HEARTBEAT as PATTERN
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
 from respot.errors import QueueUnavailableError

@@ -27,7 +27,8 @@ from tests.support.moto_aws import TABLE
 from tests.support.refused import cut_off, refuse
 
 BY_NAME = {edge.name: edge for edge in EDGES}
-OBSERVATIONS, RECOVERY, ENDINGS, ALERTS = (BY_NAME[name] for name in ("observations", "recovery", "endings", "alerts"))
+OBSERVATIONS, RECOVERY = BY_NAME["observations"], BY_NAME["recovery"]
+ENDED_JOBS, ALERTS = BY_NAME["ended-jobs"], BY_NAME["alerts"]
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def listed(found: Deployment, edge: Edge, *, limit: int = 50) -> Listing:
 
 
 def sent_back(found: Deployment, queue: Edge, *, discard_trimmed: bool = False) -> Redriven:
-    return redrive(found, there(found, queue), discard_trimmed=discard_trimmed, tell=lambda _: None)
+    return redrive(found, there(found, queue), discard_trimmed=discard_trimmed, on_progress=lambda _: None)
 
 
 # --- the list
@@ -128,7 +129,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ),
         ("slack", json.dumps(to_document(alert_on())), "spot-job was interrupted (1st time)"),
         ("slack", "x" * 10_000, "x" * 399 + "…"),
-        ("endings", "no JSON", "no JSON"),
+        ("ended-jobs", "no JSON", "no JSON"),
     ],
 )
 def test_a_dead_letter_is_told_by_what_it_is_about(found: Deployment, queue: str, body: str, what: str) -> None:
@@ -165,12 +166,12 @@ def test_a_reason_that_nobody_knows_is_said_to_be_unknown(found: Deployment) -> 
 
 
 def test_of_the_stream_the_condition_is_told_and_the_log_where_it_knows_more(found: Deployment) -> None:
-    put(found, ENDINGS, given_up("arn", "shard", "17", "18"))
-    letter = only(found, ENDINGS)
+    put(found, ENDED_JOBS, given_up("arn", "shard", "17", "18"))
+    letter = only(found, ENDED_JOBS)
     assert letter.what == "2 items of the stream, first at 2026-11-23T09:00:00Z"
     assert letter.reason == "RetriesExhausted"
-    log(found, ENDINGS, json.dumps({"message_id": "17", "reason": "SQS did not take it"}))
-    assert only(found, ENDINGS).reason == "SQS did not take it"
+    log(found, ENDED_JOBS, json.dumps({"message_id": "17", "reason": "SQS did not take it"}))
+    assert only(found, ENDED_JOBS).reason == "SQS did not take it"
 
 
 def shown(*listings: Listing) -> str:
@@ -273,7 +274,7 @@ def streamed(dynamodb_ledger: DynamoDbLedger, dynamodb: Any) -> Callable[..., st
     return lambda first=2, last=3: given_up(arn, shard["ShardId"], numbers[first], numbers[last])
 
 
-@pytest.mark.parametrize("queue", [ALERTS, ENDINGS], ids=lambda queue: queue.name)
+@pytest.mark.parametrize("queue", [ALERTS, ENDED_JOBS], ids=lambda queue: queue.name)
 def test_of_the_stream_the_jobs_are_sent_on(found: Deployment, streamed: Callable[..., str], queue: Edge) -> None:
     put(found, queue, streamed())
     assert sent_back(found, queue) == Redriven(sent=1)
@@ -282,9 +283,9 @@ def test_of_the_stream_the_jobs_are_sent_on(found: Deployment, streamed: Callabl
 
 
 def test_jobs_in_a_part_are_sent_once_each_and_no_more_of_them(found: Deployment, streamed: Callable[..., str]) -> None:
-    put(found, ENDINGS, streamed(0, 3))
-    sent_back(found, ENDINGS)
-    assert [read_message(body).name for body in bodies(found, ENDINGS.back)] == ["one", "two"]
+    put(found, ENDED_JOBS, streamed(0, 3))
+    sent_back(found, ENDED_JOBS)
+    assert [read_message(body).name for body in bodies(found, ENDED_JOBS.back)] == ["one", "two"]
 
 
 class Trimmed:
@@ -308,23 +309,23 @@ def trimmed(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 
 
 def test_what_the_stream_has_no_more_is_left_and_said(trimmed: Deployment) -> None:
-    put(trimmed, ENDINGS, given_up("arn", "shard", "1", "2"))
-    assert sent_back(trimmed, ENDINGS) == Redriven(trimmed=1)
-    assert len(bodies(trimmed, ENDINGS.output)) == 1
-    assert bodies(trimmed, ENDINGS.back) == []
+    put(trimmed, ENDED_JOBS, given_up("arn", "shard", "1", "2"))
+    assert sent_back(trimmed, ENDED_JOBS) == Redriven(trimmed=1)
+    assert len(bodies(trimmed, ENDED_JOBS.output)) == 1
+    assert bodies(trimmed, ENDED_JOBS.back) == []
 
 
 def test_what_the_stream_has_no_more_is_deleted_if_that_is_asked_for(trimmed: Deployment) -> None:
-    put(trimmed, ENDINGS, given_up("arn", "shard", "1", "2"))
-    assert sent_back(trimmed, ENDINGS, discard_trimmed=True) == Redriven(discarded=1)
-    assert bodies(trimmed, ENDINGS.output) == []
+    put(trimmed, ENDED_JOBS, given_up("arn", "shard", "1", "2"))
+    assert sent_back(trimmed, ENDED_JOBS, discard_trimmed=True) == Redriven(discarded=1)
+    assert bodies(trimmed, ENDED_JOBS.output) == []
 
 
 def test_a_part_that_nobody_can_read_is_left(found: Deployment) -> None:
-    put(found, ENDINGS, "no JSON")
-    with pytest.raises(RedriveError, match="of endings was not sent back"):
-        sent_back(found, ENDINGS, discard_trimmed=True)
-    assert len(bodies(found, ENDINGS.output)) == 1
+    put(found, ENDED_JOBS, "no JSON")
+    with pytest.raises(RedriveError, match="of ended-jobs was not sent back"):
+        sent_back(found, ENDED_JOBS, discard_trimmed=True)
+    assert len(bodies(found, ENDED_JOBS.output)) == 1
 
 
 # --- the command
@@ -420,7 +421,7 @@ def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Dep
     )
     (letter,) = listing(watching, queue, limit=5).letters
     assert (letter.what, letter.reason) == ("event about eu-west-1/far", "NO_PERMISSIONS")
-    assert redrive(watching, queue, discard_trimmed=False, tell=lambda _: None) == Redriven(sent=1)
+    assert redrive(watching, queue, discard_trimmed=False, on_progress=lambda _: None) == Redriven(sent=1)
     assert bodies(watching, "ObservationsQueueUrl") == [body]
     assert dead_letters.depth(watching, queue) == 0
 

@@ -11,8 +11,8 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.drills import DrillPost
 from respot.recording.drill import Drill
-from respot_cli.drill_course import Course, Hop, Stuck, follow
-from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.drill.course import Course, Hop, Stuck, follow
+from respot_cli.drill.view import render, to_document, waiting_for
 from respot_cli.main import parser
 from tests.support.builders import a_drill, at
 
@@ -71,10 +71,10 @@ def followed(traces: Traces, *, has_slack: bool = True) -> tuple[Course, list[St
         a_drill(),
         traces,
         has_slack=has_slack,
-        patience=timedelta(seconds=10),
+        timeout=timedelta(seconds=10),
         monotonic=time,
         sleep=time.sleep,
-        tell=heard.append,
+        on_waiting=heard.append,
     )
     return course, heard, time.now
 

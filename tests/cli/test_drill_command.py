@@ -8,8 +8,8 @@ import pytest
 
 from respot_cli import deployment
 from respot_cli.deployment import Deployment
-from respot_cli.drill import Surroundings
-from respot_cli.drill_course import Hop, Stuck
+from respot_cli.drill.command import Surroundings
+from respot_cli.drill.course import Hop, Stuck
 from respot_cli.main import main
 from tests.support.builders import REGION, a_drill
 from tests.support.moto_aws import TABLE
@@ -40,7 +40,7 @@ def found(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Deploy
 def looked_around(found: Deployment, hop: Hop, reason: str = NOTHING) -> tuple[Stuck, str]:
     """What is told of the hop, and what is said besides."""
     notes = list[str]()
-    stuck = Surroundings(found, a_drill(), notes.append).look(Stuck(hop=hop, reason=reason))
+    stuck = Surroundings(found, a_drill(), notes.append).explain(Stuck(hop=hop, reason=reason))
     return stuck, "\n".join(notes)
 
 

@@ -18,10 +18,10 @@ from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.history import History, to_document
 from respot_cli.main import parser
-from respot_cli.timeline import load, region_of
-from respot_cli.timeline_view import render
+from respot_cli.timeline.command import load, region_of
+from respot_cli.timeline.history import History, to_document
+from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.memory import MemoryLedger, MemoryRunStore
 from tests.support.timeline_picture import PICTURE, example_history, picture

@@ -18,7 +18,7 @@ _GENERATED = re.compile(r"[0-9A-F]{8}$")
 
 
 class Synthesized:
-    """A template of a stack, with logical ids as a reader would say them: `RecordRole`, without CDK's hash."""
+    """A template of a stack, with logical ids as a reader would say them: `RecordingRecordRole`, without CDK's hash."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -67,7 +67,7 @@ def empty_bundle(directory: Path) -> Code:
 
 
 def render(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
-    """A value with its intrinsic functions written out: `${RecordLogs.Arn}`."""
+    """A value with its intrinsic functions written out: `${RecordingRecordLogs.Arn}`."""
     match value:
         case {"Ref": str(name)}:
             return f"${{{_plain(name)}}}"
@@ -93,6 +93,22 @@ def statements(policy: Resource) -> Iterator[tuple[str, tuple[str, ...], Any, An
             render(statement["Resource"]),
             render(statement.get("Condition")),
         )
+
+
+def dead_letter_queues(template: Synthesized) -> Iterator[tuple[str, object]]:
+    """Each asynchronous edge with where its failures go."""
+    for name, queue in template.of_type("SQS::Queue").items():
+        if not name.endswith("DeadLetters"):
+            yield name, render(queue["RedrivePolicy"]["deadLetterTargetArn"])
+    for name, rule in template.of_type("Events::Rule").items():
+        for target in rule["Targets"]:
+            yield name, render(target["DeadLetterConfig"]["Arn"])
+    for name, subscription in template.of_type("SNS::Subscription").items():
+        if subscription["Protocol"] != "email":  # SNS has no answer from a mailbox that could be redriven
+            yield name, render(subscription["RedrivePolicy"]["deadLetterTargetArn"])
+    for name, mapping in template.of_type("Lambda::EventSourceMapping").items():
+        if "StartingPosition" in mapping:
+            yield name, render(mapping["DestinationConfig"]["OnFailure"]["Destination"])
 
 
 def _acknowledged(path: Path) -> Iterator[tuple[str, str, str]]:

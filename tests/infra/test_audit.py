@@ -53,7 +53,7 @@ SILENT = {"name": "Silent.One", "skip_reason": "not found"}
 
 def test_a_known_vulnerability_fails_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, [KNOWN])
-    with pytest.raises(AuditError, match=r"urllib3: PYSEC-2026-1 \(mended in 1.1 or 2.3\)"):
+    with pytest.raises(AuditError, match=r"urllib3: PYSEC-2026-1 \(fixed in 1.1 or 2.3\)"):
         of_bundle(ask_database(), pins(LOCK))
 
 
@@ -73,7 +73,7 @@ def test_a_clean_answer_for_all_of_them_is_one(monkeypatch: pytest.MonkeyPatch) 
 def test_what_is_known_against_a_tool_is_said_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, [KNOWN, {"name": "uv", "version": "1", "vulns": []}, SILENT])
     said = of_tools(ask_database())
-    assert said.startswith("WARNING, known vulnerabilities of tools: urllib3: PYSEC-2026-1 (mended in 1.1 or 2.3); ")
+    assert said.startswith("WARNING, known vulnerabilities of tools: urllib3: PYSEC-2026-1 (fixed in 1.1 or 2.3); ")
     assert said.endswith("Without an answer: 1.")
 
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from infra.config import Config
 from respot import schema
 from respot.aws.dynamodb.digest_items import digest_partition, pool_partition
@@ -36,10 +34,10 @@ def puts(*partitions: str) -> Row:
 
 
 RECORD = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordLogs.Arn}"),
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecordingRecordLogs.Arn}"),
     (
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-        "${ObservationsQueue.Arn}",
+        "${RecordingObservationsQueue.Arn}",
     ),
     # Wildcards: any job of the account in any region, since Respot watches them all; both actions only read.
     (("sagemaker:DescribeTrainingJob", "sagemaker:ListTags"), JOBS),
@@ -52,29 +50,29 @@ STREAM = [
     (("dynamodb:ListStreams",), "*"),
 ]
 ALERT = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertLogs.Arn}"),
-    (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${TransitionsDeadLetters.Arn}"]),
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${AlertingAlertLogs.Arn}"),
+    (("sqs:SendMessage",), ["${AlertingAlertsStreamDeadLetters.Arn}", "${AlertingDueAlertsQueue.Arn}"]),
     *STREAM,
     (
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-        "${DueAlertsQueue.Arn}",
+        "${AlertingDueAlertsQueue.Arn}",
     ),
     (("dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
     puts("job#*", "pool#*", "digest#*"),
-    (("sns:Publish",), "${AlertsTopic}"),
+    (("sns:Publish",), "${AlertingAlertsTopic}"),
     # The alert of an ended job says what Respot is going to do.
     (("ssm:GetParameter",), POLICY_PARAMETER),
 ]
-RECOVER = [
-    (("logs:CreateLogStream", "logs:PutLogEvents"), "${EnqueueEndedLogs.Arn}"),
-    (("sqs:SendMessage",), ["${EndingsDeadLetters.Arn}", "${RecoveryQueue.Arn}"]),
+ENQUEUE_ENDED = [
+    (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoveryEnqueueEndedLogs.Arn}"),
+    (("sqs:SendMessage",), ["${RecoveryEndedJobsStreamDeadLetters.Arn}", "${RecoveryQueue.Arn}"]),
     *STREAM,
 ]
 SLACK = [
     (("logs:CreateLogStream", "logs:PutLogEvents"), "${SlackLogs.Arn}"),
     (
         ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
-        "${SlackDeliveryQueue.Arn}",
+        "${SlackQueue.Arn}",
     ),
     # Wildcard: the six characters with which Secrets Manager ends an ARN.
     (
@@ -93,8 +91,8 @@ def sweep(*slack: str) -> list[Row]:
         (("dynamodb:BatchGetItem", "dynamodb:DescribeTable", "dynamodb:Query"), LEDGER),
         (("dynamodb:Query",), [f"{LEDGER}/index/by-activity", f"{LEDGER}/index/by-live", f"{LEDGER}/index/by-name"]),
         puts("sweep#*"),
-        (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${ObservationsQueue.Arn}"),
-        (("sqs:SendMessage",), ["${DueAlertsQueue.Arn}", "${RecoveryQueue.Arn}", *slack]),
+        (("sqs:GetQueueAttributes", "sqs:SendMessage"), "${RecordingObservationsQueue.Arn}"),
+        (("sqs:SendMessage",), ["${AlertingDueAlertsQueue.Arn}", "${RecoveryQueue.Arn}", *slack]),
         # Wildcard: the action knows no resource.
         (("sagemaker:ListTrainingJobs",), "*"),
         (("ssm:GetParameter",), POLICY_PARAMETER),
@@ -104,13 +102,13 @@ def sweep(*slack: str) -> list[Row]:
 SCHEDULE = [(("lambda:InvokeFunction",), "${SweepFunction.Arn}")]
 
 
-def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> list[Row]:
+def recover(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> list[Row]:
     """What `recover` may do, with these resources for the settings `training_roles` and `checkpoint_buckets`.
 
     `types` are those of `training_instance_types`.
     """
     return [
-        (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoverLogs.Arn}"),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), "${RecoveryRecoverLogs.Arn}"),
         (
             ("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
             "${RecoveryQueue.Arn}",
@@ -130,7 +128,7 @@ def resubmit(roles: object, buckets: object, types: Sequence[str] = ("*",)) -> l
 
 
 def granted(template: Synthesized) -> dict[str, list[Row]]:
-    """By role, all that is allowed: actions, resources, conditions if there are any."""
+    """By role, all that is allowed: actions, resources, conditions if there are any. Statements have no order."""
     found: dict[str, list[Row]] = {}
     for policy in template.of_type("IAM::Policy").values():
         (role,) = render(policy["Roles"])
@@ -138,32 +136,40 @@ def granted(template: Synthesized) -> dict[str, list[Row]]:
         for effect, actions, resource, condition in statements(policy):
             assert effect == "Allow"
             rows.append((actions, resource) if condition is None else (actions, resource, condition))
-    return found
+    return in_one_order(found)
+
+
+def in_one_order(rows: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    return {role: sorted(own, key=repr) for role, own in rows.items()}
 
 
 def test_each_role_may_do_exactly_this(full: Synthesized) -> None:
     roles = [f"{ROLES}service-role/TrainOnly", f"{ROLES}SageMaker*"]
     buckets = [f"{BUCKETS}ml-*", f"{BUCKETS}models"]
-    assert granted(full) == {
-        "${RecordRole}": RECORD,
-        "${AlertRole}": ALERT,
-        "${EnqueueEndedRole}": RECOVER,
-        "${RecoverRole}": resubmit(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
-        "${SweepRole}": sweep("${SlackDeliveryQueue.Arn}"),
-        "${SweepScheduleRole}": SCHEDULE,
-        "${SlackRole}": SLACK,
-    }
+    assert granted(full) == in_one_order(
+        {
+            "${RecordingRecordRole}": RECORD,
+            "${AlertingAlertRole}": ALERT,
+            "${RecoveryEnqueueEndedRole}": ENQUEUE_ENDED,
+            "${RecoveryRecoverRole}": recover(sorted(roles), buckets, ["ml.g5.*", "ml.p4d.24xlarge"]),
+            "${SweepRole}": sweep("${SlackQueue.Arn}"),
+            "${SweepScheduleRole}": SCHEDULE,
+            "${SlackRole}": SLACK,
+        }
+    )
 
 
 def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
-    assert granted(plain) == {
-        "${RecordRole}": RECORD,
-        "${AlertRole}": ALERT,
-        "${EnqueueEndedRole}": RECOVER,
-        "${RecoverRole}": resubmit(f"{ROLES}*", f"{BUCKETS}*"),
-        "${SweepRole}": sweep(),
-        "${SweepScheduleRole}": SCHEDULE,
-    }
+    assert granted(plain) == in_one_order(
+        {
+            "${RecordingRecordRole}": RECORD,
+            "${AlertingAlertRole}": ALERT,
+            "${RecoveryEnqueueEndedRole}": ENQUEUE_ENDED,
+            "${RecoveryRecoverRole}": recover(f"{ROLES}*", f"{BUCKETS}*"),
+            "${SweepRole}": sweep(),
+            "${SweepScheduleRole}": SCHEDULE,
+        }
+    )
 
 
 def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
@@ -187,7 +193,7 @@ def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
 
 def test_no_role_is_passed_and_no_bucket_listed_unless_the_settings_name_one(tmp_path: Path) -> None:
     template = synthesize(tmp_path, Config(training_roles=(), checkpoint_buckets=()))
-    assert granted(template)["${RecoverRole}"] == resubmit(None, None)[:-2]
+    assert granted(template)["${RecoveryRecoverRole}"] == sorted(recover(None, None)[:-2], key=repr)
     text = template.path.read_text()
     assert ("iam:PassRole" in text, "s3:" in text) == (False, False)
 
@@ -209,32 +215,37 @@ def test_accepted_are_the_wildcards_that_there_are(either: Synthesized) -> None:
         if "*" in resource
     }
     accepted = {
-        (construct.split("/")[2], finding.removeprefix("AwsSolutions-IAM5[Resource::").removesuffix("]"))
+        (owner(construct), finding.removeprefix("AwsSolutions-IAM5[Resource::").removesuffix("]"))
         for construct, finding, _ in either.acknowledged
         if "IAM5" in finding
     }
     assert accepted == {(name, resource.replace("${", "<").replace("}", ">")) for name, resource in there}
 
 
+def owner(construct: str) -> str:
+    """Whose role this is, as logical ids say it: `/Respot/Sweep/Sweep/Role` is the role of `Sweep`."""
+    return "".join(dict.fromkeys(construct.split("/")[2:-1]))
+
+
 def test_else_accepted_are_the_runtime_and_the_dead_letters_of_streams(either: Synthesized) -> None:
-    assert {(construct, finding) for construct, finding, _ in either.acknowledged if "IAM5" not in finding} == {
-        *((f"/Respot/{name.removesuffix('Function')}/Function", "AwsSolutions-L1") for name in functions(either)),
-        *((f"/Respot/{name}/DeadLetters", "AwsSolutions-SQS3") for name in ("Transitions", "Endings")),
+    others = [(construct, finding) for construct, finding, _ in either.acknowledged if "IAM5" not in finding]
+    functions = {f"{construct.split('/')[-2]}Function" for construct, finding in others if finding == "AwsSolutions-L1"}
+    assert functions == either.of_type("Lambda::Function").keys()
+    assert {construct for construct, finding in others if finding == "AwsSolutions-SQS3"} == {
+        "/Respot/Alerting/AlertsStream/DeadLetters",
+        "/Respot/Recovery/EndedJobsStream/DeadLetters",
     }
-
-
-def functions(template: Synthesized) -> list[str]:
-    return list(template.of_type("Lambda::Function"))
+    assert {finding for _, finding in others} == {"AwsSolutions-L1", "AwsSolutions-SQS3"}
 
 
 def test_who_may_only_read_is_the_only_one_of_whom_that_is_said(either: Synthesized) -> None:
     reasons = {construct: reason for construct, finding, reason in either.acknowledged if "training-job" in finding}
-    assert reasons.keys() == {"/Respot/Record/Role", "/Respot/Recover/Role"}
-    assert "both actions only read" in reasons["/Respot/Record/Role"]
-    assert "limited by the roles" in reasons["/Respot/Recover/Role"]
+    assert reasons.keys() == {"/Respot/Recording/Record/Role", "/Respot/Recovery/Recover/Role"}
+    assert "both actions only read" in reasons["/Respot/Recording/Record/Role"]
+    assert "limited by the roles" in reasons["/Respot/Recovery/Recover/Role"]
 
 
-# --- roles, queues, topic
+# --- roles
 
 
 OF_THIS_ACCOUNT = {"Condition": {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}}
@@ -261,72 +272,3 @@ def test_there_are_no_other_policies(full: Synthesized) -> None:
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
     }
-
-
-ONLY_THE_RULES = [{"ArnEquals": {"aws:SourceArn": f"${{Observations{name}.Arn}}"}} for name in ("Rule", "DrillRule")]
-ONLY_ALERTS = {"ArnEquals": {"aws:SourceArn": "${AlertsTopic}"}}
-ONLY_ALARMS = {"ArnEquals": {"aws:SourceArn": "${AlarmNewsTopic}"}}
-FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), ONLY_ALARMS)]
-LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
-
-
-SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
-    "ObservationsQueue": ("events.amazonaws.com", [(LOOK_AND_SEND, rule) for rule in ONLY_THE_RULES]),
-    "ObservationsDeadLetters": ("events.amazonaws.com", [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES]),
-    "SlackDeliveryQueue": ("sns.amazonaws.com", FROM_THE_TOPICS),
-    "SlackDeliveryDeadLetters": ("sns.amazonaws.com", FROM_THE_TOPICS),
-    # Functions alone, by their own roles.
-    "TransitionsDeadLetters": (None, []),
-    "EndingsDeadLetters": (None, []),
-    "RecoveryQueue": (None, []),
-    "RecoveryDeadLetters": (None, []),
-    "DueAlertsQueue": (None, []),
-    "DueAlertsDeadLetters": (None, []),
-}
-
-
-def test_of_every_queue_it_is_said_who_sends_to_it(full: Synthesized) -> None:
-    assert SENDERS.keys() == full.of_type("SQS::Queue").keys()
-
-
-@pytest.mark.parametrize(("queue", "service", "allowed"), [(name, *said) for name, said in SENDERS.items()])
-def test_a_queue_takes_messages_from_its_source_alone_and_over_tls(
-    full: Synthesized, queue: str, service: str | None, allowed: Sequence[object]
-) -> None:
-    (policy,) = [p for p in full.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
-    (denied, *others) = list(statements(policy))
-    assert denied == ("Deny", ("sqs:*",), f"${{{queue}.Arn}}", {"Bool": {"aws:SecureTransport": "false"}})
-    assert [(actions, condition) for _, actions, _, condition in others] == allowed
-    assert {effect for effect, *_ in others} <= {"Allow"}
-    assert all(s["Principal"] == {"Service": service} for s in policy["PolicyDocument"]["Statement"][1:])
-
-
-def test_every_queue_is_encrypted_and_has_a_policy(either: Synthesized) -> None:
-    queues = either.of_type("SQS::Queue")
-    assert all(queue["SqsManagedSseEnabled"] is True for queue in queues.values())
-    policed = [render(policy["Queues"]) for policy in either.of_type("SQS::QueuePolicy").values()]
-    assert sorted(policed) == sorted([f"${{{name}}}"] for name in queues)
-
-
-def test_the_topics_take_nothing_in_the_clear_and_one_the_alarms_of_this_account(either: Synthesized) -> None:
-    policies = either.of_type("SNS::TopicPolicy")
-    assert policies.keys() == {"AlertsTopicPolicy", "AlarmNewsTopicPolicy"}
-    assert list(statements(policies["AlertsTopicPolicy"])) == [
-        ("Deny", ("sns:Publish",), "${AlertsTopic}", {"Bool": {"aws:SecureTransport": "false"}}),
-    ]
-    policy = policies["AlarmNewsTopicPolicy"]
-    assert list(statements(policy)) == [
-        ("Deny", ("sns:Publish",), "${AlarmNewsTopic}", {"Bool": {"aws:SecureTransport": "false"}}),
-        (
-            "Allow",
-            ("sns:Publish",),
-            "${AlarmNewsTopic}",
-            {
-                "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
-                "ArnLike": {
-                    "aws:SourceArn": "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
-                },
-            },
-        ),
-    ]
-    assert policy["PolicyDocument"]["Statement"][1]["Principal"] == {"Service": "cloudwatch.amazonaws.com"}

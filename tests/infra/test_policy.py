@@ -51,9 +51,13 @@ def test_without_a_file_the_command_prints_its_usage(root: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "code", "said"),
     [
-        ("> /dev/full", 74, "the output could not be written (No space left on device): free some space"),
+        (
+            "> /dev/full",
+            74,
+            "python -m infra.policy: the output could not be written (No space left on device): free some space",
+        ),
         ("| true", 141, ""),
-        (">&-", 74, "nothing was done, since standard output is closed"),
+        (">&-", 74, "python -m infra.policy: nothing was done, since standard output is closed"),
     ],
 )
 def test_a_lost_output_is_an_exit_code_without_a_traceback(

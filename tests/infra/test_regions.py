@@ -9,7 +9,7 @@ import pytest
 
 from infra.config import Config
 from infra.constructs.forwarding import bus_name, role_name, rule_name, stack_name
-from infra.constructs.observations import OBSERVED
+from infra.constructs.recording import OBSERVED
 from infra.review import review
 from respot.recording import drill as drill_event
 from respot.recording.observation import DETAIL_TYPE, SOURCE
@@ -75,17 +75,17 @@ def test_without_other_regions_there_is_no_bus(tmp_path: Path, regions: tuple[st
     stacks = synthesize_all(tmp_path, Config(regions=regions))
     assert stacks.keys() == {"Respot"}
     assert stacks["Respot"].of_type("Events::EventBus") == {}
-    assert stacks["Respot"].of_type("Events::Rule").keys() == {f"Observations{rule}" for rule in PATTERNS}
+    assert stacks["Respot"].of_type("Events::Rule").keys() == {f"Recording{rule}" for rule in PATTERNS}
     assert "WatchedRegions" not in stacks["Respot"].outputs
 
 
 def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_path: Path) -> None:
     alone = synthesize(tmp_path, Config(regions=(HUB,), alert_emails=CONFIG.alert_emails))
-    more = {f"ObservationsForwarded{rule}" for rule in PATTERNS}
+    more = {f"RecordingForwarded{rule}" for rule in PATTERNS}
     assert hub.resources.keys() - alone.resources.keys() == {"ForwardedBus"} | more
     assert {name for name, body in alone.resources.items() if hub.resources[name] != body} == {
-        "ObservationsQueuePolicy",
-        "ObservationsDeadLettersPolicy",
+        "RecordingObservationsQueuePolicy",
+        "RecordingObservationsDeadLettersPolicy",
         "SweepFunction",  # which is told the regions
     }
     assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
@@ -93,17 +93,17 @@ def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_p
 
 @pytest.mark.parametrize("rule", PATTERNS)
 def test_what_is_forwarded_goes_where_the_hubs_own_events_go(hub: Synthesized, rule: str) -> None:
-    own, forwarded = (render(hub.properties(f"Observations{name}{rule}")) for name in ("", "Forwarded"))
+    own, forwarded = (render(hub.properties(f"Recording{name}{rule}")) for name in ("", "Forwarded"))
     assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
     assert forwarded["EventPattern"] == PATTERNS[rule]
 
 
-@pytest.mark.parametrize("queue", ["ObservationsQueue", "ObservationsDeadLetters"])
+@pytest.mark.parametrize("queue", ["RecordingObservationsQueue", "RecordingObservationsDeadLetters"])
 def test_the_queues_take_messages_from_the_rules_of_both_buses_alone(hub: Synthesized, queue: str) -> None:
     (policy,) = [p for p in hub.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
     _, *allowed = list(statements(policy))
     assert [condition for *_, condition in allowed] == [
-        {"ArnEquals": {"aws:SourceArn": f"${{Observations{bus}{rule}.Arn}}"}}
+        {"ArnEquals": {"aws:SourceArn": f"${{Recording{bus}{rule}.Arn}}"}}
         for bus in ("", "Forwarded")
         for rule in PATTERNS
     ]
@@ -136,7 +136,7 @@ def test_a_forwarder_is_its_rules_a_role_and_what_tells_of_failure(forwarder: Sy
         "ForwarderRoleDefaultPolicy": "IAM::Policy",
         "ForwarderDeadLetters": "SQS::Queue",
         "ForwarderDeadLettersPolicy": "SQS::QueuePolicy",
-        "AlarmForwarderDeadLetters": "CloudWatch::Alarm",
+        "AlarmsForwarderDeadLetters": "CloudWatch::Alarm",
         "AlarmsTopic": "SNS::Topic",
         "AlarmsTopicPolicy": "SNS::TopicPolicy",
         "AlarmsTopicmlexamplecom": "SNS::Subscription",
@@ -148,7 +148,7 @@ def test_a_forwarder_is_its_rules_a_role_and_what_tells_of_failure(forwarder: Sy
 def test_a_forwarder_sends_what_the_hub_asks_for_itself(forwarder: Synthesized, hub: Synthesized, name: str) -> None:
     rule = render(forwarder.properties(f"Forwarder{name}"))
     assert rule["Name"] == f"RespotForwarder-{HUB}-{name}"
-    assert rule["EventPattern"] == render(hub.properties(f"Observations{name}"))["EventPattern"] == PATTERNS[name]
+    assert rule["EventPattern"] == render(hub.properties(f"Recording{name}"))["EventPattern"] == PATTERNS[name]
     assert (rule["State"], "EventBusName" in rule) == ("ENABLED", False)
     # EventBridge takes no retry policy for a bus; its own is the longest there is.
     assert rule["Targets"] == [
@@ -189,7 +189,7 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
             for rule in PATTERNS
         ),
     ]
-    alarm = render(forwarder.properties("AlarmForwarderDeadLetters"))
+    alarm = render(forwarder.properties("AlarmsForwarderDeadLetters"))
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "${ForwarderDeadLetters.QueueName}"}]
     assert alarm["AlarmActions"] == ["${AlarmsTopic}"]

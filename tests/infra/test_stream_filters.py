@@ -74,7 +74,7 @@ def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> se
     event = {"eventName": event_name, "dynamodb": {"Keys": keys, "StreamViewType": "NEW_IMAGE"} | image}
     return {
         reader
-        for reader in ("Transitions", "Endings")
+        for reader in ("AlertingAlertsStream", "RecoveryEndedJobsStream")
         if any(matches(pattern, event) for pattern in patterns(template, reader))
     }
 
@@ -155,7 +155,7 @@ def notice() -> Item:
     return notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 
 
-ALERT, RECOVER = "Transitions", "Endings"
+ALERT, RECOVER = "AlertingAlertsStream", "RecoveryEndedJobsStream"
 CASES = [
     pytest.param(recorded("Interrupted"), {ALERT}, id="interrupted"),
     pytest.param(recorded("Failed"), {ALERT, RECOVER}, id="failed"),
@@ -264,7 +264,7 @@ def marked(**attributes: Sequence[Any]) -> dict[str, Any]:
 
 
 def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "Transitions") == [
+    assert patterns(either, "AlertingAlertsStream") == [
         new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
         marked(status=[{"anything-but": sorted(KIND_BY_STATUS)}], ended_as=["Deleting", "Failed", "Stopped"]),
         new(schema.ItemKind.STATE, market=["spot"]),
@@ -274,7 +274,7 @@ def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
 
 
 def test_recover_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "Endings") == [
+    assert patterns(either, "RecoveryEndedJobsStream") == [
         new(schema.ItemKind.TRANSITION, status=sorted(ENDS)),
         marked(ended_as=["Completed", "Deleting", "Failed", "Stopped"]),
         HEARTBEAT,

@@ -24,7 +24,8 @@ def timeout(template: Synthesized, function: str) -> timedelta:
 def services(template: Synthesized, function: str) -> set[str]:
     """The services that a function may call."""
     policies = template.of_type("IAM::Policy").values()
-    of_function = [policy for policy in policies if render(policy["Roles"]) == [f"${{{function}Role}}"]]
+    role = render(template.properties(f"{function}Function")["Role"]).replace(".Arn", "")
+    of_function = [policy for policy in policies if render(policy["Roles"]) == [role]]
     assert of_function
     actions = {action for policy in of_function for _, names, _, _ in statements(policy) for action in names}
     return {action.partition(":")[0] for action in actions} - NO_CLIENT
@@ -77,6 +78,6 @@ def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synth
 
 @pytest.mark.parametrize("function", ["Record", "Recover", "Slack"])
 def test_a_message_stays_hidden_for_longer_than_its_function_may_work(full: Synthesized, function: str) -> None:
-    queue = {"Record": "Observations", "Recover": "Recovery", "Slack": "SlackDelivery"}[function]
+    queue = {"Record": "RecordingObservations", "Recover": "Recovery", "Slack": "Slack"}[function]
     hidden = timedelta(seconds=full.properties(f"{queue}Queue")["VisibilityTimeout"])
     assert hidden >= 6 * timeout(full, function)

@@ -5,7 +5,7 @@ from local.sagemaker.lifecycle import parse
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import DecisionRecord, RecoveryRecords
-from respot_cli.history import History
+from respot_cli.timeline.history import History
 from tests.support.builders import at, history, job_id, state
 
 ENDED = {"never-launched": parse("never-launched")}

@@ -16,9 +16,9 @@ from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
-from respot_cli.history import History
-from respot_cli.timeline import load
-from respot_cli.timeline_view import render
+from respot_cli.timeline.command import load
+from respot_cli.timeline.history import History
+from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
 from tests.support.memory import MemoryLedger, MemoryRunStore
 

@@ -1,4 +1,4 @@
-"""A drill's course: which hops it has passed, how long each took, and where it got stuck."""
+"""A drill's course: the hops that it passed, with their times, up to where it got stuck."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ POLL: Final = timedelta(milliseconds=300)
 
 
 class Hop(StrEnum):
-    """The stations at which a drill can get stuck."""
+    """Where a drill can get stuck."""
 
     EVENT_BUS = "event bus"
     RECORD = "record"
@@ -30,10 +30,10 @@ class Passed:
     """A hop that the drill has passed.
 
     Attributes:
-        hop: up to and including which station.
+        hop: the hop.
         at: when.
-        took: since the station before; may be negative when this machine's clock is ahead of AWS's.
-        said: what the ledger has of it.
+        took: since the hop before; may be negative when this machine's clock is ahead of AWS's.
+        said: what the ledger has about it.
     """
 
     hop: Hop
@@ -47,10 +47,10 @@ class Stuck:
     """Where the drill got stuck.
 
     Attributes:
-        hop: the station that it did not pass.
+        hop: the hop that it did not pass.
         reason: why, as far as it is known.
-        final: whether it is no use to wait longer.
-        look_at: what to look at, in the order in which it is worth looking.
+        final: whether waiting longer is of no use.
+        look_at: what to check, the most likely cause first.
     """
 
     hop: Hop
@@ -65,8 +65,8 @@ class Course:
 
     Attributes:
         passed: the hops behind it, in order.
-        stuck: where it got stuck; `None` if it passed all there are.
-        has_slack: whether there is a Slack to go to.
+        stuck: where it got stuck; `None` if it passed all hops.
+        has_slack: whether Slack is deployed.
     """
 
     passed: tuple[Passed, ...] = ()
@@ -82,13 +82,13 @@ class Traces(Protocol):
     """What a drill leaves on its way."""
 
     def recorded_at(self, drill: Drill) -> datetime | None:
-        """When the transition that people are told of came into the ledger."""
+        """When the transition to alert on came into the ledger."""
 
     def alert_record(self, drill: Drill) -> AlertRecord | None:
-        """The settled alert."""
+        """The completed alert."""
 
     def post(self, drill: Drill) -> DrillPost | None:
-        """What Slack said last."""
+        """Slack's last answer."""
 
 
 class LedgerTraces:
@@ -118,28 +118,28 @@ def follow(
     traces: Traces,
     *,
     has_slack: bool,
-    patience: timedelta,
+    timeout: timedelta,
     monotonic: Callable[[], float],
     sleep: Callable[[float], None],
-    tell: Callable[[Stuck], None],
+    on_waiting: Callable[[Stuck], None],
 ) -> Course:
-    """Look until the drill has passed everything, or was declined, or patience ends; `tell` hears what is waited for.
+    """Poll until the drill has passed every hop, was declined, or the timeout is over.
 
-    What Slack refused is tried again by `slack`, so that a refusal alone ends nothing.
+    `on_waiting` gets what the drill is waiting for. Slack's refusal ends nothing: `slack` retries the message.
     """
-    deadline = monotonic() + patience.total_seconds()
+    deadline = monotonic() + timeout.total_seconds()
     while True:
-        course = _look(drill, traces, has_slack=has_slack)
+        course = _course(drill, traces, has_slack=has_slack)
         if course.stuck is None or course.stuck.final:
             return course
         if monotonic() >= deadline:
-            reason = f"{clause(course.stuck.reason)} (waited {patience.total_seconds():g} s)"
+            reason = f"{clause(course.stuck.reason)} (waited {timeout.total_seconds():g} s)"
             return replace(course, stuck=replace(course.stuck, reason=reason))
-        tell(course.stuck)
+        on_waiting(course.stuck)
         sleep(POLL.total_seconds())
 
 
-def _look(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
+def _course(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
     recorded_at = traces.recorded_at(drill)
     if recorded_at is None:
         return Course(stuck=Stuck(hop=Hop.RECORD, reason="the ledger has nothing of it"), has_slack=has_slack)
@@ -161,6 +161,6 @@ def _look(drill: Drill, traces: Traces, *, has_slack: bool) -> Course:
     if post is None or post.refusal:
         reason = post.refusal if post and post.refusal else "nothing is known of Slack's answer"
         return Course(passed=tuple(passed), stuck=Stuck(hop=Hop.SLACK, reason=reason))
-    # Slack may be quicker than the note that SNS has taken the alert.
+    # Slack may answer before the ledger has SNS's answer.
     took = max(post.at - alert_record.settled_at, timedelta())
     return Course(passed=(*passed, Passed(hop=Hop.SLACK, at=post.at, took=took, said="Slack accepted it")))

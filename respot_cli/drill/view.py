@@ -12,7 +12,7 @@ from respot.alerting.kinds import KIND_BY_STATUS
 from respot.alerting.text import one_line
 from respot.jobs.formatting import iso
 from respot.recording.drill import Drill
-from respot_cli.drill_course import Course, Hop, Passed, Stuck
+from respot_cli.drill.course import Course, Hop, Passed, Stuck
 from respot_cli.rows import Rows
 
 _WAYS = {
@@ -24,12 +24,12 @@ _WAYS = {
 
 
 def waiting_for(drill: Drill, stuck: Stuck) -> str:
-    """What is waited for, while it is."""
+    """The line to show while the drill waits."""
     return escape(f"drill {drill.id}: waiting for {stuck.hop} ({one_line(stuck.reason)})")
 
 
 def render(drill: Drill, course: Course) -> RenderableType:
-    """The hops with their latencies, and what to look at where it got stuck."""
+    """The hops with their latencies, and what to check where it got stuck."""
     rows = [
         (Text("✓", style="green"), Text(_WAYS[hop.hop]), Text(_span(hop)), Text(one_line(hop.said), style="dim"))
         for hop in course.passed
@@ -81,7 +81,7 @@ def _whole(drill: Drill, course: Course) -> timedelta:
 
 
 def _span(hop: Passed) -> str:
-    # Nothing arrives before it was sent: this machine's clock is ahead of AWS's.
+    # A negative latency: this machine's clock is ahead of AWS's.
     return f"{_seconds(hop.took):.2f} s" + (" (clocks differ)" if hop.took < timedelta() else "")
 
 

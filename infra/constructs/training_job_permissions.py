@@ -7,37 +7,39 @@ from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 
-from infra.constructs.functions import allow_any
+from infra.constructs.lambda_function import allow_any
 
-_LOOK: Final = ("sagemaker:DescribeTrainingJob", "sagemaker:ListTags")
+_DESCRIBE: Final = ("sagemaker:DescribeTrainingJob", "sagemaker:ListTags")
 
 
-def grant_look(function: lambda_.Function) -> None:
+def grant_describe_jobs(function: lambda_.Function) -> None:
     """Describe any training job of the account, in any region, and list its tags."""
     _allow_on_jobs(
         function,
-        *_LOOK,
+        *_DESCRIBE,
         reason="Respot watches every training job of the account, whose names others choose; both actions only read.",
     )
 
 
-def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str], instance_types: Sequence[str]) -> None:
-    """Look at training jobs, stop them, and create ones with tags: on these instance types, as one of these roles."""
+def grant_recover_jobs(
+    function: lambda_.Function, *, role_patterns: Sequence[str], instance_types: Sequence[str]
+) -> None:
+    """Describe and stop training jobs, and create ones with tags, on these instance types, as one of these roles."""
     _allow_on_jobs(
         function,
-        *_LOOK,
+        *_DESCRIBE,
         "sagemaker:StopTrainingJob",
-        reason="Respot looks at whatever job has ended and names the next attempt after it: names that others chose. "
+        reason="Respot describes any job that has ended and names the next attempt after it: names that others chose. "
         "Two of the actions only read; what may be run is limited by the roles that may be passed and by the instance "
         "types of the setting training_instance_types; tags are given to a job that is being created, to no other. "
-        "Jobs that wait too long for capacity are stopped, if their policy says so, whatever their names.",
+        "Jobs of any name are stopped when they wait too long for capacity, if their policy says so.",
     )
-    # Both of the same resource, so that the reason above stands for them.
+    # Both are for the same resource: the reason above stands for them.
     for action, conditions in (
         # A ladder in a tag may name any instance type.
         ("CreateTrainingJob", {"ForAllValues:StringLike": {"sagemaker:InstanceTypes": list(instance_types)}}),
-        # SageMaker asks for it when a job is created with tags. A call of AddTags itself has no such key and is
-        # denied: the tags of the jobs that there are stay as they are.
+        # SageMaker checks it when a job is created with tags. A call of AddTags itself has no such key and is
+        # denied: the tags of existing jobs do not change.
         ("AddTags", {"StringEquals": {"sagemaker:TaggingAction": "CreateTrainingJob"}}),
     ):
         function.add_to_role_policy(
@@ -50,7 +52,7 @@ def grant_resubmit(function: lambda_.Function, *, role_patterns: Sequence[str], 
             resource=f"arn:{Stack.of(function).partition}:iam::{Stack.of(function).account}:role/{pattern}",
             finding=f"arn:{_partition(function)}:iam::<AWS::AccountId>:role/{pattern}",
             reason="An attempt runs as the role of the job that ended; the setting training_roles says which roles "
-            "those may be, and they can be passed to SageMaker alone.",
+            "are allowed, and they can be passed to SageMaker alone.",
             conditions={"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
 
@@ -74,7 +76,7 @@ def grant_list_checkpoints(function: lambda_.Function, *, buckets: Sequence[str]
             "s3:ListBucket",
             resource=f"arn:{Stack.of(function).partition}:s3:::{bucket}",
             finding=f"arn:{_partition(function)}:s3:::{bucket}",
-            reason="Jobs choose their checkpoint buckets; the setting checkpoint_buckets says which those may be.",
+            reason="Jobs choose their checkpoint buckets; the setting checkpoint_buckets says which are allowed.",
         )
 
 

@@ -1,4 +1,4 @@
-"""A job's history on a terminal: a bar to look at, a table to read."""
+"""A job's history on a terminal: a bar, then tables."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from respot.jobs.formatting import clause, in_words, iso, sentence
 from respot.jobs.lifecycle import has_held_instances, is_terminal
 from respot.recovery.planning.decision import Decision
 from respot.recovery.records import OutcomeKind
-from respot_cli.history import History, RunAttempt, headline
 from respot_cli.rows import Rows
-from respot_cli.timeline_bar import Bar, Legend, Stretch, style_of
+from respot_cli.timeline.bar import Bar, Legend, Stretch, style_of
+from respot_cli.timeline.history import History, RunAttempt, headline
 
 
 def render(history: History, *, now: datetime) -> RenderableType:
@@ -55,7 +55,7 @@ def bar(history: History, *, now: datetime) -> Bar:
 
 
 def _later_attempt(history: History) -> str:
-    """How far the run has come after this job; empty if this is its last attempt."""
+    """The run's latest attempt; empty if that is this job."""
     if not history.run or history.run[-1].name == history.state.job.name:
         return ""
     last = history.run[-1]
@@ -71,7 +71,7 @@ def savings_line(history: History, *, now: datetime) -> Text:
     spent += {0: "never interrupted", 1: "interrupted once"}.get(
         sums.interruptions, f"interrupted {sums.interruptions} times"
     )
-    # What is known from events alone has no market, and lacks the times as well.
+    # A job that is known from events alone has no market and no times.
     if is_terminal(state.status) and state.market and not has_held_instances(state, history.transitions):
         return Text(f"{spent}. Nothing was billed: the job never held an instance.")
     if percent is None or state.billable_time is None or state.training_time is None:
@@ -112,7 +112,7 @@ def _in_words(decision: Decision) -> str:
 
 
 def _happened(history: History) -> list[tuple[datetime, str, str]]:
-    """What Respot wrote down about the job, in the order of time: when, what, and why."""
+    """What Respot recorded about the job, oldest first: when, what, why."""
     recovery_records, note = history.recovery_records, history.stop_intent
     happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in recovery_records.notices]
     if note:
@@ -123,7 +123,7 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
             (recovery_records.decision.decided_at, "decided", _in_words(recovery_records.decision.decision))
         )
     if recovery_records.outcome:
-        # The headline has a creation's story.
+        # The headline already describes a creation.
         said = (
             recovery_records.outcome.name
             if recovery_records.outcome.kind is OutcomeKind.CREATED

@@ -74,8 +74,8 @@ class Stretch:
 
     Attributes:
         status: SageMaker's word.
-        length: how long it lasted, or lasts so far; `None` if it is the job's end.
-        so_far: whether it still lasts.
+        length: how long it lasted, or has lasted so far; `None` if it is the job's end.
+        so_far: whether it has not ended.
     """
 
     status: str

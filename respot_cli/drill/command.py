@@ -1,4 +1,4 @@
-"""`respot drill`: a labelled event through the real queue, function, ledger, stream, topic and Slack."""
+"""The command `respot drill`: sends a labelled event, follows it, and says where it gets stuck."""
 
 import argparse
 import secrets
@@ -17,13 +17,13 @@ from respot.jobs.job import at_milliseconds
 from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_detail
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
-from respot_cli.drill_course import Course, Hop, LedgerTraces, Stuck, follow
-from respot_cli.drill_view import render, to_document, waiting_for
+from respot_cli.drill.course import Course, Hop, LedgerTraces, Stuck, follow
+from respot_cli.drill.view import render, to_document, waiting_for
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.function_logs import last_reason
 
-_CLOCKS_APART: Final = timedelta(minutes=5)
-"""By how much this machine's clock may be ahead of AWS's before the drill's own log lines are missed."""
+_MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
+"""If this machine's clock is further ahead of AWS's, the drill's own log lines are not found."""
 
 _Answer = TypeVar("_Answer")
 
@@ -32,7 +32,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     """Add the command."""
     parser = groups.add_parser(
         "drill",
-        help="send a labelled event the whole way to Slack, and tell how long each hop took",
+        help="send a labelled event the whole way to Slack, and show how long each hop took",
         description="Send a labelled event through the real queue, function, ledger, stream, topic and Slack. Every "
         "text says DRILL; nothing is described, resubmitted or counted. Exits with 1 if it gets stuck, and says where.",
     )
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
         account=found.account,
         sent_at=at_milliseconds(datetime.now(UTC)),
     )
-    course = _run(found, drill, patience=timedelta(seconds=arguments.timeout))
+    course = _run(found, drill, timeout=timedelta(seconds=arguments.timeout))
     output.show(arguments.format, render(drill, course), to_document(drill, course))
     if course.stuck:
         message = f"the drill got stuck at {course.stuck.hop}: {course.stuck.reason}"
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
+def _run(found: Deployment, drill: Drill, *, timeout: timedelta) -> Course:
     refused = _send(found, drill)
     if refused:
         return Course(stuck=Stuck(hop=Hop.EVENT_BUS, reason=refused, look_at=()))
@@ -79,16 +79,16 @@ def _run(found: Deployment, drill: Drill, *, patience: timedelta) -> Course:
                 drill,
                 LedgerTraces(found.ledger(), found.drill_posts()),
                 has_slack="SlackQueueUrl" in found.outputs,
-                patience=patience,
+                timeout=timeout,
                 monotonic=time.monotonic,
                 sleep=time.sleep,
-                tell=lambda stuck: status.update(waiting_for(drill, stuck)),
+                on_waiting=lambda stuck: status.update(waiting_for(drill, stuck)),
             )
     except LedgerUnavailableError as error:
         why = clause(str(error))
         message = f"drill {drill.id} was sent, but not followed: {why}; {deployment.advice(error.__cause__)}"
         raise CommandError(message, ExitCode.AWS_UNAVAILABLE) from error
-    return course.explained(Surroundings(found, drill, output.say).look)
+    return course.explained(Surroundings(found, drill, output.say).explain)
 
 
 def _send(found: Deployment, drill: Drill) -> str | None:
@@ -106,8 +106,8 @@ def _send(found: Deployment, drill: Drill) -> str | None:
 class Surroundings:
     """Queues and logs around the hop at which a drill is stuck.
 
-    The ledger told the hop. What cannot be read here is noted for the person at the terminal, and takes nothing away
-    from that; nothing is concluded from it either.
+    The hop itself is known from the ledger. What cannot be read here is noted for the person at the terminal, and
+    nothing is concluded from it.
     """
 
     def __init__(self, found: Deployment, drill: Drill, say: Callable[[str], None]) -> None:
@@ -116,8 +116,8 @@ class Surroundings:
         self._drill = drill
         self._say = say
 
-    def look(self, stuck: Stuck) -> Stuck:
-        """Where exactly, why, and what to look at next: as far as queues and logs tell."""
+    def explain(self, stuck: Stuck) -> Stuck:
+        """Where exactly, why, and what to check next, as far as queues and logs show."""
         match stuck.hop:
             case Hop.EVENT_BUS | Hop.RECORD:
                 return self._before_the_ledger(stuck)
@@ -135,7 +135,7 @@ class Surroundings:
                 assert_never(stuck.hop)
 
     def _before_the_ledger(self, stuck: Stuck) -> Stuck:
-        """Whether `record` has had the event: its log would say so, and so does a message that waits for it."""
+        """Whether the event reached `record`: its log would show that, and so does a message that waits for it."""
         said = self._said("RecordLogGroupName")
         waiting = self._asked("the observations queue", lambda: self._found.waiting("ObservationsQueueUrl"))
         queues = self._queues("ObservationsQueueUrl", "ObservationsDlqUrl")
@@ -153,7 +153,7 @@ class Surroundings:
 
     def _said(self, log: str) -> "_Said":
         """The last reason that a function has logged about the drill."""
-        since = self._drill.sent_at - _CLOCKS_APART
+        since = self._drill.sent_at - _MAX_CLOCK_SKEW
         read = self._asked(
             f"log group {self._found.outputs[log]}",
             lambda: _Said(reason=last_reason(self._found, log, self._drill.id, since=since)),
@@ -182,7 +182,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """What a function's log has of the drill: nothing, too, if it could not be read."""
+    """What a function's log has about the drill: nothing if it could not be read."""
 
     reason: str | None = None
     could_be_read: bool = True

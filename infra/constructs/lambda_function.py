@@ -1,4 +1,4 @@
-"""Lambda functions: one bundle, and for each function its own handler, role and log group."""
+"""Lambda functions: one bundle, and for each function its own handler, role, log group and alarms."""
 
 import re
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.config import Config, RemovalChoice
+from infra.constructs.shared import Shared
 from respot.metrics import SERVICE_VARIABLE
 from respot.settings import Settings
 
 TIMEOUT_SECONDS: Final = 60
-"""Of a function that says nothing else: a minute holds a batch of slow AWS calls with their retries."""
+"""The default timeout: a minute holds a batch of slow AWS calls with their retries."""
 
 _MEMORY_MB: Final = 512
 """Memory buys CPU: below this, importing boto3 takes more of a cold start than the work does."""
@@ -28,22 +28,22 @@ class RespotFunction(Construct):
         self,
         scope: Construct,
         name: str,
+        shared: Shared,
         *,
-        code: lambda_.Code,
-        config: Config,
         settings: Settings,
         description: str,
         timeout_seconds: int = TIMEOUT_SECONDS,
+        gets_heartbeats: bool = True,
     ) -> None:
-        """`name` is the handler module's in CamelCase: `EnqueueEnded` runs `respot.handlers.enqueue_ended.handler`."""
+        """`name` is the handler module's in CamelCase: `EnqueueEnded` runs `respot.handlers.enqueue_ended.handler`.
+
+        Sweeps send heartbeats to every function but their own: with `gets_heartbeats`, silence fires an alarm.
+        """
         super().__init__(scope, name)
+        config = shared.config
         module = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        self.log_group: Final = logs.LogGroup(
-            self,
-            "Logs",
-            removal_policy=removal_policy(config),
-        )
-        # CDK's enumeration speaks of months and years; the property itself, like our setting, of days.
+        self.log_group: Final = logs.LogGroup(self, "Logs", removal_policy=RemovalPolicy[config.removal_policy.name])
+        # CDK's enumeration has months and years; the property itself, like our setting, has days.
         cast("logs.CfnLogGroup", self.log_group.node.default_child).retention_in_days = config.log_retention_days
         role = iam.Role(
             self,
@@ -54,7 +54,7 @@ class RespotFunction(Construct):
         self.function: Final = lambda_.Function(
             self,
             "Function",
-            code=code,
+            code=shared.code,
             handler=f"respot.handlers.{module}.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
@@ -69,6 +69,8 @@ class RespotFunction(Construct):
                 SERVICE_VARIABLE: Stack.of(self).stack_name,
             },
         )
+        # The Lambda console shows this name: it depends on the handler alone, not on the capability around it.
+        cast("lambda_.CfnFunction", self.function.node.default_child).override_logical_id(f"{name}Function")
         self.log_group.grant(self.function, "logs:CreateLogStream", "logs:PutLogEvents")
         Validations.of(self.function).acknowledge(
             Acknowledgment(
@@ -77,6 +79,9 @@ class RespotFunction(Construct):
                 "until 2029; it moves to 3.14 when the tests do.",
             )
         )
+        shared.alarms.on_errors(name, self.function)
+        if gets_heartbeats:
+            shared.alarms.on_silence(name, self.log_group)
 
 
 def allow_any(
@@ -89,20 +94,11 @@ def allow_any(
 ) -> None:
     """Allow actions on a resource with a wildcard, with the reason a reviewer may dispute.
 
-    `finding` is the resource as cdk-nag writes it, pseudo parameters in angle brackets. One call for each resource: of
-    two reasons for one finding, cdk-nag would report either.
+    `finding` is the resource as cdk-nag writes it, pseudo parameters in angle brackets. Call it once for each resource:
+    cdk-nag would report either of two reasons for one finding.
     """
     function.add_to_role_policy(iam.PolicyStatement(actions=list(actions), resources=[resource], conditions=conditions))
     if "*" in resource:  # a setting may name a resource in full, and then there is no finding
         Validations.of(cast("iam.IRole", function.role)).acknowledge(
             Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{finding}]", reason=reason)
         )
-
-
-def removal_policy(config: Config) -> RemovalPolicy:
-    """CDK's word for the owner's choice."""
-    match config.removal_policy:
-        case RemovalChoice.RETAIN:
-            return RemovalPolicy.RETAIN
-        case RemovalChoice.DESTROY:
-            return RemovalPolicy.DESTROY

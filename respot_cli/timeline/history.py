@@ -1,4 +1,4 @@
-"""A job's history as the ledger tells it: for people to look at, for scripts as JSON."""
+"""A job's history in the ledger, with its headline for people and its JSON for scripts."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,10 +20,10 @@ class RunAttempt:
 
     Attributes:
         number: its place.
-        state: its state; `None` while SageMaker's event of it has not come.
+        state: its state; `None` until SageMaker's first event about it.
         name: its job name.
         decision: what was decided when it had ended.
-        outcome: what became of that.
+        outcome: the outcome of that decision.
     """
 
     number: int
@@ -35,15 +35,15 @@ class RunAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What the ledger has of one job.
+    """What the ledger has about one job.
 
     Attributes:
         state: its state.
         transitions: its transitions, oldest first.
-        alerts: its settled alerts, oldest first.
+        alerts: its completed alerts, oldest first.
         others: jobs that had the same name before or after.
-        stop_intent: the newest note that Respot was about to stop it, since it waited too long; `None` if it never was.
-        doings: what Respot has written down of its own doings about it.
+        stop_intent: the newest intent to stop it because it waited too long; `None` if there was none.
+        recovery_records: what Respot has recorded about its recovery.
         run: all attempts of the run that the job belongs to, in order; the job alone if it has no other.
     """
 
@@ -87,7 +87,7 @@ class History:
 
 
 def headline(history: History, now: datetime) -> str:
-    """What has become of the job, in a sentence; what was decided or reported before is history."""
+    """The job's current situation, in a sentence."""
     recovery_records = history.recovery_records
     if recovery_records.outcome:
         return _sentence(recovery_records.outcome.story)
@@ -98,7 +98,7 @@ def headline(history: History, now: datetime) -> str:
         if recovery_records.decision
         else f"ended as {history.state.secondary_status}, not decided yet"
     )
-    # Respot notes once why a decision, or the creation that it calls for, has to wait. The reason may be gone by now.
+    # Respot notes once why a decision, or its creation, has to wait. The reason may no longer apply.
     since = recovery_records.decision.decided_at if recovery_records.decision else history.state.job.created
     latest = max(recovery_records.notices, key=lambda notice: notice.noticed_at, default=None)
     waited = f"; {_noticed(latest)}" if latest and latest.noticed_at >= since else ""

@@ -1,4 +1,4 @@
-"""`respot timeline`: a job's history from the ledger."""
+"""The command `respot timeline`: finds a job in the ledger and shows its history."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from respot.recovery.run_place import MAX_CLOCK_SKEW, place_in_run
 from respot_cli import deployment, output
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.history import History, RunAttempt, to_document
 from respot_cli.job_reference import JobReference, job_reference
-from respot_cli.timeline_view import render
+from respot_cli.timeline.history import History, RunAttempt, to_document
+from respot_cli.timeline.view import render
 
 
 def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -140,9 +140,9 @@ def load(
 
 
 def _run(ledger: Ledger, runs: RunStore, state: JobState) -> tuple[RunAttempt, ...]:
-    """The attempts of the job's run: its decision tells the run, or the ledger confirms what its tags say.
+    """The attempts of the job's run, which its decision names, or its tags if the ledger confirms them.
 
-    The last one that was decided on counts only if it was created.
+    The last attempt that was decided on counts only if it was created.
     """
     decided = runs.decision(state.job)
     run, _ = (decided.run, decided.number) if decided else place_in_run(runs, state)
@@ -161,7 +161,7 @@ def _run(ledger: Ledger, runs: RunStore, state: JobState) -> tuple[RunAttempt, .
 
 
 def _created(ledger: Ledger, runs: RunStore, attempt: AttemptRecord, outcome: Outcome | None) -> JobId | None:
-    """The job that was created for an attempt, as far as the ledger knows it; another's of that name is none."""
+    """The job that was created for an attempt, if the ledger knows it. Another job of that name does not count."""
     if outcome and outcome.kind is not OutcomeKind.CREATED:
         return None
     since = attempt.decided_at - MAX_CLOCK_SKEW

@@ -1,0 +1,1 @@
+"""`respot drill`: a labelled event from end to end."""

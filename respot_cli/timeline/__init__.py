@@ -1,0 +1,1 @@
+"""`respot timeline`: the history of a job."""

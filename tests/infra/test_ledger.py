@@ -1,0 +1,83 @@
+"""The table, its indexes and the readers of its stream."""
+
+import pytest
+
+from respot import schema
+from tests.infra.synthesis import Synthesized, render
+
+
+def test_the_ledger_is_kept_and_protected_unless_told_otherwise(plain: Synthesized, full: Synthesized) -> None:
+    assert plain.resources["LedgerTable"]["DeletionPolicy"] == "Retain"
+    assert plain.properties("LedgerTable")["DeletionProtectionEnabled"] is True
+    assert full.resources["LedgerTable"]["DeletionPolicy"] == "Delete"
+    assert full.properties("LedgerTable")["DeletionProtectionEnabled"] is False
+
+
+def test_the_ledger_is_the_table_of_the_schema(either: Synthesized) -> None:
+    table = either.properties("LedgerTable")
+    assert keys(table) == [(schema.PK, "HASH"), (schema.SK, "RANGE")]
+    assert {index["IndexName"]: keys(index) for index in table["GlobalSecondaryIndexes"]} == {
+        schema.BY_NAME: [(schema.REGION_AND_NAME, "HASH"), (schema.CREATED, "RANGE")],
+        schema.BY_ACTIVITY: [(schema.ACTIVE_ON, "HASH"), (schema.LAST_MODIFIED, "RANGE")],
+        schema.BY_LIVE: [(schema.LIVE_IN, "HASH"), (schema.CREATED, "RANGE")],
+    }
+    assert {index["IndexName"]: index["Projection"] for index in table["GlobalSecondaryIndexes"]} == {
+        schema.BY_NAME: {"ProjectionType": "KEYS_ONLY"},
+        schema.BY_ACTIVITY: {"ProjectionType": "KEYS_ONLY"},
+        schema.BY_LIVE: {"ProjectionType": "INCLUDE", "NonKeyAttributes": [schema.CHECKPOINT_URI]},
+    }
+
+
+def test_no_text_of_other_peoples_choice_is_a_key_of_the_ledger(either: Synthesized) -> None:
+    """A key's length is bounded, and an item that exceeds it is refused as a whole."""
+    table = either.properties("LedgerTable")
+    assert {attribute["AttributeName"] for attribute in table["AttributeDefinitions"]} == {
+        schema.PK,
+        schema.SK,
+        schema.REGION_AND_NAME,
+        schema.CREATED,
+        schema.ACTIVE_ON,
+        schema.LAST_MODIFIED,
+        schema.LIVE_IN,
+    }
+
+
+def test_the_ledger_can_be_restored_read_as_it_changes_and_expires(either: Synthesized) -> None:
+    table = either.properties("LedgerTable")
+    assert {attribute["AttributeType"] for attribute in table["AttributeDefinitions"]} == {"S"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": schema.EXPIRES_AT, "Enabled": True}
+
+
+def keys(owner: dict[str, list[dict[str, str]]]) -> list[tuple[str, str]]:
+    return [(key["AttributeName"], key["KeyType"]) for key in owner["KeySchema"]]
+
+
+@pytest.mark.parametrize(
+    ("reader", "function", "hours"),
+    [("AlertingAlertsStream", "Alert", 2), ("RecoveryEndedJobsStream", "EnqueueEnded", 20)],
+)
+def test_a_reader_of_the_stream_misses_nothing_and_hangs_on_nothing(
+    either: Synthesized, reader: str, function: str, hours: int
+) -> None:
+    mapping = render(either.properties(f"{reader}Delivery"))
+    del mapping["FilterCriteria"]  # see test_stream_filters
+    assert mapping == {
+        "BatchSize": 10,
+        "BisectBatchOnFunctionError": True,
+        "DestinationConfig": {"OnFailure": {"Destination": f"${{{reader}DeadLetters.Arn}}"}},
+        "EventSourceArn": "${LedgerTable.StreamArn}",
+        "FunctionName": f"${{{function}Function}}",
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "MaximumRecordAgeInSeconds": hours * 3600,
+        "MaximumRetryAttempts": 5000,
+        "StartingPosition": "TRIM_HORIZON",
+    }
+
+
+def test_the_stream_has_no_more_readers_than_dynamodb_bears(full: Synthesized) -> None:
+    mappings = full.of_type("Lambda::EventSourceMapping").values()
+    readers = [m for m in mappings if render(m["EventSourceArn"]) == "${LedgerTable.StreamArn}"]
+    assert len(readers) == 2  # of a shard, says the DynamoDB Developer Guide: more are throttled
