@@ -66,7 +66,7 @@ SWEEP_KEY: Final = "sweep"
 """The sort key of how far a sweep has come, in the partition `sweep#<scope>`."""
 WATCHED_SINCE: Final = "watched_since"
 SCOPE: Final = "scope"
-"""Of a sweep's pass: the region whose list it compares, or `sweeping.CHECKS`."""
+"""Of a sweep's pass: the region whose list it compares, or `CHECKS`."""
 
 DRILL_PARTITION: Final = "drill#"
 """How the partition key of a drill's note begins: the one that `slack` may write."""

@@ -188,7 +188,7 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
         Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
     )
     clients.client("ssm")  # recover's, which repeats its calls; an alert's does not
-    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
+    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), leased_at=created)
     deployed.put_item(TableName=TABLE, Item=progress_item(swept, until=created))
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched

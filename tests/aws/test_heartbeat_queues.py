@@ -50,9 +50,9 @@ def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDB
     for minutes in (0, 5):
         for scope in (CHECKS, REGION):
             now = CREATED + timedelta(minutes=minutes)
-            taken = sweeps.take(scope, now=now, lease=timedelta(minutes=4), watched_since=CREATED)
+            taken = sweeps.lease(scope, now=now, lease=timedelta(minutes=4), watched_since=CREATED)
             assert taken is not None
             for _ in range(9):
-                sweeps.keep(taken, until=now)
+                sweeps.save(taken, until=now)
     shown = [image for image in images if matches(PATTERN, {"eventName": "MODIFY", "dynamodb": {"NewImage": image}})]
     assert (len(images), len(shown)) == (40, 2)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 LEASE = timedelta(minutes=5)
-TAKEN = SweepProgress(scope=REGION, watched_since=CREATED, taken_at=at(1))
+TAKEN = SweepProgress(scope=REGION, watched_since=CREATED, leased_at=at(1))
 HALFWAY = replace(
     TAKEN,
     began=at(1.5),
@@ -45,12 +45,12 @@ def sweeps(request: pytest.FixtureRequest) -> SweepStore:
 
 
 def take(sweeps: SweepStore, seconds: float, *, scope: str = REGION, since: float = 0) -> SweepProgress | None:
-    return sweeps.take(scope, now=at(seconds), lease=LEASE, watched_since=at(since))
+    return sweeps.lease(scope, now=at(seconds), lease=LEASE, watched_since=at(since))
 
 
 def test_a_scope_is_new_once(sweeps: SweepStore) -> None:
     assert take(sweeps, 1) == TAKEN
-    assert take(sweeps, 1000, since=999) == replace(TAKEN, taken_at=at(1000))
+    assert take(sweeps, 1000, since=999) == replace(TAKEN, leased_at=at(1000))
 
 
 @pytest.mark.parametrize(("seconds", "free"), [(1, False), (300.999, False), (301, True), (9000, True)])
@@ -68,21 +68,21 @@ def test_scopes_are_taken_one_by_one(sweeps: SweepStore) -> None:
 @pytest.mark.parametrize("left", [TAKEN, HALFWAY], ids=["at its beginning", "halfway"])
 def test_a_pass_goes_on_where_it_was_left(sweeps: SweepStore, left: SweepProgress) -> None:
     take(sweeps, 1)
-    sweeps.keep(left, until=at(9))
+    sweeps.save(left, until=at(9))
     assert take(sweeps, 8.999) is None
-    assert take(sweeps, 9) == replace(left, taken_at=at(9))
+    assert take(sweeps, 9) == replace(left, leased_at=at(9))
 
 
 def test_what_a_pass_no_longer_has_is_forgotten(sweeps: SweepStore) -> None:
     take(sweeps, 1)
-    sweeps.keep(HALFWAY, until=at(301))
-    sweeps.keep(replace(HALFWAY, began=None, token=None, reached=None, down_to=None, last_began=at(1)), until=at(9))
-    assert take(sweeps, 9) == replace(TAKEN, taken_at=at(9), last_began=at(1), last_full=at(-900.001))
+    sweeps.save(HALFWAY, until=at(301))
+    sweeps.save(replace(HALFWAY, began=None, token=None, reached=None, down_to=None, last_began=at(1)), until=at(9))
+    assert take(sweeps, 9) == replace(TAKEN, leased_at=at(9), last_began=at(1), last_full=at(-900.001))
 
 
 def test_who_keeps_a_pass_keeps_it_in_hand(sweeps: SweepStore) -> None:
     take(sweeps, 1)
-    sweeps.keep(HALFWAY, until=at(900))
+    sweeps.save(HALFWAY, until=at(900))
     assert take(sweeps, 899) is None
 
 
@@ -90,16 +90,16 @@ def test_a_pass_that_was_taken_over_is_kept_no_more(sweeps: SweepStore) -> None:
     take(sweeps, 1)
     take(sweeps, 301)
     with pytest.raises(LedgerContentionError, match=f"the sweep of {REGION} has been taken over"):
-        sweeps.keep(HALFWAY, until=at(302))
-    assert take(sweeps, 601) == replace(TAKEN, taken_at=at(601))
+        sweeps.save(HALFWAY, until=at(302))
+    assert take(sweeps, 601) == replace(TAKEN, leased_at=at(601))
 
 
 def test_an_abandoned_scope_is_new_again(sweeps: SweepStore) -> None:
     take(sweeps, 1)
-    sweeps.keep(HALFWAY, until=at(9))
+    sweeps.save(HALFWAY, until=at(9))
     much_later = 2 + ABANDONED.total_seconds()
     taken = take(sweeps, much_later, since=much_later)
-    assert taken == SweepProgress(scope=REGION, watched_since=at(much_later), taken_at=at(much_later))
+    assert taken == SweepProgress(scope=REGION, watched_since=at(much_later), leased_at=at(much_later))
 
 
 # --- what only DynamoDB does ----------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def test_there_is_one_item_for_each_scope_and_it_never_expires(dynamodb: "Dynamo
     for number in range(50):
         taken = take(sweeps, number)
         assert taken
-        sweeps.keep(replace(taken, token=str(number)), until=at(number))
+        sweeps.save(replace(taken, token=str(number)), until=at(number))
     (item,) = map(deserialize, dynamodb.scan(TableName=TABLE)["Items"])
     assert (item["pk"], item["sk"], item["kind"], item["token"]) == (f"sweep#{REGION}", "sweep", "sweep", "49")
     assert "expires_at" not in item
@@ -119,10 +119,10 @@ def test_there_is_one_item_for_each_scope_and_it_never_expires(dynamodb: "Dynamo
 def test_a_pass_that_an_earlier_version_left_is_a_full_one_and_none_was_before(dynamodb: "DynamoDBClient") -> None:
     sweeps = DynamoDbSweepStore(dynamodb, TABLE)
     take(sweeps, 1)
-    sweeps.keep(HALFWAY, until=at(9))
+    sweeps.save(HALFWAY, until=at(9))
     (item,) = dynamodb.scan(TableName=TABLE)["Items"]
     dynamodb.put_item(TableName=TABLE, Item={name: item[name] for name in item.keys() - {"down_to", "last_full"}})
-    assert take(sweeps, 9) == replace(HALFWAY, taken_at=at(9), down_to=None, last_full=None)
+    assert take(sweeps, 9) == replace(HALFWAY, leased_at=at(9), down_to=None, last_full=None)
 
 
 def test_of_two_that_take_a_scope_at_once_one_gets_it(dynamodb: "DynamoDBClient") -> None:
@@ -158,7 +158,7 @@ def test_no_answer_keeps_nothing(dynamodb: "DynamoDBClient") -> None:
 
     dynamodb.meta.events.register_first("before-call.dynamodb", hang)
     with pytest.raises(LedgerUnavailableError, match="try again later"):
-        DynamoDbSweepStore(dynamodb, TABLE).keep(HALFWAY, until=at(9))
+        DynamoDbSweepStore(dynamodb, TABLE).save(HALFWAY, until=at(9))
 
 
 # --- since when a region is watched, which the ledger tells -----------------------------------------------------------
@@ -202,7 +202,7 @@ def test_a_pass_whose_answer_was_lost_is_in_our_own_hand(dynamodb: "DynamoDBClie
     sweeps = DynamoDbSweepStore(dynamodb, TABLE)
     if taken_before:
         assert take(sweeps, 1)
-        sweeps.keep(TAKEN, until=at(2))
+        sweeps.save(TAKEN, until=at(2))
     lose_the_first_answer(dynamodb, "PutItem")
-    assert take(sweeps, 10) == replace(TAKEN, taken_at=at(10))
+    assert take(sweeps, 10) == replace(TAKEN, leased_at=at(10))
     assert take(sweeps, 11) is None

@@ -19,7 +19,7 @@ from respot.metrics import (
     UNKNOWN_STATUS_MESSAGES,
 )
 from respot.schema import CHECKS
-from respot.sweep.sweeper import SweepReport
+from respot.sweep.report import SweepReport
 from tests.support.builders import REGION
 from tests.support.printed import Printed, printed
 

@@ -142,7 +142,7 @@ def alert_record() -> Item:
 
 
 def progress(scope: str = "us-east-1") -> Item:
-    return progress_item(SweepProgress(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
+    return progress_item(SweepProgress(scope=scope, watched_since=CREATED, leased_at=CREATED), until=CREATED)
 
 
 def stop_intent() -> Item:

@@ -237,24 +237,24 @@ class MemoryTrainingJobs:
 class MemorySweepStore:
     """The port `SweepStore` in two dictionaries."""
 
-    passes: dict[str, SweepProgress] = field(default_factory=dict)
-    held_until: dict[str, datetime] = field(default_factory=dict)
+    progress: dict[str, SweepProgress] = field(default_factory=dict)
+    leased_until: dict[str, datetime] = field(default_factory=dict)
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
-        """See `SweepStore.take`."""
-        before = self.passes.get(scope)
-        if before and self.held_until[scope] > now:
+    def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
+        """See `SweepStore.lease`."""
+        before = self.progress.get(scope)
+        if before and self.leased_until[scope] > now:
             return None
         progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
-        self.passes[scope], self.held_until[scope] = progress, now + lease
+        self.progress[scope], self.leased_until[scope] = progress, now + lease
         return progress
 
-    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
-        """See `SweepStore.keep`."""
-        if self.passes[progress.scope].taken_at != progress.taken_at:
+    def save(self, progress: SweepProgress, *, until: datetime) -> None:
+        """See `SweepStore.save`."""
+        if self.progress[progress.scope].leased_at != progress.leased_at:
             message = f"the sweep of {progress.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
-        self.passes[progress.scope], self.held_until[progress.scope] = progress, until
+        self.progress[progress.scope], self.leased_until[progress.scope] = progress, until
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,14 +1,17 @@
 """A sweeper on twins, and how its jobs get there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.schema import CHECKS
+from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.progress import Page, SweepProgress
-from respot.sweep.sweeper import Sweeper, SweepReport
+from respot.sweep.region_sweep import RegionSweep
+from respot.sweep.report import SweepReport
+from respot.sweep.sweeper import Sweeper
 from tests.support.builders import CREATED, REGION, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.memory import (
@@ -26,6 +29,11 @@ GRACE = timedelta(seconds=60)
 BACKFILL = timedelta(days=30)
 NOW = CREATED + timedelta(days=60)
 """Long after the deployment; `ago` counts from here."""
+
+
+def _of(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """The parts that this dataclass has."""
+    return {each.name: parts[each.name] for each in fields(kind) if each.init}
 
 
 def ago(**span: float) -> datetime:
@@ -92,7 +100,12 @@ class Environment:
             "backfill": BACKFILL,
             "grace": GRACE,
         }
-        return Sweeper(**(parts | others))
+        parts |= others
+        parts |= {
+            "region_sweep": RegionSweep(**_of(RegionSweep, parts)),
+            "ledger_check": LedgerCheck(**_of(LedgerCheck, parts)),
+        }
+        return Sweeper(**_of(Sweeper, parts))
 
     def watched(self, since: datetime = CREATED, *, last: datetime | None = None, full: datetime | None = None) -> None:
         """As if the regions had been swept before, `last` the last time; five minutes ago, unless told.
@@ -101,10 +114,10 @@ class Environment:
         """
         began = last or ago(minutes=5)
         for scope in (CHECKS, *self.regions):
-            self.sweeps.passes[scope] = SweepProgress(
-                scope=scope, watched_since=since, taken_at=began, last_began=began, last_full=full
+            self.sweeps.progress[scope] = SweepProgress(
+                scope=scope, watched_since=since, leased_at=began, last_began=began, last_full=full
             )
-            self.sweeps.held_until[scope] = began
+            self.sweeps.leased_until[scope] = began
         self.ledger.watched |= dict.fromkeys(self.regions, since)
 
     def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401

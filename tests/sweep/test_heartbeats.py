@@ -30,7 +30,7 @@ from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
-BEGUN = progress_item(SweepProgress(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
+BEGUN = progress_item(SweepProgress(scope=CHECKS, watched_since=CREATED, leased_at=CREATED), until=CREATED) | serialize(
     {LEASE_HOLDER: "c"}
 )
 """The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""

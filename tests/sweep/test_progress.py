@@ -19,6 +19,7 @@ from respot.sweep.progress import (
     QUICK,
     Summary,
     SweepProgress,
+    check_periods,
     completed,
     differs,
     is_full_due,
@@ -29,7 +30,6 @@ from respot.sweep.progress import (
     should_record,
     started,
     watched_since,
-    windows,
 )
 from tests.support.builders import CREATED, REGION, at, job_id, state
 
@@ -98,7 +98,7 @@ def test_an_unknown_job_that_ended_before_the_backfill_is_left_alone(
 
 
 def progress(**others: object) -> SweepProgress:
-    return replace(SweepProgress(scope=REGION, watched_since=CREATED, taken_at=CREATED), **others)  # type: ignore[arg-type]
+    return replace(SweepProgress(scope=REGION, watched_since=CREATED, leased_at=CREATED), **others)  # type: ignore[arg-type]
 
 
 HALFWAY = progress(
@@ -206,19 +206,19 @@ def test_the_age_is_that_of_the_last_complete_pass_or_of_the_watch() -> None:
 
 def test_a_new_scope_is_watched_since_its_first_sweep() -> None:
     taken = resumed(None, scope=REGION, now=at(60), watched_since=at(59))
-    assert taken == SweepProgress(scope=REGION, watched_since=at(59), taken_at=at(60))
+    assert taken == SweepProgress(scope=REGION, watched_since=at(59), leased_at=at(60))
 
 
 @pytest.mark.parametrize("idle", [timedelta(0), ABANDONED], ids=["at once", "after an outage"])
 def test_a_pass_goes_on_where_it_was_left(idle: timedelta) -> None:
     taken = resumed(HALFWAY, scope=REGION, now=CREATED + idle, watched_since=at(60))
-    assert taken == replace(HALFWAY, taken_at=CREATED + idle)
+    assert taken == replace(HALFWAY, leased_at=CREATED + idle)
 
 
 def test_a_region_that_was_not_swept_for_long_is_watched_anew() -> None:
     now = CREATED + ABANDONED + timedelta(seconds=1)
     taken = resumed(HALFWAY, scope=REGION, now=now, watched_since=now)
-    assert taken == SweepProgress(scope=REGION, watched_since=now, taken_at=now)
+    assert taken == SweepProgress(scope=REGION, watched_since=now, leased_at=now)
 
 
 # --- checks ---------------------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_each_job_is_checked_after_ten_minutes_and_ever_more_rarely_whatever_the
     moment, last, found, expected = CREATED + changed, CREATED, [], []
     for gap in gaps:
         now = last + gap
-        holding = [window for window in windows(last=last, now=now) if window.since <= moment <= window.until]
+        holding = [window for window in check_periods(last=last, now=now) if window.since <= moment <= window.until]
         # Where two windows meet, or a sweep begins to the very moment, a job may be checked twice: never less.
         found += [now] * bool(holding)
         expected += [now] * any(last <= moment + after <= now for after in CHECKS_AFTER)
@@ -245,7 +245,7 @@ def test_each_job_is_checked_after_ten_minutes_and_ever_more_rarely_whatever_the
 
 
 def test_a_job_is_due_once_however_long_the_outage() -> None:
-    due = windows(last=CREATED, now=CREATED + timedelta(days=20))
+    due = check_periods(last=CREATED, now=CREATED + timedelta(days=20))
     assert due[0].until == CREATED + timedelta(days=20) - FIRST_CHECK
     assert all(earlier.since == later.until for earlier, later in pairwise(due))
     assert due[-1].since == CREATED - CHECKS_AFTER[-1]
@@ -253,9 +253,9 @@ def test_a_job_is_due_once_however_long_the_outage() -> None:
 
 def test_checks_end_before_recovery_forgets() -> None:
     assert timedelta(days=1) < CHECKS_AFTER[-1] < timedelta(days=3)
-    assert len(windows(last=CREATED, now=at(300))) == len(CHECKS_AFTER)
+    assert len(check_periods(last=CREATED, now=at(300))) == len(CHECKS_AFTER)
 
 
 def test_every_window_has_an_inside() -> None:
     for span in (timedelta(0), timedelta(minutes=5), timedelta(minutes=10), timedelta(days=9)):
-        assert all(each.since <= each.until for each in windows(last=CREATED, now=CREATED + span))
+        assert all(each.since <= each.until for each in check_periods(last=CREATED, now=CREATED + span))

@@ -227,8 +227,8 @@ def test_a_state_of_before_there_were_shallow_passes_is_followed_by_a_full_one()
 
 def in_parts(env: Environment, *, every: timedelta = INTERVAL) -> int:
     """Sweep, ten pages in each invocation, until the pass is complete; gives how many pages that took."""
-    before, listed = env.sweeps.passes[REGION].last_began, 0
-    while env.sweeps.passes[REGION].last_began == before:
+    before, listed = env.sweeps.progress[REGION].last_began, 0
+    while env.sweeps.progress[REGION].last_began == before:
         env.sweep(env.invocation(), seconds=LONGEST_PAGE.total_seconds() + 9.5)
         listed += pages(env)
         env.clock.pass_by(every)
@@ -239,7 +239,7 @@ def test_a_full_pass_is_full_to_its_end_and_counts_from_its_beginning() -> None:
     env = swept_before(full=NOW - FULL_AFTER)
     history(env)
     assert in_parts(env, every=timedelta(minutes=1)) == LONGEST_LIFE.days + 1
-    assert env.sweeps.passes[REGION].last_full == NOW
+    assert env.sweeps.progress[REGION].last_full == NOW
 
 
 def test_a_shallow_pass_is_shallow_to_its_end_however_long_that_takes() -> None:
@@ -248,7 +248,7 @@ def test_a_shallow_pass_is_shallow_to_its_end_however_long_that_takes() -> None:
     history(env)
     env.both(job_id("old", created=ago(days=19, hours=2)), "Training=0")
     assert in_parts(env, every=timedelta(hours=1)) == 22
-    progress = env.sweeps.passes[REGION]
+    progress = env.sweeps.progress[REGION]
     assert (progress.last_began, progress.last_full, progress.down_to) == (NOW, NOW - INTERVAL, None)
     assert in_parts(env) == LONGEST_LIFE.days + 2
 
@@ -259,7 +259,7 @@ def test_what_becomes_known_meanwhile_leaves_the_pass_under_way_as_deep_as_it_wa
     history(env)
     env.both(job_id("old", created=ago(days=14, hours=2)), "Training=0")
     env.sweep(env.invocation(), seconds=LONGEST_PAGE.total_seconds() + 9.5)
-    settled = env.sweeps.passes[REGION].down_to
+    settled = env.sweeps.progress[REGION].down_to
     env.both(job_id("older", created=ago(days=20, hours=2)), "Training=0")
     env.clock.pass_by(INTERVAL)
     env.sweep(env.invocation())
@@ -276,7 +276,7 @@ def test_a_full_pass_whose_list_forgot_its_place_is_made_again() -> None:
     history(env)
     env.lists.faults[REGION, "9"] = StaleTokenError("forgotten")
     env.sweep()
-    assert env.sweeps.passes[REGION].last_full == NOW - FULL_AFTER
+    assert env.sweeps.progress[REGION].last_full == NOW - FULL_AFTER
     env.lists.faults.clear()
     pages(env)
     env.sweep()
@@ -309,7 +309,7 @@ def test_without_knowing_what_is_alive_no_pass_begins() -> None:
     assert str(swept[REGION].error) == "throttled"
     assert (swept[ELSEWHERE].error, swept[ELSEWHERE].complete) == (None, True)
     assert [region for region, _, _ in env.lists.calls] == [ELSEWHERE]
-    assert env.sweeps.passes[REGION].began is None
+    assert env.sweeps.progress[REGION].began is None
 
 
 # --- jobs of before the deployment ----------------------------------------------------------------------------------

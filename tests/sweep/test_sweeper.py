@@ -27,7 +27,9 @@ from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from respot.schema import CHECKS
 from respot.sweep.progress import FIRST_CHECK, FRESH_DEPLOYMENT, LONGEST_LIFE, Page, SweepProgress
-from respot.sweep.sweeper import BACKLOG, LEASE, LONGEST_PAGE, PACE, SweepReport
+from respot.sweep.region_sweep import BACKLOG, PACE
+from respot.sweep.report import SweepReport
+from respot.sweep.sweeper import LEASE, LONGEST_PAGE
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.memory import MemoryPolicies, MemoryRecheckQueue, MemorySweepStore, MemoryTopic
 from tests.support.recovery_environment import RecoveryEnvironment
@@ -174,7 +176,7 @@ def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
 def test_a_fresh_deployment_watches_from_its_beginning() -> None:
     env = Environment(created=NOW - timedelta(minutes=5))
     env.sweep()
-    assert {each.watched_since for each in env.sweeps.passes.values()} == {env.ledger.created}
+    assert {each.watched_since for each in env.sweeps.progress.values()} == {env.ledger.created}
 
 
 def test_a_region_added_later_is_watched_from_its_first_sweep() -> None:
@@ -182,8 +184,8 @@ def test_a_region_added_later_is_watched_from_its_first_sweep() -> None:
     env.watched()
     env.put(job_id("there", region=ELSEWHERE, created=ago(hours=1)))
     env.sweep(env.invocation(regions=(REGION, ELSEWHERE)))
-    assert env.sweeps.passes[ELSEWHERE].watched_since == NOW
-    assert env.sweeps.passes[REGION].watched_since == CREATED
+    assert env.sweeps.progress[ELSEWHERE].watched_since == NOW
+    assert env.sweeps.progress[REGION].watched_since == CREATED
     ((look, _),) = env.rechecks.sent
     assert (look.region, look.watched_since) == (ELSEWHERE, NOW)
 
@@ -351,10 +353,10 @@ def test_the_next_invocation_is_let_in_when_every_region_is_let_go() -> None:
     released: list[str] = []
 
     class Noting(MemorySweepStore):
-        def keep(self, progress: SweepProgress, *, until: datetime) -> None:
+        def save(self, progress: SweepProgress, *, until: datetime) -> None:
             if until == env.clock():
                 released.append(progress.scope)
-            MemorySweepStore.keep(self, progress, until=until)
+            MemorySweepStore.save(self, progress, until=until)
 
     env.sweeps = Noting()
     env.sweep(env.invocation())
@@ -371,16 +373,16 @@ def test_a_pass_that_runs_out_of_time_goes_on_where_it_stopped(pages: int) -> No
     env.watched()
     for job in many(12):
         env.put(job)
-    before = env.sweeps.passes[REGION]
+    before = env.sweeps.progress[REGION]
     invocations = 0
-    while env.sweeps.passes[REGION].last_began == before.last_began:
+    while env.sweeps.progress[REGION].last_began == before.last_began:
         env.sweep(env.invocation(), seconds=LONGEST_PAGE.total_seconds() + pages - 0.9)
         env.clock.pass_by(timedelta(minutes=5))
         invocations += 1
     assert invocations == -(-6 // pages)
     assert [token for _, token, _ in env.lists.calls] == [None, "2", "4", "6", "8", "10"]
     assert env.names() == [job.name for job in many(12)]
-    assert env.sweeps.passes[REGION].last_began == NOW
+    assert env.sweeps.progress[REGION].last_began == NOW
 
 
 def test_without_time_for_a_page_nothing_begins(env: Environment) -> None:
@@ -388,7 +390,7 @@ def test_without_time_for_a_page_nothing_begins(env: Environment) -> None:
     swept = env.sweep(seconds=LONGEST_PAGE.total_seconds() - 1)
     assert [(each.complete, each.error) for each in swept] == [(False, None), (False, None)]
     assert env.lists.calls == []
-    assert {each.began for each in env.sweeps.passes.values()} == {None}
+    assert {each.began for each in env.sweeps.progress.values()} == {None}
     assert swept[1].age == timedelta(minutes=5)
 
 
@@ -427,8 +429,8 @@ def test_a_dead_invocation_that_wakes_up_changes_nothing() -> None:
     assert [str(each.error) for each in swept if each.error] == [
         f"the sweep of {scope} has been taken over by another invocation" for scope in (CHECKS, REGION)
     ]
-    assert env.sweeps.passes[REGION].token is None
-    assert env.sweeps.passes[REGION].last_began is not None
+    assert env.sweeps.progress[REGION].token is None
+    assert env.sweeps.progress[REGION].last_began is not None
 
 
 def test_a_list_that_forgot_its_place_is_begun_anew(env: Environment) -> None:
@@ -472,7 +474,7 @@ def test_a_region_that_is_throttled_stops_no_other(*, first: bool) -> None:
 def test_the_region_that_waited_longest_comes_first() -> None:
     env = Environment(regions=(REGION, ELSEWHERE))
     env.watched()
-    env.sweeps.passes[ELSEWHERE] = replace(env.sweeps.passes[ELSEWHERE], last_began=ago(hours=1))
+    env.sweeps.progress[ELSEWHERE] = replace(env.sweeps.progress[ELSEWHERE], last_began=ago(hours=1))
     assert [each.scope for each in env.sweep()] == [CHECKS, ELSEWHERE, REGION]
 
 
@@ -493,11 +495,11 @@ def test_a_store_that_fails_as_a_region_is_let_go_stops_no_other() -> None:
     env = Environment(regions=(REGION, ELSEWHERE))
 
     class Failing(MemorySweepStore):
-        def keep(self, progress: SweepProgress, *, until: datetime) -> None:
+        def save(self, progress: SweepProgress, *, until: datetime) -> None:
             if progress.scope == REGION and until == env.clock():
                 message = "DynamoDB does not answer"
                 raise LedgerUnavailableError(message)
-            MemorySweepStore.keep(self, progress, until=until)
+            MemorySweepStore.save(self, progress, until=until)
 
     env.sweeps = Failing()
     swept = {each.scope: each for each in env.sweep(env.invocation())}
@@ -702,12 +704,12 @@ def test_checks_that_run_out_of_time_go_on_where_they_stopped(stops_at: int) -> 
         return LONGEST_PAGE if next(steps) < stops_at else timedelta()
 
     env.invocation().sweep(time_left=time_left)
-    stopped = env.sweeps.passes[CHECKS]
+    stopped = env.sweeps.progress[CHECKS]
     assert (stopped.began, stopped.token) == ((NOW, str(stops_at)) if stops_at else (None, None))
     env.clock.pass_by(timedelta(minutes=5))
     env.sweep(env.invocation())
     assert sorted(env.recoveries.sent) == sorted(jobs)
-    assert env.sweeps.passes[CHECKS].last_began == (NOW if stops_at else NOW + timedelta(minutes=5))
+    assert env.sweeps.progress[CHECKS].last_began == (NOW if stops_at else NOW + timedelta(minutes=5))
 
 
 @pytest.mark.parametrize("refused", range(5))
