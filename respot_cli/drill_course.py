@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.formatting import clause
 from respot.recording.drill import Drill
 

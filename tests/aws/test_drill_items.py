@@ -11,7 +11,7 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile

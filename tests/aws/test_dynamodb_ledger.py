@@ -12,8 +12,8 @@ from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import read_transition
-from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.bench import price
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.sweep.progress import LONGEST_LIFE
 from tests.support.builders import CREATED, REGION, job_id

@@ -11,8 +11,7 @@ from respot.alerting.digest.digest import DigestRecord, DigestWindow
 from respot.alerting.kinds import Severity
 from respot.alerting.ports import DigestStore, LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
-from respot.aws.dynamodb.digest_items import entry_item, read_entry
-from respot.aws.dynamodb.digests import DynamoDbDigestStore
+from respot.aws.dynamodb.digests import DynamoDbDigestStore, entry_item, read_entry
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.recovery.planning.decision import Outlook
 from tests.support.builders import at, member_of, window_of

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from respot.alerting.ports import Ledger
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.sweep.ports import JobIndex

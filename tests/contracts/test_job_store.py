@@ -19,7 +19,7 @@ from tests.support.clock import FakeClock
 from tests.support.memory import MemoryLedger
 
 if TYPE_CHECKING:
-    from respot.aws.dynamodb.jobs import DynamoDbLedger
+    from respot.aws.dynamodb.ledger import DynamoDbLedger
 
 JOB = job_id()
 INTERRUPTED = transition("Interrupted", 3720)

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from respot.alerting.ports import Ledger
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import Market

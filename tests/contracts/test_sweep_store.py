@@ -9,7 +9,7 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from respot.aws.dynamodb.attribute_values import deserialize
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.errors import LedgerContentionError, LedgerUnavailableError
 from respot.schema import CHECKS

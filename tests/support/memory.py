@@ -121,7 +121,7 @@ class MemoryLedger:
             return None
         until, _ = self.leases.get((job, kind, transition.started), (now, None))
         if until > now:
-            message = f"{job}: the {kind} alert on {transition.status} is claimed until its lease runs out"
+            message = f"{job}: the {kind} alert on {transition.status} is leased until its lease expires"
             raise AlertInProgressError(message)
         token = LeaseToken(uuid4().hex)
         self.leases[job, kind, transition.started] = now + lease, token
@@ -361,7 +361,7 @@ class MemoryDigestStore:
             return None
         until, _ = self.leases.get(window.id, (now, None))
         if until > now:
-            message = f"{window.id} is claimed until its lease runs out"
+            message = f"{window.id} is leased until its lease expires"
             raise AlertInProgressError(message)
         token = LeaseToken(uuid4().hex)
         self.leases[window.id] = now + lease, token
