@@ -265,7 +265,7 @@ def test_no_answer_may_have_been_a_success_and_is_asked_again(client: "SageMaker
     def down(_: str) -> "SageMakerClient":
         raise error
 
-    with pytest.raises(CreateLaterError, match="by the same name") as caught:
+    with pytest.raises(CreateLaterError, match="with the same name") as caught:
         SageMakerTrainingJobs(down).create(REGION, request(client))
     assert caught.value.reason is Postponement.UNANSWERED
     assert caught.value.__cause__ is error
@@ -308,7 +308,7 @@ def test_only_sagemakers_own_word_means_that_there_is_no_document(client: "SageM
 def test_a_description_from_before_sagemakers_time_is_no_description(client: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history("Starting=0"), CreationTime=datetime.fromtimestamp(0, tz=UTC))
     stub.add_response("describe_training_job", answer)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
 
 

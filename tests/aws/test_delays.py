@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.aws.sqs.delays import SqsDelayQueue
+from respot.aws.sqs.queue import SqsDelayQueue
 from respot.errors import QueueUnavailableError
 from respot.queueing import LONGEST_DELAY
 from tests.support.builders import REGION

@@ -152,7 +152,7 @@ def test_a_ledger_that_does_not_answer_is_an_error_of_ours(
     with Stubber(dynamodb) as stub:
         stub.add_client_error("put_item", "ProvisionedThroughputExceededException")
         stub.add_client_error("get_item", "AccessDeniedException")
-        with pytest.raises(LedgerUnavailableError, match="could not be written down"):
+        with pytest.raises(LedgerUnavailableError, match="could not be written"):
             drill_posts.note("0123456789ab", None)
         with pytest.raises(LedgerUnavailableError, match="could not be read"):
             drill_posts.find("0123456789ab")

@@ -9,7 +9,7 @@ import pytest
 
 from infra.constructs.alerting import HEARTBEAT as PATTERN
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
-from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
+from respot.aws.sqs.sweep import SqsHeartbeatQueue
 from respot.errors import QueueUnavailableError
 from respot.schema import CHECKS
 from respot.sweep.heartbeat import HEARTBEAT

@@ -145,7 +145,7 @@ def test_an_answer_that_makes_no_sense_is_no_page(answer: dict[str, Any]) -> Non
             return answer
 
     client: Any = Nonsense()
-    with pytest.raises(UpstreamUnavailableError, match="makes no sense; go on later"):
+    with pytest.raises(UpstreamUnavailableError, match="makes no sense; try again later"):
         SageMakerJobLists(lambda _: client).page(REGION, None)
 
 

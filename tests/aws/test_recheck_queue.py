@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from respot.aws.sqs.rechecks import SqsRecheckQueue
+from respot.aws.sqs.sweep import SqsRecheckQueue
 from respot.errors import QueueUnavailableError
 from respot.recording.observation import Origin, RecheckRequest, parse
 from tests.support.builders import REGION, at, job_id

@@ -197,7 +197,7 @@ def test_a_bucket_that_vanishes_between_two_pages_is_no_bucket(s3: "S3Client", s
 )
 def test_any_other_error_is_no_answer(s3: "S3Client", stub: Stubber, code: str) -> None:
     stub.add_client_error("list_objects_v2", code)
-    with pytest.raises(UpstreamUnavailableError, match=f"in {REGION} did not answer; look again later.*{code}"):
+    with pytest.raises(UpstreamUnavailableError, match=f"in {REGION} did not answer; try again later.*{code}"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -216,7 +216,7 @@ def test_silence_is_no_answer(s3: "S3Client", fault: Exception) -> None:
         raise fault
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", fail)
-    with pytest.raises(UpstreamUnavailableError, match="did not answer; look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="did not answer; try again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -230,7 +230,7 @@ def test_nonsense_is_no_answer(s3: "S3Client", body: bytes) -> None:
         return answered
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", answer)  # type: ignore[arg-type] # too narrow
-    with pytest.raises(UpstreamUnavailableError, match=r"(makes no sense|did not answer); look again later"):
+    with pytest.raises(UpstreamUnavailableError, match=r"(makes no sense|did not answer); try again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 

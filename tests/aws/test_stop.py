@@ -99,7 +99,7 @@ def test_no_answer_may_have_been_a_stop(error: BotoCoreError) -> None:
     def down(_: str) -> "SageMakerClient":
         raise error
 
-    with pytest.raises(StopFailedError, match="look at the job before asking again"):
+    with pytest.raises(StopFailedError, match="describe the job before trying again"):
         SageMakerTrainingJobs(down).stop(REGION, NAME)
 
 

@@ -156,10 +156,10 @@ def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: St
 )
 def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
     stub.add_client_error("describe_training_job", code, words)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
     stub.add_client_error("list_tags", code, words)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).tags(REGION, arn_of())
 
 

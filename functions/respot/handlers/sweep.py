@@ -9,9 +9,8 @@ from typing import Any, Final
 from respot.aws.cached_text import CachedText
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
-from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
 from respot.aws.sqs.jobs import SqsJobQueue
-from respot.aws.sqs.rechecks import SqsRecheckQueue
+from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.aws.ssm import ParameterPolicies, read_parameter
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger

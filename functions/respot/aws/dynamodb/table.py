@@ -157,11 +157,8 @@ def translated(what: str) -> Iterator[None]:
     """AWS's errors as ours, except a failed condition, which is an answer."""
     try:
         yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _REFUSED:
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSED:
             raise
-        message = f"ledger, {what}: {error}; try again later"
-        raise LedgerUnavailableError(message) from error
-    except BotoCoreError as error:
         message = f"ledger, {what}: {error}; try again later"
         raise LedgerUnavailableError(message) from error
