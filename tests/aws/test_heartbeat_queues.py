@@ -30,7 +30,7 @@ def test_a_heartbeat_is_one_message() -> None:
     ]
 
 
-def test_a_queue_that_is_not_there_takes_no_heartbeat() -> None:
+def test_a_missing_queue_is_an_error() -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.delete_queue(QueueUrl=url)
@@ -39,7 +39,7 @@ def test_a_queue_that_is_not_there_takes_no_heartbeat() -> None:
 
 
 def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDBClient") -> None:
-    """Of all that it writes: taken up, kept after each step, let go."""
+    """Of all its writes: the lease, each step, the release."""
     images: list[dict[str, Any]] = []
 
     def note(params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's

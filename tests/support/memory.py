@@ -1,4 +1,4 @@
-"""Twins of the adapters in memory, for tests: they keep the ports' promises without AWS."""
+"""The ports in memory: `tests/contracts` shows that they keep the same promises as the adapters of AWS."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -52,16 +52,16 @@ class MemoryLedger:
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
-        """See `Ledger.find`."""
+        """See `JobStore.find`."""
         return tuple(sorted((job for job in self.states if (job.region, job.name) == (region, name)), reverse=True))
 
     def load(self, job: JobId) -> JobRecord:
-        """See `Ledger.load`."""
+        """See `JobStore.load`."""
         state, version = self.states.get(job, (None, 0))
         return JobRecord(state=state, version=version, transitions=in_order(self.transitions[job].values()))
 
     def save(self, change: Change) -> bool:
-        """See `Ledger.save`."""
+        """See `JobStore.save`."""
         job = change.state.job
         _, version = self.states.get(job, (None, 0))
         if change.state_changed:
@@ -79,11 +79,11 @@ class MemoryLedger:
         return True
 
     def created_at(self) -> datetime:
-        """See `Ledger.created_at`."""
+        """See `JobStore.created_at`."""
         return self.created
 
     def watched_since(self, region: str) -> datetime:
-        """See `Ledger.watched_since`."""
+        """See `JobStore.watched_since`."""
         return max(self.watched.get(region, self.created), self.created)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
@@ -116,7 +116,7 @@ class MemoryLedger:
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
-        """See `Ledger.lease_alert`."""
+        """See `AlertStore.lease_alert`."""
         if (job, kind, transition.started) in self.alert_records:
             return None
         until, _ = self.leases.get((job, kind, transition.started), (now, None))
@@ -128,18 +128,18 @@ class MemoryLedger:
         return token
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
-        """See `Ledger.release_alert`."""
+        """See `AlertStore.release_alert`."""
         _, standing = self.leases.get((job, kind, transition.started), (None, None))
         if standing == token:
             del self.leases[job, kind, transition.started]
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
-        """See `Ledger.complete_alert`."""
+        """See `AlertStore.complete_alert`."""
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
-        """See `Ledger.alerts`."""
+        """See `AlertStore.alerts`."""
         return tuple(
             sorted(
                 (alert_record for alert_record in self.alert_records.values() if alert_record.job == job),
@@ -150,9 +150,9 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The ports `TrainingJobs` and `JobLists`: whatever the test says that SageMaker says.
+    """The ports `TrainingJobs` and `JobLists`: a test sets what SageMaker answers.
 
-    A created job has a document and tags at once; its observation is the test's to tell.
+    A created job has a document and tags at once; a test sets its snapshot.
     """
 
     snapshots: dict[tuple[str, str], JobSnapshot] = field(default_factory=dict)
@@ -223,7 +223,7 @@ class MemoryTrainingJobs:
         return arn
 
     def stop(self, region: str, name: str) -> bool:
-        """See `TrainingJobs.stop`; what comes of it is the test's to tell."""
+        """See `TrainingJobs.stop`; a test sets what follows."""
         if self.stop_fault:
             raise self.stop_fault
         seen = self.snapshots.get((region, name))
@@ -398,7 +398,7 @@ class MemoryDigestTimers:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryCheckpoints:
-    """The port `Checkpoints`: buckets that a test fills, of which a listing tells at most `limit` objects."""
+    """The port `Checkpoints`: buckets that a test fills; a listing has at most `limit` objects."""
 
     buckets: dict[str, list[StoredObject]] = field(default_factory=dict)
     limit: int | None = None
