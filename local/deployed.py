@@ -15,7 +15,7 @@ from local.account import LocalAccount
 from local.deploy import Cdk
 from local.slack_receiver import SlackReceiver
 from local.training import TrainingGround
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 
 PROJECT: Final = Path(__file__).resolve().parent.parent

@@ -21,7 +21,7 @@ from botocore.exceptions import (
 )
 
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.jobs.formatting import clause
 from respot_cli.errors import CommandError, ExitCode

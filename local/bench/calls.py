@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from local.deployed import DeployedAccount
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule
 from respot.recording.consumer import ObservationConsumer

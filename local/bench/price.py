@@ -10,7 +10,7 @@ from typing import Final
 
 from local.bench.calls import Calls
 from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE
-from respot.sweep.sweeper import PACE
+from respot.sweep.region_sweep import PACE
 
 MILLION: Final = 1_000_000
 KILOBYTES_OF_LOG_PER_INVOCATION: Final = 1.0

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.formatting import clause
 from respot.recording.drill import Drill
 

@@ -1,4 +1,4 @@
-"""A ladder leads to another instance type: what belongs to the job's own type goes, follows, or refuses."""
+"""An attempt on another instance type: members of the old type are left out, changed or refused."""
 
 import json
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ def refusal(document: Mapping[str, Any], to: str, **others: Any) -> CloneRefused
 
 @pytest.mark.parametrize("market", Market)
 @pytest.mark.parametrize("to", [NVME, "ml.p4d.24xlarge", "ml.trn1.32xlarge", "ml.g6e.48xlarge", "ml.r5d.24xlarge"])
-def test_a_volume_key_goes_where_storage_is_local_and_people_are_told(to: str, market: Market) -> None:
+def test_a_volume_key_is_left_out_on_local_storage_with_a_note(to: str, market: Market) -> None:
     own = "ml.m5.large" if to.startswith("ml.r5d") else "ml.trn9.large" if to.startswith("ml.trn") else EBS
     document = described(own, VolumeKmsKeyId=KEY)
     request = clone(document, to, market)

@@ -29,7 +29,7 @@ def test_is_read_once_and_kept_for_its_time() -> None:
     assert text.read() == "reading 2"
 
 
-def test_what_was_forgotten_is_read_anew() -> None:
+def test_a_forgotten_text_is_read_again() -> None:
     text = CachedText(Source(), kept_for=timedelta(minutes=5), clock=FakeClock(CREATED))
     text.read()
     text.forget()

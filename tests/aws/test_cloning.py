@@ -157,7 +157,7 @@ def test_what_is_declared_is_still_in_the_model() -> None:
     assert answer_shape().members.keys() - create_shape().members.keys() == DESCRIBE_ONLY
 
 
-def test_the_walk_goes_to_the_bottom() -> None:
+def test_members_are_found_at_any_depth() -> None:
     paths = {
         "CheckpointConfig.LocalPath",
         "StoppingCondition.MaxPendingTimeInSeconds",
@@ -301,7 +301,7 @@ def test_the_clone_of_a_clone_differs_by_name_and_lineage_alone(name: str, place
         ),
     ],
 )
-def test_echoed_empties_go_and_data_stays(told: dict[str, Any], asked: dict[str, Any]) -> None:
+def test_echoed_empties_are_left_out_and_data_is_kept(told: dict[str, Any], asked: dict[str, Any]) -> None:
     plain = clone()
     request = clone(described() | told)
     assert {name: value for name, value in request.items() if name not in plain} == asked
@@ -328,7 +328,7 @@ def test_read_only_members_go() -> None:
     assert request["ResourceConfig"] == {"InstanceCount": 1, "InstancePreferences": PREFERENCES}
 
 
-def test_the_profiler_that_sagemaker_adds_by_itself_goes() -> None:
+def test_the_default_profiler_is_left_out() -> None:
     default = {
         "S3OutputPath": "s3://ml-bucket/output",
         "ProfilingIntervalInMilliseconds": 500,
@@ -346,7 +346,7 @@ def test_the_profiler_that_sagemaker_adds_by_itself_goes() -> None:
         {"S3OutputPath": "s3://ml-bucket/output", "ProfilingIntervalInMilliseconds": 100, "DisableProfiler": False},
     ],
 )
-def test_a_profiler_that_somebody_asked_for_stays(profiler: dict[str, Any]) -> None:
+def test_an_explicit_profiler_is_carried(profiler: dict[str, Any]) -> None:
     assert clone(described(ProfilerConfig=profiler))["ProfilerConfig"] == profiler
 
 
@@ -377,7 +377,7 @@ def test_metric_definitions_of_any_other_image_stay(image: str) -> None:
     assert algorithm(TrainingImage=image, MetricDefinitions=METRICS)["MetricDefinitions"] == METRICS
 
 
-def test_a_named_algorithm_goes_without_its_image_and_metrics() -> None:
+def test_a_named_algorithm_lacks_its_image_and_metrics() -> None:
     told = {"AlgorithmName": "forest", "TrainingImage": BUILT_IN, "MetricDefinitions": METRICS}
     assert algorithm(**told) == {"TrainingInputMode": "File", "AlgorithmName": "forest"}
 
@@ -576,7 +576,7 @@ def test_a_serverless_job_needs_no_instances() -> None:
         ({"VpcConfig": {"SecurityGroupIds": ["sg"], "Subnets": ["subnet"], "New": 1}}, "VpcConfig"),
     ],
 )
-def test_a_field_that_is_not_given_back_is_named(told: dict[str, Any], field: str) -> None:
+def test_a_field_that_describe_does_not_return_is_named(told: dict[str, Any], field: str) -> None:
     document = {name: value for name, value in (described() | told).items() if value is not None}
     with pytest.raises(UnrecoverableFieldError, match=rf"^spot-job: {re.escape(field)}: (.|\n)*by hand$") as refusal:
         clone(document)
@@ -661,7 +661,7 @@ NOT_ON_SPOT: Final = {
 
 
 @given(answers())
-def test_whatever_is_described_becomes_a_valid_request_that_carries_all_of_it(document: dict[str, Any]) -> None:
+def test_any_description_becomes_a_valid_request_that_carries_it(document: dict[str, Any]) -> None:
     shape, carried, before = create_shape(), carried_members(model()), deepcopy(document)
     requests = [clone(document, on_demand(""))]
     try:

@@ -103,7 +103,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
 
 
 def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") -> None:
-    """SageMaker, as moto plays it, knows no such job: the event is its last witness."""
+    """SageMaker on moto has no such job: the event is the only record of it."""
     started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
     transitions = [{"Status": "Interrupted", "StartTime": started}]
     body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=transitions)).body
@@ -127,7 +127,7 @@ def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") 
     assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
 
 
-def test_a_job_that_no_event_told_of_is_found_by_the_sweep_recorded_and_found_no_more(
+def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
     monkeypatch: pytest.MonkeyPatch, deployed: "DynamoDBClient"
 ) -> None:
     sqs, sagemaker = boto3.client("sqs", region_name=REGION), boto3.client("sagemaker", region_name=REGION)
@@ -178,7 +178,7 @@ def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
         part.cache_clear()
     monkeypatch.setenv(variable, value)
     assert alert_parts.alerter().digests is None
-    alert_parts.digest_collector()  # what was held back before must be told all the same
+    alert_parts.digest_collector()  # alerts that were held back before must still be sent
 
 
 def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
@@ -188,7 +188,7 @@ def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "Dyna
         Name="/Respot/policy", Type="String", Value='{"version": 1, "defaults": {"resume": true}}'
     )
     clients.client("ssm")  # recover's, which repeats its calls; an alert's does not
-    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), taken_at=created)
+    swept = SweepProgress(scope=REGION, watched_since=created - timedelta(hours=1), leased_at=created)
     deployed.put_item(TableName=TABLE, Item=progress_item(swept, until=created))
     made: list[str] = []
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched

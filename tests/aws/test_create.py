@@ -114,7 +114,7 @@ def failure(
     raise AssertionError(code)
 
 
-def test_a_taken_name_is_told_apart(client: "SageMakerClient", stub: Stubber) -> None:
+def test_a_taken_name_is_an_error_of_its_own(client: "SageMakerClient", stub: Stubber) -> None:
     words = "Training job names must be unique within an AWS account and region"
     assert isinstance(failure(client, stub, "ResourceInUse", words), JobNameTakenError)
 
@@ -140,7 +140,7 @@ def test_a_taken_name_is_told_apart(client: "SageMakerClient", stub: Stubber) ->
         ("RequestTimeTooSkewed", 403, Postponement.UNANSWERED),
     ],
 )
-def test_what_passes_is_asked_again_later(
+def test_a_temporary_refusal_is_tried_again_later(
     client: "SageMakerClient", stub: Stubber, code: str, status: int, reason: Postponement
 ) -> None:
     error = failure(client, stub, code, status=status)
@@ -157,7 +157,7 @@ def test_what_passes_is_asked_again_later(
         }
     ),
 )
-def test_whatever_botocore_itself_would_repeat_is_asked_again_later(
+def test_all_that_botocore_would_repeat_is_tried_again_later(
     client: "SageMakerClient", stub: Stubber, code: str
 ) -> None:
     assert isinstance(failure(client, stub, code), CreateLaterError)
@@ -170,7 +170,7 @@ def test_whatever_botocore_itself_would_repeat_is_asked_again_later(
         ("Instance type ml.g5.4xlarge is temporarily unavailable", Postponement.CAPACITY),
     ],
 )
-def test_what_is_refused_for_now_is_asked_again_later_whatever_its_code(
+def test_a_temporary_refusal_is_tried_again_for_any_code(
     client: "SageMakerClient", stub: Stubber, words: str, reason: Postponement
 ) -> None:
     error = failure(client, stub, "ValidationException", words)
@@ -261,20 +261,18 @@ def test_a_missing_permission_is_named(
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_no_answer_may_have_been_a_success_and_is_asked_again(client: "SageMakerClient", error: BotoCoreError) -> None:
+def test_no_answer_may_be_a_success_and_is_tried_again(client: "SageMakerClient", error: BotoCoreError) -> None:
     def down(_: str) -> "SageMakerClient":
         raise error
 
-    with pytest.raises(CreateLaterError, match="by the same name") as caught:
+    with pytest.raises(CreateLaterError, match="with the same name") as caught:
         SageMakerTrainingJobs(down).create(REGION, request(client))
     assert caught.value.reason is Postponement.UNANSWERED
     assert caught.value.__cause__ is error
 
 
 @pytest.mark.parametrize("body", [b"{}", b"<html>", b"[]", b'"text"', b"\xff"])
-def test_an_answer_that_makes_no_sense_may_have_been_a_success_and_is_asked_again(
-    client: "SageMakerClient", body: bytes
-) -> None:
+def test_a_nonsense_answer_may_be_a_success_and_is_tried_again(client: "SageMakerClient", body: bytes) -> None:
     def send(**_: object) -> AWSResponse:
         raw = BytesIO(body)
         raw.stream = lambda **_: iter([body])  # type: ignore[attr-defined]
@@ -311,11 +309,11 @@ def test_only_sagemakers_own_word_means_that_there_is_no_description(client: "Sa
 def test_a_description_from_before_sagemakers_time_is_no_description(client: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history("Starting=0"), CreationTime=datetime.fromtimestamp(0, tz=UTC))
     stub.add_response("describe_training_job", answer)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
 
 
-def test_the_twin_keeps_the_promises_too(client: "SageMakerClient") -> None:
+def test_training_jobs_in_memory_keep_the_promises_too(client: "SageMakerClient") -> None:
     twin = MemoryTrainingJobs()
     port: RecoverableJobs = twin
     asked = request(client)

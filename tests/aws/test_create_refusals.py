@@ -111,7 +111,7 @@ def test_any_other_quota_may_free_up(words: str) -> None:
         ),
     ],
 )
-def test_a_type_that_is_not_offered_is_told(words: str) -> None:
+def test_a_type_that_is_not_offered_is_recognised(words: str) -> None:
     assert (not_offered(words) or "").startswith(words[:190])
 
 
@@ -187,7 +187,7 @@ def test_a_quota_rules_out_its_type_or_else_its_market(name: str, reach: Reach) 
         ("", None),
     ],
 )
-def test_a_refusal_of_the_moment_is_told_from_one_for_good(words: str, reason: Postponement | None) -> None:
+def test_a_temporary_refusal_is_distinguished_from_a_final_one(words: str, reason: Postponement | None) -> None:
     assert for_now(words) is reason
 
 

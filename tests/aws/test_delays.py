@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.aws.sqs.delays import SqsDelayQueue
+from respot.aws.sqs.queue import SqsDelayQueue
 from respot.errors import QueueUnavailableError
 from respot.queueing import LONGEST_DELAY
 from tests.support.builders import REGION
@@ -30,7 +30,7 @@ def received(sqs: "SQSClient", queue_url: str) -> list[str]:
     return [message["ReceiptHandle"] for message in sqs.receive_message(QueueUrl=queue_url).get("Messages", [])]
 
 
-def test_a_message_is_hidden_for_as_long_as_is_said(sqs: "SQSClient", queue_url: str) -> None:
+def test_a_message_is_hidden_for_its_delay(sqs: "SQSClient", queue_url: str) -> None:
     (receipt_handle,) = received(sqs, queue_url)
     assert received(sqs, queue_url) == []
     SqsDelayQueue(sqs, queue_url).delay(receipt_handle, timedelta())
@@ -54,7 +54,7 @@ def test_fractions_of_a_second_are_cut(sqs: "SQSClient") -> None:
 
 
 @pytest.mark.parametrize("code", ["MessageNotInflight", "ReceiptHandleIsInvalid", "RequestThrottled", "AccessDenied"])
-def test_a_delay_that_cannot_be_set_is_said_to_be_none(sqs: "SQSClient", code: str) -> None:
+def test_a_delay_that_cannot_be_set_is_an_error(sqs: "SQSClient", code: str) -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("change_message_visibility", code)
         with pytest.raises(QueueUnavailableError, match="could not be set"):

@@ -35,7 +35,7 @@ def test_it_comes_back_no_earlier_than_asked_as_far_as_sqs_can(sqs: "SQSClient",
     assert [params["DelaySeconds"] for params in asked] == [seconds]
 
 
-def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient") -> None:
+def test_a_message_that_sqs_refuses_is_an_error(sqs: "SQSClient") -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", "AccessDenied")
         with pytest.raises(QueueUnavailableError, match="did not take its timer"):

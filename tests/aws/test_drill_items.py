@@ -1,4 +1,4 @@
-"""What a drill leaves in the ledger: found by nobody, gone after a day."""
+"""The items of a drill: in no index, and expired after a day."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +11,7 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.drills import DrillPost, DynamoDbDrillPosts
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
@@ -58,7 +58,7 @@ def release(ledger: DynamoDbLedger) -> None:
 
 
 @pytest.mark.parametrize("retention", [None, timedelta(days=400)], ids=["kept for ever", "kept for 400 days"])
-@pytest.mark.parametrize("claimed", [CREATED, CREATED + 50_000 * DAY], ids=["just now", "in a hundred years"])
+@pytest.mark.parametrize("leased", [CREATED, CREATED + 50_000 * DAY], ids=["just now", "in a hundred years"])
 @pytest.mark.parametrize(
     "then",
     [lease, release, lambda ledger: ledger.complete_alert(alert_record())],
@@ -68,11 +68,11 @@ def test_every_item_of_a_drill_expires_a_day_after_it_was_written(
     dynamodb: "DynamoDBClient",
     clock: FakeClock,
     retention: timedelta | None,
-    claimed: Any,  # noqa: ANN401
+    leased: Any,  # noqa: ANN401
     then: Callable[[DynamoDbLedger], None],
 ) -> None:
     ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=retention)
-    drill = a_drill(sent_at=claimed)
+    drill = a_drill(sent_at=leased)
     assert ledger.save(reconcile(JobRecord(), drill.snapshot()))
     then(ledger)
     written = items(dynamodb)
@@ -123,7 +123,7 @@ def posts(request: pytest.FixtureRequest) -> tuple[DrillPosts, Callable[[], str 
     return built, said
 
 
-def test_the_last_refusal_is_told_until_slack_accepts(posts: tuple[DrillPosts, Callable[[], str | None]]) -> None:
+def test_the_last_refusal_is_kept_until_slack_accepts(posts: tuple[DrillPosts, Callable[[], str | None]]) -> None:
     noted, said = posts
     for refusal in ("Slack answered 500", "Slack answered 404", None):
         noted.note("0123456789ab", refusal)
@@ -152,7 +152,7 @@ def test_a_ledger_that_does_not_answer_is_an_error_of_ours(
     with Stubber(dynamodb) as stub:
         stub.add_client_error("put_item", "ProvisionedThroughputExceededException")
         stub.add_client_error("get_item", "AccessDeniedException")
-        with pytest.raises(LedgerUnavailableError, match="could not be written down"):
+        with pytest.raises(LedgerUnavailableError, match="could not be written"):
             drill_posts.note("0123456789ab", None)
         with pytest.raises(LedgerUnavailableError, match="could not be read"):
             drill_posts.find("0123456789ab")

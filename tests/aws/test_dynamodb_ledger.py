@@ -12,8 +12,8 @@ from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import read_transition
-from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile
@@ -85,15 +85,13 @@ def test_the_state_carries_the_figures(
     assert (percent and float(percent)) == scenario.savings_percent
 
 
-def test_the_figures_follow_a_stay_that_is_learnt_of_late(
-    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
-) -> None:
+def test_the_figures_include_a_late_transition(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
     for told in (reported("Stopped", 9000), reported("Interrupted", 3720)):
         dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), told))
     assert items(dynamodb)["state"]["interruptions"] == 1
 
 
-def test_a_transition_item_says_when_it_was_learnt_of_and_reads_back_from_the_stream(
+def test_a_transition_item_has_its_recording_time_and_reads_back(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, clock: FakeClock
 ) -> None:
     clock.moment = at(3725.5)
@@ -109,9 +107,7 @@ def test_nothing_expires_unless_a_retention_is_set(dynamodb: "DynamoDBClient", d
     assert not any("expires_at" in item for item in items(dynamodb).values())
 
 
-def test_with_a_retention_every_item_expires_that_long_after_what_it_tells_of(
-    dynamodb: "DynamoDBClient", clock: FakeClock
-) -> None:
+def test_every_item_expires_the_retention_after_its_date(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
     ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=timedelta(days=365))
     save(ledger, "Interrupted=3720")
     ledger.complete_alert(RECEIPT)
@@ -178,7 +174,7 @@ def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
      "ResourceNotFoundException", "ValidationException"],
 )  # fmt: skip
 @pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
-def test_an_error_of_dynamodb_is_said_to_be_one(
+def test_an_error_of_dynamodb_is_translated(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str, code: str
 ) -> None:
     with Stubber(dynamodb) as stub:
@@ -189,7 +185,7 @@ def test_an_error_of_dynamodb_is_said_to_be_one(
 
 
 @pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
-def test_no_answer_of_dynamodb_is_said_to_be_none(
+def test_no_answer_of_dynamodb_is_translated(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str
 ) -> None:
     def hang(**_: object) -> None:
@@ -214,10 +210,10 @@ def test_a_failure_between_state_and_stays_heals_at_the_next_look(
     assert dynamodb_ledger.load(JOB).transitions == history("Starting=0 Downloading=250 Training=390")
 
 
-def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(
+def test_a_lease_whose_answer_was_lost_is_recognised_by_its_token(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
-    """Otherwise the alert would wait for a lease that nobody holds."""
+    """Otherwise the alert would wait for a lease that no caller holds."""
     lose_the_first_answer(dynamodb, "PutItem")
     lease = timedelta(minutes=2)
     assert dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=lease)
@@ -225,7 +221,7 @@ def test_a_claim_whose_answer_was_lost_is_known_by_who_made_it(
         dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
 
 
-def test_a_state_whose_answer_was_lost_is_met_as_somebody_elses_write(
+def test_a_state_whose_answer_was_lost_looks_like_another_write(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
     """The recorder loads again then, and inserts the transitions that are missing."""

@@ -9,7 +9,7 @@ import pytest
 
 from infra.constructs.ledger_stream import HEARTBEAT as PATTERN
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
-from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
+from respot.aws.sqs.sweep import SqsHeartbeatQueue
 from respot.errors import QueueUnavailableError
 from respot.schema import CHECKS
 from respot.sweep.heartbeat import HEARTBEAT
@@ -30,7 +30,7 @@ def test_a_heartbeat_is_one_message() -> None:
     ]
 
 
-def test_a_queue_that_is_not_there_takes_no_heartbeat() -> None:
+def test_a_missing_queue_is_an_error() -> None:
     sqs = boto3.client("sqs", region_name=REGION)
     url = sqs.create_queue(QueueName="q")["QueueUrl"]
     sqs.delete_queue(QueueUrl=url)
@@ -39,7 +39,7 @@ def test_a_queue_that_is_not_there_takes_no_heartbeat() -> None:
 
 
 def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDBClient") -> None:
-    """Of all that it writes: taken up, kept after each step, let go."""
+    """Of all its writes: the lease, each step, the release."""
     images: list[dict[str, Any]] = []
 
     def note(params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
@@ -50,9 +50,9 @@ def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDB
     for minutes in (0, 5):
         for scope in (CHECKS, REGION):
             now = CREATED + timedelta(minutes=minutes)
-            taken = sweeps.take(scope, now=now, lease=timedelta(minutes=4), watched_since=CREATED)
+            taken = sweeps.lease(scope, now=now, lease=timedelta(minutes=4), watched_since=CREATED)
             assert taken is not None
             for _ in range(9):
-                sweeps.keep(taken, until=now)
+                sweeps.save(taken, until=now)
     shown = [image for image in images if matches(PATTERN, {"eventName": "MODIFY", "dynamodb": {"NewImage": image}})]
     assert (len(images), len(shown)) == (40, 2)

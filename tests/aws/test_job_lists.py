@@ -68,7 +68,7 @@ def test_the_newest_hundred_are_asked_for_without_a_filter(
 
 @pytest.mark.parametrize("end", [{}, {"NextToken": ""}], ids=["without a token", "with an empty one"])
 def test_the_last_page_has_no_token(lists: SageMakerJobLists, stub: Stubber, end: dict[str, str]) -> None:
-    """With an empty one the list would begin anew, and never end."""
+    """With an empty one the list would start again and never end."""
     stub.add_response("list_training_jobs", {"TrainingJobSummaries": []} | end, ASKED)
     assert lists.page(REGION, None) == Page(summaries=(), token=None)
 
@@ -96,7 +96,7 @@ def test_a_summary_is_read_as_describe_would_be(
 
 @pytest.mark.parametrize("token", [None, "a token"])
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalFailure", "Unknown"])
-def test_no_page_is_said_to_be_none(lists: SageMakerJobLists, stub: Stubber, code: str, token: str | None) -> None:
+def test_an_error_is_no_page(lists: SageMakerJobLists, stub: Stubber, code: str, token: str | None) -> None:
     stub.add_client_error("list_training_jobs", code)
     with pytest.raises(UpstreamUnavailableError, match=f"{REGION}: ListTrainingJobs did not answer") as raised:
         lists.page(REGION, token)
@@ -145,7 +145,7 @@ def test_an_answer_that_makes_no_sense_is_no_page(answer: dict[str, Any]) -> Non
             return answer
 
     client: Any = Nonsense()
-    with pytest.raises(UpstreamUnavailableError, match="makes no sense; go on later"):
+    with pytest.raises(UpstreamUnavailableError, match="makes no sense; try again later"):
         SageMakerJobLists(lambda _: client).page(REGION, None)
 
 

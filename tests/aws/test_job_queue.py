@@ -26,7 +26,7 @@ def test_a_job_that_has_ended_is_sent_as_a_message_that_names_it(sqs: "SQSClient
 
 
 @pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "AWS.SimpleQueueService.NonExistentQueue"])
-def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str) -> None:
+def test_a_message_that_sqs_refuses_is_an_error(sqs: "SQSClient", code: str) -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message", code)
         with pytest.raises(QueueUnavailableError, match="did not take it"):

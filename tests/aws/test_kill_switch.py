@@ -79,25 +79,25 @@ def test_it_is_off_or_on(either: Callable[[bool], KillSwitch]) -> None:
     assert either(True).why_on() == ON  # noqa: FBT003 - the position
 
 
-def test_the_twin_fails_as_it_is_told() -> None:
+def test_the_switch_in_memory_raises_its_fault() -> None:
     with pytest.raises(UpstreamUnavailableError):
         MemoryKillSwitch(fault=UpstreamUnavailableError("no")).why_on()
 
 
 @pytest.mark.parametrize("value", ["on", "ON", " On\n"])
-def test_on_is_on_however_it_is_written(ssm: "SSMClient", switch: ParameterKillSwitch, value: str) -> None:
+def test_on_is_read_in_any_spelling(ssm: "SSMClient", switch: ParameterKillSwitch, value: str) -> None:
     put(ssm, value)
     assert switch.why_on() == ON
 
 
 @pytest.mark.parametrize("value", ["off", "OFF", " Off\n"])
-def test_off_is_off_however_it_is_written(ssm: "SSMClient", switch: ParameterKillSwitch, value: str) -> None:
+def test_off_is_read_in_any_spelling(ssm: "SSMClient", switch: ParameterKillSwitch, value: str) -> None:
     put(ssm, value)
     assert switch.why_on() is None
 
 
 @pytest.mark.parametrize("value", ["true", "false", "0", "of", "offf", '{"version": 1}', " "])
-def test_whatever_else_it_says_counts_as_on_and_the_words_say_how_to_set_it(
+def test_any_other_text_counts_as_on_and_the_reason_says_how_to_set_it(
     ssm: "SSMClient", switch: ParameterKillSwitch, value: str
 ) -> None:
     put(ssm, value)
@@ -107,7 +107,7 @@ def test_whatever_else_it_says_counts_as_on_and_the_words_say_how_to_set_it(
     )
 
 
-def test_a_switch_that_was_deleted_counts_as_on_until_the_command_in_the_words_is_run(
+def test_a_deleted_switch_counts_as_on_until_it_is_set_again(
     ssm: "SSMClient", switch: ParameterKillSwitch, clock: FakeClock
 ) -> None:
     ssm.delete_parameter(Name=NAME)
@@ -138,7 +138,7 @@ def test_a_switch_that_cannot_be_read_now_is_neither_on_nor_off(
 
 
 @pytest.mark.parametrize("answer", [{}, {"Parameter": {}}])
-def test_an_answer_without_a_value_tells_nothing(
+def test_an_answer_without_a_value_is_no_answer(
     ssm: "SSMClient", switch: ParameterKillSwitch, answer: dict[str, object]
 ) -> None:
     with Stubber(ssm) as stub:
@@ -147,7 +147,7 @@ def test_an_answer_without_a_value_tells_nothing(
             switch.why_on()
 
 
-def test_a_network_that_is_down_tells_nothing(
+def test_a_network_that_is_down_is_no_answer(
     ssm: "SSMClient", switch: ParameterKillSwitch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def down(**_: object) -> None:

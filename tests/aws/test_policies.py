@@ -55,7 +55,7 @@ def test_the_policy_is_what_its_owners_wrote(either: Policies) -> None:
 
 
 @pytest.mark.parametrize("fault", [PolicyInvalidError("no"), UpstreamUnavailableError("no")])
-def test_the_twin_fails_as_it_is_told(fault: Exception) -> None:
+def test_policies_in_memory_raise_their_fault(fault: Exception) -> None:
     with pytest.raises(type(fault)):
         MemoryPolicies(fault=fault).load()
 
@@ -103,7 +103,7 @@ def test_an_encrypted_parameter_is_no_policy(ssm: "SSMClient", policies: Paramet
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "InternalServerError"])
-def test_a_parameter_that_cannot_be_read_now_tells_nothing_and_is_asked_for_again(
+def test_a_parameter_that_cannot_be_read_is_no_answer_and_read_again(
     ssm: "SSMClient", policies: ParameterPolicies, code: str
 ) -> None:
     with Stubber(ssm) as stub:
@@ -114,7 +114,7 @@ def test_a_parameter_that_cannot_be_read_now_tells_nothing_and_is_asked_for_agai
 
 
 @pytest.mark.parametrize("answer", [{}, {"Parameter": {}}])
-def test_an_answer_without_a_value_tells_nothing(
+def test_an_answer_without_a_value_is_no_answer(
     ssm: "SSMClient", policies: ParameterPolicies, answer: dict[str, object]
 ) -> None:
     with Stubber(ssm) as stub:
@@ -123,7 +123,7 @@ def test_an_answer_without_a_value_tells_nothing(
             policies.load()
 
 
-def test_a_network_that_is_down_tells_nothing(ssm: "SSMClient", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_that_is_down_is_no_answer(ssm: "SSMClient", monkeypatch: pytest.MonkeyPatch) -> None:
     def down(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="ssm")
 

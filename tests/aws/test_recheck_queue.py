@@ -7,7 +7,7 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from respot.aws.sqs.rechecks import SqsRecheckQueue
+from respot.aws.sqs.sweep import SqsRecheckQueue
 from respot.errors import QueueUnavailableError
 from respot.recording.observation import SweepObservation, parse
 from tests.support.builders import REGION, at, job_id
@@ -44,7 +44,7 @@ def test_every_job_becomes_a_message_that_record_reads(sqs: "SQSClient", count: 
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (60, 60), (900, 900), (0.9, 0)])
-def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, seconds: int) -> None:
+def test_each_recheck_has_its_delay(sqs: "SQSClient", delay: float, seconds: int) -> None:
     missed, after = (
         SweepObservation(region=REGION, name="x", watched_since=at(1), event_due_by=at(2), unlisted=job_id().created),
         5,
@@ -61,7 +61,7 @@ def test_each_waits_as_long_as_it_is_told_to(sqs: "SQSClient", delay: float, sec
 
 
 @pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "AWS.SimpleQueueService.NonExistentQueue"])
-def test_what_sqs_does_not_take_is_said_to_be_unsent(sqs: "SQSClient", code: str) -> None:
+def test_messages_that_sqs_refuses_are_an_error(sqs: "SQSClient", code: str) -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("send_message_batch", code)
         with pytest.raises(QueueUnavailableError, match="3 jobs were not sent"):
@@ -76,7 +76,7 @@ def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> N
             SqsRecheckQueue(sqs, "q").send(rechecks(3))
 
 
-def test_the_backlog_is_what_could_be_taken_now(sqs: "SQSClient") -> None:
+def test_the_backlog_counts_messages_that_are_ready(sqs: "SQSClient") -> None:
     url = sqs.create_queue(QueueName="observations")["QueueUrl"]
     queue = SqsRecheckQueue(sqs, url)
     assert queue.backlog() == 0
@@ -85,7 +85,7 @@ def test_the_backlog_is_what_could_be_taken_now(sqs: "SQSClient") -> None:
     assert queue.backlog() == 7
 
 
-def test_a_backlog_that_sqs_does_not_tell_is_not_known(sqs: "SQSClient") -> None:
+def test_an_unknown_backlog_is_an_error(sqs: "SQSClient") -> None:
     with Stubber(sqs) as stub:
         stub.add_client_error("get_queue_attributes", "RequestThrottled")
         with pytest.raises(QueueUnavailableError, match="how many observations wait"):

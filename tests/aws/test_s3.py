@@ -38,13 +38,13 @@ KEYS = (
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Seconds that pass with each look at them."""
+    """Seconds that pass with each call."""
 
-    per_look: float = 0
+    per_call: float = 0
     seconds: float = 0
 
     def __call__(self) -> float:
-        self.seconds += self.per_look
+        self.seconds += self.per_call
         return self.seconds
 
 
@@ -109,20 +109,20 @@ def test_no_bucket_is_an_answer_of_its_own(either: Checkpoints) -> None:
     assert listing == Listing(objects=(), bucket_exists=False)
 
 
-# --- the twin alone ---------------------------------------------------------------------------------------------------
+# --- in memory ---------------------------------------------------------------------------------------------------
 
 
-def test_the_twin_can_be_cut_and_can_fail() -> None:
+def test_checkpoints_in_memory_can_be_cut_and_can_fail() -> None:
     stored = [StoredObject(key=key, size=1, last_modified=at(0)) for key in reversed(KEYS)]
-    twin = MemoryCheckpoints(buckets={BUCKET: stored}, limit=2)
-    listing = twin.list(REGION, LOCATION)
+    memory = MemoryCheckpoints(buckets={BUCKET: stored}, limit=2)
+    listing = memory.list(REGION, LOCATION)
     assert ([each.key for each in listing.objects], listing.cut) == (list(KEYS[:2]), True)
-    twin.limit = 4
-    assert not twin.list(REGION, LOCATION).cut
-    twin.fault = UpstreamUnavailableError("an outage")
+    memory.limit = 4
+    assert not memory.list(REGION, LOCATION).cut
+    memory.fault = UpstreamUnavailableError("an outage")
     with pytest.raises(UpstreamUnavailableError, match="an outage"):
-        twin.list(REGION, LOCATION)
-    assert twin.listed == 3
+        memory.list(REGION, LOCATION)
+    assert memory.listed == 3
 
 
 # --- S3 alone ---------------------------------------------------------------------------------------------------------
@@ -160,22 +160,22 @@ def test_pages_of_a_real_listing_are_followed(s3: "S3Client", monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("per_look", "max_pages"), [(0, 2), (5, 20), (0, 1), (60, 20)], ids=["pages", "time", "one page", "no time at all"]
+    ("per_call", "max_pages"), [(0, 2), (5, 20), (0, 1), (60, 20)], ids=["pages", "time", "one page", "no time at all"]
 )
 def test_a_listing_that_is_too_long_is_cut_and_says_so(
-    s3: "S3Client", stub: Stubber, per_look: float, max_pages: int
+    s3: "S3Client", stub: Stubber, per_call: float, max_pages: int
 ) -> None:
-    first_only = max_pages == 1 or per_look > 10
+    first_only = max_pages == 1 or per_call > 10
     add_pages(stub, page(1, more=True), *(() if first_only else (page(2, more=True),)))
-    listing = checkpoints(s3, Stopwatch(per_look), max_pages).list(REGION, LOCATION)
+    listing = checkpoints(s3, Stopwatch(per_call), max_pages).list(REGION, LOCATION)
     assert listing.cut
     assert [each.size for each in listing.objects] == ([1] if first_only else [1, 2])
 
 
-@pytest.mark.parametrize(("per_look", "max_pages"), [(0, 1), (60, 20)], ids=["pages", "time"])
-def test_a_listing_that_just_fits_is_not_cut(s3: "S3Client", stub: Stubber, per_look: float, max_pages: int) -> None:
+@pytest.mark.parametrize(("per_call", "max_pages"), [(0, 1), (60, 20)], ids=["pages", "time"])
+def test_a_listing_that_just_fits_is_not_cut(s3: "S3Client", stub: Stubber, per_call: float, max_pages: int) -> None:
     add_pages(stub, page(1))
-    assert not checkpoints(s3, Stopwatch(per_look), max_pages).list(REGION, LOCATION).cut
+    assert not checkpoints(s3, Stopwatch(per_call), max_pages).list(REGION, LOCATION).cut
 
 
 def test_a_refusal_names_the_permission_and_the_bucket(s3: "S3Client", stub: Stubber) -> None:
@@ -197,7 +197,7 @@ def test_a_bucket_that_vanishes_between_two_pages_is_no_bucket(s3: "S3Client", s
 )
 def test_any_other_error_is_no_answer(s3: "S3Client", stub: Stubber, code: str) -> None:
     stub.add_client_error("list_objects_v2", code)
-    with pytest.raises(UpstreamUnavailableError, match=f"in {REGION} did not answer; look again later.*{code}"):
+    with pytest.raises(UpstreamUnavailableError, match=f"in {REGION} did not answer; try again later.*{code}"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -216,7 +216,7 @@ def test_silence_is_no_answer(s3: "S3Client", fault: Exception) -> None:
         raise fault
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", fail)
-    with pytest.raises(UpstreamUnavailableError, match="did not answer; look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="did not answer; try again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 
@@ -230,7 +230,7 @@ def test_nonsense_is_no_answer(s3: "S3Client", body: bytes) -> None:
         return answered
 
     s3.meta.events.register_first("before-send.s3.ListObjectsV2", answer)  # type: ignore[arg-type] # too narrow
-    with pytest.raises(UpstreamUnavailableError, match=r"(makes no sense|did not answer); look again later"):
+    with pytest.raises(UpstreamUnavailableError, match=r"(makes no sense|did not answer); try again later"):
         checkpoints(s3).list(REGION, LOCATION)
 
 

@@ -57,7 +57,7 @@ def test_a_job_is_stopped_by_its_name(client: "SageMakerClient", stub: Stubber) 
         ("ResourceNotFound", "no such job"),
     ],
 )
-def test_a_job_that_has_ended_or_is_gone_needs_no_stop(
+def test_a_job_that_has_ended_or_does_not_exist_needs_no_stop(
     client: "SageMakerClient", stub: Stubber, code: str, words: str
 ) -> None:
     stub.add_client_error("stop_training_job", code, words)
@@ -99,11 +99,11 @@ def test_no_answer_may_have_been_a_stop(error: BotoCoreError) -> None:
     def down(_: str) -> "SageMakerClient":
         raise error
 
-    with pytest.raises(StopFailedError, match="look at the job before asking again"):
+    with pytest.raises(StopFailedError, match="describe the job before trying again"):
         SageMakerTrainingJobs(down).stop(REGION, NAME)
 
 
-def test_the_twin_keeps_the_promises_too() -> None:
+def test_training_jobs_in_memory_keep_the_promises_too() -> None:
     twin = MemoryTrainingJobs()
     port: RecoverableJobs = twin
     assert not port.stop(REGION, NAME)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.bench import price
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.sweep.progress import LONGEST_LIFE
 from tests.support.builders import CREATED, REGION, job_id
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def env(dynamodb: "DynamoDBClient") -> Environment:
-    """Whose sweeps and index are in DynamoDB, which knows no job; the jobs ended long ago and are nobody's concern."""
+    """Sweeps and index are in DynamoDB, which has no job; the jobs ended before the backfill."""
     env = Environment(created=NOW - timedelta(minutes=1))
     for day in range(20):
         env.put(job_id(f"job-{day}", created=ago(days=day, hours=1)), "Failed=0")
@@ -60,7 +60,7 @@ def test_each_sweep_asks_as_much_as_its_price_says(
     assert calls.keys() == {"Query", "Query consistent", "PutItem", "BatchGetItem"}
 
 
-def test_the_oldest_job_that_is_alive_is_asked_for_with_one_call_however_many_are(
+def test_the_oldest_open_job_is_found_with_one_call(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, env: Environment
 ) -> None:
     env.ledger = dynamodb_ledger  # type: ignore[assignment]

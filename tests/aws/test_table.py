@@ -63,8 +63,8 @@ def test_what_dynamodb_has_left_over_is_asked_for_again(dynamodb: "DynamoDBClien
     assert found == [item(key) for key in (KEYS[1], KEYS[2], KEYS[0])]
 
 
-def test_in_the_end_it_is_said_that_some_were_not_read(dynamodb: "DynamoDBClient") -> None:
-    """Not that they are not there: they would be taken for unknown jobs."""
+def test_items_that_remain_unread_are_an_error(dynamodb: "DynamoDBClient") -> None:
+    """They must not count as absent: their jobs would seem unknown."""
     with Stubber(dynamodb) as stub:
         for _ in range(5):
             stub.add_response("batch_get_item", answer(left=tuple(KEYS)))
@@ -74,7 +74,7 @@ def test_in_the_end_it_is_said_that_some_were_not_read(dynamodb: "DynamoDBClient
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ProvisionedThroughputExceededException", "AccessDenied"])
-def test_no_answer_is_said_to_be_none(dynamodb: "DynamoDBClient", code: str) -> None:
+def test_no_answer_is_translated(dynamodb: "DynamoDBClient", code: str) -> None:
     with Stubber(dynamodb) as stub:
         stub.add_client_error("batch_get_item", code)
         with pytest.raises(LedgerUnavailableError, match="3 items"):

@@ -72,7 +72,7 @@ def as_boto3_answers(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.described], ids=str)
-def test_the_answers_of_the_scenarios_tell_their_stays_and_figures(
+def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
     client: "SageMakerClient", stub: Stubber, scenario: Scenario
 ) -> None:
     assert scenario.described
@@ -112,12 +112,12 @@ def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient"
     assert not look.start_known
 
 
-def test_an_unknown_status_is_taken_as_it_is(client: "SageMakerClient", stub: Stubber) -> None:
+def test_an_unknown_status_is_accepted(client: "SageMakerClient", stub: Stubber) -> None:
     look = described(client, stub, description(history("Reticulating=5")))
     assert look.state.secondary_status == "Reticulating"
 
 
-def test_times_are_told_to_the_millisecond_whatever_their_zone(client: "SageMakerClient", stub: Stubber) -> None:
+def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
     look = described(client, stub, description(history(SEEN), CreationTime=there))
     assert look.state.job.created == at(0.037)
@@ -156,10 +156,10 @@ def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: St
 )
 def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
     stub.add_client_error("describe_training_job", code, words)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
     stub.add_client_error("list_tags", code, words)
-    with pytest.raises(UpstreamUnavailableError, match="look again later"):
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).tags(REGION, arn_of())
 
 
@@ -212,7 +212,7 @@ def test_an_answer_over_the_wire_is_read(client: "SageMakerClient") -> None:
 @pytest.mark.parametrize(
     "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus"]
 )
-def test_an_answer_that_lacks_what_tells_a_job_is_no_conclusion(client: "SageMakerClient", member: str) -> None:
+def test_an_answer_that_does_not_identify_a_job_is_no_answer(client: "SageMakerClient", member: str) -> None:
     answer = whole_answer()
     del answer[member]
     over_the_wire(client, json.dumps(answer).encode())

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from respot.alerting.digest.digest import write_message as write_window
 from respot.alerting.document import to_document
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.jobs.message import read_message, write_message

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from respot.alerting.ports import Ledger
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.sweep.ports import JobIndex
@@ -40,23 +40,23 @@ def env(request: pytest.FixtureRequest) -> Environment:
 # --- the states of many jobs ------------------------------------------------------------------------------------------
 
 
-def test_nobody_asked_for_is_nobody_known(env: Environment) -> None:
+def test_no_jobs_have_no_states(env: Environment) -> None:
     assert dict(env.index.state_of([])) == {}
 
 
-def test_of_the_jobs_asked_for_those_are_told_that_are_known(env: Environment) -> None:
+def test_only_known_jobs_have_states(env: Environment) -> None:
     known = env.save(job_id("known"), "Starting=0 Training=390")
     env.save(job_id("not asked for"))
     again = replace(known, created=at(1))
     assert dict(env.index.state_of([known, job_id("unknown"), again])) == {known: env.ledger.load(known).state}
 
 
-def test_more_jobs_than_dynamodb_reads_at_once(env: Environment) -> None:
+def test_more_jobs_than_one_batch_of_dynamodb(env: Environment) -> None:
     jobs = [env.save(job_id(f"job-{n}")) for n in range(130)]
     assert env.index.state_of(jobs).keys() == set(jobs)
 
 
-def test_a_job_that_is_asked_for_twice_is_told_once(env: Environment) -> None:
+def test_a_repeated_job_has_one_state(env: Environment) -> None:
     job = env.save(job_id())
     assert env.index.state_of([job, job]).keys() == {job}
 
@@ -68,7 +68,7 @@ def open_jobs(env: Environment, since: float, until: float, region: str = REGION
     return env.index.open_jobs(region, since=at(since), until=at(until))
 
 
-def test_jobs_that_have_not_ended_are_open_and_those_that_have_are_not(env: Environment) -> None:
+def test_only_jobs_that_have_not_ended_are_open(env: Environment) -> None:
     ends = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
     alive = [env.save(job_id(status), f"{status}=0") for status in ("Starting", "Interrupted", "Teleporting")]
     alive.append(env.save(job_id("Stopping"), "Stopping=0", status="Stopping"))
@@ -83,25 +83,25 @@ def test_open_jobs_are_listed_with_and_without_checkpoints(env: Environment) -> 
     assert sorted(open_jobs(env, 0, 0)) == jobs
 
 
-def test_a_job_that_ends_is_open_no_more(env: Environment) -> None:
+def test_a_job_that_ends_is_no_longer_open(env: Environment) -> None:
     job = env.save(job_id())
     assert open_jobs(env, 0, 0) == (job,)
     env.save(job, "Starting=0 Stopped=9")
     assert open_jobs(env, 0, 0) == ()
 
 
-def test_both_bounds_of_their_creation_are_included(env: Environment) -> None:
+def test_both_bounds_of_the_creation_are_included(env: Environment) -> None:
     jobs = [env.save(job_id(f"job-{n}", created=at(n / 1000))) for n in range(6)]
     assert open_jobs(env, 0.001, 0.004) == tuple(jobs[1:5])
     assert open_jobs(env, 0.002, 0.002) == (jobs[2],)
 
 
-def test_a_span_without_an_inside_has_no_open_jobs(env: Environment) -> None:
+def test_a_reversed_span_has_no_open_jobs(env: Environment) -> None:
     env.save(job_id())
     assert open_jobs(env, 0.001, 0) == ()
 
 
-def test_open_jobs_are_of_one_region_and_of_any_age(env: Environment) -> None:
+def test_open_jobs_are_of_one_region_and_any_age(env: Environment) -> None:
     here, there = env.save(job_id()), env.save(job_id(region=ELSEWHERE))
     assert env.index.open_jobs(REGION, since=datetime.fromtimestamp(0, tz=UTC), until=at(9)) == (here,)
     assert open_jobs(env, 0, 0, ELSEWHERE) == (there,)
@@ -114,7 +114,7 @@ def oldest_open(env: Environment, since: float, region: str = REGION) -> datetim
     return env.index.oldest_open(region, since=at(since))
 
 
-def test_the_oldest_open_job_is_the_oldest_of_its_region_that_has_not_ended(env: Environment) -> None:
+def test_the_oldest_open_job_is_of_its_region_and_has_not_ended(env: Environment) -> None:
     env.save(job_id("ended", created=at(0)), "Starting=0 Failed=9")
     env.save(job_id("younger", created=at(2.001)))
     env.save(job_id("oldest", created=at(1.001)), checkpoint_uri=None)
@@ -123,13 +123,13 @@ def test_the_oldest_open_job_is_the_oldest_of_its_region_that_has_not_ended(env:
     assert oldest_open(env, -9, ELSEWHERE) == at(0.5)
 
 
-def test_the_oldest_open_job_is_looked_for_from_a_moment_on_which_is_included(env: Environment) -> None:
+def test_the_oldest_open_job_was_created_at_the_bound_or_later(env: Environment) -> None:
     for n in range(3):
         env.save(job_id(f"job-{n}", created=at(n / 1000)))
     assert [oldest_open(env, since) for since in (-1, 0.001, 0.002, 0.003)] == [at(0), at(0.001), at(0.002), None]
 
 
-def test_where_all_jobs_have_ended_none_is_the_oldest(env: Environment) -> None:
+def test_no_job_is_the_oldest_when_all_have_ended(env: Environment) -> None:
     job = env.save(job_id())
     env.save(job, "Starting=0 Stopped=9")
     assert oldest_open(env, -9) is None
@@ -144,7 +144,7 @@ def changed(env: Environment, since: float, until: float, limit: int = 100) -> l
     return [job.name for job, _ in found]
 
 
-def test_jobs_come_in_the_order_of_their_last_change_whatever_their_region_and_state(env: Environment) -> None:
+def test_changes_come_in_order_over_all_regions_and_states(env: Environment) -> None:
     env.save(job_id("third"), "Failed=30")
     env.save(job_id("first", region=ELSEWHERE), "Starting=10")
     env.save(job_id("second"), "Starting=20")
@@ -158,7 +158,7 @@ def test_both_bounds_of_a_change_are_included(env: Environment) -> None:
     assert changed(env, 0.002, 0.002) == ["job-2"]
 
 
-def test_a_job_that_changes_again_is_found_there_alone(env: Environment) -> None:
+def test_only_the_last_change_of_a_job_is_found(env: Environment) -> None:
     job = env.save(job_id(), "Starting=10")
     env.save(job, "Starting=10 Training=20")
     assert changed(env, 0, 15) == []
@@ -179,34 +179,34 @@ def test_changes_of_many_days_come_in_order(env: Environment) -> None:
     assert changed(env, midnight, midnight + 86_400) == ["b", "c"]
 
 
-def test_a_span_without_an_inside_has_no_changes(env: Environment) -> None:
+def test_a_reversed_span_has_no_changes(env: Environment) -> None:
     env.save(job_id(), "Starting=0")
     assert changed(env, 0.001, 0) == []
     assert changed(env, 86_400, 0) == []
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 10])
-def test_so_many_are_told_and_the_next_span_tells_the_rest(env: Environment, limit: int) -> None:
+def test_the_next_span_has_the_changes_beyond_the_limit(env: Environment, limit: int) -> None:
     for n in range(7):
         env.save(job_id(f"job-{n}"), f"Starting={n}")
     found: list[str] = []
     since = CREATED
-    while told := env.index.changed(since=since, until=at(9), limit=limit):
-        assert len(told) == min(limit, 7 - len(found))
-        found += [job.name for job, _ in told]
-        since = told[-1][1] + timedelta(milliseconds=1)
+    while page := env.index.changed(since=since, until=at(9), limit=limit):
+        assert len(page) == min(limit, 7 - len(found))
+        found += [job.name for job, _ in page]
+        since = page[-1][1] + timedelta(milliseconds=1)
     assert found == [f"job-{n}" for n in range(7)]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])
-def test_jobs_that_changed_in_the_same_millisecond_are_not_parted(env: Environment, limit: int) -> None:
+def test_changes_of_one_millisecond_come_together(env: Environment, limit: int) -> None:
     for n, seconds in enumerate((0, 1, 1, 1, 1, 2)):
         env.save(job_id(f"job-{n}"), f"Starting={seconds}")
     expected = {1: 1, 2: 5, 3: 5, 5: 5, 6: 6}[limit]
     assert sorted(changed(env, 0, 9, limit)) == [f"job-{n}" for n in range(expected)]
 
 
-def test_more_than_a_hundred_that_changed_at_once(env: Environment) -> None:
+def test_more_changes_of_one_millisecond_than_the_limit(env: Environment) -> None:
     for n in range(120):
         env.save(job_id(f"job-{n:03}"), "Starting=1")
     assert sorted(changed(env, 0, 9, 100)) == [f"job-{n:03}" for n in range(120)]

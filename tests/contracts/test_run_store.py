@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from respot.alerting.ports import Ledger
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import Market
@@ -148,7 +148,7 @@ def test_at_first_nothing_is_known(env: Environment) -> None:
     ],
     ids=["everything", "next to nothing", "on demand", "an odd checkpoint", "microseconds"],
 )
-def test_what_was_decided_is_read_back(env: Environment, record: DecisionRecord) -> None:
+def test_a_decision_is_read_back(env: Environment, record: DecisionRecord) -> None:
     assert env.runs.decide(record, None)
     assert env.runs.decision(JOB) == record
 
@@ -167,7 +167,7 @@ def test_a_job_is_decided_on_once(env: Environment) -> None:
     assert env.runs.attempts(RUN) == (attempt(),)
 
 
-def test_an_attempt_is_decided_on_once_and_the_decision_goes_with_it(env: Environment) -> None:
+def test_an_attempt_is_decided_on_once_with_its_decision(env: Environment) -> None:
     env.runs.decide(FULL, attempt())
     other = replace(FULL, job=job_id("other"))
     assert not env.runs.decide(other, attempt(name="another"))
@@ -209,7 +209,7 @@ def test_a_location_has_one_writer_at_a_time(env: Environment) -> None:
     assert env.runs.reservation("s3://ml-bucket/elsewhere/") is None
 
 
-def test_a_location_goes_to_the_next_attempt_of_its_run_and_over_a_writer_that_was_seen(env: Environment) -> None:
+def test_a_location_passes_to_the_next_attempt_or_replaces_a_known_writer(env: Environment) -> None:
     first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
     theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
     env.runs.decide(FULL, attempt(), reservation=first)
@@ -229,13 +229,13 @@ def test_an_outcome_is_read_back(env: Environment, kind: OutcomeKind) -> None:
     assert env.runs.outcome(JOB) == outcome(kind)
 
 
-def test_the_first_outcome_stands(env: Environment) -> None:
+def test_the_first_outcome_is_kept(env: Environment) -> None:
     env.runs.record_outcome(outcome())
     env.runs.record_outcome(outcome(OutcomeKind.FAILED))
     assert env.runs.outcome(JOB) == outcome()
 
 
-def test_recoverys_items_do_not_show_in_the_jobs_record(env: Environment) -> None:
+def test_the_records_of_recovery_are_not_in_the_jobs_record(env: Environment) -> None:
     env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0")))
     before = env.ledger.load(JOB)
     env.runs.decide(FULL, attempt())
@@ -255,7 +255,7 @@ def test_a_notice_is_written_once_with_the_time_of_its_writing(env: Environment)
     assert env.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
 
 
-# --- stops ----------------------------------------------------------------------------------------------------------
+# --- stop intents ---------------------------------------------------------------------------------------------------
 
 STOP_INTENT = StopIntent(
     job=JOB,
@@ -266,7 +266,7 @@ STOP_INTENT = StopIntent(
 )
 
 
-def test_the_note_of_a_stop_is_read_back(env: Environment) -> None:
+def test_a_stop_intent_is_read_back(env: Environment) -> None:
     assert env.runs.stop_intent(JOB) is None
     env.runs.record_stop_intent(STOP_INTENT)
     assert env.runs.stop_intent(JOB) == STOP_INTENT
@@ -274,14 +274,14 @@ def test_the_note_of_a_stop_is_read_back(env: Environment) -> None:
 
 
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
-def test_the_newest_note_stands_in_whatever_order_they_come(env: Environment, inputs: dict[str, str]) -> None:
+def test_the_newest_stop_intent_wins_in_any_order(env: Environment, inputs: dict[str, str]) -> None:
     newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
     stood = [env.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
     assert env.runs.stop_intent(JOB) == newer
     assert stood == [None, STOP_INTENT, newer]
 
 
-def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(env: Environment) -> None:
+def test_a_withdrawn_intent_says_why_and_is_replaced_by_any_other(env: Environment) -> None:
     env.runs.record_stop_intent(STOP_INTENT)
     env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
     withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
@@ -290,7 +290,7 @@ def test_a_note_that_is_withdrawn_says_why_and_gives_way_to_any_other(env: Envir
     assert env.runs.stop_intent(JOB) == STOP_INTENT
 
 
-def test_only_the_note_itself_is_withdrawn(env: Environment) -> None:
+def test_only_the_same_intent_is_withdrawn(env: Environment) -> None:
     env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
     assert env.runs.stop_intent(JOB) is None
     newer = replace(STOP_INTENT, decided_at=at(7200.251))
@@ -302,7 +302,7 @@ def test_only_the_note_itself_is_withdrawn(env: Environment) -> None:
 # --- live jobs ------------------------------------------------------------------------------------------------------
 
 
-def test_live_jobs_are_told_with_their_checkpoint_locations(env: Environment) -> None:
+def test_live_jobs_have_their_checkpoint_locations(env: Environment) -> None:
     ended = "Starting=0 MaxWaitTimeExceeded=100"
     for script, others in (
         ("Starting=0", {"job": job_id("live")}),
@@ -318,7 +318,7 @@ def test_live_jobs_are_told_with_their_checkpoint_locations(env: Environment) ->
     ]
 
 
-def test_a_job_that_has_ended_is_live_no_more(env: Environment) -> None:
+def test_a_job_that_has_ended_is_no_longer_live(env: Environment) -> None:
     for script in ("Starting=0", "Starting=0 Completed=100"):
         env.ledger.save(reconcile(env.ledger.load(JOB), snapshot(script)))
     assert env.runs.live(REGION) == ()
@@ -339,7 +339,7 @@ def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> N
 
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
-def test_a_transaction_that_was_in_anothers_way_says_nothing(
+def test_a_transaction_conflict_is_no_answer(
     dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
@@ -366,7 +366,7 @@ def test_a_transaction_that_was_in_anothers_way_says_nothing(
     ],
     ids=["an error answer", "no answer"],
 )
-def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
 
     def fail(**_: object) -> None:
@@ -382,10 +382,10 @@ def test_an_outage_says_nothing(dynamodb: "DynamoDBClient", monkeypatch: pytest.
         runs.record_stop_intent(STOP_INTENT)
 
 
-# --- doings ---------------------------------------------------------------------------------------------------------
+# --- all records ----------------------------------------------------------------------------------------------------
 
 
-def test_all_doings_are_told_at_once(env: Environment) -> None:
+def test_all_records_are_read_at_once(env: Environment) -> None:
     assert env.runs.recovery_records(JOB) == RecoveryRecords()
     outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
     env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390")))

@@ -11,7 +11,8 @@ import pytest
 from local.deployed import DeployedAccount, deployed_account
 from local.verification import receive_alerts
 from respot.alerting.alert import AlertRecord
-from respot.aws.dynamodb.job_items import read_alert, state_item, transition_item
+from respot.aws.dynamodb.alerts import read_alert
+from respot.aws.dynamodb.job_items import state_item, transition_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.schema import ItemKind

@@ -1,4 +1,4 @@
-"""The sweep's entry point, on a sweeper that says what it did."""
+"""The function `sweep`, on a fake sweeper."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from respot.metrics import (
     UNKNOWN_STATUS_MESSAGES,
 )
 from respot.schema import CHECKS
-from respot.sweep.sweeper import SweepReport
+from respot.sweep.report import SweepReport
 from tests.support.builders import REGION
 from tests.support.printed import Printed, printed
 
@@ -35,7 +35,7 @@ class Context:
 
 @dataclass
 class FakeSweeper:
-    """A sweeper that has done what the test says."""
+    """A sweeper that returns the reports of a test."""
 
     swept: tuple[SweepReport, ...] = ()
     times_left: list[timedelta] = field(default_factory=list)
@@ -46,11 +46,11 @@ class FakeSweeper:
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> FakeSweeper:
-    played = FakeSweeper()
-    monkeypatch.setattr(sweep, "sweeper", lambda: played)
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSweeper:
+    fake = FakeSweeper()
+    monkeypatch.setattr(sweep, "sweeper", lambda: fake)
     monkeypatch.setattr(sweep, "heartbeat_queues", tuple)
-    return played
+    return fake
 
 
 def measured(lines: list[dict[str, Any]], deployment: str = UNDEPLOYED) -> dict[str, list[float]]:
@@ -64,13 +64,13 @@ def measured(lines: list[dict[str, Any]], deployment: str = UNDEPLOYED) -> dict[
     return found
 
 
-def test_the_sweep_knows_how_much_time_is_left(played: FakeSweeper) -> None:
+def test_the_sweep_knows_how_much_time_is_left(fake: FakeSweeper) -> None:
     sweep.handler({}, Context())
-    assert played.times_left == [timedelta(seconds=61.5)]
+    assert fake.times_left == [timedelta(seconds=61.5)]
 
 
-def test_what_was_done_is_told_and_counted(played: FakeSweeper, printed: Printed) -> None:
-    played.swept = (
+def test_the_work_of_a_sweep_is_logged_and_counted(fake: FakeSweeper, printed: Printed) -> None:
+    fake.swept = (
         SweepReport(scope=CHECKS, age=timedelta(seconds=5), complete=True, recoveries=2, alerts=1),
         SweepReport(scope=REGION, age=timedelta(seconds=400), rechecks=3),
         SweepReport(scope="eu-west-1", age=timedelta(seconds=9), complete=True, rechecks=4),
@@ -94,8 +94,8 @@ def test_what_was_done_is_told_and_counted(played: FakeSweeper, printed: Printed
     }
 
 
-def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: FakeSweeper, printed: Printed) -> None:
-    played.swept = (
+def test_an_error_is_logged_and_does_not_stop_other_scopes(fake: FakeSweeper, printed: Printed) -> None:
+    fake.swept = (
         SweepReport(scope=REGION, age=timedelta(hours=1), error=UpstreamUnavailableError("throttled")),
         SweepReport(scope="eu-west-1", age=timedelta(), complete=True),
     )
@@ -107,11 +107,9 @@ def test_what_stopped_a_pass_is_told_and_ends_nothing_else(played: FakeSweeper, 
     assert measured(lines) == {"SweepsFailed": [1], SWEEP_AGE: [3600]}
 
 
-def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(
-    played: FakeSweeper, printed: Printed
-) -> None:
+def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(fake: FakeSweeper, printed: Printed) -> None:
     words = [f"words {number}" for number in range(9)]
-    played.swept = (
+    fake.swept = (
         SweepReport(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),
         SweepReport(scope="eu-west-1", age=timedelta(), complete=True, unknown_messages=words),
     )
@@ -124,14 +122,14 @@ def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(
     assert measured(lines) == {UNKNOWN_STATUS_MESSAGES: [11], SWEEP_AGE: [0]}
 
 
-def test_an_age_of_nothing_is_an_age(played: FakeSweeper, printed: Printed) -> None:
+def test_an_age_of_nothing_is_an_age(fake: FakeSweeper, printed: Printed) -> None:
     """Without it, the alarm would take silence for a sweep that never comes."""
-    played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
+    fake.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
     assert measured(printed()) == {SWEEP_AGE: [0]}
 
 
-@pytest.mark.usefixtures("played")
+@pytest.mark.usefixtures("fake")
 def test_an_invocation_that_finds_another_at_it_says_nothing(printed: Printed) -> None:
     sweep.handler({}, Context())
     assert printed() == []
@@ -145,8 +143,8 @@ def deployed_as(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     metrics.cache_clear()
 
 
-def test_metrics_are_those_of_the_deployment(played: FakeSweeper, printed: Printed, deployed_as: str) -> None:
+def test_metrics_are_those_of_the_deployment(fake: FakeSweeper, printed: Printed, deployed_as: str) -> None:
     """Two in one account and region would hide each other's stuck sweeps."""
-    played.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
+    fake.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
     assert measured(printed(), deployed_as) == {SWEEP_AGE: [0]}

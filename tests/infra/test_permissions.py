@@ -6,7 +6,7 @@ from typing import Any
 
 from infra.config import Config
 from respot import schema
-from respot.aws.dynamodb.digest_items import digest_partition, pool_partition
+from respot.aws.dynamodb.digests import digest_partition, pool_partition
 from respot.aws.dynamodb.keys import partition_of, sweep_partition
 from respot.aws.dynamodb.run_items import reservation_partition, run_partition
 from respot.recovery.planning.run import RunId

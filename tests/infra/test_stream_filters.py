@@ -11,9 +11,11 @@ import pytest
 from respot import schema
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.aws.dynamodb.alerts import alert_item
 from respot.aws.dynamodb.attribute_values import Item, serialize
-from respot.aws.dynamodb.digest_items import entry_item, lease_item, window_item
-from respot.aws.dynamodb.job_items import alert_item, state_item, transition_item
+from respot.aws.dynamodb.digests import digest_key, entry_item, window_item
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.lease import leased_item
 from respot.aws.dynamodb.run_items import (
     attempt_item,
     decision_item,
@@ -142,7 +144,7 @@ def alert_record() -> Item:
 
 
 def progress(scope: str = "us-east-1") -> Item:
-    return progress_item(SweepProgress(scope=scope, watched_since=CREATED, taken_at=CREATED), until=CREATED)
+    return progress_item(SweepProgress(scope=scope, watched_since=CREATED, leased_at=CREATED), until=CREATED)
 
 
 def stop_intent() -> Item:
@@ -198,7 +200,7 @@ CASES = [
     pytest.param(progress(), set(), id="how far a sweep has come"),
     pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
     pytest.param(entry_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
-    pytest.param(lease_item(window_of(), outcome="claimed", until=CREATED), set(), id="a digest"),
+    pytest.param(leased_item(digest_key(window_of()), CREATED), set(), id="a digest"),
     pytest.param(drilled("Interrupted"), {ALERT}, id="a drill of an interruption"),
     pytest.param(drilled("MaxWaitTimeExceeded"), {ALERT}, id="a drill of a job that waited too long"),
     pytest.param(drilled("Starting"), set(), id="a drill begins"),

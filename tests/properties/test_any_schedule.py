@@ -12,7 +12,7 @@ from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.alerting.ports import Ledger
 from respot.aws.dynamodb.attribute_values import deserialize
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobState, Transition
 from respot.recording.consumer import ObservationConsumer
 from respot.recording.recorder import Recorded, Recorder

@@ -18,7 +18,7 @@ FINAL: Final = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecheckRequest:
+class SweepObservation:
     """What SageMaker says of a job at some moment: by Describe, and by the event of that moment."""
 
     described: JobSnapshot
@@ -37,7 +37,7 @@ class QueueMessage:
 class Life:
     """One job's looks, oldest first, the same for every schedule."""
 
-    rechecks: tuple[RecheckRequest, ...]
+    rechecks: tuple[SweepObservation, ...]
 
     @property
     def undisturbed(self) -> tuple[QueueMessage, ...]:
@@ -56,7 +56,7 @@ def lives(
     statuses = draw(st.lists(st.sampled_from(PASSING), min_size=1, max_size=longest - 1))
     statuses += draw(st.lists(st.sampled_from(FINAL), max_size=1))
     clock = 0.0
-    rechecks: list[RecheckRequest] = []
+    rechecks: list[SweepObservation] = []
     transitions: list[Transition] = []
     told = state(job_id(), training_time=None)
     for status in statuses:
@@ -91,11 +91,11 @@ def _next(draw: st.DrawFn, told: JobState, status: str, seconds: float) -> JobSt
     )
 
 
-def _look(told: JobState, transitions: tuple[Transition, ...], with_transition: bool) -> RecheckRequest:  # noqa: FBT001 - drawn
+def _look(told: JobState, transitions: tuple[Transition, ...], with_transition: bool) -> SweepObservation:  # noqa: FBT001 - drawn
     own = [
         {"Status": transitions[-1].status, "StartTime": milliseconds(transitions[-1].started), "StatusMessage": "words"}
     ]
-    return RecheckRequest(
+    return SweepObservation(
         described=JobSnapshot(state=told, history=transitions),
         event=event(
             told.secondary_status,

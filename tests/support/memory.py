@@ -1,4 +1,4 @@
-"""Twins of the adapters in memory, for tests: they keep the ports' promises without AWS."""
+"""The ports in memory: `tests/contracts` shows that they keep the same promises as the adapters of AWS."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -53,16 +53,16 @@ class MemoryLedger:
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
-        """See `Ledger.find`."""
+        """See `JobStore.find`."""
         return tuple(sorted((job for job in self.states if (job.region, job.name) == (region, name)), reverse=True))
 
     def load(self, job: JobId) -> JobRecord:
-        """See `Ledger.load`."""
+        """See `JobStore.load`."""
         state, version = self.states.get(job, (None, 0))
         return JobRecord(state=state, version=version, transitions=in_order(self.transitions[job].values()))
 
     def save(self, change: Change) -> bool:
-        """See `Ledger.save`."""
+        """See `JobStore.save`."""
         job = change.state.job
         _, version = self.states.get(job, (None, 0))
         if change.state_changed:
@@ -80,11 +80,11 @@ class MemoryLedger:
         return True
 
     def created_at(self) -> datetime:
-        """See `Ledger.created_at`."""
+        """See `JobStore.created_at`."""
         return self.created
 
     def watched_since(self, region: str) -> datetime:
-        """See `Ledger.watched_since`."""
+        """See `JobStore.watched_since`."""
         return max(self.watched.get(region, self.created), self.created)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
@@ -117,30 +117,30 @@ class MemoryLedger:
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
-        """See `Ledger.lease_alert`."""
+        """See `AlertStore.lease_alert`."""
         if (job, kind, transition.started) in self.alert_records:
             return None
         until, _ = self.leases.get((job, kind, transition.started), (now, None))
         if until > now:
-            message = f"{job}: the {kind} alert on {transition.status} is claimed until its lease runs out"
+            message = f"{job}: the {kind} alert on {transition.status} is leased until its lease expires"
             raise AlertInProgressError(message)
         token = LeaseToken(uuid4().hex)
         self.leases[job, kind, transition.started] = now + lease, token
         return token
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
-        """See `Ledger.release_alert`."""
+        """See `AlertStore.release_alert`."""
         _, standing = self.leases.get((job, kind, transition.started), (None, None))
         if standing == token:
             del self.leases[job, kind, transition.started]
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
-        """See `Ledger.complete_alert`."""
+        """See `AlertStore.complete_alert`."""
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
-        """See `Ledger.alerts`."""
+        """See `AlertStore.alerts`."""
         return tuple(
             sorted(
                 (alert_record for alert_record in self.alert_records.values() if alert_record.job == job),
@@ -153,7 +153,7 @@ class MemoryLedger:
 class MemoryTrainingJobs:
     """The ports `RecoverableJobs` and `JobLists`: whatever the test says that SageMaker says.
 
-    A created job has a document and tags at once; its observation is the test's to tell.
+    A created job has a document and tags at once; a test sets its snapshot.
     """
 
     snapshots: dict[tuple[str, str], JobSnapshot] = field(default_factory=dict)
@@ -241,24 +241,24 @@ class MemoryTrainingJobs:
 class MemorySweepStore:
     """The port `SweepStore` in two dictionaries."""
 
-    passes: dict[str, SweepProgress] = field(default_factory=dict)
-    held_until: dict[str, datetime] = field(default_factory=dict)
+    progress: dict[str, SweepProgress] = field(default_factory=dict)
+    leased_until: dict[str, datetime] = field(default_factory=dict)
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
-        """See `SweepStore.take`."""
-        before = self.passes.get(scope)
-        if before and self.held_until[scope] > now:
+    def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
+        """See `SweepStore.lease`."""
+        before = self.progress.get(scope)
+        if before and self.leased_until[scope] > now:
             return None
         progress = resumed(before, scope=scope, now=now, watched_since=watched_since)
-        self.passes[scope], self.held_until[scope] = progress, now + lease
+        self.progress[scope], self.leased_until[scope] = progress, now + lease
         return progress
 
-    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
-        """See `SweepStore.keep`."""
-        if self.passes[progress.scope].taken_at != progress.taken_at:
+    def save(self, progress: SweepProgress, *, until: datetime) -> None:
+        """See `SweepStore.save`."""
+        if self.progress[progress.scope].leased_at != progress.leased_at:
             message = f"the sweep of {progress.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
-        self.passes[progress.scope], self.held_until[progress.scope] = progress, until
+        self.progress[progress.scope], self.leased_until[progress.scope] = progress, until
 
 
 @dataclass(slots=True, kw_only=True)
@@ -365,7 +365,7 @@ class MemoryDigestStore:
             return None
         until, _ = self.leases.get(window.id, (now, None))
         if until > now:
-            message = f"{window.id} is claimed until its lease runs out"
+            message = f"{window.id} is leased until its lease expires"
             raise AlertInProgressError(message)
         token = LeaseToken(uuid4().hex)
         self.leases[window.id] = now + lease, token
@@ -402,7 +402,7 @@ class MemoryDigestTimers:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryCheckpoints:
-    """The port `Checkpoints`: buckets that a test fills, of which a listing tells at most `limit` objects."""
+    """The port `Checkpoints`: buckets that a test fills; a listing has at most `limit` objects."""
 
     buckets: dict[str, list[StoredObject]] = field(default_factory=dict)
     limit: int | None = None

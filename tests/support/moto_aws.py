@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from tests.support.builders import CREATED, REGION
 from tests.support.clock import FakeClock
 from tests.support.ledger_table import create_table

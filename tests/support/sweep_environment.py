@@ -1,14 +1,17 @@
-"""A sweeper on twins, and how its jobs get there."""
+"""A sweeper on ports in memory, and the jobs that it finds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.schema import CHECKS
+from respot.sweep.ledger_check import LedgerCheck
 from respot.sweep.progress import Page, SweepProgress
-from respot.sweep.sweeper import Sweeper, SweepReport
+from respot.sweep.region_sweep import RegionSweep
+from respot.sweep.report import SweepReport
+from respot.sweep.sweeper import Sweeper
 from tests.support.builders import CREATED, REGION, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.memory import (
@@ -28,13 +31,18 @@ NOW = CREATED + timedelta(days=60)
 """Long after the deployment; `ago` counts from here."""
 
 
+def _of(kind: Any, parts: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """The parts that this dataclass has."""
+    return {each.name: parts[each.name] for each in fields(kind) if each.init}
+
+
 def ago(**span: float) -> datetime:
     return NOW - timedelta(**span)
 
 
 @dataclass
 class Lists:
-    """SageMaker's lists, that note who asked when and may fail.
+    """SageMaker's lists: they record each call and may fail.
 
     Attributes:
         calls: region, token and moment of each call.
@@ -57,7 +65,7 @@ class Lists:
 
 
 class Environment:
-    """A sweeper on twins, of a deployment that is two months old."""
+    """A sweeper on ports in memory, of a deployment that is two months old."""
 
     def __init__(
         self, *, regions: tuple[str, ...] = (REGION,), page_length: int = 100, created: datetime = CREATED
@@ -75,7 +83,7 @@ class Environment:
         self.sweeper = self.invocation()
 
     def invocation(self, **others: Any) -> Sweeper:  # noqa: ANN401
-        """Another one, with a memory of its own."""
+        """A new sweeper, with nothing cached."""
         parts: dict[str, Any] = {
             "lists": self.lists,
             "ledger": self.ledger,
@@ -92,19 +100,24 @@ class Environment:
             "backfill": BACKFILL,
             "grace": GRACE,
         }
-        return Sweeper(**(parts | others))
+        parts |= others
+        parts |= {
+            "region_sweep": RegionSweep(**_of(RegionSweep, parts)),
+            "ledger_check": LedgerCheck(**_of(LedgerCheck, parts)),
+        }
+        return Sweeper(**_of(Sweeper, parts))
 
     def watched(self, since: datetime = CREATED, *, last: datetime | None = None, full: datetime | None = None) -> None:
-        """As if the regions had been swept before, `last` the last time; five minutes ago, unless told.
+        """The regions have been swept before, at `last`; by default five minutes ago.
 
-        `full` is when all was listed for the last time; never yet, unless told: then the next pass is a full one.
+        `full` is when the last full pass began; by default there was none, and the next pass is a full one.
         """
         began = last or ago(minutes=5)
         for scope in (CHECKS, *self.regions):
-            self.sweeps.passes[scope] = SweepProgress(
-                scope=scope, watched_since=since, taken_at=began, last_began=began, last_full=full
+            self.sweeps.progress[scope] = SweepProgress(
+                scope=scope, watched_since=since, leased_at=began, last_began=began, last_full=full
             )
-            self.sweeps.held_until[scope] = began
+            self.sweeps.leased_until[scope] = began
         self.ledger.watched |= dict.fromkeys(self.regions, since)
 
     def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
@@ -125,12 +138,12 @@ class Environment:
         self.know(job, script, **others)
 
     def sweep(self, sweeper: Sweeper | None = None, *, seconds: float = 240) -> tuple[SweepReport, ...]:
-        """An invocation with so much time."""
+        """An invocation with this much time."""
         until = self.clock() + timedelta(seconds=seconds)
         return (sweeper or self.sweeper).sweep(time_left=lambda: until - self.clock())
 
     def names(self) -> list[str]:
-        return [look.name for look, _ in self.rechecks.sent]
+        return [recheck.name for recheck, _ in self.rechecks.sent]
 
 
 def many(count: int, *, first: float = 60, region: str = REGION) -> list[JobId]:

@@ -1,4 +1,4 @@
-"""Heartbeats: they call every function, and ask for nothing."""
+"""Heartbeats: every function is called, and does nothing."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,10 +30,10 @@ from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # used by each test, asked for or not
 
-BEGUN = progress_item(SweepProgress(scope=CHECKS, watched_since=CREATED, taken_at=CREATED), until=CREATED) | serialize(
-    {LEASE_HOLDER: "c"}
-)
-"""The sweep's item as it takes up its pass: what the readers of the stream are shown of it."""
+LEASED = progress_item(
+    SweepProgress(scope=CHECKS, watched_since=CREATED, leased_at=CREATED), until=CREATED
+) | serialize({LEASE_HOLDER: "c"})
+"""The sweep's item when it leases its scope: the stream shows this write to its readers."""
 
 
 class Chat:
@@ -46,9 +46,7 @@ class Chat:
         self.posted.append(message.text)
 
 
-def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
-    monkeypatch: pytest.MonkeyPatch, printed: Printed
-) -> None:
+def test_record_ignores_a_heartbeat_and_records_the_rest(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
@@ -61,7 +59,7 @@ def test_record_is_done_with_a_heartbeat_and_records_what_comes_with_it(
     assert [line["message"] for line in printed() if "message" in line] == ["record_completed"]
 
 
-def test_recover_is_done_with_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
+def test_recover_ignores_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     env = RecoveryEnvironment()
     consumer = RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(MemoryDelayQueue()))
     monkeypatch.setattr(recover, "recovery_consumer", lambda: consumer)
@@ -81,26 +79,24 @@ def test_slack_posts_no_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Prin
     assert chat.posted == ["good"]
 
 
-@pytest.mark.parametrize("beats", [sqs(HEARTBEAT), stream(BEGUN)], ids=["of its queue", "of the stream"])
-def test_alert_is_done_with_a_heartbeat(
-    monkeypatch: pytest.MonkeyPatch, printed: Printed, beats: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("beats", [sqs(HEARTBEAT), stream(LEASED)], ids=["of its queue", "of the stream"])
+def test_alert_ignores_a_heartbeat(monkeypatch: pytest.MonkeyPatch, printed: Printed, beats: dict[str, Any]) -> None:
     monkeypatch.setattr(alert, "alerter", object)
     assert failed(alert.handler(beats, Context())) == []
     assert printed() == []
 
 
-def test_recover_is_done_with_a_heartbeat_and_sends_on_what_comes_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_enqueue_ended_ignores_a_heartbeat_and_forwards_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     queue = Queue()
     monkeypatch.setattr(enqueue_ended, "recovery_queue", lambda: queue)
-    assert failed(enqueue_ended.handler(stream(BEGUN), Context())) == []
+    assert failed(enqueue_ended.handler(stream(LEASED), Context())) == []
     assert queue.sent == []
-    assert failed(enqueue_ended.handler(stream(BEGUN, ending("one")), Context())) == []
+    assert failed(enqueue_ended.handler(stream(LEASED, ending("one")), Context())) == []
     assert queue.sent == [job_id("one")]
 
 
 @dataclass
-class Beaten:
+class FakeQueue:
     """A queue that counts heartbeats, or refuses them."""
 
     refuses: bool = False
@@ -113,20 +109,20 @@ class Beaten:
         self.beats += 1
 
 
-def test_a_queue_that_refuses_its_heartbeat_keeps_no_other_from_its_own() -> None:
-    queues = (Beaten(), Beaten(refuses=True), Beaten())
+def test_a_refused_heartbeat_does_not_stop_the_others() -> None:
+    queues = (FakeQueue(), FakeQueue(refuses=True), FakeQueue())
     assert [str(error) for error in beat(queues)] == ["no permission"]
     assert [queue.beats for queue in queues] == [1, 0, 1]
 
 
-def test_each_sweep_sends_heartbeats_and_sweeps_whether_they_are_taken_or_not(
+def test_each_sweep_sends_heartbeats_and_sweeps_even_if_they_are_refused(
     monkeypatch: pytest.MonkeyPatch, printed: Printed
 ) -> None:
-    taking, refusing, played = Beaten(), Beaten(refuses=True), FakeSweeper()
+    taking, refusing, fake = FakeQueue(), FakeQueue(refuses=True), FakeSweeper()
     monkeypatch.setattr(sweep, "heartbeat_queues", lambda: (refusing, taking))
-    monkeypatch.setattr(sweep, "sweeper", lambda: played)
+    monkeypatch.setattr(sweep, "sweeper", lambda: fake)
     for _ in range(2):
         sweep.handler({}, Context())
     assert taking.beats == 2
-    assert played.times_left == [timedelta(minutes=5)] * 2
+    assert fake.times_left == [timedelta(minutes=5)] * 2
     assert [line["message"] for line in printed()] == ["heartbeat_failed"] * 2

@@ -1,4 +1,4 @@
-"""What a sweep compares, and when it looks after the ledger's own jobs."""
+"""The rules of the sweep."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +19,7 @@ from respot.sweep.progress import (
     QUICK,
     Summary,
     SweepProgress,
+    check_periods,
     completed,
     differs,
     is_full_due,
@@ -29,7 +30,6 @@ from respot.sweep.progress import (
     should_record,
     started,
     watched_since,
-    windows,
 )
 from tests.support.builders import CREATED, REGION, at, job_id, state
 
@@ -42,9 +42,6 @@ def summary(**others: object) -> Summary:
     return replace(plain, **others)  # type: ignore[arg-type]
 
 
-# --- what is unlike -------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("listed", "known"),
     [
@@ -53,10 +50,11 @@ def summary(**others: object) -> Summary:
         pytest.param(summary(last_modified=at(391)), state(), id="rounded up to a second"),
         pytest.param(summary(last_modified=at(100)), state(), id="an older list"),
         pytest.param(summary(), state(status="Deleting"), id="being deleted: nothing follows"),
-        pytest.param(summary(status="Deleting"), state(status="Deleting"), id="deleting, by both"),
+        pytest.param(summary(status="Stopped"), state(status="Deleting"), id="stopped before it was deleted"),
+        pytest.param(summary(status="Deleting"), state(status="Deleting"), id="deleting in both"),
     ],
 )
-def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobState) -> None:
+def test_a_listed_job_that_the_ledger_has_does_not_differ(listed: Summary, known: JobState) -> None:
     assert not differs(listed, known)
 
 
@@ -68,15 +66,12 @@ def test_what_the_ledger_knows_as_well_is_alike(listed: Summary, known: JobState
         pytest.param(summary(secondary_status="Interrupted"), state(), id="another secondary status"),
         pytest.param(summary(secondary_status="Teleporting"), state(), id="a status of tomorrow"),
         pytest.param(summary(last_modified=at(391.001)), state(), id="changed since"),
-        pytest.param(summary(status="Deleting"), state(status="Completed"), id="deleted by now"),
+        pytest.param(summary(status="Deleting"), state(status="Completed"), id="deleted since"),
         pytest.param(summary(status="Stopped", secondary_status=None), state(), id="ended"),
     ],
 )
-def test_what_the_ledger_does_not_know_is_unlike(listed: Summary, known: JobState | None) -> None:
+def test_a_listed_job_that_the_ledger_lacks_differs(listed: Summary, known: JobState | None) -> None:
     assert differs(listed, known)
-
-
-# --- what is nobody's concern ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,7 +85,7 @@ def test_what_the_ledger_does_not_know_is_unlike(listed: Summary, known: JobStat
         (1, "Failed", True),
     ],
 )
-def test_an_unknown_job_that_ended_before_the_backfill_is_left_alone(
+def test_an_unknown_job_is_recorded_unless_it_ended_before_the_backfill(
     days: float, status: str, *, expected: bool
 ) -> None:
     listed = summary(status=status, job=job_id(created=CREATED + timedelta(days=days)))
@@ -98,7 +93,7 @@ def test_an_unknown_job_that_ended_before_the_backfill_is_left_alone(
 
 
 def progress(**others: object) -> SweepProgress:
-    return replace(SweepProgress(scope=REGION, watched_since=CREATED, taken_at=CREATED), **others)  # type: ignore[arg-type]
+    return replace(SweepProgress(scope=REGION, watched_since=CREATED, leased_at=CREATED), **others)  # type: ignore[arg-type]
 
 
 HALFWAY = progress(
@@ -115,22 +110,19 @@ HALFWAY = progress(
     ("last_began", "backfill", "expected"),
     [
         pytest.param(None, 90, CREATED - timedelta(days=90), id="the first pass, through the backfill"),
-        pytest.param(None, 0, at(60) - LONGEST_LIFE, id="the first pass, through whatever may be alive"),
-        pytest.param(CREATED, 90, at(60) - LONGEST_LIFE, id="a later one, through whatever may be alive"),
+        pytest.param(None, 0, at(60) - LONGEST_LIFE, id="the first pass, through all that may be open"),
+        pytest.param(CREATED, 90, at(60) - LONGEST_LIFE, id="a later one, through all that may be open"),
         pytest.param(CREATED, 0, at(60) - LONGEST_LIFE, id="a later one without backfill"),
     ],
 )
-def test_how_far_back_a_pass_lists(last_began: datetime | None, backfill: int, expected: datetime) -> None:
+def test_the_oldest_creation_that_a_pass_lists(last_began: datetime | None, backfill: int, expected: datetime) -> None:
     of = progress(last_began=last_began)
     assert oldest_to_list(of, backfill=timedelta(days=backfill), now=at(60)) == expected
 
 
-def test_the_first_pass_lists_back_from_the_deployment_however_long_it_takes() -> None:
+def test_the_backfill_counts_from_the_deployment() -> None:
     now = CREATED + timedelta(days=20)
     assert oldest_to_list(progress(), backfill=timedelta(days=30), now=now) == CREATED - timedelta(days=30)
-
-
-# --- full passes and shallow ones -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -142,9 +134,23 @@ def test_the_first_pass_lists_back_from_the_deployment_however_long_it_takes() -
         pytest.param(timedelta(days=6), True, id="long ago"),
     ],
 )
-def test_a_pass_is_a_full_one_when_none_was_for_some_time(last_full: timedelta | None, *, expected: bool) -> None:
+def test_a_full_pass_is_due_after_some_time(last_full: timedelta | None, *, expected: bool) -> None:
     of = progress(last_began=at(60), last_full=last_full and at(60) - last_full)
     assert is_full_due(of, now=at(60)) is expected
+
+
+@pytest.mark.parametrize("late", [0, 3, 40], ids="{} s late at times".format)
+def test_full_passes_begin_less_than_an_hour_apart(late: float) -> None:
+    of, full = progress(last_began=at(0), last_full=CREATED - timedelta(hours=5)), []
+    for number in range(12 * 24):
+        now = CREATED + number * timedelta(minutes=5) + timedelta(seconds=late * (number % 3))
+        if is_full_due(of, now=now):
+            full.append(now)
+        of = completed(started(of, now=now, down_to=None if is_full_due(of, now=now) else now - QUICK))
+    gaps = [later - earlier for earlier, later in pairwise(full)]
+    assert full[0] == CREATED
+    assert max(gaps) + timedelta(minutes=1) <= timedelta(hours=1)
+    assert min(gaps) >= FULL_AFTER
 
 
 @pytest.mark.parametrize(
@@ -156,27 +162,27 @@ def test_a_pass_is_a_full_one_when_none_was_for_some_time(last_full: timedelta |
         pytest.param(timedelta(days=20), timedelta(days=20) + TIMESTAMP_TOLERANCE, id="alive and old"),
     ],
 )
-def test_a_shallow_pass_lists_a_day_and_past_what_is_alive(alive: timedelta | None, expected: timedelta) -> None:
+def test_a_quick_pass_lists_a_day_and_past_the_oldest_open_job(alive: timedelta | None, expected: timedelta) -> None:
     oldest = None if alive is None else at(60) - alive
     assert oldest_for_quick_pass(oldest_alive=oldest, now=at(60)) == at(60) - expected
 
 
 @pytest.mark.parametrize("days", [1, 20, 400])
 @pytest.mark.parametrize("last_began", [None, CREATED])
-def test_a_shallow_pass_ends_at_its_depth_and_within_the_horizon(days: int, last_began: datetime | None) -> None:
+def test_a_quick_pass_never_lists_further_than_a_full_one(days: int, last_began: datetime | None) -> None:
     of = progress(last_began=last_began, down_to=at(60) - timedelta(days=days))
     whole = oldest_to_list(replace(of, down_to=None), backfill=timedelta(days=90), now=at(60))
     assert oldest_to_list(of, backfill=timedelta(days=90), now=at(60)) == max(whole, at(60) - timedelta(days=days))
 
 
-def test_a_pass_begins_with_nothing_of_the_one_before() -> None:
+def test_a_pass_starts_without_the_place_of_the_one_before() -> None:
     assert started(HALFWAY, now=at(60), down_to=at(-9)) == replace(
         HALFWAY, began=at(60), token=None, reached=None, down_to=at(-9)
     )
 
 
-@pytest.mark.parametrize("down_to", [None, at(-9)], ids=["full", "shallow"])
-def test_only_a_full_pass_puts_the_next_full_one_off(down_to: datetime | None) -> None:
+@pytest.mark.parametrize("down_to", [None, at(-9)], ids=["full", "quick"])
+def test_only_a_complete_full_pass_postpones_the_next_full_one(down_to: datetime | None) -> None:
     idle = replace(HALFWAY, began=None, token=None, reached=None, down_to=None)
     of = replace(HALFWAY, down_to=down_to)
     assert completed(of) == replace(idle, last_began=at(10), last_full=at(-600) if down_to else at(10))
@@ -196,47 +202,39 @@ def test_a_region_added_later_is_watched_from_then_on(after: timedelta, expected
     assert watched_since(now=CREATED + after, deployed=CREATED) == expected
 
 
-def test_the_age_is_that_of_the_last_complete_pass_or_of_the_watch() -> None:
+def test_the_age_counts_from_the_last_complete_pass_or_the_watch() -> None:
     assert progress().age(at(60)) == timedelta(minutes=1)
     assert progress(last_began=at(30), began=at(50)).age(at(60)) == timedelta(seconds=30)
 
 
-# --- taking a pass up -----------------------------------------------------------------------------------------------
-
-
 def test_a_new_scope_is_watched_since_its_first_sweep() -> None:
     taken = resumed(None, scope=REGION, now=at(60), watched_since=at(59))
-    assert taken == SweepProgress(scope=REGION, watched_since=at(59), taken_at=at(60))
+    assert taken == SweepProgress(scope=REGION, watched_since=at(59), leased_at=at(60))
 
 
 @pytest.mark.parametrize("idle", [timedelta(0), ABANDONED], ids=["at once", "after an outage"])
-def test_a_pass_goes_on_where_it_was_left(idle: timedelta) -> None:
+def test_a_pass_resumes_where_it_was_saved(idle: timedelta) -> None:
     taken = resumed(HALFWAY, scope=REGION, now=CREATED + idle, watched_since=at(60))
-    assert taken == replace(HALFWAY, taken_at=CREATED + idle)
+    assert taken == replace(HALFWAY, leased_at=CREATED + idle)
 
 
-def test_a_region_that_was_not_swept_for_long_is_watched_anew() -> None:
+def test_an_abandoned_region_is_new_again() -> None:
     now = CREATED + ABANDONED + timedelta(seconds=1)
     taken = resumed(HALFWAY, scope=REGION, now=now, watched_since=now)
-    assert taken == SweepProgress(scope=REGION, watched_since=now, taken_at=now)
-
-
-# --- checks ---------------------------------------------------------------------------------------------------------
+    assert taken == SweepProgress(scope=REGION, watched_since=now, leased_at=now)
 
 
 @given(
     gaps=st.lists(st.timedeltas(timedelta(seconds=1), timedelta(hours=60)), min_size=1, max_size=60),
     changed=st.timedeltas(timedelta(days=-3), timedelta(days=30)),
 )
-def test_each_job_is_checked_after_ten_minutes_and_ever_more_rarely_whatever_the_cadence(
-    gaps: list[timedelta], changed: timedelta
-) -> None:
-    """At the first sweep after each of its times; those that one sweep makes good for are one check."""
+def test_checks_double_their_distance_for_any_schedule(gaps: list[timedelta], changed: timedelta) -> None:
+    """A job is checked at the first sweep after each of its times. Times that one sweep catches up on are one check."""
     moment, last, found, expected = CREATED + changed, CREATED, [], []
     for gap in gaps:
         now = last + gap
-        holding = [window for window in windows(last=last, now=now) if window.since <= moment <= window.until]
-        # Where two windows meet, or a sweep begins to the very moment, a job may be checked twice: never less.
+        holding = [each for each in check_periods(last=last, now=now) if each.since <= moment <= each.until]
+        # Where two periods meet, or at the moment at which a sweep begins, a job may be checked twice: never less.
         found += [now] * bool(holding)
         expected += [now] * any(last <= moment + after <= now for after in CHECKS_AFTER)
         assert len(holding) <= 2
@@ -244,18 +242,18 @@ def test_each_job_is_checked_after_ten_minutes_and_ever_more_rarely_whatever_the
     assert found == expected
 
 
-def test_a_job_is_due_once_however_long_the_outage() -> None:
-    due = windows(last=CREATED, now=CREATED + timedelta(days=20))
+def test_after_any_outage_a_job_is_due_once() -> None:
+    due = check_periods(last=CREATED, now=CREATED + timedelta(days=20))
     assert due[0].until == CREATED + timedelta(days=20) - FIRST_CHECK
     assert all(earlier.since == later.until for earlier, later in pairwise(due))
     assert due[-1].since == CREATED - CHECKS_AFTER[-1]
 
 
-def test_checks_end_before_recovery_forgets() -> None:
+def test_checks_end_within_the_three_days_of_recovery() -> None:
     assert timedelta(days=1) < CHECKS_AFTER[-1] < timedelta(days=3)
-    assert len(windows(last=CREATED, now=at(300))) == len(CHECKS_AFTER)
+    assert len(check_periods(last=CREATED, now=at(300))) == len(CHECKS_AFTER)
 
 
-def test_every_window_has_an_inside() -> None:
+def test_no_check_period_ends_before_it_begins() -> None:
     for span in (timedelta(0), timedelta(minutes=5), timedelta(minutes=10), timedelta(days=9)):
-        assert all(each.since <= each.until for each in windows(last=CREATED, now=CREATED + span))
+        assert all(each.since <= each.until for each in check_periods(last=CREATED, now=CREATED + span))

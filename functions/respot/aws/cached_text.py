@@ -1,4 +1,4 @@
-"""A text that is read from afar and kept for a while."""
+"""A remote text that is cached for a while."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ class CachedText:
     """
 
     def __init__(self, fetch: Callable[[], str], *, kept_for: timedelta, clock: Callable[[], datetime]) -> None:
-        """`fetch` reads the text; what it raises is not kept."""
+        """`fetch` reads the text; errors are not cached."""
         self._fetch = fetch
         self._kept_for = kept_for
         self._clock = clock
@@ -26,5 +26,5 @@ class CachedText:
         return self._kept[0]
 
     def forget(self) -> None:
-        """Read it anew next time."""
+        """Read it again next time."""
         self._kept = None

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from respot.aws.calls import raising
 from respot.errors import WebhookRefusedError
 
 if TYPE_CHECKING:
@@ -16,8 +15,5 @@ def read_secret(client: "SecretsManagerClient", name: str) -> str:
     Raises:
         WebhookRefusedError: it cannot be read.
     """
-    try:
+    with raising(WebhookRefusedError, f"secret {name} cannot be read (does it exist, and hold the webhook's address?)"):
         return client.get_secret_value(SecretId=name).get("SecretString", "")
-    except (ClientError, BotoCoreError) as error:
-        message = f"secret {name} cannot be read; does it exist, and hold the webhook's address? {error}"
-        raise WebhookRefusedError(message) from error

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ParameterPolicies:
-    """The port `Policies`; nothing but the text is kept, so that an old policy cannot outlive it."""
+    """The port `Policies`. Only the text is cached, so that an old policy cannot outlive it."""
 
     def __init__(self, read: Callable[[], str]) -> None:
         """`read` gives the parameter's text: a `CachedText` of `read_parameter`."""
@@ -29,17 +29,14 @@ def read_parameter(client: "SSMClient", name: str) -> str:
     """The parameter's text.
 
     Raises:
-        PolicyInvalidError: Systems Manager positively said that there is no such parameter.
+        PolicyInvalidError: Systems Manager says that the parameter does not exist.
         UpstreamUnavailableError: it could not be read.
     """
-    try:
-        return client.get_parameter(Name=name)["Parameter"]["Value"]
-    except client.exceptions.ParameterNotFound as error:
+    text = _read(client, name, "policy")
+    if text is None:
         message = f"the policy's parameter {name} does not exist: deploy again"
-        raise PolicyInvalidError(message) from error
-    except (ClientError, BotoCoreError, KeyError) as error:
-        message = f"the policy's parameter {name} could not be read: {error}"
-        raise UpstreamUnavailableError(message) from error
+        raise PolicyInvalidError(message)
+    return text
 
 
 class ParameterKillSwitch:
@@ -67,15 +64,19 @@ class ParameterKillSwitch:
 
 
 def read_kill_switch(client: "SSMClient", name: str) -> str:
-    """The parameter's text; empty, which no parameter is, if Systems Manager said that there is none.
+    """The parameter's text; empty, which no parameter is, if Systems Manager says that it does not exist.
 
     Raises:
         UpstreamUnavailableError: it could not be read.
     """
+    return _read(client, name, "kill switch") or ""
+
+
+def _read(client: "SSMClient", name: str, what: str) -> str | None:
     try:
         return client.get_parameter(Name=name)["Parameter"]["Value"]
     except client.exceptions.ParameterNotFound:
-        return ""
+        return None
     except (ClientError, BotoCoreError, KeyError) as error:
-        message = f"the kill switch's parameter {name} could not be read: {error}"
+        message = f"the {what}'s parameter {name} could not be read: {error}"
         raise UpstreamUnavailableError(message) from error

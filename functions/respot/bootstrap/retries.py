@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from respot.aws.sqs.delays import SqsDelayQueue
+from respot.aws.sqs.queue import SqsDelayQueue
 from respot.bootstrap.clients import client, now, required, settings
 from respot.queueing import RetrySchedule
 from respot.settings import QUEUE_URL

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from respot.aws.dynamodb.jobs import DynamoDbLedger
+from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 from respot.bootstrap.clients import client, now, required, settings
 from respot.settings import LEDGER_TABLE

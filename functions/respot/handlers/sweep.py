@@ -1,4 +1,4 @@
-"""Sweeps whenever the schedule calls."""
+"""The function `sweep`: runs the sweep on a schedule."""
 
 import os
 import time
@@ -9,9 +9,8 @@ from typing import Any, Final
 from respot.aws.cached_text import CachedText
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
-from respot.aws.sqs.heartbeats import SqsHeartbeatQueue
 from respot.aws.sqs.jobs import SqsJobQueue
-from respot.aws.sqs.rechecks import SqsRecheckQueue
+from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
 from respot.aws.ssm import ParameterPolicies, read_parameter
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger
@@ -41,19 +40,21 @@ from respot.settings import (
     RECOVERY_QUEUE_URL,
 )
 from respot.sweep.heartbeat import beat
+from respot.sweep.ledger_check import LedgerCheck
+from respot.sweep.region_sweep import RegionSweep
 from respot.sweep.sweeper import Sweeper
 
 _MOST_LOGGED: Final = 5
-"""Different messages of a scope that one sweep logs: they are few, unless they hold names or numbers."""
+"""Unknown status messages of a scope that one sweep logs: they are few, unless they hold names or numbers."""
 
 
 def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - Lambda's signature
-    """Go on with every pass; what stops one is logged, and the next call goes on from there."""
+    """Advance every pass. An error that stops one is logged, and the next call goes on from there."""
     begin(time_left(context))
     for error in beat(heartbeat_queues()):
         logger().error(HEARTBEAT_FAILED, reason=str(error))
-    swept = sweeper().sweep(time_left=time_left(context))
-    for each in swept:
+    reports = sweeper().sweep(time_left=time_left(context))
+    for each in reports:
         details: dict[str, Any] = {
             "scope": each.scope,
             "complete": each.complete,
@@ -73,15 +74,15 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
             logger().warning(STATUS_MESSAGE_UNKNOWN, scope=each.scope, status_message=words)
     count(
         {
-            JOBS_RECHECKED: sum(each.rechecks for each in swept),
-            RECOVERIES_ENQUEUED: sum(each.recoveries for each in swept),
-            OVERDUE_ALERTS_ENQUEUED: sum(each.alerts for each in swept),
-            SWEEPS_FAILED: sum(each.error is not None for each in swept),
-            UNKNOWN_STATUS_MESSAGES: sum(len(each.unknown_messages) for each in swept),
+            JOBS_RECHECKED: sum(each.rechecks for each in reports),
+            RECOVERIES_ENQUEUED: sum(each.recoveries for each in reports),
+            OVERDUE_ALERTS_ENQUEUED: sum(each.alerts for each in reports),
+            SWEEPS_FAILED: sum(each.error is not None for each in reports),
+            UNKNOWN_STATUS_MESSAGES: sum(len(each.unknown_messages) for each in reports),
         }
     )
-    if swept:
-        gauge(SWEEP_AGE, max(each.age for each in swept))
+    if reports:
+        gauge(SWEEP_AGE, max(each.age for each in reports))
 
 
 POLICY_KEPT_FOR: Final = timedelta(seconds=60)
@@ -89,7 +90,7 @@ POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 
 @cache
 def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
-    """Every queue that a function reads; that of Slack only if there is one."""
+    """Every queue that a function reads; the one of `slack` only if it exists."""
     urls = (
         required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL),
         required(settings().recovery_queue_url, RECOVERY_QUEUE_URL),
@@ -101,22 +102,35 @@ def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
 
 @cache
 def sweeper() -> Sweeper:
-    """What `sweep` calls."""
+    """The sweep of this deployment."""
     sqs, parameter = client("sqs"), required(settings().policy_parameter, POLICY_PARAMETER)
     policy = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
+    rechecks = SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL))
+    recoveries = SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL))
     return Sweeper(
-        lists=SageMakerJobLists(once_client),
         ledger=ledger(),
-        index=ledger(),
-        runs=runs(),
         sweeps=DynamoDbSweepStore(client("dynamodb"), required(settings().ledger_table, LEDGER_TABLE)),
-        rechecks=SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL)),
-        recoveries=SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL)),
-        due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
-        policies=ParameterPolicies(policy.read),
+        region_sweep=RegionSweep(
+            lists=SageMakerJobLists(once_client),
+            ledger=ledger(),
+            index=ledger(),
+            rechecks=rechecks,
+            recoveries=recoveries,
+            policies=ParameterPolicies(policy.read),
+            clock=now,
+            pause=time.sleep,
+            backfill=settings().backfill,
+            grace=settings().event_grace,
+        ),
+        ledger_check=LedgerCheck(
+            ledger=ledger(),
+            index=ledger(),
+            runs=runs(),
+            rechecks=rechecks,
+            recoveries=recoveries,
+            due_alerts=SqsJobQueue(sqs, required(settings().due_alerts_queue_url, DUE_ALERTS_QUEUE_URL)),
+            clock=now,
+        ),
         clock=now,
-        pause=time.sleep,
         regions=settings().regions or (os.environ["AWS_REGION"],),
-        backfill=settings().backfill,
-        grace=settings().event_grace,
     )

@@ -1,7 +1,7 @@
-"""The heartbeat: a message that asks for nothing, sent by each sweep through every queue that a function reads.
+"""The heartbeat: an empty message that each sweep sends through every queue that a function reads.
 
-A function that nothing calls is as silent as one that has nothing to do. With heartbeats, each function is called and
-writes to its log at least once a sweep, and an alarm can tell one silence from the other.
+A function that is never called logs as little as one that has nothing to do. The heartbeat calls each function at least
+once a sweep, so that an alarm can tell the two apart.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ HEARTBEAT: Final = '{"heartbeat": "respot.sweep"}'
 
 
 def beat(queues: Iterable[HeartbeatQueue]) -> tuple[QueueUnavailableError, ...]:
-    """Send a heartbeat through each queue; returns why some were not sent, which the next sweep repeats anyway."""
+    """Send a heartbeat through each queue; returns the errors of those not sent. The next sweep sends them again."""
     return tuple(error for queue in queues if (error := _sent(queue)))
 
 

@@ -1,79 +1,70 @@
-"""Ports of the sweep: lists, the index of jobs, its own progress, the queues that it fills."""
+"""Ports of the sweep."""
 
 # Annotations are not evaluated, and their types are imported for type checking alone: a function loads only what it
 # runs.
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
+
     from respot.jobs.job import JobId, JobState
-    from respot.sweep.progress import Page, SweepProgress
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from respot.jobs.job import JobId
     from respot.recording.observation import SweepObservation
+    from respot.sweep.progress import Page, SweepProgress
 
 
 class JobLists(Protocol):
     """SageMaker's lists of training jobs."""
 
     def page(self, region: str, token: str | None) -> Page:
-        """A page of the region's jobs, the newest creation first, from the beginning or from where a token points.
+        """A page of the region's jobs, the newest creation first; the first page without a token.
 
         One call, never repeated: the account may make few of them.
 
         Raises:
-            StaleTokenError: SageMaker does not know the token any more.
-            UpstreamUnavailableError: anything else but a page.
+            StaleTokenError: SageMaker no longer knows the token.
+            UpstreamUnavailableError: SageMaker answered anything but a page.
         """
 
 
 class JobIndex(Protocol):
-    """Jobs of the ledger by what they have in common.
+    """Lists of the ledger's jobs. They may lag behind `JobStore.save` by a moment.
 
-    All of it may lag behind `Ledger.save` by a moment; every method raises LedgerUnavailableError when the store
-    refuses or does not answer.
+    Every method raises LedgerUnavailableError when the store refuses or does not answer.
     """
 
     def state_of(self, jobs: Sequence[JobId]) -> Mapping[JobId, JobState]:
-        """The states of those of the jobs that are known."""
+        """The states of the jobs that are known."""
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
         """The region's jobs that have not ended, created between two moments, both included."""
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
-        """The creation of the oldest of the region's jobs that have not ended, of those created then or later.
-
-        `None` if there is none.
-        """
+        """The creation of the region's oldest job that has not ended, created at `since` or later; `None` if none."""
 
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
         """Jobs of all regions whose last change lies between two moments, both included; the oldest change first.
 
-        Some `limit` of them: more, rather than to part those that changed in the same millisecond.
+        At most `limit` of them, and the rest of those that changed in the same millisecond as the last one.
         """
 
 
 class SweepStore(Protocol):
     """How far the sweeps have come. Every method raises LedgerUnavailableError when the store does not answer."""
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
-        """Take a scope's pass in hand: `None` while another invocation has it.
+    def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
+        """Lease a scope and read its progress; `None` while another invocation holds the lease.
 
-        `watched_since` is kept if the scope is new, or was abandoned; otherwise it is ignored.
+        `watched_since` is saved if the scope is new or was abandoned; otherwise it is ignored.
         """
 
-    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
-        """Write down how far the pass has come; it stays in hand until then.
+    def save(self, progress: SweepProgress, *, until: datetime) -> None:
+        """Save the progress, and set the end of the lease.
 
         Raises:
-            LedgerContentionError: another invocation has taken it over.
+            LedgerContentionError: another invocation has leased the scope since.
         """
 
 
@@ -81,25 +72,25 @@ class RecheckQueue(Protocol):
     """The queue of observations, as the sweep fills it."""
 
     def send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
-        """Have jobs looked at, each after its delay; sending one twice does no harm.
+        """Have jobs described, each after its delay; sending one twice does no harm.
 
         Raises:
             QueueUnavailableError: some may not have been sent; send them again.
         """
 
     def backlog(self) -> int:
-        """How many observations wait that could be taken now, more or less.
+        """About how many observations are ready to be received.
 
         Raises:
-            QueueUnavailableError: it is not known.
+            QueueUnavailableError: SQS did not say.
         """
 
 
 class HeartbeatQueue(Protocol):
-    """A queue that a function reads, as the sweep shows that it does."""
+    """A queue that one of the functions reads."""
 
     def beat(self) -> None:
-        """Send a heartbeat through it.
+        """Send a heartbeat through the queue.
 
         Raises:
             QueueUnavailableError: it may not have been sent.

@@ -1,38 +1,39 @@
-"""What a sweep compares, and when it looks after the jobs of the ledger itself."""
+"""The rules of the sweep: how far back it lists, which jobs it sends, when it checks the jobs of the ledger."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.jobs.job import JobId, JobState
 from respot.jobs.lifecycle import DELETING, is_terminal
 from respot.jobs.merge import TIMESTAMP_TOLERANCE
 
+BEGINNING: Final = datetime.fromtimestamp(0, tz=UTC)
+"""Before any job."""
 LONGEST_LIFE: Final = timedelta(days=31)
-"""A training job lasts 30 days at most (28 of training): what was created earlier has ended."""
+"""A training job lasts 30 days at most (28 of training): a job created earlier has ended."""
 QUICK: Final = timedelta(days=1)
-"""How far back every pass lists: a job whose events were all lost has been found long before it is as old as that."""
+"""How far back every pass lists: a job whose events were all lost is found long before it is that old."""
 FULL_AFTER: Final = timedelta(minutes=50)
-"""A pass is a full one if the last complete full one began so long ago.
+"""The next pass is a full one if the last complete full one began this long ago.
 
-Ten intervals of five minutes, or eleven where the schedule is some seconds late: two full passes begin less than an
-hour apart, within which all is promised to be found. With an hour here, they would not.
+Ten intervals of five minutes, or eleven if the schedule is some seconds late. Two full passes therefore begin less
+than an hour apart, and every job is found within an hour. With an hour here, that would not hold.
 """
 FIRST_CHECK: Final = timedelta(minutes=10)
-"""After a job's last change: by then, all that follows from it has long been done, unless something was lost."""
+"""After a job's last change. By then, all that follows from the change has been done, unless something was lost."""
 _CHECKS: Final = 9
-"""The checks of a job, each twice as late as the one before: the last after 43 hours, within recovery's three days."""
+"""Checks of a job, each twice as late as the one before: the last after 43 hours, within recovery's three days."""
 FRESH_DEPLOYMENT: Final = timedelta(hours=1)
-"""A region that is first swept so soon after the deployment was watched from the beginning."""
-
+"""A region that is first swept this soon after the deployment counts as watched since the deployment."""
 ABANDONED: Final = timedelta(days=7)
-"""A region that no sweep took in hand for so long was not watched; what happened meanwhile is history."""
+"""A region that no sweep has leased for this long was not watched: what happened there in that time is history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A job as ListTrainingJobs tells it.
+    """A job as ListTrainingJobs reports it.
 
     Attributes:
         job: which job.
@@ -57,23 +58,23 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepProgress:
-    """How far a sweep has come, so that another invocation goes on where one ran out of time.
+    """How far the sweep of a scope has come, so that the next invocation can resume it.
 
     Attributes:
         scope: the region, or `CHECKS`.
         watched_since: since when events of the region are watched.
-        taken_at: when the present invocation took it in hand.
+        leased_at: when the present invocation leased the scope.
         began: when the pass under way began; `None` if none is.
-        token: where it has come to; `None` at its beginning.
-        reached: the creation of the oldest job that it has compared; `None` at its beginning.
-        down_to: the creation at which it may end; `None` if it is a full pass. Settled when it begins.
+        token: the next page; `None` at the beginning of a pass.
+        reached: the creation of the oldest job compared in this pass; `None` at its beginning.
+        down_to: the creation at which this pass may end, fixed when it begins; `None` for a full pass.
         last_began: when the last complete pass began; `None` if there was none.
         last_full: when the last complete full pass began; `None` if there was none.
     """
 
     scope: str
     watched_since: datetime
-    taken_at: datetime
+    leased_at: datetime
     began: datetime | None = None
     token: str | None = None
     reached: datetime | None = None
@@ -82,41 +83,41 @@ class SweepProgress:
     last_full: datetime | None = None
 
     def age(self, now: datetime) -> timedelta:
-        """Time since all was last known to be right."""
+        """Time since the last complete pass began, or since the scope is watched."""
         return now - (self.last_began or self.watched_since)
 
 
 def resumed(before: SweepProgress | None, *, scope: str, now: datetime, watched_since: datetime) -> SweepProgress:
-    """The pass as an invocation takes it in hand: a new one, or where the one before left it.
+    """The progress of a scope that is leased now: as it was saved, or new.
 
-    A scope that nobody took for `ABANDONED` is new again: the region was taken out of the settings, and put back.
+    A scope that was not leased for `ABANDONED` is new: the region was removed from the settings, then added again.
     """
-    if before is None or now - before.taken_at > ABANDONED:
-        return SweepProgress(scope=scope, watched_since=watched_since, taken_at=now)
-    return replace(before, taken_at=now)
+    if before is None or now - before.leased_at > ABANDONED:
+        return SweepProgress(scope=scope, watched_since=watched_since, leased_at=now)
+    return replace(before, leased_at=now)
 
 
 def is_full_due(progress: SweepProgress, *, now: datetime) -> bool:
-    """Whether a pass that begins now is to list all that is within the horizon."""
+    """Whether a pass that begins now must be a full one."""
     return progress.last_full is None or now - progress.last_full >= FULL_AFTER
 
 
 def oldest_for_quick_pass(*, oldest_alive: datetime | None, now: datetime) -> datetime:
-    """Down to which creation a pass lists that is not a full one: past every job that the ledger holds to be alive.
+    """The creation at which a quick pass may end: a day ago, and past every job that is open in the ledger.
 
-    The list may tell the oldest one's creation with another rounding.
+    The tolerance is for the list, which may round the oldest job's creation differently.
     """
-    shallow = now - QUICK
-    return shallow if oldest_alive is None else min(shallow, oldest_alive - TIMESTAMP_TOLERANCE)
+    oldest = now - QUICK
+    return oldest if oldest_alive is None else min(oldest, oldest_alive - TIMESTAMP_TOLERANCE)
 
 
 def started(progress: SweepProgress, *, now: datetime, down_to: datetime | None) -> SweepProgress:
-    """The pass at its beginning; down to there, however long it takes, or a full one."""
+    """A pass at its beginning; a full one if `down_to` is `None`."""
     return replace(progress, began=now, token=None, reached=None, down_to=down_to)
 
 
 def completed(progress: SweepProgress) -> SweepProgress:
-    """The pass at its end; one that was not full does not put the next full one off."""
+    """The pass at its end; a quick one does not postpone the next full one."""
     last_full = progress.began if progress.down_to is None else progress.last_full
     return replace(
         progress, began=None, token=None, reached=None, down_to=None, last_began=progress.began, last_full=last_full
@@ -124,16 +125,16 @@ def completed(progress: SweepProgress) -> SweepProgress:
 
 
 def restarted(progress: SweepProgress) -> SweepProgress:
-    """The pass where its list forgot its place: the next one begins anew, and settles anew how far it lists."""
+    """The pass after SageMaker rejected its token: it starts again, and decides again how far back it lists."""
     return replace(progress, began=None, token=None, reached=None, down_to=None)
 
 
 def differs(summary: Summary, known: JobState | None) -> bool:
-    """Whether the ledger does not know what SageMaker lists."""
+    """Whether SageMaker lists what the ledger does not have."""
     if known is None:
         return True
     if known.status == DELETING:
-        return False  # there is nothing after that, and the list lags
+        return False  # nothing follows a deletion, and the list lags
     return (
         summary.status != known.status
         or summary.secondary_status not in {None, known.secondary_status}
@@ -142,12 +143,12 @@ def differs(summary: Summary, known: JobState | None) -> bool:
 
 
 def should_record(summary: Summary, *, watched_since: datetime, backfill: timedelta) -> bool:
-    """Whether an unknown job is to be recorded: what ended long before the deployment is nobody's concern."""
+    """Whether to record an unknown job: not if it ended before the backfill."""
     return not is_terminal(summary.status) or summary.job.created >= watched_since - backfill
 
 
 def oldest_to_list(progress: SweepProgress, *, backfill: timedelta, now: datetime) -> datetime:
-    """How far back a pass lists: the first one through the past that is to be filled in."""
+    """The oldest creation that a pass lists; the first pass also covers the backfill."""
     oldest = now - LONGEST_LIFE
     if progress.last_began is None:
         oldest = min(oldest, progress.watched_since - backfill)
@@ -155,29 +156,29 @@ def oldest_to_list(progress: SweepProgress, *, backfill: timedelta, now: datetim
 
 
 def watched_since(*, now: datetime, deployed: datetime) -> datetime:
-    """Since when a region is watched that is swept for the first time: one that was added later, from now on."""
+    """Since when a region is watched that is swept for the first time; one that was added later, from now on."""
     return deployed if now - deployed < FRESH_DEPLOYMENT else now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """Jobs whose last change lies between two moments, both included."""
+class CheckPeriod:
+    """Jobs whose last change lies between two moments, both included, are due for a check."""
 
     since: datetime
     until: datetime
 
 
-def windows(*, last: datetime, now: datetime) -> Sequence[Window]:
-    """Those jobs whose time for a check has come since the last pass, the freshest first; no job is in two of them.
+def check_periods(*, last: datetime, now: datetime) -> Sequence[CheckPeriod]:
+    """The jobs that are due for a check and were not yet at the last pass, the freshest first.
 
-    But for one that changed in the very moment at which two of them meet, as they do after an outage.
+    No job is in two periods, except one that changed at the very moment at which two of them meet after an outage.
     """
-    return tuple(_windows(last, now))
+    return tuple(_check_periods(last, now))
 
 
-def _windows(last: datetime, now: datetime) -> Iterator[Window]:
+def _check_periods(last: datetime, now: datetime) -> Iterator[CheckPeriod]:
     after, until = FIRST_CHECK, now
     for _ in range(_CHECKS):
         since = last - after
-        yield Window(since=since, until=min(now - after, until))
+        yield CheckPeriod(since=since, until=min(now - after, until))
         after, until = after * 2, since

@@ -1,7 +1,7 @@
-"""DynamoDB's attribute values: how the ledger's values become them, and how they become values again.
+"""DynamoDB's attribute values, from and to the types that the ledger has.
 
-They are what boto3's `TypeSerializer` and `TypeDeserializer` make (a test holds the two against each other), for the
-types that the ledger has. boto3's are not used because their package imports all of boto3: a tenth of a cold start.
+The results equal those of boto3's `TypeSerializer` and `TypeDeserializer`, which a test compares. boto3's are not used
+because their package imports all of boto3: a tenth of a cold start.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 Item = dict[str, Any]
-"""A DynamoDB item as the low-level client takes and gives it: `{"attribute": {"S": "..."}}`."""
+"""A DynamoDB item in the form of the low-level client: `{"attribute": {"S": "..."}}`."""
 
 _LONGEST_NUMBER: Final = 38
 """The digits that DynamoDB keeps of a number."""

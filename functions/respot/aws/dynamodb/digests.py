@@ -1,50 +1,42 @@
-"""The ledger's part on storms, in DynamoDB."""
+"""Digests in the ledger's table: windows, their entries, what became of them."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
-from uuid import uuid4
+from typing import Final
 
+from respot.alerting.alert import AlertOutcome
 from respot.alerting.digest.digest import CapacityPool, DigestEntry, DigestRecord, DigestWindow
+from respot.alerting.kinds import AlertKind, Severity
 from respot.alerting.ports import LeaseToken
-from respot.aws.dynamodb.attribute_values import deserialize
-from respot.aws.dynamodb.digest_items import (
-    ENTRIES,
-    digest_item,
-    digest_partition,
-    entry_item,
-    lease_item,
-    pool_partition,
-    read_digest,
-    read_entry,
-    read_window,
-    window_item,
-)
-from respot.aws.dynamodb.table import ABSENT, Table
-from respot.errors import AlertInProgressError
+from respot.aws.dynamodb import lease as leases
+from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.expiry import expiry
+from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.table import ABSENT, Store
 from respot.jobs.formatting import iso
-from respot.jobs.ports import Clock
-from respot.schema import DIGEST_KEY, LEASE_HOLDER, LEASE_UNTIL, OUTCOME, PK, SK, WINDOW_KEY
+from respot.recovery.planning.decision import Outlook
+from respot.schema import (
+    DIGEST_KEY,
+    DIGEST_PARTITION,
+    EXPIRES_AT,
+    KIND,
+    OUTCOME,
+    PK,
+    POOL_PARTITION,
+    SK,
+    STARTED,
+    WINDOW_KEY,
+    ItemKind,
+)
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-_LEASED: Final = "claimed"
-_NOT_COMPLETED: Final = f"{ABSENT} OR {OUTCOME} = :claimed"
-_OUR_LEASE: Final = f"{OUTCOME} = :claimed AND {LEASE_HOLDER} = :claim"
-"""Nobody has taken it over, nor settled it."""
+_ENTRIES: Final = "member#"
+"""What the sort keys of entries begin with."""
 _STILL_OPEN: Final = "opened = :opened AND closed = :no"
-"""The window is the pool's latest, and nobody has closed it."""
+"""The window is the pool's latest, and is not closed."""
 
 
-class DynamoDbDigestStore:
-    """The port `DigestStore`, on the ledger's table."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
-        """`retention` is how long items live after their window was opened; `None` keeps them."""
-        self._table = Table(client, table)
-        self._clock = clock
-        self._retention = retention
+class DynamoDbDigestStore(Store):
+    """The port `DigestStore`. Items expire the retention after their window was opened."""
 
     def window(self, pool: CapacityPool) -> DigestWindow | None:
         """See `DigestStore.window`."""
@@ -73,47 +65,145 @@ class DynamoDbDigestStore:
 
     def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
         """See `DigestStore.entries`."""
-        items = self._table.query(
-            f"{PK} = :pk AND begins_with({SK}, :member)",
-            {":pk": digest_partition(window), ":member": ENTRIES},
-            ConsistentRead=True,
-        )
+        condition = f"{PK} = :pk AND begins_with({SK}, :entries)"
+        values = {":pk": digest_partition(window), ":entries": _ENTRIES}
+        items = self._table.query(condition, values, ConsistentRead=True)
         return tuple(read_entry(item) for item in items)
 
     def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         """See `DigestStore.lease_digest`."""
-        lapsed = f"{ABSENT} OR ({OUTCOME} = :claimed AND {LEASE_UNTIL} <= :now)"
-        token = LeaseToken(uuid4().hex)
-        item = lease_item(window, outcome=_LEASED, until=now + lease, token=token)
-        standing = self._table.put(item, lapsed, {":claimed": _LEASED, ":now": iso(now)})
-        if standing is None:
-            return token
-        values = deserialize(standing)
-        if values[OUTCOME] != _LEASED:
-            return None
-        if values.get(LEASE_HOLDER) == token:
-            return token  # our own: the client repeated the write, because the answer to it was lost
-        message = f"{window.id} is claimed until {values[LEASE_UNTIL]}"
-        raise AlertInProgressError(message)
+        return leases.acquire(self._table, digest_key(window), now=now, until=now + lease, what=window.id)
 
     def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
         """See `DigestStore.release_digest`."""
-        lapsed = lease_item(window, outcome=_LEASED, until=self._clock())
-        # A client may repeat this when its answer was lost, and somebody else has long claimed it.
-        self._table.put(lapsed, _OUR_LEASE, {":claimed": _LEASED, ":claim": token})
+        leases.release(self._table, digest_key(window), token, now=self._clock())
 
     def complete_digest(self, window: DigestWindow, digest_record: DigestRecord) -> None:
         """See `DigestStore.complete_digest`."""
-        self._table.put(digest_item(window, digest_record, self._retention), _NOT_COMPLETED, {":claimed": _LEASED})
+        leases.complete(self._table, digest_item(window, digest_record, self._retention))
 
     def digest(self, window: DigestWindow) -> DigestRecord | None:
         """See `DigestStore.digest`."""
         item = self._table.get(digest_partition(window), DIGEST_KEY)
-        if item is None or deserialize(item)[OUTCOME] == _LEASED:
-            return None
-        return read_digest(window, item)
+        return None if item is None or leases.is_leased(item) else read_digest(window, item)
 
     def _replace(self, window: DigestWindow) -> None:
-        """Write the window anew; one that was closed, or that another one has followed, stays as it is."""
+        """Write the window again, unless it was closed or another one has followed."""
         item = window_item(window, self._retention)
         self._table.put(item, _STILL_OPEN, {":opened": iso(window.opened), ":no": False})
+
+
+def pool_partition(pool: CapacityPool) -> str:
+    """The partition of a pool's latest window."""
+    return f"{POOL_PARTITION}{pool.key}"
+
+
+def digest_partition(window: DigestWindow) -> str:
+    """The partition of a window's entries and its digest."""
+    return f"{DIGEST_PARTITION}{window.id}"
+
+
+def window_item(window: DigestWindow, retention: timedelta | None) -> Item:
+    """A pool's latest window."""
+    pool = window.pool
+    return serialize(
+        {
+            PK: pool_partition(pool),
+            SK: WINDOW_KEY,
+            KIND: ItemKind.WINDOW.value,
+            "alert_kind": pool.kind.value,
+            "region": pool.region,
+            "instance_type": pool.instance_type,
+            "opened": iso(window.opened),
+            "closes": iso(window.closes),
+            "opener": window.opener,
+            "timer_sent": window.timer_sent,
+            "closed": window.closed,
+            EXPIRES_AT: expiry(window.opened, retention),
+        }
+    )
+
+
+def read_window(item: Item) -> DigestWindow:
+    """A window from its item."""
+    values = deserialize(item)
+    return DigestWindow(
+        pool=CapacityPool(
+            kind=AlertKind(values["alert_kind"]),
+            region=values["region"],
+            instance_type=values.get("instance_type"),
+        ),
+        opened=datetime.fromisoformat(values["opened"]),
+        closes=datetime.fromisoformat(values["closes"]),
+        opener=values["opener"],
+        timer_sent=values["timer_sent"],
+        closed=values["closed"],
+    )
+
+
+def entry_item(window: DigestWindow, entry: DigestEntry, retention: timedelta | None) -> Item:
+    """An entry of a window. An alert is entered once."""
+    return serialize(
+        {
+            PK: digest_partition(window),
+            SK: f"{_ENTRIES}{iso(entry.started)}#{partition_of(entry.job)}",
+            KIND: ItemKind.MEMBER.value,
+            "job": partition_of(entry.job),
+            "arn": entry.arn,
+            STARTED: iso(entry.started),
+            "alert": entry.alert,
+            "headline": entry.headline,
+            "said": entry.description or None,
+            "severity": entry.severity and entry.severity.value,
+            "outlook": entry.outlook.value,
+            EXPIRES_AT: expiry(window.opened, retention),
+        }
+    )
+
+
+def read_entry(item: Item) -> DigestEntry:
+    """An entry from its item."""
+    values = deserialize(item)
+    return DigestEntry(
+        job=job_of(values["job"]),
+        arn=values["arn"],
+        started=datetime.fromisoformat(values[STARTED]),
+        alert=values["alert"],
+        headline=values["headline"],
+        description=values.get("said", ""),
+        # Entries written by another version during a deployment may lack these, or have other values.
+        severity=next((each for each in Severity if each == values.get("severity")), None),
+        outlook=next((each for each in Outlook if each == values.get("outlook")), Outlook.UNKNOWN),
+    )
+
+
+def digest_key(window: DigestWindow) -> Item:
+    """The keys and the kind of a window's digest."""
+    return serialize({PK: digest_partition(window), SK: DIGEST_KEY, KIND: ItemKind.DIGEST.value})
+
+
+def digest_item(window: DigestWindow, digest_record: DigestRecord, retention: timedelta | None) -> Item:
+    """A completed digest."""
+    return digest_key(window) | serialize(
+        {
+            OUTCOME: digest_record.outcome.value,
+            "reason": digest_record.reason,
+            "headline": digest_record.headline,
+            "settled_at": iso(digest_record.settled_at),
+            "message_id": digest_record.message_id,
+            EXPIRES_AT: expiry(window.opened, retention),
+        }
+    )
+
+
+def read_digest(window: DigestWindow, item: Item) -> DigestRecord:
+    """A completed digest from its item."""
+    values = deserialize(item)
+    return DigestRecord(
+        digest=window.id,
+        outcome=AlertOutcome(values[OUTCOME]),
+        reason=values["reason"],
+        headline=values.get("headline"),
+        settled_at=datetime.fromisoformat(values["settled_at"]),
+        message_id=values.get("message_id"),
+    )

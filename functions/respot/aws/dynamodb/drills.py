@@ -1,6 +1,6 @@
-"""What Slack said to a drill's message, in the ledger: written by `slack`, read by `respot drill`.
+"""Slack's answer to a drill's message, in the ledger: written by `slack`, read by `respot drill`.
 
-Apart from the ledger's other items, and without their imports: `slack` starts as lean as it did before.
+It imports nothing of the ledger's other items, so that the cold start of `slack` stays short.
 """
 
 from contextlib import suppress
@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from respot.aws.calls import raising
 from respot.errors import LedgerUnavailableError
 from respot.jobs.drill_names import KEPT_FOR
 from respot.jobs.formatting import iso
@@ -27,7 +26,7 @@ _LONGEST_REASON: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillPost:
-    """Slack's last word on a drill's message.
+    """Slack's last answer to a drill's message.
 
     Attributes:
         at: when.
@@ -60,31 +59,27 @@ class DynamoDbDrillPosts:
         }
         if refusal:
             item["reason"] = {"S": refusal[:_LONGEST_REASON]}
-        try:
-            # A repetition that Slack refuses takes nothing back of what it accepted before.
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=f"attribute_not_exists({PK}) OR {OUTCOME} = :refused",
-                    ExpressionAttributeValues={":refused": {"S": _REFUSED}},
-                )
-        except (ClientError, BotoCoreError) as error:
-            message = f"drill {drill}: what Slack said could not be written down: {error}"
-            raise LedgerUnavailableError(message) from error
+        # A later refusal does not replace an acceptance.
+        with (
+            raising(LedgerUnavailableError, f"drill {drill}: Slack's answer could not be written"),
+            suppress(self._client.exceptions.ConditionalCheckFailedException),
+        ):
+            self._client.put_item(
+                TableName=self._table,
+                Item=item,
+                ConditionExpression=f"attribute_not_exists({PK}) OR {OUTCOME} = :refused",
+                ExpressionAttributeValues={":refused": {"S": _REFUSED}},
+            )
 
     def find(self, drill: str) -> DrillPost | None:
-        """What Slack said last; `None` while it has not been asked.
+        """Slack's last answer; `None` before the first one.
 
         Raises:
             LedgerUnavailableError: DynamoDB did not answer.
         """
         key: dict[str, AttributeValueTypeDef] = {PK: {"S": f"{DRILL_PARTITION}{drill}"}, SK: {"S": POST_KEY}}
-        try:
+        with raising(LedgerUnavailableError, f"drill {drill}: the ledger could not be read"):
             item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        except (ClientError, BotoCoreError) as error:
-            message = f"drill {drill}: the ledger could not be read: {error}"
-            raise LedgerUnavailableError(message) from error
         if item is None:
             return None
         return DrillPost(at=datetime.fromisoformat(item["at"]["S"]), refusal=item.get("reason", {}).get("S"))

@@ -1,13 +1,12 @@
-"""The ledger's items: how values become DynamoDB items, and how items become values again."""
+"""The items of jobs: states and transitions, as DynamoDB items and back."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import job_of, partition_of, region_and_name
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition, savings_percent
@@ -22,7 +21,6 @@ from respot.schema import (
     KIND,
     LAST_MODIFIED,
     LIVE_IN,
-    OUTCOME,
     PK,
     RECORDED_AT,
     REGION_AND_NAME,
@@ -38,7 +36,7 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def state_item(change: Change, retention: timedelta | None) -> Item:
-    """The state after a change, with the figures that people ask for."""
+    """The state after a change, with figures for people."""
     state, sums = change.state, figures(change.transitions)
     return serialize(
         {
@@ -46,7 +44,7 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             SK: STATE_KEY,
             KIND: ItemKind.STATE.value,
             VERSION: change.version + 1,
-            # A drill is in no index: it is never listed, never swept, and never anybody's writer.
+            # A drill is in no index: it is never listed, never swept, and never a location's writer.
             REGION_AND_NAME: None if state.job.is_drill else region_and_name(state.job.region, state.job.name),
             CREATED: iso(state.job.created),
             ACTIVE_ON: None if state.job.is_drill else f"{state.last_modified:%Y-%m-%d}",
@@ -77,13 +75,13 @@ def state_item(change: Change, retention: timedelta | None) -> Item:
             "interruptions": sums.interruptions,
             "waited_seconds": _seconds(sums.waited),
             "trained_seconds": _seconds(sums.trained),
-            EXPIRES_AT: _expiry(state.last_modified, retention),
+            EXPIRES_AT: expiry(state.last_modified, retention),
         }
     )
 
 
 def transition_item(job: JobId, transition: Transition, *, now: datetime, retention: timedelta | None) -> Item:
-    """A transition as it is inserted, once, with the moment when Respot learnt of it."""
+    """A transition, with the time at which Respot recorded it."""
     return serialize(
         {
             PK: partition_of(job),
@@ -94,7 +92,7 @@ def transition_item(job: JobId, transition: Transition, *, now: datetime, retent
             "provisional": transition.provisional or None,
             ENDED_AS: transition.ended_as,
             RECORDED_AT: iso(now),
-            EXPIRES_AT: _expiry(transition.started, retention),
+            EXPIRES_AT: expiry(transition.started, retention),
         }
     )
 
@@ -104,66 +102,26 @@ def transition_key(transition: Transition) -> str:
     return f"transition#{iso(transition.started)}#{transition.status}"
 
 
-def alert_key(job: JobId, kind: AlertKind, transition: Transition) -> Item:
-    """The key of an alert about a transition."""
-    return serialize({PK: partition_of(job), SK: f"alert#{iso(transition.started)}#{kind.value}"})
-
-
-def alert_item(alert_record: AlertRecord, retention: timedelta | None) -> Item:
-    """A settled alert."""
-    transition = alert_record.transition
-    return alert_key(alert_record.job, alert_record.kind, transition) | serialize(
-        {
-            KIND: ItemKind.ALERT.value,
-            "alert_kind": alert_record.kind.value,
-            STATUS: transition.status,
-            STARTED: iso(transition.started),
-            OUTCOME: alert_record.outcome.value,
-            "reason": alert_record.reason,
-            "headline": alert_record.headline,
-            "settled_at": iso(alert_record.settled_at),
-            "message_id": alert_record.message_id,
-            "digest": alert_record.digest,
-            EXPIRES_AT: _expiry(transition.started, retention),
-        }
-    )
-
-
 def read_record(items: Iterable[Item]) -> JobRecord:
-    """A job's record from the items of its partition; other kinds of items are passed over."""
+    """A job's record from the items of its partition; other kinds of items are skipped."""
     state, version, transitions = None, 0, []
     for item in items:
         values = deserialize(item)
         if values[KIND] == ItemKind.STATE:
             state, version = _read_state(values), int(values[VERSION])
         elif values[KIND] in {ItemKind.TRANSITION, ItemKind.DRILL_TRANSITION}:
-            transitions.append(_read_transition(values))
+            transitions.append(transition_of(values))
     return JobRecord(state=state, version=version, transitions=in_order(transitions))
 
 
 def read_transition(item: Item) -> tuple[JobId, Transition]:
     """The job and the transition of a transition item."""
     values = deserialize(item)
-    return job_of(values[PK]), _read_transition(values)
+    return job_of(values[PK]), transition_of(values)
 
 
-def read_alert(item: Item) -> AlertRecord:
-    """A settled alert from its item."""
-    values = deserialize(item)
-    return AlertRecord(
-        job=job_of(values[PK]),
-        kind=AlertKind(values["alert_kind"]),
-        transition=_read_transition(values),
-        outcome=AlertOutcome(values[OUTCOME]),
-        reason=values["reason"],
-        headline=values.get("headline"),
-        settled_at=_moment(values["settled_at"]),
-        message_id=values.get("message_id"),
-        digest=values.get("digest"),
-    )
-
-
-def _read_transition(values: Mapping[str, Any]) -> Transition:
+def transition_of(values: Mapping[str, Any]) -> Transition:
+    """The transition in the values of an item."""
     return Transition(
         status=values[STATUS],
         started=_moment(values[STARTED]),
@@ -217,8 +175,3 @@ def _span(seconds: Decimal | None) -> timedelta | None:
 def _percent(state: JobState) -> Decimal | None:
     percent = savings_percent(training=state.training_time, billable=state.billable_time)
     return None if percent is None else Decimal(f"{percent:.2f}")
-
-
-def _expiry(since: datetime, retention: timedelta | None) -> int | None:
-    """TTL in epoch seconds; none where items are kept for ever."""
-    return None if retention is None else int((since + retention).timestamp())

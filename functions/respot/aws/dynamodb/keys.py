@@ -1,4 +1,4 @@
-"""The ledger's keys: how a job is told by a text; apart from the items, so that a reader of keys loads little."""
+"""The ledger's keys: jobs and scopes as text. A module of its own, so that a reader of keys loads little."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -11,7 +11,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 
 
 def partition_of(job: JobId) -> str:
-    """The partition key under which everything about a job stands."""
+    """The partition key of everything about a job."""
     return f"{JOB_PARTITION}{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
 
 
@@ -26,7 +26,7 @@ def job_of(partition: str) -> JobId:
 
 
 def sweep_partition(scope: str) -> str:
-    """The partition key under which it stands how far a sweep has come."""
+    """The partition key of a sweep's progress."""
     return f"{SWEEP_PARTITION}{scope}"
 
 

@@ -1,4 +1,4 @@
-"""Recovery's items: how decisions, attempts and outcomes become DynamoDB items, and values again."""
+"""The items of recovery, as DynamoDB items and back."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.expiry import expiry
 from respot.aws.dynamodb.keys import job_of, partition_of
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market
@@ -45,7 +46,7 @@ from respot.schema import (
 
 
 def run_partition(run: RunId) -> str:
-    """The partition key under which a run's attempts stand."""
+    """The partition key of a run's attempts."""
     return f"{RUN_PARTITION}{run}"
 
 
@@ -76,7 +77,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
             "next_name": record.next_name,
             "story": record.story,
-            EXPIRES_AT: _expiry(record.decided_at, retention),
+            EXPIRES_AT: expiry(record.decided_at, retention),
         }
     )
 
@@ -119,7 +120,7 @@ def attempt_item(record: AttemptRecord, retention: timedelta | None) -> Item:
             "name": record.name,
             "parent": partition_of(record.parent),
             DECIDED_AT: iso(record.decided_at),
-            EXPIRES_AT: _expiry(record.decided_at, retention),
+            EXPIRES_AT: expiry(record.decided_at, retention),
         }
     )
 
@@ -138,12 +139,12 @@ def read_attempt(item: Item) -> AttemptRecord:
 
 
 def reservation_partition(location: str) -> str:
-    """The partition key of a location's writer; a location may be longer than a key."""
+    """The partition key of a location's writer: a hash, because a location may be longer than a key."""
     return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
 
 
 def reservation_item(reservation: LocationReservation) -> Item:
-    """A location's writer. It is replaced by the next one, and kept for as long as the ledger."""
+    """A location's writer. The next one replaces it, and it never expires."""
     return serialize(
         {
             PK: reservation_partition(reservation.location),
@@ -175,7 +176,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             "name": outcome.name,
             "arn": outcome.arn,
             "warning": outcome.warning,
-            EXPIRES_AT: _expiry(outcome.settled_at, retention),
+            EXPIRES_AT: expiry(outcome.settled_at, retention),
         }
     )
 
@@ -195,7 +196,7 @@ def read_outcome(item: Item) -> Outcome:
 
 
 def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
-    """The note of a stop that is about to follow."""
+    """The intent to stop a job."""
     return serialize(
         {
             PK: partition_of(record.job),
@@ -206,13 +207,13 @@ def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
             "reason": record.reason,
             "inputs": dict(record.inputs),
             WITHDRAWN: record.withdrawn,
-            EXPIRES_AT: _expiry(record.decided_at, retention),
+            EXPIRES_AT: expiry(record.decided_at, retention),
         }
     )
 
 
 def read_stop_intent(item: Item) -> StopIntent:
-    """The note of a stop, from its item."""
+    """The intent to stop a job, from its item."""
     values = deserialize(item)
     return StopIntent(
         job=job_of(values[PK]),
@@ -225,7 +226,7 @@ def read_stop_intent(item: Item) -> StopIntent:
 
 
 def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
-    """What people must be told of a job."""
+    """A notice to people about a job."""
     return serialize(
         {
             PK: partition_of(job),
@@ -234,7 +235,7 @@ def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, rete
             "alert_kind": kind.value,
             "story": story,
             "noticed_at": iso(now),
-            EXPIRES_AT: _expiry(now, retention),
+            EXPIRES_AT: expiry(now, retention),
         }
     )
 
@@ -251,7 +252,7 @@ def read_notice(item: Item) -> Notice:
 
 
 def read_recovery_records(items: Iterable[Item]) -> RecoveryRecords:
-    """What Respot has written down about a job; other kinds of items are passed over."""
+    """What Respot has recorded about a job's recovery; other kinds of items are skipped."""
     recovery_records = RecoveryRecords()
     for item in items:
         match deserialize(item)[KIND]:
@@ -307,7 +308,3 @@ def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
         objects=int(values["objects"]),
         known=values["known"],
     )
-
-
-def _expiry(since: datetime, retention: timedelta | None) -> int | None:
-    return None if retention is None else int((since + retention).timestamp())

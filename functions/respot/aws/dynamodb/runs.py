@@ -1,8 +1,6 @@
-"""Recovery's part of the ledger in DynamoDB: decisions, attempts, outcomes, notices, stops."""
+"""The records of recovery in the ledger's table: decisions, attempts, outcomes, notices, stop intents."""
 
 from dataclasses import replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.keys import job_of, partition_of
@@ -23,10 +21,9 @@ from respot.aws.dynamodb.run_items import (
     run_partition,
     stop_intent_item,
 )
-from respot.aws.dynamodb.table import ABSENT, Put, Table
+from respot.aws.dynamodb.table import ABSENT, Put, Store
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
-from respot.jobs.ports import Clock
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.records import (
@@ -51,18 +48,9 @@ from respot.schema import (
     WRITER_KEY,
 )
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
-
-class DynamoDbRunStore:
-    """The port `RunStore`, on the ledger's table."""
-
-    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
-        """`retention` is how long items live after what they tell of; `None` keeps them."""
-        self._table = Table(client, table)
-        self._clock = clock
-        self._retention = retention
+class DynamoDbRunStore(Store):
+    """The port `RunStore`."""
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `RunStore.decision`."""
@@ -82,7 +70,7 @@ class DynamoDbRunStore:
         if attempt:
             puts.append(Put(item=attempt_item(attempt, self._retention)))
         if reservation:
-            puts.append(_claim(reservation, replaces))
+            puts.append(_put_reservation(reservation, replaces))
         return self._table.put_all(*puts)
 
     def reservation(self, location: str) -> LocationReservation | None:
@@ -117,7 +105,7 @@ class DynamoDbRunStore:
     def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
         """See `RunStore.record_stop_intent`."""
         item = stop_intent_item(record, self._retention)
-        # Times are written in one way, so that the later one is the greater text.
+        # All times are written in one format, therefore the later one is the greater text.
         condition = f"{ABSENT} OR {DECIDED_AT} < :decided_at OR attribute_exists({WITHDRAWN})"
         before = self._table.exchange(item, condition, {":decided_at": iso(record.decided_at)})
         return None if before is None else read_stop_intent(before)
@@ -144,8 +132,8 @@ class DynamoDbRunStore:
         return tuple((job_of(each[PK]), each[CHECKPOINT_URI]) for each in values if CHECKPOINT_URI in each)
 
 
-def _claim(reservation: LocationReservation, replaces: LocationReservation | None) -> Put:
-    """The claim on a location, if nobody but the writer's own run and `replaces` has it."""
+def _put_reservation(reservation: LocationReservation, replaces: LocationReservation | None) -> Put:
+    """The write that reserves a location, if it is free, or reserved by the same run or by `replaces`."""
     condition, names = f"{ABSENT} OR #run = :run", {"#run": "run"}
     values: dict[str, object] = {":run": reservation.run}
     if replaces:

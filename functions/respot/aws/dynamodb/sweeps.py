@@ -1,4 +1,4 @@
-"""How far the sweeps have come, in the ledger's table."""
+"""The sweep's progress in the ledger's table."""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,36 +15,36 @@ from respot.sweep.progress import SweepProgress, resumed
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_TAKEN_AT = "taken_at"
+_LEASED_AT = "taken_at"
 
 
 class DynamoDbSweepStore:
-    """The port `SweepStore`; its items are replaced as a sweep proceeds, and kept for as long as the ledger."""
+    """The port `SweepStore`. Its items are replaced as a sweep proceeds, and never expire."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         """`client` must be of the table's region."""
         self._table = Table(client, table)
 
-    def take(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
-        """See `SweepStore.take`."""
+    def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
+        """See `SweepStore.lease`."""
         item = self._table.get(sweep_partition(scope), SWEEP_KEY)
         if item is None:
             progress = resumed(None, scope=scope, now=now, watched_since=watched_since)
-            return progress if self._taken(progress, now + lease, ABSENT, {}) else None
+            return progress if self._leased(progress, now + lease, ABSENT, {}) else None
         if deserialize(item)[LEASE_UNTIL] > iso(now):
             return None
         progress = resumed(_read(item), scope=scope, now=now, watched_since=watched_since)
         unchanged = {":before": deserialize(item)[LEASE_UNTIL]}
-        return progress if self._taken(progress, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
+        return progress if self._leased(progress, now + lease, f"{LEASE_UNTIL} = :before", unchanged) else None
 
-    def keep(self, progress: SweepProgress, *, until: datetime) -> None:
-        """See `SweepStore.keep`."""
-        if not self._put(progress, until, f"{_TAKEN_AT} = :mine", {":mine": iso(progress.taken_at)}):
+    def save(self, progress: SweepProgress, *, until: datetime) -> None:
+        """See `SweepStore.save`."""
+        if not self._put(progress, until, f"{_LEASED_AT} = :mine", {":mine": iso(progress.leased_at)}):
             message = f"the sweep of {progress.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
 
-    def _taken(self, progress: SweepProgress, until: datetime, condition: str, values: dict[str, str]) -> bool:
-        """Whether the pass is in our hand; a write that the client repeated meets what it wrote itself."""
+    def _leased(self, progress: SweepProgress, until: datetime, condition: str, values: dict[str, str]) -> bool:
+        """Whether the lease is ours. A write that the client repeated finds its own token."""
         token = uuid4().hex
         item = progress_item(progress, until=until) | serialize({LEASE_HOLDER: token})
         standing = self._table.put(item, condition, values)
@@ -55,7 +55,7 @@ class DynamoDbSweepStore:
 
 
 def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
-    """How far a pass has come, and until when it is in hand."""
+    """The progress of a scope, with the end of its lease."""
     return serialize(
         {
             PK: sweep_partition(progress.scope),
@@ -63,7 +63,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
             KIND: ItemKind.SWEEP.value,
             SCOPE: progress.scope,
             WATCHED_SINCE: iso(progress.watched_since),
-            _TAKEN_AT: iso(progress.taken_at),
+            _LEASED_AT: iso(progress.leased_at),
             LEASE_UNTIL: iso(until),
             "began": progress.began and iso(progress.began),
             "token": progress.token,
@@ -76,7 +76,7 @@ def progress_item(progress: SweepProgress, *, until: datetime) -> Item:
 
 
 def _read(item: Item) -> SweepProgress:
-    # An item from before there were shallow passes lacks `down_to`, rightly, and `last_full`: the next pass is full.
+    # An item of a version without quick passes lacks `down_to` and `last_full`: the next pass is a full one.
     values = deserialize(item)
     moments = {
         name: datetime.fromisoformat(values[name]) if name in values else None
@@ -85,7 +85,7 @@ def _read(item: Item) -> SweepProgress:
     return SweepProgress(
         scope=values[SCOPE],
         watched_since=datetime.fromisoformat(values[WATCHED_SINCE]),
-        taken_at=datetime.fromisoformat(values[_TAKEN_AT]),
+        leased_at=datetime.fromisoformat(values[_LEASED_AT]),
         token=values.get("token"),
         **moments,
     )

@@ -1,14 +1,16 @@
-"""The one DynamoDB table: conditional writes, queries, and AWS's errors as ours."""
+"""The ledger's table: conditional writes, queries, AWS's errors as ours."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.errors import LedgerUnavailableError
+from respot.jobs.ports import Clock
 from respot.schema import PK, SK
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ _MOST_KEYS: Final = 100
 """DynamoDB's limit on BatchGetItem."""
 _ROUNDS: Final = 5
 ABSENT: Final = f"attribute_not_exists({PK})"
-"""The condition under which an item is written once, ever."""
+"""The condition that lets an item be written only once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class Put:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def expression(self) -> dict[str, Any]:
-        """What the condition refers to, as DynamoDB wants it: nothing at all instead of nothing in it."""
+        """What the condition refers to; DynamoDB refuses empty mappings."""
         given = {
             "ExpressionAttributeNames": dict(self.names),
             "ExpressionAttributeValues": serialize(self.values),
@@ -56,17 +58,17 @@ class Table:
         self.name = name
 
     def put(self, item: Item, condition: str, values: Mapping[str, Any] | None = None) -> Item | None:
-        """Write the item if the condition holds; otherwise return the item that stands in its place."""
+        """Write the item if the condition holds; otherwise return the item that is there."""
         written, standing = self._put(item, condition, values)
         return None if written else standing or {}
 
     def exchange(self, item: Item, condition: str, values: Mapping[str, Any]) -> Item | None:
-        """Write the item if the condition holds; return the one that stood in its place before, or stands there."""
+        """Write the item if the condition holds; return the item that was there before, or that is there."""
         _, before = self._put(item, condition, values)
         return before or None
 
     def _put(self, item: Item, condition: str, values: Mapping[str, Any] | None) -> tuple[bool, Item | None]:
-        """Whether the item was written, and the one that stood in its place."""
+        """Whether the item was written, and the item that was there before."""
         request: dict[str, Any] = {"ExpressionAttributeValues": serialize(values)} if values else {}
         try:
             with translated(f"{deserialize(item)[PK]} {deserialize(item)[SK]}"):
@@ -100,7 +102,7 @@ class Table:
         return next(self.query(condition, values, ConsistentRead=True), None)
 
     def get_all(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
-        """The items with these keys that there are, in any order; not read consistently."""
+        """The existing items with these keys, in any order; not read consistently."""
         for first in range(0, len(keys), _MOST_KEYS):
             wanted: Any = [serialize({PK: partition, SK: key}) for partition, key in keys[first : first + _MOST_KEYS]]
             with translated(f"{len(wanted)} items"):
@@ -140,16 +142,23 @@ class Table:
         return True
 
 
+class Store:
+    """What the stores on the ledger's table have in common."""
+
+    def __init__(self, client: "DynamoDBClient", table: str, *, clock: Clock, retention: timedelta | None) -> None:
+        """`client` must be of the table's region. Items expire `retention` after their date; never if it is `None`."""
+        self._table = Table(client, table)
+        self._clock = clock
+        self._retention = retention
+
+
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """AWS's errors as ours; a failed condition is an answer and passes through."""
+    """AWS's errors as ours, except a failed condition, which is an answer."""
     try:
         yield
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _REFUSED:
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSED:
             raise
-        message = f"ledger, {what}: {error}; try again later"
-        raise LedgerUnavailableError(message) from error
-    except BotoCoreError as error:
         message = f"ledger, {what}: {error}; try again later"
         raise LedgerUnavailableError(message) from error

@@ -1,4 +1,4 @@
-"""Fits a request to another instance type than its job's: what belongs to the old type goes, follows or refuses."""
+"""Fits a request to another instance type than its job's: members of the old type are left out, changed or refused."""
 
 import json
 import re
@@ -14,12 +14,12 @@ GOES: Final[Mapping[str, str]] = {
     "InstancePlacementConfig": "it places instances of {old} within UltraServers",
     "KeepAlivePeriodInSeconds": "the warm pool would be one of {new}, which has a quota of its own",
 }
-"""Members of ResourceConfig that the clone of another type goes without, and why; people are told.
+"""Members of ResourceConfig that the clone of another type lacks, and why. Alerts say so.
 
-VolumeKmsKeyId goes where the type has local storage, and is carried otherwise. SageMaker API reference, ResourceConfig:
+VolumeKmsKeyId is left out if the type has local storage, otherwise carried. SageMaker API reference, ResourceConfig:
 "You can't request a VolumeKmsKeyId when using an instance type with local storage", which is "encrypted using a
-hardware module on the instance". The SageMaker Python SDK leaves it out as well (aws/sagemaker-python-sdk#3870). A type
-that is not known keeps the key: SageMaker accepts it or says why not, and no encryption is lost by a guess.
+hardware module on the instance". The SageMaker Python SDK leaves it out as well (aws/sagemaker-python-sdk#3870). An
+unknown type keeps the key: SageMaker accepts it or says why not, and no encryption is lost by a guess.
 InstancePlacementConfig: "Only applicable for UltraServer capacity". Warm pools: quotas are by instance type, 0 by
 default (SageMaker Developer Guide, "Train Using SageMaker Managed Warm Pools").
 """
@@ -33,7 +33,7 @@ NAMES_THE_TYPE: Final = frozenset(
         "sm_current_instance_type",
     }
 )
-"""Hyperparameters and environment variables, in lower case, that follow the type where they name the old one.
+"""Hyperparameters and environment variables, in lower case, that change with the type if they name the old one.
 
 The SageMaker Python SDK v2 sets sagemaker_instance_type (`EstimatorBase.INSTANCE_TYPE`), by which the training toolkit
 chooses the number of processes and the network. The others are customary.
@@ -50,10 +50,10 @@ PROCESSES_PER_HOST: Final = frozenset(
         "sm_num_gpus",
     }
 )
-"""Hyperparameters and environment variables, in lower case, that count what runs on one instance, a process for a GPU.
+"""Hyperparameters and environment variables, in lower case, that count the processes on one instance, one per GPU.
 
 The first is the SDK's (`EstimatorBase.MPI_NUM_PROCESSES_PER_HOST`). Another count would change the number of ranks, on
-which checkpoints and batch sizes depend: that is for a person to decide.
+which checkpoints and batch sizes depend: a person must decide that.
 """
 
 _SMDDP_ENABLED: Final = "sagemaker_distributed_dataparallel_enabled"
@@ -62,14 +62,14 @@ _SMDDP_TYPES: Final = frozenset({"ml.p3.16xlarge", "ml.p3dn.24xlarge", "ml.p4d.2
 
 _CHANGE_THE_LADDER: Final = "name another instance type in the job's ladder"
 _IMAGE_FOR: Final = re.compile(r"(?:^|[-_.])(?P<kind>cpu|gpu)(?=$|[-_.])")
-"""How tags of AWS's deep learning containers tell what they were built for: `2.5.1-gpu-py311-cu124-ubuntu22.04`."""
+"""What an image was built for, in a tag of AWS's deep learning containers: `2.5.1-gpu-py311-cu124-ubuntu22.04`."""
 
 
 def fit(request: dict[str, Any], *, old: str, new: str, tags: Mapping[str, str], job: str) -> None:
-    """Change the request, which is already for `new`, so that nothing in it belongs to `old`.
+    """Change the request, which already names `new`, so that nothing in it belongs to `old`.
 
     Raises:
-        CloneRefusedError: the job cannot run on that type, or not without a decision of its owner's.
+        CloneRefusedError: the job cannot run on that type, or its owner must decide.
     """
     _check_machine(request, old, new, job)
     _fit_storage(request["ResourceConfig"], new, tags, job)
@@ -88,7 +88,7 @@ def fit(request: dict[str, Any], *, old: str, new: str, tags: Mapping[str, str],
 
 
 def left_out(described: Mapping[str, Any], request: Mapping[str, Any]) -> Iterator[str]:
-    """What people should know of a clone: the members of ResourceConfig that went with the old type."""
+    """What people should know about a clone: the members of ResourceConfig that were left out, and why."""
     before, after = described.get("ResourceConfig", {}), request.get("ResourceConfig", {})
     old, new = before.get("InstanceType", ""), after.get("InstanceType", "")
     for member, why in GOES.items():
@@ -102,7 +102,7 @@ def _fit_storage(resources: dict[str, Any], new: str, tags: Mapping[str, str], j
         resources.pop("VolumeKmsKeyId", None)
         if volume is not None and volume > storage:
             # API reference, HyperParameterTuningResourceConfig: for types with local storage, "VolumeSizeInGB cannot
-            # be greater than this total size"; and what needs the room would not fit.
+            # be greater than this total size"; and the data would not fit.
             why = f"the job asks for {volume} GB and {new} has {storage} GB of local storage: {_CHANGE_THE_LADDER}"
             _refuse(why, "ResourceConfig.VolumeSizeInGB", job)
         return
@@ -119,7 +119,7 @@ def _fit_storage(resources: dict[str, Any], new: str, tags: Mapping[str, str], j
 
 
 def _check_machine(request: Mapping[str, Any], old: str, new: str, job: str) -> None:
-    """Whether the image can run there; a private image for CPUs and GPUs alike is its owner's to judge."""
+    """Refuse an image that cannot run there. Only its owner can judge a private image for both CPUs and GPUs."""
     field = "AlgorithmSpecification.TrainingImage"
     if _differ(architecture(old), architecture(new)):
         why = f"an image for the {architecture(old)} processors of {old} does not run on {new}: {_CHANGE_THE_LADDER}"
@@ -148,12 +148,12 @@ def _check_processes(value: str, old: str, new: str, field: str, job: str) -> No
 
 
 def _differ(one: object | None, other: object | None) -> bool:
-    """Whether two things that are both known differ."""
+    """Whether both are known and differ."""
     return one is not None and other is not None and one != other
 
 
 def _plain(value: str) -> str:
-    """A hyperparameter's value, which the SageMaker Python SDK writes as JSON and other tools as it is."""
+    """A hyperparameter's value; the SageMaker Python SDK writes it as JSON, other tools as plain text."""
     return value.strip('"')
 
 

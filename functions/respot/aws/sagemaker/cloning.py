@@ -18,31 +18,31 @@ _MOST_TAGS: Final = 50
 _LONGEST_TAG: Final = 256
 
 OUTPUT_ONLY: Final = frozenset({"ResourceConfig.SelectedInstanceType", "ResourceConfig.SelectedInstanceCount"})
-"""Members of shapes that go in and out, which SageMaker's documentation calls read-only and refuses in Create."""
+"""Members of shared shapes that SageMaker's documentation calls read-only and that Create refuses."""
 
 CHANGED: Final[Mapping[str, str]] = {
     "TrainingJobName": "names are unique: the attempt has its own",
     "HyperParameters": (
-        "sagemaker_job_name follows the name, what names the instance type follows it, _tuning_objective_metric goes"
+        "sagemaker_job_name follows the name, instance type names follow the type, _tuning_objective_metric is left out"
     ),
-    "AlgorithmSpecification.TrainingImage": "goes where AlgorithmName is given",
-    "AlgorithmSpecification.MetricDefinitions": "goes with SageMaker's and the marketplace's algorithms",
-    "Environment": "what names the job's instance type follows it",
+    "AlgorithmSpecification.TrainingImage": "left out if AlgorithmName is given",
+    "AlgorithmSpecification.MetricDefinitions": "left out for SageMaker's and the marketplace's algorithms",
+    "Environment": "instance type names follow the type",
     "ResourceConfig.InstanceType": "the placement's",
-    "ResourceConfig.KeepAlivePeriodInSeconds": "goes on spot",
+    "ResourceConfig.KeepAlivePeriodInSeconds": "left out on spot",
     "StoppingCondition.MaxRuntimeInSeconds": "the placement's",
-    "StoppingCondition.MaxWaitTimeInSeconds": "the placement's; goes on demand",
-    "EnableManagedSpotTraining": "the placement's; goes on demand",
-    "ProfilerConfig": "goes where it is the one that SageMaker adds by itself",
+    "StoppingCondition.MaxWaitTimeInSeconds": "the placement's; left out on demand",
+    "EnableManagedSpotTraining": "the placement's; left out on demand",
+    "ProfilerConfig": "left out if it is the default that SageMaker adds",
     "Tags": "the job's own, read by ListTags, and the lineage",
 }
-"""Members that do not carry over as they are, and what becomes of them.
+"""Members that do not carry over unchanged, and what happens to them.
 
-What an attempt on another instance type goes without as well is in `another_type.GOES`.
+`another_type.GOES` has those that an attempt on another instance type also lacks.
 """
 
 RESERVED: Final = re.compile(r"TrainingPlan|ReservedCapacity|CapacityReservation")
-"""Members, at any depth, that name capacity which was reserved: ResourceConfig.TrainingPlanArn and
+"""Members, at any depth, that name reserved capacity: ResourceConfig.TrainingPlanArn and
 ResourceConfig.InstancePreferences.TrainingPlanArns.
 
 CreateTrainingJob on them needs a permission on training-plan/* and reserved-capacity/* (IAM service authorization
@@ -52,11 +52,11 @@ plan decides what runs on it, and for how long.
 
 UNRECOVERABLE: Final[Mapping[str, str]] = {
     "SessionChainingConfig": (
-        "only Create has it, and no answer of SageMaker's tells whether it was given: an attempt runs without session "
+        "only Create has it, and no answer of SageMaker's shows whether it was given: an attempt runs without session "
         "tag chaining, and a role that needs it (attribute-based access control) fails at its first access"
     ),
 }
-"""Members that no look at the job gives back, and what that means."""
+"""Members that no description returns, and what that means."""
 
 DESCRIBE_ONLY: Final = frozenset(
     {
@@ -86,7 +86,7 @@ DESCRIBE_ONLY: Final = frozenset(
         "WarmPoolStatus",
     }
 )
-"""What became of the job, or who owns it: answered by Describe, nothing that anybody asked for."""
+"""The job's course and its owner: Describe returns them, and nobody asked for them."""
 
 FIRST_PARTY_REPOSITORIES: Final = frozenset(
     {
@@ -110,7 +110,7 @@ FIRST_PARTY_REPOSITORIES: Final = frozenset(
         "xgboost",
     }
 )
-"""The repositories of SageMaker's built-in algorithms, in accounts of AWS's that differ by region and algorithm."""
+"""The repositories of SageMaker's built-in algorithms, in AWS accounts that differ by region and algorithm."""
 _ECR_IMAGE: Final = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(-fips)?\.[a-z0-9.-]+/(?P<repository>[^:@]+)([:@].*)?", re.DOTALL
 )
@@ -149,15 +149,15 @@ def attempt_request(
 ) -> dict[str, Any]:
     """The CreateTrainingJob request of the next attempt; it passes botocore's own validation.
 
-    What carries over is computed from the service model, so that a field of tomorrow carries over too. The
-    checkpoint and output locations stay the same: checkpoints are found again, and SageMaker puts a job's artefacts
-    under its own name. So does ExperimentConfig: the attempt belongs to the experiment, trial and run of the job that
-    it continues, and SageMaker names its trial component after the attempt.
+    The members that carry over are computed from the service model, so that future members carry over too. The
+    checkpoint and output locations do not change: checkpoints are found again, and SageMaker stores a job's artefacts
+    under its name. ExperimentConfig does not change either: the attempt belongs to the experiment, trial and run of
+    the job that it continues, and SageMaker names its trial component after the attempt.
 
     Args:
         described: DescribeTrainingJob's answer for the last attempt.
         name: the new job's name.
-        tags: the last attempt's tags; `aws:` tags cannot be set and go, lineage tags are replaced.
+        tags: the last attempt's tags; `aws:` tags cannot be set and are left out, lineage tags are replaced.
         lineage: where the attempt comes from.
         placement: where and for how long it runs.
         service_model: botocore's model of SageMaker, the client's own.
@@ -176,8 +176,8 @@ def attempt_request(
     if "AlgorithmSpecification" in request:
         request["AlgorithmSpecification"] = _algorithm(request["AlgorithmSpecification"], described)
     if _is_default_profiler(request):
-        # A profiler that nobody asked for becomes a demand in the clone, and instance types without support for
-        # it (Trainium) refuse it. Left out, SageMaker adds its default again.
+        # In the clone the default would be an explicit request, which instance types without support for it
+        # (Trainium) refuse. Without it, SageMaker adds its default again.
         del request["ProfilerConfig"]
     _place(request, placement, tags, job)
     request["Tags"] = _tags(tags, lineage, _lost_key(described, request), job)
@@ -198,7 +198,7 @@ def _described_shape(service_model: ServiceModel) -> StructureShape:
 
 
 def _shared(service_model: ServiceModel) -> frozenset[str]:
-    """The top-level members that go in and come out in the same shape (in one model, a shape is its name)."""
+    """The top-level members that Create and Describe have in the same shape (shapes of one model compare by name)."""
     create, answer = _create_shape(service_model).members, _described_shape(service_model).members
     return frozenset(name for name in create.keys() & answer.keys() if create[name].name == answer[name].name)
 
@@ -206,7 +206,7 @@ def _shared(service_model: ServiceModel) -> frozenset[str]:
 def _asked_for(
     described: Mapping[str, Any], create: StructureShape, shared: frozenset[str], job: str
 ) -> dict[str, Any]:
-    """What the description gives back of the job's own request, without what merely stands for nothing."""
+    """The job's own request as far as the description returns it, without echoed empties."""
     request = {}
     for name, shape in create.members.items():
         value = described.get(name)
@@ -222,9 +222,9 @@ def _asked_for(
 def _without_echoes(shape: Shape | None, value: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
     """The value without read-only members and echoed empties; `None` if nothing is left.
 
-    Describe echoes what was not given as an empty string or list (`OutputDataConfig.KmsKeyId`,
-    `DebugHookConfig.CollectionConfigurations`), which Create need not accept. The items of lists and the values of
-    maps are data, and stay even if empty: an empty argument, an empty environment variable.
+    Describe echoes a missing member as an empty string or list (`OutputDataConfig.KmsKeyId`,
+    `DebugHookConfig.CollectionConfigurations`), which Create need not accept. Items of lists and values of maps are
+    data and kept even if empty: an empty argument, an empty environment variable.
     """
     if value is None or value == "":
         return None
@@ -263,7 +263,7 @@ def _check_reserved(value: Any, path: str, job: str) -> None:  # noqa: ANN401 - 
 
 
 def _lost_key(described: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
-    """The mark of an attempt that goes without its job's volume key: a later one must not go back to plain volumes."""
+    """The tag of an attempt without its job's volume key: a later one must not use unencrypted volumes."""
     key = described.get("ResourceConfig", {}).get("VolumeKmsKeyId")
     lost = key and "VolumeKmsKeyId" not in request.get("ResourceConfig", {})
     return {VOLUME_KEY_TAG: str(key)[:_LONGEST_TAG]} if lost else {}
@@ -285,7 +285,7 @@ def _tags(tags: Mapping[str, str], lineage: Lineage, marks: Mapping[str, str], j
 
 
 def _hyperparameters(given: Mapping[str, str], name: str) -> dict[str, str]:
-    """The same under the new name; places with the old name in them (`sagemaker_submit_directory`) exist, and stay."""
+    """The same with the new name; locations with the old name in them (`sagemaker_submit_directory`) are kept."""
     # SageMaker itself gives _tuning_objective_metric to the children of tuning jobs.
     kept = {key: value for key, value in given.items() if key != "_tuning_objective_metric"}
     if (said := kept.get("sagemaker_job_name")) is not None:
@@ -297,17 +297,17 @@ def _hyperparameters(given: Mapping[str, str], name: str) -> dict[str, str]:
 def _algorithm(given: Mapping[str, Any], described: Mapping[str, Any]) -> dict[str, Any]:
     gone = set()
     if "AlgorithmName" in given:
-        # The two exclude each other in Create, and only the name can have been asked for: SageMaker knows its image.
+        # Create takes only one of the two, and SageMaker derives the image from the name: the user gave the name.
         gone.add("TrainingImage")
     if "AlgorithmName" in given or _is_first_party(given.get("TrainingImage", ""), described):
-        # Describe tells the algorithm's own metric definitions, and Create refuses them ("You can't override the
+        # Describe returns the algorithm's own metric definitions, and Create refuses them ("You can't override the
         # metric definitions for Amazon SageMaker algorithms").
         gone.add("MetricDefinitions")
     return {member: value for member, value in given.items() if member not in gone}
 
 
 def _is_first_party(image: str, described: Mapping[str, Any]) -> bool:
-    """Whether it is a built-in algorithm's image, and not one of the job's own account under such a name."""
+    """Whether it is a built-in algorithm's image, not one of that name in the job's own account."""
     found = _ECR_IMAGE.fullmatch(image)
     return (
         found is not None
@@ -336,7 +336,7 @@ def _place(request: dict[str, Any], placement: Placement, tags: Mapping[str, str
     stopping.pop("MaxWaitTimeInSeconds", None)
     request.pop("EnableManagedSpotTraining", None)
     if spot:
-        # SageMaker demands a MaxWait on spot that is not below MaxRuntime, and refuses any on demand.
+        # On spot, SageMaker requires a MaxWait of at least MaxRuntime; on demand, it refuses one.
         wait = placement.max_wait or placement.max_runtime
         stopping["MaxWaitTimeInSeconds"] = max(int(wait.total_seconds()), runtime)
         request["EnableManagedSpotTraining"] = True
@@ -361,13 +361,13 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
         if resources.pop("KeepAlivePeriodInSeconds", 0):
             why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
             _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds", reach=Reach.MARKET)
-    asked = placement.instance_type  # empty if nothing is known and nothing asked for: then the job's own stays
+    asked = placement.instance_type  # empty if none is known or asked for: then the job's own is kept
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)
     if several is None:
         resources |= {"InstanceType": asked} if asked else {}
     else:
         types = [each.get("InstanceType", "") for each in resources[several]]
-        # A job's instance type is told as `a+b` where there are several; of preferred types SageMaker has chosen one.
+        # With several types, a job's instance type is written `a+b`; of preferred types, SageMaker has chosen one.
         same = {"", "+".join(types), *(types if several == "InstancePreferences" else ())}
         if asked not in same:
             why = (
@@ -379,10 +379,10 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
 
 
 def _check(request: Mapping[str, Any], create: StructureShape, job: str) -> None:
-    """Hold the request against botocore's model, and against what SageMaker demands beyond it."""
+    """Check the request against botocore's model, and against what SageMaker requires in addition."""
     missing = list(_missing(create, request, ""))
     if "ServerlessJobConfig" not in request:
-        # The model no longer calls these required, only because serverless jobs do without.
+        # The model does not require these, because serverless jobs lack them.
         missing += [member for member in ("AlgorithmSpecification", "ResourceConfig") if member not in request]
         if not {"AlgorithmName", "TrainingImage"} & request.get("AlgorithmSpecification", {}).keys():
             missing.append("AlgorithmSpecification.TrainingImage")

@@ -1,7 +1,7 @@
-"""What SageMaker's refusal of a creation is about, as far as its words tell.
+"""What the text of SageMaker's refusal of a creation means.
 
-Error codes do not tell a quota that frees up from one that never fits, nor a type that the region lacks from any other
-mistake. What is not understood here is taken as before: a quota frees up, a refusal is final.
+Error codes do not distinguish a quota that frees up from one that never fits, nor an instance type that the region
+lacks from any other mistake. By default a quota frees up and a refusal is final.
 """
 
 import re
@@ -40,7 +40,7 @@ _ANOTHER_MEMBER: Final = re.compile(
     r"[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+\b"
     r"|\b(?:[2-9]|\d\d+) validation errors\b"
 )
-"""The name of another member of the request, or several mistakes at once: another type alone would not do."""
+"""The name of another member of the request, or several mistakes: another type alone would not help."""
 _BUSY: Final = re.compile(r"\brate (?:limit )?exceeded\b|\bthrottl|\btoo many requests\b", re.IGNORECASE)
 _FOR_NOW: Final = re.compile(
     r"\btemporar(?:y|ily)\b"
@@ -52,15 +52,15 @@ _FOR_NOW: Final = re.compile(
 _AT_PRESENT: Final = re.compile(
     r"\b(?:currently|presently|right now)\b|\bat (?:this|the) (?:time|moment)\b", re.IGNORECASE
 )
-"""Of what is not available, a word about now; of what is not supported, AWS says it for years."""
+"""Says that something is not available now; AWS also says it, for years, about what is not supported."""
 _REMEDY: Final = re.compile(r"\b(?:Please|If AWS Service Quotas)\b.*", re.DOTALL)
-"""How the advice at the end begins: "If AWS Service Quotas is not available, contact AWS support" is about no type."""
+"""The advice at the end: "If AWS Service Quotas is not available, contact AWS support" is not about a type."""
 _METRIC_DEFINITIONS: Final = re.compile(r"metric[\s_-]*definition", re.IGNORECASE)
 _LONGEST_REASON: Final = 200
 
 
 def never_fits(words: str, *, instances: int) -> str | None:
-    """Why the job would exceed the quota with nothing else running; `None` if it may fit some day.
+    """Why the job exceeds the quota even when nothing else runs; `None` if it may fit later.
 
     Sources: "The account-level service limit 'ml.p3dn.24xlarge for training job usage' is 0 Instances, with current
     utilization of 0 Instances and a request delta of 1 Instances" (SageMaker Developer Guide, Training Compiler);
@@ -68,8 +68,8 @@ def never_fits(words: str, *, instances: int) -> str | None:
     resource training-job/ml.p2.xlarge is not available in this region" (aws/amazon-sagemaker-examples#1001).
 
     Args:
-        words: AWS's words for a quota that is exceeded.
-        instances: how many the job asks for, in case the words do not say so.
+        words: AWS's text about an exceeded quota.
+        instances: how many the job asks for, if the text does not say.
     """
     limit, delta = _LIMIT.search(words), _DELTA.search(words)
     if limit is None:
@@ -83,7 +83,7 @@ def never_fits(words: str, *, instances: int) -> str | None:
 
 
 def not_offered(words: str) -> str | None:
-    """AWS's words, cut short, if they say that it does not train on the instance type here; `None` if they do not.
+    """AWS's text, shortened, if it says that the instance type cannot train here; otherwise `None`.
 
     Sources: "Unsupported instance type ml.p3dn.24xlarge" in a region without it (aws/amazon-sagemaker-examples#3494);
     "Instance type ml.c4.2xlarge is not supported by algorithm image-classification" (#1951); "Value 'ml.t2.medium' at
@@ -97,9 +97,9 @@ def not_offered(words: str) -> str | None:
 
 
 def for_now(words: str) -> Postponement | None:
-    """What to wait for, if the words say that the refusal is one of the moment; `None` if they do not.
+    """What to wait for, if the text says that the refusal is temporary; otherwise `None`.
 
-    Sources: "Rate exceeded" (the words of every throttle of AWS's); "CapacityError: Unable to provision requested ML
+    Sources: "Rate exceeded" (AWS's text for throttling); "CapacityError: Unable to provision requested ML
     compute capacity. Please retry using a different ML instance type" is how SageMaker says it of a job, and EC2's
     InsufficientInstanceCapacity says "We currently do not have sufficient … capacity" (EC2 API reference, error codes).
     """
@@ -110,13 +110,13 @@ def for_now(words: str) -> Postponement | None:
 
 
 def reach_of_quota(words: str) -> Reach:
-    """What a quota that never fits rules out: its instance type, or else the market in which it was asked for.
+    """What a quota that never fits excludes: its instance type, or the market in which the job was to run.
 
     Names: "ml.p3.2xlarge for spot training job usage", "Number of instances across all spot training jobs", "Maximum
     number of instances per spot training job", "Number of instances across all training jobs" (Service Quotas of
-    SageMaker). The last of them is commonly taken for on-demand instances alone. If it counts spot as well, the one
-    refused call in the other market shows it. A quota of anything else ("across all processing jobs", which the rules
-    of a debugger need) is the job's own.
+    SageMaker). The last one is commonly read as on-demand instances alone. If it counts spot as well, the one refused
+    call in the other market shows it. Any other quota ("across all processing jobs", which a debugger's rules need)
+    concerns the job itself.
     """
     if _TYPE.search(words):
         return Reach.POOL
@@ -124,7 +124,7 @@ def reach_of_quota(words: str) -> Reach:
 
 
 def unwanted(words: str) -> str | None:
-    """The member that SageMaker does not take back, although it answered it itself; `None` if it is about none.
+    """The member that SageMaker refuses although Describe returned it; `None` if there is none.
 
     SageMaker adds metric definitions of its own to the jobs of built-in algorithms and of some prebuilt images
     (hashicorp/terraform-provider-aws, training_job.go), and refuses them in Create: "You can't override the metric

@@ -1,8 +1,8 @@
-"""What instance types have that a job of another type may not take along: storage, GPUs, processor architecture.
+"""What differs between the instance types on which SageMaker trains: storage, GPUs, processor architecture.
 
-Neither botocore nor SageMaker's API tells it, so that it is written down here for the types on which SageMaker trains.
+Neither botocore nor SageMaker's API has it.
 Source: "Amazon EC2 Instance Types" (the instance type is the part after `ml.`). A test compares the tables with the
-answers of EC2's DescribeInstanceTypes that moto ships, and with the list of training types in botocore's model.
+answers of EC2's DescribeInstanceTypes in moto, and with the list of training types in botocore's model.
 """
 
 from collections.abc import Mapping
@@ -91,7 +91,7 @@ _ARM: Final = frozenset({"p6e-gb200"})
 
 
 class Accelerator(StrEnum):
-    """What trains."""
+    """What a type trains on."""
 
     GPU = "GPUs"
     TRAINIUM = "Trainium"
@@ -99,13 +99,13 @@ class Accelerator(StrEnum):
 
 
 def local_storage(instance_type: str) -> int | None:
-    """GB of storage in the instance itself, 0 for a type with an EBS volume; `None` for a type that is not known."""
+    """GB of storage in the instance itself, 0 for a type with an EBS volume; `None` for an unknown type."""
     family, size = _parts(instance_type)
     return 0 if family in _WITHOUT_LOCAL_STORAGE else _LOCAL_STORAGE.get(family, {}).get(size)
 
 
 def gpus(instance_type: str) -> int | None:
-    """How many GPUs an instance has; `None` for a type that is not known."""
+    """How many GPUs an instance has; `None` for an unknown type."""
     family, size = _parts(instance_type)
     if family in _GPUS:
         return _GPUS[family].get(size)
@@ -113,7 +113,7 @@ def gpus(instance_type: str) -> int | None:
 
 
 def accelerator(instance_type: str) -> Accelerator | None:
-    """What trains on the type; `None` for a type that is not known."""
+    """What the type trains on; `None` for an unknown type."""
     family, _ = _parts(instance_type)
     if not _is_known(family):
         return None
@@ -123,7 +123,7 @@ def accelerator(instance_type: str) -> Accelerator | None:
 
 
 def architecture(instance_type: str) -> str | None:
-    """The processors' architecture, in the words of container images; `None` for a type that is not known."""
+    """The processors' architecture, in the words of container images; `None` for an unknown type."""
     family, _ = _parts(instance_type)
     if not _is_known(family):
         return None

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from respot.aws.sagemaker.training_jobs import NONSENSE
-from respot.errors import StaleTokenError, UpstreamUnavailableError
+from respot.aws.calls import asking
+from respot.errors import StaleTokenError
 from respot.jobs.description import moment
 from respot.jobs.job import JobId
 from respot.sweep.progress import Page, Summary
@@ -29,35 +29,30 @@ class SageMakerJobLists:
     def page(self, region: str, token: str | None) -> Page:
         """See `JobLists.page`."""
         place: dict[str, Any] = {"NextToken": token} if token else {}
-        try:
+        what = f"{region}: ListTrainingJobs"
+        with asking(what):
             # No filter: SageMaker would apply it to each page after the page was taken, and still count the calls.
-            answer = self._client_of(region).list_training_jobs(
-                SortBy="CreationTime", SortOrder="Descending", MaxResults=_LONGEST_PAGE, **place
-            )
+            try:
+                answer = self._client_of(region).list_training_jobs(
+                    SortBy="CreationTime", SortOrder="Descending", MaxResults=_LONGEST_PAGE, **place
+                )
+            except ClientError as error:
+                if token and error.response["Error"]["Code"] == "ValidationException":
+                    message = f"{what} did not accept its own token; start again: {error}"
+                    raise StaleTokenError(message) from error
+                raise
             summaries = tuple(_summary(region, each) for each in answer["TrainingJobSummaries"])
-        except (ClientError, BotoCoreError) as error:
-            message = f"{region}: ListTrainingJobs did not answer; go on later: {error}"
-            if token and _is_validation(error):
-                raise StaleTokenError(message) from error
-            raise UpstreamUnavailableError(message) from error
-        except NONSENSE as error:
-            message = f"{region}: ListTrainingJobs' answer makes no sense; go on later: {error!r}"
-            raise UpstreamUnavailableError(message) from error
         return Page(summaries=summaries, token=answer.get("NextToken") or None)
 
 
-def _summary(region: str, told: "TrainingJobSummaryTypeDef") -> Summary:
-    created = moment(told["CreationTime"])
+def _summary(region: str, listed: "TrainingJobSummaryTypeDef") -> Summary:
+    created = moment(listed["CreationTime"])
     if created is None:
-        message = f"{told['TrainingJobName']} has no creation time"
+        message = f"{listed['TrainingJobName']} has no creation time"
         raise ValueError(message)
     return Summary(
-        job=JobId(region=region, name=told["TrainingJobName"], created=created),
-        status=told["TrainingJobStatus"],
-        secondary_status=told.get("SecondaryStatus"),
-        last_modified=moment(told.get("LastModifiedTime")) or created,
+        job=JobId(region=region, name=listed["TrainingJobName"], created=created),
+        status=listed["TrainingJobStatus"],
+        secondary_status=listed.get("SecondaryStatus"),
+        last_modified=moment(listed.get("LastModifiedTime")) or created,
     )
-
-
-def _is_validation(error: ClientError | BotoCoreError) -> bool:
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ValidationException"

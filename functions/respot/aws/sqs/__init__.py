@@ -1,1 +1,1 @@
-"""The queues."""
+"""Queues."""

@@ -1,30 +1,34 @@
-"""Delays on an SQS queue's messages."""
+"""One SQS queue, and the delays of its messages."""
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from respot.aws.calls import raising
 from respot.errors import QueueUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class SqsDelayQueue:
-    """The port `DelayQueue`, on one queue."""
+class SqsQueue:
+    """What the ports on one queue have in common."""
 
     def __init__(self, client: "SQSClient", queue_url: str) -> None:
         """`client` must be of the queue's region."""
         self._client = client
         self._queue_url = queue_url
 
+    def _send_message(self, body: str, what: str, **request: Any) -> None:  # noqa: ANN401
+        with raising(QueueUnavailableError, what):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, **request)
+
+
+class SqsDelayQueue(SqsQueue):
+    """The port `DelayQueue`."""
+
     def delay(self, receipt_handle: str, delay: timedelta) -> None:
         """See `DelayQueue.delay`."""
-        try:
+        with raising(QueueUnavailableError, f"{self._queue_url}: the message's delay could not be set"):
             self._client.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=int(delay.total_seconds())
             )
-        except (ClientError, BotoCoreError) as error:
-            message = f"{self._queue_url}: the message's delay could not be set: {error}"
-            raise QueueUnavailableError(message) from error

@@ -1,0 +1,33 @@
+"""AWS's errors as ours."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from respot.errors import RespotError, UpstreamUnavailableError
+
+NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
+"""What botocore's parser and ours raise when something other than AWS has answered."""
+
+
+@contextmanager
+def raising(error: Callable[[str], RespotError], message: str) -> Iterator[None]:
+    """Raise this error, with AWS's own words, if AWS refuses the call or does not answer."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as cause:
+        raise error(f"{message}: {cause}") from cause
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Raise UpstreamUnavailableError if AWS refuses the call, does not answer or answers nonsense."""
+    with raising(UpstreamUnavailableError, f"{what} did not answer; try again later"):
+        try:
+            yield
+        except NONSENSE as cause:
+            message = f"{what}: the answer makes no sense; try again later: {cause!r}"
+            raise UpstreamUnavailableError(message) from cause

@@ -1,0 +1,90 @@
+"""Alerts in the ledger's table."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken
+from respot.aws.dynamodb import lease as leases
+from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.dynamodb.expiry import expiry, with_drill_expiry
+from respot.aws.dynamodb.job_items import transition_of
+from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.table import Store
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobId, Transition
+from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SK, STARTED, STATUS, ItemKind
+
+_ALERTS: Final = "alert#"
+"""What the sort keys of alerts begin with."""
+
+
+class DynamoDbAlertStore(Store):
+    """The port `AlertStore`."""
+
+    def lease_alert(
+        self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
+    ) -> LeaseToken | None:
+        """See `AlertStore.lease_alert`."""
+        item, what = self._item(job, kind, transition), f"{job}: the {kind} alert on {transition.status}"
+        return leases.acquire(self._table, item, now=now, until=now + lease, what=what)
+
+    def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
+        """See `AlertStore.release_alert`."""
+        leases.release(self._table, self._item(job, kind, transition), token, now=self._clock())
+
+    def complete_alert(self, alert_record: AlertRecord) -> None:
+        """See `AlertStore.complete_alert`."""
+        item = alert_item(alert_record, self._retention)
+        leases.complete(self._table, with_drill_expiry(item, alert_record.job, self._clock()))
+
+    def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
+        """See `AlertStore.alerts`."""
+        condition, values = f"{PK} = :pk AND begins_with({SK}, :alert)", {":pk": partition_of(job), ":alert": _ALERTS}
+        items = self._table.query(condition, values, ConsistentRead=True)
+        return tuple(read_alert(item) for item in items if not leases.is_leased(item))
+
+    def _item(self, job: JobId, kind: AlertKind, transition: Transition) -> Item:
+        return with_drill_expiry(alert_key(job, kind, transition), job, self._clock())
+
+
+def alert_key(job: JobId, kind: AlertKind, transition: Transition) -> Item:
+    """The keys and the kind of an alert about a transition."""
+    sort_key = f"{_ALERTS}{iso(transition.started)}#{kind.value}"
+    return serialize({PK: partition_of(job), SK: sort_key, KIND: ItemKind.ALERT.value})
+
+
+def alert_item(alert_record: AlertRecord, retention: timedelta | None) -> Item:
+    """A completed alert."""
+    transition = alert_record.transition
+    return alert_key(alert_record.job, alert_record.kind, transition) | serialize(
+        {
+            "alert_kind": alert_record.kind.value,
+            STATUS: transition.status,
+            STARTED: iso(transition.started),
+            OUTCOME: alert_record.outcome.value,
+            "reason": alert_record.reason,
+            "headline": alert_record.headline,
+            "settled_at": iso(alert_record.settled_at),
+            "message_id": alert_record.message_id,
+            "digest": alert_record.digest,
+            EXPIRES_AT: expiry(transition.started, retention),
+        }
+    )
+
+
+def read_alert(item: Item) -> AlertRecord:
+    """A completed alert from its item."""
+    values = deserialize(item)
+    return AlertRecord(
+        job=job_of(values[PK]),
+        kind=AlertKind(values["alert_kind"]),
+        transition=transition_of(values),
+        outcome=AlertOutcome(values[OUTCOME]),
+        reason=values["reason"],
+        headline=values.get("headline"),
+        settled_at=datetime.fromisoformat(values["settled_at"]),
+        message_id=values.get("message_id"),
+        digest=values.get("digest"),
+    )

@@ -1,0 +1,87 @@
+"""Checks the ledger's own jobs: whether what must follow from their state has been done."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.alerting.ports import Ledger
+from respot.alerting.required import required_alerts
+from respot.jobs.formatting import iso
+from respot.jobs.job import JobId
+from respot.jobs.lifecycle import is_terminal, lacks_its_end
+from respot.jobs.ports import Clock, JobQueue
+from respot.recording.observation import SweepObservation
+from respot.recovery.planning.decision import Action
+from respot.recovery.ports import RunStore
+from respot.recovery.records import RecoveryRecords
+from respot.sweep.ports import JobIndex, RecheckQueue
+from respot.sweep.progress import BEGINNING, SweepProgress, check_periods, started
+from respot.sweep.report import SweepReport
+
+_CHECKED_AT_ONCE: Final = 50
+"""Three reads and two messages each: what LONGEST_PAGE has room for when each takes a fifth of a second."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCheck:
+    """One pass over the jobs of all regions that are due for a check."""
+
+    ledger: Ledger
+    index: JobIndex
+    runs: RunStore
+    rechecks: RecheckQueue
+    recoveries: JobQueue
+    due_alerts: JobQueue
+    clock: Clock
+
+    def start(self, progress: SweepProgress) -> SweepProgress:
+        """Every pass is a full one."""
+        return started(progress, now=self.clock(), down_to=None)
+
+    def step(self, progress: SweepProgress, report: SweepReport) -> SweepProgress:
+        """Check some of the jobs that are due."""
+        due = check_periods(last=progress.last_began or progress.watched_since, now=progress.began or self.clock())
+        place, since = _read_place(progress.token)
+        changed = self.index.changed(since=since or due[place].since, until=due[place].until, limit=_CHECKED_AT_ONCE)
+        for job, _ in changed:
+            self._check(job, report)
+        if len(changed) >= _CHECKED_AT_ONCE:
+            return replace(progress, token=f"{place} {iso(changed[-1][1] + _MILLISECOND)}")
+        return replace(progress, token=f"{place + 1}" if place + 1 < len(due) else None)
+
+    def _check(self, job: JobId, report: SweepReport) -> None:
+        record, recovery_records = self.ledger.load(job), self.runs.recovery_records(job)
+        if record.state is None:
+            return  # it has expired since the index was read
+        if lacks_its_end(record):
+            # The writer of the state died before it wrote the transitions. No list shows that, and everything else
+            # follows from the recheck. No event was lost, so the recheck must not count one.
+            since = self.ledger.watched_since(job.region)
+            request = SweepObservation(
+                region=job.region, name=job.name, watched_since=since, event_due_by=BEGINNING, unlisted=job.created
+            )
+            self.rechecks.send([(request, timedelta())])
+            report.rechecks += 1
+            return
+        if is_terminal(record.state.status) and _is_open(recovery_records):
+            self.recoveries.send(job)
+            report.recoveries += 1
+        completed = {(alert.kind, alert.transition.started) for alert in self.ledger.alerts(job)}
+        if required_alerts(record, record.state, recovery_records) - completed:
+            self.due_alerts.send(job)
+            report.alerts += 1
+
+
+def _read_place(token: str | None) -> tuple[int, datetime | None]:
+    """The period that a pass has come to, and the moment in it."""
+    place, _, since = (token or "0").partition(" ")
+    return int(place), datetime.fromisoformat(since) if since else None
+
+
+def _is_open(recovery_records: RecoveryRecords) -> bool:
+    """Whether a decision is missing, or the attempt that it calls for."""
+    if recovery_records.decision is None:
+        return True
+    decision = recovery_records.decision.decision
+    return decision.action is Action.RESUBMIT and not decision.dry_run and recovery_records.outcome is None

@@ -1,0 +1,192 @@
+"""Compares SageMaker's list of a region with the ledger."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.jobs.job import JobId, JobState
+from respot.jobs.merge import same_creation
+from respot.jobs.ports import Clock, JobQueue, JobStore
+from respot.recording.observation import SweepObservation
+from respot.recovery.planning.wait_limit import is_time_to_ask, may_give_up
+from respot.recovery.planning.waiting import is_waiting, unknown_message
+from respot.recovery.policy.policy import resolve
+from respot.recovery.ports import Policies
+from respot.sweep.ports import JobIndex, JobLists, RecheckQueue
+from respot.sweep.progress import (
+    BEGINNING,
+    LONGEST_LIFE,
+    Page,
+    Summary,
+    SweepProgress,
+    differs,
+    is_full_due,
+    oldest_for_quick_pass,
+    oldest_to_list,
+    should_record,
+    started,
+)
+from respot.sweep.report import SweepReport
+
+PACE: Final = timedelta(seconds=1)
+"""Between two calls of ListTrainingJobs: half of what an account may make, which leaves its users the other half.
+
+Source: `ListTrainingJobs` is limited to 2 requests a second, which cannot be raised.
+"""
+BACKLOG: Final = 500
+"""Waiting observations from which on a list is not compared: events in a queue are not lost, and rechecks would only
+make the queue longer. It also paces a long backfill: one sweep's jobs are recorded before the next one lists more."""
+_SETTLED: Final = timedelta(minutes=5)
+"""A job younger than this may be missing from SageMaker's list only because it is new."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RegionSweep:
+    """One pass over a region's list, page by page.
+
+    Attributes:
+        pause: waits that many seconds.
+        backfill: how much of the time before the deployment is recorded.
+        grace: how long an event may take before it counts as lost.
+    """
+
+    lists: JobLists
+    ledger: JobStore
+    index: JobIndex
+    rechecks: RecheckQueue
+    recoveries: JobQueue
+    policies: Policies
+    clock: Clock
+    pause: Callable[[float], None]
+    backfill: timedelta
+    grace: timedelta
+    _last_call: datetime | None = field(default=None, init=False)
+
+    def must_hold_back(self) -> bool:
+        """Whether so many observations wait that a job that seems lost may be among them."""
+        return self.rechecks.backlog() >= BACKLOG
+
+    def start(self, progress: SweepProgress) -> SweepProgress:
+        """A full pass, or one down to the region's oldest job that is open in the ledger.
+
+        Open jobs older than a job can become are asked for by name at the end of each pass. So are those that the
+        index, which lags, does not have yet.
+        """
+        now = self.clock()
+        if is_full_due(progress, now=now):
+            return started(progress, now=now, down_to=None)
+        oldest_alive = self.index.oldest_open(progress.scope, since=now - LONGEST_LIFE)
+        return started(progress, now=now, down_to=oldest_for_quick_pass(oldest_alive=oldest_alive, now=now))
+
+    def step(self, progress: SweepProgress, report: SweepReport) -> SweepProgress:
+        """Compare one page, and send the jobs that differ to `record`."""
+        page, now = self._page(progress), self.clock()
+        oldest = oldest_to_list(progress, backfill=self.backfill, now=now)
+        listed = tuple(each for each in page.summaries if each.job.created >= oldest)
+        known = self.index.state_of([each.job for each in listed])
+        compared = [each for each in listed if each.job in known or self._should_record(each, progress)]
+        rechecks = [
+            self._recheck(progress, each.job.name, now, after=self._delay(each, now))
+            for each in compared
+            if self._differs(each, known)
+        ]
+        last = page.token is None or len(listed) < len(page.summaries)
+        reached = oldest if last else min(each.job.created for each in listed) if listed else progress.reached
+        # Open jobs that are too old to be listed are asked for by name.
+        rechecks += self._not_listed(progress, compared, BEGINNING if last else reached, now)
+        self.rechecks.send(rechecks)
+        report.rechecks += len(rechecks)
+        states = [known[each.job] for each in listed if each.job in known]
+        report.unknown_messages += [words for state in states if (words := unknown_message(state))]
+        for job in self._waiting_too_long(states, report, last=progress.last_began):
+            self.recoveries.send(job)
+            report.recoveries += 1
+        return replace(progress, token=None if last else page.token, reached=reached)
+
+    def _page(self, progress: SweepProgress) -> Page:
+        if self._last_call is not None:
+            elapsed = self.clock() - self._last_call
+            if elapsed < PACE:
+                self.pause((PACE - elapsed).total_seconds())
+        self._last_call = self.clock()
+        return self.lists.page(progress.scope, progress.token)
+
+    def _should_record(self, summary: Summary, progress: SweepProgress) -> bool:
+        return should_record(summary, watched_since=progress.watched_since, backfill=self.backfill)
+
+    def _differs(self, summary: Summary, states: Mapping[JobId, JobState]) -> bool:
+        return differs(summary, states.get(summary.job) or self._known_otherwise(summary))
+
+    def _known_otherwise(self, summary: Summary) -> JobState | None:
+        """The state of a job whose creation the list rounds differently than Describe does."""
+        job = summary.job
+        same = next((other for other in self.ledger.find(job.region, job.name) if _is_same(other, job)), None)
+        return None if same is None else self.index.state_of([same]).get(same)
+
+    def _delay(self, summary: Summary, now: datetime) -> timedelta:
+        """The event of a recent change may still be on its way: it counts as lost only if it does not arrive."""
+        return self.grace if now - summary.last_modified < self.grace else timedelta()
+
+    def _recheck(
+        self,
+        progress: SweepProgress,
+        name: str,
+        now: datetime,
+        *,
+        after: timedelta = timedelta(),
+        unlisted: datetime | None = None,
+    ) -> tuple[SweepObservation, timedelta]:
+        """A message, and the delay with which to send it."""
+        request = SweepObservation(
+            region=progress.scope,
+            name=name,
+            watched_since=progress.watched_since,
+            event_due_by=now + after - self.grace,
+            unlisted=unlisted,
+        )
+        return request, after
+
+    def _not_listed(
+        self, progress: SweepProgress, compared: Sequence[Summary], reached: datetime | None, now: datetime
+    ) -> list[tuple[SweepObservation, timedelta]]:
+        """Jobs that are open in the ledger and were not compared; `record` asks whether they still exist."""
+        until = min(progress.reached or now, now - _SETTLED)
+        if reached is None or reached > until:
+            return []
+        return [
+            self._recheck(progress, job.name, now, unlisted=job.created)
+            for job in self.index.open_jobs(progress.scope, since=reached, until=until)
+            if job.created != progress.reached  # else it was compared with the page before
+            and not any(_is_same(job, each.job) for each in compared)
+        ]
+
+    def _waiting_too_long(
+        self, states: Iterable[JobState], report: SweepReport, *, last: datetime | None
+    ) -> Iterator[JobId]:
+        """Jobs that may have exceeded their policy's wait limit; `recover` decides whether they have."""
+        now = self.clock()
+        waiting = [state for state in states if is_waiting(state, now=now)]
+        if not waiting:
+            return
+        try:
+            account = self.policies.load()
+        except (PolicyInvalidError, UpstreamUnavailableError) as error:
+            report.policy_error = error
+            return
+        for state in waiting:
+            # Few jobs have such a policy, and only their transitions are read.
+            limit = resolve(account, state, role=state.role_arn).policy.give_up_waiting_after
+            if limit is None:
+                continue
+            transitions, now = self.ledger.load(state.job).transitions, self.clock()
+            if is_time_to_ask(transitions, limit, last=last, now=now) and may_give_up(
+                state, transitions, account, now=now
+            ):
+                yield state.job
+
+
+def _is_same(one: JobId, other: JobId) -> bool:
+    """Whether two ids of a region are the same job, rounded differently."""
+    return one.name == other.name and same_creation(one.created, other.created)

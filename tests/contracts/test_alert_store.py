@@ -1,0 +1,155 @@
+"""The promises of the port `AlertStore`, held against every implementation."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.kinds import AlertKind
+from respot.alerting.ports import LeaseToken, Ledger
+from respot.errors import AlertInProgressError
+from respot.jobs.merge import reconcile
+from tests.support.builders import CREATED, at, history, job_id, snapshot, transition
+from tests.support.clock import FakeClock
+from tests.support.memory import MemoryLedger
+
+if TYPE_CHECKING:
+    from respot.aws.dynamodb.ledger import DynamoDbLedger
+
+JOB = job_id()
+INTERRUPTED = transition("Interrupted", 3720)
+LEASE = timedelta(minutes=2)
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger(request: pytest.FixtureRequest) -> Ledger:
+    if request.param == "memory":
+        return MemoryLedger(created=CREATED)
+    built: DynamoDbLedger = request.getfixturevalue("dynamodb_ledger")
+    return built
+
+
+def alert_record(
+    outcome: AlertOutcome = AlertOutcome.SENT, seconds: float = 3720, status: str = "Interrupted"
+) -> AlertRecord:
+    sent = outcome is AlertOutcome.SENT
+    return AlertRecord(
+        job=JOB,
+        kind=AlertKind.INTERRUPTED if status == "Interrupted" else AlertKind.FAILED,
+        transition=transition(status, seconds),
+        outcome=outcome,
+        reason="a reason",
+        headline="a headline" if sent else None,
+        settled_at=at(3725.5),
+        message_id="message-1" if sent else None,
+    )
+
+
+def test_alerts_are_no_transitions(ledger: Ledger) -> None:
+    ledger.save(reconcile(ledger.load(JOB), snapshot("Starting=0")))
+    ledger.complete_alert(alert_record())
+    assert ledger.load(JOB).transitions == history("Starting=0")
+
+
+def test_an_unknown_job_has_no_alerts(ledger: Ledger) -> None:
+    assert ledger.alerts(JOB) == ()
+
+
+def test_an_alert_is_leased_by_one_caller(ledger: Ledger) -> None:
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
+
+
+def test_other_alerts_are_free(ledger: Ledger) -> None:
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, transition("Interrupted", 9000), now=at(0), lease=LEASE)
+    assert ledger.lease_alert(JOB, AlertKind.FAILED, transition("Failed", 3720), now=at(0), lease=LEASE)
+    assert ledger.lease_alert(job_id("other"), AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+
+
+@pytest.mark.parametrize(("seconds", "free"), [(119.999, False), (120, True), (500, True)])
+def test_a_lease_expires(ledger: Ledger, seconds: float, *, free: bool) -> None:
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    if free:
+        assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
+    else:
+        with pytest.raises(AlertInProgressError):
+            ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(seconds), lease=LEASE)
+
+
+def test_a_lease_that_is_taken_over_is_a_new_lease(ledger: Ledger) -> None:
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(130), lease=LEASE)
+    with pytest.raises(AlertInProgressError):
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(200), lease=LEASE)
+
+
+def test_a_released_alert_is_free_at_once(ledger: Ledger, clock: FakeClock) -> None:
+    clock.moment = at(1)
+    token = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert token
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, token)
+    assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=LEASE)
+
+
+@pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after its release", "after its lease"])
+def test_only_the_holder_releases_a_lease(ledger: Ledger, clock: FakeClock, taken_over: datetime) -> None:
+    """The client repeats a release whose answer was lost, after another caller has leased the alert."""
+    clock.moment = at(1)
+    ours = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ours
+    if taken_over == clock():
+        ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
+    theirs = ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
+    assert theirs not in {None, ours}
+    ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, ours)
+    with pytest.raises(AlertInProgressError):
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=taken_over, lease=LEASE)
+
+
+def test_a_leased_alert_is_not_listed(ledger: Ledger) -> None:
+    ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    assert ledger.alerts(JOB) == ()
+
+
+@pytest.mark.parametrize("leased", [True, False])
+@pytest.mark.parametrize("outcome", AlertOutcome)
+def test_a_completed_alert_is_kept_leased_or_not(ledger: Ledger, outcome: AlertOutcome, *, leased: bool) -> None:
+    if leased:
+        ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
+    ledger.complete_alert(alert_record(outcome))
+    assert ledger.alerts(JOB) == (alert_record(outcome),)
+
+
+@pytest.mark.parametrize(
+    "afterwards",
+    [
+        lambda ledger: ledger.complete_alert(alert_record(AlertOutcome.DECLINED)),
+        lambda ledger: ledger.complete_alert(replace(alert_record(), message_id="message-2")),
+        lambda ledger: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("gone")),
+        lambda ledger: ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(99_999), lease=LEASE),
+    ],
+    ids=["declined", "sent again", "released", "leased"],
+)
+def test_a_completed_alert_never_changes(ledger: Ledger, afterwards: Callable[[Ledger], object]) -> None:
+    ledger.complete_alert(alert_record())
+    assert not afterwards(ledger)
+    assert ledger.alerts(JOB) == (alert_record(),)
+
+
+def test_the_digest_of_an_alert_is_kept(ledger: Ledger) -> None:
+    held_back = replace(alert_record(), digest="digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z")
+    ledger.complete_alert(held_back)
+    assert ledger.alerts(JOB) == (held_back,)
+
+
+def test_alerts_come_in_the_order_of_their_transitions(ledger: Ledger) -> None:
+    late, early = alert_record(seconds=9000), alert_record(seconds=3720)
+    failed = alert_record(AlertOutcome.DECLINED, seconds=12_000, status="Failed")
+    for each in (failed, late, early):
+        ledger.complete_alert(each)
+    assert ledger.alerts(JOB) == (early, late, failed)

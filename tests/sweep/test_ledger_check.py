@@ -1,0 +1,216 @@
+"""The ledger against what must follow from it: which jobs are sent."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from respot.alerting.alerter import Alerter
+from respot.alerting.kinds import AlertKind
+from respot.errors import (
+    QueueUnavailableError,
+)
+from respot.jobs.job import JobId, JobRecord
+from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.run import run_id
+from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.schema import CHECKS
+from respot.sweep.progress import FIRST_CHECK, FRESH_DEPLOYMENT
+from respot.sweep.sweeper import LONGEST_PAGE
+from tests.support.builders import job_id
+from tests.support.memory import MemoryTopic
+from tests.support.sweep_environment import NOW, Environment, ago
+
+
+@pytest.fixture
+def env() -> Environment:
+    env = Environment()
+    env.watched()
+    return env
+
+
+def ended(env: Environment, name: str = "ended", **before: float) -> JobId:
+    """A job of the ledger that stopped that long ago; only its decision is missing."""
+    moment = ago(**(before or {"minutes": 12}))
+    job = job_id(name, created=moment - timedelta(hours=1))
+    env.both(job, "Starting=0 Stopped=3600")
+    return job
+
+
+def decide(env: Environment, job: JobId, action: Action = Action.NOTHING, *, dry_run: bool = False) -> None:
+    decision = Decision(action=action, reason="a reason", inputs={}, notify=False, dry_run=dry_run)
+    env.runs.decisions[job] = DecisionRecord(
+        job=job, run=run_id(job), number=1, decision=decision, decided_at=NOW, checkpoint=None, next_name=None
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "dry_run", "sent"),
+    [
+        pytest.param(None, False, True, id="no decision"),
+        pytest.param(Action.NOTHING, False, False, id="nothing to do"),
+        pytest.param(Action.RESUBMIT, False, True, id="the attempt is missing"),
+        pytest.param(Action.RESUBMIT, True, False, id="a dry run has no attempt"),
+    ],
+)
+def test_an_ended_job_is_sent_to_recovery_if_work_is_missing(
+    env: Environment, action: Action | None, *, dry_run: bool, sent: bool
+) -> None:
+    job = ended(env)
+    if action:
+        decide(env, job, action, dry_run=dry_run)
+    (checks, _) = env.sweep()
+    assert (env.recoveries.sent, checks.recoveries, checks.alerts) == ([job] * sent, int(sent), 0)
+
+
+def test_an_open_job_needs_no_decision(env: Environment) -> None:
+    env.both(job_id("alive", created=ago(minutes=12)))
+    env.sweep()
+    assert env.recoveries.sent == []
+
+
+def test_a_deleted_job_without_a_decision_is_sent_to_recovery(env: Environment) -> None:
+    job = job_id("gone", created=ago(minutes=12))
+    env.know(job, status="Deleting")
+    env.sweep()
+    assert env.recoveries.sent == [job]
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_a_resubmission_with_an_outcome_is_done(env: Environment, kind: OutcomeKind) -> None:
+    job = ended(env)
+    decide(env, job, Action.RESUBMIT)
+    env.runs.record_outcome(Outcome(job=job, kind=kind, story="a story", settled_at=NOW, name="ended-r2"))
+    env.sweep()
+    assert env.recoveries.sent == []
+    assert env.due_alerts.sent == [job]  # no alert was sent
+
+
+INTERRUPTED = "Starting=0 Interrupted=3600"
+
+
+def interrupted(env: Environment, **before: float) -> JobId:
+    moment = ago(**(before or {"minutes": 12}))
+    job = job_id("interrupted", created=moment - timedelta(hours=1))
+    env.both(job, INTERRUPTED)
+    return job
+
+
+def alerter(env: Environment, topic: MemoryTopic | None = None) -> Alerter:
+    return Alerter(
+        ledger=env.ledger,
+        runs=env.runs,
+        topic=topic or MemoryTopic(),
+        clock=env.clock,
+        kinds=frozenset(AlertKind),
+        max_age=timedelta(hours=24),
+        lease=timedelta(minutes=2),
+    )
+
+
+def test_an_alert_that_was_never_sent_is_due(env: Environment) -> None:
+    job = interrupted(env)
+    (checks, _) = env.sweep()
+    assert (env.due_alerts.sent, checks.alerts) == ([job], 1)
+
+
+@pytest.mark.parametrize("kinds", [frozenset(AlertKind), frozenset()], ids=["sent", "declined"])
+def test_a_completed_alert_is_not_due(env: Environment, kinds: frozenset[AlertKind]) -> None:
+    job = interrupted(env)
+    replace(alerter(env), kinds=kinds).catch_up(job)
+    env.sweep()
+    assert env.due_alerts.sent == []
+
+
+def test_an_alert_whose_sender_crashed_is_due_and_sent_once(env: Environment) -> None:
+    job = interrupted(env)
+    transition = env.ledger.load(job).transitions[-1]
+    env.ledger.lease_alert(job, AlertKind.INTERRUPTED, transition, now=ago(minutes=3), lease=timedelta(minutes=2))
+    env.sweep()
+    assert env.due_alerts.sent == [job]
+    topic = MemoryTopic()
+    for _ in range(2):
+        alerter(env, topic).catch_up(job)
+    assert len(topic.published) == 1
+
+
+def test_a_job_may_lack_both_its_decision_and_its_alert(env: Environment) -> None:
+    job = job_id("failed", created=ago(minutes=12))
+    env.both(job, "Failed=0")
+    (checks, _) = env.sweep()
+    assert (checks.recoveries, checks.alerts) == (1, 1)
+    assert env.recoveries.sent == env.due_alerts.sent == [job]
+
+
+@pytest.mark.parametrize("count", [49, 50, 51, 230])
+@pytest.mark.parametrize("seconds", [0, 0.001, 0.5], ids=["at once", "in a row", "apart"])
+def test_each_of_many_jobs_that_ended_together_is_checked(env: Environment, count: int, seconds: float) -> None:
+    jobs = [ended(env, f"job-{n:03}", minutes=12, seconds=seconds * n) for n in range(count)]
+    (checks, _) = env.sweep()
+    assert checks.complete
+    assert sorted(env.recoveries.sent) == sorted(jobs)
+
+
+def test_a_check_period_may_end_with_a_full_page(env: Environment) -> None:
+    """The last change of the page is the end of the period: the next page would begin after it."""
+    moment = NOW - FIRST_CHECK
+    for number in range(50):
+        env.both(job_id(f"job-{number}", created=moment - timedelta(seconds=5)), "Starting=0 Stopped=5")
+    (checks, _) = env.sweep()
+    assert (checks.complete, checks.error, checks.recoveries) == (True, None, 50)
+
+
+@pytest.mark.parametrize("stops_at", range(9))
+def test_checks_that_run_out_of_time_resume_where_they_stopped(stops_at: int) -> None:
+    env = Environment()
+    env.watched(last=ago(minutes=5))
+    jobs = [ended(env, f"job-{number}", minutes=10 * 2**number + 2) for number in range(9)]
+    steps = iter(range(1000))
+
+    def time_left() -> timedelta:
+        return LONGEST_PAGE if next(steps) < stops_at else timedelta()
+
+    env.invocation().sweep(time_left=time_left)
+    stopped = env.sweeps.progress[CHECKS]
+    assert (stopped.began, stopped.token) == ((NOW, str(stops_at)) if stops_at else (None, None))
+    env.clock.pass_by(timedelta(minutes=5))
+    env.sweep(env.invocation())
+    assert sorted(env.recoveries.sent) == sorted(jobs)
+    assert env.sweeps.progress[CHECKS].last_began == (NOW if stops_at else NOW + timedelta(minutes=5))
+
+
+@pytest.mark.parametrize("refused", range(5))
+def test_a_job_that_the_queue_refuses_is_tried_again(env: Environment, refused: int) -> None:
+    jobs = [ended(env, f"job-{number}", minutes=12, seconds=-number) for number in range(5)]
+    env.recoveries.refused = {jobs[refused]}
+    (checks, region) = env.sweep()
+    assert (checks.complete, isinstance(checks.error, QueueUnavailableError)) == (False, True)
+    assert region.complete  # the regions need not wait for it
+    env.recoveries.refused = set()
+    (checks, _) = env.sweep()
+    assert checks.complete
+    assert set(env.recoveries.sent) == set(jobs)
+
+
+def test_a_job_that_expires_between_index_and_table_is_skipped(env: Environment) -> None:
+    job = ended(env)
+
+    class Expiring:
+        def __getattr__(self, name: str) -> Callable[..., Any]:
+            if name == "load":
+                return lambda _: JobRecord()
+            method: Callable[..., Any] = getattr(env.ledger, name)
+            return method
+
+    (checks, _) = env.sweep(env.invocation(ledger=Expiring()))
+    assert (checks.complete, checks.error) == (True, None)
+    assert job not in env.recoveries.sent
+
+
+def test_the_first_checks_of_a_fresh_deployment_begin_with_it() -> None:
+    env = Environment(created=NOW - FRESH_DEPLOYMENT / 2)
+    job = ended(env, minutes=15)
+    env.sweep()
+    assert env.recoveries.sent == [job]
