@@ -12,13 +12,14 @@ from typing import Final
 
 from rich.console import Console
 
-from local import demo, load, proof, slack_rendering, training
-from local.account import LocalAccount, LocalAccountError
+from local.bench import load_table
 from local.bench.load import LoadError
 from local.chaos import table
 from local.clients import table as clients_table
-from local.deploy import DeploymentError
-from local.deployed import DeployedAccount, deployed_account
+from local.demo import demo, slack_rendering, training
+from local.demo.deployed import DeployedAccount, DeploymentError, deployed_account
+from local.emulator.account import LocalAccount, LocalAccountError
+from local.proof import proof
 from local.sagemaker.service import LIFECYCLE_TAG
 from respot_cli.output import shielded
 
@@ -46,7 +47,7 @@ def _run(arguments: list[str] | None) -> int:
     loaded.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
     loaded.add_argument("--figures", type=Path, help=_FIGURES)
     loaded.set_defaults(
-        run=lambda chosen: load.run(chosen.jobs or load.SIZES, plot=chosen.plot, figures=chosen.figures)
+        run=lambda chosen: load_table.run(chosen.jobs or load_table.SIZES, plot=chosen.plot, figures=chosen.figures)
     )
     faults = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
     faults.add_argument("--only", action="append", default=[], metavar="NAME", help="play this fault (repeatable)")

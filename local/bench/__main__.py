@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.bench import calls, cold_start, command, latency, price
-from local.deployed import deployed_account
+from local.demo.deployed import deployed_account
 from respot.sweep.progress import LONGEST_LIFE, QUICK
 from respot_cli.output import shielded
 

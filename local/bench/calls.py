@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
 from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import Lifecycle, parse
 
 JOBS_PER_SECOND: Final = 5

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from local.bench import price
 from local.bench.latency import FATE
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import parse
 
 CREATORS: Final = 8

@@ -11,14 +11,13 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from local.account import LocalAccountError
+from local import PROJECT
 from local.chaos.faults import Rule
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
+from local.emulator.account import LocalAccountError
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _PROXY: Final = "local.chaos.proxy"
 DEATHS_PATH: Final = "deaths"
 COUNTS_PATH: Final = "counts"
@@ -87,7 +86,7 @@ def standing_between(at: DeployedAccount) -> Iterator[Between]:
                 *(sys.executable, "-m", _PROXY, "--upstream", at.account.endpoint),
                 *("--socket", str(listener.fileno()), "--certificate", str(certificate), "--key", str(key)),
             ],
-            cwd=_ROOT,
+            cwd=PROJECT,
             env={**at.account.process_environment(), "SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,
             stdout=output,

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from local import demo_runs
 from local.chaos.subjects import Subjects
-from local.verification import AttemptOutcome, JobOutcome, differences, fingerprint, run_differences
+from local.demo import demo_runs
+from local.demo.verification_jobs import JobOutcome, differences, fingerprint
+from local.demo.verification_runs import AttemptOutcome
 from respot.alerting.alert import AlertOutcome
 from respot.jobs.formatting import iso
 
@@ -69,8 +70,7 @@ def judge(subjects: Subjects, undisturbed: Fates | None) -> Judgement:
             _judge_one(
                 found, attempt, [transition["Status"] for transition in attempt.described["SecondaryStatusTransitions"]]
             )
-        found.wrong += run_differences(attempts)
-        found.wrong += demo_runs.differences(subjects.at, expected, demo_runs.observe(subjects.at, expected))
+        found.wrong += demo_runs.differences(subjects.at, expected, attempts)
         found.note_fate(kind, _run_fate(attempts), undisturbed)
     found.compare("job in SageMaker", subjects.demanded_names, subjects.job_names())
     _judge_deliveries(found, told, subjects)

@@ -24,7 +24,7 @@ from microburst.detection import parse_credential_scope  # type: ignore[import-u
 from microburst.forward import Upstream  # type: ignore[import-untyped]
 
 from local.chaos.between import COUNTS_PATH, DEATHS_PATH
-from local.server import KILL_PATH
+from local.emulator.names import KILL_PATH
 
 
 class _Upstream(Upstream):  # type: ignore[misc]  # microburst has no types

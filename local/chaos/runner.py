@@ -11,8 +11,7 @@ from local.chaos.between import Between, Counts, route_functions, standing_betwe
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
 from local.chaos.judgement import Fates, Judgement, judge, missing_deliveries
 from local.chaos.subjects import Cast, Subjects, subjects
-from local.chaos.waiting import Wait, Waiting, Watch
-from local.deployed import DeployedAccount, deployed_account
+from local.demo.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
 
 PATIENCE_SECONDS: Final = 600.0
@@ -41,7 +40,6 @@ class Round:
         fault: the fault.
         counts: what the proxy saw.
         heal_seconds: from the end of the fault, or of the last job, until nothing was left to come; `None`: never.
-        waited: what was waited for longest in that time.
         judgement: what was found at last; `None` if the fault was not played.
         skipped: why it was not.
     """
@@ -49,7 +47,6 @@ class Round:
     fault: Fault
     counts: Counts | None = None
     heal_seconds: float | None = None
-    waited: Wait | None = None
     judgement: Judgement | None = None
     skipped: str | None = None
 
@@ -102,8 +99,7 @@ class Chaos:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            watch = Watch()
-            healed_at, ended_at = self._await(of_fault, fault, watch)
+            healed_at, ended_at = self._await(of_fault, fault)
         finally:
             self._lift()
         counts = self.between.counts()
@@ -111,7 +107,7 @@ class Chaos:
         counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
         if healed_at is None:
             # Late under the fault is one thing, and told as such; lost for good, without it, is another.
-            self._await(of_fault, fault, Watch())
+            self._await(of_fault, fault)
         self._await_quiet()
         judgement = judge(of_fault, undisturbed)
         since = max(healing_since or 0.0, ended_at)
@@ -119,7 +115,6 @@ class Chaos:
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
-            waited=watch.longest(after=since),
             judgement=judgement,
         )
 
@@ -135,12 +130,11 @@ class Chaos:
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, of_fault: Subjects, fault: Fault, watch: Watch) -> tuple[float | None, float]:
+    def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
         """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""
         waiting = [*of_fault.jobs, *of_fault.runs]
         ended_at, deadline = 0.0, time.time() + PATIENCE_SECONDS
         while time.time() < deadline:
-            watch.see(Waiting.of(self.at.account.waiting()), now=time.time())
             if not ended_at and len(of_fault.job_names()) >= len(of_fault.demanded_names) and (ends := of_fault.ends()):
                 ended_at = max(ends)
             waiting = of_fault.unsettled(waiting)

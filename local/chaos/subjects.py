@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from local import demo_runs
 from local.chaos.faults import Fault
-from local.demo_runs import RUNS, ExpectedRun
-from local.deployed import DeployedAccount
+from local.demo import demo_runs
+from local.demo.deliveries import receive_alerts
+from local.demo.demo_runs import RUNS, ExpectedRun
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import JobOutcome, is_settled, observe
+from local.demo.verification_runs import AttemptOutcome, observe_run
 from local.sagemaker.lifecycle import NAMED, parse
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
-from local.verification import AttemptOutcome, JobOutcome, is_settled, observe, observe_run, receive_alerts
 from respot.jobs.lifecycle import is_terminal
 
 
@@ -87,7 +89,7 @@ class Subjects:
         if name in self.jobs:
             return is_settled(self.observe(name))
         _, expected = self.runs[name]
-        return demo_runs.is_settled(self.at, expected, demo_runs.observe(self.at, expected))
+        return demo_runs.is_settled(expected, self.observe_run(name))
 
     def ends(self) -> list[float] | None:
         """When each job known to SageMaker ended, in seconds since the epoch; `None` while one has not."""
@@ -99,9 +101,7 @@ class Subjects:
 
     def job_names(self) -> list[str]:
         """All of its jobs that SageMaker has."""
-        pages = self.at.client("sagemaker").get_paginator("list_training_jobs").paginate(NameContains=self.prefix)
-        names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
-        return [name for name in names if name.startswith(self.prefix)]
+        return self.at.job_names(self.prefix)
 
     def documents(self) -> list[dict[str, Any]]:
         """What the machine subscriber was told of them so far."""

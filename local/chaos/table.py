@@ -15,7 +15,7 @@ from local.chaos import runner
 from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
 from local.chaos.runner import Round
 from local.chaos.subjects import SMALL, Cast
-from local.figures import write
+from local.proof.figures import write
 
 WIDTH: Final = 140
 
@@ -66,7 +66,6 @@ def table(rounds: Sequence[Round]) -> Table:
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for column in ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again"):
         shown.add_column(column, justify="left" if column == "Fault" else "right", no_wrap=True)
-    shown.add_column("longest wait", no_wrap=True)
     for each in rounds:
         if each.counts is None or each.judgement is None:
             shown.add_row(f"{each.fault.title}: {each.skipped}")
@@ -75,8 +74,7 @@ def table(rounds: Sequence[Round]) -> Table:
         healed = "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
         figures = (counts.calls, counts.hit, counts.retries, counts.killed)
         ends = (len(found.lost), len(found.doubled), len(found.wrong), found.told_again)
-        wait = f"{each.waited.seconds:.0f} s {each.waited.where}" if each.waited else ""
-        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends), wait)
+        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends))
     return shown
 
 
@@ -108,8 +106,7 @@ def _spread(seconds: Sequence[float]) -> str:
 
 _LEGEND: Final = (
     "hit: the functions' calls that a fault was played on. retried: sent again by the client itself. healed: after the "
-    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id. "
-    "longest wait: the message, or the reader of the stream, that waited for longest in that time."
+    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id."
 )
 
 
@@ -121,15 +118,11 @@ def _line(each: Round) -> Text:
     if each.judgement is None:
         return Text(f"  skipped: {each.skipped}", style="yellow")
     if each.heal_seconds is None:
-        return Text(f"  ✗ not healed{_waited(each)}", style="red")
+        return Text("  ✗ not healed", style="red")
     if not each.was_felt:
         return Text("  ✗ the fault hit nothing", style="red")
     mark, style = ("✓", "green") if each.is_good else ("✗", "red")
-    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s{_waited(each)}", style=style)
-
-
-def _waited(each: Round) -> str:
-    return f"; longest wait: {each.waited}" if each.waited else ""
+    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s", style=style)
 
 
 def _differences(each: Round) -> list[str]:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from local import PROJECT
 from local.clients.environments import Environment
 from local.clients.judgement import (
     Seen,
     archive_differences,
-    demand,
     eventually,
     holds,
-    jobs,
     lines,
     resumed,
 )
-from local.deployed import PROJECT, DeployedAccount
-from local.recording import APP_ID
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import unequal
+from local.emulator.recording import APP_ID
 from local.sagemaker.container import LOG_GROUP
 
 EXAMPLES: Final = PROJECT / "examples"
@@ -110,7 +110,7 @@ def _boto3_calls(client: Client) -> Seen:
         "failed": "AlgorithmError",
         "tags": ["local:lifecycle"],
     }
-    return Seen("5 jobs in 3 pages, errors, waiters", demand("answers", wanted, json.loads(ran.output)))
+    return Seen("5 jobs in 3 pages, errors, waiters", unequal("answers", wanted, json.loads(ran.output)))
 
 
 def _v2_example(client: Client) -> Seen:
@@ -135,7 +135,7 @@ def _v3_example(client: Client) -> Seen:
         channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
         bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
         objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
-        found += demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
+        found += unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
         # It asks for the list of streams until there is one, so it never sees those of later starts.
         found += holds("the output", ran.output, ["Stopped", *lines(client.at, run[0].name)[0]])
     return Seen(_history(run), found)
@@ -146,8 +146,8 @@ def _completes(script: str) -> Callable[[Client], Seen]:
         prefix = f"quiet-{client.environment.client}-{uuid4().hex[:6]}"
         ran = client.script(script, prefix, "interrupted-once")
         found = failure(ran) + holds("the output", ran.output, ["Completed s3://", "/output/model.tar.gz"])
-        names = jobs(client.at, prefix)
-        found += demand("jobs", 1, len(names))
+        names = client.at.job_names(prefix)
+        found += unequal("jobs", 1, len(names))
         printed = [line for name in names for stream in lines(client.at, name) for line in stream]
         found += [f"the output has the log line {line!r}" for line in printed if line in ran.output]
         return Seen("interrupted, completed, not a line of its logs", found)
@@ -177,16 +177,16 @@ def _cli_job(client: Client) -> Seen:
     found += failure(_aws(client, "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
     query = "SecondaryStatusTransitions[].Status"
     described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
-    found += demand(
+    found += unequal(
         "history", [transition.status for transition in run[0].record.transitions] if run else [], described
     )
     listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
     query = "TrainingJobSummaries[].TrainingJobName"
     listed = _json(client, "sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
-    found += demand("list", [name, f"{name}-r2"], listed)
+    found += unequal("list", [name, f"{name}-r2"], listed)
     group = ("--log-group-name", LOG_GROUP, "--log-stream-name-prefix", f"{name}/")
     printed = _json(client, "logs", "filter-log-events", *group, "--query", "events[].message")
-    found += demand("log", [line for stream in lines(at, name) for line in stream], printed)
+    found += unequal("log", [line for stream in lines(at, name) for line in stream], printed)
     return Seen(_history(run), found)
 
 
@@ -201,7 +201,7 @@ def _cli_errors(client: Client) -> Seen:
     queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
     names = ("--attribute-names", "ApproximateNumberOfMessages")
     attributes = _json(client, "sqs", "get-queue-attributes", *queue, *names)
-    found += demand("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
+    found += unequal("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
     return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.deployed import PROJECT
+from local import PROJECT
 
 PACKAGES: Final[Mapping[str, str]] = {
     "boto3": "boto3",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from local import PROJECT
 from local.clients import environments
-from local.deployed import PROJECT
 
 DIRECTORY: Final = PROJECT / "tests" / "support" / "recorded_clients"
 HOST: Final = "https://localhost"

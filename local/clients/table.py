@@ -15,8 +15,8 @@ from rich.text import Text
 from local.clients import environments, recorded
 from local.clients.cases import CASES, Client
 from local.clients.judgement import FATE, Seen
-from local.deployed import deployed_account
-from local.figures import write
+from local.demo.deployed import deployed_account
+from local.proof.figures import write
 
 WIDTH: Final = 140
 _AT_ONCE: Final = 4

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.deployed import DeployedAccount, deployed_account
-from local.verification import receive_alerts
+from local.demo.deliveries import receive_alerts
+from local.demo.deployed import DeployedAccount, deployed_account
 from respot.alerting.alert import AlertRecord
 from respot.aws.dynamodb.job_items import read_alert, state_item, transition_item
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, Transition, at_milliseconds

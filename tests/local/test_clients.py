@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import cli
+from local import PROJECT, cli
 from local.clients import table
 from local.clients.cases import CASES, EXAMPLES, Client
 from local.clients.environments import PACKAGES, Environment
 from local.clients.judgement import Seen
 from local.clients.table import Row
-from local.deployed import PROJECT
 
 GOOD = Row(version="awscli 1", case="lists", seen=Seen("two jobs", []), seconds=1.4)
 BAD = Row(version="boto3 1", case="waits", seen=Seen("one job", ["a job was lost"]), seconds=2)

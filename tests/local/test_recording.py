@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.recording import Recording
+from local.emulator.recording import Recording
 
 
 async def answering(_scope: object, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI

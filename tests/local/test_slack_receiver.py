@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from slack_sdk.webhook import WebhookClient
 
-from local.slack_receiver import SlackReceiver
+from local.demo.slack_receiver import SlackReceiver
 
 
 @pytest.fixture(name="receiver")

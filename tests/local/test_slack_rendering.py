@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from local.slack_rendering import mrkdwn, render
+from local.demo.slack_rendering import mrkdwn, render
 
 MESSAGE: dict[str, object] = {
     "text": "fallback",

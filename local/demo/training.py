@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.account import LocalAccount
+from local.emulator.account import LocalAccount
 from local.sagemaker.service import LIFECYCLE_TAG
 
 _ROLE: Final = "SageMakerTrainingRole"
@@ -95,11 +95,11 @@ class TrainingGround:
 def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGround:
     """Create the bucket and the role in the account's own region."""
     account.client("s3").create_bucket(Bucket=bucket)
-    trust = _policy(Principal={"Service": _SAGEMAKER})
+    trust = policy(Principal={"Service": _SAGEMAKER})
     role = account.client("iam").create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
     _let_use(account, bucket)
     account.client("iam").put_role_policy(
-        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=_policy(Action=_EXECUTION, Resource="*")
+        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=policy(Action=_EXECUTION, Resource="*")
     )
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
@@ -120,13 +120,14 @@ def _let_use(account: LocalAccount, bucket: str) -> None:
     account.client("iam").put_role_policy(
         RoleName=_ROLE,
         PolicyName=f"Data-{bucket}",
-        PolicyDocument=_policy(Action=actions, Resource=resources),
+        PolicyDocument=policy(Action=actions, Resource=resources),
     )
 
 
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
 
-def _policy(**statement: object) -> str:
+def policy(**statement: object) -> str:
+    """A policy document with one statement, by default the one that lets a principal assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from local import figures
-from local.proof_parts import LONGEST_MINUTES, PARTS, Demand, Part, shown
+from local import PROJECT
+from local.proof import figures
+from local.proof.parts import LONGEST_MINUTES, PARTS, Demand, Part, shown
 
 WIDTH: Final = 110
 LOGS: Final = Path("build", "proof")
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _LOOK_SECONDS: Final = 0.2
 _STOP_SECONDS: Final = 20
 """How long a part may take to end after Ctrl-C."""
@@ -60,7 +60,7 @@ def main(
     *,
     only: Sequence[str] = (),
     parts: Sequence[Part] = PARTS,
-    logs: Path = _ROOT / LOGS,
+    logs: Path = PROJECT / LOGS,
 ) -> int:
     """Run the parts one after the other and print the table.
 
@@ -106,7 +106,7 @@ def run(part: Part, console: Console, log: Path) -> Proven:
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - our own modules
                 command,
-                cwd=_ROOT,
+                cwd=PROJECT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,7 +1,7 @@
 """The parts of `make proof`, as data: what each runs, and what is demanded of its figures.
 
 A new part is one more entry: a module to run that takes `--figures FILE` and leaves its figures there
-(`local.figures.write`). Limits of time are three times what was measured on two cores (docs/performance.md).
+(`local.proof.figures.write`). Limits of time are three times what was measured on two cores (docs/performance.md).
 """
 
 from dataclasses import dataclass

@@ -11,8 +11,8 @@ from rich.table import Table
 from local.bench import load
 from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load
 from local.bench.plot import Panel, draw
-from local.deployed import deployed_account
-from local.figures import write
+from local.demo.deployed import deployed_account
+from local.proof.figures import write
 
 SIZES: Final = (500, 1000, 2500, 5000)
 """Numbers of jobs, each twice the one before it or more: what grows faster than they do, shows."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-PATH: Final = "/_local/calls"
-"""Where the account tells its counts: no service of AWS has such a path."""
 DESCRIBE: Final = "DescribeTrainingJob"
 
 _KEY: Final = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")

@@ -1,4 +1,4 @@
-"""The process of the local AWS account: `python -m local.server --port N`."""
+"""The process of the local AWS account: `python -m local.emulator.server --port N`."""
 
 import argparse
 import asyncio
@@ -15,18 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING
 from local.sagemaker import attempts, delivery, lifecycle
-
-ACCOUNT: Final = "111122223333"
-DEFAULT_REGION: Final = "us-east-1"
-DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
-LIFECYCLE: Final = "RESPOT_LOCAL_LIFECYCLE"
-RECORDING: Final = "RESPOT_LOCAL_RECORDING"
-"""A file that keeps the requests of clients, see `local.recording`."""
-KILL_PATH: Final = "/_respot/kill"
-"""POST to it, followed by `/` and an access key: a function that works with this key dies on the spot."""
-WAITING_PATH: Final = "/_respot/waiting"
-"""GET from it: the messages in all queues and the stream readers, as `local.emulator` describes them."""
 
 # The functions inherit this process' environment, and ministack reads many variables with common names. So only what
 # programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
@@ -64,7 +54,7 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM, SIGINT, or, with --while-stdin-is-open, the end of the process that started this one."""
-    parser = argparse.ArgumentParser(prog="python -m local.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.emulator.server", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
     parser.add_argument("--directory", type=Path, required=True, help="where everything of this account is kept")
     parser.add_argument("--socket", type=int, metavar="FD", help="an open socket that listens on that port already")
@@ -82,27 +72,19 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.clear()
     os.environ.update(prepared)
     # Not at the top: ministack reads that environment while it is imported.
-    emulator = importlib.import_module("local.emulator")
-    emulator.add_sagemaker(options.port, faults, fate)
-    emulator.authorize_batches()
-    emulator.tell_leading_keys()
-    emulator.add_regions()
-    emulator.repeat_failed_stream_batches()
-    emulator.hand_out_from_the_front()
-    emulator.read_streams_side_by_side()
-    emulator.encrypt_with_the_accounts_key()
-    emulator.filter_logs_by_prefix()
-    asyncio.run(_serve(emulator, options, Path(recording) if recording else None))
+    patches = importlib.import_module("local.emulator.patches")
+    patches.apply(options.port, faults, fate)
+    asyncio.run(_serve(patches, options, Path(recording) if recording else None))
 
 
-async def _serve(emulator: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
+async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if options.while_stdin_is_open:
         threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
-    await emulator.serve(
+    await patches.serve(
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
         ready=lambda *tls: _announce(options.ready, tls),

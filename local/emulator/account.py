@@ -21,10 +21,9 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.call_counts import PATH
-from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, WAITING_PATH
+from local import PROJECT
+from local.emulator.names import ACCOUNT, CALLS_PATH, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
 _LOG_TAIL: Final = 30
@@ -37,10 +36,9 @@ class LocalAccountError(Exception):
 class LocalAccount:
     """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
 
-    `delivery` makes SageMaker deliver the events of all jobs badly, for example "copies=3 shuffle=1". `lifecycle` is
-    what happens to jobs without a tag that says so. `recording` is a file for the requests of clients (see
-    `local.recording`). The log and all data are in `directory`; if none is given they are in a temporary one that goes
-    with the account.
+    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". `recording` is
+    a file for the requests of clients (see `local.emulator.recording`). The log and all data are in `directory`;
+    without one they are in a temporary directory that ends with the account.
     """
 
     account_id: Final = ACCOUNT
@@ -98,11 +96,11 @@ class LocalAccount:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     sys.executable,
-                    *("-m", "local.server", "--port", str(self._port), "--socket", str(listener.fileno())),
+                    *("-m", "local.emulator.server", "--port", str(self._port), "--socket", str(listener.fileno())),
                     *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
                     *(["--temporary"] if self._temporary else []),
                 ],
-                cwd=_ROOT,
+                cwd=PROJECT,
                 env={**os.environ, **self._settings},
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -162,7 +160,7 @@ class LocalAccount:
         }
         return {**kept, **self.environment()}
 
-    def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:  # noqa: ANN401
+    def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:
         """Give a boto3 client as the root user, or with the credentials given as boto3 names them."""
         region = region or self.region
         session = self._sessions.setdefault(region, _session(region))
@@ -181,11 +179,7 @@ class LocalAccount:
 
     def calls(self) -> dict[str, Any]:
         """What functions have asked of the account so far: see `CallCounts.to_document`."""
-        return self._show(PATH)
-
-    def waiting(self) -> dict[str, Any]:
-        """What waits in the queues, and how far the readers of streams are behind: see `local.emulator`."""
-        return self._show(WAITING_PATH)
+        return self._show(CALLS_PATH)
 
     def _show(self, path: str) -> dict[str, Any]:
         if self._certificate is None:
