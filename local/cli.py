@@ -13,7 +13,7 @@ from typing import Final
 from rich.console import Console
 
 from local.bench import load_table
-from local.bench.load import LoadError
+from local.bench.events import LoadError
 from local.chaos import table
 from local.clients import table as clients_table
 from local.demo import demo, slack_rendering, training

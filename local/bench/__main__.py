@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local.bench import calls, cold_start, command, latency, price
+from local.bench.events import Spread
 from local.demo.deployed import deployed_account
 from respot.sweep.progress import LONGEST_LIFE, QUICK
 from respot_cli.output import shielded
@@ -99,11 +100,11 @@ def _calls(console: Console, cases: Sequence[calls.Case]) -> list[str]:
     return [f"{case.what}: {rule}" for case in cases for rule, holds in rules.items() if not holds(case)]
 
 
-def _latency(console: Console, recorded: latency.Spread, alerted: latency.Spread) -> None:
-    table = _table("From the event to", "transitions", "p50", "p95", "p95 / p50")
+def _latency(console: Console, recorded: Spread, alerted: Spread) -> None:
+    table = _table("From the event to", "p50", "p95", "p95 / p50")
     for name, spread in (("the ledger", recorded), ("SNS (published and noted)", alerted)):
         ratio = f"{spread.p95 / spread.p50:.1f}"
-        table.add_row(name, str(spread.count), f"{spread.p50:.2f} s", f"{spread.p95:.2f} s", ratio)
+        table.add_row(name, f"{spread.p50:.2f} s", f"{spread.p95:.2f} s", ratio)
     console.print(table, "")
 
 

@@ -1,6 +1,5 @@
 """AWS calls: what `record` asks and writes for one message, for ten, and for a duplicate."""
 
-import json
 import statistics
 import time
 from collections import Counter
@@ -9,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from local.bench.events import body_of
 from local.demo.deployed import DeployedAccount
 from respot.aws.dynamodb.jobs import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
@@ -49,7 +49,7 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
     describe = deployed.client("sagemaker").describe_training_job
     counts: Calls = Counter()
     consumer = _intake(deployed, counts)
-    bodies = [_body(arn)] * 10
+    bodies = [body_of(arn)] * 10
 
     def consume(what: str, messages: list[str]) -> Case:
         counts.clear()
@@ -92,15 +92,3 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
 def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest
     target = request.headers["X-Amz-Target"]
     counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1
-
-
-def _body(arn: str) -> str:
-    name = arn.rsplit("/", 1)[-1]
-    return json.dumps(
-        {
-            "source": "aws.sagemaker",
-            "detail-type": "SageMaker Training Job State Change",
-            "region": arn.split(":")[3],
-            "detail": {"TrainingJobName": name, "TrainingJobArn": arn},
-        }
-    )

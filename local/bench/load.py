@@ -1,19 +1,16 @@
 """Load: many jobs at once, then the same events again; what is lost, how long it takes, and what it would cost."""
 
-import json
-import statistics
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from local.bench import price
-from local.bench.latency import FATE
+from local.bench.events import FATE, LoadError, Spread, age, body_of, items_of, send, spread
 from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import parse
 
@@ -21,8 +18,7 @@ CREATORS: Final = 8
 """Threads that create jobs: about as many as the account answers at once."""
 _NO_CHECKPOINTS: Final[Mapping[str, Any]] = {"CheckpointConfig": None}
 """Nobody but the simulated SageMaker reads them here, and the local S3 walks the whole bucket for each listing."""
-_PATIENCE: Final = 3600
-_QUEUES: Final = ("ObservationsDlqUrl", "AlertsDlqUrl", "DueAlertsDlqUrl", "EndingsDlqUrl", "RecoveryDlqUrl")
+_WAIT_SECONDS: Final = 3600
 HOURS_PER_MONTH: Final = 730
 VM_HOUR: Final = 0.0168
 """USD for an hour of a t4g.small (2 vCPU, 2 GiB), on demand, Linux, us-east-1.
@@ -30,19 +26,6 @@ VM_HOUR: Final = 0.0168
 Source: the price table that Karpenter generates from AWS's price API, as of 2026-01-19
 (`pkg/providers/pricing/zz_generated.pricing_aws.go` in aws/karpenter-provider-aws).
 """
-
-
-class LoadError(Exception):
-    """The run did not come to its end: the message says what is missing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """Seconds: how long the middle, the slow and the slowest took."""
-
-    p50: float
-    p95: float
-    p99: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,28 +106,28 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
             arns = list(pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE, **_NO_CHECKPOINTS), names))
         watch.sent_until(time.monotonic() + fate.seconds)
         watch.drain(say)
-        items = _await(deployed, names, transitions + alerts, say)
+        items = items_of(deployed, names, transitions + alerts, seconds=_WAIT_SECONDS, say=say)
         fresh = watch.wave(transitions)
-    bodies = [_body(arn, status) for status in fate.statuses for arn in arns]
+    bodies = [body_of(arn, status) for status in fate.statuses for arn in arns]
     with _watched(deployed) as watch:
         say(f"sending {len(bodies):,} events again")
-        _send(deployed, bodies)
+        send(deployed, bodies)
         watch.sent_until(time.monotonic())
         watch.drain(say)
         again = watch.wave(len(bodies))
-    after = _await(deployed, names, 0, say)
+    after = items_of(deployed, names, 0, seconds=_WAIT_SECONDS, say=say)
     calls = deployed.account.calls()
     return Load(
         jobs=jobs,
         transitions=transitions,
-        lost_transitions=transitions - _count(items, "transition"),
-        lost_alerts=alerts - _count(items, "alert"),
+        lost_transitions=transitions - sum(each["kind"]["S"] == "transition" for each in items),
+        lost_alerts=alerts - sum(each["kind"]["S"] == "alert" for each in items),
         written_by_duplicates=len(after) - len(items),
-        dead_letters=sum(deployed.queue_depth(deployed.outputs[name]) for name in _QUEUES),
+        dead_letters=sum(deployed.dead_letters().values()),
         fresh=fresh,
         again=again,
-        to_ledger=_spread([_age(item, "recorded_at") for item in items if item["kind"]["S"] == "transition"]),
-        to_alert=_spread([_age(item, "settled_at") for item in items if item["kind"]["S"] == "alert"]),
+        to_ledger=spread([age(item, "recorded_at") for item in items if item["kind"]["S"] == "transition"]),
+        to_alert=spread([age(item, "settled_at") for item in items if item["kind"]["S"] == "alert"]),
         most_describes_in_flight=calls["most_describes_in_flight"],
         most_describes_in_a_second=calls["most_describes_in_a_second"],
     )
@@ -176,7 +159,7 @@ class _Watch:
 
     def drain(self, say: Callable[[str], None]) -> None:
         """Wait until the last event has been sent and none waits or is being handled: all are written down then."""
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _WAIT_SECONDS
         while (depth := self.look()) or time.monotonic() < self._sent:
             if time.monotonic() > deadline:
                 raise LoadError(f"{depth:,} events still waited after an hour")
@@ -210,61 +193,3 @@ def _watched(deployed: DeployedAccount) -> Iterator[_Watch]:
     finally:
         watch.over.set()
         thread.join()
-
-
-def _send(deployed: DeployedAccount, bodies: Sequence[str]) -> None:
-    sqs, queue = deployed.client("sqs"), deployed.outputs["ObservationsQueueUrl"]
-    entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
-    for start in range(0, len(entries), 10):
-        sqs.send_message_batch(QueueUrl=queue, Entries=entries[start : start + 10])
-
-
-def _await(
-    deployed: DeployedAccount, names: Sequence[str], wanted: int, say: Callable[[str], None]
-) -> list[dict[str, Any]]:
-    """The jobs' transitions and settled alerts on what SageMaker did, once there are as many as wanted."""
-    prefixes = {f"job#{deployed.account.region}#{name}#" for name in names}
-    scan = deployed.client("dynamodb").get_paginator("scan")
-    deadline = time.monotonic() + _PATIENCE
-    while True:
-        pages = scan.paginate(TableName=deployed.outputs["LedgerTableName"])
-        items = [
-            item
-            for page in pages
-            for item in page["Items"]
-            if item["pk"]["S"].rsplit("#", 1)[0] + "#" in prefixes
-            and (item["kind"]["S"] == "transition" or item.get("alert_kind") == {"S": "interrupted"})
-        ]
-        if len(items) >= wanted:
-            return items
-        say(f"{len(items):,} of {wanted:,} transitions and alerts are in the ledger")
-        if time.monotonic() > deadline:
-            raise LoadError(f"the ledger has {len(items)} of {wanted} transitions and alerts")
-        time.sleep(max(2.0, len(names) / 200))  # a scan is work for the account, too
-
-
-def _count(items: Sequence[Mapping[str, Any]], kind: str) -> int:
-    return sum(item["kind"]["S"] == kind for item in items)
-
-
-def _age(item: Mapping[str, Any], at: str) -> float:
-    ended, started = (datetime.fromisoformat(item[name]["S"]) for name in (at, "started"))
-    return (ended - started).total_seconds()
-
-
-def _spread(seconds: Sequence[float]) -> Spread:
-    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
-    return Spread(p50=cuts[49], p95=cuts[94], p99=cuts[98])
-
-
-def _body(arn: str, status: str) -> str:
-    name = arn.rsplit("/", 1)[-1]
-    return json.dumps(
-        {
-            "id": f"{name} {status}",
-            "source": "aws.sagemaker",
-            "detail-type": "SageMaker Training Job State Change",
-            "region": arn.split(":")[3],
-            "detail": {"TrainingJobName": name, "TrainingJobArn": arn, "SecondaryStatus": status},
-        }
-    )

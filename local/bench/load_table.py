@@ -8,8 +8,8 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from local.bench import load
-from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load
+from local.bench.events import Spread
+from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load, measure
 from local.bench.plot import Panel, draw
 from local.demo.deployed import deployed_account
 from local.proof.figures import write
@@ -31,7 +31,7 @@ def run(sizes: Sequence[int], *, plot: Path | None, figures: Path | None = None)
             def say(words: str, jobs: int = jobs) -> None:
                 status.update(f"{jobs:,} jobs: {words}")
 
-            loads.append(load.measure(deployed, jobs=jobs, say=say))
+            loads.append(measure(deployed, jobs=jobs, say=say))
         console.print(f"{jobs:,} jobs: {'sound' if loads[-1].is_sound else 'NOT SOUND'}")
     console.print(_table(loads))
     if plot and len(loads) > 1:
@@ -97,5 +97,5 @@ def _table(loads: Sequence[Load]) -> Table:
     return table
 
 
-def _spread(spread: load.Spread) -> str:
+def _spread(spread: Spread) -> str:
     return f"{spread.p50:.1f} / {spread.p95:.1f} / {spread.p99:.1f} s"

@@ -1,4 +1,4 @@
-"""The proxy between the functions and the local account: started, told which faults to play, and stopped."""
+"""The proxy between the functions and the local account: started, given its faults, and stopped."""
 
 import json
 import socket
@@ -26,14 +26,7 @@ _START_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What the proxy has seen since it was asked last.
-
-    Attributes:
-        calls: the functions' requests, repeated ones included.
-        hit: those that a fault was played on.
-        retries: those that a client sent again by itself.
-        killed: functions that died.
-    """
+    """The functions' calls since the last count: all, those with a fault, clients' retries; and functions killed."""
 
     calls: int
     hit: int
@@ -48,13 +41,13 @@ class Between:
     url: str
     _tls: ssl.SSLContext
 
-    def play(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
-        """Play these faults from now on, and no others."""
+    def inject(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
+        """Inject these faults from now on, and no others."""
         self._ask("POST", "rules", json.dumps([dict(rule) for rule in rules]))
         self._ask("POST", DEATHS_PATH, str(deaths))
 
     def counts(self) -> Counts:
-        """What was seen since the last time this was asked."""
+        """What was seen since the last call of this."""
         return Counts(**json.loads(self._ask("POST", COUNTS_PATH)))
 
     def is_ready(self) -> bool:
@@ -76,7 +69,7 @@ class Between:
 
 @contextmanager
 def standing_between(at: DeployedAccount) -> Iterator[Between]:
-    """Start the proxy and have the functions, and nobody else, call AWS through it."""
+    """Start the proxy and have the functions, and nothing else, call AWS through it."""
     certificate, key = at.account.tls
     log = at.account.log.with_name("proxy.log")
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
@@ -108,7 +101,7 @@ def standing_between(at: DeployedAccount) -> Iterator[Between]:
 
 
 def route_functions(at: DeployedAccount, variables: dict[str, str]) -> None:
-    """Lay environment variables over those of every function."""
+    """Add environment variables to every function."""
     functions: Any = at.client("lambda")
     for function in functions.list_functions()["Functions"]:
         present = function.get("Environment", {}).get("Variables", {})

@@ -1,8 +1,8 @@
 """The process of the fault-injection proxy: `python -m local.chaos.proxy`. The only module that knows microburst.
 
-microburst plays throttling, errors, timeouts, latency, resets and lost answers by its rules. Added here, because it
-lacks them: TLS towards the functions, the Host that they signed (it would put its own upstream's in, which breaks the
-signature), the count of the attempts that the functions' clients make, and the death of the function that calls.
+microburst injects throttling, errors, timeouts, latency, resets and lost answers by its rules. Added here: TLS towards
+the functions, the Host that they signed (microburst's own would break the signature), the count of the attempts that
+the functions' clients make, and the kill of the function that calls.
 """
 
 import argparse
@@ -45,7 +45,7 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         self._counts: Counter[str] = Counter()
 
     async def handle_proxy(self, request: web.Request) -> web.StreamResponse:
-        """Count the call; perhaps the function that makes it dies before or after it takes effect."""
+        """Count the call, and perhaps kill the function that makes it, before or after the call takes effect."""
         self._counts["calls"] += 1
         self._counts["retries"] += "attempt=1" not in request.headers.get("amz-sdk-request", "attempt=1")
         fate = random.random()  # noqa: S311 - faults, not secrets
@@ -54,7 +54,6 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
             if request.transport:
                 request.transport.abort()
             return web.Response()
-        # A client that has given up, as it does when a timeout is played, is no fault of the proxy's.
         answer: web.StreamResponse = await super().handle_proxy(request)
         if fate < self._deaths:
             await self._kill(request)

@@ -1,4 +1,4 @@
-"""The jobs and runs of a round: the demo's, several of each, and what is to be heard and seen of them."""
+"""The jobs and runs of a round: the demo's, several of each, and what can be seen of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,14 +18,7 @@ from respot.jobs.lifecycle import is_terminal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Who is in a round.
-
-    Attributes:
-        copies: how many of each.
-        lifecycles: the jobs.
-        runs: the runs to resume.
-        speed: how much faster than in the demo they live.
-    """
+    """The jobs and the runs of a round, `copies` of each, at a multiple of the demo's speed."""
 
     copies: int = 2
     lifecycles: Sequence[str] = tuple(NAMED)
@@ -39,19 +32,17 @@ SMALL: Final = Cast(
     runs=tuple(run for run in RUNS if run.root == "overnight"),
     speed=4,
 )
-"""For the short form: jobs that live for a few seconds."""
+"""For the short form: jobs of a few seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subjects:
-    """The jobs and runs of one round.
+    """The jobs and runs of one round, whose names begin with `prefix`, and no others.
 
     Attributes:
-        at: the account.
-        prefix: with which all of their names begin, and no others.
         jobs: each job's lifecycle, by its name.
         runs: each run's kind and expected fate, by its first job's name.
-        tags: what all of them carry besides.
+        tags: further tags of all jobs.
     """
 
     at: DeployedAccount
@@ -81,15 +72,11 @@ class Subjects:
         """The names of all the jobs that there must be in the end."""
         return [*self.jobs, *(name for _, expected in self.runs.values() for name in expected.names)]
 
-    def unsettled(self, names: Sequence[str]) -> list[str]:
-        """Those of these jobs and runs from which something is still to come."""
-        return [name for name in names if not self._is_settled(name)]
-
-    def _is_settled(self, name: str) -> bool:
+    def is_settled(self, name: str) -> bool:
+        """Whether nothing more is to come from this job or run."""
         if name in self.jobs:
             return is_settled(self.observe(name))
-        _, expected = self.runs[name]
-        return demo_runs.is_settled(expected, self.observe_run(name))
+        return demo_runs.is_settled(self.runs[name][1], self.observe_run(name))
 
     def ends(self) -> list[float] | None:
         """When each job known to SageMaker ended, in seconds since the epoch; `None` while one has not."""
@@ -104,12 +91,12 @@ class Subjects:
         return self.at.job_names(self.prefix)
 
     def documents(self) -> list[dict[str, Any]]:
-        """What the machine subscriber was told of them so far."""
+        """What the machine subscriber received about them so far."""
         self._documents.extend(receive_alerts(self.at))
         return [document for document in self._documents if document["job"]["name"].startswith(self.prefix)]
 
     def headlines(self) -> list[str]:
-        """What Slack was told of them so far."""
+        """What Slack received about them so far."""
         texts = (str(message.get("text")) for message in self.at.slack.messages)
         return [text for text in texts if text.startswith(self.prefix)]
 

@@ -47,10 +47,6 @@ def test_what_did_not_heal_is_not_good() -> None:
     assert not Round(fault=THROTTLE, counts=FELT, heal_seconds=1.0, judgement=Judgement(lost=["x"])).is_good
 
 
-def test_a_round_that_was_not_played_is_no_failure() -> None:
-    assert Round(fault=THROTTLE, skipped="needs a sweep").is_good
-
-
 def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
     calm = Round(fault=UNDISTURBED, counts=SILENT, heal_seconds=0.5, judgement=Judgement())
     rounds = [
@@ -60,7 +56,6 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
             for seconds in (3.0, 9.0, 5.0)
         ),
         Round(fault=SLACK, counts=SILENT, heal_seconds=None, judgement=Judgement(lost=["x"], doubled=["y", "z"])),
-        Round(fault=DEATHS, skipped="needs a sweep"),
     ]
     assert table.to_figures(rounds) == {
         "rounds": 5,
