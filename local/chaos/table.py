@@ -47,8 +47,6 @@ def main(
         console.print(f"{fault.name}: {fault.title} …", style="dim")
 
     for each in runner.run(chosen, cast, times=times, begin=begin):
-        chosen, cast, times=times, begin=lambda fault: console.print(f"{fault.name}: {fault.title} …", style="dim")
-    ):
         rounds.append(each)
         console.print(_line(each))
         for difference in _differences(each.judgement):
