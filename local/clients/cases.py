@@ -1,7 +1,6 @@
 """What each client is put through, and what must come of it."""
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -55,7 +54,7 @@ class Client:
     def run(self, program: str, *arguments: str) -> Ran:
         """Run a program of its environment, with the variables that `make local` prints."""
         variables = {
-            **self.at.account.process_environment(os.environ),
+            **self.at.account.process_environment(),
             **self.at.ground.environment(),
             APP_ID: self.environment.client,
             # The SDKs report their use to AWS otherwise, under the account's number.

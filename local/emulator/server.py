@@ -15,11 +15,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING
+from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, ROOT_ENVIRONMENT
 from local.sagemaker import attempts, delivery, lifecycle
 
-# The functions inherit this process' environment, and ministack reads many variables with common names. So only what
-# programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
+# The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
+# programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would look for the
 # account elsewhere, or distrust its certificate and hang until they time out.
 _NEEDED: Final = re.compile(r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_\w+|(LD|DYLD)_\w+|SYSTEMROOT")
 
@@ -34,19 +34,14 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
         "GATEWAY_PORT": str(port),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": DEFAULT_REGION,
-        # Whoever signs with this key is the account's root user.
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # Parallel accounts must not meet: ministack keeps code, certificates and data in there.
+        **ROOT_ENVIRONMENT,
+        # Separates parallel accounts: ministack keeps code, certificates and data there.
         "TMPDIR": str(directory),
         "S3_DATA_DIR": str(directory / "s3"),
         "STATE_DIR": str(directory / "state"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # No Docker: without a socket ministack neither looks for containers nor starts any.
+        # No Docker: without a socket ministack starts no containers.
         "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
         "PYTHONUNBUFFERED": "1",
     }
@@ -98,7 +93,7 @@ async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Pa
 
 
 def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Wait for the end of standard input: the parent holds its other end, and dies with it even when killed."""
+    """Wait for the end of standard input: its other end closes even when the parent is killed."""
     # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
     os.read(sys.stdin.fileno(), 1)
     loop.call_soon_threadsafe(stop.set)
