@@ -12,7 +12,7 @@ sagemaker.create_training_job(
     TrainingJobName=name,
     RoleArn=os.environ["SAGEMAKER_ROLE"],
     AlgorithmSpecification={
-        "TrainingImage": f"{registry}/pytorch-training:2.5.1-gpu-py311",
+        "TrainingImage": image,
         "TrainingInputMode": "File",
     },
     OutputDataConfig={"S3OutputPath": f"{bucket}/output"},
