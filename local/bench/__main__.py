@@ -89,7 +89,7 @@ def _starts(console: Console, runs: int) -> list[str]:
 
 def _calls(console: Console, cases: Sequence[calls.Case]) -> list[str]:
     rules: dict[str, Callable[[calls.Case], bool]] = {
-        "one Describe, whatever the number of messages": lambda case: case.calls["DescribeTrainingJob"] == 1,
+        "one Describe for any number of messages": lambda case: case.calls["DescribeTrainingJob"] == 1,
         "at most two writes for each new transition": lambda case: case.calls["PutItem"] <= 2 * case.inserted,
     }
     table = _table("Delivered", "new transitions", "Describe", "ListTags", "reads", "writes")

@@ -17,7 +17,7 @@ from local.sagemaker.lifecycle import parse
 CREATORS: Final = 8
 """Threads that create jobs: about as many as the account answers at once."""
 _NO_CHECKPOINTS: Final[Mapping[str, Any]] = {"CheckpointConfig": None}
-"""Nobody but the simulated SageMaker reads them here, and the local S3 walks the whole bucket for each listing."""
+"""Only the simulated SageMaker reads checkpoints here, and the local S3 walks the whole bucket for each listing."""
 _WAIT_SECONDS: Final = 3600
 HOURS_PER_MONTH: Final = 730
 VM_HOUR: Final = 0.0168
@@ -30,14 +30,13 @@ Source: the price table that Karpenter generates from AWS's price API, as of 202
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """Events that came together.
+    """Events that were sent together.
 
     Attributes:
-        events: how many SageMaker sent, or were sent again.
-        seconds: from the first until the queue was empty: an event leaves it when it is written down.
-        backlog: the most that waited at once.
-        drain_seconds: how long the backlog took after the last event had been sent.
-        calls: AWS calls of all functions, by operation, what came of the events afterwards included.
+        seconds: from the first until the queue was empty: an event leaves it when it is recorded.
+        backlog: the most events in the queue.
+        drain_seconds: from the last event until the queue was empty.
+        calls: AWS calls of all functions, by operation.
     """
 
     events: int
@@ -71,7 +70,7 @@ class Load:
 
     @property
     def is_sound(self) -> bool:
-        """Whether nothing was lost, doubled or given up."""
+        """Whether nothing was lost or doubled."""
         return not (self.lost_transitions or self.lost_alerts or self.written_by_duplicates or self.dead_letters)
 
     @property
@@ -134,7 +133,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
 
 
 class _Watch:
-    """Looks at the backlog while a wave passes."""
+    """Measures the backlog while events are handled."""
 
     def __init__(self, deployed: DeployedAccount) -> None:
         self._deployed = deployed
@@ -144,7 +143,7 @@ class _Watch:
         self._most = 0
         self.over = threading.Event()
 
-    def look(self) -> int:
+    def depth(self) -> int:
         depth = self._deployed.queue_depth(self._deployed.outputs["ObservationsQueueUrl"])
         self._most = max(self._most, depth)
         return depth
@@ -152,7 +151,7 @@ class _Watch:
     def run(self) -> None:
         pause = 1.0
         while not self.over.wait(pause):
-            pause = _pause(self.look())
+            pause = _pause(self.depth())
 
     def sent_until(self, moment: float) -> None:
         self._sent = moment
@@ -160,7 +159,7 @@ class _Watch:
     def drain(self, say: Callable[[str], None]) -> None:
         """Wait until the last event has been sent and none waits or is being handled: all are written down then."""
         deadline = time.monotonic() + _WAIT_SECONDS
-        while (depth := self.look()) or time.monotonic() < self._sent:
+        while (depth := self.depth()) or time.monotonic() < self._sent:
             if time.monotonic() > deadline:
                 raise LoadError(f"{depth:,} events still waited after an hour")
             say(f"{depth:,} events wait")

@@ -12,7 +12,7 @@ OUTAGE_SECONDS: Final = 20
 VISIBILITY_SECONDS: Final = 12
 """Of the functions' queues here; as deployed it is six times the function's timeout."""
 
-CLIENT_GIVES_UP_MS: Final = 4000
+CLIENT_TIMEOUT_MS: Final = 4000
 """Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
 
 _THROTTLES: Final = {
@@ -104,8 +104,8 @@ FAULTS: Final = (
     ),
     Fault(
         name="timeouts",
-        title="no answer before the client gives up, 5 %",
-        rules=(everywhere(0.05, timeout_ms=CLIENT_GIVES_UP_MS),),
+        title="no answer before the client times out, 5 %",
+        rules=(everywhere(0.05, timeout_ms=CLIENT_TIMEOUT_MS),),
     ),
     Fault(name="resets", title="connection reset before the call, 20 %", rules=(everywhere(0.2, reset=True),)),
     Fault(

@@ -70,7 +70,7 @@ class Chaos:
         return self.play(UNDISTURBED, None)
 
     def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
-        """Play one fault until all has healed, or the time for that is over."""
+        """Inject one fault until all has healed, or the time for that is over."""
         of_fault = subjects(self.at, fault, self.cast)
         # Functions must read the secret and the policy again, so that these calls are hit as well.
         route_functions(self.at, {_ROUND: fault.name})

@@ -83,7 +83,7 @@ def verify(at: DeployedAccount, outcomes: Sequence[JobOutcome], headlines: Seque
 
 
 def headline_differences(lifecycles: Mapping[str, Lifecycle], histories: Sequence[History | None]) -> list[str]:
-    """Where a timeline's first sentence is not what must become of a job that nobody asked Respot to resume."""
+    """Where a timeline's first sentence is not that of a job without a request to resume it."""
     found = []
     for (name, lifecycle), history in zip(lifecycles.items(), histories, strict=True):
         demanded = _NOTHING_TO_DO if lifecycle.ending.status == "Completed" else _NOT_ASKED

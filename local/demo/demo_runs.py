@@ -1,4 +1,4 @@
-"""The demo's runs: jobs whose owners asked Respot to resume them, what must become of them, and whether it did."""
+"""The demo's runs: jobs whose owners asked Respot to resume them, and what must happen to them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,11 @@ class ExpectedRun:
 
     Attributes:
         root: the user's own job.
-        title: what it shows.
-        lifecycle: the fates of its attempts.
-        tags: what its owner asks for.
+        lifecycle: of its attempts.
         attempts: market and end of each attempt.
-        last: what is decided in the end.
-        reason: words that the last decision's reason must hold.
-        seeded: whether an older checkpoint lies in its place from the beginning.
+        last: the last decision.
+        reason: words that the last decision's reason must have.
+        seeded: whether there is an older checkpoint from the beginning.
     """
 
     root: str
@@ -72,7 +70,7 @@ RUNS: Final = (
     ),
     ExpectedRun(
         root="stuck",
-        title="no checkpoint progress: given up after two attempts",
+        title="no checkpoint progress: not resubmitted after two attempts",
         lifecycle=_NO_CHECKPOINT_IN_TIME,
         tags={"respot:resume": "on"},
         attempts=((Market.SPOT, "MaxWaitTimeExceeded"), (Market.SPOT, "MaxWaitTimeExceeded")),

@@ -32,15 +32,7 @@ def unequal(what: str, wanted: object, got: object) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOutcome:
-    """One job after it ended.
-
-    Attributes:
-        name: the job.
-        lifecycle: the fate it was given.
-        described: what DescribeTrainingJob says.
-        record: what the ledger says.
-        alert_records: its alerts in the ledger.
-    """
+    """One job: its lifecycle, DescribeTrainingJob, and what the ledger has."""
 
     name: str
     lifecycle: Lifecycle

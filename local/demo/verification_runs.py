@@ -18,17 +18,7 @@ from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptOutcome:
-    """What is to be seen of one attempt of a run.
-
-    Attributes:
-        name: its job.
-        described: what DescribeTrainingJob says.
-        tags: what ListTags says.
-        record: what the ledger says of the job.
-        decision: what Respot decided after its end; None while it has not.
-        outcome: what became of a decision to resubmit; None while that is open.
-        receipts: the alerts that the ledger says were settled.
-    """
+    """One attempt of a run: DescribeTrainingJob, ListTags, and what the ledger has."""
 
     name: str
     described: Mapping[str, Any]
@@ -40,7 +30,7 @@ class AttemptOutcome:
 
     @property
     def expected_alerts(self) -> list[str]:
-        """The kinds of alerts that its history, the advice on spot jobs, and Respot's doings call for, sorted."""
+        """The kinds of alerts that its history, the advice on spot jobs, and Respot's actions require, sorted."""
         spot = bool(self.described["EnableManagedSpotTraining"])
         history = (transition["Status"] for transition in self.described["SecondaryStatusTransitions"])
         kinds = [ALERT_KINDS[status] for status in history if status in ALERT_KINDS and spot]
@@ -67,7 +57,7 @@ class AttemptOutcome:
 
 
 def observe_run(deployed: DeployedAccount, name: str, *, region: str | None = None) -> tuple[AttemptOutcome, ...]:
-    """Look at a run from its first job on, as far as attempts were created by now; without a region, in the hub's."""
+    """The attempts of a run that exist now, the first one first; without a region, in the hub's."""
     ledger, runs = deployed.ledger(), deployed.runs()
     sagemaker = deployed.client("sagemaker", region)
     attempts: list[AttemptOutcome] = []
@@ -127,7 +117,7 @@ class Trained:
 
 
 def trained(deployed: DeployedAccount, prefix: str, *, region: str | None = None) -> list[Trained]:
-    """What the checkpoints below a key prefix of the ground's bucket say, each of whom wrote it; in order of steps."""
+    """Which job trained which steps, by the checkpoints below a key prefix; in order of steps."""
     s3, bucket = deployed.client("s3", region), deployed.grounds[region or deployed.account.region].bucket
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", ()) if "/trained-by-" in item["Key"]]
@@ -137,12 +127,12 @@ def trained(deployed: DeployedAccount, prefix: str, *, region: str | None = None
 
 
 def training_differences(entries: Sequence[Trained]) -> list[str]:
-    """Steps up to the last checkpoint that nobody trained, or that were trained twice; empty if there are none."""
+    """Steps up to the last checkpoint that no job trained, or that were trained twice; empty if there are none."""
     found, reached = [], 0
     for entry in entries:
         if entry.from_step < reached:
             found.append(f"{entry.job} trained steps {entry.from_step + 1} to {min(reached, entry.to_step)} again")
         elif entry.from_step > reached:
-            found.append(f"nobody trained steps {reached + 1} to {entry.from_step}")
+            found.append(f"no job trained steps {reached + 1} to {entry.from_step}")
         reached = max(reached, entry.to_step)
     return found

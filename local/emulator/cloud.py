@@ -12,7 +12,7 @@ from ministack.services import cloudwatch_logs, eventbridge  # type: ignore[impo
 from local.emulator import iam, s3
 from local.sagemaker.cloud import Call, Scope
 from local.sagemaker.container import LOG_GROUP
-from local.sagemaker.delivery import QueueMessage
+from local.sagemaker.delivery import DeliveryFaults
 from local.sagemaker.service import SageMaker
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class MinistackCloud:
             return self._s3_clients[scope, role_arn]
 
 
-def add_sagemaker(port: int, delivery: QueueMessage, lifecycle: str) -> None:
+def add_sagemaker(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     """Make ministack answer SageMaker requests."""
     sagemaker = SageMaker(MinistackCloud(port), default_delivery=delivery, default_lifecycle=lifecycle)
     ministack.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle

@@ -7,10 +7,10 @@ prepared: ministack reads its environment at import.
 
 from local.emulator import cloud, iam, logs, regions, s3, sqs, streams
 from local.emulator.asgi import serve as serve
-from local.sagemaker.delivery import QueueMessage
+from local.sagemaker.delivery import DeliveryFaults
 
 
-def apply(port: int, delivery: QueueMessage, lifecycle: str) -> None:
+def apply(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     """Change ministack; `delivery` and `lifecycle` are for jobs without tags of their own."""
     cloud.add_sagemaker(port, delivery, lifecycle)
     iam.authorize_batches()

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     faults = delivery.parse(os.environ.get(DELIVERY, ""))
     fate = os.environ.get(LIFECYCLE) or lifecycle.UNINTERRUPTED
-    attempts.said_for(1, fate, lifecycle.parse)
+    attempts.value_for(1, fate, lifecycle.parse)
     recording = os.environ.get(RECORDING)
     options.directory.mkdir(parents=True, exist_ok=True)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())

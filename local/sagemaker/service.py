@@ -1,8 +1,8 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
-What happens to a job is said in its tags: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may say something else
-for each attempt of a run (`attempts`).
+A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
+(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may have one
+value for each attempt of a run (`attempts`).
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
-from local.sagemaker.delivery import DeliveryError, QueueMessage
+from local.sagemaker.delivery import DeliveryError, DeliveryFaults
 from local.sagemaker.errors import (
     AccessDeniedError,
     SageMakerError,
@@ -49,11 +49,11 @@ class SageMaker:
         self,
         cloud: Cloud,
         *,
-        default_delivery: QueueMessage,
+        default_delivery: DeliveryFaults,
         default_lifecycle: str = lifecycle.UNINTERRUPTED,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Live in that account; the defaults are for jobs without a tag of their own."""
+        """Use that account; the defaults are for jobs without a tag of their own."""
         self._cloud = cloud
         self._default_delivery = default_delivery
         self._default_lifecycle = default_lifecycle
@@ -97,7 +97,7 @@ class SageMaker:
         call = Call(operation=operation, headers=headers, query=query, request=request)
         return handler(self, call, self._cloud.scope())
 
-    # Each operation asks IAM before anything else: someone who may not look does not learn whether a job exists.
+    # Each operation asks IAM first: a caller without permission does not learn whether a job exists.
 
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
@@ -110,7 +110,7 @@ class SageMaker:
             more={"sagemaker:InstanceTypes": _instance_types(request)},
         )
         if request.get("Tags"):
-            # The key tells tags of a new job from a call of AddTags, which has none.
+            # The key distinguishes tags of a new job from a call of AddTags, which has none.
             more = {"sagemaker:TaggingAction": "CreateTrainingJob"}
             self._authorize(call, "AddTags", arn, tags=_tags(request), more=more)
         validation.check_shape("CreateTrainingJob", request)
@@ -147,12 +147,12 @@ class SageMaker:
 
     def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
         try:
-            told = attempts.said_for(attempts.attempt_of(job.tags), job.tags.get(REFUSE_TAG, ""), refusals.parse)
+            wanted = attempts.value_for(attempts.attempt_of(job.tags), job.tags.get(REFUSE_TAG, ""), refusals.parse)
         except RefusalsError as error:
             raise ValidationError(f"Tag {REFUSE_TAG}: {error}") from error
-        return self._refused.next(scope, job.request, told)
+        return self._refused.next(scope, job.request, wanted)
 
-    def _delivery(self, tags: Mapping[str, str]) -> QueueMessage:
+    def _delivery(self, tags: Mapping[str, str]) -> DeliveryFaults:
         if DELIVERY_TAG not in tags:
             return self._default_delivery
         try:
@@ -310,10 +310,10 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
 
 def _fate(tags: Mapping[str, str], *, spot: bool) -> Lifecycle:
     try:
-        fate = attempts.said_for(attempts.attempt_of(tags), tags[LIFECYCLE_TAG], lifecycle.parse)
+        fate = attempts.value_for(attempts.attempt_of(tags), tags[LIFECYCLE_TAG], lifecycle.parse)
     except LifecycleError as error:
         raise ValidationError(f"Tag {LIFECYCLE_TAG}: {error}") from error
-    # Nobody takes an on-demand instance away. So a job that is resubmitted with the same tags on-demand runs through.
+    # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
     return lifecycle.parse(lifecycle.UNINTERRUPTED) if fate.needs_spot and not spot else fate
 
 

@@ -406,4 +406,4 @@ def test_the_judge_sees_steps_that_were_trained_twice_or_not_at_all() -> None:
         Trained(job="b", from_step=50, to_step=100),
         Trained(job="b", from_step=150, to_step=200),
     ]
-    assert training_differences(entries) == ["b trained steps 51 to 100 again", "nobody trained steps 101 to 150"]
+    assert training_differences(entries) == ["b trained steps 51 to 100 again", "no job trained steps 101 to 150"]
