@@ -1,4 +1,4 @@
-"""What each client is put through, and what must come of it."""
+"""The cases that each client is run through, and what each must show."""
 
 import json
 import subprocess
@@ -41,10 +41,7 @@ class Ran:
 class Client:
     """A client in its environment, which talks to the local account and nothing else.
 
-    Attributes:
-        environment: where it is installed.
-        at: the account.
-        settings: a configuration file for the SageMaker SDKs.
+    `settings` is a configuration file for the SageMaker SDKs.
     """
 
     environment: Environment
@@ -73,7 +70,7 @@ class Client:
         return Ran(code=ended.returncode, output=ended.stdout.decode(errors="replace"))
 
     def example(self, name: str) -> tuple[Ran, list[str]]:
-        """Run an example as it stands; gives what differs so far as well."""
+        """Run an example; gives the differences so far as well."""
         ran = self.run("python", str(EXAMPLES / name))
         return ran, failure(ran)
 
@@ -167,13 +164,13 @@ def _cli_job(client: Client) -> Seen:
     at, name = client.at, f"cli-job-{int(time.time())}"
     request = at.ground.request(name, tags={"respot:resume": "on"})
     source = f"s3://{at.ground.bucket}/{name}/source/"
-    found = failure(_aws(client, "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
-    found += failure(_aws(client, "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
+    found = failure(client.run("aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
+    found += failure(client.run("aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
     differences, run = resumed(at, name)
     found += differences
     chosen = ("--training-job-name", name)
     # Its waiter asks every two minutes, the first time at once.
-    found += failure(_aws(client, "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
+    found += failure(client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
     query = "SecondaryStatusTransitions[].Status"
     described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
     found += unequal(
@@ -194,7 +191,7 @@ def _cli_errors(client: Client) -> Seen:
     at.ground.create(name, lifecycle="Starting=0.1 Training=0.1")
     sagemaker = at.client("sagemaker")
     eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
-    stopped = _aws(client, "sagemaker", "stop-training-job", "--training-job-name", name)
+    stopped = client.run("aws", "sagemaker", "stop-training-job", "--training-job-name", name)
     found = failure(stopped, code=255) + holds("the output", stopped.output, ["ValidationException"])
     # Without the option it asks AWS itself: it has an address of its own for SQS, above the environment's.
     queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
@@ -204,12 +201,8 @@ def _cli_errors(client: Client) -> Seen:
     return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
 
 
-def _aws(client: Client, *arguments: str) -> Ran:
-    return client.run("aws", *arguments)
-
-
 def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
-    ran = _aws(client, *arguments, "--output", "json")
+    ran = client.run("aws", *arguments, "--output", "json")
     try:
         return json.loads(ran.output)
     except ValueError:

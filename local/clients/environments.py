@@ -25,13 +25,7 @@ _BUILD: Final = PROJECT / "build" / "clients"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A virtual environment with one client.
-
-    Attributes:
-        client: a key of `PACKAGES`.
-        version: the package and its version.
-        programs: the directory of its programs.
-    """
+    """A virtual environment with one client, its package and version, and the directory of its programs."""
 
     client: str
     version: str

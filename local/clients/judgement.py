@@ -1,4 +1,4 @@
-"""Whether a client's job was interrupted, recorded and resumed: what SageMaker, the ledger and the checkpoints say."""
+"""Whether a client's job was interrupted, recorded and resumed, by SageMaker, the ledger and the checkpoints."""
 
 import io
 import tarfile

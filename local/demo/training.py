@@ -33,7 +33,7 @@ class TrainingGround:
     region: str
 
     def environment(self) -> dict[str, str]:
-        """Give the variables from which the scripts in `examples/` take role and bucket."""
+        """The variables from which the scripts in `examples/` take role and bucket."""
         return {"SAGEMAKER_ROLE": self.role_arn, "SAGEMAKER_BUCKET": self.bucket}
 
     def request(
@@ -46,7 +46,7 @@ class TrainingGround:
         checkpoints: str | None = None,
         **members: object,
     ) -> dict[str, Any]:
-        """Build a CreateTrainingJob request; `checkpoints` is a key prefix other than the job's own.
+        """A CreateTrainingJob request; `checkpoints` is a key prefix other than the job's own.
 
         A member given by keyword replaces the whole member; None leaves it out.
         """
@@ -54,26 +54,14 @@ class TrainingGround:
         if lifecycle:
             all_tags[LIFECYCLE_TAG] = lifecycle
         stopping = {"MaxRuntimeInSeconds": 14400}
+        data = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/data/train/"}
+        source = {**data, "S3DataDistributionType": "FullyReplicated"}
         request = {
             "TrainingJobName": name,
             "RoleArn": self.role_arn,
             "HyperParameters": {"epochs": "10", "sagemaker_program": "train.py"},
-            "AlgorithmSpecification": {
-                "TrainingImage": _IMAGE.format(region=self.region),
-                "TrainingInputMode": "File",
-            },
-            "InputDataConfig": [
-                {
-                    "ChannelName": "training",
-                    "DataSource": {
-                        "S3DataSource": {
-                            "S3DataType": "S3Prefix",
-                            "S3Uri": f"s3://{self.bucket}/data/train/",
-                            "S3DataDistributionType": "FullyReplicated",
-                        },
-                    },
-                },
-            ],
+            "AlgorithmSpecification": {"TrainingImage": _IMAGE.format(region=self.region), "TrainingInputMode": "File"},
+            "InputDataConfig": [{"ChannelName": "training", "DataSource": {"S3DataSource": source}}],
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
             "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
             "StoppingCondition": {**stopping, "MaxWaitTimeInSeconds": 21600} if spot else stopping,
