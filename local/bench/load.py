@@ -3,11 +3,10 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from local.bench import price
 from local.bench.events import FATE, LoadError, Spread, age, body_of, items_of, send, spread
@@ -99,19 +98,19 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
     fate = parse(FATE)
     names = [f"load-{jobs}-{number}" for number in range(jobs)]
     transitions, alerts = jobs * len(fate.statuses), jobs * fate.statuses.count("Interrupted")
-    with _watched(deployed) as watch:
+    with _Watch(deployed) as watch:
         say(f"creating {jobs:,} jobs")
         with ThreadPoolExecutor(max_workers=CREATORS) as pool:
             arns = list(pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE, **_NO_CHECKPOINTS), names))
-        watch.sent_until(time.monotonic() + fate.seconds)
+        watch.sent_until = time.monotonic() + fate.seconds
         watch.drain(say)
         items = items_of(deployed, names, transitions + alerts, seconds=_WAIT_SECONDS, say=say)
         fresh = watch.wave(transitions)
     bodies = [body_of(arn, status) for status in fate.statuses for arn in arns]
-    with _watched(deployed) as watch:
+    with _Watch(deployed) as watch:
         say(f"sending {len(bodies):,} events again")
         send(deployed, bodies)
-        watch.sent_until(time.monotonic())
+        watch.sent_until = time.monotonic()
         watch.drain(say)
         again = watch.wave(len(bodies))
     after = items_of(deployed, names, 0, seconds=_WAIT_SECONDS, say=say)
@@ -133,33 +132,28 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Callable[[str], None])
 
 
 class _Watch:
-    """Measures the backlog while events are handled."""
+    """Measures the backlog while events are handled, in a thread of its own."""
 
     def __init__(self, deployed: DeployedAccount) -> None:
         self._deployed = deployed
         self._calls = Counter(deployed.account.calls()["calls"])
-        self._began = time.monotonic()
-        self._sent = self._ended = self._began
+        self._began = self._ended = self.sent_until = time.monotonic()
         self._most = 0
-        self.over = threading.Event()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
 
-    def depth(self) -> int:
-        depth = self._deployed.queue_depth(self._deployed.outputs["ObservationsQueueUrl"])
-        self._most = max(self._most, depth)
-        return depth
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    def run(self) -> None:
-        pause = 1.0
-        while not self.over.wait(pause):
-            pause = _pause(self.depth())
-
-    def sent_until(self, moment: float) -> None:
-        self._sent = moment
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
 
     def drain(self, say: Callable[[str], None]) -> None:
-        """Wait until the last event has been sent and none waits or is being handled: all are written down then."""
+        """Wait until the last event has been sent, and all are recorded."""
         deadline = time.monotonic() + _WAIT_SECONDS
-        while (depth := self.depth()) or time.monotonic() < self._sent:
+        while (depth := self._depth()) or time.monotonic() < self.sent_until:
             if time.monotonic() > deadline:
                 raise LoadError(f"{depth:,} events still waited after an hour")
             say(f"{depth:,} events wait")
@@ -167,28 +161,26 @@ class _Watch:
         self._ended = time.monotonic()
 
     def wave(self, events: int) -> Wave:
-        """What has passed until the backlog was drained, and all calls until now."""
+        """The figures until the queue was empty, and all calls until now."""
         return Wave(
             events=events,
             seconds=self._ended - self._began,
             backlog=self._most,
-            drain_seconds=max(0.0, self._ended - self._sent),
+            drain_seconds=max(0.0, self._ended - self.sent_until),
             calls=Counter(self._deployed.account.calls()["calls"]) - self._calls,
         )
+
+    def _run(self) -> None:
+        pause = 1.0
+        while not self._over.wait(pause):
+            pause = _pause(self._depth())
+
+    def _depth(self) -> int:
+        depth = self._deployed.queue_depth(self._deployed.outputs["ObservationsQueueUrl"])
+        self._most = max(self._most, depth)
+        return depth
 
 
 def _pause(depth: int) -> float:
     # Counting a queue is work for the account, and the more of it, the longer the queue.
     return max(0.5, depth / 5000)
-
-
-@contextmanager
-def _watched(deployed: DeployedAccount) -> Iterator[_Watch]:
-    watch = _Watch(deployed)
-    thread = threading.Thread(target=watch.run, daemon=True)
-    thread.start()
-    try:
-        yield watch
-    finally:
-        watch.over.set()
-        thread.join()

@@ -69,22 +69,10 @@ class Jobs:
         return answer
 
 
-def _by_creation(job: Job, _: datetime) -> list[Any]:
-    return [job.created.timestamp(), job.name]
-
-
-def _by_name(job: Job, _: datetime) -> list[Any]:
-    return [job.name]
-
-
-def _by_status(job: Job, now: datetime) -> list[Any]:
-    return [job.at(now).primary, job.created.timestamp(), job.name]
-
-
 _ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
-    "CreationTime": _by_creation,
-    "Name": _by_name,
-    "Status": _by_status,
+    "CreationTime": lambda job, _: [job.created.timestamp(), job.name],
+    "Name": lambda job, _: [job.name],
+    "Status": lambda job, now: [job.at(now).primary, job.created.timestamp(), job.name],
 }
 
 
