@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
+
+from botocore.awsrequest import AWSPreparedRequest
 
 from local.bench.events import body_of
 from local.demo.deployed import DeployedAccount
@@ -89,6 +91,6 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
     return ObservationConsumer(recorder=recorder, redelivery=unused)
 
 
-def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest
+def _count(request: AWSPreparedRequest, counts: Calls) -> None:
     target = request.headers["X-Amz-Target"]
     counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1

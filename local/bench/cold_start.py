@@ -137,7 +137,7 @@ def _start(bundle: Path, source: str) -> tuple[float, float]:
         f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
     )
     environment = {**_ENVIRONMENT, "PATH": os.defpath}
-    result = subprocess.run(  # noqa: S603 - our own program
+    result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     seconds, mebibytes = json.loads(result.stdout.splitlines()[-1])

@@ -1,15 +1,14 @@
 """The proxy between the functions and the local account: started, given its faults, and stopped."""
 
+import contextlib
+import http.client
 import json
 import socket
 import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,7 +37,7 @@ class Counts:
 class Between:
     """The running proxy."""
 
-    url: str
+    _port: int
     _tls: ssl.SSLContext
 
     def inject(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
@@ -54,27 +53,29 @@ class Between:
         """Whether the proxy answers."""
         try:
             self._ask("GET", "health")
-        except urllib.error.URLError:
+        except OSError:
             return False
         return True
 
     def _ask(self, method: str, path: str, body: str = "") -> str:
-        request = urllib.request.Request(  # noqa: S310 - our own proxy
-            f"{self.url}/_microburst/{path}", method=method, data=body.encode() if method == "POST" else None
-        )
-        with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310
-            text: str = answer.read().decode()
+        connection = http.client.HTTPSConnection("localhost", self._port, context=self._tls, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, f"/_microburst/{path}", body=body.encode())
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        if answer.status != http.HTTPStatus.OK:
+            raise LocalAccountError(f"the fault-injection proxy answered {answer.status}: {text}")
         return text
 
 
-@contextmanager
+@contextlib.contextmanager
 def standing_between(at: DeployedAccount) -> Iterator[Between]:
     """Start the proxy and have the functions, and nothing else, call AWS through it."""
     certificate, key = at.account.tls
     log = at.account.log.with_name("proxy.log")
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         port = listener.getsockname()[1]
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(
             [
                 *(sys.executable, "-m", _PROXY, "--upstream", at.account.endpoint),
                 *("--socket", str(listener.fileno()), "--certificate", str(certificate), "--key", str(key)),
@@ -87,13 +88,13 @@ def standing_between(at: DeployedAccount) -> Iterator[Between]:
             pass_fds=[listener.fileno()],
         )
     try:
-        between = Between(url=f"https://localhost:{port}", _tls=ssl.create_default_context(cafile=certificate))
+        between = Between(_port=port, _tls=ssl.create_default_context(cafile=certificate))
         deadline = time.monotonic() + _START_SECONDS
         while not between.is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise LocalAccountError(f"the fault-injection proxy did not start\n{log.read_text()}")
             time.sleep(0.05)
-        route_functions(at, {"AWS_ENDPOINT_URL": between.url, "AWS_CA_BUNDLE": str(certificate)})
+        route_functions(at, {"AWS_ENDPOINT_URL": f"https://localhost:{port}", "AWS_CA_BUNDLE": str(certificate)})
         yield between
     finally:
         process.terminate()

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from local.clients.judgement import (
 )
 from local.demo.deployed import DeployedAccount
 from local.demo.verification_jobs import unequal
+from local.demo.verification_runs import AttemptOutcome
 from local.emulator.recording import APP_ID
 from local.sagemaker.container import LOG_GROUP
 
@@ -57,7 +58,7 @@ class Client:
             # The SDKs report their use to AWS otherwise, under the account's number.
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
         }
-        ended = subprocess.run(  # noqa: S603 - our own script
+        ended = subprocess.run(
             [self.environment.programs / program, *arguments],
             env=variables,
             cwd=PROJECT,
@@ -209,7 +210,7 @@ def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the co
         return ran.output
 
 
-def _history(run: Any) -> str:  # noqa: ANN401 - attempts
+def _history(run: Sequence[AttemptOutcome]) -> str:
     return " / ".join(
         f"{sum(transition.status == 'Interrupted' for transition in each.record.transitions)} interruptions, "
         f"{each.described['SecondaryStatus']}"

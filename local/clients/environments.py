@@ -50,4 +50,4 @@ def prepare(client: str) -> Environment:
 
 def _uv(*arguments: str) -> None:
     # uv stands beside the Python of the project's own environment.
-    subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)  # noqa: S603
+    subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)

@@ -160,7 +160,7 @@ def deployed_account(
 
 def _cdk(environment: Mapping[str, str], directory: Path, command: str, *arguments: str) -> None:
     """Run the CDK CLI of this virtual environment."""
-    result = subprocess.run(  # noqa: S603 - the CLI we installed
+    result = subprocess.run(
         cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events"),
         cwd=directory,
         env=cdk.environment(environment),

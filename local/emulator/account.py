@@ -99,7 +99,7 @@ class LocalAccount:
         # Opening the socket here, and handing it over, leaves no moment in which another process could take the port.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self._port = listener.getsockname()[1]
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._process = subprocess.Popen(
                 [
                     sys.executable,
                     *("-m", "local.emulator.server", "--port", str(self._port), "--socket", str(listener.fileno())),

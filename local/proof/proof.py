@@ -99,7 +99,7 @@ def run(part: Part, console: Console, log: Path) -> Result:
     with tempfile.TemporaryDirectory(prefix="respot-proof-") as directory:
         left = Path(directory) / "figures.json"
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - our own modules
+            process = subprocess.Popen(
                 [sys.executable, "-m", part.module, *part.arguments, "--figures", str(left)],
                 cwd=PROJECT,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
