@@ -111,10 +111,11 @@ def _watch(
         while True:
             outcomes = [observe(at, name, lifecycle) for name, lifecycle in lifecycles.items()]
             runs = [observe_run(at, expected.root) for expected in demo_runs.RUNS]
-            live.update(_progress(at, [*lifecycles, *(attempt.name for run in runs for attempt in run)]))
+            histories = [history_of(at, name) for name in lifecycles]
+            live.update(_progress(histories, [attempt for run in runs for attempt in run]))
             done = (
                 all(is_settled(outcome) for outcome in outcomes)
-                and all(observe_run(at, name)[0].decision for name in lifecycles)
+                and all(history and history.recovery_records.decision for history in histories)
                 and all(map(demo_runs.is_settled, demo_runs.RUNS, runs))
             )
             if done or time.monotonic() > deadline:
@@ -122,15 +123,15 @@ def _watch(
             time.sleep(_REFRESH_SECONDS)
 
 
-def _progress(at: DeployedAccount, names: Sequence[str]) -> Table:
+def _progress(histories: Sequence[History | None], attempts: Sequence[AttemptOutcome]) -> Table:
     table = Table("Job", "Status in the ledger", "", "Alerts", box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in names:
-        if history := history_of(at, name):
-            status = history.state.secondary_status
-            shown = Text(status, style=style_of(status)), bar(history, now=datetime.now(UTC)), str(len(history.alerts))
-            table.add_row(name, *shown)
-        else:
-            table.add_row(name, "not seen yet")
+    for history in filter(None, histories):
+        state, shown = history.state, bar(history, now=datetime.now(UTC))
+        status = Text(state.secondary_status, style=style_of(state.secondary_status))
+        table.add_row(state.job.name, status, shown, str(len(history.alerts)))
+    for attempt in attempts:
+        name = attempt.record.state.secondary_status if attempt.record.state else "not seen yet"
+        table.add_row(attempt.name, Text(name, style=style_of(name)), "", str(len(attempt.alert_records)))
     return table
 
 

@@ -1,4 +1,4 @@
-"""Tags that tell each attempt of a run something else."""
+"""Tags with one value for each attempt of a run."""
 
 import pytest
 

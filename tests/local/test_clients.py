@@ -32,7 +32,7 @@ def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
     assert examples == sorted(re.findall(r"examples/\w+\.py", cli.EXAMPLES))
 
 
-def test_every_example_asks_respot_to_resume_and_takes_role_and_bucket_from_outside() -> None:
+def test_every_example_asks_for_resume_and_names_no_role_or_bucket() -> None:
     for path in EXAMPLES.glob("*.py"):
         text = path.read_text()
         assert re.search(r"respot:resume.{1,20}on", text)
@@ -52,7 +52,7 @@ def test_every_client_has_its_pinned_requirements_and_none_has_a_framework() -> 
     assert made[1].split() == sorted(PACKAGES)
 
 
-def test_the_exit_code_is_1_if_anything_differs_and_the_difference_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_printed_and_gives_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = printed(monkeypatch, GOOD, BAD)
     assert code == 1
     assert "a job was lost" in text

@@ -1,4 +1,4 @@
-"""What IAM is told of a DynamoDB request's partition keys."""
+"""The partition keys of a DynamoDB request that IAM receives."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What `make proof` says of its parts, whatever becomes of them. The parts here are small programs."""
+"""What `make proof` reports about its parts, however they end. The parts here are small programs."""
 
 import io
 import json
@@ -147,8 +147,8 @@ def test_a_signal_ends_the_part_and_shows_what_was_proven_until_then(modules: Pa
         "long",
         f"""
 import pathlib, time
-pathlib.Path({str(modules / "began")!r}).touch()
 try:
+    pathlib.Path({str(modules / "began")!r}).touch()
     time.sleep(600)
 except KeyboardInterrupt:
     pathlib.Path({str(modules / "ended")!r}).touch()
