@@ -8,12 +8,10 @@ the functions' clients make, and the kill of the function that calls.
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import socket
 import ssl
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from microburst.forward import Upstream  # type: ignore[import-untyped]
 
 from local.chaos.between import COUNTS_PATH, DEATHS_PATH
 from local.emulator.names import KILL_PATH
+from local.emulator.server import stop_with_parent
 
 
 class _Upstream(Upstream):  # type: ignore[misc]  # microburst has no types
@@ -93,9 +92,9 @@ def main() -> None:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stop_with_parent(stop)
     runner = web.AppRunner(make_app(Proxy(options.upstream)), access_log=None)
     await runner.setup()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -103,12 +102,6 @@ async def _serve(options: argparse.Namespace) -> None:
     await web.SockSite(runner, socket.socket(fileno=options.socket), ssl_context=tls, shutdown_timeout=1).start()
     await stop.wait()
     await runner.cleanup()
-
-
-def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
-    os.read(0, 1)
-    loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,7 +77,7 @@ async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Pa
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if options.while_stdin_is_open:
-        threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
+        stop_with_parent(stop)
     await patches.serve(
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
@@ -92,11 +91,16 @@ async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Pa
     os._exit(0)
 
 
-def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Wait for the end of standard input: its other end closes even when the parent is killed."""
-    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
-    os.read(sys.stdin.fileno(), 1)
-    loop.call_soon_threadsafe(stop.set)
+def stop_with_parent(stop: asyncio.Event) -> None:
+    """Set the event at the end of standard input, whose other end closes even when the parent is killed."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
+        os.read(0, 1)
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _announce(ready: Path | None, tls: Sequence[Path]) -> None:
