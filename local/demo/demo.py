@@ -25,8 +25,8 @@ from respot_cli.timeline import load
 from respot_cli.timeline_bar import style_of
 from respot_cli.timeline_view import bar, render, run_table
 
-WAIT_SECONDS: Final = 30.0
-"""How long the last alert may take after the longest lifecycle has ended."""
+WAIT_SECONDS: Final = 90.0
+"""How long the last alert may take after the longest lifecycle has ended, on a busy machine."""
 _REFRESH_SECONDS: Final = 0.4
 _NOTHING_TO_DO: Final = "Completed: nothing to do."
 _NOT_ASKED: Final = "Not asked to resume this job (defaults)."
