@@ -2,14 +2,13 @@
 
 import os
 import time
-from pathlib import Path
 
 from sagemaker import Session
 from sagemaker.pytorch import PyTorch
 
-session = Session(default_bucket=os.environ.get("SAGEMAKER_BUCKET"))
+name, bucket = f"sdk-v2-job-{int(time.time())}", os.environ["SAGEMAKER_BUCKET"]
 estimator = PyTorch(
-    source_dir=str(Path(__file__).parent / "source"),
+    source_dir="examples/source",
     entry_point="train.py",
     framework_version="2.5.1",
     py_version="py311",
@@ -19,8 +18,8 @@ estimator = PyTorch(
     use_spot_instances=True,
     max_run=4 * 3600,
     max_wait=6 * 3600,
-    checkpoint_s3_uri=f"s3://{session.default_bucket()}/checkpoints/sdk-v2-{int(time.time())}/",
+    checkpoint_s3_uri=f"s3://{bucket}/checkpoints/{name}/",
     tags={"respot:resume": "on"},
-    sagemaker_session=session,
+    sagemaker_session=Session(default_bucket=bucket),
 )
-estimator.fit(job_name=f"sdk-v2-job-{int(time.time())}")
+estimator.fit(job_name=name)

@@ -1,1 +1,7 @@
-"""A local AWS account: an emulator with a simulated SageMaker, and what the demo needs around it."""
+"""A laptop's tools: a local AWS account, Respot in it, and what is measured and proven there."""
+
+from pathlib import Path
+from typing import Final
+
+PROJECT: Final = Path(__file__).resolve().parents[1]
+"""The checkout."""

@@ -1,7 +1,6 @@
 """The command line of the local AWS account: `python -m local up`."""
 
 import argparse
-import os
 import shlex
 import signal
 import sys
@@ -12,17 +11,16 @@ from typing import Final
 
 from rich.console import Console
 
-from local import demo, load, proof, slack_rendering, training
-from local.account import LocalAccount, LocalAccountError
-from local.bench.load import LoadError
-from local.chaos import table
+from local.bench import load_table
+from local.bench.events import LoadError
+from local.chaos import table as chaos_table
 from local.clients import table as clients_table
-from local.deploy import DeploymentError
-from local.deployed import DeployedAccount, deployed_account
+from local.demo import demo, slack_rendering, training
+from local.demo.deployed import DeployedAccount, DeploymentError, deployed_account
+from local.emulator.account import LocalAccount, LocalAccountError
+from local.proof import proof
 from local.sagemaker.service import LIFECYCLE_TAG
 from respot_cli.output import shielded
-
-_FIGURES: Final = "leave the figures there, as JSON, for `make proof`"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,38 +38,29 @@ def _run(arguments: list[str] | None) -> int:
     up.add_argument("--directory", type=Path, help="keep the log and all data there (default: temporary)")
     up.set_defaults(run=_up)
     shown = commands.add_parser("demo", help="run five jobs through the whole of Respot, show and check the result")
-    shown.set_defaults(run=lambda _: demo.run())
-    loaded = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
-    loaded.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
-    loaded.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
-    loaded.add_argument("--figures", type=Path, help=_FIGURES)
-    loaded.set_defaults(
-        run=lambda chosen: load.run(chosen.jobs or load.SIZES, plot=chosen.plot, figures=chosen.figures)
-    )
-    faults = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
-    faults.add_argument("--only", action="append", default=[], metavar="NAME", help="play this fault (repeatable)")
-    faults.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
-    faults.add_argument("--copies", type=int, help="how many of each job")
-    faults.add_argument("--times", type=int, default=1, metavar="N", help="play each fault so many times")
-    faults.add_argument("--figures", type=Path, help=_FIGURES)
-    faults.set_defaults(
-        run=lambda chosen: table.main(
-            only=chosen.only, quick=chosen.quick, copies=chosen.copies, times=chosen.times, figures=chosen.figures
-        )
-    )
+    shown.set_defaults(run=demo.run)
+    load = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
+    load.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
+    load.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
+    load.set_defaults(run=load_table.run)
+    chaos = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
+    chaos.add_argument("--only", action="append", default=[], metavar="NAME", help="inject this fault (repeatable)")
+    chaos.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
+    chaos.add_argument("--copies", type=int, help="how many of each job")
+    chaos.add_argument("--times", type=int, default=1, metavar="N", help="inject each fault so many times")
+    chaos.set_defaults(run=chaos_table.main)
     clients = commands.add_parser("clients", help="run the SageMaker SDKs, the AWS CLI and boto3 against an account")
     clients.add_argument("--only", action="append", default=[], metavar="NAME", help="run this client (repeatable)")
     clients.add_argument("--record", action="store_true", help="keep their requests for the tests")
-    clients.add_argument("--figures", type=Path, help=_FIGURES)
-    clients.set_defaults(
-        run=lambda chosen: clients_table.main(only=chosen.only, record=chosen.record, figures=chosen.figures)
-    )
+    clients.set_defaults(run=clients_table.main)
+    for command in (load, chaos, clients):
+        command.add_argument("--figures", type=Path, help="leave the figures there, as JSON, for `make proof`")
     proven = commands.add_parser("proof", help="run everything that takes too long for `make test`, and judge it")
     proven.add_argument("--only", action="append", default=[], metavar="NAME", help="run this part (repeatable)")
-    proven.set_defaults(run=lambda chosen: proof.main(only=chosen.only))
-    options = parser.parse_args(arguments)
+    proven.set_defaults(run=proof.main)
+    options = vars(parser.parse_args(arguments))
     try:
-        return int(options.run(options))
+        return int(options.pop("run")(**options))
     except (LocalAccountError, DeploymentError, LoadError) as error:
         _say(str(error))
         return 1
@@ -85,55 +74,48 @@ Then run a job that Respot resumes, with the client that you have:
 AWS CLI v1 does not use AWS_ENDPOINT_URL for SQS: add --endpoint-url "$AWS_ENDPOINT_URL" to `aws sqs`."""
 
 
-def _up(options: argparse.Namespace) -> int:
+def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) -> int:
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
     with ExitStack() as stack:
         deployed: DeployedAccount | None = None
-        if options.deploy:
+        if deploy:
             _say("Starting a local AWS account and deploying Respot into it ...")
             deployed = stack.enter_context(
-                deployed_account(directory=options.directory, delivery=options.delivery, lifecycle=options.lifecycle)
+                deployed_account(directory=directory, delivery=delivery, lifecycle=lifecycle)
             )
             account, ground = deployed.account, deployed.ground
         else:
-            account = stack.enter_context(
-                LocalAccount(directory=options.directory, delivery=options.delivery, lifecycle=options.lifecycle)
-            )
+            account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle))
             ground = training.prepare(account)
         _say(f"Local AWS account {account.account_id} at {account.endpoint}, log in {account.log}")
         _say(f"Training jobs may use the role {ground.role_arn} and the bucket {ground.bucket}")
-        if options.lifecycle:
-            _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {options.lifecycle}")
+        if lifecycle:
+            _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
         _say("In another terminal, any AWS client talks to it after:\n")
-        _print("unset AWS_PROFILE AWS_SESSION_TOKEN")
-        for name, value in {**account.environment(), **ground.environment()}.items():
-            _print(f"export {name}={shlex.quote(value)}")
-        _say(f"\n{EXAMPLES}")
-        _say("\nCtrl-C ends it.")
-        _transition(account, deployed, done)
+        variables = {**account.environment(), **ground.environment()}
+        exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+        sys.stdout.writelines(["unset AWS_PROFILE AWS_SESSION_TOKEN\n", *exports])
+        sys.stdout.flush()
+        _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
+        _show_slack(account, deployed, done)
     return 0
 
 
-def _transition(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
+def _show_slack(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
     console = Console(stderr=True)
     shown = 0
     while not done.wait(0.3):
         if not account.is_running:
-            raise LocalAccountError(account.with_log("the local account ended by itself"))
+            raise LocalAccountError(account.with_log("the local account ended unexpectedly"))
         messages = deployed.slack.messages if deployed else ()
         for message in messages[shown:]:
             console.print(slack_rendering.render(message))
         shown = len(messages)
 
 
-def _print(line: str) -> None:
-    sys.stdout.write(f"{line}{os.linesep}")
-    sys.stdout.flush()
-
-
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}{os.linesep}")
+    sys.stderr.write(f"{line}\n")

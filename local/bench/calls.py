@@ -1,15 +1,17 @@
 """AWS calls: what `record` asks and writes for one message, for ten, and for a duplicate."""
 
-import json
 import statistics
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from local.deployed import DeployedAccount
+from botocore.awsrequest import AWSPreparedRequest
+
+from local.bench.events import body_of
+from local.demo.deployed import DeployedAccount
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule
@@ -49,7 +51,7 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
     describe = deployed.client("sagemaker").describe_training_job
     counts: Calls = Counter()
     consumer = _intake(deployed, counts)
-    bodies = [_body(arn)] * 10
+    bodies = [body_of(arn)] * 10
 
     def consume(what: str, messages: list[str]) -> Case:
         counts.clear()
@@ -89,18 +91,6 @@ def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
     return ObservationConsumer(recorder=recorder, retry_schedule=unused)
 
 
-def _count(request: Any, counts: Calls) -> None:  # noqa: ANN401 - botocore's AWSPreparedRequest
+def _count(request: AWSPreparedRequest, counts: Calls) -> None:
     target = request.headers["X-Amz-Target"]
     counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1
-
-
-def _body(arn: str) -> str:
-    name = arn.rsplit("/", 1)[-1]
-    return json.dumps(
-        {
-            "source": "aws.sagemaker",
-            "detail-type": "SageMaker Training Job State Change",
-            "region": arn.split(":")[3],
-            "detail": {"TrainingJobName": name, "TrainingJobArn": arn},
-        }
-    )

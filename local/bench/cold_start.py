@@ -40,33 +40,25 @@ _ENVIRONMENT: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handler:
-    """A handler and what it builds.
-
-    Attributes:
-        name: the handler's module.
-        composed: the function that composes it.
-        services: those of AWS whose clients it builds.
-        beside: a program that builds its clients of others, as the documentation of their library has it.
-    """
+    """A handler's module, the function that composes it, the AWS services and other clients that it uses."""
 
     name: str
     composed: str
     services: tuple[str, ...]
-    beside: str = ""
+    other: str = ""
 
     def source(self) -> str:
         """A program that does what the handler's first invocation does before its first call."""
         clients = "\n".join(f"client({service!r})" for service in self.services)
         return (
-            f"import respot.handlers.{self.name}\n"
-            f"from respot.bootstrap.{self.name} import {self.composed}\n"
+            f"from respot.handlers.{self.name} import {self.composed}\n"
             f"from respot.bootstrap.clients import client\n{self.composed}()\n{clients}"
         )
 
     def bare_source(self) -> str:
         """The same without Respot."""
         clients = "\n".join(f"boto3.client({service!r})" for service in self.services)
-        return f"import boto3\n{clients}\n{self.beside}"
+        return f"import boto3\n{clients}\n{self.other}"
 
 
 HANDLERS: Final = (
@@ -79,7 +71,7 @@ HANDLERS: Final = (
         name="slack",
         composed="slack_relay",
         services=("secretsmanager", "sqs"),
-        beside="from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')",
+        other="from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')",
     ),
 )
 
@@ -145,7 +137,7 @@ def _start(bundle: Path, source: str) -> tuple[float, float]:
         f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
     )
     environment = {**_ENVIRONMENT, "PATH": os.defpath}
-    result = subprocess.run(  # noqa: S603 - our own program
+    result = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     seconds, mebibytes = json.loads(result.stdout.splitlines()[-1])

@@ -38,37 +38,32 @@ def draw(panels: Sequence[Panel]) -> str:
 
 
 def _panel(panel: Panel) -> str:
-    widest = max(jobs for jobs, _ in panel.points) or 1
-    highest = max(figure for _, figure in panel.points) or 1
+    widest, highest = (max(values) or 1 for values in zip(*panel.points, strict=True))
 
     def place(jobs: float, figure: float) -> tuple[float, float]:
         x = _LEFT + jobs / widest * (_WIDTH - _LEFT - _RIGHT)
-        return x, _HEIGHT - _BOTTOM - figure / highest * (_HEIGHT - _TOP - _BOTTOM)
+        return round(x, 1), round(_HEIGHT - _BOTTOM - figure / highest * (_HEIGHT - _TOP - _BOTTOM), 1)
 
-    left, bottom = place(0, 0)
-    right, top = place(widest, highest)
-    axes = f'<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="{_PALE}"/>'
-    scale = "".join(
-        f'<text x="{left - 8}" y="{place(0, figure)[1] + 4:.1f}" text-anchor="end">{_said(figure)}</text>'
-        for figure in (0, highest / 2, highest)
-    )
-    jobs = "".join(
-        f'<text x="{place(point, 0)[0]:.1f}" y="{bottom + 18}" text-anchor="middle">{point:,.0f}</text>'
-        for point, _ in panel.points
-    )
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in panel.points))
-    dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{_LINE}"/>'
-        for x, y in (place(*point) for point in panel.points)
-    )
-    last = place(*panel.points[-1])
+    (left, bottom), (right, top) = place(0, 0), place(widest, highest)
+    places = [place(*point) for point in panel.points]
+    texts = [
+        _text(left, 24, panel.title, 'font-size="14" font-weight="bold"'),
+        _text((left + right) / 2, _HEIGHT - 8, "jobs (dashed: linear)", 'text-anchor="middle"'),
+        *(_text(left - 8, place(0, y)[1] + 4, _scale(y), 'text-anchor="end"') for y in (0, highest / 2, highest)),
+        *(_text(place(x, 0)[0], bottom + 18, f"{x:,.0f}", 'text-anchor="middle"') for x, _ in panel.points),
+    ]
+    path = " ".join(f"{x},{y}" for x, y in places)
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="4" fill="{_LINE}"/>' for x, y in places)
     return (
-        f'<text x="{left}" y="24" font-size="14" font-weight="bold">{escape(panel.title)}</text>{axes}{scale}{jobs}'
-        f'<path d="M{left} {bottom}L{last[0]:.1f} {last[1]:.1f}" stroke="{_PALE}" stroke-dasharray="6 4"/>'
+        f'{"".join(texts)}<path d="M{left} {top}V{bottom}H{right}" fill="none" stroke="{_PALE}"/>'
+        f'<path d="M{left} {bottom}L{places[-1][0]} {places[-1][1]}" stroke="{_PALE}" stroke-dasharray="6 4"/>'
         f'<polyline points="{path}" fill="none" stroke="{_LINE}" stroke-width="2"/>{dots}'
-        f'<text x="{(left + right) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">jobs (dashed: linear)</text>'
     )
 
 
-def _said(figure: float) -> str:
+def _text(x: float, y: float, words: str, style: str) -> str:
+    return f'<text x="{x}" y="{y}" {style}>{escape(words)}</text>'
+
+
+def _scale(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 10 or figure == 0 else f"{figure:.2g}"

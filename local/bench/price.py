@@ -33,19 +33,19 @@ SNS_PUBLISH: Final = 0.50 / MILLION
 """Deliveries to SQS are free."""
 
 SQS_REQUESTS_PER_INVOCATION: Final = 2
-"""Receive and delete, whatever the batch; EventBridge's delivery is one more for each event."""
+"""Receive and delete, for a batch of any size; EventBridge's delivery is one more for each event."""
 
 MONTH: Final = timedelta(hours=730)
 CUSTOM_METRICS: Final = 19
-"""Names that functions/respot emits; a test counts them. All of them in each hour are the dearest month: `SweepAge` is
-emitted whatever happens, the others in the hours in which they are not zero."""
+"""Names that functions/respot emits; a test counts them. All of them in each hour are the most expensive month:
+`SweepAge` is emitted always, the others in the hours in which they are not zero."""
 ALARMS: Final = 30
 """Of the hub, with Slack (a forwarder's region has one of its own); a test counts them."""
 POLLED_QUEUES: Final = 4
 """Queues that Lambda reads, with Slack; a test counts them."""
 POLLERS: Final = 5
 """Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
-set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Five is the dearer estimate."""
+set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Five is the higher estimate."""
 LONG_POLL: Final = timedelta(seconds=20)
 """An estimate: the longest wait that SQS allows. AWS does not say which one Lambda asks for."""
 
@@ -54,7 +54,7 @@ SWEEP_INTERVAL: Final = timedelta(minutes=5)
 PAGE: Final = 100
 """Jobs on a page of ListTrainingJobs."""
 SWEEP_OVERHEAD: Final = timedelta(seconds=1)
-"""An estimate: what a sweep takes besides the pauses between pages (start, checks, the calls of a page)."""
+"""An estimate: what a sweep takes in addition to the pauses between pages (start, checks, calls)."""
 SWEEP_QUERIES: Final = 10
 """Of the indexes, by each sweep: nine windows of checks, some of them on two days, and the oldest job that is alive."""
 SWEEP_READS: Final = 2

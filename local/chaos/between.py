@@ -1,24 +1,22 @@
-"""The proxy between the functions and the local account: started, told which faults to play, and stopped."""
+"""The proxy between the functions and the local account: started, given its faults, and stopped."""
 
+import contextlib
+import http.client
 import json
 import socket
 import ssl
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-from local.account import LocalAccountError
+from local import PROJECT
 from local.chaos.faults import Rule
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
+from local.emulator.account import LocalAccountError
 
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _PROXY: Final = "local.chaos.proxy"
 DEATHS_PATH: Final = "deaths"
 COUNTS_PATH: Final = "counts"
@@ -27,14 +25,7 @@ _START_SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What the proxy has seen since it was asked last.
-
-    Attributes:
-        calls: the functions' requests, repeated ones included.
-        hit: those that a fault was played on.
-        retries: those that a client sent again by itself.
-        killed: functions that died.
-    """
+    """The functions' calls since the last count: all, those with a fault, clients' retries; and functions killed."""
 
     calls: int
     hit: int
@@ -46,48 +37,50 @@ class Counts:
 class Between:
     """The running proxy."""
 
-    url: str
+    _port: int
     _tls: ssl.SSLContext
 
-    def play(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
-        """Play these faults from now on, and no others."""
+    def inject(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
+        """Inject these faults from now on, and no others."""
         self._ask("POST", "rules", json.dumps([dict(rule) for rule in rules]))
         self._ask("POST", DEATHS_PATH, str(deaths))
 
     def counts(self) -> Counts:
-        """What was seen since the last time this was asked."""
+        """What was seen since the last call of this."""
         return Counts(**json.loads(self._ask("POST", COUNTS_PATH)))
 
     def is_ready(self) -> bool:
         """Whether the proxy answers."""
         try:
             self._ask("GET", "health")
-        except urllib.error.URLError:
+        except OSError:
             return False
         return True
 
     def _ask(self, method: str, path: str, body: str = "") -> str:
-        request = urllib.request.Request(  # noqa: S310 - our own proxy
-            f"{self.url}/_microburst/{path}", method=method, data=body.encode() if method == "POST" else None
-        )
-        with urllib.request.urlopen(request, timeout=10, context=self._tls) as answer:  # noqa: S310
-            text: str = answer.read().decode()
+        connection = http.client.HTTPSConnection("localhost", self._port, context=self._tls, timeout=10)
+        with contextlib.closing(connection):
+            connection.request(method, f"/_microburst/{path}", body=body.encode())
+            answer = connection.getresponse()
+            text = answer.read().decode()
+        if answer.status != http.HTTPStatus.OK:
+            raise LocalAccountError(f"the fault-injection proxy answered {answer.status}: {text}")
         return text
 
 
-@contextmanager
+@contextlib.contextmanager
 def standing_between(at: DeployedAccount) -> Iterator[Between]:
-    """Start the proxy and have the functions, and nobody else, call AWS through it."""
+    """Start the proxy and have the functions, and nothing else, call AWS through it."""
     certificate, key = at.account.tls
     log = at.account.log.with_name("proxy.log")
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("wb") as output:
         port = listener.getsockname()[1]
-        process = subprocess.Popen(  # noqa: S603 - our own module
+        process = subprocess.Popen(
             [
                 *(sys.executable, "-m", _PROXY, "--upstream", at.account.endpoint),
                 *("--socket", str(listener.fileno()), "--certificate", str(certificate), "--key", str(key)),
             ],
-            cwd=_ROOT,
+            cwd=PROJECT,
             env={**at.account.process_environment(), "SSL_CERT_FILE": str(certificate)},
             stdin=subprocess.PIPE,
             stdout=output,
@@ -95,13 +88,13 @@ def standing_between(at: DeployedAccount) -> Iterator[Between]:
             pass_fds=[listener.fileno()],
         )
     try:
-        between = Between(url=f"https://localhost:{port}", _tls=ssl.create_default_context(cafile=certificate))
+        between = Between(_port=port, _tls=ssl.create_default_context(cafile=certificate))
         deadline = time.monotonic() + _START_SECONDS
         while not between.is_ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise LocalAccountError(f"the fault-injection proxy did not start\n{log.read_text()}")
             time.sleep(0.05)
-        route_functions(at, {"AWS_ENDPOINT_URL": between.url, "AWS_CA_BUNDLE": str(certificate)})
+        route_functions(at, {"AWS_ENDPOINT_URL": f"https://localhost:{port}", "AWS_CA_BUNDLE": str(certificate)})
         yield between
     finally:
         process.terminate()
@@ -109,7 +102,7 @@ def standing_between(at: DeployedAccount) -> Iterator[Between]:
 
 
 def route_functions(at: DeployedAccount, variables: dict[str, str]) -> None:
-    """Lay environment variables over those of every function."""
+    """Add environment variables to every function."""
     functions: Any = at.client("lambda")
     for function in functions.list_functions()["Functions"]:
         present = function.get("Environment", {}).get("Variables", {})

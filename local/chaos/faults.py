@@ -1,18 +1,18 @@
-"""The faults, as data: what stands between the functions and AWS, and what becomes of the events."""
+"""The faults, as data: what stands between the functions and AWS, and how the events arrive."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 Rule = Mapping[str, Any]
-"""A rule of microburst: which calls it hits, how likely, and what becomes of them."""
+"""A rule of microburst: which calls it hits, how likely, and the effect on them."""
 
 OUTAGE_SECONDS: Final = 20
 """Of an outage: longer than VISIBILITY_SECONDS, so that a message is delivered again while it lasts."""
 VISIBILITY_SECONDS: Final = 12
-"""Of the functions' queues here; as deployed it is six times the function's timeout, which nobody waits for."""
+"""Of the functions' queues here; as deployed it is six times the function's timeout."""
 
-CLIENT_GIVES_UP_MS: Final = 4000
+CLIENT_TIMEOUT_MS: Final = 4000
 """Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
 
 _THROTTLES: Final = {
@@ -34,14 +34,13 @@ class Fault:
     """One way in which things go wrong.
 
     Attributes:
-        name: what it is called on the command line, and the start of its jobs' names.
-        title: what it is.
+        name: of the command line, and the start of its jobs' names.
         rules: what microburst does to the functions' calls.
-        deaths: the share of calls at which the calling function dies, before or after the call takes effect.
-        outage: whether it is lifted after OUTAGE_SECONDS; other faults last until all has healed.
+        deaths: the share of calls at which the calling function is killed, before or after the call takes effect.
+        outage: whether it ends after OUTAGE_SECONDS; other faults last until everything has healed.
         slack: the status with which Slack refuses everything.
         delivery: how badly the jobs' events arrive (see local/sagemaker/delivery.py).
-        swept: whether a sweep is needed to heal it, since nothing will ever be heard of a job again.
+        swept: whether only a sweep heals it, since no event will arrive.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Fault:
 def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
     """Throttle a share of the calls of each of these services, in the service's own words.
 
-    The first call of each is hit for certain: a service that is asked but once must not be spared by chance.
+    The first call of each is always hit: chance must not spare a service that is called only once.
     """
     return tuple(
         {"service": service, **when, "error": {"code": code, "status": status}}
@@ -68,7 +67,7 @@ def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
 
 
 def everywhere(share: float, **effect: object) -> Rule:
-    """The same for a share of all calls, whatever the service."""
+    """The same for a share of all calls to any service."""
     return {"service": "*", "probability": share, **effect}
 
 
@@ -105,8 +104,8 @@ FAULTS: Final = (
     ),
     Fault(
         name="timeouts",
-        title="no answer before the client gives up, 5 %",
-        rules=(everywhere(0.05, timeout_ms=CLIENT_GIVES_UP_MS),),
+        title="no answer before the client times out, 5 %",
+        rules=(everywhere(0.05, timeout_ms=CLIENT_TIMEOUT_MS),),
     ),
     Fault(name="resets", title="connection reset before the call, 20 %", rules=(everywhere(0.2, reset=True),)),
     Fault(

@@ -1,19 +1,17 @@
 """The process of the fault-injection proxy: `python -m local.chaos.proxy`. The only module that knows microburst.
 
-microburst plays throttling, errors, timeouts, latency, resets and lost answers by its rules. Added here, because it
-lacks them: TLS towards the functions, the Host that they signed (it would put its own upstream's in, which breaks the
-signature), the count of the attempts that the functions' clients make, and the death of the function that calls.
+microburst injects throttling, errors, timeouts, latency, resets and lost answers by its rules. Added here: TLS towards
+the functions, the Host that they signed (microburst's own would break the signature), the count of the attempts that
+the functions' clients make, and the kill of the function that calls.
 """
 
 import argparse
 import asyncio
 import contextlib
-import os
 import random
 import signal
 import socket
 import ssl
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -24,7 +22,8 @@ from microburst.detection import parse_credential_scope  # type: ignore[import-u
 from microburst.forward import Upstream  # type: ignore[import-untyped]
 
 from local.chaos.between import COUNTS_PATH, DEATHS_PATH
-from local.server import KILL_PATH
+from local.emulator.names import KILL_PATH
+from local.emulator.server import stop_with_parent
 
 
 class _Upstream(Upstream):  # type: ignore[misc]  # microburst has no types
@@ -45,7 +44,7 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         self._counts: Counter[str] = Counter()
 
     async def handle_proxy(self, request: web.Request) -> web.StreamResponse:
-        """Count the call; perhaps the function that makes it dies before or after it takes effect."""
+        """Count the call, and perhaps kill the function that makes it, before or after the call takes effect."""
         self._counts["calls"] += 1
         self._counts["retries"] += "attempt=1" not in request.headers.get("amz-sdk-request", "attempt=1")
         fate = random.random()  # noqa: S311 - faults, not secrets
@@ -54,7 +53,6 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
             if request.transport:
                 request.transport.abort()
             return web.Response()
-        # A client that has given up, as it does when a timeout is played, is no fault of the proxy's.
         answer: web.StreamResponse = await super().handle_proxy(request)
         if fate < self._deaths:
             await self._kill(request)
@@ -94,9 +92,9 @@ def main() -> None:
 
 
 async def _serve(options: argparse.Namespace) -> None:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stop_with_parent(stop)
     runner = web.AppRunner(make_app(Proxy(options.upstream)), access_log=None)
     await runner.setup()
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -104,12 +102,6 @@ async def _serve(options: argparse.Namespace) -> None:
     await web.SockSite(runner, socket.socket(fileno=options.socket), ssl_context=tls, shutdown_timeout=1).start()
     await stop.wait()
     await runner.cleanup()
-
-
-def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
-    os.read(0, 1)
-    loop.call_soon_threadsafe(stop.set)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Runs the faults one after the other in one account, each with jobs of its own, and judges what is left of each."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,26 +10,23 @@ from local.chaos.between import Between, Counts, route_functions, standing_betwe
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
 from local.chaos.judgement import Fates, Judgement, judge, missing_deliveries
 from local.chaos.subjects import Cast, Subjects, subjects
-from local.chaos.waiting import Wait, Waiting, Watch
-from local.deployed import DeployedAccount, deployed_account
+from local.demo.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
 
-PATIENCE_SECONDS: Final = 600.0
-"""How long a round may take altogether, and then its queues to empty: three times what the slowest took on a busy
-machine. `make proof` judges how long it took to heal."""
+ROUND_SECONDS: Final = 600.0
+"""The most for a round, and then for its queues to empty: three times the slowest round on a busy machine."""
 QUIET_SECONDS: Final = 1.5
-"""How long nothing must wait anywhere before a round is judged: what comes twice has come by then."""
-_LOOK_SECONDS: Final = 0.4
+"""How long the queues must be empty before a round is judged: duplicates have arrived by then."""
+_POLL_SECONDS: Final = 0.4
 _LEASE_SECONDS: Final = 5
 """How long a dead `alert` holds back an alert here."""
 _CONTEXT: Final = {
-    # Quicker than as shipped, so that a round takes seconds; what is waited for stays the same.
+    # Shorter than as shipped, so that a round takes seconds.
     "respot:observation_retry_seconds": "1",
     "respot:slack_retry_seconds": "1",
 }
 _ROUND: Final = "CHAOS_ROUND"
 """A variable that no function reads: a new value makes new processes of them."""
-_SWEEP_HANDLER: Final = "respot.handlers.sweep.handler"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,34 +36,23 @@ class Round:
     Attributes:
         fault: the fault.
         counts: what the proxy saw.
-        heal_seconds: from the end of the fault, or of the last job, until nothing was left to come; `None`: never.
-        waited: what was waited for longest in that time.
-        judgement: what was found at last; `None` if the fault was not played.
-        skipped: why it was not.
+        heal_seconds: from the end of the fault, or of the last job, until everything was done; `None`: never.
+        judgement: what was found then.
     """
 
     fault: Fault
-    counts: Counts | None = None
-    heal_seconds: float | None = None
-    waited: Wait | None = None
-    judgement: Judgement | None = None
-    skipped: str | None = None
-
-    @property
-    def fates(self) -> Fates | None:
-        """What the ledger said at last."""
-        return None if self.judgement is None else self.judgement.fates
+    counts: Counts
+    heal_seconds: float | None
+    judgement: Judgement
 
     @property
     def is_good(self) -> bool:
-        """Whether all healed, and nothing was lost, doubled or wrong; a round that was not played is no failure."""
-        return self.judgement is None or (self.judgement.is_good and self.heal_seconds is not None and self.was_felt)
+        """Whether all healed, and nothing was lost, doubled or wrong."""
+        return self.judgement.is_good and self.heal_seconds is not None and self.was_felt
 
     @property
     def was_felt(self) -> bool:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
-        if self.counts is None:
-            return False
         meant_to_hit = self.fault.rules or self.fault.slack is not None
         return (not meant_to_hit or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
 
@@ -85,11 +70,9 @@ class Chaos:
         return self.play(UNDISTURBED, None)
 
     def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
-        """Play one fault until all has healed, or patience is at its end."""
-        if fault.swept and self._sweep_function() is None:
-            return Round(fault=fault, skipped="needs a sweep, which is not deployed")
+        """Inject one fault until all has healed, or the time for that is over."""
         of_fault = subjects(self.at, fault, self.cast)
-        # What functions keep (the secret, the policy) they must ask for anew, so that these calls are hit as well.
+        # Functions must read the secret and the policy again, so that these calls are hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.between.counts()
         refused = self._refused_by_slack()
@@ -102,16 +85,15 @@ class Chaos:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            watch = Watch()
-            healed_at, ended_at = self._await(of_fault, fault, watch)
+            healed_at, ended_at = self._await(of_fault, fault)
         finally:
             self._lift()
         counts = self.between.counts()
         # Slack is no service of AWS: the proxy sees nothing of its refusals.
         counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
         if healed_at is None:
-            # Late under the fault is one thing, and told as such; lost for good, without it, is another.
-            self._await(of_fault, fault, Watch())
+            # Late under the fault is reported as such; lost without it is worse.
+            self._await(of_fault, fault)
         self._await_quiet()
         judgement = judge(of_fault, undisturbed)
         since = max(healing_since or 0.0, ended_at)
@@ -119,53 +101,44 @@ class Chaos:
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
-            waited=watch.longest(after=since),
             judgement=judgement,
         )
 
     def _begin(self, fault: Fault) -> None:
         if fault.slack is not None:
             self.at.slack.refuse(1_000_000, fault.slack)
-        self.between.play(fault.rules, deaths=fault.deaths)
+        self.between.inject(fault.rules, deaths=fault.deaths)
 
     def _lift(self) -> None:
         self.at.slack.accept()
-        self.between.play()
+        self.between.inject()
 
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, of_fault: Subjects, fault: Fault, watch: Watch) -> tuple[float | None, float]:
+    def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
         """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""
         waiting = [*of_fault.jobs, *of_fault.runs]
-        ended_at, deadline = 0.0, time.time() + PATIENCE_SECONDS
+        ended_at, deadline = 0.0, time.time() + ROUND_SECONDS
         while time.time() < deadline:
-            watch.see(Waiting.of(self.at.account.waiting()), now=time.time())
             if not ended_at and len(of_fault.job_names()) >= len(of_fault.demanded_names) and (ends := of_fault.ends()):
                 ended_at = max(ends)
-            waiting = of_fault.unsettled(waiting)
+            waiting = [name for name in waiting if not of_fault.is_settled(name)]
             if not waiting and not missing_deliveries(of_fault):
                 healed_at = time.time()
                 return healed_at, ended_at or max(of_fault.ends() or [healed_at])
             if fault.swept:
-                self._sweep()
-            time.sleep(_LOOK_SECONDS)
+                self.at.sweep()
+            time.sleep(_POLL_SECONDS)
         return None, ended_at
 
     def _await_quiet(self) -> None:
         """Wait until the functions' queues have been empty for a moment, so that no round reaches into the next."""
-        quiet_since, deadline = time.time(), time.time() + PATIENCE_SECONDS
+        quiet_since, deadline = time.time(), time.time() + ROUND_SECONDS
         while time.time() - quiet_since < QUIET_SECONDS and time.time() < deadline:
             if any(self.at.queue_depth(url) for url in _queues(self.at)):
                 quiet_since = time.time()
-            time.sleep(_LOOK_SECONDS)
-
-    def _sweep_function(self) -> str | None:
-        functions = self.at.client("lambda").list_functions()["Functions"]
-        return next((each["FunctionName"] for each in functions if each["Handler"] == _SWEEP_HANDLER), None)
-
-    def _sweep(self) -> None:
-        self.at.client("lambda").invoke(FunctionName=self._sweep_function(), Payload=json.dumps({}).encode())
+            time.sleep(_POLL_SECONDS)
 
 
 @contextmanager
@@ -206,4 +179,4 @@ def run(
                 # Jobs are named after their fault.
                 each = replace(fault, name=f"{fault.name}-{number}") if times > 1 else fault
                 begin(each)
-                yield there.play(each, calm.fates)
+                yield there.play(each, calm.judgement.fates)

@@ -1,29 +1,24 @@
-"""The jobs and runs of a round: the demo's, several of each, and what is to be heard and seen of them."""
+"""The jobs and runs of a round: the demo's, several of each, and what can be seen of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from local import demo_runs
 from local.chaos.faults import Fault
-from local.demo_runs import RUNS, ExpectedRun
-from local.deployed import DeployedAccount
+from local.demo import demo_runs
+from local.demo.deliveries import receive_alerts
+from local.demo.demo_runs import RUNS, ExpectedRun
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import JobOutcome, is_settled, observe
+from local.demo.verification_runs import AttemptOutcome, observe_run
 from local.sagemaker.lifecycle import NAMED, parse
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
-from local.verification import AttemptOutcome, JobOutcome, is_settled, observe, observe_run, receive_alerts
 from respot.jobs.lifecycle import is_terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """Who is in a round.
-
-    Attributes:
-        copies: how many of each.
-        lifecycles: the jobs.
-        runs: the runs to resume.
-        speed: how much faster than in the demo they live.
-    """
+    """The jobs and the runs of a round, `copies` of each, at a multiple of the demo's speed."""
 
     copies: int = 2
     lifecycles: Sequence[str] = tuple(NAMED)
@@ -37,19 +32,17 @@ SMALL: Final = Cast(
     runs=tuple(run for run in RUNS if run.root == "overnight"),
     speed=4,
 )
-"""For the short form: jobs that live for a few seconds."""
+"""For the short form: jobs of a few seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subjects:
-    """The jobs and runs of one round.
+    """The jobs and runs of one round, whose names begin with `prefix`, and no others.
 
     Attributes:
-        at: the account.
-        prefix: with which all of their names begin, and no others.
         jobs: each job's lifecycle, by its name.
         runs: each run's kind and expected fate, by its first job's name.
-        tags: what all of them carry besides.
+        tags: further tags of all jobs.
     """
 
     at: DeployedAccount
@@ -79,15 +72,11 @@ class Subjects:
         """The names of all the jobs that there must be in the end."""
         return [*self.jobs, *(name for _, expected in self.runs.values() for name in expected.names)]
 
-    def unsettled(self, names: Sequence[str]) -> list[str]:
-        """Those of these jobs and runs from which something is still to come."""
-        return [name for name in names if not self._is_settled(name)]
-
-    def _is_settled(self, name: str) -> bool:
+    def is_settled(self, name: str) -> bool:
+        """Whether nothing more is to come from this job or run."""
         if name in self.jobs:
             return is_settled(self.observe(name))
-        _, expected = self.runs[name]
-        return demo_runs.is_settled(self.at, expected, demo_runs.observe(self.at, expected))
+        return demo_runs.is_settled(self.runs[name][1], self.observe_run(name))
 
     def ends(self) -> list[float] | None:
         """When each job known to SageMaker ended, in seconds since the epoch; `None` while one has not."""
@@ -99,17 +88,15 @@ class Subjects:
 
     def job_names(self) -> list[str]:
         """All of its jobs that SageMaker has."""
-        pages = self.at.client("sagemaker").get_paginator("list_training_jobs").paginate(NameContains=self.prefix)
-        names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
-        return [name for name in names if name.startswith(self.prefix)]
+        return self.at.job_names(self.prefix)
 
     def documents(self) -> list[dict[str, Any]]:
-        """What the machine subscriber was told of them so far."""
+        """What the machine subscriber received about them so far."""
         self._documents.extend(receive_alerts(self.at))
         return [document for document in self._documents if document["job"]["name"].startswith(self.prefix)]
 
     def headlines(self) -> list[str]:
-        """What Slack was told of them so far."""
+        """What Slack received about them so far."""
         texts = (str(message.get("text")) for message in self.at.slack.messages)
         return [text for text in texts if text.startswith(self.prefix)]
 

@@ -13,9 +13,10 @@ from rich.text import Text
 
 from local.chaos import runner
 from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
+from local.chaos.judgement import Judgement
 from local.chaos.runner import Round
 from local.chaos.subjects import SMALL, Cast
-from local.figures import write
+from local.proof.figures import write
 
 WIDTH: Final = 140
 
@@ -29,9 +30,9 @@ def main(
     times: int = 1,
     figures: Path | None = None,
 ) -> int:
-    """Play the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name.
+    """Inject the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name.
 
-    Each fault is played so many `times`; `figures` is a file for the figures that `make proof` judges.
+    Each fault is injected so many `times`; `figures` is a file for the figures that `make proof` judges.
     """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
@@ -41,16 +42,21 @@ def main(
         return 2
     chosen = [fault for fault in faults if not only or fault.name in only]
     rounds: list[Round] = []
-    for each in runner.run(chosen, cast, times=times, begin=lambda fault: _say(console, fault)):
+
+    def begin(fault: Fault) -> None:
+        console.print(f"{fault.name}: {fault.title} …", style="dim")
+
+    for each in runner.run(chosen, cast, times=times, begin=begin):
         rounds.append(each)
         console.print(_line(each))
-        for difference in _differences(each):
+        for difference in _differences(each.judgement):
             console.print(Text(f"  ✗ {difference}", style="red"))
     console.print()
     console.print(table(rounds))
     console.print(_LEGEND, style="dim")
     if times > 1:
-        console.print(f"healed after {_spread(healed_after(rounds))} s; load of the machine: {os.getloadavg()[2]:.1f}")
+        seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"
+        console.print(f"healed after {seconds} s; load of the machine: {os.getloadavg()[2]:.1f}")
     write(figures, to_figures(rounds))
     good = all(each.is_good for each in rounds)
     console.print(
@@ -66,31 +72,25 @@ def table(rounds: Sequence[Round]) -> Table:
     shown = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for column in ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again"):
         shown.add_column(column, justify="left" if column == "Fault" else "right", no_wrap=True)
-    shown.add_column("longest wait", no_wrap=True)
     for each in rounds:
-        if each.counts is None or each.judgement is None:
-            shown.add_row(f"{each.fault.title}: {each.skipped}")
-            continue
         counts, found = each.counts, each.judgement
         healed = "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
+        ends = (len(found.lost), len(found.doubled), len(found.wrong), found.delivered_again)
         figures = (counts.calls, counts.hit, counts.retries, counts.killed)
-        ends = (len(found.lost), len(found.doubled), len(found.wrong), found.told_again)
-        wait = f"{each.waited.seconds:.0f} s {each.waited.where}" if each.waited else ""
-        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends), wait)
+        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends))
     return shown
 
 
 def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     """What `make proof` judges."""
-    played = [each for each in rounds if each.judgement is not None]
-    healed = healed_after(played)
+    healed = healed_after(rounds)
     return {
-        "rounds": len(played),
-        "not healed": sum(each.heal_seconds is None for each in played),
-        "lost": sum(len(each.judgement.lost) for each in played if each.judgement),
-        "doubled": sum(len(each.judgement.doubled) for each in played if each.judgement),
-        "wrong": sum(len(each.judgement.wrong) for each in played if each.judgement),
-        "not hit": sum(not each.was_felt for each in played if each.fault.name != UNDISTURBED.name),
+        "rounds": len(rounds),
+        "not healed": sum(each.heal_seconds is None for each in rounds),
+        "lost": sum(len(each.judgement.lost) for each in rounds),
+        "doubled": sum(len(each.judgement.doubled) for each in rounds),
+        "wrong": sum(len(each.judgement.wrong) for each in rounds),
+        "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),
     }
@@ -102,39 +102,21 @@ def healed_after(rounds: Sequence[Round]) -> list[float]:
     return sorted(each.heal_seconds for each in faulty if each.heal_seconds is not None)
 
 
-def _spread(seconds: Sequence[float]) -> str:
-    return ", ".join(f"{each:.0f}" for each in seconds) or "never"
-
-
 _LEGEND: Final = (
-    "hit: the functions' calls that a fault was played on. retried: sent again by the client itself. healed: after the "
-    "fault, or the last job, has ended. again: told to subscriber or Slack once more, under the alert's own id. "
-    "longest wait: the message, or the reader of the stream, that waited for longest in that time."
+    "hit: the functions' calls that the fault affected. retried: sent again by the client itself. healed: after the "
+    "fault, or the last job, has ended. again: delivered to subscriber or Slack once more, under the alert's own id."
 )
 
 
-def _say(console: Console, fault: Fault) -> None:
-    console.print(Text(f"{fault.name}: {fault.title} …", style="dim"))
-
-
 def _line(each: Round) -> Text:
-    if each.judgement is None:
-        return Text(f"  skipped: {each.skipped}", style="yellow")
     if each.heal_seconds is None:
-        return Text(f"  ✗ not healed{_waited(each)}", style="red")
+        return Text("  ✗ not healed", style="red")
     if not each.was_felt:
         return Text("  ✗ the fault hit nothing", style="red")
     mark, style = ("✓", "green") if each.is_good else ("✗", "red")
-    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s{_waited(each)}", style=style)
+    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s", style=style)
 
 
-def _waited(each: Round) -> str:
-    return f"; longest wait: {each.waited}" if each.waited else ""
-
-
-def _differences(each: Round) -> list[str]:
-    found = each.judgement
-    if found is None:
-        return []
+def _differences(found: Judgement) -> list[str]:
     named = (("lost", found.lost), ("doubled", found.doubled), ("wrong", found.wrong))
     return [f"{word}: {line}" for word, lines in named for line in lines]

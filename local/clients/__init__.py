@@ -1,1 +1,1 @@
-"""Clients that nobody here wrote, unchanged, against the local account: `make clients`."""
+"""Clients of others, unchanged, against the local account: `make clients`."""

@@ -1,28 +1,28 @@
-"""What each client is put through, and what must come of it."""
+"""The cases that each client is run through, and what each must show."""
 
 import json
-import os
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+from local import PROJECT
 from local.clients.environments import Environment
 from local.clients.judgement import (
     Seen,
     archive_differences,
-    demand,
     eventually,
     holds,
-    jobs,
     lines,
     resumed,
 )
-from local.deployed import PROJECT, DeployedAccount
-from local.recording import APP_ID
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import unequal
+from local.demo.verification_runs import AttemptOutcome
+from local.emulator.recording import APP_ID
 from local.sagemaker.container import LOG_GROUP
 
 EXAMPLES: Final = PROJECT / "examples"
@@ -42,10 +42,7 @@ class Ran:
 class Client:
     """A client in its environment, which talks to the local account and nothing else.
 
-    Attributes:
-        environment: where it is installed.
-        at: the account.
-        settings: a configuration file for the SageMaker SDKs.
+    `settings` is a configuration file for the SageMaker SDKs.
     """
 
     environment: Environment
@@ -55,13 +52,13 @@ class Client:
     def run(self, program: str, *arguments: str) -> Ran:
         """Run a program of its environment, with the variables that `make local` prints."""
         variables = {
-            **self.at.account.process_environment(os.environ),
+            **self.at.account.process_environment(),
             **self.at.ground.environment(),
             APP_ID: self.environment.client,
             # The SDKs report their use to AWS otherwise, under the account's number.
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
         }
-        ended = subprocess.run(  # noqa: S603 - our own script
+        ended = subprocess.run(
             [self.environment.programs / program, *arguments],
             env=variables,
             cwd=PROJECT,
@@ -74,7 +71,7 @@ class Client:
         return Ran(code=ended.returncode, output=ended.stdout.decode(errors="replace"))
 
     def example(self, name: str) -> tuple[Ran, list[str]]:
-        """Run an example as it stands; gives what differs so far as well."""
+        """Run an example; gives the differences so far as well."""
         ran = self.run("python", str(EXAMPLES / name))
         return ran, failure(ran)
 
@@ -110,7 +107,7 @@ def _boto3_calls(client: Client) -> Seen:
         "failed": "AlgorithmError",
         "tags": ["local:lifecycle"],
     }
-    return Seen("5 jobs in 3 pages, errors, waiters", demand("answers", wanted, json.loads(ran.output)))
+    return Seen("5 jobs in 3 pages, errors, waiters", unequal("answers", wanted, json.loads(ran.output)))
 
 
 def _v2_example(client: Client) -> Seen:
@@ -135,7 +132,7 @@ def _v3_example(client: Client) -> Seen:
         channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
         bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
         objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
-        found += demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
+        found += unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
         # It asks for the list of streams until there is one, so it never sees those of later starts.
         found += holds("the output", ran.output, ["Stopped", *lines(client.at, run[0].name)[0]])
     return Seen(_history(run), found)
@@ -146,8 +143,8 @@ def _completes(script: str) -> Callable[[Client], Seen]:
         prefix = f"quiet-{client.environment.client}-{uuid4().hex[:6]}"
         ran = client.script(script, prefix, "interrupted-once")
         found = failure(ran) + holds("the output", ran.output, ["Completed s3://", "/output/model.tar.gz"])
-        names = jobs(client.at, prefix)
-        found += demand("jobs", 1, len(names))
+        names = client.at.job_names(prefix)
+        found += unequal("jobs", 1, len(names))
         printed = [line for name in names for stream in lines(client.at, name) for line in stream]
         found += [f"the output has the log line {line!r}" for line in printed if line in ran.output]
         return Seen("interrupted, completed, not a line of its logs", found)
@@ -168,25 +165,25 @@ def _cli_job(client: Client) -> Seen:
     at, name = client.at, f"cli-job-{int(time.time())}"
     request = at.ground.request(name, tags={"respot:resume": "on"})
     source = f"s3://{at.ground.bucket}/{name}/source/"
-    found = failure(_aws(client, "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
-    found += failure(_aws(client, "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
+    found = failure(client.run("aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
+    found += failure(client.run("aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
     differences, run = resumed(at, name)
     found += differences
     chosen = ("--training-job-name", name)
     # Its waiter asks every two minutes, the first time at once.
-    found += failure(_aws(client, "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
+    found += failure(client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
     query = "SecondaryStatusTransitions[].Status"
     described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
-    found += demand(
+    found += unequal(
         "history", [transition.status for transition in run[0].record.transitions] if run else [], described
     )
     listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
     query = "TrainingJobSummaries[].TrainingJobName"
     listed = _json(client, "sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
-    found += demand("list", [name, f"{name}-r2"], listed)
+    found += unequal("list", [name, f"{name}-r2"], listed)
     group = ("--log-group-name", LOG_GROUP, "--log-stream-name-prefix", f"{name}/")
     printed = _json(client, "logs", "filter-log-events", *group, "--query", "events[].message")
-    found += demand("log", [line for stream in lines(at, name) for line in stream], printed)
+    found += unequal("log", [line for stream in lines(at, name) for line in stream], printed)
     return Seen(_history(run), found)
 
 
@@ -195,29 +192,25 @@ def _cli_errors(client: Client) -> Seen:
     at.ground.create(name, lifecycle="Starting=0.1 Training=0.1")
     sagemaker = at.client("sagemaker")
     eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
-    stopped = _aws(client, "sagemaker", "stop-training-job", "--training-job-name", name)
+    stopped = client.run("aws", "sagemaker", "stop-training-job", "--training-job-name", name)
     found = failure(stopped, code=255) + holds("the output", stopped.output, ["ValidationException"])
     # Without the option it asks AWS itself: it has an address of its own for SQS, above the environment's.
     queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
     names = ("--attribute-names", "ApproximateNumberOfMessages")
     attributes = _json(client, "sqs", "get-queue-attributes", *queue, *names)
-    found += demand("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
+    found += unequal("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
     return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
 
 
-def _aws(client: Client, *arguments: str) -> Ran:
-    return client.run("aws", *arguments)
-
-
 def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
-    ran = _aws(client, *arguments, "--output", "json")
+    ran = client.run("aws", *arguments, "--output", "json")
     try:
         return json.loads(ran.output)
     except ValueError:
         return ran.output
 
 
-def _history(run: Any) -> str:  # noqa: ANN401 - attempts
+def _history(run: Sequence[AttemptOutcome]) -> str:
     return " / ".join(
         f"{sum(transition.status == 'Interrupted' for transition in each.record.transitions)} interruptions, "
         f"{each.described['SecondaryStatus']}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from local.deployed import PROJECT
+from local import PROJECT
 
 PACKAGES: Final[Mapping[str, str]] = {
     "boto3": "boto3",
@@ -25,13 +25,7 @@ _BUILD: Final = PROJECT / "build" / "clients"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """A virtual environment with one client.
-
-    Attributes:
-        client: a key of `PACKAGES`.
-        version: the package and its version.
-        programs: the directory of its programs.
-    """
+    """A virtual environment with one client, its package and version, and the directory of its programs."""
 
     client: str
     version: str
@@ -56,4 +50,4 @@ def prepare(client: str) -> Environment:
 
 def _uv(*arguments: str) -> None:
     # uv stands beside the Python of the project's own environment.
-    subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)  # noqa: S603
+    subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)

@@ -1,27 +1,22 @@
-"""Whether a client's job was interrupted, recorded and resumed: what SageMaker, the ledger and the checkpoints say."""
+"""Whether a client's job was interrupted, recorded and resumed, by SageMaker, the ledger and the checkpoints."""
 
 import io
 import tarfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from local.deployed import DeployedAccount
+from local.demo.demo_runs import RUNS, differences, is_settled
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import unequal
+from local.demo.verification_runs import AttemptOutcome, observe_run, trained
 from local.sagemaker.container import LOG_GROUP
-from local.verification import (
-    AttemptOutcome,
-    observe_run,
-    run_differences,
-    trained,
-    training_differences,
-)
 
-FATE: Final = "interrupted-twice-max-wait / uninterrupted"
+FATE: Final = RUNS[0].lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
-_ENDS: Final = ["MaxWaitTimeExceeded", "Completed"]
 _SECONDS: Final = 60.0
 
 
@@ -33,47 +28,29 @@ class Seen:
     differences: list[str]
 
 
-def demand(what: str, wanted: object, got: object) -> list[str]:
-    """The difference between what is demanded and what was found."""
-    return [] if wanted == got else [f"{what}: {wanted!r} was demanded, {got!r} was found"]
-
-
 def holds(what: str, text: str, parts: Sequence[str]) -> list[str]:
     """The parts that a text should have, and has not."""
     return [f"{what} lacks {part!r}" for part in parts if part not in text]
 
 
-def jobs(at: DeployedAccount, prefix: str) -> list[str]:
-    """SageMaker's list of jobs whose names begin so."""
-    pages = at.client("sagemaker").get_paginator("list_training_jobs").paginate(NameContains=prefix)
-    names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
-    return sorted(name for name in names if name.startswith(prefix))
-
-
 def resumed(at: DeployedAccount, prefix: str) -> tuple[list[str], Sequence[AttemptOutcome]]:
     """Judge a job with this prefix that asked Respot to resume it and met `FATE`: differences, and its attempts."""
-    names = jobs(at, prefix)
+    names = at.job_names(prefix)
     if not names:
         return [f"SageMaker has no job {prefix}*"], ()
-    root = names[0]
+    expected = replace(RUNS[0], root=names[0])
     run: Sequence[AttemptOutcome] = ()
 
     def settled() -> bool:
         nonlocal run
-        run = observe_run(at, root)
-        return len(run) == len(_ENDS) and all(each.is_settled for each in run)
+        run = observe_run(at, expected.root)
+        return is_settled(expected, run)
 
     if not eventually(settled):
-        return [f"{root}: the run was not settled within {_SECONDS:.0f} s: {len(run)} attempts"], run
-    uri = urlsplit(run[0].described["CheckpointConfig"]["S3Uri"])
-    checkpoints = trained(at, uri.path.lstrip("/"))
-    return [
-        *demand("SageMaker's list", [root, f"{root}-r2"], jobs(at, prefix)),
-        *demand("ends", _ENDS, [each.described["SecondaryStatus"] for each in run]),
-        *run_differences(run),
-        *training_differences(checkpoints),
-        *demand("jobs that trained", {root, f"{root}-r2"}, {each.job for each in checkpoints}),
-    ], run
+        return [f"{expected.root}: the run was not settled within {_SECONDS:.0f} s: {len(run)} attempts"], run
+    checkpoints = trained(at, urlsplit(run[0].described["CheckpointConfig"]["S3Uri"]).path.lstrip("/"))
+    trainers = unequal("jobs that trained", {*expected.names}, {each.job for each in checkpoints})
+    return differences(at, expected, run) + trainers, run
 
 
 def lines(at: DeployedAccount, job: str) -> list[list[str]]:
@@ -92,9 +69,9 @@ def archive_differences(at: DeployedAccount, uri: str) -> list[str]:
     with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as archive:
         names = archive.getnames()
     return [
-        *demand("encryption of the source", "aws:kms", answer.get("ServerSideEncryption")),
+        *unequal("encryption of the source", "aws:kms", answer.get("ServerSideEncryption")),
         *holds("key of the source", str(answer.get("SSEKMSKeyId")), ["arn:aws:kms:us-east-1:"]),
-        *demand("files of the source", ["train.py"], names),
+        *unequal("files of the source", ["train.py"], names),
     ]
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from local import PROJECT
 from local.clients import environments
-from local.deployed import PROJECT
 
 DIRECTORY: Final = PROJECT / "tests" / "support" / "recorded_clients"
 HOST: Final = "https://localhost"
@@ -24,7 +24,7 @@ def keep(recording: Path) -> list[str]:
     kept: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for line in recording.read_text().splitlines():
         request = scrubbed(json.loads(line))
-        # One of each kind: the same operation with the same members, whatever their values.
+        # One of each kind: the same operation with the same members, of any value.
         kept[str(request.pop("client"))].setdefault(_kind(request), request)
     DIRECTORY.mkdir(exist_ok=True)
     names = []

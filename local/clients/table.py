@@ -1,4 +1,4 @@
-"""`make clients` on the terminal: the clients run, and a table says what came of it."""
+"""`make clients` on the terminal: runs the clients and prints a table."""
 
 import tempfile
 import time
@@ -15,8 +15,8 @@ from rich.text import Text
 from local.clients import environments, recorded
 from local.clients.cases import CASES, Client
 from local.clients.judgement import FATE, Seen
-from local.deployed import deployed_account
-from local.figures import write
+from local.demo.deployed import deployed_account
+from local.proof.figures import write
 
 WIDTH: Final = 140
 _AT_ONCE: Final = 4
@@ -25,14 +25,7 @@ _SETTINGS: Final = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {Tele
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A case that was run.
-
-    Attributes:
-        version: the client's.
-        case: what it was put through.
-        seen: what came of it.
-        seconds: how long that took.
-    """
+    """A case that one version of a client was run through, and what was seen."""
 
     version: str
     case: str
@@ -46,11 +39,7 @@ class Row:
 
 
 def main(
-    console: Console | None = None,
-    *,
-    only: Sequence[str] = (),
-    record: bool = False,
-    figures: Path | None = None,
+    console: Console | None = None, *, only: Sequence[str] = (), record: bool = False, figures: Path | None = None
 ) -> int:
     """Run the clients and print the table; gives 1 if anything differs, 2 for an unknown client."""
     console = console or Console(highlight=False, width=WIDTH)

@@ -1,41 +1,13 @@
 """The answers of DescribeTrainingJob and ListTrainingJobs for a simulated job."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
+
+from botocore.model import StructureShape
 
 from local.sagemaker.job import Job, State, Transition
-
-# In the order of the service model.
-_ECHOED: Final = (
-    "HyperParameters",
-    "AlgorithmSpecification",
-    "RoleArn",
-    "InputDataConfig",
-    "OutputDataConfig",
-    "ResourceConfig",
-    "VpcConfig",
-    "StoppingCondition",
-)
-_ECHOED_LATER: Final = (
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "DebugHookConfig",
-    "ExperimentConfig",
-    "DebugRuleConfigurations",
-    "TensorBoardOutputConfig",
-    "ProfilerConfig",
-    "ProfilerRuleConfigurations",
-    "Environment",
-    "RetryStrategy",
-    "RemoteDebugConfig",
-    "InfraCheckConfig",
-    "ServerlessJobConfig",
-    "MlflowConfig",
-    "ModelPackageConfig",
-)
+from local.sagemaker.validation import service_model
 
 
 def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +30,7 @@ def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
     if "CheckpointConfig" in job:
         job["CheckpointConfig"] = _filled(job["CheckpointConfig"], LocalPath="/opt/ml/checkpoints")
     if "DebugHookConfig" in job:
-        # Seen in the answer for a job that had not asked for any; so whether `[]` was asked for cannot be told.
+        # Seen in the answer for a job that had not asked for any; so a requested `[]` cannot be distinguished.
         job["DebugHookConfig"] = _filled(job["DebugHookConfig"], CollectionConfigurations=[])
     job.setdefault(
         "ProfilerConfig",
@@ -80,34 +52,32 @@ def artifacts(job: Job, state: State) -> dict[str, str] | None:
 
 
 def describe(job: Job, now: datetime) -> dict[str, Any]:
-    """Answer DescribeTrainingJob; members that have no value are left out, as SageMaker does."""
+    """Answer DescribeTrainingJob: members in the model's order; those without a value are left out."""
     state = job.at(now)
-    answer = {
-        "TrainingJobName": job.name,
-        "TrainingJobArn": job.arn,
+    values = {
+        **job.request,
+        **_summary(job, state),
         "TuningJobArn": job.tuning_job_arn,
         "ModelArtifacts": artifacts(job, state),
-        "TrainingJobStatus": state.primary,
-        "SecondaryStatus": state.secondary,
         "FailureReason": state.failure_reason,
-        **{name: job.request.get(name) for name in _ECHOED},
-        "CreationTime": _epoch(job.created),
         "TrainingStartTime": _epoch(state.training_start),
-        "TrainingEndTime": _epoch(state.training_end),
-        "LastModifiedTime": _epoch(state.last_modified),
         "SecondaryStatusTransitions": [_transition(transition) for transition in state.transitions],
-        **{name: job.request.get(name) for name in _ECHOED_LATER},
         "TrainingTimeInSeconds": state.training_seconds,
         "BillableTimeInSeconds": state.billable_seconds,
         "ProfilingStatus": "Disabled" if job.request["ProfilerConfig"].get("DisableProfiler") else "Enabled",
     }
-    return {name: value for name, value in answer.items() if value is not None}
+    shape = service_model().operation_model("DescribeTrainingJob").output_shape
+    members: Iterable[str] = shape.members if isinstance(shape, StructureShape) else ()
+    return {name: values[name] for name in members if values.get(name) is not None}
 
 
 def summary(job: Job, now: datetime) -> dict[str, Any]:
     """Describe a job as one line of ListTrainingJobs."""
-    state = job.at(now)
-    line = {
+    return {name: value for name, value in _summary(job, job.at(now)).items() if value is not None}
+
+
+def _summary(job: Job, state: State) -> dict[str, Any]:
+    return {
         "TrainingJobName": job.name,
         "TrainingJobArn": job.arn,
         "CreationTime": _epoch(job.created),
@@ -116,7 +86,6 @@ def summary(job: Job, now: datetime) -> dict[str, Any]:
         "TrainingJobStatus": state.primary,
         "SecondaryStatus": state.secondary,
     }
-    return {name: value for name, value in line.items() if value is not None}
 
 
 def _filled(given: Mapping[str, Any], **defaults: object) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Tags that say something else for each attempt of a run.
+"""Tags with one value for each attempt of a run.
 
-A job that is submitted again carries the tags of the one before, so one tag speaks for all attempts: what is said for
-attempts 1, 2, 3 … stands in one value with ` / ` between, and the last holds for all further ones.
-`queued-then-max-wait / uninterrupted` lets the first attempt run out of waiting time, and every other one run through.
+A job that is submitted again has the tags of the one before. Therefore one tag has the values for attempts 1, 2, 3 …,
+separated by ` / `; the last holds for all further attempts. With `queued-then-max-wait / uninterrupted` the first
+attempt runs out of waiting time, and every other one completes.
 
-AWS allows 256 characters in a tag's value: letters, digits, spaces and `_ . : / = + - @`. What does not fit has to be
-named (`lifecycle.NAMED`) or shortened.
+AWS allows 256 characters in a tag's value: letters, digits, spaces and `_ . : / = + - @`. A longer lifecycle needs a
+name (`lifecycle.NAMED`).
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ def attempt_of(tags: Mapping[str, str]) -> int:
     return max(1, int(number)) if number.isascii() and number.isdigit() else 1
 
 
-def said_for(attempt: int, text: str, read: Callable[[str], _T]) -> _T:
-    """What a tag's value says for an attempt; all of it is read, so that a mistake shows at the first creation."""
+def value_for(attempt: int, text: str, read: Callable[[str], _T]) -> _T:
+    """The value for one attempt; all values are read, so that a mistake shows at the first creation."""
     each = [read(part.strip()) for part in text.split(SEPARATOR)]
     return each[min(attempt, len(each)) - 1]

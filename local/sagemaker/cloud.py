@@ -1,4 +1,4 @@
-"""What the simulated SageMaker needs from the account it lives in."""
+"""What the simulated SageMaker needs from its account."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,13 +30,13 @@ class Cloud(Protocol):
     """The rest of the account."""
 
     def scope(self) -> Scope:
-        """Tell the account and region that the current request is for."""
+        """The account and region of the current request."""
 
     def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
         """Ask IAM whether the caller may do this; None if so, otherwise AWS's message."""
 
     def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
-        """Tell whether a role exists and lets SageMaker assume it."""
+        """Whether a role exists and lets SageMaker assume it."""
 
     def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
         """Put an AWS service's event on the default bus."""
@@ -45,4 +45,4 @@ class Cloud(Protocol):
         """Write a line that a container printed to a log stream of training jobs, if the job's role allows it."""
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
-        """Give an S3 client with a role's permissions. It blocks: never call it on the event loop."""
+        """An S3 client with a role's permissions. It blocks: never call it on the event loop."""

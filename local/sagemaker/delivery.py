@@ -10,7 +10,7 @@ class DeliveryError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QueueMessage:
+class DeliveryFaults:
     """Faults for each event: how many copies, how late, how shuffled, and the share of events that is lost.
 
     `shuffle_seconds` holds every copy back for a random time up to that long: events overtake each other, and all have
@@ -31,7 +31,7 @@ class QueueMessage:
         return tuple(self.delay_seconds + chance.uniform(0, self.shuffle_seconds) for _ in range(self.copies))
 
 
-def parse(text: str) -> QueueMessage:
+def parse(text: str) -> DeliveryFaults:
     """Read faults such as `copies=3 shuffle=1 delay=0.5 drop=0.3 seed=7` (seconds; `drop=all` loses every event)."""
     words = {}
     for word in text.split():
@@ -43,7 +43,7 @@ def parse(text: str) -> QueueMessage:
         words[name] = float(value)
     if words.get("drop", 0) > 1:
         raise DeliveryError("drop is the share of events that is lost, from 0 to 1")
-    return QueueMessage(
+    return DeliveryFaults(
         copies=int(words.get("copies", 1)),
         delay_seconds=words.get("delay", 0.0),
         shuffle_seconds=words.get("shuffle", 0.0),

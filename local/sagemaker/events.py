@@ -11,7 +11,7 @@ DETAIL_TYPE: Final = "SageMaker Training Job State Change"
 
 
 def detail(job: Job, position: int) -> dict[str, Any]:
-    """Tell the moment at that position: absent values are null, times are epoch milliseconds, tags are a map.
+    """The detail for the moment at that position: absent values are null, times are epoch milliseconds, tags are a map.
 
     Only the current transition is in it, without its end; what the event lacks, DescribeTrainingJob has.
     """
@@ -57,7 +57,7 @@ def detail(job: Job, position: int) -> dict[str, Any]:
 
 
 def deleting(job: Job, now: datetime) -> dict[str, Any]:
-    """Tell that a job that is over is being deleted."""
+    """The detail for the deletion of an ended job."""
     last = detail(job, len(job.moments) - 1)
     return {**last, "TrainingJobStatus": "Deleting", "LastModifiedTime": _milliseconds(now)}
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.delivery import QueueMessage
+from local.sagemaker.delivery import DeliveryFaults
 from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
@@ -71,7 +71,7 @@ class Job:
     failure_reason: str | None = None
     tuning_job_arn: str | None = None
     speed: float = 1.0
-    delivery: QueueMessage = field(default_factory=QueueMessage)
+    delivery: DeliveryFaults = field(default_factory=DeliveryFaults)
 
     @property
     def name(self) -> str:
@@ -84,11 +84,11 @@ class Job:
         return bool(self.request.get("EnableManagedSpotTraining"))
 
     def at(self, now: datetime) -> State:
-        """Tell the job's state; a job is never younger than its first moment."""
+        """The job's state at a time; a job is never younger than its first moment."""
         return self._state(self._past(now), now)
 
     def through(self, position: int) -> State:
-        """Tell the job's state just after the moment at that position."""
+        """The job's state just after the moment at that position."""
         return self._state(self.moments[: position + 1], self.moments[position].at)
 
     def _state(self, past: tuple[Moment, ...], now: datetime) -> State:
@@ -114,7 +114,7 @@ class Job:
         )
 
     def planned(self, fate: Lifecycle) -> "Job":
-        """Give the job its fate from its creation on."""
+        """The job with its lifecycle, which starts at its creation."""
         return self._continued((), fate, self.created)
 
     def stopped(self, now: datetime) -> "Job":
@@ -125,7 +125,7 @@ class Job:
         return self._continued(self._past(now), fate, now)
 
     def failed(self, now: datetime, reason: str) -> "Job":
-        """Let the job fail on the spot."""
+        """Let the job fail now."""
         fate = Lifecycle(phases=(), ending=lifecycle.ending("Failed", reason))
         return self._continued(self._past(now), fate, now)
 

@@ -32,15 +32,15 @@ class Jobs:
         self._jobs[key] = job
 
     def replace(self, scope: Scope, job: Job) -> None:
-        """Give a job another fate or other tags."""
+        """Store a job with another lifecycle or other tags."""
         self._jobs[scope, job.name.lower()] = job
 
     def find(self, scope: Scope, name: str) -> Job | None:
-        """Look a job up; None if there is none."""
+        """The job of that name; None if there is none."""
         return self._jobs.get((scope, name.lower()))
 
     def get(self, scope: Scope, name: str) -> Job:
-        """Look a job up that has to exist."""
+        """The job of that name; raises SageMaker's error if there is none."""
         job = self.find(scope, name)
         if job is None:
             raise not_found()
@@ -69,22 +69,10 @@ class Jobs:
         return answer
 
 
-def _by_creation(job: Job, _: datetime) -> list[Any]:
-    return [job.created.timestamp(), job.name]
-
-
-def _by_name(job: Job, _: datetime) -> list[Any]:
-    return [job.name]
-
-
-def _by_status(job: Job, now: datetime) -> list[Any]:
-    return [job.at(now).primary, job.created.timestamp(), job.name]
-
-
 _ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
-    "CreationTime": _by_creation,
-    "Name": _by_name,
-    "Status": _by_status,
+    "CreationTime": lambda job, _: [job.created.timestamp(), job.name],
+    "Name": lambda job, _: [job.name],
+    "Status": lambda job, now: [job.at(now).primary, job.created.timestamp(), job.name],
 }
 
 

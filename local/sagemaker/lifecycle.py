@@ -2,35 +2,23 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby, pairwise
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
 UNINTERRUPTED: Final = "uninterrupted"
-# No public source has the name of a pending timeout's status: this one is ours. What is known is that the job is
-# `Stopped`, and that the status tells (AWS Batch's user guide, sm_job_stuck_in_runnable_capacity).
+# No public source has the name of a pending timeout's status: this one is ours. AWS documents that the job is `Stopped`
+# and that its status shows the cause (AWS Batch's user guide, sm_job_stuck_in_runnable_capacity).
 PENDING_TIMEOUT: Final = "MaxPendingTimeExceeded"
 ENDINGS: Final = frozenset(
     {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", PENDING_TIMEOUT}
 )
 PENDING: Final = "Pending"
-STAYS: Final = frozenset(
-    {
-        "Starting",
-        "LaunchingMLInstances",
-        "PreparingTrainingStack",
-        "Pending",
-        "Downloading",
-        "DownloadingTrainingImage",
-        "Training",
-        "Uploading",
-        "Stopping",
-        "Interrupted",
-        "Restarting",
-        "Updating",
-    },
+PHASES: Final = frozenset(
+    {"Starting", "LaunchingMLInstances", "PreparingTrainingStack", PENDING, "Downloading", "DownloadingTrainingImage"}
+    | {"Training", "Uploading", "Stopping", INTERRUPTED, "Restarting", "Updating"}
 )
 DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
 # SageMaker bills while it holds an instance. `Stopping` belongs to it only when it follows one of these.
@@ -133,11 +121,8 @@ class Lifecycle:
         return (*(phase.status for phase in self.phases), self.ending.status)
 
     def faster(self, speed: float) -> "Lifecycle":
-        """Run through the same stays in a fraction of the time."""
-        phases = tuple(
-            Phase(status=phase.status, seconds=phase.seconds / speed, messages=phase.messages) for phase in self.phases
-        )
-        return Lifecycle(phases=phases, ending=self.ending)
+        """The same phases in a fraction of the time."""
+        return replace(self, phases=tuple(replace(phase, seconds=phase.seconds / speed) for phase in self.phases))
 
 
 def ending(status: str, failure: str | None = None) -> Ending:
@@ -147,11 +132,11 @@ def ending(status: str, failure: str | None = None) -> Ending:
 
 def phase(status: str, seconds: float) -> Phase:
     """Build a phase with the message that SageMaker shows first."""
-    return Phase(status=status, seconds=seconds, messages=(Message(text=_first_message(status)),))
+    return Phase(status=status, seconds=seconds, messages=(Message(text=_message(status)),))
 
 
 def winding_down(status: str) -> tuple[Phase, ...]:
-    """The stays of a job that is stopped in this status: Uploading only if there is something to upload."""
+    """The phases of a job that is stopped in this status: Uploading only if there is something to upload."""
     stopping = phase("Stopping", _STOPPING_SECONDS)
     return (stopping, phase("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
 
@@ -168,13 +153,14 @@ def parse(text: str) -> Lifecycle:
     end = _ending(script[-1])
     steps = [_step(word) for word in (script[:-1] if end else script)]
     if not steps:
-        raise LifecycleError("a job has to stay somewhere before it ends, for example Starting=0.5")
-    phases = [_joined([seconds for _, seconds in run], status) for status, run in _runs(steps)]
+        raise LifecycleError("a job needs a phase before it ends, for example Starting=0.5")
+    runs = groupby(steps, key=lambda step: step[0])
+    phases = [_joined([seconds for _, seconds in run], status) for status, run in runs]
     return Lifecycle(phases=tuple(_with_preparing(phases)), ending=end or ending("Completed"))
 
 
 def training_seconds(phases: Sequence[tuple[str, timedelta]]) -> int | None:
-    """TrainingTimeInSeconds for stays as (status, duration); None before an instance was held. At least 1."""
+    """TrainingTimeInSeconds for phases as (status, duration); None before an instance was held. At least 1."""
     held = timedelta()
     started = False
     previous = ""
@@ -199,14 +185,14 @@ def expected_seconds(lifecycle: Lifecycle, *, spot: bool) -> tuple[int | None, i
     return training, billable_seconds(training, spot=spot)
 
 
-def _first_message(status: str) -> str:
-    return _STARTING[0] if status == "Starting" else _MESSAGES[status]
+def _message(status: str, index: int = 0) -> str:
+    return _STARTING[min(index, len(_STARTING) - 1)] if status == "Starting" else _MESSAGES[status]
 
 
 def _step(word: str) -> tuple[str, float]:
     status, _, number = word.partition("=")
-    if status not in STAYS:
-        known = ", ".join(sorted(STAYS))
+    if status not in PHASES:
+        known = ", ".join(sorted(PHASES))
         end = ", ".join(sorted(ENDINGS))
         raise LifecycleError(
             f"'{word}' is not Status=seconds with a status of {known}; at the end of a script also {end}; "
@@ -231,17 +217,12 @@ def _ending(word: str) -> Ending | None:
     return ending(status, FAILURE_REASONS[kind])
 
 
-def _runs(steps: list[tuple[str, float]]) -> list[tuple[str, list[tuple[str, float]]]]:
-    return [(status, list(run)) for status, run in groupby(steps, key=lambda step: step[0])]
-
-
 def _joined(parts: list[float], status: str) -> Phase:
     total = sum(parts)
     messages = []
     elapsed = 0.0
     for index, part in enumerate(parts):
-        text = _STARTING[min(index, len(_STARTING) - 1)] if status == "Starting" else _MESSAGES[status]
-        messages.append(Message(text=text, after=elapsed / total if total else 0.0))
+        messages.append(Message(text=_message(status, index), after=elapsed / total if total else 0.0))
         elapsed += part
     return Phase(status=status, seconds=total, messages=tuple(messages))
 
@@ -252,9 +233,7 @@ def _with_preparing(phases: list[Phase]) -> list[Phase]:
     for current, following in pairwise([*phases, None]):
         if current and current.status in {"Starting", PENDING} and following and following.status in ON_AN_INSTANCE:
             preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
-            result.append(
-                Phase(status=current.status, seconds=current.seconds, messages=(*current.messages, preparing)),
-            )
+            result.append(replace(current, messages=(*current.messages, preparing)))
         elif current:
             result.append(current)
     return result

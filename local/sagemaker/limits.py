@@ -1,14 +1,15 @@
 """The end that SageMaker itself sets to a job: MaxRuntime-, MaxWait- and MaxPendingTimeInSeconds, by a scaled clock.
 
 The tag `local:time-scale = 600` has one real second count 600 simulated ones, so that limits of hours strike within
-seconds, whatever the lifecycle's script says. A limit makes a job shorter than its script, never longer. Without the
+seconds, independently of the lifecycle's script. A limit makes a job shorter than its script, never longer. Without the
 tag nothing is limited: scripts are seconds long and limits hours.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.lifecycle import Lifecycle, Message, Phase
+from local.sagemaker.lifecycle import Lifecycle, Phase
 
 _ENDING_ALREADY: Final = frozenset({"Stopping", "Uploading"})
 
@@ -50,8 +51,8 @@ def limited(
 
 def _shortened(phase: Phase, seconds: float) -> Phase:
     messages = tuple(
-        Message(text=message.text, after=message.after * phase.seconds / seconds, announced=message.announced)
+        replace(message, after=message.after * phase.seconds / seconds)
         for message in phase.messages[1:]
         if message.after * phase.seconds < seconds
     )
-    return Phase(status=phase.status, seconds=seconds, messages=(phase.messages[0], *messages))
+    return replace(phase, seconds=seconds, messages=(phase.messages[0], *messages))

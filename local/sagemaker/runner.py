@@ -1,4 +1,4 @@
-"""Lets simulated jobs live: sends each event when it is due and trains meanwhile."""
+"""Runs simulated jobs: sends each event when it is due, and writes checkpoints."""
 
 import asyncio
 import contextlib
@@ -20,8 +20,8 @@ logger = logging.getLogger("sagemaker")
 
 
 @dataclass(slots=True)
-class _Life:
-    """What goes on for one job at present."""
+class _Running:
+    """The tasks of one job."""
 
     scope: Scope
     key: str
@@ -34,24 +34,24 @@ class Runner:
     """One task per job, on the event loop that serves the account."""
 
     def __init__(self, cloud: Cloud, jobs: Jobs, *, clock: Callable[[], datetime]) -> None:
-        """Work for these jobs."""
+        """Run these jobs."""
         self._cloud = cloud
         self._jobs = jobs
         self._clock = clock
-        self._lives: dict[tuple[Scope, str], _Life] = {}
+        self._running: dict[tuple[Scope, str], _Running] = {}
         # The loop keeps only weak references to its tasks.
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, scope: Scope, job: Job) -> None:
-        """Let a new job live."""
-        life = _Life(scope=scope, key=job.name.lower())
-        self._lives[life.scope, life.key] = life
-        self._spawn(self._live(life))
+        """Run a new job."""
+        running = _Running(scope=scope, key=job.name.lower())
+        self._running[running.scope, running.key] = running
+        self._spawn(self._run(running))
 
     def changed(self, scope: Scope, job: Job) -> None:
-        """Tell a job that its fate is another one now."""
-        if life := self._lives.get((scope, job.name.lower())):
-            life.changed.set()
+        """Apply a job's new lifecycle."""
+        if running := self._running.get((scope, job.name.lower())):
+            running.changed.set()
 
     def send(self, scope: Scope, job: Job, sequence: int, detail: dict[str, Any]) -> None:
         """Deliver an event as badly as the job asks for."""
@@ -59,51 +59,51 @@ class Runner:
         for hold in job.delivery.holds(job.arn, sequence):
             self._spawn(self._deliver(scope, job.arn, text, hold))
 
-    async def _live(self, life: _Life) -> None:
+    async def _run(self, running: _Running) -> None:
         position = 0
         while True:
-            job = self._job(life)
+            job = self._job(running)
             if job is None or position == len(job.moments):
                 break
             moment = job.moments[position]
             wait = (moment.at - self._clock()).total_seconds()
             if wait > 0:
-                life.changed.clear()
+                running.changed.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(life.changed.wait(), wait)
+                    await asyncio.wait_for(running.changed.wait(), wait)
                 continue
             if moment.announced:
-                self.send(life.scope, job, position, events.detail(job, position))
+                self.send(running.scope, job, position, events.detail(job, position))
             if position == 0 or job.moments[position - 1].status != moment.status:
-                self._enter(life, job, moment.status, moment.at)
+                self._enter(running, job, moment.status, moment.at)
             position += 1
-        if self._lives.get((life.scope, life.key)) is life:
-            del self._lives[life.scope, life.key]
+        if self._running.get((running.scope, running.key)) is running:
+            del self._running[running.scope, running.key]
 
-    def _job(self, life: _Life) -> Job | None:
-        """Look up whose life it is; None if it was deleted, even if another job has its name by now."""
-        if self._lives.get((life.scope, life.key)) is not life:
+    def _job(self, running: _Running) -> Job | None:
+        """The running job; None if it was deleted, even if another job has its name now."""
+        if self._running.get((running.scope, running.key)) is not running:
             return None
-        return self._jobs.find(life.scope, life.key)
+        return self._jobs.find(running.scope, running.key)
 
-    def _enter(self, life: _Life, job: Job, status: str, at: datetime) -> None:
+    def _enter(self, running: _Running, job: Job, status: str, at: datetime) -> None:
         if status in lifecycle.DOWNLOADING:
             # The prefix is copied to the instance while a job downloads.
-            life.restoring = asyncio.create_task(self._restore(life, job))
+            running.restoring = asyncio.create_task(self._restore(running, job))
         elif status == "Training":
-            restoring = life.restoring or asyncio.create_task(self._restore(life, job))
-            life.training = asyncio.create_task(self._train(life, job, at, restoring))
+            restoring = running.restoring or asyncio.create_task(self._restore(running, job))
+            running.training = asyncio.create_task(self._train(running, job, at, restoring))
         else:
-            if life.training:
-                life.training.cancel()
+            if running.training:
+                running.training.cancel()
             # An instance that is gone forgets what it had; so does a job that starts over.
-            life.restoring = life.training = None
+            running.restoring = running.training = None
 
-    async def _restore(self, life: _Life, job: Job) -> Progress | None:
+    async def _restore(self, running: _Running, job: Job) -> Progress | None:
         try:
-            return await asyncio.to_thread(self._restored, life.scope, job)
+            return await asyncio.to_thread(self._restored, running.scope, job)
         except CheckpointError as error:
-            self._fail(life, str(error))
+            self._fail(running, str(error))
             return None
 
     def _restored(self, scope: Scope, job: Job) -> Progress:
@@ -112,13 +112,15 @@ class Runner:
         s3 = self._cloud.s3(scope, job.request["RoleArn"])
         return checkpoints.restore(s3, job.request["CheckpointConfig"]["S3Uri"])
 
-    async def _train(self, life: _Life, job: Job, began: datetime, restoring: asyncio.Task[Progress | None]) -> None:
+    async def _train(
+        self, running: _Running, job: Job, began: datetime, restoring: asyncio.Task[Progress | None]
+    ) -> None:
         ends = next((m.at for m in job.moments if m.at > began and m.status != "Training"), began)
         try:
             progress = await restoring
             if progress is None:
                 return
-            container = Container(self._cloud, life.scope, job, started=began)
+            container = Container(self._cloud, running.scope, job, started=began)
             container.starts(progress)
             if "CheckpointConfig" not in job.request:
                 return
@@ -126,32 +128,26 @@ class Runner:
                 wait = began + timedelta(seconds=seconds) - self._clock()
                 await asyncio.sleep(max(0.0, wait.total_seconds()))
                 progress = progress.after(job.name)
-                await asyncio.to_thread(self._written, life.scope, job, progress)
+                await asyncio.to_thread(self._written, running.scope, job, progress)
                 container.saved(progress)
         except CheckpointError as error:
-            self._fail(life, str(error))
+            self._fail(running, str(error))
 
     def _written(self, scope: Scope, job: Job, progress: Progress) -> None:
         s3 = self._cloud.s3(scope, job.request["RoleArn"])
         checkpoints.write(s3, job.request["CheckpointConfig"]["S3Uri"], job.name, progress)
 
-    def _fail(self, life: _Life, reason: str) -> None:
-        job = self._job(life)
+    def _fail(self, running: _Running, reason: str) -> None:
+        job = self._job(running)
         now = self._clock()
         if job and now < job.moments[-1].at:
-            self._jobs.replace(life.scope, job.failed(now, reason))
-            life.changed.set()
+            self._jobs.replace(running.scope, job.failed(now, reason))
+            running.changed.set()
 
     async def _deliver(self, scope: Scope, arn: str, detail: str, hold: float) -> None:
         if hold:
             await asyncio.sleep(hold)
-        self._cloud.publish(
-            scope,
-            source=events.SOURCE,
-            detail_type=events.DETAIL_TYPE,
-            resource=arn,
-            detail=detail,
-        )
+        self._cloud.publish(scope, source=events.SOURCE, detail_type=events.DETAIL_TYPE, resource=arn, detail=detail)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -161,10 +157,10 @@ class Runner:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
-            logger.error("a job's life broke off", exc_info=task.exception())
+            logger.error("the task of a job failed", exc_info=task.exception())
 
 
 def utc_now() -> datetime:
-    """Tell the time with the milliseconds that SageMaker keeps."""
+    """The time in milliseconds, as SageMaker stores it."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -1,8 +1,8 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
-What happens to a job is said in its tags: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may say something else
-for each attempt of a run (`attempts`).
+A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
+(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may have one
+value for each attempt of a run (`attempts`).
 """
 
 import json
@@ -10,11 +10,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
-from local.sagemaker.delivery import DeliveryError, QueueMessage
+from local.sagemaker.delivery import DeliveryFaults
 from local.sagemaker.errors import (
     AccessDeniedError,
     SageMakerError,
@@ -24,8 +24,7 @@ from local.sagemaker.errors import (
 )
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
-from local.sagemaker.lifecycle import Lifecycle, LifecycleError
-from local.sagemaker.refusals import RefusalsError
+from local.sagemaker.lifecycle import Lifecycle
 from local.sagemaker.runner import Runner, utc_now
 
 logger = logging.getLogger("sagemaker")
@@ -38,6 +37,7 @@ REFUSE_TAG: Final = "local:refuse"
 # Not echoed: a child of a tuning job has no tag that says so.
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
+_T = TypeVar("_T")
 _JSON: Final = "application/x-amz-json-1.1"
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -49,11 +49,11 @@ class SageMaker:
         self,
         cloud: Cloud,
         *,
-        default_delivery: QueueMessage,
+        default_delivery: DeliveryFaults,
         default_lifecycle: str = lifecycle.UNINTERRUPTED,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Live in that account; the defaults are for jobs without a tag of their own."""
+        """Use that account; the defaults are for jobs without a tag of their own."""
         self._cloud = cloud
         self._default_delivery = default_delivery
         self._default_lifecycle = default_lifecycle
@@ -63,12 +63,7 @@ class SageMaker:
         self._runner = Runner(cloud, self._jobs, clock=clock)
 
     async def handle(
-        self,
-        _method: str,
-        _path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        query: Mapping[str, Any],
+        self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         """Answer one HTTP request."""
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
@@ -79,11 +74,7 @@ class SageMaker:
         return 200, {"Content-Type": _JSON}, json.dumps(answer).encode()
 
     def _answer(
-        self,
-        operation: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        query: Mapping[str, Any],
+        self, operation: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         handler = self._OPERATIONS.get(operation)
         if handler is None:
@@ -97,22 +88,17 @@ class SageMaker:
         call = Call(operation=operation, headers=headers, query=query, request=request)
         return handler(self, call, self._cloud.scope())
 
-    # Each operation asks IAM before anything else: someone who may not look does not learn whether a job exists.
+    # Each operation asks IAM first: a caller without permission does not learn whether a job exists.
 
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
         arn = _arn(scope, str(request.get("TrainingJobName", "")))
-        self._authorize(
-            call,
-            "CreateTrainingJob",
-            arn,
-            tags=_tags(request),
-            more={"sagemaker:InstanceTypes": _instance_types(request)},
-        )
+        types = {"sagemaker:InstanceTypes": _instance_types(request)}
+        self._authorize(call, "CreateTrainingJob", arn, tags=_tags(request), more=types)
         if request.get("Tags"):
-            # The key tells tags of a new job from a call of AddTags, which has none.
-            more = {"sagemaker:TaggingAction": "CreateTrainingJob"}
-            self._authorize(call, "AddTags", arn, tags=_tags(request), more=more)
+            # The key distinguishes tags of a new job from a call of AddTags, which has none.
+            tagging = {"sagemaker:TaggingAction": "CreateTrainingJob"}
+            self._authorize(call, "AddTags", arn, tags=_tags(request), more=tagging)
         validation.check_shape("CreateTrainingJob", request)
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))
@@ -140,25 +126,20 @@ class SageMaker:
             moments=(),
             tuning_job_arn=tuning_job_arn,
             speed=speed,
-            delivery=self._delivery(tags),
+            delivery=_parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
+            if DELIVERY_TAG in tags
+            else self._default_delivery,
         )
-        fate = _fate({LIFECYCLE_TAG: self._default_lifecycle, **tags}, spot=job.spot).faster(speed)
+        fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
+        if fate.needs_spot and not job.spot:
+            # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
+            fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
+        fate = fate.faster(speed)
         return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
 
     def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
-        try:
-            told = attempts.said_for(attempts.attempt_of(job.tags), job.tags.get(REFUSE_TAG, ""), refusals.parse)
-        except RefusalsError as error:
-            raise ValidationError(f"Tag {REFUSE_TAG}: {error}") from error
-        return self._refused.next(scope, job.request, told)
-
-    def _delivery(self, tags: Mapping[str, str]) -> QueueMessage:
-        if DELIVERY_TAG not in tags:
-            return self._default_delivery
-        try:
-            return delivery.parse(tags[DELIVERY_TAG])
-        except DeliveryError as error:
-            raise ValidationError(f"Tag {DELIVERY_TAG}: {error}") from error
+        refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
+        return self._refused.next(scope, job.request, refused)
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         return answers.describe(self._existing(call, scope), self._clock())
@@ -308,13 +289,15 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
     return factor
 
 
-def _fate(tags: Mapping[str, str], *, spot: bool) -> Lifecycle:
+def _of_attempt(tags: Mapping[str, str], tag: str, text: str, read: Callable[[str], _T]) -> _T:
+    return _parsed(tag, text, lambda value: attempts.value_for(attempts.attempt_of(tags), value, read))
+
+
+def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
     try:
-        fate = attempts.said_for(attempts.attempt_of(tags), tags[LIFECYCLE_TAG], lifecycle.parse)
-    except LifecycleError as error:
-        raise ValidationError(f"Tag {LIFECYCLE_TAG}: {error}") from error
-    # Nobody takes an on-demand instance away. So a job that is resubmitted with the same tags on-demand runs through.
-    return lifecycle.parse(lifecycle.UNINTERRUPTED) if fate.needs_spot and not spot else fate
+        return read(text)
+    except ValueError as error:  # which all parsers raise
+        raise ValidationError(f"Tag {tag}: {error}") from error
 
 
 def _limited(fate: Lifecycle, job: Job) -> Lifecycle:

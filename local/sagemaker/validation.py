@@ -15,7 +15,7 @@ _MOST_TAGS: Final = 50
 _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
 
 # The repositories of SageMaker's built-in algorithms (docs.aws.amazon.com/sagemaker/latest/dg-ecr-paths). The accounts
-# that own them differ by region and algorithm and are not looked at: a repository of one's own with exactly such a name
+# that own them differ by region and algorithm and are not checked: a repository of one's own with exactly such a name
 # would be taken for SageMaker's.
 BUILT_IN_IMAGES: Final = frozenset(
     {
@@ -65,7 +65,7 @@ def check_shape(operation: str, request: Mapping[str, Any]) -> None:
 
 
 def check_training_job(request: Mapping[str, Any]) -> None:
-    """Check the rules of CreateTrainingJob that the service model does not state; the first that is broken is told."""
+    """Check the rules of CreateTrainingJob that the service model does not state; the first violation is raised."""
     for rules in (_algorithm_rules, _resource_rules, _time_rules):
         for complaint in rules(request):
             raise ValidationError(complaint)

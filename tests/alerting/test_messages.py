@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from slack_sdk.models.blocks import Block
 
-from local.slack_rendering import render as show
+from local.demo.slack_rendering import render as show
 from respot.alerting import text as alert_text
 from respot.alerting.alert import Alert
 from respot.alerting.digest import text as digest_text

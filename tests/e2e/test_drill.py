@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from local.deployed import DeployedAccount
-from local.verification import ledger_is_consistent, receive_alerts
+from local.demo.deliveries import receive_alerts
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import ledger_is_consistent
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
 from tests.support.waiting import eventually

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from local.deployed import DeployedAccount
-from local.verification import AttemptOutcome, observe_run, run_differences
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_runs import AttemptOutcome, observe_run, run_differences
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import IN_PROGRESS
 from respot.recovery.planning.decision import Action

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.account import LocalAccount, LocalAccountError
+from local.emulator.account import LocalAccount, LocalAccountError
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
@@ -96,7 +96,7 @@ def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:
 
 def test_an_account_ends_with_the_process_that_started_it() -> None:
     script = """
-from local.account import LocalAccount
+from local.emulator.account import LocalAccount
 account = LocalAccount().start()
 print(account.endpoint, account.log, flush=True)
 input()

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from local.server import environment
+from local.emulator.server import environment
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
 PROGRAM = """
 import asyncio, json, sys, time
 from ministack.services import sqs
-from local import emulator
+from local.emulator import sqs as emulator
 
 emulator.hand_out_from_the_front()
 

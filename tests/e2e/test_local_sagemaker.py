@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local.account import LocalAccount
+from local.demo.training import TrainingGround
+from local.emulator.account import LocalAccount
 from local.sagemaker import checkpoints, lifecycle
-from local.training import TrainingGround
 
 pytestmark = pytest.mark.xdist_group("local-account")
 

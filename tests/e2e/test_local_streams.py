@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from local.server import environment
+from local.emulator.server import environment
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
 PROGRAM = """
 import json, threading, time
 from ministack.services import lambda_svc
-from local import emulator
+from local.emulator import streams as emulator
 
 gate = threading.Event()
 given = {"slow": [], "failing": [], "whole": []}

@@ -8,18 +8,10 @@ from collections.abc import Sequence
 import pytest
 from botocore.exceptions import ClientError
 
-from local.deployed import DeployedAccount
+from local.demo.deliveries import compare_deliveries, receive_alerts
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_jobs import JobOutcome, differences, fingerprint, is_settled, ledger_is_consistent, observe
 from local.sagemaker.lifecycle import NAMED, parse
-from local.verification import (
-    JobOutcome,
-    compare_deliveries,
-    differences,
-    fingerprint,
-    is_settled,
-    ledger_is_consistent,
-    observe,
-    receive_alerts,
-)
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
 from tests.support.wheel import installed_command

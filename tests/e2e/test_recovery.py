@@ -12,13 +12,12 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from local.deployed import DeployedAccount
-from local.verification import (
+from local.demo.deliveries import compare_deliveries, receive_alerts
+from local.demo.deployed import DeployedAccount
+from local.demo.verification_runs import (
     AttemptOutcome,
     Trained,
-    compare_deliveries,
     observe_run,
-    receive_alerts,
     run_differences,
     trained,
     training_differences,
@@ -407,4 +406,4 @@ def test_the_judge_sees_steps_that_were_trained_twice_or_not_at_all() -> None:
         Trained(job="b", from_step=50, to_step=100),
         Trained(job="b", from_step=150, to_step=200),
     ]
-    assert training_differences(entries) == ["b trained steps 51 to 100 again", "nobody trained steps 101 to 150"]
+    assert training_differences(entries) == ["b trained steps 51 to 100 again", "no job trained steps 101 to 150"]

@@ -12,19 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.preflight import ExitCode
-from local.deployed import PROJECT, DeployedAccount, deployed_account
+from local import PROJECT
+from local.demo.deliveries import compare_deliveries, receive_alerts
+from local.demo.deployed import DeployedAccount, deployed_account
+from local.demo.verification_jobs import differences, is_settled, observe
+from local.demo.verification_runs import observe_run, run_differences, trained, training_differences
 from local.sagemaker.lifecycle import parse
-from local.verification import (
-    compare_deliveries,
-    differences,
-    is_settled,
-    observe,
-    observe_run,
-    receive_alerts,
-    run_differences,
-    trained,
-    training_differences,
-)
 from respot.recovery.planning.decision import Action
 from tests.support.waiting import eventually
 from tests.support.wheel import installed_command

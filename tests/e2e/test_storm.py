@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.deployed import DeployedAccount, deployed_account
-from local.verification import receive_alerts
+from local.demo.deliveries import receive_alerts
+from local.demo.deployed import DeployedAccount, deployed_account
 from respot.alerting.alert import AlertRecord
 from respot.aws.dynamodb.alerts import read_alert
 from respot.aws.dynamodb.job_items import state_item, transition_item

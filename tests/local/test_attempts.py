@@ -1,4 +1,4 @@
-"""Tags that tell each attempt of a run something else."""
+"""Tags with one value for each attempt of a run."""
 
 import pytest
 
@@ -14,7 +14,7 @@ TWO_FATES = "never-launched / Starting=0.1 Training=1"
     [(1, "MaxWaitTimeExceeded"), (2, "Completed"), (3, "Completed"), (9, "Completed")],
 )
 def test_each_attempt_meets_its_own_fate_and_the_last_one_repeats(attempt: int, ending: str) -> None:
-    assert attempts.said_for(attempt, TWO_FATES, lifecycle.parse).ending.status == ending
+    assert attempts.value_for(attempt, TWO_FATES, lifecycle.parse).ending.status == ending
 
 
 @pytest.mark.parametrize(
@@ -29,4 +29,4 @@ def test_a_job_without_a_number_is_the_first_attempt(tag: str | None, attempt: i
 )
 def test_a_mistake_in_a_later_fate_shows_at_the_first_attempt(text: str) -> None:
     with pytest.raises(LifecycleError, match=r"' / ' separates|it is empty"):
-        attempts.said_for(1, text, lifecycle.parse)
+        attempts.value_for(1, text, lifecycle.parse)

@@ -1,6 +1,6 @@
 import pytest
 
-from local.call_counts import CallCounts, operation_of
+from local.emulator.call_counts import CallCounts, operation_of
 
 
 def signed(key: str, service: str = "sagemaker", target: str = "") -> dict[bytes, bytes]:

@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import cli
+from local import PROJECT, cli
 from local.clients import table
 from local.clients.cases import CASES, EXAMPLES, Client
 from local.clients.environments import PACKAGES, Environment
 from local.clients.judgement import Seen
 from local.clients.table import Row
-from local.deployed import PROJECT
 
 GOOD = Row(version="awscli 1", case="lists", seen=Seen("two jobs", []), seconds=1.4)
 BAD = Row(version="boto3 1", case="waits", seen=Seen("one job", ["a job was lost"]), seconds=2)
@@ -33,7 +32,7 @@ def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
     assert examples == sorted(re.findall(r"examples/\w+\.py", cli.EXAMPLES))
 
 
-def test_every_example_asks_respot_to_resume_and_takes_role_and_bucket_from_outside() -> None:
+def test_every_example_asks_for_resume_and_names_no_role_or_bucket() -> None:
     for path in EXAMPLES.glob("*.py"):
         text = path.read_text()
         assert re.search(r"respot:resume.{1,20}on", text)
@@ -53,7 +52,7 @@ def test_every_client_has_its_pinned_requirements_and_none_has_a_framework() -> 
     assert made[1].split() == sorted(PACKAGES)
 
 
-def test_the_exit_code_is_1_if_anything_differs_and_the_difference_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_printed_and_gives_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     code, text = printed(monkeypatch, GOOD, BAD)
     assert code == 1
     assert "a job was lost" in text

@@ -61,7 +61,7 @@ def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:
     assert all(re.fullmatch(r"job-1/algo-1-\d{10}", stream) for stream in cloud.printed)
 
 
-def test_a_lifecycle_for_all_jobs_is_that_of_jobs_without_a_tag_of_their_own() -> None:
+def test_jobs_without_a_lifecycle_tag_have_the_accounts_lifecycle() -> None:
     cloud = RememberingCloud()
 
     async def story() -> None:

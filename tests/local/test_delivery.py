@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.sagemaker.delivery import DeliveryError, QueueMessage, parse
+from local.sagemaker.delivery import DeliveryError, DeliveryFaults, parse
 
 JOB = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
 
@@ -12,7 +12,7 @@ def test_without_faults_each_event_arrives_once_and_at_once() -> None:
 
 
 def test_all_faults_can_be_asked_for() -> None:
-    assert parse("copies=3 shuffle=1 delay=0.5 drop=0.3 seed=7") == QueueMessage(
+    assert parse("copies=3 shuffle=1 delay=0.5 drop=0.3 seed=7") == DeliveryFaults(
         copies=3,
         shuffle_seconds=1,
         delay_seconds=0.5,
@@ -32,7 +32,7 @@ def test_copies_are_late_and_shuffled_within_bounds() -> None:
 
 def test_the_same_seed_gives_the_same_faults() -> None:
     def faults(seed: int) -> list[tuple[float, ...]]:
-        return [QueueMessage(copies=2, shuffle_seconds=1, drop=0.3, seed=seed).holds(JOB, n) for n in range(20)]
+        return [DeliveryFaults(copies=2, shuffle_seconds=1, drop=0.3, seed=seed).holds(JOB, n) for n in range(20)]
 
     assert faults(1) == faults(1)
     assert faults(1) != faults(2)

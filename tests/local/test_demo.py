@@ -1,6 +1,6 @@
 """The demo judges what its timelines begin with."""
 
-from local.demo import headline_differences
+from local.demo.demo import headline_differences
 from local.sagemaker.lifecycle import parse
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id

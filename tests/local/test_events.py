@@ -49,7 +49,7 @@ def payloads(story: str) -> list[dict[str, Any]]:
     return [json.loads(text.replace("UNCONFIRMED TEXT: spot", "Spot"))["detail"] for text in texts]
 
 
-def told_by(detail: dict[str, Any], script: str) -> Job:
+def job_of(detail: dict[str, Any], script: str) -> Job:
     new = Job(
         arn=detail["TrainingJobArn"],
         request=answers.with_defaults({name: detail[name] for name in _ASKED_FOR}),
@@ -65,10 +65,10 @@ def test_events_equal_the_examples_in_keys_order_types_and_values(story: str) ->
     expected = payloads(story)
     if story == "v1":
         del expected[3]  # the script cannot say when instances are found; see test_lifecycle
-    told = told_by(expected[-1], STORIES[story])
+    of_story = job_of(expected[-1], STORIES[story])
     sent = [
-        events.detail(told, position)
-        for position, moment in enumerate(told.moments)
+        events.detail(of_story, position)
+        for position, moment in enumerate(of_story.moments)
         if moment.announced and moment.message != "Preparing the instances for training"
     ]
     if story == "v3":
@@ -77,10 +77,10 @@ def test_events_equal_the_examples_in_keys_order_types_and_values(story: str) ->
 
 
 @pytest.mark.parametrize("story", ["s1", "s2", "s3", "s4"])
-def test_the_answer_of_describe_has_the_members_and_the_history_of_the_example(story: str) -> None:
+def test_describe_has_the_members_and_the_history_of_the_example(story: str) -> None:
     example = json.loads((EVENTS / f"describe_{story}_final.json").read_text())
-    told = told_by(payloads(story)[-1], STORIES[story])
-    answer = answers.describe(told, told.moments[-1].at)
+    of_story = job_of(payloads(story)[-1], STORIES[story])
+    answer = answers.describe(of_story, of_story.moments[-1].at)
     assert answer.keys() == example.keys()
     assert [entry["Status"] for entry in answer["SecondaryStatusTransitions"]] == [
         entry["Status"] for entry in example["SecondaryStatusTransitions"]
@@ -91,8 +91,8 @@ def test_the_answer_of_describe_has_the_members_and_the_history_of_the_example(s
 
 
 def test_each_change_of_message_has_an_event_with_the_same_start() -> None:
-    told = job("Starting=1 Starting=1 Starting=5 Downloading=1")
-    starting = [events.detail(told, position) for position in range(3)]
+    of_story = job("Starting=1 Starting=1 Starting=5 Downloading=1")
+    starting = [events.detail(of_story, position) for position in range(3)]
     entries = [detail["SecondaryStatusTransitions"][0] for detail in starting]
     assert {entry["StartTime"] for entry in entries} == {round(CREATED.timestamp() * 1000)}
     assert len({entry["StatusMessage"] for entry in entries}) == 3

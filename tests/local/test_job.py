@@ -83,7 +83,7 @@ def test_a_job_that_failed_before_it_launched_has_an_end() -> None:
     assert (state.failure_reason or "").startswith("CapacityError: ")
 
 
-def test_training_starts_with_the_first_download_and_survives_an_interruption() -> None:
+def test_training_starts_with_the_first_download() -> None:
     state = job("Starting=1 Downloading=1 Training=1 Interrupted=1 Starting=9").at(after(5))
     assert state.training_start == after(1)
 

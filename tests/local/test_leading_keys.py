@@ -1,4 +1,4 @@
-"""What IAM is told of a DynamoDB request's partition keys."""
+"""The partition keys of a DynamoDB request that IAM receives."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from local.leading_keys import leading_keys
+from local.emulator.leading_keys import leading_keys
 
 ITEM = {"pk": {"S": "job#1"}, "sk": {"S": "state"}, "job": {"S": "job#9"}}
 OTHER = {"pk": {"S": "run#2"}, "sk": {"S": "attempt#0001"}}

@@ -70,7 +70,7 @@ def test_a_script_may_say_how_it_ends(end: str, status: str, reason: str | None)
         ("Starting=-1", "needs a number"),
         ("Starting=1e9", "needs a number"),
         ("Sleeping=1", "is not Status=seconds"),
-        ("Completed", "has to stay somewhere"),
+        ("Completed", "needs a phase"),
         ("Starting=1 Completed=1", "takes no value"),
         ("Completed Starting=1", "is not Status=seconds"),
         ("Starting=1 Failed=Meteor", "fails with one of CapacityError"),

@@ -67,7 +67,7 @@ def test_only_messages_from_before_the_limit_are_shown() -> None:
     ]
 
 
-def test_a_limit_that_strikes_between_two_stays_leaves_no_trace_of_the_second_one() -> None:
+def test_a_limit_between_two_phases_leaves_no_trace_of_the_second() -> None:
     assert ended("Starting=4 Training=9", runtime=9, wait=4)[0] == ("Starting", 4)
 
 

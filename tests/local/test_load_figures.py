@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from local.bench.load import Load, Spread, Wave
-from local.load import to_figures
+from local.bench.events import Spread
+from local.bench.load import Load, Wave
+from local.bench.load_table import to_figures
 
 SPREAD = Spread(p50=1, p95=2, p99=3)
 FRESH = Wave(

@@ -1,4 +1,4 @@
-"""What `make proof` says of its parts, whatever becomes of them. The parts here are small programs."""
+"""What `make proof` reports about its parts, however they end. The parts here are small programs."""
 
 import io
 import json
@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from local import figures, load, proof
+from local import PROJECT
+from local.bench import load_table
 from local.chaos import table as chaos_table
 from local.clients import table as clients_table
-from local.deployed import PROJECT
-from local.proof_parts import LONGEST_MINUTES, PARTS, Demand, Part
+from local.proof import figures, proof
+from local.proof.parts import LONGEST_MINUTES, PARTS, Demand, Part
 from tests.local.test_load_figures import SOUND
 from tests.support.recovery_world import __main__ as soak
 from tests.support.waiting import eventually
@@ -146,8 +147,8 @@ def test_a_signal_ends_the_part_and_shows_what_was_proven_until_then(modules: Pa
         "long",
         f"""
 import pathlib, time
-pathlib.Path({str(modules / "began")!r}).touch()
 try:
+    pathlib.Path({str(modules / "began")!r}).touch()
     time.sleep(600)
 except KeyboardInterrupt:
     pathlib.Path({str(modules / "ended")!r}).touch()
@@ -155,8 +156,8 @@ except KeyboardInterrupt:
     )
     program = f"""
 import signal, sys, pathlib
-from local import proof
-from local.proof_parts import Demand, Part
+from local.proof import proof
+from local.proof.parts import Demand, Part
 signal.signal(signal.SIGINT, signal.SIG_IGN)  # as for what a shell runs in the background
 parts = [Part(name=name, module=f"part_{{name}}", demands=(), minutes=5) for name in ("good", "long")]
 sys.exit(proof.main(parts=parts, logs=pathlib.Path({str(modules / "logs")!r})))
@@ -211,7 +212,7 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
     left = {
         "chaos": chaos_table.to_figures([]),
         "chaos-again": chaos_table.to_figures([]),
-        "load": load.to_figures([SOUND]),
+        "load": load_table.to_figures([SOUND]),
         "soak": figures.read(tmp_path / "soak"),
         "clients": figures.read(tmp_path / "clients"),
     }

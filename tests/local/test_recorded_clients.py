@@ -87,7 +87,7 @@ def test_recordings_show_nothing_of_the_machine_they_were_made_on() -> None:
         assert not re.search(r"localhost:|127\.0\.0\.1|/tmp|/home|/root|Signature", path.read_text())
 
 
-def test_a_scrubbed_request_keeps_names_of_the_answer_and_no_port_stream_or_upload() -> None:
+def test_a_scrubbed_request_has_no_port_stream_or_upload() -> None:
     request = {
         "client": "cli",
         "method": "POST",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.recording import Recording
+from local.emulator.recording import Recording
 
 
 async def answering(_scope: object, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
@@ -41,7 +41,7 @@ def asked(path: Path, *parts: bytes, agent: str = "aws-cli/1.46 app/cli") -> lis
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def test_the_request_of_a_client_that_names_itself_is_kept_without_its_signature(tmp_path: Path) -> None:
+def test_the_request_of_a_named_client_is_kept_without_its_signature(tmp_path: Path) -> None:
     (kept,) = asked(tmp_path / "kept", b'{"Resource', b'Arn": "x"}')
     assert kept == {
         "client": "cli",

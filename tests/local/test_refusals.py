@@ -32,12 +32,12 @@ def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
 
 def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
     counts = refusals.Counts()
-    told = [counts.next(HERE, request(), Refusals(quota=2, throttle=1)) for _ in range(5)]
-    assert [error and error.code for error in told] == [
+    errors = [counts.next(HERE, request(), Refusals(quota=2, throttle=1)) for _ in range(5)]
+    assert [error and error.code for error in errors] == [
         *("ResourceLimitExceeded", "ResourceLimitExceeded", "ThrottlingException"),
         *(None, None),
     ]
-    assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(told[0])
+    assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(errors[0])
 
 
 def test_every_name_is_counted_by_itself() -> None:
@@ -56,11 +56,11 @@ def test_every_name_is_counted_by_itself() -> None:
     ],
 )
 def test_a_pool_without_quota_refuses_every_creation(pool: str, quota: str) -> None:
-    counts, told = refusals.Counts(), Refusals(none=frozenset({pool}))
+    counts, refused = refusals.Counts(), Refusals(none=frozenset({pool}))
     for _ in range(3):
         assert f"'{quota}' is 0 Instances, with current utilization of 0 Instances" in str(
-            counts.next(HERE, request(), told)
+            counts.next(HERE, request(), refused)
         )
     on_demand = {name: value for name, value in request().items() if name != "EnableManagedSpotTraining"}
     other = {**on_demand, "ResourceConfig": {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1}}
-    assert counts.next(HERE, other, told) is None
+    assert counts.next(HERE, other, refused) is None

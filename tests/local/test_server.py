@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import server
+from local.emulator import server
 
 
 @pytest.mark.parametrize(

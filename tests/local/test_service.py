@@ -19,7 +19,7 @@ QUICK = "Starting=0.02 Downloading=0.02 Training=0.02"
 
 
 class RememberingCloud:
-    """Allows everything but the actions it is told to deny."""
+    """Allows everything but the actions that it must deny."""
 
     def __init__(self, *, denied: str = "", trusted: bool = True) -> None:
         self._denied = denied
@@ -64,10 +64,10 @@ async def ask(service: SageMaker, operation: str, body: object) -> tuple[int, di
 
 
 def run(cloud: RememberingCloud, story: Callable[[SageMaker], Awaitable[None]], *, faults: str = "") -> None:
-    async def told() -> None:
+    async def created() -> None:
         await story(SageMaker(cloud, default_delivery=delivery.parse(faults)))
 
-    asyncio.run(told())
+    asyncio.run(created())
 
 
 def tagged(**tags: str) -> list[dict[str, str]]:
@@ -142,7 +142,7 @@ def test_whatever_is_sent_the_answer_is_an_error_of_sagemakers(operation: str, b
     run(RememberingCloud(), story)
 
 
-def test_faults_of_the_account_are_those_of_every_job_that_has_none_of_its_own() -> None:
+def test_jobs_without_faults_of_their_own_have_the_accounts() -> None:
     cloud = RememberingCloud()
 
     async def story(service: SageMaker) -> None:
@@ -216,9 +216,9 @@ def test_an_attempt_meets_the_fate_that_its_number_calls_for() -> None:
 
 def test_a_creation_is_refused_as_often_as_its_attempt_is_told() -> None:
     async def story(service: SageMaker) -> None:
-        told = "quota=0 / quota=1 throttle=1"
-        assert (await ask(service, "CreateTrainingJob", request(Tags=tagged(local_refuse=told))))[0] == 200
-        second = request(TrainingJobName="job-1-r2", Tags=tagged(local_refuse=told, respot_attempt="2"))
+        refusals = "quota=0 / quota=1 throttle=1"
+        assert (await ask(service, "CreateTrainingJob", request(Tags=tagged(local_refuse=refusals))))[0] == 200
+        second = request(TrainingJobName="job-1-r2", Tags=tagged(local_refuse=refusals, respot_attempt="2"))
         codes = [(await ask(service, "CreateTrainingJob", second))[1].get("__type") for _ in range(4)]
         assert codes == ["ResourceLimitExceeded", "ThrottlingException", None, "ResourceInUse"]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.deployed import DeployedAccount, deployed_account
+from local.demo.deployed import DeployedAccount, deployed_account
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import training
-from local.account import LocalAccount
-from local.training import TrainingGround
+from local.demo import training
+from local.demo.training import TrainingGround
+from local.emulator.account import LocalAccount
 
 
 @pytest.fixture(scope="session")

@@ -40,5 +40,5 @@ def find(_: object) -> Any:  # noqa: ANN401 - it stands for a Deployment
 
 
 if __name__ == "__main__":
-    deployment.find = find  # type: ignore[assignment]  # it is played
+    deployment.find = find  # type: ignore[assignment]  # a stand-in
     sys.exit(main())

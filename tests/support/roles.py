@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from local.deployed import DeployedAccount
+from local.demo.deployed import DeployedAccount
 
 
 def credentials_of(deployed: DeployedAccount, role: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from local.figures import write
+from local.proof.figures import write
 from respot_cli.output import shielded
 from tests.support.recovery_world.soak import Report, soak
 

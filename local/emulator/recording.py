@@ -25,7 +25,7 @@ class Recording:
         self._app = app
         self._path = path
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Pass a request on."""
         headers = dict(scope.get("headers", ()))
         client = _APP.search(headers.get(b"user-agent", b""))

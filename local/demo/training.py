@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from local.account import LocalAccount
+from local.emulator.account import LocalAccount
 from local.sagemaker.service import LIFECYCLE_TAG
 
 _ROLE: Final = "SageMakerTrainingRole"
@@ -33,7 +33,7 @@ class TrainingGround:
     region: str
 
     def environment(self) -> dict[str, str]:
-        """Give the variables from which the scripts in `examples/` take role and bucket."""
+        """The variables from which the scripts in `examples/` take role and bucket."""
         return {"SAGEMAKER_ROLE": self.role_arn, "SAGEMAKER_BUCKET": self.bucket}
 
     def request(
@@ -46,7 +46,7 @@ class TrainingGround:
         checkpoints: str | None = None,
         **members: object,
     ) -> dict[str, Any]:
-        """Build a CreateTrainingJob request; `checkpoints` is a key prefix other than the job's own.
+        """A CreateTrainingJob request; `checkpoints` is a key prefix other than the job's own.
 
         A member given by keyword replaces the whole member; None leaves it out.
         """
@@ -54,26 +54,14 @@ class TrainingGround:
         if lifecycle:
             all_tags[LIFECYCLE_TAG] = lifecycle
         stopping = {"MaxRuntimeInSeconds": 14400}
+        data = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/data/train/"}
+        source = {**data, "S3DataDistributionType": "FullyReplicated"}
         request = {
             "TrainingJobName": name,
             "RoleArn": self.role_arn,
             "HyperParameters": {"epochs": "10", "sagemaker_program": "train.py"},
-            "AlgorithmSpecification": {
-                "TrainingImage": _IMAGE.format(region=self.region),
-                "TrainingInputMode": "File",
-            },
-            "InputDataConfig": [
-                {
-                    "ChannelName": "training",
-                    "DataSource": {
-                        "S3DataSource": {
-                            "S3DataType": "S3Prefix",
-                            "S3Uri": f"s3://{self.bucket}/data/train/",
-                            "S3DataDistributionType": "FullyReplicated",
-                        },
-                    },
-                },
-            ],
+            "AlgorithmSpecification": {"TrainingImage": _IMAGE.format(region=self.region), "TrainingInputMode": "File"},
+            "InputDataConfig": [{"ChannelName": "training", "DataSource": {"S3DataSource": source}}],
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
             "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
             "StoppingCondition": {**stopping, "MaxWaitTimeInSeconds": 21600} if spot else stopping,
@@ -95,11 +83,11 @@ class TrainingGround:
 def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGround:
     """Create the bucket and the role in the account's own region."""
     account.client("s3").create_bucket(Bucket=bucket)
-    trust = _policy(Principal={"Service": _SAGEMAKER})
+    trust = policy(Principal={"Service": _SAGEMAKER})
     role = account.client("iam").create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
     _let_use(account, bucket)
     account.client("iam").put_role_policy(
-        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=_policy(Action=_EXECUTION, Resource="*")
+        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=policy(Action=_EXECUTION, Resource="*")
     )
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
@@ -120,13 +108,14 @@ def _let_use(account: LocalAccount, bucket: str) -> None:
     account.client("iam").put_role_policy(
         RoleName=_ROLE,
         PolicyName=f"Data-{bucket}",
-        PolicyDocument=_policy(Action=actions, Resource=resources),
+        PolicyDocument=policy(Action=actions, Resource=resources),
     )
 
 
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
 
-def _policy(**statement: object) -> str:
+def policy(**statement: object) -> str:
+    """A policy document with one statement, by default the one that lets a principal assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -8,31 +8,27 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from local.bench import load
-from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load
+from local.bench.events import Spread
+from local.bench.load import HOURS_PER_MONTH, VM_HOUR, Load, measure
 from local.bench.plot import Panel, draw
-from local.deployed import deployed_account
-from local.figures import write
+from local.demo.deployed import deployed_account
+from local.proof.figures import write
 
 SIZES: Final = (500, 1000, 2500, 5000)
-"""Numbers of jobs, each twice the one before it or more: what grows faster than they do, shows."""
+"""Numbers of jobs, each at least twice the one before, so that faster growth is visible."""
 
 
-def run(sizes: Sequence[int], *, plot: Path | None, figures: Path | None = None) -> int:
-    """Measure each number of jobs in an account of its own; gives 1 if anything was lost, doubled or given up."""
+def run(*, jobs: Sequence[int] | None, plot: Path | None, figures: Path | None = None) -> int:
+    """Measure each number of jobs in an account of its own; gives 1 if anything was lost or doubled."""
     console = Console(highlight=False, width=150)
     loads = []
-    for jobs in sizes:
+    for size in jobs or SIZES:
         with (
-            console.status(f"{jobs:,} jobs") as status,
+            console.status(f"{size:,} jobs") as status,
             deployed_account(context={"respot:digest_seconds": "180"}) as deployed,
         ):
-
-            def say(words: str, jobs: int = jobs) -> None:
-                status.update(f"{jobs:,} jobs: {words}")
-
-            loads.append(load.measure(deployed, jobs=jobs, say=say))
-        console.print(f"{jobs:,} jobs: {'sound' if loads[-1].is_sound else 'NOT SOUND'}")
+            loads.append(measure(deployed, jobs=size, say=status.update))
+        console.print(f"{size:,} jobs: {'sound' if loads[-1].is_sound else 'NOT SOUND'}")
     console.print(_table(loads))
     if plot and len(loads) > 1:
         plot.write_text(draw(_panels(loads)), encoding="utf-8")
@@ -97,5 +93,5 @@ def _table(loads: Sequence[Load]) -> Table:
     return table
 
 
-def _spread(spread: load.Spread) -> str:
+def _spread(spread: Spread) -> str:
     return f"{spread.p50:.1f} / {spread.p95:.1f} / {spread.p99:.1f} s"

@@ -9,9 +9,9 @@ _MEMBERS: Final = ("Put", "Update", "Delete", "ConditionCheck", "Get")
 
 
 def leading_keys(body: bytes, partition_key: Callable[[str], str | None]) -> list[str]:
-    """The partition keys of all items in a request, whatever its operation; those of a query or a scan are not found.
+    """The partition keys of all items in a request of any operation; those of a query or a scan are not found.
 
-    `partition_key` tells the name of a table's partition key; `None` if there is no such table.
+    `partition_key` gives the name of a table's partition key; `None` if there is no such table.
     """
     try:
         request = json.loads(body or b"{}")

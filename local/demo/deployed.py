@@ -1,6 +1,7 @@
 """Respot deployed into a local AWS account, with Slack, a machine subscriber and what training jobs need."""
 
 import json
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from local import training
-from local.account import LocalAccount
-from local.deploy import Cdk
-from local.slack_receiver import SlackReceiver
-from local.training import TrainingGround
+from infra import cdk
+from local import PROJECT
+from local.demo import training
+from local.demo.slack_receiver import SlackReceiver
+from local.demo.training import TrainingGround
+from local.emulator.account import LocalAccount
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
 
-PROJECT: Final = Path(__file__).resolve().parent.parent
 STACK: Final = "Respot"
 SLACK_SECRET: Final = "respot/slack-webhook"  # noqa: S105 - a name
+_TAIL: Final = 40
 
 _CONTEXT: Final = {
     "respot:slack_webhook_secret": SLACK_SECRET,
@@ -28,13 +30,17 @@ _CONTEXT: Final = {
     "respot:removal_policy": "destroy",
     # A sweep is called when something was lost, and must not wait for events that will not come.
     "respot:event_grace_seconds": "0",
-    # Lifecycles of hours pass in seconds here: all that happens would be one storm.
+    # Lifecycles of hours pass in seconds here: everything would be in one digest.
     "respot:digest_seconds": "0",
     # Narrower than as shipped, so that there is a role that may not be passed; that of `training.prepare` may.
     "respot:training_roles": '["SageMaker*"]',
     # The same for instance types.
     "respot:training_instance_types": '["ml.g5.*", "ml.m5.*", "ml.p3.*"]',
 }
+
+
+class DeploymentError(Exception):
+    """The CDK CLI failed; the message ends with its output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +77,13 @@ class DeployedAccount:
         return self._clients[key]
 
     def ledger(self) -> DynamoDbLedger:
-        """The ledger, to look into."""
+        """Reads the ledger."""
         return DynamoDbLedger(
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
 
     def runs(self) -> DynamoDbRunStore:
-        """The ledger's part on recovery, to look into."""
+        """Reads the ledger's part on recovery."""
         return DynamoDbRunStore(
             self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
         )
@@ -94,6 +100,17 @@ class DeployedAccount:
         answer = self.client("sqs", region).get_queue_attributes(QueueUrl=url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
+    def dead_letters(self) -> dict[str, int]:
+        """How many messages are in each dead-letter queue that is not empty, by the name of its output."""
+        depths = {name: self.queue_depth(url) for name, url in self.outputs.items() if name.endswith("DlqUrl")}
+        return {name: depth for name, depth in depths.items() if depth}
+
+    def job_names(self, prefix: str) -> list[str]:
+        """The hub region's jobs in SageMaker whose names begin like this, sorted."""
+        pages = self.client("sagemaker").get_paginator("list_training_jobs").paginate(NameContains=prefix)
+        names = (job["TrainingJobName"] for page in pages for job in page["TrainingJobSummaries"])
+        return sorted(name for name in names if name.startswith(prefix))
+
 
 @contextmanager
 def deployed_account(
@@ -108,43 +125,62 @@ def deployed_account(
     """Start an account and deploy Respot into it, as the README's commands would into a real one.
 
     `delivery`, `lifecycle` and `recording` are those of `LocalAccount`; `context` adds to the CDK context; `watched`
-    are regions to watch besides the account's own, which becomes the hub.
+    are more regions to watch than the account's own, which becomes the hub. Raises DeploymentError.
     """
     with ExitStack() as stack:
-        assembly = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-assembly-")))
+        # Not the project's directory: there the CLI would synthesize the stacks before it bootstraps.
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-deploy-")))
         slack = stack.enter_context(SlackReceiver())
         account = stack.enter_context(
             LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle, recording=recording)
         )
-        cdk = Cdk(environment=account.process_environment())
+        environment, assembly, written = account.process_environment(), str(work / "assembly"), work / "outputs.json"
         regions = [account.region, *watched]
         settings = {**_CONTEXT, **({"respot:regions": json.dumps(regions)} if watched else {}), **(context or {})}
+        values = [word for name, value in settings.items() for word in ("--context", f"{name}={value}")]
         # Synthesis needs no account: the two run side by side.
         with ThreadPoolExecutor(max_workers=1) as pool:
-            synthesis = pool.submit(cdk.synthesize, PROJECT, assembly, context=settings)
-            cdk.bootstrap(account.account_id, regions)
+            synthesis = pool.submit(_cdk, environment, PROJECT, "synth", "--quiet", "--output", assembly, *values)
+            _cdk(environment, work, "bootstrap", *(f"aws://{account.account_id}/{region}" for region in regions))
             account.client("secretsmanager").create_secret(Name=SLACK_SECRET, SecretString=slack.url)
             synthesis.result()
-        stacks = cdk.deploy(assembly)
-        outputs = stacks[STACK]
-        subscriber_url = _subscribe(account, outputs["AlertsTopicArn"])
+        deployment = ("deploy", "--app", assembly, "--all", "--require-approval", "never")
+        _cdk(environment, work, *deployment, "--concurrency", "4", "--outputs-file", str(written))
+        stacks: dict[str, dict[str, str]] = json.loads(written.read_text())
         ground = training.prepare(account)
         yield DeployedAccount(
             account=account,
             grounds={account.region: ground} | {each: training.prepare_elsewhere(ground, each) for each in watched},
-            outputs=outputs,
+            outputs=stacks[STACK],
             forwarders={each: stacks[f"{STACK}Forwarder-{account.region}-{each}"] for each in watched},
             slack=slack,
-            subscriber_url=subscriber_url,
+            subscriber_url=_subscribe(account, stacks[STACK]["AlertsTopicArn"]),
         )
+
+
+def _cdk(environment: Mapping[str, str], directory: Path, command: str, *arguments: str) -> None:
+    """Run the CDK CLI of this virtual environment."""
+    result = subprocess.run(
+        cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events"),
+        cwd=directory,
+        env=cdk.environment(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        tail = "\n".join(result.stdout.splitlines()[-_TAIL:])
+        raise DeploymentError(f"cdk {command} ended with exit code {result.returncode}\n{tail}")
 
 
 def _subscribe(account: LocalAccount, topic_arn: str) -> str:
     sqs = account.client("sqs")
     url: str = sqs.create_queue(QueueName="alert-subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = _policy(
-        "sqs:SendMessage",
+    policy = training.policy(
+        Action="sqs:SendMessage",
         Principal={"Service": "sns.amazonaws.com"},
         Resource=arn,
         Condition={"ArnEquals": {"aws:SourceArn": topic_arn}},
@@ -154,7 +190,3 @@ def _subscribe(account: LocalAccount, topic_arn: str) -> str:
         TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
     )
     return url
-
-
-def _policy(action: str, **rest: object) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **rest}]})

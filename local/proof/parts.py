@@ -1,7 +1,7 @@
 """The parts of `make proof`, as data: what each runs, and what is demanded of its figures.
 
-A new part is one more entry: a module to run that takes `--figures FILE` and leaves its figures there
-(`local.figures.write`). Limits of time are three times what was measured on two cores (docs/performance.md).
+A new part is one more entry: a module that takes `--figures FILE` and writes its figures there
+(`local.proof.figures.write`). Limits of time are three times what was measured on two cores (docs/performance.md).
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is demanded of one figure.
-
-    Attributes:
-        figure: its name among the figures that the part leaves.
-        least: it must not be smaller.
-        most: it must not be larger.
-        unit: of the figure, for the table.
-    """
+    """The smallest and the largest value that is allowed for one of the figures that a part leaves."""
 
     figure: str
     least: float | None = None
@@ -37,15 +30,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One proof.
-
-    Attributes:
-        name: what it is called on the command line and in the table.
-        module: what Python runs.
-        arguments: with what.
-        demands: what its figures must be like.
-        minutes: after which it is stopped: it hangs. All parts together have a limit of their own.
-    """
+    """One proof: `python -m module arguments`, stopped after `minutes`."""
 
     name: str
     module: str

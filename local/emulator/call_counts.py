@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-PATH: Final = "/_local/calls"
-"""Where the account tells its counts: no service of AWS has such a path."""
+from local.emulator.names import ROOT_KEY
+
 DESCRIBE: Final = "DescribeTrainingJob"
 
 _KEY: Final = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
-_ROOT: Final = b"test"
-"""The key of whoever looks at the account from outside; a function signs with the key of its role."""
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class CallCounts:
 def operation_of(headers: Mapping[bytes, bytes]) -> str | None:
     """The operation that a function asks for, or its service where the body alone names it; `None` of all others."""
     signed = _KEY.search(headers.get(b"authorization", b""))
-    if signed is None or signed[1] == _ROOT:
+    if signed is None or signed[1] == ROOT_KEY.encode():
         return None
     target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
     return (target or signed[2]).decode()

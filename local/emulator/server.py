@@ -1,4 +1,4 @@
-"""The process of the local AWS account: `python -m local.server --port N`."""
+"""The process of the local AWS account: `python -m local.emulator.server --port N`."""
 
 import argparse
 import asyncio
@@ -8,28 +8,17 @@ import os
 import re
 import shutil
 import signal
-import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
+from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, ROOT_ENVIRONMENT
 from local.sagemaker import attempts, delivery, lifecycle
 
-ACCOUNT: Final = "111122223333"
-DEFAULT_REGION: Final = "us-east-1"
-DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
-LIFECYCLE: Final = "RESPOT_LOCAL_LIFECYCLE"
-RECORDING: Final = "RESPOT_LOCAL_RECORDING"
-"""A file that keeps the requests of clients, see `local.recording`."""
-KILL_PATH: Final = "/_respot/kill"
-"""POST to it, followed by `/` and an access key: a function that works with this key dies on the spot."""
-WAITING_PATH: Final = "/_respot/waiting"
-"""GET from it: the messages in all queues and the stream readers, as `local.emulator` describes them."""
-
-# The functions inherit this process' environment, and ministack reads many variables with common names. So only what
-# programs need to run is let through: with someone's proxy, certificates or AWS settings, functions would look for the
+# The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
+# programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would look for the
 # account elsewhere, or distrust its certificate and hang until they time out.
 _NEEDED: Final = re.compile(r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_\w+|(LD|DYLD)_\w+|SYSTEMROOT")
 
@@ -44,19 +33,14 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
         "GATEWAY_PORT": str(port),
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": DEFAULT_REGION,
-        # Whoever signs with this key is the account's root user.
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        # Parallel accounts must not meet: ministack keeps code, certificates and data in there.
+        **ROOT_ENVIRONMENT,
+        # Separates parallel accounts: ministack keeps code, certificates and data there.
         "TMPDIR": str(directory),
         "S3_DATA_DIR": str(directory / "s3"),
         "STATE_DIR": str(directory / "state"),
         "SFTP_ENABLED": "0",
         "IOT_MTLS_ENABLED": "0",
-        # No Docker: without a socket ministack neither looks for containers nor starts any.
+        # No Docker: without a socket ministack starts no containers.
         "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
         "PYTHONUNBUFFERED": "1",
     }
@@ -64,7 +48,7 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
 
 def main(arguments: list[str] | None = None) -> None:
     """Serve until SIGTERM, SIGINT, or, with --while-stdin-is-open, the end of the process that started this one."""
-    parser = argparse.ArgumentParser(prog="python -m local.server", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local.emulator.server", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
     parser.add_argument("--directory", type=Path, required=True, help="where everything of this account is kept")
     parser.add_argument("--socket", type=int, metavar="FD", help="an open socket that listens on that port already")
@@ -75,34 +59,26 @@ def main(arguments: list[str] | None = None) -> None:
 
     faults = delivery.parse(os.environ.get(DELIVERY, ""))
     fate = os.environ.get(LIFECYCLE) or lifecycle.UNINTERRUPTED
-    attempts.said_for(1, fate, lifecycle.parse)
+    attempts.value_for(1, fate, lifecycle.parse)
     recording = os.environ.get(RECORDING)
     options.directory.mkdir(parents=True, exist_ok=True)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
     os.environ.clear()
     os.environ.update(prepared)
     # Not at the top: ministack reads that environment while it is imported.
-    emulator = importlib.import_module("local.emulator")
-    emulator.add_sagemaker(options.port, faults, fate)
-    emulator.authorize_batches()
-    emulator.tell_leading_keys()
-    emulator.add_regions()
-    emulator.repeat_failed_stream_batches()
-    emulator.hand_out_from_the_front()
-    emulator.read_streams_side_by_side()
-    emulator.encrypt_with_the_accounts_key()
-    emulator.filter_logs_by_prefix()
-    asyncio.run(_serve(emulator, options, Path(recording) if recording else None))
+    patches = importlib.import_module("local.emulator.patches")
+    patches.apply(options.port, faults, fate)
+    asyncio.run(_serve(patches, options, Path(recording) if recording else None))
 
 
-async def _serve(emulator: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
+async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if options.while_stdin_is_open:
-        threading.Thread(target=_stop_with_parent, args=(loop, stop), daemon=True).start()
-    await emulator.serve(
+        stop_with_parent(stop)
+    await patches.serve(
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
         ready=lambda *tls: _announce(options.ready, tls),
@@ -115,11 +91,16 @@ async def _serve(emulator: ModuleType, options: argparse.Namespace, recording: P
     os._exit(0)
 
 
-def _stop_with_parent(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """Wait for the end of standard input: the parent holds its other end, and dies with it even when killed."""
-    # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
-    os.read(sys.stdin.fileno(), 1)
-    loop.call_soon_threadsafe(stop.set)
+def stop_with_parent(stop: asyncio.Event) -> None:
+    """Set the event at the end of standard input, whose other end closes even when the parent is killed."""
+    loop = asyncio.get_running_loop()
+
+    def wait() -> None:
+        # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
+        os.read(0, 1)
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _announce(ready: Path | None, tls: Sequence[Path]) -> None:

@@ -12,19 +12,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 import boto3
 import botocore.session
 from botocore.config import Config
 
-from local.call_counts import PATH
-from local.server import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, WAITING_PATH
+from local import PROJECT
+from local.emulator.names import (
+    ACCOUNT,
+    CALLS_PATH,
+    DEFAULT_REGION,
+    DELIVERY,
+    LIFECYCLE,
+    RECORDING,
+    ROOT_ENVIRONMENT,
+    ROOT_KEY,
+)
 
-_ROOT: Final = Path(__file__).resolve().parent.parent
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
 _LOG_TAIL: Final = 30
@@ -37,10 +43,9 @@ class LocalAccountError(Exception):
 class LocalAccount:
     """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
 
-    `delivery` makes SageMaker deliver the events of all jobs badly, for example "copies=3 shuffle=1". `lifecycle` is
-    what happens to jobs without a tag that says so. `recording` is a file for the requests of clients (see
-    `local.recording`). The log and all data are in `directory`; if none is given they are in a temporary one that goes
-    with the account.
+    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". `recording` is
+    a file for the requests of clients (see `local.emulator.recording`). The log and all data are in `directory`;
+    without one they are in a temporary directory that ends with the account.
     """
 
     account_id: Final = ACCOUNT
@@ -55,15 +60,14 @@ class LocalAccount:
         self._temporary = directory is None
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
-        self._certificate: Path | None = None
-        self._key: Path | None = None
+        self._tls: tuple[Path, Path] | None = None
         self._sessions: dict[str, boto3.Session] = {}
 
     def __enter__(self) -> Self:
         """Start the account."""
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the account."""
         self.stop()
 
@@ -92,17 +96,17 @@ class LocalAccount:
         self._directory.mkdir(parents=True, exist_ok=True)
         ready = self._directory / "ready"
         ready.unlink(missing_ok=True)
-        # Opening the socket here, and handing it over, leaves no moment in which someone else could take the port.
+        # Opening the socket here, and handing it over, leaves no moment in which another process could take the port.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self._port = listener.getsockname()[1]
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
+            self._process = subprocess.Popen(
                 [
                     sys.executable,
-                    *("-m", "local.server", "--port", str(self._port), "--socket", str(listener.fileno())),
+                    *("-m", "local.emulator.server", "--port", str(self._port), "--socket", str(listener.fileno())),
                     *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
                     *(["--temporary"] if self._temporary else []),
                 ],
-                cwd=_ROOT,
+                cwd=PROJECT,
                 env={**os.environ, **self._settings},
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -112,7 +116,7 @@ class LocalAccount:
                 start_new_session=True,
             )
         try:
-            self._certificate, self._key = self._await(ready, self._process)
+            self._tls = self._await(ready, self._process)
         except BaseException:
             self._end(self._process)
             self._process = None
@@ -120,7 +124,7 @@ class LocalAccount:
         return self
 
     def stop(self) -> None:
-        """Stop the server and every function it started; what they stored is gone."""
+        """Stop the server and every function it started, and delete their data."""
         if self._process:
             self._end(self._process)
             self._process = None
@@ -129,87 +133,63 @@ class LocalAccount:
 
     @property
     def tls(self) -> tuple[Path, Path]:
-        """The certificate of `localhost` that the account serves with, and its key, for whoever stands in front."""
-        if self._certificate is None or self._key is None:
+        """The certificate of `localhost` that the account serves with, and its key."""
+        if self._tls is None:
             raise LocalAccountError("the local account has not been started")
-        return self._certificate, self._key
+        return self._tls
 
     def environment(self) -> dict[str, str]:
-        """Give the variables with which any AWS client, and the CDK CLI, talks to this account as its root user."""
-        if self._certificate is None:
-            raise LocalAccountError("the local account has not been started")
+        """The variables with which any AWS client, and the CDK CLI, talks to this account as its root user."""
+        certificate = str(self.tls[0])
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_CA_BUNDLE": str(self._certificate),
-            "NODE_EXTRA_CA_CERTS": str(self._certificate),
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CA_BUNDLE": certificate,
+            "NODE_EXTRA_CA_CERTS": certificate,
+            **ROOT_ENVIRONMENT,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_REGION": self.region,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            # Nothing of the user's own profiles may leak in.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
-    def process_environment(self, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Give the whole environment for a process that uses this account and nothing else of AWS."""
-        inherited = os.environ if inherited is None else inherited
+    def process_environment(self) -> dict[str, str]:
+        """The whole environment for a process that uses this account and nothing else of AWS."""
         kept = {
             name: value
-            for name, value in inherited.items()
+            for name, value in os.environ.items()
             if not name.startswith("AWS_") and name.upper() not in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
         }
         return {**kept, **self.environment()}
 
-    def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:  # noqa: ANN401
-        """Give a boto3 client as the root user, or with the credentials given as boto3 names them."""
+    def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:
+        """A boto3 client as the root user, or with the credentials given as boto3 names them."""
         region = region or self.region
         session = self._sessions.setdefault(region, _session(region))
-        environment = self.environment()
-        keys = credentials or {
-            "aws_access_key_id": environment["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
-        }
+        keys = credentials or {"aws_access_key_id": ROOT_KEY, "aws_secret_access_key": ROOT_KEY}
         return session.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint,
-            verify=environment["AWS_CA_BUNDLE"],
+            verify=str(self.tls[0]),
             config=Config(retries={"mode": "standard", "max_attempts": 2}, max_pool_connections=32),
             **keys,
         )
 
     def calls(self) -> dict[str, Any]:
-        """What functions have asked of the account so far: see `CallCounts.to_document`."""
-        return self._show(PATH)
-
-    def waiting(self) -> dict[str, Any]:
-        """What waits in the queues, and how far the readers of streams are behind: see `local.emulator`."""
-        return self._show(WAITING_PATH)
-
-    def _show(self, path: str) -> dict[str, Any]:
-        if self._certificate is None:
-            raise LocalAccountError("the local account has not been started")
-        context = ssl.create_default_context(cafile=str(self._certificate))
-        connection = http.client.HTTPSConnection("localhost", self._port, context=context, timeout=30)
-        try:
-            connection.request("GET", path)
+        """The calls that functions made so far: see `CallCounts.to_document`."""
+        context = ssl.create_default_context(cafile=self.tls[0])
+        with contextlib.closing(http.client.HTTPSConnection("localhost", self._port, context=context)) as connection:
+            connection.request("GET", CALLS_PATH)
             document: dict[str, Any] = json.load(connection.getresponse())
-        finally:
-            connection.close()
         return document
 
     def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> tuple[Path, Path]:
         deadline = time.monotonic() + _START_SECONDS
         while not ready.exists():
+            failure = None
             if process.poll() is not None:
-                raise LocalAccountError(
-                    self.with_log(f"the local account ended with exit code {process.returncode} before it answered")
-                )
-            if time.monotonic() > deadline:
-                raise LocalAccountError(
-                    self.with_log(f"the local account did not answer within {_START_SECONDS:.0f} s")
-                )
+                failure = f"ended with exit code {process.returncode} before it answered"
+            elif time.monotonic() > deadline:
+                failure = f"did not answer within {_START_SECONDS:.0f} s"
+            if failure:
+                raise LocalAccountError(self.with_log(f"the local account {failure}"))
             time.sleep(0.02)
         certificate, key = ready.read_text().splitlines()
         return Path(certificate), Path(key)
@@ -224,7 +204,7 @@ class LocalAccount:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-        # Whatever the server started is in its process group, and nothing else is.
+        # Everything that the server started is in its process group, and nothing else is.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -233,7 +213,7 @@ class LocalAccount:
 
 
 def _session(region: str) -> boto3.Session:
-    """Build a session that knows nothing of the profiles and settings of whoever runs this."""
+    """Build a session that knows nothing of the profiles and settings of the user."""
     nothing: dict[str, Any] = {
         "profile": (None, [], None, None),
         "config_file": (None, None, os.devnull, None),

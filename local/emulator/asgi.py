@@ -1,0 +1,93 @@
+"""The web application: ministack's, with paths of its own that count and kill functions."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from hypercorn import asyncio as hypercorn
+from hypercorn.config import Config
+from ministack import app as ministack  # type: ignore[import-untyped]
+from ministack.core import lambda_runtime, tls  # type: ignore[import-untyped]
+
+from local.emulator.call_counts import CallCounts
+from local.emulator.names import CALLS_PATH, KILL_PATH
+from local.emulator.recording import Recording
+
+
+async def serve(
+    stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None], recording: Path | None = None
+) -> None:
+    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key.
+
+    With a `recording`, the requests of clients are kept in that file (see `local.emulator.recording`).
+    """
+    config = Config()
+    certificate, key = tls.resolve_tls_material()
+    config.bind = [bind]
+    config.certfile, config.keyfile = certificate, key
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    app: Any = _Application(ministack.app, lambda: ready(Path(certificate), Path(key)))
+    if recording:
+        app = Recording(app, recording)
+    serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    # Warm functions are processes of their own; ministack leaves them behind when it ends.
+    await asyncio.to_thread(lambda_runtime.reset)
+    if serving.done():
+        serving.result()
+
+
+class _Application:
+    def __init__(
+        self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]], started: Callable[[], None]
+    ) -> None:
+        self._app = app
+        self._started = started
+        self._counts = CallCounts()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, self._announcing(send))
+        elif scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] == CALLS_PATH:
+            await _answer(send, 200, json.dumps(self._counts.to_document()))
+        elif scope["path"].startswith(f"{KILL_PATH}/"):
+            await _answer(send, 200 if _kill_function(scope["path"].removeprefix(f"{KILL_PATH}/")) else 404)
+        else:
+            operation = self._counts.begin(dict(scope["headers"]))
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                self._counts.end(operation)
+
+    def _announcing(self, send: Any) -> Any:
+        async def announcing(message: Mapping[str, Any]) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self._started()
+
+        return announcing
+
+
+async def _answer(send: Any, status: int, body: str = "") -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": body.encode()})
+
+
+def _kill_function(key: str) -> bool:
+    """Kill one process that is working with this access key, as a crash would; `False` if there is none."""
+    # A function has no process id in AWS's API, so this reads ministack's pool of them.
+    with lambda_runtime._lock:
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in list(pool)]
+    for worker in workers:
+        process = worker._proc
+        credentials = lambda_runtime.execution_credentials(worker.config) if worker.in_use and process else {}
+        if credentials.get("AWS_ACCESS_KEY_ID") == key:
+            process.kill()
+            return True
+    return False

@@ -1,0 +1,122 @@
+"""IAM: questions to ministack's evaluator, and two of AWS's rules that it lacks."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator, responses  # type: ignore[import-untyped]
+from ministack.services import dynamodb, iam  # type: ignore[import-untyped]
+
+from local.emulator.leading_keys import leading_keys
+from local.sagemaker.cloud import Scope
+
+_BATCHES = frozenset({"sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:ChangeMessageVisibilityBatch"})
+
+
+def denial(key: str, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
+    """Whether the owner of an access key may take this action of SageMaker: None if so, otherwise AWS's message.
+
+    ministack has checked the signature by then. For a service that it does not know, it checks every action on
+    resource `*`, which no policy about a single job allows. Therefore SERVICE_TO_IAM_NAMESPACE has no entry for
+    sagemaker, and IAM is asked here.
+    """
+    denied = iam_evaluator.enforce(
+        key,
+        action,
+        "sagemaker",
+        responses.get_region(),
+        resource_arn=resource,
+        service_context=dict(context),
+    )
+    if denied is None:
+        return None
+    if isinstance(denied, iam_evaluator.AuthError):
+        return str(denied.message)
+    reason = (
+        "with an explicit deny in an identity-based policy"
+        if denied.decision == "Deny"
+        else f"because no identity-based policy allows the {action} action"
+    )
+    return f"User: {denied.principal_arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+
+
+def role_context(
+    scope: Scope, role_arn: str, action: str, resource: str, *, keys: Mapping[str, Any] | None = None
+) -> Any:
+    """A call by a service that works with a role; `keys` are condition keys of the action."""
+    return iam_evaluator.EvalContext(
+        principal_arn=role_arn,
+        principal_type="AssumedRole",
+        principal_account=scope.account,
+        action=action,
+        resource_arn=resource,
+        region=scope.region,
+        service_context=dict(keys or {}),
+    )
+
+
+def role_decision(context: Any) -> Any:
+    """What the role's own policies decide."""
+    role = context.principal_arn.rpartition("/")[2]
+    return iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(role, context.principal_account))
+
+
+def trusts(account: str, role_arn: str, service: str, *, conditions: bool = True) -> bool:
+    """Whether a role exists and lets a service assume it.
+
+    Conditions are not evaluated; `conditions` says whether a statement that has some counts.
+    """
+    # IAM has no call that evaluates a trust policy, so this reads the role from ministack's store.
+    role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])
+    if role is None or role["Arn"] != role_arn:
+        return False
+    policy = role["AssumeRolePolicyDocument"]
+    return any(
+        statement["Effect"] == "Allow"
+        and "sts:AssumeRole" in _as_list(statement.get("Action"))
+        and _names_service(statement.get("Principal"), service)
+        and (conditions or not statement.get("Condition"))
+        for statement in _as_list((json.loads(policy) if isinstance(policy, str) else policy)["Statement"])
+    )
+
+
+def _names_service(principal: object, service: str) -> bool:
+    return service in _as_list(principal.get("Service")) if isinstance(principal, dict) else principal == "*"
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def authorize_batches() -> None:
+    """Allow a batch of SQS messages by the permission for one message, as AWS does: there is no other."""
+    action_of = iam_actions.extract_iam_action
+
+    def as_of_one(*request: Any) -> Any:
+        action = action_of(*request)
+        return action.removesuffix("Batch") if action in _BATCHES else action
+
+    # ministack takes the operation's name for the action's, and imports this function again for each request.
+    iam_actions.extract_iam_action = as_of_one
+
+
+def add_leading_keys() -> None:
+    """Give IAM the partition keys that a DynamoDB request names, as AWS does, for conditions on them.
+
+    ministack's evaluator knows the condition, but not the value of `dynamodb:LeadingKeys`. Two differences from AWS
+    remain. The keys of queries and scans, which are in expressions, are missing. Each item of a transaction is judged
+    by the keys of all, which can deny what AWS allows, and never the reverse.
+    """
+    context_of = iam_actions.dynamodb_service_context
+
+    def with_leading_keys(body: bytes) -> Any:
+        keys = leading_keys(body, _partition_key)
+        return {**context_of(body), **({"dynamodb:LeadingKeys": keys} if keys else {})}
+
+    # ministack imports this function, too, again for each request.
+    iam_actions.dynamodb_service_context = with_leading_keys
+
+
+def _partition_key(table: str) -> str | None:
+    kept = dynamodb._tables.get(table)  # the request's account and region are set by now
+    return str(kept["pk_name"]) if kept else None

@@ -1,0 +1,30 @@
+"""What the account's process and its clients must agree on."""
+
+import os
+from typing import Final
+
+ACCOUNT: Final = "111122223333"
+DEFAULT_REGION: Final = "us-east-1"
+
+DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
+"""Environment variable: how badly the events of jobs without a tag of their own arrive (`local.sagemaker.delivery`)."""
+LIFECYCLE: Final = "RESPOT_LOCAL_LIFECYCLE"
+"""Environment variable: the lifecycle of jobs without a tag of their own (`local.sagemaker.lifecycle`)."""
+RECORDING: Final = "RESPOT_LOCAL_RECORDING"
+"""Environment variable: the file for the requests of clients (`local.emulator.recording`)."""
+
+ROOT_KEY: Final = "test"
+"""Access key and secret of the account's root user; a function signs with the key of its role."""
+ROOT_ENVIRONMENT: Final = {
+    "AWS_ACCESS_KEY_ID": ROOT_KEY,
+    "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    # Nothing of the user's own profiles may leak in.
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+CALLS_PATH: Final = "/_respot/calls"
+"""GET: the calls that functions made, as `CallCounts.to_document` has them."""
+KILL_PATH: Final = "/_respot/kill"
+"""POST, followed by `/` and an access key: kills one function that is working with this key."""
