@@ -184,7 +184,7 @@ def test_a_command_that_is_not_there_is_found(command: str) -> None:
         "```console\n$ PYTHON=python3.13 make demo\n$ respot drill \\\n    --region eu-west-1 >/dev/null || true\nout\n```",
         "```console\n$ .venv/bin/python -m infra.cdk list && pip install boto3\n```",
         "```text\n$ respot nothing\n```",
-        "`respot dlq` and `make demo`",
+        "`respot timeline`, `respot dlq redrive` and `make demo`",
     ],
 )
 def test_a_command_that_is_there_passes(text: str) -> None:

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import PurePosixPath
 from typing import Final
 
-from respot_cli.main import parser
+from respot_cli.main import COMMANDS, parser
 
 MAX_WORDS: Final = 40
 MAX_MEAN: Final = 20.0
@@ -165,7 +165,8 @@ def commands(text: str) -> list[list[str]]:
         for block in code_blocks(text, "console")
         for line in re.findall(r"^ *\$ (.+)$", block.replace("\\\n", " "), re.MULTILINE)
     ]
-    quoted = [code for _, code in _CODE.findall(without_code_blocks(text)) if re.match(r"(respot|make) ", code)]
+    prose = [code for _, code in _CODE.findall(without_code_blocks(text)) if re.match(r"(respot|make) ", code)]
+    quoted = [code for code in prose if code.removeprefix("respot ") not in COMMANDS]  # a command's name, without more
     return [part for line in (*typed, *quoted) for part in _parts(line)]
 
 
