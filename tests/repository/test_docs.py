@@ -119,7 +119,9 @@ def test_a_long_sentence_is_found_in_prose_and_in_a_cell_but_not_in_code() -> No
 
 
 def test_the_mean_leaves_out_cells_and_headings() -> None:
-    assert documents.mean_length("# A title\n\nOne two three. Four five.\nSix.\n\n| a | b |\n|---|---|\n| c | d |") == 2.0
+    assert (
+        documents.mean_length("# A title\n\nOne two three. Four five.\nSix.\n\n| a | b |\n|---|---|\n| c | d |") == 2.0
+    )
     assert documents.mean_length("") == 0.0
     assert documents.mean_length(" ".join(["Word"] * 21) + ".") > documents.MAX_MEAN
 
@@ -181,7 +183,7 @@ def test_a_command_that_is_not_there_is_found(command: str) -> None:
     "text",
     [
         "```console\n$ respot timeline my-job --json | jq .job\n$ .venv/bin/respot dlq redrive --queue slack\n```",
-        "```console\n$ PYTHON=python3.13 make demo\n$ respot drill \\\n    --region eu-west-1 >/dev/null || true\nout\n```",
+        "```console\n$ PYTHON=python3.13 make demo\n$ respot drill \\\n    --region eu-west-1 >/dev/null || true\n```",
         "```console\n$ .venv/bin/python -m infra.cdk list && pip install boto3\n```",
         "```text\n$ respot nothing\n```",
         "`respot timeline`, `respot dlq redrive` and `make demo`",
@@ -203,7 +205,7 @@ def test_a_test_or_path_that_is_not_there_is_found() -> None:
 
 
 def test_a_registry_or_a_private_path_is_found() -> None:
-    assert documents.private_addresses("see https://pypi.org/project/x and /home/me/respot")  # noqa: S108 - a sample
+    assert documents.private_addresses("see https://pypi.org/project/x and /home/me/respot")
     assert documents.private_addresses("`job/work/x`, /aws/sagemaker/TrainingJobs, s3://bucket/home/x") == []
 
 

@@ -186,9 +186,7 @@ def _parts(line: str) -> Iterator[list[str]]:
             part.append(token)
 
 
-def unknown_commands(
-    text: str, targets: Collection[str], exists: Callable[[str], bool] = lambda _: True
-) -> list[str]:
+def unknown_commands(text: str, targets: Collection[str], exists: Callable[[str], bool] = lambda _: True) -> list[str]:
     """Commands of a page that cannot be run: targets, arguments, modules or scripts that are not there."""
     return [shlex.join(each) for each in commands(text) if not _is_known(each, targets, exists)]
 
