@@ -80,17 +80,17 @@ def test_the_first_pages_are_short(page: str, most: int) -> None:
 
 def test_all_pages_together_can_be_read() -> None:
     pages = [page for page in PAGES if not page.startswith("tests/")]
-    assert sum(len(read(page).split()) for page in pages) <= MOST_WORDS_IN_ALL
+    assert sum(documents.count_words(read(page)) for page in pages) <= MOST_WORDS_IN_ALL
 
 
 def test_the_configuration_page_shows_every_setting_as_it_is() -> None:
     assert settings_table() in read("docs/reference/configuration.md")
 
 
-def test_every_row_of_the_threat_table_names_a_test() -> None:
-    rows = [line for line in read("docs/security.md").splitlines() if line.startswith("| ")]
+def test_every_row_of_the_threat_tables_names_a_test() -> None:
+    rows = documents.table_rows(read("docs/security.md"))
     assert len(rows) > 15
-    assert [row for row in rows if not row.startswith("| ---") and "`test_" not in row.rsplit("|", 2)[1]][1:] == []
+    assert [row for row in rows if "`test_" not in row[-1]] == []
 
 
 # --- the checks themselves: each finds a bad sample
@@ -202,6 +202,20 @@ def test_a_test_or_path_that_is_not_there_is_found() -> None:
         "tests/x/test_a.py: test_three",
     ]
     assert documents.missing_paths(text, lambda path: path == "tests/x") == ["docs/none.md"]
+
+
+def test_words_are_counted_without_code_targets_and_table_lines() -> None:
+    assert (
+        documents.count_words("# Title\n\nSee [the page](a.md), `x`.\n\n```text\nno\n```\n\n| a |\n|---|\n| b c |") == 8
+    )
+
+
+def test_rows_are_read_without_their_headers() -> None:
+    assert documents.table_rows("| a | b |\n|---|:-:|\n| c | d |\n| e | |\n\n| f |\n|--|\n| g |") == [
+        ["c", "d"],
+        ["e", ""],
+        ["g"],
+    ]
 
 
 def test_a_registry_or_a_private_path_is_found() -> None:

@@ -143,6 +143,12 @@ def mean_length(text: str) -> float:
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 
+def count_words(text: str) -> int:
+    """What a reader of the page reads: words outside of code blocks, without link targets and the lines of tables."""
+    plain = _LINK.sub(r"\1", without_code_blocks(text))
+    return sum(1 for word in plain.split() if re.search(r"\w", word))
+
+
 def words_to_avoid(text: str) -> list[str]:
     """Words of the list in a page's headings and prose, each with its line. Code and quotations may have them."""
     prose = _FENCE.sub(lambda match: "\n" * match[0].count("\n"), text)
@@ -237,6 +243,20 @@ def missing_paths(text: str, exists: Callable[[str], bool]) -> list[str]:
     code = [each for _, each in _CODE.findall(without_code_blocks(text))]
     tree = re.compile(r"(?:functions|infra|local|respot_cli|tests|docs|examples)/[\w./-]*")
     return [each for each in code if tree.fullmatch(each) and not exists(each.rstrip("/"))]
+
+
+def table_rows(text: str) -> list[list[str]]:
+    """The cells of each row of a page's tables, headers left out."""
+    lines = without_code_blocks(text).splitlines()
+    return [
+        [cell.strip() for cell in line[1:].rstrip().removesuffix("|").split("|")]
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        if line.startswith("|") and not _is_rule(line) and not _is_rule(following)
+    ]
+
+
+def _is_rule(line: str) -> bool:
+    return bool(re.fullmatch(r"\|[-:| ]+\|?", line))
 
 
 def private_addresses(text: str) -> list[str]:
