@@ -88,7 +88,7 @@ class AlarmsTopic(Construct):
     """Where CloudWatch sends its alarms on Respot itself.
 
     Apart from the alerts: alarms carry no message attributes, and SNS shows a message without any to no subscription
-    that has a filter policy, whatever the policy says.
+    that has a filter policy, whatever the policy says. Only a filter by the body could, and e-mail's body is no JSON.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: Config) -> None:

@@ -1,4 +1,8 @@
-"""What Respot is going to do about an end, by the account's policy as it is now."""
+"""What Respot is going to do about an end, by the account's policy as it is now.
+
+`alert` and `recover` follow the same stream: an alert of an end cannot wait for the decision. Unless the answer is a
+plain no, it invites nobody to start a job by hand: that would be a second writer beside Respot's own attempt.
+"""
 
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.jobs.job import JobState, Transition
