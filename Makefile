@@ -46,6 +46,7 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# The examples carry no local: tags, since they run on AWS as well: by default a job is interrupted here.
 local: $(STAMP) ## Keep a local AWS account running with Respot deployed in it
 	$(BIN)/python -m local up --deploy --lifecycle "interrupted-twice-max-wait / uninterrupted"
 

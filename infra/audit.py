@@ -132,7 +132,10 @@ def of_bundle(answers: Answers, pinned: Mapping[str, str]) -> str:
 
 
 def of_tools(answers: Answers) -> str:
-    """What the answers say of the packages that are no part of the bundle: nothing of it fails the audit."""
+    """What the answers say of the packages that are no part of the bundle: nothing of it fails the audit.
+
+    None of them runs in the account, and one without a fixed version would block all other work.
+    """
     answered = len(answers.clean) + len(answers.known)
     if answers.known:
         said = f"WARNING, known vulnerabilities of tools: {answers.named()}; {_FIX}."

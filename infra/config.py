@@ -177,7 +177,7 @@ class Config:
         Setting(
             parse=_list_of(_REGION),
             meaning="First the hub region, in which Respot is deployed and which it watches, then other regions to "
-            "watch: `make deploy` puts a stack into each, so each must have been bootstrapped (`cdk bootstrap`). "
+            "watch: `make deploy` puts a stack into each, and each must have been bootstrapped (`cdk bootstrap`). "
             "Empty deploys into the region of the deploying credentials and watches that one alone.",
             example=["eu-west-1", "us-east-1"],
         ),
@@ -186,8 +186,7 @@ class Config:
         str,
         Setting(
             parse=_text(r"[^\x00]+\.(yaml|yml|json)", "the path of a YAML file, as seen from the project"),
-            meaning="The account's policy for jobs that end before their work is done: "
-            "[docs/policy.md](docs/policy.md).",
+            meaning="The account's policy for jobs that end before their work is done: [the policy](policy.md).",
             example="docs/policies/resume-on-spot.yaml",
         ),
     ] = "policy.yaml"

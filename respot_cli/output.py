@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options by which every command chooses the form of its data."""
+    """The options by which every command chooses the form of its data: a pipe shows the same as a terminal."""
     parser.add_argument("--format", choices=["text", "json"], default="text", help="default: %(default)s")
     parser.add_argument("--json", action="store_const", dest="format", const="json", help="the same as --format json")
 
@@ -87,7 +87,7 @@ def shielded(command: Callable[[], int], *, name: str = "respot") -> int:
     except KeyboardInterrupt:
         say(f"{name}: interrupted")
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError:  # SIGPIPE remains ignored: it would also kill the command when AWS closes a connection
         code = ExitCode.PIPE_CLOSED
     except OutputError as error:
         say(f"{name}: {error}")

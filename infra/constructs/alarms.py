@@ -16,7 +16,7 @@ from constructs import Construct
 from infra.config import Config
 from respot import metrics as metric_names
 
-_RUNBOOK: Final = "See docs/operations.md."
+_RUNBOOK: Final = "See docs/runbook.md."
 MAX_WAIT: Final = 15
 """Minutes that messages may wait to be received, or that an observation or a message to Slack may fail."""
 _MAX_STREAM_AGE: Final = 5

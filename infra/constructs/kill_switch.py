@@ -25,7 +25,7 @@ class KillSwitchParameter(Construct):
             "Parameter",
             # Named, unlike most resources: people type it, and two stacks of one account have two names.
             parameter_name=f"/{Stack.of(self).stack_name}/kill-switch",
-            description="on: Respot creates and stops no training job (docs/policy.md)",
+            description="on: Respot creates and stops no training job (docs/reference/policy.md)",
             string_value="off",
             tier=ssm.ParameterTier.STANDARD,
         )

@@ -19,7 +19,7 @@ class PolicyParameter(Construct):
             "Parameter",
             # Named, unlike everything else: people type it, and two stacks of one account have two names.
             parameter_name=f"/{Stack.of(self).stack_name}/policy",
-            description="What Respot does about training jobs that end before their work is done (docs/policy.md)",
+            description="What Respot does about training jobs that end early (docs/reference/policy.md)",
             string_value=text,
             tier=ssm.ParameterTier.STANDARD,
         )

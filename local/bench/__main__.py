@@ -1,4 +1,4 @@
-"""`python -m local.bench`: every figure of docs/performance.md, as tables."""
+"""`python -m local.bench`: the figures of docs/performance.md and docs/cost.md, as tables."""
 
 import argparse
 import sys

@@ -17,7 +17,7 @@ from respot.jobs.job import Market, Owner, Parent
 from tests.support.builders import alert_on, digest_of, job_id
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
-SCHEMA: Final[dict[str, Any]] = json.loads((DOCS / "alert.schema.json").read_text(encoding="utf-8"))
+SCHEMA: Final[dict[str, Any]] = json.loads((DOCS / "reference" / "alert.schema.json").read_text(encoding="utf-8"))
 VALIDATOR: Final = Draft202012Validator(SCHEMA)
 
 
@@ -110,7 +110,7 @@ def test_the_schema_names_every_member_and_no_other() -> None:
 
 
 def test_the_manual_names_every_member() -> None:
-    manual = (DOCS / "alerts.md").read_text(encoding="utf-8")
+    manual = (DOCS / "reference" / "alert-document.md").read_text(encoding="utf-8")
     assert [member for member in sorted(members(SCHEMA)) if f"`{member}`" not in manual] == []
 
 
@@ -119,7 +119,7 @@ def test_the_schema_has_the_kinds_statuses_severities_and_markets() -> None:
     assert properties["kind"]["enum"] == list(AlertKind)
     assert properties["severity"]["enum"] == list(Severity)
     assert set(properties["digest"]["properties"]["of_kind"]["enum"]) == GROUPED
-    manual = (DOCS / "alerts.md").read_text(encoding="utf-8")
+    manual = (DOCS / "reference" / "alert-document.md").read_text(encoding="utf-8")
     assert [kind for kind in AlertKind if f"| `{kind}` |" not in manual] == []
     assert properties["job"]["properties"]["market"]["enum"] == [*Market, None]
 

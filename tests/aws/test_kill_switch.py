@@ -181,7 +181,7 @@ def run(client: "SSMClient", command: str) -> None:
     client.put_parameter(**request)
 
 
-@pytest.mark.parametrize("page", ["policy.md", "operations.md"])
+@pytest.mark.parametrize("page", ["reference/policy.md", "runbook.md", "guides/pause-and-resume.md"])
 def test_the_commands_in_the_docs_turn_it_on_and_off(
     ssm: "SSMClient", switch: ParameterKillSwitch, clock: FakeClock, page: str
 ) -> None:

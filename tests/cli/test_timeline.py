@@ -23,8 +23,8 @@ from respot_cli.timeline.command import load, region_of
 from respot_cli.timeline.history import History, to_document
 from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
+from tests.support.example_run import example_history
 from tests.support.memory import MemoryLedger, MemoryRunStore
-from tests.support.timeline_picture import PICTURE, example_history, picture
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
 
@@ -493,7 +493,7 @@ def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, set
     assert "The run is at" not in shown(history_of(ledger, "spot-job-r2", runs))
 
 
-# --- its width, and the picture
+# --- its width
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 300])
@@ -528,8 +528,4 @@ def test_nothing_is_folded_inside_a_word(ledger: MemoryLedger, width: int) -> No
 def test_below_its_least_width_the_timeline_is_a_list_of_whole_lines() -> None:
     lines = [line.strip("│ ") for line in shown(example_history(), width=20).splitlines()]
     assert "Downloading" in lines
-    assert not [line for line in lines if len(line) == 1]
-
-
-def test_the_readmes_picture_is_what_the_command_shows() -> None:
-    assert PICTURE.read_text(encoding="utf-8") == picture(), "run python -m tests.support.timeline_picture"
+    assert not [line for line in lines if len(line) == 1 and line.isalnum()]

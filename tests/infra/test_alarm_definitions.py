@@ -55,7 +55,7 @@ def test_a_reader_that_lags_is_said_to_be_late_with_its_own_work(either: Synthes
 def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
         assert render(alarm["AlarmActions"]) == ["${AlarmsTopic}"]
-        assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
+        assert alarm["AlarmDescription"].endswith("See docs/runbook.md.")
 
 
 def test_silence_fires_only_the_alarms_that_are_made_for_it(either: Synthesized) -> None:

@@ -7,7 +7,7 @@ from tests.infra.synthesis import Synthesized
 
 DEPLOYED: Final = {
     "Name": "/Respot/kill-switch",
-    "Description": "on: Respot creates and stops no training job (docs/policy.md)",
+    "Description": "on: Respot creates and stops no training job (docs/reference/policy.md)",
     "Tier": "Standard",
     "Type": "String",
     "Value": "off",

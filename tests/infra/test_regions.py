@@ -193,7 +193,7 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
     assert (alarm["MetricName"], alarm["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 1)
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "${ForwarderDeadLetters.QueueName}"}]
     assert alarm["AlarmActions"] == ["${AlarmsTopic}"]
-    assert alarm["AlarmDescription"].endswith("See docs/operations.md.")
+    assert alarm["AlarmDescription"].endswith("See docs/runbook.md.")
     (subscription,) = forwarder.of_type("SNS::Subscription").values()
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ml@example.com")
     # An alarm has no attributes, and no subscription with a filter on them is ever shown such a message.

@@ -1,4 +1,4 @@
-"""The worked example of docs/policy.md: a nightly job with a deadline, decided on by the planner."""
+"""The worked example of docs/reference/policy.md: a nightly job with a deadline, decided on by the planner."""
 
 from datetime import datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`respot` as a process of its own, on the ledger of `timeline_picture` instead of AWS.
+"""`respot` as a process of its own, on the ledger of `example_run` instead of AWS.
 
 `python -m tests.support.respot_process timeline nightly-resnet`; with SLOW set it waits, after `waiting` on stderr.
 """
@@ -12,8 +12,8 @@ from typing import Any
 from respot_cli import deployment
 from respot_cli.main import main
 from tests.support.builders import ACCOUNT, REGION
+from tests.support.example_run import example
 from tests.support.memory import MemoryLedger, MemoryRunStore
-from tests.support.timeline_picture import example
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

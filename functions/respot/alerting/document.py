@@ -1,4 +1,4 @@
-"""Alerts and digests as versioned JSON documents for machines (docs/alerts.md, docs/alert.schema.json)."""
+"""Alerts and digests as versioned JSON documents for machines (docs/reference/alert-document.md)."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,7 +46,10 @@ def to_document(alert: Alert) -> dict[str, Any]:
 
 
 def digest_document(digest: Digest) -> dict[str, Any]:
-    """The document of a digest: it is about a pool, without job, transition or figures."""
+    """The document of a digest: it is about a pool, and has neither job nor transition nor figures.
+
+    A form of its own, since `job: null` would break readers; its severity passes the filters that its alerts pass.
+    """
     pool, entries = digest.window.pool, digest.entries
     return {
         "version": VERSION,

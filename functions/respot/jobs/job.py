@@ -67,6 +67,8 @@ class JobId:
 class Transition:
     """A job's change to a SecondaryStatus. The job keeps this status until the next transition starts.
 
+    It has no StatusMessage: SageMaker changes that within a transition, and what is seen depends on when one asks.
+
     Attributes:
         status: SecondaryStatus (an open vocabulary).
         started: UTC, to the millisecond.
@@ -177,6 +179,7 @@ def savings_percent(*, training: timedelta | None, billable: timedelta | None) -
     """`(1 - BillableTimeInSeconds / TrainingTimeInSeconds) * 100`; `None` if either is unknown or training is 0.
 
     Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer Guide: 100 and 500 give 80 %.
+    Not in money: a table of prices goes out of date, and is wrong for every account with a discount.
     """
     if training is None or billable is None or not training:
         return None

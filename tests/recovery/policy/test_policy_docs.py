@@ -1,4 +1,4 @@
-"""docs/policy.md and the policies that are ready to copy keep to the code."""
+"""docs/reference/policy.md and the policies that are ready to copy keep to the code."""
 
 import json
 import re
@@ -19,7 +19,8 @@ from respot_cli.policy_file import policy_text
 from tests.support.deadline_example import decisions, told
 
 ROOT: Final = Path(__file__).parents[3]
-MANUAL: Final = (ROOT / "docs/policy.md").read_text(encoding="utf-8")
+MANUAL: Final = (ROOT / "docs/reference/policy.md").read_text(encoding="utf-8")
+TAGS: Final = (ROOT / "docs/reference/tags.md").read_text(encoding="utf-8")
 SCHEMA: Final[dict[str, Any]] = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 READY: Final = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/policies").iterdir())
 
@@ -69,7 +70,7 @@ def test_the_table_has_every_tag_with_values_that_can_be_read() -> None:
             tags[key] = values
     assert tags.keys() == _TAG_READERS.keys()
     assert all(tags.values())
-    assert all(f"`{tag}`" in MANUAL for tag in LINEAGE_TAGS)
+    assert all(f"`{tag}`" in TAGS for tag in (*tags, *LINEAGE_TAGS))
 
 
 def test_each_setting_has_a_section_with_an_example() -> None:
@@ -92,15 +93,15 @@ def test_the_messages_are_those_that_people_get() -> None:
         parse_policy({"version": 1, "defaults": {"resum": True}})
     assert f"policy.yaml: {error.value}\n" in blocks("text")[0]
     _, bad = read_tags({"respot:dedline": "1 h", "respot:resume": "yes"})
-    assert "\n".join(bad) in MANUAL
+    assert "\n".join(bad) in TAGS
 
 
 def test_the_example_is_what_the_planner_decides() -> None:
-    assert [f"{told(decision)}\n" for decision in decisions()] == blocks("text")[2:]
+    assert [f"{told(decision)}\n" for decision in decisions()] == blocks("text")[1:]
 
 
 def test_the_pauses_are_those_of_the_defaults() -> None:
-    pauses = table("The longest that they can be, as shipped")
+    pauses = table("The longest pauses, as shipped")
     assert pauses.keys() == set(Budget)
     for budget, cells in pauses.items():
         back_off = Policy().back_off[Budget(budget)]
@@ -123,7 +124,7 @@ def test_the_policy_as_shipped_says_what_is_built_in() -> None:
 
 def test_six_policies_stand_ready_to_copy() -> None:
     assert len(READY) == 6
-    listed = re.findall(r"^\| \[.+?\]\((policies/.+?)\)", MANUAL, re.MULTILINE)
+    listed = re.findall(r"^\| \[.+?\]\(\.\./(policies/.+?)\)", MANUAL, re.MULTILINE)
     assert sorted(f"docs/{path}" for path in listed) == READY
 
 

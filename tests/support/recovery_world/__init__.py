@@ -7,5 +7,6 @@ the process dies between any two calls; owners change their minds. `python -m te
 - What happens: `schedule` draws it, from what befalls jobs (`jobs`), what people do (`people`, `policies`) and what
   Respot does about it (`controller`, with its `messages`); `trouble` is what goes wrong.
 - What must hold: `judge`.
-- Many of them: `soak`, and the command line (`__main__`).
+- Many of them: `soak`, and the command line (`__main__`). Hypothesis' state machines run some hundred schedules a
+  second at best; a seed repeats a schedule here, without shrinking it.
 """

@@ -1,4 +1,4 @@
-"""Reads the account's policy from its published form (docs/policy.md, policy.schema.json)."""
+"""Reads the account's policy from its published form (docs/reference/policy.md, policy.schema.json)."""
 
 import difflib
 import json

@@ -1,12 +1,9 @@
-"""The timeline of an example, and its picture for the README: `python -m tests.support.timeline_picture`."""
+"""A run of two attempts as an example: its ledger, its histories and its timeline."""
 
-import re
 from datetime import datetime, timedelta
-from io import StringIO
-from pathlib import Path
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
@@ -22,8 +19,6 @@ from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
 from tests.support.memory import MemoryLedger, MemoryRunStore
 
-PICTURE: Final = Path(__file__).resolve().parents[2] / "docs" / "timeline.svg"
-WIDTH: Final = 118
 ROOT: Final = "nightly-resnet"
 NEXT: Final = f"{ROOT}-r2"
 LIFE: Final = (
@@ -34,9 +29,9 @@ LIFE: Final = (
 NEXT_LIFE: Final = "Starting=22000 Downloading=22190 Training=22330"
 NOW: Final = at(29500)
 _URI: Final = f"s3://ml-bucket/checkpoints/{ROOT}/"
-_REASON: Final = "ran out of waiting time: spot again, 1 of 5 retries used"
+_REASON: Final = "ran out of waiting time; next: spot ml.g5.2xlarge"
 _STORY: Final = (
-    f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000, 11 min old; "
+    f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000 (11 min old, 98 MB); "
     f"11 min of training lost ({_REASON})"
 )
 
@@ -106,19 +101,6 @@ def example_history(name: str = ROOT) -> History:
     return load(ledger, runs, region=REGION, name=name)
 
 
-def picture() -> str:
-    """The picture, as SVG."""
-    console = Console(file=StringIO(), width=WIDTH, record=True, highlight=False, force_terminal=True)
-    console.print(example_timeline())
-    svg = console.export_svg(title=f"respot timeline {ROOT}", unique_id="timeline")
-    # A reader's browser has a monospaced font of its own: nothing is loaded from elsewhere.
-    return re.sub(r" *@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
-
-
 def example_timeline(name: str = ROOT, *, now: datetime = NOW) -> RenderableType:
     """The timeline that the command shows of one of the example's jobs."""
     return render(example_history(name), now=now)
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(picture(), encoding="utf-8")

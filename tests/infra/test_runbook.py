@@ -1,4 +1,4 @@
-"""The runbook knows every alarm that is deployed, and says of each what it means, how to look and what to do."""
+"""The runbook has each deployed alarm, with what it means, what to check and how to fix it."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.infra.synthesis import Synthesized, synthesize_all
 
 @pytest.fixture
 def runbook(root: Path) -> str:
-    return (root / "docs" / "operations.md").read_text()
+    return (root / "docs" / "runbook.md").read_text()
 
 
 @pytest.fixture(scope="module", name="stacks")
@@ -44,8 +44,8 @@ def test_each_alarm_leads_to_a_section_that_says_how_to_look_and_what_to_do(runb
         assert anchor, names
         section = sections[anchor[1]]
         assert meaning
-        assert "\n*Look:* " in section
-        assert "\n*Do:* " in section
+        assert "\n*Check:*" in section
+        assert "\n*Fix:*" in section
 
 
 def test_every_output_that_the_runbook_names_is_there(stacks: list[Synthesized], runbook: str) -> None:
