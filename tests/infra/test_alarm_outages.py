@@ -56,7 +56,7 @@ def test_an_outage_of_a_quarter_of_an_hour_is_noticed_where_jobs_are_recorded(
         ("ledger.load", LedgerUnavailableError("Query: AccessDeniedException")),
         ("ssm.load", UpstreamUnavailableError("GetParameter: AccessDeniedException")),
         ("s3.list", UpstreamUnavailableError("ListObjectsV2: AccessDenied")),
-        ("sagemaker.document", UpstreamUnavailableError("DescribeTrainingJob: no answer")),
+        ("sagemaker.description", UpstreamUnavailableError("DescribeTrainingJob: no answer")),
         ("sagemaker.create", CreateLaterError("CreateTrainingJob: throttled", reason=Postponement.THROTTLED)),
         ("sagemaker.create", CreateLaterError("CreateTrainingJob: no answer", reason=Postponement.UNANSWERED)),
     ],
