@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 from copy import deepcopy
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,11 +27,15 @@ class Replay:
 
     def __init__(self, requests: list[dict[str, Any]]) -> None:
         self._ahead = timedelta()
-        self._service = SageMaker(
-            RememberingCloud(), default_delivery=delivery.parse(""), clock=lambda: utc_now() + self._ahead
-        )
+        self._service = SageMaker(RememberingCloud(), default_delivery=delivery.parse(""), clock=self._now)
         self._requests = requests
+        self._read = utc_now()
         self._token: str | None = None
+
+    def _now(self) -> datetime:
+        """Later with each reading, so that no two jobs are created in one millisecond and listed by their names."""
+        self._read += timedelta(milliseconds=10)
+        return self._read + self._ahead
 
     async def differences(self) -> list[str]:
         await self._prepare()
