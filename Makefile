@@ -15,7 +15,7 @@ help: ## List the targets
 
 setup: $(STAMP) ## Create the virtual environment with everything pinned (the others do it, too)
 
-demo: $(STAMP) ## Run five lifecycles and three runs to resume through Respot on this machine, and check them
+demo: $(STAMP) ## Run five jobs and three runs through Respot on this machine, and check them (one to two minutes)
 	$(BIN)/python -m local demo
 
 chaos: $(STAMP) ## Run the demo's jobs under throttling, errors, outages and crashes, and count what is lost (minutes)

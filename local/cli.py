@@ -37,8 +37,12 @@ def _run(arguments: list[str] | None) -> int:
     up.add_argument("--lifecycle", default="", metavar="FATE", help="of jobs without a tag that says so")
     up.add_argument("--directory", type=Path, help="keep the log and all data there (default: temporary)")
     up.set_defaults(run=_up)
-    shown = commands.add_parser("demo", help="run five jobs through the whole of Respot, show and check the result")
-    shown.set_defaults(run=demo.run)
+    shown = commands.add_parser(
+        "demo", help="run five jobs and three runs through the whole of Respot, and check the result"
+    )
+    shown.add_argument("--verbose", action="store_true", help="also show all timelines and Slack messages")
+    shown.add_argument("--keep", action="store_true", help="then keep the account until Ctrl-C")
+    shown.set_defaults(run=_demo)
     load = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
     load.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
     load.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
@@ -74,10 +78,19 @@ Then run a job that Respot resumes, with the client that you have:
 AWS CLI v1 does not use AWS_ENDPOINT_URL for SQS: add --endpoint-url "$AWS_ENDPOINT_URL" to `aws sqs`."""
 
 
+def _demo(*, verbose: bool, keep: bool) -> int:
+    return demo.run(verbose=verbose, keep=_keep if keep else None)
+
+
+def _keep(deployed: DeployedAccount) -> None:
+    done = _done()
+    _say_settings(deployed.account, deployed.ground)
+    _say("\nCtrl-C ends it.")
+    _show_slack(deployed.account, None, done)
+
+
 def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) -> int:
-    done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
+    done = _done()
     with ExitStack() as stack:
         deployed: DeployedAccount | None = None
         if deploy:
@@ -95,14 +108,26 @@ def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) 
             _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
-        _say("In another terminal, any AWS client talks to it after:\n")
-        variables = {**account.environment(), **ground.environment()}
-        exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
-        sys.stdout.writelines(["unset AWS_PROFILE AWS_SESSION_TOKEN\n", *exports])
-        sys.stdout.flush()
+        _say_settings(account, ground)
         _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
         _show_slack(account, deployed, done)
     return 0
+
+
+def _done() -> threading.Event:
+    """An event that Ctrl-C sets."""
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    return done
+
+
+def _say_settings(account: LocalAccount, ground: training.TrainingGround) -> None:
+    _say("In another terminal, any AWS client talks to it after:\n")
+    variables = {**account.environment(), **ground.environment()}
+    exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    sys.stdout.writelines(["unset AWS_PROFILE AWS_SESSION_TOKEN\n", *exports])
+    sys.stdout.flush()
 
 
 def _show_slack(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:

@@ -1,7 +1,7 @@
 """The demo: five jobs, each with another fate, and three runs to resume, through the whole of Respot."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,17 +14,24 @@ from rich.text import Text
 from local.demo import demo_runs, slack_rendering
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount, deployed_account
+from local.demo.screen import Stages, next_commands, screen
 from local.demo.verification_jobs import JobOutcome, differences, is_settled, ledger_is_consistent, observe
 from local.demo.verification_runs import AttemptOutcome, observe_run
 from local.sagemaker.lifecycle import NAMED, Lifecycle, parse
-from respot.jobs.formatting import in_words
 from respot_cli.errors import CommandError
-from respot_cli.rows import Rows
 from respot_cli.timeline.bar import style_of
 from respot_cli.timeline.command import load
 from respot_cli.timeline.history import History, headline
 from respot_cli.timeline.view import bar, render, run_table
 
+JOBS: Final = {
+    "no-capacity": "never-launched",
+    "long-queue": "queued-then-max-wait",
+    "out-of-time": "interrupted-twice-max-wait",
+    "restarted": "interrupted-once",
+    "steady": "uninterrupted",
+}
+"""The jobs that nobody asked Respot to resume, with their lifecycles; in the order shown, those that fail first."""
 WAIT_SECONDS: Final = 90.0
 """How long the last alert may take after the longest lifecycle has ended, on a busy machine."""
 _REFRESH_SECONDS: Final = 0.4
@@ -34,39 +41,65 @@ _NOT_ASKED: Final = "Not asked to resume this job (defaults)."
 Run = tuple[AttemptOutcome, ...]
 
 
-def run(console: Console | None = None) -> int:
-    """Run the demo; gives 0 if ledger and alerts are exactly what the lifecycles demand, otherwise 1."""
+def run(
+    console: Console | None = None, *, verbose: bool = False, keep: Callable[[DeployedAccount], None] | None = None
+) -> int:
+    """Run the demo; gives 0 if ledger and alerts are exactly what the lifecycles demand, otherwise 1.
+
+    `verbose` also shows all timelines and Slack messages; `keep` is called at the end, while the account runs.
+    """
     console = console or Console(highlight=False)
     began = time.monotonic()
-    status = console.status("Starting a local AWS account and deploying Respot into it …")
-    with status, deployed_account() as at:
-        status.stop()
-        console.print(f"Started a local AWS account and deployed Respot into it: {time.monotonic() - began:.1f} s")
-        console.print(f"[dim]account {at.account.account_id} at {at.account.endpoint}, log {at.account.log}[/dim]")
-        lifecycles = {name: parse(name) for name in NAMED}
-        for name in lifecycles:
-            at.ground.create(name, lifecycle=name)
+    with Stages(console) as stage, deployed_account(stage=stage) as at:
+        if verbose:
+            console.print(f"[dim]account {at.account.account_id} at {at.account.endpoint}, log {at.account.log}[/dim]")
+        lifecycles = {name: parse(NAMED[lifecycle]) for name, lifecycle in JOBS.items()}
+        stage(f"Running {len(JOBS)} jobs and {len(demo_runs.RUNS)} runs", spinner=False)
+        for name, lifecycle in JOBS.items():
+            at.ground.create(name, lifecycle=lifecycle)
         for expected in demo_runs.RUNS:
             demo_runs.start(at, expected)
         outcomes, runs = _watch(console, at, lifecycles)
+        stage("Checking the ledger, the alerts and Slack")
         sent = sum(len(each.alert_records) for each in outcomes)
         sent += sum(len(each.alert_records) for attempts in runs for each in attempts)
         posts = at.slack.wait_for(sent, seconds=WAIT_SECONDS)
         histories = [history_of(at, name) for name in lifecycles]
-        _show(console, at, [history for history in histories if history])
-        console.print(Rule("What Slack shows", style="dim"))
-        console.print(Group(*(slack_rendering.render(post) for post in posts)))
         found = verify(at, outcomes, [str(post.get("text")) for post in posts])
         found += headline_differences(lifecycles, histories)
         for expected, attempts in zip(demo_runs.RUNS, runs, strict=True):
             found += demo_runs.differences(at, expected, attempts)
-    console.print(Rule(style="dim"))
+        attempts_shown = [history_of(at, each.name) for attempts in reversed(runs) for each in attempts]
+        shown = [history for history in (*histories, *attempts_shown) if history]
+        stage.end()
+        if verbose:
+            _show(console, at, [history for history in histories if history])
+            console.print(Rule("What Slack shows", style="dim"))
+            console.print(Group(*(slack_rendering.render(post) for post in posts)))
+        _conclude(console, shown, found, seconds=time.monotonic() - began)
+        if keep:
+            keep(at)
+    return 1 if found else 0
+
+
+def _conclude(console: Console, histories: Sequence[History], found: Sequence[str], *, seconds: float) -> None:
+    ends = {name: parse(NAMED[lifecycle]).ending.status for name, lifecycle in JOBS.items()}
+    ends |= {
+        name: end
+        for expected in demo_runs.RUNS
+        for name, (_, end) in zip(expected.names, expected.attempts, strict=True)
+    }
+    meant_to_fail = {name for name, end in ends.items() if end != "Completed"}
+    console.print()
+    console.print(screen(histories, meant_to_fail=meant_to_fail, width=console.width, now=datetime.now(UTC)))
+    console.print()
+    if not found:
+        console.print(next_commands(demo_runs.RUNS[0].root))
+        console.print()
     for difference in found:
         console.print(Text(f"✗ {difference}", style="red"))
     verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
-    seconds = time.monotonic() - began
     console.print(Text(f"{verdict} ({seconds:.0f} s in all).", style="red" if found else "green"))
-    return 1 if found else 0
 
 
 def verify(at: DeployedAccount, outcomes: Sequence[JobOutcome], headlines: Sequence[str]) -> list[str]:
@@ -136,7 +169,7 @@ def _progress(histories: Sequence[History | None], attempts: Sequence[AttemptOut
 
 
 def _show(console: Console, at: DeployedAccount, histories: Sequence[History]) -> None:
-    console.print(Rule("What the ledger says (respot timeline JOB)", style="dim"))
+    console.print(Rule("What the ledger says (respot timeline JOB), times not scaled", style="dim"))
     now = datetime.now(UTC)
     for history in histories:
         console.print(render(history, now=now))
@@ -144,22 +177,3 @@ def _show(console: Console, at: DeployedAccount, histories: Sequence[History]) -
         console.print(Rule(f"A run: {expected.title}", style="dim"))
         run_history = history_of(at, expected.root)
         console.print(run_table(run_history) if run_history else Text("not seen"))
-    console.print(Rule("What spot saved", style="dim"))
-    console.print(_savings(histories, now=now))
-
-
-def _savings(histories: Sequence[History], *, now: datetime) -> Rows:
-    rows = []
-    for history in histories:
-        state, sums, percent = history.state, history.figures(now), history.savings_percent
-        row = (
-            Text(state.job.name),
-            Text(state.secondary_status, style=style_of(state.secondary_status)),
-            Text(in_words(sums.waited)),
-            Text(in_words(sums.trained)),
-            Text("-" if state.billable_time is None else in_words(state.billable_time)),
-            Text("-") if percent is None else Text(f"{percent:.0f} %", style="bold green"),
-        )
-        rows.append(row)
-    figures = ("Waited", "Trained", "Billed", "Saved")
-    return Rows(columns=("Job", "Ended as", *figures), rows=rows, right=figures)

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -121,16 +121,19 @@ def deployed_account(
     recording: Path | None = None,
     context: Mapping[str, str] | None = None,
     watched: Sequence[str] = (),
+    stage: Callable[[str], None] = lambda _: None,
 ) -> Iterator[DeployedAccount]:
     """Start an account and deploy Respot into it, as the README's commands would into a real one.
 
     `delivery`, `lifecycle` and `recording` are those of `LocalAccount`; `context` adds to the CDK context; `watched`
-    are more regions to watch than the account's own, which becomes the hub. Raises DeploymentError.
+    are more regions to watch than the account's own, which becomes the hub. `stage` is
+    called with the name of each stage as it begins. Raises DeploymentError.
     """
     with ExitStack() as stack:
         # Not the project's directory: there the CLI would synthesize the stacks before it bootstraps.
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-deploy-")))
         slack = stack.enter_context(SlackReceiver())
+        stage("Starting a local AWS account")
         account = stack.enter_context(
             LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle, recording=recording)
         )
@@ -138,12 +141,14 @@ def deployed_account(
         regions = [account.region, *watched]
         settings = {**_CONTEXT, **({"respot:regions": json.dumps(regions)} if watched else {}), **(context or {})}
         values = [word for name, value in settings.items() for word in ("--context", f"{name}={value}")]
+        stage("Bootstrapping the account, and synthesizing the stack")
         # Synthesis needs no account: the two run side by side.
         with ThreadPoolExecutor(max_workers=1) as pool:
             synthesis = pool.submit(_cdk, environment, PROJECT, "synth", "--quiet", "--output", assembly, *values)
             _cdk(environment, work, "bootstrap", *(f"aws://{account.account_id}/{region}" for region in regions))
             account.client("secretsmanager").create_secret(Name=SLACK_SECRET, SecretString=slack.url)
             synthesis.result()
+        stage("Deploying Respot")
         deployment = ("deploy", "--app", assembly, "--all", "--require-approval", "never")
         _cdk(environment, work, *deployment, "--concurrency", "4", "--outputs-file", str(written))
         stacks: dict[str, dict[str, str]] = json.loads(written.read_text())
