@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
-from respot.jobs.merge import merge, reconcile
-from tests.support.builders import at, history, reported, snapshot, state, transition
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market, Transition
+from respot.jobs.merge import is_same_job, merge, reconcile
+from tests.support.builders import at, history, job_id, reported, snapshot, state, transition
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 
@@ -211,3 +211,17 @@ def test_an_interruption_without_a_start_after_a_later_one_is_not_lost() -> None
 def test_a_transition_reported_twice_without_a_start_is_one_in_either_order() -> None:
     early, late = sighted("Starting", 20), sighted("Starting", 200)
     assert statuses_after(early, late) == statuses_after(late, early) == ["Starting"]
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        pytest.param(job_id(), True, id="itself"),
+        pytest.param(job_id(created=at(1)), True, id="rounded"),
+        pytest.param(job_id(created=at(2)), False, id="created later"),
+        pytest.param(job_id("another"), False, id="another name"),
+        pytest.param(replace(job_id(), region="eu-west-1"), False, id="another region"),
+    ],
+)
+def test_one_job_has_one_region_name_and_creation(other: JobId, same: bool) -> None:  # noqa: FBT001 - a table's cell
+    assert is_same_job(job_id(), other) is same

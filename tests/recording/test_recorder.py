@@ -370,6 +370,11 @@ def test_of_two_sweep_observations_the_later_due_time_counts(env: Environment) -
     assert recorded.missed_by_events == history(SEEN)[:3]
 
 
+def test_of_two_sweep_observations_the_later_watch_counts(env: Environment) -> None:
+    (recorded,) = env.record(snapshot(SEEN), swept(since=390), swept(since=0))
+    assert recorded.missed_by_events == history(SEEN)[2:]
+
+
 def test_what_an_event_reports_as_well_was_not_missed(env: Environment) -> None:
     (recorded,) = env.record(snapshot(SEEN), swept(), observation("Interrupted", 3720))
     assert recorded.inserted == history(SEEN)

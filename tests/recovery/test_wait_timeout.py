@@ -15,6 +15,7 @@ from respot.errors import (
     StopFailedError,
     UpstreamUnavailableError,
 )
+from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, Market
 from respot.recovery.decide import Later
 from respot.recovery.planning.attempt import ATTEMPT_TAG
@@ -24,6 +25,7 @@ from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import BackOff, parse_ladder
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import NAME, REGION, job_id
+from tests.support.fake_sagemaker import FakeSageMaker
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import OPTED_IN, SECOND, THIRD, RecoveryEnvironment
 
@@ -562,6 +564,22 @@ def test_a_live_job_known_under_a_rounded_time_is_the_same_job(
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
     assert set(env.runs.given_up) == {job} == {job_id()}
+
+
+def test_the_description_of_a_later_job_of_that_name_stops_nothing(
+    env: RecoveryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is used again between two descriptions: the second one shows another job."""
+    job = waiting(env)
+    described = FakeSageMaker.description
+
+    def later(self: FakeSageMaker, region: str, name: str) -> JobDescription | None:
+        seen = described(self, region, name)
+        return seen and replace(seen, job=replace(seen.job, created=seen.job.created + timedelta(hours=1)))
+
+    monkeypatch.setattr(FakeSageMaker, "description", later)
+    env.recover(job)
+    assert env.sagemaker.stopped == []
 
 
 # --- pools below that cannot be used
