@@ -8,7 +8,8 @@ from typing import Final
 from respot.errors import OutOfTimeError
 from respot.jobs.message import read_message
 from respot.queueing import QueueMessage, Retry, RetrySchedule
-from respot.recovery.recover import Later, Recovery
+from respot.recovery.decide import Later
+from respot.recovery.recover import Recovery
 
 LONGEST_STEP: Final = timedelta(seconds=60)
 """What one job takes when every call is slow. With less time left, Lambda might end it halfway."""

@@ -113,16 +113,16 @@ class Decider:
             attempt = AttemptRecord(
                 run=run.id, number=new.lineage.attempt, region=job.region, name=new.name, parent=job, decided_at=now
             )
-        story = summarize(decision, context, new) if new else None
+        summary = summarize(decision, context, new) if new else None
         decided = DecisionRecord(
             job=job,
             run=run.id,
             number=run.last.number,
-            decision=replace(decision, reason=story) if decision.dry_run and story else decision,
+            decision=replace(decision, reason=summary) if decision.dry_run and summary else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
             next_name=new.name if new else None,
-            story=story,
+            summary=summary,
         )
         reservation = context.reservation if attempt else None
         if self.runs.decide(decided, attempt, reservation=reservation, replaces=context.replaces):

@@ -173,7 +173,7 @@ class RunStore(Protocol):
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """Record that the stop did not follow, if that intent still stands; another one is left unchanged."""
 
-    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """Notify people, once for each kind, why nothing is decided or created yet."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:

@@ -12,8 +12,7 @@ from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
-from respot.recovery.decide import Decider
-from respot.recovery.decide import Later as Later
+from respot.recovery.decide import Decider, Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
