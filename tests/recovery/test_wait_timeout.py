@@ -493,7 +493,7 @@ def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(
     env.recover(stopped(env))
     decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert "by whom cannot be told" in decision.reason
+    assert "by whom is unknown" in decision.reason
 
 
 # --- crashes --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from respot.slack.relay import SlackRelay
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Post a batch of SQS messages; what Slack refuses stays in the queue, and moves to its DLQ in the end."""
+    """Post a batch of SQS messages; what Slack refuses remains in the queue, and moves to its DLQ in the end."""
     begin(time_left(context))
     relayed = slack_relay().relay(messages(event))
     for retry in relayed.retries:

@@ -23,7 +23,7 @@ class RecoveryConsumer:
     retry_schedule: RetrySchedule
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> tuple[Retry, ...]:
-        """Take each job as far as it goes; returns the messages that stay in the queue."""
+        """Take each job as far as it goes; returns the messages that remain in the queue."""
         retries = []
         for message in messages:
             try:

@@ -79,7 +79,7 @@ class Decider:
         return replace(decision, warning=joined(decision.warning, *warnings))
 
     def wait(self, job: JobId, decision: Decision) -> Later:
-        """Nothing is decided before the time that the plan says; people are notified if the plan says so."""
+        """Nothing is decided before the time that the plan says; people are notified if the plan asks for it."""
         if decision.notify:
             self.runs.notice(job, NoticeKind.POSTPONED, decision.reason)
         until = decision.until or self.clock()
@@ -129,8 +129,8 @@ class Decider:
             return None
         if self.runs.decision(job) is None:
             if attempt and self.runs.attempt(run.id, attempt.number) is None:
-                return Later(reason="another run has just claimed the checkpoint location; look again")
-            # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
+                return Later(reason="another run has just claimed the checkpoint location; try again")
+            # The run goes on without this job: somebody replaced the attempt by a job of the same name.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
