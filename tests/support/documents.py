@@ -41,7 +41,8 @@ WORDS: Final[Mapping[str, str]] = {
 }
 """Words that the pages and the code do not use, as patterns, and what they use instead."""
 
-SOURCE_WORDS: Final[Mapping[str, str]] = WORDS | {
+SOURCE_WORDS: Final[Mapping[str, str]] = {
+    **WORDS,
     r"hints?": "suggestion, or observation",
     r"witness(?:es|ed)?": "test, or proof",
     r"doings": "records",

@@ -5,8 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 from respot.aws.cached_text import CachedText
-from respot.aws.secrets import read_secret
-from respot.aws.slack_webhook import SlackWebhook
+from respot.aws.slack_webhook import SlackWebhook, read_secret
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger
 from respot.bootstrap.retries import retry_schedule

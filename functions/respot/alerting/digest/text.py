@@ -109,7 +109,7 @@ def what_happened(digest: Digest) -> str:
     window = digest.window
     length = in_words(window.closes - window.opened)
     first = f"Respot sent the first alert of this pool separately at {readable(window.opened)}"
-    rest = f"and collected here all others within {length} of it."
+    rest = f"and gathered here what came within {length} of it."
     cause = _for_count(digest, _CAUSE.get(window.pool.kind, (f"Capacity is leaving {_pool(window.pool)}.",) * 2))
     return " ".join(filter(None, (cause, f"{first}, {rest}", _quoted(digest))))
 
