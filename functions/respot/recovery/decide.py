@@ -130,7 +130,7 @@ class Decider:
         if self.runs.decision(job) is None:
             if attempt and self.runs.attempt(run.id, attempt.number) is None:
                 return Later(reason="another run has just claimed the checkpoint location; try again")
-            # The run goes on without this job: somebody replaced the attempt by a job of the same name.
+            # The run goes on without this job: somebody replaced the attempt by a job like it.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
