@@ -1,14 +1,14 @@
-"""The names of the functions' metrics, each said once."""
+"""The names of the functions' metrics, each written once."""
 
 from typing import Final
 
 NAMESPACE: Final = "Respot"
 SERVICE_DIMENSION: Final = "service"
-"""The only dimension; its value is the deployment, so that the alarms of two hear each their own metrics."""
+"""The only dimension; its value is the deployment, so that each has its own alarms."""
 SERVICE_VARIABLE: Final = "POWERTOOLS_SERVICE_NAME"
-"""The variable that tells a function its deployment: the stack's name. Powertools' own."""
+"""The variable with a function's deployment: the stack's name. Powertools' own."""
 UNDEPLOYED: Final = "respot"
-"""The deployment of a function that is told none."""
+"""The deployment of a function without that variable."""
 
 ALERTS_FAILED: Final = "AlertsFailed"
 ALERTS_SENT: Final = "AlertsSent"
@@ -23,9 +23,9 @@ SLACK_MESSAGES_REFUSED: Final = "SlackMessagesRefused"
 SWEEPS_FAILED: Final = "SweepsFailed"
 TRANSITIONS_RECORDED: Final = "TransitionsRecorded"
 TRANSITIONS_FIRST_SEEN_BY_SWEEP: Final = "TransitionsFirstSeenBySweep"
-"""Transitions of which no event told: events that were lost."""
+"""Transitions that no event reported: events that were lost."""
 UNKNOWN_STATUS_MESSAGES: Final = "UnknownStatusMessages"
-"""Jobs in a sweep that may be waiting for capacity, and whose StatusMessage does not tell: AWS's words have changed."""
+"""Jobs in a sweep that may be waiting for capacity, with an unknown StatusMessage: AWS's words have changed."""
 SWEEP_AGE: Final = "SweepAge"
 """Seconds since the beginning of the last complete sweep, of the region where that was longest ago."""
 

@@ -1,4 +1,4 @@
-"""Messages that stay in their queue, and when each is tried again."""
+"""Messages that remain in their queue, and when each is tried again."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +13,7 @@ LONGEST_DELAY: Final = timedelta(hours=11)
 
 
 class DelayQueue(Protocol):
-    """The queue that a message stays in until it is handled."""
+    """The queue that a message remains in until it is handled."""
 
     def delay(self, receipt_handle: str, delay: timedelta) -> None:
         """Hide the message for that long.
@@ -44,11 +44,11 @@ class QueueMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """A message that stays in its queue.
+    """A message that remains in its queue.
 
     Attributes:
         message: the message.
-        reason: why it stays, in words for an operator.
+        reason: why it remains, in words for an operator.
         delay: until its next delivery.
         retried_for: how long it has been retried at most; its age may also contain waits that were no failures.
         error: what failed; `None` if it waits for something that takes time, for example the end of a pause.
@@ -66,7 +66,7 @@ class RetrySchedule:
     """Sets the delay before a message's next delivery.
 
     Attributes:
-        queue: the queue that the message stays in.
+        queue: the queue of the message.
         first: the delay after the first attempt; it doubles with each attempt.
         longest: the limit of that growth.
         clock: the present moment, for a message's age.

@@ -90,7 +90,7 @@ def headline(history: History, now: datetime) -> str:
     """The job's current situation, in a sentence."""
     recovery_records = history.recovery_records
     if recovery_records.outcome:
-        return _sentence(recovery_records.outcome.story)
+        return _sentence(recovery_records.outcome.summary)
     if recovery_records.decision is None and history.is_open:
         return _sentence(_still(history, now))
     said = (
@@ -107,7 +107,7 @@ def headline(history: History, now: datetime) -> str:
 
 def _noticed(notice: Notice) -> str:
     what = _NOTICED.get(notice.kind, f"{notice.kind} was noted")
-    return f"{what} at {readable(notice.noticed_at)}: {notice.story}"
+    return f"{what} at {readable(notice.noticed_at)}: {notice.summary}"
 
 
 _NOTICED: Final = {
@@ -203,7 +203,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
             "withdrawn": history.stop_intent.withdrawn,
         },
         "notices": [
-            {"kind": notice.kind, "story": notice.story, "noticed_at": iso(notice.noticed_at)}
+            {"kind": notice.kind, "story": notice.summary, "noticed_at": iso(notice.noticed_at)}
             for notice in history.recovery_records.notices
         ],
         "decision": decided
@@ -218,7 +218,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
         "outcome": outcome
         and {
             "kind": outcome.kind,
-            "story": outcome.story,
+            "story": outcome.summary,
             "warning": outcome.warning,
             "settled_at": iso(outcome.settled_at),
             "next_job": outcome.name,
@@ -243,7 +243,7 @@ def to_document(history: History, *, now: datetime) -> dict[str, Any]:
                 "reason": each.decision and each.decision.decision.reason,
                 "inputs": each.decision and dict(each.decision.decision.inputs),
                 "outcome": each.outcome and each.outcome.kind,
-                "story": each.outcome and each.outcome.story,
+                "story": each.outcome and each.outcome.summary,
             }
             for each in history.run
         ],

@@ -101,7 +101,7 @@ def run_table(history: History) -> Rows:
 
 def _then(attempt: RunAttempt) -> str:
     if attempt.outcome:
-        return one_line(attempt.outcome.story)
+        return one_line(attempt.outcome.summary)
     if attempt.decision:
         return one_line(_in_words(attempt.decision.decision))
     return ""
@@ -114,7 +114,7 @@ def _in_words(decision: Decision) -> str:
 def _happened(history: History) -> list[tuple[datetime, str, str]]:
     """What Respot recorded about the job, oldest first: when, what, why."""
     recovery_records, note = history.recovery_records, history.stop_intent
-    happened = [(notice.noticed_at, str(notice.kind), notice.story) for notice in recovery_records.notices]
+    happened = [(notice.noticed_at, str(notice.kind), notice.summary) for notice in recovery_records.notices]
     if note:
         withdrawn = f" (withdrawn: {note.withdrawn})" if note.withdrawn else ""
         happened.append((note.decided_at, "stops waiting", f"{clause(note.reason)}{withdrawn}"))
@@ -127,7 +127,7 @@ def _happened(history: History) -> list[tuple[datetime, str, str]]:
         said = (
             recovery_records.outcome.name
             if recovery_records.outcome.kind is OutcomeKind.CREATED
-            else recovery_records.outcome.story
+            else recovery_records.outcome.summary
         )
         warning = f"; {recovery_records.outcome.warning}" if recovery_records.outcome.warning else ""
         happened.append(

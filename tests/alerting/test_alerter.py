@@ -27,7 +27,7 @@ from tests.support.faulty import ProcessCrashError
 from tests.support.scenarios import SCENARIOS, Scenario
 
 END = history(ENDED)[-1]
-OUTCOME = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="a story", settled_at=at(21640), name="spot-job-r2")
+OUTCOME = Outcome(job=JOB, kind=OutcomeKind.CREATED, summary="a summary", settled_at=at(21640), name="spot-job-r2")
 CHANGES = {
     "transition": TransitionRecorded(job=JOB, transition=END),
     "appearance": JobAppeared(job=JOB),

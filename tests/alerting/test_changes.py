@@ -42,7 +42,7 @@ def decided(action: Action, **others: Any) -> Item:  # noqa: ANN401
 
 
 def outcome(kind: OutcomeKind) -> Item:
-    record = Outcome(job=JOB, kind=kind, story="the summary", settled_at=at(21640), name=NEXT, warning="the warning")
+    record = Outcome(job=JOB, kind=kind, summary="the summary", settled_at=at(21640), name=NEXT, warning="the warning")
     return outcome_item(record, None)
 
 

@@ -135,9 +135,9 @@ def test_the_mail_names_the_pool_the_span_and_the_first_jobs() -> None:
 
 
 def test_it_mentions_the_first_alert_and_what_sagemaker_does_next() -> None:
-    assert "sent the first alert of this pool by itself at 2026-09-16 10:02 UTC" in what_happened(digest_of())
+    assert "sent the first alert of this pool separately at 2026-09-16 10:02 UTC" in what_happened(digest_of())
     assert "within 3 min" in what_happened(digest_of())
-    assert "restarts each job by itself" in what_happens_next(digest_of())
+    assert "restarts each job automatically" in what_happens_next(digest_of())
     assert "stopped for good" in what_happens_next(digest_of(kind=MAX_WAIT))
 
 

@@ -85,7 +85,7 @@ CONTRADICTIONS: Final = (
     ("from scratch", "reads the checkpoints"),
     ("from scratch", "read the checkpoints"),
     ("is not resubmitted", "Respot decides"),
-    ("restarts the job by itself", "stopped for good"),
+    ("restarts the job automatically", "stopped for good"),
     ("nothing was billed", "does not say yet"),
     ("nothing was billed", "; billed"),
     ("opted out", "[Respot error]"),

@@ -39,10 +39,12 @@ def decided(action: Action = Action.NOTHING, *, notify: bool = True, dry_run: bo
 
 
 def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
-    return Outcome(job=JOB, kind=kind, story="a story", settled_at=at(21800), name="spot-job-r2", warning="a warning")
+    return Outcome(
+        job=JOB, kind=kind, summary="a summary", settled_at=at(21800), name="spot-job-r2", warning="a warning"
+    )
 
 
-NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no policy", noticed_at=at(21650))
+NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", noticed_at=at(21650))
 
 
 # --- news of what Respot did ----------------------------------------------------------------------------------------
@@ -195,7 +197,7 @@ def test_catching_up_completes_exactly_the_required_alerts(
     if done.outcome:
         runs.outcomes[JOB] = done.outcome
     for notice in done.notices:
-        runs.notice(JOB, notice.kind, notice.story)
+        runs.notice(JOB, notice.kind, notice.summary)
     clock = FakeClock(at(21900) + timedelta(hours=hours))
     alerter = Alerter(
         ledger=ledger,

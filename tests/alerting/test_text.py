@@ -114,11 +114,11 @@ def test_a_failure_says_sagemakers_reason_in_one_line() -> None:
 
 def test_after_an_interruption_sagemaker_restarts_the_job() -> None:
     assert what_happens_next(alert_on()) == (
-        "SageMaker restarts the job by itself as soon as spot instances are there again, "
+        "SageMaker restarts the job automatically as soon as spot instances are there again, "
         "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint, if there is one."
     )
     assert what_happens_next(alert_on(max_wait=None, checkpoint_uri=None)) == (
-        "SageMaker restarts the job by itself as soon as spot instances are there again. "
+        "SageMaker restarts the job automatically as soon as spot instances are there again. "
         "No checkpoint location is configured: it then starts from scratch."
     )
 
@@ -235,7 +235,7 @@ def test_the_whole_mail() -> None:
         "spot-job was interrupted (1st time)\n"
         "\n"
         "SageMaker lost the spot instances of 1 x ml.g5.2xlarge (spot). It had not been interrupted before.\n"
-        "SageMaker restarts the job by itself as soon as spot instances are there again, "
+        "SageMaker restarts the job automatically as soon as spot instances are there again, "
         "unless that takes until 2026-09-16 15:00 UTC. It then resumes from its latest checkpoint, if there is one.\n"
         "Trained 55 min, waited 4 min for capacity; SageMaker does not say yet what it bills.\n"
         "\n"

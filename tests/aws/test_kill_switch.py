@@ -230,7 +230,7 @@ def test_a_policy_that_is_replaced_as_the_docs_used_to_say_forgets_no_job(
     assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
     (notice,) = env.runs.recovery_records(job).notices
     assert notice.kind is NoticeKind.POLICY_INVALID
-    assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.story
+    assert f"aws ssm put-parameter --name {NAME} --value on --overwrite" in notice.summary
     put(ssm, BY_RULE, POLICY)
     env.clock.pass_by(POLICY_KEPT_FOR)
     assert env.recover(job) is None
@@ -260,7 +260,7 @@ def test_a_switch_that_is_not_there_postpones_and_the_alert_says_how_to_set_it(
     ssm.delete_parameter(Name=NAME)
     job = env.ended(tags={})
     assert env.recover(job) is not None
-    assert f"--name {NAME} --type String --value off --overwrite" in env.runs.notices[job, NoticeKind.POSTPONED].story
+    assert f"--name {NAME} --type String --value off --overwrite" in env.runs.notices[job, NoticeKind.POSTPONED].summary
     assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
     put(ssm, "off")
     env.clock.pass_by(KILL_SWITCH_KEPT_FOR)

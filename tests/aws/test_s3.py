@@ -156,7 +156,7 @@ def test_pages_of_a_real_listing_are_followed(s3: "S3Client", monkeypatch: pytes
     whole = checkpoints(s3).list(REGION, LOCATION)
     assert (len(whole.objects), whole.cut) == (21, False)
     cut = checkpoints(s3, max_pages=1).list(REGION, LOCATION)
-    assert cut.caveat == "listing cut after 10 objects, so there may be newer ones"
+    assert cut.caveat == "listing cut after 10 objects: there may be newer ones"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.aws.secrets import read_secret
+from respot.aws.slack_webhook import read_secret
 from respot.errors import WebhookRefusedError
 from tests.support.builders import REGION
 

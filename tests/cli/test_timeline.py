@@ -269,12 +269,12 @@ def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: 
     return runs
 
 
-def settle(runs: MemoryRunStore, kind: OutcomeKind, story: str) -> None:
-    runs.record_outcome(Outcome(job=job_id(), kind=kind, story=story, settled_at=at(2000), name="spot-job-r2"))
+def settle(runs: MemoryRunStore, kind: OutcomeKind, summary: str) -> None:
+    runs.record_outcome(Outcome(job=job_id(), kind=kind, summary=summary, settled_at=at(2000), name="spot-job-r2"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "story"),
+    ("kind", "summary"),
     [
         (OutcomeKind.CREATED, "resubmitted as spot-job-r2, attempt 2 of 5"),
         (OutcomeKind.FAILED, "not resubmitted: the quota is 0"),
@@ -282,13 +282,13 @@ def settle(runs: MemoryRunStore, kind: OutcomeKind, story: str) -> None:
     ],
 )
 def test_the_outcome_is_the_headline_and_the_decision_is_history(
-    ledger: MemoryLedger, kind: OutcomeKind, story: str
+    ledger: MemoryLedger, kind: OutcomeKind, summary: str
 ) -> None:
     runs = decided(ledger)
-    settle(runs, kind, story)
+    settle(runs, kind, summary)
     history = history_of(ledger, runs=runs)
     document = document_of(history)
-    headline = f"{story[0].upper()}{story[1:]}."
+    headline = f"{summary[0].upper()}{summary[1:]}."
     assert (document["headline"], document["outcome"]["kind"]) == (headline, kind)
     assert (document["decision"]["action"], document["decision"]["decided_at"][11:19]) == ("resubmit", "09:16:50")
     lines = shown(history).splitlines()

@@ -110,7 +110,7 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
     return Outcome(
         job=JOB,
         kind=kind,
-        story="resubmitted",
+        summary="resubmitted",
         settled_at=at(21_640.5),
         name=SECOND,
         arn="arn:of:the:job" if kind is OutcomeKind.CREATED else None,
@@ -251,7 +251,7 @@ def test_a_notice_is_written_once_with_the_time_of_its_writing(env: Environment)
     env.clock.pass_by(timedelta(minutes=5))
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "second")
     env.runs.notice(job_id("another"), NoticeKind.POSTPONED, "third")
-    first = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="first", noticed_at=CREATED)
+    first = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="first", noticed_at=CREATED)
     assert env.runs.recovery_records(JOB) == RecoveryRecords(notices=(first,))
 
 
@@ -387,10 +387,10 @@ def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient", monkeypatch: pytest.
 
 def test_all_records_are_read_at_once(env: Environment) -> None:
     assert env.runs.recovery_records(JOB) == RecoveryRecords()
-    outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, story="done", settled_at=at(21_700), name=SECOND, arn="arn")
+    outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, summary="done", settled_at=at(21_700), name=SECOND, arn="arn")
     env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     env.runs.decide(FULL, None)
     env.runs.record_outcome(outcome)
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
-    notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, story="no JSON", noticed_at=CREATED)
+    notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no JSON", noticed_at=CREATED)
     assert env.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))

@@ -195,7 +195,7 @@ def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(
     assert first
     assert second
     assert run[0].outcome
-    assert f"resumes from checkpoint-{first[-1].to_step} (" in run[0].outcome.story
+    assert f"resumes from checkpoint-{first[-1].to_step} (" in run[0].outcome.summary
     assert second[0].from_step == first[-1].to_step
 
 
@@ -259,7 +259,7 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert not run[1].described["EnableManagedSpotTraining"]
     assert run[0].outcome
-    assert "cannot use spot ml.g5.2xlarge (the quota " in run[0].outcome.story
+    assert "cannot use spot ml.g5.2xlarge (the quota " in run[0].outcome.summary
 
 
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:
@@ -288,7 +288,7 @@ def test_a_role_outside_the_settings_is_not_passed_on(runs: Recovering) -> None:
     assert attempt.outcome
     assert attempt.outcome.kind is OutcomeKind.FAILED
     assert "the permission iam:PassRole on arn:aws:iam::111122223333:role/AdminForTraining is missing" in (
-        attempt.outcome.story
+        attempt.outcome.summary
     )
     assert not runs.exists("foreign-role-r2")
 
@@ -299,7 +299,7 @@ def test_an_instance_type_outside_the_settings_is_not_created(runs: Recovering) 
     (attempt,) = run
     assert attempt.outcome
     assert attempt.outcome.kind is OutcomeKind.FAILED
-    assert "the permission sagemaker:CreateTrainingJob" in attempt.outcome.story
+    assert "the permission sagemaker:CreateTrainingJob" in attempt.outcome.summary
     assert not runs.exists("foreign-type-r2")
 
 

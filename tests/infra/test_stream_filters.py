@@ -125,7 +125,7 @@ def attempt() -> Item:
 
 
 def outcome(kind: OutcomeKind) -> Item:
-    return outcome_item(Outcome(job=job_id(), kind=kind, story="so", settled_at=CREATED, name="next"), RETENTION)
+    return outcome_item(Outcome(job=job_id(), kind=kind, summary="so", settled_at=CREATED, name="next"), RETENTION)
 
 
 def alert_record() -> Item:

@@ -28,7 +28,7 @@ def test_without_a_required_checkpoint_it_starts_from_scratch(env: RecoveryEnvir
     env.set_policy(require_checkpoint=False)
     job = env.ended(checkpoint_uri=None)
     env.recover(job)
-    assert "starts from scratch, 1 h 10 min of training lost" in env.outcome(job).story
+    assert "starts from scratch, 1 h 10 min of training lost" in env.outcome(job).summary
 
 
 def test_a_checkpoint_location_that_is_none_is_an_obstacle(env: RecoveryEnvironment) -> None:

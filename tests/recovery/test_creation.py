@@ -42,7 +42,7 @@ def test_what_is_refused_for_good_is_told_in_the_words_of_aws(env: RecoveryEnvir
     job = env.ended()
     env.faults["sagemaker.create"] = CreateRefusedError("no iam:PassRole", permission="iam:PassRole")
     assert env.recover(job) is None
-    assert (env.outcome(job).kind, env.outcome(job).story) == (
+    assert (env.outcome(job).kind, env.outcome(job).summary) == (
         OutcomeKind.FAILED,
         "not resubmitted: no iam:PassRole",
     )
@@ -65,7 +65,7 @@ def test_what_cannot_be_cloned_any_more_is_not_created(env: RecoveryEnvironment)
     env.sagemaker.jobs[NAME].unclonable = True
     env.recover(job)
     assert env.outcome(job).kind is OutcomeKind.CANCELLED
-    assert "it cannot be created again" in env.outcome(job).story
+    assert "it cannot be created again" in env.outcome(job).summary
 
 
 def _opt_out(env: RecoveryEnvironment) -> None:
@@ -107,8 +107,8 @@ def test_what_must_not_be_created_any_more_is_cancelled(
     meddle(env)
     assert env.recover(job) is None
     assert env.outcome(job).kind is OutcomeKind.CANCELLED
-    assert env.outcome(job).story.startswith("not resubmitted: ")
-    assert words in env.outcome(job).story
+    assert env.outcome(job).summary.startswith("not resubmitted: ")
+    assert words in env.outcome(job).summary
     assert env.sagemaker.created == []
 
 
@@ -127,7 +127,7 @@ def test_what_its_owners_no_longer_want_is_withdrawn_and_no_error(
     meddle(env)
     assert env.recover(job) is None
     outcome = env.outcome(job)
-    assert (outcome.kind, outcome.story) == (OutcomeKind.WITHDRAWN, f"not resubmitted: {words}")
+    assert (outcome.kind, outcome.summary) == (OutcomeKind.WITHDRAWN, f"not resubmitted: {words}")
     assert news_of_outcome(outcome).withdrawn
     assert env.sagemaker.created == []
 
@@ -144,7 +144,7 @@ def test_a_job_that_is_deleted_before_the_creation_is_a_failure(env: RecoveryEnv
     job = env.decided()
     del env.sagemaker.jobs[NAME]
     env.recover(job)
-    assert env.outcome(job).story == "not resubmitted: spot-job was deleted, and its settings with it"
+    assert env.outcome(job).summary == "not resubmitted: spot-job was deleted, and its settings with it"
 
 
 def test_a_job_deleted_between_its_description_and_its_tags_is_a_failure(env: RecoveryEnvironment) -> None:
@@ -171,7 +171,7 @@ def test_a_policy_that_becomes_invalid_holds_the_creation_up(env: RecoveryEnviro
     job = env.decided()
     env.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert env.recover(job) == Later(reason="rules[0]: no such setting")
-    assert env.runs.notices[job, NoticeKind.POLICY_INVALID].story == "rules[0]: no such setting"
+    assert env.runs.notices[job, NoticeKind.POLICY_INVALID].summary == "rules[0]: no such setting"
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == [SECOND]

@@ -40,7 +40,7 @@ def env() -> RecoveryEnvironment:
 
 
 def notices(env: RecoveryEnvironment) -> dict[tuple[JobId, NoticeKind], str]:
-    return {key: notice.story for key, notice in env.runs.notices.items()}
+    return {key: notice.summary for key, notice in env.runs.notices.items()}
 
 
 def test_a_job_that_its_owner_opted_in_waits_and_people_are_notified_once(env: RecoveryEnvironment) -> None:
@@ -257,7 +257,7 @@ def test_after_three_days_it_is_called_off_and_people_are_notified(decided: Reco
     decided.clock.pass_by(THREE_DAYS)
     assert decided.recover(job) is None
     assert decided.outcome(job).kind is OutcomeKind.CANCELLED
-    assert "3 d 00 h of its end or not at all; the account's kill switch is on" in decided.outcome(job).story
+    assert "3 d 00 h of its end or not at all; the account's kill switch is on" in decided.outcome(job).summary
 
 
 def test_the_switch_is_read_again_just_before_the_creation() -> None:

@@ -23,7 +23,7 @@ def test_a_name_that_is_taken_is_a_failure_that_says_so(env: RecoveryEnvironment
     job = taken(env)
     assert env.recover(job) is None
     assert env.outcome(job).kind is OutcomeKind.FAILED
-    assert env.outcome(job).story == (
+    assert env.outcome(job).summary == (
         "not resubmitted: a job named spot-job-r2 exists that is none of this run's; "
         "delete it or choose another job name"
     )

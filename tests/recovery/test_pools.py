@@ -48,8 +48,8 @@ def test_the_next_rung_is_used_at_once_and_the_story_says_why(
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
     outcome = env.outcome(job)
     assert outcome.kind is OutcomeKind.CREATED
-    assert f"cannot use spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.story
-    assert "attempt 2 of 5, on-demand ml.g5.2xlarge" in outcome.story
+    assert f"cannot use spot ml.g5.2xlarge ({NO_QUOTA})" in outcome.summary
+    assert "attempt 2 of 5, on-demand ml.g5.2xlarge" in outcome.summary
 
 
 def test_as_many_rungs_are_passed_over_as_are_refused(
@@ -61,7 +61,7 @@ def test_as_many_rungs_are_passed_over_as_are_refused(
     job = env.ended()
     env.recover(job)
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
-    assert all(words in env.outcome(job).story for words in (NO_QUOTA, "Unsupported instance type"))
+    assert all(words in env.outcome(job).summary for words in (NO_QUOTA, "Unsupported instance type"))
 
 
 def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
@@ -74,7 +74,7 @@ def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
     assert env.recover(job) is None
     outcome = env.outcome(job)
     assert outcome.kind is OutcomeKind.FAILED
-    assert outcome.story == (
+    assert outcome.summary == (
         f"not resubmitted: cannot use any pool that is left: spot ml.g5.2xlarge ({NO_QUOTA}); "
         "on-demand ml.g5.2xlarge (Unsupported instance type ml.g5.2xlarge). Request a quota in AWS Service Quotas, or "
         "name another pool in the ladder, and submit the job again by hand"
@@ -107,7 +107,7 @@ def test_a_market_wide_quota_skips_all_its_rungs_with_one_call(env: RecoveryEnvi
     assert env.recover(job) is None
     assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND
     assert env.calls.count("sagemaker.create") == 2
-    assert f"cannot use spot on any instance type ({why}); next: on-demand" in env.outcome(job).story
+    assert f"cannot use spot on any instance type ({why}); next: on-demand" in env.outcome(job).summary
 
 
 @pytest.mark.parametrize("decided", [False, True], ids=["before the decision", "before the creation"])
@@ -122,7 +122,7 @@ def test_the_next_rung_is_used_if_the_first_request_cannot_be_built(
     assert env.recover(job) is None
     state = env.sagemaker.jobs[SECOND].state
     assert (state.market, state.instance_type) == (Market.SPOT, "ml.g5.4xlarge")
-    assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in env.outcome(job).story
+    assert "cannot use spot ml.g5.2xlarge (spot-job: ResourceConfig: it cannot" in env.outcome(job).summary
 
 
 def test_a_whole_market_in_which_no_request_can_be_built_is_passed_over(env: RecoveryEnvironment) -> None:
@@ -207,7 +207,7 @@ def test_a_lost_answer_from_the_next_rung_is_told_as_what_it_is(
     assert env.recover(job) is None
     assert env.sagemaker.created == [SECOND]
     assert env.outcome(job).kind is OutcomeKind.CREATED
-    assert env.outcome(job).story.endswith("; it runs on on-demand ml.g5.2xlarge instead")
+    assert env.outcome(job).summary.endswith("; it runs on on-demand ml.g5.2xlarge instead")
 
 
 def test_a_next_rung_that_cannot_be_cloned_is_a_failure_that_names_both(
@@ -219,8 +219,8 @@ def test_a_next_rung_that_cannot_be_cloned_is_a_failure_that_names_both(
     env.recover(job)
     assert refused == {}
     assert env.outcome(job).kind is OutcomeKind.FAILED
-    assert env.outcome(job).story.startswith(f"not resubmitted: cannot use spot ml.g5.2xlarge ({NO_QUOTA}); ")
-    assert "it cannot be created again" in env.outcome(job).story
+    assert env.outcome(job).summary.startswith(f"not resubmitted: cannot use spot ml.g5.2xlarge ({NO_QUOTA}); ")
+    assert "it cannot be created again" in env.outcome(job).summary
 
 
 def _refuse_and_spoil(env: RecoveryEnvironment) -> None:

@@ -41,7 +41,7 @@ def test_an_invalid_policy_decides_nothing_and_is_told_once(env: RecoveryEnviron
     env.faults["ssm.load"] = PolicyInvalidError("still no JSON")
     assert env.recover(job) == Later(reason="still no JSON")
     assert env.runs.decisions == {}
-    assert [(notice.kind, notice.story) for notice in env.runs.recovery_records(job).notices] == [
+    assert [(notice.kind, notice.summary) for notice in env.runs.recovery_records(job).notices] == [
         (NoticeKind.POLICY_INVALID, "no JSON")
     ]
 

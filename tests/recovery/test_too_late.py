@@ -33,7 +33,7 @@ def test_a_dead_letter_redriven_after_weeks_creates_nothing(env: RecoveryEnviron
     assert env.sagemaker.created == []
     outcome = env.outcome(job)
     assert outcome.kind is OutcomeKind.CANCELLED
-    assert outcome.story.startswith("not resubmitted: ended 30 d 00 h ago, and a job is resubmitted within 3 d 00 h")
+    assert outcome.summary.startswith("not resubmitted: ended 30 d 00 h ago, and a job is resubmitted within 3 d 00 h")
 
 
 def test_a_ledger_from_a_backup_creates_nothing_that_was_decided_before_it(env: RecoveryEnvironment) -> None:

@@ -25,7 +25,7 @@ def test_people_are_told_as_what_where_and_from_which_checkpoint(env: RecoveryEn
     env.recover(job)
     outcome = env.outcome(job)
     assert (outcome.kind, outcome.name, outcome.arn) == (OutcomeKind.CREATED, SECOND, arn_of(SECOND))
-    assert outcome.story.startswith(
+    assert outcome.summary.startswith(
         "resubmitted as spot-job-r2, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-1.pt "
         "(10 min old, 2.0 MB); 10 min of training lost (ran out of waiting time; "
     )

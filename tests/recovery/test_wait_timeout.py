@@ -74,7 +74,7 @@ def test_the_outcome_says_why_the_job_was_stopped(env: RecoveryEnvironment) -> N
     job = waiting(env)
     env.recover(job)
     env.recover(stopped(env))
-    assert env.outcome(job).story == (
+    assert env.outcome(job).summary == (
         "resubmitted as spot-job-r2, attempt 2 of 5, on-demand ml.g5.2xlarge, starts from scratch "
         "(gave up waiting after 2 h 05 min for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge)"
     )
@@ -153,7 +153,7 @@ def test_an_interrupted_job_gives_up_and_resumes_elsewhere(env: RecoveryEnvironm
     env.clock.pass_by(timedelta(minutes=5))
     env.recover(job)
     env.recover(stopped(env))
-    assert env.outcome(job).story.startswith(
+    assert env.outcome(job).summary.startswith(
         "resubmitted as spot-job-r2, attempt 2 of 5, on-demand ml.g5.2xlarge, resumes from checkpoint-1.pt"
     )
     assert "interruption 1 of 5" in env.decision(job).decision.inputs["budgets"]
@@ -495,7 +495,7 @@ def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(
     env.recover(stopped(env))
     decision = env.decision(job).decision
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert "by whom cannot be told" in decision.reason
+    assert "by whom is unknown" in decision.reason
 
 
 # --- crashes --------------------------------------------------------------------------------------------------------
@@ -613,7 +613,7 @@ def test_a_run_whose_next_pool_refuses_it_goes_back_and_waits_there(env: Recover
     env.recover(job)
     env.recover(stopped(env))
     assert env.sagemaker.jobs[SECOND].state.market is Market.SPOT
-    assert "cannot use on-demand ml.g5.2xlarge (the quota is 0); next: spot" in env.outcome(job).story
+    assert "cannot use on-demand ml.g5.2xlarge (the quota is 0); next: spot" in env.outcome(job).summary
     env.clock.pass_by(LONGER)
     env.observe(SECOND)
     env.recover(env.sagemaker.jobs[SECOND].state.job)

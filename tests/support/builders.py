@@ -168,11 +168,11 @@ def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **win
 
 
 def alert_of(kind: AlertKind, **others: Any) -> Alert:  # noqa: ANN401
-    """An alert of any kind that is about a job: of what Respot did, with a story."""
+    """An alert of any kind that is about a job: of what Respot did, with a summary."""
     by_status = {of: status for status, of in KIND_BY_STATUS.items()} | {AlertKind.ENDED: "MaxPendingTimeExceeded"}
     if kind in by_status:
         return replace(alert_on(by_status[kind]), **others)
-    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"summary": "a story"}
+    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"summary": "a summary"}
     return replace(alert_on("MaxWaitTimeExceeded"), kind=kind, **(told | others))
 
 

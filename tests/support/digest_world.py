@@ -183,7 +183,7 @@ class DigestWorld:
                 Outcome(
                     job=job,
                     kind=course.outcome,
-                    story=f"resubmitted as {job.name}-r2",
+                    summary=f"resubmitted as {job.name}-r2",
                     settled_at=self.clock(),
                     name=f"{job.name}-r2",
                 )

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tokenize
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
@@ -38,7 +39,16 @@ WORDS: Final[Mapping[str, str]] = {
     r"by itself|by themselves": "automatically",
     r"so(?= (?:a|an|the|it|they|you|we|that's|each|no|nothing|nobody|Respot|SageMaker)\b)": "therefore",
 }
-"""Words that the pages do not use, as patterns, and what they use instead."""
+"""Words that the pages and the code do not use, as patterns, and what they use instead."""
+
+SOURCE_WORDS: Final[Mapping[str, str]] = {
+    **WORDS,
+    r"hints?": "suggestion, or observation",
+    r"witness(?:es|ed)?": "test, or proof",
+    r"doings": "records",
+    r"(?<=[,;] )so(?! that\b)": "therefore",
+}
+"""The same for strings, docstrings and comments, where also these are not used."""
 
 EXCEPTIONS: Final[Mapping[str, str]] = {
     "What was given up": "the name of a section of every decision",
@@ -51,6 +61,10 @@ _LINK: Final = re.compile(r"!?\[((?:[^\[\]]|!?\[[^\]]*\]\([^)]*\))*)\]\(([^()\s]
 _CODE: Final = re.compile(r"(`+)(.+?)\1", re.DOTALL)
 _ITEM: Final = re.compile(r"^\s*(?:[-*+]|\d+\.)\s+")
 _ENDS: Final = re.compile(r"(?<=[.!?])[\"”')*_]*\s+(?=[\"“'(*_]*[A-Z0-9`])")
+_TEXTS: Final = frozenset({tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)})
+"""Kinds of tokens that have words. Python 3.12 and later divide an f-string into parts."""
+_FIELD: Final = re.compile(r"\{[a-z_][\w.]*[^{}\n]*\}")
+"""A field of an f-string, which has names and not words."""
 _RUNS: Final = frozenset({"|", "||", "&&", ";", "&", ">", ">>", "<"})
 
 
@@ -154,14 +168,31 @@ def words_to_avoid(text: str) -> list[str]:
     prose = _FENCE.sub(lambda match: "\n" * match[0].count("\n"), text)
     prose = _CODE.sub(lambda match: "\n" * match[0].count("\n"), prose)
     prose = re.sub(r"\]\([^)\n]*\)", "]", re.sub(r'"[^"\n]*"|“[^”\n]*”', "", prose))
-    for phrase in EXCEPTIONS:
-        prose = prose.replace(phrase, "")
-    return [
-        f"line {number}: {match[0]!r} (better: {better})"
-        for number, line in enumerate(prose.splitlines(), start=1)
-        for pattern, better in WORDS.items()
-        for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", line, re.IGNORECASE)
+    return list(_found(_without(prose, EXCEPTIONS), WORDS))
+
+
+def words_to_avoid_in_source(source: str, exceptions: Collection[str] = ()) -> list[str]:
+    """Words of the list in the strings, docstrings and comments of a module, each with its line."""
+    found = [
+        each
+        for part in tokenize.generate_tokens(StringIO(source).readline)
+        if part.type in _TEXTS
+        for each in _found(_without(_FIELD.sub("", part.string), exceptions), SOURCE_WORDS, first_line=part.start[0])
     ]
+    return list(dict.fromkeys(found))
+
+
+def _without(text: str, phrases: Collection[str]) -> str:
+    for phrase in phrases:
+        text = text.replace(phrase, "")
+    return text
+
+
+def _found(text: str, words: Mapping[str, str], *, first_line: int = 1) -> Iterator[str]:
+    for number, line in enumerate(text.splitlines(), start=first_line):
+        for pattern, better in words.items():
+            for match in re.finditer(rf"(?<![\w-])(?:{pattern})(?![\w-])", line, re.IGNORECASE):
+                yield f"line {number}: {match[0]!r} (better: {better})"
 
 
 def commands(text: str) -> list[list[str]]:

@@ -30,7 +30,7 @@ NEXT_LIFE: Final = "Starting=22000 Downloading=22190 Training=22330"
 NOW: Final = at(29500)
 _URI: Final = f"s3://ml-bucket/checkpoints/{ROOT}/"
 _REASON: Final = "ran out of waiting time; next: spot ml.g5.2xlarge"
-_STORY: Final = (
+_SUMMARY: Final = (
     f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000 (11 min old, 98 MB); "
     f"11 min of training lost ({_REASON})"
 )
@@ -71,12 +71,14 @@ def example() -> tuple[MemoryLedger, MemoryRunStore]:
             decided_at=at(21604),
             checkpoint=None,
             next_name=NEXT,
-            story=_STORY,
+            summary=_SUMMARY,
         ),
         attempt,
     )
     runs.record_outcome(
-        Outcome(job=root, kind=OutcomeKind.CREATED, story=_STORY, settled_at=at(21991), name=NEXT, arn=state(root).arn)
+        Outcome(
+            job=root, kind=OutcomeKind.CREATED, summary=_SUMMARY, settled_at=at(21991), name=NEXT, arn=state(root).arn
+        )
     )
     return ledger, runs
 

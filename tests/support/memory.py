@@ -554,9 +554,9 @@ class MemoryRunStore:
         if standing and standing.decided_at == record.decided_at:
             self.given_up[record.job] = replace(record, withdrawn=why)
 
-    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """See `RunStore.notice`."""
-        self.notices.setdefault((job, kind), Notice(job=job, kind=kind, story=story, noticed_at=self.clock()))
+        self.notices.setdefault((job, kind), Notice(job=job, kind=kind, summary=summary, noticed_at=self.clock()))
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """See `RunStore.recovery_records`."""

@@ -82,7 +82,7 @@ def test_a_deleted_job_without_a_decision_is_sent_to_recovery(env: Environment) 
 def test_a_resubmission_with_an_outcome_is_done(env: Environment, kind: OutcomeKind) -> None:
     job = ended(env)
     decide(env, job, Action.RESUBMIT)
-    env.runs.record_outcome(Outcome(job=job, kind=kind, story="a story", settled_at=NOW, name="ended-r2"))
+    env.runs.record_outcome(Outcome(job=job, kind=kind, summary="a summary", settled_at=NOW, name="ended-r2"))
     env.sweep()
     assert env.recoveries.sent == []
     assert env.due_alerts.sent == [job]  # no alert was sent

@@ -33,7 +33,7 @@ _WITHOUT_CHECKPOINTS: Final = frozenset(
 
 
 _MADE_BY_SAGEMAKER: Final = frozenset({Owner.TUNING, Owner.AUTOML, Owner.LABELING})
-"""Owners whose jobs share settings that nobody can change while they run, so that advice would only repeat itself.
+"""Owners whose jobs share settings that nobody can change while they run, and advice would only repeat itself.
 
 Jobs of all other owners run settings that a person wrote and can change for the next job.
 """

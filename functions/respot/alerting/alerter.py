@@ -76,8 +76,8 @@ class Alerter:
     def alert(self, job: JobId, transition: Transition) -> AlertRecord | None:
         """Alert on one transition, or decline with a reason; `None` if no alert is required or it is complete already.
 
-        After a crash between publishing and recording, the next delivery publishes again with the same alert id:
-        at least once to subscribers, exactly once in the ledger.
+        After a crash between publishing and recording, the next delivery publishes again with the same alert id.
+        Subscribers get it at least once; the ledger has it exactly once.
 
         Raises:
             AlertInProgressError: another invocation holds the lease.

@@ -50,7 +50,7 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
     """The news of an outcome."""
     return RecoveryNews(
         kind=AlertKind.RESUBMITTED if outcome.kind is OutcomeKind.CREATED else AlertKind.NOT_RESUBMITTED,
-        summary=outcome.story,
+        summary=outcome.summary,
         happened_at=outcome.settled_at,
         warning=outcome.warning,
         withdrawn=outcome.kind is OutcomeKind.WITHDRAWN,
@@ -59,7 +59,7 @@ def news_of_outcome(outcome: Outcome) -> RecoveryNews:
 
 def news_of_notice(notice: Notice) -> RecoveryNews:
     """The news of a notice."""
-    return RecoveryNews(kind=AlertKind(notice.kind.value), summary=notice.story, happened_at=notice.noticed_at)
+    return RecoveryNews(kind=AlertKind(notice.kind.value), summary=notice.summary, happened_at=notice.noticed_at)
 
 
 def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:

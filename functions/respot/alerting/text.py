@@ -140,7 +140,7 @@ def what_happens_next(alert: Alert) -> str:
         if state.checkpoint_uri
         else "No checkpoint location is configured: it then starts from scratch."
     )
-    return f"SageMaker restarts the job by itself as soon as spot instances are there again{until}. {resume}"
+    return f"SageMaker restarts the job automatically as soon as spot instances are there again{until}. {resume}"
 
 
 def cost(alert: Alert) -> str:

@@ -1,11 +1,11 @@
-"""Slack's incoming webhook, through slack_sdk."""
+"""Slack's incoming webhook, through slack_sdk, and the secret that holds its address."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from http.client import HTTPException
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from slack_sdk.errors import SlackClientError
@@ -15,8 +15,12 @@ from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 from slack_sdk.webhook import WebhookClient
 
+from respot.aws.calls import raising
 from respot.errors import WebhookRefusedError
 from respot.slack.blocks import SlackMessage
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 TIMEOUT: Final = timedelta(seconds=5)
 MAX_INLINE_RETRY_AFTER: Final = timedelta(seconds=5)
@@ -107,3 +111,13 @@ def _retry_after(headers: Mapping[str, str | list[str]]) -> timedelta:
 def _header(headers: Mapping[str, str | list[str]]) -> str:
     value = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     return value if isinstance(value, str) else "".join(value[:1])
+
+
+def read_secret(client: "SecretsManagerClient", name: str) -> str:
+    """The secret's text; empty if it holds bytes.
+
+    Raises:
+        WebhookRefusedError: it cannot be read.
+    """
+    with raising(WebhookRefusedError, f"secret {name} cannot be read (does it exist, and hold the webhook's address?)"):
+        return client.get_secret_value(SecretId=name).get("SecretString", "")

@@ -64,8 +64,8 @@ class SnsTopic:
 def _message(alert: Alert) -> str:
     """One text for each protocol; `default` serves all others.
 
-    All texts count against SNS's limit. A message that SNS always refuses would block the stream. So a message that is
-    too large loses its tags first, then the ends of its longest texts.
+    All texts count against SNS's limit. A message that SNS always refuses would block the stream. Therefore a message
+    that is too large loses its tags first, then the ends of its longest texts.
     """
     message = _rendered(alert)
     for smaller in _smaller(alert):

@@ -48,9 +48,9 @@ class NoTimeLeftError(BotoCoreError):
 
 CALL_LIMITS: Final = {
     # All services use botocore's `standard` retries. `adaptive` adds a rate limit to each process: it may sleep for any
-    # time before a call, so a function cannot plan for it. When SageMaker throttles, the queue waits.
+    # time before a call: a function cannot plan for it. When SageMaker throttles, the queue waits.
     #
-    # DynamoDB answers in milliseconds; after a longer wait the connection is dead. Its throttles end quickly, so a
+    # DynamoDB answers in milliseconds; after a longer wait the connection is dead. Its throttles end quickly: a
     # third attempt is useful. A repeated write fails its own condition, which the adapters expect.
     "dynamodb": CallLimits(connect_seconds=1, read_seconds=1.5, attempts=3),
     # One page of a listing. There are at most twenty, with a limit on their total time (aws/s3.py).

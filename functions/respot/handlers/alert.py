@@ -102,8 +102,8 @@ def _counts(completed: AlertRecord | DigestRecord) -> bool:
 _GROUPED: Final = ("dynamodb", "dynamodb", "sqs", "dynamodb", "dynamodb")
 """Calls for an alert that joins a window: the window, the entry, the timer, the record of it, the window again."""
 CALLS: Final = ("dynamodb", "dynamodb", "dynamodb", "ssm", *_GROUPED, "sns", "dynamodb")
-"""Calls for the alert of an end: the job, the lease, the decision, the policy, the digest, the publication, the alert's
-record or the lease's release. All other alerts make fewer.
+"""Calls for the alert of an end: job, lease, decision, policy, digest, publication, record or release. All others make
+fewer.
 
 Once a process, before its first lease, one more call reads since when the region has been watched.
 """

@@ -30,7 +30,7 @@ from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Process a batch of SQS messages. What must wait stays in the queue; what keeps failing goes to its DLQ."""
+    """Process a batch of SQS messages. What must wait remains in the queue; what keeps failing goes to its DLQ."""
     begin(time_left(context))
     retries = recovery_consumer().consume(messages(event), time_left=time_left(context))
     for each in retries:

@@ -5,8 +5,7 @@ from functools import cache
 from typing import Any, Final
 
 from respot.aws.cached_text import CachedText
-from respot.aws.secrets import read_secret
-from respot.aws.slack_webhook import SlackWebhook
+from respot.aws.slack_webhook import SlackWebhook, read_secret
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger
 from respot.bootstrap.retries import retry_schedule
@@ -19,7 +18,7 @@ from respot.slack.relay import SlackRelay
 
 
 def handler(event: dict[str, Any], context: Context) -> BatchResponse:
-    """Post a batch of SQS messages; what Slack refuses stays in the queue, and moves to its DLQ in the end."""
+    """Post a batch of SQS messages; what Slack refuses remains in the queue, and moves to its DLQ in the end."""
     begin(time_left(context))
     relayed = slack_relay().relay(messages(event))
     for retry in relayed.retries:

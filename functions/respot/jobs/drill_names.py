@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 DRILL_PREFIX: Final = "DRILL."
-"""How a drill's job name begins. SageMaker allows no dot in a name, so no real job has one like it."""
+"""How a drill's job name begins. SageMaker allows no dot in a name: no real job has one like it."""
 ID: Final = re.compile(r"[0-9a-f]{12}")
 KEPT_FOR: Final = timedelta(days=1)
 """How long the ledger keeps a drill's items, counted from their writing: the drill's own time is not trusted."""

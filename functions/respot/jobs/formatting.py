@@ -68,6 +68,6 @@ def clause(words: str) -> str:
 
 
 def sentence(words: str) -> str:
-    """Text that ends a sentence: with one full stop, unless `!` or `?` ends it; empty text stays empty."""
+    """Text that ends a sentence: with one full stop, unless `!` or `?` ends it; empty text remains empty."""
     bare = clause(words)
     return bare if not bare or _CLOSED.search(bare) else f"{bare}."

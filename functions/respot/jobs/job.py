@@ -73,7 +73,7 @@ class Transition:
         status: SecondaryStatus (an open vocabulary).
         started: UTC, to the millisecond.
         provisional: known only from an event, because the job could not be described any more.
-        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was first seen then);
+        ended_as: the TrainingJobStatus of the job that ended in this status (`Deleting` if it was first seen then).
             `None` while nothing shows that the job ended in it. Comparisons ignore it.
     """
 

@@ -26,14 +26,14 @@ class TrainingJobs(Protocol):
     def describe(self, region: str, name: str) -> JobSnapshot | None:
         """The job of that name now, with its whole history and without its tags.
 
-        `None` means that SageMaker positively said that there is no such job.
+        `None` means that SageMaker definitely answered that there is no such job.
 
         Raises:
             UpstreamUnavailableError: any other answer, or none; conclude nothing.
         """
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:
-        """The job's tags; `None` if SageMaker positively said that there is no such job.
+        """The job's tags; `None` if SageMaker definitely answered that there is no such job.
 
         Raises:
             UpstreamUnavailableError: any other answer, or none; conclude nothing.

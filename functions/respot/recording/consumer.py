@@ -17,7 +17,7 @@ LONGEST_DESCRIBE: Final = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a batch: what was recorded, and the messages that stay in the queue."""
+    """The result of a batch: what was recorded, and the messages that remain in the queue."""
 
     recorded: tuple[Recorded, ...]
     retries: tuple[Retry, ...]

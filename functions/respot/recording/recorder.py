@@ -47,7 +47,7 @@ class Recorder:
 
         Raises:
             UpstreamUnavailableError: SageMaker did not answer; nothing was written.
-            LedgerUnavailableError: DynamoDB did not answer; repeat. What was written stays correct.
+            LedgerUnavailableError: DynamoDB did not answer; repeat. What was written remains correct.
             LedgerContentionError: other writers kept changing the same job.
             MalformedMessageError: the job does not exist, and no event says enough to record it.
         """
@@ -64,7 +64,7 @@ class Recorder:
                     drills.append(observation.reported)
                 case _:  # pragma: no cover - mypy proves that none is left
                     assert_never(observation)
-        if drills:  # SageMaker cannot have a job of such a name, so all observations of it are drills
+        if drills:  # SageMaker cannot have a job of such a name: all observations of it are drills
             return tuple(self._merge(self.ledger.load(drill.state.job), drill) for drill in drills)
         seen = self.jobs.describe(region, name)
         recorded = [self._record_seen(seen)] if seen else []
@@ -89,9 +89,9 @@ class Recorder:
         return self._merge(self.ledger.load(reported.state.job), reported)
 
     def _record_absence(self, job: JobId, sweep: SweepObservation) -> Recorded | None:
-        """SageMaker positively says that a job is gone which had not ended: it did end, and was then deleted.
+        """SageMaker definitely answers that a job is gone which had not ended: it did end, and was then deleted.
 
-        Its last change is the sweep's moment. A later sweep checks what has changed lately, so recovery decides on it.
+        Its last change is the sweep's moment. A later sweep checks recent changes: recovery then decides on it.
         """
         record = self.ledger.load(job)
         if record.state is None:

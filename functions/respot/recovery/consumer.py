@@ -8,7 +8,8 @@ from typing import Final
 from respot.errors import OutOfTimeError
 from respot.jobs.message import read_message
 from respot.queueing import QueueMessage, Retry, RetrySchedule
-from respot.recovery.recover import Later, Recovery
+from respot.recovery.decide import Later
+from respot.recovery.recover import Recovery
 
 LONGEST_STEP: Final = timedelta(seconds=60)
 """What one job takes when every call is slow. With less time left, Lambda might end it halfway."""
@@ -22,7 +23,7 @@ class RecoveryConsumer:
     retry_schedule: RetrySchedule
 
     def consume(self, messages: Iterable[QueueMessage], *, time_left: Callable[[], timedelta]) -> tuple[Retry, ...]:
-        """Take each job as far as it goes; returns the messages that stay in the queue."""
+        """Take each job as far as it goes; returns the messages that remain in the queue."""
         retries = []
         for message in messages:
             try:

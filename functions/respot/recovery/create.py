@@ -87,8 +87,8 @@ class Creator:
         attempt = AttemptRequest(name=name, lineage=lineage, placement=decision.placement)
         try:
             request = self.clone(description, context.run.last.state.tags or {}, attempt).request
-            story = summarize(decision, context, attempt)
-            created = self._outcome(decided, OutcomeKind.CREATED, story, warning=decision.warning)
+            summary = summarize(decision, context, attempt)
+            created = self._outcome(decided, OutcomeKind.CREATED, summary, warning=decision.warning)
             return self._create(decided, request, created)
         except (CloneRefusedError, CreateRefusedError) as error:
             if error.reach is not Reach.ANYWHERE:
@@ -132,18 +132,18 @@ class Creator:
     def _existing(self, decided: DecisionRecord) -> Outcome | None:
         """The outcome if a job of the next attempt's name exists: ours is success, anybody else's a failure."""
         name, region, warning = decided.next_name or "", decided.job.region, decided.decision.warning
-        story = decided.story or decided.decision.reason
+        summary = decided.summary or decided.decision.reason
         if self.runs.attempt(decided.run, decided.number + 2) is not None or self._has_existed(decided, name):
             # It did exist, even if somebody has deleted it since: it was followed by another one, or was recorded.
-            return self._outcome(decided, OutcomeKind.CREATED, story, warning=warning)
+            return self._outcome(decided, OutcomeKind.CREATED, summary, warning=warning)
         seen = self.jobs.describe(region, name)
         tags = None if seen is None else self.jobs.tags(region, seen.state.arn)
         if seen is None or tags is None:
             return None
         is_ours = all(tags.get(key) == value for key, value in decided.next_lineage.to_tags().items())
         if is_ours and seen.state.job.created >= decided.decided_at - MAX_CLOCK_SKEW:
-            story += _elsewhere(decided.decision.placement, seen.state)
-            return self._outcome(decided, OutcomeKind.CREATED, story, arn=seen.state.arn, warning=warning)
+            summary += _elsewhere(decided.decision.placement, seen.state)
+            return self._outcome(decided, OutcomeKind.CREATED, summary, arn=seen.state.arn, warning=warning)
         reason = f"a job named {name} exists that is none of this run's; delete it or choose another job name"
         return self._outcome(decided, OutcomeKind.FAILED, reason)
 
@@ -160,7 +160,7 @@ class Creator:
         self,
         decided: DecisionRecord,
         kind: OutcomeKind,
-        story: str,
+        summary: str,
         *,
         arn: str | None = None,
         warning: str | None = None,
@@ -168,7 +168,7 @@ class Creator:
         return Outcome(
             job=decided.job,
             kind=kind,
-            story=story if kind is OutcomeKind.CREATED else f"not resubmitted: {story}",
+            summary=summary if kind is OutcomeKind.CREATED else f"not resubmitted: {summary}",
             settled_at=self.clock(),
             name=decided.next_name or "",
             arn=arn,

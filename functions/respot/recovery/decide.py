@@ -79,7 +79,7 @@ class Decider:
         return replace(decision, warning=joined(decision.warning, *warnings))
 
     def wait(self, job: JobId, decision: Decision) -> Later:
-        """Nothing is decided before the time that the plan says; people are notified if the plan says so."""
+        """Nothing is decided before the time that the plan says; people are notified if the plan asks for it."""
         if decision.notify:
             self.runs.notice(job, NoticeKind.POSTPONED, decision.reason)
         until = decision.until or self.clock()
@@ -113,24 +113,24 @@ class Decider:
             attempt = AttemptRecord(
                 run=run.id, number=new.lineage.attempt, region=job.region, name=new.name, parent=job, decided_at=now
             )
-        story = summarize(decision, context, new) if new else None
+        summary = summarize(decision, context, new) if new else None
         decided = DecisionRecord(
             job=job,
             run=run.id,
             number=run.last.number,
-            decision=replace(decision, reason=story) if decision.dry_run and story else decision,
+            decision=replace(decision, reason=summary) if decision.dry_run and summary else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
             next_name=new.name if new else None,
-            story=story,
+            summary=summary,
         )
         reservation = context.reservation if attempt else None
         if self.runs.decide(decided, attempt, reservation=reservation, replaces=context.replaces):
             return None
         if self.runs.decision(job) is None:
             if attempt and self.runs.attempt(run.id, attempt.number) is None:
-                return Later(reason="another run has just claimed the checkpoint location; look again")
-            # The run goes on without this job: somebody deleted the attempt and made a job that looks like it.
+                return Later(reason="another run has just claimed the checkpoint location; try again")
+            # The run goes on without this job: somebody replaced the attempt by a job like it.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)

@@ -1,7 +1,7 @@
 """Foresees what Respot will do about an end, by the account's present policy.
 
-`alert` and `recover` follow the same stream, so an alert of an end cannot wait for the decision. Unless the answer is a
-plain no, it asks nobody to start a job by hand: that would be a second writer beside Respot's own attempt.
+`alert` and `recover` follow the same stream. Therefore an alert of an end cannot wait for the decision. It asks people
+to start a job only if the answer is a plain no. Otherwise there may be two writers: theirs and Respot's own attempt.
 """
 
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError

@@ -54,7 +54,7 @@ class RecoverableJobs(TrainingJobs, Protocol):
     def description(self, region: str, name: str) -> JobDescription | None:
         """The job's description, to build its next attempt from.
 
-        `None` means that SageMaker positively said that there is no such job.
+        `None` means that SageMaker definitely answered that there is no such job.
 
         Raises:
             UpstreamUnavailableError: anything else but a description; nothing may be concluded.
@@ -72,7 +72,7 @@ class RecoverableJobs(TrainingJobs, Protocol):
     def stop(self, region: str, name: str) -> bool:
         """Ask SageMaker to stop a job; once it does, another call changes nothing.
 
-        `False` if SageMaker positively said that there is nothing to stop: the job has ended, or does not exist.
+        `False` if SageMaker definitely answered that there is nothing to stop: the job has ended, or does not exist.
 
         Raises:
             StopFailedError: anything else; the job may be stopping. Describe it before you ask again.
@@ -92,7 +92,7 @@ class Checkpoints(Protocol):
     def list(self, region: str, location: CheckpointLocation) -> Listing:
         """The objects under the location's prefix, in the order of their keys; the bucket is in the job's region.
 
-        Bounded in pages and in time; the listing says whether that cut it, or that S3 positively knows no such bucket.
+        Bounded in pages and in time; the listing says whether that cut it, or that S3 definitely has no such bucket.
 
         Raises:
             UpstreamUnavailableError: anything else but a listing; nothing may be concluded. A refusal names the
@@ -173,7 +173,7 @@ class RunStore(Protocol):
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """Record that the stop did not follow, if that intent still stands; another one is left unchanged."""
 
-    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """Notify people, once for each kind, why nothing is decided or created yet."""
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:

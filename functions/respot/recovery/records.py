@@ -23,7 +23,7 @@ class DecisionRecord:
         decided_at: when.
         checkpoint: the newest complete checkpoint then.
         next_name: the next attempt's job name (RESUBMIT only).
-        story: the decision, in words for people (RESUBMIT only).
+        summary: the decision, in words for people (RESUBMIT only).
     """
 
     job: JobId
@@ -33,7 +33,7 @@ class DecisionRecord:
     decided_at: datetime
     checkpoint: Checkpoint | None = None
     next_name: str | None = None
-    story: str | None = None
+    summary: str | None = None
 
     @property
     def next_lineage(self) -> Lineage:
@@ -93,7 +93,7 @@ class Outcome:
     Attributes:
         job: the job that ended.
         kind: created, failed for good, cancelled (must not be created any more), or withdrawn (no longer wanted).
-        story: in words an operator reads.
+        summary: in words an operator reads.
         settled_at: when.
         name: the next attempt's job name.
         arn: its ARN; `None` unless it was created.
@@ -102,7 +102,7 @@ class Outcome:
 
     job: JobId
     kind: OutcomeKind
-    story: str
+    summary: str
     settled_at: datetime
     name: str
     arn: str | None = None
@@ -123,13 +123,13 @@ class Notice:
     Attributes:
         job: the job that ended.
         kind: what prevents a decision.
-        story: in words an operator reads.
+        summary: in words an operator reads.
         noticed_at: when.
     """
 
     job: JobId
     kind: NoticeKind
-    story: str
+    summary: str
     noticed_at: datetime
 
 

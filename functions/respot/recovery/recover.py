@@ -1,7 +1,7 @@
 """Takes one job's message as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
 
-The process may die after any step, and any step may be repeated. Therefore the decision is written once, the next
-attempt's name follows from run and number, and a job of that name with our own tags means "already created".
+The process may die after any step, and any step may be repeated. Therefore the decision is written once, and
+the next attempt's name follows from run and number. A job of that name with our own tags means "already created".
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,7 @@ from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
-from respot.recovery.decide import Decider
-from respot.recovery.decide import Later as Later
+from respot.recovery.decide import Decider, Later
 from respot.recovery.planning.decision import Action
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind

@@ -1,7 +1,7 @@
 """The heartbeat: an empty message that each sweep sends through every queue that a function reads.
 
 A function that is never called logs as little as one that has nothing to do. The heartbeat calls each function at least
-once a sweep, so that an alarm can tell the two apart.
+once a sweep, so that an alarm can distinguish the two.
 """
 
 from collections.abc import Iterable

@@ -56,7 +56,7 @@ class LedgerCheck:
             return  # it has expired since the index was read
         if lacks_its_end(record):
             # The writer of the state died before it wrote the transitions. No list shows that, and everything else
-            # follows from the recheck. No event was lost, so the recheck must not count one.
+            # follows from the recheck. No event was lost: the recheck must not count one.
             since = self.ledger.watched_since(job.region)
             request = SweepObservation(
                 region=job.region, name=job.name, watched_since=since, event_due_by=BEGINNING, unlisted=job.created

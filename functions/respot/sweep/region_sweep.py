@@ -71,8 +71,8 @@ class RegionSweep:
     def start(self, progress: SweepProgress) -> SweepProgress:
         """A full pass, or one down to the region's oldest job that is open in the ledger.
 
-        Open jobs older than a job can become are asked for by name at the end of each pass. So are those that the
-        index, which lags, does not have yet.
+        Open jobs older than a job can become are asked for by name at the end of each pass. Those that the
+        index does not have yet, because it lags, are also asked for.
         """
         now = self.clock()
         if is_full_due(progress, now=now):

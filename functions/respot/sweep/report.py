@@ -17,7 +17,7 @@ class SweepReport:
         rechecks: jobs sent to be described.
         recoveries: jobs sent to be decided on, created or checked against their wait limit.
         alerts: jobs sent to be alerted on.
-        held_back: the backlog of observations is too long to tell what is lost; the next invocation goes on.
+        held_back: the backlog of observations is too long to know what is lost; the next invocation goes on.
         error: what stopped the pass; the next invocation goes on from there.
         policy_error: why no wait limit was checked; nothing else depends on the policy.
         unknown_messages: status messages that do not say whether their job waits.

@@ -523,7 +523,7 @@ def test_a_listing_says_what_it_does_not_tell() -> None:
     assert Listing(objects=(one,)).caveat is None
     assert Listing(objects=(), bucket_exists=False).caveat == "the bucket does not exist"
     cut = Listing(objects=(one,) * 20_000, cut=True)
-    assert cut.caveat == "listing cut after 20,000 objects, so there may be newer ones"
+    assert cut.caveat == "listing cut after 20,000 objects: there may be newer ones"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_an_incomplete_checkpoint_is_none() -> None:
 def test_a_listing_that_was_cut_never_means_no_checkpoint() -> None:
     decision = decide(run(), around={"listing_cut": True})
 
-    reason = f"cannot tell whether there is a complete checkpoint in {PREFIX}: there are more objects than were listed"
+    reason = (
+        f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were listed"
+    )
     assert outcome(decision) == (Action.REFUSE, reason, True)
     assert decision.inputs["listing"] == "cut short"
 
@@ -106,7 +108,7 @@ def test_a_listing_that_was_cut_does_not_prove_that_there_was_no_progress() -> N
     decision = decide(FRUITLESS, now=LATER, around={"listing_cut": True})
 
     assert (decision.action, decision.notify) == (Action.RESUBMIT, False)
-    assert decision.warning == "cannot tell whether the last 2 attempts made progress: not all objects were listed"
+    assert decision.warning == "it is unknown whether the last 2 attempts made progress: not all objects were listed"
 
 
 def test_a_listing_that_was_cut_needs_no_warning_where_there_was_progress() -> None:

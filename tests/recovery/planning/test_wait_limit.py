@@ -248,9 +248,7 @@ def test_an_unclear_stop_ends_the_run_with_an_alert() -> None:
     decision = decide(run(given_up(script=script)))
 
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert decision.reason == (
-        "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
-    )
+    assert decision.reason == ("got instances just when Respot gave up waiting, and was stopped: by whom is unknown")
 
 
 def test_sagemakers_own_end_stands_whatever_respot_was_about_to_do() -> None:
@@ -387,7 +385,9 @@ def test_a_pool_is_not_given_up_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
     decision = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
     assert not decision.stop
-    assert decision.reason == "was given up before, and the run went back to this pool: all others were refused"
+    assert (
+        decision.reason == "exceeded the wait limit before, and the run went back to this pool: all others were refused"
+    )
     elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
     assert elsewhere.stop
 

@@ -93,11 +93,11 @@ class StreamedRuns(MemoryRunStore):
 
     def record_outcome(self, outcome: Outcome) -> None:
         if outcome.job not in self.outcomes:
-            self.check_words(outcome.job, outcome.story)
+            self.check_words(outcome.job, outcome.summary)
             self.stream.append({"alert": outcome_item(outcome, None)})
         MemoryRunStore.record_outcome(self, outcome)
 
-    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         if (job, kind) not in self.notices:
-            self.stream.append({"alert": notice_item(job, kind, story, now=self.clock(), retention=None)})
-        MemoryRunStore.notice(self, job, kind, story)
+            self.stream.append({"alert": notice_item(job, kind, summary, now=self.clock(), retention=None)})
+        MemoryRunStore.notice(self, job, kind, summary)

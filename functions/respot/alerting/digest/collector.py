@@ -34,8 +34,8 @@ class DigestCollector:
     """Adds alerts to windows of `length`, and publishes digests.
 
     The order of the steps ensures that people learn of every alert. `add_to_digest` writes the entry, makes sure of
-    the timer, and reads the window again: only if that is still open is the alert left to the digest. `close` closes
-    the window before it reads the entries. A crash in between can at worst report an alert twice.
+    the timer, and reads the window again: if that is closed, people get the alert itself. `close` closes the window
+    before it reads the entries. A crash in between can at worst report an alert twice.
     """
 
     store: DigestStore
@@ -60,7 +60,7 @@ class DigestCollector:
             return None
         self.store.join(window, _entry(alert))
         if not window.timer_sent:
-            # Opening a window sends no timer: most interruptions stay alone. Each entry makes sure of the timer, since
+            # Opening a window sends no timer: most interruptions have no second. Each entry makes sure of the timer:
             # the process that wrote the first one may have crashed before it sent it.
             self._send_timer(window)
             self.store.note_timer(window)

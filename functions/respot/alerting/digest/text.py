@@ -69,7 +69,7 @@ _STOPPED: Final = (
 )
 
 _RESTARTS: Final = (
-    "SageMaker restarts {} by itself as soon as spot instances are there again, "
+    "SageMaker restarts {} automatically as soon as spot instances are there again, "
     "unless its MaxWaitTimeInSeconds passes first."
 )
 
@@ -108,7 +108,7 @@ def what_happened(digest: Digest) -> str:
     """The cause, the time, and the descriptions of the entries where they may differ."""
     window = digest.window
     length = in_words(window.closes - window.opened)
-    first = f"Respot sent the first alert of this pool by itself at {readable(window.opened)}"
+    first = f"Respot sent the first alert of this pool separately at {readable(window.opened)}"
     rest = f"and gathered here what came within {length} of it."
     cause = _for_count(digest, _CAUSE.get(window.pool.kind, (f"Capacity is leaving {_pool(window.pool)}.",) * 2))
     return " ".join(filter(None, (cause, f"{first}, {rest}", _quoted(digest))))

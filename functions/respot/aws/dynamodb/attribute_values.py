@@ -1,7 +1,7 @@
 """DynamoDB's attribute values, from and to the types that the ledger has.
 
-The results equal those of boto3's `TypeSerializer` and `TypeDeserializer`, which a test compares. boto3's are not used
-because their package imports all of boto3: a tenth of a cold start.
+The results equal those of boto3's `TypeSerializer` and `TypeDeserializer`, which a test compares. boto3's are not used:
+their package imports all of boto3, which takes a tenth of a cold start.
 """
 
 from collections.abc import Mapping

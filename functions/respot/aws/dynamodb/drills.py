@@ -1,6 +1,6 @@
 """Slack's answer to a drill's message, in the ledger: written by `slack`, read by `respot drill`.
 
-It imports nothing of the ledger's other items, so that the cold start of `slack` stays short.
+It imports nothing of the ledger's other items, so that the cold start of `slack` remains short.
 """
 
 from contextlib import suppress

@@ -14,5 +14,5 @@ def expiry(since: datetime, retention: timedelta | None) -> int | None:
 
 
 def with_drill_expiry(item: Item, job: JobId, now: datetime) -> Item:
-    """The item; a drill's item expires after a day, whatever the retention and the times that the drill simulates."""
+    """The item; a drill's item expires after a day; neither the retention nor simulated times count."""
     return item | serialize({EXPIRES_AT: expiry(now, KEPT_FOR)}) if job.is_drill else item

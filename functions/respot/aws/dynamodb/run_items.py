@@ -76,7 +76,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             DECIDED_AT: iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
             "next_name": record.next_name,
-            "story": record.story,
+            "story": record.summary,
             EXPIRES_AT: expiry(record.decided_at, retention),
         }
     )
@@ -103,7 +103,7 @@ def read_decision(item: Item) -> DecisionRecord:
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
         next_name=values.get("next_name"),
-        story=values.get("story"),
+        summary=values.get("story"),
     )
 
 
@@ -171,7 +171,7 @@ def outcome_item(outcome: Outcome, retention: timedelta | None) -> Item:
             SK: OUTCOME_KEY,
             KIND: ItemKind.OUTCOME.value,
             OUTCOME: outcome.kind.value,
-            "story": outcome.story,
+            "story": outcome.summary,
             "settled_at": iso(outcome.settled_at),
             "name": outcome.name,
             "arn": outcome.arn,
@@ -187,7 +187,7 @@ def read_outcome(item: Item) -> Outcome:
     return Outcome(
         job=job_of(values[PK]),
         kind=OutcomeKind(values[OUTCOME]),
-        story=values["story"],
+        summary=values["story"],
         settled_at=datetime.fromisoformat(values["settled_at"]),
         name=values["name"],
         arn=values.get("arn"),
@@ -225,7 +225,7 @@ def read_stop_intent(item: Item) -> StopIntent:
     )
 
 
-def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, retention: timedelta | None) -> Item:
+def notice_item(job: JobId, kind: NoticeKind, summary: str, *, now: datetime, retention: timedelta | None) -> Item:
     """A notice to people about a job."""
     return serialize(
         {
@@ -233,7 +233,7 @@ def notice_item(job: JobId, kind: NoticeKind, story: str, *, now: datetime, rete
             SK: f"{NOTICE_KEY}#{kind.value}",
             KIND: ItemKind.NOTICE.value,
             "alert_kind": kind.value,
-            "story": story,
+            "story": summary,
             "noticed_at": iso(now),
             EXPIRES_AT: expiry(now, retention),
         }
@@ -246,7 +246,7 @@ def read_notice(item: Item) -> Notice:
     return Notice(
         job=job_of(values[PK]),
         kind=NoticeKind(values["alert_kind"]),
-        story=values["story"],
+        summary=values["story"],
         noticed_at=datetime.fromisoformat(values["noticed_at"]),
     )
 

@@ -115,9 +115,9 @@ class DynamoDbRunStore(Store):
         item = stop_intent_item(replace(record, withdrawn=why), self._retention)
         self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
-    def notice(self, job: JobId, kind: NoticeKind, story: str) -> None:
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """See `RunStore.notice`."""
-        self._table.put(notice_item(job, kind, story, now=self._clock(), retention=self._retention), ABSENT)
+        self._table.put(notice_item(job, kind, summary, now=self._clock(), retention=self._retention), ABSENT)
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
         """See `RunStore.recovery_records`."""

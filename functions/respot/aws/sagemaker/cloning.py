@@ -45,9 +45,9 @@ RESERVED: Final = re.compile(r"TrainingPlan|ReservedCapacity|CapacityReservation
 """Members, at any depth, that name reserved capacity: ResourceConfig.TrainingPlanArn and
 ResourceConfig.InstancePreferences.TrainingPlanArns.
 
-CreateTrainingJob on them needs a permission on training-plan/* and reserved-capacity/* (IAM service authorization
-reference; Sid AllowUseOfTrainingPlanResources of AmazonSageMakerFullAccess), which Respot does not have: the owner of a
-plan decides what runs on it, and for how long.
+CreateTrainingJob on them needs a permission on training-plan/* and reserved-capacity/*. Respot does not have it: the
+owner of a plan decides what runs on it, and for how long. Sources: IAM service authorization reference; Sid
+AllowUseOfTrainingPlanResources of AmazonSageMakerFullAccess.
 """
 
 UNRECOVERABLE: Final[Mapping[str, str]] = {
@@ -152,7 +152,7 @@ def attempt_request(
     The members that carry over are computed from the service model, so that future members carry over too. The
     checkpoint and output locations do not change: checkpoints are found again, and SageMaker stores a job's artefacts
     under its name. ExperimentConfig does not change either: the attempt belongs to the experiment, trial and run of
-    the job that it continues, and SageMaker names its trial component after the attempt.
+    the job that it continues. SageMaker names its trial component after the attempt.
 
     Args:
         described: DescribeTrainingJob's answer for the last attempt.
@@ -288,9 +288,9 @@ def _hyperparameters(given: Mapping[str, str], name: str) -> dict[str, str]:
     """The same with the new name; locations with the old name in them (`sagemaker_submit_directory`) are kept."""
     # SageMaker itself gives _tuning_objective_metric to the children of tuning jobs.
     kept = {key: value for key, value in given.items() if key != "_tuning_objective_metric"}
-    if (said := kept.get("sagemaker_job_name")) is not None:
+    if (written := kept.get("sagemaker_job_name")) is not None:
         # The SageMaker Python SDK writes hyperparameters as JSON, other tools as they are.
-        kept["sagemaker_job_name"] = json.dumps(name) if said.startswith('"') else name
+        kept["sagemaker_job_name"] = json.dumps(name) if written.startswith('"') else name
     return kept
 
 
@@ -356,10 +356,10 @@ def _resources(given: Mapping[str, Any], placement: Placement, job: str) -> dict
     resources = dict(given)
     if placement.market is Market.SPOT:
         if "InstancePreferences" in resources:
-            why = "SageMaker refuses a list of preferred instance types on spot; let the job's ladder stay on demand"
+            why = "SageMaker refuses a list of preferred instance types on spot; use a ladder with on-demand rungs only"
             _refuse(why, job=job, field="ResourceConfig.InstancePreferences", reach=Reach.MARKET)
         if resources.pop("KeepAlivePeriodInSeconds", 0):
-            why = "SageMaker keeps no warm pool of spot instances; let the job's ladder stay on demand"
+            why = "SageMaker keeps no warm pool of spot instances; use a ladder with on-demand rungs only"
             _refuse(why, job=job, field="ResourceConfig.KeepAlivePeriodInSeconds", reach=Reach.MARKET)
     asked = placement.instance_type  # empty if none is known or asked for: then the job's own is kept
     several = next((member for member in ("InstanceGroups", "InstancePreferences") if member in resources), None)

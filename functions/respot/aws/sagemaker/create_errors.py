@@ -63,36 +63,36 @@ def create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> Re
     """What CreateTrainingJob's error means for the caller."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     words = str(error.response.get("Error", {}).get("Message", ""))
-    said = f"{code}: {words}"
+    answer = f"{code}: {words}"
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
     if code in _NAME_TAKEN:
-        return JobNameTakenError(f"{job}: a job of that name exists: {said}")
+        return JobNameTakenError(f"{job}: a job of that name exists: {answer}")
     if code in _QUOTA and (why := never_fits(words, instances=_instances(request))):
-        message = f"{job}: {why}, and waiting does not change that: {said}"
+        message = f"{job}: {why}, and waiting does not change that: {answer}"
         return CreateRefusedError(message, reach=reach_of_quota(words), why=why)
     if code in _QUOTA:
-        return CreateLaterError(f"{job}: a quota is used up; try again later: {said}", reason=Postponement.QUOTA)
+        return CreateLaterError(f"{job}: a quota is used up; try again later: {answer}", reason=Postponement.QUOTA)
     if code in _CAPACITY:
-        return CreateLaterError(f"{job}: no capacity now; try again later: {said}", reason=Postponement.CAPACITY)
+        return CreateLaterError(f"{job}: no capacity now; try again later: {answer}", reason=Postponement.CAPACITY)
     if code in _THROTTLED or status == 429:
-        return CreateLaterError(f"{job}: throttled; try again later: {said}", reason=Postponement.THROTTLED)
+        return CreateLaterError(f"{job}: throttled; try again later: {answer}", reason=Postponement.THROTTLED)
     # botocore uses a number, or nothing, for an answer without a code: a proxy's answer, not SageMaker's.
     if status >= 500 or code in _OF_THE_MOMENT or not code or code.isdigit():
         return CreateLaterError(
-            f"{job}: CreateTrainingJob failed; try again later, with the same name: {said}",
+            f"{job}: CreateTrainingJob failed; try again later, with the same name: {answer}",
             reason=Postponement.UNANSWERED,
         )
-    missing = _NOT_AUTHORIZED.search(said)
+    missing = _NOT_AUTHORIZED.search(answer)
     if missing is None and (reason := for_now(words)):
-        return CreateLaterError(f"{job}: refused for now; try again later: {said}", reason=reason)
+        return CreateLaterError(f"{job}: refused for now; try again later: {answer}", reason=reason)
     if missing is None:
         why = not_offered(words)
         reach = Reach.POOL if why else Reach.ANYWHERE
-        message = f"{job}: SageMaker refuses the job: {said}"
+        message = f"{job}: SageMaker refuses the job: {answer}"
         return CreateRefusedError(message, reach=reach, why=why, unwanted=unwanted(words))
     permission = " on ".join(filter(None, missing.group("action", "resource")))
     return CreateRefusedError(
-        f"{job}: the permission {permission} is missing: {said}", permission=missing.group("action")
+        f"{job}: the permission {permission} is missing: {answer}", permission=missing.group("action")
     )
 
 

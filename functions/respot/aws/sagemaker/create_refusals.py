@@ -1,7 +1,7 @@
 """What the text of SageMaker's refusal of a creation means.
 
-Error codes do not distinguish a quota that frees up from one that never fits, nor an instance type that the region
-lacks from any other mistake. By default a quota frees up and a refusal is final.
+Error codes do not distinguish a quota that frees up from one that never fits. Nor do they distinguish an instance type
+that the region lacks from any other mistake. By default a quota frees up and a refusal is final.
 """
 
 import re
@@ -90,10 +90,10 @@ def not_offered(words: str) -> str | None:
     'resourceConfig.instanceType' failed to satisfy constraint: Member must satisfy enum value set"
     (aws-samples/aws-sagemaker-heart-disease-prediction#1).
     """
-    said = _REMEDY.sub("", words)
-    if for_now(words) or not _REFUSED_TYPE.search(said) or _ANOTHER_MEMBER.search(said):
+    shortened = _REMEDY.sub("", words)
+    if for_now(words) or not _REFUSED_TYPE.search(shortened) or _ANOTHER_MEMBER.search(shortened):
         return None
-    return said[:_LONGEST_REASON].strip()
+    return shortened[:_LONGEST_REASON].strip()
 
 
 def for_now(words: str) -> Postponement | None:

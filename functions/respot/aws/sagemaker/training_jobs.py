@@ -111,15 +111,15 @@ class SageMakerTrainingJobs:
 
 
 def _has_ended(error: ClientError) -> bool:
-    """Whether SageMaker does not stop a job because it has ended: only the text says so."""
-    code, said = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    ended = _IN_STATUS.search(said) if code == "ValidationException" else None
+    """Whether SageMaker does not stop a job because it has ended: only the text shows it."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    ended = _IN_STATUS.search(message) if code == "ValidationException" else None
     return ended is not None and is_terminal(ended["status"])
 
 
 def _is_absence(error: ClientError) -> bool:
     """Whether SageMaker says that the job does not exist. Any other error is no answer."""
-    code, said = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
     if code == "ValidationException":
-        return any(words in said for words in _NOT_FOUND)
+        return any(words in message for words in _NOT_FOUND)
     return code in {"ResourceNotFound", "ResourceNotFoundException"}

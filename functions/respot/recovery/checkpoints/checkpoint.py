@@ -1,6 +1,6 @@
 """The checkpoints under a prefix, recognised by the names, sizes and times of its objects.
 
-`layouts` says which objects make one checkpoint, and whether it is complete. No object is ever opened, so nothing here
+`layouts` says which objects make one checkpoint, and whether it is complete. No object is ever opened: nothing here
 proves that a framework can load a checkpoint.
 
 Order: groups whose names differ only in their numbers are a series, in the order of those numbers, by which frameworks
@@ -23,7 +23,7 @@ from respot.recovery.checkpoints.layouts import Kind, group, is_complete, is_fil
 from respot.recovery.checkpoints.layouts import StoredObject as StoredObject
 
 LATE_SYNC: Final = timedelta(minutes=15)
-"""Objects that arrive later than this after the stop were not synced by the stopped job; people are told so."""
+"""Objects that arrive later than this after the stop were not synced by the stopped job; alerts report it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class Listing:
     Attributes:
         objects: in the order of their keys.
         cut: there are more objects than these.
-        bucket_exists: `False` if S3 positively said that there is no such bucket; then there are no objects.
+        bucket_exists: `False` if S3 definitely answered that there is no such bucket; then there are no objects.
     """
 
     objects: tuple[StoredObject, ...]
@@ -64,7 +64,7 @@ class Listing:
         """What people must know before they rely on it."""
         if not self.bucket_exists:
             return "the bucket does not exist"
-        return f"listing cut after {len(self.objects):,} objects, so there may be newer ones" if self.cut else None
+        return f"listing cut after {len(self.objects):,} objects: there may be newer ones" if self.cut else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 XGBoost, Hugging Face Trainer and Accelerate, Lightning, PyTorch DCP, DeepSpeed, Megatron, TensorFlow, Keras, MXNet,
 SMP, and single files. Only names, sizes and times are known: a complete checkpoint may still fail to load.
 
-S3 writes an object whole or not at all, so a single file is complete. A group of files is complete if
+S3 writes an object whole or not at all: a single file is complete. A group of files is complete if
 - nothing that its own names promise is missing (`-of-K` shards, TensorFlow's index, DCP's `.metadata`), and
 - what its framework writes last is there, or it has at least the names of the one before it in its series.
 Uploads are not in the order of writing, and each rank uploads its own files. Therefore a last file does not vouch for

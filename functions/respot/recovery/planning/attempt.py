@@ -61,7 +61,7 @@ _DIGEST_LENGTH: Final = 8
 def attempt_name(stem: str, attempt: int, *, run: str) -> str:
     """The job name of a run's attempt, `<stem>-r<attempt>`: always the same for the same run and attempt.
 
-    SageMaker refuses a name that exists, so two creators of one attempt cannot both succeed.
+    SageMaker refuses a name that exists: two creators of one attempt cannot both succeed.
 
     Args:
         stem: the name of the run's first job. If it is too long it is cut, and a hash of the run is added, which
@@ -73,5 +73,5 @@ def attempt_name(stem: str, attempt: int, *, run: str) -> str:
     if len(stem) + len(suffix) <= LONGEST_NAME:
         return stem + suffix
     tail = f"-{hashlib.sha256(run.encode()).hexdigest()[:_DIGEST_LENGTH]}{suffix}"
-    # The cut may leave a hyphen at the end, and `a--1f…` would look like a mistake.
+    # The cut may leave a hyphen at the end, and `a--1f…` would seem a mistake.
     return stem[: LONGEST_NAME - len(tail)].rstrip("-") + tail

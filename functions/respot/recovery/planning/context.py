@@ -20,8 +20,8 @@ class PlanContext:
         resolved: the policy of that attempt's job.
         concurrent_writers: live jobs whose checkpoint location overlaps this one's; a few, if there are many.
         blockers: why the job cannot be created again at all, in words.
-        kill_switch: why nothing may be created or stopped in the account now, in words; `None` while the kill switch is
-            off, and where the decision does not depend on it.
+        kill_switch: why nothing may be created or stopped in the account now, in words. `None` while the switch is off,
+            and where the decision does not depend on it.
         refused_pools: where it cannot be created again, although it may be elsewhere.
         listed: S3 was asked for the checkpoints; it is not where the decision does not depend on them.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.

@@ -75,7 +75,7 @@ class Decision:
         attempt: the next attempt's number (RESUBMIT only).
         until: when to decide again (WAIT only).
         dry_run: nothing is created.
-        notify: whether people are notified: with WAIT, that the account's kill switch postpones the job; with NOTHING,
+        notify: whether people are notified. With WAIT, that the account's kill switch postpones the job; with NOTHING,
             how the wait that they were notified about ended.
         warning: what people should also know, for example that a deadline cannot be met.
     """
@@ -110,5 +110,5 @@ def is_silent(decision: Decision) -> bool:
 
 
 def ending_the_wait(decision: Decision) -> Decision:
-    """A silent decision, made into an informative one since an earlier notice said that the job waits."""
+    """A silent decision, made into an informative one since an earlier notice reported that the job waits."""
     return replace(decision, action=Action.NOTHING, notify=True)

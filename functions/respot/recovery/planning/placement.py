@@ -143,7 +143,7 @@ def overhead_of(run: Run) -> timedelta:
 def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[RefusedPool] = ()) -> Rung | None:
     """The pool of that attempt: each rung takes its number of attempts, the user's own job included.
 
-    - An attempt that waited too long, so that Respot stopped it, was its rung's last.
+    - An attempt that Respot stopped because it waited too long was its rung's last.
     - A refused pool is skipped, for a rung below it that has attempts left.
     - With a deadline, on-demand always comes after all of them.
     - If all are refused, the run goes back to a pool that it gave up, if that has attempts left.
@@ -160,7 +160,7 @@ def rung_for(run: Run, policy: Policy, number: int, *, refused: Sequence[Refused
 def went_back(run: Run, number: int) -> bool:
     """Whether that attempt is in a pool that Respot gave up before, and to which it went back.
 
-    All pools below are refused then, so that giving it up once more would lead nowhere.
+    All pools below are refused then, and leaving this one again would lead nowhere.
     """
     pool = _had(run.attempts[number - 1])
     before = takewhile(lambda each: _had(each) == pool, reversed(run.attempts[: number - 1]))

@@ -178,7 +178,7 @@ def _without_checkpoint(context: PlanContext) -> str | None:
         return f"no complete checkpoint in {where}: the next attempt would start from scratch"
     if any(attempt.checkpoint for attempt in run.attempts):
         return None  # seen before, and only missing from this incomplete listing
-    return f"cannot tell whether there is a complete checkpoint in {where}: there are more objects than were listed"
+    return f"it is unknown whether there is a complete checkpoint in {where}: there are more objects than were listed"
 
 
 def _makes_no_progress(run: Run, policy: Policy) -> bool:
@@ -190,7 +190,7 @@ def _uncertainty(context: PlanContext) -> str | None:
     if not (context.listing_cut and _makes_no_progress(context.run, context.resolved.policy)):
         return None
     unclear = context.run.attempts_without_progress()
-    return f"cannot tell whether the last {unclear} attempts made progress: not all objects were listed"
+    return f"it is unknown whether the last {unclear} attempts made progress: not all objects were listed"
 
 
 def _without_rung(run: Run, refused: tuple[RefusedPool, ...]) -> str:

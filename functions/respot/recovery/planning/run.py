@@ -62,7 +62,7 @@ class Attempt:
             case StoppedBy.RESPOT:
                 return Ending(trigger=Trigger.GAVE_UP_WAITING, description=self._gave_up())
             case StoppedBy.UNCLEAR:
-                description = "got instances just when Respot gave up waiting, and was stopped: by whom cannot be told"
+                description = "got instances just when Respot gave up waiting, and was stopped: by whom is unknown"
                 return replace(ending, description=description, uncertain=True)
             case _:
                 return self._stopped_by_another(ending)
@@ -198,8 +198,8 @@ class Run:
     def work_done(self) -> timedelta:
         """Training time that the checkpoints prove. Training after the last checkpoint of a period is lost.
 
-        A period without a listed checkpoint counts whole if the same attempt saved a later one, since frameworks delete
-        old ones; otherwise it does not count. Neither counts what is newer than the newest checkpoint, from which the
+        A period without a listed checkpoint counts whole if the same attempt saved a later one: frameworks delete old
+        ones. Otherwise it does not count. Neither counts what is newer than the newest checkpoint, from which the
         next attempt resumes, nor what was saved before the run began.
         """
         newest = newest_complete(self.checkpoints)

@@ -107,8 +107,8 @@ def decide_wait(
 ) -> WaitDecision:
     """Whether to stop the live job; the last attempt of the context's run is the job as if it had been stopped.
 
-    Only if the plan made after the stop is another attempt in another pool: a job must not give up its place in a
-    queue for the end of the same queue, or for nothing.
+    Only if the plan made after the stop is another attempt in another pool. A job must not lose its place in a queue
+    for the end of the same queue, or for nothing.
     """
     resolved = context.resolved
     if reason := reason_to_keep_waiting(live, transitions, resolved, now=now):
@@ -116,7 +116,7 @@ def decide_wait(
     if context.kill_switch:
         return WaitDecision(stop=False, reason=context.kill_switch)
     if went_back(context.run, context.run.last.number):
-        reason = "was given up before, and the run went back to this pool: all others were refused"
+        reason = "exceeded the wait limit before, and the run went back to this pool: all others were refused"
         return WaitDecision(stop=False, reason=reason)
     decision = plan(context, now=now)
     if decision.action is not Action.RESUBMIT or decision.placement is None:

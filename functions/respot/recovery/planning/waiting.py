@@ -31,9 +31,9 @@ PREPARING: Final = "Preparing the instances for training"
 LONGEST_PREPARATION: Final = timedelta(minutes=30)
 """A job that has been preparing for longer, and has no instances by any sign, waits for them.
 
-In public logs it takes a minute. LastModifiedTime shows since when: the SageMaker SDK prints it with each message, and
-in those logs it moves when the message changes within one status (08:05:55 Pending - Training job waiting for
-capacity, 08:06:33 Pending - Preparing the instances for training).
+In public logs it takes a minute. LastModifiedTime shows since when. The SageMaker SDK prints it with each message, and
+in those logs it moves when the message changes within one status: 08:05:55 Pending - Training job waiting for
+capacity; 08:06:33 Pending - Preparing the instances for training.
 """
 _LAUNCHED: Final = "Launched instance was unhealthy"
 """Not waiting, but known: an instance came, and is replaced (the service model's documentation)."""
@@ -57,7 +57,7 @@ class StopIntent:
         decided_at: when; the stop follows at once, or not at all.
         reason: why, in words an operator reads.
         inputs: what it was decided from, in words.
-        withdrawn: why the stop did not follow, in words; `None` while nothing says so.
+        withdrawn: why the stop did not follow, in words; `None` while nothing shows it.
     """
 
     job: JobId

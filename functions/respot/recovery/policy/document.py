@@ -223,8 +223,8 @@ def _in_words(error: fastjsonschema.JsonSchemaValueException) -> str:
             known = list(error.definition["properties"])
             stranger = next(name for name in error.value if name not in known)
             near = difflib.get_close_matches(str(stranger), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            return f"{_joined(path, str(stranger))}: there is no such setting; {hint}"
+            suggestion = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            return f"{_joined(path, str(stranger))}: there is no such setting; {suggestion}"
         case "required":
             missing = next(name for name in error.definition["required"] if name not in error.value)
             return f"{_joined(path, missing)}: is missing"

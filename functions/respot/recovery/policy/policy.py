@@ -192,7 +192,7 @@ def opts_out(tags: Mapping[str, str]) -> bool:
 def _opted_out(
     account: AccountPolicy, rule: Rule | None, settings: Mapping[str, Any], bad: tuple[str, ...]
 ) -> str | None:
-    """Who opted the job out. A tag outranks a rule, so an unreadable tag may be one that opts in."""
+    """Who opted the job out. A tag outranks a rule: an unreadable tag may be one that opts in."""
     if settings.get("resume") is False:
         return "its owner opted out: respot:resume = off"
     if rule and account.defaults.resume and rule.settings.get("resume") is False and "resume" not in settings:
@@ -209,8 +209,8 @@ def read_tags(tags: Mapping[str, str]) -> tuple[dict[str, Any], tuple[str, ...]]
         if reader is None:
             names = [known.removeprefix(TAG_PREFIX) for known in _TAG_READERS]
             near = difflib.get_close_matches(key.lower().removeprefix(TAG_PREFIX), names, n=1)
-            hint = f"did you mean {TAG_PREFIX}{near[0]}?" if near else f"there are {', '.join(_TAG_READERS)}"
-            bad.append(f"tag {key}: no such setting; {hint}")
+            suggestion = f"did you mean {TAG_PREFIX}{near[0]}?" if near else f"there are {', '.join(_TAG_READERS)}"
+            bad.append(f"tag {key}: no such setting; {suggestion}")
             continue
         member, read = reader
         try:
@@ -313,8 +313,8 @@ def parse_ladder(words: str) -> tuple[Rung, ...]:
 def check_ladder(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
     """The rungs, if each can be reached.
 
-    Below a rung without a number of attempts, only the first on-demand rung can: close to a deadline, or after an
-    attempt that waited too long.
+    Below a rung without a number of attempts, only the first on-demand rung can be reached. That happens close to a
+    deadline, or after an attempt that waited too long.
 
     Raises:
         ValueError: a rung can never be reached.
