@@ -153,8 +153,8 @@ def test_a_clock_that_is_ahead_of_awss_is_told() -> None:
     assert "-2.00 s (clocks differ)" in shown(early)
 
 
-def test_what_to_look_at_is_shown_and_words_of_others_are_never_markup() -> None:
-    course = Course(stuck=Stuck(hop=Hop.SLACK, reason="[bold]no\n[/bold]", look_at=("[red]its queue[/red]",)))
+def test_what_to_check_is_shown_and_words_of_others_are_never_markup() -> None:
+    course = Course(stuck=Stuck(hop=Hop.SLACK, reason="[bold]no\n[/bold]", checks=("[red]its queue[/red]",)))
     said = shown(course)
     assert "[bold]no [/bold]" in said
     assert "→ [red]its queue[/red]" in said

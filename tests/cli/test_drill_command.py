@@ -76,7 +76,7 @@ def test_an_alert_that_was_not_sent_is_told_without_the_log(found: Deployment) -
     refuse(found.session, "logs", "FilterLogEvents")
     stuck, notes = looked_around(found, Hop.ALERT, "no alert was sent")
     assert (stuck.hop, stuck.reason) == (Hop.ALERT, "no alert was sent")
-    assert stuck.look_at[0] == "dead letters of the stream: 0 (respot dlq)"
+    assert stuck.checks[0] == "dead letters of the stream: 0 (respot dlq)"
     assert "log group /respot/AlertLogGroupName could not be read" in notes
 
 
@@ -84,7 +84,7 @@ def test_the_queues_of_slack_are_unknown_to_who_may_not_ask(found: Deployment) -
     refuse(found.session, "sqs", "GetQueueAttributes")
     stuck, _ = looked_around(found, Hop.SLACK, "Slack answered 404")
     assert (stuck.hop, stuck.reason) == (Hop.SLACK, "Slack answered 404")
-    assert stuck.look_at[0] == "its queue: unknown messages, dead letters: unknown (respot dlq)"
+    assert stuck.checks[0] == "its queue: unknown messages, dead letters: unknown (respot dlq)"
 
 
 @pytest.mark.parametrize("forbidden", [False, True], ids=["the log can be read", "the log cannot be read"])

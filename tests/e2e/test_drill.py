@@ -155,7 +155,7 @@ def test_a_drill_that_nobody_records_is_stuck_there_and_goes_on_afterwards(deplo
         code, said, words = respot(deployed, "drill", "--timeout", "2")
     assert (code, said["stuck"]["hop"]) == (1, "record")
     assert "it waits to be recorded" in words
-    assert any(deployed.outputs["RecordLogGroupName"] in hint for hint in said["stuck"]["look_at"])
+    assert any(deployed.outputs["RecordLogGroupName"] in each for each in said["stuck"]["look_at"])
     assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
 
 
