@@ -194,8 +194,8 @@ class Config:
         int,
         Setting(
             parse=_whole(2, 1000),
-            meaning="How many copies of `record` may run at once. A limit leaves the account's own users their share of "
-            "the DescribeTrainingJob rate during a burst of events.",
+            meaning="How many copies of `record` may run at once. A limit leaves the account's own users their share "
+            "of the DescribeTrainingJob rate during a burst of events.",
             example=2,
         ),
     ] = 2

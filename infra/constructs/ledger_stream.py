@@ -30,7 +30,8 @@ HEARTBEAT: Final[dict[str, object]] = {
     },
 }
 """Once a sweep, every reader of the stream gets this item: the sweep has begun. Without it, a reader that is not
-called cannot be distinguished from a ledger in which nothing happens. Only the write that starts or resumes a sweep has a lease holder."""
+called cannot be distinguished from a ledger in which nothing happens. Only the write that starts or resumes a sweep has
+a lease holder."""
 
 
 def new_items(*kinds: schema.ItemKind, **attributes: Sequence[object]) -> dict[str, object]:
