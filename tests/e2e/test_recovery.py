@@ -47,8 +47,8 @@ FRUITLESS = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.1 Stopping=
 
 # The work takes MaxRuntime, 1 min. With 10 min for a start and 5 for a handover, an attempt on demand need not start in
 # the first 10 min 15 s. That is 15 s more than a start takes: the second attempt still has time to wait for spot,
-# some 10 min, or 13 s at this scale. By then the 15 s are over, and the third one goes on demand. (XX
-# that the second attempt is created only after 15 s would see that one go on demand.)
+# some 10 min, or 13 s at this scale. By then the 15 s are over, and the third one goes on demand. (On a machine that
+# creates the second attempt only after 15 s, that one goes on demand.)
 DEADLINE = timedelta(minutes=26, seconds=15)
 LATE: Final[Mapping[str, Any]] = {
     "lifecycle": f"Starting=600 / Starting=600 / {QUICK}",
