@@ -42,7 +42,7 @@ check: $(STAMP) lock-check ## Lint, types, layers, lock, templates and permissio
 	$(BIN)/pytest --quiet tests/aws/test_newest_model.py
 	$(BIN)/python -m infra.audit
 
-format: $(STAMP) ## Format the code and mend what ruff can mend
+format: $(STAMP) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -73,7 +73,7 @@ $(UV): requirements/uv.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-# The bundle's dependencies and the newest model are fetched here as well, so that nothing after the set-up needs a network.
+# The bundle's dependencies and the newest model are fetched here as well: nothing after the set-up needs a network.
 $(STAMP): $(UV) requirements/dev.txt requirements/lambda.txt requirements/models.txt pyproject.toml
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

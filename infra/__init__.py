@@ -1,7 +1,7 @@
 """The infrastructure, at synth: settings, stack, bundle.
 
 An older Python ends here with one line: otherwise it would fail at some import, with a traceback that does not name the
-reason. So this file must be readable by Python 3.6, and every module that needs the right Python imports it first.
+reason. Python 3.6 must be able to read this file, and every module that needs the right Python imports it first.
 """
 
 import sys

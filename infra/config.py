@@ -194,8 +194,8 @@ class Config:
         int,
         Setting(
             parse=_whole(2, 1000),
-            meaning="How many copies of `record` may run at once, so that a burst of events leaves the account's "
-            "own users their share of the DescribeTrainingJob rate.",
+            meaning="How many copies of `record` may run at once. A limit leaves the account's own users their share "
+            "of the DescribeTrainingJob rate during a burst of events.",
             example=2,
         ),
     ] = 2
@@ -372,8 +372,8 @@ def read_context(root: Path) -> dict[str, Any]:
 
 def settings_of(config: type[Config]) -> dict[str, Setting]:
     """Each setting's reading and documentation, by name, in the order of the dataclass."""
-    hints = get_type_hints(config, include_extras=True)
-    return {field.name: hints[field.name].__metadata__[0] for field in fields(config)}
+    annotations = get_type_hints(config, include_extras=True)
+    return {field.name: annotations[field.name].__metadata__[0] for field in fields(config)}
 
 
 def settings_table() -> str:
@@ -393,8 +393,8 @@ def _parsed(settings: Mapping[str, Setting], name: str, value: object) -> object
     where = f"{CONTEXT_KEY}.{name} in the CDK context"
     if name not in settings:
         near = difflib.get_close_matches(name, settings, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(settings)}"
-        raise SettingsError(f"{where} is not a setting: {hint}")
+        suggestion = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(settings)}"
+        raise SettingsError(f"{where} is not a setting: {suggestion}")
     setting = settings[name]
     try:
         return setting.parse(value)

@@ -211,7 +211,7 @@ def _overlap(arn: str, given: str) -> bool:
 def _form(arn: str) -> tuple[str, ...]:
     """A table's ARN as characters and classes of them: "w" is one character of a word, "W" any number; "a", "A" of all.
 
-    Classes have a leading NUL, so that no character is taken for one.
+    Classes have a leading NUL: no character is taken for one.
     """
     parts: list[str] = []
     for literal, variable in re.findall(r"([^$]+)|\$\{([^}]+)\}", arn):

@@ -96,7 +96,7 @@ def let_everybody_read(directory: Path) -> None:
 
 
 def compile_bytecode(directory: Path) -> None:
-    """Compile everything ahead: Lambda's disk is read-only, so it would compile at each cold start.
+    """Compile everything ahead: Lambda's disk is read-only, and it would compile at each cold start.
 
     The bytecode is not checked against its source again, since both arrive together.
     """
@@ -133,7 +133,7 @@ def _refuse_native_code(directory: Path) -> None:
     native = sorted(str(path.relative_to(directory)) for path in directory.rglob("*") if path.suffix in _NATIVE)
     if native:
         raise PackagingError(
-            f"the bundle runs on arm64 and on any laptop, so it cannot hold native code: {', '.join(native)}"
+            f"the bundle runs on arm64 and on any laptop, and cannot hold native code: {', '.join(native)}"
         )
 
 

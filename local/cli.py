@@ -51,7 +51,7 @@ def _run(arguments: list[str] | None) -> int:
     chaos.add_argument("--only", action="append", default=[], metavar="NAME", help="inject this fault (repeatable)")
     chaos.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
     chaos.add_argument("--copies", type=int, help="how many of each job")
-    chaos.add_argument("--times", type=int, default=1, metavar="N", help="inject each fault so many times")
+    chaos.add_argument("--times", type=int, default=1, metavar="N", help="how often to inject each fault")
     chaos.set_defaults(run=chaos_table.main)
     clients = commands.add_parser("clients", help="run the SageMaker SDKs, the AWS CLI and boto3 against an account")
     clients.add_argument("--only", action="append", default=[], metavar="NAME", help="run this client (repeatable)")

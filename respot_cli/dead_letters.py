@@ -205,9 +205,9 @@ def listing(found: Deployment, queue: Queue, *, limit: int) -> Listing:
 
 
 def redrive(found: Deployment, queue: Queue, *, discard_trimmed: bool, on_progress: Callable[[int], None]) -> Redriven:
-    """Send each message back and then delete it here, so that none is ever in neither place.
+    """Send each message back and then delete it here: at any time it is in one of the two places.
 
-    It handles as many as there are now, so a message that comes straight back is not sent again. `on_progress` gets the
+    It handles as many as there are now: a message that comes straight back is not sent again. `on_progress` gets the
     number that is done.
 
     Raises:

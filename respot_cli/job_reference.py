@@ -33,7 +33,7 @@ class JobReference:
     account: str | None = None
 
     @property
-    def hint(self) -> str:
+    def advice(self) -> str:
         """What to check if there is no such job.
 
         ARNs that SageMaker reports have their names in lower case (https://github.com/aws/sagemaker-experiments/pull/172).

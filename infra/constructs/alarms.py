@@ -42,7 +42,7 @@ class Alarms(Construct):
         self._action: Final = actions.SnsAction(self.topic)
         stack = Stack.of(self)
         self.topic.add_to_resource_policy(
-            # A policy replaces the topic's default one, so it has to name CloudWatch.
+            # A policy replaces the topic's default one, and therefore has to name CloudWatch.
             iam.PolicyStatement(
                 sid="AlarmsOfThisAccount",
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],

@@ -28,7 +28,7 @@ _DUE_RECEIVES: Final = 10
 """One each visibility timeout, which is 13 minutes: an outage of SNS for two hours, as long as the stream retries."""
 _DUE_CONCURRENCY: Final = 2
 _MAX_DUE_FAILURE: Final = 10
-"""Minutes. A second attempt comes after the visibility timeout, so a failure is noticed within 15."""
+"""Minutes. A second attempt comes after the visibility timeout: a failure is noticed within 15."""
 _TRIED_HOURS: Final = 2
 """Longer than most outages of SNS; a later alert is of no use."""
 

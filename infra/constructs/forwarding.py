@@ -1,7 +1,7 @@
 """Forwarding: events from a watched region's default bus to a bus in the hub region.
 
-The two ends are in stacks of their own and in regions of their own, so that neither can refer to the other's
-resources: they agree on names, which are made here from the hub stack's.
+The two ends are in stacks of their own and in regions of their own, and neither can refer to the other's
+resources. They agree on names, which are made here from the hub stack's.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The account's kill switch, in a parameter of its own, so that nobody has to overwrite the policy to stop Respot."""
+"""The account's kill switch, in a parameter of its own: nobody has to overwrite the policy to stop Respot."""
 
 from typing import Final
 

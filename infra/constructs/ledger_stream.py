@@ -29,8 +29,9 @@ HEARTBEAT: Final[dict[str, object]] = {
         }
     },
 }
-"""Once a sweep, every reader of the stream gets this item: the sweep has begun. Without it, a reader that is not called
-looks like a ledger in which nothing happens. Only the write that starts or resumes a sweep has a lease holder."""
+"""Once a sweep, every reader of the stream gets this item: the sweep has begun. Without it, a reader that is not
+called cannot be distinguished from a ledger in which nothing happens. Only the write that starts or resumes a sweep has
+a lease holder."""
 
 
 def new_items(*kinds: schema.ItemKind, **attributes: Sequence[object]) -> dict[str, object]:
@@ -44,7 +45,7 @@ def new_items(*kinds: schema.ItemKind, **attributes: Sequence[object]) -> dict[s
 def marked_ends(ended_as: frozenset[str], **attributes: Sequence[object]) -> dict[str, object]:
     """A pattern for transitions that are marked as a job's end, at once or by a later write.
 
-    No other write changes a transition, so the stream shows each end once.
+    No other write changes a transition: the stream shows each end once.
     """
     pattern = new_items(schema.ItemKind.TRANSITION, **attributes, **{schema.ENDED_AS: sorted(ended_as)})
     return pattern | {"eventName": ["INSERT", "MODIFY"]}

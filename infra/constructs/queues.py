@@ -60,7 +60,7 @@ class WorkQueue(Construct):
         self.queue.grant(grantee, "sqs:SendMessage")
 
     def deliver_to(self, function: lambda_.Function, *, max_concurrency: int, batch_size: int = 1) -> None:
-        """Have `function` read the queue, and let it do so; it reports the failed messages of a batch.
+        """Have `function` read the queue, with permission; it reports the failed messages of a batch.
 
         A batch of one is the default: no message waits for another one's slow call.
         """

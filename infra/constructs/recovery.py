@@ -41,7 +41,7 @@ The first pattern is for ends that an older version wrote: they carry no mark.
 
 
 class Recovery(Construct):
-    """Jobs that have ended, each in the queue until it is decided on and, if so decided, resubmitted."""
+    """Jobs that have ended, each in the queue until it is decided on and, if necessary, resubmitted."""
 
     def __init__(
         self,

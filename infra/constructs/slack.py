@@ -1,4 +1,4 @@
-"""Slack: its own queue behind the topics, so that a broken webhook delays nothing else."""
+"""Slack: its own queue behind the topics: a broken webhook delays nothing else."""
 
 from datetime import timedelta
 from typing import Final

@@ -22,7 +22,7 @@ TIMEOUT_SECONDS: Final = 240
 """Four minutes list about 200 pages, 20,000 jobs; the next call continues with the rest."""
 _SWEEPS_MISSED: Final = 6
 _SWEEPS_SEEN: Final = 3
-"""So many sweeps in a row must be too old, or missing: one that is killed keeps the next one away, too."""
+"""This many sweeps in a row must be too old, or missing: one that is killed also prevents the next one."""
 
 
 class Sweep(Construct):

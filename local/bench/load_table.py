@@ -15,7 +15,7 @@ from local.demo.deployed import deployed_account
 from local.proof.figures import write
 
 SIZES: Final = (500, 1000, 2500, 5000)
-"""Numbers of jobs, each at least twice the one before, so that faster growth is visible."""
+"""Numbers of jobs, each at least twice the one before: faster growth is visible."""
 
 
 def run(*, jobs: Sequence[int] | None, plot: Path | None, figures: Path | None = None) -> int:

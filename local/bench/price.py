@@ -95,9 +95,9 @@ def per_million_events(calls: Calls, *, events: int, invocation_seconds: float) 
     SageMaker nothing for Describe and ListTags.
     """
     invocations = MILLION / events
-    # An item of state is below 2 KB (two write units); its index entries take at most four more, of which by-activity,
-    # whose key moves, takes two each time;
-    # a transition is below 1 KB; a query of one job's items reads below 8 KB, consistently (two read units).
+    # An item of state is below 2 KB (two write units). Its index entries take at most four more: two each time for
+    # by-activity, whose key moves.
+    # A transition is below 1 KB; a query of one job's items reads below 8 KB, consistently (two read units).
     writes = invocations * calls["PutItem"]
     yield Item(what="Lambda requests", quantity=invocations, unit_price=LAMBDA_REQUEST)
     yield Item(
@@ -120,7 +120,7 @@ def per_million_events(calls: Calls, *, events: int, invocation_seconds: float) 
 
 
 def each_month(*, jobs: int, depth: timedelta) -> Iterator[Item]:
-    """What does not grow with events: one region, so many jobs in 31 days, the oldest that is alive of that age."""
+    """What does not grow with events: one region, this many jobs in 31 days, the oldest that is alive of that age."""
     sweeps = MONTH / SWEEP_INTERVAL
     whole = sum(item.dollars for item in sweeping(jobs=jobs, depth=depth))
     polls = POLLED_QUEUES * POLLERS * (MONTH / LONG_POLL)

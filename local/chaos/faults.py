@@ -8,7 +8,7 @@ Rule = Mapping[str, Any]
 """A rule of microburst: which calls it hits, how likely, and the effect on them."""
 
 OUTAGE_SECONDS: Final = 20
-"""Of an outage: longer than VISIBILITY_SECONDS, so that a message is delivered again while it lasts."""
+"""Of an outage: longer than VISIBILITY_SECONDS: a message is delivered again while it lasts."""
 VISIBILITY_SECONDS: Final = 12
 """Of the functions' queues here; as deployed it is six times the function's timeout."""
 

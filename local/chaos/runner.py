@@ -21,7 +21,7 @@ _POLL_SECONDS: Final = 0.4
 _LEASE_SECONDS: Final = 5
 """How long a dead `alert` holds back an alert here."""
 _CONTEXT: Final = {
-    # Shorter than as shipped, so that a round takes seconds.
+    # Shorter than as shipped: a round takes seconds.
     "respot:observation_retry_seconds": "1",
     "respot:slack_retry_seconds": "1",
 }
@@ -72,7 +72,7 @@ class Chaos:
     def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
         of_fault = subjects(self.at, fault, self.cast)
-        # Functions must read the secret and the policy again, so that these calls are hit as well.
+        # Functions must read the secret and the policy again: these calls are to be hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.between.counts()
         refused = self._refused_by_slack()
@@ -133,7 +133,7 @@ class Chaos:
         return None, ended_at
 
     def _await_quiet(self) -> None:
-        """Wait until the functions' queues have been empty for a moment, so that no round reaches into the next."""
+        """Wait until the functions' queues have been empty for a moment: no round reaches into the next."""
         quiet_since, deadline = time.time(), time.time() + ROUND_SECONDS
         while time.time() - quiet_since < QUIET_SECONDS and time.time() < deadline:
             if any(self.at.queue_depth(url) for url in _queues(self.at)):
@@ -152,7 +152,7 @@ def chaos(cast: Cast) -> Iterator[Chaos]:
 def _shorten_timeouts(at: DeployedAccount) -> None:
     """A message that a dead function held comes back after seconds here, not after minutes.
 
-    Shorter than a slow function runs, so that two copies of it work at the same message now and then: harder than AWS.
+    Shorter than a slow function runs: at times two copies of it work at the same message, which is harder than AWS.
     """
     for url in _queues(at):
         at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
@@ -169,7 +169,7 @@ def _queues(at: DeployedAccount) -> list[str]:
 def run(
     faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
 ) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's, so many times; `begin` is called before each."""
+    """The undisturbed round, and then each fault's, `times` times; `begin` is called before each."""
     with chaos(cast) as there:
         begin(UNDISTURBED)
         calm = there.undisturbed()

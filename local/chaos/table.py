@@ -32,7 +32,7 @@ def main(
 ) -> int:
     """Inject the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name.
 
-    Each fault is injected so many `times`; `figures` is a file for the figures that `make proof` judges.
+    Each fault is injected `times` times; `figures` is a file for the figures that `make proof` judges.
     """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())

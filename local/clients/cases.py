@@ -133,7 +133,7 @@ def _v3_example(client: Client) -> Seen:
         bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
         objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
         found += unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
-        # It asks for the list of streams until there is one, so it never sees those of later starts.
+        # It asks for the list of streams until there is one, and never sees those of later starts.
         found += holds("the output", ran.output, ["Stopped", *lines(client.at, run[0].name)[0]])
     return Seen(_history(run), found)
 

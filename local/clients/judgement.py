@@ -75,11 +75,11 @@ def archive_differences(at: DeployedAccount, uri: str) -> list[str]:
     ]
 
 
-def eventually(is_so: Callable[[], bool], *, seconds: float = _SECONDS) -> bool:
-    """Whether it becomes so within that time."""
+def eventually(is_true: Callable[[], bool], *, seconds: float = _SECONDS) -> bool:
+    """Whether it becomes true within that time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if is_so():
+        if is_true():
             return True
         time.sleep(0.5)
-    return is_so()
+    return is_true()

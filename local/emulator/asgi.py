@@ -81,7 +81,7 @@ async def _answer(send: Any, status: int, body: str = "") -> None:
 
 def _kill_function(key: str) -> bool:
     """Kill one process that is working with this access key, as a crash would; `False` if there is none."""
-    # A function has no process id in AWS's API, so this reads ministack's pool of them.
+    # A function has no process id in AWS's API: this reads ministack's pool of them.
     with lambda_runtime._lock:
         workers = [worker for pool in lambda_runtime._workers.values() for worker in list(pool)]
     for worker in workers:

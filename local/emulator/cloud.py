@@ -33,7 +33,7 @@ class MinistackCloud:
         return Scope(account=responses.get_account_id(), region=responses.get_region())
 
     def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
-        """Ask IAM whether the caller may do this; None if so, otherwise AWS's message."""
+        """Ask IAM whether the caller may do this; None if it may, otherwise AWS's message."""
         key = router.extract_access_key_id(call.headers, call.query)
         return iam.denial(key, action, resource, context)
 

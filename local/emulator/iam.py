@@ -14,7 +14,7 @@ _BATCHES = frozenset({"sqs:SendMessageBatch", "sqs:DeleteMessageBatch", "sqs:Cha
 
 
 def denial(key: str, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
-    """Whether the owner of an access key may take this action of SageMaker: None if so, otherwise AWS's message.
+    """Whether the owner of an access key may take this action of SageMaker: None if it may, otherwise AWS's message.
 
     ministack has checked the signature by then. For a service that it does not know, it checks every action on
     resource `*`, which no policy about a single job allows. Therefore SERVICE_TO_IAM_NAMESPACE has no entry for
@@ -66,7 +66,7 @@ def trusts(account: str, role_arn: str, service: str, *, conditions: bool = True
 
     Conditions are not evaluated; `conditions` says whether a statement that has some counts.
     """
-    # IAM has no call that evaluates a trust policy, so this reads the role from ministack's store.
+    # IAM has no call that evaluates a trust policy: this reads the role from ministack's store.
     role = iam._roles.get_scoped(account, None, role_arn.rpartition("/")[2])
     if role is None or role["Arn"] != role_arn:
         return False

@@ -86,7 +86,7 @@ def _cannot_forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: An
     EventBridge documents that a delivery carries its rule as aws:SourceArn, and does not say whether it carries the
     target's role as aws:PrincipalArn (User Guide, "Using IAM policy conditions"). Therefore the bus's policy is asked
     twice, with one of the keys each time, and must allow both. EventBridge documents no condition for the trust of a
-    target's role either, so a trust with conditions counts as none.
+    target's role either: a trust with conditions counts as none.
     """
     arn, role, account = target["Arn"], target.get("RoleArn", ""), bus.account_id
     if not iam.trusts(account, role, "events.amazonaws.com", conditions=False):

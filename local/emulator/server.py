@@ -18,7 +18,7 @@ from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, R
 from local.sagemaker import attempts, delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
-# programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would look for the
+# programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would search for the
 # account elsewhere, or distrust its certificate and hang until they time out.
 _NEEDED: Final = re.compile(r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_\w+|(LD|DYLD)_\w+|SYSTEMROOT")
 

@@ -17,7 +17,7 @@ _STREAM_PAUSE = 0.1
 def repeat_failed_stream_batches() -> None:
     """Deliver a stream's batch again when the function reports that an item of it failed.
 
-    ministack respects `ReportBatchItemFailures` of queues. It ignores those of streams, so that failed items would be
+    ministack respects `ReportBatchItemFailures` of queues. It ignores those of streams, and failed items would be
     lost. AWS repeats from the first failed item; this repeats the whole batch, which asks more of the function.
     """
     execute = lambda_svc._execute_function  # both pollers call it by this name

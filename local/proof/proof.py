@@ -106,7 +106,7 @@ def run(part: Part, console: Console, log: Path) -> Result:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # so that it can be stopped with all that it has started
+                start_new_session=True,  # it can then be stopped with all that it has started
             )
             try:
                 code = _wait(part, process, console, log)

@@ -30,7 +30,7 @@ def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
     if "CheckpointConfig" in job:
         job["CheckpointConfig"] = _filled(job["CheckpointConfig"], LocalPath="/opt/ml/checkpoints")
     if "DebugHookConfig" in job:
-        # Seen in the answer for a job that had not asked for any; so a requested `[]` cannot be distinguished.
+        # Seen in the answer for a job that had not asked for any: a requested `[]` cannot be distinguished.
         job["DebugHookConfig"] = _filled(job["DebugHookConfig"], CollectionConfigurations=[])
     job.setdefault(
         "ProfilerConfig",

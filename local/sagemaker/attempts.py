@@ -24,6 +24,6 @@ def attempt_of(tags: Mapping[str, str]) -> int:
 
 
 def value_for(attempt: int, text: str, read: Callable[[str], _T]) -> _T:
-    """The value for one attempt; all values are read, so that a mistake shows at the first creation."""
+    """The value for one attempt; all values are read, because a mistake must show at the first creation."""
     each = [read(part.strip()) for part in text.split(SEPARATOR)]
     return each[min(attempt, len(each)) - 1]

@@ -71,7 +71,7 @@ def restore(s3: "S3Client", uri: str) -> Progress:
 
 
 def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> None:
-    """Write one checkpoint; the file named after the job stays visible if another job trains the same steps."""
+    """Write one checkpoint; the file named after the job remains visible if another job trains the same steps."""
     bucket, prefix = _split(uri)
     folder = f"{prefix.rstrip('/')}/" if prefix else ""
     state = {"global_step": progress.step, "log_history": list(progress.history)}

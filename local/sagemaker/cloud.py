@@ -33,7 +33,7 @@ class Cloud(Protocol):
         """The account and region of the current request."""
 
     def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
-        """Ask IAM whether the caller may do this; None if so, otherwise AWS's message."""
+        """Ask IAM whether the caller may do this; None if it may, otherwise AWS's message."""
 
     def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
         """Whether a role exists and lets SageMaker assume it."""

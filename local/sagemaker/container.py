@@ -15,7 +15,7 @@ class Container:
 
     The names of group and streams are those of docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html:
     `[training-job-name]/algo-[instance-number-in-cluster]-[epoch_timestamp]`. A job that is interrupted starts on new
-    instances later, so it then has another stream.
+    instances later, and then has another stream.
     """
 
     def __init__(self, cloud: Cloud, scope: Scope, job: Job, *, started: datetime) -> None:

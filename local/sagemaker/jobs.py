@@ -15,7 +15,7 @@ _PAGE: Final = 10
 
 
 class Jobs:
-    """Jobs by scope and name. SageMaker writes names in lower case in ARNs, so names that differ only in case clash."""
+    """Jobs by scope and name. SageMaker writes names in lower case in ARNs: names that differ only in case clash."""
 
     def __init__(self) -> None:
         """Start without jobs."""

@@ -1,6 +1,6 @@
 """The end that SageMaker itself sets to a job: MaxRuntime-, MaxWait- and MaxPendingTimeInSeconds, by a scaled clock.
 
-The tag `local:time-scale = 600` has one real second count 600 simulated ones, so that limits of hours strike within
+The tag `local:time-scale = 600` has one real second count 600 simulated ones: limits of hours strike within
 seconds, independently of the lifecycle's script. A limit makes a job shorter than its script, never longer. Without the
 tag nothing is limited: scripts are seconds long and limits hours.
 """

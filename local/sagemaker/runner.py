@@ -96,7 +96,7 @@ class Runner:
         else:
             if running.training:
                 running.training.cancel()
-            # An instance that is gone forgets what it had; so does a job that starts over.
+            # An instance that is gone forgets what it had, and a job that starts over does the same.
             running.restoring = running.training = None
 
     async def _restore(self, running: _Running, job: Job) -> Progress | None:

@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(found: Deployment, drill: Drill, *, timeout: timedelta) -> Course:
     refused = _send(found, drill)
     if refused:
-        return Course(stuck=Stuck(hop=Hop.EVENT_BUS, reason=refused, look_at=()))
+        return Course(stuck=Stuck(hop=Hop.EVENT_BUS, reason=refused, checks=()))
     try:
         with Console(stderr=True).status(f"drill {drill.id}: sent to {drill.region}") as status:
             course = follow(
@@ -124,32 +124,32 @@ class Surroundings:
             case Hop.ALERT:
                 reason = stuck.reason if stuck.final else self._said("AlertLogGroupName").reason or stuck.reason
                 dead = f"dead letters of the stream: {self._count('AlertsDlqUrl')} (respot dlq)"
-                look_at = (dead, self._log("AlertLogGroupName", "alert_failed", "alert_completed"))
-                return replace(stuck, reason=reason, look_at=look_at)
+                checks = (dead, self._log("AlertLogGroupName", "alert_failed", "alert_completed"))
+                return replace(stuck, reason=reason, checks=checks)
             case Hop.SLACK:
                 queues = self._queues("SlackQueueUrl", "SlackDlqUrl")
                 return replace(
-                    stuck, look_at=(queues, self._log("SlackLogGroupName", "slack_post_failed", "drill_record_failed"))
+                    stuck, checks=(queues, self._log("SlackLogGroupName", "slack_post_failed", "drill_record_failed"))
                 )
             case _:  # pragma: no cover - mypy proves that no hop is left
                 assert_never(stuck.hop)
 
     def _before_the_ledger(self, stuck: Stuck) -> Stuck:
-        """Whether the event reached `record`: its log would show that, and so does a message that waits for it."""
+        """Whether the event reached `record`: the sources are its log, and a message that waits for it."""
         said = self._said("RecordLogGroupName")
         waiting = self._asked("the observations queue", lambda: self._found.waiting("ObservationsQueueUrl"))
         queues = self._queues("ObservationsQueueUrl", "ObservationsDlqUrl")
         log = self._log("RecordLogGroupName", "record_failed")
         if said.reason or waiting:
             reason = said.reason or f"it waits to be recorded; {stuck.reason}"
-            return Stuck(hop=Hop.RECORD, reason=reason, look_at=(queues, log))
+            return Stuck(hop=Hop.RECORD, reason=reason, checks=(queues, log))
         region = self._drill.region
         watched = f"is {region} watched by this deployment, and are its rules enabled?"
         if not said.could_be_read or waiting is None:
             reason = f"whether a rule in {region} has brought the event as far as record is not known; {stuck.reason}"
-            return Stuck(hop=Hop.RECORD, reason=reason, look_at=(queues, log, watched))
+            return Stuck(hop=Hop.RECORD, reason=reason, checks=(queues, log, watched))
         reason = f"no rule in {region} has brought the event as far as record; {stuck.reason}"
-        return Stuck(hop=Hop.EVENT_BUS, reason=reason, look_at=(watched, queues))
+        return Stuck(hop=Hop.EVENT_BUS, reason=reason, checks=(watched, queues))
 
     def _said(self, log: str) -> "_Said":
         """The last reason that a function has logged about the drill."""
@@ -169,7 +169,7 @@ class Surroundings:
         return "unknown" if count is None else str(count)
 
     def _log(self, output: str, *words: str) -> str:
-        return f"log group {self._found.outputs[output]}: look for {' or '.join(map(repr, words))}"
+        return f"log group {self._found.outputs[output]}: search for {' or '.join(map(repr, words))}"
 
     def _asked(self, what: str, ask: Callable[[], _Answer]) -> _Answer | None:
         """What AWS answers; `None`, with a note, if it does not."""

@@ -50,13 +50,13 @@ class Stuck:
         hop: the hop that it did not pass.
         reason: why, as far as it is known.
         final: whether waiting longer is of no use.
-        look_at: what to check, the most likely cause first.
+        checks: what to check, the most likely cause first.
     """
 
     hop: Hop
     reason: str
     final: bool = False
-    look_at: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def render(drill: Drill, course: Course) -> RenderableType:
         rows.append((Text(), Text("Slack", style="dim"), Text(), Text("not deployed", style="dim")))
     parts: list[RenderableType] = [Rows(columns=("", "hop", "latency", ""), rows=rows, right={"latency"})]
     if course.stuck:
-        parts += [Text(), *(Text(f"→ {one_line(hint)}") for hint in course.stuck.look_at)]
+        parts += [Text(), *(Text(f"→ {one_line(check)}") for check in course.stuck.checks)]
     elif course.passed:
         parts += [Text(), Text(f"All of it took {_seconds(_whole(drill, course)):.2f} s.")]
     state = Text(f"stuck at {course.stuck.hop}", "red bold") if course.stuck else Text("passed", "green bold")
@@ -66,7 +66,7 @@ def to_document(drill: Drill, course: Course) -> dict[str, Any]:
         ],
         "slack": _slack(course),
         "stuck": course.stuck
-        and {"hop": course.stuck.hop, "reason": course.stuck.reason, "look_at": list(course.stuck.look_at)},
+        and {"hop": course.stuck.hop, "reason": course.stuck.reason, "look_at": list(course.stuck.checks)},
     }
 
 

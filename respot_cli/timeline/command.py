@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
             region=region or region_of(ledger, found.regions, job.name),
             name=job.name,
             created=arguments.created,
-            hint=job.hint,
+            advice=job.advice,
         )
     except LedgerUnavailableError as error:
         why = clause(str(error))
@@ -110,7 +110,7 @@ def load(
     region: str,
     name: str,
     created: str | None = None,
-    hint: str = JobReference(name="").hint,
+    advice: str = JobReference(name="").advice,
 ) -> History:
     """The history of the newest job of that name, or of the one created at that time.
 
@@ -122,7 +122,7 @@ def load(
     if job is None:
         created_at = ", ".join(iso(job.created) for job in jobs)
         known = f"; it has jobs of that name created {created_at}: choose one with --created" if jobs else ""
-        message = f"the ledger has no job {name} in {region}{known or f': {hint}'}"
+        message = f"the ledger has no job {name} in {region}{known or f': {advice}'}"
         raise CommandError(message, ExitCode.NOT_FOUND)
     record = ledger.load(job)
     if record.state is None:

@@ -57,7 +57,7 @@ class History:
 
     @property
     def is_open(self) -> bool:
-        """Whether the job has not ended, so that its last status still lasts."""
+        """Whether the job has not ended: its last status still lasts."""
         return not is_terminal(self.state.status)
 
     def lengths(self, now: datetime) -> tuple[tuple[Transition, timedelta | None], ...]:
@@ -144,7 +144,7 @@ def _sentence(words: str) -> str:
 def to_document(history: History, *, now: datetime) -> dict[str, Any]:
     """The history as JSON: times are ISO 8601 UTC, spans are seconds, what is not known is null.
 
-    A status that still lasts has no end, `so_far` is true, and its seconds count up to `now`; so do the sums.
+    A status that still lasts has no end, `so_far` is true, and its seconds count up to `now`, as do the sums.
     """
     state, sums, percent = history.state, history.figures(now), history.savings_percent
     decided, outcome = history.recovery_records.decision, history.recovery_records.outcome

@@ -70,7 +70,7 @@ def test_the_id_is_the_same_for_every_delivery_of_one_alert_only() -> None:
     assert alert_on().id != alert_on("Failed").id
 
 
-def test_of_what_sagemaker_does_only_interruptions_are_no_errors() -> None:
+def test_only_interruptions_by_sagemaker_are_no_errors() -> None:
     reported = list(KIND_BY_STATUS.values())
     assert [kind for kind in reported if severity_of(kind) is Severity.WARNING] == [AlertKind.INTERRUPTED]
     assert {severity_of(kind) for kind in reported if kind is not AlertKind.INTERRUPTED} == {Severity.ERROR}

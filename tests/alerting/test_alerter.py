@@ -189,7 +189,7 @@ def test_a_scenario_gives_its_alerts_and_no_other(env: Environment, scenario: Sc
 
 
 def test_the_figures_are_those_of_the_moment_of_the_transition(env: Environment) -> None:
-    """A ledger that is ahead of the stream must not make the first interruption look like the second one."""
+    """A ledger that is ahead of the stream must not turn the first interruption into the second one."""
     env.alerter.alert(JOB, transition("Interrupted", 3720))
     (alert,) = env.topic.published
     assert alert.earlier_interruptions == 0
@@ -392,7 +392,7 @@ def resubmit(env: Environment) -> None:
     assert env.runs.decide(record, attempt)
 
 
-def test_an_attempt_of_respot_is_not_advised_and_the_ledger_says_so(env: Environment) -> None:
+def test_an_attempt_of_respot_is_not_advised_and_the_ledger_records_it(env: Environment) -> None:
     resubmit(env)
     appears(env, tags=LINEAGE)
     assert declined(env.alerter.advise(job_id("new"))) == "attempt 2, which Respot created with the settings of its run"

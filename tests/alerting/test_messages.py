@@ -143,7 +143,7 @@ def test_nobody_is_invited_to_start_what_respot_may_start(alert: Alert) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_says_what_follows(kind: AlertKind) -> None:
-    """So that a new kind is not forgotten in one of the tables."""
+    """No table may lack a new kind."""
     assert alert_text.what_happens_next(alert_of(kind))
     assert alert_text.headline(alert_of(kind))
 

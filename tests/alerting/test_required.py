@@ -99,7 +99,7 @@ def test_advice_is_about_the_beginning_of_the_job() -> None:
     assert appearance(state()) == transition("Starting", 0)
 
 
-def test_the_end_stays_the_end_when_the_job_is_deleted() -> None:
+def test_a_deleted_job_keeps_its_end() -> None:
     transitions = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
     assert end_of(JobRecord(transitions=transitions.history), transitions.state) == END
 

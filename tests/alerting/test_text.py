@@ -32,7 +32,7 @@ def never_launched(**others: Any) -> Alert:  # noqa: ANN401
 
 
 def of_life(alert: Alert, script: str) -> Alert:
-    """The alert of a job that has spent its life so until then."""
+    """The alert of a job that has had this life until then."""
     life = (*history(script), alert.transition)
     return replace(alert, figures=figures(life), transitions=life)
 

@@ -30,14 +30,14 @@ def model() -> ServiceModel:
 
 
 def described(instance_type: str = EBS, *, image: str = "team/own:1", **resources: Any) -> dict[str, Any]:  # noqa: ANN401
-    told = {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100} | resources
+    answered = {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100} | resources
     return {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn_of(),
         "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/Training",
         "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
         "OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/output"},
-        "ResourceConfig": {name: value for name, value in told.items() if value is not None},
+        "ResourceConfig": {name: value for name, value in answered.items() if value is not None},
     }
 
 
@@ -130,7 +130,7 @@ def test_a_health_check_of_the_instances_is_kept_on_every_type() -> None:
 # Placement and warm pool.
 
 
-def test_a_warm_pool_and_a_placement_in_ultraservers_stay_behind() -> None:
+def test_a_warm_pool_and_a_placement_in_ultraservers_are_left_out() -> None:
     placing = {"EnableMultipleJobs": True, "PlacementSpecifications": [{"UltraServerId": "us-1", "InstanceCount": 1}]}
     document = described("ml.p6-b200.48xlarge", InstancePlacementConfig=placing, KeepAlivePeriodInSeconds=600)
     request = clone(document, "ml.p5.48xlarge")

@@ -82,7 +82,7 @@ def on_demand(instance_type: str = "ml.g5.2xlarge") -> Placement:
 
 def described(**others: Any) -> dict[str, Any]:  # noqa: ANN401
     """What Describe answers of a stopped spot job; a member given as None is absent."""
-    told: dict[str, Any] = {
+    answered: dict[str, Any] = {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn_of(),
         "TrainingJobStatus": "Stopped",
@@ -96,12 +96,12 @@ def described(**others: Any) -> dict[str, Any]:  # noqa: ANN401
         "StoppingCondition": {"MaxRuntimeInSeconds": 14400, "MaxWaitTimeInSeconds": 21600},
         "EnableManagedSpotTraining": True,
     }
-    return {name: value for name, value in (told | others).items() if value is not None}
+    return {name: value for name, value in (answered | others).items() if value is not None}
 
 
 def resources(**others: Any) -> dict[str, Any]:  # noqa: ANN401
-    told = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1} | others
-    return {"ResourceConfig": {name: value for name, value in told.items() if value is not None}}
+    answered = {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1} | others
+    return {"ResourceConfig": {name: value for name, value in answered.items() if value is not None}}
 
 
 def clone(
@@ -278,14 +278,14 @@ def test_the_clone_of_a_clone_differs_by_name_and_lineage_alone(name: str, place
 
 
 @pytest.mark.parametrize(
-    ("told", "asked"),
+    ("answered", "asked"),
     [
         pytest.param({"VpcConfig": {}}, {}, id="an empty structure"),
         pytest.param({"VpcConfig": {"SecurityGroupIds": [], "Subnets": []}}, {}, id="a structure of empty lists"),
         pytest.param({"InputDataConfig": []}, {}, id="no channels"),
         pytest.param({"RetryStrategy": None}, {}, id="null"),
-        pytest.param({"HyperParameters": {}}, {"HyperParameters": {}}, id="no hyperparameters, said so"),
-        pytest.param({"Environment": {}}, {"Environment": {}}, id="no environment, said so"),
+        pytest.param({"HyperParameters": {}}, {"HyperParameters": {}}, id="hyperparameters, empty"),
+        pytest.param({"Environment": {}}, {"Environment": {}}, id="environment, empty"),
         pytest.param({"Environment": {"DEBUG": ""}}, {"Environment": {"DEBUG": ""}}, id="an empty variable"),
         pytest.param({"HyperParameters": {"a": ""}}, {"HyperParameters": {"a": ""}}, id="an empty hyperparameter"),
         pytest.param(
@@ -301,9 +301,9 @@ def test_the_clone_of_a_clone_differs_by_name_and_lineage_alone(name: str, place
         ),
     ],
 )
-def test_echoed_empties_are_left_out_and_data_is_kept(told: dict[str, Any], asked: dict[str, Any]) -> None:
+def test_echoed_empties_are_left_out_and_data_is_kept(answered: dict[str, Any], asked: dict[str, Any]) -> None:
     plain = clone()
-    request = clone(described() | told)
+    request = clone(described() | answered)
     assert {name: value for name, value in request.items() if name not in plain} == asked
 
 
@@ -318,13 +318,13 @@ def test_an_empty_argument_is_an_argument() -> None:
 
 
 def test_read_only_members_go() -> None:
-    told = resources(
+    answered = resources(
         InstanceType=None,
         InstancePreferences=PREFERENCES,
         SelectedInstanceType="ml.g6.2xlarge",
         SelectedInstanceCount=1,
     )
-    request = clone(described(**told), on_demand("ml.g6.2xlarge"))
+    request = clone(described(**answered), on_demand("ml.g6.2xlarge"))
     assert request["ResourceConfig"] == {"InstanceCount": 1, "InstancePreferences": PREFERENCES}
 
 
@@ -373,13 +373,13 @@ def test_metric_definitions_of_a_built_in_algorithm_go() -> None:
         "docker.io/xgboost",
     ],
 )
-def test_metric_definitions_of_any_other_image_stay(image: str) -> None:
+def test_metric_definitions_of_any_other_image_are_kept(image: str) -> None:
     assert algorithm(TrainingImage=image, MetricDefinitions=METRICS)["MetricDefinitions"] == METRICS
 
 
 def test_a_named_algorithm_lacks_its_image_and_metrics() -> None:
-    told = {"AlgorithmName": "forest", "TrainingImage": BUILT_IN, "MetricDefinitions": METRICS}
-    assert algorithm(**told) == {"TrainingInputMode": "File", "AlgorithmName": "forest"}
+    answered = {"AlgorithmName": "forest", "TrainingImage": BUILT_IN, "MetricDefinitions": METRICS}
+    assert algorithm(**answered) == {"TrainingInputMode": "File", "AlgorithmName": "forest"}
 
 
 def test_the_built_in_algorithms_are_those_that_the_local_sagemaker_knows() -> None:
@@ -390,18 +390,18 @@ def test_the_built_in_algorithms_are_those_that_the_local_sagemaker_knows() -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "asked"),
+    ("answered", "asked"),
     [
         pytest.param(json.dumps(NAME), json.dumps(ATTEMPT), id="as the Python SDK writes it"),
         pytest.param(NAME, ATTEMPT, id="plain"),
     ],
 )
-def test_the_job_name_among_the_hyperparameters_follows(told: str, asked: str) -> None:
-    request = clone(described(HyperParameters={"sagemaker_job_name": told}))
+def test_the_job_name_among_the_hyperparameters_follows(answered: str, asked: str) -> None:
+    request = clone(described(HyperParameters={"sagemaker_job_name": answered}))
     assert request["HyperParameters"] == {"sagemaker_job_name": asked}
 
 
-def test_places_that_the_old_name_is_part_of_stay() -> None:
+def test_places_that_the_old_name_is_part_of_are_kept() -> None:
     kept = {
         "sagemaker_submit_directory": json.dumps(f"s3://ml-bucket/{NAME}/source/sourcedir.tar.gz"),
         "model_dir": json.dumps(f"s3://ml-bucket/{NAME}/model"),
@@ -453,7 +453,7 @@ def test_a_wait_is_never_below_the_runtime(wait: timedelta | None) -> None:
     assert request["EnableManagedSpotTraining"] is True
 
 
-def test_the_pending_time_stays() -> None:
+def test_the_pending_time_is_kept() -> None:
     document = described(StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxPendingTimeInSeconds": 7200})
     assert clone(document, on_demand())["StoppingCondition"] == {
         "MaxRuntimeInSeconds": 3600,
@@ -462,7 +462,7 @@ def test_the_pending_time_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("answered", "field"),
     [
         pytest.param(
             resources(KeepAlivePeriodInSeconds=600), "ResourceConfig.KeepAlivePeriodInSeconds", id="warm pool"
@@ -479,8 +479,8 @@ def test_the_pending_time_stays() -> None:
         ),
     ],
 )
-def test_what_cannot_run_on_spot_is_refused_there_and_carried_on_demand(told: dict[str, Any], field: str) -> None:
-    document = described(**told)
+def test_what_cannot_run_on_spot_is_refused_there_and_carried_on_demand(answered: dict[str, Any], field: str) -> None:
+    document = described(**answered)
     with pytest.raises(CloneRefusedError, match=f"spot-job: {re.escape(field)}: ") as refusal:
         clone(document, spot())
     assert (refusal.value.job, refusal.value.field, refusal.value.reach) == (NAME, field, Reach.MARKET)
@@ -489,12 +489,12 @@ def test_what_cannot_run_on_spot_is_refused_there_and_carried_on_demand(told: di
 
 
 def test_a_warm_pool_of_no_time_is_none() -> None:
-    told = described(**resources(KeepAlivePeriodInSeconds=0))
-    assert "KeepAlivePeriodInSeconds" not in clone(told)["ResourceConfig"]
+    answered = described(**resources(KeepAlivePeriodInSeconds=0))
+    assert "KeepAlivePeriodInSeconds" not in clone(answered)["ResourceConfig"]
 
 
 @pytest.mark.parametrize("placement", [spot, on_demand])
-def test_a_cluster_of_several_types_stays_as_it_is(placement: Any) -> None:  # noqa: ANN401
+def test_a_cluster_of_several_types_is_kept(placement: Any) -> None:  # noqa: ANN401
     document = described(ResourceConfig={"InstanceGroups": GROUPS, "VolumeSizeInGB": 30})
     for same in ("ml.g5.2xlarge+ml.c5.xlarge", ""):
         assert clone(document, placement(same))["ResourceConfig"] == document["ResourceConfig"]
@@ -506,7 +506,7 @@ def test_a_cluster_of_several_types_stays_as_it_is(placement: Any) -> None:  # n
         assert refusal.value.reach is Reach.POOL
 
 
-def test_preferred_types_stay_as_they_are() -> None:
+def test_preferred_types_are_kept() -> None:
     document = described(**resources(InstanceType=None, InstancePreferences=PREFERENCES))
     for same in ("ml.g6.2xlarge", ""):
         assert clone(document, on_demand(same))["ResourceConfig"] == document["ResourceConfig"]
@@ -516,7 +516,7 @@ def test_preferred_types_stay_as_they_are() -> None:
 
 @pytest.mark.parametrize("placement", [spot(), on_demand(), on_demand("ml.g6.2xlarge")], ids=str)
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("answered", "field"),
     [
         (resources(TrainingPlanArn=PLAN), "ResourceConfig.TrainingPlanArn"),
         (
@@ -528,10 +528,10 @@ def test_preferred_types_stay_as_they_are() -> None:
     ],
     ids=["of the job", "of a preferred type"],
 )
-def test_a_job_on_reserved_capacity_is_refused(told: dict[str, Any], field: str, placement: Placement) -> None:
+def test_a_job_on_reserved_capacity_is_refused(answered: dict[str, Any], field: str, placement: Placement) -> None:
     """CreateTrainingJob on training-plan/* and reserved-capacity/* is a permission that Respot does not have."""
     with pytest.raises(CloneRefusedError, match="no permission to use training plans") as refusal:
-        clone(described(**told), placement)
+        clone(described(**answered), placement)
     assert (refusal.value.field, refusal.value.reach) == (field, Reach.ANYWHERE)
 
 
@@ -561,7 +561,7 @@ def test_a_serverless_job_needs_no_instances() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "field"),
+    ("answered", "field"),
     [
         ({"RoleArn": None}, "RoleArn"),
         ({"OutputDataConfig": {"S3OutputPath": "", "KmsKeyId": ""}}, "OutputDataConfig"),
@@ -576,8 +576,8 @@ def test_a_serverless_job_needs_no_instances() -> None:
         ({"VpcConfig": {"SecurityGroupIds": ["sg"], "Subnets": ["subnet"], "New": 1}}, "VpcConfig"),
     ],
 )
-def test_a_field_that_describe_does_not_return_is_named(told: dict[str, Any], field: str) -> None:
-    document = {name: value for name, value in (described() | told).items() if value is not None}
+def test_a_field_that_describe_does_not_return_is_named(answered: dict[str, Any], field: str) -> None:
+    document = {name: value for name, value in (described() | answered).items() if value is not None}
     with pytest.raises(UnrecoverableFieldError, match=rf"^spot-job: {re.escape(field)}: (.|\n)*by hand$") as refusal:
         clone(document)
     assert (refusal.value.job, refusal.value.field) == (NAME, field)
@@ -590,7 +590,7 @@ NEEDED: Final = {"TrainingImage", "InstanceType", "InstanceCount"}
 
 
 def values(shape: Shape, *, needed: bool = True) -> st.SearchStrategy[Any]:
-    """Whatever Describe may answer in that shape; where nothing is needed, an echoed empty may stand for it."""
+    """Anything that Describe may answer in that shape; where nothing is needed, an echoed empty may stand for it."""
     lowest, highest = int(shape.metadata.get("min", 0)), int(shape.metadata.get("max", 2**20))
     match shape:
         case StructureShape():
@@ -668,13 +668,13 @@ def test_any_description_becomes_a_valid_request_that_carries_it(document: dict[
         requests.append(clone(document, spot("")))
     except CloneRefusedError as refusal:
         assert refusal.field in NOT_ON_SPOT  # noqa: PT017 - most documents have one of these
-    told = leaves(shape, document)
+    answered = leaves(shape, document)
     for request in requests:
         assert not ParamValidator().validate(request, shape).has_errors()
         asked = leaves(shape, request)
-        for path, value in told.items():
+        for path, value in answered.items():
             if re.sub(r"\.\[\d+\]", "", path) in carried:
                 assert asked[path] == value
-        added = {path.partition(".")[0] for path in asked.keys() - told.keys()}
+        added = {path.partition(".")[0] for path in asked.keys() - answered.keys()}
         assert added <= {"TrainingJobName", "Tags", "StoppingCondition", "EnableManagedSpotTraining"}
     assert document == before

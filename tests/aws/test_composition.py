@@ -85,7 +85,7 @@ def cold_start() -> Iterator[None]:
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "DynamoDBClient":
-    """Everything that the functions need, and the environment that says so."""
+    """Everything that the functions need, and the environment that names it."""
     queue = boto3.client("sqs", region_name=REGION).create_queue(QueueName="slack")
     due = boto3.client("sqs", region_name=REGION).create_queue(QueueName="due")
     topic = boto3.client("sns", region_name=REGION).create_topic(Name="alerts")
@@ -181,7 +181,7 @@ def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     alert_parts.digest_collector()  # alerts that were held back before must still be sent
 
 
-def test_an_alert_makes_the_calls_that_its_time_is_reckoned_with(deployed: "DynamoDBClient") -> None:
+def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "DynamoDBClient") -> None:
     created = at_milliseconds(datetime.now(UTC) + timedelta(seconds=2))
     each = replace(transition("MaxWaitTimeExceeded", 0), started=created)
     boto3.client("ssm", region_name=REGION).put_parameter(
@@ -226,10 +226,10 @@ def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDB
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
-    for service, patience in time_budget.CALL_LIMITS.items():
+    for service, limits in time_budget.CALL_LIMITS.items():
         config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
-        assert (config.connect_timeout, config.read_timeout) == (patience.connect_seconds, patience.read_seconds)
-        assert config.retries == {"mode": "standard", "total_max_attempts": patience.attempts}
+        assert (config.connect_timeout, config.read_timeout) == (limits.connect_seconds, limits.read_seconds)
+        assert config.retries == {"mode": "standard", "total_max_attempts": limits.attempts}
 
 
 def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:

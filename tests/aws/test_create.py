@@ -227,7 +227,7 @@ def test_a_refusal_keeps_the_words_of_aws(client: "SageMakerClient", stub: Stubb
 
 
 @pytest.mark.parametrize(
-    ("words", "permission", "told"),
+    ("words", "permission", "expected"),
     [
         (
             DENIED,
@@ -242,12 +242,12 @@ def test_a_refusal_keeps_the_words_of_aws(client: "SageMakerClient", stub: Stubb
     ],
 )
 def test_a_missing_permission_is_named(
-    client: "SageMakerClient", stub: Stubber, words: str, permission: str, told: str
+    client: "SageMakerClient", stub: Stubber, words: str, permission: str, expected: str
 ) -> None:
     error = failure(client, stub, "AccessDeniedException", words)
     assert isinstance(error, CreateRefusedError)
     assert error.permission == permission
-    assert told in str(error)
+    assert expected in str(error)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_the_last_refusal_is_kept_until_slack_accepts(posts: tuple[DrillPosts, C
         assert said() == refusal
 
 
-def test_what_slack_accepted_once_stays_accepted(posts: tuple[DrillPosts, Callable[[], str | None]]) -> None:
+def test_what_slack_accepted_once_remains_accepted(posts: tuple[DrillPosts, Callable[[], str | None]]) -> None:
     noted, said = posts
     noted.note("0123456789ab", None)
     noted.note("0123456789ab", "a repetition: Slack answered 500")

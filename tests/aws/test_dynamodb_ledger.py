@@ -86,8 +86,8 @@ def test_the_state_carries_the_figures(
 
 
 def test_the_figures_include_a_late_transition(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
-    for told in (reported("Stopped", 9000), reported("Interrupted", 3720)):
-        dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), told))
+    for each in (reported("Stopped", 9000), reported("Interrupted", 3720)):
+        dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), each))
     assert items(dynamodb)["state"]["interruptions"] == 1
 
 
@@ -197,7 +197,7 @@ def test_no_answer_of_dynamodb_is_translated(
             call()
 
 
-def test_a_failure_between_state_and_stays_heals_at_the_next_look(
+def test_a_failure_between_state_and_transitions_heals_at_the_next_check(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
     seen = snapshot("Starting=0 Downloading=250 Training=390")
@@ -221,7 +221,7 @@ def test_a_lease_whose_answer_was_lost_is_recognised_by_its_token(
         dynamodb_ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(1), lease=lease)
 
 
-def test_a_state_whose_answer_was_lost_looks_like_another_write(
+def test_a_state_whose_answer_was_lost_counts_as_another_write(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger
 ) -> None:
     """The recorder loads again then, and inserts the transitions that are missing."""

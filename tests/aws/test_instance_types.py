@@ -43,22 +43,22 @@ def test_every_training_type_is_known(instance_type: str) -> None:
 
 @pytest.mark.parametrize("instance_type", sorted(set(training_types()) - NOT_IN_MOTO))
 def test_a_training_type_has_what_ec2_says(instance_type: str) -> None:
-    told = described()[instance_type.removeprefix("ml.")]
-    assert local_storage(instance_type) == told.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)
-    assert gpus(instance_type) == sum(gpu["Count"] for gpu in told.get("GpuInfo", {}).get("Gpus", []))
-    assert (accelerator(instance_type) is Accelerator.TRAINIUM) == ("NeuronInfo" in told)
-    assert told["ProcessorInfo"]["SupportedArchitectures"][0] == architecture(instance_type)
+    answered = described()[instance_type.removeprefix("ml.")]
+    assert local_storage(instance_type) == answered.get("InstanceStorageInfo", {}).get("TotalSizeInGB", 0)
+    assert gpus(instance_type) == sum(gpu["Count"] for gpu in answered.get("GpuInfo", {}).get("Gpus", []))
+    assert (accelerator(instance_type) is Accelerator.TRAINIUM) == ("NeuronInfo" in answered)
+    assert answered["ProcessorInfo"]["SupportedArchitectures"][0] == architecture(instance_type)
 
 
 def test_local_storage_is_encrypted_in_hardware() -> None:
     """Why a volume key may go: what replaces the volume is always encrypted."""
     with_storage = [
-        told
+        answered
         for name in training_types()
-        if (told := described().get(name.removeprefix("ml."), {})).get("InstanceStorageInfo")
+        if (answered := described().get(name.removeprefix("ml."), {})).get("InstanceStorageInfo")
     ]
     assert with_storage
-    assert {told["InstanceStorageInfo"].get("EncryptionSupport") for told in with_storage} == {"required"}
+    assert {answered["InstanceStorageInfo"].get("EncryptionSupport") for answered in with_storage} == {"required"}
 
 
 def test_a_type_that_is_not_known_has_no_known_properties() -> None:

@@ -40,7 +40,7 @@ def lists(sagemaker: "SageMakerClient") -> SageMakerJobLists:
 
 def listed(**others: Any) -> dict[str, Any]:  # noqa: ANN401
     """One summary, as SageMaker gives it."""
-    told = {
+    answered = {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn_of(),
         "CreationTime": CREATED,
@@ -48,7 +48,7 @@ def listed(**others: Any) -> dict[str, Any]:  # noqa: ANN401
         "TrainingJobStatus": "InProgress",
         "SecondaryStatus": "Training",
     }
-    return {name: value for name, value in (told | others).items() if value is not None}
+    return {name: value for name, value in (answered | others).items() if value is not None}
 
 
 KNOWN = Summary(job=job_id(), status="InProgress", secondary_status="Training", last_modified=at(390.037))

@@ -275,10 +275,10 @@ def test_a_valid_policy_that_no_longer_asks_for_a_postponed_job_ends_its_wait_wi
     put(ssm, "on")
     job = env.ended(tags={})
     assert env.recover(job) is not None
-    assert [told.kind for told in news_of(env.runs.recovery_records(job))] == [AlertKind.POSTPONED]
+    assert [news.kind for news in news_of(env.runs.recovery_records(job))] == [AlertKind.POSTPONED]
     put(ssm, '{"version": 1}', POLICY)
     env.clock.pass_by(POLICY_KEPT_FOR)
     assert env.recover(job) is None
-    (told,) = (told for told in news_of(env.runs.recovery_records(job)) if told.kind is not AlertKind.POSTPONED)
-    assert told.kind is AlertKind.NOT_RESUBMITTED
-    assert (told.summary, told.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)
+    (news,) = (news for news in news_of(env.runs.recovery_records(job)) if news.kind is not AlertKind.POSTPONED)
+    assert news.kind is AlertKind.NOT_RESUBMITTED
+    assert (news.summary, news.withdrawn) == ("not resubmitted: not asked to resume this job (defaults)", True)

@@ -69,9 +69,9 @@ def test_messages_that_sqs_refuses_are_an_error(sqs: "SQSClient", code: str) -> 
 
 
 def test_if_sqs_takes_some_of_them_all_must_be_sent_again(sqs: "SQSClient") -> None:
-    told = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "words"}
+    failure = {"Id": "1", "SenderFault": False, "Code": "InternalError", "Message": "words"}
     with Stubber(sqs) as stub:
-        stub.add_response("send_message_batch", {"Successful": [], "Failed": [told]})
+        stub.add_response("send_message_batch", {"Successful": [], "Failed": [failure]})
         with pytest.raises(QueueUnavailableError, match=r"1 jobs were not sent .*'InternalError'"):
             SqsRecheckQueue(sqs, "q").send(rechecks(3))
 

@@ -162,7 +162,7 @@ def test_pages_of_a_real_listing_are_followed(s3: "S3Client", monkeypatch: pytes
 @pytest.mark.parametrize(
     ("per_call", "max_pages"), [(0, 2), (5, 20), (0, 1), (60, 20)], ids=["pages", "time", "one page", "no time at all"]
 )
-def test_a_listing_that_is_too_long_is_cut_and_says_so(
+def test_a_listing_that_is_too_long_is_cut_and_marked(
     s3: "S3Client", stub: Stubber, per_call: float, max_pages: int
 ) -> None:
     first_only = max_pages == 1 or per_call > 10

@@ -54,8 +54,8 @@ def receiver() -> Iterator[Receiver]:
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
-            heard.received.append((self.path, json.loads(body) if body else None))
-            answer = heard.next_answer()
+            listening.received.append((self.path, json.loads(body) if body else None))
+            answer = listening.next_answer()
             time.sleep(answer.delay)
             self.send_response(answer.status)
             for name, value in answer.headers.items():
@@ -70,10 +70,10 @@ def receiver() -> Iterator[Receiver]:
             """Says nothing on the tests' output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard = Receiver(port=server.server_address[1])
+        listening = Receiver(port=server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield heard
+        yield listening
         server.shutdown()
         thread.join()
 
@@ -131,7 +131,7 @@ def test_a_secret_may_hold_json(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 500, 503])
-def test_a_refusal_is_said_with_slacks_words_and_the_address_is_read_anew(receiver: Receiver, status: int) -> None:
+def test_a_refusal_is_reported_with_slacks_words_and_the_address_is_read_again(receiver: Receiver, status: int) -> None:
     receiver.answers = [Answer(status, b"no_team" * 100)]
     secret = Secret(receiver.address)
     with pytest.raises(WebhookRefusedError, match=f"Slack answered {status}: 'no_team") as error:
@@ -142,7 +142,7 @@ def test_a_refusal_is_said_with_slacks_words_and_the_address_is_read_anew(receiv
 
 
 @pytest.mark.usefixtures("pauses")
-def test_the_address_is_a_secret_and_stays_out_of_reasons(receiver: Receiver) -> None:
+def test_the_address_is_a_secret_and_never_in_reasons(receiver: Receiver) -> None:
     receiver.answers = [Answer(500, b"oops")]
     for address in (receiver.address, "http://127.0.0.1:1/services/secret", "ftp://x/secret", "http://x/secret"):
         assert "/secret" not in str(refused(address))
@@ -208,7 +208,7 @@ def test_nobody_there_is_a_refusal(pauses: list[float]) -> None:
     assert len(pauses) == 1
 
 
-def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_that_hangs_times_out(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     def impatient(url: str, **others: Any) -> WebhookClient:  # noqa: ANN401
         return WebhookClient(url, **(others | {"timeout": 0.1}))
 

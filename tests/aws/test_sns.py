@@ -78,7 +78,7 @@ def test_attributes_serve_filter_policies(sns: "SNSClient", topic_arn: str) -> N
     }
 
 
-def test_an_alert_of_a_digest_says_so_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
+def test_an_alert_of_a_digest_is_marked_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
     SnsTopic(sns, topic_arn).publish(replace(alert_on(), digest="digest/1"))
     _, _, attributes = published()
     assert (attributes["digest"], attributes["kind"]) == ("digest/1", "interrupted")
@@ -131,7 +131,7 @@ def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int
 
 
 def largest(letter: str) -> Alert:
-    """An alert on a job of which everything is as long as SageMaker allows."""
+    """An alert on a job with texts as long as SageMaker allows."""
     words = letter * 1024
     return alert_on(
         "Failed",

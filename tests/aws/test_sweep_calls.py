@@ -1,4 +1,4 @@
-"""What a sweep asks of the table: the price is reckoned from it."""
+"""What a sweep asks of the table: the price is calculated from it."""
 
 from collections import Counter
 from datetime import timedelta

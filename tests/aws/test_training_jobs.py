@@ -50,9 +50,9 @@ def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
 
 def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
     stub.add_response("describe_training_job", answer, {"TrainingJobName": answer["TrainingJobName"]})
-    look = jobs(client).describe(REGION, answer["TrainingJobName"])
-    assert look is not None
-    return look
+    seen = jobs(client).describe(REGION, answer["TrainingJobName"])
+    assert seen is not None
+    return seen
 
 
 def with_times(document: dict[str, Any]) -> dict[str, Any]:
@@ -67,8 +67,8 @@ def as_boto3_answers(document: dict[str, Any]) -> dict[str, Any]:
     read = with_times(document)
     if "SecondaryStatusTransitions" in read:
         read["SecondaryStatusTransitions"] = [with_times(entry) for entry in read["SecondaryStatusTransitions"]]
-    told = {name: value for name, value in read.items() if value is not None}
-    return {"ModelArtifacts": {"S3ModelArtifacts": ""}} | told
+    answered = {name: value for name, value in read.items() if value is not None}
+    return {"ModelArtifacts": {"S3ModelArtifacts": ""}} | answered
 
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.described], ids=str)
@@ -76,27 +76,27 @@ def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
     client: "SageMakerClient", stub: Stubber, scenario: Scenario
 ) -> None:
     assert scenario.described
-    look = described(client, stub, as_boto3_answers(payload(scenario.described)))
-    assert look.history == history(scenario.transitions)
-    assert look.state.status == scenario.status
-    assert look.state.market is Market.SPOT
+    seen = described(client, stub, as_boto3_answers(payload(scenario.described)))
+    assert seen.history == history(scenario.transitions)
+    assert seen.state.status == scenario.status
+    assert seen.state.market is Market.SPOT
     spans = (scenario.training_seconds, scenario.billable_seconds)
-    assert (look.state.training_time, look.state.billable_time) == tuple(
+    assert (seen.state.training_time, seen.state.billable_time) == tuple(
         None if span is None else timedelta(seconds=span) for span in spans
     )
 
 
 def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stubber) -> None:
-    look = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
-    assert look.start_known
-    assert not any(transition.provisional for transition in look.history)
-    assert look.state.job.created == CREATED
-    assert look.state.tags is None
-    assert look.state.failure_reason is None
-    assert look.state.status_message == "words on Training"
-    assert look.state.training_started == at(250)
-    assert look.state.checkpoint_uri == "s3://ml-bucket/checkpoints/spot-job/"
-    assert look.state.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
+    seen = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
+    assert seen.start_known
+    assert not any(transition.provisional for transition in seen.history)
+    assert seen.state.job.created == CREATED
+    assert seen.state.tags is None
+    assert seen.state.failure_reason is None
+    assert seen.state.status_message == "words on Training"
+    assert seen.state.training_started == at(250)
+    assert seen.state.checkpoint_uri == "s3://ml-bucket/checkpoints/spot-job/"
+    assert seen.state.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
 
 
 @pytest.mark.parametrize("answer", [{"EnableManagedSpotTraining": False}, {"EnableManagedSpotTraining": None}])
@@ -107,21 +107,21 @@ def test_a_description_without_the_spot_flag_is_on_demand(
 
 
 def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient", stub: Stubber) -> None:
-    look = described(client, stub, description(history(SEEN), SecondaryStatusTransitions=[]))
-    assert look.history == (transition("Training", 390, provisional=True),)
-    assert not look.start_known
+    seen = described(client, stub, description(history(SEEN), SecondaryStatusTransitions=[]))
+    assert seen.history == (transition("Training", 390, provisional=True),)
+    assert not seen.start_known
 
 
 def test_an_unknown_status_is_accepted(client: "SageMakerClient", stub: Stubber) -> None:
-    look = described(client, stub, description(history("Reticulating=5")))
-    assert look.state.secondary_status == "Reticulating"
+    seen = described(client, stub, description(history("Reticulating=5")))
+    assert seen.state.secondary_status == "Reticulating"
 
 
 def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
-    look = described(client, stub, description(history(SEEN), CreationTime=there))
-    assert look.state.job.created == at(0.037)
-    assert look.state.job.created.tzinfo is UTC
+    seen = described(client, stub, description(history(SEEN), CreationTime=there))
+    assert seen.state.job.created == at(0.037)
+    assert seen.state.job.created.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ def test_the_client_is_that_of_the_jobs_region(client: "SageMakerClient", stub: 
         return client
 
     stub.add_response("describe_training_job", description(history(SEEN)))
-    look = SageMakerTrainingJobs(client_of).describe("eu-west-1", NAME)
+    seen = SageMakerTrainingJobs(client_of).describe("eu-west-1", NAME)
     assert asked == ["eu-west-1"]
-    assert look is not None
-    assert look.state.job.region == "eu-west-1"
+    assert seen is not None
+    assert seen.state.job.region == "eu-west-1"
 
 
 def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:

@@ -1,4 +1,4 @@
-"""`respot dlq`: what is listed stays, what is sent back arrives before it is deleted, and nothing else is."""
+"""`respot dlq`: what is listed is kept, what is sent back arrives before it is deleted, and nothing else is."""
 
 import json
 from collections.abc import Callable
@@ -132,7 +132,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("ended-jobs", "no JSON", "no JSON"),
     ],
 )
-def test_a_dead_letter_is_told_by_what_it_is_about(found: Deployment, queue: str, body: str, what: str) -> None:
+def test_a_dead_letter_is_shown_with_its_subject(found: Deployment, queue: str, body: str, what: str) -> None:
     put(found, BY_NAME[queue], body)
     assert only(found, BY_NAME[queue]).what == what
 
@@ -150,12 +150,12 @@ def test_the_reason_is_the_last_one_in_the_functions_log(found: Deployment) -> N
     assert only(found, RECOVERY).reason == "instance quota"
 
 
-def test_the_reason_is_eventbridges_own_where_it_gave_up(found: Deployment) -> None:
+def test_the_reason_is_eventbridges_own_where_it_stopped_retrying(found: Deployment) -> None:
     put(found, OBSERVATIONS, message(event()).body, ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="not allowed to send")
     assert only(found, OBSERVATIONS).reason == "NO_PERMISSIONS: not allowed to send"
 
 
-def test_a_message_that_cannot_be_read_says_so_itself(found: Deployment) -> None:
+def test_a_message_that_cannot_be_read_is_its_own_reason(found: Deployment) -> None:
     put(found, OBSERVATIONS, "no JSON")
     assert only(found, OBSERVATIONS).reason.startswith("not JSON: ")
 
@@ -165,8 +165,8 @@ def test_a_reason_that_nobody_knows_is_said_to_be_unknown(found: Deployment) -> 
     assert only(found, RECOVERY).reason == "unknown: /respot/RecoverLogGroupName has nothing of it"
 
 
-def test_of_the_stream_the_condition_is_told_and_the_log_where_it_knows_more(found: Deployment) -> None:
-    put(found, ENDED_JOBS, given_up("arn", "shard", "17", "18"))
+def test_a_stream_failure_shows_its_condition_and_the_log_if_it_has_more(found: Deployment) -> None:
+    put(found, ENDED_JOBS, failed_batch("arn", "shard", "17", "18"))
     letter = only(found, ENDED_JOBS)
     assert letter.what == "2 items of the stream, first at 2026-11-23T09:00:00Z"
     assert letter.reason == "RetriesExhausted"
@@ -214,7 +214,7 @@ def test_a_message_that_comes_straight_back_is_not_sent_in_a_circle(found: Deplo
     assert len(bodies(found, RECOVERY.output)) == 3
 
 
-def test_what_cannot_be_sent_stays_and_stops_the_rest(found: Deployment) -> None:
+def test_what_cannot_be_sent_is_kept_and_stops_the_rest(found: Deployment) -> None:
     broken = Deployment(session=found.session, outputs=found.outputs | {RECOVERY.back: "https://nowhere/queue"})
     for number in range(3):
         put(found, RECOVERY, f"message {number}")
@@ -233,11 +233,11 @@ def test_a_message_is_sent_before_it_is_deleted(found: Deployment, monkeypatch: 
     assert [call for call in calls if call in {"SendMessage", "DeleteMessage"}] == ["SendMessage", "DeleteMessage"]
 
 
-# --- what the stream's readers gave up
+# --- what the stream's readers dropped
 
 
-def given_up(stream: str, shard: str, first: str, last: str) -> str:
-    """What Lambda says of a part of the stream that it gave up."""
+def failed_batch(stream: str, shard: str, first: str, last: str) -> str:
+    """What Lambda says of a part of the stream that it dropped."""
     return json.dumps(
         {
             "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 5000},
@@ -257,7 +257,7 @@ def given_up(stream: str, shard: str, first: str, last: str) -> str:
 
 @pytest.fixture
 def streamed(dynamodb_ledger: DynamoDbLedger, dynamodb: Any) -> Callable[..., str]:  # noqa: ANN401
-    """Write two jobs to a ledger with a stream; tells what Lambda would say of a part of that."""
+    """Write two jobs to a ledger with a stream; gives what Lambda would say of a part of that."""
     dynamodb.update_table(TableName=TABLE, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
     for name in ("one", "two", "three"):
         dynamodb_ledger.save(reconcile(JobRecord(), snapshot("Failed=5", job=job_id(name))))
@@ -271,7 +271,7 @@ def streamed(dynamodb_ledger: DynamoDbLedger, dynamodb: Any) -> Callable[..., st
         record["dynamodb"]["SequenceNumber"] for record in streams.get_records(ShardIterator=iterator)["Records"]
     ]
     # Each job is a state and a transition: the second one's are the third and the fourth.
-    return lambda first=2, last=3: given_up(arn, shard["ShardId"], numbers[first], numbers[last])
+    return lambda first=2, last=3: failed_batch(arn, shard["ShardId"], numbers[first], numbers[last])
 
 
 @pytest.mark.parametrize("queue", [ALERTS, ENDED_JOBS], ids=lambda queue: queue.name)
@@ -309,14 +309,14 @@ def trimmed(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 
 
 def test_what_the_stream_has_no_more_is_left_and_said(trimmed: Deployment) -> None:
-    put(trimmed, ENDED_JOBS, given_up("arn", "shard", "1", "2"))
+    put(trimmed, ENDED_JOBS, failed_batch("arn", "shard", "1", "2"))
     assert sent_back(trimmed, ENDED_JOBS) == Redriven(trimmed=1)
     assert len(bodies(trimmed, ENDED_JOBS.output)) == 1
     assert bodies(trimmed, ENDED_JOBS.back) == []
 
 
 def test_what_the_stream_has_no_more_is_deleted_if_that_is_asked_for(trimmed: Deployment) -> None:
-    put(trimmed, ENDED_JOBS, given_up("arn", "shard", "1", "2"))
+    put(trimmed, ENDED_JOBS, failed_batch("arn", "shard", "1", "2"))
     assert sent_back(trimmed, ENDED_JOBS, discard_trimmed=True) == Redriven(discarded=1)
     assert bodies(trimmed, ENDED_JOBS.output) == []
 
@@ -434,7 +434,7 @@ MISSING = (
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
-    """What was printed for scripts, and what was said besides."""
+    """What was printed for scripts, and what was said to people."""
     captured = capsys.readouterr()
     return json.loads(captured.out), captured.err
 
@@ -445,11 +445,11 @@ def test_a_region_without_its_forwarder_hides_no_other_queue(
     watching.outputs["WatchedRegions"] = "ap-south-1,eu-west-1"
     put(watching, RECOVERY, write_message(job_id()))
     assert command() == ExitCode.INCOMPLETE
-    told, note = said(capsys)
-    counts = {queue["queue"]: queue["count"] for queue in told["queues"]}
+    document, note = said(capsys)
+    counts = {queue["queue"]: queue["count"] for queue in document["queues"]}
     assert counts == {queue.name: 0 for queue in EDGES} | {"forwarder-eu-west-1": 0, "recovery": 1}
-    assert list(told["unread"]) == ["forwarder-ap-south-1"]
-    assert told["unread"]["forwarder-ap-south-1"].startswith(MISSING)
+    assert list(document["unread"]) == ["forwarder-ap-south-1"]
+    assert document["unread"]["forwarder-ap-south-1"].startswith(MISSING)
     assert f"forwarder-ap-south-1 could not be read: {MISSING}" in note
 
 
@@ -459,13 +459,13 @@ def test_a_region_that_is_out_of_reach_hides_no_other_queue(
 ) -> None:
     cut_off(watching.session, service, region=FAR)
     assert command() == ExitCode.INCOMPLETE
-    told, note = said(capsys)
-    assert [queue["queue"] for queue in told["queues"]] == [queue.name for queue in EDGES]
-    assert list(told["unread"]) == ["forwarder-eu-west-1"]
+    document, note = said(capsys)
+    assert [queue["queue"] for queue in document["queues"]] == [queue.name for queue in EDGES]
+    assert list(document["unread"]) == ["forwarder-eu-west-1"]
     assert f'forwarder-eu-west-1 could not be read: Could not connect to the endpoint URL: "https://{service}' in note
 
 
-def test_a_forwarder_that_does_not_tell_its_queue_is_named(
+def test_a_forwarder_without_a_known_queue_is_named(
     found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     play_stacks(found.session, {f"RespotForwarder-{HUB}-{FAR}": {"Another": "output"}})
@@ -501,9 +501,9 @@ def test_what_can_be_reached_is_sent_back_and_the_rest_is_said(
     cut_off(watching.session, "cloudformation", region=FAR)
     put(watching, RECOVERY, "message")
     assert command("redrive", "--yes") == ExitCode.INCOMPLETE
-    told, note = said(capsys)
-    assert told["queues"] == {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
-    assert list(told["unread"]) == ["forwarder-eu-west-1"]
+    document, note = said(capsys)
+    assert document["queues"] == {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
+    assert list(document["unread"]) == ["forwarder-eu-west-1"]
     assert "forwarder-eu-west-1 could not be read" in note
     assert bodies(watching, RECOVERY.back) == ["message"]
 
@@ -515,11 +515,11 @@ def test_who_may_not_read_the_logs_sees_the_messages_all_the_same(
     put(found, RECOVERY, write_message(job_id()))
     put(found, OBSERVATIONS, message(event()).body, ERROR_CODE="NO_PERMISSIONS")
     assert command() == ExitCode.INCOMPLETE
-    told, note = said(capsys)
-    reasons = {each["queue"]: letter["reason"] for each in told["queues"] for letter in each["messages"]}
+    document, note = said(capsys)
+    reasons = {each["queue"]: letter["reason"] for each in document["queues"] for letter in each["messages"]}
     assert reasons == {
         "observations": "NO_PERMISSIONS",
         "recovery": "unknown: /respot/RecoverLogGroupName could not be read",
     }
-    assert list(told["unread"]) == ["the log of recovery"]
+    assert list(document["unread"]) == ["the log of recovery"]
     assert "not authorized: logs:FilterLogEvents" in note

@@ -1,4 +1,4 @@
-"""A drill's course: what is told of each hop, and where it is said to be stuck."""
+"""A drill's course: what is shown of each hop, and where it is stuck."""
 
 import json
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class Time:
 
 def followed(traces: Traces, *, has_slack: bool = True) -> tuple[Course, list[Stuck], float]:
     """The course, what was waited for, and for how long."""
-    time, heard = Time(), list[Stuck]()
+    time, stuck_at = Time(), list[Stuck]()
     course = follow(
         a_drill(),
         traces,
@@ -74,9 +74,9 @@ def followed(traces: Traces, *, has_slack: bool = True) -> tuple[Course, list[St
         timeout=timedelta(seconds=10),
         monotonic=time,
         sleep=time.sleep,
-        on_waiting=heard.append,
+        on_waiting=stuck_at.append,
     )
-    return course, heard, time.now
+    return course, stuck_at, time.now
 
 
 def shown(course: Course) -> str:
@@ -86,14 +86,14 @@ def shown(course: Course) -> str:
     return captured.get()
 
 
-def test_each_hop_is_told_with_what_it_took_since_the_one_before() -> None:
-    course, heard, waited = followed(Traces())
+def test_each_hop_is_shown_with_the_time_since_the_one_before() -> None:
+    course, stuck_at, waited = followed(Traces())
     assert [(hop.hop, hop.took.total_seconds()) for hop in course.passed] == [
         (Hop.RECORD, 1),
         (Hop.ALERT, 2),
         (Hop.SLACK, 4),
     ]
-    assert (course.stuck, heard, waited) == (None, [], 0)
+    assert (course.stuck, stuck_at, waited) == (None, [], 0)
     said = shown(course)
     assert "passed" in said
     assert "2.00 s  SNS took it as message-1" in said
@@ -111,16 +111,16 @@ def test_each_hop_is_told_with_what_it_took_since_the_one_before() -> None:
     ids=["nothing recorded", "not alerted", "nothing known of Slack", "Slack refuses"],
 )
 def test_it_is_stuck_at_the_first_hop_that_it_has_not_passed_in_time(traces: Traces, hop: Hop) -> None:
-    course, heard, waited = followed(traces)
+    course, stuck_at, waited = followed(traces)
     assert course.stuck is not None
     assert course.stuck.hop == hop
     assert course.stuck.reason.endswith("(waited 10 s)")
-    assert {stuck.hop for stuck in heard} == {hop}
+    assert {stuck.hop for stuck in stuck_at} == {hop}
     assert 10 <= waited < 11
     assert f"stuck at {hop}" in shown(course)
 
 
-def test_a_declined_alert_is_told_at_once_with_its_reason() -> None:
+def test_a_declined_alert_is_reported_at_once_with_its_reason() -> None:
     declined = alert_record(AlertOutcome.DECLINED, "alerts of kind interrupted are switched off in the settings")
     course, _, waited = followed(Traces(settled=declined))
     assert course.stuck == Stuck(
@@ -131,11 +131,11 @@ def test_a_declined_alert_is_told_at_once_with_its_reason() -> None:
     assert waited == 0
 
 
-def test_a_refusal_that_the_next_attempt_mends_is_waited_out() -> None:
+def test_a_refusal_that_the_next_attempt_resolves_is_waited_out() -> None:
     refused, accepted = DrillPost(at=at(4), refusal="Slack answered 500"), DrillPost(at=at(7), refusal=None)
-    course, heard, _ = followed(Traces(posts=[refused, refused, accepted]))
+    course, stuck_at, _ = followed(Traces(posts=[refused, refused, accepted]))
     assert course.stuck is None
-    assert [stuck.reason for stuck in heard] == ["Slack answered 500"] * 2
+    assert [stuck.reason for stuck in stuck_at] == ["Slack answered 500"] * 2
 
 
 def test_without_slack_the_topic_is_the_last_hop() -> None:
@@ -146,22 +146,22 @@ def test_without_slack_the_topic_is_the_last_hop() -> None:
     assert to_document(a_drill(), course)["slack"] == "not deployed"
 
 
-def test_a_clock_that_is_ahead_of_awss_is_told() -> None:
+def test_a_clock_that_is_ahead_of_awss_is_reported() -> None:
     course, _, _ = followed(Traces())
     (first, *others) = course.passed
     early = Course(passed=(type(first)(hop=first.hop, at=at(-2), took=timedelta(seconds=-2), said=""), *others))
     assert "-2.00 s (clocks differ)" in shown(early)
 
 
-def test_what_to_look_at_is_shown_and_words_of_others_are_never_markup() -> None:
-    course = Course(stuck=Stuck(hop=Hop.SLACK, reason="[bold]no\n[/bold]", look_at=("[red]its queue[/red]",)))
+def test_what_to_check_is_shown_and_words_of_others_are_never_markup() -> None:
+    course = Course(stuck=Stuck(hop=Hop.SLACK, reason="[bold]no\n[/bold]", checks=("[red]its queue[/red]",)))
     said = shown(course)
     assert "[bold]no [/bold]" in said
     assert "→ [red]its queue[/red]" in said
     assert "\\[bold]no" in waiting_for(a_drill(), course.stuck or Stuck(hop=Hop.SLACK, reason=""))
 
 
-def test_json_tells_hops_and_where_it_got_stuck() -> None:
+def test_json_has_the_hops_and_where_it_got_stuck() -> None:
     course, _, _ = followed(Traces(posts=[None]))
     document = to_document(a_drill(), course)
     assert json.loads(json.dumps(document)) == document

@@ -37,15 +37,15 @@ def found(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> Deploy
     return made
 
 
-def looked_around(found: Deployment, hop: Hop, reason: str = NOTHING) -> tuple[Stuck, str]:
-    """What is told of the hop, and what is said besides."""
+def diagnosed(found: Deployment, hop: Hop, reason: str = NOTHING) -> tuple[Stuck, str]:
+    """What is reported of the hop, and the notes."""
     notes = list[str]()
     stuck = Surroundings(found, a_drill(), notes.append).explain(Stuck(hop=hop, reason=reason))
     return stuck, "\n".join(notes)
 
 
 def test_what_record_neither_has_nor_has_had_no_rule_has_brought(found: Deployment) -> None:
-    stuck, notes = looked_around(found, Hop.RECORD)
+    stuck, notes = diagnosed(found, Hop.RECORD)
     assert (stuck.hop, notes) == (Hop.EVENT_BUS, "")
     assert stuck.reason == f"no rule in us-east-1 has brought the event as far as record; {NOTHING}"
 
@@ -57,7 +57,7 @@ def test_what_could_not_be_read_is_no_reason_to_blame_the_event_bus(
     found: Deployment, service: str, operation: str
 ) -> None:
     refuse(found.session, service, operation)
-    stuck, notes = looked_around(found, Hop.RECORD)
+    stuck, notes = diagnosed(found, Hop.RECORD)
     assert stuck.hop is Hop.RECORD
     assert stuck.reason == (
         f"whether a rule in us-east-1 has brought the event as far as record is not known; {NOTHING}"
@@ -65,26 +65,26 @@ def test_what_could_not_be_read_is_no_reason_to_blame_the_event_bus(
     assert f"not authorized: {service}:{operation}" in notes
 
 
-def test_a_message_that_waits_is_told_without_the_log(found: Deployment) -> None:
+def test_a_message_that_waits_is_reported_without_the_log(found: Deployment) -> None:
     refuse(found.session, "logs", "FilterLogEvents")
     found.session.client("sqs").send_message(QueueUrl=found.outputs["ObservationsQueueUrl"], MessageBody="drill")
-    stuck, _ = looked_around(found, Hop.RECORD)
+    stuck, _ = diagnosed(found, Hop.RECORD)
     assert (stuck.hop, stuck.reason) == (Hop.RECORD, f"it waits to be recorded; {NOTHING}")
 
 
-def test_an_alert_that_was_not_sent_is_told_without_the_log(found: Deployment) -> None:
+def test_an_alert_that_was_not_sent_is_reported_without_the_log(found: Deployment) -> None:
     refuse(found.session, "logs", "FilterLogEvents")
-    stuck, notes = looked_around(found, Hop.ALERT, "no alert was sent")
+    stuck, notes = diagnosed(found, Hop.ALERT, "no alert was sent")
     assert (stuck.hop, stuck.reason) == (Hop.ALERT, "no alert was sent")
-    assert stuck.look_at[0] == "dead letters of the stream: 0 (respot dlq)"
+    assert stuck.checks[0] == "dead letters of the stream: 0 (respot dlq)"
     assert "log group /respot/AlertLogGroupName could not be read" in notes
 
 
 def test_the_queues_of_slack_are_unknown_to_who_may_not_ask(found: Deployment) -> None:
     refuse(found.session, "sqs", "GetQueueAttributes")
-    stuck, _ = looked_around(found, Hop.SLACK, "Slack answered 404")
+    stuck, _ = diagnosed(found, Hop.SLACK, "Slack answered 404")
     assert (stuck.hop, stuck.reason) == (Hop.SLACK, "Slack answered 404")
-    assert stuck.look_at[0] == "its queue: unknown messages, dead letters: unknown (respot dlq)"
+    assert stuck.checks[0] == "its queue: unknown messages, dead letters: unknown (respot dlq)"
 
 
 @pytest.mark.parametrize("forbidden", [False, True], ids=["the log can be read", "the log cannot be read"])

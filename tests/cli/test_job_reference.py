@@ -87,7 +87,7 @@ def test_an_arn_and_another_region_contradict_each_other(capsys: pytest.CaptureF
     assert capsys.readouterr().err == said
 
 
-def test_an_arn_of_another_account_is_not_looked_for() -> None:
+def test_an_arn_of_another_account_is_not_searched_for() -> None:
     check_account(JOB, find(None))
     check_account(JobReference(name="my-job"), find(None))
     with pytest.raises(CommandError, match="belongs to the account 999999999999, and this deployment watches") as other:

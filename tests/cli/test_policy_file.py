@@ -92,6 +92,6 @@ def test_a_policy_may_fill_the_parameter(tmp_path: Path) -> None:
     assert len(text_of(tmp_path, of_size(LARGEST)).encode()) == LARGEST == 4096
 
 
-def test_a_policy_that_is_too_large_for_a_parameter_is_told_so(tmp_path: Path) -> None:
+def test_a_policy_that_is_too_large_for_a_parameter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalidError, match=r"policy\.yaml: the policy takes 4097 bytes of JSON, .* holds 4096"):
         text_of(tmp_path, of_size(LARGEST + 1))

@@ -221,7 +221,7 @@ def test_it_says_its_version() -> None:
     ("words", "code"),
     [
         pytest.param(("timeline", "nightly-resnet", "--created", "yesterday"), 2, id="no time"),
-        pytest.param(("tell",), 2, id="no such command"),
+        pytest.param(("unknown",), 2, id="no such command"),
         pytest.param(("timeline", "nobody"), 3, id="no such job"),
     ],
 )

@@ -65,14 +65,14 @@ def document_of(history: History) -> dict[str, Any]:
     return to_document(history, now=at(6000))
 
 
-def test_the_timeline_shows_each_stay_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
+def test_the_timeline_shows_each_transition_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
     lines = shown(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)).splitlines()
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
     assert "40 s" in row
     assert any("Training" in line and "6 min so far" in line for line in lines)
 
 
-def test_the_timeline_says_in_which_digest_people_heard_of_it(ledger: MemoryLedger) -> None:
+def test_the_timeline_names_the_digest_of_an_alert(ledger: MemoryLedger) -> None:
     (alert_record,) = ledger.alert_records.values()
     ledger.alert_records = {key: replace(alert_record, digest="digest/1") for key in ledger.alert_records}
     history = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)
@@ -88,7 +88,7 @@ def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
     assert "\x1b[31m\n" not in said
 
 
-def test_json_tells_what_the_ledger_knows(ledger: MemoryLedger) -> None:
+def test_json_has_what_the_ledger_knows(ledger: MemoryLedger) -> None:
     document = document_of(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME))
     assert json.loads(json.dumps(document)) == document
     assert [transition["status"] for transition in document["transitions"]] == [
@@ -126,7 +126,7 @@ def test_wrong_usage_is_exit_code_2() -> None:
     assert left.value.code == 2
 
 
-def test_a_job_is_looked_for_in_every_watched_region(ledger: MemoryLedger) -> None:
+def test_a_job_is_searched_for_in_every_watched_region(ledger: MemoryLedger) -> None:
     there = job_id("elsewhere", region="eu-west-1")
     save(ledger, "Starting=0", job=there)
     assert region_of(ledger, (REGION, "eu-west-1"), "elsewhere") == "eu-west-1"
@@ -153,7 +153,7 @@ def test_a_name_in_no_region_is_not_found_in_any(ledger: MemoryLedger) -> None:
         pytest.param({"WatchedRegions": "eu-west-1,eu-west-2"}, (REGION, "eu-west-1", "eu-west-2"), id="three"),
     ],
 )
-def test_a_deployment_tells_the_regions_that_it_watches(outputs: dict[str, str], regions: tuple[str, ...]) -> None:
+def test_a_deployment_lists_the_regions_that_it_watches(outputs: dict[str, str], regions: tuple[str, ...]) -> None:
     session = boto3.session.Session(region_name=REGION)
     assert Deployment(session=session, outputs=outputs).regions == regions
 
@@ -175,7 +175,7 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
         "inputs": {"a": "b"},
         "withdrawn": None,
     }
-    runs.withdraw_stop_intent(runs.given_up[job_id()], "waits no [red]longer")
+    runs.withdraw_stop_intent(runs.stop_intents[job_id()], "waits no [red]longer")
     history = load(ledger, runs, region=REGION, name=NAME)
     assert "stops waiting  has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
     assert "Respot is stopping it" not in shown(history)
@@ -224,7 +224,7 @@ def test_a_clock_behind_aws_shows_no_negative_length(ledger: MemoryLedger) -> No
 
 @pytest.mark.parametrize("end", ["Completed", "Stopped", "MaxWaitTimeExceeded", "EndedSomehow"])
 def test_the_end_of_a_job_has_no_length(ledger: MemoryLedger, end: str) -> None:
-    """By its TrainingJobStatus a job has ended, whatever SecondaryStatus it ended with."""
+    """By its TrainingJobStatus a job has ended, with any SecondaryStatus."""
     save(ledger, f"Starting=0 Training=100 {end}=400", job=job_id("ended"), status="Stopped")
     document = to_document(history_of(ledger, "ended"), now=at(9000))
     last = document["transitions"][-1]
@@ -340,8 +340,8 @@ def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
     runs.notice(job_id(), NoticeKind.POLICY_INVALID, "rules[0] is no rule")
     history = history_of(ledger, runs=runs)
     assert "was invalid" not in document_of(history)["headline"]
-    told = shown(history).splitlines()
-    assert [line.split()[3] for line in told if "09:16:4" in line or "09:16:5" in line] == [
+    rows = shown(history).splitlines()
+    assert [line.split()[3] for line in rows if "09:16:4" in line or "09:16:5" in line] == [
         "MaxWaitTimeExceeded",
         "policy-invalid",
         "decided",

@@ -80,7 +80,7 @@ def test_the_legend_breaks_between_its_entries() -> None:
     ]
 
 
-def test_a_period_that_lasts_says_so() -> None:
+def test_a_period_that_lasts_is_marked() -> None:
     running = [LIFE[0], Stretch(status="Training", length=5 * MINUTE, so_far=True)]
     assert "█ training 5 min so far" in drawn(Legend(running))
 

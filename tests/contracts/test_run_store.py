@@ -327,7 +327,7 @@ def test_a_job_that_has_ended_is_no_longer_live(env: Environment) -> None:
 # --- DynamoDB -------------------------------------------------------------------------------------------------------
 
 
-def test_items_expire_where_the_settings_say_so(dynamodb: "DynamoDBClient") -> None:
+def test_items_expire_as_the_settings_say(dynamodb: "DynamoDBClient") -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=timedelta(days=1))
     runs.decide(FULL, attempt())
     runs.record_outcome(outcome())

@@ -94,7 +94,7 @@ def without_rule(deployed: DeployedAccount) -> Iterator[None]:
 
 
 @contextmanager
-def giving_up_at_once(deployed: DeployedAccount, output: str) -> Iterator[None]:
+def dead_lettering_at_once(deployed: DeployedAccount, output: str) -> Iterator[None]:
     """For a while, a queue gives its messages up after the first attempt."""
     sqs, url = deployed.client("sqs"), deployed.outputs[output]
     policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
@@ -119,7 +119,7 @@ def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: D
     assert message["text"].startswith("DRILL")
     (document,) = (each for each in receive_alerts(deployed) if said["drill"] in each["id"])
     assert (document["drill"], document["kind"], document["headline"][:5]) == (True, kind, "DRILL")
-    # The ledger: stays, state, alert and note, none of them for longer than a day, and no decision.
+    # The ledger: transitions, state, alert and note, none of them for longer than a day, and no decision.
     items = items_of(deployed, said["drill"])
     expected = {"drill-transition": 4 if kind == "interrupted" else 3, "state": 1, "alert": 1, "drill-post": 1}
     kinds = [item["kind"] for item in items]
@@ -132,7 +132,7 @@ def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: D
     assert respot(deployed, "timeline", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
 
 
-def test_a_drill_that_slack_refuses_says_so_and_arrives_when_slack_takes_it_again(deployed: DeployedAccount) -> None:
+def test_a_drill_that_slack_refuses_is_reported_and_arrives_when_slack_accepts(deployed: DeployedAccount) -> None:
     deployed.slack.refuse(3, 404)
     code, said, words = respot(deployed, "drill", "--timeout", "2")
     assert code == 1
@@ -155,16 +155,16 @@ def test_a_drill_that_nobody_records_is_stuck_there_and_goes_on_afterwards(deplo
         code, said, words = respot(deployed, "drill", "--timeout", "2")
     assert (code, said["stuck"]["hop"]) == (1, "record")
     assert "it waits to be recorded" in words
-    assert any(deployed.outputs["RecordLogGroupName"] in hint for hint in said["stuck"]["look_at"])
+    assert any(deployed.outputs["RecordLogGroupName"] in each for each in said["stuck"]["look_at"])
     assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
 
 
-def test_what_the_stream_gave_up_is_alerted_on_after_a_redrive(deployed: DeployedAccount) -> None:
+def test_a_dead_letter_of_the_stream_is_alerted_on_after_a_redrive(deployed: DeployedAccount) -> None:
     with without_delivery(deployed, "alert", "dynamodb"):
         code, said, _ = respot(deployed, "drill", "--timeout", "2")
         assert (code, said["stuck"]["hop"], [hop["hop"] for hop in said["hops"]]) == (1, "alert", ["record"])
         deployed.client("sqs").send_message(
-            QueueUrl=deployed.outputs["AlertsDlqUrl"], MessageBody=given_up(deployed, said["drill"])
+            QueueUrl=deployed.outputs["AlertsDlqUrl"], MessageBody=failed_batch(deployed, said["drill"])
         )
         _, listed, _ = respot(deployed, "dlq", "--queue", "alerts")
         (queue,) = listed["queues"]
@@ -177,7 +177,7 @@ def test_what_the_stream_gave_up_is_alerted_on_after_a_redrive(deployed: Deploye
     assert len(posted(deployed, said["drill"])) == 1
 
 
-def given_up(deployed: DeployedAccount, drill: str) -> str:
+def failed_batch(deployed: DeployedAccount, drill: str) -> str:
     """What Lambda says of a drill's last transition after it gave that up."""
     streams = deployed.client("dynamodbstreams")
     (stream,) = streams.list_streams(TableName=deployed.outputs["LedgerTableName"])["Streams"]
@@ -208,8 +208,8 @@ def given_up(deployed: DeployedAccount, drill: str) -> str:
     )
 
 
-def test_a_poison_message_is_listed_with_its_reason_and_stays(deployed: DeployedAccount) -> None:
-    with giving_up_at_once(deployed, "ObservationsQueueUrl"):
+def test_a_poison_message_is_listed_with_its_reason_and_kept(deployed: DeployedAccount) -> None:
+    with dead_lettering_at_once(deployed, "ObservationsQueueUrl"):
         deployed.client("sqs").send_message(
             QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody='{"poison": "drill"}'
         )
@@ -220,8 +220,8 @@ def test_a_poison_message_is_listed_with_its_reason_and_stays(deployed: Deployed
         assert letter["reason"] == "not a training job event, but None of None"
 
 
-def test_what_slack_did_not_take_is_posted_once_it_is_mended_and_redriven(deployed: DeployedAccount) -> None:
-    with giving_up_at_once(deployed, "SlackQueueUrl"):
+def test_what_slack_did_not_take_is_posted_once_it_is_fixed_and_redriven(deployed: DeployedAccount) -> None:
+    with dead_lettering_at_once(deployed, "SlackQueueUrl"):
         deployed.slack.refuse(1, 404)
         code, said, _ = respot(deployed, "drill", "--timeout", "2")
         assert (code, said["stuck"]["hop"]) == (1, "Slack")

@@ -1,4 +1,4 @@
-"""Giving up waiting in a local AWS account: a job that waits too long is stopped, and goes on in the next pool."""
+"""The wait timeout in a local AWS account: a job that waits too long is stopped, and goes on in the next pool."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
-PATIENCE: Final = timedelta(seconds=2)
+WAIT_LIMIT: Final = timedelta(seconds=2)
 NEVER_ON_SPOT: Final = "Starting=600 / Starting=0.2 Downloading=0.1 Training=0.3"
 IMPATIENT: Final[dict[str, str]] = {
     "respot:resume": "on",
@@ -41,28 +41,28 @@ def test_a_job_that_waits_too_long_is_stopped_and_goes_on_in_the_next_pool(deplo
     deployed.ground.create("impatient", lifecycle=NEVER_ON_SPOT, tags=IMPATIENT)
     deployed.ground.create("patient", lifecycle=NEVER_ON_SPOT, tags=patient)
     jobs = [recorded(deployed, name) for name in ("impatient", "patient")]
-    time.sleep(max(0.0, (jobs[0].created + PATIENCE - datetime.now(UTC)).total_seconds()) + 0.5)
+    time.sleep(max(0.0, (jobs[0].created + WAIT_LIMIT - datetime.now(UTC)).total_seconds()) + 0.5)
     for _ in range(2):
         deployed.sweep()
 
     run = settled(deployed, "impatient")
     assert run_differences(run) == []
-    gave_up, on_demand = run
-    assert [transition.status for transition in gave_up.record.transitions] == ["Starting", "Stopping", "Stopped"]
+    timed_out, on_demand = run
+    assert [transition.status for transition in timed_out.record.transitions] == ["Starting", "Stopping", "Stopped"]
     assert on_demand.described["TrainingJobStatus"] == "Completed"
     assert on_demand.described["EnableManagedSpotTraining"] is False
     note = deployed.runs().stop_intent(jobs[0])
     assert note
-    assert note.waiting_since == gave_up.record.transitions[0].started
-    assert note.waiting_since + PATIENCE < note.decided_at
+    assert note.waiting_since == timed_out.record.transitions[0].started
+    assert note.waiting_since + WAIT_LIMIT < note.decided_at
     assert note.reason.startswith("has waited for spot ml.g5.2xlarge since ")
-    assert gave_up.decision
-    assert gave_up.decision.decision.action is Action.RESUBMIT
-    assert gave_up.decision.decision.reason.startswith("gave up waiting after ")
-    assert gave_up.decision.decision.reason.endswith("for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge")
-    assert [alert_record.kind.value for alert_record in gave_up.alert_records] == ["resubmitted"]
+    assert timed_out.decision
+    assert timed_out.decision.decision.action is Action.RESUBMIT
+    assert timed_out.decision.decision.reason.startswith("gave up waiting after ")
+    assert timed_out.decision.decision.reason.endswith("for spot ml.g5.2xlarge; next: on-demand ml.g5.2xlarge")
+    assert [alert_record.kind.value for alert_record in timed_out.alert_records] == ["resubmitted"]
 
-    # The other one may wait on. What its user stops is over, although the policy would go on after giving up.
+    # The other one may wait on. What its user stops is over, although the policy would go on after a wait timeout.
     assert eventually(lambda: deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0)
     sagemaker = deployed.client("sagemaker")
     assert sagemaker.describe_training_job(TrainingJobName="patient")["TrainingJobStatus"] == IN_PROGRESS

@@ -1,4 +1,4 @@
-"""A local account starts by itself, and leaves nothing behind."""
+"""A local account starts without any other process, and leaves nothing behind."""
 
 import io
 import json
@@ -35,11 +35,11 @@ def answers(endpoint: str) -> bool:
     return True
 
 
-def eventually(is_so: Callable[[], bool]) -> bool:
+def eventually(is_true: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 10
-    while not is_so() and time.monotonic() < deadline:
+    while not is_true() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return is_so()
+    return is_true()
 
 
 def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ input()
     assert eventually(lambda: not Path(log).parent.exists())
 
 
-def test_functions_reach_the_account_whatever_its_owner_has_set_and_end_with_it(
+def test_functions_reach_the_account_with_any_user_settings_and_end_with_it(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:

@@ -44,7 +44,7 @@ class Bus:
         self._events: list[dict[str, Any]] = []
 
     def of(self, name: str, count: int, *, seconds: float = 10) -> list[dict[str, Any]]:
-        """Wait for so many events of a job, then give all of them in the order of their arrival."""
+        """Wait for this many events of a job, then give all of them in the order of their arrival."""
         deadline = time.monotonic() + seconds
         while len(found := self._of(name)) < count and time.monotonic() < deadline:
             answer = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
@@ -225,7 +225,7 @@ def test_a_request_that_sagemaker_would_refuse_is_refused(
     assert refusal.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_an_operation_that_is_not_simulated_says_so(sagemaker: Any) -> None:  # noqa: ANN401
+def test_an_operation_that_is_not_simulated_is_refused(sagemaker: Any) -> None:  # noqa: ANN401
     with pytest.raises(ClientError, match="has no ListModels"):
         sagemaker.list_models()
 
@@ -301,7 +301,7 @@ def test_creating_needs_each_permission(
     assert refusal.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
-def test_someone_who_may_not_look_does_not_learn_whether_a_job_exists(user: Any) -> None:  # noqa: ANN401
+def test_someone_who_may_not_describe_does_not_learn_whether_a_job_exists(user: Any) -> None:  # noqa: ANN401
     with pytest.raises(ClientError, match=r"AccessDeniedException.*because no identity-based policy allows"):
         user.describe_training_job(TrainingJobName="other-job")
     with pytest.raises(ClientError, match=r"AccessDeniedException.*on resource: \* because"):

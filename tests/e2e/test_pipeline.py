@@ -27,15 +27,15 @@ TWICE_INTERRUPTED = (
 def settled(deployed: DeployedAccount, names: Sequence[str], lifecycle: str) -> list[JobOutcome]:
     fate = parse(lifecycle)
 
-    def look() -> list[JobOutcome]:
+    def outcomes() -> list[JobOutcome]:
         return [observe(deployed, name, fate) for name in names]
 
-    eventually(lambda: all(is_settled(outcome) for outcome in look()), seconds=fate.seconds + 30)
-    return look()
+    eventually(lambda: all(is_settled(outcome) for outcome in outcomes()), seconds=fate.seconds + 30)
+    return outcomes()
 
 
 def posted(deployed: DeployedAccount, start: str) -> list[str]:
-    """What Slack took about jobs whose names start so; other tests' alerts may still be on their way."""
+    """What Slack took about jobs whose names start with this; other tests' alerts may still be on their way."""
     return [text for message in deployed.slack.messages if (text := str(message["text"])).startswith(start)]
 
 
@@ -82,7 +82,7 @@ def test_one_last_event_heals_all_the_lost_ones(deployed: DeployedAccount) -> No
     assert differences(outcome) == []
 
 
-def test_a_poison_message_stops_nobody_and_stays_in_the_queues(deployed: DeployedAccount) -> None:
+def test_a_poison_message_stops_no_other_and_is_kept_in_the_queues(deployed: DeployedAccount) -> None:
     send(deployed, "this is not JSON")
     send(deployed, _event("poisoned-neighbour-unknown", CreationTime=None))
     deployed.ground.create("healthy", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
@@ -153,7 +153,7 @@ def _function_roles(deployed: DeployedAccount) -> dict[str, str]:
     }
 
 
-def test_the_timeline_command_shows_a_job_and_tells_scripts_what_is_wrong(deployed: DeployedAccount) -> None:
+def test_the_timeline_command_shows_a_job_and_reports_errors_to_scripts(deployed: DeployedAccount) -> None:
     lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
     deployed.ground.create("shown", lifecycle=lifecycle)
     settled(deployed, ["shown"], lifecycle)

@@ -33,7 +33,7 @@ def sent(account: LocalAccount, request: dict[str, Any]) -> tuple[int, str]:
     signed = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
     context = ssl.create_default_context(cafile=str(account.tls[0]))
     connection = http.client.HTTPSConnection("localhost", int(account.endpoint.rpartition(":")[2]), context=context)
-    # The body is none of the client's, so its encoding is not either.
+    # The body is none of the client's, and neither is its encoding.
     headers = {name: value for name, value in request["headers"].items() if name != "content-encoding"}
     path = request["path"] + (f"?{request['query']}" if request["query"] else "")
     connection.request(request["method"], path, text, {**headers, "Authorization": signed})

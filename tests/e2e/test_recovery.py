@@ -46,9 +46,9 @@ TWICE_INTERRUPTED = (
 FRUITLESS = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.1 Stopping=0.1 MaxWaitTimeExceeded"
 
 # The work takes MaxRuntime, 1 min. With 10 min for a start and 5 for a handover, an attempt on demand need not start in
-# the first 10 min 15 s. That is 15 s more than a start takes: so the second attempt still has time to wait for spot,
-# some 10 min, or 13 s at this scale. By then the 15 s are over, and the third one goes on demand. (A machine so slow
-# that the second attempt is created only after 15 s would see that one go on demand.)
+# the first 10 min 15 s. That is 15 s more than a start takes: the second attempt still has time to wait for spot,
+# some 10 min, or 13 s at this scale. By then the 15 s are over, and the third one goes on demand. (On a machine that
+# creates the second attempt only after 15 s, that one goes on demand.)
 DEADLINE = timedelta(minutes=26, seconds=15)
 LATE: Final[Mapping[str, Any]] = {
     "lifecycle": f"Starting=600 / Starting=600 / {QUICK}",
@@ -103,7 +103,7 @@ class Recovering:
         return observe_run(self.at, name)
 
     def follow(self, policy: Mapping[str, Any]) -> None:
-        """Change the account's policy, and have the function start anew: it keeps the old one for a minute."""
+        """Change the account's policy, and have the function start again: it keeps the old one for a minute."""
         self.put(json.dumps(policy))
         self.restart(**{FIRST_RETRY_SECONDS: str(RETRY_SECONDS)})
 
@@ -187,7 +187,7 @@ def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     assert run_differences(run) == []
     assert all(attempt.described["EnableManagedSpotTraining"] for attempt in run)
-    # Checkpoints tell by which job they were written, and which steps it had trained since the one before.
+    # Checkpoints name the job that wrote them, and the steps that it had trained since the one before.
     entries = trained(runs.at, "checkpoints/resumed/")
     assert training_differences(entries) == []
     assert [entry.job for entry in entries] == sorted(entry.job for entry in entries)
@@ -206,7 +206,7 @@ def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recov
     assert [attempt.described["SecondaryStatus"] for attempt in run] == [
         *("MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Completed"),
     ]
-    # The second attempt may wait just as long as there is time; SageMaker ends it by itself, by its (scaled) clock.
+    # The second attempt may wait just as long as there is time; SageMaker ends it, by its (scaled) clock.
     wait = cut_short.described["StoppingCondition"]["MaxWaitTimeInSeconds"]
     assert 600 <= wait <= 615
     assert "spot for at most 10 min, then on demand" in reason(never)
@@ -216,7 +216,7 @@ def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recov
     assert on_demand.described["TrainingEndTime"] <= never.described["CreationTime"] + DEADLINE
 
 
-def test_an_on_demand_job_that_ran_out_of_pending_time_is_told_and_goes_on(runs: Recovering) -> None:
+def test_an_on_demand_job_that_ran_out_of_pending_time_is_reported_and_resumed(runs: Recovering) -> None:
     run = runs.settled("pended")
     assert run_differences(run) == []
     assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxPendingTimeExceeded", "Completed"]
@@ -351,7 +351,7 @@ def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs
     assert compare_deliveries(attempts, runs.alerts) == []
 
 
-# --- What follows changes the policy of the whole account, so all other runs have to be over.
+# --- What follows changes the policy of the whole account, and all other runs have to be over.
 
 
 @pytest.fixture(name="alone")

@@ -123,7 +123,7 @@ def test_nothing_is_created_or_lost_in_the_wrong_region(regions: TwoRegions) -> 
     assert at.queue_depth(at.outputs["ObservationsDlqUrl"]) == 0
 
 
-def test_a_sweep_of_the_hub_finds_what_no_event_told_elsewhere(regions: TwoRegions) -> None:
+def test_a_sweep_of_the_hub_finds_what_no_event_reported_elsewhere(regions: TwoRegions) -> None:
     at, fate = regions.at, parse(QUICK)
     assert eventually(lambda: observe(at, "unheard", fate, region=FAR).described["TrainingJobStatus"] == "Completed")
     assert observe(at, "unheard", fate, region=FAR).record.state is None
@@ -156,9 +156,9 @@ def test_a_drill_goes_the_way_of_the_region_that_it_rehearses(regions: TwoRegion
 
 def test_the_dead_letters_of_each_region_are_listed(regions: TwoRegions) -> None:
     listed = _respot(regions.at, "dlq", "--json")
-    told = json.loads(listed.stdout)
-    assert (listed.returncode, told["unread"]) == (0, {})
-    assert told["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}
+    document = json.loads(listed.stdout)
+    assert (listed.returncode, document["unread"]) == (0, {})
+    assert document["queues"][-1] == {"queue": f"forwarder-{FAR}", "count": 0, "messages": []}
 
 
 @pytest.mark.parametrize(("region", "code"), [(HUB, 0), (FAR, 0), ("ap-south-1", ExitCode.NOT_BOOTSTRAPPED)])
@@ -197,7 +197,7 @@ class Shop:
     at: DeployedAccount
     source: str
     arrived: str
-    given_up: str
+    undelivered: str
 
     def put(self, source: str) -> str:
         entry = {"Source": source, "DetailType": "order", "Detail": json.dumps({"of": source})}
@@ -215,7 +215,7 @@ def opener_of_shops(regions: TwoRegions) -> OpenShop:
 
     def open_shop(**statement: object) -> Shop:
         name = f"shop-{uuid4().hex[:8]}"
-        shop = Shop(at=at, source=name, arrived=_queue(at, HUB, name), given_up=_queue(at, FAR, name))
+        shop = Shop(at=at, source=name, arrived=_queue(at, HUB, name), undelivered=_queue(at, FAR, name))
         bus = at.client("events").create_event_bus(Name=name)["EventBusArn"]
         to_queue = {"Id": "arrived", "Arn": _queue_arn(at, HUB, shop.arrived)}
         _rule(at, HUB, {"detail-type": ["order"]}, to_queue, Name=name, EventBusName=name)
@@ -223,7 +223,7 @@ def opener_of_shops(regions: TwoRegions) -> OpenShop:
             "Id": "elsewhere",
             "Arn": bus,
             "RoleArn": _role(at, name, {"Action": "events:PutEvents", "Effect": "Allow", "Resource": bus, **statement}),
-            "DeadLetterConfig": {"Arn": _queue_arn(at, FAR, shop.given_up)},
+            "DeadLetterConfig": {"Arn": _queue_arn(at, FAR, shop.undelivered)},
         }
         _rule(at, FAR, {"source": [name]}, to_bus, Name=name)
         return shop
@@ -244,7 +244,7 @@ def test_a_rule_forwards_what_its_pattern_matches_as_it_is(open_shop: OpenShop) 
         "account": shop.at.account.account_id,
         "detail": {"of": shop.source},
     }
-    assert _messages(shop.at, FAR, shop.given_up) == []
+    assert _messages(shop.at, FAR, shop.undelivered) == []
 
 
 @pytest.mark.parametrize(
@@ -255,15 +255,19 @@ def test_a_rule_forwards_what_its_pattern_matches_as_it_is(open_shop: OpenShop) 
         pytest.param({"Effect": "Deny"}, id="denied"),
     ],
 )
-def test_what_the_rules_role_may_not_put_is_given_up(open_shop: OpenShop, statement: dict[str, Any]) -> None:
+def test_what_the_rules_role_may_not_put_goes_to_the_dead_letter_queue(
+    open_shop: OpenShop, statement: dict[str, Any]
+) -> None:
     shop = open_shop(**statement)
     event_id = shop.put(shop.source)
-    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.undelivered)] == [event_id]
     assert _messages(shop.at, HUB, shop.arrived) == []
 
 
 @pytest.mark.parametrize("role", ["someone's", "the forwarder's"])
-def test_what_the_hubs_bus_refuses_is_given_up(regions: TwoRegions, open_shop: OpenShop, role: str) -> None:
+def test_what_the_hubs_bus_refuses_goes_to_the_dead_letter_queue(
+    regions: TwoRegions, open_shop: OpenShop, role: str
+) -> None:
     """Someone who may put events anywhere has found out about the bus, or about the role that may put events there."""
     shop = open_shop(Resource="*")
     client = regions.at.client("events", FAR)
@@ -273,7 +277,7 @@ def test_what_the_hubs_bus_refuses_is_given_up(regions: TwoRegions, open_shop: O
         changed["RoleArn"] = target["RoleArn"].replace(shop.source, f"RespotForwarder-{HUB}-{FAR}")
     client.put_targets(Rule=shop.source, Targets=[target | changed])
     event_id = shop.put(shop.source)
-    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.undelivered)] == [event_id]
 
 
 @pytest.mark.parametrize("named", [("role",), ("rule",), ("role", "rule")], ids=" and ".join)
@@ -301,9 +305,9 @@ def test_a_bus_must_take_a_delivery_by_its_role_or_by_its_rule_whichever_it_carr
     (target,) = client.list_targets_by_rule(Rule=shop.source)["Targets"]
     client.put_targets(Rule=shop.source, Targets=[target | {"Arn": bus}])
     event_id = shop.put(shop.source)
-    arrived, given_up = ([event_id], []) if len(named) == 2 else ([], [event_id])
+    arrived, undelivered = ([event_id], []) if len(named) == 2 else ([], [event_id])
     assert [event["id"] for event in _messages(shop.at, HUB, shop.arrived)] == arrived
-    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == given_up
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.undelivered)] == undelivered
 
 
 def test_a_role_whose_trust_has_a_condition_forwards_nothing(open_shop: OpenShop) -> None:
@@ -317,7 +321,7 @@ def test_a_role_whose_trust_has_a_condition_forwards_nothing(open_shop: OpenShop
     }
     shop.at.client("iam").update_assume_role_policy(RoleName=shop.source, PolicyDocument=_document(trust))
     event_id = shop.put(shop.source)
-    assert [event["id"] for event in _messages(shop.at, FAR, shop.given_up)] == [event_id]
+    assert [event["id"] for event in _messages(shop.at, FAR, shop.undelivered)] == [event_id]
     assert _messages(shop.at, HUB, shop.arrived) == []
 
 

@@ -68,7 +68,7 @@ def test_the_next_attempt_of_an_estimators_job_differs_only_by_what_was_decided(
     assert first.decision
     lineage = {"respot:run": first.decision.run, "respot:attempt": "2", "respot:parent": name}
     assert second.tags == {**first.tags, **lineage}
-    # The recorded request itself is what the first job has, so all of this holds for what the SDK said, too.
+    # The recorded request itself is what the first job has, and all of this holds for what the SDK said, too.
     shown = asked_for(first.described)
     assert shown["HyperParameters"] == request["HyperParameters"]
     assert shown["RetryStrategy"] == {"MaximumRetryAttempts": 2}

@@ -1,4 +1,4 @@
-"""The sweep in a local AWS account: what no event told, and what was left undone."""
+"""The sweep in a local AWS account: what no event reported, and what was left undone."""
 
 import json
 from collections.abc import Mapping
@@ -33,8 +33,8 @@ INTERRUPTED_AND_RESUMED = (
 )
 
 
-def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once(deployed: DeployedAccount) -> None:
-    """One sweep after each end is enough: what is lost is healed within one interval, whatever was lost."""
+def test_a_run_without_events_is_recorded_alerted_on_and_resumed_once(deployed: DeployedAccount) -> None:
+    """One sweep after each end is enough: any loss is repaired within one interval."""
     receive_alerts(deployed)
     deployed.ground.create("unheard", lifecycle=INTERRUPTED_AND_RESUMED, tags=UNHEARD)
     assert eventually(lambda: has_ended(deployed, "unheard"))
@@ -48,7 +48,7 @@ def test_a_run_of_which_no_event_arrives_is_recorded_alerted_on_and_resumed_once
     histories = [
         sorted(transition["Status"] for transition in each.described["SecondaryStatusTransitions"]) for each in run
     ]
-    assert eventually(lambda: [told_by_sweeps(deployed, each.name) for each in run] == histories)
+    assert eventually(lambda: [found_by_sweeps(deployed, each.name) for each in run] == histories)
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert run_differences(run) == []
     assert training_differences(trained(deployed, "checkpoints/unheard/")) == []
@@ -65,8 +65,8 @@ def has_ended(deployed: DeployedAccount, name: str) -> bool:
     return is_terminal(described["TrainingJobStatus"])
 
 
-def told_by_sweeps(deployed: DeployedAccount, name: str) -> list[str]:
-    """The stays of a job of which no event had told when a sweep had it looked at, as `record` logged them."""
+def found_by_sweeps(deployed: DeployedAccount, name: str) -> list[str]:
+    """The transitions of a job that events had not reported when a sweep checked it, as `record` logged them."""
     pages = deployed.client("logs").get_paginator("filter_log_events")
     group = deployed.outputs["RecordLogGroupName"]
     lines = [
@@ -84,9 +84,9 @@ def test_a_job_that_was_deleted_unheard_is_not_held_to_be_alive(deployed: Deploy
     deployed.sweep()
     now = at_milliseconds(datetime.now(UTC))
     ghost = job_id("ghost", created=now - timedelta(minutes=20))
-    look = snapshot("Starting=0", job=ghost, last_modified=now)
+    seen = snapshot("Starting=0", job=ghost, last_modified=now)
     ledger = deployed.ledger()
-    ledger.save(reconcile(ledger.load(ghost), replace(look, history=())))
+    ledger.save(reconcile(ledger.load(ghost), replace(seen, history=())))
     deployed.sweep()
     assert eventually(lambda: status_of(deployed, "ghost") == "Deleting")
 
@@ -166,7 +166,7 @@ def test_the_sweep_writes_how_far_it_has_come_and_into_no_other_partition(deploy
 def test_the_schedule_is_there_and_calls_the_sweep(deployed: DeployedAccount) -> None:
     schedules = deployed.client("scheduler").list_schedules()["Schedules"]
     (ours,) = [each for each in schedules if "Sweep" in each["Name"]]
-    told = deployed.client("scheduler").get_schedule(Name=ours["Name"], GroupName=ours["GroupName"])
-    assert told["ScheduleExpression"] == "rate(5 minutes)"
-    assert told["Target"]["Arn"].endswith(deployed.outputs["SweepFunctionName"])
-    assert json.dumps(told["Target"]["RoleArn"])
+    schedule = deployed.client("scheduler").get_schedule(Name=ours["Name"], GroupName=ours["GroupName"])
+    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    assert schedule["Target"]["Arn"].endswith(deployed.outputs["SweepFunctionName"])
+    assert json.dumps(schedule["Target"]["RoleArn"])

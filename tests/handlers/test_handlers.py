@@ -118,8 +118,8 @@ def test_record_takes_a_batch(printed: Printed) -> None:
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_transitions_that_no_event_reported(printed: Printed) -> None:
-    look = SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=at(9000))
-    assert failed(record.handler(sqs(write_recheck(look), event(job=job_id("second"))), Context())) == []
+    recheck = SweepObservation(region=REGION, name=NAME, watched_since=CREATED, event_due_by=at(9000))
+    assert failed(record.handler(sqs(write_recheck(recheck), event(job=job_id("second"))), Context())) == []
     *_, counted = printed()
     assert counted["TransitionsRecorded"] == [4.0]
     assert counted["TransitionsFirstSeenBySweep"] == [2.0]

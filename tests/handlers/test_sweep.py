@@ -107,7 +107,7 @@ def test_an_error_is_logged_and_does_not_stop_other_scopes(fake: FakeSweeper, pr
     assert measured(lines) == {"SweepsFailed": [1], SWEEP_AGE: [3600]}
 
 
-def test_words_that_do_not_tell_whether_a_job_waits_are_counted_and_logged(fake: FakeSweeper, printed: Printed) -> None:
+def test_status_messages_that_are_unknown_are_counted_and_logged(fake: FakeSweeper, printed: Printed) -> None:
     words = [f"words {number}" for number in range(9)]
     fake.swept = (
         SweepReport(scope=REGION, age=timedelta(), complete=True, unknown_messages=["new words", "new words"]),

@@ -1,4 +1,4 @@
-"""The real handlers with queues that measure time, so that an alarm sees what they emit."""
+"""The real handlers with queues that measure time: an alarm sees what they emit."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -110,7 +110,7 @@ class Stage:
 
 def each_minute(value: Callable[[timedelta], float | None], *, lasts: timedelta = LONG) -> list[Sample]:
     spans = [number * MINUTE for number in range(lasts // MINUTE + 1)]
-    return [Sample(START + span, told) for span in spans if (told := value(span)) is not None]
+    return [Sample(START + span, measured) for span in spans if (measured := value(span)) is not None]
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from tests.support.sweep_environment import NOW, Environment
 
 
 def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> tuple[Message, ...]:
-    """An event arrives, and its job cannot be described or recorded for so long; returns the messages."""
+    """An event arrives, and its job cannot be described or recorded for this long; returns the messages."""
     jobs = FaultyJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     ledger = FaultyLedger(ledger=MemoryLedger(created=CREATED))

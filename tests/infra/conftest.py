@@ -49,7 +49,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 
 @pytest.fixture(params=["full", "plain"])
 def either(request: pytest.FixtureRequest) -> Synthesized:
-    """Whatever is configured."""
+    """Any configuration."""
     template: Synthesized = request.getfixturevalue(request.param)
     return template
 

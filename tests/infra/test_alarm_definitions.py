@@ -52,7 +52,7 @@ def test_a_reader_that_lags_is_said_to_be_late_with_its_own_work(either: Synthes
     assert "not resubmitted yet" in recover
 
 
-def test_every_alarm_tells_the_topic_what_it_means(either: Synthesized) -> None:
+def test_every_alarm_explains_itself_to_the_topic(either: Synthesized) -> None:
     for alarm in either.of_type("CloudWatch::Alarm").values():
         assert render(alarm["AlarmActions"]) == ["${AlarmsTopic}"]
         assert alarm["AlarmDescription"].endswith("See docs/runbook.md.")

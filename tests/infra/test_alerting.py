@@ -4,9 +4,7 @@ from respot.alerting.contract import DIGEST_ATTRIBUTE
 from tests.infra.synthesis import Synthesized, render
 
 
-def test_people_hear_alerts_but_for_those_of_digests_and_alarms_all_of_them(
-    full: Synthesized, plain: Synthesized
-) -> None:
+def test_people_receive_all_alarms_and_the_alerts_outside_digests(full: Synthesized, plain: Synthesized) -> None:
     subscriptions = [render(subscription) for subscription in full.of_type("SNS::Subscription").values()]
     people = {("email", "ml@example.com"), ("email", "oncall@example.com"), ("sqs", "${SlackQueue.Arn}")}
     # SNS shows a message without attributes, as an alarm is, to no subscription with a filter policy.

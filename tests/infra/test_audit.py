@@ -28,8 +28,8 @@ def test_the_bill_of_materials_names_the_bundle(tmp_path: Path) -> None:
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements" / "lambda.txt").write_text(LOCK)
     assert write_sbom(tmp_path) == pins(LOCK)
-    told = json.loads((tmp_path / "build" / "sbom.json").read_text())
-    assert told["bomFormat"] == "CycloneDX"
+    report = json.loads((tmp_path / "build" / "sbom.json").read_text())
+    assert report["bomFormat"] == "CycloneDX"
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def test_bundle_and_tools_are_both_asked_about(
             return run(module, *arguments, **others)
         files = [Path(word).name for word in arguments if word.endswith(".txt")]
         asked.append(files)
-        told = [{"name": "uv", "version": "1", "vulns": [{"id": "PYSEC-2026-2"}]}] if "uv.txt" in files else []
-        return subprocess.CompletedProcess(args=[], returncode=1, stdout=json.dumps({"dependencies": told}))
+        report = [{"name": "uv", "version": "1", "vulns": [{"id": "PYSEC-2026-2"}]}] if "uv.txt" in files else []
+        return subprocess.CompletedProcess(args=[], returncode=1, stdout=json.dumps({"dependencies": report}))
 
     monkeypatch.setattr(audit, "_run", note)
     audit.main()

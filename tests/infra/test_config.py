@@ -129,7 +129,7 @@ def test_the_table_has_a_row_for_each_setting() -> None:
 
 
 @pytest.mark.parametrize("role", ["*", "SageMaker*", "service-role/AmazonSageMaker-ExecutionRole-*", "a+=,.@_-1"])
-def test_a_role_may_have_a_path_and_whatever_iam_allows(role: str) -> None:
+def test_a_role_may_have_a_path_and_any_name_that_iam_allows(role: str) -> None:
     assert read(training_roles=[role]).training_roles == (role,)
 
 

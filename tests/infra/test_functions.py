@@ -100,7 +100,7 @@ def test_every_setting_reaches_the_functions_that_read_it(full: Synthesized) -> 
 
 
 def read_by(module: str) -> set[str]:
-    """The settings that a handler's composition root and whatever it is composed of read."""
+    """The settings that a handler's composition root and its parts read."""
     source = Path(str(importlib.import_module(module).__file__)).read_text()
     read = set(re.findall(r"\bsettings\(\)\.(\w+)", source))
     return read.union(*map(read_by, re.findall(r"^from (respot\.bootstrap\.\w+) import", source, re.MULTILINE)))

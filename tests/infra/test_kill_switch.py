@@ -15,7 +15,7 @@ DEPLOYED: Final = {
 
 
 def test_the_parameters_definition_never_changes(either: Synthesized) -> None:
-    """Any other definition, whatever it changes, would have the next deployment write `off` over an operator's `on`.
+    """Any other definition, with any change, would have the next deployment write `off` over an operator's `on`.
 
     CloudFormation leaves a resource alone whose definition is the one that was deployed last:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html

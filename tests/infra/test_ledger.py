@@ -6,7 +6,7 @@ from respot import schema
 from tests.infra.synthesis import Synthesized, render
 
 
-def test_the_ledger_is_kept_and_protected_unless_told_otherwise(plain: Synthesized, full: Synthesized) -> None:
+def test_the_ledger_is_kept_and_protected_unless_configured_otherwise(plain: Synthesized, full: Synthesized) -> None:
     assert plain.resources["LedgerTable"]["DeletionPolicy"] == "Retain"
     assert plain.properties("LedgerTable")["DeletionProtectionEnabled"] is True
     assert full.resources["LedgerTable"]["DeletionPolicy"] == "Delete"

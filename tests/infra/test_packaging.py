@@ -147,7 +147,7 @@ def test_what_uv_says_is_passed_on(tmp_path: Path) -> None:
         prepare_dependencies(tmp_path)
 
 
-# --- modes: Lambda runs the functions as another user than the owner of the code, so that all must be able to read it
+# --- modes: Lambda runs the functions as another user than the owner of the code: all must be able to read it
 
 
 def wrong_modes(directory: Path) -> dict[str, str]:
@@ -219,6 +219,6 @@ def test_the_functions_call_bundled_services_only(root: Path) -> None:
     assert called == set(BUNDLED_SERVICES)
 
 
-def test_the_bundle_stays_small(bundle: Bundle) -> None:
+def test_the_bundle_is_small(bundle: Bundle) -> None:
     megabytes = sum(path.stat().st_size for path in bundle.path.rglob("*")) / 1e6
     assert megabytes < 20  # with bytecode; without, 12

@@ -1,4 +1,4 @@
-"""Who may do what: every statement of every policy, so that none widens unnoticed."""
+"""Who may do what: every statement of every policy. None may widen unnoticed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,7 +25,7 @@ KILL_SWITCH = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parame
 
 
 def puts(*partitions: str) -> Row:
-    """What may be put into the ledger: into partitions whose keys are like these, and only by requests that say so."""
+    """What may be put into the ledger: into partitions whose keys are like these, and only by requests that say it."""
     condition = {
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": list(partitions)},
         "Null": {"dynamodb:LeadingKeys": "false"},
@@ -79,7 +79,7 @@ SLACK = [
         ("secretsmanager:GetSecretValue",),
         "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:respot/slack-webhook-??????",
     ),
-    # Of the ledger, notes on drills alone: no job's partition begins so.
+    # Of the ledger, notes on drills alone: no job's partition begins like that.
     puts("drill#*"),
 ]
 
@@ -173,7 +173,7 @@ def test_without_slack_nobody_may_more(plain: Synthesized) -> None:
 
 
 def test_each_key_of_the_ledger_is_in_one_kind_of_partition() -> None:
-    """So that who may write one kind writes no other."""
+    """Who may write one kind writes no other."""
     window = window_of(region="job#")
     keys = {
         partition_of(job_id()): "job#",

@@ -27,7 +27,7 @@ Play = Callable[[str, Exception | dict[str, Any]], None]
 
 @pytest.fixture(autouse=True)
 def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An account with valid credentials, and nothing of the profiles of whoever runs this."""
+    """An account with valid credentials, and nothing of the profiles of the person who runs this."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "AMAZON_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
@@ -38,7 +38,7 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Have AWS answer an operation, or every operation in a region, so, or with an error."""
+    """Have AWS answer an operation, or every operation in a region, like this or with an error."""
     played: dict[str, Exception | dict[str, Any]] = {}
     call = BaseClient._make_api_call  # type: ignore[attr-defined] # noqa: SLF001 - where every call passes
 
@@ -124,7 +124,7 @@ def test_without_any_region_nothing_is_deployed_to_us_east_1_by_surprise() -> No
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
-def test_expired_credentials_are_called_so(play: Play, code: str) -> None:
+def test_expired_credentials_are_named_as_expired(play: Play, code: str) -> None:
     play("GetCallerIdentity", denied(code))
     found, message = complaint()
     assert found is ExitCode.CREDENTIALS_REFUSED
@@ -137,7 +137,7 @@ def test_a_session_that_ended_counts_as_expired(play: Play) -> None:
     assert complaint()[1].startswith("your AWS credentials have expired")
 
 
-def test_credentials_that_aws_does_not_know_are_called_so(play: Play) -> None:
+def test_credentials_that_aws_does_not_know_are_named_as_unknown(play: Play) -> None:
     play("GetCallerIdentity", denied("InvalidClientTokenId"))
     found, message = complaint()
     assert found is ExitCode.CREDENTIALS_REFUSED

@@ -1,4 +1,4 @@
-"""A Python that is too old gets one line that says so, before anything is installed or synthesized."""
+"""A Python that is too old gets one line with the reason, before anything is installed or synthesized."""
 
 import ast
 import os
@@ -36,14 +36,14 @@ def old_python(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("target", ["setup", "test", "deploy"])
-def test_make_says_so_before_it_makes_a_virtual_environment(root: Path, tmp_path: Path, old: Path, target: str) -> None:
+def test_make_refuses_before_it_makes_a_virtual_environment(root: Path, tmp_path: Path, old: Path, target: str) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(root / "infra", checkout / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(root / "requirements", checkout / "requirements")
     shutil.copy(root / "Makefile", checkout)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "PYTHON"))}
     result = subprocess.run(  # noqa: S603
-        ["make", "--silent", target, f"PYTHON={old}"],  # noqa: S607 - the make of whoever runs this
+        ["make", "--silent", target, f"PYTHON={old}"],  # noqa: S607 - the make of the person who runs this
         cwd=checkout,
         env=environment,
         capture_output=True,
@@ -58,12 +58,12 @@ def test_make_says_so_before_it_makes_a_virtual_environment(root: Path, tmp_path
 
 
 @pytest.mark.parametrize("words", [["app.py"], ["-m", "infra.cdk", "deploy"], ["-m", "infra.policy"]], ids=" ".join)
-def test_what_is_run_directly_says_so_before_it_imports_anything_else(root: Path, old: Path, words: list[str]) -> None:
+def test_what_is_run_directly_refuses_before_it_imports_anything_else(root: Path, old: Path, words: list[str]) -> None:
     result = subprocess.run([str(old), *words], cwd=root, capture_output=True, text=True, check=False)  # noqa: S603
     assert result.returncode == 1
     assert result.stderr.startswith(NAMED.format(python=old))
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_file_that_says_so_can_be_read_by_a_python_of_that_age(root: Path) -> None:
+def test_the_file_that_refuses_can_be_read_by_a_python_of_that_age(root: Path) -> None:
     ast.parse((root / "infra" / "__init__.py").read_text(), feature_version=(3, 6))

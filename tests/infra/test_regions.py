@@ -61,7 +61,7 @@ def test_one_command_gives_a_stack_for_each_region(root: Path, tmp_path: Path) -
     assert result.returncode == 0, result.stderr
     artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
     stacks = {name: body for name, body in artifacts.items() if body["type"] == "aws:cloudformation:stack"}
-    # No account: it is that of whoever deploys.
+    # No account: it is that of the person who deploys.
     assert {name: body["environment"] for name, body in stacks.items()} == {
         "Respot": f"aws://unknown-account/{HUB}",
         **{f"RespotForwarder-{HUB}-{region}": f"aws://unknown-account/{region}" for region in WATCHED},
@@ -86,7 +86,7 @@ def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_p
     assert {name for name, body in alone.resources.items() if hub.resources[name] != body} == {
         "RecordingObservationsQueuePolicy",
         "RecordingObservationsDeadLettersPolicy",
-        "SweepFunction",  # which is told the regions
+        "SweepFunction",  # which gets the regions
     }
     assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
 
@@ -128,7 +128,7 @@ def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observa
     ]
 
 
-def test_a_forwarder_is_its_rules_a_role_and_what_tells_of_failure(forwarder: Synthesized) -> None:
+def test_a_forwarder_is_its_rules_a_role_and_what_reports_failure(forwarder: Synthesized) -> None:
     assert {name: body["Type"].removeprefix("AWS::") for name, body in forwarder.resources.items()} == {
         "ForwarderRule": "Events::Rule",
         "ForwarderDrillRule": "Events::Rule",

@@ -14,10 +14,10 @@ ONLY_ALARMS = {"ArnEquals": {"aws:SourceArn": "${AlarmsTopic}"}}
 
 FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), ONLY_ALARMS)]
 
-LOOK_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
+READ_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 
 SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
-    "RecordingObservationsQueue": ("events.amazonaws.com", [(LOOK_AND_SEND, rule) for rule in ONLY_THE_RULES]),
+    "RecordingObservationsQueue": ("events.amazonaws.com", [(READ_AND_SEND, rule) for rule in ONLY_THE_RULES]),
     "RecordingObservationsDeadLetters": (
         "events.amazonaws.com",
         [(("sqs:SendMessage",), rule) for rule in ONLY_THE_RULES],

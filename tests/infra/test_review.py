@@ -1,4 +1,4 @@
-"""Witnesses that nobody here wrote: cfn-lint, and the tables of IAM's actions, resource types and condition keys."""
+"""Checks that come from elsewhere: cfn-lint, and the tables of IAM's actions, resource types and condition keys."""
 
 import json
 from collections.abc import Mapping
@@ -194,7 +194,7 @@ def test_a_key_of_several_values_needs_a_set_operator() -> None:
 
 
 def test_a_key_of_a_single_value_takes_no_set_operator() -> None:
-    """IAM User Guide: ForAllValues is true where the key is absent, so that an Allow would be wide open."""
+    """IAM User Guide: ForAllValues is true where the key is absent: an Allow would be wide open."""
     for key, action, resource in (
         ("aws:PrincipalArn", "sqs:SendMessage", QUEUE),
         ("aws:ResourceTag/team", "sagemaker:AddTags", JOBS),
@@ -239,7 +239,7 @@ def test_an_attribute_that_nobody_knows_is_no_reason_to_pass() -> None:
 
 
 def broken(directory: Path) -> Path:
-    """A template with a fault for each witness."""
+    """A template with a fault for each check."""
     body = {
         "Queue": {"Type": "AWS::SQS::Queue"},
         "QueuePolicy": {
@@ -271,7 +271,7 @@ def test_an_informational_message_of_cfn_lint_is_found(tmp_path: Path) -> None:
     assert [message for message in lint(broken(tmp_path)) if "[I3011:" in message]
 
 
-def test_whatever_is_found_fails_the_review(
+def test_any_finding_fails_the_review(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(reviewing, "synthesize", lambda *_: [broken(tmp_path)])

@@ -34,7 +34,7 @@ def test_the_runbook_names_every_alarm_and_no_other(stacks: list[Synthesized], r
     assert sorted(named) == sorted(deployed)
 
 
-def test_each_alarm_leads_to_a_section_that_says_how_to_look_and_what_to_do(runbook: str) -> None:
+def test_each_alarm_leads_to_a_section_with_checks_and_a_fix(runbook: str) -> None:
     sections = {
         re.sub(r"[^\w -]", "", title).lower().replace(" ", "-"): text
         for title, text in re.findall(r"^### (.+?)\n(.*?)(?=^##)", runbook, re.MULTILINE | re.DOTALL)

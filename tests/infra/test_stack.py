@@ -53,12 +53,12 @@ def test_two_deployments_can_share_an_account(full: Synthesized) -> None:
         for name in named
         if full.resources[name]["Type"].endswith(("EventInvokeConfig", "EventSourceMapping", "IAM::Policy"))
     }
-    # The parameters are named after the stack, so that two stacks of an account have two of each.
+    # The parameters are named after the stack: two stacks of an account have two of each.
     assert named.keys() == references | {"PolicyParameter", "KillSwitchParameter"}
 
 
 def test_two_deployments_in_a_region_have_metrics_of_their_own(tmp_path: Path) -> None:
-    """Or one's sweeps would tell that all is well of the other's, which are stuck."""
+    """Otherwise one's sweeps would hide that the other's are stuck."""
     app = new_app(tmp_path, Config())
     RespotStack(app, "Another", config=Config(), code=empty_bundle(tmp_path / "another"), policy=POLICY)
     app.synth()

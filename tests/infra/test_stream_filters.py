@@ -179,7 +179,7 @@ CASES = [
     ),
     pytest.param(state(Market.SPOT), {ALERT}, id="a spot job appears"),
     pytest.param(state(Market.ON_DEMAND), set(), id="an on-demand job appears"),
-    pytest.param(state(None), set(), id="a job appears of which an event is all that is known"),
+    pytest.param(state(None), set(), id="a job appears that is known from an event alone"),
     pytest.param(decision(), {ALERT}, id="a refusal"),
     pytest.param(
         decision(action=Action.RESUBMIT, placement=PLACEMENT, attempt=2, dry_run=True), {ALERT}, id="a dry run"

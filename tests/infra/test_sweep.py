@@ -43,7 +43,7 @@ def test_a_sweep_has_time_for_a_page_and_ends_before_another_may_take_it_over(ei
     [(1, 5, 30), (5, 5, 30), (7, 7, 42), (60, 60, 360)],
 )
 def test_the_alarm_on_old_sweeps_speaks_as_soon_as_it_says(tmp_path: Path, minutes: int, period: int, age: int) -> None:
-    """The age grows by an interval each time: what is told at 4, 5 and 6 intervals is the third of three."""
+    """The age grows by an interval each time: what is reported at 4, 5 and 6 intervals is the third of three."""
     alarm = synthesize(tmp_path, Config(sweep_minutes=minutes)).properties("AlarmsSweepAge")
     assert (alarm["Period"], alarm["EvaluationPeriods"]) == (period * 60, 3)
     assert alarm["Threshold"] + 2 * alarm["Period"] == age * 60

@@ -34,7 +34,7 @@ def services(template: Synthesized, function: str) -> set[str]:
 FUNCTIONS = ("Alert", "Record", "EnqueueEnded", "Recover", "Slack", "Sweep")
 
 
-def test_every_service_that_a_function_may_call_has_its_patience_and_no_other(full: Synthesized) -> None:
+def test_every_service_that_a_function_may_call_has_a_timeout_and_no_other(full: Synthesized) -> None:
     assert {f"{name}Function" for name in FUNCTIONS} == full.of_type("Lambda::Function").keys()
     assert set().union(*(services(full, name) for name in FUNCTIONS)) == CALL_LIMITS.keys()
 
@@ -57,7 +57,7 @@ def test_the_reserve_holds_the_delay_of_a_message(full: Synthesized) -> None:
 def test_a_job_is_begun_only_where_it_could_be_finished(
     full: Synthesized, function: str, longest: timedelta, first: str
 ) -> None:
-    """Half of the function's time at least is there for it, whatever a cold start and the jobs before it took."""
+    """Half of the function's time at least is there for it, after any cold start and any jobs before it."""
     assert 2 * longest <= timeout(full, function)
     assert CALL_LIMITS[first].longest_call + RESERVE <= longest
 
@@ -77,7 +77,7 @@ def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synth
 
 
 @pytest.mark.parametrize("function", ["Record", "Recover", "Slack"])
-def test_a_message_stays_hidden_for_longer_than_its_function_may_work(full: Synthesized, function: str) -> None:
+def test_a_message_is_hidden_for_longer_than_its_function_may_work(full: Synthesized, function: str) -> None:
     queue = {"Record": "RecordingObservations", "Recover": "Recovery", "Slack": "Slack"}[function]
     hidden = timedelta(seconds=full.properties(f"{queue}Queue")["VisibilityTimeout"])
     assert hidden >= 6 * timeout(full, function)

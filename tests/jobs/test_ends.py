@@ -94,7 +94,7 @@ def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
     ]
 
 
-LOOKS = {
+SNAPSHOTS = {
     "early": snapshot(WAITED),
     "not yet terminal": ended("Stopping"),
     "event": from_event(7200.4, "Stopped"),
@@ -109,28 +109,28 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("names", [order for n in (2, 3) for order in permutations(LOOKS, n)], ids=" > ".join)
-def test_in_any_order_of_snapshots_there_is_one_end_and_it_stays(names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", [order for n in (2, 3) for order in permutations(SNAPSHOTS, n)], ids=" > ".join)
+def test_in_any_order_of_snapshots_there_is_one_lasting_end(names: tuple[str, ...]) -> None:
     terminal = {"event", "described", "without a start", "deleted"} & set(names)
-    record = after(*(LOOKS[name] for name in names))
+    record = after(*(SNAPSHOTS[name] for name in names))
     marked = [transition for transition in record.transitions if is_end(transition)]
     assert len(marked) == bool(terminal)
     assert not lacks_its_end(record)
     assert record.state
     if terminal:
-        again = after(*(LOOKS[name] for name in names), deleted())
+        again = after(*(SNAPSHOTS[name] for name in names), deleted())
         assert end_of(again, again.state or record.state) == marked[0]
 
 
-@given(st.lists(st.sampled_from(sorted(LOOKS)), min_size=1, max_size=8))
+@given(st.lists(st.sampled_from(sorted(SNAPSHOTS)), min_size=1, max_size=8))
 def test_the_stream_shows_an_end_once_inserted_or_marked(names: list[str]) -> None:
     """The stream shows what was inserted and what was marked."""
     ledger, shown = MemoryLedger(created=CREATED), 0
     for name in names:
-        change = reconcile(ledger.load(job_id()), LOOKS[name])
+        change = reconcile(ledger.load(job_id()), SNAPSHOTS[name])
         shown += sum(is_end(transition) for transition in (*change.inserted, *change.marked))
         ledger.save(change)
-        assert reconcile(ledger.load(job_id()), LOOKS[name]).is_empty
+        assert reconcile(ledger.load(job_id()), SNAPSHOTS[name]).is_empty
     assert shown == sum(is_end(transition) for transition in ledger.load(job_id()).transitions)
 
 

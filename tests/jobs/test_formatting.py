@@ -56,7 +56,7 @@ def test_a_sentence_ends_in_one_full_stop(words: str, said: str) -> None:
 
 
 @given(st.text(), st.sampled_from(ENDINGS))
-def test_any_text_becomes_one_sentence_and_stays_one(words: str, ending: str) -> None:
+def test_any_text_becomes_one_sentence_and_remains_one(words: str, ending: str) -> None:
     said = sentence(words + ending)
     assert not said.endswith(("..", " .", "…", "!.", "?."))
     assert sentence(said) == said

@@ -41,5 +41,5 @@ def job(script: str, *, tags: dict[str, str] | None = None, **members: object) -
 
 
 def after(seconds: float) -> datetime:
-    """The time so many seconds after the job's creation."""
+    """The time this many seconds after the job's creation."""
     return CREATED + timedelta(seconds=seconds)

@@ -44,7 +44,7 @@ _ASKED_FOR = (
 
 
 def payloads(story: str) -> list[dict[str, Any]]:
-    # No one knows what SageMaker says of an interruption; the payloads say so in their text.
+    # No one knows what SageMaker says of an interruption; the payloads say that in their text.
     texts = [path.read_text() for path in sorted(EVENTS.glob(f"{story}_*.json"))]
     return [json.loads(text.replace("UNCONFIRMED TEXT: spot", "Spot"))["detail"] for text in texts]
 

@@ -35,7 +35,7 @@ def names(jobs: Jobs, **request: object) -> list[list[str]]:
         request["NextToken"] = page["NextToken"]
 
 
-def test_a_name_is_taken_in_its_region_whatever_its_case() -> None:
+def test_a_name_is_taken_in_its_region_in_any_case() -> None:
     jobs = Jobs()
     jobs.add(HERE, job("Starting=1", TrainingJobName="Job-1"))
     with pytest.raises(ResourceInUseError, match=r"must be unique .* already exists \(arn:aws:.*/job-1\)"):
@@ -50,7 +50,7 @@ def test_the_newest_job_comes_first_and_a_page_holds_ten() -> None:
     assert pages[1] == ["job-1", "job-0"]
 
 
-def test_filters_apply_page_by_page_so_a_page_may_be_empty_and_not_the_last() -> None:
+def test_filters_apply_page_by_page_and_a_page_before_the_last_may_be_empty() -> None:
     assert names(many(4), MaxResults=1, StatusEquals="InProgress") == [["job-3"], [], ["job-1"], []]
 
 

@@ -49,7 +49,7 @@ def key_of(table: str) -> str | None:
 
 
 @pytest.mark.parametrize(("operation", "request_", "keys"), NAMED.values(), ids=list(NAMED))
-def test_the_partition_key_of_each_item_is_told(operation: str, request_: dict[str, Any], keys: list[str]) -> None:
+def test_the_partition_key_of_each_item_is_found(operation: str, request_: dict[str, Any], keys: list[str]) -> None:
     shape: Any = get_session().get_service_model("dynamodb").operation_model(operation).input_shape
     assert request_.keys() <= shape.members.keys()
     assert leading_keys(json.dumps(request_).encode(), key_of) == keys
@@ -67,5 +67,5 @@ def test_the_partition_key_of_each_item_is_told(operation: str, request_: dict[s
         b'{"TableName": "ledger", "Item": {"pk": "job#1"}}',
     ],
 )
-def test_of_what_has_no_form_of_awss_nothing_is_told(body: bytes) -> None:
+def test_a_malformed_request_has_no_partition_keys(body: bytes) -> None:
     assert leading_keys(body, key_of) == []

@@ -82,7 +82,7 @@ def test_a_bad_script_is_refused_with_what_to_write_instead(script: str, complai
         parse(script)
 
 
-def test_a_repeated_status_is_one_stay_in_which_the_message_changes() -> None:
+def test_a_repeated_status_is_one_transition_in_which_the_message_changes() -> None:
     phase = parse("Starting=1 Starting=1 Starting=2 Starting=4 Downloading=1").phases[0]
     assert phase.seconds == 8
     assert [(message.text.split()[0], message.after, message.announced) for message in phase.messages] == [
@@ -94,7 +94,7 @@ def test_a_repeated_status_is_one_stay_in_which_the_message_changes() -> None:
     ]
 
 
-def test_a_short_start_ends_with_a_message_that_no_event_tells() -> None:
+def test_a_short_start_ends_with_a_message_that_no_event_has() -> None:
     last = parse("uninterrupted").phases[0].messages[-1]
     assert last.text == "Preparing the instances for training"
     assert not last.announced
@@ -124,7 +124,7 @@ def test_a_job_that_never_launched_prepares_nothing() -> None:
         ("Downloading=1 Training=1 Interrupted=9 Stopping=9 MaxWaitTimeExceeded", (2, 1), None),
     ],
 )
-def test_training_and_billable_seconds_can_be_told_beforehand(
+def test_training_and_billable_seconds_can_be_known_beforehand(
     name: str,
     spot: tuple[int | None, int | None],
     on_demand: tuple[int | None, int | None] | None,
@@ -134,7 +134,7 @@ def test_training_and_billable_seconds_can_be_told_beforehand(
         assert expected_seconds(parse(name), spot=False) == on_demand
 
 
-def test_speed_shortens_every_stay() -> None:
+def test_speed_shortens_every_transition() -> None:
     fate = parse("interrupted-once")
     assert fate.faster(4).seconds == pytest.approx(fate.seconds / 4)
     assert fate.faster(4).statuses == fate.statuses

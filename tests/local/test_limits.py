@@ -44,7 +44,7 @@ WAITED, RAN = ("MaxWaitTimeExceeded", 0), ("MaxRuntimeExceeded", 0)
         "both at once",
     ],
 )
-def test_a_limit_ends_a_job_whatever_its_script_says(
+def test_a_limit_ends_a_job_with_any_script(
     script: str, runtime: float, wait: float | None, expected: list[tuple[str, float]]
 ) -> None:
     assert ended(script, runtime=runtime, wait=wait) == expected

@@ -28,7 +28,7 @@ SOUND = Load(
 
 
 @pytest.mark.parametrize("fault", ["lost_transitions", "lost_alerts", "written_by_duplicates", "dead_letters"])
-def test_a_run_is_sound_if_nothing_was_lost_doubled_or_given_up(fault: str) -> None:
+def test_a_run_is_sound_if_nothing_was_lost_doubled_or_dead_lettered(fault: str) -> None:
     assert SOUND.is_sound
     changed: dict[str, Any] = {fault: 1}
     assert not replace(SOUND, **changed).is_sound

@@ -25,5 +25,5 @@ def test_titles_are_text_and_panels_stand_side_by_side() -> None:
 
 
 @pytest.mark.parametrize(("figure", "words"), [(12_345.6, "12,346"), (0.0538, "0.054"), (0, "0")])
-def test_scales_are_told_in_words_of_a_few_letters(figure: float, words: str) -> None:
+def test_scales_are_labelled_with_a_few_letters(figure: float, words: str) -> None:
     assert f">{words}</text>" in draw([Panel(title="t", points=[(10, figure)])])

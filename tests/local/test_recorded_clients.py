@@ -33,7 +33,7 @@ class Replay:
         self._token: str | None = None
 
     def _now(self) -> datetime:
-        """Later with each reading, so that no two jobs are created in one millisecond and listed by their names."""
+        """Later with each reading: no two jobs are created in one millisecond and listed by their names."""
         self._read += timedelta(milliseconds=10)
         return self._read + self._ahead
 

@@ -40,7 +40,7 @@ def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
     assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(errors[0])
 
 
-def test_every_name_is_counted_by_itself() -> None:
+def test_every_name_is_counted_separately() -> None:
     counts = refusals.Counts()
     once = Refusals(quota=1)
     assert counts.next(HERE, request(TrainingJobName="a"), once)

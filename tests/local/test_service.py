@@ -134,7 +134,7 @@ def test_a_role_that_sagemaker_may_not_assume_is_refused() -> None:
         ("", {}, "UnknownOperationException"),
     ],
 )
-def test_whatever_is_sent_the_answer_is_an_error_of_sagemakers(operation: str, body: object, code: str) -> None:
+def test_the_answer_to_any_bad_request_is_an_error_of_sagemakers(operation: str, body: object, code: str) -> None:
     async def story(service: SageMaker) -> None:
         status, answer = await ask(service, operation, body)
         assert (status, answer["__type"]) == (400, code)
@@ -214,7 +214,7 @@ def test_an_attempt_meets_the_fate_that_its_number_calls_for() -> None:
     run(RememberingCloud(), story)
 
 
-def test_a_creation_is_refused_as_often_as_its_attempt_is_told() -> None:
+def test_a_creation_is_refused_as_often_as_its_attempt_demands() -> None:
     async def story(service: SageMaker) -> None:
         refusals = "quota=0 / quota=1 throttle=1"
         assert (await ask(service, "CreateTrainingJob", request(Tags=tagged(local_refuse=refusals))))[0] == 200

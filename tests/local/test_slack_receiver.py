@@ -24,7 +24,7 @@ def test_remembers_what_it_accepts(receiver: SlackReceiver) -> None:
     assert receiver.messages == ({"text": "hello"},)
 
 
-def test_refuses_as_often_as_it_is_told(receiver: SlackReceiver) -> None:
+def test_refuses_as_often_as_demanded(receiver: SlackReceiver) -> None:
     receiver.refuse(1, 500)
     receiver.refuse(1, 429)
     assert [send(receiver)[0] for _ in range(3)] == [500, 429, 200]

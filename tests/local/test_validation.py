@@ -125,7 +125,7 @@ def test_refuses(members: dict[str, object], complaint: str) -> None:
     assert refusal.value.code == "ValidationException"
 
 
-def test_all_violations_are_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     with pytest.raises(SageMakerError, match="2 validation errors detected"):
         check(TrainingJobName="-", HyperParameters={"k" * 257: "v"})
 
@@ -140,7 +140,7 @@ def test_all_violations_are_told_at_once() -> None:
         ("docker.io/xgboost", False),
     ],
 )
-def test_tells_built_in_algorithms_from_others(image: str, *, built_in: bool) -> None:
+def test_distinguishes_built_in_algorithms_from_others(image: str, *, built_in: bool) -> None:
     assert validation.is_built_in({"TrainingImage": image}) == built_in
 
 

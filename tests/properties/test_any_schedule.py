@@ -1,4 +1,4 @@
-"""Whatever becomes of a job's events, the ledger is that of a job whose events all came, once and in order."""
+"""After any delivery of a job's events, the ledger is that of a job whose events all came, once and in order."""
 
 import json
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, me
 from tests.support.clock import FakeClock
 from tests.support.faulty import FaultyJobs, FaultyLedger
 from tests.support.ledger_table import create_table
-from tests.support.lifecycles import Life, QueueMessage, lives, schedules
+from tests.support.lifecycles import Delivery, Life, lives, schedules
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class Respot:
             lease=timedelta(minutes=2),
         )
 
-    def live(self, life: Life, schedule: tuple[QueueMessage, ...]) -> None:
+    def live(self, life: Life, schedule: tuple[Delivery, ...]) -> None:
         for delivery in schedule:
-            self.jobs.snapshots[REGION, NAME] = life.rechecks[delivery.described_at].described
-            batch = messages(*[life.rechecks[number].event for number in delivery.events])
+            self.jobs.snapshots[REGION, NAME] = life.moments[delivery.described_at].described
+            batch = messages(*[life.moments[number].event for number in delivery.events])
             outcome = self.consumer.consume(batch, time_left=lambda: PLENTY)
             assert outcome.retries == ()
             self.stream(outcome.recorded)
@@ -66,7 +66,7 @@ class Respot:
                 self.alerter.alert(each.job, transition)
 
     def story(self) -> tuple[JobState | None, tuple[Transition, ...], tuple[AlertRecord, ...], list[str]]:
-        """What the ledger says, and what was sent, whatever the order it was sent in."""
+        """What the ledger says, and what was sent, in any order."""
         record = self.ledger.load(JOB)
         alert_records = self.ledger.alerts(JOB)
         assert len({alert_record.message_id for alert_record in alert_records}) == len(alert_records)
@@ -103,7 +103,7 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
     undisturbed.live(life, life.undisturbed)
     disturbed.live(life, data.draw(schedules(life)))
     assert disturbed.story() == undisturbed.story()
-    last = life.rechecks[-1].described
+    last = life.moments[-1].described
     assert undisturbed.story()[1] == last.history
     due = [
         transition for transition in last.history if transition.status in {*KIND_BY_STATUS, "MaxPendingTimeExceeded"}
@@ -115,8 +115,8 @@ def test_any_schedule_leaves_the_ledger_of_the_undisturbed_run(data: st.DataObje
 @settings(max_examples=100)
 @given(st.data(), lives(longest=8, shortest_transition=1.001, own_transitions=True))
 def test_the_events_of_a_job_that_is_gone_leave_the_same_ledger_in_any_order(data: st.DataObject, life: Life) -> None:
-    """Nobody can be asked any more: the events themselves, all of them, are the last witnesses."""
-    events = [look.event for look in life.rechecks]
+    """Nobody can be asked any more: the events themselves, all of them, are the last evidence."""
+    events = [moment.event for moment in life.moments]
     doubled = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events)))]))
     stories = []
     for order in (events, doubled):

@@ -1,4 +1,4 @@
-"""Whatever befalls events, ports and processes, no run is resubmitted twice, too often, or too early.
+"""With any failure of events, ports and processes, no run is resubmitted twice, too often, or too early.
 
 More of the same: `python -m tests.support.recovery_world --schedules 100000 --processes 2`.
 """

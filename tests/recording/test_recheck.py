@@ -20,7 +20,7 @@ def test_a_sweep_observation_is_read_as_it_was_written(unlisted: datetime | None
 DETAIL = json.loads(write_recheck(OBSERVATION))["detail"]
 
 
-def test_the_members_of_the_message_stay() -> None:
+def test_the_members_of_the_message_are_fixed() -> None:
     """Messages in the queue may be of an older version."""
     detail = json.loads(write_recheck(replace(OBSERVATION, unlisted=at(-5))))["detail"]
     assert list(detail) == ["region", "name", "watched_since", "overdue", "missed"]

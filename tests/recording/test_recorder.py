@@ -392,11 +392,11 @@ def test_a_live_job_that_list_and_describe_lack_was_deleted(env: Environment, in
     record = env.memory.load(JOB)
     assert record.state is not None
     assert (record.state.status, record.state.secondary_status) == ("Deleting", "Interrupted")
-    assert record.state.last_modified == at(99_999)  # recent: so the sweep checks it, and recovery decides on it
+    assert record.state.last_modified == at(99_999)  # recent: the sweep checks it, and recovery decides on it
     assert record.transitions == history(SEEN)
 
 
-def test_a_job_that_the_list_lacks_and_describe_has_stays_alive(env: Environment) -> None:
+def test_a_job_that_the_list_lacks_and_describe_has_is_alive(env: Environment) -> None:
     env.record(snapshot(SEEN))
     (recorded,) = env.record(snapshot(SEEN), swept(unlisted=JOB))
     assert (recorded.inserted, recorded.state_changed) == ((), False)

@@ -98,7 +98,7 @@ def test_a_stuck_run_does_not_hold_up_another(env: RecoveryEnvironment, consumer
     assert env.sagemaker.created == [SECOND]
 
 
-def test_a_failure_stays_in_the_queue_with_its_error(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
+def test_a_failure_is_kept_in_the_queue_with_its_error(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
     env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
     (retry,) = consume(consumer, message(env.ended(), received=3))
     assert isinstance(retry.error, UpstreamUnavailableError)

@@ -38,7 +38,7 @@ def test_a_creation_that_failed_is_repeated(env: RecoveryEnvironment, reason: Po
     assert env.sagemaker.created == [SECOND]
 
 
-def test_what_is_refused_for_good_is_told_in_the_words_of_aws(env: RecoveryEnvironment) -> None:
+def test_a_final_refusal_is_reported_in_the_words_of_aws(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.faults["sagemaker.create"] = CreateRefusedError("no iam:PassRole", permission="iam:PassRole")
     assert env.recover(job) is None

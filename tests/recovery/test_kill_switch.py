@@ -26,7 +26,7 @@ from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnviron
 
 HALF_AN_HOUR = timedelta(minutes=30)
 THREE_DAYS = timedelta(days=3)
-TOLD = (
+POSTPONED = (
     "ran out of waiting time; the account's kill switch is on: decided once it is off, "
     "until 2026-09-19 10:15 UTC at most"
 )
@@ -46,16 +46,16 @@ def notices(env: RecoveryEnvironment) -> dict[tuple[JobId, NoticeKind], str]:
 def test_a_job_that_its_owner_opted_in_waits_and_people_are_notified_once(env: RecoveryEnvironment) -> None:
     job = env.ended()
     for _ in range(3):
-        assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
+        assert env.recover(job) == Later(reason=POSTPONED, delay=HALF_AN_HOUR)
         env.clock.pass_by(HALF_AN_HOUR)
     assert env.runs.decisions == {}
-    assert notices(env) == {(job, NoticeKind.POSTPONED): TOLD}
+    assert notices(env) == {(job, NoticeKind.POSTPONED): POSTPONED}
 
 
 def test_a_job_that_the_policy_opted_in_waits_too(env: RecoveryEnvironment) -> None:
     env.set_policy(resume=True)
     job = env.ended(tags={})
-    assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
+    assert env.recover(job) == Later(reason=POSTPONED, delay=HALF_AN_HOUR)
     assert notices(env).keys() == {(job, NoticeKind.POSTPONED)}
 
 
@@ -72,7 +72,7 @@ def test_once_the_switch_is_off_it_is_decided_and_resubmitted(env: RecoveryEnvir
 def test_after_three_days_it_is_refused_and_people_are_notified(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.clock.pass_by(THREE_DAYS - timedelta(minutes=10))
-    assert env.recover(job) == Later(reason=TOLD, delay=timedelta(minutes=10))
+    assert env.recover(job) == Later(reason=POSTPONED, delay=timedelta(minutes=10))
     env.clock.pass_by(timedelta(minutes=10))
     assert env.recover(job) is None
     decision = env.decision(job).decision
@@ -135,7 +135,7 @@ def test_a_postponed_job_asks_neither_s3_nor_sagemaker(env: RecoveryEnvironment)
 def withdrawn(env: RecoveryEnvironment, job: JobId) -> list[tuple[AlertKind, str, bool]]:
     """What people are notified of, without the notices."""
     recovery_records = env.runs.recovery_records(job)
-    return [(told.kind, told.summary, told.withdrawn) for told in news_of(replace(recovery_records, notices=()))]
+    return [(news.kind, news.summary, news.withdrawn) for news in news_of(replace(recovery_records, notices=()))]
 
 
 def _no_rule(env: RecoveryEnvironment) -> None:
@@ -180,7 +180,7 @@ def test_a_job_no_longer_wanted_stops_waiting_while_the_switch_is_on(
 
 
 @pytest.mark.parametrize(("opt_out", "reason"), OPT_OUTS)
-def test_so_is_an_opt_out_while_an_attempt_that_was_decided_on_waits(
+def test_an_opt_out_cancels_a_waiting_attempt_as_well(
     env: RecoveryEnvironment, opt_out: Callable[[RecoveryEnvironment], None], reason: str
 ) -> None:
     env.kill_switch.is_on = False
@@ -211,7 +211,7 @@ def test_a_job_held_up_by_an_invalid_policy_is_reported(env: RecoveryEnvironment
     assert withdrawn(env, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
 
 
-def test_a_job_of_which_people_heard_nothing_is_left_alone_in_silence(env: RecoveryEnvironment) -> None:
+def test_a_job_without_alerts_is_left_alone_in_silence(env: RecoveryEnvironment) -> None:
     job = env.ended(tags={})
     env.recover(job)
     assert withdrawn(env, job) == []
@@ -244,8 +244,8 @@ def the_job(env: RecoveryEnvironment) -> JobId:
 def test_an_attempt_that_was_decided_on_waits_as_well(decided: RecoveryEnvironment) -> None:
     job = the_job(decided)
     for _ in range(2):
-        assert decided.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
-    assert notices(decided) == {(job, NoticeKind.POSTPONED): TOLD}
+        assert decided.recover(job) == Later(reason=POSTPONED, delay=HALF_AN_HOUR)
+    assert notices(decided) == {(job, NoticeKind.POSTPONED): POSTPONED}
     assert (decided.sagemaker.created, decided.runs.outcomes) == ([], {})
     decided.kill_switch.is_on = False
     assert decided.recover(job) is None
@@ -283,7 +283,7 @@ def test_a_switch_turned_on_while_the_request_is_built_prevents_creation() -> No
     object.__setattr__(
         env.recovery.decider.contexts, "checkpoints", type("Slow", (), {"list": staticmethod(list_slowly)})
     )
-    assert env.recover(job) == Later(reason=TOLD, delay=HALF_AN_HOUR)
+    assert env.recover(job) == Later(reason=POSTPONED, delay=HALF_AN_HOUR)
     env.kill_switch.is_on = False
     assert env.recover(job) == Later(reason="the account's kill switch is on", delay=timedelta(seconds=1))
     assert env.sagemaker.created == []
@@ -292,7 +292,7 @@ def test_a_switch_turned_on_while_the_request_is_built_prevents_creation() -> No
 # --- the queue
 
 
-def test_three_days_of_waiting_stay_below_the_queues_max_receives(env: RecoveryEnvironment) -> None:
+def test_three_days_of_waiting_need_fewer_receives_than_the_queues_maximum(env: RecoveryEnvironment) -> None:
     """What is over is for throttling, a quota, or an invalid policy before and after."""
     consumer = RecoveryConsumer(
         recovery=env.recovery, retry_schedule=retry_schedule(queue := MemoryDelayQueue(), longest=1800, clock=env.clock)

@@ -68,7 +68,7 @@ def test_a_trigger_that_the_policy_leaves_out_is_refused(env: RecoveryEnvironmen
 
 @pytest.mark.parametrize("days", [3, 4, 400])
 def test_a_job_that_ended_three_days_ago_is_refused_with_an_alert(env: RecoveryEnvironment, days: int) -> None:
-    """S3 need not answer: what kept the decision back for so long may be that it does not."""
+    """S3 need not answer: a decision may be this late because it does not."""
     job = env.ended()
     env.clock.pass_by(timedelta(days=days))
     env.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")

@@ -78,7 +78,7 @@ def test_an_attempt_older_than_the_decision_on_it_is_none(env: RecoveryEnvironme
 
 
 def test_an_attempt_that_was_replaced_by_its_double_gets_a_refusal(env: RecoveryEnvironment) -> None:
-    """Somebody deletes the second attempt, when the third is decided on, and makes a job that looks like it."""
+    """Somebody deletes the second attempt, when the third is decided on, and makes a job with its name and tags."""
     env.recover(env.ended())
     env.recover(env.end(name=SECOND))
     env.end(name=THIRD)

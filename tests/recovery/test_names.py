@@ -19,7 +19,7 @@ def taken(env: RecoveryEnvironment, **tags: str) -> JobId:
     return env.ended()
 
 
-def test_a_name_that_is_taken_is_a_failure_that_says_so(env: RecoveryEnvironment) -> None:
+def test_a_name_that_is_taken_is_a_failure_with_that_reason(env: RecoveryEnvironment) -> None:
     job = taken(env)
     assert env.recover(job) is None
     assert env.outcome(job).kind is OutcomeKind.FAILED
@@ -30,7 +30,7 @@ def test_a_name_that_is_taken_is_a_failure_that_says_so(env: RecoveryEnvironment
     assert env.sagemaker.created == []
 
 
-def test_a_job_older_than_the_decision_is_not_ours_whatever_its_tags_say(env: RecoveryEnvironment) -> None:
+def test_a_job_older_than_the_decision_is_not_ours_with_any_tags(env: RecoveryEnvironment) -> None:
     # The run's identity holds the creation of its first job, which can be known only once that is there.
     env.submit()
     marks = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -41,7 +41,7 @@ def test_a_job_older_than_the_decision_is_not_ours_whatever_its_tags_say(env: Re
 
 
 @pytest.mark.parametrize("ours", [True, False])
-def test_a_name_that_is_taken_between_the_look_and_the_creation(env: RecoveryEnvironment, *, ours: bool) -> None:
+def test_a_name_that_is_taken_between_the_check_and_the_creation(env: RecoveryEnvironment, *, ours: bool) -> None:
     """Another delivery of the same message, or a stranger, is faster."""
     job = env.ended()
     marks = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME} if ours else {}

@@ -13,8 +13,8 @@ from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 def pended(env: RecoveryEnvironment, end: str, **others: Any) -> JobId:  # noqa: ANN401
     """An on-demand job that waited for two hours and got no instance."""
-    told: dict[str, Any] = {"market": Market.ON_DEMAND, "max_wait": None, "max_pending": timedelta(hours=2)} | others
-    env.submit(**told)
+    known: dict[str, Any] = {"market": Market.ON_DEMAND, "max_wait": None, "max_pending": timedelta(hours=2)} | others
+    env.submit(**known)
     env.sagemaker.move(NAME, "Pending")
     env.clock.pass_by(timedelta(hours=2, seconds=30))
     env.sagemaker.move(NAME, end)
@@ -34,7 +34,7 @@ def test_a_job_that_ran_out_of_pending_time_goes_on(env: RecoveryEnvironment) ->
     assert env.decision(job).decision.reason == "ran out of pending time; next: on-demand ml.g5.2xlarge"
 
 
-def test_a_stop_at_the_pending_limit_is_told_as_doubtful_and_not_repeated(env: RecoveryEnvironment) -> None:
+def test_a_stop_at_the_pending_limit_is_reported_as_doubtful_and_not_repeated(env: RecoveryEnvironment) -> None:
     job = pended(env, "Stopped")
     assert env.recover(job) is None
     decision = env.decision(job).decision

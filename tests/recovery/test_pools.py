@@ -64,7 +64,7 @@ def test_as_many_rungs_are_passed_over_as_are_refused(
     assert all(words in env.outcome(job).summary for words in (NO_QUOTA, "Unsupported instance type"))
 
 
-def test_people_are_told_at_once_what_to_do_if_no_pool_is_left(
+def test_people_learn_at_once_what_to_do_if_no_pool_is_left(
     env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
     env.set_policy(ladder=(SPOT, ON_DEMAND))
@@ -193,7 +193,7 @@ def test_a_next_rung_that_must_wait_is_found_again_later(
     assert env.sagemaker.created == [SECOND]
 
 
-def test_a_lost_answer_from_the_next_rung_is_told_as_what_it_is(
+def test_a_lost_answer_from_the_next_rung_is_reported_correctly(
     env: RecoveryEnvironment, refused: dict[tuple[Market, str], str]
 ) -> None:
     """Exactly once: the attempt exists, in another pool than the decision says."""
@@ -228,7 +228,7 @@ def _refuse_and_spoil(env: RecoveryEnvironment) -> None:
     raise CreateRefusedError(NO_QUOTA, reach=Reach.POOL)
 
 
-def test_what_a_clone_goes_without_is_told(env: RecoveryEnvironment) -> None:
+def test_what_a_clone_goes_without_is_reported(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.sagemaker.jobs[NAME].warnings = ("VolumeKmsKeyId was left out: why",)
     env.recover(job)

@@ -34,7 +34,7 @@ def test_what_cannot_be_asked_creates_nothing(env: RecoveryEnvironment, call: st
     assert env.runs.outcomes == {}
 
 
-def test_an_invalid_policy_decides_nothing_and_is_told_once(env: RecoveryEnvironment) -> None:
+def test_an_invalid_policy_decides_nothing_and_is_reported_once(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.faults["ssm.load"] = PolicyInvalidError("no JSON")
     assert env.recover(job) == Later(reason="no JSON")
@@ -77,7 +77,7 @@ def test_a_job_that_has_not_ended_by_sagemaker_is_never_followed(env: RecoveryEn
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["gone", "another of its name"])
-def test_a_deleted_job_is_refused_since_nothing_tells_its_settings(env: RecoveryEnvironment, *, again: bool) -> None:
+def test_a_deleted_job_is_refused_since_its_settings_are_unknown(env: RecoveryEnvironment, *, again: bool) -> None:
     job = env.ended()
     del env.sagemaker.jobs[NAME]
     if again:

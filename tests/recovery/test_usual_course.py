@@ -1,4 +1,4 @@
-"""Recovery decides once and creates once, and says so."""
+"""Recovery decides once, creates once and reports both."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ def test_a_job_that_ran_out_of_waiting_time_is_resubmitted_under_its_run(env: Re
     assert tags == {"respot:resume": "on", RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
 
 
-def test_people_are_told_as_what_where_and_from_which_checkpoint(env: RecoveryEnvironment) -> None:
+def test_people_learn_the_name_the_pool_and_the_checkpoint(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.recover(job)
     outcome = env.outcome(job)
@@ -55,7 +55,7 @@ def test_the_decision_is_written_before_creation_and_the_outcome_after(env: Reco
     assert order == ["runs.decide", "sagemaker.create", "runs.record_outcome"]
 
 
-def test_what_was_settled_is_not_looked_at_again(env: RecoveryEnvironment) -> None:
+def test_a_completed_decision_is_not_made_again(env: RecoveryEnvironment) -> None:
     job = env.ended()
     env.recover(job)
     env.calls.clear()

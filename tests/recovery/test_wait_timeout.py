@@ -42,7 +42,7 @@ def env() -> RecoveryEnvironment:
 
 def waiting(env: RecoveryEnvironment, **others: object) -> JobId:
     """The user's job, which has waited for longer than its policy allows."""
-    job = env.submit(**others)  # type: ignore[arg-type] # whatever `submit` takes
+    job = env.submit(**others)  # type: ignore[arg-type] # anything that `submit` takes
     env.clock.pass_by(LONGER)
     return job
 
@@ -89,7 +89,7 @@ def test_the_intent_is_recorded_and_the_job_described_before_the_stop(env: Recov
         *("sagemaker.describe", "sagemaker.tags", "sagemaker.description"),
         *("runs.record_stop_intent", "sagemaker.describe", "sagemaker.stop"),
     ]
-    intent = env.runs.given_up[job]
+    intent = env.runs.stop_intents[job]
     assert (intent.job, intent.waiting_since, intent.decided_at) == (job, job.created, env.clock())
     assert intent.reason.startswith("has waited for spot ml.g5.2xlarge since 2026-09-16 09:00 UTC, longer than 2 h 00")
     assert intent.inputs["give_up_waiting_after"] == "2 h 00 min"
@@ -100,7 +100,7 @@ def test_no_decision_is_written_on_a_job_that_lives(env: RecoveryEnvironment) ->
     assert (env.runs.decisions, env.runs.planned, env.runs.outcomes) == ({}, {}, {})
 
 
-def test_there_is_no_pause_after_giving_up(env: RecoveryEnvironment) -> None:
+def test_there_is_no_pause_after_a_wait_timeout(env: RecoveryEnvironment) -> None:
     hour = timedelta(hours=1)
     env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
     env.recover(waiting(env))
@@ -108,8 +108,8 @@ def test_there_is_no_pause_after_giving_up(env: RecoveryEnvironment) -> None:
     assert env.sagemaker.created == [SECOND]
 
 
-def test_a_run_remembers_which_attempts_gave_up(env: RecoveryEnvironment) -> None:
-    """The first attempt has spent the spot rung, so that the third is the on-demand rung's second, not its first."""
+def test_a_run_remembers_which_attempts_timed_out(env: RecoveryEnvironment) -> None:
+    """The first attempt has spent the spot rung: the third is the on-demand rung's second, not its first."""
     env.set_policy(ladder=parse_ladder("spot:2 on-demand:2 on-demand/ml.g5.4xlarge:1"))
     env.recover(waiting(env))
     env.recover(stopped(env))
@@ -121,7 +121,7 @@ def test_a_run_remembers_which_attempts_gave_up(env: RecoveryEnvironment) -> Non
     assert "capacity 3 of 5" in env.decision(third).decision.inputs["budgets"]
 
 
-def test_a_later_attempt_gives_up_as_well(env: RecoveryEnvironment) -> None:
+def test_a_later_attempt_times_out_as_well(env: RecoveryEnvironment) -> None:
     env.set_policy(ladder=parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1"))
     env.recover(waiting(env))
     env.recover(stopped(env))
@@ -144,7 +144,7 @@ def test_the_last_rung_waits_for_as_long_as_sagemaker_does(env: RecoveryEnvironm
     assert env.notes[-1] == "nothing would follow: the ladder has no rung left after 2 attempts"
 
 
-def test_an_interrupted_job_gives_up_and_resumes_elsewhere(env: RecoveryEnvironment) -> None:
+def test_an_interrupted_job_times_out_and_resumes_elsewhere(env: RecoveryEnvironment) -> None:
     job = env.submit()
     env.end("Interrupted")
     env.clock.pass_by(TWO_HOURS)
@@ -231,21 +231,21 @@ def _no_ladder(env: RecoveryEnvironment) -> None:
         *(_dry_run, _off, _no_ladder),
     ],
 )
-def test_what_the_ledger_has_not_heard_of_keeps_a_job_from_being_stopped(
+def test_what_the_ledger_has_not_recorded_keeps_a_job_from_being_stopped(
     env: RecoveryEnvironment, meddle: Callable[[RecoveryEnvironment], None]
 ) -> None:
     job = waiting(env)
     meddle(env)
     assert env.recover(job) is None
     assert env.sagemaker.stopped == []
-    assert env.runs.given_up == {}
+    assert env.runs.stop_intents == {}
 
 
 def test_an_invalid_policy_stops_no_job_and_is_retried(env: RecoveryEnvironment) -> None:
     job = waiting(env)
     env.faults["ssm.load"] = PolicyInvalidError("rules[0]: no such setting")
     assert env.recover(job) == Later(reason="rules[0]: no such setting")
-    assert (env.sagemaker.stopped, env.runs.given_up, env.runs.notices) == ([], {}, {})
+    assert (env.sagemaker.stopped, env.runs.stop_intents, env.runs.notices) == ([], {}, {})
     env.faults.clear()
     assert env.recover(job) is None
     assert env.sagemaker.stopped == [NAME]
@@ -277,7 +277,7 @@ def test_a_job_whose_waiting_ends_in_the_last_moment_is_not_stopped(
     assert env.recover(job) is None
     assert env.sagemaker.stopped == []
     assert env.notes[-1] == "waits no longer: it is not stopped"
-    assert env.runs.given_up[job].withdrawn == "waits no longer: it is not stopped"
+    assert env.runs.stop_intents[job].withdrawn == "waits no longer: it is not stopped"
 
 
 def test_a_kill_switch_turned_on_just_before_the_stop_prevents_it(env: RecoveryEnvironment) -> None:
@@ -285,7 +285,7 @@ def test_a_kill_switch_turned_on_just_before_the_stop_prevents_it(env: RecoveryE
     overtake(env, _kill)
     assert env.recover(job) is None
     assert env.sagemaker.stopped == []
-    assert env.runs.given_up[job].withdrawn == "the account's kill switch is on: it is not stopped"
+    assert env.runs.stop_intents[job].withdrawn == "the account's kill switch is on: it is not stopped"
     env.kill_switch.is_on = False
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
@@ -297,7 +297,7 @@ def test_a_kill_switch_unreadable_just_before_the_stop_prevents_it(env: Recovery
     with pytest.raises(UpstreamUnavailableError, match="throttled"):
         env.recover(job)
     assert env.sagemaker.stopped == []
-    assert env.runs.given_up[job].withdrawn is not None
+    assert env.runs.stop_intents[job].withdrawn is not None
 
 
 def test_while_the_kill_switch_is_on_s3_is_not_asked(env: RecoveryEnvironment) -> None:
@@ -343,7 +343,7 @@ def test_what_cannot_be_asked_stops_nothing(env: RecoveryEnvironment, call: str)
     env.faults[call] = UpstreamUnavailableError("no answer")
     with pytest.raises(UpstreamUnavailableError):
         env.recover(job)
-    assert (env.sagemaker.stopped, env.runs.given_up) == ([], {})
+    assert (env.sagemaker.stopped, env.runs.stop_intents) == ([], {})
 
 
 # --- whose stop it was ----------------------------------------------------------------------------------------------
@@ -411,7 +411,7 @@ def test_an_intent_whose_job_had_already_ended_is_withdrawn(env: RecoveryEnviron
     _end_before_the_stop(env)
     env.recover(job)
     assert env.notes[-1] == "has already ended"
-    assert env.runs.given_up[job].withdrawn == "has already ended"
+    assert env.runs.stop_intents[job].withdrawn == "has already ended"
 
 
 def test_a_delivery_that_finds_the_job_stopping_keeps_its_stop_intent(
@@ -477,7 +477,7 @@ def test_a_later_wait_has_an_intent_of_its_own(env: RecoveryEnvironment) -> None
     again = env.clock()
     env.clock.pass_by(LONGER)
     env.recover(job)
-    assert env.runs.given_up[job].waiting_since == again
+    assert env.runs.stop_intents[job].waiting_since == again
     env.recover(stopped(env))
     assert env.sagemaker.created == [SECOND]
 
@@ -563,7 +563,7 @@ def test_a_live_job_known_under_a_rounded_time_is_the_same_job(
     )
     env.recover(job)
     assert env.sagemaker.stopped == [NAME]
-    assert set(env.runs.given_up) == {job} == {job_id()}
+    assert set(env.runs.stop_intents) == {job} == {job_id()}
 
 
 def test_the_description_of_a_later_job_of_that_name_stops_nothing(

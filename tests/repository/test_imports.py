@@ -22,7 +22,7 @@ import sys
 
 def watch(event, arguments):
     if event == "socket.bind" and arguments[1][0] == "::1":
-        return  # urllib3 looks whether this machine has IPv6
+        return  # urllib3 checks whether this machine has IPv6
     if event.startswith(("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "subprocess.")):
         raise SystemExit(f"{event} {arguments} at import")
 

@@ -1,4 +1,4 @@
-"""Respot writes no HTML: words of others that look like it have no page to act in."""
+"""Respot writes no HTML: words of others that resemble it have no page to act in."""
 
 import ast
 import re

@@ -119,7 +119,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
-def test_hostile_words_of_a_job_stay_words(words: str) -> None:
+def test_hostile_words_of_a_job_are_never_markup(words: str) -> None:
     keeps_slacks_rules(
         rendered(
             "Failed",
@@ -133,7 +133,7 @@ def test_hostile_words_of_a_job_stay_words(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
-def test_hostile_words_of_a_publisher_stay_words(words: str) -> None:
+def test_hostile_words_of_a_publisher_are_never_markup(words: str) -> None:
     document = to_document(alert_on())
     keeps_slacks_rules(render(json.dumps(document | {"headline": words, "severity": words})))
     keeps_slacks_rules(render(json.dumps(dict.fromkeys(ALARM, words))))
@@ -165,7 +165,7 @@ def test_a_digest_reads_like_one() -> None:
     keeps_slacks_rules(message)
 
 
-def test_a_digest_without_an_instance_type_says_so() -> None:
+def test_a_digest_without_an_instance_type_is_described_without_one() -> None:
     digest = digest_of(kind=AlertKind.POLICY_INVALID, instance_type=None, said=["the policy <!channel> is none"])
     message = render(json.dumps(digest_document(digest)))
     fields = [field["text"] for field in message.blocks[2]["fields"]]
@@ -176,12 +176,12 @@ def test_a_digest_without_an_instance_type_says_so() -> None:
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
-def test_hostile_descriptions_stay_words(words: str, kind: AlertKind) -> None:
+def test_hostile_descriptions_are_never_markup(words: str, kind: AlertKind) -> None:
     keeps_slacks_rules(render(json.dumps(digest_document(digest_of(9, kind=kind, said=[words, f"{words}2", words])))))
 
 
 @pytest.mark.parametrize("words", HOSTILE, ids=lambda words: ascii(words)[:20])
-def test_hostile_words_of_a_digest_stay_words(words: str) -> None:
+def test_hostile_words_of_a_digest_are_never_markup(words: str) -> None:
     document = digest_document(digest_of(instance_type=words))
     keeps_slacks_rules(render(json.dumps(document)))
     inner = document["digest"] | {"alerts": [{"job": words}] * 3, "region": words, "count": words, "account": words}

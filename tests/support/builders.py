@@ -1,4 +1,4 @@
-"""Builders: each fills what a test is not about, so that the test shows what it is about."""
+"""Builders: each fills what a test is not about: the test shows what it is about."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -59,13 +59,13 @@ def transition(status: str, seconds: float = 0, *, provisional: bool = False) ->
 
 
 def history(script: str) -> tuple[Transition, ...]:
-    """Stays from words: `history("Starting=0 Downloading=250 Training=390.111")`, seconds after the creation."""
+    """Transitions from words: `history("Starting=0 Downloading=250 Training=390.111")`, seconds after the creation."""
     transitions = (word.split("=") for word in script.split())
     return tuple(transition(status, float(seconds)) for status, seconds in transitions)
 
 
 def state(job: JobId | None = None, **others: Any) -> JobState:  # noqa: ANN401
-    """A spot job in training; name whatever else the test is about."""
+    """A spot job in training; name what the test is about."""
     job = job or job_id()
     plain = JobState(
         job=job,
@@ -87,13 +87,13 @@ def snapshot(script: str = "Starting=0 Downloading=250 Training=390", **others: 
     """What Describe answers while the job is in the script's last transition."""
     transitions = history(script)
     last = transitions[-1]
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "status": PRIMARY.get(last.status, "InProgress"),
         "secondary_status": last.status,
         "last_modified": last.started,
         "status_message": WAITS.get(last.status),
     }
-    return JobSnapshot(state=state(**(told | others)), history=transitions)
+    return JobSnapshot(state=state(**(known | others)), history=transitions)
 
 
 def a_drill(status: str = "Interrupted", **others: Any) -> Drill:  # noqa: ANN401
@@ -102,7 +102,7 @@ def a_drill(status: str = "Interrupted", **others: Any) -> Drill:  # noqa: ANN40
 
 
 def reported(status: str, seconds: float, **others: Any) -> JobSnapshot:  # noqa: ANN401
-    """What an event with its own transition tells."""
+    """What an event with its own transition reports."""
     seen = snapshot(f"{status}={seconds}", **({"market": None, "checkpoint_uri": None} | others))
     return replace(seen, history=tuple(replace(transition, provisional=True) for transition in seen.history))
 
@@ -111,7 +111,7 @@ def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int
     """An alert on a job that had trained for 3330 s."""
     primary = PRIMARY.get(status, "InProgress")
     each = replace(transition(status, seconds), ended_as=primary if is_terminal(primary) else None)
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "status": primary,
         "secondary_status": status,
         "last_modified": each.started,
@@ -121,7 +121,7 @@ def alert_on(status: str = "Interrupted", seconds: float = 3720, *, earlier: int
     return Alert(
         kind=KIND_BY_STATUS.get(status, AlertKind.ENDED),
         transition=each,
-        state=state(**(told | others)),
+        state=state(**(known | others)),
         figures=figures(life),
         transitions=life,
         earlier_interruptions=earlier,
@@ -142,7 +142,7 @@ def window_of(
 
 
 def member_of(number: int, seconds: float, *, said: str = "") -> DigestEntry:
-    """An alert of job number so-and-so."""
+    """An alert of the job with this number."""
     job = job_id(f"job-{number}")
     return DigestEntry(
         job=job,
@@ -155,14 +155,14 @@ def member_of(number: int, seconds: float, *, said: str = "") -> DigestEntry:
 
 
 def digest_of(count: int = 3, *, again: int = 0, said: Sequence[str] = (), **window: Any) -> Digest:  # noqa: ANN401
-    """A digest of so many jobs, interrupted a second apart, some of them `again`; they say `said`, in turns."""
+    """A digest of these jobs, interrupted a second apart, some of them `again`; they say `said`, in turns."""
     opened = window_of(**window)
     numbers = [*range(1, count + 1), *range(1, again + 1)]
     return Digest(
         window=opened,
         entries=tuple(
-            member_of(number, 3720 + choose_placement, said=said[(choose_placement - 1) % len(said)] if said else "")
-            for choose_placement, number in enumerate(numbers, start=1)
+            member_of(number, 3720 + position, said=said[(position - 1) % len(said)] if said else "")
+            for position, number in enumerate(numbers, start=1)
         ),
     )
 
@@ -172,14 +172,14 @@ def alert_of(kind: AlertKind, **others: Any) -> Alert:  # noqa: ANN401
     by_status = {of: status for status, of in KIND_BY_STATUS.items()} | {AlertKind.ENDED: "MaxPendingTimeExceeded"}
     if kind in by_status:
         return replace(alert_on(by_status[kind]), **others)
-    told: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"summary": "a summary"}
-    return replace(alert_on("MaxWaitTimeExceeded"), kind=kind, **(told | others))
+    known: dict[str, Any] = {"advice": ("an advice",)} if kind is AlertKind.ADVICE else {"summary": "a summary"}
+    return replace(alert_on("MaxWaitTimeExceeded"), kind=kind, **(known | others))
 
 
 def event(status: str = "Training", seconds: float = 390, *, job: JobId | None = None, **detail: Any) -> dict[str, Any]:  # noqa: ANN401
     """A training job event; `detail` adds or replaces members of its detail."""
     job = job or job_id()
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "TrainingJobName": job.name,
         "TrainingJobArn": arn_of(job.name, job.region),
         "TrainingJobStatus": PRIMARY.get(status, "InProgress"),
@@ -200,7 +200,7 @@ def event(status: str = "Training", seconds: float = 390, *, job: JobId | None =
         "time": f"{at(seconds):%Y-%m-%dT%H:%M:%SZ}",
         "region": job.region,
         "resources": [arn_of(job.name, job.region)],
-        "detail": told | detail,
+        "detail": known | detail,
     }
 
 
@@ -244,7 +244,7 @@ def description(transitions: Iterable[Transition], **others: Any) -> dict[str, A
     if is_terminal(status):
         entries[-1]["EndTime"] = last.started
     launched = next((transition.started for transition in listed if transition.status == "Downloading"), None)
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "TrainingJobName": NAME,
         "TrainingJobArn": arn_of(),
         "ModelArtifacts": {"S3ModelArtifacts": "s3://ml-bucket/output/model.tar.gz"},
@@ -259,8 +259,8 @@ def description(transitions: Iterable[Transition], **others: Any) -> dict[str, A
         "CheckpointConfig": {"S3Uri": f"s3://ml-bucket/checkpoints/{NAME}/", "LocalPath": "/opt/ml/checkpoints"},
     }
     if launched:
-        told["TrainingStartTime"] = launched
-    return {name: value for name, value in (told | others).items() if value is not None}
+        known["TrainingStartTime"] = launched
+    return {name: value for name, value in (known | others).items() if value is not None}
 
 
 def retry_schedule(

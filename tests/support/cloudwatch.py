@@ -18,7 +18,7 @@ _MORE_RETRIEVED: Final = 2
 It says that the number depends on the period, and not how.
 """
 _POISON: Final = 3
-"""A message that was received so often, and not deleted, does not count in the age of the oldest message."""
+"""A message that was received this often, and not deleted, does not count in the age of the oldest message."""
 
 STATISTICS: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "Maximum": max,

@@ -20,24 +20,24 @@ ROOT: Final = Path(__file__).parents[2]
 EVENING: Final = datetime.fromisoformat("2026-09-16T20:00:00Z")
 SAVED: Final = datetime.fromisoformat("2026-09-16T21:40:00Z")
 URI: Final = "s3://ml-bucket/checkpoints/nightly-resnet/"
-FIRST_STAYS: Final = "Starting=20:00 Downloading=20:06 Training=20:10 Interrupted=21:50 MaxWaitTimeExceeded=02:00"
+FIRST_TRANSITIONS: Final = "Starting=20:00 Downloading=20:06 Training=20:10 Interrupted=21:50 MaxWaitTimeExceeded=02:00"
 
 
 def decisions() -> tuple[Decision, Decision]:
     """What is decided at the end of the first attempt, and at the end of the second, which never got an instance."""
-    first = _attempt(1, "nightly-resnet", FIRST_STAYS, max_wait=timedelta(hours=6))
+    first = _attempt(1, "nightly-resnet", FIRST_TRANSITIONS, max_wait=timedelta(hours=6))
     after_first = _decide(first)
     assert after_first.placement is not None
     max_wait = after_first.placement.max_wait
     assert max_wait is not None
-    gave_up = first.state.last_modified + max_wait
+    waited_until = first.state.last_modified + max_wait
     second = _attempt(
-        2, "nightly-resnet-r2", f"Starting=02:00 MaxWaitTimeExceeded={gave_up:%H:%M:%S}", max_wait=max_wait
+        2, "nightly-resnet-r2", f"Starting=02:00 MaxWaitTimeExceeded={waited_until:%H:%M:%S}", max_wait=max_wait
     )
     return after_first, _decide(first, second)
 
 
-def told(decision: Decision) -> str:
+def line_of(decision: Decision) -> str:
     """The decision as the document quotes it."""
     placement = decision.placement
     assert placement is not None
@@ -93,4 +93,4 @@ _CHECKPOINT: Final = Checkpoint(
 )
 
 if __name__ == "__main__":
-    print(*map(told, decisions()), sep="\n")  # noqa: T201 - for whoever writes the document
+    print(*map(line_of, decisions()), sep="\n")  # noqa: T201 - for the author of the document

@@ -1,7 +1,7 @@
 """Bursts of alerts in few pools, delivered by invocations that crash, wait and overlap.
 
 All jobs of a world have the same course, except a few whose own code fails: people must receive those alerts one by
-one. Everything is drawn from one seed, so that a failing schedule can be run again. tests/properties/README.md lists
+one. Everything is drawn from one seed: a failing schedule can be run again. tests/properties/README.md lists
 what `check` verifies.
 """
 

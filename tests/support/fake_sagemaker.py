@@ -50,7 +50,7 @@ class FakeSageMaker:
         """A job that a user creates."""
         now = self.clock()
         job = JobId(region=self.region, name=name, created=now)
-        told: dict[str, Any] = {
+        known: dict[str, Any] = {
             "market": Market.SPOT,
             "instance_type": "ml.g5.2xlarge",
             "instance_count": 1,
@@ -66,14 +66,14 @@ class FakeSageMaker:
             secondary_status="Starting",
             last_modified=now,
             status_message=WAITS["Starting"],
-            **(told | others),
+            **(known | others),
         )
         transition = Transition(status="Starting", started=now)
         self.jobs[name] = FakeJob(state=state, transitions=(transition,), tags=dict(tags or {}))
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
-        """The job enters its next stay now."""
+        """The job enters its next status now."""
         fake, now = self.jobs[name], self.clock()
         trained = fake.state.training_started or (now if status == "Downloading" else None)
         fake.state = replace(
@@ -131,7 +131,7 @@ class FakeSageMaker:
         return arn_of(name, self.region)
 
     def stop(self, region: str, name: str) -> bool:  # noqa: ARG002 - the port's signature
-        """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says so."""
+        """See `RecoverableJobs.stop`: the job is stopping, and ends when the test says."""
         fake = self.jobs.get(name)
         if fake is None or not fake.is_live:
             return False

@@ -42,7 +42,7 @@ class FaultyJobs(MemoryTrainingJobs):
 
 @dataclass(slots=True, kw_only=True)
 class FaultyLedger:
-    """A ledger of which any method can be made to fail, once or for good, or to let somebody else go first.
+    """A ledger with methods that can be made to fail, once or for good, or to let somebody else go first.
 
     Attributes:
         ledger: the real one.

@@ -151,7 +151,7 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The ports `RecoverableJobs` and `JobLists`: whatever the test says that SageMaker says.
+    """The ports `RecoverableJobs` and `JobLists`: what the test says that SageMaker says.
 
     A created job has a document and tags at once; a test sets its snapshot.
     """
@@ -227,7 +227,7 @@ class MemoryTrainingJobs:
         return arn
 
     def stop(self, region: str, name: str) -> bool:
-        """See `RecoverableJobs.stop`; what comes of it is the test's to tell."""
+        """See `RecoverableJobs.stop`; the test decides what comes of it."""
         if self.stop_fault:
             raise self.stop_fault
         seen = self.snapshots.get((region, name))
@@ -490,7 +490,7 @@ class MemoryRunStore:
     notices: dict[tuple[JobId, NoticeKind], Notice] = field(default_factory=dict)
     writers: dict[str, LocationReservation] = field(default_factory=dict)
     clock: Clock = lambda: datetime.now(UTC)
-    given_up: dict[JobId, StopIntent] = field(default_factory=dict)
+    stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
         """See `RunStore.decision`."""
@@ -539,20 +539,20 @@ class MemoryRunStore:
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
         """See `RunStore.stop_intent`."""
-        return self.given_up.get(job)
+        return self.stop_intents.get(job)
 
     def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
         """See `RunStore.record_stop_intent`."""
-        standing = self.given_up.get(record.job)
+        standing = self.stop_intents.get(record.job)
         if standing is None or standing.withdrawn or standing.decided_at < record.decided_at:
-            self.given_up[record.job] = record
+            self.stop_intents[record.job] = record
         return standing
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """See `RunStore.withdraw_stop_intent`."""
-        standing = self.given_up.get(record.job)
+        standing = self.stop_intents.get(record.job)
         if standing and standing.decided_at == record.decided_at:
-            self.given_up[record.job] = replace(record, withdrawn=why)
+            self.stop_intents[record.job] = replace(record, withdrawn=why)
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """See `RunStore.notice`."""

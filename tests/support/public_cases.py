@@ -37,12 +37,12 @@ def cases(*kinds: str) -> list[ParameterSet]:
 
 def state_of(given: Mapping[str, Any]) -> JobState:
     """Of a job, only what the case says; times are in seconds or in ISO 8601."""
-    told: dict[str, Any] = {"status": "Failed", "secondary_status": "Failed", "last_modified": CREATED, **given}
-    told |= {name: timedelta(seconds=told[name]) for name in _SPANS if told.get(name) is not None}
-    told |= {name: datetime.fromisoformat(told[name]) for name in _MOMENTS if isinstance(told.get(name), str)}
-    if told.get("market") is not None:
-        told["market"] = Market(told["market"])
-    return JobState(job=job_id(), arn=arn_of(), **told)
+    known: dict[str, Any] = {"status": "Failed", "secondary_status": "Failed", "last_modified": CREATED, **given}
+    known |= {name: timedelta(seconds=known[name]) for name in _SPANS if known.get(name) is not None}
+    known |= {name: datetime.fromisoformat(known[name]) for name in _MOMENTS if isinstance(known.get(name), str)}
+    if known.get("market") is not None:
+        known["market"] = Market(known["market"])
+    return JobState(job=job_id(), arn=arn_of(), **known)
 
 
 def compare(expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:

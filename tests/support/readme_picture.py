@@ -25,7 +25,7 @@ _RIGHT: Final = WIDTH - _LEFT
 _COLUMNS: Final = 50
 _LINE: Final = 27
 _HEIGHTS: Final = {Period.WAITING: 8, Period.MOVING: 18, Period.TRAINING: 32, Period.INTERRUPTED: 32}
-"""What has a height of its own is told apart without colours."""
+"""What has a height of its own can be distinguished without colours."""
 _LABEL: Final = (
     "Above, a Slack message: nightly-resnet was resubmitted as nightly-resnet-r2 and resumes from its checkpoint. "
     "Below, the timelines of both attempts: waiting, training, two interruptions, and training again."

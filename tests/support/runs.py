@@ -36,18 +36,18 @@ def attempt(
     launched = next(
         (transition.started for transition in transitions if transition.status in {"Downloading", "Training"}), None
     )
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "status": PRIMARY.get(transitions[-1].status, "InProgress"),
         "secondary_status": transitions[-1].status,
         "last_modified": transitions[-1].started,
         "training_started": launched,
     }
-    own = state(job_id(name, created=transitions[0].started), **(told | others))
+    own = state(job_id(name, created=transitions[0].started), **(known | others))
     return Attempt(number=number, state=own, transitions=transitions, checkpoint=checkpoint)
 
 
 def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
-    """A run; one attempt that trained and ran out of waiting time, unless told."""
+    """A run; one attempt that trained and ran out of waiting time by default."""
     chain = attempts or (attempt(checkpoint=checkpoints[-1] if checkpoints else None),)
     return Run(id=run_id(chain[0].state.job), attempts=chain, checkpoints=checkpoints)
 
@@ -66,7 +66,7 @@ def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any
 
 
 def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkpoint:  # noqa: ANN401
-    """A complete checkpoint, saved so many seconds after the run's creation."""
+    """A complete checkpoint, saved this many seconds after the run's creation."""
     step = int(name.rpartition("-")[2]) if name.rpartition("-")[2].isdigit() else None
     plain = Checkpoint(name=name, step=step, saved_at=at(seconds), size=2_100_000_000, complete=True, objects=4)
     return replace(plain, **others)
@@ -78,7 +78,7 @@ def asked(**settings: Any) -> Resolved:  # noqa: ANN401
 
 
 def context(what: Run, resolved: Resolved | None = None, **others: Any) -> PlanContext:  # noqa: ANN401
-    """What a decision on the run is made from; nothing stands in its way, unless told."""
+    """What a decision on the run is made from; nothing stands in its way by default."""
     return PlanContext(run=what, resolved=resolved or asked(), **others)
 
 

@@ -71,7 +71,7 @@ def arrow(path: str, *, dashed: bool = False) -> str:
 
 
 def wrapped(words: str, columns: int) -> list[str]:
-    """Words in lines of so many characters; a longer word has a line of its own."""
+    """Words in lines of this many characters; a longer word has a line of its own."""
     lines: list[str] = []
     for word in words.split():
         if lines and len(lines[-1]) + 1 + len(word) <= columns:

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 
 
-def eventually(is_so: Callable[[], bool], *, seconds: float = 120) -> bool:
-    """Whether it becomes so within that time; asked a few times a second. Long: a busy machine is no fault."""
+def eventually(is_true: Callable[[], bool], *, seconds: float = 120) -> bool:
+    """Whether it becomes true within that time; asked a few times a second. Long: a busy machine is no fault."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if is_so():
+        if is_true():
             return True
         time.sleep(0.2)
-    return is_so()
+    return is_true()

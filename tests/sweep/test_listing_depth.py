@@ -131,7 +131,7 @@ def test_a_quick_pass_asks_for_an_open_job_that_the_list_lacks(age: timedelta, p
 
 @pytest.mark.parametrize("page_length", [1, 100], ids=["on no page that is listed", "on a page beyond its edge"])
 def test_a_job_that_the_index_lacked_at_the_start_is_asked_for(page_length: int) -> None:
-    """It lags behind the ledger, so the pass began without the job."""
+    """It lags behind the ledger, and the pass began without the job."""
     env = swept_before(page_length=page_length)
     history(env)
     env.know(job_id("late", created=ago(days=9)), "Training=0")

@@ -274,7 +274,7 @@ def test_a_limit_set_afterwards_is_applied_within_the_hour(env: Environment) -> 
     assert env.recoveries.sent == [job]
 
 
-def test_without_a_policy_no_wait_limit_is_checked_and_the_report_says_so(env: Environment) -> None:
+def test_without_a_policy_no_wait_limit_is_checked_and_the_report_is_marked(env: Environment) -> None:
     env.both(job_id("waits", created=ago(hours=9)))
     for fault in (PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")):
         swept = env.sweep(env.invocation(policies=MemoryPolicies(fault=fault)))[-1]

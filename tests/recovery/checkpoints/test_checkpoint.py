@@ -374,7 +374,7 @@ def test_an_empty_file_is_no_checkpoint() -> None:
 # --- order ------------------------------------------------------------------------------------------------------------
 
 
-def test_numbers_are_compared_as_numbers_whatever_their_times() -> None:
+def test_numbers_are_compared_as_numbers_at_any_times() -> None:
     objects = [*directory("checkpoint-1000", TRAINER, 0), *directory("checkpoint-900", TRAINER, 60)]
     assert seen(objects) == ["checkpoint-900 @900", "checkpoint-1000 @1000"]
 
@@ -398,7 +398,7 @@ def test_by_products_count_only_where_there_is_nothing_else() -> None:
     assert newest([]) is None
 
 
-# --- whatever the objects ---------------------------------------------------------------------------------------------
+# --- any objects ------------------------------------------------------------------------------------------------------
 
 PARTS = st.sampled_from(
     [
@@ -518,7 +518,7 @@ def test_an_age_is_never_negative() -> None:
     assert age(checkpoint(at(0)), at(-180)) == timedelta()
 
 
-def test_a_listing_says_what_it_does_not_tell() -> None:
+def test_a_listing_says_what_it_does_not_show() -> None:
     one = stored("checkpoint.pth")
     assert Listing(objects=(one,)).caveat is None
     assert Listing(objects=(), bucket_exists=False).caveat == "the bucket does not exist"

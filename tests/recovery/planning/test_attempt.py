@@ -17,7 +17,7 @@ ATTEMPTS = st.integers(min_value=1, max_value=10**6)
 RUN = "us-east-1/spot-job/1789549200000"
 
 
-def test_a_short_stem_is_told_whole() -> None:
+def test_a_short_stem_is_kept_whole() -> None:
     assert attempt_name("spot-job", 2, run=RUN) == "spot-job-r2"
 
 
@@ -46,13 +46,13 @@ def test_a_name_is_always_one_that_sagemaker_takes(stem: str, attempt: int, run:
 
 
 @given(LONG_NAMES, ATTEMPTS, st.lists(st.uuids().map(str), min_size=2, max_size=2, unique=True))
-def test_runs_whose_long_stems_are_cut_alike_are_told_apart(stem: str, attempt: int, runs: list[str]) -> None:
+def test_runs_whose_long_stems_are_cut_alike_have_different_names(stem: str, attempt: int, runs: list[str]) -> None:
     first, second = (attempt_name(stem, attempt, run=run) for run in runs)
     assert first != second
 
 
 @given(NAMES, st.lists(ATTEMPTS, min_size=2, max_size=2, unique=True))
-def test_attempts_of_a_run_are_told_apart(stem: str, attempts: list[int]) -> None:
+def test_attempts_of_a_run_have_different_names(stem: str, attempts: list[int]) -> None:
     first, second = (attempt_name(stem, attempt, run=RUN) for attempt in attempts)
     assert first != second
 

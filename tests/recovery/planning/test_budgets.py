@@ -14,7 +14,7 @@ from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, attempt, repeated, r
 
 
 @pytest.mark.parametrize(("most", "action"), [(2, Action.REFUSE), (3, Action.RESUBMIT)])
-def test_a_run_has_so_many_attempts_in_all(most: int, action: Action) -> None:
+def test_a_run_has_a_limited_number_of_attempts(most: int, action: Action) -> None:
     two = run(*repeated(NEVER_LAUNCHED, 2))
 
     decision = decide(two, now=LONG_AFTER, max_attempts=most)
@@ -56,7 +56,7 @@ def test_each_kind_of_trouble_has_a_budget_of_its_own(budget: Budget, attempts: 
 @pytest.mark.parametrize(
     ("allowed", "action"), [(1.9, Action.REFUSE), (2.0, Action.REFUSE), (2.1, Action.RESUBMIT)], ids=str
 )
-def test_no_attempt_follows_once_so_many_instance_hours_were_billed(allowed: float, action: Action) -> None:
+def test_no_attempt_follows_once_the_instance_hours_are_used(allowed: float, action: Action) -> None:
     billed = run(attempt(instance_count=2, billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
 
     decision = decide(billed, max_billable_hours=allowed)

@@ -1,4 +1,4 @@
-"""A deadline decides between spot and on-demand, and says what it reckons."""
+"""A deadline decides between spot and on-demand, and says what it calculates."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ NEEDED = timedelta(seconds=4 * HOUR + 240)
 
 
 def with_deadline(slack: float, **others: Any) -> Decision:  # noqa: ANN401
-    """The decision with so many seconds left beyond what on-demand needs."""
+    """The decision with this many seconds left beyond what on-demand needs."""
     return decide(deadline=ENDED + NEEDED + timedelta(seconds=slack), work=WORK, **others)
 
 
@@ -102,7 +102,7 @@ def test_a_deadline_far_away_gives_no_more_than_sagemaker_permits() -> None:
         ),
     ],
 )
-def test_the_reason_reckons_before_the_operators_eyes(slack: float, said: str) -> None:
+def test_the_reason_shows_the_calculation(slack: float, said: str) -> None:
     assert with_deadline(slack).reason == f"ran out of waiting time; {said}"
 
 

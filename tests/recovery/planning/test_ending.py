@@ -62,7 +62,7 @@ CAPACITY = "CapacityError: Unable to provision requested ML compute capacity. Pl
         pytest.param("InProgress", "MaxWaitTimeExceeded", None, None, id="not terminal"),
     ],
 )
-def test_only_ends_that_another_attempt_can_mend_are_triggers(
+def test_only_ends_that_another_attempt_can_fix_are_triggers(
     status: str, secondary: str, reason: str | None, trigger: Trigger | None
 ) -> None:
     assert ending_of(ended(state(), status, secondary, reason)).trigger is trigger
@@ -79,7 +79,7 @@ def test_only_ends_that_another_attempt_can_mend_are_triggers(
         pytest.param("Failed", "Failed", False, id="failed"),
     ],
 )
-def test_a_persons_own_doing_is_told_from_sagemakers(status: str, secondary: str, by_a_person: bool) -> None:  # noqa: FBT001 - a case
+def test_a_persons_own_action_is_distinguished_from_sagemakers(status: str, secondary: str, by_a_person: bool) -> None:  # noqa: FBT001 - a case
     assert ending_of(ended(state(), status, secondary)).by_a_person is by_a_person
 
 
@@ -185,8 +185,8 @@ UNCERTAIN = "stopped, by its user or by SageMaker after MaxPendingTimeInSeconds 
 def test_a_stop_when_the_pending_limit_was_over_may_be_sagemakers(
     seconds: float, others: dict[str, Any], *, uncertain: bool
 ) -> None:
-    told: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
-    ending = attempt(STOP.format(seconds, seconds + 3), **told).ending
+    known: dict[str, Any] = {"max_pending": LIMIT, "instance_type": "ml.p5.48xlarge"} | others
+    ending = attempt(STOP.format(seconds, seconds + 3), **known).ending
     assert (ending.trigger, ending.uncertain, ending.by_a_person) == (None, uncertain, not uncertain)
     assert ending.description == (UNCERTAIN if uncertain else "stopped by its user")
 
@@ -217,7 +217,7 @@ def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
     )
 
 
-def test_after_an_unknown_end_people_are_told_that_nothing_follows() -> None:
+def test_after_an_unknown_end_people_learn_that_nothing_follows() -> None:
     retired = run(attempt("Starting=0 Pending=5 Retired=7200", status="Failed"))
     decision = plan(context(retired, asked()), now=at(7300))
     assert (decision.action, decision.notify) == (Action.REFUSE, True)

@@ -117,7 +117,7 @@ def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(
         assert missed is (now + left > deadline)
 
 
-def test_inputs_tell_all_that_the_decision_was_made_from() -> None:
+def test_inputs_have_all_that_the_decision_was_made_from() -> None:
     around = {
         "listing_cut": True,
         "concurrent_writers": ("job-10",),

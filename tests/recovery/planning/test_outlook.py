@@ -1,4 +1,4 @@
-"""What people are told to expect before the decision must never be less than what the planner then does."""
+"""What people learn to expect before the decision must never be less than what the planner then does."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -15,7 +15,7 @@ from respot.recovery.policy.policy import AccountPolicy, Policy, Rule, resolve
 from tests.support.builders import history, state
 from tests.support.runs import ENDED, OUT_OF_TIME, attempt, context, run
 
-STAYS: Final = history(OUT_OF_TIME)
+TRANSITIONS: Final = history(OUT_OF_TIME)
 ASKS: Final = AccountPolicy(defaults=Policy(resume=True))
 NOBODY: Final = AccountPolicy()
 PARENT: Final = Parent(owner=Owner.BATCH, identifier="AWSBatch")
@@ -43,7 +43,7 @@ def ended(tags: dict[str, str] | None, **others: Any) -> JobState:  # noqa: ANN4
         pytest.param(ended({}), ASKS, Outlook.DECIDES, id="the policy asks, no tag"),
         pytest.param(ended({"respot:resume": "on"}), NOBODY, Outlook.DECIDES, id="the tag asks"),
         pytest.param(ended({"respot:resume": "off"}), ASKS, Outlook.LEAVES, id="the owner opted out"),
-        pytest.param(ended({"respot:resume": "off"}), None, Outlook.LEAVES, id="opted out, whatever the policy"),
+        pytest.param(ended({"respot:resume": "off"}), None, Outlook.LEAVES, id="opted out, with any policy"),
         pytest.param(ended({}), None, Outlook.UNKNOWN, id="the policy cannot be read"),
         pytest.param(ended({"respot:resume": "on"}), None, Outlook.UNKNOWN, id="asked, the policy cannot be read"),
         pytest.param(ended(None), NOBODY, Outlook.UNKNOWN, id="the tags are not known"),
@@ -65,13 +65,13 @@ def ended(tags: dict[str, str] | None, **others: Any) -> JobState:  # noqa: ANN4
     ],
 )
 def test_what_to_expect(job: JobState, account: AccountPolicy | None, outlook: Outlook) -> None:
-    assert foresee(job, STAYS, account) is outlook
+    assert foresee(job, TRANSITIONS, account) is outlook
 
 
 def test_a_rule_that_takes_a_job_out_is_a_plain_no() -> None:
     account = replace(ASKS, rules=(Rule(name="not these", settings={"resume": False}),))
-    assert foresee(ended({}), STAYS, account) is Outlook.LEAVES
-    assert foresee(ended({"respot:resume": "on"}), STAYS, account) is Outlook.DECIDES
+    assert foresee(ended({}), TRANSITIONS, account) is Outlook.LEAVES
+    assert foresee(ended({"respot:resume": "on"}), TRANSITIONS, account) is Outlook.DECIDES
 
 
 POLICIES = st.builds(

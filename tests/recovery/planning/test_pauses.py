@@ -39,7 +39,7 @@ def test_a_pause_doubles_within_its_budget_and_is_halved_at_most(attempts: int) 
     [
         pytest.param(60, 200, 3, id="doubled beyond it"),
         pytest.param(900, 200, 1, id="longer from the first"),
-        pytest.param(100 * 86400, 200, 60, id="doubled beyond reckoning"),
+        pytest.param(100 * 86400, 200, 60, id="doubled beyond any limit"),
     ],
 )
 def test_no_pause_is_longer_than_the_longest(first: float, longest: float, attempts: int) -> None:
@@ -79,7 +79,7 @@ def test_waits_until_the_pause_is_over_and_then_resubmits() -> None:
     assert decide(NEVER, now=waiting.until).action is Action.RESUBMIT
 
 
-def test_a_pause_begins_with_the_last_change_where_no_stays_are_known() -> None:
+def test_a_pause_begins_with_the_last_change_where_no_transitions_are_known() -> None:
     unknown = run(replace(NEVER.last, transitions=()))
 
     assert decide(unknown).until == decide(NEVER).until

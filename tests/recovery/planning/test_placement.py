@@ -53,7 +53,7 @@ def test_refuses_at_the_end_of_the_ladder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "market"),
+    ("known", "market"),
     [
         pytest.param({"market": Market.SPOT}, Market.SPOT, id="spot"),
         pytest.param({"market": Market.ON_DEMAND, "max_wait": None}, Market.ON_DEMAND, id="on demand"),
@@ -61,8 +61,8 @@ def test_refuses_at_the_end_of_the_ladder() -> None:
         pytest.param({"market": None, "max_wait": None}, Market.ON_DEMAND, id="not known, without"),
     ],
 )
-def test_without_a_ladder_the_job_keeps_its_own_market_and_type(told: dict[str, Any], market: Market) -> None:
-    what = run(attempt(**told), checkpoints=(SAVED,))
+def test_without_a_ladder_the_job_keeps_its_own_market_and_type(known: dict[str, Any], market: Market) -> None:
+    what = run(attempt(**known), checkpoints=(SAVED,))
     placement = decide(what).placement
 
     assert placement is not None
@@ -86,7 +86,7 @@ def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "runtime", "wait"),
+    ("known", "runtime", "wait"),
     [
         pytest.param({}, timedelta(hours=4), timedelta(hours=6), id="the job's own"),
         pytest.param({"max_wait": None}, timedelta(hours=4), timedelta(hours=8), id="no MaxWait: twice the runtime"),
@@ -99,8 +99,8 @@ def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
         ),
     ],
 )
-def test_limits_without_a_deadline(told: dict[str, Any], runtime: timedelta, wait: timedelta) -> None:
-    what = run(attempt(**told), checkpoints=(SAVED,))
+def test_limits_without_a_deadline(known: dict[str, Any], runtime: timedelta, wait: timedelta) -> None:
+    what = run(attempt(**known), checkpoints=(SAVED,))
     placement = decide(what, ladder=(Rung(market=Market.SPOT),)).placement
 
     assert placement is not None

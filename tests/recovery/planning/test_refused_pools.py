@@ -74,7 +74,7 @@ def test_the_reason_says_which_pools_were_passed_over() -> None:
         pytest.param("spot:3 on-demand:1", ["spot", "on-demand/*"], id="one rung and a market"),
     ],
 )
-def test_without_another_pool_people_are_told_what_to_do(ladder: str, refused: list[str]) -> None:
+def test_without_another_pool_the_reason_says_what_to_do(ladder: str, refused: list[str]) -> None:
     decision = plan_without(*refused, ladder=ladder)
     assert decision.action is Action.REFUSE
     assert decision.notify
@@ -82,13 +82,13 @@ def test_without_another_pool_people_are_told_what_to_do(ladder: str, refused: l
     assert "Request a quota in AWS Service Quotas, or name another pool in the ladder" in decision.reason
 
 
-def test_a_whole_market_is_told_as_one() -> None:
+def test_a_whole_market_is_reported_as_one() -> None:
     decision = plan_without("spot/*", ladder="spot:3 on-demand:1")
     assert "; cannot use spot on any instance type (quota 0); next: on-demand" in decision.reason
 
 
 def test_a_rung_gets_no_more_attempts_than_it_allows() -> None:
-    """Spot stays refused: the one attempt on demand was the second, and a third would be one too many."""
+    """Spot remains refused: the one attempt on demand was the second, and a third would be one too many."""
     on_demand = repeated(NEVER_LAUNCHED, 2, market=Market.ON_DEMAND, failure_reason=None)[1:]
     second = run(*repeated(NEVER_LAUNCHED, 1), *on_demand)
     settings: dict[str, Any] = {"max_attempts": 9, "budgets": dict.fromkeys(Budget, 9), "now": LONG_AFTER}

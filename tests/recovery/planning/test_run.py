@@ -82,9 +82,9 @@ def test_an_earlier_attempt_counts_up_to_its_last_checkpoint() -> None:
     )
     second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
 
-    deleted_meanwhile = run(first, second, checkpoints=(saved(9700, "checkpoint-6"),))
+    later_deleted = run(first, second, checkpoints=(saved(9700, "checkpoint-6"),))
 
-    assert deleted_meanwhile.work_done() == timedelta(seconds=6200 + 500)
+    assert later_deleted.work_done() == timedelta(seconds=6200 + 500)
 
 
 def test_deleted_checkpoints_of_an_earlier_attempt_prove_no_work() -> None:
@@ -185,7 +185,7 @@ def test_a_run_that_always_saves_is_not_fruitless() -> None:
             "LaunchingMLInstances=0 PreparingTrainingStack=100 Downloading=200 DownloadingTrainingImage=250 "
             "Training=400 Stopped=900",
             300,
-            id="several stays add up",
+            id="several transitions add up",
         ),
         pytest.param(INTERRUPTED_ONCE, 900, id="the longest of two"),
         pytest.param(
@@ -210,7 +210,7 @@ def test_the_restart_overhead_is_that_of_all_attempts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "hours"),
+    ("known", "hours"),
     [
         pytest.param({"billable_time": timedelta(hours=1), "training_time": timedelta(hours=3)}, 1, id="billed"),
         pytest.param({"billable_time": timedelta(), "training_time": timedelta(hours=3)}, 0, id="nothing billed"),
@@ -220,8 +220,8 @@ def test_the_restart_overhead_is_that_of_all_attempts() -> None:
         pytest.param({"billable_time": timedelta(hours=1), "instance_count": None}, 1, id="count unknown"),
     ],
 )
-def test_hours_are_those_billed_or_the_most_that_they_can_be(told: dict[str, Any], hours: float) -> None:
-    only = attempt(INTERRUPTED_ONCE, **told)
+def test_hours_are_those_billed_or_the_most_that_they_can_be(known: dict[str, Any], hours: float) -> None:
+    only = attempt(INTERRUPTED_ONCE, **known)
 
     assert run(only).billable_hours == pytest.approx(hours)
 
@@ -262,7 +262,7 @@ def test_reaching_a_max_runtime_shortened_for_a_deadline_counts_as_max_wait(
     assert with_second(limit).ending.trigger is trigger
 
 
-def test_a_shortened_runtime_is_charged_to_interruptions_and_says_so() -> None:
+def test_a_shortened_runtime_is_charged_to_interruptions_and_described() -> None:
     shortened = with_second(timedelta(hours=2))
 
     assert (shortened.budget, shortened.resubmissions(Budget.INTERRUPTION)) == (Budget.INTERRUPTION, 2)

@@ -32,7 +32,7 @@ from tests.support.runs import (
 )
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
-PATIENCE: Final = timedelta(hours=2)
+WAIT_LIMIT: Final = timedelta(hours=2)
 NOW: Final = at(2 * HOUR + 300)
 WAITING: Final = "Starting=0"
 PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
@@ -40,17 +40,17 @@ UNKNOWN_TAGS: Final[dict[str, Any]] = {"tags": None}
 
 
 def impatient(**settings: Any) -> Resolved:  # noqa: ANN401
-    return asked(**({"give_up_waiting_after": PATIENCE, "ladder": LADDER} | settings))
+    return asked(**({"give_up_waiting_after": WAIT_LIMIT, "ladder": LADDER} | settings))
 
 
 def waiting(script: str = WAITING, **others: Any) -> tuple[JobState, tuple[Transition, ...]]:  # noqa: ANN401
     transitions = history(script)
-    told: dict[str, Any] = {
+    known: dict[str, Any] = {
         "secondary_status": transitions[-1].status,
         "status_message": WAITS.get(transitions[-1].status),
         "tags": {},
     }
-    return state(**(told | others)), transitions
+    return state(**(known | others)), transitions
 
 
 def judge(
@@ -162,7 +162,7 @@ def test_a_job_that_would_have_nowhere_else_to_go_is_left_waiting(what: dict[str
     assert words in decision.reason
 
 
-def test_a_missed_deadline_goes_on_demand_if_the_policy_says_so() -> None:
+def test_a_missed_deadline_goes_on_demand_if_the_policy_allows_it() -> None:
     decision = judge(resolved=impatient(deadline=timedelta(hours=3)))
 
     assert decision.stop
@@ -188,7 +188,7 @@ def test_a_missed_deadline_goes_on_demand_if_the_policy_says_so() -> None:
     ],
     ids=str,
 )
-def test_a_sweep_looks_closer_where_job_and_policy_do_not_speak_against_it(
+def test_a_sweep_checks_a_wait_where_job_and_policy_allow_it(
     others: dict[str, Any], settings: dict[str, Any], *, may: bool
 ) -> None:
     live, transitions = waiting(**others)
@@ -200,7 +200,7 @@ def test_a_sweep_looks_closer_where_job_and_policy_do_not_speak_against_it(
 # What follows
 
 
-def given_up(number: int = 1, start: float = 0, script: str | None = None, **others: Any) -> Attempt:  # noqa: ANN401
+def timed_out(number: int = 1, start: float = 0, script: str | None = None, **others: Any) -> Attempt:  # noqa: ANN401
     """An attempt that waited for two hours from its creation on, and that Respot stopped."""
     end = start + 2 * HOUR
     stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
@@ -212,16 +212,16 @@ def decide(what: Run, **settings: Any) -> Decision:  # noqa: ANN401
     return plan(context(what, impatient(**settings)), now=at(2 * HOUR + 10))
 
 
-def test_an_attempt_that_gave_up_waiting_was_not_stopped_by_its_user() -> None:
-    assert given_up().ending.trigger is Trigger.GAVE_UP_WAITING
-    assert given_up().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
-    assert not given_up().ending.by_a_person
-    assert replace(given_up(), stop_intent=None).ending.by_a_person
+def test_an_attempt_whose_wait_timed_out_was_not_stopped_by_its_user() -> None:
+    assert timed_out().ending.trigger is Trigger.GAVE_UP_WAITING
+    assert timed_out().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
+    assert not timed_out().ending.by_a_person
+    assert replace(timed_out(), stop_intent=None).ending.by_a_person
 
 
 def test_after_the_wait_limit_the_next_rung_is_used_at_once() -> None:
     pause = BackOff(first=timedelta(hours=1), longest=timedelta(hours=1))
-    decision = decide(run(given_up()), back_off=dict.fromkeys(Budget, pause))
+    decision = decide(run(timed_out()), back_off=dict.fromkeys(Budget, pause))
 
     assert decision.action is Action.RESUBMIT
     assert decision.reason == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
@@ -240,19 +240,19 @@ def test_after_the_wait_limit_the_next_rung_is_used_at_once() -> None:
     ids=str,
 )
 def test_respot_continues_after_its_own_stop_within_all_limits(settings: dict[str, Any], action: Action) -> None:
-    assert decide(run(given_up()), **settings).action is action
+    assert decide(run(timed_out()), **settings).action is action
 
 
 def test_an_unclear_stop_ends_the_run_with_an_alert() -> None:
     script = f"Starting=0 Downloading={2 * HOUR} Stopping={2 * HOUR + 1} Stopped={2 * HOUR + 2}"
-    decision = decide(run(given_up(script=script)))
+    decision = decide(run(timed_out(script=script)))
 
     assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason == ("got instances just when Respot gave up waiting, and was stopped: by whom is unknown")
 
 
-def test_sagemakers_own_end_stands_whatever_respot_was_about_to_do() -> None:
-    late = given_up(script=f"Starting=0 Stopping={2 * HOUR} MaxWaitTimeExceeded={2 * HOUR + 5}")
+def test_sagemakers_own_end_stands_before_respots_stop() -> None:
+    late = timed_out(script=f"Starting=0 Stopping={2 * HOUR} MaxWaitTimeExceeded={2 * HOUR + 5}")
 
     assert late.ending.trigger is Trigger.MAX_WAIT_TIME_EXCEEDED
     assert not late.gave_up_waiting
@@ -261,15 +261,15 @@ def test_sagemakers_own_end_stands_whatever_respot_was_about_to_do() -> None:
 @pytest.mark.parametrize(
     ("trained", "budget"), [(None, Budget.CAPACITY), (at(10), Budget.INTERRUPTION)], ids=["never launched", "trained"]
 )
-def test_giving_up_is_charged_as_running_out_of_waiting_time_is(trained: datetime | None, budget: Budget) -> None:
-    what = run(given_up(training_started=trained))
+def test_a_wait_timeout_is_charged_as_running_out_of_waiting_time_is(trained: datetime | None, budget: Budget) -> None:
+    what = run(timed_out(training_started=trained))
 
     assert what.budget is budget
     assert what.resubmissions(budget) == 1
 
 
 def test_a_job_deleted_after_its_stop_still_uses_up_its_rung() -> None:
-    gone = given_up()
+    gone = timed_out()
     gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
 
     assert gone.ending.description == "is being deleted"
@@ -297,7 +297,7 @@ def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
         start, rung = number * 12 * HOUR, rung_for(run(*attempts), policy, number) if attempts else policy.ladder[0]
         assert rung, "the ladder is shorter than the run"
         script = None if life == "waits" else f"Starting={start} MaxWaitTimeExceeded={start + 6 * HOUR}"
-        lived = given_up(number, start, market=rung.market) if script is None else attempt(script, number=number)
+        lived = timed_out(number, start, market=rung.market) if script is None else attempt(script, number=number)
         attempts += (lived,)
     first = len(attempts) + 1
     rungs = [rung_for(run(*attempts), policy, number) for number in range(first, first + len(markets))]
@@ -311,7 +311,7 @@ def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
     st.integers(1, 6),
     st.integers(1, 30),
 )
-def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
+def test_without_wait_timeouts_a_rung_is_where_its_numbers_of_attempts_put_it(
     counts: list[int], endless: bool, lived: int, number: int  # noqa: FBT001 - drawn
 ) -> None:  # fmt: skip
     rungs = [Rung(market=Market.SPOT, instance_type=f"ml.g5.{n}xlarge", attempts=c) for n, c in enumerate(counts)]
@@ -325,14 +325,14 @@ def test_without_giving_up_a_rung_is_where_its_numbers_of_attempts_put_it(
     )
 
 
-# --- back to a pool that was given up
+# --- back to a pool that timed out ---
 
 
 def refused(*pools: str) -> dict[str, Any]:
     """`spot ml.g5.4xlarge`: no attempt can be created there."""
     parts = (pool.split() for pool in pools)
-    told = tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
-    return {"refused_pools": told}
+    known = tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
+    return {"refused_pools": known}
 
 
 def next_pool(what: Run, around: dict[str, Any], ladder: str = "spot:3 on-demand:1", **settings: Any) -> str | None:  # noqa: ANN401
@@ -350,45 +350,45 @@ ON_DEMAND: Final = "on-demand ml.g5.2xlarge"
 
 def test_a_run_goes_back_to_a_pool_if_all_others_are_refused() -> None:
     """Nothing is lost by having waited there: the user's job would still be waiting."""
-    assert next_pool(run(given_up()), refused(ON_DEMAND)) == OWN
-    assert next_pool(run(given_up()), {}) == ON_DEMAND
+    assert next_pool(run(timed_out()), refused(ON_DEMAND)) == OWN
+    assert next_pool(run(timed_out()), {}) == ON_DEMAND
 
 
 def test_a_run_does_not_go_back_to_a_used_up_or_refused_pool() -> None:
-    assert next_pool(run(given_up()), refused(ON_DEMAND), "spot:1 on-demand:1") is None
-    assert next_pool(run(given_up()), refused(ON_DEMAND, OWN)) is None
+    assert next_pool(run(timed_out()), refused(ON_DEMAND), "spot:1 on-demand:1") is None
+    assert next_pool(run(timed_out()), refused(ON_DEMAND, OWN)) is None
 
 
-def test_it_goes_back_to_the_latest_of_the_pools_that_it_gave_up() -> None:
+def test_it_goes_back_to_the_latest_of_the_pools_that_timed_out() -> None:
     ladder = "spot:2 spot/ml.g5.4xlarge:{} on-demand:1"
-    both = run(given_up(), given_up(2, start=6 * HOUR, instance_type=LARGER))
+    both = run(timed_out(), timed_out(2, start=6 * HOUR, instance_type=LARGER))
     assert next_pool(both, refused(ON_DEMAND), ladder.format(2)) == f"spot {LARGER}"
     assert next_pool(both, refused(ON_DEMAND), ladder.format(1)) == OWN
 
 
-def test_with_a_deadline_on_demand_comes_before_a_pool_that_was_given_up() -> None:
+def test_with_a_deadline_on_demand_comes_before_a_pool_that_timed_out() -> None:
     ladder, late = "spot:2 spot/ml.g5.4xlarge:1", timedelta(hours=40)
-    assert next_pool(run(given_up()), refused(f"spot {LARGER}"), ladder, deadline=late) == ON_DEMAND
-    assert next_pool(run(given_up()), refused(f"spot {LARGER}", ON_DEMAND), ladder, deadline=late) == OWN
+    assert next_pool(run(timed_out()), refused(f"spot {LARGER}"), ladder, deadline=late) == ON_DEMAND
+    assert next_pool(run(timed_out()), refused(f"spot {LARGER}", ON_DEMAND), ladder, deadline=late) == OWN
 
 
 def test_an_attempt_that_went_back_is_none_of_the_rung_below() -> None:
     ended_again = attempt(f"Starting={6 * HOUR} MaxWaitTimeExceeded={12 * HOUR}", number=2)
-    what = run(given_up(), ended_again)
+    what = run(timed_out(), ended_again)
     assert next_pool(what, {}) == ON_DEMAND
     assert next_pool(what, refused(ON_DEMAND)) == OWN
     third = attempt(f"Starting={13 * HOUR} MaxWaitTimeExceeded={19 * HOUR}", number=3)
-    assert next_pool(run(given_up(), ended_again, third), refused(ON_DEMAND)) is None
+    assert next_pool(run(timed_out(), ended_again, third), refused(ON_DEMAND)) is None
 
 
-def test_a_pool_is_not_given_up_again_after_the_run_went_back_to_it() -> None:
+def test_a_pool_does_not_time_out_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
-    decision = judge(earlier=(given_up(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
+    decision = judge(earlier=(timed_out(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
     assert not decision.stop
     assert (
         decision.reason == "exceeded the wait limit before, and the run went back to this pool: all others were refused"
     )
-    elsewhere = judge(earlier=(given_up(start=start, instance_type=LARGER),))
+    elsewhere = judge(earlier=(timed_out(start=start, instance_type=LARGER),))
     assert elsewhere.stop
 
 
@@ -397,9 +397,9 @@ def test_the_triggers_to_choose_are_all_but_respots_own() -> None:
 
 
 def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> None:
-    """Where giving up has used the ladder up, nothing may follow: so the last attempt goes on demand itself."""
+    """Where wait timeouts have used the ladder up, nothing may follow: the last attempt goes on demand itself."""
     ladder = parse_ladder("spot:3 spot/ml.g5.4xlarge:1")
-    decision = decide(run(given_up()), ladder=ladder, deadline=timedelta(hours=30))
+    decision = decide(run(timed_out()), ladder=ladder, deadline=timedelta(hours=30))
 
     assert decision.placement
     assert decision.placement.market is Market.ON_DEMAND

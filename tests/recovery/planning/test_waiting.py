@@ -71,19 +71,19 @@ PREPARING = "Preparing the instances for training"
 )
 def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool) -> None:
     """The words are those of public logs; two of these are the local account's own, which no real job has shown."""
-    told = state(secondary_status=status, status_message=message, last_modified=at(7200))
-    assert is_waiting(told, now=at(7200)) is waits
+    known = state(secondary_status=status, status_message=message, last_modified=at(7200))
+    assert is_waiting(known, now=at(7200)) is waits
 
 
 @pytest.mark.parametrize("status", ["Stopping", "Stopped", "Reticulating"])
 def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
-    told = state(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
-    assert not is_waiting(told, now=at(7200))
-    assert unknown_message(replace(told, status_message="Reticulating splines")) is None
+    known = state(status=status, secondary_status="Starting", status_message=NO_CAPACITY)
+    assert not is_waiting(known, now=at(7200))
+    assert unknown_message(replace(known, status_message="Reticulating splines")) is None
 
 
 @pytest.mark.parametrize(
-    ("told", "minutes", "waits"),
+    ("known", "minutes", "waits"),
     [
         ({}, 30, False),
         ({}, 30.1, True),
@@ -94,10 +94,12 @@ def test_a_job_that_is_not_in_progress_does_not_wait(status: str) -> None:
     ],
     ids=str,
 )
-def test_a_job_preparing_for_over_half_an_hour_is_waiting(told: dict[str, Any], minutes: float, *, waits: bool) -> None:
+def test_a_job_preparing_for_over_half_an_hour_is_waiting(
+    known: dict[str, Any], minutes: float, *, waits: bool
+) -> None:
     """Since its last change: LastModifiedTime moves with the message, in every public log."""
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
-    job = state(**(plain | told))
+    job = state(**(plain | known))
     assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
 
 
@@ -113,11 +115,11 @@ def test_a_job_preparing_for_over_half_an_hour_is_waiting(told: dict[str, Any], 
         ("Training", "Reticulating splines", False),
     ],
 )
-def test_words_that_do_not_tell_whether_a_job_waits_are_unknown(
+def test_status_messages_without_a_known_meaning_are_unknown(
     status: str, message: str | None, *, unknown: bool
 ) -> None:
-    told = state(secondary_status=status, status_message=message)
-    assert unknown_message(told) == (message if unknown else None)
+    known = state(secondary_status=status, status_message=message)
+    assert unknown_message(known) == (message if unknown else None)
 
 
 def intent(since: float = 0, decided: float = 7200) -> StopIntent:
@@ -178,7 +180,7 @@ def test_the_moment_of_a_stop_is_known_once_the_job_has_ended_as_stopped(script:
         pytest.param(intent(decided=7300), False, id="it is newer and stands"),
     ],
 )
-def test_a_note_is_withdrawn_unless_another_one_may_tell_of_respots_stop(
+def test_a_note_is_withdrawn_unless_another_one_may_explain_respots_stop(
     before: StopIntent | None, *, may: bool
 ) -> None:
     assert may_withdraw(intent(), before) is may

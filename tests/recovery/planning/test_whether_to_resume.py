@@ -106,7 +106,7 @@ def test_leaves_alone(what: Run, resolved: Resolved, expected: tuple[Action, str
 @pytest.mark.parametrize(
     "reason", ["CapacityError: none left", "InternalServerError: We encountered an internal error."]
 )
-def test_resubmits_after_the_failures_that_repeating_mends(reason: str) -> None:
+def test_resubmits_after_the_failures_that_repeating_fixes(reason: str) -> None:
     assert decide(ending("Failed", reason=reason), now=LONG_AFTER).action is Action.RESUBMIT
 
 
@@ -163,7 +163,7 @@ def test_a_tag_that_cannot_be_read_is_a_refusal_that_names_it(what: Run, resume:
 
 
 @pytest.mark.parametrize("tags", [{}, {"respot:deadline": "soon"}], ids=["alone", "beside a tag that cannot be read"])
-def test_an_owner_who_opts_out_by_a_tag_is_left_alone_in_words_that_say_so(tags: dict[str, str]) -> None:
+def test_an_owner_who_opts_out_by_a_tag_is_left_alone_with_that_reason(tags: dict[str, str]) -> None:
     out = replace(TRAINED.last.state, tags={"respot:resume": "off", **tags})
     resolved = resolve(AccountPolicy(defaults=Policy(resume=True)), out, role=None)
     assert outcome(decide(run(replace(TRAINED.last, state=out)), resolved=resolved)) == (
@@ -194,7 +194,7 @@ def test_a_completed_job_is_no_occasion_to_speak_of_its_tags() -> None:
     assert decide(ending("Completed"), resolved=replace(asked(), bad_tags=BAD)).action is Action.NOTHING
 
 
-def test_a_dry_run_decides_alike_but_is_marked_and_told() -> None:
+def test_a_dry_run_decides_alike_but_is_marked_and_reported() -> None:
     dry, real = decide(dry_run=True), decide()
 
     assert (dry.dry_run, dry.notify) == (True, True)

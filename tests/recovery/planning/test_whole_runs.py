@@ -72,7 +72,7 @@ class Marketplace:
 
 @given(st.data())
 @settings(max_examples=300)
-def test_whatever_the_market_does_the_work_is_done_by_the_deadline(data: st.DataObject) -> None:
+def test_in_any_market_the_work_is_done_by_the_deadline(data: st.DataObject) -> None:
     world = Marketplace(
         draw=data,
         work=data.draw(st.integers(HOUR, 30 * HOUR), label="work"),
@@ -110,5 +110,5 @@ def test_whatever_the_market_does_the_work_is_done_by_the_deadline(data: st.Data
         over = last.transitions[-1].started
         now = over + timedelta(seconds=60)
 
-    # A transition of which no checkpoint is listed counts whole, at most one interval too much for each interruption.
+    # A transition without a listed checkpoint counts whole, at most one interval too much for each interruption.
     assert len(attempts) == 1 or over <= deadline + timedelta(seconds=world.interval * world.interruptions)

@@ -275,7 +275,7 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
         with_rule(resume=True),
         "rules[0].resume: there is no such setting; there are name, match, settings",
     ),
-    "no patience at all": (
+    "a wait limit of zero": (
         with_defaults(give_up_waiting_after="0 s"),
         "defaults.give_up_waiting_after: '0 s' is no time at all",
     ),
@@ -283,7 +283,7 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
         with_defaults(give_up_waiting_after=7200),
         "defaults.give_up_waiting_after: is 7200 and must be text",
     ),
-    "giving up as a trigger": (
+    "a wait timeout as a trigger": (
         with_defaults(triggers=["gave-up-waiting"]),
         'defaults.triggers[0]: is "gave-up-waiting" and must be one of max-wait-time-exceeded',
     ),
@@ -306,14 +306,14 @@ INVALID: Final[dict[str, tuple[object, str]]] = {
 
 
 @pytest.mark.parametrize(("document", "complaint"), INVALID.values(), ids=INVALID)
-def test_what_is_wrong_is_told_with_its_place(document: object, complaint: str) -> None:
+def test_what_is_wrong_is_reported_with_its_place(document: object, complaint: str) -> None:
     with pytest.raises(PolicyInvalidError) as error:
         parse_policy(document)
     assert str(error.value).startswith(complaint)
     assert "data" not in str(error.value)
 
 
-def test_a_document_that_holds_itself_is_told_like_any_other() -> None:
+def test_a_document_that_holds_itself_is_reported_like_any_other() -> None:
     endless: dict[str, Any] = {"version": 1}
     endless["rules"] = endless
     with pytest.raises(PolicyInvalidError, match="rules: is an object and must be a list"):
@@ -390,12 +390,12 @@ def test_the_schema_knows_the_words_and_bounds_of_the_code() -> None:
     assert SETTINGS["max_billable_hours"]["maximum"] == MOST_HOURS
 
 
-def test_the_defaults_that_the_schema_tells_are_those_of_the_code() -> None:
-    told = {name: schema["default"] for name, schema in SETTINGS.items() if "default" in schema}
+def test_the_defaults_in_the_schema_are_those_of_the_code() -> None:
+    defaults = {name: schema["default"] for name, schema in SETTINGS.items() if "default" in schema}
     for nested in ("attempts", "back_off"):
-        told[nested] = {name: schema["default"] for name, schema in SETTINGS[nested]["properties"].items()}
-    assert told.keys() == SETTINGS.keys()
-    assert parse_policy({"version": 1, "defaults": told}) == AccountPolicy()
+        defaults[nested] = {name: schema["default"] for name, schema in SETTINGS[nested]["properties"].items()}
+    assert defaults.keys() == SETTINGS.keys()
+    assert parse_policy({"version": 1, "defaults": defaults}) == AccountPolicy()
 
 
 seconds = st.integers(0, int(LONGEST_PAUSE.total_seconds()))
@@ -508,11 +508,11 @@ places = st.sampled_from(
 @given(places, json_values)
 def test_any_document_is_a_policy_or_an_error_that_names_the_place(place: tuple[str, ...], value: object) -> None:
     document = {"version": 1, place[0]: value if len(place) == 1 else {place[1]: value}}
-    complaint = told(document)
+    complaint = complaint_on(document)
     assert complaint is None or complaint.startswith(".".join(place))
 
 
-def told(document: object) -> str | None:
+def complaint_on(document: object) -> str | None:
     """What is wrong with a document."""
     try:
         parse_policy(document)

@@ -235,7 +235,7 @@ def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: 
 
 
 @pytest.mark.parametrize(
-    ("key", "hint"),
+    ("key", "complaint"),
     [
         ("respot:dedline", "did you mean respot:deadline?"),
         ("Respot:Resume", "did you mean respot:resume?"),
@@ -245,21 +245,21 @@ def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: 
         ("respot:budgets", "no such setting"),
     ],
 )
-def test_an_unknown_tag_of_ours_is_a_refusal_that_names_it(key: str, hint: str) -> None:
+def test_an_unknown_tag_of_ours_is_a_refusal_that_names_it(key: str, complaint: str) -> None:
     settings, (bad,) = read_tags({key: "on"})
     assert settings == {}
     assert bad.startswith(f"tag {key}: no such setting; ")
-    assert hint in bad
+    assert complaint in bad
 
 
-def test_good_tags_beside_a_bad_one_are_read_and_the_bad_one_is_told() -> None:
+def test_good_tags_beside_a_bad_one_are_read_and_the_bad_one_is_reported() -> None:
     found = resolved(of=job(respot_resume="on", respot_work="long"))
     assert found.policy.resume
     assert found.bad_tags == ("tag respot:work: 'long' is no span of time like '90 min' or '1 d 4 h'",)
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ()), (6, ("and 1 more that cannot be read",))])
-def test_of_many_bad_tags_the_first_are_told_one_by_one(count: int, more: tuple[str, ...]) -> None:
+def test_of_many_bad_tags_the_first_are_reported_one_by_one(count: int, more: tuple[str, ...]) -> None:
     bad = resolved(of=state(tags={f"respot:x{number}": "on" for number in range(count)})).bad_tags
     assert [words.partition(":")[0] for words in bad[:5]] == ["tag respot"] * 5
     assert bad[5:] == more
@@ -272,14 +272,14 @@ def test_foreign_tags_and_our_own_lineage_tags_are_no_settings() -> None:
 
 
 @given(st.dictionaries(st.sampled_from([*_TAG_READERS, "respot:x"]), st.text(max_size=256)))
-def test_whatever_a_tag_says_it_is_a_setting_or_a_complaint(tags: dict[str, str]) -> None:
+def test_any_tag_is_a_setting_or_a_complaint(tags: dict[str, str]) -> None:
     settings, bad = read_tags(tags)
     assert len(settings) + len(bad) == len(tags)
     with_settings(Policy(), settings)
 
 
 @given(st.text(st.sampled_from("0123456789.smindh -+:TZ"), max_size=70))
-def test_a_deadline_is_one_that_can_be_reckoned_with_or_none(words: str) -> None:
+def test_a_deadline_is_one_that_can_be_calculated_with_or_none(words: str) -> None:
     try:
         deadline = parse_deadline(words)
     except ValueError:
@@ -299,7 +299,7 @@ def test_a_deadline_is_one_that_can_be_reckoned_with_or_none(words: str) -> None
         ("20260916T18", datetime(2026, 9, 16, 18, tzinfo=UTC)),
     ],
 )
-def test_a_deadline_is_told_in_utc(words: str, moment: datetime) -> None:
+def test_a_deadline_is_shown_in_utc(words: str, moment: datetime) -> None:
     read = parse_deadline(words)
     assert read == moment
     assert isinstance(read, datetime)
@@ -325,7 +325,7 @@ def test_a_span_is_read_in_words(words: str, seconds: float) -> None:
 @pytest.mark.parametrize(
     "words", ["", "90", "min", "90 minutes", "90 m", "-5 min", "1,5 h", "1e3 s", "1 h, 2 min", "PT1H", "1 h" * 30]
 )
-def test_what_is_no_span_is_told_with_an_example(words: str) -> None:
+def test_what_is_no_span_is_reported_with_an_example(words: str) -> None:
     with pytest.raises(ValueError, match="is no span of time like '90 min' or '1 d 4 h'"):
         parse_span(words)
     with pytest.raises(ValueError, match="is no span of time"):
@@ -359,6 +359,6 @@ def test_a_ladder_whose_rungs_can_be_reached_is_taken(rungs: tuple[Rung, ...]) -
         ("spot:1 spot spot:2 on-demand", 3),
     ],
 )
-def test_a_rung_that_can_never_be_reached_is_told(words: str, rung: int) -> None:
+def test_a_rung_that_can_never_be_reached_is_reported(words: str, rung: int) -> None:
     with pytest.raises(ValueError, match=f"rung {rung} is never reached"):
         parse_ladder(words)

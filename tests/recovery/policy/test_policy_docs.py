@@ -16,7 +16,7 @@ from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
 from respot.recovery.policy.document import SCHEMA_FILE, parse_policy, read_policy
 from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
 from respot_cli.policy_file import policy_text
-from tests.support.deadline_example import decisions, told
+from tests.support.deadline_example import decisions, line_of
 
 ROOT: Final = Path(__file__).parents[3]
 MANUAL: Final = (ROOT / "docs/reference/policy.md").read_text(encoding="utf-8")
@@ -46,16 +46,16 @@ def test_the_table_has_every_setting_and_no_other() -> None:
     assert sorted(table("## Settings")) == sorted(named)
 
 
-def test_the_table_tells_the_defaults() -> None:
-    told_by_table: dict[str, Any] = {"attempts": {}, "back_off": {}}
+def test_the_table_has_the_defaults() -> None:
+    in_table: dict[str, Any] = {"attempts": {}, "back_off": {}}
     for name, (default, *_) in table("## Settings").items():
         outer, _, inner = name.partition(".")
         if inner:
-            told_by_table[outer][inner] = yaml.safe_load(default.strip("`"))
+            in_table[outer][inner] = yaml.safe_load(default.strip("`"))
         elif default.startswith("`"):
-            told_by_table[outer] = yaml.safe_load(default.strip("`"))
-    assert parse_policy({"version": 1, "defaults": told_by_table}) == AccountPolicy()
-    assert told_by_table.keys() == SCHEMA["definitions"]["settings"]["properties"].keys() - {"triggers"}
+            in_table[outer] = yaml.safe_load(default.strip("`"))
+    assert parse_policy({"version": 1, "defaults": in_table}) == AccountPolicy()
+    assert in_table.keys() == SCHEMA["definitions"]["settings"]["properties"].keys() - {"triggers"}
     assert set(TRIGGERS_TO_CHOOSE) - Policy().triggers == {
         Trigger.MAX_RUNTIME_EXCEEDED
     }  # "all but max-runtime-exceeded"
@@ -97,7 +97,7 @@ def test_the_messages_are_those_that_people_get() -> None:
 
 
 def test_the_example_is_what_the_planner_decides() -> None:
-    assert [f"{told(decision)}\n" for decision in decisions()] == blocks("text")[1:]
+    assert [f"{line_of(decision)}\n" for decision in decisions()] == blocks("text")[1:]
 
 
 def test_the_pauses_are_those_of_the_defaults() -> None:

@@ -4,7 +4,7 @@ Events are lost, doubled, delayed and reordered; every port fails now and then, 
 the process dies between any two calls; owners change their minds. `python -m tests.support.recovery_world` plays many.
 
 - What there is, and what is true of it: `world`, with the twins that feed the stream (`stores`).
-- What happens: `schedule` draws it, from what befalls jobs (`jobs`), what people do (`people`, `policies`) and what
+- What happens: `schedule` draws it, from what happens to jobs (`jobs`), what people do (`people`, `policies`) and what
   Respot does about it (`controller`, with its `messages`); `trouble` is what goes wrong.
 - What must hold: `judge`.
 - Many of them: `soak`, and the command line (`__main__`). Hypothesis' state machines run some hundred schedules a

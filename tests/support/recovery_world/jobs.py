@@ -86,7 +86,7 @@ class Jobs:
         job = fake.state.job
         world.stopped[job] = Stop(by_respot=False, at=world.clock())
         world.seen["users' stops"] += 1
-        world.seen["users' stops after a note"] += job in world.runs.given_up
+        world.seen["users' stops after a note"] += job in world.runs.stop_intents
         world.sagemaker.move(job.name, "Stopping")
         self.emit(job.name)
 
@@ -103,7 +103,7 @@ class Jobs:
             world.sagemaker.move(job.name, "Downloading")
 
     def overtake_stop(self, name: str) -> None:
-        """Instances come between Respot's last look and its stop."""
+        """Instances come between Respot's last check and its stop."""
         world = self.world
         if not world.calm and world.random.random() < 0.1:
             world.sagemaker.move(name, "Downloading")

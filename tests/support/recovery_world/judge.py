@@ -139,7 +139,7 @@ class Judge:
         job, state = fake.state.job, fake.state
         account = world.policies.policy
         found = resolve(account, replace(state, tags=fake.tags), role=None)
-        limit, intent = found.policy.give_up_waiting_after, world.runs.given_up.get(job)
+        limit, intent = found.policy.give_up_waiting_after, world.runs.stop_intents.get(job)
         if state.status != "InProgress" or state.secondary_status not in WAITING:
             self.broken(f"{job} is stopped in {state.status}/{state.secondary_status}")
         spell = [
@@ -172,7 +172,7 @@ class Judge:
         stop = world.stopped.get(parent.state.job)
         if stop is None or parent.state.job in world.lied or parent.state.secondary_status != "Stopped":
             return
-        name, intent = request["TrainingJobName"], world.runs.given_up.get(parent.state.job)
+        name, intent = request["TrainingJobName"], world.runs.stop_intents.get(parent.state.job)
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
         if not stop.by_respot and (
@@ -203,7 +203,7 @@ class Judge:
             if state is None or not is_terminal(state.status):
                 self.broken(f"the ledger does not know that {fake.state.job} has ended")
         for job, (state, _) in world.ledger.states.items():
-            # Of a job that was gone when its deletion was first heard of, nobody knows how it ended.
+            # Of a job that was gone when its deletion was first reported, nobody knows how it ended.
             ended = any(is_end(transition) for transition in world.ledger.transitions[job].values())
             if is_terminal(state.status) and (ended or state.status != DELETING) and job not in world.runs.decisions:
                 self.broken(f"no decision on {job}")
@@ -211,9 +211,9 @@ class Judge:
             due = record.decision.action is Action.RESUBMIT and not record.decision.dry_run
             if due is not (job in world.runs.outcomes):
                 self.broken(f"{record.decision.action} of {job} with outcome {world.runs.outcomes.get(job)}")
-        told = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
-        if told != set(world.sagemaker.created):
-            self.broken(f"created {world.sagemaker.created}, and said so of {told}")
+        announced = {outcome.name for outcome in world.runs.outcomes.values() if outcome.kind is OutcomeKind.CREATED}
+        if announced != set(world.sagemaker.created):
+            self.broken(f"created {world.sagemaker.created}, and said so of {announced}")
         world.seen["alerts on postponed jobs"] += sum(kind is NoticeKind.POSTPONED for _, kind in world.runs.notices)
         for outcome in world.runs.outcomes.values():
             world.seen[f"outcome {outcome.kind}"] += 1
@@ -248,7 +248,7 @@ class Judge:
         settled: Counter[tuple[JobId, AlertKind]] = Counter(
             (job, kind) for job, kind, _ in world.ledger.alert_records if kind is not AlertKind.ADVICE
         )
-        for job in world.lied:  # it has two ends: what is told as of its end may be told as of either
+        for job in world.lied:  # it has two ends: what is reported as of its end may be as of either
             for kind in AlertKind:
                 settled[job, kind] = min(settled[job, kind], expected[job, kind])
         if +settled != +expected:

@@ -44,13 +44,13 @@ def event_of(fake: FakeJob) -> str:
     return _envelope(state.job.name, detail)
 
 
-def look_at(name: str) -> str:
-    """A reason to look at a job that tells nothing of it, as a sweep gives."""
+def recheck_of(name: str) -> str:
+    """A reason to check a job, without its state, as a sweep gives."""
     return _envelope(name, {"TrainingJobName": name})
 
 
-def look_for(job: JobId) -> str:
-    """A sweep's reason to look at a job that it misses."""
+def recheck_of_missing(job: JobId) -> str:
+    """A sweep's reason to check a job that it misses."""
     return write_recheck(
         SweepObservation(
             region=job.region, name=job.name, watched_since=job.created, event_due_by=job.created, unlisted=job.created

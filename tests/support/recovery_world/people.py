@@ -83,9 +83,9 @@ class People:
         """SageMaker denies a job that exists, and an event reports its end."""
         world = self.world
         name = fake.state.job.name
-        told = replace(fake, state=replace(fake.state, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
+        forged = replace(fake, state=replace(fake.state, status="Stopped", secondary_status="MaxWaitTimeExceeded"))
         del world.sagemaker.jobs[name]
-        world.observations.append(Message(event_of(told)))
+        world.observations.append(Message(event_of(forged)))
         world.lied.add(fake.state.job)
         for _ in range(3):
             self.controller.record() if world.observations else None

@@ -13,7 +13,7 @@ LADDERS: Final = ("spot on-demand:1", "spot:3 spot/ml.g5.4xlarge:1 on-demand:2",
 
 
 def any_policy(chance: Random, *, starved: bool) -> AccountPolicy:
-    """Any policy; with `starved`, mostly one that gives up waiting."""
+    """Any policy; with `starved`, mostly one with a wait limit."""
     ladders: tuple[tuple[Rung, ...], ...] = (
         *((), (), ()),
         *(parse_ladder(words) for words in LADDERS),

@@ -13,7 +13,7 @@ from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import Judge
-from tests.support.recovery_world.messages import Message, look_at, look_for
+from tests.support.recovery_world.messages import Message, recheck_of, recheck_of_missing
 from tests.support.recovery_world.people import People
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
@@ -92,10 +92,10 @@ class Schedule:
 
     def _sweep(self) -> None:
         world = self.world
-        world.observations += [Message(look_at(name)) for name in world.sagemaker.jobs]
-        # Of what was deleted since, no list tells that its end was half written down.
+        world.observations += [Message(recheck_of(name)) for name in world.sagemaker.jobs]
+        # Of what was deleted since, no list shows that its end was half written down.
         world.observations += [
-            Message(look_for(job)) for job in world.ledger.states if lacks_its_end(world.ledger.load(job))
+            Message(recheck_of_missing(job)) for job in world.ledger.states if lacks_its_end(world.ledger.load(job))
         ]
 
     def _sweep_ledger(self) -> None:
@@ -114,7 +114,7 @@ class Schedule:
         world = self.world
         world.calm = True
         world.down.clear()
-        if world.random.random() < 0.5:  # else it stays on, and what waits for it is decided after three days
+        if world.random.random() < 0.5:  # else it remains on, and what waits for it is decided after three days
             world.kill_switch.is_on = False
         for _ in range(MOST_ROUNDS):
             quiet = len(world.stream), len(world.sagemaker.created), len(world.endings)

@@ -62,7 +62,7 @@ class StreamedRuns(MemoryRunStore):
 
     Attributes:
         check: holds a decision that was written against the truth.
-        check_words: checks what people are told against the truth.
+        check_words: checks what people receive against the truth.
         after_note: what happens between the stop intent and the stop.
     """
 

@@ -79,7 +79,7 @@ class World:
         self.doubling = self.random.choice((0, 0.1, 0.5))
         self.starved = self.random.random() < 0.4
         self.forbidden = self.random.random() < 0.2
-        # A draw of its own, so that the schedules of old seeds do not change.
+        # A draw of its own: the schedules of old seeds do not change.
         self.without_quota = Random(f"{seed} quota").choice((None, None, None, None, *Market))  # noqa: S311 - as above
         self.down: set[str] = set()
         self.clock = FakeClock(CREATED)

@@ -1,4 +1,4 @@
-"""Storms in a local AWS account of their own: 500 jobs of one pool are interrupted, 30 begin without checkpoints."""
+"""Bursts in a local AWS account of their own: 500 jobs of one pool are interrupted, 30 begin without checkpoints."""
 
 import time
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from respot.jobs.merge import reconcile
 from respot.schema import ItemKind
 from tests.support.builders import state
 
-pytestmark = pytest.mark.xdist_group("storm-account")
+pytestmark = pytest.mark.xdist_group("burst-account")
 
 JOBS = 500
 CARELESS = 30
 WINDOW = 25
-"""Seconds: the local account takes about as long for the storm, AWS far less than the three minutes of a deployment."""
+"""Seconds: the local account takes about as long for the burst, AWS far less than the three minutes of a deployment."""
 POSTS_ALLOWED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outbreak:
-    """Two storms at once, and all that came of them.
+    """Two bursts at once, and all that came of them.
 
     Attributes:
         interrupted: jobs that were interrupted.
@@ -46,7 +46,7 @@ class Outbreak:
     alert_records: list[AlertRecord]
 
     def alone(self, kind: str) -> list[dict[str, Any]]:
-        """The documents of that kind that people hear of by themselves."""
+        """The documents of that kind that people receive outside a digest."""
         return [each for each in self.documents.values() if each["kind"] == kind and each["digest_id"] is None]
 
     def digests(self, kind: str) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ class Outbreak:
         return [each for each in self.documents.values() if "digest" in each and each["digest"]["of_kind"] == kind]
 
     def check(self, kind: str, jobs: list[JobId], *, posts_allowed: int) -> None:
-        """Machines got all, people few messages that have all, and the ledger tells which digest has which alert."""
+        """Machines got all, people few messages that have all, and the ledger says which digest has which alert."""
         alone, digests = self.alone(kind), self.digests(kind)
         assert sum(each["kind"] == kind for each in self.documents.values()) == len(jobs), "machines get all of them"
         assert len(alone) + sum(each["digest"]["count"] for each in digests) == len(jobs)
@@ -74,10 +74,10 @@ def outbreak() -> Iterator[Outbreak]:
 
 
 def break_out(deployed: DeployedAccount) -> Outbreak:
-    """Have both storms, and wait until nothing is owed any more."""
+    """Have both bursts, and wait until nothing is owed any more."""
     now = at_milliseconds(datetime.now(UTC))
     careless = write(deployed, "careless", CARELESS, Transition(status="Starting", started=now), checkpoint_uri=None)
-    interrupted = write(deployed, "storm", JOBS, Transition(status="Interrupted", started=now))
+    interrupted = write(deployed, "burst", JOBS, Transition(status="Interrupted", started=now))
     documents: dict[str, dict[str, Any]] = {}
 
     def owed() -> bool:
@@ -99,14 +99,14 @@ def break_out(deployed: DeployedAccount) -> Outbreak:
 
 
 def write(deployed: DeployedAccount, name: str, count: int, transition: Transition, **known: object) -> list[JobId]:
-    """Write what `record` would have written of so many jobs, each of which is in this transition since just now."""
+    """Write what `record` would have written of this many jobs, all in this transition since just now."""
     now = transition.started
     jobs = [JobId(region=deployed.account.region, name=f"{name}-{number}", created=now) for number in range(count)]
     items: list[dict[str, Any]] = []
     for job in jobs:
-        look = state(job=job, secondary_status=transition.status, last_modified=now, **known)
-        items.append(state_item(reconcile(JobRecord(), JobSnapshot(state=look, history=(transition,))), None))
-    # A state is written before its transitions: whoever sees a transition finds the state.
+        known_state = state(job=job, secondary_status=transition.status, last_modified=now, **known)
+        items.append(state_item(reconcile(JobRecord(), JobSnapshot(state=known_state, history=(transition,))), None))
+    # A state is written before its transitions: anyone who sees a transition finds the state.
     items += [transition_item(job, transition, now=now, retention=None) for job in jobs]
     for start in range(0, len(items), 25):
         puts = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
@@ -135,7 +135,7 @@ def test_thirty_jobs_without_checkpoints_are_one_advice_and_few_digests(outbreak
         assert 'All say: "No checkpoint location is configured' in digest["what_happened"]
 
 
-def test_people_hear_of_nothing_else(outbreak: Outbreak) -> None:
+def test_people_receive_nothing_else(outbreak: Outbreak) -> None:
     kinds = ("interrupted", "advice")
     assert len(outbreak.posts) == sum(len(outbreak.alone(kind)) + len(outbreak.digests(kind)) for kind in kinds)
     assert len(outbreak.documents) == JOBS + CARELESS + sum(len(outbreak.digests(kind)) for kind in kinds)
