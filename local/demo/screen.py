@@ -17,7 +17,7 @@ from respot_cli.timeline.history import History, headline
 from respot_cli.timeline.view import bar
 
 HOURS_PER_SECOND: Final = 0.5
-"""The time scale of what is shown. SageMaker reports whole seconds, so all times shown are exact half hours."""
+"""The time scale of what is shown. SageMaker reports whole seconds. Therefore all times shown are exact half hours."""
 _WITH_BAR: Final = 94
 _WITH_COUNTS: Final = 79
 """The narrowest terminals in which the table has room for its bar, and for its counts."""

@@ -77,7 +77,7 @@ def test_what_fails_on_purpose_is_named() -> None:
 def test_jobs_with_the_same_decision_share_a_line_and_a_resubmission_has_no_time() -> None:
     job = job_id("overnight")
     created = Outcome(
-        job=job, kind=OutcomeKind.CREATED, story="created (0 s old)", settled_at=at(10), name="overnight-r2"
+        job=job, kind=OutcomeKind.CREATED, summary="created (0 s old)", settled_at=at(10), name="overnight-r2"
     )
     records = RecoveryRecords(decision=decision(job, Action.RESUBMIT, "0 s lost"), outcome=created)
     first = replace(ended(job, "MaxWaitTimeExceeded"), recovery_records=records)
