@@ -1,70 +1,38 @@
 """The checkpoints under a prefix, recognised by the names, sizes and times of its objects.
 
-`layouts` says which objects make one checkpoint, and whether it is complete. No object is ever opened: nothing here
-proves that a framework can load a checkpoint.
+`layouts` says how each framework writes them, `grouping` which objects make one, `completeness` what is missing. No
+object is ever opened: nothing here proves that a framework can load a checkpoint.
 
-Order: groups whose names differ only in their numbers are a series, in the order of those numbers, by which frameworks
-resume. Several series (Lightning's `last.ckpt` beside `epoch=1-step=200.ckpt`, two frameworks) are interleaved by time,
-since their numbers mean different things. A checkpoint counts as no older than those with lower numbers in its series.
+Order: checkpoints whose names differ only in their numbers are a series, in the order of those numbers, by which
+frameworks resume. A number that falls, long after a higher one was saved, means that the counter began anew: what is
+saved from then on is newer. Several series (Lightning's `last.ckpt` beside `epoch=1-step=200.ckpt`, two frameworks) are
+interleaved by time, since their numbers mean different things.
 
 List after the job has ended. Objects that SageMaker's sync uploads after the stop count like all others, since the next
 job is given everything under the prefix. Only `age` and `described` use the time of the stop.
 """
 
-import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Final
 
 from respot.jobs.formatting import bytes_in_words, in_words, readable
-from respot.recovery.checkpoints.layouts import Kind, group, is_complete, is_file
-from respot.recovery.checkpoints.layouts import StoredObject as StoredObject
+from respot.recovery.checkpoints.completeness import Flaw, flaw_of
+from respot.recovery.checkpoints.grouping import Group, group
+from respot.recovery.checkpoints.location import CheckpointLocation
+from respot.recovery.checkpoints.names import last_part, series_of
+from respot.recovery.checkpoints.objects import StoredObject
 
 LATE_SYNC: Final = timedelta(minutes=15)
-"""Objects that arrive later than this after the stop were not synced by the stopped job; alerts report it."""
+"""Objects that arrive later than this after the stop were not synced by the stopped job; alerts report it.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointLocation:
-    """Where a job keeps its checkpoints.
-
-    Attributes:
-        bucket: the bucket's name.
-        prefix: ends in `/`, so that `job-1/` does not match `job-10/…`; empty for a whole bucket.
-    """
-
-    bucket: str
-    prefix: str
-
-    def __str__(self) -> str:
-        return f"s3://{self.bucket}/{self.prefix}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """The objects under a prefix.
-
-    It is in the order of the keys, not of time. A listing that was cut may be used, but the newest checkpoint may be
-    missing: conclude no absence from it, and report its `caveat`.
-
-    Attributes:
-        objects: in the order of their keys.
-        cut: there are more objects than these.
-        bucket_exists: `False` if S3 definitely answered that there is no such bucket; then there are no objects.
-    """
-
-    objects: tuple[StoredObject, ...]
-    cut: bool = False
-    bucket_exists: bool = True
-
-    @property
-    def caveat(self) -> str | None:
-        """What people must know before they rely on it."""
-        if not self.bucket_exists:
-            return "the bucket does not exist"
-        return f"listing cut after {len(self.objects):,} objects: there may be newer ones" if self.cut else None
+Within that time, the uploads of two checkpoints may also overtake each other.
+"""
+_SMALL: Final = 0.01
+"""Of the largest checkpoint's bytes: a smaller file beside it is something else, such as the state of a scheduler."""
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +46,10 @@ class Checkpoint:
         size: bytes in all.
         complete: nothing visible from outside is missing.
         objects: how many objects it consists of.
-        known: it follows a known layout; otherwise it is just a file or directory.
+        layout: the framework that writes such checkpoints, for people; `None` if the layout is unknown.
+        flaw: why it is not complete, in words.
+        usable: a job may resume from it. An incomplete one is usable unless it is proven unfinished.
+        copy: a copy for use elsewhere, such as `best.pt` or weights alone: it counts only where nothing better is.
     """
 
     name: str
@@ -87,82 +58,89 @@ class Checkpoint:
     size: int
     complete: bool
     objects: int
-    known: bool = True
+    layout: str | None = None
+    flaw: str | None = None
+    usable: bool = True
+    copy: bool = False
 
-
-def parse_location(uri: str) -> CheckpointLocation:
-    """The place that an S3 URI names.
-
-    Raises:
-        ValueError: it is no S3 URI with a bucket.
-    """
-    bucket, key = _split(uri)
-    return CheckpointLocation(bucket=bucket, prefix=_as_directory(key))
-
-
-def overlaps(one: str, other: str) -> bool:
-    """Whether one of two jobs with these checkpoint URIs reads what the other one writes.
-
-    SageMaker takes the URI as a raw prefix: `s3://b/job-1` is given `job-10/…` too, `s3://b/job-1/` is not.
-
-    Raises:
-        ValueError: one of them is no S3 URI with a bucket.
-    """
-    (bucket, read), (other_bucket, other_read) = _split(one), _split(other)
-    return bucket == other_bucket and (
-        _as_directory(other_read).startswith(read) or _as_directory(read).startswith(other_read)
-    )
-
-
-def _split(uri: str) -> tuple[str, str]:
-    # urlsplit would not take `?` and `#` as parts of a key.
-    scheme, _, rest = uri.partition("://")
-    bucket, _, key = rest.partition("/")
-    if scheme != "s3" or not re.fullmatch(r"[A-Za-z0-9._-]+", bucket):
-        message = f"{uri!r} is not a place in S3: expected s3://bucket/prefix"
-        raise ValueError(message)
-    return bucket, key
-
-
-def _as_directory(key: str) -> str:
-    return key if not key or key.endswith("/") else f"{key}/"
+    @property
+    def series(self) -> str:
+        """The same for checkpoints whose names differ in their numbers only."""
+        return series_of(self.name)
 
 
 def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> tuple[Checkpoint, ...]:
     """The checkpoints among these objects, oldest to newest; see the module for their order.
 
-    What follows no known layout is included, one for each topmost file or directory, since its time shows progress.
+    What can hold work and follows no known layout is one of them, too: its time shows progress.
     """
-    below = {each.key[len(location.prefix) :]: each for each in objects if each.key.startswith(location.prefix)}
-    groups = group({path: each for path, each in below.items() if is_file(path)})
-    found: list[tuple[datetime, bool, Checkpoint]] = []
-    ordered = sorted(groups, key=lambda each: (each.series, each.step or 0, each.saved_at, each.name))
-    for _, series in groupby(ordered, key=lambda each: each.series):
-        previous, reached = None, datetime.min.replace(tzinfo=UTC)
-        for each in series:
+    own = len(location.prefix)
+    found = group({each.key[own:]: each for each in objects if each.key.startswith(location.prefix)})
+    series: dict[tuple[str, str, str], list[Group]] = defaultdict(list)
+    for each in found.groups:
+        series[each.series].append(each)
+    checkpoints: list[tuple[datetime, bool, str, Checkpoint]] = []
+    least = _SMALL * max((each.size for each in found.groups if each.evidence), default=0)
+    for members in series.values():
+        reached, complete = _BEGINNING, list[Group]()
+        for each in _in_order(members):
             reached = max(reached, each.saved_at)
-            checkpoint = Checkpoint(
-                name=each.name,
-                step=each.step,
-                saved_at=each.saved_at,
-                size=each.size,
-                complete=is_complete(each, previous),
-                objects=len(each.files),
-                known=each.kind is not Kind.UNKNOWN,
-            )
-            found.append((reached, each.step is not None, checkpoint))
-            previous = each
-    # The sort is stable: series keep their order, and at the same moment the one that names its step counts as newer.
-    return tuple(checkpoint for *_, checkpoint in sorted(found, key=lambda each: each[:2]))
+            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=members)
+            if flaw is None:
+                complete.append(each)
+            checkpoints.append((reached, each.number is not None, each.name, _checkpoint(each, flaw, least)))
+    # Series keep their order, and at the same moment the one that names its step counts as newer.
+    return tuple(checkpoint for *_, checkpoint in sorted(checkpoints, key=lambda each: each[:2]))
+
+
+def _checkpoint(each: Group, flaw: Flaw | None, least: float) -> Checkpoint:
+    small = each.layout is not None and each.size < least
+    return Checkpoint(
+        name=each.name,
+        step=each.number,
+        saved_at=each.saved_at,
+        size=each.size,
+        complete=flaw is None,
+        objects=len(each.files),
+        layout=each.layout.name if each.layout else None,
+        flaw=flaw.words if flaw else None,
+        usable=not (flaw and flaw.proven),
+        copy=each.copy or small,
+    )
+
+
+def _in_order(series: Iterable[Group]) -> list[Group]:
+    """A series from oldest to newest: by number, unless the counter began anew."""
+    generation, highest, ordered = 0, None, list[tuple[int, int, datetime, str, Group]]()
+    for each in sorted(series, key=lambda each: (each.saved_at, each.number or 0, each.name)):
+        number = each.number or 0
+        if highest and number < (highest.number or 0) and each.began_at > highest.saved_at + LATE_SYNC:
+            generation, highest = generation + 1, each
+        elif highest is None or number >= (highest.number or 0):
+            highest = each
+        ordered.append((generation, number, each.saved_at, each.name, each))
+    return [each for *_, each in sorted(ordered, key=lambda each: each[:4])]
 
 
 def newest_complete(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
-    """The newest complete one, from the result of `recognise`.
+    """The newest complete one, from the result of `recognise`: copies and unknown layouts come last."""
+    complete = [each for each in checkpoints if each.complete]
+    known = [each for each in complete if each.layout]
+    own = [each for each in known if not each.copy]
+    return (own or known or complete or [None])[-1]
 
-    Logs and other by-products are often newer than checkpoints: unknown layouts count only if there is no known one.
-    """
-    known = [each for each in checkpoints if each.known] or checkpoints
-    return next((each for each in reversed(known) if each.complete), None)
+
+def resume_point(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
+    """What a job would resume from: the newest complete one, else what is only doubted; `None` if there is nothing."""
+    doubted = [each for each in checkpoints if each.usable]
+    return newest_complete(checkpoints) or (doubted[-1] if doubted else None)
+
+
+def passed_over(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """The incomplete ones that are newer than the one to resume from, oldest first."""
+    chosen = resume_point(checkpoints)
+    after = checkpoints[checkpoints.index(chosen) + 1 :] if chosen else checkpoints
+    return tuple(each for each in after if not each.complete and each is not chosen)
 
 
 def age(checkpoint: Checkpoint, stopped_at: datetime) -> timedelta:
@@ -172,13 +150,36 @@ def age(checkpoint: Checkpoint, stopped_at: datetime) -> timedelta:
 
 def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> str:
     """A checkpoint for people: `checkpoint-500 (3 min old, 2.1 GB)`; the age is that when the job stopped."""
+    size = bytes_in_words(checkpoint.size)
+    if checkpoint.layout is None:
+        objects = f"{checkpoint.objects:,} object{'' if checkpoint.objects == 1 else 's'}"
+        return f"{checkpoint.name} (unknown layout, {objects}, {_written(checkpoint, stopped_at)}, {size})"
+    incomplete = "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
+    return f"{checkpoint.name} ({_when(checkpoint, stopped_at)}, {size}{incomplete})"
+
+
+def _when(checkpoint: Checkpoint, stopped_at: datetime | None) -> str:
     if stopped_at is None:
-        when = f"saved {readable(checkpoint.saved_at)}"
-    elif checkpoint.saved_at < stopped_at:
-        when = f"{in_words(age(checkpoint, stopped_at))} old"
-    elif checkpoint.saved_at <= stopped_at + LATE_SYNC:
-        when = "saved as the job stopped"
-    else:
-        when = f"written {in_words(checkpoint.saved_at - stopped_at)} after the job stopped"
-    incomplete = "" if checkpoint.complete else ", incomplete"
-    return f"{checkpoint.name} ({when}, {bytes_in_words(checkpoint.size)}{incomplete})"
+        return f"saved {readable(checkpoint.saved_at)}"
+    if checkpoint.saved_at < stopped_at:
+        return f"{in_words(age(checkpoint, stopped_at))} old"
+    return _synced(checkpoint, stopped_at)
+
+
+def _written(checkpoint: Checkpoint, stopped_at: datetime | None) -> str:
+    if stopped_at is None:
+        return f"last written {readable(checkpoint.saved_at)}"
+    if checkpoint.saved_at < stopped_at:
+        return f"last written {in_words(age(checkpoint, stopped_at))} before the stop"
+    return _synced(checkpoint, stopped_at)
+
+
+def _synced(checkpoint: Checkpoint, stopped_at: datetime) -> str:
+    if checkpoint.saved_at <= stopped_at + LATE_SYNC:
+        return "saved as the job stopped"
+    return f"written {in_words(checkpoint.saved_at - stopped_at)} after the job stopped"
+
+
+def explained(checkpoint: Checkpoint) -> str:
+    """Why a checkpoint was passed over: `checkpoint-1000: 1 of 2 shards`."""
+    return f"{last_part(checkpoint.name)}: {checkpoint.flaw or 'incomplete'}"

@@ -1,234 +1,413 @@
-"""The layouts in which frameworks write checkpoints, and whether all files of one are there.
+"""The table of layouts: how each framework names its checkpoints, and what makes one complete.
 
-XGBoost, Hugging Face Trainer and Accelerate, Lightning, PyTorch DCP, DeepSpeed, Megatron, TensorFlow, Keras, MXNet,
-SMP, and single files. Only names, sizes and times are known: a complete checkpoint may still fail to load.
-
-S3 writes an object whole or not at all: a single file is complete. A group of files is complete if
-- nothing that its own names promise is missing (`-of-K` shards, TensorFlow's index, DCP's `.metadata`), and
-- what its framework writes last is there, or it has at least the names of the one before it in its series.
-Uploads are not in the order of writing, and each rank uploads its own files. Therefore a last file does not vouch for
-files of ranks that the checkpoint before has and this one lacks. (After a move to fewer ranks, the first checkpoint
-counts as incomplete, once.) The first of a series is complete unless its framework is known to write a last file.
+To add a layout, add one entry and one listing (`docs/contributing/checkpoint-layouts.md`). Rules that hold for all
+layouts (promised shards and ranks, temporary names, the checkpoint before) are in `completeness`, not here.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from itertools import chain
 from typing import Final
 
-_POINTERS: Final = {"checkpoint", "latest", "newest", "latest_checkpointed_iteration.txt"}
-_LARGEST_POINTER: Final = 64 * 1024
-"""Text that names a checkpoint is short; a larger file of such a name is a checkpoint itself."""
-
-_NUMBERED_DIRECTORY: Final = re.compile(r"(?:checkpoint|ckpt|steps?|iter|iteration|epoch)[-_=]?[0-9]+$", re.IGNORECASE)
-_CHECKPOINT_DIRECTORY: Final = (".ckpt", "_partial")
-_TENSORFLOW: Final = re.compile(r"(.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)")
-_SINGLE_FILE: Final = (".ckpt", ".h5", ".hdf5", ".keras", ".params")
-_NAMED_FILE: Final = re.compile(r"(?<![a-z])(?:checkpoint|ckpt|last|latest|epoch|step|iter)", re.IGNORECASE)
-_BY_PRODUCT: Final = re.compile(r"\.(?:jsonl|txt|log|csv|tsv|ya?ml|md|html|png|py|sh)$|tfevents", re.IGNORECASE)
-"""Never a checkpoint. JSON may be one where nothing else is: XGBoost's models are."""
-_UNFINISHED: Final = re.compile(r"(?:^|[-_.])tmp(?:$|[-_.])", re.IGNORECASE)
-
-_EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*|_partial)+$")
-_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|\.distcp$")
-_SHARDED_STATE: Final = re.compile(r"/.*(?:_states\.pt|\.distcp)$|_partial/")
-_SHARD: Final = re.compile(r"(.*?)([0-9]+)-of-([0-9]+)(.*)")
-_STEP_WORDS: Final = tuple(
-    re.compile(rf"{word}[-_=.]?([0-9]+)", re.IGNORECASE)
-    for word in (r"steps?", r"iter(?:ation)?", r"epoch", r"(?:checkpoint|ckpt)", r"(?<![a-z])(?:cp|weights|model)")
-)
-# A number at the end, but not the decimals of a metric (val_loss=0.12).
-_NUMBER_AT_THE_END: Final = re.compile(r"(?:^|[-_=]|(?<![0-9])\.)([0-9]+)$")
-_OWN_NUMBER: Final = re.compile(r"((?:step|checkpoint|ckpt|iter|epoch)[-_=]?)([0-9]+)")
-_NUMBER: Final = re.compile(r"[0-9]+")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """One object of a listing.
+class Need:
+    """A file without which a checkpoint is not complete.
 
     Attributes:
-        key: its whole key.
-        size: bytes.
-        last_modified: when S3 stored it, UTC.
+        words: what is missing then, for people.
+        path: matches the file's path within the checkpoint.
+        proves: without it the framework cannot resume; otherwise the checkpoint is only doubted.
     """
 
-    key: str
-    size: int
-    last_modified: datetime
-
-
-class Kind(Enum):
-    """How files are found to belong together."""
-
-    FILE = auto()
-    TENSORFLOW = auto()
-    DIRECTORY = auto()
-    UNKNOWN = auto()
+    words: str
+    path: re.Pattern[str]
+    proves: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """The files of one checkpoint.
+class Tracker:
+    """A small file beside the checkpoints that names the one to resume from. Its time is the evidence, not its text.
 
     Attributes:
-        name: its path below the prefix, without what distinguishes its files; `.` for the prefix itself.
-        kind: how its files were found to belong to it.
-        step: the number in its name.
-        files: by their paths below the prefix, at least one.
-        pointed: when the file `latest` beside it was last written, which names one of the checkpoints there.
+        name: matches its name.
+        required: without it the framework starts from scratch.
+        expected: it is there from the first complete checkpoint on, but a job may do without it.
+    """
+
+    name: re.Pattern[str]
+    required: bool = False
+    expected: bool = False
+
+
+class Shape(Enum):
+    """What a checkpoint of a layout is."""
+
+    DIRECTORY = auto()
+    FILES = auto()
+    """One file, or several that share a stem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How one framework writes its checkpoints.
+
+    Attributes:
+        name: the framework, for people.
+        source: where its behaviour is defined.
+        shape: directory or files.
+        claims: of a directory, matches the path in it of any file that shows the layout; of files, matches the name of
+            each. A group `stem` is what the files of one checkpoint share, a group `step` its counter.
+        named: must match the name of the directory as well.
+        needs: what must be there.
+        tracker: what names the newest.
+        counted: the name has a counter. Without one, checkpoints are ordered by time.
+        step_file: matches a file in the directory whose name has the counter, as group `step`.
+        paired: files with one counter are one checkpoint, whatever else their names say.
+        copies: one that is named *best* or *final* is a copy, from which its framework does not resume.
     """
 
     name: str
-    kind: Kind
-    step: int | None
-    files: Mapping[str, StoredObject]
-    pointed: datetime | None
-
-    @property
-    def series(self) -> tuple[str, int]:
-        """The same for groups of one kind whose names differ in their numbers only."""
-        if self.step is None:
-            return self.name, self.kind.value
-        return f"{_parent(self.name)}/{_NUMBER.sub('#', _last_part(self.name))}", self.kind.value
-
-    @property
-    def saved_at(self) -> datetime:
-        """When its newest object arrived."""
-        return max(file.last_modified for file in self.files.values())
-
-    @property
-    def size(self) -> int:
-        """Bytes in all."""
-        return sum(file.size for file in self.files.values())
-
-    @property
-    def names(self) -> set[str]:
-        """The names within it, leftovers aside, made comparable with those of other steps (`global_step500/…`)."""
-        own = "" if self.name == "." else self.name
-        within = (path.removeprefix(own).removeprefix("/") for path in self.files)
-        return {_OWN_NUMBER.sub(self._masked, name) for name in within if not _UNFINISHED.search(_last_part(name))}
-
-    def _masked(self, found: re.Match[str]) -> str:
-        return f"{found[1]}#" if int(found[2]) == self.step else found[0]
+    source: str
+    shape: Shape = Shape.DIRECTORY
+    claims: re.Pattern[str]
+    named: re.Pattern[str] | None = None
+    needs: tuple[Need, ...] = ()
+    tracker: Tracker | None = None
+    counted: bool = True
+    step_file: re.Pattern[str] | None = None
+    paired: bool = False
+    copies: bool = True
 
 
-def is_file(path: str) -> bool:
-    """Whether that path below the prefix is one of the job's files: no "directory", none of SageMaker's markers."""
-    return not path.endswith("/") and any(parts := path.split("/")) and not any(map(_is_marker, parts))
+def _re(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
 
 
-def group(files: Mapping[str, StoredObject]) -> tuple[Group, ...]:
-    """The groups of these files, which are by their paths below the prefix."""
-    directories = {_parent(path) for path in files if _last_part(path) == ".metadata" or path.endswith(".distcp")}
-    stems = {match[1] for path in files if ".data-" in path and (match := _TENSORFLOW.fullmatch(path))}
-    latest = {_parent(path): file.last_modified for path, file in files.items() if _last_part(path) == "latest"}
-    members: dict[tuple[str, Kind], dict[str, StoredObject]] = defaultdict(dict)
-    for path, file in files.items():
-        name, kind = _group_of(path, directories, stems)
-        pointer = _last_part(path) in _POINTERS and file.size <= _LARGEST_POINTER
-        if kind is Kind.DIRECTORY or not pointer:
-            members[name, kind][path] = file
-    return tuple(
-        Group(
-            name=name,
-            kind=kind,
-            step=None if kind is Kind.UNKNOWN else _step(_last_part(name)),
-            files=within,
-            pointed=latest.get(_parent(name)),
-        )
-        for (name, kind), within in members.items()
+_OPTIMIZER: Final = Need(
+    words="optimizer",
+    # A file of that name, a sharded state below, or DeepSpeed's and Neuron's states of each rank.
+    path=_re(r"optim(?:izer)?(?:_[0-9]+)?(?:[-_.].*)?|optim(?:izer)?[^/]*/.+|.+/.*(?:_optim_states\.pt|optim.*)"
+             r"|.*_partial/.+|.*optim_states\.pt|.*zero_pp_rank.*"),
+)
+_TRAINER_STATE: Final = Need(words="trainer_state.json", path=_re(r"trainer_state\.json"))
+_DEEPSPEED_LATEST: Final = Tracker(name=_re(r"latest|last_checkpoint"), expected=True)
+_MEGATRON_TRACKER: Final = Tracker(
+    name=_re(r"latest_checkpointed_iteration\.txt|latest_train_state\.pt"), required=True
+)
+_ANY_TRACKER: Final = Tracker(name=_re(r"(?:latest|newest|last|latest_checkpoint|last_checkpoint)(?:\.txt|\.json)?"))
+
+_TRAINER: Final = Layout(
+    name="Hugging Face Trainer",
+    source="huggingface/transformers trainer.py _save_checkpoint: model, optimizer, scheduler, rng, trainer_state last",
+    claims=_re(
+        r"trainer_state\.json|rng_state(?:_[0-9]+)?\.pth|scheduler\.pt|training_args\.bin|global_step[0-9]+/.+"
+        r"|user_content\.pt"
+    ),
+    needs=(_TRAINER_STATE, _OPTIMIZER),
+)
+
+LAYOUTS: Final = (
+    Layout(
+        name="SpeechBrain",
+        source="speechbrain/speechbrain utils/checkpoints.py: CKPT+<time>/ with CKPT.yaml and one file for each object",
+        claims=_re(r"CKPT\.yaml"),
+        named=_re(r"CKPT\+.+"),
+        counted=False,
+    ),
+    Layout(
+        name="verl",
+        source="verl-project/verl fsdp_checkpoint_manager.py: model_world_size_<K>_rank_<i>.pt, tracker written last",
+        claims=_re(r".*_world_size_[0-9]+_rank_[0-9]+\.pt"),
+        tracker=_MEGATRON_TRACKER,
+    ),
+    Layout(
+        name="Orbax",
+        source="Orbax, Checkpoint Format Guide; google/flax checkpoints.py: _METADATA, manifest.ocdbt, d/<content>",
+        claims=_re(
+            r"(?:.*/)?(?:_CHECKPOINT_METADATA|_METADATA|_sharding|manifest\.ocdbt|array_metadatas)"
+            r"|(?:.*/)?ocdbt\.process_[0-9]+/.+|(?:.*/)?d/[0-9a-f]{16,}"
+        ),
+        needs=(
+            Need(words="_METADATA", path=_re(r"(?:.*/)?(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)"), proves=True),
+            Need(words="data", path=_re(r"(?:.*/)?d/.+|(?:.*/)?checkpoint|.*\.npz|(?:.*/)?[0-9.]+|.*\.zarray")),
+        ),
+    ),
+    Layout(
+        name="SageMaker model parallel",
+        source="smdistributed.modelparallel documentation, checkpointing: <tag>_partial/, newest",
+        claims=_re(r".+"),
+        named=_re(r".+_partial"),
+        tracker=Tracker(name=_re(r"newest")),
+    ),
+    Layout(
+        name="Neuron distributed",
+        source="aws-neuron/neuronx-distributed trainer/checkpoint.py: <tag>/done is written last",
+        claims=_re(r"(?:model|optim)/(?:.*\.pt\.tensors/.+|dp_rank_[0-9]+_.+)"),
+        needs=(Need(words="done", path=_re(r"done"), proves=True),),
+    ),
+    Layout(
+        name="InternLM",
+        source="InternLM/InternEvo checkpoint_manager.py: <step>/<step>.step is written last",
+        claims=_re(r"[0-9]+\.step|(?:model|optimizer)_tp[0-9]+_pp[0-9]+.*\.pt"),
+        needs=(Need(words="<step>.step", path=_re(r"[0-9]+\.step"), proves=True),),
+        step_file=_re(r"(?P<step>[0-9]{1,18})\.step"),
+    ),
+    Layout(
+        name="Colossal-AI",
+        source="hpcaitech/ColossalAI utils/ckpt_io.py: modeling/, optimizer/, lr_scheduler, running_states.json last",
+        claims=_re(r"modeling/.+|running_states\.json"),
+        needs=(
+            Need(words="modeling/", path=_re(r"modeling/.+")),
+            Need(words="optimizer/", path=_re(r"optimizer/.+")),
+            Need(words="running_states.json", path=_re(r"running_states\.json"), proves=True),
+        ),
+    ),
+    _TRAINER,
+    replace(
+        _TRAINER,
+        claims=_re(r"(?:model|adapter_model|pytorch_model|consolidated)\b.*\.(?:safetensors|bin)"),
+        named=_re(r"checkpoint-[0-9]+"),
+    ),
+    Layout(
+        name="Accelerate",
+        source="huggingface/accelerate checkpointing.py save_accelerator_state, fsdp_utils.py, accelerator.py (DeepSpeed)",
+        claims=_re(
+            r"random_states_[0-9]+\.pkl|optimizer(?:_[0-9]+)?\.bin|scheduler(?:_[0-9]+)?\.bin|sampler(?:_[0-9]+)?\.bin"
+            r"|dl_state_dict.*|custom_checkpoint_[0-9]+\.pkl|pytorch_model(?:_fsdp)?(?:_[0-9]+)?/.+|optimizer_[0-9]+/.+"
+        ),
+        needs=(
+            Need(words="random_states_0.pkl", path=_re(r"random_states_[0-9]+\.pkl")),
+            _OPTIMIZER,
+        ),
+    ),
+    Layout(
+        name="nanotron",
+        source="huggingface/nanotron trainer.py: checkpoint_metadata.json after the weights, latest.txt after all",
+        claims=_re(r"checkpoint_metadata\.json|model/.*_pp-rank-.*|random/tp-.*"),
+        needs=(Need(words="checkpoint_metadata.json", path=_re(r"checkpoint_metadata\.json")),),
+        tracker=Tracker(name=_re(r"latest\.txt")),
+    ),
+    Layout(
+        name="DeepSpeed",
+        source="deepspeedai/DeepSpeed runtime/engine.py save_checkpoint: <tag>/*_states.pt, `latest` after all",
+        claims=_re(r"(?:.*/)?[^/]*(?:_model_states|_optim_states)\.pt"),
+        needs=(Need(words="model states", path=_re(r"(?:.*/)?[^/]*model_states\.pt")),),
+        tracker=_DEEPSPEED_LATEST,
+    ),
+    Layout(
+        name="Megatron-LM",
+        source="NVIDIA/Megatron-LM training/checkpointing.py: the tracker is written last; without it, random weights",
+        claims=_re(
+            r"(?:mp_rank_[0-9_]+/)?(?:model_optim_rng|distrib_optim|model_rng)\.pt|common\.pt|mp_rank_[0-9_]+/.+"
+            r"|\.metadata|.*\.distcp"
+        ),
+        named=_re(r"iter_[0-9]{7}"),
+        tracker=_MEGATRON_TRACKER,
+    ),
+    Layout(
+        name="NeMo 2",
+        source="NVIDIA-NeMo/NeMo lightning/io, model_checkpoint.py: weights/ and context/, <name>-unfinished beside it",
+        claims=_re(r"weights/.+|context/.+"),
+    ),
+    Layout(
+        name="Lightning with FSDP",
+        source="Lightning-AI/pytorch-lightning strategies/fsdp.py: <name>.ckpt/ with shards, .metadata and meta.pt",
+        claims=_re(r"meta\.pt|.*\.distcp|\.metadata"),
+        named=_re(r".+\.ckpt"),
+        needs=(Need(words="meta.pt", path=_re(r"meta\.pt")),),
+    ),
+    Layout(
+        name="Lightning with DeepSpeed",
+        source="Lightning-AI/pytorch-lightning strategies/deepspeed.py: <name>.ckpt/checkpoint/ and `latest`",
+        claims=_re(r"checkpoint/.*_states\.pt"),
+        named=_re(r".+\.ckpt"),
+        needs=(Need(words="latest", path=_re(r"latest")),),
+    ),
+    Layout(
+        name="kohya",
+        source="kohya-ss/sd-scripts train_util.py: <name>-step<n>-state/ as Accelerate saves it",
+        claims=_re(r".+"),
+        named=_re(r".+-state"),
+        needs=(_OPTIMIZER,),
+    ),
+    Layout(
+        name="Lingua",
+        source="facebookresearch/lingua lingua/checkpoint.py: <10 digits>/ with shards and train_state_<rank>.json",
+        claims=_re(r"train_state_[0-9]+\.json|.*\.distcp|\.metadata"),
+        named=_re(r"[0-9]{10}"),
+        needs=(Need(words="train_state", path=_re(r"train_state_[0-9]+\.json")),),
+    ),
+    Layout(
+        name="AXLearn",
+        source="apple/axlearn common/checkpointer.py: step_<8 digits>/ with gda/ and `index`, which is written last",
+        claims=_re(r"gda/.+|index"),
+        named=_re(r"step_[0-9]{8}"),
+        needs=(Need(words="index", path=_re(r"index"), proves=True),),
+    ),
+    Layout(
+        name="PyTorch DCP",
+        source="pytorch/pytorch distributed/checkpoint/filesystem.py: .metadata is renamed into place after all shards",
+        claims=_re(r"(?:.*/)?(?:[^/]*\.metadata|[^/]*\.distcp)"),
+    ),
+    Layout(
+        name="T5X",
+        source="google-research/t5x checkpoints.py: `checkpoint` is written last, then the directory is renamed",
+        claims=_re(r"(?:target|state)\..+/.+"),
+        needs=(Need(words="`checkpoint`", path=_re(r"checkpoint"), proves=True),),
+    ),
+    Layout(
+        name="Levanter",
+        source="stanford-crfm/levanter checkpoint.py: metadata.json after the arrays",
+        claims=_re(r"(?:.*/)?\.zarray"),
+        named=_re(r"step-[0-9]+"),
+        needs=(Need(words="metadata.json", path=_re(r"metadata\.json"), proves=True),),
+    ),
+    Layout(
+        name="sentence-transformers",
+        source="UKPLab/sentence-transformers SentenceTransformer.py save: modules.json, weights last",
+        claims=_re(r"modules\.json|config_sentence_transformers\.json|[0-9]+_(?:Pooling|Dense|Transformer)/.+"),
+        needs=(Need(words="weights", path=_re(r"(?:.*/)?(?:model.*\.safetensors|pytorch_model.*\.bin)"), proves=True),),
+    ),
+)
+"""Layouts of directories, in the order in which they are tried."""
+
+
+def _files(
+    name: str,
+    source: str,
+    claims: str,
+    *,
+    tracker: Tracker | None = None,
+    needs: tuple[Need, ...] = (),
+    paired: bool = False,
+    copies: bool = True,
+) -> Layout:
+    return Layout(
+        name=name,
+        source=source,
+        shape=Shape.FILES,
+        claims=_re(claims),
+        tracker=tracker,
+        needs=needs,
+        paired=paired,
+        copies=copies,
     )
 
 
-def is_complete(group: Group, previous: Group | None) -> bool:
-    """Whether nothing is missing, as far as can be seen; `previous` is the one before it in its series."""
-    if not group.size or _UNFINISHED.search(_last_part(group.name)):
-        return False
-    if group.kind is Kind.FILE:
-        return True
-    names = group.names
-    if not _keeps_its_promises(group.kind, names):
-        return False
-    if group.kind is Kind.TENSORFLOW:
-        return True
-    if group.kind is Kind.UNKNOWN:
-        return not all(_BY_PRODUCT.search(path) for path in group.files)
-    if _last_file_is_there(group, names):
-        return not previous or not any(_OF_A_RANK.search(name) for name in previous.names - names)
-    if previous:
-        return names >= previous.names
-    return not (re.fullmatch(r"checkpoint-[0-9]+", _last_part(group.name)) or _is_deepspeed(names))
+_TENSORFLOW_TRACKER: Final = Tracker(name=_re(r"checkpoint|\.coach_checkpoint"))
 
+TENSORFLOW: Final = _files(
+    "TensorFlow",
+    "tensorflow/tensorflow python/training/saver.py, checkpoint_management.py: shards, index, then `checkpoint`",
+    r"(?P<stem>.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)",
+    tracker=_TENSORFLOW_TRACKER,
+    needs=(
+        Need(words="its index", path=_re(r".*\.index"), proves=True),
+        Need(words="its data", path=_re(r".*\.data-.*"), proves=True),
+    ),
+)
+LIGHTNING_FILE: Final = _files(
+    "Lightning",
+    "Lightning-AI/pytorch-lightning callbacks/model_checkpoint.py: {epoch}-{step}.ckpt, last.ckpt",
+    r".+\.ckpt",
+)
 
-def _is_marker(part: str) -> bool:
-    return part.endswith((".sagemaker-uploading", ".sagemaker-uploaded", ".sagemaker-ignore"))
+FILE_LAYOUTS: Final = (
+    TENSORFLOW,
+    _files(
+        "XGBoost",
+        "aws/sagemaker-xgboost-container checkpointing.py: xgboost-checkpoint.<n>",
+        r"xgboost-checkpoint\.(?P<step>[0-9]+)",
+    ),
+    _files(
+        "MXNet",
+        "apache/mxnet module.py save_checkpoint: <prefix>-<epoch>.params and .states",
+        r"(?P<stem>.+-(?P<step>[0-9]{4}))\.(?:params|states)",
+    ),
+    _files(
+        "Composer",
+        "mosaicml/composer checkpoint_saver.py: ep<epoch>-ba<batch>-rank<rank>.pt",
+        r"ep[0-9]+-ba(?P<step>[0-9]+)(?:-rank[0-9]+)?(?:\.pt)?",
+        tracker=Tracker(name=_re(r"latest-rank[0-9]+(?:\.pt)?(?:\.symlink)?")),
+    ),
+    _files(
+        "fairseq",
+        "facebookresearch/fairseq checkpoint_utils.py: checkpoint_<epoch>_<updates>.pt, checkpoint_last.pt",
+        r"(?P<stem>checkpoint(?:_[0-9]+_(?P<step>[0-9]+)|[0-9]+|_last|_best|\.best_.*?))(?:-model_part-[0-9]+)?"
+        r"(?:-(?:rank-[0-9]+-)?shard[0-9]+)?\.pt",
+    ),
+    _files(
+        "NeMo 1",
+        "NVIDIA-NeMo/NeMo utils/exp_manager.py: <name>--<metric>-step=<n>-consumed_samples=….ckpt, -unfinished beside it",
+        r".+--.*step=[0-9]+.*\.ckpt",
+    ),
+    LIGHTNING_FILE,
+    _files(
+        "Detectron2 or MMEngine",
+        "facebookresearch/fvcore checkpoint.py, open-mmlab/mmengine checkpoint_hook.py: last_checkpoint names the newest",
+        r"(?:model|iter|epoch)_(?P<step>[0-9]+)\.pth",
+        tracker=Tracker(name=_re(r"last_checkpoint")),
+    ),
+    _files(
+        "Keras",
+        "keras-team/keras callbacks/model_checkpoint.py: one file",
+        r".+\.(?:h5|hdf5|keras)",
+    ),
+    _files(
+        "LightGBM",
+        "microsoft/LightGBM gbdt.cpp: <model>.snapshot_iter_<n>",
+        r".+\.snapshot_iter_(?P<step>[0-9]+)",
+    ),
+    _files(
+        "PaddlePaddle",
+        "PaddlePaddle/PaddleDetection ppdet/utils/checkpoint.py: <epoch>.pdparams, then <epoch>.pdopt",
+        r"(?P<stem>.+)\.(?:pdparams|pdopt|pdema|pdstates)",
+        needs=(Need(words="its optimizer", path=_re(r".*\.pdopt")),),
+    ),
+    _files(
+        "CatBoost",
+        "catboost/catboost, snapshot_file: written over",
+        r"(?P<stem>.+\.cbsnapshot)",
+    ),
+    _files(
+        "numbered GAN pair",
+        "jaywalnut310/vits utils.py: G_<step>.pth and D_<step>.pth are loaded together",
+        r"(?:G|D|DUR)_(?P<step>[0-9]+)\.pth",
+        paired=True,
+    ),
+    _files(
+        "AllenNLP",
+        "allenai/allennlp training/checkpointer.py: model_state_e<e>_b<b>.th, then training_state_e<e>_b<b>.th",
+        r"(?:model|training)_state_e(?:poch_)?(?P<step>[0-9]+)(?:_b[0-9]+)?(?:_w[0-9]+)?\.th",
+        paired=True,
+    ),
+    _files(
+        "Coqui TTS",
+        "coqui-ai/Trainer io.py get_last_checkpoint: best_model_<step>.pth counts if its step is the highest",
+        r"best_model_(?P<step>[0-9]+)\.pth",
+        copies=False,
+    ),
+    _files(
+        "EasyLM",
+        "young-geng/EasyLM checkpoint.py: streaming_train_state, with pickles of the dataset beside it",
+        r"(?P<stem>streaming_(?:train_state|params)(?:_(?P<step>[0-9]+))?)",
+    ),
+)
+"""Layouts of files, in the order in which they are tried; then come numbered files of any framework."""
 
-
-def _group_of(path: str, directories: set[str], stems: set[str]) -> tuple[str, Kind]:
-    """The outermost directory that is a checkpoint, else the file, else the topmost entry."""
-    *parents, file = path.split("/")
-    for depth, part in enumerate(parents, start=1):
-        directory = "/".join(parents[:depth])
-        if directory in directories or part.endswith(_CHECKPOINT_DIRECTORY) or _NUMBERED_DIRECTORY.search(part):
-            return directory, Kind.DIRECTORY
-    if not parents and "" in directories and (file == ".metadata" or file.endswith(".distcp")):
-        return ".", Kind.DIRECTORY
-    tensorflow = _TENSORFLOW.fullmatch(path)
-    if tensorflow and (tensorflow[1] in stems or "ckpt" in _last_part(tensorflow[1])):
-        return tensorflow[1], Kind.TENSORFLOW
-    named = _NAMED_FILE.search(file) and not file.endswith(".json") and not _BY_PRODUCT.search(file)
-    if named or file.endswith(_SINGLE_FILE):
-        return path, Kind.FILE
-    return next(part for part in (*parents, file) if part), Kind.UNKNOWN
-
-
-def _keeps_its_promises(kind: Kind, names: set[str]) -> bool:
-    if kind is Kind.TENSORFLOW and not (".index" in names and any(name.startswith(".data-") for name in names)):
-        return False
-    shards: dict[tuple[str, str, int], set[str]] = defaultdict(set)
-    for match in filter(None, map(_SHARD.fullmatch, names)):
-        shards[match[1], match[4], int(match[3])].add(match[2])
-    if any(len(there) != count for (_, _, count), there in shards.items()):
-        return False
-    # DCP renames `.metadata` into place once the shards are written; neither is anything without the other.
-    metadata = {_parent(name) for name in names if _last_part(name) == ".metadata"}
-    return metadata == {_parent(name) for name in names if name.endswith(".distcp")}
-
-
-def _last_file_is_there(group: Group, names: set[str]) -> bool:
-    optimizer = any(name.startswith("optimizer.") for name in names)
-    if "trainer_state.json" in names:  # Hugging Face Trainer
-        return optimizer or any(_SHARDED_STATE.search(name) for name in names)
-    if "random_states_0.pkl" in names:  # Accelerate
-        return optimizer
-    if group.name.endswith(".ckpt") and "latest" in names:  # Lightning with DeepSpeed
-        return True
-    if _is_deepspeed(names):
-        # The pointer beside the directories is not read; if older than this directory's first file, it names another.
-        first = min(file.last_modified for file in group.files.values())
-        return group.pointed is not None and group.pointed >= first
-    return ".metadata" in names  # PyTorch DCP
-
-
-def _is_deepspeed(names: set[str]) -> bool:
-    return any(name.endswith("_states.pt") for name in names)
-
-
-def _step(name: str) -> int | None:
-    stem = _OF_A_RANK.sub("", _EXTENSION.sub("", name))
-    found = chain.from_iterable(word.findall(stem)[-1:] for word in (*_STEP_WORDS, _NUMBER_AT_THE_END))
-    number = next(found, None)
-    return None if number is None else int(number)
-
-
-def _last_part(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _parent(path: str) -> str:
-    return path.rpartition("/")[0]
+NUMBERED_DIRECTORY: Final = Layout(
+    name="numbered directories", source="no framework: the name counts", claims=_re(r".*"), tracker=_ANY_TRACKER
+)
+NUMBERED_FILE: Final = Layout(
+    name="numbered files",
+    source="no framework: the name counts",
+    shape=Shape.FILES,
+    claims=_re(r".*"),
+    tracker=_ANY_TRACKER,
+    paired=True,
+)
+SINGLE_FILE: Final = Layout(
+    name="single file", source="torch.save and others: one file, written over", shape=Shape.FILES, claims=_re(r".*"),
+    counted=False,
+)

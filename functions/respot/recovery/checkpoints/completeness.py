@@ -1,0 +1,198 @@
+"""Whether a checkpoint is complete, and if not, why not.
+
+Only names, sizes and times are known: a complete checkpoint may still fail to load. S3 writes an object whole or not at
+all, uploads are in any order, and each rank uploads its own files.
+
+What is *proven* unfinished counts for nothing: its framework says so, or its own names promise files that are missing.
+What is only *doubted* still counts as something to resume from: it lacks a file that its framework usually writes, or
+what the checkpoint before it has.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from respot.jobs.formatting import in_words
+from respot.recovery.checkpoints.grouping import Group
+from respot.recovery.checkpoints.layouts import Tracker
+from respot.recovery.checkpoints.names import last_part, parent_of, stable
+from respot.recovery.checkpoints.objects import StoredObject
+
+_TRACKER_BEFORE: Final = timedelta(minutes=2)
+"""A small tracker may be uploaded this long before the large files that it names."""
+_ONE_SAVE: Final = timedelta(minutes=15)
+"""Files that are written over in place, and further apart than this, are of two checkpoints."""
+_SIGNIFICANT: Final = 0.01
+"""Of a checkpoint's bytes: a smaller file is missed only if its name says that it is needed."""
+_EXPORT: Final = re.compile(r"(?:^|/)(?:consolidated|export(?:ed)?|hf|huggingface|eval|samples)(?:/|$)", re.IGNORECASE)
+"""Copies for use elsewhere, which not every checkpoint has."""
+_NEEDED: Final = re.compile(
+    r"(?:^|[/_.-])(?:optim|sched|rng|random|scaler|counter|data|state|model|weights|ema|actor|critic)", re.IGNORECASE
+)
+_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|\.distcp$")
+_SHRUNK: Final = 0.5
+_LARGE: Final = 1_000_000
+_SHARD: Final = re.compile(r"(.*?)([0-9]+)-of-([0-9]+)(.*)")
+_WORLD: Final = re.compile(r"(.*world_size_)([0-9]+)(_rank_)([0-9]+)(.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """Why a checkpoint is not complete.
+
+    Attributes:
+        words: in words for people.
+        proven: the framework cannot resume from it, or will not.
+    """
+
+    words: str
+    proven: bool
+
+
+def flaw_of(
+    group: Group, trackers: Mapping[str, StoredObject], *, earlier: Collection[Group], siblings: Collection[Group]
+) -> Flaw | None:
+    """What is wrong with it; `None` if it is complete, as far as can be seen.
+
+    `siblings` are all of its series, `earlier` the complete ones before it, oldest first.
+    """
+    proven = _proven(group, trackers)
+    if proven:
+        return Flaw(words=proven, proven=True)
+    doubt = _doubt(group, trackers, earlier, siblings)
+    return Flaw(words=doubt, proven=False) if doubt else None
+
+
+def _proven(group: Group, trackers: Mapping[str, StoredObject]) -> str | None:
+    if group.temporary:
+        return "a temporary name"
+    if group.marked:
+        return "marked as unfinished"
+    if not group.evidence:
+        return "no file that can hold work"
+    if not any(each.size for each in group.evidence.values()):
+        return "its files are empty"
+    paths = [group.within(path) for path in group.files]
+    for need in group.layout.needs if group.layout else ():
+        if need.proves and not any(map(need.path.fullmatch, paths)):
+            return f"no {need.words}"
+    return _broken_promise(paths) or _halves(paths) or _tracked_elsewhere(group, trackers, required=True)
+
+
+def _doubt(
+    group: Group, trackers: Mapping[str, StoredObject], earlier: Collection[Group], siblings: Collection[Group]
+) -> str | None:
+    if group.layout is None:
+        return None
+    paths = [group.within(path) for path in group.files]
+    missing = [need for need in group.layout.needs if not any(map(need.path.fullmatch, paths))]
+    if missing and not _is_habit(group, siblings):
+        return f"no {' and no '.join(need.words for need in missing)}"
+    if renamed := min((path for path in paths if path.endswith(".tmp") and path[:-4] not in paths), default=None):
+        return f"{last_part(renamed)} is not renamed"
+    if older := _tracked_elsewhere(group, trackers, required=False):
+        return older
+    tracker = group.layout.tracker
+    if tracker and tracker.expected and not earlier and not _beside(group, tracker, trackers):
+        return "no tracker file beside it"
+    if group.number is None and len(group.evidence) > 1 and group.saved_at - group.began_at > _ONE_SAVE:
+        return f"its files were written {in_words(group.saved_at - group.began_at)} apart"
+    return _less_than_before(group, earlier)
+
+
+def _is_habit(group: Group, siblings: Iterable[Group]) -> bool:
+    """Whether another of its series has the same files: then its framework was told to leave the rest out."""
+    return any(each is not group and each.files.keys() and _names(each) == _names(group) for each in siblings)
+
+
+def _names(group: Group) -> set[str]:
+    return {stable(group.within(path), group.number) for path in group.files}
+
+
+def _broken_promise(paths: Iterable[str]) -> str | None:
+    """The shards or ranks that the files' own names promise, if some are missing."""
+    there: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for path in paths:
+        if match := _SHARD.fullmatch(path):
+            there[match[1], match[4], match[3], "shards"].add(match[2])
+        elif match := _WORLD.fullmatch(path):
+            there[match[1], match[5], match[2], "ranks"].add(match[4])
+    for (*_, count, what), found in sorted(there.items()):
+        if len(found) < int(count[:6]):
+            return f"{len(found)} of {int(count[:6])} {what}"
+    return None
+
+
+def _halves(paths: Iterable[str]) -> str | None:
+    """PyTorch renames `.metadata` into place once the shards are written; neither is anything without the other."""
+    metadata, shards = set[str](), set[str]()
+    for path in paths:
+        if path.endswith(".metadata"):
+            metadata.add(parent_of(path))
+        elif path.endswith(".distcp"):
+            shards.add(parent_of(path))
+    if without := min(shards - metadata, default=None):
+        return f"no .metadata in {without}"
+    if "" in shards - metadata:
+        return "no .metadata"
+    if (without := min(metadata - shards, default=None)) is not None:
+        return f"no shards in {without}" if without else "no shards"
+    return None
+
+
+def _tracked_elsewhere(group: Group, trackers: Mapping[str, StoredObject], *, required: bool) -> str | None:
+    """That the file which names the newest checkpoint is missing, or names an older one."""
+    tracker = group.layout.tracker if group.layout else None
+    if tracker is None or tracker.required is not required:
+        return None
+    found = _beside(group, tracker, trackers)
+    if not found:
+        return "no tracker file beside it" if required else None
+    path, newest = max(found.items(), key=lambda each: each[1].last_modified)
+    if newest.last_modified < group.began_at - _TRACKER_BEFORE:
+        return f"{last_part(path)} is older: it names an earlier one"
+    return None
+
+
+def _beside(group: Group, tracker: Tracker, trackers: Mapping[str, StoredObject]) -> Mapping[str, StoredObject]:
+    parent = parent_of(group.name)
+    return {
+        path: each
+        for path, each in trackers.items()
+        if parent_of(path) == parent and tracker.name.fullmatch(last_part(path))
+    }
+
+
+def _less_than_before(group: Group, earlier: Collection[Group]) -> str | None:
+    """What the ones before it have and it lacks."""
+    if not earlier or group.layout is None:
+        return None
+    *_, before = earlier
+    habit = set.intersection(*(set(each.sizes) for each in list(earlier)[-2:]))
+    expected = {name for name in before.sizes if name in habit or _NEEDED.search(name) or _OF_A_RANK.search(name)}
+    missing = sorted(name for name in expected - group.sizes.keys() if not _EXPORT.search(name))
+    ranks = [name for name in missing if _OF_A_RANK.search(name)]
+    missed = ranks if ranks or group.layout.needs else _significant(missing, group, before)
+    if missed:
+        return f"no {missed[0]}{_and_more(missed)}, which {last_part(before.name)} has"
+    if marks := before.marks - group.marks:
+        return f"no {min(marks)}, which {last_part(before.name)} has"
+    for name in sorted(expected & group.sizes.keys()):
+        if before.sizes[name] >= _LARGE and group.sizes[name] < _SHRUNK * before.sizes[name]:
+            return f"{name} is less than half as large as in {last_part(before.name)}"
+    return None
+
+
+def _significant(missing: Iterable[str], group: Group, before: Group) -> list[str]:
+    """What is missing by its size or its name, unless the two are simply different."""
+    least = _SIGNIFICANT * before.size
+    missed = [name for name in missing if before.sizes[name] >= least or _NEEDED.search(name)]
+    other_names = group.sizes.keys() - before.sizes.keys()
+    return missed if not other_names or group.size < (1 - _SIGNIFICANT) * before.size else []
+
+
+def _and_more(names: Collection[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -1,0 +1,152 @@
+"""Counters, ranks and series in the names of files and directories."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+_LONGEST_NUMBER: Final = 18
+"""Digits: a longer number is a hash or a timestamp, no counter."""
+_WEAKEST_WORD: Final = 4
+
+_COUNTERS: Final = {
+    word: strength
+    for strength, words in enumerate(
+        (
+            ("step", "steps", "globalstep", "gs", "update", "updates"),
+            ("iter", "iters", "iteration", "iterations", "it", "timesteps"),
+            ("ba", "batch", "batches"),
+            ("epoch", "epochs", "ep"),
+            ("checkpoint", "ckpt", "chkpt", "cp", "snapshot"),
+        )
+    )
+    for word in words
+}
+"""Words that a counter follows, by how finely they count: a step says more than an epoch."""
+_METRICS: Final = frozenset(
+    "loss acc accuracy auc f1 bleu rouge wer cer iou miou map mse mae rmse ppl perplexity score reward error err metric "
+    "precision recall val valid validation test eval dice psnr ssim fid nll elbo top1 top5".split()
+)
+_NO_COUNTERS: Final = frozenset(
+    "rank shard part fold seed gpu node worker v version run trial exp size dim lr bs k layer stage tp pp dp of "
+    "process proc local fsdp w sampler".split()
+)
+_TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
+_EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
+_RANK: Final = re.compile(
+    r"[-_.]?(?<![A-Za-z])(?:(?:mp|tp|pp|dp|ep|zero_pp|local|global|model|optim)_)?(?:rank|shard)[-_]?[0-9]+"
+    r"|[-_]?[0-9]+-of-[0-9]+|(?<=consolidated)\.[0-9]{2}",
+)
+_RANK_DIRECTORY: Final = re.compile(
+    r"(?:(?:mp|tp|pp|ep|dp)_)?rank_?[0-9]+(?:_(?:[a-z]+_)*(?:rank_)?[0-9]+)*|process_[0-9]+"
+)
+_MOMENT: Final = re.compile(
+    r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}(?:[-_T+ ][0-9]{2}[-_:h][0-9]{2}[-_:m][0-9]{2}(?:[.+-][0-9]+)*)?"
+    r"|(?<![0-9])20[0-9]{6}[-_T][0-9]{4,6}(?![0-9])"
+)
+"""A date, with or without the time of day: it counts nothing."""
+_VARIABLE: Final = re.compile(
+    r"(?<==)-?(?:[0-9]+(?:\.[0-9]+)?(?:e[-+]?[0-9]+)?|nan|inf)"
+    r"|(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])"
+    r"|[0-9]+(?:\.[0-9]+)?"
+)
+_CONTENT_NAME: Final = re.compile(
+    r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])|[0-9]{5,}"
+)
+_OWN_COUNTER: Final = re.compile(r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Counter:
+    """A number that a name counts by.
+
+    Attributes:
+        strength: how finely its word counts, 0 is best; above `_WEAKEST_WORD` there is no such word.
+        number: the number.
+    """
+
+    strength: int
+    number: int
+
+    @property
+    def has_word(self) -> bool:
+        """Whether a word such as *step* or *epoch* says that it counts."""
+        return self.strength <= _WEAKEST_WORD
+
+
+def counter(name: str) -> Counter | None:
+    """The finest counter in a name: 400 in `epoch=3-step=400.ckpt`, 3 in `acc_0.3_epoch_3.pth`.
+
+    A number after a metric's name is no counter, and neither is a decimal: `val_loss_epoch=0.25`.
+    """
+    stem = _EXTENSION.sub("", _RANK.sub("", _MOMENT.sub("-", name[:255])))
+    tokens = list(_TOKEN.finditer(stem))
+    found: list[Counter] = []
+    words: list[str] = []
+    for position, token in enumerate(tokens):
+        text = token[0]
+        if text[0].isalpha():
+            words.append(text.lower())
+            continue
+        following = tokens[position + 1] if position + 1 < len(tokens) else None
+        if not ("." in text or len(text) > _LONGEST_NUMBER or _is_glued(token, following)):
+            after = following[0].lower() if following else ""
+            counted_after = after in _COUNTERS and not (
+                position + 2 < len(tokens) and tokens[position + 2][0][0].isdigit()
+            )
+            found += _read(words, int(text), unit=after if counted_after else None, last=following is None)
+        words = []
+    return min(found, key=lambda each: (each.strength, -found.index(each)), default=None)
+
+
+def _is_glued(number: re.Match[str], following: re.Match[str] | None) -> bool:
+    """Whether letters that are no unit follow at once: `7b`, `2e5`, but not `100steps`."""
+    return following is not None and number.end() == following.start() and following[0].lower() not in _COUNTERS
+
+
+def _read(words: list[str], number: int, *, unit: str | None, last: bool) -> list[Counter]:
+    if unit:
+        return [Counter(_COUNTERS[unit], number)]
+    if not words:
+        return [Counter(_WEAKEST_WORD + 1, number)] if last else []
+    if not _METRICS.isdisjoint(words):
+        return []
+    word = words[-1]
+    if word not in _COUNTERS and word not in _NO_COUNTERS and last and (named := [each for each in words if _COUNTERS.get(each) == _WEAKEST_WORD]):
+        word = named[-1]  # checkpoint.bv-2000
+    if word in _COUNTERS:
+        return [Counter(_COUNTERS[word], number)]
+    return [Counter(_WEAKEST_WORD + 2, number)] if last and word not in _NO_COUNTERS else []
+
+
+def without_rank(name: str) -> str:
+    """A file's name without what says whose part it is: `ep0-ba100-rank3.pt` is `ep0-ba100.pt`."""
+    return _RANK.sub("", name)
+
+
+def is_rank_directory(part: str) -> bool:
+    """Whether each rank has such a directory of its own: `mp_rank_00`."""
+    return _RANK_DIRECTORY.fullmatch(part) is not None
+
+
+def series_of(name: str) -> str:
+    """The same for names that differ in their numbers only."""
+    return _VARIABLE.sub("#", name)
+
+
+def stable(path: str, number: int | None) -> str:
+    """A file's path in its checkpoint, the same in the next one: without its counter, and names made of content."""
+
+    def masked(found: re.Match[str]) -> str:
+        return f"{found[1]}#" if int(found[2][:_LONGEST_NUMBER]) == number else found[0]
+
+    return _CONTENT_NAME.sub("#", _OWN_COUNTER.sub(masked, path))
+
+
+def last_part(path: str) -> str:
+    """The name of the file or directory at that path."""
+    return path.rpartition("/")[2]
+
+
+def parent_of(path: str) -> str:
+    """The directory that it is in; empty for the prefix itself."""
+    return path.rpartition("/")[0]
