@@ -35,8 +35,8 @@ _NEEDED: Final = re.compile(
 _OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|\.distcp$")
 _SHRUNK: Final = 0.5
 _LARGE: Final = 1_000_000
-_SHARD: Final = re.compile(r"(.*?)([0-9]+)-of-([0-9]+)(.*)")
-_WORLD: Final = re.compile(r"(.*world_size_)([0-9]+)(_rank_)([0-9]+)(.*)")
+_SHARD: Final = re.compile(r"(?<![0-9])([0-9]{1,6})-of-([0-9]{1,6})(?![0-9])")
+_WORLD: Final = re.compile(r"world_size_([0-9]{1,6})_rank_([0-9]{1,6})(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +77,9 @@ def _proven(group: Group, trackers: Mapping[str, StoredObject]) -> str | None:
         return "its files are empty"
     paths = [group.within(path) for path in group.files]
     for need in group.layout.needs if group.layout else ():
-        if need.proves and not any(map(need.path.fullmatch, paths)):
+        if need.proves and not any(map(need.path.search, paths)):
             return f"no {need.words}"
-    return _broken_promise(paths) or _halves(paths) or _tracked_elsewhere(group, trackers, required=True)
+    return _broken_promise(paths) or _halves(paths, every=False) or _tracked_elsewhere(group, trackers, required=True)
 
 
 def _doubt(
@@ -88,9 +88,11 @@ def _doubt(
     if group.layout is None:
         return None
     paths = [group.within(path) for path in group.files]
-    missing = [need for need in group.layout.needs if not any(map(need.path.fullmatch, paths))]
+    missing = [need for need in group.layout.needs if not any(map(need.path.search, paths))]
     if missing and not _is_habit(group, siblings):
         return f"no {' and no '.join(need.words for need in missing)}"
+    if half := _halves(paths, every=True):
+        return half
     if renamed := min((path for path in paths if path.endswith(".tmp") and path[:-4] not in paths), default=None):
         return f"{last_part(renamed)} is not renamed"
     if older := _tracked_elsewhere(group, trackers, required=False):
@@ -114,32 +116,32 @@ def _names(group: Group) -> set[str]:
 
 def _broken_promise(paths: Iterable[str]) -> str | None:
     """The shards or ranks that the files' own names promise, if some are missing."""
-    there: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    there: dict[tuple[str, str, int, str], set[str]] = defaultdict(set)
     for path in paths:
-        if match := _SHARD.fullmatch(path):
-            there[match[1], match[4], match[3], "shards"].add(match[2])
-        elif match := _WORLD.fullmatch(path):
-            there[match[1], match[5], match[2], "ranks"].add(match[4])
+        if match := _SHARD.search(path):
+            there[path[: match.start()], path[match.end() :], int(match[2]), "shards"].add(match[1])
+        elif match := _WORLD.search(path):
+            there[path[: match.start()], path[match.end() :], int(match[1]), "ranks"].add(match[2])
     for (*_, count, what), found in sorted(there.items()):
-        if len(found) < int(count[:6]):
-            return f"{len(found)} of {int(count[:6])} {what}"
+        if len(found) < count:
+            return f"{len(found)} of {count} {what}"
     return None
 
 
-def _halves(paths: Iterable[str]) -> str | None:
-    """PyTorch renames `.metadata` into place once the shards are written; neither is anything without the other."""
+def _halves(paths: Iterable[str], *, every: bool) -> str | None:
+    """PyTorch renames `.metadata` into place once the shards are written; neither is anything without the other.
+
+    `every` directory needs both, or the checkpoint as a whole, since shards may be spread over prefixes.
+    """
     metadata, shards = set[str](), set[str]()
     for path in paths:
         if path.endswith(".metadata"):
-            metadata.add(parent_of(path))
+            metadata.add(parent_of(path) if every else "")
         elif path.endswith(".distcp"):
-            shards.add(parent_of(path))
-    if without := min(shards - metadata, default=None):
-        return f"no .metadata in {without}"
-    if "" in shards - metadata:
-        return "no .metadata"
-    if (without := min(metadata - shards, default=None)) is not None:
-        return f"no shards in {without}" if without else "no shards"
+            shards.add(parent_of(path) if every else "")
+    for what, without in (("no .metadata", shards - metadata), ("no shards", metadata - shards)):
+        if without:
+            return what + (f" in {min(without)}" if min(without) else "")
     return None
 
 
@@ -175,7 +177,8 @@ def _less_than_before(group: Group, earlier: Collection[Group]) -> str | None:
     expected = {name for name in before.sizes if name in habit or _NEEDED.search(name) or _OF_A_RANK.search(name)}
     missing = sorted(name for name in expected - group.sizes.keys() if not _EXPORT.search(name))
     ranks = [name for name in missing if _OF_A_RANK.search(name)]
-    missed = ranks if ranks or group.layout.needs else _significant(missing, group, before)
+    known = any(not need.proves for need in group.layout.needs)  # what its framework writes last is known
+    missed = ranks if ranks or known else _significant(missing, group, before)
     if missed:
         return f"no {missed[0]}{_and_more(missed)}, which {last_part(before.name)} has"
     if marks := before.marks - group.marks:

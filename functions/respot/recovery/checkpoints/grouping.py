@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from respot.recovery.checkpoints.layouts import (
@@ -33,12 +33,8 @@ from respot.recovery.checkpoints.names import (
     stable,
     without_rank,
 )
-from respot.recovery.checkpoints.objects import Role, StoredObject, is_mark_of_unfinished, is_temporary, role_of
+from respot.recovery.checkpoints.objects import DEEPEST, LONGEST, Role, StoredObject, is_mark_of_unfinished, is_temporary, role_of
 
-_DEEPEST: Final = 16
-"""Directories that are looked at, from the file upwards. Frameworks use four at most."""
-_LONGEST: Final = 255
-"""Bytes in a file's name on Linux. SageMaker uploads local files, so a longer name is nobody's checkpoint."""
 _LONGEST_NUMBER: Final = 10
 """Digits of a directory that is a bare number; a longer one is a time."""
 _MOST_TRIED: Final = 2_000
@@ -50,34 +46,35 @@ _NUMBERED: Final = re.compile(
     r"|0[0-9]{2,17}|(?!20[0-9]{6}$)[1-9][0-9]{2,8}|checkpoint[-_][0-9]{4}-[0-9]{2}-[0-9]{2}[-_T][0-9].*",
     re.IGNORECASE,
 )
-_KEYED: Final = re.compile(r"(?:.*[-_/])?(?:global_)?(?:step|epoch|iter)=[0-9]+(?:[-_.].*)?", re.IGNORECASE)
+_KEYED: Final = re.compile(r"(?:^|[-_])(?:global_)?(?:step|epoch|iter)=[0-9]+(?:[-_.]|$)", re.IGNORECASE)
 _OF_A_FRAMEWORK: Final = re.compile(r"CKPT\+.+|.+\.ckpt|.+_partial|.+-state", re.IGNORECASE)
 _TAG: Final = re.compile(r"global_step[0-9]+")
-"""DeepSpeed's own directory within a checkpoint of another framework."""
-_WRITTEN_OVER: Final = re.compile(r"(?:.*[-_.])?(?:last|latest|best|final|current|previous|prev|training_state)", re.IGNORECASE)
+"""DeepSpeed's own directory within a checkpoint of another framework. So are bare numbers: prefixes, or ranks."""
+_WRITTEN_OVER: Final = re.compile(
+    r"(?:^|[-_.])(?:last|latest|best|final|current|previous|prev|training_state)$", re.IGNORECASE
+)
 """Directories whose files are written over in place."""
 _METRIC_WITH_A_SLASH: Final = re.compile(r"[a-z][a-z0-9_]*=-?[0-9.]+(?:-.*)?\.ckpt", re.IGNORECASE)
 """The second half of a Lightning file's name: `val/loss` makes a directory of the first."""
 _SINGLE: Final = re.compile(
-    r".*\.(?:ckpt|pt|pth|th|tar|h5|hdf5|keras|safetensors|params|msgpack|npz|npy|pkl|pickle|joblib|zip|cbm|model)"
-    r"|(?:.*[-_.])?(?:checkpoint|ckpt|last|latest|snapshot|resume|weights|model)(?:[-_.].*)?",
+    r"\.(?:ckpt|pt|pth|th|tar|h5|hdf5|keras|safetensors|params|msgpack|npz|npy|pkl|pickle|joblib|zip|cbm|model)$"
+    r"|(?:^|[-_.])(?:checkpoint|ckpt|last|latest|snapshot|resume|weights|model)(?:[-_.]|$)",
     re.IGNORECASE,
 )
-_LINK: Final = re.compile(r"(?:.*[-_.])?latest(?:\.pth?)?|last", re.IGNORECASE)
+_LINK: Final = re.compile(r"(?:^|[-_.])latest(?:\.pth?)?$|^last$", re.IGNORECASE)
 """A symbolic link, which S3 stores as a copy."""
 _COPIED_WITHIN: Final = timedelta(minutes=2)
 _EXPORTED: Final = frozenset(("avg", "eval", "export", "exported", "exports", "onnx", "saved_model", "saved_models"))
 _RESUMABLE: Final = re.compile(
-    r"(?:.*[-_.])?(?:checkpoint|ckpt|resume|snapshot|last|latest|train(?:ing|er)?_state)(?:[-_.].*)?", re.IGNORECASE
+    r"(?:^|[-_.])(?:checkpoint|ckpt|resume|snapshot|last|latest|train(?:ing|er)?_state)(?:[-_.]|$)", re.IGNORECASE
 )
-_BACKUP: Final = re.compile(r"\.(?:bkp|bak|old|prev)$", re.IGNORECASE)
+_BACKUP: Final = re.compile(r"\.(?:bkp|bak|backup|old|prev)$", re.IGNORECASE)
 _COPY: Final = re.compile(
-    r"(?:.*[-_.])?(?:best|final|ema|swa|averaged?|avg)(?:[-_.=0-9].*)?|.*\.iter[0-9]+\.npz|[0-9]+epoch\.pth|.*[-_.]ave?_?[0-9]+best.*",
+    r"(?:^|[-_.])(?:best|final|ema|swa|averaged?|avg)(?:[-_.=0-9]|$)|\.iter[0-9]{1,18}\.npz$|^[0-9]{1,18}epoch\.pth$"
+    r"|[-_.]ave?_?[0-9]{1,6}best",
     re.IGNORECASE,
 )
-_WEIGHTS: Final = re.compile(
-    r".*\.safetensors|(?:.*/)?pytorch_model\b.*\.bin|(?:.*/)?adapter_model\.bin", re.IGNORECASE
-)
+_WEIGHTS: Final = re.compile(r"\.safetensors$|(?:^|/)(?:pytorch_model[^/]*|adapter_model)\.bin$", re.IGNORECASE)
 _UNFINISHED: Final = re.compile(r"(.+)-unfinished", re.IGNORECASE)
 _AFTER_MARK: Final = ("", ".ckpt", "/weights")
 
@@ -186,8 +183,10 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
         if last_part(path) == "params.pkl" and f"{path[:-3]}json" in roles:
             role = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
         claimed = _claim(path, role, directories)
-        if claimed and claimed[1] is Shape.DIRECTORY and role is not Role.EVIDENCE and not _is_strong(claimed[0]):
-            claimed = claimed if (claimed[0], claimed[1]) in drafts else None
+        if claimed and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts:
+            # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
+            if role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0])):
+                claimed = None
         if claimed is None:
             if role is Role.POINTER:
                 trackers[path] = each
@@ -221,7 +220,7 @@ def _ranked(groups: list[Group]) -> Iterable[Group]:
     for each in groups:
         at_once = any(abs(each.saved_at - other) <= _COPIED_WITHIN for other in originals.get(_content(each), ()))
         beside = each.layout is SINGLE_FILE and parent_of(each.name) in resumable and not _is_resumable(each)
-        linked = each.number is None and _LINK.fullmatch(last_part(each.name)) is not None and at_once
+        linked = each.number is None and _LINK.search(last_part(each.name)) is not None and at_once
         yield replace(each, copy=True) if beside or linked else each
 
 
@@ -233,7 +232,7 @@ def _content(group: Group) -> tuple[str, tuple[tuple[str, int], ...]]:
 
 
 def _is_resumable(group: Group) -> bool:
-    return _RESUMABLE.fullmatch(last_part(group.name)) is not None and not group.copy
+    return _RESUMABLE.search(last_part(group.name)) is not None and not group.copy
 
 
 def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> Group:
@@ -242,7 +241,7 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
     else:
         name, layout = _name_of_files(key, shape, draft), draft.layout
     last = last_part(name)
-    weights = all(map(_WEIGHTS.fullmatch, draft.evidence)) and (shape is Shape.FILES or layout is NUMBERED_DIRECTORY)
+    weights = all(map(_WEIGHTS.search, draft.evidence)) and (shape is Shape.FILES or layout is NUMBERED_DIRECTORY)
     return Group(
         name=name,
         series=_series(key, shape),
@@ -254,7 +253,8 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
         marked=draft.marked or any(name.removesuffix(end) in marks for end in _AFTER_MARK if name.endswith(end)),
         copy=(
             weights
-            or (layout is not None and layout.copies and _COPY.fullmatch(last) is not None)
+            or _BACKUP.search(last) is not None
+            or (layout is not None and layout.copies and _COPY.search(last) is not None)
             or not _EXPORTED.isdisjoint(name.split("/")[:-1])
         ),
     )
@@ -262,7 +262,7 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
 
 def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
     last = _BACKUP.sub("", last_part(key))
-    return parent_of(key), "@" if _WRITTEN_OVER.fullmatch(last) and shape is Shape.DIRECTORY else series_of(last), str(shape)
+    return parent_of(key), "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last), str(shape)
 
 
 def _number(last: str, layout: Layout | None, draft: _Draft) -> int | None:
@@ -308,7 +308,7 @@ def _directory_layout(name: str, files: Iterable[str]) -> Layout:
     within = [path[own:] for path in sorted(files)[:_MOST_TRIED]]
     last = last_part(name)
     for layout in LAYOUTS:
-        if (not layout.named or layout.named.fullmatch(last)) and any(map(layout.claims.fullmatch, within)):
+        if (not layout.named or layout.named.fullmatch(last)) and any(map(layout.claims.search, within)):
             return layout
     return NUMBERED_DIRECTORY
 
@@ -326,11 +326,11 @@ def _claim(
         return "/".join(parts[: first + 1]), None, None, None
     if directory := directories.strong(parent):
         half = last_part(parent) if directory == parent else ""
-        if _KEYED.fullmatch(half) and not half.endswith(".ckpt") and _METRIC_WITH_A_SLASH.fullmatch(last):
+        if _KEYED.search(half) and not half.endswith(".ckpt") and _METRIC_WITH_A_SLASH.fullmatch(last):
             found = counter(half)
             return path, Shape.FILES, LIGHTNING_FILE, str(found.number) if found else None
         return directory, Shape.DIRECTORY, None, None
-    claimed = _file(path, directories) if role is Role.EVIDENCE and len(last) <= _LONGEST else None
+    claimed = _file(path, directories) if role is Role.EVIDENCE and len(last) <= LONGEST else None
     if claimed and claimed[1]:
         return claimed[0]
     if directory := directories.weak(parent) or directories.by_content(parent):
@@ -360,8 +360,8 @@ def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
         key = _paired(outside, step) if layout.paired else _join(outside, found.get("stem") or without_rank(last))
         sure = bool(step or found.get("stem") or (counted and counted.has_word))
         return (key, Shape.FILES, layout, step), sure
-    single = _SINGLE.fullmatch(last) is not None
-    if counted and (counted.has_word or single) and not _COPY.fullmatch(last):
+    single = _SINGLE.search(last) is not None
+    if counted and (counted.has_word or single) and not _COPY.search(last):
         key = _paired(outside, f"{counted.strength} {counted.number}")
         return (key, Shape.FILES, NUMBERED_FILE, str(counted.number)), counted.has_word
     return ((_join(outside, without_rank(last)), Shape.FILES, SINGLE_FILE, None), False) if single else None
@@ -395,7 +395,10 @@ class _Directories:
         for each in _upwards(directory):
             if self._is_checkpoint(each):
                 outer = parent_of(each)
-                if _TAG.fullmatch(last_part(each)) and self._is_checkpoint(outer):
+                inner = last_part(each)
+                if self._is_checkpoint(outer) and (
+                    _TAG.fullmatch(inner) or (inner.isdecimal() and not last_part(outer).isdecimal())
+                ):
                     return outer
                 return each
         return None
@@ -409,11 +412,11 @@ class _Directories:
         named: list[str] = []
         for each in _upwards(directory):
             part = last_part(each)
-            if len(part) > _LONGEST or each in self._holding_several:
+            if len(part) > LONGEST or each in self._holding_several:
                 continue
             if part.isdecimal() and (len(part) < _LONGEST_NUMBER or part[0] == "0"):
                 bare.append(each)
-            elif _WRITTEN_OVER.fullmatch(part) or ((found := counter(part)) and found.has_word):
+            elif _WRITTEN_OVER.search(part) or ((found := counter(part)) and found.has_word):
                 named.append(each)
         return named[0] if named else max(bare, key=lambda path: int(last_part(path)[:18]), default=None)
 
@@ -430,12 +433,18 @@ class _Directories:
 
 
 def _is_strong(directory: str) -> bool:
-    part = last_part(directory)
-    return len(part) <= _LONGEST and any(each.fullmatch(part) for each in (_NUMBERED, _KEYED, _OF_A_FRAMEWORK))
+    return _is_strong_name(last_part(directory))
+
+
+@lru_cache(maxsize=8_192)
+def _is_strong_name(part: str) -> bool:
+    return len(part) <= LONGEST and bool(
+        _NUMBERED.fullmatch(part) or _KEYED.search(part) or _OF_A_FRAMEWORK.fullmatch(part)
+    )
 
 
 def _upwards(directory: str) -> Iterable[str]:
-    for _ in range(_DEEPEST):
+    for _ in range(DEEPEST):
         if not directory:
             return
         yield directory
@@ -454,6 +463,6 @@ def _holding_several(roles: Mapping[str, Role]) -> set[str]:
                 break
             seen.add(entry)
             name = last_part(entry)
-            if len(name) <= _LONGEST and (found := counter(name)) and found.has_word:
+            if len(name) <= LONGEST and (found := counter(name)) and found.has_word:
                 counted[parent_of(entry), series_of(name)].add(found.number)
     return {directory for (directory, _), numbers in counted.items() if len(numbers) > 1}

@@ -16,7 +16,7 @@ class Need:
 
     Attributes:
         words: what is missing then, for people.
-        path: matches the file's path within the checkpoint.
+        path: is found in the file's path within the checkpoint.
         proves: without it the framework cannot resume; otherwise the checkpoint is only doubted.
     """
 
@@ -56,8 +56,8 @@ class Layout:
         name: the framework, for people.
         source: where its behaviour is defined.
         shape: directory or files.
-        claims: of a directory, matches the path in it of any file that shows the layout; of files, matches the name of
-            each. A group `stem` is what the files of one checkpoint share, a group `step` its counter.
+        claims: of a directory, is found in the path in it of any file that shows the layout; of files, matches the
+            whole name of each. A group `stem` is what the files of one checkpoint share, a group `step` its counter.
         named: must match the name of the directory as well.
         needs: what must be there.
         tracker: what names the newest.
@@ -87,10 +87,9 @@ def _re(pattern: str) -> re.Pattern[str]:
 _OPTIMIZER: Final = Need(
     words="optimizer",
     # A file of that name, a sharded state below, or DeepSpeed's and Neuron's states of each rank.
-    path=_re(r"optim(?:izer)?(?:_[0-9]+)?(?:[-_.].*)?|optim(?:izer)?[^/]*/.+|.+/.*(?:_optim_states\.pt|optim.*)"
-             r"|.*_partial/.+|.*optim_states\.pt|.*zero_pp_rank.*"),
+    path=_re(r"(?:^|[/_-])optim|zero_pp_rank|_partial/"),
 )
-_TRAINER_STATE: Final = Need(words="trainer_state.json", path=_re(r"trainer_state\.json"))
+_TRAINER_STATE: Final = Need(words="trainer_state.json", path=_re(r"^trainer_state\.json$"))
 _DEEPSPEED_LATEST: Final = Tracker(name=_re(r"latest|last_checkpoint"), expected=True)
 _MEGATRON_TRACKER: Final = Tracker(
     name=_re(r"latest_checkpointed_iteration\.txt|latest_train_state\.pt"), required=True
@@ -101,8 +100,8 @@ _TRAINER: Final = Layout(
     name="Hugging Face Trainer",
     source="huggingface/transformers trainer.py _save_checkpoint: model, optimizer, scheduler, rng, trainer_state last",
     claims=_re(
-        r"trainer_state\.json|rng_state(?:_[0-9]+)?\.pth|scheduler\.pt|training_args\.bin|global_step[0-9]+/.+"
-        r"|user_content\.pt"
+        r"^(?:(?:trainer_state\.json|rng_state(?:_[0-9]+)?\.pth|scheduler\.pt|training_args\.bin|user_content\.pt)$"
+        r"|global_step[0-9]+/)"
     ),
     needs=(_TRAINER_STATE, _OPTIMIZER),
 )
@@ -111,96 +110,95 @@ LAYOUTS: Final = (
     Layout(
         name="SpeechBrain",
         source="speechbrain/speechbrain utils/checkpoints.py: CKPT+<time>/ with CKPT.yaml and one file for each object",
-        claims=_re(r"CKPT\.yaml"),
+        claims=_re(r"^CKPT\.yaml$"),
         named=_re(r"CKPT\+.+"),
         counted=False,
     ),
     Layout(
         name="verl",
         source="verl-project/verl fsdp_checkpoint_manager.py: model_world_size_<K>_rank_<i>.pt, tracker written last",
-        claims=_re(r".*_world_size_[0-9]+_rank_[0-9]+\.pt"),
+        claims=_re(r"_world_size_[0-9]+_rank_[0-9]+\.pt$"),
         tracker=_MEGATRON_TRACKER,
     ),
     Layout(
         name="Orbax",
         source="Orbax, Checkpoint Format Guide; google/flax checkpoints.py: _METADATA, manifest.ocdbt, d/<content>",
         claims=_re(
-            r"(?:.*/)?(?:_CHECKPOINT_METADATA|_METADATA|_sharding|manifest\.ocdbt|array_metadatas)"
-            r"|(?:.*/)?ocdbt\.process_[0-9]+/.+|(?:.*/)?d/[0-9a-f]{16,}"
+            r"(?:^|/)(?:_CHECKPOINT_METADATA|_METADATA|_sharding|manifest\.ocdbt|array_metadatas)$"
+            r"|(?:^|/)ocdbt\.process_[0-9]+/|(?:^|/)d/[0-9a-f]{16,}$"
         ),
         needs=(
-            Need(words="_METADATA", path=_re(r"(?:.*/)?(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)"), proves=True),
-            Need(words="data", path=_re(r"(?:.*/)?d/.+|(?:.*/)?checkpoint|.*\.npz|(?:.*/)?[0-9.]+|.*\.zarray")),
+            Need(words="_METADATA", path=_re(r"(?:^|/)(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)$"), proves=True),
+            Need(words="data", path=_re(r"(?:^|/)(?:d/|checkpoint$|[0-9.]+$)|\.npz$|\.zarray$")),
         ),
     ),
     Layout(
         name="SageMaker model parallel",
         source="smdistributed.modelparallel documentation, checkpointing: <tag>_partial/, newest",
-        claims=_re(r".+"),
+        claims=_re(r"."),
         named=_re(r".+_partial"),
         tracker=Tracker(name=_re(r"newest")),
     ),
     Layout(
         name="Neuron distributed",
         source="aws-neuron/neuronx-distributed trainer/checkpoint.py: <tag>/done is written last",
-        claims=_re(r"(?:model|optim)/(?:.*\.pt\.tensors/.+|dp_rank_[0-9]+_.+)"),
-        needs=(Need(words="done", path=_re(r"done"), proves=True),),
+        claims=_re(r"^(?:model|optim)/(?:[^/]+\.pt\.tensors/|dp_rank_[0-9])"),
+        needs=(Need(words="done", path=_re(r"^done$"), proves=True),),
     ),
     Layout(
         name="InternLM",
         source="InternLM/InternEvo checkpoint_manager.py: <step>/<step>.step is written last",
-        claims=_re(r"[0-9]+\.step|(?:model|optimizer)_tp[0-9]+_pp[0-9]+.*\.pt"),
-        needs=(Need(words="<step>.step", path=_re(r"[0-9]+\.step"), proves=True),),
+        claims=_re(r"^(?:[0-9]+\.step$|(?:model|optimizer)_tp[0-9]+_pp[0-9])"),
+        needs=(Need(words="<step>.step", path=_re(r"^[0-9]+\.step$"), proves=True),),
         step_file=_re(r"(?P<step>[0-9]{1,18})\.step"),
     ),
     Layout(
         name="Colossal-AI",
         source="hpcaitech/ColossalAI utils/ckpt_io.py: modeling/, optimizer/, lr_scheduler, running_states.json last",
-        claims=_re(r"modeling/.+|running_states\.json"),
+        claims=_re(r"^(?:modeling/|running_states\.json$)"),
         needs=(
-            Need(words="modeling/", path=_re(r"modeling/.+")),
-            Need(words="optimizer/", path=_re(r"optimizer/.+")),
-            Need(words="running_states.json", path=_re(r"running_states\.json"), proves=True),
+            Need(words="modeling/", path=_re(r"^modeling/")),
+            Need(words="optimizer/", path=_re(r"^optimizer/")),
+            Need(words="running_states.json", path=_re(r"^running_states\.json$"), proves=True),
         ),
     ),
     _TRAINER,
     replace(
         _TRAINER,
-        claims=_re(r"(?:model|adapter_model|pytorch_model|consolidated)\b.*\.(?:safetensors|bin)"),
+        claims=_re(r"^(?:model|adapter_model|pytorch_model|consolidated)\b[^/]*\.(?:safetensors|bin)$"),
         named=_re(r"checkpoint-[0-9]+"),
     ),
     Layout(
         name="Accelerate",
         source="huggingface/accelerate checkpointing.py save_accelerator_state, fsdp_utils.py, accelerator.py (DeepSpeed)",
         claims=_re(
-            r"random_states_[0-9]+\.pkl|optimizer(?:_[0-9]+)?\.bin|scheduler(?:_[0-9]+)?\.bin|sampler(?:_[0-9]+)?\.bin"
-            r"|dl_state_dict.*|custom_checkpoint_[0-9]+\.pkl|pytorch_model(?:_fsdp)?(?:_[0-9]+)?/.+|optimizer_[0-9]+/.+"
+            r"^(?:random_states_[0-9]+\.pkl$|(?:optimizer|scheduler|sampler)(?:_[0-9]+)?\.bin$|dl_state_dict"
+            r"|custom_checkpoint_[0-9]+\.pkl$|pytorch_model(?:_fsdp)?(?:_[0-9]+)?/|optimizer_[0-9]+/)"
         ),
         needs=(
-            Need(words="random_states_0.pkl", path=_re(r"random_states_[0-9]+\.pkl")),
+            Need(words="random_states_0.pkl", path=_re(r"^random_states_[0-9]+\.pkl$")),
             _OPTIMIZER,
         ),
     ),
     Layout(
         name="nanotron",
         source="huggingface/nanotron trainer.py: checkpoint_metadata.json after the weights, latest.txt after all",
-        claims=_re(r"checkpoint_metadata\.json|model/.*_pp-rank-.*|random/tp-.*"),
-        needs=(Need(words="checkpoint_metadata.json", path=_re(r"checkpoint_metadata\.json")),),
+        claims=_re(r"^(?:checkpoint_metadata\.json$|model/.*_pp-rank-|random/tp-)"),
+        needs=(Need(words="checkpoint_metadata.json", path=_re(r"^checkpoint_metadata\.json$")),),
         tracker=Tracker(name=_re(r"latest\.txt")),
     ),
     Layout(
         name="DeepSpeed",
         source="deepspeedai/DeepSpeed runtime/engine.py save_checkpoint: <tag>/*_states.pt, `latest` after all",
-        claims=_re(r"(?:.*/)?[^/]*(?:_model_states|_optim_states)\.pt"),
-        needs=(Need(words="model states", path=_re(r"(?:.*/)?[^/]*model_states\.pt")),),
+        claims=_re(r"_(?:model|optim)_states\.pt$"),
+        needs=(Need(words="model states", path=_re(r"model_states\.pt$")),),
         tracker=_DEEPSPEED_LATEST,
     ),
     Layout(
         name="Megatron-LM",
         source="NVIDIA/Megatron-LM training/checkpointing.py: the tracker is written last; without it, random weights",
         claims=_re(
-            r"(?:mp_rank_[0-9_]+/)?(?:model_optim_rng|distrib_optim|model_rng)\.pt|common\.pt|mp_rank_[0-9_]+/.+"
-            r"|\.metadata|.*\.distcp"
+            r"^mp_rank_[0-9]|(?:^|/)(?:model_optim_rng|distrib_optim|model_rng|common)\.pt$|(?:^|/)\.metadata$|\.distcp$"
         ),
         named=_re(r"iter_[0-9]{7}"),
         tracker=_MEGATRON_TRACKER,
@@ -208,66 +206,66 @@ LAYOUTS: Final = (
     Layout(
         name="NeMo 2",
         source="NVIDIA-NeMo/NeMo lightning/io, model_checkpoint.py: weights/ and context/, <name>-unfinished beside it",
-        claims=_re(r"weights/.+|context/.+"),
+        claims=_re(r"^(?:weights|context)/"),
     ),
     Layout(
         name="Lightning with FSDP",
         source="Lightning-AI/pytorch-lightning strategies/fsdp.py: <name>.ckpt/ with shards, .metadata and meta.pt",
-        claims=_re(r"meta\.pt|.*\.distcp|\.metadata"),
+        claims=_re(r"^(?:meta\.pt|\.metadata)$|\.distcp$"),
         named=_re(r".+\.ckpt"),
-        needs=(Need(words="meta.pt", path=_re(r"meta\.pt")),),
+        needs=(Need(words="meta.pt", path=_re(r"^meta\.pt$")),),
     ),
     Layout(
         name="Lightning with DeepSpeed",
         source="Lightning-AI/pytorch-lightning strategies/deepspeed.py: <name>.ckpt/checkpoint/ and `latest`",
-        claims=_re(r"checkpoint/.*_states\.pt"),
+        claims=_re(r"^checkpoint/.*_states\.pt$"),
         named=_re(r".+\.ckpt"),
-        needs=(Need(words="latest", path=_re(r"latest")),),
+        needs=(Need(words="latest", path=_re(r"^latest$")),),
     ),
     Layout(
         name="kohya",
         source="kohya-ss/sd-scripts train_util.py: <name>-step<n>-state/ as Accelerate saves it",
-        claims=_re(r".+"),
+        claims=_re(r"."),
         named=_re(r".+-state"),
         needs=(_OPTIMIZER,),
     ),
     Layout(
         name="Lingua",
         source="facebookresearch/lingua lingua/checkpoint.py: <10 digits>/ with shards and train_state_<rank>.json",
-        claims=_re(r"train_state_[0-9]+\.json|.*\.distcp|\.metadata"),
+        claims=_re(r"^train_state_[0-9]+\.json$|\.distcp$|(?:^|/)\.metadata$"),
         named=_re(r"[0-9]{10}"),
-        needs=(Need(words="train_state", path=_re(r"train_state_[0-9]+\.json")),),
+        needs=(Need(words="train_state", path=_re(r"^train_state_[0-9]+\.json$")),),
     ),
     Layout(
         name="AXLearn",
         source="apple/axlearn common/checkpointer.py: step_<8 digits>/ with gda/ and `index`, which is written last",
-        claims=_re(r"gda/.+|index"),
+        claims=_re(r"^(?:gda/|index$)"),
         named=_re(r"step_[0-9]{8}"),
-        needs=(Need(words="index", path=_re(r"index"), proves=True),),
+        needs=(Need(words="index", path=_re(r"^index$"), proves=True),),
     ),
     Layout(
         name="PyTorch DCP",
         source="pytorch/pytorch distributed/checkpoint/filesystem.py: .metadata is renamed into place after all shards",
-        claims=_re(r"(?:.*/)?(?:[^/]*\.metadata|[^/]*\.distcp)"),
+        claims=_re(r"\.metadata$|\.distcp$"),
     ),
     Layout(
         name="T5X",
         source="google-research/t5x checkpoints.py: `checkpoint` is written last, then the directory is renamed",
-        claims=_re(r"(?:target|state)\..+/.+"),
-        needs=(Need(words="`checkpoint`", path=_re(r"checkpoint"), proves=True),),
+        claims=_re(r"^(?:target|state)\.[^/]+/"),
+        needs=(Need(words="`checkpoint`", path=_re(r"^checkpoint$"), proves=True),),
     ),
     Layout(
         name="Levanter",
         source="stanford-crfm/levanter checkpoint.py: metadata.json after the arrays",
-        claims=_re(r"(?:.*/)?\.zarray"),
+        claims=_re(r"(?:^|/)\.zarray$"),
         named=_re(r"step-[0-9]+"),
-        needs=(Need(words="metadata.json", path=_re(r"metadata\.json"), proves=True),),
+        needs=(Need(words="metadata.json", path=_re(r"^metadata\.json$"), proves=True),),
     ),
     Layout(
         name="sentence-transformers",
         source="UKPLab/sentence-transformers SentenceTransformer.py save: modules.json, weights last",
-        claims=_re(r"modules\.json|config_sentence_transformers\.json|[0-9]+_(?:Pooling|Dense|Transformer)/.+"),
-        needs=(Need(words="weights", path=_re(r"(?:.*/)?(?:model.*\.safetensors|pytorch_model.*\.bin)"), proves=True),),
+        claims=_re(r"^(?:(?:modules|config_sentence_transformers)\.json$|[0-9]+_(?:Pooling|Dense|Transformer)/)"),
+        needs=(Need(words="weights", path=_re(r"(?:^|/)(?:model[^/]*\.safetensors|pytorch_model[^/]*\.bin)$"), proves=True),),
     ),
 )
 """Layouts of directories, in the order in which they are tried."""
@@ -303,8 +301,8 @@ TENSORFLOW: Final = _files(
     r"(?P<stem>.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)",
     tracker=_TENSORFLOW_TRACKER,
     needs=(
-        Need(words="its index", path=_re(r".*\.index"), proves=True),
-        Need(words="its data", path=_re(r".*\.data-.*"), proves=True),
+        Need(words="its index", path=_re(r"\.index$"), proves=True),
+        Need(words="its data", path=_re(r"\.data-"), proves=True),
     ),
 )
 LIGHTNING_FILE: Final = _files(
@@ -340,7 +338,7 @@ FILE_LAYOUTS: Final = (
     _files(
         "NeMo 1",
         "NVIDIA-NeMo/NeMo utils/exp_manager.py: <name>--<metric>-step=<n>-consumed_samples=….ckpt, -unfinished beside it",
-        r".+--.*step=[0-9]+.*\.ckpt",
+        r".+consumed_samples=[0-9.]+(?:-last)?\.ckpt",
     ),
     LIGHTNING_FILE,
     _files(
@@ -363,7 +361,7 @@ FILE_LAYOUTS: Final = (
         "PaddlePaddle",
         "PaddlePaddle/PaddleDetection ppdet/utils/checkpoint.py: <epoch>.pdparams, then <epoch>.pdopt",
         r"(?P<stem>.+)\.(?:pdparams|pdopt|pdema|pdstates)",
-        needs=(Need(words="its optimizer", path=_re(r".*\.pdopt")),),
+        needs=(Need(words="its optimizer", path=_re(r"\.pdopt$")),),
     ),
     _files(
         "CatBoost",
@@ -397,17 +395,17 @@ FILE_LAYOUTS: Final = (
 """Layouts of files, in the order in which they are tried; then come numbered files of any framework."""
 
 NUMBERED_DIRECTORY: Final = Layout(
-    name="numbered directories", source="no framework: the name counts", claims=_re(r".*"), tracker=_ANY_TRACKER
+    name="numbered directories", source="no framework: the name counts", claims=_re(r""), tracker=_ANY_TRACKER
 )
 NUMBERED_FILE: Final = Layout(
     name="numbered files",
     source="no framework: the name counts",
     shape=Shape.FILES,
-    claims=_re(r".*"),
+    claims=_re(r""),
     tracker=_ANY_TRACKER,
     paired=True,
 )
 SINGLE_FILE: Final = Layout(
-    name="single file", source="torch.save and others: one file, written over", shape=Shape.FILES, claims=_re(r".*"),
+    name="single file", source="torch.save and others: one file, written over", shape=Shape.FILES, claims=_re(r""),
     counted=False,
 )

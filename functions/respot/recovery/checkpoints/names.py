@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _LONGEST_NUMBER: Final = 18
@@ -41,7 +42,7 @@ _RANK_DIRECTORY: Final = re.compile(
 )
 _MOMENT: Final = re.compile(
     r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}(?:[-_T+ ][0-9]{2}[-_:h][0-9]{2}[-_:m][0-9]{2}(?:[.+-][0-9]+)*)?"
-    r"|(?<![0-9])20[0-9]{6}[-_T][0-9]{4,6}(?![0-9])"
+    r"|(?<![0-9])20[0-9]{2}[01][0-9][0-3][0-9](?:[-_T][0-2][0-9][0-5][0-9](?:[0-5][0-9])?(?![0-9])|(?=[-_]))"
 )
 """A date, with or without the time of day: it counts nothing."""
 _VARIABLE: Final = re.compile(
@@ -73,6 +74,7 @@ class Counter:
         return self.strength <= _WEAKEST_WORD
 
 
+@lru_cache(maxsize=8_192)
 def counter(name: str) -> Counter | None:
     """The finest counter in a name: 400 in `epoch=3-step=400.ckpt`, 3 in `acc_0.3_epoch_3.pth`.
 

@@ -4,11 +4,18 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 LARGEST_POINTER: Final = 64 * 1024
 """Text that names a checkpoint is short; a larger file of such a name is a checkpoint itself."""
 
+DEEPEST: Final = 16
+"""Parts of a path that are looked at, from the file upwards. Frameworks use five at most."""
+LONGEST: Final = 255
+"""Bytes in a file's name on Linux. SageMaker uploads local files, so a longer name is nobody's checkpoint."""
+
+_WORD: Final = re.compile(r"[a-z]+")
 _SAGEMAKER_MARKERS: Final = (".sagemaker-uploading", ".sagemaker-uploaded", ".sagemaker-ignore")
 
 _TEMPORARY: Final = re.compile(
@@ -17,7 +24,7 @@ _TEMPORARY: Final = re.compile(
     r"|(?:^|[-_.])temp(?:$|\.|[-_](?=[0-9]*[a-f])[0-9a-f]{8,})"  # TensorFlow 2's parts that are not merged yet
     r"|^tmp[a-z0-9_]{6,8}(?:$|\.)|^tmpsnapshot|ckpt_stage$"  # Python's tempfile, Chainer, DLRover
     r"|^_?(?:delete|deleting|deleted|trash)[-_.]|[-.]unfinished$|\.part(?:ial)?$|\.crdownload$|\.sw[po]$|~$|^\.nfs|^\.fuse_hidden"
-    r"|\.(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{8}$",  # the AWS CLI's download
+    r"|\.(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{8}$|^\..+\.[A-Za-z0-9]{6}$",  # downloads of the AWS CLI and of rsync
     re.IGNORECASE,
 )
 
@@ -32,20 +39,27 @@ _POINTER: Final = re.compile(
     re.IGNORECASE,
 )
 
-_BY_PRODUCT: Final = re.compile(
-    r".*\.(?:log|out|err|txt|csv|tsv|ya?ml|md|rst|html?|png|jpe?g|gif|svg|pdf|mp4|avi|wav|flac|py|pyc|sh|ipynb|jsonl"
-    r"|toml|ini|cfg|conf|wandb|prof|nsys-rep|lock|pid|diff|patch|js|css|dot|gin|neff|hlo|ntff|trace|stdout|stderr|vocab|j2|jinja)"
-    r"|.*tfevents.*|.*\.trace\.json(?:\.gz)?|.*\.log\.gz|log|logs"
-    r"|training_args\.bin|sourcedir\.tar\.gz|learning_rates|\.ds_store|\.git(?:ignore|attributes)|\.gitkeep|license|notice"
-    r"|(?:tokenizer|spiece|sentencepiece|spm|merges|vocab|bpe)\b.*"
-    r"|(?:.*[-_.])?(?:configs?|args|arguments|params|hparams|hyperparameters|metrics?|results?|stats|summary|history"
-    r"|metadata|meta|index|tokenizer|tokens(?:_map)?|vocab|modules|preprocessor|processor|template|trace|report|info|logs?"
-    r"|eval(?:uation)?|scores?|predictions?|manifest|environment|progress|timings?|loss(?:es)?|symbol)"
-    r"(?:[-_.0-9].*)?\.json|trainer_state\.json|(?:resource|inputdata)config\.json"
-    r"|(?:.*[-_.])?(?:dataset|metadata|config|args|vocab|tokenizer|hparams|tuner|trainer|(?:searcher|experiment|variant)[-_]state)"
-    r"(?:[-_.0-9].*)?\.(?:pkl|pickle|json)|\.metadata\.pkl",
-    re.IGNORECASE,
+_BY_PRODUCT_TYPES: Final = frozenset(
+    "log out err txt csv tsv yaml yml md rst html htm png jpg jpeg gif svg pdf mp4 avi wav flac py pyc sh ipynb jsonl "
+    "toml ini cfg conf wandb prof nsys-rep lock pid diff patch js css dot gin neff hlo ntff trace stdout stderr vocab "
+    "j2 jinja".split()
 )
+"""Types of files that hold no work."""
+_BY_PRODUCT_JSON: Final = frozenset(
+    "config configs args arguments params hparams hyperparameters metric metrics result results stats summary history "
+    "metadata meta index tokenizer tokens map vocab modules preprocessor processor template trace report info log logs "
+    "eval evaluation score scores prediction predictions manifest environment progress timing timings loss losses "
+    "symbol trainer searcher experiment variant resourceconfig inputdataconfig".split()
+)
+"""Words in the names of JSON files that describe a job. Other JSON files may be models."""
+_BY_PRODUCT_PICKLES: Final = frozenset(
+    "dataset metadata config args vocab tokenizer hparams tuner trainer searcher experiment variant".split()
+)
+_BY_PRODUCT_NAMES: Final = frozenset(
+    "training_args.bin sourcedir.tar.gz learning_rates .ds_store .gitignore .gitattributes .gitkeep license notice "
+    "log logs".split()
+)
+_TOKENIZERS: Final = frozenset("tokenizer spiece sentencepiece spm merges vocab bpe".split())
 _TEXT_MODEL: Final = re.compile(r"(?:model|lgb|lightgbm|gbm|booster)(?:[-_.]?[0-9]+)?\.txt", re.IGNORECASE)
 """LightGBM's models are text."""
 
@@ -86,18 +100,31 @@ class Role(Enum):
 
 def role_of(path: str, size: int) -> Role:
     """What the object at that path below the prefix counts for."""
-    parts = path.split("/")
-    if not parts[-1] or parts[-1].endswith("_$folder$") or any(part.endswith(_SAGEMAKER_MARKERS) for part in parts):
+    parts = path.split("/")[-DEEPEST:]
+    last = parts[-1]
+    if not last or last.endswith("_$folder$") or any(part.endswith(_SAGEMAKER_MARKERS) for part in parts):
         return Role.NONE
     if any(map(is_temporary, parts)):
         return Role.TEMPORARY
-    if size <= LARGEST_POINTER and _POINTER.fullmatch(parts[-1]):
+    if len(last) > LONGEST:
+        return Role.EVIDENCE
+    if size <= LARGEST_POINTER and _POINTER.fullmatch(last):
         return Role.POINTER
-    if not _BY_PRODUCT_DIRECTORIES.isdisjoint(parts[:-1]):
-        return Role.BY_PRODUCT
-    if _BY_PRODUCT.fullmatch(parts[-1]) and not _TEXT_MODEL.fullmatch(parts[-1]):
+    if not _BY_PRODUCT_DIRECTORIES.isdisjoint(parts[:-1]) or _is_by_product(last):
         return Role.BY_PRODUCT
     return Role.EVIDENCE
+
+
+def _is_by_product(name: str) -> bool:
+    name = name.lower()
+    stem, _, kind = name.removesuffix(".gz").rpartition(".")
+    if name in _BY_PRODUCT_NAMES or "tfevents" in name:
+        return True
+    words = _WORD.findall(stem)
+    if kind in _BY_PRODUCT_TYPES or (words and words[0] in _TOKENIZERS):
+        return not _TEXT_MODEL.fullmatch(name)
+    known = {"json": _BY_PRODUCT_JSON, "pkl": _BY_PRODUCT_PICKLES, "pickle": _BY_PRODUCT_PICKLES}.get(kind)
+    return known is not None and not known.isdisjoint(words)
 
 
 def is_mark_of_unfinished(path: str) -> bool:
@@ -105,6 +132,7 @@ def is_mark_of_unfinished(path: str) -> bool:
     return path.rpartition("/")[2].lower() in {".incomplete", ".unfinished", ".in_progress"}
 
 
+@lru_cache(maxsize=4_096)
 def is_temporary(part: str) -> bool:
     """Whether a file or directory of that name is a leftover."""
-    return _TEMPORARY.search(part) is not None
+    return len(part) <= LONGEST and _TEMPORARY.search(part) is not None
