@@ -11,7 +11,8 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
-from respot.recovery.checkpoints.checkpoint import newest_complete, overlaps, parse_location, recognise
+from respot.recovery.checkpoints.checkpoint import recognise, resume_point
+from respot.recovery.checkpoints.location import overlaps, parse_location
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId
@@ -101,7 +102,7 @@ class PlanContextLoader:
             return replace(context, blockers=(str(error),))
         listing = self.checkpoints.list(last.state.job.region, location)
         found = recognise(listing.objects, location)
-        attempts = (*run.attempts[:-1], replace(last, checkpoint=newest_complete(found)))
+        attempts = (*run.attempts[:-1], replace(last, checkpoint=resume_point(found)))
         holder = self.runs.reservation(str(location))
         writers = self._concurrent_writers(run)
         if holder and holder.run != run.id and (busy := self._is_busy(holder)):
@@ -173,6 +174,8 @@ class PlanContextLoader:
                     state=record.state,
                     transitions=record.transitions,
                     checkpoint=decided.checkpoint if decided else None,
+                    made_progress=decided.made_progress if decided else None,
+                    reached=decided.reached if decided else {},
                     stop_intent=self._stop_intent(attempt.parent, record),
                 )
             )

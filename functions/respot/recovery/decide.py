@@ -11,6 +11,7 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
+from respot.recovery.checkpoints.progress import reached
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
@@ -121,6 +122,8 @@ class Decider:
             decision=replace(decision, reason=summary) if decision.dry_run and summary else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
+            made_progress=run.progress().made if context.listed else None,
+            reached=reached(run.checkpoints, since=run.created),
             next_name=new.name if new else None,
             summary=summary,
         )

@@ -75,6 +75,8 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "number": record.number,
             DECIDED_AT: iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
+            "made_progress": record.made_progress,
+            "reached": dict(record.reached),
             "next_name": record.next_name,
             "story": record.summary,
             EXPIRES_AT: expiry(record.decided_at, retention),
@@ -102,6 +104,8 @@ def read_decision(item: Item) -> DecisionRecord:
         ),
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
+        made_progress=values.get("made_progress"),
+        reached={series: int(step) for series, step in values.get("reached", {}).items()},
         next_name=values.get("next_name"),
         summary=values.get("story"),
     )
@@ -293,7 +297,8 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "size": checkpoint.size,
         "complete": checkpoint.complete,
         "objects": checkpoint.objects,
-        "known": checkpoint.known,
+        "layout": checkpoint.layout,
+        "flaw": checkpoint.flaw,
     }
 
 
@@ -306,5 +311,6 @@ def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
         size=int(values["size"]),
         complete=values["complete"],
         objects=int(values["objects"]),
-        known=values["known"],
+        layout=values.get("layout", "known layout" if values.get("known") else None),  # older records have `known`
+        flaw=values.get("flaw"),
     )

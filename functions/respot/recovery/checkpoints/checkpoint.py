@@ -83,9 +83,10 @@ def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> 
     least = _SMALL * max((each.size for each in found.groups if each.evidence), default=0)
     for members in series.values():
         reached, complete = _BEGINNING, list[Group]()
-        for each in _in_order(members):
+        ordered = _in_order(members)
+        for each in ordered:
             reached = max(reached, each.saved_at)
-            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=members)
+            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=ordered)
             if flaw is None:
                 complete.append(each)
             checkpoints.append((reached, each.number is not None, each.name, _checkpoint(each, flaw, least)))
@@ -127,7 +128,8 @@ def newest_complete(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
     complete = [each for each in checkpoints if each.complete]
     known = [each for each in complete if each.layout]
     own = [each for each in known if not each.copy]
-    return (own or known or complete or [None])[-1]
+    best = own or known or complete
+    return best[-1] if best else None
 
 
 def resume_point(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
@@ -154,7 +156,9 @@ def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> 
     if checkpoint.layout is None:
         objects = f"{checkpoint.objects:,} object{'' if checkpoint.objects == 1 else 's'}"
         return f"{checkpoint.name} (unknown layout, {objects}, {_written(checkpoint, stopped_at)}, {size})"
-    incomplete = "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
+    incomplete = (
+        "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
+    )
     return f"{checkpoint.name} ({_when(checkpoint, stopped_at)}, {size}{incomplete})"
 
 

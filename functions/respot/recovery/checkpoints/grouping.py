@@ -33,7 +33,15 @@ from respot.recovery.checkpoints.names import (
     stable,
     without_rank,
 )
-from respot.recovery.checkpoints.objects import DEEPEST, LONGEST, Role, StoredObject, is_mark_of_unfinished, is_temporary, role_of
+from respot.recovery.checkpoints.objects import (
+    DEEPEST,
+    LONGEST,
+    Role,
+    StoredObject,
+    is_mark_of_unfinished,
+    is_temporary,
+    role_of,
+)
 
 _LONGEST_NUMBER: Final = 10
 """Digits of a directory that is a bare number; a longer one is a time."""
@@ -134,7 +142,6 @@ class Group:
             found[stable(self.within(path), self.number)] += each.size
         return found
 
-
     @cached_property
     def marks(self) -> frozenset[str]:
         """The marks of its framework that it is complete: `commit_success.txt`."""
@@ -173,6 +180,9 @@ class Grouped:
 def group(files: Mapping[str, StoredObject]) -> Grouped:
     """The checkpoints among these files, which are by their paths below the prefix."""
     roles = {path: role for path, each in files.items() if (role := role_of(path, each.size)) is not Role.NONE}
+    for path in roles:
+        if path.endswith("/params.pkl") and f"{path[:-3]}json" in roles:
+            roles[path] = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
     directories = _Directories(roles)
     drafts: dict[tuple[str, Shape | None], _Draft] = defaultdict(_Draft)
     trackers: dict[str, StoredObject] = {}
@@ -180,13 +190,11 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
     # What can hold work decides which directories are checkpoints; what stands beside it belongs to them, or to none.
     for path, role in sorted(roles.items(), key=lambda each: each[1] is not Role.EVIDENCE):
         each = files[path]
-        if last_part(path) == "params.pkl" and f"{path[:-3]}json" in roles:
-            role = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
         claimed = _claim(path, role, directories)
-        if claimed and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts:
-            # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
-            if role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0])):
-                claimed = None
+        # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
+        empty = claimed is not None and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts
+        if empty and claimed and (role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0]))):
+            claimed = None
         if claimed is None:
             if role is Role.POINTER:
                 trackers[path] = each
@@ -236,10 +244,9 @@ def _is_resumable(group: Group) -> bool:
 
 
 def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> Group:
-    if shape is Shape.DIRECTORY:
-        name, layout = key, _directory_layout(key, draft.files)
-    else:
-        name, layout = _name_of_files(key, shape, draft), draft.layout
+    directory = shape is Shape.DIRECTORY
+    name = key if directory else _name_of_files(key, shape, draft)
+    layout = _directory_layout(key, draft.files) if directory else draft.layout
     last = last_part(name)
     weights = all(map(_WEIGHTS.search, draft.evidence)) and (shape is Shape.FILES or layout is NUMBERED_DIRECTORY)
     return Group(
@@ -262,14 +269,19 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
 
 def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
     last = _BACKUP.sub("", last_part(key))
-    return parent_of(key), "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last), str(shape)
+    return (
+        parent_of(key),
+        "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last),
+        str(shape),
+    )
 
 
 def _number(last: str, layout: Layout | None, draft: _Draft) -> int | None:
     if draft.step:
         return int(draft.step)
-    if layout and layout.step_file:
-        steps = [match for path in draft.files if (match := layout.step_file.fullmatch(last_part(path)))]
+    pattern = layout.step_file if layout else None
+    if pattern:
+        steps = [match for path in draft.files if (match := pattern.fullmatch(last_part(path)))]
         if steps:
             return max(int(match["step"]) for match in steps)
     found = counter(last) if layout and layout.counted else None
@@ -354,7 +366,9 @@ def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
     for layout in FILE_LAYOUTS:
         match = layout.claims.fullmatch(last)
         found = match.groupdict() if match else {}
-        if not match or (layout is TENSORFLOW and not ("ckpt" in last or _join(parent, found["stem"]) in directories.stems)):
+        if not match or (
+            layout is TENSORFLOW and not ("ckpt" in last or _join(parent, found["stem"]) in directories.stems)
+        ):
             continue
         step = found.get("step")
         key = _paired(outside, step) if layout.paired else _join(outside, found.get("stem") or without_rank(last))
@@ -386,7 +400,9 @@ class _Directories:
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self._strong: dict[str, str | None] = {"": None}
-        self._content: set[str] = {parent_of(path) for path in roles if last_part(path) == ".metadata" or path.endswith(".distcp")}
+        self._content: set[str] = {
+            parent_of(path) for path in roles if last_part(path) == ".metadata" or path.endswith(".distcp")
+        }
         self._holding_several = _holding_several(roles)
         self.stems = {path.partition(".data-")[0] for path in roles if ".data-" in last_part(path)}
 

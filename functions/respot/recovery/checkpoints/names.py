@@ -24,12 +24,79 @@ _COUNTERS: Final = {
 }
 """Words that a counter follows, by how finely they count: a step says more than an epoch."""
 _METRICS: Final = frozenset(
-    "loss acc accuracy auc f1 bleu rouge wer cer iou miou map mse mae rmse ppl perplexity score reward error err metric "
-    "precision recall val valid validation test eval dice psnr ssim fid nll elbo top1 top5".split()
+    [
+        "loss",
+        "acc",
+        "accuracy",
+        "auc",
+        "f1",
+        "bleu",
+        "rouge",
+        "wer",
+        "cer",
+        "iou",
+        "miou",
+        "map",
+        "mse",
+        "mae",
+        "rmse",
+        "ppl",
+        "perplexity",
+        "score",
+        "reward",
+        "error",
+        "err",
+        "metric",
+        "precision",
+        "recall",
+        "val",
+        "valid",
+        "validation",
+        "test",
+        "eval",
+        "dice",
+        "psnr",
+        "ssim",
+        "fid",
+        "nll",
+        "elbo",
+        "top1",
+        "top5",
+    ]
 )
 _NO_COUNTERS: Final = frozenset(
-    "rank shard part fold seed gpu node worker v version run trial exp size dim lr bs k layer stage tp pp dp of "
-    "process proc local fsdp w sampler".split()
+    [
+        "rank",
+        "shard",
+        "part",
+        "fold",
+        "seed",
+        "gpu",
+        "node",
+        "worker",
+        "v",
+        "version",
+        "run",
+        "trial",
+        "exp",
+        "size",
+        "dim",
+        "lr",
+        "bs",
+        "k",
+        "layer",
+        "stage",
+        "tp",
+        "pp",
+        "dp",
+        "of",
+        "process",
+        "proc",
+        "local",
+        "fsdp",
+        "w",
+        "sampler",
+    ]
 )
 _TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
 _EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
@@ -53,7 +120,9 @@ _VARIABLE: Final = re.compile(
 _CONTENT_NAME: Final = re.compile(
     r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])|[0-9]{5,}"
 )
-_OWN_COUNTER: Final = re.compile(r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE)
+_OWN_COUNTER: Final = re.compile(
+    r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,7 +182,12 @@ def _read(words: list[str], number: int, *, unit: str | None, last: bool) -> lis
     if not _METRICS.isdisjoint(words):
         return []
     word = words[-1]
-    if word not in _COUNTERS and word not in _NO_COUNTERS and last and (named := [each for each in words if _COUNTERS.get(each) == _WEAKEST_WORD]):
+    if (
+        word not in _COUNTERS
+        and word not in _NO_COUNTERS
+        and last
+        and (named := [each for each in words if _COUNTERS.get(each) == _WEAKEST_WORD])
+    ):
         word = named[-1]  # checkpoint.bv-2000
     if word in _COUNTERS:
         return [Counter(_COUNTERS[word], number)]

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from respot.errors import CloneRefusedError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words
-from respot.recovery.checkpoints.checkpoint import described, parse_location
+from respot.recovery.checkpoints.checkpoint import described, explained, passed_over
+from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import Resolved
@@ -67,4 +68,6 @@ class PlanContext:
         if self.run.last.checkpoint is None:
             return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "") + caveat
         checkpoint = described(self.run.last.checkpoint, stopped_at=self.run.last.ended)
-        return f"resumes from {checkpoint}; {in_words(lost)} of training lost{caveat}"
+        *_, newest = passed_over(self.run.checkpoints) or (None,)
+        passed = f", passing over {explained(newest)}" if newest else ""
+        return f"resumes from {checkpoint}{passed}; {in_words(lost)} of training lost{caveat}"
