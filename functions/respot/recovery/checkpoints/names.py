@@ -9,6 +9,12 @@ _LONGEST_NUMBER: Final = 18
 """Digits: a longer number is a hash or a timestamp, no counter."""
 _WEAKEST_WORD: Final = 4
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, which is easier to read than a long list."""
+    return frozenset(text.split())
+
+
 _COUNTERS: Final = {
     word: strength
     for strength, words in enumerate(
@@ -23,80 +29,13 @@ _COUNTERS: Final = {
     for word in words
 }
 """Words that a counter follows, by how finely they count: a step says more than an epoch."""
-_METRICS: Final = frozenset(
-    [
-        "loss",
-        "acc",
-        "accuracy",
-        "auc",
-        "f1",
-        "bleu",
-        "rouge",
-        "wer",
-        "cer",
-        "iou",
-        "miou",
-        "map",
-        "mse",
-        "mae",
-        "rmse",
-        "ppl",
-        "perplexity",
-        "score",
-        "reward",
-        "error",
-        "err",
-        "metric",
-        "precision",
-        "recall",
-        "val",
-        "valid",
-        "validation",
-        "test",
-        "eval",
-        "dice",
-        "psnr",
-        "ssim",
-        "fid",
-        "nll",
-        "elbo",
-        "top1",
-        "top5",
-    ]
+_METRICS: Final = word_set(
+    "loss acc accuracy auc f1 bleu rouge wer cer iou miou map mse mae rmse ppl perplexity score reward error err "
+    "metric precision recall val valid validation test eval dice psnr ssim fid nll elbo top1 top5"
 )
-_NO_COUNTERS: Final = frozenset(
-    [
-        "rank",
-        "shard",
-        "part",
-        "fold",
-        "seed",
-        "gpu",
-        "node",
-        "worker",
-        "v",
-        "version",
-        "run",
-        "trial",
-        "exp",
-        "size",
-        "dim",
-        "lr",
-        "bs",
-        "k",
-        "layer",
-        "stage",
-        "tp",
-        "pp",
-        "dp",
-        "of",
-        "process",
-        "proc",
-        "local",
-        "fsdp",
-        "w",
-        "sampler",
-    ]
+_NO_COUNTERS: Final = word_set(
+    "rank shard part fold seed gpu node worker v version run trial exp size dim lr bs k layer stage tp pp dp of "
+    "process proc local fsdp w sampler"
 )
 _TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
 _EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
