@@ -32,7 +32,7 @@ _EXPORT: Final = re.compile(r"(?:^|/)(?:consolidated|export(?:ed)?|hf|huggingfac
 _NEEDED: Final = re.compile(
     r"(?:^|[/_.-])(?:optim|sched|rng|random|scaler|counter|data|state|model|weights|ema|actor|critic)", re.IGNORECASE
 )
-_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|\.distcp$")
+_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|-of-|\.distcp$")
 _ALIKE: Final = 0.1
 _SHRUNK: Final = 0.5
 _LARGE: Final = 1_000_000
@@ -101,6 +101,10 @@ def _doubt(
     tracker = group.layout.tracker
     if tracker and tracker.expected and not earlier and not _beside(group, tracker, trackers):
         return "no tracker file beside it"
+    if empty := min(
+        (path for path, each in group.evidence.items() if not each.size and _OF_A_RANK.search(path)), default=None
+    ):
+        return f"{last_part(empty)} is empty"
     if group.number is None and len(group.evidence) > 1 and group.saved_at - group.began_at > _ONE_SAVE:
         return f"its files were written {in_words(group.saved_at - group.began_at)} apart"
     return _less_than_before(group, earlier, siblings)
