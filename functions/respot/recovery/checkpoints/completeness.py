@@ -18,7 +18,7 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.recovery.checkpoints.grouping import Group
 from respot.recovery.checkpoints.layouts import Tracker
-from respot.recovery.checkpoints.names import last_part, parent_of, stable
+from respot.recovery.checkpoints.names import last_part, parent_of
 from respot.recovery.checkpoints.objects import StoredObject
 
 _TRACKER_BEFORE: Final = timedelta(minutes=2)
@@ -129,7 +129,7 @@ def _is_alike(group: Group, other: Group) -> bool:
 
 
 def _names(group: Group) -> set[str]:
-    return {stable(group.within(path), group.number) for path in group.files}
+    return set(map(group.part, group.files))
 
 
 def _broken_promise(paths: Iterable[str]) -> str | None:
@@ -199,6 +199,8 @@ def _less_than_before(group: Group, earlier: Collection[Group], siblings: Sequen
     ranks = [name for name in missing if _OF_A_RANK.search(name)]
     known = any(not need.proves for need in group.layout.needs)  # what its framework writes last is known
     missed = ranks if ranks or known else _significant(missing, group, before)
+    if missed and any("\n" in name for name in missed):
+        return f"{len(group.evidence)} of {len(before.evidence)} files, which {last_part(before.name)} has"
     if missed:
         return f"no {missed[0]}{_and_more(missed)}, which {last_part(before.name)} has"
     if marks := before.marks - group.marks:
