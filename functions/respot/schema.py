@@ -20,8 +20,10 @@ POOL_PARTITION: Final = "pool#"
 DIGEST_PARTITION: Final = "digest#"
 
 SK: Final = "sk"
-"""Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
-`notice`, `giving-up`; of a run `attempt#<number>`."""
+"""Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
+`outcome`, `notice#<kind>`, `giving-up`; of a run: `attempt#<number>`; of a digest: `digest`, `member#<start>#<job>`.
+Every other partition has one item.
+"""
 
 STATE_KEY: Final = "state"
 """The sort key of a job's state."""
@@ -84,9 +86,11 @@ RECORDED_AT: Final = "recorded_at"
 VERSION: Final = "version"
 """Counts the writes of a state. A write is conditional on the version it was derived from."""
 OUTCOME: Final = "outcome"
-"""Of an alert: `claimed` while it is leased, then `sent` or `declined` for good."""
+"""Of an alert or a digest: `claimed` while it is leased, then `sent` or `declined` for good. Of a resubmission and of a
+drill's post: what became of it.
+"""
 LEASE_UNTIL: Final = "lease_until"
-"""When the lease on an alert expires."""
+"""When the lease on an alert, a digest or a sweep expires."""
 WITHDRAWN: Final = "withdrawn"
 """Why a stop intent was withdrawn."""
 LEASE_HOLDER: Final = "claim"

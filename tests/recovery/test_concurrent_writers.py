@@ -1,4 +1,4 @@
-"""Neighbours at one checkpoint location: one that lives is enough to refuse, and few of hundreds are asked about."""
+"""Concurrent writers at one checkpoint location: a live one is enough to refuse; of hundreds, few are described."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Sends each required alert once, or records why it declines it."""
+"""Completes each required alert: sends it, or records why it is declined."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -183,7 +183,7 @@ class _Pending:
     Attributes:
         alert: the alert.
         happened_at: when its news happened.
-        transitions: all transitions of its job.
+        transitions: all transitions of its job, where the outlook depends on them.
         needless: why it is declined even if the settings ask for it; `None` if it is not.
     """
 

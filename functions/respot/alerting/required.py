@@ -33,10 +33,10 @@ class RecoveryNews:
 
 
 def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
-    """The news of a decision; `None` if nobody waits for it."""
+    """The news of a decision; `None` if it requires no alert, or its outcome does."""
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
     if not decision.notify or (would and not decision.dry_run):
-        return None  # the outcome of a resubmission has the news
+        return None
     return RecoveryNews(
         kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
         summary=decision.reason if would else f"not resubmitted: {decision.reason}",

@@ -27,7 +27,7 @@ NEXT: Final = {
     ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
-"""What follows an alert about Respot itself. Its summary has the rest, and nothing here may repeat it."""
+"""What follows an alert with a summary or advice, which have the rest: nothing here may repeat it."""
 
 
 _DONE = {

@@ -1,4 +1,4 @@
-"""Drills: the event that `respot drill` puts on the default bus, and the job that it pretends to be about."""
+"""Drills: events of `respot drill`, each about a job that does not exist."""
 
 import json
 import re

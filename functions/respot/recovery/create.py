@@ -1,4 +1,4 @@
-"""Creates the attempt that a decision calls for, exactly once, and records the outcome."""
+"""Creates the attempt that a decision calls for, exactly once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

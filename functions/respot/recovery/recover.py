@@ -1,4 +1,4 @@
-"""Takes one job's message as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
+"""Takes one job as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
 
 The process may die after any step, and any step may be repeated. Therefore the decision is written once, and
 the next attempt's name follows from run and number. A job of that name with our own tags means "already created".

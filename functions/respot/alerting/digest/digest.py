@@ -97,7 +97,7 @@ class DigestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What people receive about a window: its entries, at least one, in order of time."""
+    """What people receive about a window: its entries, in order of time. One without entries is not sent."""
 
     window: DigestWindow
     entries: tuple[DigestEntry, ...]

@@ -1,4 +1,4 @@
-"""The ledger's keys: jobs and scopes as text. A module of its own, so that a reader of keys loads little."""
+"""The ledger's keys that name a job or a scope; `respot.schema` has the fixed ones. A reader of keys loads little."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
