@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.digest.timer import read_timer
 from respot.alerting.text import one_line
 from respot.aws.dynamodb.keys import job_of
 from respot.errors import MalformedMessageError
@@ -333,7 +333,7 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"{observation.origin} about {observation.region}/{observation.name}", None
             case "slack":
                 return render(body).text, None
-            case "due-alerts" if window := read_window(body):
+            case "due-alerts" if window := read_timer(body):
                 return f"the digest {window.id}", None
             case _:
                 return str(read_message(body)), None

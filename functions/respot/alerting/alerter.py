@@ -16,12 +16,14 @@ from respot.alerting.alert import (
     interruptions_before,
     kind_of,
 )
-from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import AlertTopic, Foresight, Ledger
 from respot.alerting.required import (
+    JobAppeared,
+    LedgerChange,
     RecoveryNews,
+    TransitionRecorded,
     news_of,
     news_of_decision,
     news_of_notice,

@@ -7,10 +7,29 @@ from datetime import datetime
 from respot.alerting.advice import advise
 from respot.alerting.alert import kind_of
 from respot.alerting.kinds import AlertKind
-from respot.jobs.job import JobRecord, JobState
+from respot.jobs.job import JobId, JobRecord, JobState, Transition
 from respot.jobs.lifecycle import appearance, end_of
 from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.records import DecisionRecord, Notice, Outcome, OutcomeKind, RecoveryRecords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobAppeared:
+    """A job's state was written for the first time."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRecorded:
+    """A transition of a job, or of a drill, was recorded."""
+
+    job: JobId
+    transition: Transition
+
+
+LedgerChange = JobAppeared | TransitionRecorded | DecisionRecord | Outcome | Notice
+"""A change of the ledger that may require an alert; `Alerter.on` alerts on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.digest.digest import DigestRecord
-from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.digest.timer import read_timer
 from respot.alerting.kinds import AlertKind
 from respot.aws.cached_text import CachedText
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
@@ -80,7 +80,7 @@ def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ..
     if "dynamodb" in record:
         change = read_change(record)
         completed = None if change is None else alerter().on(change)
-    elif window := read_window(record["body"]):
+    elif window := read_timer(record["body"]):
         completed = digest_collector().close(window)
     else:
         return alerter().catch_up(read_message(record["body"]))

@@ -1,7 +1,13 @@
-"""AWS's partitions: the ARNs and console addresses of a region."""
+"""AWS's names and addresses, by partition."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+JOB_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""CreateTrainingJob's own pattern for TrainingJobName."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
