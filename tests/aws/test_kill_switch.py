@@ -17,8 +17,9 @@ from respot.alerting.kinds import AlertKind
 from respot.alerting.required import news_of
 from respot.aws.cached_text import CachedText
 from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
+from respot.bootstrap.policies import POLICY_KEPT_FOR
 from respot.errors import UpstreamUnavailableError
-from respot.handlers.recover import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
+from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
 from respot.recovery.ports import KillSwitch
 from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import REGION

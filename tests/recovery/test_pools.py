@@ -274,7 +274,7 @@ def test_a_refusal_of_what_was_not_asked_for_is_final(env: RecoveryEnvironment, 
 
 @pytest.mark.parametrize("known", [{}, {"instance_type": None}], ids=["its pool", "no known pool"])
 def test_an_attempt_that_is_where_it_was_planned_is_not_said_to_be_elsewhere(
-    env: RecoveryEnvironment, known: dict[str, None]
+    env: RecoveryEnvironment, known: dict[str, Any]
 ) -> None:
     job = env.ended(**known)
     env.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)

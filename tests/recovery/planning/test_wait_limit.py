@@ -467,5 +467,5 @@ def test_a_job_that_trains_is_not_asked_about() -> None:
     ],
     ids=str,
 )
-def test_an_unknown_pool_is_not_named(unknown: dict[str, None], pool: str) -> None:
+def test_an_unknown_pool_is_not_named(unknown: dict[str, Any], pool: str) -> None:
     assert timed_out(**unknown).ending.description == f"gave up waiting after 2 h 00 min{pool}"
