@@ -54,7 +54,7 @@ class RecoveryNews:
 def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
     """The news of a decision; `None` if it requires no alert, or its outcome does."""
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
-    if not decision.notify or (would and not decision.dry_run):
+    if not decision.notify or decision.creates_attempt:
         return None
     return RecoveryNews(
         kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
@@ -91,7 +91,7 @@ def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:
 
 def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
     """What follows a recorded decision: its outcome, its alert, or nothing."""
-    if record.decision.action is Action.RESUBMIT and not record.decision.dry_run:
+    if record.decision.creates_attempt:
         return Outlook.DECIDED if outcome else Outlook.DECIDES
     return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
 

@@ -1,4 +1,4 @@
-"""The function `sweep`: runs the sweep on a schedule."""
+"""Runs the sweep on a schedule."""
 
 import os
 import time

@@ -74,7 +74,7 @@ class Creator:
         decision = self.decider.plan(context)
         if decision.action is Action.WAIT:
             return self.decider.wait(decided.job, decision)
-        if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
+        if not decision.creates_attempt or decision.placement is None:
             if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 self._close(decided, OutcomeKind.FAILED, "; ".join((*unnamed, decision.reason)))

@@ -13,7 +13,6 @@ from respot.jobs.ports import Clock, JobStore
 from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
-from respot.recovery.planning.decision import Action
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
 from respot.recovery.wait_timeout import WaitTimeout
@@ -67,7 +66,7 @@ class Recovery:
             if later := self.decider.decide(record, state):
                 return later
             decided = self.runs.decision(job)
-        if decided is None or decided.decision.action is not Action.RESUBMIT or decided.decision.dry_run:
+        if decided is None or not decided.decision.creates_attempt:
             return None
         if self.runs.outcome(job):
             return None
