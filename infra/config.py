@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self, get_type_hints
 
 from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
-from respot.jobs.partitions import REGION
+from respot.jobs.aws_names import REGION
 
 CONTEXT_KEY: Final = "respot"
 """The object in cdk.json; `-c respot:<setting>=<JSON or text>` overrides one setting of it."""

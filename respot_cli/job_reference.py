@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from respot.alerting.text import one_line
+from respot.jobs.aws_names import ACCOUNT, JOB_NAME, REGION, aws_partition
 from respot.jobs.drill_names import drill_id
-from respot.jobs.partitions import ACCOUNT, JOB_NAME, REGION, partition_of
 
 _PARTS: Final = 6
 """arn:partition:service:region:account:resource (AWS General Reference, Amazon Resource Names)."""
@@ -72,7 +72,7 @@ def _of_arn(words: str) -> JobReference:
     }
     if any(wrong.values()):
         raise _unusable(f"this ARN lacks {' and '.join(what for what, lacks in wrong.items() if lacks)}")
-    if (own := partition_of(region).name) != partition:
+    if (own := aws_partition(region).name) != partition:
         raise _unusable(f"this ARN contradicts itself: ARNs in {region} begin with arn:{own}:")
     return JobReference(name=name, region=region, account=account)
 

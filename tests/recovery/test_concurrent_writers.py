@@ -6,7 +6,7 @@ import pytest
 
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.job import JobId
-from respot.recovery.context import MOST_DESCRIBED
+from respot.recovery.load_context import MOST_DESCRIBED
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 

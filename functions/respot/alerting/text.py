@@ -4,10 +4,10 @@ from typing import Final, assert_never
 
 from respot.alerting.alert import Alert
 from respot.alerting.kinds import AlertKind
+from respot.jobs.aws_names import console_host
 from respot.jobs.formatting import clause, in_words, iso, readable, sentence
 from respot.jobs.job import JobState, savings_percent
 from respot.jobs.lifecycle import DELETING, IN_PROGRESS, has_held_instances, is_terminal
-from respot.jobs.partitions import console_host
 from respot.recovery.planning.decision import DECIDED_WITHIN, Outlook
 from respot.recovery.planning.ending import is_pending_timeout
 

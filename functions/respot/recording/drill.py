@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from respot.errors import MalformedMessageError
+from respot.jobs.aws_names import ACCOUNT, job_arn
 from respot.jobs.description import moment
 from respot.jobs.drill_names import DRILL_PREFIX, ID
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import IN_PROGRESS, INTERRUPTED, STOPPED
-from respot.jobs.partitions import ACCOUNT, job_arn
 
 SOURCE: Final = "respot.drill"
 DETAIL_TYPE: Final = "Respot Drill"

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, TypeAlias
 
 from respot.errors import MalformedMessageError
+from respot.jobs.aws_names import ACCOUNT, JOB_NAME, REGION, job_arn
 from respot.jobs.description import Document, moment, read_history, read_state, status_snapshot, storable, text
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, Market, at_milliseconds
-from respot.jobs.partitions import ACCOUNT, JOB_NAME, REGION, job_arn
 from respot.recording.drill import SOURCE as DRILL_SOURCE
 from respot.recording.drill import read_drill
 

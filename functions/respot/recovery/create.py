@@ -16,8 +16,8 @@ from respot.errors import (
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobRecord, JobState
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
 from respot.recovery.decide import Decider, Later, joined, summarize
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement

@@ -11,7 +11,7 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent

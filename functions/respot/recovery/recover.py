@@ -10,9 +10,9 @@ from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
 from respot.recovery.wait_timeout import WaitTimeout

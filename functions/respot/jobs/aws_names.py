@@ -1,4 +1,4 @@
-"""AWS's names and addresses, by partition."""
+"""AWS's names and addresses: regions, accounts, jobs, ARNs, the console."""
 
 import re
 from dataclasses import dataclass
@@ -42,17 +42,17 @@ The console domains are those of botocore's endpoint rules for `signin`, with `c
 """
 
 
-def partition_of(region: str) -> Partition:
+def aws_partition(region: str) -> Partition:
     """The partition of a region; an unknown region belongs to the commercial one."""
     return next((found for prefix, found in _BY_PREFIX.items() if region.startswith(prefix)), _COMMERCIAL)
 
 
 def job_arn(*, region: str, account: str, name: str) -> str:
     """The ARN of a training job."""
-    return f"arn:{partition_of(region).name}:sagemaker:{region}:{account}:training-job/{name}"
+    return f"arn:{aws_partition(region).name}:sagemaker:{region}:{account}:training-job/{name}"
 
 
 def console_host(region: str) -> str:
     """The host name of the AWS console for a region."""
-    partition = partition_of(region)
+    partition = aws_partition(region)
     return f"{region}.{partition.console}" if partition.by_region else partition.console
