@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.kinds import AlertKind, Severity
-from respot.alerting.required import RecoveryNews
+from respot.alerting.required import JobAppeared, LedgerChange, RecoveryNews, TransitionRecorded
 from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,

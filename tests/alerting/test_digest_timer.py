@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from respot.alerting.digest.digest import read_message, write_message
+from respot.alerting.digest.timer import read_timer, write_timer
 from respot.alerting.kinds import AlertKind
 from respot.errors import MalformedMessageError
 from respot.jobs.message import write_message as write_job
@@ -13,17 +13,17 @@ from tests.support.builders import job_id, window_of
 @pytest.mark.parametrize("kind", [AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED])
 def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> None:
     window = window_of(kind, 3720.037, instance_type=instance_type)
-    read = read_message(write_message(window))
+    read = read_timer(write_timer(window))
     assert read == window
     assert read.id == window.id
 
 
 @pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
 def test_other_messages_name_no_window(body: str) -> None:
-    assert read_message(body) is None
+    assert read_timer(body) is None
 
 
-GOOD = json.loads(write_message(window_of()))["window"]
+GOOD = json.loads(write_timer(window_of()))["window"]
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ GOOD = json.loads(write_message(window_of()))["window"]
 )
 def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:
     with pytest.raises(MalformedMessageError, match="names a window"):
-        read_message(json.dumps({"window": named}))
+        read_timer(json.dumps({"window": named}))

@@ -20,7 +20,6 @@ from local.sagemaker.validation import BUILT_IN_IMAGES
 from respot.aws.sagemaker.cloning import (
     CHANGED,
     DESCRIBE_ONLY,
-    FIRST_PARTY_REPOSITORIES,
     OUTPUT_ONLY,
     RESERVED,
     UNRECOVERABLE,
@@ -29,6 +28,7 @@ from respot.aws.sagemaker.cloning import (
     members,
 )
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
+from respot.jobs.algorithms import BUILT_IN_ALGORITHMS
 from respot.jobs.job import Market
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Placement
@@ -383,7 +383,7 @@ def test_a_named_algorithm_lacks_its_image_and_metrics() -> None:
 
 
 def test_the_built_in_algorithms_are_those_that_the_local_sagemaker_knows() -> None:
-    assert FIRST_PARTY_REPOSITORIES == BUILT_IN_IMAGES
+    assert BUILT_IN_ALGORITHMS == BUILT_IN_IMAGES
 
 
 # Hyperparameters.

@@ -5,7 +5,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from respot.alerting.digest.digest import read_message
+from respot.alerting.digest.timer import read_timer
 from respot.aws.sqs.digest_timers import SqsDigestTimers
 from respot.errors import QueueUnavailableError
 from tests.support.builders import REGION, window_of
@@ -23,7 +23,7 @@ def test_a_window_comes_back_as_a_message_that_names_it(sqs: "SQSClient") -> Non
     url = sqs.create_queue(QueueName="due")["QueueUrl"]
     SqsDigestTimers(sqs, url).send(window_of(), delay=timedelta())
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
-    assert read_message(message["Body"]) == window_of()
+    assert read_timer(message["Body"]) == window_of()
 
 
 @pytest.mark.parametrize(("delay", "seconds"), [(0, 0), (0.001, 1), (182.4, 183), (900, 900), (7200, 900)])

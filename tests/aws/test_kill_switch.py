@@ -16,9 +16,10 @@ from botocore.stub import Stubber
 from respot.alerting.kinds import AlertKind
 from respot.alerting.required import news_of
 from respot.aws.cached_text import CachedText
-from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
+from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_policy_text
+from respot.bootstrap.policies import POLICY_KEPT_FOR
 from respot.errors import UpstreamUnavailableError
-from respot.handlers.recover import KILL_SWITCH_KEPT_FOR, POLICY_KEPT_FOR
+from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
 from respot.recovery.ports import KillSwitch
 from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import REGION
@@ -200,7 +201,7 @@ def test_the_commands_in_the_docs_turn_it_on_and_off(
 def env(ssm: "SSMClient") -> RecoveryEnvironment:
     """Recovery whose policy and kill switch are parameters, composed as `recover` does it."""
     env = RecoveryEnvironment()
-    text = CachedText(lambda: read_parameter(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=env.clock)
+    text = CachedText(lambda: read_policy_text(ssm, POLICY), kept_for=POLICY_KEPT_FOR, clock=env.clock)
     switch = switch_of(ssm, env.clock)
     object.__setattr__(env.recovery.decider.contexts, "policies", ParameterPolicies(text.read))
     for part in (env.recovery.creator, env.recovery.decider.contexts, env.recovery.wait_timeout):

@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from respot.aws.cached_text import CachedText
-from respot.aws.ssm import ParameterPolicies, read_parameter
+from respot.aws.ssm import ParameterPolicies, read_policy_text
 from respot.bootstrap.clients import client as bootstrap_client
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.recovery.policy.policy import AccountPolicy, Policy
@@ -34,7 +34,7 @@ def ssm() -> "SSMClient":
 
 @pytest.fixture
 def policies(ssm: "SSMClient", clock: FakeClock) -> ParameterPolicies:
-    return ParameterPolicies(CachedText(lambda: read_parameter(ssm, NAME), kept_for=KEPT_FOR, clock=clock).read)
+    return ParameterPolicies(CachedText(lambda: read_policy_text(ssm, NAME), kept_for=KEPT_FOR, clock=clock).read)
 
 
 def put(client: "SSMClient", text: str) -> None:
@@ -129,9 +129,9 @@ def test_a_network_that_is_down_is_no_answer(ssm: "SSMClient", monkeypatch: pyte
 
     monkeypatch.setattr(ssm, "get_parameter", down)
     with pytest.raises(UpstreamUnavailableError, match="could not be read"):
-        read_parameter(ssm, NAME)
+        read_policy_text(ssm, NAME)
 
 
 def test_the_functions_client_reads_it(ssm: "SSMClient") -> None:  # noqa: ARG001 - the parameter is there
-    read: Callable[..., str] = read_parameter
+    read: Callable[..., str] = read_policy_text
     assert '"resume":true' in read(bootstrap_client("ssm", REGION), NAME)

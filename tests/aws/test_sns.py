@@ -157,7 +157,7 @@ def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str,
 def test_the_largest_summary_fits_into_a_message(
     sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str
 ) -> None:
-    """SageMaker's refusals, a policy's errors and hundreds of neighbours have no limit of ours."""
+    """SageMaker's refusals, a policy's errors and the names of hundreds of concurrent writers have no limit of ours."""
     alert = replace(largest(letter), kind=kind, summary=letter * 50_000, warning=letter * 50_000)
     SnsTopic(sns, topic_arn).publish(alert)
     message, title, attributes = published()

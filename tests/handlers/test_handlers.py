@@ -10,7 +10,7 @@ import pytest
 from respot.alerting.alert import Alert, AlertOutcome
 from respot.alerting.alerter import Alerter
 from respot.alerting.digest.digest import DigestRecord, DigestWindow
-from respot.alerting.digest.digest import write_message as write_window
+from respot.alerting.digest.timer import write_timer
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.job_items import transition_item
 from respot.errors import LedgerUnavailableError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
@@ -317,7 +317,7 @@ def test_alert_measures_the_age_of_a_failing_due_alert(
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
     monkeypatch.setattr(alert, "digest_collector", lambda: FakeCollector(window_of()))
-    named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
+    named = sqs(write_timer(window_of()), write_timer(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert_completed")
     assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")

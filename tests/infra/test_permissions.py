@@ -6,9 +6,14 @@ from typing import Any
 
 from infra.config import Config
 from respot import schema
-from respot.aws.dynamodb.digests import digest_partition, pool_partition
-from respot.aws.dynamodb.keys import partition_of, sweep_partition
-from respot.aws.dynamodb.run_items import reservation_partition, run_partition
+from respot.aws.dynamodb.keys import (
+    digest_partition,
+    partition_of,
+    pool_partition,
+    reservation_partition,
+    run_partition,
+    sweep_partition,
+)
 from respot.recovery.planning.run import RunId
 from tests.infra.synthesis import Synthesized, render, statements, synthesize
 from tests.support.builders import a_drill, job_id, window_of

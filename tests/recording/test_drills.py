@@ -241,3 +241,19 @@ def test_recovery_decides_nothing_about_a_drill() -> None:
     assert env.recover(job) is None
     assert env.runs.decision(job) is None
     assert env.sagemaker.created == []
+
+
+@pytest.mark.parametrize(
+    ("status", "ends_as", "statuses"),
+    [
+        ("Interrupted", "InProgress", ["Starting", "Downloading", "Training", "Interrupted"]),
+        ("MaxWaitTimeExceeded", "Stopped", ["Starting", "Stopping", "MaxWaitTimeExceeded"]),
+    ],
+)
+def test_a_drill_shows_a_job_that_has_just_come_to_its_status(status: str, ends_as: str, statuses: list[str]) -> None:
+    seen = a_drill(status).snapshot()
+    starts = [CREATED + number * timedelta(milliseconds=1) for number in range(len(statuses))]
+    assert [(each.status, each.started) for each in seen.history] == list(zip(statuses, starts, strict=True))
+    assert (seen.state.status, seen.state.secondary_status, seen.state.last_modified) == (ends_as, status, starts[-1])
+    assert seen.state.arn == f"arn:aws:sagemaker:{REGION}:{a_drill().account}:training-job/DRILL.0123456789ab"
+    assert seen.state.market is None

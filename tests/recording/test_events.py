@@ -1,6 +1,6 @@
 import json
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -504,3 +504,16 @@ def test_any_event_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) 
 def test_any_other_message_is_refused_with_a_reason(body: str) -> None:
     with pytest.raises(MalformedMessageError):
         parse(body)
+
+
+@pytest.mark.parametrize("seconds", [946_684_799, 946_684_800, 7_258_118_399, 7_258_118_400])
+def test_epoch_times_from_2000_to_2199_are_read_in_either_unit(seconds: int) -> None:
+    read = datetime.fromtimestamp(seconds, tz=UTC)
+    assert {moment(seconds), moment(seconds * 1000)} == {read if 2000 <= read.year < 2200 else None}
+
+
+def test_what_is_refused_is_quoted_in_80_characters() -> None:
+    with pytest.raises(MalformedMessageError) as refused:
+        parse(json.dumps(event() | {"source": "x" * 10_000}))
+    kind = "SageMaker Training Job State Change"
+    assert str(refused.value) == f"not a training job event, but {kind!r} of '{'x' * 79}"

@@ -1,4 +1,4 @@
-"""Neighbours at one checkpoint location: one that lives is enough to refuse, and few of hundreds are asked about."""
+"""Concurrent writers at one checkpoint location: a live one is enough to refuse; of hundreds, few are described."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.job import JobId
-from respot.recovery.context import MOST_DESCRIBED
+from respot.recovery.load_context import MOST_DESCRIBED
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 

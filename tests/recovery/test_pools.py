@@ -270,3 +270,16 @@ def test_a_refusal_of_what_was_not_asked_for_is_final(env: RecoveryEnvironment, 
     env.recover(job)
     assert env.outcome(job).kind is OutcomeKind.FAILED
     assert env.calls.count("sagemaker.create") == 1
+
+
+@pytest.mark.parametrize("known", [{}, {"instance_type": None}], ids=["its pool", "no known pool"])
+def test_an_attempt_that_is_where_it_was_planned_is_not_said_to_be_elsewhere(
+    env: RecoveryEnvironment, known: dict[str, Any]
+) -> None:
+    job = env.ended(**known)
+    env.afterwards["sagemaker.create"] = CreateLaterError("no answer", reason=Postponement.UNANSWERED)
+    with pytest.raises(CreateLaterError, match="no answer"):
+        env.recover(job)
+    env.afterwards.clear()
+    assert env.recover(job) is None
+    assert env.outcome(job).summary == env.decision(job).summary

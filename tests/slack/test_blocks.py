@@ -300,3 +300,11 @@ def test_text_is_escaped_and_cut_to_the_limit(words: str, limit: int) -> None:
 def test_a_digest_of_one_counts_one_job() -> None:
     fields = render(json.dumps(digest_document(digest_of(1)))).blocks[2]["fields"]
     assert "*Alerts*\n1 of 1 job" in [field["text"] for field in fields]
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "cut"),
+    [("abc", 4, "abc"), ("abcd", 4, "abc…"), ("a<b", 6, "a&lt;…"), ("a<b", 7, "a&lt;b"), ("<", 4, "…"), ("", 1, "")],
+)
+def test_text_is_cut_after_the_last_whole_character(words: str, limit: int, cut: str) -> None:
+    assert escaped(words, limit) == cut

@@ -456,3 +456,16 @@ def test_after_its_limit_a_job_is_checked_for_an_hour_and_then_once_an_hour(
 def test_a_job_that_trains_is_not_asked_about() -> None:
     transitions = history("Starting=0 Downloading=10 Training=20")
     assert not is_time_to_ask(transitions, timedelta(seconds=1), last=None, now=at(9_000))
+
+
+@pytest.mark.parametrize(
+    ("unknown", "pool"),
+    [
+        ({"market": None}, " for ml.g5.2xlarge"),
+        ({"instance_type": None}, " for spot"),
+        ({"market": None, "instance_type": None}, ""),
+    ],
+    ids=str,
+)
+def test_an_unknown_pool_is_not_named(unknown: dict[str, Any], pool: str) -> None:
+    assert timed_out(**unknown).ending.description == f"gave up waiting after 2 h 00 min{pool}"
