@@ -27,9 +27,7 @@ LADDER = "spot:2 spot/ml.g5.4xlarge:1 on-demand:2"
     [
         pytest.param(LADDER, 1, Market.SPOT, "ml.g5.2xlarge", id="the user's job is the first of the first rung"),
         pytest.param(LADDER, 2, Market.SPOT, "ml.g5.4xlarge", id="second rung"),
-        pytest.param(LADDER, 3, Market.ON_DEMAND, "ml.g5.2xlarge", id="third rung"),
         pytest.param(LADDER, 4, Market.ON_DEMAND, "ml.g5.2xlarge", id="last of the third rung"),
-        pytest.param("spot:1 on-demand", 1, Market.ON_DEMAND, "ml.g5.2xlarge", id="one attempt was the user's own"),
         pytest.param("spot", 5, Market.SPOT, "ml.g5.2xlarge", id="a rung without a number never ends"),
     ],
 )
@@ -62,22 +60,15 @@ def test_refuses_at_the_end_of_the_ladder() -> None:
     ],
 )
 def test_without_a_ladder_the_job_keeps_its_own_market_and_type(known: dict[str, Any], market: Market) -> None:
-    what = run(attempt(**known), checkpoints=(SAVED,))
-    placement = decide(what).placement
+    placement = decide(run(attempt(**known), checkpoints=(SAVED,))).placement
 
     assert placement is not None
     assert (placement.market, placement.instance_type) == (market, "ml.g5.2xlarge")
 
 
 def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
-    second = attempt(
-        "Starting=21600 MaxWaitTimeExceeded=30000",
-        number=2,
-        market=Market.ON_DEMAND,
-        instance_type="ml.p4d.24xlarge",
-        max_runtime=timedelta(hours=1),
-        max_wait=None,
-    )
+    other: dict[str, Any] = {"market": Market.ON_DEMAND, "instance_type": "ml.p4d.24xlarge", "max_wait": None}
+    second = attempt("Starting=21600 MaxWaitTimeExceeded=30000", number=2, max_runtime=timedelta(hours=1), **other)
     placement = decide(run(attempt(), second, checkpoints=(SAVED,)), now=LONG_AFTER).placement
 
     assert placement is not None
@@ -88,20 +79,14 @@ def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
 @pytest.mark.parametrize(
     ("known", "runtime", "wait"),
     [
-        pytest.param({}, timedelta(hours=4), timedelta(hours=6), id="the job's own"),
         pytest.param({"max_wait": None}, timedelta(hours=4), timedelta(hours=8), id="no MaxWait: twice the runtime"),
         pytest.param({"max_runtime": None, "max_wait": None}, timedelta(days=1), timedelta(days=2), id="nothing said"),
-        pytest.param(
-            {"max_runtime": timedelta(days=28), "max_wait": None}, LONGEST, LONGEST, id="as long as SageMaker permits"
-        ),
-        pytest.param(
-            {"max_runtime": timedelta(days=3), "max_wait": timedelta(days=30)}, timedelta(days=3), LONGEST, id="longer"
-        ),
+        pytest.param({"max_runtime": timedelta(days=28), "max_wait": None}, LONGEST, LONGEST, id="SageMaker's most"),
+        pytest.param({"max_wait": timedelta(days=30)}, timedelta(hours=4), LONGEST, id="no longer than that"),
     ],
 )
 def test_limits_without_a_deadline(known: dict[str, Any], runtime: timedelta, wait: timedelta) -> None:
-    what = run(attempt(**known), checkpoints=(SAVED,))
-    placement = decide(what, ladder=(Rung(market=Market.SPOT),)).placement
+    placement = decide(run(attempt(**known), checkpoints=(SAVED,)), ladder=(Rung(market=Market.SPOT),)).placement
 
     assert placement is not None
     assert (placement.max_runtime, placement.max_wait) == (runtime, wait)

@@ -35,56 +35,52 @@ def placed(decision: Decision) -> str:
     return f"{decision.placement.market}/{decision.placement.instance_type}"
 
 
+THREE = "spot:3 spot/ml.g5.4xlarge:2 on-demand:1"
+WORK = timedelta(seconds=6510 + 4 * HOUR)
+SOON = ENDED + timedelta(seconds=4 * HOUR + 240)
+BY_A_DEADLINE: dict[str, Any] = {"deadline": SOON + timedelta(hours=6), "work": WORK}
+BY_NOW: dict[str, Any] = {"deadline": SOON, "work": WORK}
+
+
 @pytest.mark.parametrize(
-    ("ladder", "refused", "pool"),
+    ("ladder", "refused", "settings", "pool"),
     [
-        pytest.param("spot:3 on-demand:1", ["spot"], f"on-demand/{OWN}", id="the next rung"),
-        pytest.param("spot on-demand", ["spot"], f"on-demand/{OWN}", id="below a rung without a number"),
+        pytest.param("spot:3 on-demand:1", ["spot"], {}, f"on-demand/{OWN}", id="the next rung"),
+        pytest.param("spot on-demand", ["spot"], {}, f"on-demand/{OWN}", id="below a rung without a number"),
+        pytest.param(THREE, ["spot"], {}, "spot/ml.g5.4xlarge", id="on spot of another type"),
+        pytest.param(THREE, ["spot", "spot/ml.g5.4xlarge"], {}, f"on-demand/{OWN}", id="the next but one"),
+        pytest.param(THREE, ["spot/*"], {}, f"on-demand/{OWN}", id="a whole market is refused"),
+        pytest.param(f"spot:3 spot/{OWN}:2 on-demand", ["spot"], {}, f"on-demand/{OWN}", id="the pool by two names"),
+        pytest.param("spot:3 on-demand:1", ["on-demand"], {}, f"spot/{OWN}", id="another pool is refused"),
+        pytest.param("", ["spot"], BY_A_DEADLINE, f"on-demand/{OWN}", id="early, by a deadline"),
+        pytest.param("spot", ["spot"], BY_A_DEADLINE, f"on-demand/{OWN}", id="early, a ladder without on demand"),
         pytest.param(
-            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1", ["spot"], "spot/ml.g5.4xlarge", id="on spot of another type"
+            *("spot:2 on-demand:1 on-demand/ml.g5.4xlarge:1", ["on-demand"], BY_NOW, "on-demand/ml.g5.4xlarge"),
+            id="another on-demand pool, by a deadline",
         ),
-        pytest.param(
-            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1",
-            ["spot", "spot/ml.g5.4xlarge"],
-            f"on-demand/{OWN}",
-            id="the next but one",
-        ),
-        pytest.param(
-            "spot:3 spot/ml.g5.4xlarge:2 on-demand:1", ["spot/*"], f"on-demand/{OWN}", id="a whole market is refused"
-        ),
-        pytest.param("spot:3 spot/ml.g5.2xlarge:2 on-demand", ["spot"], f"on-demand/{OWN}", id="the pool by two names"),
-        pytest.param("spot:3 on-demand:1", ["on-demand"], f"spot/{OWN}", id="another pool is refused"),
     ],
 )
-def test_the_next_rung_whose_pool_is_not_refused_is_used(ladder: str, refused: list[str], pool: str) -> None:
-    assert placed(plan_without(*refused, ladder=ladder)) == pool
+def test_the_next_rung_whose_pool_is_not_refused_is_used(
+    ladder: str, refused: list[str], settings: dict[str, Any], pool: str
+) -> None:
+    assert placed(plan_without(*refused, ladder=ladder, **settings)) == pool
 
 
 def test_the_reason_says_which_pools_were_passed_over() -> None:
-    decision = plan_without("spot", ladder="spot:3 on-demand:1")
-    assert decision.reason == (f"ran out of waiting time; cannot use spot {OWN} (quota 0); next: on-demand {OWN}")
+    pool, market = (plan_without(each, ladder="spot:3 on-demand:1").reason for each in ("spot", "spot/*"))
+    assert pool == f"ran out of waiting time; cannot use spot {OWN} (quota 0); next: on-demand {OWN}"
+    assert "; cannot use spot on any instance type (quota 0); next: on-demand" in market
 
 
 @pytest.mark.parametrize(
     ("ladder", "refused"),
-    [
-        pytest.param("", ["spot"], id="no ladder"),
-        pytest.param("spot", ["spot"], id="one rung"),
-        pytest.param("spot:3 on-demand:1", ["spot", "on-demand"], id="all rungs"),
-        pytest.param("spot:3 on-demand:1", ["spot", "on-demand/*"], id="one rung and a market"),
-    ],
+    [("", ["spot"]), ("spot", ["spot"]), ("spot:3 on-demand:1", ["spot", "on-demand/*"])],
 )
 def test_without_another_pool_the_reason_says_what_to_do(ladder: str, refused: list[str]) -> None:
     decision = plan_without(*refused, ladder=ladder)
-    assert decision.action is Action.REFUSE
-    assert decision.notify
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
     assert decision.reason.startswith(f"cannot use any pool that is left: spot {OWN} (quota 0)")
     assert "Request a quota in AWS Service Quotas, or name another pool in the ladder" in decision.reason
-
-
-def test_a_whole_market_is_reported_as_one() -> None:
-    decision = plan_without("spot/*", ladder="spot:3 on-demand:1")
-    assert "; cannot use spot on any instance type (quota 0); next: on-demand" in decision.reason
 
 
 def test_a_rung_gets_no_more_attempts_than_it_allows() -> None:
@@ -93,32 +89,13 @@ def test_a_rung_gets_no_more_attempts_than_it_allows() -> None:
     second = run(*repeated(NEVER_LAUNCHED, 1), *on_demand)
     settings: dict[str, Any] = {"max_attempts": 9, "budgets": dict.fromkeys(Budget, 9), "now": LONG_AFTER}
     assert plan_without("spot", what=second, ladder="spot:3 on-demand:1", **settings).action is Action.REFUSE
-    assert placed(plan_without("spot", what=second, ladder="spot:3 on-demand:2", **settings)) == f"on-demand/{OWN}"
-    assert placed(plan_without("spot", what=second, ladder="spot:3 on-demand", **settings)) == f"on-demand/{OWN}"
-
-
-# With a deadline.
-
-WORK = timedelta(seconds=6510 + 4 * HOUR)
-SOON = ENDED + timedelta(seconds=4 * HOUR + 240)
-LATER = SOON + timedelta(hours=6)
-
-
-def test_a_deadline_takes_a_run_on_demand_early_if_spot_is_refused() -> None:
-    for ladder in ("spot", "", "spot:3 on-demand"):
-        assert placed(plan_without("spot", ladder=ladder, deadline=LATER, work=WORK)) == f"on-demand/{OWN}"
-
-
-def test_a_deadline_uses_another_on_demand_pool_of_the_ladder() -> None:
-    decision = plan_without(
-        "on-demand", ladder="spot:2 on-demand:1 on-demand/ml.g5.4xlarge:1", deadline=SOON, work=WORK
-    )
-    assert placed(decision) == "on-demand/ml.g5.4xlarge"
+    for more in ("on-demand:2", "on-demand"):
+        assert placed(plan_without("spot", what=second, ladder=f"spot:3 {more}", **settings)) == f"on-demand/{OWN}"
 
 
 def test_without_an_on_demand_pool_a_deadline_leaves_the_run_on_spot() -> None:
-    for ladder in ("spot:3 on-demand:1", "spot", ""):
-        decision = plan_without("on-demand", ladder=ladder, deadline=SOON, work=WORK)
+    for ladder in ("spot:3 on-demand:1", ""):
+        decision = plan_without("on-demand", ladder=ladder, **BY_NOW)
         assert placed(decision) == f"spot/{OWN}"
         assert (decision.warning or "").startswith("the deadline may be missed: ")
         assert "no on-demand pool can be used" in (decision.warning or "")

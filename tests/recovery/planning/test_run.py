@@ -44,9 +44,7 @@ INTERRUPTED_ONCE = (
         pytest.param([saved(1600, "weights", known=False)], 600, 3400, id="unknown files, and nothing else"),
         pytest.param([saved(6000, "checkpoint-9"), saved(1600)], 600, 3400, id="newest is the one to resume from"),
         pytest.param([saved(6500 + 2 * HOUR)], 0, 0, id="written by somebody else, much later"),
-        pytest.param(
-            [saved(6000 + 100 * n, f"checkpoint-{n}") for n in range(5)], 3900, 100, id="the last five"
-        ),
+        pytest.param([saved(6000 + 100 * n, f"checkpoint-{n}") for n in range(5)], 3900, 100, id="the last five"),
     ],
 )
 def test_work_done_is_what_the_checkpoints_prove_and_the_rest_is_lost(
