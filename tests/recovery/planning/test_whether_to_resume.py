@@ -24,50 +24,48 @@ def test_a_job_that_reached_max_wait_is_resubmitted_if_its_owner_asked() -> None
     assert (decision.attempt, decision.dry_run, decision.until, decision.warning) == (2, False, None, None)
 
 
-LEFT_ALONE: Final[dict[str, tuple[Run, Resolved, Action, str, bool]]] = {
-    "still running": (
-        *(ending("InProgress", "Training"), asked(), Action.NOTHING, "has not ended, it is InProgress/Training", False),
+def nothing(reason: str) -> tuple[Action, str, bool]:
+    return Action.NOTHING, reason, False
+
+
+def silent(reason: str) -> tuple[Action, str, bool]:
+    return Action.REFUSE, reason, False
+
+
+def alert(reason: str) -> tuple[Action, str, bool]:
+    return Action.REFUSE, reason, True
+
+
+OWNED: Final = "owned by a tuning job (arn:tuning-job/t), which decides itself"
+NOT_ASKED: Final = "not asked to resume this job (defaults, tags respot:resume)"
+HOPELESS: Final = "repeating it would not help"
+UNLISTED: Final = "the policy does not resume after"
+RUNTIME: Final = "MaxRuntimeExceeded"
+NO_TRIGGER: Final = asked(triggers=frozenset())
+ODD: Final = replace(asked(), bad_tags=("tag respot:work: 'x' is no span",))
+LEFT_ALONE: Final[dict[str, tuple[Run, Resolved, tuple[Action, str, bool]]]] = {
+    "still running": (ending("InProgress", "Training"), asked(), nothing("has not ended, it is InProgress/Training")),
+    "completed": (ending("Completed"), asked(), nothing("completed: nothing to do")),
+    "completed, with bad tags": (ending("Completed"), ODD, nothing("completed: nothing to do")),
+    "not asked": (TRAINED, asked(resume=False), nothing(NOT_ASKED)),
+    "stopped by its user": (ending("Stopped"), asked(), silent("stopped by its user")),
+    "deleted": (ending("Deleting", RUNTIME), asked(), silent("is being deleted")),
+    "its own fault": (ending("Failed", reason="Algo: 1"), asked(), alert(f"failed: Algo: 1: {HOPELESS}")),
+    "an end of tomorrow": (ending("Stopped", "Out"), asked(), alert(f"ended as Stopped/Out: {HOPELESS}")),
+    "runtime, not listed": (
+        ending("Stopped", RUNTIME),
+        asked(),
+        alert(f"reached its maximum runtime: {UNLISTED} max-runtime-exceeded"),
     ),
-    "completed": (ending("Completed"), asked(), Action.NOTHING, "completed: nothing to do", False),
-    "completed, with bad tags": (
-        *(ending("Completed"), replace(asked(), bad_tags=("bad",)), Action.NOTHING, "completed: nothing to do", False),
-    ),
-    "not asked": (
-        *(TRAINED, asked(resume=False), Action.NOTHING),
-        *("not asked to resume this job (defaults, tags respot:resume)", False),
-    ),
-    "stopped by its user": (ending("Stopped"), asked(), Action.REFUSE, "stopped by its user", False),
-    "deleted": (ending("Deleting", "MaxWaitTimeExceeded"), asked(), Action.REFUSE, "is being deleted", False),
-    "the training's own fault": (
-        *(ending("Failed", reason="AlgorithmError: ExitCode 1"), asked(), Action.REFUSE),
-        *("failed: AlgorithmError: ExitCode 1: repeating it would not help", True),
-    ),
-    "an end of tomorrow": (
-        *(ending("Stopped", "MaxPatienceExceeded"), asked(), Action.REFUSE),
-        *("ended as Stopped/MaxPatienceExceeded: repeating it would not help", True),
-    ),
-    "maximum runtime, not listed": (
-        *(ending("Stopped", "MaxRuntimeExceeded"), asked(), Action.REFUSE),
-        *("reached its maximum runtime: the policy does not resume after max-runtime-exceeded", True),
-    ),
-    "waiting time, not listed": (
-        *(TRAINED, asked(triggers=frozenset()), Action.REFUSE),
-        *("ran out of waiting time: the policy does not resume after max-wait-time-exceeded", True),
-    ),
-    "a parent's": (
-        *(ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT), asked(), Action.REFUSE),
-        *("owned by a tuning job (arn:tuning-job/t), which decides itself", True),
-    ),
-    "a parent's, stopped early": (
-        *(ending("Stopped", parent=PARENT), asked(), Action.REFUSE),
-        *("owned by a tuning job (arn:tuning-job/t), which decides itself", False),
-    ),
+    "nothing listed": (TRAINED, NO_TRIGGER, alert(f"ran out of waiting time: {UNLISTED} max-wait-time-exceeded")),
+    "a parent's": (ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT), asked(), alert(OWNED)),
+    "a parent's, stopped early": (ending("Stopped", parent=PARENT), asked(), silent(OWNED)),
 }
 
 
-@pytest.mark.parametrize(("what", "resolved", "action", "reason", "notify"), LEFT_ALONE.values(), ids=LEFT_ALONE)
-def test_leaves_alone(what: Run, resolved: Resolved, action: Action, reason: str, *, notify: bool) -> None:
-    assert outcome(decide(what, resolved=resolved)) == (action, reason, notify)
+@pytest.mark.parametrize(("what", "resolved", "expected"), LEFT_ALONE.values(), ids=LEFT_ALONE)
+def test_leaves_alone(what: Run, resolved: Resolved, expected: tuple[Action, str, bool]) -> None:
+    assert outcome(decide(what, resolved=resolved)) == expected
 
 
 def test_resubmits_after_the_maximum_runtime_where_the_policy_lists_it() -> None:
