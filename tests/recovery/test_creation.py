@@ -63,11 +63,7 @@ def _delete_before_tags(env: RecoveryEnvironment) -> None:
 
 DELETED = "spot-job was deleted, and its settings with it"
 UNWANTED: dict[str, tuple[Meddle, OutcomeKind, str]] = {
-    "opted out": (
-        lambda env: env.set_tag("off"),
-        OutcomeKind.WITHDRAWN,
-        "its owner opted out: respot:resume = off",
-    ),
+    "opted out": (lambda env: env.set_tag("off"), OutcomeKind.WITHDRAWN, "its owner opted out: respot:resume = off"),
     "not asked": (
         lambda env: env.sagemaker.jobs[NAME].tags.clear(),
         OutcomeKind.WITHDRAWN,

@@ -191,10 +191,7 @@ def test_what_cannot_be_asked_stops_nothing(env: RecoveryEnvironment, call: str)
 
 @pytest.mark.parametrize(
     ("waited", "on", "note"),
-    [
-        (LONGER, True, "the account's kill switch is on"),
-        (TWO_HOURS, False, "has waited 2 h 00 min of 2 h 00 min"),
-    ],
+    [(LONGER, True, "the account's kill switch is on"), (TWO_HOURS, False, "has waited 2 h 00 min of 2 h 00 min")],
 )
 def test_s3_is_asked_of_no_job_that_is_left_waiting_anyway(
     env: RecoveryEnvironment, waited: timedelta, note: str, *, on: bool

@@ -73,8 +73,7 @@ def test_the_reason_says_which_pools_were_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ladder", "refused"),
-    [("", ["spot"]), ("spot", ["spot"]), ("spot:3 on-demand:1", ["spot", "on-demand/*"])],
+    ("ladder", "refused"), [("", ["spot"]), ("spot", ["spot"]), ("spot:3 on-demand:1", ["spot", "on-demand/*"])]
 )
 def test_without_another_pool_the_reason_says_what_to_do(ladder: str, refused: list[str]) -> None:
     decision = plan_without(*refused, ladder=ladder)

@@ -18,17 +18,7 @@ from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_ti
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
 from tests.support.builders import WAITS, at, history, state
-from tests.support.runs import (
-    HOUR,
-    NEVER_LAUNCHED,
-    asked,
-    attempt,
-    context,
-    ended,
-    repeated,
-    run,
-    without_pause,
-)
+from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, ended, repeated, run, without_pause
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
 WAIT_LIMIT: Final = timedelta(hours=2)
@@ -227,12 +217,7 @@ def test_each_rung_takes_its_attempts_or_as_many_as_did_not_wait_too_long(
     assert [rung and rung.market for rung in rungs] == markets
 
 
-@given(
-    st.lists(st.integers(1, 5), min_size=1, max_size=5),
-    st.booleans(),
-    st.integers(1, 6),
-    st.integers(1, 30),
-)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=5), st.booleans(), st.integers(1, 6), st.integers(1, 30))
 def test_without_wait_timeouts_a_rung_is_where_its_numbers_of_attempts_put_it(
     counts: list[int], endless: bool, lived: int, number: int  # noqa: FBT001 - drawn
 ) -> None:  # fmt: skip
