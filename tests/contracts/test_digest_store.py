@@ -117,13 +117,6 @@ def test_entries_come_once_and_in_order_of_time(digests: DigestStore) -> None:
     assert digests.entries(WINDOW) == (early, late, again)
 
 
-def test_a_window_may_have_hundreds_of_entries(digests: DigestStore) -> None:
-    entries = tuple(member_of(number, 3721 + number) for number in range(300))
-    for entry in entries:
-        digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == entries
-
-
 @pytest.mark.parametrize("outlook", Outlook)
 @pytest.mark.parametrize("severity", [None, *Severity])
 def test_an_entry_keeps_its_severity_and_outlook(

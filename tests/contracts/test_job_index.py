@@ -166,9 +166,3 @@ def test_changes_of_one_millisecond_come_together(env: Environment, limit: int, 
     for n, seconds in enumerate((0, 1, 1, 1, 1, 2)):
         env.save(job_id(f"job-{n}"), f"Starting={seconds}")
     assert sorted(changed(env, 0, 9, limit)) == [f"job-{n}" for n in range(together)]
-
-
-def test_more_changes_of_one_millisecond_than_the_limit(env: Environment) -> None:
-    for n in range(120):
-        env.save(job_id(f"job-{n:03}"), "Starting=1")
-    assert sorted(changed(env, 0, 9, 100)) == [f"job-{n:03}" for n in range(120)]

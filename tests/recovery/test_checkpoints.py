@@ -29,12 +29,6 @@ def test_without_a_required_checkpoint_it_starts_from_scratch(env: RecoveryEnvir
     assert "starts from scratch, 1 h 10 min of training lost" in env.outcome(job).summary
 
 
-def test_a_checkpoint_location_that_is_none_is_an_obstacle(env: RecoveryEnvironment) -> None:
-    job = env.ended(checkpoint_uri="file:///tmp")
-    env.recover(job)
-    assert "is not a place in S3" in env.decision(job).decision.reason
-
-
 def test_another_live_job_at_the_same_checkpoints_is_an_intruder(env: RecoveryEnvironment) -> None:
     env.intrude()
     env.submit("elsewhere", checkpoint_uri="s3://ml-bucket/elsewhere/")

@@ -5,10 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from respot.alerting.required import news_of, news_of_outcome
+from respot.alerting.required import news_of_outcome
 from respot.errors import CreateLaterError, CreateRefusedError, PolicyInvalidError, Postponement
 from respot.recovery.decide import Later
-from respot.recovery.planning.decision import Action
 from respot.recovery.records import NoticeKind, OutcomeKind
 from tests.support.builders import NAME
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
@@ -42,15 +41,6 @@ def test_a_final_refusal_is_reported_in_the_words_of_aws(env: RecoveryEnvironmen
     env.faults.clear()
     env.recover(job)
     assert env.sagemaker.created == []
-
-
-def test_what_cannot_be_cloned_is_refused_at_once(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.sagemaker.jobs[NAME].unclonable = True
-    env.recover(job)
-    decision = env.decision(job).decision
-    assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert "Tags: it cannot be created again" in decision.reason
 
 
 def _unclonable(env: RecoveryEnvironment) -> None:
@@ -101,14 +91,6 @@ def test_what_must_not_be_created_any_more_is_not_and_the_outcome_says_why(
     assert (outcome.kind, outcome.summary) == (kind, f"not resubmitted: {reason}")
     assert news_of_outcome(outcome).withdrawn is (kind is OutcomeKind.WITHDRAWN)
     assert env.sagemaker.created == []
-
-
-def test_an_invalid_policy_is_no_concern_of_a_job_whose_owner_opted_out(env: RecoveryEnvironment) -> None:
-    job = env.ended(tags={"respot:resume": "off"})
-    env.policies.fault = PolicyInvalidError("no JSON")
-    assert env.recover(job) is None
-    assert env.decision(job).decision.reason == "its owner opted out: respot:resume = off"
-    assert news_of(env.runs.recovery_records(job)) == ()
 
 
 def test_a_policy_that_becomes_invalid_holds_the_creation_up(env: RecoveryEnvironment) -> None:

@@ -1,12 +1,9 @@
 """Nothing is decided or created because nobody answered."""
 
-from dataclasses import replace
-
 import pytest
 
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.recovery.decide import Later
-from respot.recovery.planning.decision import Action
 from respot.recovery.records import NoticeKind
 from tests.support.builders import NAME
 from tests.support.recovery_environment import RecoveryEnvironment
@@ -42,13 +39,6 @@ def test_an_invalid_policy_decides_nothing_and_is_reported_once(env: RecoveryEnv
     ]
 
 
-def test_what_completed_needs_no_policy(env: RecoveryEnvironment) -> None:
-    job = env.ended("Completed")
-    env.faults["ssm.load"] = PolicyInvalidError("no JSON")
-    assert env.recover(job) is None
-    assert env.decision(job).decision.action is Action.NOTHING
-
-
 def test_a_job_that_has_not_ended_by_the_ledger_is_left_alone(env: RecoveryEnvironment) -> None:
     assert env.recover(env.submit()) is None
     assert env.runs.decisions == {}
@@ -62,24 +52,3 @@ def test_a_job_that_has_not_ended_by_sagemaker_is_no_end(env: RecoveryEnvironmen
         env.recover(job)
     assert (job in env.runs.decisions) is decided
     assert (env.runs.outcomes, env.sagemaker.created) == ({}, [])
-
-
-@pytest.mark.parametrize("again", [False, True], ids=["gone", "another of its name"])
-def test_a_deleted_job_is_refused_since_its_settings_are_unknown(env: RecoveryEnvironment, *, again: bool) -> None:
-    job = env.ended()
-    del env.sagemaker.jobs[NAME]
-    if again:
-        env.sagemaker.submit(NAME)
-    env.recover(job)
-    decision = env.decision(job).decision
-    assert decision.action is Action.REFUSE
-    assert decision.reason == "cannot be created again: spot-job was deleted, and its settings with it"
-
-
-def test_tags_that_are_not_known_are_no_consent(env: RecoveryEnvironment) -> None:
-    env.set_policy(resume=True)
-    job = env.ended()
-    state, version = env.ledger.states[job]
-    env.ledger.states[job] = replace(state, tags=None), version
-    env.recover(job)
-    assert "tags are not known" in env.decision(job).decision.reason

@@ -242,16 +242,6 @@ def test_a_job_that_must_not_be_stopped_at_the_last_moment_is_not(
     assert (env.notes[-1], env.runs.stop_intents[job].withdrawn) == (why, why)
 
 
-def test_a_check_that_fails_at_the_last_moment_is_repeated(env: RecoveryEnvironment) -> None:
-    job = waiting(env)
-    env.after["runs.record_stop_intent"] = lambda: _switch_unreadable(env)
-    with pytest.raises(UpstreamUnavailableError, match="throttled"):
-        env.recover(job)
-    env.faults.clear()
-    env.recover(job)
-    assert env.sagemaker.stopped == [NAME]
-
-
 def test_a_users_stop_minutes_after_a_withdrawn_intent_ends_the_run(env: RecoveryEnvironment) -> None:
     job = waiting(env)
 
@@ -357,7 +347,7 @@ def test_stop_intents_are_read_only_for_stopped_attempts(env: RecoveryEnvironmen
     assert "runs.stop_intent" not in env.calls
 
 
-# --- which job, and which pool --------------------------------------------------------------------------------------
+# --- which job ------------------------------------------------------------------------------------------------------
 
 
 def test_a_live_job_known_under_a_rounded_time_is_the_same_job(env: RecoveryEnvironment) -> None:
@@ -376,13 +366,3 @@ def test_the_description_of_a_later_job_of_that_name_stops_nothing(env: Recovery
     env.recover(job)
     assert env.sagemaker.stopped == []
     assert env.runs.stop_intents == {}
-
-
-def test_a_job_is_stopped_for_the_first_rung_with_a_valid_request(env: RecoveryEnvironment) -> None:
-    env.set_ladder("spot:2 spot/ml.g5.4xlarge:1 on-demand:1")
-    job = waiting(env)
-    env.sagemaker.jobs[NAME].unclonable_on = {"spot ml.g5.4xlarge": Reach.POOL}
-    env.recover(job)
-    assert env.sagemaker.stopped == [NAME]
-    env.recover(stopped(env))
-    assert env.sagemaker.jobs[SECOND].state.market is Market.ON_DEMAND

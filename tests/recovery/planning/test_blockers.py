@@ -1,77 +1,101 @@
-"""What keeps a job from being resumed although its owner asked: obstacles, no checkpoint, no progress."""
+"""What keeps a job from being resumed although its owner asked: obstacles, no checkpoint, no progress, no budget."""
 
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final
 
 import pytest
 
 from respot.recovery.planning.decision import Action
+from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import Run
 from tests.support.decisions import LONG_AFTER, NEVER, SAVED, TRAINED, decide, outcome
-from tests.support.runs import OUT_OF_TIME, PREFIX, attempt, repeated, run, saved
+from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, attempt, repeated, run, saved
 
-FRUITLESS = run(*repeated(OUT_OF_TIME, 2), checkpoints=(saved(-9000),))
-CUT = {"listing_cut": True}
-WAITED = "Starting=30000 MaxWaitTimeExceeded=50000"
-FROM_SCRATCH = "the next attempt would start from scratch"
+FRUITLESS: Final = run(*repeated(OUT_OF_TIME, 2), checkpoints=(saved(-9000),))
+TWO: Final = run(*repeated(NEVER_LAUNCHED, 2))
+BILLED: Final = run(attempt(instance_count=2, billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
+WAITED: Final = "Starting=30000 MaxWaitTimeExceeded=50000"
+CUT: Final = {"around": {"listing_cut": True}}
+NO_CHECKPOINT: Final = f"no complete checkpoint in {PREFIX}: the next attempt would start from scratch"
+UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
 
-REFUSED: dict[str, tuple[Run, dict[str, Any], str]] = {
-    "blockers": (
-        *(TRAINED, {"blockers": ("no instances of its own", "a field that cannot be read back")}),
-        "cannot be created again: no instances of its own; a field that cannot be read back",
-    ),
+REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
+    "blockers": (TRAINED, {"around": {"blockers": ("one", "two")}}, "cannot be created again: one; two"),
     "concurrent writers": (
-        *(TRAINED, {"concurrent_writers": ("job-10", "job-11")}),
+        TRAINED,
+        {"around": {"concurrent_writers": ("job-10", "job-11")}},
         "another job writes to an overlapping checkpoint location: job-10, job-11",
     ),
-    "no location": (run(attempt(checkpoint_uri=None)), {}, f"no checkpoint location is configured: {FROM_SCRATCH}"),
-    "nothing saved": (run(), {}, f"no complete checkpoint in {PREFIX}: {FROM_SCRATCH}"),
-    "nothing complete": (
-        run(checkpoints=(saved(7000, complete=False),)),
-        *({}, f"no complete checkpoint in {PREFIX}: {FROM_SCRATCH}"),
+    "no location": (
+        run(attempt(checkpoint_uri=None)),
+        {},
+        "no checkpoint location is configured: the next attempt would start from scratch",
     ),
-    "deleted since": (run(attempt(checkpoint=SAVED)), {}, f"no complete checkpoint in {PREFIX}: {FROM_SCRATCH}"),
-    "nothing saved, as far as was listed": (
-        *(run(), CUT),
-        f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were listed",
-    ),
+    "nothing saved": (run(), {}, NO_CHECKPOINT),
+    "nothing complete": (run(checkpoints=(saved(7000, complete=False),)), {}, NO_CHECKPOINT),
+    "deleted since": (run(attempt(checkpoint=SAVED)), {}, NO_CHECKPOINT),
+    "nothing saved, as far as was listed": (run(), CUT, f"{UNKNOWN} listed"),
     "no progress": (
-        *(FRUITLESS, {}),
+        FRUITLESS,
+        {},
         "the last 2 attempts that trained saved no newer checkpoint: another would do no better",
     ),
+    "attempts spent": (TWO, {"max_attempts": 2}, "all 2 attempts are spent"),
+    "hours spent": (BILLED, {"max_billable_hours": 2.0}, "2.0 instance-hours were billed, of 2 allowed"),
 }
 
 
-@pytest.mark.parametrize(("what", "around", "reason"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("what", "settings", "reason"), REFUSED.values(), ids=REFUSED)
 def test_refuses_what_cannot_or_must_not_be_resumed_and_says_why(
-    what: Run, around: dict[str, Any], reason: str
+    what: Run, settings: dict[str, Any], reason: str
 ) -> None:
-    decision = decide(what, now=LONG_AFTER, around=around)
-
-    assert outcome(decision) == (Action.REFUSE, reason, True)
-    assert decision.inputs.get("listing") == ("cut short" if around == CUT else None)
+    assert outcome(decide(what, now=LONG_AFTER, **settings)) == (Action.REFUSE, reason, True)
 
 
-@pytest.mark.parametrize(
-    ("what", "settings"),
-    [
-        pytest.param(run(), {"require_checkpoint": False}, id="not required"),
-        pytest.param(run(attempt(checkpoint_uri=None)), {"require_checkpoint": False}, id="no location, not required"),
-        pytest.param(NEVER, {}, id="nothing was trained"),
-        pytest.param(run(checkpoints=(saved(-9000),)), {}, id="one of an earlier run"),
-        pytest.param(run(attempt(checkpoint=SAVED)), {"around": CUT}, id="seen before the listing was cut"),
-        pytest.param(FRUITLESS, {"require_progress": False}, id="progress not required"),
-        pytest.param(
-            run(attempt(), attempt(WAITED, number=2), checkpoints=(saved(-9000),)), {}, id="the second never trained"
-        ),
-    ],
-)
-def test_resubmits_without_a_checkpoint_or_progress_of_its_own(what: Run, settings: dict[str, Any]) -> None:
+RESUBMITTED: Final[dict[str, tuple[Run, dict[str, Any]]]] = {
+    "no checkpoint, none required": (run(), {"require_checkpoint": False}),
+    "no location, none required": (run(attempt(checkpoint_uri=None)), {"require_checkpoint": False}),
+    "nothing was trained": (NEVER, {}),
+    "a checkpoint of an earlier run": (run(checkpoints=(saved(-9000),)), {}),
+    "seen before the listing was cut": (run(attempt(checkpoint=SAVED)), CUT),
+    "progress not required": (FRUITLESS, {"require_progress": False}),
+    "the second never trained": (run(attempt(), attempt(WAITED, number=2), checkpoints=(saved(-9000),)), {}),
+    "an attempt left": (TWO, {"max_attempts": 3}),
+    "hours left": (BILLED, {"max_billable_hours": 2.1}),
+}
+
+
+@pytest.mark.parametrize(("what", "settings"), RESUBMITTED.values(), ids=RESUBMITTED)
+def test_resubmits_what_nothing_keeps_from_it(what: Run, settings: dict[str, Any]) -> None:
     decision = decide(what, now=LONG_AFTER, **settings)
     assert (decision.action, decision.warning, decision.notify) == (Action.RESUBMIT, None, False)
 
 
 def test_a_listing_that_was_cut_does_not_prove_that_there_was_no_progress() -> None:
-    decision = decide(FRUITLESS, now=LONG_AFTER, around=CUT)
-
+    decision = decide(FRUITLESS, now=LONG_AFTER, **CUT)
     assert (decision.action, decision.notify) == (Action.RESUBMIT, False)
     assert decision.warning == "it is unknown whether the last 2 attempts made progress: not all objects were listed"
+    assert decision.inputs["listing"] == "cut short"
+
+
+FAILED: Final = repeated("Starting=0 Downloading=100 Training=200 Failed=20000", 2)
+LIVES: Final = {
+    Budget.CAPACITY: repeated(NEVER_LAUNCHED, 2),
+    Budget.INTERRUPTION: repeated(OUT_OF_TIME, 2),
+    Budget.FAILURE: tuple(
+        replace(each, state=replace(each.state, failure_reason="InternalServerError: again")) for each in FAILED
+    ),
+}
+
+
+@pytest.mark.parametrize("budget", Budget)
+@pytest.mark.parametrize("attempts", [1, 2], ids=["a budget of none", "a budget of one"])
+def test_each_kind_of_trouble_has_a_budget_of_its_own(budget: Budget, attempts: int) -> None:
+    what = run(*LIVES[budget][:attempts], checkpoints=(SAVED,))
+    ample, none = dict.fromkeys(Budget, 9), dict.fromkeys(Budget, 0)
+    lax: dict[str, Any] = {"require_progress": False, "now": LONG_AFTER}
+
+    reason = f"the budget of {attempts - 1} resubmissions for {budget} is spent"
+    assert outcome(decide(what, budgets=ample | {budget: attempts - 1}, **lax)) == (Action.REFUSE, reason, True)
+    assert decide(what, budgets=none | {budget: attempts}, **lax).action is Action.RESUBMIT

@@ -6,12 +6,10 @@ from typing import Any, Final
 
 import pytest
 
-from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger, budget_of, ending_of
-from respot.recovery.planning.planner import plan
 from respot.recovery.planning.waiting import StopIntent
 from tests.support.builders import at, state
-from tests.support.runs import asked, attempt, context, ended, run, without_pause
+from tests.support.runs import attempt, ended
 
 CAPACITY: Final = "CapacityError: Unable to provision requested ML compute capacity."
 INTERNAL: Final = "InternalServerError: We encountered an internal error.{}Please try again."
@@ -134,9 +132,3 @@ def test_respots_own_stop_comes_first() -> None:
     stopped = attempt(STOP.format(7200, 7203), max_pending=LIMIT)
     intent = StopIntent(job=stopped.state.job, waiting_since=at(0), decided_at=at(7199), reason="waited too long")
     assert replace(stopped, stop_intent=intent).ending.trigger is Trigger.GAVE_UP_WAITING
-
-
-def test_a_job_that_ran_out_of_pending_time_is_resubmitted() -> None:
-    pended = run(attempt("Starting=0 Pending=5 MaxPendingTimeExceeded=7200", max_pending=LIMIT))
-    decision = plan(context(pended, asked(back_off=without_pause())), now=at(7300))
-    assert (decision.action, decision.reason) == (Action.RESUBMIT, f"{PENDING_TIME}; next: spot ml.g5.2xlarge")

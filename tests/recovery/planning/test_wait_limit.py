@@ -18,7 +18,7 @@ from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_ti
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
 from tests.support.builders import WAITS, at, history, state
-from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, ended, repeated, run, without_pause
+from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, without_pause
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
 WAIT_LIMIT: Final = timedelta(hours=2)
@@ -82,17 +82,6 @@ def test_a_job_that_waited_too_long_is_stopped_for_the_next_pool() -> None:
 @pytest.mark.parametrize(("seconds", "stops"), [(2 * HOUR, False), (2 * HOUR + 0.001, True)])
 def test_it_is_stopped_once_it_has_waited_longer_than_the_setting(seconds: float, *, stops: bool) -> None:
     assert judge(now=at(seconds)).stop is stops
-
-
-def test_only_the_present_spell_of_waiting_counts() -> None:
-    interrupted, lax = "Starting=0 Downloading=3600 Training=3700 Interrupted=7000", impatient(require_checkpoint=False)
-    assert not judge(interrupted, resolved=lax).stop
-    assert judge(interrupted, resolved=lax, now=at(7000 + 2 * HOUR + 1)).stop
-
-
-def test_an_on_demand_job_waits_for_capacity_as_well() -> None:
-    ladder = parse_ladder("on-demand:1 on-demand/ml.g5.4xlarge:1")
-    assert judge(resolved=impatient(ladder=ladder), market=Market.ON_DEMAND).stop
 
 
 LEFT_WAITING: Final[dict[str, tuple[dict[str, Any], str]]] = {
@@ -171,21 +160,6 @@ def test_after_the_wait_limit_the_next_rung_is_used_at_once_with_any_triggers() 
 
         assert decision.action is Action.RESUBMIT
         assert decision.reason == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge; next: spot ml.g5.4xlarge"
-
-
-def test_sagemakers_own_end_stands_before_respots_stop() -> None:
-    late = timed_out(script=f"Starting=0 Stopping={2 * HOUR} MaxWaitTimeExceeded={2 * HOUR + 5}")
-
-    assert late.ending.trigger is Trigger.MAX_WAIT_TIME_EXCEEDED
-    assert not late.gave_up_waiting
-
-
-def test_a_job_deleted_after_its_stop_still_uses_up_its_rung() -> None:
-    gone = timed_out()
-    gone = replace(gone, state=ended(gone.state, "Deleting", "Deleting"))
-
-    assert gone.ending.description == "is being deleted"
-    assert rung_for(run(gone), impatient().policy, 2) == LADDER[1]
 
 
 @pytest.mark.parametrize(

@@ -39,16 +39,6 @@ def test_what_is_not_said_is_built_in() -> None:
     assert parse_policy({"version": 1}) == AccountPolicy()
 
 
-def test_a_budget_that_is_named_leaves_the_others_alone() -> None:
-    policy = parse_policy(
-        with_defaults(attempts={"failure": 0}, back_off={"capacity": {"first": "1 s", "longest": "2 s"}})
-    ).defaults
-    pause = BackOff(first=timedelta(seconds=1), longest=timedelta(seconds=2))
-    assert policy.budgets == {**Policy().budgets, Budget.FAILURE: 0}
-    assert policy.back_off == {**Policy().back_off, Budget.CAPACITY: pause}
-    assert policy.max_attempts == Policy().max_attempts
-
-
 def test_a_json_float_with_a_whole_value_counts_as_a_whole_number() -> None:
     policy = parse_policy(with_defaults(attempts={"total": 3.0}, ladder=[{"market": "spot", "attempts": 2.0}])).defaults
     assert isinstance(policy.max_attempts, int)
