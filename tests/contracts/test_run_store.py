@@ -94,8 +94,6 @@ BARE = DecisionRecord(
     number=9999,
     decision=Decision(action=Action.NOTHING, reason="", inputs={}),
     decided_at=at(0),
-    checkpoint=None,
-    next_name=None,
 )
 
 
@@ -122,11 +120,9 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
 
 
 def test_at_first_nothing_is_known(env: Environment) -> None:
-    assert env.runs.decision(JOB) is None
-    assert env.runs.outcome(JOB) is None
-    assert env.runs.attempt(RUN, 2) is None
-    assert env.runs.attempts(RUN) == ()
-    assert env.runs.live(REGION) == ()
+    runs = env.runs
+    assert (runs.decision(JOB), runs.outcome(JOB), runs.attempt(RUN, 2), runs.stop_intent(JOB)) == (None,) * 4
+    assert (runs.attempts(RUN), runs.live(REGION), runs.recovery_records(JOB)) == ((), (), RecoveryRecords())
 
 
 ODD = replace(
@@ -148,20 +144,14 @@ def test_a_decision_is_read_back(env: Environment, record: DecisionRecord) -> No
     assert env.runs.decide(replace(BARE, job=again), None)
 
 
-def test_a_job_is_decided_on_once(env: Environment) -> None:
+def test_a_job_and_an_attempt_are_decided_on_once(env: Environment) -> None:
     assert env.runs.decide(FULL, attempt())
     assert not env.runs.decide(BARE, None)
     assert not env.runs.decide(FULL, attempt(3))
+    assert not env.runs.decide(replace(FULL, job=job_id("other")), attempt(name="another"))
     assert env.runs.decision(JOB) == FULL
-    assert env.runs.attempts(RUN) == (attempt(),)
-
-
-def test_an_attempt_is_decided_on_once_with_its_decision(env: Environment) -> None:
-    env.runs.decide(FULL, attempt())
-    other = replace(FULL, job=job_id("other"))
-    assert not env.runs.decide(other, attempt(name="another"))
     assert env.runs.decision(job_id("other")) is None
-    assert env.runs.attempt(RUN, 2) == attempt()
+    assert env.runs.attempts(RUN) == (attempt(),)
 
 
 def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
@@ -238,29 +228,23 @@ STOP_INTENT = StopIntent(
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
 def test_the_newest_stop_intent_wins_in_any_order(env: Environment, inputs: dict[str, str]) -> None:
     newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
-    assert env.runs.stop_intent(JOB) is None
     stood = [env.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
     assert env.runs.stop_intent(JOB) == newer
     assert env.runs.stop_intent(job_id(created=at(1))) is None
     assert stood == [None, STOP_INTENT, newer]
 
 
-def test_a_withdrawn_intent_says_why_and_is_replaced_by_any_other(env: Environment) -> None:
-    env.runs.record_stop_intent(STOP_INTENT)
+def test_only_the_same_intent_is_withdrawn_and_any_other_replaces_it(env: Environment) -> None:
     env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
+    assert env.runs.stop_intent(JOB) is None
+    newer, withdrawn = replace(STOP_INTENT, decided_at=at(7200.251)), replace(STOP_INTENT, withdrawn="waits no longer")
+    env.runs.record_stop_intent(STOP_INTENT)
+    env.runs.withdraw_stop_intent(newer, "waits no longer")
+    assert env.runs.stop_intent(JOB) == STOP_INTENT
+    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
     assert env.runs.stop_intent(JOB) == withdrawn
     assert env.runs.record_stop_intent(STOP_INTENT) == withdrawn
     assert env.runs.stop_intent(JOB) == STOP_INTENT
-
-
-def test_only_the_same_intent_is_withdrawn(env: Environment) -> None:
-    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert env.runs.stop_intent(JOB) is None
-    newer = replace(STOP_INTENT, decided_at=at(7200.251))
-    env.runs.record_stop_intent(newer)
-    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert env.runs.stop_intent(JOB) == newer
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
@@ -344,7 +328,6 @@ def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient", monkeypatch: pytest.
 
 
 def test_all_records_are_read_at_once(env: Environment) -> None:
-    assert env.runs.recovery_records(JOB) == RecoveryRecords()
     env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     env.runs.decide(FULL, None)
     env.runs.record_outcome(outcome())

@@ -17,10 +17,9 @@ from respot.jobs.message import write_message
 from respot.queueing import QueueMessage
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.decide import Later
-from respot.recovery.planning.decision import Action
 from respot.recovery.policy.policy import AccountPolicy
 from respot.recovery.records import NoticeKind, OutcomeKind
-from tests.support.builders import NAME, retry_schedule
+from tests.support.builders import retry_schedule
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
 
@@ -55,33 +54,6 @@ def test_a_job_that_its_owner_opted_in_waits_and_people_are_notified_once(env: R
     assert env.recover(job) is None
     assert env.sagemaker.created == [SECOND]
     assert env.outcome(job).kind is OutcomeKind.CREATED
-
-
-@pytest.mark.parametrize(
-    ("place", "advice"),
-    [
-        (f"s3://ml-bucket/checkpoints/{NAME}/", "to continue, submit a new job with the same checkpoint location"),
-        (None, "to start it again, from scratch, submit a new job: no checkpoint location is configured"),
-    ],
-    ids=["with checkpoints", "without"],
-)
-def test_after_three_days_it_is_refused_and_people_are_notified(
-    env: RecoveryEnvironment, place: str | None, advice: str
-) -> None:
-    job = env.ended(checkpoint_uri=place)
-    env.clock.pass_by(THREE_DAYS - timedelta(minutes=10))
-    assert env.recover(job) == Later(reason=POSTPONED, delay=timedelta(minutes=10))
-    env.clock.pass_by(timedelta(minutes=10))
-    assert env.recover(job) is None
-    decision = env.decision(job).decision
-    assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert decision.reason == (
-        "ended 3 d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all; the account's kill "
-        f"switch is on; {advice}"
-    )
-    env.turn_switch(on=False)
-    env.recover(job)
-    assert env.sagemaker.created == []
 
 
 @pytest.mark.parametrize(

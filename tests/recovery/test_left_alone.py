@@ -54,16 +54,12 @@ def _before_the_deployment(env: RecoveryEnvironment) -> JobId:
     return job
 
 
-def _days_ago(env: RecoveryEnvironment, job: JobId, days: int) -> JobId:
-    env.clock.pass_by(timedelta(days=days))
+def _three_days_ago(env: RecoveryEnvironment, job: JobId) -> JobId:
+    env.clock.pass_by(timedelta(days=3))
     env.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")  # a decision may be this late because of it
     return job
 
 
-LATE: Final = (
-    "ended {} d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all; "
-    "to continue, submit a new job with the same checkpoint location"
-)
 DELETED: Final = "cannot be created again: spot-job was deleted, and its settings with it"
 NOBODY: Final = "not asked to resume this job (defaults)"
 OPTED_OUT: Final = "its owner opted out: respot:resume = off"
@@ -86,9 +82,8 @@ CASES: Final[dict[str, tuple[Callable[[RecoveryEnvironment], JobId], bool, str]]
     "deleted": (_deleted, True, DELETED),
     "another of its name": (_replaced, True, DELETED),
     "before the deployment": (_before_the_deployment, False, "ended before Respot watched us-east-1"),
-    "three days ago": (lambda env: _days_ago(env, env.ended(), 3), True, LATE.format(3)),
-    "weeks ago": (lambda env: _days_ago(env, env.ended(), 40), True, LATE.format(40)),
-    "weeks ago, no opt-in": (lambda env: _days_ago(env, env.ended(tags={}), 40), False, NOBODY),
+    "three days ago": (lambda env: _three_days_ago(env, env.ended()), True, "ended 3 d 00 h ago, and a job is resub"),
+    "three days ago, no opt-in": (lambda env: _three_days_ago(env, env.ended(tags={})), False, NOBODY),
 }
 
 

@@ -6,11 +6,12 @@ from typing import Any, Final
 
 import pytest
 
-from respot.recovery.planning.decision import Action
+from respot.recovery.planning.decision import DECIDED_WITHIN, Action
 from respot.recovery.planning.ending import Budget
+from respot.recovery.planning.planner import POSTPONED_FOR
 from respot.recovery.planning.run import Run
 from tests.support.decisions import LONG_AFTER, NEVER, SAVED, TRAINED, decide, outcome
-from tests.support.runs import NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, attempt, repeated, run, saved
+from tests.support.runs import ENDED, NEVER_LAUNCHED, OUT_OF_TIME, PREFIX, attempt, repeated, run, saved
 
 FRUITLESS: Final = run(*repeated(OUT_OF_TIME, 2), checkpoints=(saved(-9000),))
 TWO: Final = run(*repeated(NEVER_LAUNCHED, 2))
@@ -19,6 +20,11 @@ WAITED: Final = "Starting=30000 MaxWaitTimeExceeded=50000"
 CUT: Final = {"around": {"listing_cut": True}}
 NO_CHECKPOINT: Final = f"no complete checkpoint in {PREFIX}: the next attempt would start from scratch"
 UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
+
+LATE: Final = {"now": ENDED + DECIDED_WITHIN}
+TOO_LATE: Final = "ended 3 d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all"
+SWITCH: Final = "the account's kill switch is on"
+SWITCHED_OFF: Final = {"around": {"kill_switch": SWITCH}}
 
 REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
     "blockers": (TRAINED, {"around": {"blockers": ("one", "two")}}, "cannot be created again: one; two"),
@@ -41,6 +47,17 @@ REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
         {},
         "the last 2 attempts that trained saved no newer checkpoint: another would do no better",
     ),
+    "three days ago": (TRAINED, LATE, f"{TOO_LATE}; to continue, submit a new job with the same checkpoint location"),
+    "three days ago, without checkpoints": (
+        run(attempt(checkpoint_uri=None)),
+        LATE,
+        f"{TOO_LATE}; to start it again, from scratch, submit a new job: no checkpoint location is configured",
+    ),
+    "three days ago, switched off": (
+        TRAINED,
+        LATE | SWITCHED_OFF,
+        f"{TOO_LATE}; {SWITCH}; to continue, submit a new job with the same checkpoint location",
+    ),
     "attempts spent": (TWO, {"max_attempts": 2}, "all 2 attempts are spent"),
     "hours spent": (BILLED, {"max_billable_hours": 2.0}, "2.0 instance-hours were billed, of 2 allowed"),
 }
@@ -50,7 +67,17 @@ REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
 def test_refuses_what_cannot_or_must_not_be_resumed_and_says_why(
     what: Run, settings: dict[str, Any], reason: str
 ) -> None:
-    assert outcome(decide(what, now=LONG_AFTER, **settings)) == (Action.REFUSE, reason, True)
+    assert outcome(decide(what, **({"now": LONG_AFTER} | settings))) == (Action.REFUSE, reason, True)
+
+
+@pytest.mark.parametrize(
+    ("since", "delay"), [(timedelta(), POSTPONED_FOR), (DECIDED_WITHIN - timedelta(minutes=10), timedelta(minutes=10))]
+)
+def test_while_the_kill_switch_is_on_the_job_waits_and_people_are_notified(since: timedelta, delay: timedelta) -> None:
+    decision = decide(now=ENDED + since, **SWITCHED_OFF)
+    reason = f"ran out of waiting time; {SWITCH}: decided once it is off, until 2026-09-19 15:00 UTC at most"
+    assert outcome(decision) == (Action.WAIT, reason, True)
+    assert decision.until == ENDED + since + delay
 
 
 RESUBMITTED: Final[dict[str, tuple[Run, dict[str, Any]]]] = {

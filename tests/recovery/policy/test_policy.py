@@ -18,10 +18,8 @@ from respot.recovery.policy.policy import (
     Rule,
     Rung,
     WhenMissed,
-    check_ladder,
     parse_deadline,
     parse_duration,
-    parse_ladder,
     parse_pause,
     read_tags,
     resolve,
@@ -31,6 +29,7 @@ from tests.support.builders import job_id, state
 
 ROLE = "arn:aws:iam::111122223333:role/vision-training"
 SPOT, ON_DEMAND = Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND)
+MOMENT = datetime(2026, 9, 16, 18, tzinfo=UTC)
 THREE = Rung(market=Market.SPOT, attempts=3)
 LARGER = Rung(market=Market.ON_DEMAND, instance_type="ml.g5.4xlarge", attempts=1)
 
@@ -113,9 +112,8 @@ def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> No
 
 
 def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
-    assert resolved(rule(), of=state(tags=None)).bad_tags == (
-        "the job's tags are not known, and one of them may forbid it",
-    )
+    words = "the job's tags are not known, and one of them may forbid it"
+    assert resolved(rule(), of=state(tags=None)).bad_tags == (words,)
     assert resolved(of=state(tags=None)).bad_tags == ()
 
 
@@ -130,16 +128,25 @@ def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
         ("max-attempts", "100", "max_attempts", 100),
         ("max-billable-hours", "0.5", "max_billable_hours", 0.5),
         ("ladder", "spot:3 on-demand/ml.g5.4xlarge:1 on-demand", "ladder", (THREE, LARGER, ON_DEMAND)),
+        ("ladder", "spot:3 spot", "ladder", (THREE, SPOT)),
+        ("ladder", "spot on-demand", "ladder", (SPOT, ON_DEMAND)),
         ("deadline", "14 h", "deadline", timedelta(hours=14)),
-        ("deadline", "2026-09-16T18:00Z", "deadline", datetime(2026, 9, 16, 18, tzinfo=UTC)),
+        ("deadline", "2026-09-16T18:00", "deadline", MOMENT),
+        ("deadline", "20260916T18", "deadline", MOMENT),
+        ("deadline", "2026-09-16 18:00:30Z", "deadline", MOMENT + timedelta(seconds=30)),
+        ("deadline", "2026-09-16T20:00+02:00", "deadline", MOMENT),
         ("when-deadline-missed", "stop", "when_deadline_missed", WhenMissed.STOP),
-        ("work", "3 h 30 min", "work", timedelta(hours=3.5)),
+        ("work", "  3 h  30 min ", "work", timedelta(hours=3.5)),
+        ("work", "1.5 h", "work", timedelta(hours=1.5)),
+        ("work", "1d4h", "work", timedelta(hours=28)),
         ("give-up-waiting-after", "1 s", "give_up_waiting_after", timedelta(seconds=1)),
         ("give-up-waiting-after", "366 d", "give_up_waiting_after", LONGEST_SPAN),
     ],
 )
 def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) -> None:
-    assert read_tags({f"respot:{tag}": value, "team": "vision"}) == ({member: read}, ())
+    settings, bad = read_tags({f"respot:{tag}": value, "team": "vision"})
+    assert (settings, bad) == ({member: read}, ())
+    assert not isinstance(read, datetime) or settings[member].tzinfo is UTC
 
 
 @pytest.mark.parametrize(
@@ -163,6 +170,10 @@ def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) 
         ("ladder", "spot/", "'spot/' is no rung"),
         ("ladder", "spot/g5.xlarge", "'spot/g5.xlarge' is no rung"),
         ("ladder", "spot:3,on-demand", "is no rung"),
+        ("ladder", "spot spot:1", "rung 2 is never reached: rung 1 has no number of attempts"),
+        ("ladder", "on-demand spot", "rung 2 is never reached"),
+        ("ladder", "spot on-demand on-demand/ml.g5.xlarge", "rung 3 is never reached"),
+        ("ladder", "spot:1 spot spot:2", "rung 3 is never reached: rung 2"),
         ("deadline", "tomorrow", "'tomorrow' is no span of time like '90 min' or '1 d 4 h'; a deadline may also be a"),
         ("deadline", "2026-09-16", "'2026-09-16' does not say the time of day"),
         ("deadline", "20260916", "does not say the time of day"),
@@ -189,17 +200,15 @@ def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: 
     [
         ("respot:dedline", "did you mean respot:deadline?"),
         ("Respot:Resume", "did you mean respot:resume?"),
-        ("RESPOT:RUN", "no such setting"),
+        ("RESPOT:RUN", "did you mean respot:"),
         ("respot:", "there are respot:resume, respot:triggers, respot:max-attempts"),
-        ("respot:colour", "no such setting; there are respot:resume"),
-        ("respot:budgets", "no such setting"),
+        ("respot:budgets", "there are respot:resume"),
     ],
 )
 def test_an_unknown_tag_of_ours_is_a_refusal_that_names_it(key: str, complaint: str) -> None:
     settings, (bad,) = read_tags({key: "on"})
     assert settings == {}
-    assert bad.startswith(f"tag {key}: no such setting; ")
-    assert complaint in bad
+    assert bad.startswith(f"tag {key}: no such setting; {complaint}")
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ()), (6, ("and 1 more that cannot be read",))])
@@ -235,30 +244,6 @@ def test_a_deadline_is_one_that_can_be_calculated_with_or_none(words: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "moment"),
-    [
-        ("2026-09-16T18:00", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-        ("2026-09-16 18:00:30", datetime(2026, 9, 16, 18, 0, 30, tzinfo=UTC)),
-        ("2026-09-16T20:00+02:00", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-        ("20260916T18", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-    ],
-)
-def test_a_deadline_is_shown_in_utc(words: str, moment: datetime) -> None:
-    read = parse_deadline(words)
-    assert read == moment
-    assert isinstance(read, datetime)
-    assert read.tzinfo is UTC
-
-
-@pytest.mark.parametrize(
-    ("words", "seconds"),
-    [("1.5 h", 5400), ("1 d 4 h", 100_800), ("1d4h", 100_800), ("  2 h  30 min ", 9000), ("0 s", 0)],
-)
-def test_a_span_is_read_in_words(words: str, seconds: float) -> None:
-    assert parse_pause(words) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
     "words", ["", "90", "min", "90 minutes", "90 m", "-5 min", "1,5 h", "1e3 s", "1 h, 2 min", "PT1H", "1 h" * 30]
 )
 def test_what_is_no_span_is_reported_with_an_example(words: str) -> None:
@@ -269,24 +254,3 @@ def test_what_is_no_span_is_reported_with_an_example(words: str) -> None:
 @given(st.integers(1, 366 * 86_400))
 def test_every_span_up_to_a_year_can_be_written(seconds: int) -> None:
     assert parse_duration(f"{seconds // 60} min {seconds % 60} s") == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "rungs", [(), (SPOT,), (SPOT, ON_DEMAND), (THREE, SPOT)], ids=["none", "endless", "by deadline", "endless at last"]
-)
-def test_a_ladder_whose_rungs_can_be_reached_is_taken(rungs: tuple[Rung, ...]) -> None:
-    assert check_ladder(rungs) is rungs
-
-
-@pytest.mark.parametrize(
-    ("words", "rung"),
-    [
-        ("spot spot:1", 2),
-        ("on-demand spot", 2),
-        ("spot on-demand on-demand/ml.g5.xlarge", 3),
-        ("spot:1 spot spot:2", 3),
-    ],
-)
-def test_a_rung_that_can_never_be_reached_is_reported(words: str, rung: int) -> None:
-    with pytest.raises(ValueError, match=f"rung {rung} is never reached"):
-        parse_ladder(words)
