@@ -12,7 +12,7 @@ from respot.alerting.kinds import Severity
 from respot.alerting.ports import DigestStore, LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.digests import DynamoDbDigestStore, entry_item, read_entry
-from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.errors import AlertInProgressError
 from respot.recovery.planning.decision import Outlook
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
@@ -160,19 +160,6 @@ def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: F
     items = [deserialize(item) for item in dynamodb.scan(TableName=TABLE)["Items"]]
     assert sorted(item["kind"] for item in items) == ["digest", "member", "window"]
     assert {int(item["expires_at"]) for item in items} == {int(at(3720 + 86400).timestamp())}
-
-
-def test_a_table_that_does_not_answer_is_unavailable(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
-    digests = DynamoDbDigestStore(dynamodb, "nowhere", clock=clock, retention=None)
-    for ask in (
-        lambda: digests.window(WINDOW.pool),
-        lambda: digests.open(WINDOW),
-        lambda: digests.join(WINDOW, member_of(1, 3721)),
-        lambda: digests.entries(WINDOW),
-        lambda: digests.lease_digest(WINDOW, now=at(0), lease=LEASE),
-    ):
-        with pytest.raises(LedgerUnavailableError):
-            ask()
 
 
 def test_a_lease_whose_answer_was_lost_is_recognised_by_its_token(dynamodb: "DynamoDBClient") -> None:

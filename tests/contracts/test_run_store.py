@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
 
 from respot.alerting.ports import Ledger
 from respot.aws.dynamodb.ledger import DynamoDbLedger
@@ -299,29 +299,12 @@ def test_a_transaction_conflict_is_no_answer(
         runs.decide(FULL, attempt())
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ClientError({"Error": {"Code": "InternalServerError", "Message": "sorry"}}, "TransactWriteItems"),
-        EndpointConnectionError(endpoint_url="https://dynamodb"),
-    ],
-    ids=["an error answer", "no answer"],
-)
-def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient") -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
-
-    def fail(**_: object) -> None:
-        raise error
-
-    for method in ("transact_write_items", "put_item"):
-        monkeypatch.setattr(dynamodb, method, fail)
-    for write in (
-        lambda: runs.decide(FULL, attempt()),
-        lambda: runs.record_outcome(outcome()),
-        lambda: runs.record_stop_intent(STOP_INTENT),
-    ):
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error("transact_write_items", "InternalServerError")
         with pytest.raises(LedgerUnavailableError):
-            write()
+            runs.decide(FULL, attempt())
 
 
 # --- all records ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import pytest
 
 from respot.errors import UpstreamUnavailableError
 from respot.recovery.context import MOST_DESCRIBED
+from respot.recovery.decide import Later
 from respot.recovery.records import OutcomeKind
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
@@ -57,6 +58,17 @@ def test_of_two_runs_at_one_location_only_one_is_resumed_at_a_time(env: Recovery
     env.recover(other)
     assert env.sagemaker.created == [SECOND]
     assert env.decision(other).decision.reason == f"{OVERLAPPING}{SECOND}"
+
+
+def test_a_run_that_loses_the_race_for_a_location_tries_again(env: RecoveryEnvironment) -> None:
+    env.intrude()
+    other = env.end(name="other")
+    job = env.ended()
+    env.before["runs.decide"] = lambda: env.recover(other)
+    assert env.recover(job) == Later(reason="another run has just claimed the checkpoint location; try again")
+    assert env.sagemaker.created == ["other-r2"]
+    assert env.recover(job) is None
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other-r2"
 
 
 # --- few of hundreds are asked about
