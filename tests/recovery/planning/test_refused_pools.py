@@ -8,10 +8,10 @@ import pytest
 from respot.jobs.job import Market
 from respot.recovery.planning.decision import Action, Decision, RefusedPool
 from respot.recovery.planning.ending import Budget
-from respot.recovery.planning.run import Run
+from respot.recovery.planning.run import Attempt, Run
 from respot.recovery.policy.policy import WhenMissed, parse_ladder
 from tests.support.decisions import LONG_AFTER, TRAINED, decide
-from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, repeated, run, without_pause
+from tests.support.runs import ENDED, HOUR, NEVER_LAUNCHED, attempt, repeated, run, timed_out, without_pause
 
 OWN = "ml.g5.2xlarge"
 
@@ -106,3 +106,47 @@ def test_a_missed_deadline_stops_a_run_that_was_to_stop_then() -> None:
     assert stop.action is Action.REFUSE
     assert "the deadline cannot be met any more" in stop.reason
     assert placed(plan_without("on-demand", deadline=past, work=WORK)) == f"spot/{OWN}"
+
+
+# --- back to a pool that timed out
+
+
+def again(number: int) -> Attempt:
+    """An attempt that ran out of waiting time by itself."""
+    start = (7 * number - 8) * HOUR
+    return attempt(f"Starting={start} MaxWaitTimeExceeded={start + 6 * HOUR}", number=number)
+
+
+LARGER = "spot/ml.g5.4xlarge"
+ONCE = (timed_out(),)
+TWICE = (timed_out(), timed_out(2, start=6 * HOUR, instance_type="ml.g5.4xlarge"))
+LATE: dict[str, Any] = {"ladder": "spot:2 spot/ml.g5.4xlarge:1", "deadline": timedelta(hours=40)}
+
+
+@pytest.mark.parametrize(
+    ("attempts", "refused", "settings", "pool"),
+    [
+        pytest.param(ONCE, [], {}, f"on-demand/{OWN}", id="the rung below"),
+        pytest.param(ONCE, ["on-demand"], {}, f"spot/{OWN}", id="back, if all others are refused"),
+        pytest.param(ONCE, ["on-demand"], {"ladder": "spot:1 on-demand:1"}, None, id="used up"),
+        pytest.param(ONCE, ["on-demand", "spot"], {}, None, id="refused too"),
+        pytest.param(TWICE, ["on-demand"], {"ladder": "spot:2 spot/ml.g5.4xlarge:2 on-demand:1"}, LARGER, id="latest"),
+        pytest.param(
+            *(TWICE, ["on-demand"], {"ladder": "spot:2 spot/ml.g5.4xlarge:1 on-demand:1"}, f"spot/{OWN}"),
+            id="the latest with attempts left",
+        ),
+        pytest.param(ONCE, [LARGER], LATE, f"on-demand/{OWN}", id="by a deadline, on demand comes first"),
+        pytest.param(ONCE, [LARGER, "on-demand"], LATE, f"spot/{OWN}", id="by a deadline, on demand refused"),
+        pytest.param((*ONCE, again(2)), [], {}, f"on-demand/{OWN}", id="gone back is no attempt of the rung below"),
+        pytest.param((*ONCE, again(2)), ["on-demand"], {}, f"spot/{OWN}", id="back once more"),
+        pytest.param((*ONCE, again(2), again(3)), ["on-demand"], {}, None, id="until it is used up"),
+    ],
+)
+def test_a_run_goes_back_to_a_pool_that_timed_out_if_all_others_are_refused(
+    attempts: tuple[Attempt, ...], refused: list[str], settings: dict[str, Any], pool: str | None
+) -> None:
+    """Nothing is lost by having waited there: the user's job would still be waiting."""
+    now = attempts[-1].ended + timedelta(seconds=10)
+    known: dict[str, Any] = {"ladder": "spot:3 on-demand:1", "max_attempts": 9, "now": now} | settings
+    decision = plan_without(*refused, what=run(*attempts), **known)
+    assert (placed(decision) if decision.placement else None) == pool

@@ -9,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.jobs.job import JobState, Market, Owner, Parent, Transition
-from respot.recovery.planning.decision import Action, RefusedPool
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget, Trigger
 from respot.recovery.planning.placement import rung_for
 from respot.recovery.planning.planner import plan
-from respot.recovery.planning.run import Attempt, Run
+from respot.recovery.planning.run import Attempt
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, is_time_to_ask, may_give_up, simulate_stop
-from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, Resolved, Rung, parse_ladder
 from tests.support.builders import WAITS, at, history, state
-from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, without_pause
+from tests.support.runs import HOUR, NEVER_LAUNCHED, asked, attempt, context, repeated, run, timed_out
 
 LADDER: Final = parse_ladder("spot:2 spot/ml.g5.4xlarge:2 on-demand:1")
 WAIT_LIMIT: Final = timedelta(hours=2)
@@ -136,14 +135,6 @@ def test_a_sweep_checks_a_wait_where_job_and_policy_allow_it(
 # What follows
 
 
-def timed_out(number: int = 1, start: float = 0, script: str | None = None, **others: Any) -> Attempt:  # noqa: ANN401
-    """An attempt that waited for two hours from its creation on, and that Respot stopped."""
-    end = start + 2 * HOUR
-    stopped = attempt(script or f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
-    intent = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
-    return replace(stopped, stop_intent=intent)
-
-
 def test_an_attempt_whose_wait_timed_out_was_not_stopped_by_its_user() -> None:
     assert timed_out().ending.trigger is Trigger.GAVE_UP_WAITING
     assert timed_out().ending.description == "gave up waiting after 2 h 00 min for spot ml.g5.2xlarge"
@@ -206,72 +197,13 @@ def test_without_wait_timeouts_a_rung_is_where_its_numbers_of_attempts_put_it(
     )
 
 
-# --- back to a pool that timed out ---
-
-
-def refused(*pools: str) -> dict[str, Any]:
-    """`spot ml.g5.4xlarge`: no attempt can be created there."""
-    parts = (pool.split() for pool in pools)
-    known = tuple(RefusedPool(market=Market(market), instance_type=name, why="quota 0") for market, name in parts)
-    return {"refused_pools": known}
-
-
-def next_pool(what: Run, around: dict[str, Any], ladder: str = "spot:3 on-demand:1", **settings: Any) -> str | None:  # noqa: ANN401
-    resolved = impatient(ladder=parse_ladder(ladder), max_attempts=9, back_off=without_pause(), **settings)
-    now = what.last.transitions[-1].started + timedelta(seconds=10)
-    placement = plan(context(what, resolved, **around), now=now).placement
-    return f"{placement.market} {placement.instance_type}" if placement else None
-
-
-def again(number: int) -> Attempt:
-    """An attempt that ran out of waiting time by itself."""
-    start = (7 * number - 8) * HOUR
-    return attempt(f"Starting={start} MaxWaitTimeExceeded={start + 6 * HOUR}", number=number)
-
-
-OWN: Final = "spot ml.g5.2xlarge"
-ON_DEMAND: Final = "on-demand ml.g5.2xlarge"
-ONCE: Final = (timed_out(),)
-TWICE: Final = (timed_out(), timed_out(2, start=6 * HOUR, instance_type=LARGER))
-LATE: Final = {"deadline": timedelta(hours=40)}
-THREE: Final = "spot:2 spot/ml.g5.4xlarge:{} on-demand:1"
-
-
-@pytest.mark.parametrize(
-    ("attempts", "refusing", "settings", "pool"),
-    [
-        pytest.param(ONCE, [], {}, ON_DEMAND, id="the rung below"),
-        pytest.param(ONCE, [ON_DEMAND], {}, OWN, id="back, if all others are refused"),
-        pytest.param(ONCE, [ON_DEMAND], {"ladder": "spot:1 on-demand:1"}, None, id="used up"),
-        pytest.param(ONCE, [ON_DEMAND, OWN], {}, None, id="refused too"),
-        pytest.param(TWICE, [ON_DEMAND], {"ladder": THREE.format(2)}, f"spot {LARGER}", id="the latest of two"),
-        pytest.param(TWICE, [ON_DEMAND], {"ladder": THREE.format(1)}, OWN, id="the latest with attempts left"),
-        pytest.param(ONCE, [f"spot {LARGER}"], {"ladder": "spot:2 spot/ml.g5.4xlarge:1"} | LATE, ON_DEMAND, id="late"),
-        pytest.param(
-            *(ONCE, [f"spot {LARGER}", ON_DEMAND], {"ladder": "spot:2 spot/ml.g5.4xlarge:1"} | LATE, OWN),
-            id="late, on demand refused",
-        ),
-        pytest.param((*ONCE, again(2)), [], {}, ON_DEMAND, id="an attempt that went back is none of the rung below"),
-        pytest.param((*ONCE, again(2)), [ON_DEMAND], {}, OWN, id="back once more"),
-        pytest.param((*ONCE, again(2), again(3)), [ON_DEMAND], {}, None, id="until it is used up"),
-    ],
-)
-def test_a_run_goes_back_to_a_pool_that_timed_out_if_all_others_are_refused(
-    attempts: tuple[Attempt, ...], refusing: list[str], settings: dict[str, Any], pool: str | None
-) -> None:
-    """Nothing is lost by having waited there: the user's job would still be waiting."""
-    assert next_pool(run(*attempts), refused(*refusing), **settings) == pool
-
-
 def test_a_pool_does_not_time_out_again_after_the_run_went_back_to_it() -> None:
     start = -(6 * HOUR)
     decision = judge(earlier=(timed_out(start=start),), resolved=impatient(ladder=parse_ladder("spot:3 on-demand:1")))
     assert not decision.stop
-    assert (
-        decision.reason == "exceeded the wait limit before, and the run went back to this pool: all others were refused"
-    )
-    elsewhere = judge(earlier=(timed_out(start=start, instance_type=LARGER),))
-    assert elsewhere.stop
+    reason = "exceeded the wait limit before, and the run went back to this pool: all others were refused"
+    assert decision.reason == reason
+    assert judge(earlier=(timed_out(start=start, instance_type=LARGER),)).stop
 
 
 def test_a_spot_attempt_by_a_deadline_keeps_a_rung_for_the_one_on_demand() -> None:

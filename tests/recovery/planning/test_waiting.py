@@ -43,30 +43,32 @@ PREPARING = "Preparing the instances for training"
 
 
 @pytest.mark.parametrize(
-    ("status", "message", "waits"),
+    ("status", "message", "waits", "known"),
     [
-        ("Starting", NO_CAPACITY, True),
-        ("Starting", "Starting the training job", True),
-        ("Pending", FOR_CAPACITY, True),
-        ("Interrupted", NO_CAPACITY, True),
-        ("Pending", None, True),
-        ("Interrupted", None, True),
-        ("Starting", None, False),
-        ("Restarting", None, False),
-        ("Starting", PREPARING, False),
-        ("Starting", "Launched instance was unhealthy, replacing it!", False),
-        ("Starting", "Reticulating splines", False),
-        ("Interrupted", "Spot instances interrupted", False),
-        ("Starting", "Insufficient capacity error from EC2 resolved, instances launched", False),
-        ("Pending", "Training job waiting for capacity of your training plan", False),
-        ("Training", NO_CAPACITY, False),
-        ("Reticulating", NO_CAPACITY, False),
+        ("Starting", NO_CAPACITY, True, True),
+        ("Starting", "Starting the training job", True, True),
+        ("Pending", FOR_CAPACITY, True, True),
+        ("Interrupted", NO_CAPACITY, True, True),
+        ("Pending", None, True, True),
+        ("Interrupted", None, True, True),
+        ("Starting", None, False, True),
+        ("Restarting", None, False, True),
+        ("Starting", PREPARING, False, True),
+        ("Starting", "Launched instance was unhealthy, replacing it!", False, True),
+        ("Starting", "Reticulating splines", False, False),
+        ("Interrupted", "Spot instances interrupted", False, False),
+        ("Starting", "Insufficient capacity error from EC2 resolved, instances launched", False, False),
+        ("Pending", "Training job waiting for capacity of your training plan", False, False),
+        ("Training", NO_CAPACITY, False, True),
+        ("Training", "Reticulating splines", False, True),
+        ("Reticulating", NO_CAPACITY, False, True),
     ],
 )
-def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool) -> None:
+def test_only_known_words_say_that_a_job_waits(status: str, message: str | None, *, waits: bool, known: bool) -> None:
     """The words are those of public logs; two of these are the local account's own, which no real job has shown."""
-    known = state(secondary_status=status, status_message=message, last_modified=at(7200))
-    assert is_waiting(known, now=at(7200)) is waits
+    job = state(secondary_status=status, status_message=message, last_modified=at(7200))
+    assert is_waiting(job, now=at(7200)) is waits
+    assert unknown_message(job) == (None if known else message)
 
 
 @pytest.mark.parametrize("status", ["Stopping", "Stopped", "Reticulating"])
@@ -94,24 +96,6 @@ def test_a_job_preparing_for_over_half_an_hour_is_waiting(
     plain: dict[str, Any] = {"secondary_status": "Starting", "status_message": PREPARING, "last_modified": at(7200)}
     job = state(**(plain | known))
     assert is_waiting(job, now=at(7200) + timedelta(minutes=minutes)) is waits
-
-
-@pytest.mark.parametrize(
-    ("status", "message", "unknown"),
-    [
-        ("Starting", "Reticulating splines", True),
-        ("Starting", NO_CAPACITY, False),
-        ("Starting", PREPARING, False),
-        ("Starting", "Launched instance was unhealthy, replacing it!", False),
-        ("Starting", None, False),
-        ("Training", "Reticulating splines", False),
-    ],
-)
-def test_status_messages_without_a_known_meaning_are_unknown(
-    status: str, message: str | None, *, unknown: bool
-) -> None:
-    known = state(secondary_status=status, status_message=message)
-    assert unknown_message(known) == (message if unknown else None)
 
 
 def intent(since: float = 0, decided: float = 7200) -> StopIntent:
