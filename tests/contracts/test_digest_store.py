@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,14 +118,14 @@ def test_entries_come_once_and_in_order_of_time(digests: DigestStore) -> None:
     assert digests.entries(WINDOW) == (early, late, again)
 
 
-@pytest.mark.parametrize("outlook", Outlook)
-@pytest.mark.parametrize("severity", [None, *Severity])
-def test_an_entry_keeps_its_severity_and_outlook(
-    digests: DigestStore, outlook: Outlook, severity: Severity | None
-) -> None:
-    entry = replace(member_of(1, 3721), outlook=outlook, severity=severity)
-    digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == (entry,)
+def test_entries_keep_their_severity_and_outlook(digests: DigestStore) -> None:
+    entries = tuple(
+        replace(member_of(number, 3721 + number), outlook=outlook, severity=severity)
+        for number, (outlook, severity) in enumerate(product(Outlook, [None, *Severity]))
+    )
+    for entry in entries:
+        digests.join(WINDOW, entry)
+    assert digests.entries(WINDOW) == entries
 
 
 # --- digests --------------------------------------------------------------------------------------------------------

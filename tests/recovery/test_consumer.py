@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import OutOfTimeError, UpstreamUnavailableError
+from respot.errors import LedgerIncompleteError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import LONGEST_DELAY, QueueMessage, Retry
@@ -27,13 +27,14 @@ def consumer(env: RecoveryEnvironment, queue: MemoryDelayQueue) -> RecoveryConsu
     return RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(queue, first=30, longest=1800))
 
 
+def message(body: str, name: str = NAME) -> QueueMessage:
+    """Its third delivery."""
+    return QueueMessage(id="m", receipt_handle=name, body=body, receive_count=3, sent=CREATED)
+
+
 def consume(consumer: RecoveryConsumer, *jobs: JobId, left: timedelta = PLENTY) -> tuple[Retry, ...]:
-    """A batch of these jobs' third deliveries; each receipt handle is the job's name."""
-    messages = (
-        QueueMessage(id="m", receipt_handle=job.name, body=write_message(job), receive_count=3, sent=CREATED)
-        for job in jobs
-    )
-    return consumer.consume(messages, time_left=lambda: left)
+    """A batch of these jobs' messages; each receipt handle is the job's name."""
+    return consumer.consume([message(write_message(job), job.name) for job in jobs], time_left=lambda: left)
 
 
 @pytest.mark.parametrize("pause", [timedelta(hours=1), timedelta(days=3)], ids=["exactly", "split"])
@@ -48,9 +49,12 @@ def test_a_pause_sets_the_delay(
     assert queue.delays == {NAME: retry.delay}
 
 
-def test_a_stuck_run_does_not_hold_up_another(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
-    (retry,) = consume(consumer, job_id("unknown"), env.ended())
-    assert retry.message.receipt_handle == "unknown"
+def test_a_stuck_run_or_a_malformed_message_does_not_hold_up_another(
+    env: RecoveryEnvironment, consumer: RecoveryConsumer
+) -> None:
+    batch = [message("poison"), message(write_message(job_id("unknown"))), message(write_message(env.ended()))]
+    retries = consumer.consume(batch, time_left=lambda: PLENTY)
+    assert [type(retry.error) for retry in retries] == [MalformedMessageError, LedgerIncompleteError]
     assert env.sagemaker.created == [SECOND]
 
 
