@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respot.jobs.job import JobRecord, JobSnapshot, JobState, Market, Owner, Parent
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Market, Owner, Parent
 from respot.jobs.lifecycle import in_order
 from respot.jobs.merge import Change, reconcile
 from respot.jobs.ports import JobStore
@@ -99,16 +99,21 @@ def test_a_known_transition_is_not_changed(ledger: JobStore) -> None:
     assert ledger.load(JOB).transitions == seen.history
 
 
-def test_a_transition_is_marked_once_as_the_end(ledger: JobStore) -> None:
+def ended_as(ledger: JobStore, job: JobId = JOB) -> list[str | None]:
+    return [transition.ended_as for transition in ledger.load(job).transitions]
+
+
+def test_the_last_transition_says_once_how_the_job_ended(ledger: JobStore) -> None:
+    at_once = job_id("other")
+    save(ledger, snapshot("Starting=0 Reticulated=7200", job=at_once, status="Stopped"))
+    assert ended_as(ledger, at_once) == [None, "Stopped"]
     save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopping"))
     change = reconciled(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
     assert ledger.save(change)
-    marked = ledger.load(JOB)
-    assert [transition.ended_as for transition in marked.transitions] == [None, "Stopped"]
-    (transition,) = change.marked
-    late = replace(change, state_changed=False, marked=(replace(transition, ended_as="Failed"),))
+    assert ended_as(ledger) == [None, "Stopped"]
+    late = replace(change, state_changed=False, marked=(replace(change.marked[0], ended_as="Failed"),))
     assert ledger.save(late)
-    assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
+    assert ended_as(ledger) == [None, "Stopped"]
 
 
 def test_a_job_may_have_hundreds_of_transitions(ledger: JobStore) -> None:

@@ -35,15 +35,17 @@ def test_a_job_older_than_the_decision_is_not_ours_with_any_tags(env: RecoveryEn
     assert env.outcome(job).kind is OutcomeKind.FAILED
 
 
+@pytest.mark.parametrize("recorded", [False, True], ids=["not recorded", "recorded"])
 @pytest.mark.parametrize(
     ("marks", "kind"), [(MARKS, OutcomeKind.CREATED), ({}, OutcomeKind.FAILED)], ids=["ours", "a stranger's"]
 )
 def test_a_name_that_is_taken_between_the_check_and_the_creation(
-    env: RecoveryEnvironment, marks: dict[str, str], kind: OutcomeKind
+    env: RecoveryEnvironment, marks: dict[str, str], kind: OutcomeKind, *, recorded: bool
 ) -> None:
     """Another delivery of the same message, or a stranger, is faster."""
     job = env.ended()
-    env.before["sagemaker.create"] = lambda: env.sagemaker.submit(SECOND, marks)
+    submit = env.submit if recorded else env.sagemaker.submit
+    env.before["sagemaker.create"] = lambda: submit(SECOND, marks)
     env.recover(job)
     assert env.outcome(job).kind is kind
     assert env.sagemaker.created == []
