@@ -127,11 +127,9 @@ def test_an_opt_out_while_the_job_waits_is_reported_as_an_information(
     env.turn_switch(on=is_on)
     assert env.recover(job) is None
     assert env.sagemaker.created == []
-    reasons = {
-        _no_rule: "not asked to resume this job (defaults)",
-        _tag_off: "its owner opted out: respot:resume = off",
-    }
-    assert withdrawn(env, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reasons[opt_out]}", True)]
+    tagged = opt_out is _tag_off
+    reason = "its owner opted out: respot:resume = off" if tagged else "not asked to resume this job (defaults)"
+    assert withdrawn(env, job) == [(AlertKind.NOT_RESUBMITTED, f"not resubmitted: {reason}", True)]
 
 
 @pytest.mark.parametrize(

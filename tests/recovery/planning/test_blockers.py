@@ -17,14 +17,14 @@ FRUITLESS: Final = run(*repeated(OUT_OF_TIME, 2), checkpoints=(saved(-9000),))
 TWO: Final = run(*repeated(NEVER_LAUNCHED, 2))
 BILLED: Final = run(attempt(instance_count=2, billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
 WAITED: Final = "Starting=30000 MaxWaitTimeExceeded=50000"
-CUT: Final = {"around": {"listing_cut": True}}
+CUT: Final[dict[str, Any]] = {"around": {"listing_cut": True}}
 NO_CHECKPOINT: Final = f"no complete checkpoint in {PREFIX}: the next attempt would start from scratch"
 UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
 
-LATE: Final = {"now": ENDED + DECIDED_WITHIN}
+LATE: Final[dict[str, Any]] = {"now": ENDED + DECIDED_WITHIN}
 TOO_LATE: Final = "ended 3 d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all"
 SWITCH: Final = "the account's kill switch is on"
-SWITCHED_OFF: Final = {"around": {"kill_switch": SWITCH}}
+SWITCHED_OFF: Final[dict[str, Any]] = {"around": {"kill_switch": SWITCH}}
 
 REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
     "blockers": (TRAINED, {"around": {"blockers": ("one", "two")}}, "cannot be created again: one; two"),

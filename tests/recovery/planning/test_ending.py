@@ -80,10 +80,10 @@ def test_each_kind_of_trouble_is_charged_to_its_own_budget(
     trigger: Trigger, without_instances: Budget, with_instances: Budget
 ) -> None:
     """A start of training or a time spent in it proves an instance."""
-    for known in ({"training_time": None}, {"training_time": timedelta()}):
-        assert budget_of(trigger, state(training_started=None, **known)) is without_instances
-    for known in ({"training_started": at(250)}, {"training_time": timedelta(seconds=1)}):
-        assert budget_of(trigger, state(**known)) is with_instances
+    without: tuple[dict[str, Any], ...] = ({"training_time": None}, {"training_time": timedelta()})
+    proofs: tuple[dict[str, Any], ...] = ({"training_started": at(250)}, {"training_time": timedelta(seconds=1)})
+    assert {budget_of(trigger, state(**known)) for known in without} == {without_instances}
+    assert {budget_of(trigger, state(**known)) for known in proofs} == {with_instances}
 
 
 # --- a stop of a job with a pending limit ---------------------------------------------------------------------------
