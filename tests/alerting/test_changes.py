@@ -18,6 +18,7 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
 from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
 from tests.alerting.environment import ENDED, JOB, Environment
+from tests.handlers.test_recover import LEASED
 from tests.support.builders import a_drill, at, snapshot, transition
 
 NEXT = f"{JOB.name}-r2"
@@ -105,6 +106,7 @@ def of_kind(kind: str) -> Item:
         pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
         pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),
         pytest.param(attempt(), NOTHING, id="attempt"),
+        pytest.param(LEASED, NOTHING, id="the sweep's lease: a heartbeat"),
         pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),
         pytest.param(of_kind("of another version"), NOTHING, id="an unknown kind"),
     ],

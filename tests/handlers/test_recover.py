@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from respot.aws.dynamodb.attribute_values import serialize
 from respot.aws.dynamodb.job_items import transition_item
+from respot.aws.dynamodb.sweeps import progress_item
 from respot.errors import QueueUnavailableError
 from respot.handlers import enqueue_ended, recover
 from respot.jobs.job import JobId
@@ -14,13 +16,22 @@ from respot.jobs.message import write_message
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
+from respot.schema import CHECKS, LEASE_HOLDER
+from respot.sweep.heartbeat import HEARTBEAT
+from respot.sweep.progress import SweepProgress
 from tests.handlers.test_handlers import Context, failed, sqs
-from tests.support.builders import at, job_id, retry_schedule, transition
+from tests.support.builders import CREATED, at, job_id, retry_schedule, transition
 from tests.support.memory import MemoryDelayQueue
 from tests.support.printed import Printed, printed
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
+
+
+LEASED = progress_item(
+    SweepProgress(scope=CHECKS, watched_since=CREATED, leased_at=CREATED), until=CREATED
+) | serialize({LEASE_HOLDER: "c"})
+"""The sweep's item when it leases its scope: the stream shows this write to its readers, as their heartbeat."""
 
 
 def stream(*images: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +73,7 @@ def ending(name: str) -> dict[str, Any]:
 
 
 def test_enqueue_ended_sends_each_ended_job(queue: Queue, printed: Printed) -> None:
-    assert failed(enqueue_ended.handler(stream(ending("one"), ending("two")), Context())) == []
+    assert failed(enqueue_ended.handler(stream(LEASED, ending("one"), ending("two")), Context())) == []
     assert queue.sent == [job_id("one"), job_id("two")]
     (counted,) = printed()
     assert counted["JobsEnded"] == [2.0]
@@ -87,7 +98,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> RecoveryEnvironment:
 
 
 def test_resubmit_takes_a_batch(env: RecoveryEnvironment) -> None:
-    assert failed(recover.handler(sqs(write_message(env.ended())), Context())) == []
+    assert failed(recover.handler(sqs(HEARTBEAT, write_message(env.ended())), Context())) == []
     assert env.sagemaker.created == [SECOND]
 
 

@@ -1,10 +1,9 @@
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
+from respot.errors import MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
 from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
@@ -52,10 +51,6 @@ def test_ten_messages_of_one_job_describe_it_once(env: Environment) -> None:
     assert len(outcome.recorded) == 1
 
 
-def test_an_empty_batch_does_nothing(env: Environment) -> None:
-    assert env.consume([]) == Outcome(recorded=(), retries=())
-
-
 def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
     there = job_id(region="eu-west-1")
     env.jobs.snapshots["eu-west-1", NAME] = snapshot("Starting=0", job=there)
@@ -82,19 +77,9 @@ def test_only_messages_of_the_job_that_cannot_be_described_fail(env: Environment
     outcome = env.consume(batch)
     assert failed(outcome) == ["m2", "m4"]
     assert {retry.error for retry in outcome.retries} == {fault}
+    assert env.queue.delays.keys() == {"receipt-m2", "receipt-m4"}
     assert env.memory.load(job_id("second")).state is None
     assert env.memory.load(job_id("third")).state is not None
-
-
-def test_when_sagemaker_is_down_all_messages_go_back_and_nothing_is_written(env: Environment) -> None:
-    env.jobs.fault = UpstreamUnavailableError("down")
-    assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
-    assert env.memory.writes == 0
-
-
-def test_when_dynamodb_is_down_all_messages_go_back(env: Environment) -> None:
-    env.ledger.faults["load"] = LedgerUnavailableError("down")
-    assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
 
 
 def test_a_process_crash_is_not_caught(env: Environment) -> None:
@@ -115,19 +100,3 @@ def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
 def test_a_message_delivered_twice_in_one_batch_fails_once(env: Environment) -> None:
     env.jobs.fault = UpstreamUnavailableError("down")
     assert failed(env.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
-
-
-def test_a_job_that_cannot_be_described_is_retried_later_each_time(env: Environment) -> None:
-    env.jobs.fault = UpstreamUnavailableError("throttled")
-    env.consume([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
-    assert env.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
-
-
-def test_a_malformed_message_does_not_back_off(env: Environment) -> None:
-    env.consume([replace(message("poison", "m1"), receive_count=12)])
-    assert env.queue.delays == {"receipt-m1": timedelta(seconds=5)}
-
-
-def test_a_message_without_time_left_comes_back_at_once(env: Environment) -> None:
-    env.consume(messages(event()), time_left=timedelta)
-    assert env.queue.delays == {"receipt-m1": timedelta()}

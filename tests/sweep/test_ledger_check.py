@@ -39,62 +39,41 @@ def ended(env: Environment, name: str = "ended", **before: float) -> JobId:
     return job
 
 
-def decide(env: Environment, job: JobId, action: Action = Action.NOTHING, *, dry_run: bool = False) -> None:
-    decision = Decision(action=action, reason="a reason", inputs={}, notify=False, dry_run=dry_run)
-    env.runs.decisions[job] = DecisionRecord(
-        job=job, run=run_id(job), number=1, decision=decision, decided_at=NOW, checkpoint=None, next_name=None
-    )
+OUTCOME = Outcome(job=job_id("ended"), kind=OutcomeKind.FAILED, summary="", settled_at=NOW, name="ended-r2")
 
 
 @pytest.mark.parametrize(
-    ("action", "dry_run", "sent"),
+    ("status", "action", "dry_run", "outcome", "sent"),
     [
-        pytest.param(None, False, True, id="no decision"),
-        pytest.param(Action.NOTHING, False, False, id="nothing to do"),
-        pytest.param(Action.RESUBMIT, False, True, id="the attempt is missing"),
-        pytest.param(Action.RESUBMIT, True, False, id="a dry run has no attempt"),
+        pytest.param("Stopped", None, False, None, True, id="no decision"),
+        pytest.param("Deleting", None, False, None, True, id="deleted"),
+        pytest.param("InProgress", None, False, None, False, id="still open"),
+        pytest.param("Stopped", Action.NOTHING, False, None, False, id="nothing to do"),
+        pytest.param("Stopped", Action.RESUBMIT, False, None, True, id="the attempt is missing"),
+        pytest.param("Stopped", Action.RESUBMIT, True, None, False, id="a dry run has no attempt"),
+        pytest.param("Stopped", Action.RESUBMIT, False, OUTCOME, False, id="its outcome is known"),
     ],
 )
 def test_an_ended_job_is_sent_to_recovery_if_work_is_missing(
-    env: Environment, action: Action | None, *, dry_run: bool, sent: bool
+    env: Environment, status: str, action: Action | None, *, dry_run: bool, outcome: Outcome | None, sent: bool
 ) -> None:
-    job = ended(env)
+    job = job_id("ended", created=ago(hours=1, minutes=12))
+    env.both(job, "Starting=0 Stopped=3600", status=status)
     if action:
-        decide(env, job, action, dry_run=dry_run)
+        decision = Decision(action=action, reason="a reason", inputs={}, notify=False, dry_run=dry_run)
+        env.runs.decisions[job] = DecisionRecord(
+            job=job, run=run_id(job), number=1, decision=decision, decided_at=NOW, checkpoint=None, next_name=None
+        )
+    if outcome:
+        env.runs.record_outcome(replace(outcome, job=job))
     (checks, _) = env.sweep()
-    assert (env.recoveries.sent, checks.recoveries, checks.alerts) == ([job] * sent, int(sent), 0)
+    assert (env.recoveries.sent, checks.recoveries) == ([job] * sent, int(sent))
+    assert env.due_alerts.sent == [job] * (outcome is not None)  # no alert on it was sent
 
 
-def test_an_open_job_needs_no_decision(env: Environment) -> None:
-    env.both(job_id("alive", created=ago(minutes=12)))
-    env.sweep()
-    assert env.recoveries.sent == []
-
-
-def test_a_deleted_job_without_a_decision_is_sent_to_recovery(env: Environment) -> None:
-    job = job_id("gone", created=ago(minutes=12))
-    env.know(job, status="Deleting")
-    env.sweep()
-    assert env.recoveries.sent == [job]
-
-
-@pytest.mark.parametrize("kind", OutcomeKind)
-def test_a_resubmission_with_an_outcome_is_done(env: Environment, kind: OutcomeKind) -> None:
-    job = ended(env)
-    decide(env, job, Action.RESUBMIT)
-    env.runs.record_outcome(Outcome(job=job, kind=kind, summary="a summary", settled_at=NOW, name="ended-r2"))
-    env.sweep()
-    assert env.recoveries.sent == []
-    assert env.due_alerts.sent == [job]  # no alert was sent
-
-
-INTERRUPTED = "Starting=0 Interrupted=3600"
-
-
-def interrupted(env: Environment, **before: float) -> JobId:
-    moment = ago(**(before or {"minutes": 12}))
-    job = job_id("interrupted", created=moment - timedelta(hours=1))
-    env.both(job, INTERRUPTED)
+def interrupted(env: Environment) -> JobId:
+    job = job_id("interrupted", created=ago(hours=1, minutes=12))
+    env.both(job, "Starting=0 Interrupted=3600")
     return job
 
 
@@ -110,18 +89,19 @@ def alerter(env: Environment, topic: MemoryTopic | None = None) -> Alerter:
     )
 
 
-def test_an_alert_that_was_never_sent_is_due(env: Environment) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "due"),
+    [(None, True), (frozenset(AlertKind), False), (frozenset(), False)],
+    ids=["never sent", "sent", "declined"],
+)
+def test_an_alert_is_due_until_it_is_complete(
+    env: Environment, kinds: frozenset[AlertKind] | None, *, due: bool
+) -> None:
     job = interrupted(env)
+    if kinds is not None:
+        replace(alerter(env), kinds=kinds).catch_up(job)
     (checks, _) = env.sweep()
-    assert (env.due_alerts.sent, checks.alerts) == ([job], 1)
-
-
-@pytest.mark.parametrize("kinds", [frozenset(AlertKind), frozenset()], ids=["sent", "declined"])
-def test_a_completed_alert_is_not_due(env: Environment, kinds: frozenset[AlertKind]) -> None:
-    job = interrupted(env)
-    replace(alerter(env), kinds=kinds).catch_up(job)
-    env.sweep()
-    assert env.due_alerts.sent == []
+    assert (env.due_alerts.sent, checks.alerts) == ([job] * due, int(due))
 
 
 def test_an_alert_whose_sender_crashed_is_due_and_sent_once(env: Environment) -> None:
