@@ -19,13 +19,14 @@ from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, O
 from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
 from tests.alerting.environment import ENDED, JOB, Environment
 from tests.handlers.test_recover import LEASED
-from tests.support.builders import a_drill, at, snapshot, transition
+from tests.support.builders import a_drill, at, snapshot
 
 NEXT = f"{JOB.name}-r2"
 NOTHING: list[Any] = []
 
 
-def recorded(each: Transition) -> Item:
+def recorded(status: str, seconds: float = 3720, *, ended_as: str | None = None) -> Item:
+    each = Transition(status=status, started=at(seconds), ended_as=ended_as)
     return transition_item(JOB, each, now=at(1), retention=None)
 
 
@@ -63,18 +64,13 @@ def of_kind(kind: str) -> Item:
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        *(
-            pytest.param(recorded(transition(status, 3720)), [(kind, "", None)], id=status)
-            for status, kind in KIND_BY_STATUS.items()
-        ),
-        pytest.param(recorded(transition("MaxPendingTimeExceeded")), NOTHING, id="an unknown status"),
+        *(pytest.param(recorded(status), [(kind, "", None)], id=status) for status, kind in KIND_BY_STATUS.items()),
+        pytest.param(recorded("MaxPendingTimeExceeded"), NOTHING, id="an unknown status"),
         pytest.param(
-            recorded(Transition(status="MaxPendingTimeExceeded", started=at(21630), ended_as="Stopped")),
-            [(AlertKind.ENDED, "", None)],
-            id="an unknown end",
+            recorded("MaxPendingTimeExceeded", ended_as="Stopped"), [(AlertKind.ENDED, "", None)], id="an unknown end"
         ),
         *(
-            pytest.param(recorded(transition(status, 100)), NOTHING, id=status)
+            pytest.param(recorded(status, 100), NOTHING, id=status)
             for status in ("Starting", "Training", "Completed", "Stopped", "SomethingNew")
         ),
         pytest.param(
@@ -92,16 +88,21 @@ def of_kind(kind: str) -> Item:
             [(AlertKind.WOULD_RESUBMIT, "the reason", "late")],
             id="dry run",
         ),
-        pytest.param(decided(Action.RESUBMIT), NOTHING, id="resubmission"),
-        pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission with a warning"),
+        pytest.param(decided(Action.RESUBMIT, dry_run=True), NOTHING, id="silent dry run"),
+        pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission"),
         *(
-            pytest.param(outcome(kind), [(expected, "the summary", "the warning")], id=str(kind))
-            for kind, expected in {
-                OutcomeKind.CREATED: AlertKind.RESUBMITTED,
-                OutcomeKind.FAILED: AlertKind.NOT_RESUBMITTED,
-                OutcomeKind.CANCELLED: AlertKind.NOT_RESUBMITTED,
-                OutcomeKind.WITHDRAWN: AlertKind.NOT_RESUBMITTED,
-            }.items()
+            pytest.param(
+                outcome(kind),
+                [
+                    (
+                        AlertKind.RESUBMITTED if kind == "created" else AlertKind.NOT_RESUBMITTED,
+                        "the summary",
+                        "the warning",
+                    )
+                ],
+                id=str(kind),
+            )
+            for kind in OutcomeKind
         ),
         pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
         pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import news_of_decision, news_of_outcome, required_alerts
+from respot.alerting.required import RecoveryNews, news_of_decision, news_of_outcome, required_alerts
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
-from respot.jobs.lifecycle import appearance, end_of
+from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision
 from respot.recovery.planning.run import run_id
@@ -51,57 +51,21 @@ NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", no
 
 
 @pytest.mark.parametrize(
-    ("record", "kind", "summary"),
+    ("news", "seconds", "withdrawn"),
     [
-        (decided(), AlertKind.NOT_RESUBMITTED, "not resubmitted: a reason"),
-        (decided(Action.RESUBMIT, dry_run=True), AlertKind.WOULD_RESUBMIT, "a reason"),
-    ],
-    ids=["declined", "dry run"],
-)
-def test_a_decision_without_an_outcome_is_news(record: DecisionRecord, kind: AlertKind, summary: str) -> None:
-    news = news_of_decision(record)
-    assert news is not None
-    assert (news.kind, news.summary, news.happened_at, news.warning) == (kind, summary, at(21700), "a warning")
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        decided(notify=False),
-        decided(Action.RESUBMIT),
-        decided(Action.RESUBMIT, notify=False),
-        decided(Action.RESUBMIT, notify=False, dry_run=True),
-    ],
-    ids=["nobody waits", "its outcome is news", "neither", "a silent dry run"],
-)
-def test_any_other_decision_is_no_news(record: DecisionRecord) -> None:
-    assert news_of_decision(record) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
-        (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
+        pytest.param(news_of_decision(decided()), 21700, True, id="nothing to do"),
+        pytest.param(news_of_decision(decided(Action.REFUSE)), 21700, False, id="refused"),
+        pytest.param(news_of_outcome(outcome()), 21800, False, id="created"),
+        pytest.param(news_of_outcome(outcome(OutcomeKind.WITHDRAWN)), 21800, True, id="withdrawn"),
     ],
 )
-def test_every_outcome_is_news(kind: OutcomeKind, expected: AlertKind) -> None:
-    news = news_of_outcome(outcome(kind))
-    assert (news.kind, news.happened_at) == (expected, at(21800))
+def test_news_has_its_own_time_and_is_no_fault_if_the_request_was_withdrawn(
+    news: RecoveryNews, seconds: float, *, withdrawn: bool
+) -> None:
+    assert (news.happened_at, news.warning, news.withdrawn) == (at(seconds), "a warning", withdrawn)
 
 
 # --- when -----------------------------------------------------------------------------------------------------------
-
-
-def test_advice_is_about_the_beginning_of_the_job() -> None:
-    assert appearance(state()) == transition("Starting", 0)
-
-
-def test_a_deleted_job_keeps_its_end() -> None:
-    transitions = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
-    assert end_of(JobRecord(transitions=transitions.history), transitions.state) == END
 
 
 def test_an_end_without_a_transition_is_the_states() -> None:
@@ -118,36 +82,32 @@ def required(seen: JobSnapshot, recovery_records: RecoveryRecords | None = None)
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
 
 
-def test_a_job_that_runs_normally_requires_no_alert() -> None:
-    assert required(snapshot()) == set()
-
-
-def test_each_interruption_requires_its_own_alert() -> None:
-    assert required(snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
-        ("interrupted", 10),
-        ("interrupted", 30),
-    }
-
-
-def test_risky_spot_settings_require_advice() -> None:
-    assert required(snapshot(checkpoint_uri=None)) == {("advice", 0)}
-    assert required(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(snapshot(), set(), id="a job that runs normally"),
+        pytest.param(
+            snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30"),
+            {("interrupted", 10), ("interrupted", 30)},
+            id="each interruption",
+        ),
+        pytest.param(snapshot(checkpoint_uri=None), {("advice", 0)}, id="risky spot settings"),
+        pytest.param(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND), set(), id="on demand"),
+    ],
+)
+def test_a_job_requires_these_alerts(seen: JobSnapshot, expected: set[tuple[str, float]]) -> None:
+    assert required(seen) == expected
 
 
 @pytest.mark.parametrize(
     ("recovery_records", "expected"),
     [
         (RecoveryRecords(), set()),
-        (RecoveryRecords(decision=decided()), {"not-resubmitted"}),
-        (RecoveryRecords(decision=decided(notify=False)), set()),
         (RecoveryRecords(decision=decided(Action.RESUBMIT)), set()),
         (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome(OutcomeKind.FAILED)), {"not-resubmitted"}),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT, dry_run=True)), {"would-resubmit"}),
-        (RecoveryRecords(notices=(NOTICE,)), {"policy-invalid"}),
         (RecoveryRecords(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
     ],
-    ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
+    ids=["nothing yet", "under way", "created", "declined at last"],
 )
 def test_recovery_news_requires_an_alert_on_the_jobs_end(recovery_records: RecoveryRecords, expected: set[str]) -> None:
     assert required(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
