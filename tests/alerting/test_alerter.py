@@ -231,7 +231,7 @@ def outlook(env: Environment, foresight: Foreseen | None = None) -> Outlook:
 
 @pytest.mark.parametrize("foreseen", [*Outlook, None])
 def test_the_alert_of_an_end_says_what_respot_will_do(env: Environment, foreseen: Outlook | None) -> None:
-    assert outlook(env, foreseen and Foreseen(foreseen)) is (foreseen or Outlook.UNKNOWN)
+    assert outlook(env, Foreseen(foreseen) if foreseen else None) is (foreseen or Outlook.UNKNOWN)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from tests.support.builders import a_drill, at, snapshot
 
 NEXT = f"{JOB.name}-r2"
 NOTHING: list[Any] = []
+NOT_DONE = AlertKind.NOT_RESUBMITTED
 
 
 def recorded(status: str, seconds: float = 3720, *, ended_as: str | None = None) -> Item:

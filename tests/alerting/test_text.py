@@ -167,6 +167,7 @@ def test_the_link_leads_to_the_console_of_the_jobs_partition(region: str, host: 
 
 
 PENDING = "The job was pending for longer than MaxPendingTimeInSeconds"
+STOPS = ": SageMaker stopped it"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ PENDING = "The job was pending for longer than MaxPendingTimeInSeconds"
             {"max_pending": timedelta(hours=2)},
             f"{PENDING} of 2 h 00 min: SageMaker stopped it",
         ),
-        ("PendingTimedOut", {}, f"{PENDING}: SageMaker stopped it"),
+        ("PendingTimedOut", {}, f"{PENDING}{STOPS}"),
         ("Reticulated", {}, "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated"),
         ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
     ],

@@ -147,12 +147,10 @@ def test_without_an_arn_one_is_built_from_region_and_account(region: str, partit
     assert seen.arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT}:training-job/spot-job"
 
 
+NO_ACCOUNTS: tuple[object, ...] = (None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {})
 NOT_IDENTIFIED = [
-    *(
-        without(event(), "resources", "detail.TrainingJobArn") | {"account": account}
-        for account in (None, "", "12345678901", "١١١١٢٢٢٢٣٣٣٣", 111122223333, {})
-    ),
-    *(event(**{absent: None}) for absent in ("CreationTime", "TrainingJobStatus", "SecondaryStatus")),
+    *(without(event(), "resources", "detail.TrainingJobArn") | {"account": account} for account in NO_ACCOUNTS),
+    *(without(event(), f"detail.{absent}") for absent in ("CreationTime", "TrainingJobStatus", "SecondaryStatus")),
 ]
 
 
@@ -182,6 +180,9 @@ def test_an_event_without_a_region_is_refused(region: object) -> None:
 # --- what is no event -----------------------------------------------------------------------------------------------
 
 
+NO_DETAILS: tuple[object, ...] = (None, "text", [])
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -197,7 +198,7 @@ def test_an_event_without_a_region_is_refused(region: object) -> None:
         pytest.param(json.dumps(event() | {"source": "x" * 10_000}), "not a training job event", id="a long source"),
         *(
             pytest.param(json.dumps(event() | {"detail": detail}), "has no detail object", id=f"detail is {detail!r}")
-            for detail in (None, "text", [])
+            for detail in NO_DETAILS
         ),
     ],
 )
@@ -290,8 +291,7 @@ def test_an_invalid_number_is_unknown(value: object) -> None:
 
 @pytest.mark.parametrize("value", [None, [], "text", 7, {}])
 def test_a_part_of_another_type_is_unknown(value: object) -> None:
-    parts = dict.fromkeys(("ResourceConfig", "StoppingCondition", "CheckpointConfig"), value)
-    seen = reported_by(event(**parts)).state
+    seen = reported_by(event(ResourceConfig=value, StoppingCondition=value, CheckpointConfig=value)).state
     assert (seen.instance_type, seen.max_wait, seen.checkpoint_uri) == (None, None, None)
 
 
