@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -19,16 +18,16 @@ from respot.errors import (
 )
 from respot.jobs.job import JobState, Market, Transition
 from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Action, Decision, Outlook
+from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
-from tests.alerting.environment import ENDED, JOB, LEASE, Environment
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
+from tests.alerting.environment import ENDED, JOB, LEASE, Environment, decision_record, outcome_of
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot, transition
 from tests.support.faulty import ProcessCrashError
 from tests.support.scenarios import SCENARIOS, Scenario
 
 END = history(ENDED)[-1]
-OUTCOME = Outcome(job=JOB, kind=OutcomeKind.CREATED, summary="a summary", settled_at=at(21640), name="spot-job-r2")
+OUTCOME = outcome_of()
 CHANGES = {
     "transition": TransitionRecorded(job=JOB, transition=END),
     "appearance": JobAppeared(job=JOB),
@@ -235,28 +234,22 @@ def test_the_alert_of_an_end_says_what_respot_will_do(env: Environment, foreseen
 
 
 @pytest.mark.parametrize(
-    ("action", "others", "outcome", "expected"),
+    ("action", "notify", "outcome", "expected"),
     [
-        (Action.RESUBMIT, {}, None, Outlook.DECIDES),
-        (Action.REFUSE, {"notify": True}, None, Outlook.DECIDED),
-        (Action.NOTHING, {"notify": True}, None, Outlook.DECIDED),
-        (Action.REFUSE, {}, None, Outlook.LEAVES),
-        (Action.NOTHING, {}, None, Outlook.LEAVES),
-        *((Action.RESUBMIT, {}, kind, Outlook.DECIDED) for kind in OutcomeKind),  # the alert may be hours late
+        (Action.RESUBMIT, False, None, Outlook.DECIDES),
+        (Action.REFUSE, True, None, Outlook.DECIDED),
+        (Action.NOTHING, True, None, Outlook.DECIDED),
+        (Action.REFUSE, False, None, Outlook.LEAVES),
+        (Action.NOTHING, False, None, Outlook.LEAVES),
+        *((Action.RESUBMIT, False, kind, Outlook.DECIDED) for kind in OutcomeKind),  # the alert may be hours late
     ],
 )
 def test_a_recorded_decision_counts_and_not_the_policy_of_today(
-    env: Environment, action: Action, others: dict[str, Any], outcome: OutcomeKind | None, expected: Outlook
+    env: Environment, action: Action, *, notify: bool, outcome: OutcomeKind | None, expected: Outlook
 ) -> None:
-    decision = Decision(action=action, reason="a reason", inputs={}, **({"notify": False} | others))
-    env.runs.decide(
-        DecisionRecord(
-            job=JOB, run=run_id(JOB), number=1, decision=decision, decided_at=at(21635), checkpoint=None, next_name=None
-        ),
-        None,
-    )
+    env.runs.decide(decision_record(action, notify=notify), None)
     if outcome:
-        env.runs.record_outcome(replace(OUTCOME, kind=outcome))
+        env.runs.record_outcome(outcome_of(outcome))
     foresight = Foreseen(Outlook.UNKNOWN)
     assert outlook(env, foresight) is expected
     assert foresight.asked == 0
@@ -349,12 +342,8 @@ def test_advice_comes_once_even_if_earlier_transitions_are_recorded_later(env: E
 
 def resubmit(env: Environment) -> None:
     """Respot decides on the next attempt of the ended job, named `new`."""
-    decision = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={})
-    record = DecisionRecord(
-        job=JOB, run=RUN, number=1, decision=decision, decided_at=CREATED, checkpoint=None, next_name="new"
-    )
     attempt = AttemptRecord(run=RUN, number=2, region=JOB.region, name="new", parent=JOB, decided_at=CREATED)
-    assert env.runs.decide(record, attempt)
+    assert env.runs.decide(replace(decision_record(Action.RESUBMIT), next_name="new"), attempt)
 
 
 def test_an_attempt_of_respot_is_not_advised_and_the_ledger_records_it(env: Environment) -> None:

@@ -13,40 +13,28 @@ from respot.aws.dynamodb.stream import read_change
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, Transition
 from respot.jobs.merge import reconcile
-from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
-from tests.alerting.environment import ENDED, JOB, Environment
+from tests.alerting.environment import ENDED, JOB, Environment, decision_record, outcome_of
 from tests.handlers.test_recover import LEASED
-from tests.support.builders import a_drill, at, snapshot
+from tests.support.builders import at, snapshot
 
 NEXT = f"{JOB.name}-r2"
 NOTHING: list[Any] = []
+
+
+def decided(action: Action, **others: Any) -> Item:  # noqa: ANN401
+    return decision_item(decision_record(action, **others), None)
+
+
 NOT_DONE = AlertKind.NOT_RESUBMITTED
 
 
 def recorded(status: str, seconds: float = 3720, *, ended_as: str | None = None) -> Item:
     each = Transition(status=status, started=at(seconds), ended_as=ended_as)
     return transition_item(JOB, each, now=at(1), retention=None)
-
-
-def decided(action: Action, **others: Any) -> Item:  # noqa: ANN401
-    record = DecisionRecord(
-        job=JOB,
-        run=run_id(JOB),
-        number=1,
-        decision=Decision(action=action, reason="the reason", inputs={}, **others),
-        decided_at=at(21640),
-        checkpoint=None,
-        next_name=NEXT,
-    )
-    return decision_item(record, None)
-
-
-def outcome(kind: OutcomeKind) -> Item:
-    record = Outcome(job=JOB, kind=kind, summary="the summary", settled_at=at(21640), name=NEXT, warning="the warning")
-    return outcome_item(record, None)
 
 
 def notice(kind: NoticeKind) -> Item:
@@ -93,14 +81,8 @@ def of_kind(kind: str) -> Item:
         pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission"),
         *(
             pytest.param(
-                outcome(kind),
-                [
-                    (
-                        AlertKind.RESUBMITTED if kind == "created" else AlertKind.NOT_RESUBMITTED,
-                        "the summary",
-                        "the warning",
-                    )
-                ],
+                outcome_item(outcome_of(kind), None),
+                [(AlertKind.RESUBMITTED if kind == "created" else NOT_DONE, "a summary", "a warning")],
                 id=str(kind),
             )
             for kind in OutcomeKind
@@ -123,15 +105,3 @@ def test_each_kind_of_item_leads_to_its_alert_once(
             env.alerter.on(change)
     assert [(alert.kind, alert.summary, alert.warning) for alert in env.topic.published] == expected
     assert [each.kind for each in env.alerts()] == [kind for kind, _, _ in expected]
-
-
-def test_the_transition_of_a_drill_leads_to_its_alert() -> None:
-    env, drill = Environment(), a_drill()
-    env.know(drill.snapshot())
-    change = read_change(
-        {"dynamodb": {"NewImage": transition_item(drill.job, drill.alerted, now=at(1), retention=None)}}
-    )
-    assert change
-    alert_record = env.alerter.on(change)
-    assert alert_record
-    assert (alert_record.job, alert_record.transition) == (drill.job, drill.alerted)

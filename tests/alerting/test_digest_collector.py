@@ -4,7 +4,6 @@ from datetime import timedelta
 import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import MARGIN, DigestCollector
 from respot.alerting.digest.digest import DigestRecord, DigestWindow
 from respot.alerting.digest.text import what_happens_next
@@ -13,11 +12,11 @@ from respot.alerting.required import RecoveryNews
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Outlook
+from tests.alerting.environment import LEASE, alerter_on
 from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
-from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryTopic
 
-LEASE = timedelta(minutes=2)
 LENGTH = timedelta(minutes=3)
 INTERRUPTED = transition("Interrupted", 3720)
 
@@ -37,16 +36,7 @@ class Environment:
             length=LENGTH,
             lease=LEASE,
         )
-        self.alerter = Alerter(
-            ledger=self.ledger,
-            runs=MemoryRunStore(ledger=self.ledger),
-            topic=self.topic,
-            clock=self.clock,
-            kinds=frozenset(AlertKind),
-            max_age=timedelta(hours=24),
-            lease=LEASE,
-            digests=self.collector,
-        )
+        self.alerter = replace(alerter_on(self.ledger, clock=self.clock, topic=self.topic), digests=self.collector)
 
     def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertRecord:
         job = job_id(name)

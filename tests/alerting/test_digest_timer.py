@@ -26,16 +26,15 @@ def test_other_messages_name_no_window(body: str) -> None:
 GOOD = json.loads(write_message(window_of()))["window"]
 
 
+BAD = [{"kind": "advice-to-all"}, {"opened": "yesterday"}, {"closes": 7}]
+
+
 @pytest.mark.parametrize(
     "named",
     [
-        None,
-        [],
-        "x",
+        *(None, [], "x"),
         *({key: value for key, value in GOOD.items() if key != left_out} for left_out in GOOD),
-        GOOD | {"kind": "advice-to-all"},
-        GOOD | {"opened": "yesterday"},
-        GOOD | {"closes": 7},
+        *(GOOD | bad for bad in BAD),
     ],
 )
 def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:

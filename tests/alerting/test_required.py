@@ -7,41 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
 from respot.alerting.required import RecoveryNews, news_of_decision, news_of_outcome, required_alerts
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
 from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import reconcile
-from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
-from tests.support.builders import CREATED, at, job_id, snapshot, state, transition
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, OutcomeKind, RecoveryRecords
+from tests.alerting.environment import JOB, alerter_on, decision_record, outcome_of
+from tests.support.builders import CREATED, at, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 
-JOB = job_id()
 END = transition("MaxWaitTimeExceeded", 21630)
 
 
 def decided(action: Action = Action.NOTHING, *, notify: bool = True, dry_run: bool = False) -> DecisionRecord:
-    return DecisionRecord(
-        job=JOB,
-        run=run_id(JOB),
-        number=1,
-        decision=Decision(
-            action=action, reason="a reason", inputs={}, notify=notify, dry_run=dry_run, warning="a warning"
-        ),
-        decided_at=at(21700),
-        checkpoint=None,
-        next_name=None,
-    )
-
-
-def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
-    return Outcome(
-        job=JOB, kind=kind, summary="a summary", settled_at=at(21800), name="spot-job-r2", warning="a warning"
-    )
+    return decision_record(action, notify=notify, dry_run=dry_run, warning="a warning")
 
 
 NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", noticed_at=at(21650))
@@ -53,10 +35,10 @@ NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", no
 @pytest.mark.parametrize(
     ("news", "seconds", "withdrawn"),
     [
-        pytest.param(news_of_decision(decided()), 21700, True, id="nothing to do"),
-        pytest.param(news_of_decision(decided(Action.REFUSE)), 21700, False, id="refused"),
-        pytest.param(news_of_outcome(outcome()), 21800, False, id="created"),
-        pytest.param(news_of_outcome(outcome(OutcomeKind.WITHDRAWN)), 21800, True, id="withdrawn"),
+        pytest.param(news_of_decision(decided()), 21635, True, id="nothing to do"),
+        pytest.param(news_of_decision(decided(Action.REFUSE)), 21635, False, id="refused"),
+        pytest.param(news_of_outcome(outcome_of()), 21640, False, id="created"),
+        pytest.param(news_of_outcome(outcome_of(OutcomeKind.WITHDRAWN)), 21640, True, id="withdrawn"),
     ],
 )
 def test_news_has_its_own_time_and_is_no_fault_if_the_request_was_withdrawn(
@@ -104,7 +86,7 @@ def test_a_job_requires_these_alerts(seen: JobSnapshot, expected: set[tuple[str,
     [
         (RecoveryRecords(), set()),
         (RecoveryRecords(decision=decided(Action.RESUBMIT)), set()),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome_of()), {"resubmitted"}),
         (RecoveryRecords(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
     ],
     ids=["nothing yet", "under way", "created", "declined at last"],
@@ -137,7 +119,7 @@ def recovery_records(draw: st.DrawFn) -> RecoveryRecords:
     decisions = st.builds(decided, st.sampled_from(Action), notify=st.booleans(), dry_run=st.booleans())
     return RecoveryRecords(
         decision=draw(st.none() | decisions),
-        outcome=draw(st.none() | st.builds(outcome, st.sampled_from(OutcomeKind))),
+        outcome=draw(st.none() | st.builds(outcome_of, st.sampled_from(OutcomeKind))),
         notices=draw(st.sampled_from(((), (NOTICE,)))),
     )
 
@@ -159,16 +141,8 @@ def test_catching_up_completes_exactly_the_required_alerts(
     for notice in done.notices:
         runs.notice(JOB, notice.kind, notice.summary)
     clock = FakeClock(at(21900) + timedelta(hours=hours))
-    alerter = Alerter(
-        ledger=ledger,
-        runs=runs,
-        topic=MemoryTopic(),
-        clock=clock,
-        kinds=frozenset(kinds),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
-    alerter.catch_up(JOB)
+    alerter = alerter_on(ledger, clock=clock, topic=MemoryTopic())
+    replace(alerter, runs=runs, kinds=frozenset(kinds)).catch_up(JOB)
     record = ledger.load(JOB)
     assert record.state is not None
     complete = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}

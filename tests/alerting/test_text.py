@@ -86,15 +86,6 @@ def test_a_job_that_ran_out_of_waiting_time_may_have_been_launched() -> None:
     )
 
 
-@pytest.mark.parametrize("life", ["Starting=0 Interrupted=100 Starting=130", "Starting=0 Downloading=100"])
-@pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "Failed"])
-def test_transitions_can_show_that_a_job_held_instances(status: str, life: str) -> None:
-    """A snapshot may lack TrainingStartTime."""
-    alert = of_life(alert_on(status, training_started=None), life)
-    ended = replace(alert, state=replace(alert.state, status="Stopped"))
-    assert "never" not in plain(ended)
-
-
 def test_the_runtime_limit_is_named_where_it_is_known() -> None:
     assert "MaxRuntimeInSeconds of 4 h 00 min." in what_happened(alert_on("MaxRuntimeExceeded"))
     assert "MaxRuntimeInSeconds. " in what_happened(alert_on("MaxRuntimeExceeded", max_runtime=None))

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from respot.alerting.alert import Alert, AlertOutcome
-from respot.alerting.alerter import Alerter
 from respot.alerting.digest.digest import DigestRecord, DigestWindow
 from respot.alerting.digest.digest import write_message as write_window
-from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.job_items import transition_item
 from respot.errors import TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
@@ -27,6 +25,7 @@ from respot.recording.recorder import Recorder
 from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
 from respot.sweep.heartbeat import HEARTBEAT
+from tests.alerting.environment import alerter_on
 from tests.support.builders import (
     CREATED,
     NAME,
@@ -43,7 +42,7 @@ from tests.support.builders import (
 )
 from tests.support.clock import FakeClock
 from tests.support.faulty import FaultyJobs
-from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryTopic
 from tests.support.printed import Printed, printed
 
 __all__ = ["printed"]  # used by each test, asked for or not
@@ -192,15 +191,7 @@ def topic(monkeypatch: pytest.MonkeyPatch) -> Choosy:
     seen = [snapshot("Starting=0 Interrupted=3720", job=job_id(name)) for name in (NAME, "second", "third")]
     for each in (*seen, drill.snapshot()):
         ledger.save(reconcile(ledger.load(each.state.job), each))
-    alerter = Alerter(
-        ledger=ledger,
-        runs=MemoryRunStore(ledger=ledger),
-        topic=topic,
-        clock=FakeClock(at(3725)),
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
+    alerter = alerter_on(ledger, clock=FakeClock(at(3725)), topic=topic)
     monkeypatch.setattr(alert, "alerter", lambda: alerter)
     return topic
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from respot.bootstrap.observability import metrics
-from respot.errors import UpstreamUnavailableError
+from respot.errors import QueueUnavailableError, UpstreamUnavailableError
 from respot.handlers import sweep
 from respot.metrics import (
     NAMESPACE,
@@ -19,6 +19,7 @@ from respot.metrics import (
     UNKNOWN_STATUS_MESSAGES,
 )
 from respot.schema import CHECKS
+from respot.sweep.heartbeat import beat
 from respot.sweep.report import SweepReport
 from tests.handlers.test_handlers import Context
 from tests.support.builders import REGION
@@ -127,3 +128,39 @@ def test_metrics_are_those_of_the_deployment(fake: FakeSweeper, printed: Printed
     fake.swept = (SweepReport(scope=CHECKS, age=timedelta(), complete=True),)
     sweep.handler({}, Context())
     assert measured(printed(), deployed_as) == {SWEEP_AGE: [0]}
+
+
+# --- heartbeats: the tests of each function's batches show that it ignores them
+
+
+@dataclass
+class FakeQueue:
+    """A queue that counts heartbeats, or refuses them."""
+
+    refuses: bool = False
+    beats: int = 0
+
+    def beat(self) -> None:
+        if self.refuses:
+            message = "no permission"
+            raise QueueUnavailableError(message)
+        self.beats += 1
+
+
+def test_a_refused_heartbeat_does_not_stop_the_others() -> None:
+    queues = (FakeQueue(), FakeQueue(refuses=True), FakeQueue())
+    assert [str(error) for error in beat(queues)] == ["no permission"]
+    assert [queue.beats for queue in queues] == [1, 0, 1]
+
+
+def test_each_sweep_sends_heartbeats_and_sweeps_even_if_they_are_refused(
+    monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    taking, refusing, fake = FakeQueue(), FakeQueue(refuses=True), FakeSweeper()
+    monkeypatch.setattr(sweep, "heartbeat_queues", lambda: (refusing, taking))
+    monkeypatch.setattr(sweep, "sweeper", lambda: fake)
+    for _ in range(2):
+        sweep.handler({}, Context())
+    assert taking.beats == 2
+    assert fake.times_left == [timedelta(minutes=5)] * 2
+    assert [line["message"] for line in printed()] == ["heartbeat_failed"] * 2

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from respot.alerting import text as alert_text
 from respot.alerting.alert import Alert, AlertOutcome, AlertRecord
-from respot.alerting.alerter import Alerter
 from respot.alerting.document import to_document
-from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.alerting.required import required_alerts
 from respot.errors import MalformedMessageError, RespotError
 from respot.jobs.drill_names import DRILL_PREFIX, drill_id
@@ -21,6 +20,7 @@ from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_
 from respot.recording.observation import DrillObservation, Observation, parse
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
+from tests.alerting.environment import alerter_on
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
 from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
@@ -142,31 +142,18 @@ def test_a_drill_is_recorded_once_without_asking_sagemaker(status: str) -> None:
 
 
 def alerted(drill: Drill) -> tuple[AlertRecord | None, Alert]:
-    ledger, topic = recorded(drill), MemoryTopic()
-    alerter = Alerter(
-        ledger=ledger,
-        runs=MemoryRunStore(ledger=ledger),
-        topic=topic,
-        clock=lambda: drill.sent_at + timedelta(seconds=2),
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
+    topic = MemoryTopic()
+    alerter = alerter_on(recorded(drill), clock=lambda: drill.sent_at + timedelta(seconds=2), topic=topic)
     alert_record = alerter.alert(drill.job, drill.alerted)
     (alert,) = topic.published
     return alert_record, alert
 
 
 @DRILLS
-def test_a_drill_is_alerted_on_like_a_real_job(status: str) -> None:
-    alert_record, _ = alerted(a_drill(status))
+def test_a_drill_is_alerted_on_and_every_text_begins_with_drill(status: str) -> None:
+    alert_record, alert = alerted(a_drill(status))
     assert alert_record is not None
     assert (alert_record.kind, alert_record.outcome) == (KIND_BY_STATUS[status], AlertOutcome.SENT)
-
-
-@DRILLS
-def test_every_text_of_a_drill_begins_with_drill(status: str) -> None:
-    _, alert = alerted(a_drill(status))
     document = to_document(alert)
     posted = render(json.dumps(document))
     texts = [

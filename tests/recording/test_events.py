@@ -1,6 +1,7 @@
 import json
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from respot.errors import MalformedMessageError
 from respot.jobs.description import moment
 from respot.jobs.job import JobSnapshot, Market, Owner, Parent
-from respot.recording.observation import EventObservation, parse
+from respot.recording.observation import SWEEP_SOURCE, EventObservation, SweepObservation, parse, write_recheck
 from tests.support.builders import (
     ACCOUNT,
     CREATED,
@@ -229,22 +230,20 @@ def test_an_unknown_status_is_kept_as_it_is(status: str) -> None:
         pytest.param([{"StartTime": milliseconds(at(390))}], False, id="no status"),
         pytest.param([{"Status": "Starting", "StartTime": milliseconds(at(390))}], False, id="of another status"),
         pytest.param([{"Status": "Training", "StartTime": f"{milliseconds(at(390))}"}], True, id="start as text"),
+        pytest.param(
+            [
+                {"Status": "Starting", "StartTime": CREATED.isoformat()},
+                {"Status": "Training", "StartTime": 1789549590000},
+            ],
+            True,
+            id="of several only the last",
+        ),
     ],
 )
 def test_an_event_without_its_own_transition_does_not_show_its_start(transitions: object, *, known: bool) -> None:
     seen = reported_by(event("Training", 390, SecondaryStatusTransitions=transitions))
     assert seen.start_known is known
     assert seen.history == (transition("Training", 390, provisional=True),)
-
-
-def test_of_several_transitions_in_an_event_only_the_last_is_its_own() -> None:
-    listed = [
-        {"Status": "Starting", "StartTime": CREATED.isoformat()},
-        {"Status": "Training", "StartTime": 1789549590000},
-    ]
-    assert reported_by(event(SecondaryStatusTransitions=listed)).history == (
-        transition("Training", 390, provisional=True),
-    )
 
 
 @pytest.mark.parametrize(
@@ -414,3 +413,40 @@ def test_any_event_is_read_or_refused_with_a_reason(detail: Any, envelope: Any) 
 def test_any_other_message_is_refused_with_a_reason(body: str) -> None:
     with pytest.raises(MalformedMessageError):
         parse(body)
+
+
+# --- observations of the sweep
+
+OBSERVATION = SweepObservation(region=REGION, name=NAME, watched_since=at(0.037), event_due_by=at(9.001))
+
+
+@pytest.mark.parametrize("unlisted", [None, at(-5)])
+def test_a_sweep_observation_is_read_as_it_was_written(unlisted: datetime | None) -> None:
+    observation = replace(OBSERVATION, unlisted=unlisted)
+    assert parse(write_recheck(observation)) == observation
+
+
+DETAIL = json.loads(write_recheck(OBSERVATION))["detail"]
+
+
+def test_the_members_of_the_message_are_fixed() -> None:
+    """Messages in the queue may be of an older version."""
+    detail = json.loads(write_recheck(replace(OBSERVATION, unlisted=at(-5))))["detail"]
+    assert list(detail) == ["region", "name", "watched_since", "overdue", "missed"]
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        None,
+        [],
+        *({key: value for key, value in DETAIL.items() if key != left_out} for left_out in DETAIL),
+        *(DETAIL | {member: "yesterday"} for member in ("watched_since", "overdue", "region")),
+        *(DETAIL | {"name": name} for name in ("../x", "n" * 64)),
+        DETAIL | {"missed": 5},
+    ],
+    ids=str,
+)
+def test_any_other_detail_is_malformed(detail: object) -> None:
+    with pytest.raises(MalformedMessageError, match="names no job"):
+        parse(json.dumps({"source": SWEEP_SOURCE, "detail": detail}))

@@ -16,6 +16,7 @@ from respot.sweep.progress import Page
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.memory import MemoryPolicies
 from tests.support.sweep_environment import ELSEWHERE, GRACE, NOW, Environment, ago, many
+from tests.sweep.test_listing_depth import Instead
 
 
 @pytest.fixture
@@ -154,13 +155,8 @@ def test_an_unlisted_job_is_found_among_jobs_created_at_once(page_length: int) -
 def test_an_empty_page_does_not_end_a_pass(env: Environment) -> None:
     pages = {None: Page(summaries=(), token="1"), "1": Page(summaries=(), token=None)}  # noqa: S106 - a page's
     env.know(job_id("unlisted", created=ago(hours=2)))
-
-    class Empty:
-        def page(self, region: str, token: str | None) -> Page:
-            assert region == REGION
-            return pages[token]
-
-    (_, swept) = env.sweep(env.invocation(lists=Empty()))
+    lists = Instead(env.lists, {"page": lambda _, token: pages[token]})
+    (_, swept) = env.sweep(env.invocation(lists=lists))
     assert swept.complete
     assert unlisted_names(env) == ["unlisted"]
 
@@ -196,19 +192,6 @@ def test_an_unreadable_policy_marks_the_report_and_only_delays_the_check(env: En
     policies.fault, policies.policy = None, WAIT_ONE_HOUR
     env.clock.pass_by(timedelta(minutes=5))
     env.sweep(sweeper)
-    assert env.recoveries.sent == [job]
-
-
-def test_a_limit_set_afterwards_is_applied_within_the_hour(env: Environment) -> None:
-    policies = MemoryPolicies(policy=AccountPolicy())
-    sweeper = env.invocation(policies=policies)
-    job = job_id("waits", created=ago(hours=5, minutes=2))
-    env.both(job, tags={})
-    env.sweep(sweeper)
-    policies.policy = WAIT_ONE_HOUR
-    for _ in range(12):
-        env.clock.pass_by(timedelta(minutes=5))
-        env.sweep(sweeper)
     assert env.recoveries.sent == [job]
 
 
