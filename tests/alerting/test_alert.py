@@ -28,6 +28,7 @@ OLD: Final = "happened 1 d 00 h ago, longer than the 1 d 00 h of the settings"
             "failed", Market.ON_DEMAND, 0, 10, "an on-demand job: only spot jobs are alerted on", id="on demand"
         ),
         pytest.param("ended", Market.ON_DEMAND, 0, 10, SENT, id="an unknown end, on any market"),
+        pytest.param("resubmitted", Market.ON_DEMAND, 0, 10, SENT, id="what Respot did, on any market"),
         pytest.param(
             "advice", Market.SPOT, 0, 10, "alerts of kind advice are switched off in the settings", id="switched off"
         ),

@@ -157,16 +157,6 @@ def test_old_news_is_declined(env: Environment, change: LedgerChange, hours: int
     assert env.topic.published == []
 
 
-@pytest.mark.parametrize(("change", "sent"), [(CHANGES["transition"], False), (OUTCOME, True)])
-def test_of_on_demand_jobs_only_what_respot_did_is_reported(
-    env: Environment, change: LedgerChange, *, sent: bool
-) -> None:
-    env.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
-    alert_record = env.alerter.on(replace(change, job=job_id("other")))
-    assert sent or "on-demand" in declined(alert_record)
-    assert len(env.topic.published) == sent
-
-
 # --- transitions ----------------------------------------------------------------------------------------------------
 
 
@@ -317,17 +307,14 @@ def advised(env: Environment, name: str = "new") -> bool:
     return (alert_record.kind, alert_record.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
 
 
-def test_a_risky_job_is_advised_when_it_appears(env: Environment) -> None:
+def test_a_risky_job_is_advised_when_it_appears_and_a_safe_one_is_left_alone(env: Environment) -> None:
     appears(env)
     assert advised(env)
     (alert,) = env.topic.published
     assert len(alert.advice) == 1
-
-
-def test_a_safe_job_is_left_alone(env: Environment) -> None:
-    appears(env, checkpoint_uri="s3://ml-bucket/new/")
-    assert env.alerter.advise(job_id("new")) is None
-    assert env.memory.alerts(job_id("new")) == ()
+    env.know(snapshot("Starting=0", job=job_id("safe")))
+    assert env.alerter.advise(job_id("safe")) is None
+    assert env.memory.alerts(job_id("safe")) == ()
 
 
 def test_advice_comes_once_even_if_earlier_transitions_are_recorded_later(env: Environment) -> None:

@@ -3,12 +3,13 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from respot.alerting.alert import Alert, AlertOutcome
-from respot.alerting.digest.digest import DigestRecord, DigestWindow
+from respot.alerting.digest.digest import DigestRecord
 from respot.alerting.digest.digest import write_message as write_window
 from respot.aws.dynamodb.job_items import transition_item
 from respot.errors import TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
@@ -18,14 +19,14 @@ from respot.jobs.job import JobId, Transition
 from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
 from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
-from respot.recording import drill as drill_event
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
 from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
-from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
 from respot.sweep.heartbeat import HEARTBEAT
 from tests.alerting.environment import alerter_on
+from tests.recording.test_drills import envelope
+from tests.slack.test_relay import Chat
 from tests.support.builders import (
     CREATED,
     NAME,
@@ -96,17 +97,6 @@ def sqs(*bodies: object) -> dict[str, Any]:
     }
 
 
-def a_drills_event() -> dict[str, Any]:
-    drill = a_drill()
-    return {
-        "source": drill_event.SOURCE,
-        "detail-type": drill_event.DETAIL_TYPE,
-        "account": drill.account,
-        "region": drill.region,
-        "detail": json.loads(drill_event.write_detail(drill)),
-    }
-
-
 @pytest.mark.usefixtures("jobs")
 def test_record_takes_a_batch(printed: Printed) -> None:
     assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
@@ -129,7 +119,7 @@ def test_record_counts_transitions_that_no_event_reported(printed: Printed) -> N
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_no_drill(printed: Printed) -> None:
-    assert failed(record.handler(sqs(a_drills_event()), Context())) == []
+    assert failed(record.handler(sqs(envelope(a_drill())), Context())) == []
     (recorded,) = printed()
     assert recorded["transitions"] == ["Starting", "Downloading", "Training", "Interrupted"]
 
@@ -252,25 +242,6 @@ def test_alert_takes_jobs_from_the_queue_of_due_alerts(topic: Choosy) -> None:
     assert [sent.state.job.name for sent in topic.published] == [NAME, "second"]
 
 
-class FakeCollector:
-    """A collector with one window that is over."""
-
-    def __init__(self, due: DigestWindow) -> None:
-        self.due = due
-
-    def close(self, window: DigestWindow) -> DigestRecord | None:
-        if window != self.due:
-            return None
-        return DigestRecord(
-            digest=window.id,
-            outcome=AlertOutcome.SENT,
-            reason="2 more",
-            headline="2 more spot jobs",
-            settled_at=at(3905),
-            message_id="m",
-        )
-
-
 def test_alert_measures_the_age_of_a_failing_due_alert(
     monkeypatch: pytest.MonkeyPatch, topic: Choosy, printed: Printed
 ) -> None:
@@ -284,7 +255,11 @@ def test_alert_measures_the_age_of_a_failing_due_alert(
 
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    monkeypatch.setattr(alert, "digest_collector", lambda: FakeCollector(window_of()))
+    sent = DigestRecord(
+        digest=window_of().id, outcome=AlertOutcome.SENT, reason="", headline="", settled_at=at(3905), message_id="m"
+    )
+    collector = SimpleNamespace(close=lambda window: sent if window == window_of() else None)
+    monkeypatch.setattr(alert, "digest_collector", lambda: collector)
     named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert_completed")
@@ -304,21 +279,8 @@ def test_alert_begins_nothing_that_it_cannot_finish_in_time(topic: Choosy, print
 # --- slack ----------------------------------------------------------------------------------------------------------
 
 
-class Chat:
-    """A chat that refuses one text."""
-
-    def __init__(self) -> None:
-        self.posted: list[str] = []
-
-    def post(self, message: SlackMessage) -> None:
-        if message.text == "bad":
-            reason = "Slack answered 500"
-            raise WebhookRefusedError(reason)
-        self.posted.append(message.text)
-
-
 def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    chat, queue = Chat(), MemoryDelayQueue()
+    chat, queue = Chat(refuses={"bad": WebhookRefusedError("Slack answered 500")}), MemoryDelayQueue()
     relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
     assert failed(slack.handler(sqs("bad", "good", HEARTBEAT, '{"version": "respot.alert/1"}'), Context())) == ["m1"]

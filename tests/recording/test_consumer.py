@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
@@ -10,10 +10,6 @@ from respot.recording.recorder import Recorder
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, retry_schedule, snapshot
 from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
 from tests.support.memory import MemoryDelayQueue, MemoryLedger
-
-
-def plenty() -> timedelta:
-    return timedelta(minutes=5)
 
 
 class Environment:
@@ -30,8 +26,10 @@ class Environment:
             recorder=Recorder(jobs=self.jobs, ledger=self.ledger), retry_schedule=retry_schedule(self.queue)
         )
 
-    def consume(self, batch: Iterable[QueueMessage], time_left: Callable[[], timedelta] = plenty) -> Outcome:
-        return self.consumer.consume(batch, time_left=time_left)
+    def consume(self, batch: Iterable[QueueMessage], *left: timedelta) -> Outcome:
+        """Consume a batch; `left` is the time left before each job, plenty if it is not given."""
+        spans = iter(left)
+        return self.consumer.consume(batch, time_left=lambda: next(spans, timedelta(minutes=5)))
 
 
 @pytest.fixture
@@ -89,9 +87,8 @@ def test_a_process_crash_is_not_caught(env: Environment) -> None:
 
 
 def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
-    spans = iter([LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta()])
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event())
-    outcome = env.consume(batch, time_left=lambda: next(spans))
+    outcome = env.consume(batch, LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta())
     assert failed(outcome) == ["m2", "m3"]
     assert all(isinstance(retry.error, OutOfTimeError) for retry in outcome.retries)
     assert env.jobs.describes == 1

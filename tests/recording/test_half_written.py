@@ -80,9 +80,6 @@ def test_a_record_lacks_an_unmarked_end(
     unfinished = state(status=status, secondary_status=secondary)
     known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
     assert lacks_its_end(JobRecord(state=unfinished, transitions=known, version=1)) is lacking
-
-
-def test_an_unknown_job_does_not_lack_its_end() -> None:
     assert not lacks_its_end(JobRecord())
 
 
