@@ -1,13 +1,16 @@
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of
+from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of, read_message, write_message
 from respot.alerting.digest.text import headline, names, plain, short, subject, what_happened, what_happens_next
 from respot.alerting.kinds import AlertKind, Severity
-from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
+from respot.errors import MalformedMessageError
+from respot.jobs.message import write_message as write_job
+from tests.support.builders import a_drill, alert_of, alert_on, digest_of, job_id, member_of, window_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 
@@ -177,3 +180,39 @@ def test_the_entries_do_not_change_the_id() -> None:
     digest = digest_of()
     assert replace(digest, entries=(member_of(9, 1),)).id == digest.id
     assert digest.id == "digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z"
+
+
+# --- the timer: the message that closes a window
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.2xlarge", None, "<größer>"])
+@pytest.mark.parametrize("kind", [AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED])
+def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> None:
+    window = window_of(kind, 3720.037, instance_type=instance_type)
+    read = read_message(write_message(window))
+    assert read == window
+    assert read.id == window.id
+
+
+@pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
+def test_other_messages_name_no_window(body: str) -> None:
+    assert read_message(body) is None
+
+
+GOOD = json.loads(write_message(window_of()))["window"]
+
+
+BAD = [{"kind": "advice-to-all"}, {"opened": "yesterday"}, {"closes": 7}]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *(None, [], "x"),
+        *({key: value for key, value in GOOD.items() if key != left_out} for left_out in GOOD),
+        *(GOOD | bad for bad in BAD),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:
+    with pytest.raises(MalformedMessageError, match="names a window"):
+        read_message(json.dumps({"window": named}))

@@ -283,6 +283,8 @@ def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPa
     chat, queue = Chat(refuses={"bad": WebhookRefusedError("Slack answered 500")}), MemoryDelayQueue()
     relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
+    assert failed(slack.handler(sqs(HEARTBEAT), Context())) == []
+    assert (chat.posted, printed()) == ([], [])
     assert failed(slack.handler(sqs("bad", "good", HEARTBEAT, '{"version": "respot.alert/1"}'), Context())) == ["m1"]
     assert (chat.posted[0], len(chat.posted)) == ("good", 2)
     assert queue.delays == {"r1": timedelta(seconds=60)}
