@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -97,3 +98,8 @@ def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
 def test_a_message_delivered_twice_in_one_batch_fails_once(env: Environment) -> None:
     env.jobs.fault = UpstreamUnavailableError("down")
     assert failed(env.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
+
+
+def test_a_malformed_message_does_not_back_off(env: Environment) -> None:
+    env.consume([replace(message("poison", "m1"), receive_count=12)])
+    assert env.queue.delays == {"receipt-m1": timedelta(seconds=5)}

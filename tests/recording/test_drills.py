@@ -150,7 +150,7 @@ def alerted(drill: Drill) -> tuple[AlertRecord | None, Alert]:
 
 
 @DRILLS
-def test_a_drill_is_alerted_on_and_every_text_begins_with_drill(status: str) -> None:
+def test_every_text_of_a_drill_begins_with_drill(status: str) -> None:
     alert_record, alert = alerted(a_drill(status))
     assert alert_record is not None
     assert (alert_record.kind, alert_record.outcome) == (KIND_BY_STATUS[status], AlertOutcome.SENT)
