@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -202,18 +201,9 @@ def test_slack_and_mail_say_when_nothing_was_billed() -> None:
         assert "Billed" not in text
 
 
-@pytest.mark.parametrize(
-    "held",
-    [
-        {"training_started": at(250)},
-        {"training_time": timedelta(seconds=9)},
-        {"billable_time": timedelta(seconds=9)},
-        {"market": None},
-        {"status": "InProgress"},
-    ],
-    ids=["it started", "it trained", "it is billed", "known from events alone", "it has not ended"],
-)
+@pytest.mark.parametrize("held", [{"training_started": at(250)}, {"market": None}, {"status": "InProgress"}], ids=str)
 def test_a_job_that_may_have_held_an_instance_is_not_called_free(held: dict[str, Any]) -> None:
+    """Events alone do not show the market. Which times and statuses need instances is a rule of its own."""
     assert "nothing was billed" not in alert_text.cost(idle(**held))
 
 
