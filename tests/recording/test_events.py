@@ -168,6 +168,9 @@ def test_a_name_that_no_job_can_have_is_refused(name: object) -> None:
     envelope = event(TrainingJobName=name, TrainingJobArn=None) | {"resources": []}
     with pytest.raises(MalformedMessageError, match="names no training job"):
         observation_of(envelope)
+
+
+def test_the_longest_name_is_accepted() -> None:
     assert observation_of(event(job=job_id("n" * 63))).name == "n" * 63
 
 
