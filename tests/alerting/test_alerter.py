@@ -9,7 +9,7 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.kinds import AlertKind, Severity
 from respot.alerting.required import RecoveryNews
-from respot.alerting.text import plain
+from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,
     LedgerIncompleteError,
@@ -243,6 +243,8 @@ def test_a_recorded_decision_counts_and_not_the_policy_of_today(
     foresight = Foreseen(Outlook.UNKNOWN)
     assert outlook(env, foresight) is expected
     assert foresight.asked == 0
+    said = what_happens_next(env.topic.published[-1])
+    assert ("Respot has already decided whether it resumes the job." in said) is (expected is Outlook.DECIDED)
 
 
 def test_the_policy_is_read_only_of_a_job_that_has_ended(env: Environment) -> None:
