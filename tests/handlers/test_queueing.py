@@ -76,6 +76,10 @@ def test_the_delay_follows_from_error_count_and_age(
     assert (retry.error, retry.reason) == (error, str(error))
 
 
+def test_no_delay_is_longer_than_sqs_hides_a_message() -> None:
+    assert timedelta(hours=12) > LONGEST_DELAY
+
+
 def test_if_every_delivery_fails_the_delays_double_up_to_the_longest() -> None:
     ages = ages_at_each_delivery(first=FIRST, longest=record.LONGEST_DELAY, receives=12)
     delays = [(after - before).total_seconds() for before, after in pairwise(ages)]
