@@ -9,23 +9,31 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
-from botocore.exceptions import (
-    BotoCoreError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
 from botocore.stub import Stubber
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.errors import UpstreamUnavailableError
+from respot.errors import StopFailedError, UpstreamUnavailableError
 from respot.jobs.job import JobSnapshot, Market, Owner, Parent
-from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
+from tests.support.builders import (
+    CREATED,
+    NAME,
+    REGION,
+    arn_of,
+    at,
+    description,
+    history,
+    job_id,
+    payload,
+    snapshot,
+    transition,
+)
+from tests.support.memory import MemoryTrainingJobs
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
+
+    from respot.recovery.ports import RecoverableJobs
 
 SEEN = "Starting=0 Downloading=250 Training=390"
 URL = "https://api.sagemaker.us-east-1.amazonaws.com"
@@ -99,11 +107,12 @@ def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stu
     assert seen.state.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
 
 
-@pytest.mark.parametrize("answer", [{"EnableManagedSpotTraining": False}, {"EnableManagedSpotTraining": None}])
+@pytest.mark.parametrize("flag", [False, None])
 def test_a_description_without_the_spot_flag_is_on_demand(
-    client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]
+    client: "SageMakerClient", stub: Stubber, *, flag: bool | None
 ) -> None:
-    assert described(client, stub, description(history(SEEN), **answer)).state.market is Market.ON_DEMAND
+    seen = described(client, stub, description(history(SEEN), EnableManagedSpotTraining=flag))
+    assert seen.state.market is Market.ON_DEMAND
 
 
 def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient", stub: Stubber) -> None:
@@ -112,75 +121,40 @@ def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient"
     assert not seen.start_known
 
 
-def test_an_unknown_status_is_accepted(client: "SageMakerClient", stub: Stubber) -> None:
-    seen = described(client, stub, description(history("Reticulating=5")))
-    assert seen.state.secondary_status == "Reticulating"
-
-
 def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
-    seen = described(client, stub, description(history(SEEN), CreationTime=there))
+    seen = described(client, stub, description(history("Reticulating=5"), CreationTime=there))
+    assert seen.state.secondary_status == "Reticulating"  # a status of tomorrow
     assert seen.state.job.created == at(0.037)
     assert seen.state.job.created.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["Requested resource not found.", "Could not find training job", f"Training job {NAME} does not exist"],
-)
-def test_only_sagemakers_own_word_is_absence(client: "SageMakerClient", stub: Stubber, words: str) -> None:
-    stub.add_client_error("describe_training_job", "ValidationException", words)
-    assert jobs(client).describe(REGION, NAME) is None
-    stub.add_client_error("list_tags", "ValidationException", words)
-    assert jobs(client).tags(REGION, arn_of()) is None
-
-
-@pytest.mark.parametrize("code", ["ResourceNotFound", "ResourceNotFoundException"])
-def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: Stubber, code: str) -> None:
-    stub.add_client_error("describe_training_job", code, "gone", http_status_code=400)
-    assert jobs(client).describe(REGION, NAME) is None
-
-
-@pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("ThrottlingException", "Rate exceeded"),
-        ("ThrottlingException", "not found"),
-        ("AccessDeniedException", "User is not authorized; the resource does not exist"),
-        ("ValidationException", "1 validation error detected: Value at 'trainingJobName' failed"),
-        ("InternalFailure", "not found"),
-        ("ServiceUnavailable", ""),
-        ("ExpiredTokenException", "expired"),
-        ("404", "Not Found"),
+        ("ValidationException", "Requested resource not found."),
+        ("ValidationException", "Could not find training job"),
+        ("ValidationException", f"Training job {NAME} does not exist"),
+        ("ResourceNotFound", "gone"),
+        ("ResourceNotFoundException", "gone"),
     ],
 )
-def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
+def test_only_sagemakers_own_word_is_absence(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
     stub.add_client_error("describe_training_job", code, words)
+    assert jobs(client).describe(REGION, NAME) is None
+    stub.add_client_error("list_tags", code, words)
+    assert jobs(client).tags(REGION, arn_of()) is None
+    stub.add_client_error("stop_training_job", code, words)
+    assert not jobs(client).stop(REGION, NAME)
+
+
+def test_a_request_that_is_not_valid_is_no_absence(client: "SageMakerClient", stub: Stubber) -> None:
+    for operation in ("describe_training_job", "list_tags"):
+        stub.add_client_error(operation, "ValidationException", "Value at 'trainingJobName' failed")
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
-    stub.add_client_error("list_tags", code, words)
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).tags(REGION, arn_of())
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ReadTimeoutError(endpoint_url=URL),
-        ConnectTimeoutError(endpoint_url=URL),
-        EndpointConnectionError(endpoint_url=URL),
-        NoCredentialsError(),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_no_answer_is_no_conclusion(error: BotoCoreError) -> None:
-    def down(_: str) -> "SageMakerClient":
-        raise error
-
-    with pytest.raises(UpstreamUnavailableError):
-        SageMakerTrainingJobs(down).describe(REGION, NAME)
-    with pytest.raises(UpstreamUnavailableError):
-        SageMakerTrainingJobs(down).tags(REGION, arn_of())
 
 
 def whole_answer() -> dict[str, Any]:
@@ -213,25 +187,27 @@ def test_an_answer_over_the_wire_is_read(client: "SageMakerClient") -> None:
     "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus"]
 )
 def test_an_answer_that_does_not_identify_a_job_is_no_answer(client: "SageMakerClient", member: str) -> None:
-    answer = whole_answer()
-    del answer[member]
+    answer = {name: value for name, value in whole_answer().items() if name != member}
     over_the_wire(client, json.dumps(answer).encode())
     with pytest.raises(UpstreamUnavailableError):
         jobs(client).describe(REGION, NAME)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}'])
-def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
-    over_the_wire(client, body)
-    with pytest.raises(UpstreamUnavailableError):
+def test_an_answer_from_before_sagemakers_time_is_no_answer(client: "SageMakerClient") -> None:
+    over_the_wire(client, json.dumps(whole_answer() | {"CreationTime": 0}).encode())
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
         jobs(client).describe(REGION, NAME)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b'{"Tags": null}', b'{"Tags": [{}]}'])
-def test_tags_that_are_nonsense_are_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}', b'{"Tags": [{}]}'],
+)
+def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
     over_the_wire(client, body)
-    with pytest.raises(UpstreamUnavailableError):
-        jobs(client).tags(REGION, arn_of())
+    for call in (lambda: jobs(client).describe(REGION, NAME), lambda: jobs(client).tags(REGION, arn_of())):
+        with pytest.raises(UpstreamUnavailableError):
+            call()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>404 not found</html>", b"not found"])
@@ -257,14 +233,10 @@ def test_the_client_is_that_of_the_jobs_region(client: "SageMakerClient", stub: 
 
 
 def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:
-    first = {"Tags": [{"Key": "team", "Value": "vision"}], "NextToken": "more"}
-    stub.add_response("list_tags", first, {"ResourceArn": arn_of()})
-    stub.add_response(
-        "list_tags", {"Tags": [], "NextToken": "even-more"}, {"ResourceArn": arn_of(), "NextToken": "more"}
-    )
-    stub.add_response(
-        "list_tags", {"Tags": [{"Key": "n", "Value": ""}]}, {"ResourceArn": arn_of(), "NextToken": "even-more"}
-    )
+    tags = [[{"Key": "team", "Value": "vision"}], [], [{"Key": "n", "Value": ""}]]
+    for here, own, there in zip(({}, {"NextToken": "1"}, {"NextToken": "2"}), tags, ("1", "2", ""), strict=True):
+        answer = {"Tags": own} | ({"NextToken": there} if there else {})
+        stub.add_response("list_tags", answer, {"ResourceArn": arn_of(), **here})
     assert jobs(client).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
     stub.assert_no_pending_responses()
 
@@ -272,4 +244,46 @@ def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) ->
 def test_tags_of_a_job_without_any_are_an_empty_answer(client: "SageMakerClient", stub: Stubber) -> None:
     stub.add_response("list_tags", {"Tags": []})
     assert jobs(client).tags(REGION, arn_of()) == {}
-    assert ACCOUNT in arn_of()
+
+
+def test_the_source_of_a_request_is_the_whole_answer(client: "SageMakerClient", stub: Stubber) -> None:
+    answer = description(history(SEEN), RetryStrategy={"MaximumRetryAttempts": 2})
+    stub.add_response("describe_training_job", answer | {"ResponseMetadata": {"HTTPStatusCode": 200}})
+    found = jobs(client).description(REGION, NAME)
+    assert found
+    assert (found.job, found.status) == (job_id(), answer["TrainingJobStatus"])
+    assert found.request_source == answer
+
+
+# --- the stop
+
+IN_STATUS = "The request was rejected because the training job is in status {}."
+
+
+def test_a_job_is_stopped_by_its_name(client: "SageMakerClient", stub: Stubber) -> None:
+    stub.add_response("stop_training_job", {}, {"TrainingJobName": NAME})
+    assert jobs(client).stop(REGION, NAME)
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
+def test_a_job_that_has_ended_needs_no_stop(client: "SageMakerClient", stub: Stubber, status: str) -> None:
+    stub.add_client_error("stop_training_job", "ValidationException", IN_STATUS.format(status))
+    assert not jobs(client).stop(REGION, NAME)
+
+
+@pytest.mark.parametrize("words", [IN_STATUS.format("InProgress"), "something else"])
+def test_any_other_refusal_says_nothing_about_the_job(client: "SageMakerClient", stub: Stubber, words: str) -> None:
+    stub.add_client_error("stop_training_job", "ValidationException", words)
+    with pytest.raises(StopFailedError, match=words):
+        jobs(client).stop(REGION, NAME)
+
+
+def test_training_jobs_in_memory_keep_the_promises_of_a_stop_too() -> None:
+    twin = MemoryTrainingJobs()
+    port: RecoverableJobs = twin
+    assert not port.stop(REGION, NAME)
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0")
+    assert [port.stop(REGION, NAME), port.stop(REGION, NAME)] == [True, True]
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0 Stopping=5 Stopped=6")
+    assert not port.stop(REGION, NAME)
+    assert twin.stopped == [(REGION, NAME)] * 2
