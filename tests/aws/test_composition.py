@@ -31,7 +31,7 @@ from respot.recovery.checkpoints.checkpoint import CheckpointLocation
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
-from tests.support.builders import NAME, REGION, event, job_id, message, milliseconds, state, transition
+from tests.support.builders import NAME, REGION, job_id, state, transition
 from tests.support.moto_aws import TABLE
 
 if TYPE_CHECKING:
@@ -102,29 +102,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
     return dynamodb
 
 
-def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") -> None:
-    """SageMaker on moto has no such job: the event is the only record of it."""
-    started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
-    transitions = [{"Status": "Interrupted", "StartTime": started}]
-    body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=transitions)).body
-    delivery = {
-        "messageId": "m1",
-        "receiptHandle": "r1",
-        "body": body,
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
-    }
-    for _ in range(2):
-        assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
-    images = [item for item in deployed.scan(TableName=TABLE)["Items"] if item["kind"] == {"S": "transition"}]
-    records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
-    for _ in range(2):
-        assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
-    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
-    assert len(topic.sent_notifications) == 1
-    kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
-    assert sorted(item["sk"].partition("#")[0] for item in kept) == ["alert", "state", "transition", "window"]
-    (settled,) = (item for item in kept if item["kind"] == "alert")
-    assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
+def delivery(message_: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A message of SQS as Lambda delivers it."""
+    renamed = {"messageId": "MessageId", "receiptHandle": "ReceiptHandle", "body": "Body", "attributes": "Attributes"}
+    return {"Records": [{name: message_[member] for name, member in renamed.items()}]}
 
 
 def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
@@ -143,17 +124,9 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
         monkeypatch.setenv(name, value)
     sagemaker.create_training_job(**CREATION)
     sweep.handler({}, Context())
-    taken = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
-    assert [each["Body"] == HEARTBEAT for each in taken] == [True, False]
-    found = taken[1]
-    delivery = {
-        "messageId": found["MessageId"],
-        "receiptHandle": found["ReceiptHandle"],
-        "body": found["Body"],
-        "attributes": found["Attributes"],
-    }
-    assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
-    (job,) = ledger_parts.ledger().find(REGION, NAME)
+    beat, found = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
+    assert beat["Body"] == HEARTBEAT
+    assert record.handler(delivery(found), Context()) == {"batchItemFailures": []}
     sqs.purge_queue(QueueUrl=urls[0])
     sweep.handler({}, Context())
     for url in urls:
@@ -161,7 +134,7 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
         assert set(bodies) == {HEARTBEAT}
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
     assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
-    assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
+    assert ledger_parts.ledger().watched_since(REGION) == ledger_parts.ledger().created_at()
 
 
 @pytest.mark.parametrize(
@@ -209,15 +182,8 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
     assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
 
 
-def test_an_alert_does_not_wait_for_a_policy_that_does_not_answer() -> None:
-    """It is sent without: a call is made once, and takes a few seconds at most."""
-    config: Any = clients.once_ssm_client().meta.config
-    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
-    assert time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)
-
-
-def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:
-    assert deployed.list_tables()["TableNames"] == [TABLE]
+@pytest.mark.usefixtures("deployed")
+def test_a_call_that_might_outlast_the_function_is_not_begun() -> None:
     time_budget.begin(lambda: timedelta(seconds=3))
     with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
         ledger_parts.ledger().load(job_id())
@@ -226,39 +192,39 @@ def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDB
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
-    for service, limits in time_budget.CALL_LIMITS.items():
-        config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
+    each = {service: (clients.client(service, REGION), limits) for service, limits in time_budget.CALL_LIMITS.items()}  # type: ignore[call-overload]
+    each["ssm once"] = clients.once_ssm_client(), time_budget.ONCE_SSM
+    for client, limits in each.values():
+        config = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (limits.connect_seconds, limits.read_seconds)
         assert config.retries == {"mode": "standard", "total_max_attempts": limits.attempts}
+    # An alert does not wait for a policy: a call is made once, and takes a few seconds at most.
+    assert (time_budget.ONCE_SSM.attempts, time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)) == (1, True)
 
 
-def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:
-    assert deployed.list_tables()["TableNames"] == [TABLE]
-    delivery = {
-        "messageId": "m1",
-        "receiptHandle": "r1",
-        "body": "words",
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
-    }
-    assert slack.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+@pytest.mark.usefixtures("deployed")
+def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue() -> None:
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"}
+    posted = delivery({"MessageId": "m1", "ReceiptHandle": "r1", "Body": "words", "Attributes": attributes})
+    assert slack.handler(posted, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
 
 @pytest.mark.parametrize(
-    ("function", "event_", "variable"),
+    ("function", "variable"),
     [
-        (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
-        (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
-        (sweep.handler, {}, settings.OBSERVATIONS_QUEUE_URL),
+        (record.handler, "RESPOT_LEDGER_TABLE"),
+        (slack.handler, "RESPOT_SLACK_SECRET"),
+        (sweep.handler, settings.OBSERVATIONS_QUEUE_URL),
     ],
     ids=["record", "slack", "sweep"],
 )
 def test_a_function_without_its_settings_says_which_one(
-    monkeypatch: pytest.MonkeyPatch, function: Any, event_: dict[str, Any], variable: str  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch, function: Any, variable: str  # noqa: ANN401
 ) -> None:  # fmt: skip
     for name in Settings().to_environment():
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match=f"{variable} is not set"):
-        function(event_, Context())
+        function({"Records": []}, Context())
 
 
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])

@@ -16,7 +16,7 @@ from botocore.model import ServiceModel
 from infra.audit import pins
 from infra.newest_model import prepare_newest_model
 from respot.aws.sagemaker.cloning import CHANGED, OUTPUT_ONLY, UNRECOVERABLE, members
-from tests.aws.test_cloning import answer_shape, create_shape, raw_model, read_only, unaccounted
+from tests.aws.cloning import answer_shape, create_shape, raw_model, read_only, unaccounted
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements"
 ENUMS = ("SecondaryStatus", "TrainingJobStatus")
@@ -73,11 +73,3 @@ def test_a_new_status_would_be_noticed(enum: str) -> None:
     shapes = raw_newest()["shapes"]
     changed = shapes[enum] | {"enum": [*shapes[enum]["enum"], "Hibernating"]}
     assert unknown_words({"shapes": shapes | {enum: changed}}) == {"Hibernating"}
-
-
-def test_a_new_member_would_be_noticed() -> None:
-    shapes = raw_newest()["shapes"]
-    create = shapes["CreateTrainingJobRequest"]
-    changed = create | {"members": create["members"] | {"New": {"shape": "RetryStrategy"}}}
-    later = ServiceModel(raw_newest() | {"shapes": shapes | {"CreateTrainingJobRequest": changed}}, "sagemaker")
-    assert "New" in unaccounted(later)
