@@ -117,11 +117,7 @@ def test_a_warm_pool_and_a_placement_in_ultraservers_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "name"),
-    [
-        ("HyperParameters", "sagemaker_instance_type"),
-        ("Environment", "SM_CURRENT_INSTANCE_TYPE"),
-    ],
+    ("group", "name"), [("HyperParameters", "sagemaker_instance_type"), ("Environment", "SM_CURRENT_INSTANCE_TYPE")]
 )
 def test_what_names_the_instance_type_follows_it(group: str, name: str) -> None:
     for said, followed in ((EBS, NVME), (json.dumps(EBS), json.dumps(NVME)), ("ml.c5.xlarge", "ml.c5.xlarge")):
@@ -130,13 +126,10 @@ def test_what_names_the_instance_type_follows_it(group: str, name: str) -> None:
         assert clone(document, EBS)[group] == document[group]
 
 
-@pytest.mark.parametrize(
-    ("group", "name"),
-    [
-        ("HyperParameters", "sagemaker_mpi_num_of_processes_per_host"),
-        ("Environment", "NPROC_PER_NODE"),
-    ],
-)
+MPI: Final = "sagemaker_mpi_num_of_processes_per_host"
+
+
+@pytest.mark.parametrize(("group", "name"), [("HyperParameters", MPI), ("Environment", "NPROC_PER_NODE")])
 @pytest.mark.parametrize("said", ["8", '"8"'])
 def test_processes_that_the_type_has_no_gpus_for_are_refused(group: str, name: str, said: str) -> None:
     document = described() | {group: {name: said}}
@@ -158,7 +151,7 @@ def test_processes_that_the_type_has_no_gpus_for_are_refused(group: str, name: s
     ],
 )
 def test_other_processes_are_carried(own: str, to: str, said: str) -> None:
-    document = described(own) | {"HyperParameters": {"sagemaker_mpi_num_of_processes_per_host": said}}
+    document = described(own) | {"HyperParameters": {MPI: said}}
     assert clone(document, to)["HyperParameters"] == document["HyperParameters"]
 
 

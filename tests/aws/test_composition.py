@@ -16,15 +16,9 @@ from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
-from respot.bootstrap import clients, time_budget
-from respot.bootstrap import stores as ledger_parts
+from respot.bootstrap import clients, stores, time_budget
 from respot.errors import LedgerUnavailableError, SettingsError
-from respot.handlers import alert, record, slack, sweep
-from respot.handlers import alert as alert_parts
-from respot.handlers import record as record_parts
-from respot.handlers import recover as recover_parts
-from respot.handlers import slack as slack_parts
-from respot.handlers import sweep as sweep_parts
+from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.checkpoint import CheckpointLocation
@@ -46,24 +40,13 @@ CREATION: dict[str, Any] = {
     "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
 }
 
-COMPOSED = (
-    clients.settings,
-    clients._client,  # noqa: SLF001 - what a cold start forgets
-    clients._session,  # noqa: SLF001
-    clients.once_client,
-    ledger_parts.ledger,
-    record_parts.consumer,
-    recover_parts.recovery_consumer,
-    alert_parts.alerter,
-    alert_parts.digest_collector,
-    alert_parts._topic,  # noqa: SLF001
-    alert_parts._foresight,  # noqa: SLF001
-    clients.once_ssm_client,
-    slack_parts.slack_relay,
-    ledger_parts.runs,
-    sweep_parts.sweeper,
-    sweep_parts.heartbeat_queues,
-)
+COMPOSED = {
+    part
+    for module in (clients, stores, alert, record, recover, slack, sweep)
+    for part in vars(module).values()
+    if hasattr(part, "cache_clear")
+}
+"""What a cold start forgets."""
 
 
 class Context:
@@ -134,7 +117,7 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
         assert set(bodies) == {HEARTBEAT}
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
     assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
-    assert ledger_parts.ledger().watched_since(REGION) == ledger_parts.ledger().created_at()
+    assert stores.ledger().watched_since(REGION) == stores.ledger().created_at()
 
 
 @pytest.mark.parametrize(
@@ -146,12 +129,12 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
 def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    assert alert_parts.alerter().digests is alert_parts.digest_collector()
+    assert alert.alerter().digests is alert.digest_collector()
     for part in COMPOSED:
         part.cache_clear()
     monkeypatch.setenv(variable, value)
-    assert alert_parts.alerter().digests is None
-    alert_parts.digest_collector()  # alerts that were held back before must still be sent
+    assert alert.alerter().digests is None
+    alert.digest_collector()  # alerts that were held back before must still be sent
 
 
 def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "DynamoDBClient") -> None:
@@ -167,17 +150,17 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
         known = state(job=job, status="Stopped", secondary_status=each.status, tags={})
-        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
+        stores.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
         image = transition_item(job, each, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":
-            alert_parts._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+            alert._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
         for service in ("dynamodb", "sns", "sqs", "ssm") if name == "second" else ():
             made_by = clients.once_ssm_client() if service == "ssm" else clients.client(service)
             made_by.meta.events.register("before-send", lambda service=service, **_: made.append(service))
         assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
     assert "sns" in made
-    assert Counter(made) == Counter(alert_parts.CALLS)
+    assert Counter(made) == Counter(alert.CALLS)
     (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
     assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
 
@@ -186,9 +169,9 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
 def test_a_call_that_might_outlast_the_function_is_not_begun() -> None:
     time_budget.begin(lambda: timedelta(seconds=3))
     with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
-        ledger_parts.ledger().load(job_id())
+        stores.ledger().load(job_id())
     time_budget.begin(lambda: timedelta(minutes=1))
-    assert ledger_parts.ledger().load(job_id()) == JobRecord()
+    assert stores.ledger().load(job_id()) == JobRecord()
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
@@ -240,8 +223,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         asked.append((call["model"].name, call["context"]["client_region"]))
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
-    recovery = recover_parts.recovery_consumer().recovery
-    for jobs in (record_parts.consumer().recorder.jobs, recovery.decider.contexts.jobs):
+    recovery = recover.recovery_consumer().recovery
+    for jobs in (record.consumer().recorder.jobs, recovery.decider.contexts.jobs):
         assert jobs.describe(region, NAME) is None
     arn = recovery.creator.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")

@@ -101,41 +101,35 @@ def test_all_that_botocore_would_repeat_is_tried_again_later(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "words", "reach", "permission"),
+    ("code", "words", "reach"),
     [
-        ("ResourceLimitExceeded", NO_QUOTA.format("Maximum instances per spot training job"), Reach.MARKET, None),
-        ("ResourceLimitExceeded", NO_QUOTA.format("ml.g5.4xlarge for spot training job usage"), Reach.POOL, None),
-        ("ValidationException", "Unsupported instance type ml.g5.4xlarge", Reach.POOL, None),
-        ("ValidationException", "Could not assume role arn:aws:iam::1:role/Training", Reach.ANYWHERE, None),
-        ("ResourceNotFound", "The experiment does not exist", Reach.ANYWHERE, None),
-        ("AccessDeniedException", "explicitly denied", Reach.ANYWHERE, None),
-        ("SomethingNewException", "never heard of", Reach.ANYWHERE, None),
-        ("AccessDeniedException", DENIED, Reach.ANYWHERE, "iam:PassRole"),
-        (
-            "AccessDeniedException",
-            "User: u is not authorized to perform: sagemaker:AddTags",
-            Reach.ANYWHERE,
-            "sagemaker:AddTags",
-        ),
+        ("ResourceLimitExceeded", NO_QUOTA.format("Maximum instances per spot training job"), Reach.MARKET),
+        ("ResourceLimitExceeded", NO_QUOTA.format("ml.g5.4xlarge for spot training job usage"), Reach.POOL),
+        ("ValidationException", "Unsupported instance type ml.g5.4xlarge", Reach.POOL),
+        ("ValidationException", "Could not assume role arn:aws:iam::1:role/Training", Reach.ANYWHERE),
+        ("ResourceNotFound", "The experiment does not exist", Reach.ANYWHERE),
+        ("AccessDeniedException", "explicitly denied", Reach.ANYWHERE),
+        ("SomethingNewException", "never heard of", Reach.ANYWHERE),
     ],
 )
-def test_a_refusal_rules_out_no_more_than_it_is_about(
-    code: str, words: str, reach: Reach, permission: str | None
-) -> None:
+def test_a_refusal_rules_out_no_more_than_it_is_about(code: str, words: str, reach: Reach) -> None:
     error = error_of(code, words)
     assert isinstance(error, CreateRefusedError)
-    assert (error.reach, error.permission) == (reach, permission)
+    assert (error.reach, error.permission) == (reach, None)
 
 
 @pytest.mark.parametrize(
-    ("words", "missing"),
+    ("words", "permission", "place"),
     [
-        (DENIED, "iam:PassRole on arn:aws:iam::111122223333:role/Training"),
-        ("User: u is not authorized to perform: sagemaker:AddTags", "sagemaker:AddTags"),
+        (DENIED, "iam:PassRole", " on arn:aws:iam::111122223333:role/Training"),
+        ("User: u is not authorized to perform: sagemaker:AddTags", "sagemaker:AddTags", ""),
     ],
 )
-def test_a_missing_permission_is_named(words: str, missing: str) -> None:
-    assert f"the permission {missing} is missing" in str(error_of("AccessDeniedException", words))
+def test_a_missing_permission_is_named(words: str, permission: str, place: str) -> None:
+    error = error_of("AccessDeniedException", words)
+    assert isinstance(error, CreateRefusedError)
+    assert (error.reach, error.permission) == (Reach.ANYWHERE, permission)
+    assert f"the permission {permission}{place} is missing" in str(error)
 
 
 # --- the call

@@ -12,17 +12,22 @@ from tests.infra.synthesis import Synthesized, dead_letter_queues, render
 
 
 @pytest.mark.parametrize(
-    ("queue", "delivery", "function", "batch", "concurrency"),
+    ("queue", "function", "batch", "concurrency"),
     [
-        ("RecordingObservationsQueue", "RecordingObservationsDelivery", "Record", 10, 5),
-        ("RecoveryQueue", "RecoveryQueueDelivery", "Recover", 1, 2),
-        ("SlackQueue", "SlackQueueDelivery", "Slack", 1, 2),
+        ("RecordingObservationsQueue", "Record", 10, 5),
+        ("RecoveryQueue", "Recover", 1, 2),
+        ("SlackQueue", "Slack", 1, 2),
     ],
 )
 def test_a_function_takes_batches_and_no_more_of_them_at_once_than_set(
-    full: Synthesized, queue: str, delivery: str, function: str, batch: int, concurrency: int
+    full: Synthesized, queue: str, function: str, batch: int, concurrency: int
 ) -> None:
-    assert render(full.properties(delivery)) == {
+    (delivery,) = (
+        each
+        for each in full.of_type("Lambda::EventSourceMapping").values()
+        if render(each["EventSourceArn"]) == f"${{{queue}.Arn}}"
+    )
+    assert render(delivery) == {
         "BatchSize": batch,
         "EventSourceArn": f"${{{queue}.Arn}}",
         "FunctionName": f"${{{function}Function}}",
