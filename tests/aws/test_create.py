@@ -1,11 +1,9 @@
 """CreateTrainingJob: what each answer means for the caller."""
 
-from io import BytesIO
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.standard import ThrottledRetryableChecker, TransientRetryableChecker
 from botocore.stub import Stubber
@@ -135,22 +133,16 @@ def test_a_missing_permission_is_named(words: str, permission: str, place: str) 
 # --- the call
 
 
-@pytest.fixture
-def client() -> "SageMakerClient":
-    return boto3.client("sagemaker", region_name=REGION)
+def jobs(sagemaker: "SageMakerClient") -> SageMakerTrainingJobs:
+    return SageMakerTrainingJobs(lambda _: sagemaker)
 
 
-def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
-    return SageMakerTrainingJobs(lambda _: client)
-
-
-def test_a_job_is_created_as_it_was_asked_for_once(client: "SageMakerClient") -> None:
-    with Stubber(client) as stub:
-        stub.add_response("create_training_job", {"TrainingJobArn": arn_of()}, REQUEST)
-        assert jobs(client).create(REGION, REQUEST) == arn_of()
-        stub.add_client_error("create_training_job", "ResourceInUse")
-        with pytest.raises(JobNameTakenError, match=f"^{REGION}/{NAME}-r2: "):
-            jobs(client).create(REGION, REQUEST)
+def test_a_job_is_created_as_it_was_asked_for_once(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    stub.add_response("create_training_job", {"TrainingJobArn": arn_of()}, REQUEST)
+    assert jobs(sagemaker).create(REGION, REQUEST) == arn_of()
+    stub.add_client_error("create_training_job", "ResourceInUse")
+    with pytest.raises(JobNameTakenError, match=f"^{REGION}/{NAME}-r2: "):
+        jobs(sagemaker).create(REGION, REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -166,21 +158,18 @@ def test_no_answer_may_be_a_success_and_is_tried_again(error: BotoCoreError) -> 
 
 
 @pytest.mark.parametrize("body", [b"{}", b"<html>", b"[]", b'"text"', b"\xff"])
-def test_a_nonsense_answer_may_be_a_success_and_is_tried_again(client: "SageMakerClient", body: bytes) -> None:
-    def send(**_: object) -> AWSResponse:
-        raw = BytesIO(body)
-        raw.stream = lambda **_: iter([body])  # type: ignore[attr-defined]
-        return AWSResponse(URL, 200, HTTPHeaders(), raw)
-
-    client.meta.events.register("before-send.sagemaker", send)  # type: ignore[arg-type]
+def test_a_nonsense_answer_may_be_a_success_and_is_tried_again(
+    sagemaker: "SageMakerClient", arrives: Callable[..., None], body: bytes
+) -> None:
+    arrives(body)
     with pytest.raises(CreateLaterError) as caught:
-        jobs(client).create(REGION, REQUEST)
+        jobs(sagemaker).create(REGION, REQUEST)
     assert caught.value.reason is Postponement.UNANSWERED
 
 
-def test_a_request_outside_the_service_model_is_refused_unsent(client: "SageMakerClient") -> None:
+def test_a_request_outside_the_service_model_is_refused_unsent(sagemaker: "SageMakerClient") -> None:
     with pytest.raises(CreateRefusedError, match="service model"):
-        jobs(client).create(REGION, REQUEST | {"RoleArn": 7})
+        jobs(sagemaker).create(REGION, REQUEST | {"RoleArn": 7})
 
 
 def test_training_jobs_in_memory_keep_the_promises_too() -> None:

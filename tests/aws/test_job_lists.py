@@ -1,10 +1,8 @@
 """SageMaker's list of jobs, as the sweep asks for it."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
@@ -19,18 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
 ASKED = {"SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
-
-
-@pytest.fixture
-def sagemaker() -> "SageMakerClient":
-    return boto3.client("sagemaker", region_name=REGION)
-
-
-@pytest.fixture
-def stub(sagemaker: "SageMakerClient") -> Iterator[Stubber]:
-    with Stubber(sagemaker) as stub:
-        yield stub
-        stub.assert_no_pending_responses()
 
 
 @pytest.fixture

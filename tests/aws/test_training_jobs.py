@@ -1,14 +1,11 @@
 """SageMaker's training jobs behind botocore's stub, which holds requests and answers against SageMaker's model."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.stub import Stubber
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
@@ -35,30 +32,17 @@ if TYPE_CHECKING:
 
     from respot.recovery.ports import RecoverableJobs
 
+Arrives = Callable[..., None]
 SEEN = "Starting=0 Downloading=250 Training=390"
-URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 
 
-@pytest.fixture
-def client() -> "SageMakerClient":
-    return boto3.client(
-        "sagemaker", region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"  # noqa: S106
-    )  # fmt: skip
+def jobs(sagemaker: "SageMakerClient") -> SageMakerTrainingJobs:
+    return SageMakerTrainingJobs(lambda _: sagemaker)
 
 
-@pytest.fixture
-def stub(client: "SageMakerClient") -> Iterator[Stubber]:
-    with Stubber(client) as stubber:
-        yield stubber
-
-
-def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
-    return SageMakerTrainingJobs(lambda _: client)
-
-
-def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
+def described(sagemaker: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
     stub.add_response("describe_training_job", answer, {"TrainingJobName": answer["TrainingJobName"]})
-    seen = jobs(client).describe(REGION, answer["TrainingJobName"])
+    seen = jobs(sagemaker).describe(REGION, answer["TrainingJobName"])
     assert seen is not None
     return seen
 
@@ -76,11 +60,11 @@ def as_boto3_answers(document: Any) -> Any:  # noqa: ANN401
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.described], ids=str)
 def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
-    client: "SageMakerClient", stub: Stubber, scenario: Scenario
+    sagemaker: "SageMakerClient", stub: Stubber, scenario: Scenario
 ) -> None:
     assert scenario.described
     answer = {"ModelArtifacts": {"S3ModelArtifacts": ""}} | as_boto3_answers(payload(scenario.described))
-    seen = described(client, stub, answer)
+    seen = described(sagemaker, stub, answer)
     assert seen.history == history(scenario.transitions)
     assert seen.state.status == scenario.status
     assert seen.state.market is Market.SPOT
@@ -89,8 +73,8 @@ def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
     assert seconds == [scenario.training_seconds, scenario.billable_seconds]
 
 
-def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stubber) -> None:
-    seen = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
+def test_a_description_is_read_to_the_field(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    seen = described(sagemaker, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
     assert seen.start_known
     assert not any(transition.provisional for transition in seen.history)
     assert seen.state.job.created == CREATED
@@ -103,19 +87,19 @@ def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stu
 
 
 def test_a_description_without_the_spot_flag_and_a_history_is_a_sighting_on_demand(
-    client: "SageMakerClient", stub: Stubber
+    sagemaker: "SageMakerClient", stub: Stubber
 ) -> None:
     for flag in (False, None):
         answer = description(history(SEEN), EnableManagedSpotTraining=flag, SecondaryStatusTransitions=[])
-        seen = described(client, stub, answer)
+        seen = described(sagemaker, stub, answer)
         assert seen.state.market is Market.ON_DEMAND
         assert seen.history == (transition("Training", 390, provisional=True),)
         assert not seen.start_known
 
 
-def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient", stub: Stubber) -> None:
+def test_times_are_exact_to_the_millisecond_in_any_zone(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
-    seen = described(client, stub, description(history("Reticulating=5"), CreationTime=there))
+    seen = described(sagemaker, stub, description(history("Reticulating=5"), CreationTime=there))
     assert seen.state.secondary_status == "Reticulating"  # a status of tomorrow
     assert seen.state.job.created == at(0.037)
     assert seen.state.job.created.tzinfo is UTC
@@ -131,22 +115,24 @@ def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient
         ("ResourceNotFoundException", "gone"),
     ],
 )
-def test_only_sagemakers_own_word_is_absence(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
+def test_only_sagemakers_own_word_is_absence(
+    sagemaker: "SageMakerClient", stub: Stubber, code: str, words: str
+) -> None:
     stub.add_client_error("describe_training_job", code, words)
-    assert jobs(client).describe(REGION, NAME) is None
+    assert jobs(sagemaker).describe(REGION, NAME) is None
     stub.add_client_error("list_tags", code, words)
-    assert jobs(client).tags(REGION, arn_of()) is None
+    assert jobs(sagemaker).tags(REGION, arn_of()) is None
     stub.add_client_error("stop_training_job", code, words)
-    assert not jobs(client).stop(REGION, NAME)
+    assert not jobs(sagemaker).stop(REGION, NAME)
 
 
-def test_a_request_that_is_not_valid_is_no_absence(client: "SageMakerClient", stub: Stubber) -> None:
+def test_a_request_that_is_not_valid_is_no_absence(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     for operation in ("describe_training_job", "list_tags"):
         stub.add_client_error(operation, "ValidationException", "Value at 'trainingJobName' failed")
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
-        jobs(client).describe(REGION, NAME)
+        jobs(sagemaker).describe(REGION, NAME)
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
-        jobs(client).tags(REGION, arn_of())
+        jobs(sagemaker).tags(REGION, arn_of())
 
 
 def whole_answer() -> dict[str, Any]:
@@ -159,66 +145,61 @@ def whole_answer() -> dict[str, Any]:
     }
 
 
-def over_the_wire(client: "SageMakerClient", body: bytes, status: int = 200) -> None:
-    """From now on, this is what arrives, well-formed or not."""
-
-    def send(**_: object) -> AWSResponse:
-        raw = BytesIO(body)
-        raw.stream = lambda **_: [body]  # type: ignore[attr-defined] # what botocore reads urllib3's answers by
-        return AWSResponse(URL, status, HTTPHeaders(), raw)
-
-    client.meta.events.register("before-send.sagemaker", send)  # type: ignore[arg-type] # an answer is taken
-
-
-def test_an_answer_over_the_wire_is_read(client: "SageMakerClient") -> None:
-    over_the_wire(client, json.dumps(whole_answer()).encode())
-    assert jobs(client).describe(REGION, NAME) is not None
+def test_an_answer_over_the_wire_is_read(sagemaker: "SageMakerClient", arrives: Arrives) -> None:
+    arrives(json.dumps(whole_answer()).encode())
+    assert jobs(sagemaker).describe(REGION, NAME) is not None
 
 
 @pytest.mark.parametrize(
     "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus", None]
 )
-def test_an_answer_that_does_not_identify_a_job_is_no_answer(client: "SageMakerClient", member: str | None) -> None:
+def test_an_answer_that_does_not_identify_a_job_is_no_answer(
+    sagemaker: "SageMakerClient", arrives: Arrives, member: str | None
+) -> None:
     before_time = {} if member else {"CreationTime": 0}
     answer = {name: value for name, value in whole_answer().items() if name != member} | before_time
-    over_the_wire(client, json.dumps(answer).encode())
+    arrives(json.dumps(answer).encode())
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
-        jobs(client).describe(REGION, NAME)
+        jobs(sagemaker).describe(REGION, NAME)
 
 
 @pytest.mark.parametrize(
     "body",
     [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}', b'{"Tags": [{}]}'],
 )
-def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
-    over_the_wire(client, body)
-    for call in (lambda: jobs(client).describe(REGION, NAME), lambda: jobs(client).tags(REGION, arn_of())):
+def test_an_answer_that_is_nonsense_is_no_conclusion(
+    sagemaker: "SageMakerClient", arrives: Arrives, body: bytes
+) -> None:
+    arrives(body)
+    for call in (lambda: jobs(sagemaker).describe(REGION, NAME), lambda: jobs(sagemaker).tags(REGION, arn_of())):
         with pytest.raises(UpstreamUnavailableError):
             call()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>404 not found</html>", b"not found"])
-def test_the_words_of_something_between_are_not_sagemakers(client: "SageMakerClient", body: bytes) -> None:
+def test_the_words_of_something_between_are_not_sagemakers(
+    sagemaker: "SageMakerClient", arrives: Arrives, body: bytes
+) -> None:
     """A proxy or a portal that says "not found" says nothing of the job."""
-    over_the_wire(client, body, status=404)
+    arrives(body, status=404)
     with pytest.raises(UpstreamUnavailableError):
-        jobs(client).describe(REGION, NAME)
+        jobs(sagemaker).describe(REGION, NAME)
 
 
-def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:
+def test_tags_are_read_page_by_page(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     tags = [[{"Key": "team", "Value": "vision"}], [], [{"Key": "n", "Value": ""}]]
     for here, own, there in zip(({}, {"NextToken": "1"}, {"NextToken": "2"}), tags, ("1", "2", ""), strict=True):
         answer = {"Tags": own} | ({"NextToken": there} if there else {})
         stub.add_response("list_tags", answer, {"ResourceArn": arn_of(), **here})
-    assert jobs(client).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
+    assert jobs(sagemaker).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
     stub.assert_no_pending_responses()
 
 
-def test_the_source_of_a_request_is_the_whole_answer(client: "SageMakerClient", stub: Stubber) -> None:
+def test_the_source_of_a_request_is_the_whole_answer(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history(SEEN), RetryStrategy={"MaximumRetryAttempts": 2})
     stub.add_response("describe_training_job", answer | {"ResponseMetadata": {"HTTPStatusCode": 200}})
     asked: list[str] = []
-    found = SageMakerTrainingJobs(lambda region: asked.append(region) or client).description("eu-west-1", NAME)  # type: ignore[func-returns-value]
+    found = SageMakerTrainingJobs(lambda region: asked.append(region) or sagemaker).description("eu-west-1", NAME)  # type: ignore[func-returns-value]
     assert found
     assert (asked, found.job) == (["eu-west-1"], job_id(region="eu-west-1"))
     assert found.status == answer["TrainingJobStatus"]
@@ -230,22 +211,22 @@ def test_the_source_of_a_request_is_the_whole_answer(client: "SageMakerClient", 
 IN_STATUS = "The request was rejected because the training job is in status {}."
 
 
-def test_a_job_is_stopped_by_its_name(client: "SageMakerClient", stub: Stubber) -> None:
+def test_a_job_is_stopped_by_its_name(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     stub.add_response("stop_training_job", {}, {"TrainingJobName": NAME})
-    assert jobs(client).stop(REGION, NAME)
+    assert jobs(sagemaker).stop(REGION, NAME)
 
 
 @pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
-def test_a_job_that_has_ended_needs_no_stop(client: "SageMakerClient", stub: Stubber, status: str) -> None:
+def test_a_job_that_has_ended_needs_no_stop(sagemaker: "SageMakerClient", stub: Stubber, status: str) -> None:
     stub.add_client_error("stop_training_job", "ValidationException", IN_STATUS.format(status))
-    assert not jobs(client).stop(REGION, NAME)
+    assert not jobs(sagemaker).stop(REGION, NAME)
 
 
 @pytest.mark.parametrize("words", [IN_STATUS.format("InProgress"), "something else"])
-def test_any_other_refusal_says_nothing_about_the_job(client: "SageMakerClient", stub: Stubber, words: str) -> None:
+def test_any_other_refusal_says_nothing_about_the_job(sagemaker: "SageMakerClient", stub: Stubber, words: str) -> None:
     stub.add_client_error("stop_training_job", "ValidationException", words)
     with pytest.raises(StopFailedError, match=words):
-        jobs(client).stop(REGION, NAME)
+        jobs(sagemaker).stop(REGION, NAME)
 
 
 def test_training_jobs_in_memory_keep_the_promises_of_a_stop_too() -> None:
