@@ -192,14 +192,18 @@ def test_tags_are_read_page_by_page(sagemaker: "SageMakerClient", stub: Stubber)
         answer = {"Tags": own} | ({"NextToken": there} if there else {})
         stub.add_response("list_tags", answer, {"ResourceArn": arn_of(), **here})
     assert jobs(sagemaker).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
-    stub.assert_no_pending_responses()
 
 
 def test_the_source_of_a_request_is_the_whole_answer(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     answer = description(history(SEEN), RetryStrategy={"MaximumRetryAttempts": 2})
     stub.add_response("describe_training_job", answer | {"ResponseMetadata": {"HTTPStatusCode": 200}})
     asked: list[str] = []
-    found = SageMakerTrainingJobs(lambda region: asked.append(region) or sagemaker).description("eu-west-1", NAME)  # type: ignore[func-returns-value]
+
+    def client_of(region: str) -> "SageMakerClient":
+        asked.append(region)
+        return sagemaker
+
+    found = SageMakerTrainingJobs(client_of).description("eu-west-1", NAME)
     assert found
     assert (asked, found.job) == (["eu-west-1"], job_id(region="eu-west-1"))
     assert found.status == answer["TrainingJobStatus"]
