@@ -30,7 +30,7 @@ SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
     ),
     "SlackQueue": ("sns.amazonaws.com", FROM_THE_TOPICS),
     "SlackQueueDeadLetters": ("sns.amazonaws.com", FROM_THE_TOPICS),
-    **dict.fromkeys(FUNCTIONS_ALONE, (None, [])),
+    **{name: (None, []) for name in FUNCTIONS_ALONE},
 }
 
 
