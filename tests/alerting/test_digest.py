@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of, read_message, write_message
+from respot.alerting.digest.timer import read_timer, write_timer
+from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of
 from respot.alerting.digest.text import headline, names, plain, short, subject, what_happened, what_happens_next
 from respot.alerting.kinds import AlertKind, Severity
 from respot.errors import MalformedMessageError
@@ -189,17 +190,17 @@ def test_the_entries_do_not_change_the_id() -> None:
 @pytest.mark.parametrize("kind", [AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED])
 def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> None:
     window = window_of(kind, 3720.037, instance_type=instance_type)
-    read = read_message(write_message(window))
+    read = read_timer(write_timer(window))
     assert read == window
     assert read.id == window.id
 
 
 @pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
 def test_other_messages_name_no_window(body: str) -> None:
-    assert read_message(body) is None
+    assert read_timer(body) is None
 
 
-GOOD = json.loads(write_message(window_of()))["window"]
+GOOD = json.loads(write_timer(window_of()))["window"]
 
 
 BAD = [{"kind": "advice-to-all"}, {"opened": "yesterday"}, {"closes": 7}]
@@ -215,4 +216,4 @@ BAD = [{"kind": "advice-to-all"}, {"opened": "yesterday"}, {"closes": 7}]
 )
 def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:
     with pytest.raises(MalformedMessageError, match="names a window"):
-        read_message(json.dumps({"window": named}))
+        read_timer(json.dumps({"window": named}))
