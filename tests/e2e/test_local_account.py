@@ -6,15 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.emulator.account import LocalAccount, LocalAccountError
+from tests.support.roles import create_role
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
@@ -35,29 +35,17 @@ def answers(endpoint: str) -> bool:
     return True
 
 
-def eventually(is_true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not is_true() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_true()
-
-
 def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
     """Run a function in the account: who it is, which of these variables it has, and its process id."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.py", HANDLER)
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = account.client("iam").create_role(
-        RoleName="function",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
     functions = account.client("lambda")
     functions.create_function(
         FunctionName="asked",
         Runtime="python3.13",
         Handler="index.handler",
-        Role=role,
+        Role=create_role(account, "function", service="lambda"),
         Code={"ZipFile": archive.getvalue()},
         Timeout=20,
     )
