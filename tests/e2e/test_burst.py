@@ -90,13 +90,15 @@ def break_out(deployed: DeployedAccount) -> Outbreak:
         return len(documents) < JOBS + CARELESS or not digests <= documents.keys()
 
     assert eventually(lambda: not owed())
+    assert eventually(lambda: all("alert_kind" in item for item in alert_items(deployed))), "an alert is still claimed"
+    records = map(read_alert, alert_items(deployed))
     expected = sum(document.get("digest_id") is None for document in documents.values())
     return Outbreak(
         interrupted=interrupted,
         careless=careless,
         documents=documents,
         posts=deployed.slack.wait_for(posted + expected, seconds=10)[posted:],
-        alert_records=settled(deployed, {*careless, *interrupted}),
+        alert_records=[record for record in records if record.job in {*careless, *interrupted}],
     )
 
 
@@ -117,12 +119,10 @@ def write(deployed: DeployedAccount, name: str, count: int, transition: Transiti
     return jobs
 
 
-def settled(deployed: DeployedAccount, jobs: set[JobId]) -> list[AlertRecord]:
-    """The ledger's alerts on these jobs, all of them in a few calls."""
+def alert_items(deployed: DeployedAccount) -> list[dict[str, Any]]:
+    """The ledger's items of alerts, in a few calls."""
     pages = deployed.client("dynamodb").get_paginator("scan").paginate(TableName=deployed.outputs["LedgerTableName"])
-    items = [item for page in pages for item in page["Items"]]
-    records = [read_alert(item) for item in items if item["kind"] == {"S": ItemKind.ALERT}]
-    return [record for record in records if record.job in jobs]
+    return [item for page in pages for item in page["Items"] if item["kind"] == {"S": ItemKind.ALERT}]
 
 
 def test_two_hundred_interruptions_are_five_messages_to_people_at_most(outbreak: Outbreak) -> None:

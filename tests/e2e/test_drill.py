@@ -14,7 +14,8 @@ import pytest
 from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.training import policy
-from local.demo.verification_jobs import ledger_is_consistent
+from local.demo.verification_jobs import differences, is_settled, ledger_is_consistent, observe
+from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
 from tests.support.deployed import function_of, respot
@@ -187,15 +188,20 @@ def failed_batch(deployed: DeployedAccount, drill: str) -> str:
     return json.dumps({"requestContext": {"condition": "RetryAttemptsExhausted"}, "DDBStreamBatchInfo": batch})
 
 
-def test_a_poison_message_is_listed_with_its_reason_and_kept(deployed: DeployedAccount) -> None:
+def test_a_poison_message_stops_no_other_and_is_kept_and_listed_with_its_reason(deployed: DeployedAccount) -> None:
+    lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2"
+    for body in ('{"poison": "drill"}', "this is not JSON"):
+        deployed.client("sqs").send_message(QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody=body)
+    deployed.ground.create("healthy", lifecycle=lifecycle)
+    assert eventually(lambda: is_settled(observe(deployed, "healthy", parse(lifecycle))))
+    assert differences(observe(deployed, "healthy", parse(lifecycle))) == []
     with dead_lettering_at_once(deployed, "ObservationsQueueUrl"):
-        deployed.client("sqs").send_message(
-            QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody='{"poison": "drill"}'
-        )
-        assert eventually(lambda: "poison" in json.dumps(asked(deployed, "dlq", "--queue", "observations")[1]))
+        assert eventually(lambda: deployed.queue_depth(deployed.outputs["ObservationsDlqUrl"]) == 2)
     for _ in range(2):
         _, listed, _ = asked(deployed, "dlq", "list", "--queue", "observations")
-        (letter,) = (each for each in listed["queues"][0]["messages"] if "poison" in each["what"])
+        (queue,) = listed["queues"]
+        assert len(queue["messages"]) == queue["count"] == 2
+        (letter,) = (each for each in queue["messages"] if "poison" in each["what"])
         assert letter["reason"] == "not a training job event, but None of None"
 
 

@@ -55,20 +55,14 @@ def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
     return result
 
 
-def test_accounts_run_side_by_side_and_end_without_a_trace() -> None:
-    with LocalAccount() as one, LocalAccount() as other:
+def test_accounts_run_side_by_side_and_end_without_a_trace_but_for_a_log_that_was_asked_for(tmp_path: Path) -> None:
+    with LocalAccount(directory=tmp_path / "account") as one, LocalAccount() as other:
         one.client("s3").create_bucket(Bucket="only-here")
         assert other.client("s3").list_buckets()["Buckets"] == []
-        directory = one.log.parent
     assert not answers(one.endpoint)
     assert not answers(other.endpoint)
-    assert not directory.exists()
-
-
-def test_a_given_directory_keeps_the_log(tmp_path: Path) -> None:
-    with LocalAccount(directory=tmp_path / "account") as account:
-        pass
-    assert "Ready" in account.log.read_text()
+    assert "Ready" in one.log.read_text()
+    assert not other.log.parent.exists()
 
 
 def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:

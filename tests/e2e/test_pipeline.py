@@ -81,16 +81,6 @@ def test_one_last_event_heals_all_the_lost_ones(deployed: DeployedAccount) -> No
     assert differences(outcome) == []
 
 
-def test_a_poison_message_stops_no_other_and_is_kept_in_the_queues(deployed: DeployedAccount) -> None:
-    send(deployed, "this is not JSON")
-    send(deployed, _event("poisoned-neighbour-unknown", CreationTime=None))
-    deployed.ground.create("healthy", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
-    (outcome,) = settled(deployed, ["healthy"], "Starting=0.1 Downloading=0.1 Training=0.2")
-    assert differences(outcome) == []
-    queues = [deployed.outputs[name] for name in ("ObservationsQueueUrl", "ObservationsDlqUrl")]
-    assert sum(deployed.queue_depth(url) for url in queues) >= 2
-
-
 def test_a_refusing_webhook_delays_slack_and_nothing_else(deployed: DeployedAccount) -> None:
     receive_alerts(deployed)
     refused = sum(post.status == 500 for post in deployed.slack.posts)

@@ -66,7 +66,6 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
     "late": LATE,
     "resumed": {"lifecycle": TWICE_INTERRUPTED, "tags": ON},
     "fruitless": {"lifecycle": FRUITLESS, "tags": ON},
-    "not-asked": {"lifecycle": OUT_OF_TIME},
     "over-quota": {"lifecycle": f"{OUT_OF_TIME} / {QUICK}", "tags": {**ON, "local:refuse": "quota=0 / quota=2"}},
     "without-quota": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
@@ -76,7 +75,6 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "local:delivery": "copies=3 shuffle=1 seed=7"},
     },
-    "careless": {"lifecycle": QUICK, "CheckpointConfig": None},
     "foreign-role": {"lifecycle": OUT_OF_TIME, "tags": ON},
     "foreign-type": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
@@ -93,9 +91,13 @@ class Recovering:
     alerts: ReceivedAlerts
 
     def settled(self, name: str) -> tuple[AttemptOutcome, ...]:
-        """Wait until a run has come to its end, and check what holds for every run."""
+        """Wait until a run has come to its end."""
         assert eventually(lambda: all(attempt.is_settled for attempt in observe_run(self.at, name))), name
-        run = observe_run(self.at, name)
+        return observe_run(self.at, name)
+
+    def checked(self, name: str) -> tuple[AttemptOutcome, ...]:
+        """The same, for a run to which nothing but its own lifecycle happened."""
+        run = self.settled(name)
         assert run_differences(run) == []
         return run
 
@@ -131,7 +133,7 @@ def reason(attempt: AttemptOutcome) -> str:
 
 
 def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(runs: Recovering) -> None:
-    run = runs.settled("resumed")
+    run = runs.checked("resumed")
     assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxWaitTimeExceeded", "Completed"]
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     assert all(attempt.described["EnableManagedSpotTraining"] for attempt in run)
@@ -148,7 +150,7 @@ def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(
 
 
 def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recovering) -> None:
-    run = runs.settled("late")
+    run = runs.checked("late")
     never, cut_short, on_demand = run
     assert [attempt.described["SecondaryStatus"] for attempt in run] == [
         *("MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Completed"),
@@ -164,7 +166,7 @@ def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recov
 
 
 def test_an_on_demand_job_that_ran_out_of_pending_time_is_reported_and_resumed(runs: Recovering) -> None:
-    run = runs.settled("pended")
+    run = runs.checked("pended")
     assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxPendingTimeExceeded", "Completed"]
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     assert reason(run[0]) == "ran out of pending time; next: on-demand ml.g5.2xlarge"
@@ -175,21 +177,14 @@ def test_an_on_demand_job_that_ran_out_of_pending_time_is_reported_and_resumed(r
 
 
 def test_a_run_without_progress_ends_after_two_attempts(runs: Recovering) -> None:
-    run = runs.settled("fruitless")
+    run = runs.checked("fruitless")
     assert actions(run) == [Action.RESUBMIT, Action.REFUSE]
     assert reason(run[-1]) == "the last 2 attempts that trained saved no newer checkpoint: another would do no better"
     assert not runs.exists("fruitless-r3")
 
 
-def test_nothing_is_done_about_a_job_whose_owner_has_not_asked_for_it(runs: Recovering) -> None:
-    run = runs.settled("not-asked")
-    assert actions(run) == [Action.NOTHING]
-    assert reason(run[0]).startswith("not asked to resume this job")
-    assert not runs.exists("not-asked-r2")
-
-
 def test_an_attempt_that_a_quota_refuses_twice_is_created_later(runs: Recovering) -> None:
-    run = runs.settled("over-quota")
+    run = runs.checked("over-quota")
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert run[0].decision
     pause = run[1].described["CreationTime"] - run[0].decision.decided_at
@@ -197,7 +192,7 @@ def test_an_attempt_that_a_quota_refuses_twice_is_created_later(runs: Recovering
 
 
 def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None:
-    run = runs.settled("without-quota")
+    run = runs.checked("without-quota")
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert not run[1].described["EnableManagedSpotTraining"]
     assert run[0].outcome
@@ -205,19 +200,11 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
 
 
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:
-    run = runs.settled("tripled")
+    run = runs.checked("tripled")
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     time.sleep(1.5)  # events are held back for a second at most: by then a second attempt would have had to come
-    runs.settled("tripled")
+    runs.checked("tripled")
     assert runs.at.job_names("tripled") == ["tripled", "tripled-r2"]
-
-
-def test_a_spot_job_without_checkpoints_is_advised_once(runs: Recovering) -> None:
-    (attempt,) = runs.settled("careless")
-    assert [alert_record.kind.value for alert_record in attempt.alert_records] == ["advice"]
-    assert eventually(lambda: len(runs.alerts.received("careless", "advice")) == 1, seconds=5)
-    (alert,) = runs.alerts.received("careless", "advice")
-    assert alert["advice"][0].startswith("No checkpoint location is configured")
 
 
 def test_a_role_outside_the_settings_is_not_passed_on(runs: Recovering) -> None:
@@ -232,7 +219,7 @@ def test_an_instance_type_outside_the_settings_is_not_created(runs: Recovering) 
 
 def not_created(runs: Recovering, name: str) -> str:
     """Why a run has no second attempt, although one was decided on."""
-    (attempt,) = runs.settled(name)
+    (attempt,) = runs.checked(name)
     assert attempt.outcome
     assert attempt.outcome.kind is OutcomeKind.FAILED
     assert not runs.exists(f"{name}-r2")
@@ -262,7 +249,7 @@ def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Reco
 
 
 def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_there(runs: Recovering) -> None:
-    runs.settled("resumed")
+    runs.checked("resumed")
     keys = credentials_of(runs.at, function_of(runs.at, "recover")["Role"])
     sagemaker = runs.at.account.client("sagemaker", **keys)
     for name, attempt in (("resumed", None), ("resumed-r2", "2")):
@@ -275,7 +262,7 @@ def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_th
 
 
 def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs: Recovering) -> None:
-    attempts = [attempt for name in RUNS for attempt in runs.settled(name)]
+    attempts = [attempt for name in RUNS for attempt in runs.checked(name)]
     headlines = Counter(alert_record.headline for attempt in attempts for alert_record in attempt.alert_records)
 
     def posted() -> Counter[str | None]:
@@ -294,7 +281,7 @@ def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs
 @pytest.fixture(name="alone")
 def alone_in_the_account(runs: Recovering) -> Recovering:
     for name in RUNS:
-        runs.settled(name)
+        runs.checked(name)
     # A function that is replaced while it works leaves its message hidden for twelve minutes.
     assert eventually(lambda: runs.at.queue_depth(runs.at.outputs["RecoveryQueueUrl"]) == 0)
     return runs
