@@ -281,7 +281,7 @@ def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs
 @pytest.fixture(name="alone")
 def alone_in_the_account(runs: Recovering) -> Recovering:
     for name in RUNS:
-        runs.checked(name)
+        runs.settled(name)
     # A function that is replaced while it works leaves its message hidden for twelve minutes.
     assert eventually(lambda: runs.at.queue_depth(runs.at.outputs["RecoveryQueueUrl"]) == 0)
     return runs
