@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("two-regions")
 JOBS = 200
 CARELESS = 30
 WINDOW = 20
-"""Seconds: the local account takes about half as long for the burst, AWS far less than the three minutes of a deployment."""
+"""Seconds: twice what the local account takes for the burst. AWS takes far less than the three minutes as shipped."""
 POSTS_ALLOWED = 5
 
 
