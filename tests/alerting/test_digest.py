@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alerting.digest.timer import read_timer, write_timer
 from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of
 from respot.alerting.digest.text import headline, names, plain, short, subject, what_happened, what_happens_next
+from respot.alerting.digest.timer import read_timer, write_timer
 from respot.alerting.kinds import AlertKind, Severity
 from respot.errors import MalformedMessageError
 from respot.jobs.message import write_message as write_job

@@ -11,8 +11,8 @@ import pytest
 
 from respot.aws.cached_text import CachedText
 from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_policy_text
-from respot.errors import PolicyInvalidError
 from respot.bootstrap.policies import POLICY_KEPT_FOR
+from respot.errors import PolicyInvalidError
 from respot.handlers.recover import KILL_SWITCH_KEPT_FOR
 from respot.recovery.policy.policy import AccountPolicy, Policy
 from respot.recovery.ports import KillSwitch, Policies

@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from respot.recovery.context import MOST_DESCRIBED
 
 from respot.errors import UpstreamUnavailableError
-from respot.recovery.context import MOST_DESCRIBED
 from respot.recovery.decide import Later
 from respot.recovery.records import OutcomeKind
 from tests.support.faulty import ProcessCrashError
