@@ -24,7 +24,7 @@ class PlanContext:
         kill_switch: why nothing may be created or stopped in the account now, in words. `None` while the switch is off,
             and where the decision does not depend on it.
         refused_pools: where it cannot be created again, although it may be elsewhere.
-        listed: S3 was asked for the checkpoints; it is not where the decision does not depend on them.
+        listed: what S3 has was asked, or there is no location to ask about; false where the decision does not need it.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         caveat: what people must know before they rely on the listing.
         replaces: the reservation of the checkpoint location by an attempt that no longer writes there.

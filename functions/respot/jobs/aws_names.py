@@ -1,7 +1,13 @@
-"""AWS's partitions: the ARNs and console addresses of a region."""
+"""AWS's names and addresses: regions, accounts, jobs, ARNs, the console."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
+
+REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+JOB_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
+"""CreateTrainingJob's own pattern for TrainingJobName."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,17 +42,17 @@ The console domains are those of botocore's endpoint rules for `signin`, with `c
 """
 
 
-def partition_of(region: str) -> Partition:
+def aws_partition(region: str) -> Partition:
     """The partition of a region; an unknown region belongs to the commercial one."""
     return next((found for prefix, found in _BY_PREFIX.items() if region.startswith(prefix)), _COMMERCIAL)
 
 
 def job_arn(*, region: str, account: str, name: str) -> str:
     """The ARN of a training job."""
-    return f"arn:{partition_of(region).name}:sagemaker:{region}:{account}:training-job/{name}"
+    return f"arn:{aws_partition(region).name}:sagemaker:{region}:{account}:training-job/{name}"
 
 
 def console_host(region: str) -> str:
     """The host name of the AWS console for a region."""
-    partition = partition_of(region)
+    partition = aws_partition(region)
     return f"{region}.{partition.console}" if partition.by_region else partition.console

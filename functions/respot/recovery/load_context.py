@@ -61,8 +61,8 @@ class PlanContextLoader:
 
         `stop_intent` replaces the one in the ledger, for a job whose stop is only simulated.
 
-        The kill switch is read only if the owner wants the job resumed after such an end. S3 is asked only if the
-        switch is also off: a postponed job is checked every half an hour, for days.
+        The kill switch is read only if the owner wants the job resumed after such an end, and not in a dry run. S3 is
+        asked only if the switch is off and the end is recent: a postponed job is checked every half an hour, for days.
 
         Raises:
             PolicyInvalidError: nothing may be decided.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from respot.jobs.partitions import console_host, job_arn, partition_of
+from respot.jobs.aws_names import aws_partition, console_host, job_arn
 
 
 def partitions() -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ REGIONS = [
 
 @pytest.mark.parametrize(("region", "partition"), REGIONS)
 def test_each_region_of_botocore_is_in_its_partition(region: str, partition: str) -> None:
-    assert partition_of(region).name == partition
+    assert aws_partition(region).name == partition
 
 
 def test_each_partition_of_botocore_has_regions_to_test() -> None:
@@ -37,18 +37,18 @@ def test_a_new_region_is_in_the_partition_of_its_prefix(partition: dict[str, Any
     pattern = re.sub(r"\\w\+|\\d\+", lambda part: {r"\w+": "up", r"\d+": "9"}[part[0]], partition["regionRegex"])
     region = re.sub(r"\(([a-z]+)[a-z|]*\)", r"\1", pattern.strip("^$").replace("\\", ""))
     assert re.fullmatch(partition["regionRegex"], region)
-    assert partition_of(region).name == partition["id"]
+    assert aws_partition(region).name == partition["id"]
 
 
 def test_an_unknown_region_is_a_commercial_one() -> None:
-    assert partition_of("mars-north-1").name == "aws"
+    assert aws_partition("mars-north-1").name == "aws"
 
 
 @pytest.mark.parametrize(("region", "partition"), REGIONS)
 def test_the_console_has_the_domain_of_botocores_sign_in(region: str, partition: str) -> None:
     rules = Session().get_component("data_loader").load_service_model("signin", "endpoint-rule-set-1")
     domains = set(re.findall(r"https://\{Region\}\.signin\.([a-z0-9.-]+)\"", json.dumps(rules)))
-    assert partition_of(region).console.removeprefix("console.") in domains, partition
+    assert aws_partition(region).console.removeprefix("console.") in domains, partition
 
 
 @pytest.mark.parametrize(
