@@ -131,7 +131,9 @@ ODD = replace(
         FULL.decision,
         placement=Placement(market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(seconds=1), max_wait=None),
     ),
-    checkpoint=replace(CHECKPOINT, name=".", step=None, size=0, complete=False, known=False, saved_at=at(1.123456)),
+    checkpoint=replace(
+        CHECKPOINT, name=".", step=None, size=0, complete=False, layout=None, flaw="no shards", saved_at=at(1.123456)
+    ),
 )
 
 

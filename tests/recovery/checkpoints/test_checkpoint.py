@@ -149,7 +149,11 @@ LAYOUTS: dict[str, tuple[list[StoredObject], list[str]]] = {
             *directory("checkpoint-5", "config.json model.safetensors trainer_state.json", 0),
             *directory("checkpoint-10", "config.json model.safetensors trainer_state.json", 60),
         ],
-        ["checkpoint-5 @5 ?", "checkpoint-10 @10"],
+        ["checkpoint-5 @5", "checkpoint-10 @10"],
+    ),
+    "Hugging Face Trainer, one model only": (
+        directory("checkpoint-5", "config.json model.safetensors trainer_state.json"),
+        ["checkpoint-5 @5 ?"],
     ),
     "Accelerate": (directory("checkpoint-500", ACCELERATE), ["checkpoint-500 @500"]),
     "Lightning": (
@@ -161,7 +165,7 @@ LAYOUTS: dict[str, tuple[list[StoredObject], list[str]]] = {
             stored("lightning_logs/version_0/checkpoints/epoch=3-val_loss=0.12.ckpt", 1),
             stored("lightning_logs/version_0/hparams.yaml", 2),
         ],
-        ["lightning_logs/version_0/checkpoints/epoch=3-val_loss=0.12.ckpt @3", "lightning_logs ?"],
+        ["lightning_logs/version_0/checkpoints/epoch=3-val_loss=0.12.ckpt @3"],
     ),
     "Lightning, second of its name": ([stored("last-v1.ckpt")], ["last-v1.ckpt"]),
     "Lightning, sharded": (
@@ -229,12 +233,12 @@ LAYOUTS: dict[str, tuple[list[StoredObject], list[str]]] = {
     ),
     "one file of each rank": (
         [stored("checkpoint_rank_0.pt", 1), stored("checkpoint_rank_1.pt", 2)],
-        ["checkpoint_rank_0.pt", "checkpoint_rank_1.pt"],
+        ["checkpoint.pt"],
     ),
     "one large file named like a pointer": ([stored("latest", size=10**6)], ["latest"]),
     "MXNet": (
         [stored("mnist-0007.params", 2), stored("mnist-0006.params", 1), stored("mnist-symbol.json", 0)],
-        ["mnist-symbol.json", "mnist-0006.params @6", "mnist-0007.params @7"],
+        ["mnist-0006.params @6", "mnist-0007.params @7"],
     ),
     "SMP": (
         [*directory("steps90_partial", SMP, 0), *directory("steps100_partial", SMP, 60), stored("newest", 70, size=9)],
@@ -243,11 +247,11 @@ LAYOUTS: dict[str, tuple[list[StoredObject], list[str]]] = {
     "LightGBM": ([stored("model.txt.snapshot_iter_100")], ["model.txt.snapshot_iter_100 @100"]),
     "unknown files and directories": (
         [stored("state.bin", 1), stored("run-7/a.bin", 2), stored("run-7/deep/b.bin", 3), stored("/odd", 4)],
-        ["state.bin", "run-7", "odd"],
+        ["."],
     ),
     "by-products": (
         [stored("train.log", 1), stored("runs/events.out.tfevents.17.host", 2), stored("step_times.csv", 3)],
-        ["train.log ?", "runs ?", "step_times.csv ?"],
+        [],
     ),
     "a pointer to what is not there": ([stored("checkpoint", size=200), stored("latest", size=15)], []),
     "nothing": ([], []),
@@ -262,7 +266,16 @@ def test_the_layouts_of_the_frameworks_are_recognised(objects: list[StoredObject
 def test_a_checkpoint_is_the_sum_of_its_objects_and_as_new_as_the_newest() -> None:
     objects = [stored("checkpoint-500/model.safetensors", 60, 10**9), stored("checkpoint-500/optimizer.pt", 50, 2)]
     assert recognise(objects, LOCATION) == (
-        Checkpoint(name="checkpoint-500", step=500, saved_at=at(60), size=10**9 + 2, complete=False, objects=2),
+        Checkpoint(
+            name="checkpoint-500",
+            step=500,
+            saved_at=at(60),
+            size=10**9 + 2,
+            complete=False,
+            objects=2,
+            layout="Hugging Face Trainer",
+            flaw="no trainer_state.json",
+        ),
     )
 
 
@@ -295,7 +308,7 @@ def test_an_embedding_models_directories_are_no_optimizer() -> None:
 
 
 def test_accelerates_checkpoint_needs_its_optimizer() -> None:
-    assert seen(directory("checkpoint_5", "model.safetensors random_states_0.pkl", 0)) == ["checkpoint_5 @5"]
+    assert seen(directory("checkpoint_5", "model.safetensors random_states_0.pkl", 0)) == ["checkpoint_5 @5 ?"]
     cut = directory("checkpoint_6", "model.safetensors random_states_0.pkl", 60)
     assert seen([*directory("checkpoint_5", ACCELERATE), *cut]) == ["checkpoint_5 @5", "checkpoint_6 @6 ?"]
 
@@ -315,10 +328,11 @@ def test_it_does_not_vouch_for_the_files_of_ranks_that_the_one_before_has() -> N
     assert seen(objects) == ["global_step1 @1", "global_step2 @2 ?"]
 
 
-def test_after_a_move_to_fewer_ranks_only_the_first_checkpoint_is_doubted() -> None:
+def test_after_a_move_to_fewer_ranks_only_the_first_checkpoint_is_doubted_until_the_next() -> None:
     fewer = DCP.replace("__1_0.distcp ", "")
-    objects = [*directory("step-1", DCP, 0), *directory("step-2", fewer, 60), *directory("step-3", fewer, 120)]
-    assert seen(objects) == ["step-1 @1", "step-2 @2 ?", "step-3 @3"]
+    objects = [*directory("step-1", DCP, 0), *directory("step-2", fewer, 60)]
+    assert seen(objects) == ["step-1 @1", "step-2 @2 ?"]
+    assert seen([*objects, *directory("step-3", fewer, 120)]) == ["step-1 @1", "step-2 @2", "step-3 @3"]
 
 
 def test_a_rank_whose_number_is_the_step_is_no_step() -> None:
@@ -327,7 +341,7 @@ def test_a_rank_whose_number_is_the_step_is_no_step() -> None:
 
 
 def test_a_pointer_from_before_the_directory_means_another_one() -> None:
-    objects = [stored("latest", 50, size=9), *directory("global_step2", DEEPSPEED, 60)]
+    objects = [stored("latest", 50, size=9), *directory("global_step2", DEEPSPEED, 600)]
     assert seen(objects) == ["global_step2 @2 ?"]
 
 
@@ -381,12 +395,39 @@ def test_a_file_and_a_directory_of_one_name_are_two() -> None:
     assert seen(objects) == seen(reversed(objects)) == ["checkpoint-5 @5", "checkpoint-5 @5"]
 
 
-def test_by_products_count_only_where_there_is_nothing_else() -> None:
+def test_by_products_count_for_nothing() -> None:
     objects = [*directory("checkpoint-500", TRAINER), stored("training_args.bin", 600), stored("README.md", 700)]
     assert name_of_newest(objects) == "checkpoint-500"
-    assert name_of_newest(objects[-2:]) == "training_args.bin"
-    assert name_of_newest([*directory("checkpoint-500", "model.bin"), *objects[-2:]]) is None
-    assert newest([]) is None
+    assert recognise(objects[-2:], LOCATION) == ()
+    assert resume_point(recognise(objects[-2:], LOCATION)) is None
+
+
+def test_what_is_only_doubted_is_resumed_from_and_what_is_proven_unfinished_is_not() -> None:
+    doubted = recognise(directory("checkpoint-500", "model.safetensors"), LOCATION)
+    assert newest_complete(doubted) is None
+    assert resume_point(doubted) == doubted[-1]
+    unfinished = recognise(directory("iter_0000500", "mp_rank_00/model_optim_rng.pt"), LOCATION)
+    assert resume_point(unfinished) is None
+    assert [explained(each) for each in passed_over(unfinished)] == ["iter_0000500: no tracker file beside it"]
+
+
+def test_an_unknown_layout_is_resumed_from() -> None:
+    objects = [stored(f"state/part.{number}.q", number) for number in range(14)]
+    found = resume_point(recognise(objects, LOCATION))
+    assert found
+    words = described(found, stopped_at=at(13 + 720))
+    assert words == "state (unknown layout, 14 objects, last written 12 min before the stop, 14.0 kB)"
+
+
+def test_a_counter_that_began_anew_is_newer_than_the_higher_numbers_of_the_run_before() -> None:
+    day = 86_400
+    objects = [
+        stored("step-50.pt", -day),
+        stored("step-60.pt", 30 - day),
+        stored("step-1.pt", 0),
+        stored("step-2.pt", 9),
+    ]
+    assert seen(objects) == ["step-50.pt @50", "step-60.pt @60", "step-1.pt @1", "step-2.pt @2"]
 
 
 # --- any objects ------------------------------------------------------------------------------------------------------
@@ -418,7 +459,7 @@ PARTS = st.sampled_from(
 )
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map("/".join)
 OBJECTS = st.dictionaries(
-    PATHS, st.builds(stored, st.just(""), st.integers(0, 50), st.sampled_from([0, 1, 10**6]))
+    PATHS, st.builds(stored, st.just(""), st.integers(0, 50), st.sampled_from([0, 1, 100_000]))
 ).map(
     lambda files: [
         StoredObject(key=f"{LOCATION.prefix}{path}", size=each.size, last_modified=each.last_modified)
@@ -466,13 +507,11 @@ def test_a_newer_complete_checkpoint_never_makes_the_newest_older(
 ) -> None:
     keys = {each.key for each in newer}
     objects = [each for each in objects if each.key not in keys]
-    before, found = newest(objects), recognise([*objects, *newer], LOCATION)
+    found = recognise([*objects, *newer], LOCATION)
     assert newest(newer)
-    (added,) = [each for each in found if each.saved_at >= at(100)]
-    if added.complete:
-        assert newest_complete(found) == added
-    else:  # other frameworks' directories of such a name have files of ranks that this one lacks
-        assert before is None or not before.known or newest_complete(found) == before
+    added = [each for each in found if each.saved_at >= at(100)]
+    if newest(objects) and added[-1].complete and not added[-1].copy:
+        assert newest_complete(found) == added[-1]
 
 
 # --- in words ---------------------------------------------------------------------------------------------------------
@@ -480,7 +519,14 @@ def test_a_newer_complete_checkpoint_never_makes_the_newest_older(
 
 def checkpoint(saved_at: datetime, *, complete: bool = True) -> Checkpoint:
     return Checkpoint(
-        name="checkpoint-500", step=500, saved_at=saved_at, size=2_140_000_000, complete=complete, objects=7
+        name="checkpoint-500",
+        step=500,
+        saved_at=saved_at,
+        size=2_140_000_000,
+        complete=complete,
+        objects=7,
+        layout="Hugging Face Trainer",
+        flaw=None if complete else "no optimizer",
     )
 
 
@@ -501,7 +547,7 @@ def test_people_read_how_old_it_was_when_the_job_stopped(stopped_at: datetime | 
 
 def test_people_read_that_it_is_not_complete() -> None:
     words = described(checkpoint(at(0), complete=False), stopped_at=at(59))
-    assert words == "checkpoint-500 (59 s old, 2.1 GB, incomplete)"
+    assert words == "checkpoint-500 (59 s old, 2.1 GB, incomplete: no optimizer)"
 
 
 def test_an_age_is_never_negative() -> None:

@@ -35,13 +35,13 @@ INTERRUPTED_ONCE = (
         pytest.param([saved(6000)], 3500, 500, id="older ones were deleted"),
         pytest.param([saved(4500)], 0, 2000, id="long after one period, as the next began"),
         pytest.param(
-            [saved(1600, "checkpoint-1"), saved(2900, "log.txt", known=False), saved(6000, "checkpoint-2")],
+            [saved(1600, "checkpoint-1"), saved(2900, "log.txt", layout=None), saved(6000, "checkpoint-2")],
             *(2100, 500),
             id="a log among checkpoints proves nothing",
         ),
         pytest.param([saved(1600), saved(6590, "checkpoint-600")], 2600, 0, id="early, and synced after the stop"),
         pytest.param([saved(1600), saved(6000, complete=False)], 600, 3400, id="incomplete ones prove nothing"),
-        pytest.param([saved(1600, "weights", known=False)], 600, 3400, id="unknown files, and nothing else"),
+        pytest.param([saved(1600, "weights", layout=None)], 600, 3400, id="unknown files, and nothing else"),
         pytest.param([saved(6000, "checkpoint-9"), saved(1600)], 600, 3400, id="newest is the one to resume from"),
         pytest.param([saved(6500 + 2 * HOUR)], 0, 0, id="written by somebody else, much later"),
         pytest.param([saved(6000 + 100 * n, f"checkpoint-{n}") for n in range(5)], 3900, 100, id="the last five"),
@@ -88,7 +88,7 @@ saves = st.builds(
     lambda at, step, **others: saved(at, f"checkpoint-{step}", **others),
     *(st.integers(-5000, 150_000), st.integers(1, 9)),
     complete=st.booleans(),
-    known=st.booleans(),
+    layout=st.sampled_from([None, "numbered files"]),
 )
 
 

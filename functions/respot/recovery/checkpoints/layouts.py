@@ -162,11 +162,6 @@ LAYOUTS: Final = (
         ),
     ),
     _TRAINER,
-    replace(
-        _TRAINER,
-        claims=_re(r"^(?:model|adapter_model|pytorch_model|consolidated)\b[^/]*\.(?:safetensors|bin)$"),
-        named=_re(r"checkpoint-[0-9]+"),
-    ),
     Layout(
         name="Accelerate",
         source="huggingface/accelerate checkpointing.py save_accelerator_state, fsdp_utils.py, accelerator.py",
@@ -178,6 +173,25 @@ LAYOUTS: Final = (
             Need(words="random_states_0.pkl", path=_re(r"^random_states_[0-9]+\.pkl$")),
             _OPTIMIZER,
         ),
+    ),
+    replace(
+        _TRAINER,
+        claims=_re(r"^(?:model|adapter_model|pytorch_model|consolidated)\b[^/]*\.(?:safetensors|bin)$"),
+        named=_re(r"checkpoint-[0-9]+"),
+    ),
+    Layout(
+        name="Lightning with FSDP",
+        source="Lightning-AI/pytorch-lightning strategies/fsdp.py: <name>.ckpt/ with shards, .metadata and meta.pt",
+        claims=_re(r"^(?:meta\.pt|\.metadata)$|\.distcp$"),
+        named=_re(r".+\.ckpt"),
+        needs=(Need(words="meta.pt", path=_re(r"^meta\.pt$")),),
+    ),
+    Layout(
+        name="Lightning with DeepSpeed",
+        source="Lightning-AI/pytorch-lightning strategies/deepspeed.py: <name>.ckpt/checkpoint/ and `latest`",
+        claims=_re(r"^checkpoint/.*_states\.pt$"),
+        named=_re(r".+\.ckpt"),
+        needs=(Need(words="latest", path=_re(r"^latest$")),),
     ),
     Layout(
         name="nanotron",
@@ -206,20 +220,6 @@ LAYOUTS: Final = (
         name="NeMo 2",
         source="NVIDIA-NeMo/NeMo lightning/io, model_checkpoint.py: weights/ and context/, <name>-unfinished beside it",
         claims=_re(r"^(?:weights|context)/"),
-    ),
-    Layout(
-        name="Lightning with FSDP",
-        source="Lightning-AI/pytorch-lightning strategies/fsdp.py: <name>.ckpt/ with shards, .metadata and meta.pt",
-        claims=_re(r"^(?:meta\.pt|\.metadata)$|\.distcp$"),
-        named=_re(r".+\.ckpt"),
-        needs=(Need(words="meta.pt", path=_re(r"^meta\.pt$")),),
-    ),
-    Layout(
-        name="Lightning with DeepSpeed",
-        source="Lightning-AI/pytorch-lightning strategies/deepspeed.py: <name>.ckpt/checkpoint/ and `latest`",
-        claims=_re(r"^checkpoint/.*_states\.pt$"),
-        named=_re(r".+\.ckpt"),
-        needs=(Need(words="latest", path=_re(r"^latest$")),),
     ),
     Layout(
         name="kohya",

@@ -103,7 +103,12 @@ def counter(name: str) -> Counter | None:
             counted_after = after in _COUNTERS and not (
                 position + 2 < len(tokens) and tokens[position + 2][0][0].isdigit()
             )
-            found += _read(words, int(text), unit=after if counted_after else None, last=following is None)
+            found += _read(
+                words,
+                int(text),
+                unit=after if counted_after else None,
+                last=all("." in each[0] for each in tokens[position + 1 :]),
+            )
         words = []
     return min(found, key=lambda each: (each.strength, -found.index(each)), default=None)
 
