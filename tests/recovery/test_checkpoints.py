@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from respot.recovery.context import MOST_DESCRIBED
+from respot.recovery.load_context import MOST_DESCRIBED
 
 from respot.errors import UpstreamUnavailableError
 from respot.recovery.decide import Later
