@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from local.chaos.between import Between, Counts, route_functions, standing_between
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
 from local.chaos.judgement import Fates, Judgement, judge, missing_deliveries
+from local.chaos.proxy import Counts, Proxy, route_functions, standing_between
 from local.chaos.subjects import Cast, Subjects, subjects
 from local.demo.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
@@ -62,7 +62,7 @@ class Chaos:
     """A deployed account with the proxy between its functions and AWS."""
 
     at: DeployedAccount
-    between: Between
+    between: Proxy
     cast: Cast
 
     def undisturbed(self) -> Round:
@@ -80,12 +80,12 @@ class Chaos:
         began = time.time()
         try:
             of_fault.create()
-            healing_since = None
+            healing_since = 0.0
             if fault.outage:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            healed_at, ended_at = self._await(of_fault, fault)
+            healed_at = self._await(of_fault, fault)
         finally:
             self._lift()
         counts = self.between.counts()
@@ -95,13 +95,12 @@ class Chaos:
             # Late under the fault is reported as such; lost without it is worse.
             self._await(of_fault, fault)
         self._await_quiet()
-        judgement = judge(of_fault, undisturbed)
-        since = max(healing_since or 0.0, ended_at)
+        since = max(healing_since, of_fault.last_end())
         return Round(
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
-            judgement=judgement,
+            judgement=judge(of_fault, undisturbed),
         )
 
     def _begin(self, fault: Fault) -> None:
@@ -116,21 +115,17 @@ class Chaos:
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
-        """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""
-        waiting = [*of_fault.jobs, *of_fault.runs]
-        ended_at, deadline = 0.0, time.time() + ROUND_SECONDS
+    def _await(self, of_fault: Subjects, fault: Fault) -> float | None:
+        """Wait until nothing more is to come; gives the time, `None` if it never was."""
+        waiting, deadline = [*of_fault.scenarios], time.time() + ROUND_SECONDS
         while time.time() < deadline:
-            if not ended_at and len(of_fault.job_names()) >= len(of_fault.demanded_names) and (ends := of_fault.ends()):
-                ended_at = max(ends)
             waiting = [name for name in waiting if not of_fault.is_settled(name)]
             if not waiting and not missing_deliveries(of_fault):
-                healed_at = time.time()
-                return healed_at, ended_at or max(of_fault.ends() or [healed_at])
+                return time.time()
             if fault.swept:
                 self.at.sweep()
             time.sleep(_POLL_SECONDS)
-        return None, ended_at
+        return None
 
     def _await_quiet(self) -> None:
         """Wait until the functions' queues have been empty for a moment: no round reaches into the next."""

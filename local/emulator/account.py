@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -20,16 +21,7 @@ import botocore.session
 from botocore.config import Config
 
 from local import PROJECT
-from local.emulator.names import (
-    ACCOUNT,
-    CALLS_PATH,
-    DEFAULT_REGION,
-    DELIVERY,
-    LIFECYCLE,
-    RECORDING,
-    ROOT_ENVIRONMENT,
-    ROOT_KEY,
-)
+from local.emulator.names import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
@@ -43,19 +35,16 @@ class LocalAccountError(Exception):
 class LocalAccount:
     """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
 
-    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". `recording` is
-    a file for the requests of clients (see `local.emulator.recording`). The log and all data are in `directory`;
-    without one they are in a temporary directory that ends with the account.
+    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". The log and
+    all data are in `directory`; without one they are in a temporary directory that ends with the account.
     """
 
     account_id: Final = ACCOUNT
     region: Final = DEFAULT_REGION
 
-    def __init__(
-        self, *, delivery: str = "", lifecycle: str = "", recording: Path | None = None, directory: Path | None = None
-    ) -> None:
+    def __init__(self, *, delivery: str = "", lifecycle: str = "", directory: Path | None = None) -> None:
         """Prepare an account; nothing runs before `start`."""
-        self._settings = {DELIVERY: delivery, LIFECYCLE: lifecycle, RECORDING: str(recording or "")}
+        self._settings = ("--delivery", delivery, "--lifecycle", lifecycle)
         self._directory = directory or Path(tempfile.mkdtemp(prefix="respot-local-"))
         self._temporary = directory is None
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,9 +94,9 @@ class LocalAccount:
                     *("-m", "local.emulator.server", "--port", str(self._port), "--socket", str(listener.fileno())),
                     *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
                     *(["--temporary"] if self._temporary else []),
+                    *self._settings,
                 ],
                 cwd=PROJECT,
-                env={**os.environ, **self._settings},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -172,13 +161,12 @@ class LocalAccount:
             **keys,
         )
 
-    def calls(self) -> dict[str, Any]:
-        """The calls that functions made so far: see `CallCounts.to_document`."""
+    def calls(self) -> Counter[str]:
+        """How many calls functions made so far, by operation."""
         context = ssl.create_default_context(cafile=self.tls[0])
         with contextlib.closing(http.client.HTTPSConnection("localhost", self._port, context=context)) as connection:
             connection.request("GET", CALLS_PATH)
-            document: dict[str, Any] = json.load(connection.getresponse())
-        return document
+            return Counter(json.load(connection.getresponse()))
 
     def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> tuple[Path, Path]:
         deadline = time.monotonic() + _START_SECONDS

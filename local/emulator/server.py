@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, ROOT_ENVIRONMENT
+from local.emulator.names import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
 from local.sagemaker import attempts, delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
@@ -55,12 +55,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--ready", type=Path, help="a file that is written when the account answers")
     parser.add_argument("--while-stdin-is-open", action="store_true", help="stop when standard input is closed")
     parser.add_argument("--temporary", action="store_true", help="remove the directory at the end")
+    parser.add_argument("--delivery", default="", help="how badly events arrive of jobs without a tag that says so")
+    parser.add_argument("--lifecycle", default="", help="of jobs without a tag that says so")
     options = parser.parse_args(arguments)
 
-    faults = delivery.parse(os.environ.get(DELIVERY, ""))
-    fate = os.environ.get(LIFECYCLE) or lifecycle.UNINTERRUPTED
+    faults, fate = delivery.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
     attempts.value_for(1, fate, lifecycle.parse)
-    recording = os.environ.get(RECORDING)
     options.directory.mkdir(parents=True, exist_ok=True)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
     os.environ.clear()
@@ -68,10 +68,10 @@ def main(arguments: list[str] | None = None) -> None:
     # Not at the top: ministack reads that environment while it is imported.
     patches = importlib.import_module("local.emulator.patches")
     patches.apply(options.port, faults, fate)
-    asyncio.run(_serve(patches, options, Path(recording) if recording else None))
+    asyncio.run(_serve(patches, options))
 
 
-async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
+async def _serve(patches: ModuleType, options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -82,7 +82,6 @@ async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Pa
         stop,
         bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
         ready=lambda *tls: _announce(options.ready, tls),
-        recording=recording,
     )
     if options.temporary:
         shutil.rmtree(options.directory, ignore_errors=True)

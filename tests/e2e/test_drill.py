@@ -14,7 +14,7 @@ import pytest
 
 from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import ledger_is_consistent
+from local.demo.verification import ledger_is_consistent
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
 from tests.support.waiting import eventually

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_runs import (
-    AttemptOutcome,
+from local.demo.verification import (
+    JobOutcome,
     Trained,
     observe_run,
     run_differences,
@@ -97,7 +97,7 @@ class Recovering:
     policy: str
     alerts: list[dict[str, Any]] = field(default_factory=list)
 
-    def settled(self, name: str) -> tuple[AttemptOutcome, ...]:
+    def settled(self, name: str) -> tuple[JobOutcome, ...]:
         """Wait until a run has come to its end."""
         eventually(lambda: all(attempt.is_settled for attempt in observe_run(self.at, name)))
         return observe_run(self.at, name)
@@ -172,11 +172,11 @@ def _role_that_may_not_be_passed(deployed: DeployedAccount) -> str:
     return str(role["Arn"])
 
 
-def actions(run: tuple[AttemptOutcome, ...]) -> list[Action | None]:
+def actions(run: tuple[JobOutcome, ...]) -> list[Action | None]:
     return [attempt.decision.decision.action if attempt.decision else None for attempt in run]
 
 
-def reason(attempt: AttemptOutcome) -> str:
+def reason(attempt: JobOutcome) -> str:
     assert attempt.decision
     return attempt.decision.decision.reason
 

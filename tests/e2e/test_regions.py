@@ -15,8 +15,14 @@ from infra.preflight import ExitCode
 from local import PROJECT
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount, deployed_account
-from local.demo.verification_jobs import differences, is_settled, observe
-from local.demo.verification_runs import observe_run, run_differences, trained, training_differences
+from local.demo.verification import (
+    differences,
+    observe,
+    observe_run,
+    run_differences,
+    trained,
+    training_differences,
+)
 from local.sagemaker.lifecycle import parse
 from respot.recovery.planning.decision import Action
 from tests.support.waiting import eventually
@@ -70,7 +76,7 @@ def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoRegions
 
 def test_a_job_elsewhere_is_recorded_and_alerted_on_where_it_runs(regions: TwoRegions) -> None:
     fate = parse(INTERRUPTED)
-    assert eventually(lambda: is_settled(observe(regions.at, "far", fate, region=FAR)))
+    assert eventually(lambda: observe(regions.at, "far", fate, region=FAR).is_settled)
     outcome = observe(regions.at, "far", fate, region=FAR)
     assert differences(outcome) == []
     assert outcome.record.state
@@ -106,7 +112,7 @@ def test_a_run_is_resumed_in_its_own_region_from_its_checkpoints_there(regions: 
 def test_one_name_in_two_regions_is_two_jobs(regions: TwoRegions) -> None:
     fates = {HUB: parse(QUICK), FAR: parse(INTERRUPTED)}
     assert eventually(
-        lambda: all(is_settled(observe(regions.at, "twin", fate, region=region)) for region, fate in fates.items())
+        lambda: all(observe(regions.at, "twin", fate, region=region).is_settled for region, fate in fates.items())
     )
     outcomes = {region: observe(regions.at, "twin", fate, region=region) for region, fate in fates.items()}
     assert {region: differences(outcome) for region, outcome in outcomes.items()} == {HUB: [], FAR: []}
@@ -129,13 +135,13 @@ def test_a_sweep_of_the_hub_finds_what_no_event_reported_elsewhere(regions: TwoR
     assert observe(at, "unheard", fate, region=FAR).record.state is None
     answer = at.client("lambda").invoke(FunctionName=at.outputs["SweepFunctionName"])
     assert "FunctionError" not in answer, answer["Payload"].read()
-    assert eventually(lambda: is_settled(observe(at, "unheard", fate, region=FAR)))
+    assert eventually(lambda: observe(at, "unheard", fate, region=FAR).is_settled)
     assert differences(observe(at, "unheard", fate, region=FAR)) == []
 
 
 def test_the_timeline_command_finds_the_job_in_whichever_region_has_it(regions: TwoRegions) -> None:
-    assert eventually(lambda: is_settled(observe(regions.at, "far", parse(INTERRUPTED), region=FAR)))
-    assert eventually(lambda: is_settled(observe(regions.at, "twin", parse(QUICK), region=HUB)))
+    assert eventually(lambda: observe(regions.at, "far", parse(INTERRUPTED), region=FAR).is_settled)
+    assert eventually(lambda: observe(regions.at, "twin", parse(QUICK), region=HUB).is_settled)
     found = _respot(regions.at, "timeline", "far", "--json")
     assert json.loads(found.stdout)["job"]["region"] == FAR
     either = _respot(regions.at, "timeline", "twin")

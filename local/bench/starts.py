@@ -1,0 +1,153 @@
+"""How soon programs start: the handlers against bare ones, and the command against the libraries that it stands on."""
+
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from infra.packaging import compile_bytecode, prepare_bundle
+from local.bench.report import Report
+
+HANDLER_ALLOWED: Final = 1.25
+"""The most that a handler may take, in time and in memory, as a multiple of the bare one."""
+COMMAND_ALLOWED: Final = 2.0
+"""The most that the command may take, as a multiple of the libraries alone."""
+
+HANDLERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "record": ("consumer", ("dynamodb", "sagemaker", "sqs")),
+    "alert": ("alerter", ("dynamodb", "sns", "sqs")),
+    "enqueue_ended": ("recovery_queue", ("sqs",)),
+    "recover": ("recovery_consumer", ("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
+    "sweep": ("sweeper", ("dynamodb", "sagemaker", "sqs", "ssm")),
+    "slack": ("slack_relay", ("secretsmanager", "sqs")),
+}
+"""Each handler's module: the function that composes it, and the AWS services that it uses."""
+_OTHER_CLIENTS: Final = {
+    "slack": "from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')"
+}
+
+_REPORT: Final = """
+import json, resource, time
+print(json.dumps([time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+_ENVIRONMENT: Final = {
+    "PATH": os.defpath,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+    "RESPOT_LEDGER_TABLE": "ledger",
+    "RESPOT_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:111122223333:alerts",
+    "RESPOT_RECOVERY_QUEUE_URL": "https://queue",
+    "RESPOT_OBSERVATIONS_QUEUE_URL": "https://queue",
+    "RESPOT_DUE_ALERTS_QUEUE_URL": "https://queue",
+    "RESPOT_POLICY_PARAMETER": "/Respot/policy",
+    "RESPOT_KILL_SWITCH_PARAMETER": "/Respot/kill-switch",
+    "RESPOT_QUEUE_URL": "https://queue",
+    "RESPOT_SLACK_SECRET": "secret",
+}
+
+_BARE: Final = (sys.executable, "-c", "import boto3, rich")
+_RESPOT: Final = str(Path(sys.executable).with_name("respot"))
+# Without a region, `timeline` ends where it would make its first call.
+_COMMANDS: Final = ((_RESPOT, "timeline", "job"), (_RESPOT, "--help"), (_RESPOT, "--version"))
+
+Figures = tuple[float, ...]
+
+
+def handlers(*, runs: int, bytecode: bool) -> Report:
+    """Imports and first clients of each handler and of a bare twin, in new processes, from the bundle.
+
+    With `bytecode` as it is when Lambda's own Python version built it, otherwise as any other version builds it.
+    """
+    rows, excess = [], []
+    with tempfile.TemporaryDirectory(prefix="respot-bundle-") as directory:
+        bundle = Path(directory) / "bundle"
+        shutil.copytree(prepare_bundle().path, bundle, ignore=shutil.ignore_patterns("__pycache__"))
+        if bytecode:
+            compile_bytecode(bundle)
+        for name in HANDLERS:
+            programs = (partial(_start, bundle, source) for source in sources(name))
+            (seconds, memory), (bare_seconds, bare_memory) = _medians([*programs], runs=runs)
+            ratios = {"time": seconds / bare_seconds, "memory": memory / bare_memory}
+            times = [f"{each * 1000:.0f} ms" for each in (seconds, bare_seconds)]
+            memories = [f"{each:.0f} MiB" for each in (memory, bare_memory)]
+            rows.append((name, *times, f"{ratios['time']:.2f}", *memories, f"{ratios['memory']:.2f}"))
+            excess += [
+                f"cold start of {name}, {what}: {ratio:.2f} of {HANDLER_ALLOWED}"
+                for what, ratio in ratios.items()
+                if ratio > HANDLER_ALLOWED and bytecode
+            ]
+    built = "bundle built with Python 3.13" if bytecode else "bundle built with another Python: no bytecode"
+    columns = ("Handler", "time", "bare", "ratio", "memory", "bare", "ratio")
+    title = f"Cold start: imports and first clients, medians; {built}"
+    return Report(title=title, columns=columns, rows=rows, excess=excess)
+
+
+def sources(handler: str) -> tuple[str, str]:
+    """Programs that do what a handler's first invocation does before its first call: with Respot, and without."""
+    composed, services = HANDLERS[handler]
+    ours = "\n".join(
+        [
+            f"from respot.handlers.{handler} import {composed}",
+            "from respot.bootstrap.clients import client",
+            f"{composed}()",
+            *(f"client({service!r})" for service in services),
+        ]
+    )
+    clients = (f"boto3.client({service!r})" for service in services)
+    return ours, "\n".join(["import boto3", *clients, _OTHER_CLIENTS.get(handler, "")])
+
+
+def commands(*, runs: int) -> Report:
+    """Processor time of each command and of the libraries, in new processes."""
+    (bare,), *found = _medians([partial(_processor_time, each) for each in (_BARE, *_COMMANDS)], runs=runs)
+    starts = {f"respot {' '.join(words)}": seconds for (_, *words), (seconds,) in zip(_COMMANDS, found, strict=True)}
+    return Report(
+        title='Start of the command, against `python -c "import boto3, rich"`: medians of processor time',
+        columns=("Command", "time", "bare", "ratio"),
+        rows=[
+            (command, f"{seconds * 1000:.0f} ms", f"{bare * 1000:.0f} ms", f"{seconds / bare:.2f}")
+            for command, seconds in starts.items()
+        ],
+        excess=[
+            f"start of {command}: {seconds / bare:.2f} of {COMMAND_ALLOWED}"
+            for command, seconds in starts.items()
+            if seconds / bare > COMMAND_ALLOWED
+        ],
+    )
+
+
+def _medians(measurements: Sequence[Callable[[], Figures]], *, runs: int) -> list[Figures]:
+    """Take all measurements in turns; the first round fills the disk cache."""
+    rounds = [[measure() for measure in measurements] for _ in range(runs + 1)][1:]
+    return [tuple(map(statistics.median, zip(*each, strict=True))) for each in zip(*rounds, strict=True)]
+
+
+def _start(bundle: Path, source: str) -> Figures:
+    # Nothing of this environment's packages, and no bytecode written: Lambda's disk is read-only.
+    program = (
+        "import sys, time; sys.dont_write_bytecode = True\n"
+        f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
+    )
+    command = [sys.executable, "-I", "-S", "-c", program]
+    result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
+    return tuple(json.loads(result.stdout.splitlines()[-1]))
+
+
+def _processor_time(command: Sequence[str]) -> Figures:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
+    # On a busy machine the clock's own time says more about the others.
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,)
