@@ -74,8 +74,7 @@ def run(*, jobs: Sequence[int] | None, figures: Path | None = None) -> int:
     rows = zip(*(_cells(each).items() for each in loads), strict=True)
     console.print(
         table(
-            ("jobs", *(f"{each.jobs:,}" for each in loads)),
-            ([row[0][0], *(cell for _, cell in row)] for row in rows),
+            ("jobs", *(f"{each.jobs:,}" for each in loads)), ([row[0][0], *(cell for _, cell in row)] for row in rows)
         )
     )
     write(figures, to_figures(loads))

@@ -23,9 +23,7 @@ class Cast:
 
 
 SMALL: Final = Cast(
-    copies=1,
-    scenarios=[each for each in SCENARIOS if each.name in {"restarted", "no-capacity", "overnight"}],
-    speed=4,
+    copies=1, scenarios=[each for each in SCENARIOS if each.name in {"restarted", "no-capacity", "overnight"}], speed=4
 )
 """For the short form: jobs of a few seconds."""
 

@@ -106,9 +106,7 @@ def _let_use(account: LocalAccount, bucket: str) -> None:
     resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     account.client("iam").put_role_policy(
-        RoleName=_ROLE,
-        PolicyName=f"Data-{bucket}",
-        PolicyDocument=policy(Action=actions, Resource=resources),
+        RoleName=_ROLE, PolicyName=f"Data-{bucket}", PolicyDocument=policy(Action=actions, Resource=resources)
     )
 
 

@@ -16,10 +16,7 @@ def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
     job["OutputDataConfig"] = _filled({"KmsKeyId": "", **job["OutputDataConfig"]}, CompressionType="GZIP")
     job["StoppingCondition"] = _filled(job.get("StoppingCondition", {}), MaxRuntimeInSeconds=86400)
     job = _filled(
-        job,
-        EnableManagedSpotTraining=False,
-        EnableNetworkIsolation=False,
-        EnableInterContainerTrafficEncryption=False,
+        job, EnableManagedSpotTraining=False, EnableNetworkIsolation=False, EnableInterContainerTrafficEncryption=False
     )
     if "AlgorithmSpecification" in job:
         job["AlgorithmSpecification"] = _filled(job["AlgorithmSpecification"], EnableSageMakerMetricsTimeSeries=False)

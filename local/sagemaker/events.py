@@ -46,7 +46,7 @@ def detail(job: Job, position: int) -> dict[str, Any]:
                 "Status": state.transitions[-1].status,
                 "StartTime": _milliseconds(state.transitions[-1].start),
                 "StatusMessage": state.transitions[-1].message,
-            },
+            }
         ],
         "EnableManagedSpotTraining": request["EnableManagedSpotTraining"],
         "CheckpointConfig": request.get("CheckpointConfig"),

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from local.sagemaker import lifecycle
+from local.sagemaker import billing, lifecycle
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
+from local.sagemaker.lifecycle import Ending, Lifecycle
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
 _PRIMARY: Final = {
@@ -97,7 +97,7 @@ class Job:
         primary = _PRIMARY.get(last.status, "InProgress")
         over = primary in TERMINAL
         started = next((t.start for t in transitions if t.status in lifecycle.ON_AN_INSTANCE), None)
-        training = lifecycle.training_seconds([(t.status, (t.end or now) - t.start) for t in transitions])
+        training = billing.training_seconds((t.status, (t.end or now) - t.start) for t in transitions)
         failed = last.status == "Failed"
         return State(
             primary=primary,
@@ -108,7 +108,7 @@ class Job:
             # A job that never had an instance gets an end only when it failed.
             training_end=last.at if over and (started or failed) else None,
             training_seconds=training,
-            billable_seconds=lifecycle.billable_seconds(training, spot=self.spot) if over else None,
+            billable_seconds=billing.billable_seconds(training, spot=self.spot) if over else None,
             failure_reason=self.failure_reason if failed else None,
             has_artifacts=over and not failed and any(t.status == "Training" for t in transitions),
         )
@@ -121,35 +121,26 @@ class Job:
         """Stop the job as StopTrainingJob does: Stopping, Uploading if there is something to upload, Stopped."""
         transitions = self.at(now).transitions
         phases = lifecycle.winding_down(transitions[-1].status)
-        fate = Lifecycle(phases=phases, ending=lifecycle.ending("Stopped")).faster(self.speed)
+        fate = Lifecycle(phases=phases, ending=Ending(status="Stopped")).faster(self.speed)
         return self._continued(self._past(now), fate, now)
 
     def failed(self, now: datetime, reason: str) -> "Job":
         """Let the job fail now."""
-        fate = Lifecycle(phases=(), ending=lifecycle.ending("Failed", reason))
+        fate = Lifecycle(phases=(), ending=Ending(status="Failed", failure_reason=reason))
         return self._continued(self._past(now), fate, now)
 
     def _past(self, now: datetime) -> tuple[Moment, ...]:
         return tuple(moment for moment in self.moments if moment.at <= now) or self.moments[:1]
 
     def _continued(self, past: tuple[Moment, ...], fate: Lifecycle, start: datetime) -> "Job":
-        ahead, end = _moments(fate.phases, start)
-        moments = (*past, *ahead, _last(fate.ending, end))
-        return replace(self, moments=moments, failure_reason=fate.ending.failure_reason)
-
-
-def _moments(phases: Sequence[Phase], start: datetime) -> tuple[list[Moment], datetime]:
-    moments = []
-    for phase in phases:
-        for message in phase.messages:
-            at = _milliseconds(start + timedelta(seconds=phase.seconds * message.after))
-            moments.append(Moment(at=at, status=phase.status, message=message.text, announced=message.announced))
-        start = _milliseconds(start + timedelta(seconds=phase.seconds))
-    return moments, start
-
-
-def _last(ending: Ending, at: datetime) -> Moment:
-    return Moment(at=at, status=ending.status, message=ending.message)
+        moments = list(past)
+        for phase in fate.phases:
+            for message in phase.messages:
+                at = _milliseconds(start + timedelta(seconds=phase.seconds * message.after))
+                moments.append(Moment(at=at, status=phase.status, message=message.text, announced=message.announced))
+            start = _milliseconds(start + timedelta(seconds=phase.seconds))
+        moments.append(Moment(at=start, status=fate.ending.status, message=fate.ending.message))
+        return replace(self, moments=tuple(moments), failure_reason=fate.ending.failure_reason)
 
 
 def _transitions(past: Sequence[Moment]) -> tuple[Transition, ...]:

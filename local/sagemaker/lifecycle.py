@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
@@ -21,14 +20,9 @@ PHASES: Final = frozenset(
     | {"Training", "Uploading", "Stopping", INTERRUPTED, "Restarting", "Updating"}
 )
 DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
-# SageMaker bills while it holds an instance. `Stopping` belongs to it only when it follows one of these.
 ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 
-# The share of a spot job's training time that is billed, near the 34 to 37 % of the example payloads.
-SPOT_BILLED_SHARE: Final = 0.35
-
-_STOPPING_SECONDS: Final = 0.3
-_UPLOADING_SECONDS: Final = 0.3
+_WINDING_DOWN_SECONDS: Final = 0.3
 
 _PREPARING: Final = "Preparing the instances for training"
 _STARTING: Final = (
@@ -67,10 +61,6 @@ FAILURE_REASONS: Final = {
 }
 
 
-class LifecycleError(ValueError):
-    """A lifecycle or script that cannot be followed; the message says what to write instead."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A StatusMessage, shown `after` a share (0 to 1) of its phase; SageMaker does not send an event for each."""
@@ -88,14 +78,28 @@ class Phase:
     seconds: float
     messages: tuple[Message, ...]
 
+    @classmethod
+    def of(cls, status: str, parts: Sequence[float]) -> "Phase":
+        """Build a phase of several parts, each with the next of the messages that SageMaker shows."""
+        total, texts = sum(parts), _STARTING if status == "Starting" else (_MESSAGES[status],)
+        messages = tuple(
+            Message(text=texts[min(index, len(texts) - 1)], after=sum(parts[:index]) / total if total else 0.0)
+            for index in range(len(parts))
+        )
+        return cls(status=status, seconds=total, messages=messages)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """A terminal SecondaryStatus."""
+    """A terminal SecondaryStatus, with the FailureReason in full."""
 
     status: str
-    message: str
     failure_reason: str | None = None
+
+    @property
+    def message(self) -> str:
+        """The last StatusMessage."""
+        return _MESSAGES[self.status]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,20 +129,10 @@ class Lifecycle:
         return replace(self, phases=tuple(replace(phase, seconds=phase.seconds / speed) for phase in self.phases))
 
 
-def ending(status: str, failure: str | None = None) -> Ending:
-    """Build a terminal status; `failure` is the FailureReason in full."""
-    return Ending(status=status, message=_MESSAGES[status], failure_reason=failure)
-
-
-def phase(status: str, seconds: float) -> Phase:
-    """Build a phase with the message that SageMaker shows first."""
-    return Phase(status=status, seconds=seconds, messages=(Message(text=_message(status)),))
-
-
 def winding_down(status: str) -> tuple[Phase, ...]:
     """The phases of a job that is stopped in this status: Uploading only if there is something to upload."""
-    stopping = phase("Stopping", _STOPPING_SECONDS)
-    return (stopping, phase("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
+    statuses = ("Stopping", "Uploading") if status in {"Training", "Uploading"} else ("Stopping",)
+    return tuple(Phase.of(each, [_WINDING_DOWN_SECONDS]) for each in statuses)
 
 
 def parse(text: str) -> Lifecycle:
@@ -149,57 +143,31 @@ def parse(text: str) -> Lifecycle:
     """
     script = NAMED.get(text, text).split()
     if not script:
-        raise LifecycleError(f"it is empty: name a lifecycle ({', '.join(NAMED)}) or write Status=seconds ...")
+        raise ValueError(f"it is empty: name a lifecycle ({', '.join(NAMED)}) or write Status=seconds ...")
     end = _ending(script[-1])
     steps = [_step(word) for word in (script[:-1] if end else script)]
     if not steps:
-        raise LifecycleError("a job needs a phase before it ends, for example Starting=0.5")
+        raise ValueError("a job needs a phase before it ends, for example Starting=0.5")
     runs = groupby(steps, key=lambda step: step[0])
-    phases = [_joined([seconds for _, seconds in run], status) for status, run in runs]
-    return Lifecycle(phases=tuple(_with_preparing(phases)), ending=end or ending("Completed"))
-
-
-def training_seconds(phases: Sequence[tuple[str, timedelta]]) -> int | None:
-    """TrainingTimeInSeconds for phases as (status, duration); None before an instance was held. At least 1."""
-    held = timedelta()
-    started = False
-    previous = ""
-    for status, duration in phases:
-        if status in ON_AN_INSTANCE or (status == "Stopping" and previous in ON_AN_INSTANCE):
-            held += duration
-            started = True
-        previous = status
-    return max(1, _half_up(held.total_seconds())) if started else None
-
-
-def billable_seconds(training: int | None, *, spot: bool) -> int | None:
-    """BillableTimeInSeconds of a job that is over: all of an on-demand job's training time, a share of a spot job's."""
-    if training is None or not spot:
-        return training
-    return max(1, _half_up(training * SPOT_BILLED_SHARE))
-
-
-def expected_seconds(lifecycle: Lifecycle, *, spot: bool) -> tuple[int | None, int | None]:
-    """What DescribeTrainingJob will finally say: (TrainingTimeInSeconds, BillableTimeInSeconds)."""
-    training = training_seconds([(phase.status, timedelta(seconds=phase.seconds)) for phase in lifecycle.phases])
-    return training, billable_seconds(training, spot=spot)
-
-
-def _message(status: str, index: int = 0) -> str:
-    return _STARTING[min(index, len(_STARTING) - 1)] if status == "Starting" else _MESSAGES[status]
+    phases = [Phase.of(status, [seconds for _, seconds in run]) for status, run in runs]
+    for place, following in enumerate(phases[1:]):
+        # Describe shows that instances were found before a job leaves Starting or Pending; no event is known.
+        if (current := phases[place]).status in {"Starting", PENDING} and following.status in ON_AN_INSTANCE:
+            preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
+            phases[place] = replace(current, messages=(*current.messages, preparing))
+    return Lifecycle(phases=tuple(phases), ending=end or Ending(status="Completed"))
 
 
 def _step(word: str) -> tuple[str, float]:
     status, _, number = word.partition("=")
     if status not in PHASES:
-        known = ", ".join(sorted(PHASES))
-        end = ", ".join(sorted(ENDINGS))
-        raise LifecycleError(
+        known, end = ", ".join(sorted(PHASES)), ", ".join(sorted(ENDINGS))
+        raise ValueError(
             f"'{word}' is not Status=seconds with a status of {known}; at the end of a script also {end}; "
             "' / ' separates the lifecycles of attempts 1, 2 ..."
         )
     if not re.fullmatch(r"\d+(\.\d+)?", number):
-        raise LifecycleError(f"'{word}' needs a number of seconds, for example {status}=0.5")
+        raise ValueError(f"'{word}' needs a number of seconds, for example {status}=0.5")
     return status, float(number)
 
 
@@ -209,38 +177,12 @@ def _ending(word: str) -> Ending | None:
         return None
     if status != "Failed":
         if detail:
-            raise LifecycleError(f"'{word}': {status} takes no value")
-        return ending(status)
+            raise ValueError(f"'{word}': {status} takes no value")
+        return Ending(status=status)
     kind = detail or "AlgorithmError"
     if kind not in FAILURE_REASONS:
-        raise LifecycleError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
-    return ending(status, FAILURE_REASONS[kind])
-
-
-def _joined(parts: list[float], status: str) -> Phase:
-    total = sum(parts)
-    messages = []
-    elapsed = 0.0
-    for index, part in enumerate(parts):
-        messages.append(Message(text=_message(status, index), after=elapsed / total if total else 0.0))
-        elapsed += part
-    return Phase(status=status, seconds=total, messages=tuple(messages))
-
-
-def _with_preparing(phases: list[Phase]) -> list[Phase]:
-    """Show that instances were found before a job leaves Starting or Pending, as Describe does; no event is known."""
-    result = []
-    for current, following in pairwise([*phases, None]):
-        if current and current.status in {"Starting", PENDING} and following and following.status in ON_AN_INSTANCE:
-            preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
-            result.append(replace(current, messages=(*current.messages, preparing)))
-        elif current:
-            result.append(current)
-    return result
-
-
-def _half_up(number: float) -> int:
-    return int(number + 0.5)
+        raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
+    return Ending(status=status, failure_reason=FAILURE_REASONS[kind])
 
 
 # Short enough to watch, long enough to see each status. The first four are those of "Managed Spot Training in Amazon

@@ -6,10 +6,11 @@ tag nothing is limited: scripts are seconds long and limits hours.
 """
 
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.lifecycle import Lifecycle, Phase
+from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
 
 _ENDING_ALREADY: Final = frozenset({"Stopping", "Uploading"})
 
@@ -27,25 +28,20 @@ def limited(
     for position, phase in enumerate(fate.phases):
         if phase.status in _ENDING_ALREADY:
             break
-        runs = phase.status in lifecycle.ON_AN_INSTANCE
-        until_runtime = max_runtime - ran if runs else float("inf")
-        until_wait = float("inf") if max_wait is None else max_wait - elapsed
-        pending = phase.status == lifecycle.PENDING and max_pending is not None
-        until_pending = (max_pending or 0) - pended if pending else float("inf")
-        left = max(0.0, min(until_runtime, until_wait, until_pending))
+        runs, pends = phase.status in lifecycle.ON_AN_INSTANCE, phase.status == lifecycle.PENDING
+        until = {
+            "MaxWaitTimeExceeded": inf if max_wait is None else max_wait - elapsed,
+            "MaxRuntimeExceeded": max_runtime - ran if runs else inf,
+            lifecycle.PENDING_TIMEOUT: max_pending - pended if pends and max_pending is not None else inf,
+        }
+        end = min(until, key=until.__getitem__)  # of equal ones the first
+        left = max(0.0, until[end])
         if left < phase.seconds:
-            ends = {
-                "MaxWaitTimeExceeded": until_wait,
-                "MaxRuntimeExceeded": until_runtime,
-                lifecycle.PENDING_TIMEOUT: until_pending,
-            }
-            end = min(ends, key=lambda status: ends[status])
             lived = (*fate.phases[:position], _shortened(phase, left))
-            winding_down = lifecycle.winding_down(phase.status)
-            return Lifecycle(phases=(*lived, *winding_down), ending=lifecycle.ending(end))
+            return Lifecycle(phases=(*lived, *lifecycle.winding_down(phase.status)), ending=Ending(status=end))
         elapsed += phase.seconds
-        ran += phase.seconds if runs else 0
-        pended += phase.seconds if pending else 0
+        ran += phase.seconds * runs
+        pended += phase.seconds * pends
     return fate
 
 

@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import ResourceLimitExceededError, SageMakerError, ThrottlingError
+from local.sagemaker.errors import SageMakerError
 
 _WORD: Final = re.compile(r"(quota|throttle)=(\d{1,4})")
 _NONE: Final = re.compile(r"none=(spot|on-demand|ml\.[a-z0-9.-]+)")
-
-
-class RefusalsError(ValueError):
-    """Refusals that cannot be followed; the message says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +55,7 @@ class Counts:
         return (
             _exceeded(request, limit=count, used=count)
             if earlier < refusals.quota
-            else ThrottlingError("Rate exceeded")
+            else SageMakerError("ThrottlingException", "Rate exceeded")
         )
 
 
@@ -72,20 +68,21 @@ def parse(text: str) -> Refusals:
         elif found := _WORD.fullmatch(word):
             counts[found[1]] = int(found[2])
         else:
-            raise RefusalsError(
+            raise ValueError(
                 f"'{word}' is none of quota=N throttle=N none=POOL; ' / ' separates what attempts 1, 2 ... meet"
             )
     return Refusals(**counts, none=frozenset(none))
 
 
-def _exceeded(request: Mapping[str, Any], *, limit: int, used: int) -> ResourceLimitExceededError:
+def _exceeded(request: Mapping[str, Any], *, limit: int, used: int) -> SageMakerError:
     resources = request.get("ResourceConfig", {})
     instance = resources.get("InstanceType", "the instance type")
     count = resources.get("InstanceCount", 1)
     market = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
-    return ResourceLimitExceededError(
+    return SageMakerError(
+        "ResourceLimitExceeded",
         f"The account-level service limit '{instance} for {market}' is {limit} Instances, with current utilization of "
         f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
         "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
-        "for this quota."
+        "for this quota.",
     )

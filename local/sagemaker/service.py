@@ -15,13 +15,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.errors import (
-    AccessDeniedError,
-    SageMakerError,
-    UnknownOperationError,
-    ValidationError,
-    not_found,
-)
+from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
@@ -78,7 +72,9 @@ class SageMaker:
     ) -> Mapping[str, Any]:
         handler = self._OPERATIONS.get(operation)
         if handler is None:
-            raise UnknownOperationError(f"The local SageMaker has no {operation or 'operation without a name'}")
+            raise SageMakerError(
+                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
+            )
         try:
             request = json.loads(body or b"{}")
         except ValueError as error:
@@ -232,7 +228,7 @@ class SageMaker:
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
         if denial := self._cloud.denial(call, action, resource, context):
-            raise AccessDeniedError(denial)
+            raise SageMakerError("AccessDeniedException", denial)
 
     _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
         "CreateTrainingJob": _create,

@@ -9,7 +9,7 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from local.sagemaker.errors import UnknownOperationError, ValidationError
+from local.sagemaker.errors import SageMakerError, ValidationError
 
 _MOST_TAGS: Final = 50
 _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
@@ -37,7 +37,7 @@ BUILT_IN_IMAGES: Final = frozenset(
         "semantic-segmentation",
         "seq2seq",
         "xgboost",
-    },
+    }
 )
 _ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
 # The patterns of the service model are Java's. `re` has no \p{...}; these are the ones that occur in them.
@@ -54,7 +54,7 @@ def check_shape(operation: str, request: Mapping[str, Any]) -> None:
     """Check types, required members, lengths, ranges, enums and patterns against the service model."""
     model = service_model()
     if operation not in model.operation_names:
-        raise UnknownOperationError(operation)
+        raise SageMakerError("UnknownOperationException", operation)
     shape: Shape = model.operation_model(operation).input_shape  # type: ignore[assignment]  # every operation has one
     report = ParamValidator().validate(request, shape)
     if report.has_errors():

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from local.demo.training import TrainingGround
 from local.emulator.account import LocalAccount
-from local.sagemaker import checkpoints, lifecycle
+from local.sagemaker import billing, checkpoints, lifecycle
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
@@ -102,7 +102,7 @@ def test_each_named_lifecycle_is_described_and_announced_as_documented(
         fate = lifecycle.parse(name)
         description = finished(sagemaker, job)
         assert history(description) == fate.statuses
-        expected = lifecycle.expected_seconds(fate.faster(3), spot=True)
+        expected = billing.expected_seconds(fate.faster(3), spot=True)
         assert (description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")) == expected
         announced = [message for phase in fate.phases for message in phase.messages if message.announced]
         events = bus.of(job, len(announced) + 1)

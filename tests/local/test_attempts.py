@@ -3,7 +3,6 @@
 import pytest
 
 from local.sagemaker import attempts, lifecycle
-from local.sagemaker.lifecycle import LifecycleError
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 
 TWO_FATES = "never-launched / Starting=0.1 Training=1"
@@ -28,5 +27,5 @@ def test_a_job_without_a_number_is_the_first_attempt(tag: str | None, attempt: i
     "text", ["never-launched / uninterupted", "never-launched / ", "uninterrupted, never-launched"]
 )
 def test_a_mistake_in_a_later_fate_shows_at_the_first_attempt(text: str) -> None:
-    with pytest.raises(LifecycleError, match=r"' / ' separates|it is empty"):
+    with pytest.raises(ValueError, match=r"' / ' separates|it is empty"):
         attempts.value_for(1, text, lifecycle.parse)

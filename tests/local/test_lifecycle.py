@@ -3,7 +3,8 @@
 import pytest
 
 from local.sagemaker import lifecycle
-from local.sagemaker.lifecycle import LifecycleError, expected_seconds, parse
+from local.sagemaker.billing import expected_seconds
+from local.sagemaker.lifecycle import parse
 
 # Managed Spot Training Lifecycle, in "Managed Spot Training in Amazon SageMaker"; the last is a real job of 2026.
 DOCUMENTED = {
@@ -78,7 +79,7 @@ def test_a_script_may_say_how_it_ends(end: str, status: str, reason: str | None)
     ids=lambda value: value or "nothing",
 )
 def test_a_bad_script_is_refused_with_what_to_write_instead(script: str, complaint: str) -> None:
-    with pytest.raises(LifecycleError, match=complaint):
+    with pytest.raises(ValueError, match=complaint):
         parse(script)
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from local.sagemaker import refusals
 from local.sagemaker.cloud import Scope
-from local.sagemaker.refusals import Refusals, RefusalsError
+from local.sagemaker.refusals import Refusals
 from tests.local.jobs import request
 
 HERE = Scope(account="111122223333", region="us-east-1")
@@ -26,7 +26,7 @@ def test_refusals_are_counted_by_reason(text: str, expected: Refusals) -> None:
 
 @pytest.mark.parametrize("text", ["quota", "quota=all", "quota=-1", "capacity=1", "quota=2,throttle=1", "none=g5"])
 def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
-    with pytest.raises(RefusalsError, match="is none of quota=N throttle=N none=POOL"):
+    with pytest.raises(ValueError, match="is none of quota=N throttle=N none=POOL"):
         refusals.parse(text)
 
 
