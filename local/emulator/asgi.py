@@ -5,7 +5,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from pathlib import Path
 from typing import Any, Final
 
 from hypercorn import asyncio as hypercorn
@@ -18,15 +17,14 @@ from local.emulator.names import CALLS_PATH, KILL_PATH, ROOT_KEY
 _KEY: Final = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
 
 
-async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None]) -> None:
-    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key."""
+async def serve(stop: asyncio.Event, *, bind: str) -> None:
+    """Serve the account over TLS until `stop`."""
     config = Config()
-    certificate, key = tls.resolve_tls_material()
     config.bind = [bind]
-    config.certfile, config.keyfile = certificate, key
+    config.certfile, config.keyfile = tls.resolve_tls_material()
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    app: Any = _Application(ministack.app, lambda: ready(Path(certificate), Path(key)))
+    app: Any = _Application(ministack.app)
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -37,32 +35,20 @@ async def serve(stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path],
 
 
 class _Application:
-    def __init__(
-        self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]], started: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) -> None:
         self._app = app
-        self._started = started
         self._calls: Counter[str] = Counter()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._announcing(send))
-        elif scope["type"] == "http" and scope["path"] == CALLS_PATH:
+        path = scope.get("path", "")
+        if path == CALLS_PATH:
             await _answer(send, 200, json.dumps(self._calls))
-        elif scope["type"] == "http" and scope["path"].startswith(f"{KILL_PATH}/"):
-            await _answer(send, 200 if _kill_function(scope["path"].removeprefix(f"{KILL_PATH}/")) else 404)
+        elif path.startswith(f"{KILL_PATH}/"):
+            await _answer(send, 200 if _kill_function(path.removeprefix(f"{KILL_PATH}/")) else 404)
         else:
             if operation := operation_of(dict(scope.get("headers", ()))):
                 self._calls[operation] += 1
             await self._app(scope, receive, send)
-
-    def _announcing(self, send: Any) -> Any:
-        async def announcing(message: Mapping[str, Any]) -> None:
-            await send(message)
-            if message["type"] == "lifespan.startup.complete":
-                self._started()
-
-        return announcing
 
 
 def operation_of(headers: Mapping[bytes, bytes]) -> str | None:

@@ -5,27 +5,27 @@ A new part is one more entry: a module that takes `--figures FILE` and writes it
 """
 
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """The smallest and the largest value that is allowed for one of the figures that a part leaves."""
+    """The smallest or the largest value that is allowed for one of the figures that a part leaves."""
 
     figure: str
-    least: float | None = None
-    most: float | None = None
+    least: float = -inf
+    most: float = inf
     unit: str = ""
 
     def is_met(self, value: float) -> bool:
         """Whether this value is within the limits."""
-        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+        return self.least <= value <= self.most
 
     @property
     def limit(self) -> str:
         """In words."""
-        words = ("at least", self.least), ("at most", self.most)
-        return " and ".join(f"{word} {self.shown(value)}" for word, value in words if value is not None)
+        return f"at least {self.shown(self.least)}" if self.most == inf else f"at most {self.shown(self.most)}"
 
     def shown(self, value: float) -> str:
         """A value as the table shows it."""
