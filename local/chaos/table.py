@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -51,25 +51,14 @@ def main(
 
     for each in runner.run(chosen, cast, times=times, begin=begin):
         rounds.append(each)
-        console.print("  ", mark(good=each.is_good), f"healed after {_healed(each)}")
+        console.print("  ", mark(good=not each.faults), f"healed after {_healed(each)}")
     console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))
     if times > 1:
         seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"
         console.print(f"healed after {seconds} s; load of the machine: {os.getloadavg()[2]:.1f}")
     write(figures, to_figures(rounds))
-    wrong = [f"{each.fault.title}: {line}" for each in rounds for line in differences(each)]
+    wrong = [f"{each.fault.title}: {line}" for each in rounds for line in each.faults]
     return conclude(console, "Nothing was lost or doubled.", wrong)
-
-
-def differences(each: Round) -> Iterator[str]:
-    """What is not as it should be in a round."""
-    if each.heal_seconds is None:
-        yield "not healed"
-    if not each.was_felt:
-        yield "the fault hit nothing"
-    found = each.judgement
-    for word, lines in (("lost", found.lost), ("doubled", found.doubled), ("wrong", found.wrong)):
-        yield from (f"{word}: {line}" for line in lines)
 
 
 def _row(each: Round) -> list[str]:
@@ -89,9 +78,7 @@ def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     return {
         "rounds": len(rounds),
         "not healed": sum(each.heal_seconds is None for each in rounds),
-        "lost": sum(len(each.judgement.lost) for each in rounds),
-        "doubled": sum(len(each.judgement.doubled) for each in rounds),
-        "wrong": sum(len(each.judgement.wrong) for each in rounds),
+        **{word: sum(len(getattr(each.judgement, word)) for each in rounds) for word in ("lost", "doubled", "wrong")},
         "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),
