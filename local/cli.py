@@ -83,13 +83,10 @@ def _demo(*, verbose: bool, keep: bool) -> int:
 
 
 def _keep(deployed: DeployedAccount) -> None:
-    done = _done()
-    _say_settings(deployed.account, deployed.ground)
-    _show_slack(deployed.account, None, done)
+    _until_ctrl_c(deployed.account, deployed.ground, None)
 
 
 def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) -> int:
-    done = _done()
     with ExitStack() as stack:
         deployed: DeployedAccount | None = None
         if deploy:
@@ -107,32 +104,22 @@ def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) 
             _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
-        _say_settings(account, ground)
-        _say(f"\n{EXAMPLES}")
-        _show_slack(account, deployed, done)
+        _until_ctrl_c(account, ground, deployed)
     return 0
 
 
-def _done() -> threading.Event:
-    """An event that Ctrl-C sets."""
+def _until_ctrl_c(account: LocalAccount, ground: training.TrainingGround, deployed: DeployedAccount | None) -> None:
+    """Say how to use the account, and show what Slack would show."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    return done
-
-
-def _say_settings(account: LocalAccount, ground: training.TrainingGround) -> None:
     _say("In another terminal, any AWS client talks to it after:\n")
     variables = {**account.environment(), **ground.environment()}
     exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     sys.stdout.writelines(["unset AWS_PROFILE AWS_SESSION_TOKEN\n", *exports])
     sys.stdout.flush()
-
-
-def _show_slack(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
-    _say("\nCtrl-C ends it.")
-    console = Console(stderr=True)
-    shown = 0
+    _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
+    console, shown = Console(stderr=True), 0
     while not done.wait(0.3):
         if not account.is_running:
             raise LocalAccountError(account.with_log("the local account ended unexpectedly"))

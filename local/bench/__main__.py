@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from local.bench import calls, latency, price, starts
-from local.bench.report import Report
+from local.bench import calls, cold_start, latency, price
 from local.demo.deployed import deployed_account
-from local.proof.figures import conclude, table
+from local.proof.figures import Report, conclude, table
 from respot_cli.output import shielded
 
 
@@ -29,9 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _reports(runs: int, jobs: int) -> Iterator[Report]:
-    yield starts.handlers(runs=runs, bytecode=True)
-    yield starts.handlers(runs=runs, bytecode=False)
-    yield starts.commands(runs=runs)
+    yield cold_start.report(runs=runs, bytecode=True)
+    yield cold_start.report(runs=runs, bytecode=False)
     with deployed_account() as deployed:
         cases = list(calls.measure(deployed))
         yield calls.report(cases)

@@ -11,8 +11,8 @@ from typing import Final
 from botocore.awsrequest import AWSPreparedRequest
 
 from local.bench.events import body_of
-from local.bench.report import Report
 from local.demo.deployed import DeployedAccount
+from local.proof.figures import Report
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from local.bench.events import FATE, age, body_of, items_of, send, spread
-from local.bench.report import Report
 from local.demo.deployed import DeployedAccount
+from local.proof.figures import Report
 from local.sagemaker.lifecycle import parse
 
 JOBS_ALONE: Final = 15

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from local.bench.calls import Case
-from local.bench.report import Report
+from local.proof.figures import Report
 from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE, QUICK
 from respot.sweep.region_sweep import PACE
 
@@ -27,52 +27,47 @@ PRICES: Final = {
 }
 """USD each, of us-east-1, from the services' public pricing pages; no account's discounts, no free tier."""
 
-LOG_KILOBYTES: Final = 1.0
-"""Of an invocation."""
-MEMORY_GIGABYTES: Final = 0.5
-"""The functions' memory (infra/constructs/lambda_function.py); a test compares the two."""
-SQS_REQUESTS: Final = 3
-"""Of a message that is alone: EventBridge's delivery, receive and delete."""
-
 MONTH: Final = timedelta(hours=730)
-CUSTOM_METRICS: Final = 19
-"""Names that functions/respot emits; a test counts them. All of them in each hour are the most expensive month:
-`SweepAge` is emitted always, the others in the hours in which they are not zero."""
-ALARMS: Final = 30
-"""Of the hub, with Slack (a forwarder's region has one of its own); a test counts them."""
-POLLED_QUEUES: Final = 4
-"""Queues that Lambda reads, with Slack; a test counts them."""
-POLLERS: Final = 5
-"""Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
-set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Five is the higher estimate."""
-LONG_POLL: Final = timedelta(seconds=20)
-"""An estimate: the longest wait that SQS allows. AWS does not say which one Lambda asks for."""
+TYPICAL_JOBS: Final = 1_000
+"""Of 31 days."""
 
+# What is deployed; tests count it.
+MEMORY_GIGABYTES: Final = 0.5
+CUSTOM_METRICS: Final = 19
+"""All of them in each hour are the most expensive month: only `SweepAge` is emitted when nothing happens."""
+ALARMS: Final = 30
+"""Of the hub, with Slack; a forwarder's region has one of its own."""
+POLLED_QUEUES: Final = 4
+"""Queues that Lambda reads, with Slack."""
 SWEEP_INTERVAL: Final = timedelta(minutes=5)
 """As shipped (`sweep_minutes`)."""
 SWEEPS: Final = MONTH / SWEEP_INTERVAL
-PAGE: Final = 100
-"""Jobs on a page of ListTrainingJobs."""
-SWEEP_SECONDS: Final = 1.0
-"""An estimate: what a sweep takes in addition to the pauses between pages (start, checks, calls)."""
 SWEEP_QUERIES: Final = 10
 """Of the indexes, by each sweep: nine windows of checks, some of them on two days, and the oldest job that is alive."""
 SWEEP_READS: Final = 2
 """Consistent reads of each sweep: how far its two passes have come."""
 SWEEP_WRITES: Final = 13
 """Of each sweep: both passes taken and let go, and nine windows of checks."""
-CHECKS_OF_A_JOB: Final = 9
-READS_OF_A_CHECK: Final = 3
-SWEEP_LOG_KILOBYTES: Final = 1.5
-"""Lambda's own three lines, one for each scope, and the metrics."""
 
-HEARTBEATS_OF_THE_STREAM: Final = 2
-"""Of each sweep: its own item, shown to both readers of the stream. One more goes through each queue."""
+SQS_REQUESTS: Final = 3
+"""Of a message that is alone: EventBridge's delivery, receive and delete."""
+READS_FOR_CHECKS: Final = 9 * 3
+"""Of a job that has ended: nine checks, three reads each."""
+HEARTBEAT_CALLS: Final = POLLED_QUEUES + 2
+"""Of each sweep: a message through each queue, and its own item, shown to both readers of the stream."""
+PAGE: Final = 100
+"""Jobs on a page of ListTrainingJobs."""
+
+# Estimates.
+SWEEP_SECONDS: Final = 1.0
+"""What a sweep takes in addition to the pauses between pages (start, checks, calls)."""
 HEARTBEAT_SECONDS: Final = 0.1
-"""An estimate, with a share of cold starts: a function that is called every five minutes is mostly still there."""
-
-TYPICAL_JOBS: Final = 1_000
-"""Of 31 days."""
+"""With a share of cold starts: a function that is called every five minutes is mostly still there."""
+POLLERS: Final = 5
+"""Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
+set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html."""
+LONG_POLL: Final = timedelta(seconds=20)
+"""The longest wait that SQS allows. AWS does not say which one Lambda asks for."""
 
 Quantities = Mapping[str, float]
 
@@ -90,7 +85,7 @@ def million_events(case: Case) -> Quantities:
     """
     invocations = MILLION / case.messages
     return {
-        **_invocations(invocations, seconds=case.seconds, log_kilobytes=LOG_KILOBYTES),
+        **_invocations(invocations, seconds=case.seconds, log_kilobytes=1),
         "SQS requests": MILLION + invocations * (SQS_REQUESTS - 1),
         # An item of state is below 2 KB (two write units). Its index entries take at most four more: two each time for
         # by-activity, whose key moves. A transition is below 1 KB.
@@ -115,9 +110,9 @@ def sweeping(*, jobs: int, depth: timedelta) -> Quantities:
     # A consistent read below 4 KB is a unit; a query of an index, or a state read with others, is half a one.
     reads = SWEEPS * (SWEEP_READS + SWEEP_QUERIES / 2) + pages / 2 + listed / 2
     return {
-        **_invocations(SWEEPS, seconds=seconds / SWEEPS, log_kilobytes=SWEEP_LOG_KILOBYTES),
+        **_invocations(SWEEPS, seconds=seconds / SWEEPS, log_kilobytes=1.5),
         "Scheduler invocations": SWEEPS,
-        "DynamoDB read units": reads + jobs * (MONTH / LONGEST_LIFE) * CHECKS_OF_A_JOB * READS_OF_A_CHECK,
+        "DynamoDB read units": reads + jobs * (MONTH / LONGEST_LIFE) * READS_FOR_CHECKS,
         "DynamoDB write units": SWEEPS * SWEEP_WRITES + pages,
         "SQS requests": SWEEPS,  # how many observations wait
     }
@@ -125,9 +120,8 @@ def sweeping(*, jobs: int, depth: timedelta) -> Quantities:
 
 def heartbeats() -> Quantities:
     """Of those of one sweep: each calls a function that has nothing to do."""
-    calls = POLLED_QUEUES + HEARTBEATS_OF_THE_STREAM
     return {
-        **_invocations(calls, seconds=HEARTBEAT_SECONDS, log_kilobytes=LOG_KILOBYTES),
+        **_invocations(HEARTBEAT_CALLS, seconds=HEARTBEAT_SECONDS, log_kilobytes=1),
         "SQS requests": POLLED_QUEUES * SQS_REQUESTS,
     }
 

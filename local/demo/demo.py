@@ -1,7 +1,7 @@
 """The demo: five jobs, each with another fate, and three runs to resume, through the whole of Respot."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -88,23 +88,19 @@ def _histories(at: DeployedAccount, runs: Runs) -> list[History]:
 
 
 def _watch(console: Console, at: DeployedAccount) -> Runs:
-    """Show jobs and runs in progress until all are settled, or the time for that is over."""
+    """Show the progress of all jobs and runs until they are settled, or the time for that is over."""
     deadline = time.monotonic() + WAIT_SECONDS
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             runs = [observe_run(at, scenario.name) for scenario in SCENARIOS]
-            live.update(_progress(_histories(at, runs)))
+            progress = Table("Job", "Status in the ledger", "", "Alerts", box=None, header_style="dim")
+            for each in _histories(at, runs):
+                shown = bar(each, now=datetime.now(UTC))
+                progress.add_row(each.state.job.name, status(each), shown, str(len(each.alerts)))
+            live.update(progress)
             if all(map(scenarios.is_settled, SCENARIOS, runs)) or time.monotonic() > deadline:
                 return runs
             time.sleep(_REFRESH_SECONDS)
-
-
-def _progress(histories: Iterable[History]) -> Table:
-    table = Table("Job", "Status in the ledger", "", "Alerts", box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for history in histories:
-        shown = bar(history, now=datetime.now(UTC))
-        table.add_row(history.state.job.name, status(history), shown, str(len(history.alerts)))
-    return table
 
 
 def _show(console: Console, at: DeployedAccount) -> None:

@@ -2,11 +2,22 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A table, and what in it is beyond what is allowed: `excess` is empty if nothing is."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    excess: Sequence[str] = ()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[RenderableType]], *, words: int = 1) -> Table:

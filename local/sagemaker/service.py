@@ -32,7 +32,6 @@ REFUSE_TAG: Final = "local:refuse"
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
 _T = TypeVar("_T")
-_JSON: Final = "application/x-amz-json-1.1"
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -60,25 +59,20 @@ class SageMaker:
         self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         """Answer one HTTP request."""
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
-            answer = self._answer(operation, headers, body, query)
+            status, answer = 200, self._answer(headers, body, query)
         except SageMakerError as error:
-            return 400, {"Content-Type": _JSON}, json.dumps({"__type": error.code, "message": str(error)}).encode()
-        return 200, {"Content-Type": _JSON}, json.dumps(answer).encode()
+            status, answer = 400, {"__type": error.code, "message": str(error)}
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
-    def _answer(
-        self, operation: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        handler = self._OPERATIONS.get(operation)
-        if handler is None:
-            raise SageMakerError(
-                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
-            )
+    def _answer(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Mapping[str, Any]:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if (handler := self._OPERATIONS.get(operation)) is None:
+            raise SageMakerError("UnknownOperationException", f"The local SageMaker has no operation '{operation}'")
         try:
             request = json.loads(body or b"{}")
-        except ValueError as error:
-            raise ValidationError("The request is not JSON") from error
+        except ValueError:
+            request = None
         if not isinstance(request, dict):
             raise ValidationError("The request is not a JSON object")
         call = Call(operation=operation, headers=headers, query=query, request=request)
@@ -103,8 +97,9 @@ class SageMaker:
             self._authorize(call, "CreateTrainingJob", plan)
         self._pass_role(call, scope, request["RoleArn"])
         job = self._planned(request, arn)
-        if self._jobs.find(scope, job.name) is None and (error := self._refusal(scope, job)):
-            raise error
+        if self._jobs.find(scope, job.name) is None:
+            refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
+            self._refused.check(scope, job.request, refused)
         self._jobs.add(scope, job)
         self._runner.start(scope, job)
         logger.info("created %s", job.arn)
@@ -112,30 +107,25 @@ class SageMaker:
 
     def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
-        tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
-        speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
+        faults = self._default_delivery
+        if DELIVERY_TAG in tags:
+            faults = _parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
         job = Job(
             arn=arn,
             request=answers.with_defaults(request),
+            tuning_job_arn=tags.pop(TUNING_JOB_TAG, None),
             tags=tags,
             created=self._clock(),
             moments=(),
-            tuning_job_arn=tuning_job_arn,
-            speed=speed,
-            delivery=_parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
-            if DELIVERY_TAG in tags
-            else self._default_delivery,
+            speed=_factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5"),
+            delivery=faults,
         )
         fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
         if fate.needs_spot and not job.spot:
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
-        fate = fate.faster(speed)
+        fate = fate.faster(job.speed)
         return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
-
-    def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
-        refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
-        return self._refused.next(scope, job.request, refused)
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         return answers.describe(self._existing(call, scope), self._clock())

@@ -1,25 +1,21 @@
-"""How soon programs start: the handlers against bare ones, and the command against the libraries that it stands on."""
+"""Cold start: each handler's imports and first clients, against a bare program that builds the same clients."""
 
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from infra.packaging import compile_bytecode, prepare_bundle
-from local.bench.report import Report
+from local.proof.figures import Report
 
-HANDLER_ALLOWED: Final = 1.25
+ALLOWED: Final = 1.25
 """The most that a handler may take, in time and in memory, as a multiple of the bare one."""
-COMMAND_ALLOWED: Final = 2.0
-"""The most that the command may take, as a multiple of the libraries alone."""
 
 HANDLERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "record": ("consumer", ("dynamodb", "sagemaker", "sqs")),
@@ -55,15 +51,8 @@ _ENVIRONMENT: Final = {
     "RESPOT_SLACK_SECRET": "secret",
 }
 
-_BARE: Final = (sys.executable, "-c", "import boto3, rich")
-_RESPOT: Final = str(Path(sys.executable).with_name("respot"))
-# Without a region, `timeline` ends where it would make its first call.
-_COMMANDS: Final = ((_RESPOT, "timeline", "job"), (_RESPOT, "--help"), (_RESPOT, "--version"))
 
-Figures = tuple[float, ...]
-
-
-def handlers(*, runs: int, bytecode: bool) -> Report:
+def report(*, runs: int, bytecode: bool) -> Report:
     """Imports and first clients of each handler and of a bare twin, in new processes, from the bundle.
 
     With `bytecode` as it is when Lambda's own Python version built it, otherwise as any other version builds it.
@@ -75,16 +64,20 @@ def handlers(*, runs: int, bytecode: bool) -> Report:
         if bytecode:
             compile_bytecode(bundle)
         for name in HANDLERS:
-            programs = (partial(_start, bundle, source) for source in sources(name))
-            (seconds, memory), (bare_seconds, bare_memory) = _medians([*programs], runs=runs)
+            programs = sources(name)
+            # In turns; the first round fills the disk cache.
+            rounds = [[_start(bundle, program) for program in programs] for _ in range(runs + 1)][1:]
+            (seconds, memory), (bare_seconds, bare_memory) = (
+                map(statistics.median, zip(*each, strict=True)) for each in zip(*rounds, strict=True)
+            )
             ratios = {"time": seconds / bare_seconds, "memory": memory / bare_memory}
             times = [f"{each * 1000:.0f} ms" for each in (seconds, bare_seconds)]
             memories = [f"{each:.0f} MiB" for each in (memory, bare_memory)]
             rows.append((name, *times, f"{ratios['time']:.2f}", *memories, f"{ratios['memory']:.2f}"))
             excess += [
-                f"cold start of {name}, {what}: {ratio:.2f} of {HANDLER_ALLOWED}"
+                f"cold start of {name}, {what}: {ratio:.2f} of {ALLOWED}"
                 for what, ratio in ratios.items()
-                if ratio > HANDLER_ALLOWED and bytecode
+                if ratio > ALLOWED and bytecode
             ]
     built = "bundle built with Python 3.13" if bytecode else "bundle built with another Python: no bytecode"
     columns = ("Handler", "time", "bare", "ratio", "memory", "bare", "ratio")
@@ -107,32 +100,8 @@ def sources(handler: str) -> tuple[str, str]:
     return ours, "\n".join(["import boto3", *clients, _OTHER_CLIENTS.get(handler, "")])
 
 
-def commands(*, runs: int) -> Report:
-    """Processor time of each command and of the libraries, in new processes."""
-    (bare,), *found = _medians([partial(_processor_time, each) for each in (_BARE, *_COMMANDS)], runs=runs)
-    starts = {f"respot {' '.join(words)}": seconds for (_, *words), (seconds,) in zip(_COMMANDS, found, strict=True)}
-    return Report(
-        title='Start of the command, against `python -c "import boto3, rich"`: medians of processor time',
-        columns=("Command", "time", "bare", "ratio"),
-        rows=[
-            (command, f"{seconds * 1000:.0f} ms", f"{bare * 1000:.0f} ms", f"{seconds / bare:.2f}")
-            for command, seconds in starts.items()
-        ],
-        excess=[
-            f"start of {command}: {seconds / bare:.2f} of {COMMAND_ALLOWED}"
-            for command, seconds in starts.items()
-            if seconds / bare > COMMAND_ALLOWED
-        ],
-    )
-
-
-def _medians(measurements: Sequence[Callable[[], Figures]], *, runs: int) -> list[Figures]:
-    """Take all measurements in turns; the first round fills the disk cache."""
-    rounds = [[measure() for measure in measurements] for _ in range(runs + 1)][1:]
-    return [tuple(map(statistics.median, zip(*each, strict=True))) for each in zip(*rounds, strict=True)]
-
-
-def _start(bundle: Path, source: str) -> Figures:
+def _start(bundle: Path, source: str) -> list[float]:
+    """Seconds and MiB of a new process."""
     # Nothing of this environment's packages, and no bytecode written: Lambda's disk is read-only.
     program = (
         "import sys, time; sys.dont_write_bytecode = True\n"
@@ -140,14 +109,5 @@ def _start(bundle: Path, source: str) -> Figures:
     )
     command = [sys.executable, "-I", "-S", "-c", program]
     result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
-    return tuple(json.loads(result.stdout.splitlines()[-1]))
-
-
-def _processor_time(command: Sequence[str]) -> Figures:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = {**kept, "AWS_CONFIG_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-    # On a busy machine the clock's own time says more about the others.
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,)
+    figures: list[float] = json.loads(result.stdout.splitlines()[-1])
+    return figures
