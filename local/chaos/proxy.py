@@ -77,7 +77,7 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
 
     def close(self) -> None:
         """Stop serving."""
-        self._wait(self._runner.cleanup())
+        self._wait(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -116,6 +116,14 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         return int(self._runner.addresses[0][1])
+
+    async def _close(self) -> None:
+        # The functions keep their connections open, and answer no orderly end of them.
+        for connection in [*self._runner.server.connections] if self._runner.server else ():
+            if connection.transport:
+                connection.transport.abort()
+        await self._runner.cleanup()
+        await asyncio.sleep(0.25)  # until the connections to the account are closed
 
     async def _counted(self) -> Counts:
         seen, hit = self._counts, sum(self.fault_counts.values())
