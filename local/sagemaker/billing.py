@@ -33,7 +33,7 @@ def billable_seconds(training: int | None, *, spot: bool) -> int | None:
 
 def expected_seconds(lifecycle: Lifecycle, *, spot: bool) -> tuple[int | None, int | None]:
     """What DescribeTrainingJob will finally say: (TrainingTimeInSeconds, BillableTimeInSeconds)."""
-    training = training_seconds((phase.status, timedelta(seconds=phase.seconds)) for phase in lifecycle.phases)
+    training = training_seconds((status, length) for status, _, length in lifecycle.periods)
     return training, billable_seconds(training, spot=spot)
 
 

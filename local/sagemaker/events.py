@@ -58,7 +58,7 @@ def detail(job: Job, position: int) -> dict[str, Any]:
 
 def deleting(job: Job, now: datetime) -> dict[str, Any]:
     """The detail for the deletion of an ended job."""
-    last = detail(job, len(job.moments) - 1)
+    last = detail(job, len(job.lifecycle.moments) - 1)
     return {**last, "TrainingJobStatus": "Deleting", "LastModifiedTime": _milliseconds(now)}
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from datetime import timedelta
+from itertools import groupby, pairwise
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
@@ -23,6 +24,7 @@ DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
 ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 
 _WINDING_DOWN_SECONDS: Final = 0.3
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _PREPARING: Final = "Preparing the instances for training"
 _STARTING: Final = (
@@ -62,77 +64,72 @@ FAILURE_REASONS: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A StatusMessage, shown `after` a share (0 to 1) of its phase; SageMaker does not send an event for each."""
+class Moment:
+    """A time since the job's creation at which its status, or only its message, changes."""
 
-    text: str
-    after: float = 0.0
-    announced: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """A stretch of time in one SecondaryStatus."""
-
+    after: timedelta
     status: str
-    seconds: float
-    messages: tuple[Message, ...]
+    message: str
+    announced: bool = True
+    """Whether SageMaker sends an event."""
 
     @classmethod
-    def of(cls, status: str, parts: Sequence[float]) -> "Phase":
-        """Build a phase of several parts, each with the next of the messages that SageMaker shows."""
-        total, texts = sum(parts), _STARTING if status == "Starting" else (_MESSAGES[status],)
-        messages = tuple(
-            Message(text=texts[min(index, len(texts) - 1)], after=sum(parts[:index]) / total if total else 0.0)
-            for index in range(len(parts))
-        )
-        return cls(status=status, seconds=total, messages=messages)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A terminal SecondaryStatus, with the FailureReason in full."""
-
-    status: str
-    failure_reason: str | None = None
-
-    @property
-    def message(self) -> str:
-        """The last StatusMessage."""
-        return _MESSAGES[self.status]
+    def of(cls, status: str, after: timedelta, *, index: int = 0) -> "Moment":
+        """Build the first moment of a status, or the next one of several, with SageMaker's message."""
+        texts = _STARTING if status == "Starting" else (_MESSAGES[status],)
+        return cls(after=_milliseconds(after), status=status, message=texts[min(index, len(texts) - 1)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """A job's fate: its phases, in order, and its end."""
+    """A job's fate: all its moments, in order, the last of which ends it."""
 
-    phases: tuple[Phase, ...]
-    ending: Ending
+    moments: tuple[Moment, ...]
+    failure_reason: str | None = None
 
     @property
     def seconds(self) -> float:
         """How long all of it takes."""
-        return sum(phase.seconds for phase in self.phases)
+        return self.moments[-1].after.total_seconds()
+
+    @property
+    def end(self) -> str:
+        """The terminal status."""
+        return self.moments[-1].status
 
     @property
     def needs_spot(self) -> bool:
         """Whether only a spot job can meet this fate."""
-        return self.ending.status == "MaxWaitTimeExceeded" or any(s.status == INTERRUPTED for s in self.phases)
+        return self.end == "MaxWaitTimeExceeded" or INTERRUPTED in self.statuses
 
     @property
     def statuses(self) -> tuple[str, ...]:
         """The order of SecondaryStatus values that DescribeTrainingJob shows at the end."""
-        return (*(phase.status for phase in self.phases), self.ending.status)
+        return tuple(status for status, _ in groupby(self.moments, key=lambda moment: moment.status))
+
+    @property
+    def periods(self) -> list[tuple[str, timedelta, timedelta]]:
+        """Each status but the end, with its start and its length."""
+        starts = [next(moments) for _, moments in groupby(self.moments, key=lambda moment: moment.status)]
+        return [(this.status, this.after, following.after - this.after) for this, following in pairwise(starts)]
 
     def faster(self, speed: float) -> "Lifecycle":
-        """The same phases in a fraction of the time."""
-        return replace(self, phases=tuple(replace(phase, seconds=phase.seconds / speed) for phase in self.phases))
+        """The same in a fraction of the time."""
+        moments = (replace(moment, after=_milliseconds(moment.after / speed)) for moment in self.moments)
+        return replace(self, moments=tuple(moments))
 
 
-def winding_down(status: str) -> tuple[Phase, ...]:
-    """The phases of a job that is stopped in this status: Uploading only if there is something to upload."""
-    statuses = ("Stopping", "Uploading") if status in {"Training", "Uploading"} else ("Stopping",)
-    return tuple(Phase.of(each, [_WINDING_DOWN_SECONDS]) for each in statuses)
+def wound_down(past: Sequence[Moment], after: timedelta, end: str, *, speed: float = 1.0) -> Lifecycle:
+    """The fate of a job that is ended from outside: Uploading only if there is something to upload."""
+    statuses = ("Stopping", "Uploading", end) if past[-1].status in {"Training", "Uploading"} else ("Stopping", end)
+    step = timedelta(seconds=_WINDING_DOWN_SECONDS / speed)
+    ahead = (Moment.of(status, after + number * step) for number, status in enumerate(statuses))
+    return Lifecycle(moments=(*past, *ahead))
+
+
+def failed(past: Sequence[Moment], after: timedelta, reason: str) -> Lifecycle:
+    """The fate of a job that fails then."""
+    return Lifecycle(moments=(*past, Moment.of("Failed", after)), failure_reason=reason)
 
 
 def parse(text: str) -> Lifecycle:
@@ -148,17 +145,23 @@ def parse(text: str) -> Lifecycle:
     steps = [_step(word) for word in (script[:-1] if end else script)]
     if not steps:
         raise ValueError("a job needs a phase before it ends, for example Starting=0.5")
-    runs = groupby(steps, key=lambda step: step[0])
-    phases = [Phase.of(status, [seconds for _, seconds in run]) for status, run in runs]
-    for place, following in enumerate(phases[1:]):
-        # Describe shows that instances were found before a job leaves Starting or Pending; no event is known.
-        if (current := phases[place]).status in {"Starting", PENDING} and following.status in ON_AN_INSTANCE:
-            preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
-            phases[place] = replace(current, messages=(*current.messages, preparing))
-    return Lifecycle(phases=tuple(phases), ending=end or Ending(status="Completed"))
+    phases = [(status, [seconds for _, seconds in run]) for status, run in groupby(steps, key=lambda step: step[0])]
+    moments: list[Moment] = []
+    start = timedelta()
+    for (status, parts), (following, _) in pairwise([*phases, (end[0] if end else "Completed", [])]):
+        starts = (start + sum(parts[:index], timedelta()) for index in range(len(parts)))
+        moments += [Moment.of(status, after, index=index) for index, after in enumerate(starts)]
+        length = sum(parts, timedelta())
+        if status in {"Starting", PENDING} and following in ON_AN_INSTANCE:
+            # Describe shows that instances were found before a job leaves Starting or Pending; no event is known.
+            found = replace(moments[-1], after=_milliseconds(start + 0.9 * length), message=_PREPARING)
+            moments.append(replace(found, announced=len(parts) > 1))
+        start = _milliseconds(start + length)
+    status, reason = end or ("Completed", None)
+    return Lifecycle(moments=(*moments, Moment.of(status, start)), failure_reason=reason)
 
 
-def _step(word: str) -> tuple[str, float]:
+def _step(word: str) -> tuple[str, timedelta]:
     status, _, number = word.partition("=")
     if status not in PHASES:
         known, end = ", ".join(sorted(PHASES)), ", ".join(sorted(ENDINGS))
@@ -168,21 +171,25 @@ def _step(word: str) -> tuple[str, float]:
         )
     if not re.fullmatch(r"\d+(\.\d+)?", number):
         raise ValueError(f"'{word}' needs a number of seconds, for example {status}=0.5")
-    return status, float(number)
+    return status, timedelta(seconds=float(number))
 
 
-def _ending(word: str) -> Ending | None:
+def _ending(word: str) -> tuple[str, str | None] | None:
     status, _, detail = word.partition("=")
     if status not in ENDINGS:
         return None
     if status != "Failed":
         if detail:
             raise ValueError(f"'{word}': {status} takes no value")
-        return Ending(status=status)
+        return status, None
     kind = detail or "AlgorithmError"
     if kind not in FAILURE_REASONS:
         raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
-    return Ending(status=status, failure_reason=FAILURE_REASONS[kind])
+    return status, FAILURE_REASONS[kind]
+
+
+def _milliseconds(span: timedelta) -> timedelta:
+    return span // _MILLISECOND * _MILLISECOND
 
 
 # Short enough to watch, long enough to see each status. The first four are those of "Managed Spot Training in Amazon

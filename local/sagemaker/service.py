@@ -107,25 +107,26 @@ class SageMaker:
 
     def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
+        speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         faults = self._default_delivery
         if DELIVERY_TAG in tags:
             faults = _parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
-        job = Job(
-            arn=arn,
-            request=answers.with_defaults(request),
-            tuning_job_arn=tags.pop(TUNING_JOB_TAG, None),
-            tags=tags,
-            created=self._clock(),
-            moments=(),
-            speed=_factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5"),
-            delivery=faults,
-        )
         fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
-        if fate.needs_spot and not job.spot:
+        if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
-        fate = fate.faster(job.speed)
-        return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
+        fate, filled = fate.faster(speed), answers.with_defaults(request)
+        return Job(
+            arn=arn,
+            request=filled,
+            tags=tags,
+            created=self._clock(),
+            lifecycle=_limited(fate, filled, tags) if TIME_SCALE_TAG in tags else fate,
+            tuning_job_arn=tuning_job_arn,
+            speed=speed,
+            delivery=faults,
+        )
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         return answers.describe(self._existing(call, scope), self._clock())
@@ -154,7 +155,7 @@ class SageMaker:
         status = job.at(now).primary
         if status not in TERMINAL:
             raise ValidationError(f"The request was rejected because the training job is in status {status}.")
-        self._runner.send(scope, job, len(job.moments), events.deleting(job, now))
+        self._runner.send(scope, job, len(job.lifecycle.moments), events.deleting(job, now))
         self._jobs.remove(scope, job.name)
         return {}
 
@@ -286,11 +287,11 @@ def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
         raise ValidationError(f"Tag {tag}: {error}") from error
 
 
-def _limited(fate: Lifecycle, job: Job) -> Lifecycle:
-    scale = _factor(job.tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
-    stopping = job.request["StoppingCondition"]
+def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str]) -> Lifecycle:
+    scale = _factor(tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
+    stopping = request["StoppingCondition"]
     wait = stopping.get("MaxWaitTimeInSeconds")
-    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(job.request) else None
+    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(request) else None
     return limits.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,

@@ -104,7 +104,7 @@ def test_each_named_lifecycle_is_described_and_announced_as_documented(
         assert history(description) == fate.statuses
         expected = billing.expected_seconds(fate.faster(3), spot=True)
         assert (description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")) == expected
-        announced = [message for phase in fate.phases for message in phase.messages if message.announced]
+        announced = [moment for moment in fate.moments[:-1] if moment.announced]
         events = bus.of(job, len(announced) + 1)
         assert len(events) == len(announced) + 1
         assert tuple(status for status, _ in groupby(statuses(events))) == fate.statuses

@@ -13,7 +13,7 @@ TWO_FATES = "never-launched / Starting=0.1 Training=1"
     [(1, "MaxWaitTimeExceeded"), (2, "Completed"), (3, "Completed"), (9, "Completed")],
 )
 def test_each_attempt_meets_its_own_fate_and_the_last_one_repeats(attempt: int, ending: str) -> None:
-    assert attempts.value_for(attempt, TWO_FATES, lifecycle.parse).ending.status == ending
+    assert attempts.value_for(attempt, TWO_FATES, lifecycle.parse).end == ending
 
 
 @pytest.mark.parametrize(

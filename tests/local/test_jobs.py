@@ -20,8 +20,7 @@ def many(count: int) -> Jobs:
     for number in range(count):
         new = job(f"Starting={5000 if number % 2 else 1}", TrainingJobName=f"job-{number}")
         start = timedelta(seconds=number)
-        moments = tuple(replace(moment, at=moment.at + start) for moment in new.moments)
-        jobs.add(HERE, replace(new, created=CREATED + start, moments=moments))
+        jobs.add(HERE, replace(new, created=CREATED + start))
     return jobs
 
 
