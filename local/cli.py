@@ -58,7 +58,6 @@ def _run(arguments: list[str] | None) -> int:
             command.add_argument("--only", action="append", default=[], metavar="NAME", help="only this (repeatable)")
         if name == "chaos":
             command.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
-            command.add_argument("--copies", type=int, help="how many of each job")
             command.add_argument("--times", type=int, default=1, metavar="N", help="how often to inject each fault")
         if name != "proof":
             command.add_argument("--figures", type=Path, help="leave the figures there, as JSON, for `make proof`")

@@ -3,7 +3,6 @@
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +28,6 @@ def main(
     *,
     only: Sequence[str] = (),
     quick: bool = False,
-    copies: int | None = None,
     times: int = 1,
     figures: Path | None = None,
 ) -> int:
@@ -39,7 +37,6 @@ def main(
     """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
-    cast = cast if copies is None else replace(cast, copies=copies)
     if unknown := set(only) - {fault.name for fault in faults}:
         console.print(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in faults)}")
         return 2
