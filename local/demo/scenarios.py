@@ -1,4 +1,4 @@
-"""The demo's jobs, as data: what each is told to meet, and what Respot must make of it. `make chaos` runs them, too."""
+"""The demo's jobs, as data: what each meets, and what Respot must make of it. `make chaos` runs them, too."""
 
 import re
 from collections.abc import Mapping, Sequence
