@@ -68,7 +68,9 @@ class SageMaker:
     def _answer(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Mapping[str, Any]:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if (handler := self._OPERATIONS.get(operation)) is None:
-            raise SageMakerError("UnknownOperationException", f"The local SageMaker has no operation '{operation}'")
+            raise SageMakerError(
+                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
+            )
         try:
             request = json.loads(body or b"{}")
         except ValueError:
