@@ -28,7 +28,9 @@ def test_another_word_is_found_and_another_figure_is_not() -> None:
     page = "│ 7d9ec0bcdce9 took 0.17 s. │\n…"
     assert console.differs(page, "c616b1557f57 took\n 12 s. And more.") == ""
     assert console.differs(page, "c616b1557f57 needed 12 s.")
-    assert console.differs("All of it", "All of it. And more")
+    assert console.differs("after 3 h 05 min", "after\n12 s") == ""
+    assert console.differs("All of it", "All of it and more")
+    assert console.differs("All of it", "All of")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ BLOCKS: Final = [
 """The commands of all pages."""
 
 
-def run(line: str, environment: Mapping[str, str], *, width: int = 112, answer: str = "") -> tuple[int, str]:
+def run(line: str, environment: Mapping[str, str], *, width: int = 80, answer: str = "") -> tuple[int, str]:
     """Type a line into a shell in the checkout, and answer its question: the exit code, and what the terminal shows."""
     terminal, end = pty.openpty()
     with subprocess.Popen(  # noqa: S603 - a page's command
@@ -73,24 +74,52 @@ def run(line: str, environment: Mapping[str, str], *, width: int = 112, answer: 
             pass  # Linux reports the end of a terminal this way
         finally:
             os.close(terminal)
-    return process.returncode, re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen.decode())
+    return process.returncode, _left_on(screen.decode())
 
 
-def stable(output: str) -> str:
-    """What every run of a command prints: without frames, bars and white space, and with # for ids and figures."""
-    plain = re.sub(r"[╭─╮│╰╯░▒█▓■!]", "", output)
+def _left_on(screen: str) -> str:
+    """What a terminal shows at the end: a spinner or a progress bar is erased by then."""
+    rows, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[\d;?]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", screen):
+        match part:
+            case "\n":
+                row += 1
+                rows += [""] * (row == len(rows))
+            case "\r":
+                column = 0
+            case "\x1b[2K":
+                rows[row] = ""
+            case "\x1b[1A":
+                row -= 1
+            case _ if not part.startswith("\x1b"):
+                rows[row] = f"{rows[row][:column]:{column}}{part}{rows[row][column + len(part) :]}"
+                column += len(part)
+    return "\n".join(rows)
+
+
+def stable(output: str) -> list[str]:
+    """The words of an output that every run prints: without frames and bars, and with # for ids, figures and times."""
+    plain = re.sub(r"[╭─╮│╰╯░▒█▓■!]", " ", output)
     plain = re.sub(r"\b[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\b|\b[\da-f]{8,}\b", "#", plain)
-    return "".join(re.sub(r"\d[\d.:]*", "#", plain).split())
+    plain = re.sub(r"\d[\d.:]*", "#", plain)
+    return re.sub(r"#(?:\s+(?:d|h|min|s)\b)?(?:\s+#\s+(?:h|min|s)\b)*", "#", plain).split()
 
 
 def differs(shown: str, printed: str) -> str:
-    """Where the stable part of an output is not what a page shows, up to its `…`; empty if it is."""
-    page, cut, _ = stable(shown).partition("…")
-    real = stable(printed)
-    if page == real or (cut and real.startswith(page)):
+    """How an output differs from what a page shows; empty if it does not.
+
+    Up to a page's `…`, the text must be the same. Without one, the words must be the same, in any order: the cells of
+    a table have other lines if one of its figures is longer.
+    """
+    page, real = stable(shown), stable(printed)
+    if "…" not in page:
+        missing, more = Counter(page) - Counter(real), Counter(real) - Counter(page)
+        return f"the page has {sorted(missing)}, the output has {sorted(more)}" if missing or more else ""
+    begins, whole = "".join(page[: page.index("…")]), "".join(real)
+    if whole.startswith(begins):
         return ""
-    same = next((at for at, pair in enumerate(zip(page, real, strict=False)) if len(set(pair)) > 1), len(real))
-    return f"after {page[max(0, same - 40) : same]!r} the page has {page[same : same + 60]!r}, not {real[same:][:60]!r}"
+    same = next((at for at, pair in enumerate(zip(begins, whole, strict=False)) if len(set(pair)) > 1), len(whole))
+    return f"after {begins[max(0, same - 40) : same]!r} the page has {begins[same:][:60]!r}, not {whole[same:][:60]!r}"
 
 
 def invalid_call(line: str) -> str:
