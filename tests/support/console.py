@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import select
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
@@ -20,7 +21,9 @@ from tests.support.documents import code_blocks
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SHELL: Final = "/bin/bash"
-_QUESTION: Final = b"(n): "
+_QUESTION: Final = "(n): "
+_MOST_SECONDS: Final = 120
+"""How long a command may be silent. Long: a busy machine is no fault."""
 _ENDPOINT: Final = "notification-endpoint"
 """The one option here that the AWS CLI names otherwise than the API, where it is `Endpoint`."""
 
@@ -66,10 +69,11 @@ def run(line: str, environment: Mapping[str, str], *, width: int = 80, answer: s
         os.close(end)
         screen = b""
         try:
-            while part := os.read(terminal, 65536):
-                screen += part
-                if answer and screen.endswith(_QUESTION):
+            while select.select([terminal], [], [], _MOST_SECONDS)[0]:
+                screen += os.read(terminal, 65536)
+                if answer and _left_on(screen.decode(errors="replace")).endswith(_QUESTION):
                     os.write(terminal, f"{answer}\n".encode())
+            process.kill()
         except OSError:
             pass  # Linux reports the end of a terminal this way
         finally:
