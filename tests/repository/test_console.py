@@ -3,6 +3,8 @@
 `tests/e2e/test_console_blocks.py` runs the other commands.
 """
 
+import os
+
 import pytest
 
 from tests.support import console
@@ -22,6 +24,11 @@ def test_commands_and_their_outputs_are_read_from_a_block() -> None:
         Typed(line="c", shown=""),
         Typed(line="no prompt", shown=""),
     ]
+
+
+def test_a_terminal_shows_what_is_left_of_a_spinner_and_an_answered_question() -> None:
+    line = r"printf '* waiting\r\033[2Kdone\n'; printf 'Sure? (\033[1mn\033[0m): '; read answer; echo $answer; exit 3"
+    assert console.run(line, os.environ, answer="yes") == (3, "done\nSure? (n): yes\nyes\n")
 
 
 def test_another_word_is_found_and_another_figure_is_not() -> None:
