@@ -139,7 +139,14 @@ class Chaos:
 @contextmanager
 def chaos(cast: Cast) -> Iterator[Chaos]:
     """Deploy Respot into a local account of its own, with the proxy in between."""
-    with deployed_account(context=_CONTEXT) as at, standing_between(at) as between:
+    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as troubled:
+        yield troubled
+
+
+@contextmanager
+def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
+    """Put the proxy between the functions of that account and AWS, with short timeouts, which stay."""
+    with standing_between(at) as between:
         _shorten_timeouts(at)
         yield Chaos(at=at, between=between, cast=cast)
 

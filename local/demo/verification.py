@@ -13,13 +13,13 @@ from typing import Any, Final
 from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import PENDING_TIMEOUT, Lifecycle
 from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.aws.dynamodb.keys import STATE_KEY
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, at_milliseconds
 from respot.jobs.lifecycle import is_terminal
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
-from respot.schema import STATE_KEY
 
 ALERT_KINDS: Final = {
     "Interrupted": "interrupted",
