@@ -65,8 +65,8 @@ deploy: $(STAMP) ## Deploy to the AWS account of your credentials, in all region
 bench: $(STAMP) ## Measure cold start, calls per event, latency and cost, as ratios
 	$(BIN)/python -m local.bench
 
-load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and draw how time and cost grow (half an hour)
-	$(BIN)/python -m local load --plot docs/load.svg
+load: $(STAMP) ## Send the events of 500 to 5,000 jobs, twice, and show how the time grows (half an hour)
+	$(BIN)/python -m local load
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) build cdk.out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -11,10 +11,10 @@ from typing import Final
 
 from rich.console import Console
 
-from local.bench import load_table
+from local.bench import load
 from local.bench.events import LoadError
-from local.chaos import table as chaos_table
-from local.clients import table as clients_table
+from local.chaos import table as chaos
+from local.clients import table as clients
 from local.demo import demo, slack_rendering, training
 from local.demo.deployed import DeployedAccount, DeploymentError, deployed_account
 from local.emulator.account import LocalAccount, LocalAccountError
@@ -43,25 +43,24 @@ def _run(arguments: list[str] | None) -> int:
     shown.add_argument("--verbose", action="store_true", help="also show all timelines and Slack messages")
     shown.add_argument("--keep", action="store_true", help="then keep the account until Ctrl-C")
     shown.set_defaults(run=_demo)
-    load = commands.add_parser("load", help="send the events of thousands of jobs, and report what becomes of them")
-    load.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (may be repeated)")
-    load.add_argument("--plot", type=Path, help="draw the figures over the numbers of jobs into this SVG")
-    load.set_defaults(run=load_table.run)
-    chaos = commands.add_parser("chaos", help="run the demo's jobs under faults, and count what is lost or doubled")
-    chaos.add_argument("--only", action="append", default=[], metavar="NAME", help="inject this fault (repeatable)")
-    chaos.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
-    chaos.add_argument("--copies", type=int, help="how many of each job")
-    chaos.add_argument("--times", type=int, default=1, metavar="N", help="how often to inject each fault")
-    chaos.set_defaults(run=chaos_table.main)
-    clients = commands.add_parser("clients", help="run the SageMaker SDKs, the AWS CLI and boto3 against an account")
-    clients.add_argument("--only", action="append", default=[], metavar="NAME", help="run this client (repeatable)")
-    clients.add_argument("--record", action="store_true", help="keep their requests for the tests")
-    clients.set_defaults(run=clients_table.main)
-    for command in (load, chaos, clients):
-        command.add_argument("--figures", type=Path, help="leave the figures there, as JSON, for `make proof`")
-    proven = commands.add_parser("proof", help="run everything that takes too long for `make test`, and judge it")
-    proven.add_argument("--only", action="append", default=[], metavar="NAME", help="run this part (repeatable)")
-    proven.set_defaults(run=proof.main)
+    measured = {
+        "load": (load.run, "send the events of thousands of jobs, and report what becomes of them"),
+        "chaos": (chaos.main, "run the demo's jobs under faults, and count what is lost or doubled"),
+        "clients": (clients.main, "run the SageMaker SDKs, the AWS CLI and boto3 against an account"),
+        "proof": (proof.main, "run everything that takes too long for `make test`, and judge it"),
+    }
+    for name, (run, what) in measured.items():
+        command = commands.add_parser(name, help=what)
+        command.set_defaults(run=run)
+        if name == "load":
+            command.add_argument("--jobs", type=int, action="append", metavar="N", help="a number of jobs (repeatable)")
+        else:
+            command.add_argument("--only", action="append", default=[], metavar="NAME", help="only this (repeatable)")
+        if name == "chaos":
+            command.add_argument("--quick", action="store_true", help="several faults at once, as in `make test`")
+            command.add_argument("--times", type=int, default=1, metavar="N", help="how often to inject each fault")
+        if name != "proof":
+            command.add_argument("--figures", type=Path, help="leave the figures there, as JSON, for `make proof`")
     options = vars(parser.parse_args(arguments))
     try:
         return int(options.pop("run")(**options))
@@ -83,14 +82,10 @@ def _demo(*, verbose: bool, keep: bool) -> int:
 
 
 def _keep(deployed: DeployedAccount) -> None:
-    done = _done()
-    _say_settings(deployed.account, deployed.ground)
-    _say("\nCtrl-C ends it.")
-    _show_slack(deployed.account, None, done)
+    _until_ctrl_c(deployed.account, deployed.ground, None)
 
 
 def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) -> int:
-    done = _done()
     with ExitStack() as stack:
         deployed: DeployedAccount | None = None
         if deploy:
@@ -108,31 +103,22 @@ def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) 
             _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
-        _say_settings(account, ground)
-        _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
-        _show_slack(account, deployed, done)
+        _until_ctrl_c(account, ground, deployed)
     return 0
 
 
-def _done() -> threading.Event:
-    """An event that Ctrl-C sets."""
+def _until_ctrl_c(account: LocalAccount, ground: training.TrainingGround, deployed: DeployedAccount | None) -> None:
+    """Say how to use the account, and show what Slack would show."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
-    return done
-
-
-def _say_settings(account: LocalAccount, ground: training.TrainingGround) -> None:
     _say("In another terminal, any AWS client talks to it after:\n")
     variables = {**account.environment(), **ground.environment()}
     exports = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
     sys.stdout.writelines(["unset AWS_PROFILE AWS_SESSION_TOKEN\n", *exports])
     sys.stdout.flush()
-
-
-def _show_slack(account: LocalAccount, deployed: DeployedAccount | None, done: threading.Event) -> None:
-    console = Console(stderr=True)
-    shown = 0
+    _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
+    console, shown = Console(stderr=True), 0
     while not done.wait(0.3):
         if not account.is_running:
             raise LocalAccountError(account.with_log("the local account ended unexpectedly"))

@@ -38,25 +38,29 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     """Add the command."""
     parser = groups.add_parser(
         "dlq",
-        help="list what is in the dead-letter queues and why, or send it back",
-        description="List what is in the dead-letter queues, with the reason (list), or send it back to where it came "
-        "from after the cause is fixed (redrive). Listing takes nothing out; nothing is deleted unless you ask for it. "
+        help="list dead letters with their reasons, or send them back",
+        description="List dead letters with their reasons (list), or send them back once the cause is fixed (redrive). "
+        "Listing removes nothing. Redriving deletes a message only after it has sent it. "
         "Exits with 5 if something could not be read, and says what.",
     )
     parser.add_argument("action", nargs="?", choices=["list", "redrive"], default="list", help="default: list")
     parser.add_argument(
         "--queue",
         metavar="NAME",
-        help=f"only this one: {', '.join(edge.name for edge in EDGES)} or {FORWARDER}-REGION (default: all)",
+        help=f"only this queue: {', '.join(edge.name for edge in EDGES)} or {FORWARDER}-REGION (default: all)",
     )
     parser.add_argument(
-        "--limit", type=int, default=50, metavar="N", help="list: messages shown of each queue (default: %(default)s)"
+        "--limit",
+        type=int,
+        default=50,
+        metavar="N",
+        help="list: messages to show for each queue (default: %(default)s)",
     )
     parser.add_argument("--yes", action="store_true", help="redrive: do not ask")
     parser.add_argument(
         "--discard-trimmed",
         action="store_true",
-        help="redrive: delete dead letters of alerts and ended-jobs that name a part that the stream no longer has",
+        help="redrive: delete dead letters of alerts and ended-jobs whose part of the stream has expired",
     )
     output.add_options(parser)
     deployment.add_options(parser)

@@ -34,7 +34,7 @@ def parser(commands: Iterable[str] = COMMANDS) -> argparse.ArgumentParser:
     Each is a module, which takes a while to load: `main` answers a Ctrl-C during that time, too.
     """
     top: argparse.ArgumentParser = Parser(
-        prog="respot", description="Ask a Respot deployment what happened to a job, and whether all of it works."
+        prog="respot", description="Show what happened to a job, and whether your Respot deployment works."
     )
     top.add_argument("--version", action="store_true", help="show the version and exit")
     groups = top.add_subparsers(dest="command", metavar="COMMAND")

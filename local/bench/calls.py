@@ -3,7 +3,7 @@
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from local.bench.events import body_of
 from local.demo.deployed import DeployedAccount
+from local.proof.figures import Report
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule
@@ -21,8 +22,7 @@ from tests.support.memory import MemoryDelayQueue
 
 _ROUNDS: Final = 9
 """Jobs that are measured: a single call may take ten times as long as usual on a machine with other things to do."""
-
-Calls = Counter[str]
+_LIFECYCLE: Final = "Starting=0.3 Downloading=0.2 Training=30"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,34 +32,49 @@ class Case:
     what: str
     messages: int
     inserted: int
-    calls: Calls
+    calls: Mapping[str, int]
     seconds: float
+
+
+_RULES: Final[Mapping[str, Callable[[Case], bool]]] = {
+    "one Describe for any number of messages": lambda case: case.calls["DescribeTrainingJob"] == 1,
+    "at most two writes for each new transition": lambda case: case.calls["PutItem"] <= 2 * case.inserted,
+}
+
+
+def report(cases: Sequence[Case]) -> Report:
+    """The calls of each case."""
+    counted = ("DescribeTrainingJob", "ListTags", "Query", "PutItem")
+    return Report(
+        title="AWS calls of `record`",
+        columns=("Delivered", "new transitions", "Describe", "ListTags", "reads", "writes"),
+        rows=[(case.what, str(case.inserted), *(str(case.calls[name]) for name in counted)) for case in cases],
+        excess=[f"{case.what}: {rule}" for case in cases for rule, holds in _RULES.items() if not holds(case)],
+    )
 
 
 def measure(deployed: DeployedAccount) -> Iterator[Case]:
     """Each case, with the most calls that it took any of several jobs, and the median of their times."""
     rounds = [list(_measure_job(deployed, f"calls-{number}")) for number in range(_ROUNDS)]
     for cases in zip(*rounds, strict=True):
-        worst = max(cases, key=lambda case: case.calls.total())
+        worst = max(cases, key=lambda case: sum(case.calls.values()))
         yield replace(worst, seconds=statistics.median(case.seconds for case in cases))
 
 
 def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
     """The handler's own shell and adapters against the local account, every call counted on its way out."""
-    lifecycle = "Starting=0.3 Downloading=0.2 Training=30"
-    arn = deployed.ground.create(name, lifecycle=lifecycle, tags={"local:delivery": "drop=all"})
-    describe = deployed.client("sagemaker").describe_training_job
-    counts: Calls = Counter()
-    consumer = _intake(deployed, counts)
-    bodies = [body_of(arn)] * 10
+    arn = deployed.ground.create(name, lifecycle=_LIFECYCLE, tags={"local:delivery": "drop=all"})
+    sagemaker = deployed.client("sagemaker")
+    counts: Counter[str] = Counter()
+    consumer = _consumer(deployed, counts)
 
-    def consume(what: str, messages: list[str]) -> Case:
+    def consume(what: str, messages: int) -> Case:
         counts.clear()
         began = time.perf_counter()
         outcome = consumer.consume(
             [
-                QueueMessage(id=str(index), receipt_handle="", body=body, receive_count=1, sent=datetime.now(UTC))
-                for index, body in enumerate(messages)
+                QueueMessage(id=str(n), receipt_handle="", body=body_of(arn), receive_count=1, sent=datetime.now(UTC))
+                for n in range(messages)
             ],
             time_left=lambda: timedelta(minutes=1),
         )
@@ -67,30 +82,29 @@ def _measure_job(deployed: DeployedAccount, name: str) -> Iterator[Case]:
             raise RuntimeError(outcome.retries[0].reason) from outcome.retries[0].error
         seconds = time.perf_counter() - began
         inserted = sum(len(recorded.inserted) for recorded in outcome.recorded)
-        return Case(what=what, messages=len(messages), inserted=inserted, calls=Counter(counts), seconds=seconds)
+        return Case(what=what, messages=messages, inserted=inserted, calls=Counter(counts), seconds=seconds)
 
-    yield consume("a new job, 10 messages at once", bodies)
-    while describe(TrainingJobName=name)["SecondaryStatus"] != "Training":
+    yield consume("a new job, 10 messages at once", 10)
+    while sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"] != "Training":
         pass
-    yield consume("new transitions of a known job", bodies[:1])
-    yield consume("a duplicate", bodies[:1])
-    yield consume("10 duplicates at once", bodies)
-    deployed.client("sagemaker").stop_training_job(TrainingJobName=name)
+    yield consume("new transitions of a known job", 1)
+    yield consume("a duplicate", 1)
+    yield consume("10 duplicates at once", 10)
+    sagemaker.stop_training_job(TrainingJobName=name)
 
 
-def _intake(deployed: DeployedAccount, counts: Calls) -> ObservationConsumer:
+def _consumer(deployed: DeployedAccount, counts: Counter[str]) -> ObservationConsumer:
+    def count(request: AWSPreparedRequest, **_: object) -> None:
+        target = request.headers["X-Amz-Target"]
+        counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1
+
+    def clock() -> datetime:
+        return datetime.now(UTC)
+
     dynamodb, sagemaker = deployed.account.client("dynamodb"), deployed.account.client("sagemaker")
     for client in (dynamodb, sagemaker):
-        client.meta.events.register("before-send", lambda request, **_: _count(request, counts))
-    table = deployed.outputs["LedgerTableName"]
-    ledger = DynamoDbLedger(dynamodb, table, clock=lambda: datetime.now(UTC), retention=None)
+        client.meta.events.register("before-send", count)
+    ledger = DynamoDbLedger(dynamodb, deployed.outputs["LedgerTableName"], clock=clock, retention=None)
     recorder = Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger)
-    unused = RetrySchedule(
-        queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=lambda: datetime.now(UTC)
-    )
+    unused = RetrySchedule(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=clock)
     return ObservationConsumer(recorder=recorder, retry_schedule=unused)
-
-
-def _count(request: AWSPreparedRequest, counts: Calls) -> None:
-    target = request.headers["X-Amz-Target"]
-    counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1

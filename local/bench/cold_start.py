@@ -1,4 +1,4 @@
-"""Cold start: each handler's imports and first clients, against a bare handler that builds the same clients."""
+"""Cold start: each handler's imports and first clients, against a bare program that builds the same clients."""
 
 import json
 import os
@@ -7,21 +7,35 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from infra.packaging import compile_bytecode, prepare_bundle
+from local.proof.figures import Report
 
 ALLOWED: Final = 1.25
 """The most that a handler may take, in time and in memory, as a multiple of the bare one."""
+
+HANDLERS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "record": ("consumer", ("dynamodb", "sagemaker", "sqs")),
+    "alert": ("alerter", ("dynamodb", "sns", "sqs")),
+    "enqueue_ended": ("recovery_queue", ("sqs",)),
+    "recover": ("recovery_consumer", ("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
+    "sweep": ("sweeper", ("dynamodb", "sagemaker", "sqs", "ssm")),
+    "slack": ("slack_relay", ("secretsmanager", "sqs")),
+}
+"""Each handler's module: the function that composes it, and the AWS services that it uses."""
+_OTHER_CLIENTS: Final = {
+    "slack": "from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')"
+}
 
 _REPORT: Final = """
 import json, resource, time
 print(json.dumps([time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
 _ENVIRONMENT: Final = {
+    "PATH": os.defpath,
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "none",
@@ -38,107 +52,62 @@ _ENVIRONMENT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handler:
-    """A handler's module, the function that composes it, the AWS services and other clients that it uses."""
-
-    name: str
-    composed: str
-    services: tuple[str, ...]
-    other: str = ""
-
-    def source(self) -> str:
-        """A program that does what the handler's first invocation does before its first call."""
-        clients = "\n".join(f"client({service!r})" for service in self.services)
-        return (
-            f"from respot.handlers.{self.name} import {self.composed}\n"
-            f"from respot.bootstrap.clients import client\n{self.composed}()\n{clients}"
-        )
-
-    def bare_source(self) -> str:
-        """The same without Respot."""
-        clients = "\n".join(f"boto3.client({service!r})" for service in self.services)
-        return f"import boto3\n{clients}\n{self.other}"
-
-
-HANDLERS: Final = (
-    Handler(name="record", composed="consumer", services=("dynamodb", "sagemaker", "sqs")),
-    Handler(name="alert", composed="alerter", services=("dynamodb", "sns", "sqs")),
-    Handler(name="enqueue_ended", composed="recovery_queue", services=("sqs",)),
-    Handler(name="recover", composed="recovery_consumer", services=("dynamodb", "s3", "sagemaker", "sqs", "ssm")),
-    Handler(name="sweep", composed="sweeper", services=("dynamodb", "sagemaker", "sqs", "ssm")),
-    Handler(
-        name="slack",
-        composed="slack_relay",
-        services=("secretsmanager", "sqs"),
-        other="from slack_sdk.webhook import WebhookClient\nWebhookClient('https://hooks.slack.com/services/none')",
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColdStart:
-    """One handler's figures: medians, in milliseconds and MiB."""
-
-    handler: str
-    milliseconds: float
-    bare_milliseconds: float
-    mebibytes: float
-    bare_mebibytes: float
-
-    @property
-    def time_ratio(self) -> float:
-        """Time as a multiple of the bare handler's."""
-        return self.milliseconds / self.bare_milliseconds
-
-    @property
-    def memory_ratio(self) -> float:
-        """Peak memory as a multiple of the bare handler's."""
-        return self.mebibytes / self.bare_mebibytes
-
-
-def measure(*, runs: int, bytecode: bool) -> Iterator[ColdStart]:
-    """Each handler and its bare twin in turns, in new processes, from the bundle.
+def report(*, runs: int, bytecode: bool) -> Report:
+    """Imports and first clients of each handler and of a bare twin, in new processes, from the bundle.
 
     With `bytecode` as it is when Lambda's own Python version built it, otherwise as any other version builds it.
     """
+    rows, excess = [], []
     with tempfile.TemporaryDirectory(prefix="respot-bundle-") as directory:
         bundle = Path(directory) / "bundle"
         shutil.copytree(prepare_bundle().path, bundle, ignore=shutil.ignore_patterns("__pycache__"))
         if bytecode:
             compile_bytecode(bundle)
-        yield from _measure(bundle, runs=runs)
+        for name in HANDLERS:
+            programs = sources(name)
+            # In turns; the first round fills the disk cache.
+            rounds = [[_start(bundle, program) for program in programs] for _ in range(runs + 1)][1:]
+            (seconds, memory), (bare_seconds, bare_memory) = (
+                map(statistics.median, zip(*each, strict=True)) for each in zip(*rounds, strict=True)
+            )
+            ratios = {"time": seconds / bare_seconds, "memory": memory / bare_memory}
+            times = [f"{each * 1000:.0f} ms" for each in (seconds, bare_seconds)]
+            memories = [f"{each:.0f} MiB" for each in (memory, bare_memory)]
+            rows.append((name, *times, f"{ratios['time']:.2f}", *memories, f"{ratios['memory']:.2f}"))
+            excess += [
+                f"cold start of {name}, {what}: {ratio:.2f} of {ALLOWED}"
+                for what, ratio in ratios.items()
+                if ratio > ALLOWED and bytecode
+            ]
+    built = "bundle built with Python 3.13" if bytecode else "bundle built with another Python: no bytecode"
+    columns = ("Handler", "time", "bare", "ratio", "memory", "bare", "ratio")
+    title = f"Cold start: imports and first clients, medians; {built}"
+    return Report(title=title, columns=columns, rows=rows, excess=excess)
 
 
-def _measure(bundle: Path, *, runs: int) -> Iterator[ColdStart]:
-    for handler in HANDLERS:
-        pairs = [
-            (_start(bundle, handler.source()), _start(bundle, handler.bare_source()))
-            for _ in range(runs + 1)  # the first pair fills the disk cache
-        ][1:]
-        (ours, bare) = ([pair[side] for pair in pairs] for side in (0, 1))
-        yield ColdStart(
-            handler=handler.name,
-            milliseconds=_median(ours, 0) * 1000,
-            bare_milliseconds=_median(bare, 0) * 1000,
-            mebibytes=_median(ours, 1),
-            bare_mebibytes=_median(bare, 1),
-        )
+def sources(handler: str) -> tuple[str, str]:
+    """Programs that do what a handler's first invocation does before its first call: with Respot, and without."""
+    composed, services = HANDLERS[handler]
+    ours = "\n".join(
+        [
+            f"from respot.handlers.{handler} import {composed}",
+            "from respot.bootstrap.clients import client",
+            f"{composed}()",
+            *(f"client({service!r})" for service in services),
+        ]
+    )
+    clients = (f"boto3.client({service!r})" for service in services)
+    return ours, "\n".join(["import boto3", *clients, _OTHER_CLIENTS.get(handler, "")])
 
 
-def _median(figures: Sequence[tuple[float, float]], index: int) -> float:
-    return statistics.median(figure[index] for figure in figures)
-
-
-def _start(bundle: Path, source: str) -> tuple[float, float]:
+def _start(bundle: Path, source: str) -> list[float]:
+    """Seconds and MiB of a new process."""
     # Nothing of this environment's packages, and no bytecode written: Lambda's disk is read-only.
     program = (
         "import sys, time; sys.dont_write_bytecode = True\n"
         f"sys.path.insert(0, {str(bundle)!r}); began = time.perf_counter()\n{source}\n{_REPORT}"
     )
-    environment = {**_ENVIRONMENT, "PATH": os.defpath}
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
-    seconds, mebibytes = json.loads(result.stdout.splitlines()[-1])
-    return seconds, mebibytes
+    command = [sys.executable, "-I", "-S", "-c", program]
+    result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
+    figures: list[float] = json.loads(result.stdout.splitlines()[-1])
+    return figures

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from local.chaos.between import Between, Counts, route_functions, standing_between
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
-from local.chaos.judgement import Fates, Judgement, judge, missing_deliveries
-from local.chaos.subjects import Cast, Subjects, subjects
+from local.chaos.proxy import Counts, Proxy, route_functions, standing_between
+from local.chaos.subjects import Cast, Fates, Judgement, Subjects
 from local.demo.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
 
@@ -46,15 +45,21 @@ class Round:
     judgement: Judgement
 
     @property
-    def is_good(self) -> bool:
-        """Whether all healed, and nothing was lost, doubled or wrong."""
-        return self.judgement.is_good and self.heal_seconds is not None and self.was_felt
-
-    @property
     def was_felt(self) -> bool:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
         meant_to_hit = self.fault.rules or self.fault.slack is not None
         return (not meant_to_hit or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
+
+    @property
+    def faults(self) -> list[str]:
+        """What is not as it should be; empty if all healed, and nothing was lost, doubled or wrong."""
+        found = self.judgement
+        lists = {"lost": found.lost, "doubled": found.doubled, "wrong": found.wrong}
+        return [
+            *["not healed"] * (self.heal_seconds is None),
+            *["the fault hit nothing"] * (not self.was_felt),
+            *(f"{word}: {line}" for word, lines in lists.items() for line in lines),
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ class Chaos:
     """A deployed account with the proxy between its functions and AWS."""
 
     at: DeployedAccount
-    between: Between
+    between: Proxy
     cast: Cast
 
     def undisturbed(self) -> Round:
@@ -71,21 +76,21 @@ class Chaos:
 
     def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
-        of_fault = subjects(self.at, fault, self.cast)
+        subjects = Subjects(self.at, fault, self.cast)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
         route_functions(self.at, {_ROUND: fault.name})
         self.between.counts()
-        refused = self._refused_by_slack()
-        self._begin(fault)
-        began = time.time()
+        refused, healing_since, began = self._refused_by_slack(), 0.0, time.time()
+        if fault.slack is not None:
+            self.at.slack.refuse(1_000_000, fault.slack)
+        self.between.inject(fault.rules, deaths=fault.deaths)
         try:
-            of_fault.create()
-            healing_since = None
+            subjects.create()
             if fault.outage:
                 time.sleep(max(0.0, began + OUTAGE_SECONDS - time.time()))
                 self._lift()
                 healing_since = time.time()
-            healed_at, ended_at = self._await(of_fault, fault)
+            healed_at = self._await(subjects, fault)
         finally:
             self._lift()
         counts = self.between.counts()
@@ -93,21 +98,15 @@ class Chaos:
         counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
         if healed_at is None:
             # Late under the fault is reported as such; lost without it is worse.
-            self._await(of_fault, fault)
+            self._await(subjects, fault)
         self._await_quiet()
-        judgement = judge(of_fault, undisturbed)
-        since = max(healing_since or 0.0, ended_at)
+        since = max(healing_since, subjects.last_end())
         return Round(
             fault=fault,
             counts=counts,
             heal_seconds=None if healed_at is None else max(0.0, healed_at - since),
-            judgement=judgement,
+            judgement=subjects.judge(undisturbed),
         )
-
-    def _begin(self, fault: Fault) -> None:
-        if fault.slack is not None:
-            self.at.slack.refuse(1_000_000, fault.slack)
-        self.between.inject(fault.rules, deaths=fault.deaths)
 
     def _lift(self) -> None:
         self.at.slack.accept()
@@ -116,21 +115,17 @@ class Chaos:
     def _refused_by_slack(self) -> int:
         return sum(post.status != 200 for post in self.at.slack.posts)
 
-    def _await(self, of_fault: Subjects, fault: Fault) -> tuple[float | None, float]:
-        """Wait until nothing more is to come: when that was (`None`: never), and when the last job ended."""
-        waiting = [*of_fault.jobs, *of_fault.runs]
-        ended_at, deadline = 0.0, time.time() + ROUND_SECONDS
+    def _await(self, subjects: Subjects, fault: Fault) -> float | None:
+        """Wait until nothing more is to come; gives the time, `None` if it never was."""
+        waiting, deadline = [*subjects.scenarios], time.time() + ROUND_SECONDS
         while time.time() < deadline:
-            if not ended_at and len(of_fault.job_names()) >= len(of_fault.demanded_names) and (ends := of_fault.ends()):
-                ended_at = max(ends)
-            waiting = [name for name in waiting if not of_fault.is_settled(name)]
-            if not waiting and not missing_deliveries(of_fault):
-                healed_at = time.time()
-                return healed_at, ended_at or max(of_fault.ends() or [healed_at])
+            waiting = [name for name in waiting if not subjects.is_settled(name)]
+            if not waiting and not subjects.are_deliveries_missing():
+                return time.time()
             if fault.swept:
                 self.at.sweep()
             time.sleep(_POLL_SECONDS)
-        return None, ended_at
+        return None
 
     def _await_quiet(self) -> None:
         """Wait until the functions' queues have been empty for a moment: no round reaches into the next."""
@@ -144,7 +139,14 @@ class Chaos:
 @contextmanager
 def chaos(cast: Cast) -> Iterator[Chaos]:
     """Deploy Respot into a local account of its own, with the proxy in between."""
-    with deployed_account(context=_CONTEXT) as at, standing_between(at) as between:
+    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as troubled:
+        yield troubled
+
+
+@contextmanager
+def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
+    """Put the proxy between the functions of that account and AWS, with short timeouts, which stay."""
+    with standing_between(at) as between:
         _shorten_timeouts(at)
         yield Chaos(at=at, between=between, cast=cast)
 

@@ -1,120 +1,141 @@
-"""The jobs and runs of a round: the demo's, several of each, and what can be seen of them."""
+"""The jobs of a round: the demo's, several of each, and what is missing, doubled or wrong about them in the end."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from local.chaos.faults import Fault
-from local.demo import demo_runs
-from local.demo.deliveries import receive_alerts
-from local.demo.demo_runs import RUNS, ExpectedRun
+from local.demo import scenarios
+from local.demo.deliveries import Key, key_of, receive_alerts, sent_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import JobOutcome, is_settled, observe
-from local.demo.verification_runs import AttemptOutcome, observe_run
-from local.sagemaker.lifecycle import NAMED, parse
+from local.demo.scenarios import SCENARIOS, Scenario
+from local.demo.verification import JobOutcome, fingerprint, observe_run
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
-from respot.jobs.lifecycle import is_terminal
+from respot.alerting.alert import AlertOutcome
+
+Fates = Mapping[str, Sequence[str]]
+"""What the ledger says of each kind of job and run, without names and times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cast:
-    """The jobs and the runs of a round, `copies` of each, at a multiple of the demo's speed."""
+    """The scenarios of a round, `copies` of each, at a multiple of the demo's speed."""
 
     copies: int = 2
-    lifecycles: Sequence[str] = tuple(NAMED)
-    runs: Sequence[ExpectedRun] = RUNS
+    scenarios: Sequence[Scenario] = SCENARIOS
     speed: float = 2
 
 
 SMALL: Final = Cast(
-    copies=1,
-    lifecycles=("interrupted-once", "never-launched"),
-    runs=tuple(run for run in RUNS if run.root == "overnight"),
-    speed=4,
+    copies=1, speed=4, scenarios=[each for each in SCENARIOS if each.name in {"restarted", "no-capacity", "overnight"}]
 )
 """For the short form: jobs of a few seconds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subjects:
-    """The jobs and runs of one round, whose names begin with `prefix`, and no others.
+@dataclass(slots=True)
+class Judgement:
+    """What was found.
 
     Attributes:
-        jobs: each job's lifecycle, by its name.
-        runs: each run's kind and expected fate, by its first job's name.
-        tags: further tags of all jobs.
+        lost: alerts, transitions and jobs that are missing, and dead letters.
+        doubled: those that are there twice.
+        wrong: anything else that differs from what was demanded.
+        delivered_again: deliveries beyond the first, each with its alert's own id, which subscribers drop it by.
+        fates: what the ledger says.
     """
 
-    at: DeployedAccount
-    prefix: str
-    jobs: Mapping[str, str]
-    runs: Mapping[str, tuple[str, ExpectedRun]]
-    tags: Mapping[str, str]
-    _documents: list[dict[str, Any]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    delivered_again: int = 0
+    fates: dict[str, Sequence[str]] = field(default_factory=dict)
+
+    def compare(self, what: str, wanted: Iterable[str], found: Iterable[str]) -> None:
+        """Count what is wanted once each against what was found."""
+        wanted_counts, found_counts = Counter(wanted), Counter(found)
+        self.lost += [f"{what}: {each}" for each in (wanted_counts - found_counts).elements()]
+        self.doubled += [f"{what}: {each}" for each in (found_counts - wanted_counts).elements()]
+
+    def note_fate(self, kind: str, fate: Sequence[str], undisturbed: Fates | None) -> None:
+        """Keep the first of each kind; every other one must be the same, and the same as undisturbed."""
+        expected = (undisturbed or {}).get(kind, self.fates.setdefault(kind, fate))
+        if fate != expected:
+            self.wrong.append(f"{kind}: the ledger says {fate}, undisturbed it says {expected}")
+
+
+class Subjects:
+    """The jobs of one round, whose names begin with the fault's, and no others."""
+
+    def __init__(self, at: DeployedAccount, fault: Fault, cast: Cast) -> None:
+        """Name the jobs after the fault."""
+        self._at = at
+        self._prefix = f"{fault.name}-"
+        tags = {SPEED_TAG: f"{cast.speed:g}"} | ({DELIVERY_TAG: fault.delivery} if fault.delivery else {})
+        self._kinds = {
+            f"{self._prefix}{each.name}-{number + 1}": each.name
+            for number in range(cast.copies)
+            for each in cast.scenarios
+        }
+        kinds = {each.name: each for each in cast.scenarios}
+        self.scenarios = {
+            name: replace(kinds[kind], name=name, tags={**kinds[kind].tags, **tags})
+            for name, kind in self._kinds.items()
+        }
+        self._documents: list[dict[str, Any]] = []
 
     def create(self) -> None:
         """Create all of them, as their owners would."""
-        for name, lifecycle in self.jobs.items():
-            self.at.ground.create(name, lifecycle=lifecycle, tags=self.tags)
-        for _, expected in self.runs.values():
-            demo_runs.start(self.at, expected)
-
-    def observe(self, name: str) -> JobOutcome:
-        """A job from both sides."""
-        return observe(self.at, name, parse(self.jobs[name]))
-
-    def observe_run(self, root: str) -> tuple[AttemptOutcome, ...]:
-        """A run from both sides."""
-        return observe_run(self.at, root)
-
-    @property
-    def demanded_names(self) -> list[str]:
-        """The names of all the jobs that there must be in the end."""
-        return [*self.jobs, *(name for _, expected in self.runs.values() for name in expected.names)]
+        for scenario in self.scenarios.values():
+            scenarios.start(self._at, scenario)
 
     def is_settled(self, name: str) -> bool:
         """Whether nothing more is to come from this job or run."""
-        if name in self.jobs:
-            return is_settled(self.observe(name))
-        return demo_runs.is_settled(self.runs[name][1], self.observe_run(name))
+        return scenarios.is_settled(self.scenarios[name], observe_run(self._at, name))
 
-    def ends(self) -> list[float] | None:
-        """When each job known to SageMaker ended, in seconds since the epoch; `None` while one has not."""
-        sagemaker = self.at.client("sagemaker")
-        described = [sagemaker.describe_training_job(TrainingJobName=name) for name in self.job_names()]
-        if not all(is_terminal(each["TrainingJobStatus"]) for each in described):
-            return None
-        return [each["SecondaryStatusTransitions"][-1]["StartTime"].timestamp() for each in described]
+    def last_end(self) -> float:
+        """When the last of the jobs changed its status for the last time, in seconds since the epoch."""
+        describe = self._at.client("sagemaker").describe_training_job
+        described = (describe(TrainingJobName=name) for name in self._at.job_names(self._prefix))
+        return max(float(each["SecondaryStatusTransitions"][-1]["StartTime"].timestamp()) for each in described)
 
-    def job_names(self) -> list[str]:
-        """All of its jobs that SageMaker has."""
-        return self.at.job_names(self.prefix)
+    def are_deliveries_missing(self) -> bool:
+        """Whether an alert that the ledger says was sent has not arrived at the subscriber or in Slack yet."""
+        found = Judgement()
+        self._judge_deliveries(found, [each for name in self.scenarios for each in observe_run(self._at, name)])
+        return bool(found.lost)
 
-    def documents(self) -> list[dict[str, Any]]:
-        """What the machine subscriber received about them so far."""
-        self._documents.extend(receive_alerts(self.at))
-        return [document for document in self._documents if document["job"]["name"].startswith(self.prefix)]
+    def judge(self, undisturbed: Fates | None) -> Judgement:
+        """Judge everything once the queues are empty; `undisturbed` is what the ledger said without a fault."""
+        found, outcomes = Judgement(), list[JobOutcome]()
+        for name, scenario in self.scenarios.items():
+            run = observe_run(self._at, name)
+            outcomes += run
+            for each in run:
+                found.compare(f"{each.name}, transition", each.statuses, (t.status for t in each.record.transitions))
+                found.compare(f"{each.name}, alert", each.expected_alerts, (one.kind for one in each.alert_records))
+            found.wrong += scenarios.differences(self._at, scenario, run)
+            fate = [line.replace(name, "JOB") for each in run for line in fingerprint(each)]
+            found.note_fate(self._kinds[name], fate, undisturbed)
+        demanded = [name for scenario in self.scenarios.values() for name in scenario.names]
+        found.compare("job in SageMaker", demanded, self._at.job_names(self._prefix))
+        self._judge_deliveries(found, outcomes)
+        found.lost += [f"{name}: {depth} dead letters" for name, depth in self._at.dead_letters().items()]
+        return found
 
-    def headlines(self) -> list[str]:
-        """What Slack received about them so far."""
-        texts = (str(message.get("text")) for message in self.at.slack.messages)
-        return [text for text in texts if text.startswith(self.prefix)]
-
-
-def subjects(at: DeployedAccount, fault: Fault, cast: Cast) -> Subjects:
-    """The jobs and runs of one round, named after the fault."""
-    prefix = f"{fault.name}-"
-    tags = {SPEED_TAG: f"{cast.speed:g}"} | ({DELIVERY_TAG: fault.delivery} if fault.delivery else {})
-    numbers = range(1, cast.copies + 1)
-    runs = [
-        (run.root, replace(run, root=f"{prefix}{run.root}-{number}", tags={**run.tags, **tags}))
-        for number in numbers
-        for run in cast.runs
-    ]
-    return Subjects(
-        at=at,
-        prefix=prefix,
-        jobs={f"{prefix}{lifecycle}-{number}": lifecycle for lifecycle in cast.lifecycles for number in numbers},
-        runs={run.root: (kind, run) for kind, run in runs},
-        tags=tags,
-    )
+    def _judge_deliveries(self, found: Judgement, outcomes: Sequence[JobOutcome]) -> None:
+        self._documents += receive_alerts(self._at)
+        received: defaultdict[Key, list[str]] = defaultdict(list)
+        for document in self._documents:
+            if document["job"]["name"].startswith(self._prefix):
+                received[key_of(document)].append(document["id"])
+        found.compare("alert at the subscriber", map(" ".join, set(sent_alerts(outcomes))), map(" ".join, received))
+        several = (" ".join(key) for key, ids in received.items() if len(set(ids)) > 1)
+        found.doubled += [f"alert at the subscriber under several ids: {key}" for key in several]
+        # Two alerts of one job may have the same headline: Slack must have as many of them at least.
+        records = (record for outcome in outcomes for record in outcome.alert_records)
+        sent = Counter(each.headline or "" for each in records if each.outcome is AlertOutcome.SENT)
+        texts = (str(message.get("text")) for message in self._at.slack.messages)
+        posted = Counter(text for text in texts if text.startswith(self._prefix))
+        found.lost += [f"alert in Slack: {each}" for each in (sent - posted).elements()]
+        found.delivered_again = sum(len(ids) - 1 for ids in received.values()) + (posted - sent).total()

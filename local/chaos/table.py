@@ -3,22 +3,24 @@
 import os
 import statistics
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from local.chaos import runner
 from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
-from local.chaos.judgement import Judgement
 from local.chaos.runner import Round
 from local.chaos.subjects import SMALL, Cast
-from local.proof.figures import write
+from local.proof.figures import conclude, mark, table, write
 
-WIDTH: Final = 140
+WIDTH: Final = 150
+_COLUMNS: Final = ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again")
+_LEGEND: Final = (
+    "hit: the functions' calls that the fault affected. retried: sent again by the client itself. healed: after the "
+    "fault, or the last job, has ended. again: delivered to subscriber or Slack once more, under the alert's own id."
+)
 
 
 def main(
@@ -26,7 +28,6 @@ def main(
     *,
     only: Sequence[str] = (),
     quick: bool = False,
-    copies: int | None = None,
     times: int = 1,
     figures: Path | None = None,
 ) -> int:
@@ -36,7 +37,6 @@ def main(
     """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
-    cast = cast if copies is None else replace(cast, copies=copies)
     if unknown := set(only) - {fault.name for fault in faults}:
         console.print(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in faults)}")
         return 2
@@ -48,37 +48,25 @@ def main(
 
     for each in runner.run(chosen, cast, times=times, begin=begin):
         rounds.append(each)
-        console.print(_line(each))
-        for difference in _differences(each.judgement):
-            console.print(Text(f"  ✗ {difference}", style="red"))
-    console.print()
-    console.print(table(rounds))
-    console.print(_LEGEND, style="dim")
+        console.print("  ", mark(good=not each.faults), f"healed after {_healed(each)}")
+    console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))
     if times > 1:
         seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"
         console.print(f"healed after {seconds} s; load of the machine: {os.getloadavg()[2]:.1f}")
     write(figures, to_figures(rounds))
-    good = all(each.is_good for each in rounds)
-    console.print(
-        Text("✓ Nothing was lost or doubled.", style="green")
-        if good
-        else Text("✗ Something was lost or doubled, did not heal, or was not hit at all.", style="red")
-    )
-    return 0 if good else 1
+    wrong = [f"{each.fault.title}: {line}" for each in rounds for line in each.faults]
+    return conclude(console, "Nothing was lost or doubled.", wrong)
 
 
-def table(rounds: Sequence[Round]) -> Table:
-    """One row for each fault."""
-    shown = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
-    for column in ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again"):
-        shown.add_column(column, justify="left" if column == "Fault" else "right", no_wrap=True)
-    for each in rounds:
-        counts, found = each.counts, each.judgement
-        healed = "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
-        ends = (len(found.lost), len(found.doubled), len(found.wrong), found.delivered_again)
-        figures = (counts.calls, counts.hit, counts.retries, counts.killed)
-        shown.add_row(each.fault.title, *map(str, figures), healed, *map(str, ends))
-    return shown
+def _row(each: Round) -> list[str]:
+    counts, found = each.counts, each.judgement
+    calls = (counts.calls, counts.hit, counts.retries, counts.killed)
+    ends = (len(found.lost), len(found.doubled), len(found.wrong), found.delivered_again)
+    return [each.fault.title, *map(str, calls), _healed(each), *map(str, ends)]
+
+
+def _healed(each: Round) -> str:
+    return "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
 
 
 def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
@@ -87,9 +75,7 @@ def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     return {
         "rounds": len(rounds),
         "not healed": sum(each.heal_seconds is None for each in rounds),
-        "lost": sum(len(each.judgement.lost) for each in rounds),
-        "doubled": sum(len(each.judgement.doubled) for each in rounds),
-        "wrong": sum(len(each.judgement.wrong) for each in rounds),
+        **{word: sum(len(getattr(each.judgement, word)) for each in rounds) for word in ("lost", "doubled", "wrong")},
         "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),
@@ -100,23 +86,3 @@ def healed_after(rounds: Sequence[Round]) -> list[float]:
     """Seconds of each round with a fault that healed, the shortest first."""
     faulty = (each for each in rounds if each.fault.name != UNDISTURBED.name)
     return sorted(each.heal_seconds for each in faulty if each.heal_seconds is not None)
-
-
-_LEGEND: Final = (
-    "hit: the functions' calls that the fault affected. retried: sent again by the client itself. healed: after the "
-    "fault, or the last job, has ended. again: delivered to subscriber or Slack once more, under the alert's own id."
-)
-
-
-def _line(each: Round) -> Text:
-    if each.heal_seconds is None:
-        return Text("  ✗ not healed", style="red")
-    if not each.was_felt:
-        return Text("  ✗ the fault hit nothing", style="red")
-    mark, style = ("✓", "green") if each.is_good else ("✗", "red")
-    return Text(f"  {mark} healed after {each.heal_seconds:.1f} s", style=style)
-
-
-def _differences(found: Judgement) -> list[str]:
-    named = (("lost", found.lost), ("doubled", found.doubled), ("wrong", found.wrong))
-    return [f"{word}: {line}" for word, lines in named for line in lines]

@@ -11,18 +11,9 @@ from uuid import uuid4
 
 from local import PROJECT
 from local.clients.environments import Environment
-from local.clients.judgement import (
-    Seen,
-    archive_differences,
-    eventually,
-    holds,
-    lines,
-    resumed,
-)
+from local.clients.judgement import Seen, archive_differences, eventually, holds, lines, resumed
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import unequal
-from local.demo.verification_runs import AttemptOutcome
-from local.emulator.recording import APP_ID
+from local.demo.verification import JobOutcome, unequal
 from local.sagemaker.container import LOG_GROUP
 
 EXAMPLES: Final = PROJECT / "examples"
@@ -36,6 +27,10 @@ class Ran:
 
     code: int
     output: str
+
+    def differences(self, *, code: int = 0) -> list[str]:
+        """Whether it ended otherwise than demanded, with the end of what it printed."""
+        return [] if self.code == code else [f"exit code {self.code} instead of {code}: {self.output[-600:]}"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +49,6 @@ class Client:
         variables = {
             **self.at.account.process_environment(),
             **self.at.ground.environment(),
-            APP_ID: self.environment.client,
             # The SDKs report their use to AWS otherwise, under the account's number.
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
         }
@@ -70,25 +64,28 @@ class Client:
         )
         return Ran(code=ended.returncode, output=ended.stdout.decode(errors="replace"))
 
-    def example(self, name: str) -> tuple[Ran, list[str]]:
-        """Run an example; gives the differences so far as well."""
-        ran = self.run("python", str(EXAMPLES / name))
-        return ran, failure(ran)
-
     def script(self, name: str, *arguments: str) -> Ran:
         """Run one of the scripts that show what the examples do not."""
         return self.run("python", str(_SCRIPTS / name), *arguments)
 
+    def example(self, name: str, prefix: str) -> tuple[Ran, list[str], Sequence[JobOutcome]]:
+        """Run an example, whose job must be resumed; gives differences and attempts as well."""
+        ran = self.run("python", str(EXAMPLES / name))
+        differences, run = resumed(self.at, prefix)
+        return ran, ran.differences() + differences, run
 
-def failure(ran: Ran, *, code: int = 0) -> list[str]:
-    """Whether a program ended otherwise than demanded, with the end of what it printed."""
-    return [] if ran.code == code else [f"exit code {ran.code} instead of {code}: {ran.output[-600:]}"]
+    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
+        """What a command of the AWS CLI answers."""
+        ran = self.run("aws", *arguments, "--output", "json")
+        try:
+            return json.loads(ran.output)
+        except ValueError:
+            return ran.output
 
 
 def _boto3_example(client: Client) -> Seen:
-    ran, found = client.example("boto3_job.py")
-    differences, run = resumed(client.at, "boto3-job-")
-    return Seen(_history(run), found + differences + holds("the output", ran.output, ["MaxWaitTimeExceeded"]))
+    ran, found, run = client.example("boto3_job.py", "boto3-job-")
+    return Seen(_history(run), found + holds("the output", ran.output, ["MaxWaitTimeExceeded"]))
 
 
 def _boto3_calls(client: Client) -> Seen:
@@ -96,7 +93,7 @@ def _boto3_calls(client: Client) -> Seen:
     request = ground.request("", lifecycle="Starting=1 Training=3")
     del request["TrainingJobName"]
     ran = client.script("boto3_client.py", name, json.dumps(request))
-    if found := failure(ran):
+    if found := ran.differences():
         return Seen("", found)
     wanted = {
         "listed": [f"{name}-{number}" for number in range(5)],
@@ -111,9 +108,7 @@ def _boto3_calls(client: Client) -> Seen:
 
 
 def _v2_example(client: Client) -> Seen:
-    ran, found = client.example("sagemaker_v2.py")
-    differences, run = resumed(client.at, "sdk-v2-job-")
-    found += differences
+    ran, found, run = client.example("sagemaker_v2.py", "sdk-v2-job-")
     if run:
         uri = json.loads(run[0].described["HyperParameters"]["sagemaker_submit_directory"])
         found += archive_differences(client.at, uri)
@@ -124,9 +119,7 @@ def _v2_example(client: Client) -> Seen:
 
 
 def _v3_example(client: Client) -> Seen:
-    ran, found = client.example("sagemaker_v3.py")
-    differences, run = resumed(client.at, "sdk-v3-job-")
-    found += differences
+    ran, found, run = client.example("sagemaker_v3.py", "sdk-v3-job-")
     if run:
         inputs = run[0].described["InputDataConfig"]
         channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
@@ -142,7 +135,7 @@ def _completes(script: str) -> Callable[[Client], Seen]:
     def completes(client: Client) -> Seen:
         prefix = f"quiet-{client.environment.client}-{uuid4().hex[:6]}"
         ran = client.script(script, prefix, "interrupted-once")
-        found = failure(ran) + holds("the output", ran.output, ["Completed s3://", "/output/model.tar.gz"])
+        found = ran.differences() + holds("the output", ran.output, ["Completed s3://", "/output/model.tar.gz"])
         names = client.at.job_names(prefix)
         found += unequal("jobs", 1, len(names))
         printed = [line for name in names for stream in lines(client.at, name) for line in stream]
@@ -156,7 +149,7 @@ def _fails(script: str, reason: str, *words: str) -> Callable[[Client], Seen]:
     def fails(client: Client) -> Seen:
         prefix = f"failing-{client.environment.client}-{uuid4().hex[:6]}"
         ran = client.script(script, prefix, f"Starting=0.1 Training=0.2 Failed={reason}")
-        return Seen(words[0], failure(ran, code=1) + holds("the output", ran.output, words))
+        return Seen(words[0], ran.differences(code=1) + holds("the output", ran.output, words))
 
     return fails
 
@@ -165,24 +158,28 @@ def _cli_job(client: Client) -> Seen:
     at, name = client.at, f"cli-job-{int(time.time())}"
     request = at.ground.request(name, tags={"respot:resume": "on"})
     source = f"s3://{at.ground.bucket}/{name}/source/"
-    found = failure(client.run("aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"))
-    found += failure(client.run("aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)))
+    found = client.run(
+        "aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms"
+    ).differences()
+    found += client.run(
+        "aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request)
+    ).differences()
     differences, run = resumed(at, name)
     found += differences
     chosen = ("--training-job-name", name)
     # Its waiter asks every two minutes, the first time at once.
-    found += failure(client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen))
+    found += client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen).differences()
     query = "SecondaryStatusTransitions[].Status"
-    described = _json(client, "sagemaker", "describe-training-job", *chosen, "--query", query)
+    described = client.json("sagemaker", "describe-training-job", *chosen, "--query", query)
     found += unequal(
         "history", [transition.status for transition in run[0].record.transitions] if run else [], described
     )
     listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
     query = "TrainingJobSummaries[].TrainingJobName"
-    listed = _json(client, "sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
+    listed = client.json("sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
     found += unequal("list", [name, f"{name}-r2"], listed)
     group = ("--log-group-name", LOG_GROUP, "--log-stream-name-prefix", f"{name}/")
-    printed = _json(client, "logs", "filter-log-events", *group, "--query", "events[].message")
+    printed = client.json("logs", "filter-log-events", *group, "--query", "events[].message")
     found += unequal("log", [line for stream in lines(at, name) for line in stream], printed)
     return Seen(_history(run), found)
 
@@ -193,24 +190,16 @@ def _cli_errors(client: Client) -> Seen:
     sagemaker = at.client("sagemaker")
     eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
     stopped = client.run("aws", "sagemaker", "stop-training-job", "--training-job-name", name)
-    found = failure(stopped, code=255) + holds("the output", stopped.output, ["ValidationException"])
+    found = stopped.differences(code=255) + holds("the output", stopped.output, ["ValidationException"])
     # Without the option it asks AWS itself: it has an address of its own for SQS, above the environment's.
     queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
     names = ("--attribute-names", "ApproximateNumberOfMessages")
-    attributes = _json(client, "sqs", "get-queue-attributes", *queue, *names)
+    attributes = client.json("sqs", "get-queue-attributes", *queue, *names)
     found += unequal("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
     return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
 
 
-def _json(client: Client, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
-    ran = client.run("aws", *arguments, "--output", "json")
-    try:
-        return json.loads(ran.output)
-    except ValueError:
-        return ran.output
-
-
-def _history(run: Sequence[AttemptOutcome]) -> str:
+def _history(run: Sequence[JobOutcome]) -> str:
     return " / ".join(
         f"{sum(transition.status == 'Interrupted' for transition in each.record.transitions)} interruptions, "
         f"{each.described['SecondaryStatus']}"

@@ -1,8 +1,6 @@
 """An environment for each client, with the versions that `requirements/clients-*.txt` pins."""
 
-import hashlib
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,18 +31,12 @@ class Environment:
 
 
 def prepare(client: str) -> Environment:
-    """Install a client, unless what is pinned is installed already."""
-    requirements = PROJECT / "requirements" / f"clients-{client}.txt"
-    pinned = requirements.read_text()
-    directory = _BUILD / client
-    stamp, digest = directory / "installed", hashlib.sha256(pinned.encode()).hexdigest()
-    if not stamp.exists() or stamp.read_text() != digest:
-        shutil.rmtree(directory, ignore_errors=True)
-        _uv("venv", "--python", sys.executable, str(directory))
-        _uv("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes", str(requirements))
-        stamp.write_text(digest)
+    """Install what is pinned for a client; what is installed already stays."""
+    requirements, directory = PROJECT / "requirements" / f"clients-{client}.txt", _BUILD / client
+    _uv("venv", "--allow-existing", "--python", sys.executable, str(directory))
+    _uv("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes", str(requirements))
     package = PACKAGES[client]
-    found = re.search(rf"^{package}==(\S+)", pinned, re.MULTILINE)
+    found = re.search(rf"^{package}==(\S+)", requirements.read_text(), re.MULTILINE)
     return Environment(client=client, version=f"{package} {found[1] if found else '?'}", programs=directory / "bin")
 
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from local.demo.demo_runs import RUNS, differences, is_settled
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import unequal
-from local.demo.verification_runs import AttemptOutcome, observe_run, trained
+from local.demo.scenarios import RESUMED, differences, is_settled
+from local.demo.verification import JobOutcome, observe_run, trained, unequal
 from local.sagemaker.container import LOG_GROUP
 
-FATE: Final = RUNS[0].lifecycle
+FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
 _SECONDS: Final = 60.0
@@ -33,21 +32,21 @@ def holds(what: str, text: str, parts: Sequence[str]) -> list[str]:
     return [f"{what} lacks {part!r}" for part in parts if part not in text]
 
 
-def resumed(at: DeployedAccount, prefix: str) -> tuple[list[str], Sequence[AttemptOutcome]]:
+def resumed(at: DeployedAccount, prefix: str) -> tuple[list[str], Sequence[JobOutcome]]:
     """Judge a job with this prefix that asked Respot to resume it and met `FATE`: differences, and its attempts."""
     names = at.job_names(prefix)
     if not names:
         return [f"SageMaker has no job {prefix}*"], ()
-    expected = replace(RUNS[0], root=names[0])
-    run: Sequence[AttemptOutcome] = ()
+    expected = replace(RESUMED, name=names[0])
+    run: Sequence[JobOutcome] = ()
 
     def settled() -> bool:
         nonlocal run
-        run = observe_run(at, expected.root)
+        run = observe_run(at, expected.name)
         return is_settled(expected, run)
 
     if not eventually(settled):
-        return [f"{expected.root}: the run was not settled within {_SECONDS:.0f} s: {len(run)} attempts"], run
+        return [f"{expected.name}: the run was not settled within {_SECONDS:.0f} s: {len(run)} attempts"], run
     checkpoints = trained(at, urlsplit(run[0].described["CheckpointConfig"]["S3Uri"]).path.lstrip("/"))
     trainers = unequal("jobs that trained", {*expected.names}, {each.job for each in checkpoints})
     return differences(at, expected, run) + trainers, run

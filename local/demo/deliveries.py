@@ -6,28 +6,34 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import JobOutcome
-from local.demo.verification_runs import AttemptOutcome
+from local.demo.verification import JobOutcome
 from respot.alerting.alert import AlertOutcome
 from respot.jobs.formatting import iso
 
+Key = tuple[str, str, str]
+"""An alert: its job's name, its kind, and the start of its transition."""
 
-def compare_deliveries(
-    outcomes: Sequence[JobOutcome | AttemptOutcome], documents: Iterable[Mapping[str, Any]]
-) -> list[str]:
-    """Whether a machine subscriber got each alert that the ledger says was sent exactly once, and nothing else."""
-    sent = Counter(
-        (outcome.name, alert_record.kind.value, iso(alert_record.transition.started))
+
+def sent_alerts(outcomes: Iterable[JobOutcome]) -> list[Key]:
+    """The alerts that the ledger says were sent."""
+    return [
+        (outcome.name, record.kind.value, iso(record.transition.started))
         for outcome in outcomes
-        for alert_record in outcome.alert_records
-        if alert_record.outcome is AlertOutcome.SENT
-    )
+        for record in outcome.alert_records
+        if record.outcome is AlertOutcome.SENT
+    ]
+
+
+def key_of(document: Mapping[str, Any]) -> Key:
+    """The alert that a document is about."""
+    return document["job"]["name"], document["kind"], document["transition"]["started"]
+
+
+def compare_deliveries(outcomes: Sequence[JobOutcome], documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whether a machine subscriber got each alert that the ledger says was sent exactly once, and nothing else."""
     names = {outcome.name for outcome in outcomes}
-    received = Counter(
-        (document["job"]["name"], document["kind"], document["transition"]["started"])
-        for document in documents
-        if document["job"]["name"] in names
-    )
+    sent = Counter(sent_alerts(outcomes))
+    received = Counter(key_of(each) for each in documents if each["job"]["name"] in names)
     return [
         f"{' '.join(key)}: sent {sent[key]} times, received {received[key]} times"
         for key in sent | received
@@ -37,13 +43,10 @@ def compare_deliveries(
 
 def receive_alerts(deployed: DeployedAccount) -> list[dict[str, Any]]:
     """Take everything that the machine subscriber's queue holds by now."""
-    sqs = deployed.client("sqs")
+    sqs, queue = deployed.client("sqs"), deployed.subscriber_url
     documents: list[dict[str, Any]] = []
-    while True:
-        answer = sqs.receive_message(QueueUrl=deployed.subscriber_url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
-        messages = answer.get("Messages", [])
-        if not messages:
-            return documents
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             documents.append(json.loads(message["Body"]))
-            sqs.delete_message(QueueUrl=deployed.subscriber_url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return documents

@@ -78,15 +78,11 @@ class DeployedAccount:
 
     def ledger(self) -> DynamoDbLedger:
         """Reads the ledger."""
-        return DynamoDbLedger(
-            self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
-        )
+        return DynamoDbLedger(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=_now, retention=None)
 
     def runs(self) -> DynamoDbRunStore:
         """Reads the ledger's part on recovery."""
-        return DynamoDbRunStore(
-            self.client("dynamodb"), self.outputs["LedgerTableName"], clock=lambda: datetime.now(UTC), retention=None
-        )
+        return DynamoDbRunStore(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=_now, retention=None)
 
     def sweep(self) -> None:
         """Have Respot sweep now, as its schedule does every few minutes."""
@@ -118,25 +114,22 @@ def deployed_account(
     directory: Path | None = None,
     delivery: str = "",
     lifecycle: str = "",
-    recording: Path | None = None,
     context: Mapping[str, str] | None = None,
     watched: Sequence[str] = (),
     stage: Callable[[str], None] = lambda _: None,
 ) -> Iterator[DeployedAccount]:
     """Start an account and deploy Respot into it, as the README's commands would into a real one.
 
-    `delivery`, `lifecycle` and `recording` are those of `LocalAccount`; `context` adds to the CDK context; `watched`
-    are more regions to watch than the account's own, which becomes the hub. `stage` is
-    called with the name of each stage as it begins. Raises DeploymentError.
+    `delivery` and `lifecycle` are those of `LocalAccount`; `context` adds to the CDK context; `watched` are more
+    regions to watch than the account's own, which becomes the hub. `stage` is called with the name of each stage as it
+    begins. Raises DeploymentError.
     """
     with ExitStack() as stack:
         # Not the project's directory: there the CLI would synthesize the stacks before it bootstraps.
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="respot-deploy-")))
         slack = stack.enter_context(SlackReceiver())
         stage("Starting a local AWS account")
-        account = stack.enter_context(
-            LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle, recording=recording)
-        )
+        account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle))
         environment, assembly, written = account.process_environment(), str(work / "assembly"), work / "outputs.json"
         regions = [account.region, *watched]
         settings = {**_CONTEXT, **({"respot:regions": json.dumps(regions)} if watched else {}), **(context or {})}
@@ -161,6 +154,10 @@ def deployed_account(
             slack=slack,
             subscriber_url=_subscribe(account, stacks[STACK]["AlertsTopicArn"]),
         )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _cdk(environment: Mapping[str, str], directory: Path, command: str, *arguments: str) -> None:

@@ -1,12 +1,10 @@
 """The demo's last screen: its jobs, what was decided about them, and what to do next."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from time import monotonic
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -28,54 +26,17 @@ _NEXT: Final = (
 )
 
 
-class Stages:
-    """One line for each stage of the demo: with a spinner in a terminal, plain otherwise."""
-
-    def __init__(self, console: Console) -> None:
-        """Print to this console."""
-        self._console = console
-        self._name, self._began = "", 0.0
-        self._status = console.status("")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.end(failed=error is not None)
-
-    def __call__(self, name: str, *, spinner: bool = True) -> None:
-        """End the last stage and begin another; without a spinner if it has a display of its own."""
-        self.end()
-        self._name, self._began = name, monotonic()
-        if not self._console.is_terminal:
-            self._console.print(f"{name} …")
-        elif spinner:
-            self._status.update(f"{name} …")
-            self._status.start()
-
-    def end(self, *, failed: bool = False) -> None:
-        """End the last stage."""
-        self._status.stop()
-        if self._name and not failed and self._console.is_terminal:
-            self._console.print(f"[green]✓[/] {self._name} [dim]({monotonic() - self._began:.0f} s)[/]")
-        self._name = ""
-
-
-def screen(histories: Sequence[History], *, meant_to_fail: Collection[str], width: int, now: datetime) -> Group:
+def screen(histories: Sequence[History], *, made_to_fail: Sequence[str], width: int, now: datetime) -> Group:
     """All jobs in this order, which attempts end without success on purpose, and what Respot decided."""
-    names = [history.state.job.name for history in histories if history.state.job.name in meant_to_fail]
+    minutes = 60 * HOURS_PER_SECOND
+    legend = "░ waiting  ▒ moving data  █ training  ! interrupted  ▓ other  ■ ended"
     return Group(
-        Text(
-            f"Time scale: 1 second waited = {60 * HOURS_PER_SECOND:.0f} minutes shown. Saved = 1 - Billed / Training."
-        ),
+        f"Time scale: 1 second waited = {minutes:.0f} minutes shown. Saved = 1 - Billed / Training.",
         _table(histories, width=width, now=now),
-        *(
-            [Text("░ waiting  ▒ moving data  █ training  ! interrupted  ▓ other  ■ ended", "dim")]
-            * (width >= _WITH_BAR)
-        ),
-        Text(),
-        Text.assemble(("Made to fail by the demo: ", "bold"), ", ".join(names), "."),
-        Text(),
+        *([Text(legend, "dim")] * (width >= _WITH_BAR)),
+        "",
+        Text.assemble(("Made to fail by the demo: ", "bold"), ", ".join(made_to_fail), "."),
+        "",
         Text("What Respot decided", style="bold"),
         *(
             _indented(Text.assemble((", ".join(named), "cyan"), f": {said}"))
@@ -86,17 +47,15 @@ def screen(histories: Sequence[History], *, meant_to_fail: Collection[str], widt
 
 def next_commands(name: str) -> Group:
     """What to run next, with a job's name."""
-    lines: list[RenderableType] = [Text("Next", style="bold")]
-    for command, what in _NEXT:
-        lines.append(_indented(Text.assemble((f"{command.format(name):<42}", "cyan"), (what, "dim"))))
-    return Group(*lines)
+    lines = (Text.assemble((f"{command.format(name):<42}", "cyan"), (what, "dim")) for command, what in _NEXT)
+    return Group(Text("Next", style="bold"), *map(_indented, lines))
 
 
 def _table(histories: Sequence[History], *, width: int, now: datetime) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     cells: Mapping[str, list[RenderableType]] = {
         "Job": [Text(history.state.job.name) for history in histories],
-        "Status": [_status(history) for history in histories],
+        "Status": [status(history) for history in histories],
         "Timeline": [bar(history, now=now) for history in histories],
         "Interrupted": [str(history.figures(now).interruptions) for history in histories],
         "Alerts": [str(len(history.alerts)) for history in histories],
@@ -116,9 +75,9 @@ def _table(histories: Sequence[History], *, width: int, now: datetime) -> Table:
     return table
 
 
-def _status(history: History) -> Text:
-    status = history.state.secondary_status
-    return Text(status, style=style_of(status))
+def status(history: History) -> Text:
+    """The status in its colour."""
+    return Text(history.state.secondary_status, style=style_of(history.state.secondary_status))
 
 
 def _saved(history: History) -> Text:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 _PATH: Final = "/services/T00000000/B00000000/local"
 
@@ -24,10 +24,11 @@ class SlackReceiver:
 
     def __init__(self) -> None:
         """Open the port; nothing is answered before `__enter__`."""
-        self._posts: list[Post] = []
+        self.posts: list[Post] = []
+        """Every request so far, the refused ones too."""
         self._refusals: deque[int] = deque()
-        self._arrival = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"receiver": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -47,74 +48,59 @@ class SlackReceiver:
         return f"http://127.0.0.1:{self._server.server_address[1]}{_PATH}"
 
     @property
-    def posts(self) -> tuple[Post, ...]:
-        """Every request so far, the refused ones too."""
-        with self._arrival:
-            return tuple(self._posts)
-
-    @property
     def messages(self) -> tuple[dict[str, Any], ...]:
         """Every message that was accepted."""
-        return tuple(post.message for post in self.posts if post.status == 200 and post.message is not None)
+        return tuple(post.message for post in [*self.posts] if post.status == 200 and post.message is not None)
 
     def refuse(self, times: int, status: int) -> None:
         """Answer the next posts with an error: 500, 404 or 429."""
-        with self._arrival:
-            self._refusals.extend([status] * times)
+        self._refusals.extend([status] * times)
 
     def accept(self) -> None:
         """Answer as usual again, however many posts were still to be refused."""
-        with self._arrival:
+        with self._lock:
             self._refusals.clear()
 
     def wait_for(self, count: int, *, seconds: float) -> tuple[dict[str, Any], ...]:
         """Wait until that many messages were accepted, at most so long; gives those that there are then."""
         deadline = time.monotonic() + seconds
-        while len(self.messages) < count and (left := deadline - time.monotonic()) > 0:
-            with self._arrival:
-                self._arrival.wait(min(left, 0.5))
+        while len(self.messages) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
         return self.messages
 
     def receive(self, path: str, body: bytes) -> tuple[int, str]:
         """Answer one post as Slack does: (status, text)."""
-        message = _object(body)
-        with self._arrival:
+        try:
+            message = json.loads(body)
+        except ValueError:
+            message = None
+        is_object = isinstance(message, dict)
+        with self._lock:
             if self._refusals:
                 status, text = self._refusals.popleft(), "refused"
             elif path != _PATH:
                 status, text = 404, "no_service"
-            elif message is None:
+            elif not is_object:
                 status, text = 400, "invalid_payload"
-            elif not message.get("text") and not message.get("blocks") and not message.get("attachments"):
+            elif not any(message.get(member) for member in ("text", "blocks", "attachments")):
                 status, text = 400, "no_text"
             else:
                 status, text = 200, "ok"
-            self._posts.append(Post(status=status, message=message))
-            self._arrival.notify_all()
+        self.posts.append(Post(status=status, message=message if is_object else None))
         return status, text
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        message = json.loads(body)
-    except ValueError:
-        return None
-    return message if isinstance(message, dict) else None
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    receiver: SlackReceiver
 
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        status, text = self.receiver.receive(self.path, body)
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
 
-def _handler(receiver: SlackReceiver) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version: ClassVar[str] = "HTTP/1.1"  # type: ignore[misc]  # a plain attribute in the base class
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            status, text = receiver.receive(self.path, body)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing: `posts` has it."""
-
-    return Handler
+    def log_message(self, *_: object) -> None:
+        """Log nothing: `posts` has it."""

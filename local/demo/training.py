@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from local.emulator.account import LocalAccount
@@ -50,12 +50,9 @@ class TrainingGround:
 
         A member given by keyword replaces the whole member; None leaves it out.
         """
-        all_tags = {"project": "demo", **(tags or {})}
-        if lifecycle:
-            all_tags[LIFECYCLE_TAG] = lifecycle
-        stopping = {"MaxRuntimeInSeconds": 14400}
-        data = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{self.bucket}/data/train/"}
-        source = {**data, "S3DataDistributionType": "FullyReplicated"}
+        all_tags = {"project": "demo", **(tags or {}), **({LIFECYCLE_TAG: lifecycle} if lifecycle else {})}
+        prefix = f"s3://{self.bucket}/data/train/"
+        source = {"S3DataType": "S3Prefix", "S3Uri": prefix, "S3DataDistributionType": "FullyReplicated"}
         request = {
             "TrainingJobName": name,
             "RoleArn": self.role_arn,
@@ -64,7 +61,7 @@ class TrainingGround:
             "InputDataConfig": [{"ChannelName": "training", "DataSource": {"S3DataSource": source}}],
             "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/output"},
             "ResourceConfig": {"InstanceType": "ml.g5.2xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
-            "StoppingCondition": {**stopping, "MaxWaitTimeInSeconds": 21600} if spot else stopping,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 14400, **({"MaxWaitTimeInSeconds": 21600} if spot else {})},
             "EnableManagedSpotTraining": spot,
             "CheckpointConfig": {"S3Uri": f"s3://{self.bucket}/{checkpoints or f'checkpoints/{name}/'}"},
             "Tags": [{"Key": key, "Value": value} for key, value in all_tags.items()],
@@ -74,48 +71,39 @@ class TrainingGround:
 
     def create(self, name: str, **options: Any) -> str:  # noqa: ANN401 - those of `request`
         """Create a training job with the options of `request`; gives its ARN."""
-        request = self.request(name, **options)
-        return str(
-            self.account.client("sagemaker", region=self.region).create_training_job(**request)["TrainingJobArn"]
-        )
+        sagemaker = self.account.client("sagemaker", region=self.region)
+        return str(sagemaker.create_training_job(**self.request(name, **options))["TrainingJobArn"])
 
 
 def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGround:
     """Create the bucket and the role in the account's own region."""
+    iam = account.client("iam")
     account.client("s3").create_bucket(Bucket=bucket)
-    trust = policy(Principal={"Service": _SAGEMAKER})
-    role = account.client("iam").create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
+    trust = policy(Principal={"Service": "sagemaker.amazonaws.com"})
+    role = iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
+    execution = policy(Action=_EXECUTION, Resource="*")
+    iam.put_role_policy(RoleName=_ROLE, PolicyName="Execution", PolicyDocument=execution)
     _let_use(account, bucket)
-    account.client("iam").put_role_policy(
-        RoleName=_ROLE, PolicyName="Execution", PolicyDocument=policy(Action=_EXECUTION, Resource="*")
-    )
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
 
 def prepare_elsewhere(ground: TrainingGround, region: str) -> TrainingGround:
     """Create a bucket in another region, for the same role, which like every role is in all of them."""
-    account, bucket = ground.account, f"{ground.bucket}-{region}"
-    account.client("s3", region=region).create_bucket(
+    bucket = f"{ground.bucket}-{region}"
+    ground.account.client("s3", region=region).create_bucket(
         Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region}
     )
-    _let_use(account, bucket)
-    return TrainingGround(account=account, bucket=bucket, role_arn=ground.role_arn, region=region)
-
-
-def _let_use(account: LocalAccount, bucket: str) -> None:
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
-    actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    account.client("iam").put_role_policy(
-        RoleName=_ROLE,
-        PolicyName=f"Data-{bucket}",
-        PolicyDocument=policy(Action=actions, Resource=resources),
-    )
-
-
-_SAGEMAKER: Final = "sagemaker.amazonaws.com"
+    _let_use(ground.account, bucket)
+    return replace(ground, bucket=bucket, region=region)
 
 
 def policy(**statement: object) -> str:
     """A policy document with one statement, by default the one that lets a principal assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _let_use(account: LocalAccount, bucket: str) -> None:
+    actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    document = policy(Action=actions, Resource=[f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"])
+    account.client("iam").put_role_policy(RoleName=_ROLE, PolicyName=f"Data-{bucket}", PolicyDocument=document)

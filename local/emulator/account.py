@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -20,16 +21,7 @@ import botocore.session
 from botocore.config import Config
 
 from local import PROJECT
-from local.emulator.names import (
-    ACCOUNT,
-    CALLS_PATH,
-    DEFAULT_REGION,
-    DELIVERY,
-    LIFECYCLE,
-    RECORDING,
-    ROOT_ENVIRONMENT,
-    ROOT_KEY,
-)
+from local.emulator.names import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
@@ -43,25 +35,23 @@ class LocalAccountError(Exception):
 class LocalAccount:
     """An AWS account in a process of its own, on a free port of 127.0.0.1. Use it as a context manager.
 
-    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". `recording` is
-    a file for the requests of clients (see `local.emulator.recording`). The log and all data are in `directory`;
-    without one they are in a temporary directory that ends with the account.
+    `delivery` and `lifecycle` are for jobs without tags of their own, for example "copies=3 shuffle=1". The log and
+    all data are in `directory`; without one they are in a temporary directory that ends with the account.
     """
 
     account_id: Final = ACCOUNT
     region: Final = DEFAULT_REGION
 
-    def __init__(
-        self, *, delivery: str = "", lifecycle: str = "", recording: Path | None = None, directory: Path | None = None
-    ) -> None:
+    def __init__(self, *, delivery: str = "", lifecycle: str = "", directory: Path | None = None) -> None:
         """Prepare an account; nothing runs before `start`."""
-        self._settings = {DELIVERY: delivery, LIFECYCLE: lifecycle, RECORDING: str(recording or "")}
-        self._directory = directory or Path(tempfile.mkdtemp(prefix="respot-local-"))
         self._temporary = directory is None
+        self._directory = (directory or Path(tempfile.mkdtemp(prefix="respot-local-"))).resolve()
+        self._options = ["--delivery", delivery, "--lifecycle", lifecycle, *["--temporary"] * self._temporary]
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
-        self._tls: tuple[Path, Path] | None = None
         self._sessions: dict[str, boto3.Session] = {}
+        self.log = self._directory / "account.log"
+        """What the account and its functions write."""
 
     def __enter__(self) -> Self:
         """Start the account."""
@@ -77,9 +67,10 @@ class LocalAccount:
         return f"https://localhost:{self._port}"
 
     @property
-    def log(self) -> Path:
-        """What the account and its functions write."""
-        return self._directory / "account.log"
+    def tls(self) -> tuple[Path, Path]:
+        """The certificate of `localhost` that the account serves with, and its key; ministack makes them."""
+        made = self._directory / "ministack-tls"
+        return made / "server.crt", made / "server.key"
 
     @property
     def process_id(self) -> int | None:
@@ -94,21 +85,14 @@ class LocalAccount:
     def start(self) -> Self:
         """Start the server and wait until it answers. Raises LocalAccountError."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        ready = self._directory / "ready"
-        ready.unlink(missing_ok=True)
         # Opening the socket here, and handing it over, leaves no moment in which another process could take the port.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self._port = listener.getsockname()[1]
+            options = ["--port", str(self._port), "--socket", str(listener.fileno()), *self._options]
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    *("-m", "local.emulator.server", "--port", str(self._port), "--socket", str(listener.fileno())),
-                    *("--directory", str(self._directory), "--ready", str(ready), "--while-stdin-is-open"),
-                    *(["--temporary"] if self._temporary else []),
-                ],
+                [sys.executable, "-m", "local.emulator.server", "--directory", str(self._directory), *options],
                 cwd=PROJECT,
-                env={**os.environ, **self._settings},
-                stdin=subprocess.PIPE,
+                stdin=subprocess.PIPE,  # the server stops when it closes
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=[listener.fileno()],
@@ -116,7 +100,7 @@ class LocalAccount:
                 start_new_session=True,
             )
         try:
-            self._tls = self._await(ready, self._process)
+            self._await(self._process)
         except BaseException:
             self._end(self._process)
             self._process = None
@@ -130,13 +114,6 @@ class LocalAccount:
             self._process = None
         if self._temporary:
             shutil.rmtree(self._directory, ignore_errors=True)
-
-    @property
-    def tls(self) -> tuple[Path, Path]:
-        """The certificate of `localhost` that the account serves with, and its key."""
-        if self._tls is None:
-            raise LocalAccountError("the local account has not been started")
-        return self._tls
 
     def environment(self) -> dict[str, str]:
         """The variables with which any AWS client, and the CDK CLI, talks to this account as its root user."""
@@ -152,10 +129,11 @@ class LocalAccount:
 
     def process_environment(self) -> dict[str, str]:
         """The whole environment for a process that uses this account and nothing else of AWS."""
+        proxies = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("AWS_") and name.upper() not in {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+            if not name.startswith("AWS_") and name.upper() not in proxies
         }
         return {**kept, **self.environment()}
 
@@ -172,17 +150,25 @@ class LocalAccount:
             **keys,
         )
 
-    def calls(self) -> dict[str, Any]:
-        """The calls that functions made so far: see `CallCounts.to_document`."""
+    def calls(self) -> Counter[str]:
+        """How many calls functions made so far, by operation."""
         context = ssl.create_default_context(cafile=self.tls[0])
-        with contextlib.closing(http.client.HTTPSConnection("localhost", self._port, context=context)) as connection:
+        connection = http.client.HTTPSConnection("localhost", self._port, context=context, timeout=5)
+        with contextlib.closing(connection):
             connection.request("GET", CALLS_PATH)
-            document: dict[str, Any] = json.load(connection.getresponse())
-        return document
+            return Counter(json.load(connection.getresponse()))
 
-    def _await(self, ready: Path, process: subprocess.Popen[bytes]) -> tuple[Path, Path]:
+    def with_log(self, message: str) -> str:
+        """Complete an error message with the end of the log."""
+        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
+        return f"{message}\n--- the end of {self.log} ---\n{tail}"
+
+    def _await(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not ready.exists():
+        while True:
+            with contextlib.suppress(OSError):  # no certificate yet, or nobody who answers
+                self.calls()
+                return
             failure = None
             if process.poll() is not None:
                 failure = f"ended with exit code {process.returncode} before it answered"
@@ -190,14 +176,7 @@ class LocalAccount:
                 failure = f"did not answer within {_START_SECONDS:.0f} s"
             if failure:
                 raise LocalAccountError(self.with_log(f"the local account {failure}"))
-            time.sleep(0.02)
-        certificate, key = ready.read_text().splitlines()
-        return Path(certificate), Path(key)
-
-    def with_log(self, message: str) -> str:
-        """Complete an error message with the end of the log."""
-        tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-_LOG_TAIL:])
-        return f"{message}\n--- the end of {self.log} ---\n{tail}"
+            time.sleep(0.05)
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes]) -> None:

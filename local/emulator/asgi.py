@@ -2,36 +2,29 @@
 
 import asyncio
 import json
+import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hypercorn import asyncio as hypercorn
 from hypercorn.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import lambda_runtime, tls  # type: ignore[import-untyped]
 
-from local.emulator.call_counts import CallCounts
-from local.emulator.names import CALLS_PATH, KILL_PATH
-from local.emulator.recording import Recording
+from local.emulator.names import CALLS_PATH, KILL_PATH, ROOT_KEY
+
+_KEY: Final = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
 
 
-async def serve(
-    stop: asyncio.Event, *, bind: str, ready: Callable[[Path, Path], None], recording: Path | None = None
-) -> None:
-    """Serve the account over TLS until `stop`; `ready` is called once, with the certificate to trust and its key.
-
-    With a `recording`, the requests of clients are kept in that file (see `local.emulator.recording`).
-    """
+async def serve(stop: asyncio.Event, *, bind: str) -> None:
+    """Serve the account over TLS until `stop`."""
     config = Config()
-    certificate, key = tls.resolve_tls_material()
     config.bind = [bind]
-    config.certfile, config.keyfile = certificate, key
+    config.certfile, config.keyfile = tls.resolve_tls_material()
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
-    app: Any = _Application(ministack.app, lambda: ready(Path(certificate), Path(key)))
-    if recording:
-        app = Recording(app, recording)
+    app: Any = _Application(ministack.app)
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -42,36 +35,29 @@ async def serve(
 
 
 class _Application:
-    def __init__(
-        self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]], started: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) -> None:
         self._app = app
-        self._started = started
-        self._counts = CallCounts()
+        self._calls: Counter[str] = Counter()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._app(scope, receive, self._announcing(send))
-        elif scope["type"] != "http":
-            await self._app(scope, receive, send)
-        elif scope["path"] == CALLS_PATH:
-            await _answer(send, 200, json.dumps(self._counts.to_document()))
-        elif scope["path"].startswith(f"{KILL_PATH}/"):
-            await _answer(send, 200 if _kill_function(scope["path"].removeprefix(f"{KILL_PATH}/")) else 404)
+        path = scope.get("path", "")
+        if path == CALLS_PATH:
+            await _answer(send, 200, json.dumps(self._calls))
+        elif path.startswith(f"{KILL_PATH}/"):
+            await _answer(send, 200 if _kill_function(path.removeprefix(f"{KILL_PATH}/")) else 404)
         else:
-            operation = self._counts.begin(dict(scope["headers"]))
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._counts.end(operation)
+            if operation := operation_of(dict(scope.get("headers", ()))):
+                self._calls[operation] += 1
+            await self._app(scope, receive, send)
 
-    def _announcing(self, send: Any) -> Any:
-        async def announcing(message: Mapping[str, Any]) -> None:
-            await send(message)
-            if message["type"] == "lifespan.startup.complete":
-                self._started()
 
-        return announcing
+def operation_of(headers: Mapping[bytes, bytes]) -> str | None:
+    """The operation that a function asks for, or its service where the body alone names it; `None` of all others."""
+    signed = _KEY.search(headers.get(b"authorization", b""))
+    if signed is None or signed[1] == ROOT_KEY.encode():
+        return None
+    target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
+    return (target or signed[2]).decode()
 
 
 async def _answer(send: Any, status: int, body: str = "") -> None:

@@ -21,12 +21,7 @@ def denial(key: str, action: str, resource: str, context: Mapping[str, Any]) -> 
     sagemaker, and IAM is asked here.
     """
     denied = iam_evaluator.enforce(
-        key,
-        action,
-        "sagemaker",
-        responses.get_region(),
-        resource_arn=resource,
-        service_context=dict(context),
+        key, action, "sagemaker", responses.get_region(), resource_arn=resource, service_context=dict(context)
     )
     if denied is None:
         return None

@@ -6,13 +6,6 @@ from typing import Final
 ACCOUNT: Final = "111122223333"
 DEFAULT_REGION: Final = "us-east-1"
 
-DELIVERY: Final = "RESPOT_LOCAL_DELIVERY"
-"""Environment variable: how badly the events of jobs without a tag of their own arrive (`local.sagemaker.delivery`)."""
-LIFECYCLE: Final = "RESPOT_LOCAL_LIFECYCLE"
-"""Environment variable: the lifecycle of jobs without a tag of their own (`local.sagemaker.lifecycle`)."""
-RECORDING: Final = "RESPOT_LOCAL_RECORDING"
-"""Environment variable: the file for the requests of clients (`local.emulator.recording`)."""
-
 ROOT_KEY: Final = "test"
 """Access key and secret of the account's root user; a function signs with the key of its role."""
 ROOT_ENVIRONMENT: Final = {
@@ -25,6 +18,6 @@ ROOT_ENVIRONMENT: Final = {
 }
 
 CALLS_PATH: Final = "/_respot/calls"
-"""GET: the calls that functions made, as `CallCounts.to_document` has them."""
+"""GET: how many calls functions made, by operation."""
 KILL_PATH: Final = "/_respot/kill"
 """POST, followed by `/` and an access key: kills one function that is working with this key."""

@@ -9,12 +9,12 @@ import re
 import shutil
 import signal
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from local.emulator.names import ACCOUNT, DEFAULT_REGION, DELIVERY, LIFECYCLE, RECORDING, ROOT_ENVIRONMENT
+from local.emulator.names import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
 from local.sagemaker import attempts, delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
@@ -25,9 +25,8 @@ _NEEDED: Final = re.compile(r"PATH|HOME|USER|LOGNAME|SHELL|TZ|LANG|LC_\w+|(LD|DY
 
 def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> dict[str, str]:
     """Build the environment in which ministack, and the functions it starts, run."""
-    kept = {name: value for name, value in inherited.items() if _NEEDED.fullmatch(name)}
     return {
-        **kept,
+        **{name: value for name, value in inherited.items() if _NEEDED.fullmatch(name)},
         "AUTH": "true",
         "USE_SSL": "1",
         "GATEWAY_PORT": str(port),
@@ -47,68 +46,45 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Serve until SIGTERM, SIGINT, or, with --while-stdin-is-open, the end of the process that started this one."""
+    """Serve until SIGTERM, SIGINT, or the end of standard input, which is that of the process that started this one."""
     parser = argparse.ArgumentParser(prog="python -m local.emulator.server", description=__doc__)
     parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
+    parser.add_argument("--socket", type=int, required=True, help="an open socket that listens on that port already")
     parser.add_argument("--directory", type=Path, required=True, help="where everything of this account is kept")
-    parser.add_argument("--socket", type=int, metavar="FD", help="an open socket that listens on that port already")
-    parser.add_argument("--ready", type=Path, help="a file that is written when the account answers")
-    parser.add_argument("--while-stdin-is-open", action="store_true", help="stop when standard input is closed")
     parser.add_argument("--temporary", action="store_true", help="remove the directory at the end")
+    parser.add_argument("--delivery", default="", help="how badly events arrive of jobs without a tag that says so")
+    parser.add_argument("--lifecycle", default="", help="of jobs without a tag that says so")
     options = parser.parse_args(arguments)
 
-    faults = delivery.parse(os.environ.get(DELIVERY, ""))
-    fate = os.environ.get(LIFECYCLE) or lifecycle.UNINTERRUPTED
+    faults, fate = delivery.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
     attempts.value_for(1, fate, lifecycle.parse)
-    recording = os.environ.get(RECORDING)
-    options.directory.mkdir(parents=True, exist_ok=True)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
     os.environ.clear()
     os.environ.update(prepared)
     # Not at the top: ministack reads that environment while it is imported.
     patches = importlib.import_module("local.emulator.patches")
     patches.apply(options.port, faults, fate)
-    asyncio.run(_serve(patches, options, Path(recording) if recording else None))
+    asyncio.run(_serve(patches, options))
 
 
-async def _serve(patches: ModuleType, options: argparse.Namespace, recording: Path | None) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def _serve(patches: ModuleType, options: argparse.Namespace) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if options.while_stdin_is_open:
-        stop_with_parent(stop)
-    await patches.serve(
-        stop,
-        bind=f"127.0.0.1:{options.port}" if options.socket is None else f"fd://{options.socket}",
-        ready=lambda *tls: _announce(options.ready, tls),
-        recording=recording,
-    )
+
+    def stop_with_parent() -> None:
+        # The other end of standard input closes even when the parent is killed. Not sys.stdin, whose lock this thread
+        # would still hold when the interpreter ends.
+        os.read(0, 1)
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=stop_with_parent, daemon=True).start()
+    await patches.serve(stop, bind=f"fd://{options.socket}")
     if options.temporary:
         shutil.rmtree(options.directory, ignore_errors=True)
     # An orderly end would wait for every client that keeps its connection open, and there is nothing to save.
     logging.shutdown()
     os._exit(0)
-
-
-def stop_with_parent(stop: asyncio.Event) -> None:
-    """Set the event at the end of standard input, whose other end closes even when the parent is killed."""
-    loop = asyncio.get_running_loop()
-
-    def wait() -> None:
-        # Not sys.stdin, whose lock this thread would still hold when the interpreter ends.
-        os.read(0, 1)
-        loop.call_soon_threadsafe(stop.set)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _announce(ready: Path | None, tls: Sequence[Path]) -> None:
-    if ready:
-        # Renamed into place: a reader sees all of it or nothing.
-        draft = ready.with_suffix(".draft")
-        draft.write_text("\n".join(map(str, tls)))
-        draft.rename(ready)
 
 
 if __name__ == "__main__":

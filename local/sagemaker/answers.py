@@ -12,35 +12,31 @@ from local.sagemaker.validation import service_model
 
 def with_defaults(request: Mapping[str, Any]) -> dict[str, Any]:
     """Add what SageMaker fills in, without the tags, which it keeps apart."""
-    job = {name: value for name, value in request.items() if name not in {"Tags", "SessionChainingConfig"}}
-    job["OutputDataConfig"] = _filled({"KmsKeyId": "", **job["OutputDataConfig"]}, CompressionType="GZIP")
-    job["StoppingCondition"] = _filled(job.get("StoppingCondition", {}), MaxRuntimeInSeconds=86400)
     job = _filled(
-        job,
+        {name: value for name, value in request.items() if name not in {"Tags", "SessionChainingConfig"}},
         EnableManagedSpotTraining=False,
         EnableNetworkIsolation=False,
         EnableInterContainerTrafficEncryption=False,
     )
-    if "AlgorithmSpecification" in job:
-        job["AlgorithmSpecification"] = _filled(job["AlgorithmSpecification"], EnableSageMakerMetricsTimeSeries=False)
+    job["OutputDataConfig"] = _filled({"KmsKeyId": "", **job["OutputDataConfig"]}, CompressionType="GZIP")
+    job["StoppingCondition"] = _filled(job.get("StoppingCondition", {}), MaxRuntimeInSeconds=86400)
+    defaults: dict[str, dict[str, object]] = {
+        "AlgorithmSpecification": {"EnableSageMakerMetricsTimeSeries": False},
+        "CheckpointConfig": {"LocalPath": "/opt/ml/checkpoints"},
+        # Seen in the answer for a job that had not asked for any: a requested `[]` cannot be distinguished.
+        "DebugHookConfig": {"CollectionConfigurations": []},
+    }
+    job |= {name: _filled(job[name], **filled) for name, filled in defaults.items() if name in job}
     if "InputDataConfig" in job:
         job["InputDataConfig"] = [
             _filled(channel, CompressionType="None", RecordWrapperType="None") for channel in job["InputDataConfig"]
         ]
-    if "CheckpointConfig" in job:
-        job["CheckpointConfig"] = _filled(job["CheckpointConfig"], LocalPath="/opt/ml/checkpoints")
-    if "DebugHookConfig" in job:
-        # Seen in the answer for a job that had not asked for any: a requested `[]` cannot be distinguished.
-        job["DebugHookConfig"] = _filled(job["DebugHookConfig"], CollectionConfigurations=[])
-    job.setdefault(
-        "ProfilerConfig",
-        {
-            "S3OutputPath": job["OutputDataConfig"]["S3OutputPath"],
-            "ProfilingIntervalInMilliseconds": 500,
-            "DisableProfiler": False,
-        },
-    )
-    return job
+    profiler = {
+        "S3OutputPath": job["OutputDataConfig"]["S3OutputPath"],
+        "ProfilingIntervalInMilliseconds": 500,
+        "DisableProfiler": False,
+    }
+    return _filled(job, ProfilerConfig=profiler)
 
 
 def artifacts(job: Job, state: State) -> dict[str, str] | None:

@@ -5,10 +5,6 @@ import re
 from dataclasses import dataclass
 
 
-class DeliveryError(ValueError):
-    """A delivery that cannot be followed; the message says what to write instead."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryFaults:
     """Faults for each event: how many copies, how late, how shuffled, and the share of events that is lost.
@@ -33,16 +29,15 @@ class DeliveryFaults:
 
 def parse(text: str) -> DeliveryFaults:
     """Read faults such as `copies=3 shuffle=1 delay=0.5 drop=0.3 seed=7` (seconds; `drop=all` loses every event)."""
-    words = {}
+    words: dict[str, float] = {}
     for word in text.split():
         name, _, value = word.partition("=")
-        if name == "drop" and value == "all":
-            value = "1"
+        value = "1" if word == "drop=all" else value
         if name not in {"copies", "shuffle", "delay", "drop", "seed"} or not re.fullmatch(r"\d+(\.\d+)?", value):
-            raise DeliveryError(f"'{word}' is none of copies=N shuffle=SECONDS delay=SECONDS drop=all|SHARE seed=N")
+            raise ValueError(f"'{word}' is none of copies=N shuffle=SECONDS delay=SECONDS drop=all|SHARE seed=N")
         words[name] = float(value)
     if words.get("drop", 0) > 1:
-        raise DeliveryError("drop is the share of events that is lost, from 0 to 1")
+        raise ValueError("drop is the share of events that is lost, from 0 to 1")
     return DeliveryFaults(
         copies=int(words.get("copies", 1)),
         delay_seconds=words.get("delay", 0.0),

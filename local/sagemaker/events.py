@@ -46,7 +46,7 @@ def detail(job: Job, position: int) -> dict[str, Any]:
                 "Status": state.transitions[-1].status,
                 "StartTime": _milliseconds(state.transitions[-1].start),
                 "StatusMessage": state.transitions[-1].message,
-            },
+            }
         ],
         "EnableManagedSpotTraining": request["EnableManagedSpotTraining"],
         "CheckpointConfig": request.get("CheckpointConfig"),
@@ -58,7 +58,7 @@ def detail(job: Job, position: int) -> dict[str, Any]:
 
 def deleting(job: Job, now: datetime) -> dict[str, Any]:
     """The detail for the deletion of an ended job."""
-    last = detail(job, len(job.moments) - 1)
+    last = detail(job, len(job.lifecycle.moments) - 1)
     return {**last, "TrainingJobStatus": "Deleting", "LastModifiedTime": _milliseconds(now)}
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
-from local.sagemaker import lifecycle
+from local.sagemaker import billing, lifecycle
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.lifecycle import Ending, Lifecycle, Phase
+from local.sagemaker.lifecycle import Lifecycle, Moment
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})
 _PRIMARY: Final = {
@@ -21,16 +22,6 @@ _PRIMARY: Final = {
 }
 # SageMaker touches a new job once more, a few milliseconds after its CreationTime.
 _FIRST_TOUCH: Final = timedelta(milliseconds=37)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """A point in time at which a job's status, or only its message, changes."""
-
-    at: datetime
-    status: str
-    message: str
-    announced: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +58,7 @@ class Job:
     request: Mapping[str, Any]
     tags: Mapping[str, str]
     created: datetime
-    moments: tuple[Moment, ...]
-    failure_reason: str | None = None
+    lifecycle: Lifecycle
     tuning_job_arn: str | None = None
     speed: float = 1.0
     delivery: DeliveryFaults = field(default_factory=DeliveryFaults)
@@ -83,89 +73,61 @@ class Job:
         """Whether it runs on spot instances."""
         return bool(self.request.get("EnableManagedSpotTraining"))
 
+    def due(self, position: int) -> datetime:
+        """The time of the moment at that position of its lifecycle."""
+        return self.created + self.lifecycle.moments[position].after
+
     def at(self, now: datetime) -> State:
         """The job's state at a time; a job is never younger than its first moment."""
         return self._state(self._past(now), now)
 
     def through(self, position: int) -> State:
         """The job's state just after the moment at that position."""
-        return self._state(self.moments[: position + 1], self.moments[position].at)
+        return self._state(self.lifecycle.moments[: position + 1], self.due(position))
 
-    def _state(self, past: tuple[Moment, ...], now: datetime) -> State:
-        transitions = _transitions(past)
-        last = past[-1]
+    def stopped(self, now: datetime) -> "Job":
+        """Stop the job as StopTrainingJob does: Stopping, Uploading if there is something to upload, Stopped."""
+        after = now - self.created
+        return replace(self, lifecycle=lifecycle.wound_down(self._past(now), after, "Stopped", speed=self.speed))
+
+    def failed(self, now: datetime, reason: str) -> "Job":
+        """Let the job fail now."""
+        return replace(self, lifecycle=lifecycle.failed(self._past(now), now - self.created, reason))
+
+    def _past(self, now: datetime) -> tuple[Moment, ...]:
+        moments = self.lifecycle.moments
+        return tuple(moment for moment in moments if self.created + moment.after <= now) or moments[:1]
+
+    def _state(self, past: Sequence[Moment], now: datetime) -> State:
+        transitions = self._transitions(past)
+        last, ended = past[-1], self.created + past[-1].after
         primary = _PRIMARY.get(last.status, "InProgress")
         over = primary in TERMINAL
         started = next((t.start for t in transitions if t.status in lifecycle.ON_AN_INSTANCE), None)
-        training = lifecycle.training_seconds([(t.status, (t.end or now) - t.start) for t in transitions])
+        training = billing.training_seconds((t.status, (t.end or now) - t.start) for t in transitions)
         failed = last.status == "Failed"
         return State(
             primary=primary,
             secondary=last.status,
             transitions=transitions,
-            last_modified=last.at + (_FIRST_TOUCH if len(past) == 1 else timedelta()),
+            last_modified=ended + (_FIRST_TOUCH if len(past) == 1 else timedelta()),
             training_start=started,
             # A job that never had an instance gets an end only when it failed.
-            training_end=last.at if over and (started or failed) else None,
+            training_end=ended if over and (started or failed) else None,
             training_seconds=training,
-            billable_seconds=lifecycle.billable_seconds(training, spot=self.spot) if over else None,
-            failure_reason=self.failure_reason if failed else None,
+            billable_seconds=billing.billable_seconds(training, spot=self.spot) if over else None,
+            failure_reason=self.lifecycle.failure_reason if failed else None,
             has_artifacts=over and not failed and any(t.status == "Training" for t in transitions),
         )
 
-    def planned(self, fate: Lifecycle) -> "Job":
-        """The job with its lifecycle, which starts at its creation."""
-        return self._continued((), fate, self.created)
-
-    def stopped(self, now: datetime) -> "Job":
-        """Stop the job as StopTrainingJob does: Stopping, Uploading if there is something to upload, Stopped."""
-        transitions = self.at(now).transitions
-        phases = lifecycle.winding_down(transitions[-1].status)
-        fate = Lifecycle(phases=phases, ending=lifecycle.ending("Stopped")).faster(self.speed)
-        return self._continued(self._past(now), fate, now)
-
-    def failed(self, now: datetime, reason: str) -> "Job":
-        """Let the job fail now."""
-        fate = Lifecycle(phases=(), ending=lifecycle.ending("Failed", reason))
-        return self._continued(self._past(now), fate, now)
-
-    def _past(self, now: datetime) -> tuple[Moment, ...]:
-        return tuple(moment for moment in self.moments if moment.at <= now) or self.moments[:1]
-
-    def _continued(self, past: tuple[Moment, ...], fate: Lifecycle, start: datetime) -> "Job":
-        ahead, end = _moments(fate.phases, start)
-        moments = (*past, *ahead, _last(fate.ending, end))
-        return replace(self, moments=moments, failure_reason=fate.ending.failure_reason)
-
-
-def _moments(phases: Sequence[Phase], start: datetime) -> tuple[list[Moment], datetime]:
-    moments = []
-    for phase in phases:
-        for message in phase.messages:
-            at = _milliseconds(start + timedelta(seconds=phase.seconds * message.after))
-            moments.append(Moment(at=at, status=phase.status, message=message.text, announced=message.announced))
-        start = _milliseconds(start + timedelta(seconds=phase.seconds))
-    return moments, start
-
-
-def _last(ending: Ending, at: datetime) -> Moment:
-    return Moment(at=at, status=ending.status, message=ending.message)
-
-
-def _transitions(past: Sequence[Moment]) -> tuple[Transition, ...]:
-    """Collapse the messages of one phase into one entry; the last message wins."""
-    transitions: list[Transition] = []
-    for moment in past:
-        if transitions and transitions[-1].status == moment.status:
-            transitions[-1] = replace(transitions[-1], message=moment.message)
-            continue
-        if transitions:
-            transitions[-1] = replace(transitions[-1], end=moment.at)
-        over = _PRIMARY.get(moment.status) in TERMINAL
-        end = moment.at if over else None
-        transitions.append(Transition(status=moment.status, start=moment.at, end=end, message=moment.message))
-    return tuple(transitions)
-
-
-def _milliseconds(time: datetime) -> datetime:
-    return time.replace(microsecond=time.microsecond // 1000 * 1000)
+    def _transitions(self, past: Sequence[Moment]) -> tuple[Transition, ...]:
+        """Collapse the messages of one status into one entry; the last message wins."""
+        transitions: list[Transition] = []
+        for status, group in groupby(past, key=lambda moment: moment.status):
+            moments = [*group]
+            start = self.created + moments[0].after
+            if transitions:
+                transitions[-1] = replace(transitions[-1], end=start)
+            end = start if _PRIMARY.get(status) in TERMINAL else None
+            transitions.append(Transition(status=status, start=start, end=end, message=moments[-1].message))
+        return tuple(transitions)

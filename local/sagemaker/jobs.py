@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from local.sagemaker import answers
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import ResourceInUseError, ValidationError, not_found
+from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import Job
 
 _PAGE: Final = 10
@@ -25,9 +25,10 @@ class Jobs:
         """Add a job whose name is free."""
         key = (scope, job.name.lower())
         if key in self._jobs:
-            raise ResourceInUseError(
+            raise SageMakerError(
+                "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, "
-                f"and a training job with this name already exists ({self._jobs[key].arn})"
+                f"and a training job with this name already exists ({self._jobs[key].arn})",
             )
         self._jobs[key] = job
 
@@ -61,9 +62,7 @@ class Jobs:
             keyed = [(key, job) for key, job in keyed if (key < cursor if descending else key > cursor)]
         page = keyed[: request.get("MaxResults", _PAGE)]
         shown = [answers.summary(job, now) for _, job in page]
-        answer: dict[str, Any] = {
-            "TrainingJobSummaries": [summary for summary in shown if _wanted(summary, request)],
-        }
+        answer: dict[str, Any] = {"TrainingJobSummaries": [summary for summary in shown if _wanted(summary, request)]}
         if len(keyed) > len(page):
             answer["NextToken"] = _token(page[-1][0])
         return answer

@@ -21,14 +21,10 @@ PHASES: Final = frozenset(
     | {"Training", "Uploading", "Stopping", INTERRUPTED, "Restarting", "Updating"}
 )
 DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
-# SageMaker bills while it holds an instance. `Stopping` belongs to it only when it follows one of these.
 ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 
-# The share of a spot job's training time that is billed, near the 34 to 37 % of the example payloads.
-SPOT_BILLED_SHARE: Final = 0.35
-
-_STOPPING_SECONDS: Final = 0.3
-_UPLOADING_SECONDS: Final = 0.3
+_WINDING_DOWN_SECONDS: Final = 0.3
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 _PREPARING: Final = "Preparing the instances for training"
 _STARTING: Final = (
@@ -67,78 +63,73 @@ FAILURE_REASONS: Final = {
 }
 
 
-class LifecycleError(ValueError):
-    """A lifecycle or script that cannot be followed; the message says what to write instead."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """A StatusMessage, shown `after` a share (0 to 1) of its phase; SageMaker does not send an event for each."""
+class Moment:
+    """A time since the job's creation at which its status, or only its message, changes."""
 
-    text: str
-    after: float = 0.0
-    announced: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Phase:
-    """A stretch of time in one SecondaryStatus."""
-
-    status: str
-    seconds: float
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A terminal SecondaryStatus."""
-
+    after: timedelta
     status: str
     message: str
-    failure_reason: str | None = None
+    announced: bool = True
+    """Whether SageMaker sends an event."""
+
+    @classmethod
+    def of(cls, status: str, after: timedelta, *, index: int = 0) -> "Moment":
+        """Build the first moment of a status, or the next one of several, with SageMaker's message."""
+        texts = _STARTING if status == "Starting" else (_MESSAGES[status],)
+        return cls(after=_milliseconds(after), status=status, message=texts[min(index, len(texts) - 1)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifecycle:
-    """A job's fate: its phases, in order, and its end."""
+    """A job's fate: all its moments, in order, the last of which ends it."""
 
-    phases: tuple[Phase, ...]
-    ending: Ending
+    moments: tuple[Moment, ...]
+    failure_reason: str | None = None
 
     @property
     def seconds(self) -> float:
         """How long all of it takes."""
-        return sum(phase.seconds for phase in self.phases)
+        return self.moments[-1].after.total_seconds()
+
+    @property
+    def end(self) -> str:
+        """The terminal status."""
+        return self.moments[-1].status
 
     @property
     def needs_spot(self) -> bool:
         """Whether only a spot job can meet this fate."""
-        return self.ending.status == "MaxWaitTimeExceeded" or any(s.status == INTERRUPTED for s in self.phases)
+        return self.end == "MaxWaitTimeExceeded" or INTERRUPTED in self.statuses
 
     @property
     def statuses(self) -> tuple[str, ...]:
         """The order of SecondaryStatus values that DescribeTrainingJob shows at the end."""
-        return (*(phase.status for phase in self.phases), self.ending.status)
+        return tuple(status for status, _ in groupby(self.moments, key=lambda moment: moment.status))
+
+    @property
+    def periods(self) -> list[tuple[str, timedelta, timedelta]]:
+        """Each status but the end, with its start and its length."""
+        starts = [next(moments) for _, moments in groupby(self.moments, key=lambda moment: moment.status)]
+        return [(this.status, this.after, following.after - this.after) for this, following in pairwise(starts)]
 
     def faster(self, speed: float) -> "Lifecycle":
-        """The same phases in a fraction of the time."""
-        return replace(self, phases=tuple(replace(phase, seconds=phase.seconds / speed) for phase in self.phases))
+        """The same in a fraction of the time."""
+        moments = (replace(moment, after=_milliseconds(moment.after / speed)) for moment in self.moments)
+        return replace(self, moments=tuple(moments))
 
 
-def ending(status: str, failure: str | None = None) -> Ending:
-    """Build a terminal status; `failure` is the FailureReason in full."""
-    return Ending(status=status, message=_MESSAGES[status], failure_reason=failure)
+def wound_down(past: Sequence[Moment], after: timedelta, end: str, *, speed: float = 1.0) -> Lifecycle:
+    """The fate of a job that is ended from outside: Uploading only if there is something to upload."""
+    statuses = ("Stopping", "Uploading", end) if past[-1].status in {"Training", "Uploading"} else ("Stopping", end)
+    step = timedelta(seconds=_WINDING_DOWN_SECONDS / speed)
+    ahead = (Moment.of(status, after + number * step) for number, status in enumerate(statuses))
+    return Lifecycle(moments=(*past, *ahead))
 
 
-def phase(status: str, seconds: float) -> Phase:
-    """Build a phase with the message that SageMaker shows first."""
-    return Phase(status=status, seconds=seconds, messages=(Message(text=_message(status)),))
-
-
-def winding_down(status: str) -> tuple[Phase, ...]:
-    """The phases of a job that is stopped in this status: Uploading only if there is something to upload."""
-    stopping = phase("Stopping", _STOPPING_SECONDS)
-    return (stopping, phase("Uploading", _UPLOADING_SECONDS)) if status in {"Training", "Uploading"} else (stopping,)
+def failed(past: Sequence[Moment], after: timedelta, reason: str) -> Lifecycle:
+    """The fate of a job that fails then."""
+    return Lifecycle(moments=(*past, Moment.of("Failed", after)), failure_reason=reason)
 
 
 def parse(text: str) -> Lifecycle:
@@ -149,98 +140,56 @@ def parse(text: str) -> Lifecycle:
     """
     script = NAMED.get(text, text).split()
     if not script:
-        raise LifecycleError(f"it is empty: name a lifecycle ({', '.join(NAMED)}) or write Status=seconds ...")
+        raise ValueError(f"it is empty: name a lifecycle ({', '.join(NAMED)}) or write Status=seconds ...")
     end = _ending(script[-1])
     steps = [_step(word) for word in (script[:-1] if end else script)]
     if not steps:
-        raise LifecycleError("a job needs a phase before it ends, for example Starting=0.5")
-    runs = groupby(steps, key=lambda step: step[0])
-    phases = [_joined([seconds for _, seconds in run], status) for status, run in runs]
-    return Lifecycle(phases=tuple(_with_preparing(phases)), ending=end or ending("Completed"))
+        raise ValueError("a job needs a phase before it ends, for example Starting=0.5")
+    phases = [(status, [seconds for _, seconds in run]) for status, run in groupby(steps, key=lambda step: step[0])]
+    moments: list[Moment] = []
+    start = timedelta()
+    for (status, parts), (following, _) in pairwise([*phases, (end[0] if end else "Completed", [])]):
+        starts = (start + sum(parts[:index], timedelta()) for index in range(len(parts)))
+        moments += [Moment.of(status, after, index=index) for index, after in enumerate(starts)]
+        length = sum(parts, timedelta())
+        if status in {"Starting", PENDING} and following in ON_AN_INSTANCE:
+            # Describe shows that instances were found before a job leaves Starting or Pending; no event is known.
+            found = replace(moments[-1], after=_milliseconds(start + 0.9 * length), message=_PREPARING)
+            moments.append(replace(found, announced=len(parts) > 1))
+        start = _milliseconds(start + length)
+    status, reason = end or ("Completed", None)
+    return Lifecycle(moments=(*moments, Moment.of(status, start)), failure_reason=reason)
 
 
-def training_seconds(phases: Sequence[tuple[str, timedelta]]) -> int | None:
-    """TrainingTimeInSeconds for phases as (status, duration); None before an instance was held. At least 1."""
-    held = timedelta()
-    started = False
-    previous = ""
-    for status, duration in phases:
-        if status in ON_AN_INSTANCE or (status == "Stopping" and previous in ON_AN_INSTANCE):
-            held += duration
-            started = True
-        previous = status
-    return max(1, _half_up(held.total_seconds())) if started else None
-
-
-def billable_seconds(training: int | None, *, spot: bool) -> int | None:
-    """BillableTimeInSeconds of a job that is over: all of an on-demand job's training time, a share of a spot job's."""
-    if training is None or not spot:
-        return training
-    return max(1, _half_up(training * SPOT_BILLED_SHARE))
-
-
-def expected_seconds(lifecycle: Lifecycle, *, spot: bool) -> tuple[int | None, int | None]:
-    """What DescribeTrainingJob will finally say: (TrainingTimeInSeconds, BillableTimeInSeconds)."""
-    training = training_seconds([(phase.status, timedelta(seconds=phase.seconds)) for phase in lifecycle.phases])
-    return training, billable_seconds(training, spot=spot)
-
-
-def _message(status: str, index: int = 0) -> str:
-    return _STARTING[min(index, len(_STARTING) - 1)] if status == "Starting" else _MESSAGES[status]
-
-
-def _step(word: str) -> tuple[str, float]:
+def _step(word: str) -> tuple[str, timedelta]:
     status, _, number = word.partition("=")
     if status not in PHASES:
-        known = ", ".join(sorted(PHASES))
-        end = ", ".join(sorted(ENDINGS))
-        raise LifecycleError(
+        known, end = ", ".join(sorted(PHASES)), ", ".join(sorted(ENDINGS))
+        raise ValueError(
             f"'{word}' is not Status=seconds with a status of {known}; at the end of a script also {end}; "
             "' / ' separates the lifecycles of attempts 1, 2 ..."
         )
     if not re.fullmatch(r"\d+(\.\d+)?", number):
-        raise LifecycleError(f"'{word}' needs a number of seconds, for example {status}=0.5")
-    return status, float(number)
+        raise ValueError(f"'{word}' needs a number of seconds, for example {status}=0.5")
+    return status, timedelta(seconds=float(number))
 
 
-def _ending(word: str) -> Ending | None:
+def _ending(word: str) -> tuple[str, str | None] | None:
     status, _, detail = word.partition("=")
     if status not in ENDINGS:
         return None
     if status != "Failed":
         if detail:
-            raise LifecycleError(f"'{word}': {status} takes no value")
-        return ending(status)
+            raise ValueError(f"'{word}': {status} takes no value")
+        return status, None
     kind = detail or "AlgorithmError"
     if kind not in FAILURE_REASONS:
-        raise LifecycleError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
-    return ending(status, FAILURE_REASONS[kind])
+        raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
+    return status, FAILURE_REASONS[kind]
 
 
-def _joined(parts: list[float], status: str) -> Phase:
-    total = sum(parts)
-    messages = []
-    elapsed = 0.0
-    for index, part in enumerate(parts):
-        messages.append(Message(text=_message(status, index), after=elapsed / total if total else 0.0))
-        elapsed += part
-    return Phase(status=status, seconds=total, messages=tuple(messages))
-
-
-def _with_preparing(phases: list[Phase]) -> list[Phase]:
-    """Show that instances were found before a job leaves Starting or Pending, as Describe does; no event is known."""
-    result = []
-    for current, following in pairwise([*phases, None]):
-        if current and current.status in {"Starting", PENDING} and following and following.status in ON_AN_INSTANCE:
-            preparing = Message(text=_PREPARING, after=0.9, announced=len(current.messages) > 1)
-            result.append(replace(current, messages=(*current.messages, preparing)))
-        elif current:
-            result.append(current)
-    return result
-
-
-def _half_up(number: float) -> int:
-    return int(number + 0.5)
+def _milliseconds(span: timedelta) -> timedelta:
+    return span // _MILLISECOND * _MILLISECOND
 
 
 # Short enough to watch, long enough to see each status. The first four are those of "Managed Spot Training in Amazon

@@ -5,11 +5,12 @@ seconds, independently of the lifecycle's script. A limit makes a job shorter th
 tag nothing is limited: scripts are seconds long and limits hours.
 """
 
-from dataclasses import replace
+from datetime import timedelta
+from math import inf
 from typing import Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.lifecycle import Lifecycle, Phase
+from local.sagemaker.lifecycle import Lifecycle
 
 _ENDING_ALREADY: Final = frozenset({"Stopping", "Uploading"})
 
@@ -23,36 +24,22 @@ def limited(
     instances, in all phases together, MaxPending what it spends in Pending. A job that has begun to stop or to upload
     is left to finish.
     """
-    elapsed = ran = pended = 0.0
-    for position, phase in enumerate(fate.phases):
-        if phase.status in _ENDING_ALREADY:
+    ran = pended = 0.0
+    for status, start, length in fate.periods:
+        if status in _ENDING_ALREADY:
             break
-        runs = phase.status in lifecycle.ON_AN_INSTANCE
-        until_runtime = max_runtime - ran if runs else float("inf")
-        until_wait = float("inf") if max_wait is None else max_wait - elapsed
-        pending = phase.status == lifecycle.PENDING and max_pending is not None
-        until_pending = (max_pending or 0) - pended if pending else float("inf")
-        left = max(0.0, min(until_runtime, until_wait, until_pending))
-        if left < phase.seconds:
-            ends = {
-                "MaxWaitTimeExceeded": until_wait,
-                "MaxRuntimeExceeded": until_runtime,
-                lifecycle.PENDING_TIMEOUT: until_pending,
-            }
-            end = min(ends, key=lambda status: ends[status])
-            lived = (*fate.phases[:position], _shortened(phase, left))
-            winding_down = lifecycle.winding_down(phase.status)
-            return Lifecycle(phases=(*lived, *winding_down), ending=lifecycle.ending(end))
-        elapsed += phase.seconds
-        ran += phase.seconds if runs else 0
-        pended += phase.seconds if pending else 0
+        runs, pends = status in lifecycle.ON_AN_INSTANCE, status == lifecycle.PENDING
+        until = {
+            "MaxWaitTimeExceeded": inf if max_wait is None else max_wait - start.total_seconds(),
+            "MaxRuntimeExceeded": max_runtime - ran if runs else inf,
+            lifecycle.PENDING_TIMEOUT: max_pending - pended if pends and max_pending is not None else inf,
+        }
+        end = min(until, key=until.__getitem__)  # of equal ones the first
+        left, seconds = max(0.0, until[end]), length.total_seconds()
+        if left < seconds:
+            after = start + timedelta(seconds=left)
+            past = [moment for moment in fate.moments if moment.after < after] or fate.moments[:1]
+            return lifecycle.wound_down(past, after, end)
+        ran += seconds * runs
+        pended += seconds * pends
     return fate
-
-
-def _shortened(phase: Phase, seconds: float) -> Phase:
-    messages = tuple(
-        replace(message, after=message.after * phase.seconds / seconds)
-        for message in phase.messages[1:]
-        if message.after * phase.seconds < seconds
-    )
-    return replace(phase, seconds=seconds, messages=(phase.messages[0], *messages))

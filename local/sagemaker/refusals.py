@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import ResourceLimitExceededError, SageMakerError, ThrottlingError
+from local.sagemaker.errors import SageMakerError
 
 _WORD: Final = re.compile(r"(quota|throttle)=(\d{1,4})")
 _NONE: Final = re.compile(r"none=(spot|on-demand|ml\.[a-z0-9.-]+)")
-
-
-class RefusalsError(ValueError):
-    """Refusals that cannot be followed; the message says what to write instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +41,19 @@ class Counts:
         """Start without any refusal."""
         self._refused: Counter[tuple[Scope, str]] = Counter()
 
-    def next(self, scope: Scope, request: Mapping[str, Any], refusals: Refusals) -> SageMakerError | None:
-        """The error that this creation is answered with; None once the name has been refused often enough."""
+    def check(self, scope: Scope, request: Mapping[str, Any], refusals: Refusals) -> None:
+        """Raise the error that this creation is answered with, unless its name has been refused often enough."""
         market = "spot" if request.get("EnableManagedSpotTraining") else "on-demand"
-        if refusals.none & {market, request.get("ResourceConfig", {}).get("InstanceType", "")}:
-            return _exceeded(request, limit=0, used=0)
+        resources = request.get("ResourceConfig", {})
+        if refusals.none & {market, resources.get("InstanceType", "")}:
+            raise _exceeded(request, limit=0)
         key = (scope, str(request["TrainingJobName"]).lower())
         earlier = self._refused[key]
-        if earlier >= refusals.quota + refusals.throttle:
-            return None
-        self._refused[key] += 1
-        count = request.get("ResourceConfig", {}).get("InstanceCount", 1)
-        return (
-            _exceeded(request, limit=count, used=count)
-            if earlier < refusals.quota
-            else ThrottlingError("Rate exceeded")
-        )
+        if earlier < refusals.quota + refusals.throttle:
+            self._refused[key] += 1
+            if earlier < refusals.quota:
+                raise _exceeded(request, limit=resources.get("InstanceCount", 1))
+            raise SageMakerError("ThrottlingException", "Rate exceeded")
 
 
 def parse(text: str) -> Refusals:
@@ -72,20 +65,20 @@ def parse(text: str) -> Refusals:
         elif found := _WORD.fullmatch(word):
             counts[found[1]] = int(found[2])
         else:
-            raise RefusalsError(
+            raise ValueError(
                 f"'{word}' is none of quota=N throttle=N none=POOL; ' / ' separates what attempts 1, 2 ... meet"
             )
     return Refusals(**counts, none=frozenset(none))
 
 
-def _exceeded(request: Mapping[str, Any], *, limit: int, used: int) -> ResourceLimitExceededError:
+def _exceeded(request: Mapping[str, Any], *, limit: int) -> SageMakerError:
     resources = request.get("ResourceConfig", {})
-    instance = resources.get("InstanceType", "the instance type")
-    count = resources.get("InstanceCount", 1)
+    instance, count = resources.get("InstanceType", "the instance type"), resources.get("InstanceCount", 1)
     market = "spot training job usage" if request.get("EnableManagedSpotTraining") else "training job usage"
-    return ResourceLimitExceededError(
+    return SageMakerError(
+        "ResourceLimitExceeded",
         f"The account-level service limit '{instance} for {market}' is {limit} Instances, with current utilization of "
-        f"{used} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
+        f"{limit} Instances and a request delta of {count} Instances. Please use AWS Service Quotas to request an "
         "increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase "
-        "for this quota."
+        "for this quota.",
     )

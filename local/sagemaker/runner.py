@@ -63,19 +63,19 @@ class Runner:
         position = 0
         while True:
             job = self._job(running)
-            if job is None or position == len(job.moments):
+            if job is None or position == len(job.lifecycle.moments):
                 break
-            moment = job.moments[position]
-            wait = (moment.at - self._clock()).total_seconds()
+            moments, due = job.lifecycle.moments, job.due(position)
+            wait = (due - self._clock()).total_seconds()
             if wait > 0:
                 running.changed.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(running.changed.wait(), wait)
                 continue
-            if moment.announced:
+            if moments[position].announced:
                 self.send(running.scope, job, position, events.detail(job, position))
-            if position == 0 or job.moments[position - 1].status != moment.status:
-                self._enter(running, job, moment.status, moment.at)
+            if position == 0 or moments[position - 1].status != moments[position].status:
+                self._enter(running, job, moments[position].status, due)
             position += 1
         if self._running.get((running.scope, running.key)) is running:
             del self._running[running.scope, running.key]
@@ -115,7 +115,8 @@ class Runner:
     async def _train(
         self, running: _Running, job: Job, began: datetime, restoring: asyncio.Task[Progress | None]
     ) -> None:
-        ends = next((m.at for m in job.moments if m.at > began and m.status != "Training"), began)
+        moments = [(job.created + moment.after, moment.status) for moment in job.lifecycle.moments]
+        ends = next((at for at, status in moments if at > began and status != "Training"), began)
         try:
             progress = await restoring
             if progress is None:
@@ -140,7 +141,7 @@ class Runner:
     def _fail(self, running: _Running, reason: str) -> None:
         job = self._job(running)
         now = self._clock()
-        if job and now < job.moments[-1].at:
+        if job and now < job.due(-1):
             self._jobs.replace(running.scope, job.failed(now, reason))
             running.changed.set()
 

@@ -15,13 +15,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.errors import (
-    AccessDeniedError,
-    SageMakerError,
-    UnknownOperationError,
-    ValidationError,
-    not_found,
-)
+from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
@@ -38,7 +32,6 @@ REFUSE_TAG: Final = "local:refuse"
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
 _T = TypeVar("_T")
-_JSON: Final = "application/x-amz-json-1.1"
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -66,23 +59,22 @@ class SageMaker:
         self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Answer:
         """Answer one HTTP request."""
-        operation = headers.get("x-amz-target", "").rpartition(".")[2]
         try:
-            answer = self._answer(operation, headers, body, query)
+            status, answer = 200, self._answer(headers, body, query)
         except SageMakerError as error:
-            return 400, {"Content-Type": _JSON}, json.dumps({"__type": error.code, "message": str(error)}).encode()
-        return 200, {"Content-Type": _JSON}, json.dumps(answer).encode()
+            status, answer = 400, {"__type": error.code, "message": str(error)}
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode()
 
-    def _answer(
-        self, operation: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        handler = self._OPERATIONS.get(operation)
-        if handler is None:
-            raise UnknownOperationError(f"The local SageMaker has no {operation or 'operation without a name'}")
+    def _answer(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Mapping[str, Any]:
+        operation = headers.get("x-amz-target", "").rpartition(".")[2]
+        if (handler := self._OPERATIONS.get(operation)) is None:
+            raise SageMakerError(
+                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
+            )
         try:
             request = json.loads(body or b"{}")
-        except ValueError as error:
-            raise ValidationError("The request is not JSON") from error
+        except ValueError:
+            request = None
         if not isinstance(request, dict):
             raise ValidationError("The request is not a JSON object")
         call = Call(operation=operation, headers=headers, query=query, request=request)
@@ -107,8 +99,9 @@ class SageMaker:
             self._authorize(call, "CreateTrainingJob", plan)
         self._pass_role(call, scope, request["RoleArn"])
         job = self._planned(request, arn)
-        if self._jobs.find(scope, job.name) is None and (error := self._refusal(scope, job)):
-            raise error
+        if self._jobs.find(scope, job.name) is None:
+            refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
+            self._refused.check(scope, job.request, refused)
         self._jobs.add(scope, job)
         self._runner.start(scope, job)
         logger.info("created %s", job.arn)
@@ -118,28 +111,24 @@ class SageMaker:
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
-        job = Job(
-            arn=arn,
-            request=answers.with_defaults(request),
-            tags=tags,
-            created=self._clock(),
-            moments=(),
-            tuning_job_arn=tuning_job_arn,
-            speed=speed,
-            delivery=_parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
-            if DELIVERY_TAG in tags
-            else self._default_delivery,
-        )
+        faults = self._default_delivery
+        if DELIVERY_TAG in tags:
+            faults = _parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
         fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
-        if fate.needs_spot and not job.spot:
+        if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
-        fate = fate.faster(speed)
-        return job.planned(_limited(fate, job) if TIME_SCALE_TAG in tags else fate)
-
-    def _refusal(self, scope: Scope, job: Job) -> SageMakerError | None:
-        refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
-        return self._refused.next(scope, job.request, refused)
+        fate, filled = fate.faster(speed), answers.with_defaults(request)
+        return Job(
+            arn=arn,
+            request=filled,
+            tags=tags,
+            created=self._clock(),
+            lifecycle=_limited(fate, filled, tags) if TIME_SCALE_TAG in tags else fate,
+            tuning_job_arn=tuning_job_arn,
+            speed=speed,
+            delivery=faults,
+        )
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         return answers.describe(self._existing(call, scope), self._clock())
@@ -168,7 +157,7 @@ class SageMaker:
         status = job.at(now).primary
         if status not in TERMINAL:
             raise ValidationError(f"The request was rejected because the training job is in status {status}.")
-        self._runner.send(scope, job, len(job.moments), events.deleting(job, now))
+        self._runner.send(scope, job, len(job.lifecycle.moments), events.deleting(job, now))
         self._jobs.remove(scope, job.name)
         return {}
 
@@ -232,7 +221,7 @@ class SageMaker:
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
         if denial := self._cloud.denial(call, action, resource, context):
-            raise AccessDeniedError(denial)
+            raise SageMakerError("AccessDeniedException", denial)
 
     _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
         "CreateTrainingJob": _create,
@@ -300,11 +289,11 @@ def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
         raise ValidationError(f"Tag {tag}: {error}") from error
 
 
-def _limited(fate: Lifecycle, job: Job) -> Lifecycle:
-    scale = _factor(job.tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
-    stopping = job.request["StoppingCondition"]
+def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str]) -> Lifecycle:
+    scale = _factor(tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
+    stopping = request["StoppingCondition"]
     wait = stopping.get("MaxWaitTimeInSeconds")
-    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(job.request) else None
+    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(request) else None
     return limits.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,

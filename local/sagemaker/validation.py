@@ -9,7 +9,7 @@ from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureSh
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from local.sagemaker.errors import UnknownOperationError, ValidationError
+from local.sagemaker.errors import SageMakerError, ValidationError
 
 _MOST_TAGS: Final = 50
 _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
@@ -18,26 +18,9 @@ _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
 # that own them differ by region and algorithm and are not checked: a repository of one's own with exactly such a name
 # would be taken for SageMaker's.
 BUILT_IN_IMAGES: Final = frozenset(
-    {
-        "blazingtext",
-        "factorization-machines",
-        "forecasting-deepar",
-        "image-classification",
-        "ipinsights",
-        "kmeans",
-        "knn",
-        "lda",
-        "linear-learner",
-        "ntm",
-        "object-detection",
-        "object2vec",
-        "pca",
-        "randomcutforest",
-        "sagemaker-xgboost",
-        "semantic-segmentation",
-        "seq2seq",
-        "xgboost",
-    },
+    {"blazingtext", "factorization-machines", "forecasting-deepar", "image-classification", "ipinsights", "kmeans"}
+    | {"knn", "lda", "linear-learner", "ntm", "object-detection", "object2vec", "pca", "randomcutforest"}
+    | {"sagemaker-xgboost", "semantic-segmentation", "seq2seq", "xgboost"}
 )
 _ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<repository>[^:@]+)")
 # The patterns of the service model are Java's. `re` has no \p{...}; these are the ones that occur in them.
@@ -54,7 +37,7 @@ def check_shape(operation: str, request: Mapping[str, Any]) -> None:
     """Check types, required members, lengths, ranges, enums and patterns against the service model."""
     model = service_model()
     if operation not in model.operation_names:
-        raise UnknownOperationError(operation)
+        raise SageMakerError("UnknownOperationException", operation)
     shape: Shape = model.operation_model(operation).input_shape  # type: ignore[assignment]  # every operation has one
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
@@ -154,46 +137,30 @@ def _violations(shape: Shape, value: Any, path: str) -> Iterator[str]:  # noqa: 
     if isinstance(shape, StructureShape):
         for name, member in value.items():
             yield from _violations(shape.members[name], member, f"{path}.{name[0].lower()}{name[1:]}".lstrip("."))
-    elif isinstance(shape, ListShape):
-        yield from _out_of_bounds(shape, value, len(value), path, "length")
+        return
+    if isinstance(shape, ListShape):
         for index, member in enumerate(value, start=1):
             yield from _violations(shape.member, member, f"{path}.{index}.member")
     elif isinstance(shape, MapShape):
-        yield from _out_of_bounds(shape, value, len(value), path, "length")
         for name, member in value.items():
             yield from _violations(shape.key, name, f"{path}.key")
             yield from _violations(shape.value, member, f"{path}.{name}.member")
-    elif shape.type_name == "string":
-        yield from _out_of_bounds(shape, value, len(value), path, "length")
-        yield from _string_violations(shape, value, path)
-    elif shape.type_name in {"integer", "long", "float", "double"}:
-        yield from _out_of_bounds(shape, value, value, path, "value")
+    is_number = shape.type_name in {"integer", "long", "float", "double"}
+    if is_number or isinstance(value, (str, list, dict)):
+        size, what = (value, "value") if is_number else (len(value), "length")
+        for broken in _broken(shape.metadata, value, size, what):
+            yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must {broken}"
 
 
-def _string_violations(shape: Shape, value: str, path: str) -> Iterator[str]:
-    choices = shape.metadata.get("enum")
-    if choices and value not in choices:
-        yield _violation(value, path, f"enum value set: [{', '.join(choices)}]")
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
-        yield _violation(value, path, f"regular expression pattern: {pattern}")
-
-
-def _out_of_bounds(shape: Shape, value: object, size: float, path: str, what: str) -> Iterator[str]:
-    lowest = shape.metadata.get("min")
-    highest = shape.metadata.get("max")
-    if lowest is not None and size < lowest:
-        yield _constraint(value, path, f"Member must have {what} greater than or equal to {lowest}")
-    if highest is not None and size > highest:
-        yield _constraint(value, path, f"Member must have {what} less than or equal to {highest}")
-
-
-def _violation(value: object, path: str, what: str) -> str:
-    return _constraint(value, path, f"Member must satisfy {what}")
-
-
-def _constraint(value: object, path: str, what: str) -> str:
-    return f"Value '{value}' at '{path}' failed to satisfy constraint: {what}"
+def _broken(rules: Mapping[str, Any], value: object, size: float, what: str) -> Iterator[str]:
+    if size < rules.get("min", size):
+        yield f"have {what} greater than or equal to {rules['min']}"
+    if size > rules.get("max", size):
+        yield f"have {what} less than or equal to {rules['max']}"
+    if "enum" in rules and value not in rules["enum"]:
+        yield f"satisfy enum value set: [{', '.join(rules['enum'])}]"
+    if "pattern" in rules and isinstance(value, str) and not _compiled(rules["pattern"]).fullmatch(value):
+        yield f"satisfy regular expression pattern: {rules['pattern']}"
 
 
 def _counted(violations: Sequence[str]) -> str:

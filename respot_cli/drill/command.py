@@ -32,15 +32,16 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     """Add the command."""
     parser = groups.add_parser(
         "drill",
-        help="send a labelled event the whole way to Slack, and show how long each hop took",
-        description="Send a labelled event through the real queue, function, ledger, stream, topic and Slack. Every "
-        "text says DRILL; nothing is described, resubmitted or counted. Exits with 1 if it gets stuck, and says where.",
+        help="send a labelled event through the whole deployment, and show how long each hop took",
+        description="Send a labelled event through the real queue, function, ledger, stream, topic and Slack. "
+        "Every text says DRILL. Nothing is described, resubmitted or counted. "
+        "Exits with 1 if the event gets stuck, and names the hop.",
     )
     parser.add_argument(
         "--kind",
         choices=[KIND_BY_STATUS[status].value for status in HISTORIES],
         default=AlertKind.INTERRUPTED.value,
-        help="what to rehearse (default: %(default)s)",
+        help="alert to rehearse (default: %(default)s)",
     )
     parser.add_argument("--region", help="region whose events to rehearse (default: the hub region)")
     parser.add_argument(

@@ -23,12 +23,12 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
     """Add the command."""
     parser = groups.add_parser(
         "timeline",
-        help="show a job's history: what became of it, its statuses with their durations, its alerts, what spot saved",
+        help="show a job's history: statuses with durations, alerts, decisions, and what spot saved",
         description="Show a training job's history from the ledger.",
     )
     parser.add_argument("job", metavar="JOB", type=job_reference, help="TrainingJobName, or the training job's ARN")
     parser.add_argument(
-        "--region", help="region the job runs in (default: the ARN's, or the watched region that has a job of the name)"
+        "--region", help="region of the job (default: that of the ARN, or the watched region that has the job)"
     )
     parser.add_argument("--created", help="creation time, to choose among jobs that had the same name (ISO 8601)")
     output.add_options(parser)

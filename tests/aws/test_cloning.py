@@ -178,8 +178,8 @@ def test_the_clone_of_a_clone_differs_by_name_and_lineage_alone(name: str, place
             id="a no within a structure",
         ),
         *(
-            pytest.param({"ProfilerConfig": PROFILER | more}, {}, id="the default profiler")
-            for more in ({}, {"ProfilingParameters": {}})
+            pytest.param({"ProfilerConfig": answered}, {}, id="the default profiler")
+            for answered in (PROFILER, PROFILER | {"ProfilingParameters": {}})
         ),
         *(
             pytest.param({"ProfilerConfig": explicit}, {"ProfilerConfig": explicit}, id="an explicit profiler")

@@ -6,13 +6,11 @@ from typing import Any, Final
 
 import pytest
 
-from local.chaos.between import route_functions, standing_between
-from local.chaos.faults import FAULTS, QUICK, SERVICES, VISIBILITY_SECONDS, everywhere, throttled
-from local.chaos.runner import Chaos, Round
+from local.chaos.faults import FAULTS, QUICK, SERVICES, everywhere, throttled
+from local.chaos.runner import Chaos, Round, chaos_at
 from local.chaos.subjects import SMALL
 from local.demo.deployed import DeployedAccount
 from respot.bootstrap.time_budget import CALL_LIMITS
-from respot.settings import ALERT_LEASE_SECONDS
 
 pytestmark = pytest.mark.xdist_group("two-regions")
 
@@ -44,11 +42,8 @@ def there(two_regions: DeployedAccount) -> Iterator[Chaos]:
             two_regions.outputs[f"{name}QueueUrl"] for name in ("Observations", "Recovery", "Slack", "DueAlerts")
         )
     }
-    with standing_between(two_regions) as between:
-        route_functions(two_regions, {ALERT_LEASE_SECONDS: "5"})
-        for url in queues:
-            sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-        yield Chaos(at=two_regions, between=between, cast=SMALL)
+    with chaos_at(two_regions, SMALL) as troubled:
+        yield troubled
         for url, attributes in queues.items():
             sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
         for each in before:

@@ -14,7 +14,7 @@ import pytest
 from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.training import policy
-from local.demo.verification_jobs import differences, is_settled, ledger_is_consistent, observe
+from local.demo.verification import differences, ledger_is_consistent, observe
 from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
@@ -193,7 +193,7 @@ def test_a_poison_message_stops_no_other_and_is_kept_and_listed_with_its_reason(
     for body in ('{"poison": "drill"}', "this is not JSON"):
         deployed.client("sqs").send_message(QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody=body)
     deployed.ground.create("healthy", lifecycle=lifecycle)
-    assert eventually(lambda: is_settled(observe(deployed, "healthy", parse(lifecycle))))
+    assert eventually(lambda: observe(deployed, "healthy", parse(lifecycle)).is_settled)
     assert differences(observe(deployed, "healthy", parse(lifecycle))) == []
     with dead_lettering_at_once(deployed, "ObservationsQueueUrl"):
         assert eventually(lambda: deployed.queue_depth(deployed.outputs["ObservationsDlqUrl"]) == 2)

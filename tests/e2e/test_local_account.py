@@ -69,7 +69,7 @@ def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:
     account = LocalAccount(delivery="copies=several")
     with pytest.raises(LocalAccountError, match="ended with exit code 1") as failure:
         account.start()
-    assert "DeliveryError: 'copies=several' is none of copies=N" in str(failure.value)
+    assert "ValueError: 'copies=several' is none of copies=N" in str(failure.value)
     assert str(account.log) in str(failure.value)
     assert account.log.exists()
     assert account.process_id is None

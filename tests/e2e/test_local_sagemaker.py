@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local.demo.training import TrainingGround, policy
 from local.emulator.account import LocalAccount
-from local.sagemaker import lifecycle
+from local.sagemaker import billing, lifecycle
 from tests.support.roles import create_role
 from tests.support.waiting import eventually
 
@@ -93,9 +93,9 @@ def test_each_named_lifecycle_is_described_and_announced_as_documented(sagemaker
         fate = lifecycle.parse(name)
         description = sagemaker.finished(job)
         assert history(description) == fate.statuses
-        expected = lifecycle.expected_seconds(fate.faster(3), spot=True)
+        expected = billing.expected_seconds(fate.faster(3), spot=True)
         assert (description.get("TrainingTimeInSeconds"), description.get("BillableTimeInSeconds")) == expected
-        announced = [message for phase in fate.phases for message in phase.messages if message.announced]
+        announced = [moment for moment in fate.moments[:-1] if moment.announced]
         events = sagemaker.events(job, len(announced) + 1)
         assert len(events) == len(announced) + 1
         assert tuple(status for status, _ in groupby(statuses(events))) == fate.statuses

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import JobOutcome, differences, fingerprint, is_settled, ledger_is_consistent, observe
+from local.demo.verification import JobOutcome, differences, fingerprint, ledger_is_consistent, observe
 from local.sagemaker.lifecycle import NAMED, parse
 from tests.support.deployed import function_of, respot
 from tests.support.roles import credentials_of
@@ -29,7 +29,7 @@ def settled(deployed: DeployedAccount, names: Sequence[str], lifecycle: str) -> 
     def outcomes() -> list[JobOutcome]:
         return [observe(deployed, name, fate) for name in names]
 
-    eventually(lambda: all(is_settled(outcome) for outcome in outcomes()), seconds=fate.seconds + 30)
+    eventually(lambda: all(outcome.is_settled for outcome in outcomes()), seconds=fate.seconds + 30)
     return outcomes()
 
 

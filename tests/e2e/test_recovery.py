@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_runs import (
-    AttemptOutcome,
+from local.demo.verification import (
+    JobOutcome,
     Trained,
     observe_run,
     run_differences,
@@ -90,12 +90,12 @@ class Recovering:
     at: DeployedAccount
     alerts: ReceivedAlerts
 
-    def settled(self, name: str) -> tuple[AttemptOutcome, ...]:
+    def settled(self, name: str) -> tuple[JobOutcome, ...]:
         """Wait until a run has come to its end."""
         assert eventually(lambda: all(attempt.is_settled for attempt in observe_run(self.at, name))), name
         return observe_run(self.at, name)
 
-    def checked(self, name: str) -> tuple[AttemptOutcome, ...]:
+    def checked(self, name: str) -> tuple[JobOutcome, ...]:
         """The same, for a run to which nothing but its own lifecycle happened."""
         run = self.settled(name)
         assert run_differences(run) == []
@@ -123,11 +123,11 @@ def runs_side_by_side(deployed: DeployedAccount) -> Recovering:
     return Recovering(at=deployed, alerts=ReceivedAlerts(deployed))
 
 
-def actions(run: tuple[AttemptOutcome, ...]) -> list[Action | None]:
+def actions(run: tuple[JobOutcome, ...]) -> list[Action | None]:
     return [attempt.decision.decision.action if attempt.decision else None for attempt in run]
 
 
-def reason(attempt: AttemptOutcome) -> str:
+def reason(attempt: JobOutcome) -> str:
     assert attempt.decision
     return attempt.decision.decision.reason
 

@@ -16,9 +16,10 @@ from local import PROJECT
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.training import policy
-from local.demo.verification_jobs import JobOutcome, differences, is_settled, observe
-from local.demo.verification_runs import (
-    AttemptOutcome,
+from local.demo.verification import (
+    JobOutcome,
+    differences,
+    observe,
     observe_run,
     run_differences,
     trained,
@@ -55,15 +56,15 @@ class Regions:
     def settled(self, name: str, lifecycle: str, region: str) -> JobOutcome:
         """Wait until nothing more is to come from a job, and check all that the ledger has of it."""
         fate = parse(lifecycle)
-        assert eventually(lambda: is_settled(observe(self.at, name, fate, region=region)))
+        assert eventually(lambda: observe(self.at, name, fate, region=region).is_settled)
         outcome = observe(self.at, name, fate, region=region)
         assert differences(outcome) == []
         return outcome
 
-    def resumed(self) -> tuple[AttemptOutcome, ...]:
+    def resumed(self) -> tuple[JobOutcome, ...]:
         """Wait until the run has come to its end."""
 
-        def run() -> tuple[AttemptOutcome, ...]:
+        def run() -> tuple[JobOutcome, ...]:
             return observe_run(self.at, "resumed", region=FAR)
 
         assert eventually(lambda: len(run()) > 1 and all(attempt.is_settled for attempt in run()))

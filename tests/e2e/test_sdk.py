@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_runs import observe_run
+from local.demo.verification import observe_run
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_runs import AttemptOutcome, observe_run, run_differences
+from local.demo.verification import JobOutcome, observe_run, run_differences
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import IN_PROGRESS
 from respot.recovery.planning.decision import Action
@@ -31,7 +31,7 @@ def recorded(deployed: DeployedAccount, name: str) -> JobId:
     return ledger.find(region, name)[0]
 
 
-def settled(deployed: DeployedAccount, name: str) -> tuple[AttemptOutcome, ...]:
+def settled(deployed: DeployedAccount, name: str) -> tuple[JobOutcome, ...]:
     eventually(lambda: all(attempt.is_settled for attempt in observe_run(deployed, name)))
     return observe_run(deployed, name)
 

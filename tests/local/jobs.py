@@ -30,14 +30,13 @@ def request(**members: object) -> dict[str, Any]:
 def job(script: str, *, tags: dict[str, str] | None = None, **members: object) -> Job:
     """Build a job that follows a script from 09:00 on."""
     asked = request(**members)
-    new = Job(
+    return Job(
         arn=f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{str(asked['TrainingJobName']).lower()}",
         request=answers.with_defaults(asked),
         tags=tags or {},
         created=CREATED,
-        moments=(),
+        lifecycle=lifecycle.parse(script),
     )
-    return new.planned(lifecycle.parse(script))
 
 
 def after(seconds: float) -> datetime:

@@ -3,7 +3,6 @@
 import pytest
 
 from local.sagemaker import attempts, lifecycle
-from local.sagemaker.lifecycle import LifecycleError
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 
 TWO_FATES = "never-launched / Starting=0.1 Training=1"
@@ -14,7 +13,7 @@ TWO_FATES = "never-launched / Starting=0.1 Training=1"
     [(1, "MaxWaitTimeExceeded"), (2, "Completed"), (3, "Completed"), (9, "Completed")],
 )
 def test_each_attempt_meets_its_own_fate_and_the_last_one_repeats(attempt: int, ending: str) -> None:
-    assert attempts.value_for(attempt, TWO_FATES, lifecycle.parse).ending.status == ending
+    assert attempts.value_for(attempt, TWO_FATES, lifecycle.parse).end == ending
 
 
 @pytest.mark.parametrize(
@@ -28,5 +27,5 @@ def test_a_job_without_a_number_is_the_first_attempt(tag: str | None, attempt: i
     "text", ["never-launched / uninterupted", "never-launched / ", "uninterrupted, never-launched"]
 )
 def test_a_mistake_in_a_later_fate_shows_at_the_first_attempt(text: str) -> None:
-    with pytest.raises(LifecycleError, match=r"' / ' separates|it is empty"):
+    with pytest.raises(ValueError, match=r"' / ' separates|it is empty"):
         attempts.value_for(1, text, lifecycle.parse)

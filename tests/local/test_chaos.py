@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from local.chaos import table
-from local.chaos.between import Counts
 from local.chaos.faults import UNDISTURBED, Fault
-from local.chaos.judgement import Judgement
+from local.chaos.proxy import Counts
 from local.chaos.runner import Round
+from local.chaos.subjects import Judgement
 
 SILENT = Counts(calls=10, hit=0, retries=0, killed=0)
 FELT = replace(SILENT, hit=3, killed=1)
@@ -22,15 +22,14 @@ def test_what_is_missing_is_lost_and_what_is_there_again_is_doubled() -> None:
     found.compare("job, alert", ["interrupted", "failed"], ["interrupted", "interrupted", "advice"])
     assert found.lost == ["job, alert: failed"]
     assert found.doubled == ["job, alert: interrupted", "job, alert: advice"]
-    assert not found.is_good
 
 
 def test_each_job_of_a_kind_must_have_the_fate_of_the_undisturbed_one() -> None:
     calm, found = Judgement(), Judgement()
     calm.note_fate("never-launched", ["Starting", "Stopped"], None)
-    assert calm.is_good
+    assert calm.wrong == []
     found.note_fate("never-launched", ["Starting", "Stopped"], calm.fates)
-    assert found.is_good
+    assert found.wrong == []
     found.note_fate("never-launched", ["Starting"], calm.fates)
     assert len(found.wrong) == 1
 
@@ -38,13 +37,14 @@ def test_each_job_of_a_kind_must_have_the_fate_of_the_undisturbed_one() -> None:
 @pytest.mark.parametrize("fault", [THROTTLE, SLACK, DEATHS], ids=["calls", "slack", "deaths"])
 def test_a_fault_that_hit_nothing_proves_nothing(fault: Fault) -> None:
     healed = Round(fault=fault, counts=SILENT, heal_seconds=1.0, judgement=Judgement())
-    assert not healed.is_good
-    assert replace(healed, counts=FELT).is_good
+    assert healed.faults == ["the fault hit nothing"]
+    assert replace(healed, counts=FELT).faults == []
 
 
 def test_what_did_not_heal_is_not_good() -> None:
-    assert not Round(fault=THROTTLE, counts=FELT, heal_seconds=None, judgement=Judgement()).is_good
-    assert not Round(fault=THROTTLE, counts=FELT, heal_seconds=1.0, judgement=Judgement(lost=["x"])).is_good
+    assert Round(fault=THROTTLE, counts=FELT, heal_seconds=None, judgement=Judgement()).faults == ["not healed"]
+    lost = Round(fault=THROTTLE, counts=FELT, heal_seconds=1.0, judgement=Judgement(lost=["x"]))
+    assert lost.faults == ["lost: x"]
 
 
 def test_the_figures_are_of_the_rounds_with_a_fault() -> None:

@@ -1,29 +1,15 @@
 """Which clients are run, with what, and what is said of them."""
 
-import io
 import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from local import PROJECT, cli
 from local.clients import table
 from local.clients.cases import CASES, EXAMPLES, Client
 from local.clients.environments import PACKAGES, Environment
 from local.clients.judgement import Seen
-from local.clients.table import Row
-
-GOOD = Row(version="awscli 1", case="lists", seen=Seen("two jobs", []), seconds=1.4)
-BAD = Row(version="boto3 1", case="waits", seen=Seen("one job", ["a job was lost"]), seconds=2)
-
-
-def printed(monkeypatch: pytest.MonkeyPatch, *rows: Row, only: tuple[str, ...] = ()) -> tuple[int, str]:
-    monkeypatch.setattr(table, "run", lambda *_args, **_options: list(rows))
-    console = Console(file=io.StringIO(), width=table.WIDTH)
-    code = table.main(console, only=only)
-    assert isinstance(console.file, io.StringIO)
-    return code, console.file.getvalue()
 
 
 def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
@@ -50,24 +36,6 @@ def test_every_client_has_its_pinned_requirements_and_none_has_a_framework() -> 
     made = re.search(r"^CLIENTS := (.*)$", (PROJECT / "Makefile").read_text(), re.MULTILINE)
     assert made
     assert made[1].split() == sorted(PACKAGES)
-
-
-def test_a_difference_is_printed_and_gives_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, text = printed(monkeypatch, GOOD, BAD)
-    assert code == 1
-    assert "a job was lost" in text
-
-
-def test_the_exit_code_is_0_if_nothing_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, text = printed(monkeypatch, GOOD)
-    assert code == 0
-    assert re.search(r"awscli 1 +lists +two jobs +1 s ✓", text)
-
-
-def test_an_unknown_client_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, text = printed(monkeypatch, only=("sdk-v4",))
-    assert code == 2
-    assert "sdk-v4" in text
 
 
 def test_a_case_that_breaks_off_is_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:

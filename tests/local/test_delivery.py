@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.sagemaker.delivery import DeliveryError, DeliveryFaults, parse
+from local.sagemaker.delivery import DeliveryFaults, parse
 
 JOB = "arn:aws:sagemaker:us-east-1:111122223333:training-job/job-1"
 
@@ -46,5 +46,5 @@ def test_all_events_or_a_share_of_them_can_get_lost() -> None:
 
 @pytest.mark.parametrize("text", ["copies", "copies=many", "lose=1", "drop=2", "delay=-1"])
 def test_a_bad_request_is_refused(text: str) -> None:
-    with pytest.raises(DeliveryError):
+    with pytest.raises(ValueError, match=r"none of copies|drop is the share"):
         parse(text)

@@ -50,14 +50,13 @@ def payloads(story: str) -> list[dict[str, Any]]:
 
 
 def job_of(detail: dict[str, Any], script: str) -> Job:
-    new = Job(
+    return Job(
         arn=detail["TrainingJobArn"],
         request=answers.with_defaults({name: detail[name] for name in _ASKED_FOR}),
         tags=detail["Tags"],
         created=CREATED,
-        moments=(),
+        lifecycle=lifecycle.parse(script),
     )
-    return new.planned(lifecycle.parse(script))
 
 
 @pytest.mark.parametrize("story", STORIES)
@@ -68,7 +67,7 @@ def test_events_equal_the_examples_in_keys_order_types_and_values(story: str) ->
     of_story = job_of(expected[-1], STORIES[story])
     sent = [
         events.detail(of_story, position)
-        for position, moment in enumerate(of_story.moments)
+        for position, moment in enumerate(of_story.lifecycle.moments)
         if moment.announced and moment.message != "Preparing the instances for training"
     ]
     if story == "v3":
@@ -80,7 +79,7 @@ def test_events_equal_the_examples_in_keys_order_types_and_values(story: str) ->
 def test_describe_has_the_members_and_the_history_of_the_example(story: str) -> None:
     example = json.loads((EVENTS / f"describe_{story}_final.json").read_text())
     of_story = job_of(payloads(story)[-1], STORIES[story])
-    answer = answers.describe(of_story, of_story.moments[-1].at)
+    answer = answers.describe(of_story, of_story.due(-1))
     assert answer.keys() == example.keys()
     assert [entry["Status"] for entry in answer["SecondaryStatusTransitions"]] == [
         entry["Status"] for entry in example["SecondaryStatusTransitions"]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import ResourceInUseError, ValidationError
+from local.sagemaker.errors import SageMakerError, ValidationError
 from local.sagemaker.jobs import Jobs
 from tests.local.jobs import CREATED, after, job
 
@@ -20,8 +20,7 @@ def many(count: int) -> Jobs:
     for number in range(count):
         new = job(f"Starting={5000 if number % 2 else 1}", TrainingJobName=f"job-{number}")
         start = timedelta(seconds=number)
-        moments = tuple(replace(moment, at=moment.at + start) for moment in new.moments)
-        jobs.add(HERE, replace(new, created=CREATED + start, moments=moments))
+        jobs.add(HERE, replace(new, created=CREATED + start))
     return jobs
 
 
@@ -38,7 +37,7 @@ def names(jobs: Jobs, **request: object) -> list[list[str]]:
 def test_a_name_is_taken_in_its_region_in_any_case() -> None:
     jobs = Jobs()
     jobs.add(HERE, job("Starting=1", TrainingJobName="Job-1"))
-    with pytest.raises(ResourceInUseError, match=r"must be unique .* already exists \(arn:aws:.*/job-1\)"):
+    with pytest.raises(SageMakerError, match=r"must be unique .* already exists \(arn:aws:.*/job-1\)"):
         jobs.add(HERE, job("Starting=1", TrainingJobName="job-1"))
     jobs.add(Scope(account=HERE.account, region="eu-west-1"), job("Starting=1", TrainingJobName="job-1"))
 

@@ -1,9 +1,12 @@
 """Named lifecycles and scripts."""
 
+from datetime import timedelta
+
 import pytest
 
 from local.sagemaker import lifecycle
-from local.sagemaker.lifecycle import LifecycleError, expected_seconds, parse
+from local.sagemaker.billing import expected_seconds
+from local.sagemaker.lifecycle import parse
 
 # Managed Spot Training Lifecycle, in "Managed Spot Training in Amazon SageMaker"; the last is a real job of 2026.
 DOCUMENTED = {
@@ -54,10 +57,10 @@ def test_a_script_without_a_terminal_status_completes() -> None:
     ],
 )
 def test_a_script_may_say_how_it_ends(end: str, status: str, reason: str | None) -> None:
-    ending = parse(f"Pending=1 {end}").ending
-    assert ending.status == status
-    assert (ending.failure_reason or "").startswith(reason or "")
-    assert (ending.failure_reason is None) == (reason is None)
+    fate = parse(f"Pending=1 {end}")
+    assert fate.end == status
+    assert (fate.failure_reason or "").startswith(reason or "")
+    assert (fate.failure_reason is None) == (reason is None)
 
 
 @pytest.mark.parametrize(
@@ -78,36 +81,39 @@ def test_a_script_may_say_how_it_ends(end: str, status: str, reason: str | None)
     ids=lambda value: value or "nothing",
 )
 def test_a_bad_script_is_refused_with_what_to_write_instead(script: str, complaint: str) -> None:
-    with pytest.raises(LifecycleError, match=complaint):
+    with pytest.raises(ValueError, match=complaint):
         parse(script)
 
 
 def test_a_repeated_status_is_one_transition_in_which_the_message_changes() -> None:
-    phase = parse("Starting=1 Starting=1 Starting=2 Starting=4 Downloading=1").phases[0]
-    assert phase.seconds == 8
-    assert [(message.text.split()[0], message.after, message.announced) for message in phase.messages] == [
+    fate = parse("Starting=1 Starting=1 Starting=2 Starting=4 Downloading=1")
+    assert fate.periods[0] == ("Starting", timedelta(), timedelta(seconds=8))
+    starting = [moment for moment in fate.moments if moment.status == "Starting"]
+    assert [(each.message.split()[0], each.after.total_seconds(), each.announced) for each in starting] == [
         ("Starting", 0.0, True),
-        ("Launching", 0.125, True),
-        ("Insufficient", 0.25, True),
-        ("Insufficient", 0.5, True),
-        ("Preparing", 0.9, True),
+        ("Launching", 1.0, True),
+        ("Insufficient", 2.0, True),
+        ("Insufficient", 4.0, True),
+        ("Preparing", 7.2, True),
     ]
 
 
+def messages(script: str, status: str) -> list[tuple[str, bool]]:
+    return [(each.message, each.announced) for each in parse(script).moments if each.status == status]
+
+
 def test_a_short_start_ends_with_a_message_that_no_event_has() -> None:
-    last = parse("uninterrupted").phases[0].messages[-1]
-    assert last.text == "Preparing the instances for training"
-    assert not last.announced
+    assert messages("uninterrupted", "Starting")[-1] == ("Preparing the instances for training", False)
 
 
 def test_a_pending_job_says_what_real_ones_say() -> None:
     """As in public logs of on-demand jobs of 2024."""
-    messages = [message.text for message in parse("Starting=0.1 Pending=2 Downloading=1").phases[1].messages]
-    assert messages == ["Training job waiting for capacity", "Preparing the instances for training"]
+    said = [message for message, _ in messages("Starting=0.1 Pending=2 Downloading=1", "Pending")]
+    assert said == ["Training job waiting for capacity", "Preparing the instances for training"]
 
 
 def test_a_job_that_never_launched_prepares_nothing() -> None:
-    assert len(parse("never-launched").phases[0].messages) == 1
+    assert len(messages("never-launched", "Starting")) == 1
 
 
 @pytest.mark.parametrize(

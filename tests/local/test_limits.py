@@ -9,8 +9,8 @@ from local.sagemaker.limits import limited
 def ended(script: str, *, runtime: float, wait: float | None) -> list[tuple[str, float]]:
     fate = limited(parse(script), max_runtime=runtime, max_wait=wait)
     return [
-        *((phase.status, round(phase.seconds, 6)) for phase in fate.phases),
-        (fate.ending.status, 0),
+        *((status, length.total_seconds()) for status, _, length in fate.periods),
+        (fate.end, 0),
     ]
 
 
@@ -59,16 +59,15 @@ def test_a_job_that_keeps_its_limits_or_is_about_to_end_meets_its_own_fate(scrip
 
 
 def test_only_messages_from_before_the_limit_are_shown() -> None:
-    phase = limited(parse("Starting=1 Starting=1 Starting=8 Training=1"), max_runtime=99, max_wait=4).phases[0]
-    assert [(message.text.split()[0], message.after) for message in phase.messages] == [
-        ("Starting", 0.0),
-        ("Launching", 0.25),
-        ("Insufficient", 0.5),
+    fate = limited(parse("Starting=1 Starting=1 Starting=8 Training=1"), max_runtime=99, max_wait=4)
+    shown = [
+        (each.message.split()[0], each.after.total_seconds()) for each in fate.moments if each.status == "Starting"
     ]
+    assert shown == [("Starting", 0.0), ("Launching", 1.0), ("Insufficient", 2.0)]
 
 
 def test_a_limit_between_two_phases_leaves_no_trace_of_the_second() -> None:
-    assert ended("Starting=4 Training=9", runtime=9, wait=4)[0] == ("Starting", 4)
+    assert ended("Starting=4 Training=9", runtime=9, wait=4) == [("Starting", 4), STOPPING, WAITED]
 
 
 @pytest.mark.parametrize(
@@ -91,6 +90,6 @@ def test_a_job_is_pending_no_longer_than_it_may_be(
 ) -> None:
     fate = limited(parse(script), max_runtime=99, max_wait=None, max_pending=pending)
     assert [
-        *((phase.status, phase.seconds) for phase in fate.phases),
-        (fate.ending.status, 0),
+        *((status, length.total_seconds()) for status, _, length in fate.periods),
+        (fate.end, 0),
     ] == expected

@@ -14,11 +14,11 @@ DAY = timedelta(days=1)
 
 
 def dollars(*, jobs: int, depth: timedelta = DAY) -> float:
-    return sum(item.dollars for item in price.sweeping(jobs=jobs, depth=depth))
+    return price.dollars(price.sweeping(jobs=jobs, depth=depth))
 
 
 def quantity(what: str, *, jobs: int, depth: timedelta = DAY) -> float:
-    return next(item.quantity for item in price.sweeping(jobs=jobs, depth=depth) if item.what == what)
+    return price.sweeping(jobs=jobs, depth=depth)[what]
 
 
 def names_of(call: ast.Call) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_price_grows_with_the_jobs_and_with_the_age_of_what_is_alive() -> No
 
 
 def test_a_month_has_all_that_does_not_grow_with_events() -> None:
-    bill = {item.what: item.dollars for item in price.each_month(jobs=1000, depth=DAY)}
+    bill = {what: quantity * each for what, (quantity, each) in price.month(jobs=1000, depth=DAY).items()}
     assert bill.pop("sweeps") == pytest.approx(dollars(jobs=1000))
     assert bill == pytest.approx(
         {

@@ -4,7 +4,8 @@ import pytest
 
 from local.sagemaker import refusals
 from local.sagemaker.cloud import Scope
-from local.sagemaker.refusals import Refusals, RefusalsError
+from local.sagemaker.errors import SageMakerError
+from local.sagemaker.refusals import Refusals
 from tests.local.jobs import request
 
 HERE = Scope(account="111122223333", region="us-east-1")
@@ -26,13 +27,21 @@ def test_refusals_are_counted_by_reason(text: str, expected: Refusals) -> None:
 
 @pytest.mark.parametrize("text", ["quota", "quota=all", "quota=-1", "capacity=1", "quota=2,throttle=1", "none=g5"])
 def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
-    with pytest.raises(RefusalsError, match="is none of quota=N throttle=N none=POOL"):
+    with pytest.raises(ValueError, match="is none of quota=N throttle=N none=POOL"):
         refusals.parse(text)
+
+
+def refused(counts: refusals.Counts, refused: Refusals, **members: object) -> SageMakerError | None:
+    try:
+        counts.check(HERE, request(**members), refused)
+    except SageMakerError as error:
+        return error
+    return None
 
 
 def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
     counts = refusals.Counts()
-    errors = [counts.next(HERE, request(), Refusals(quota=2, throttle=1)) for _ in range(5)]
+    errors = [refused(counts, Refusals(quota=2, throttle=1)) for _ in range(5)]
     assert [error and error.code for error in errors] == [
         *("ResourceLimitExceeded", "ResourceLimitExceeded", "ThrottlingException"),
         *(None, None),
@@ -41,26 +50,16 @@ def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
 
 
 def test_every_name_is_counted_separately() -> None:
-    counts = refusals.Counts()
-    once = Refusals(quota=1)
-    assert counts.next(HERE, request(TrainingJobName="a"), once)
-    assert counts.next(HERE, request(TrainingJobName="b"), once)
-    assert counts.next(HERE, request(TrainingJobName="A"), once) is None
+    counts, once = refusals.Counts(), Refusals(quota=1)
+    assert refused(counts, once, TrainingJobName="a")
+    assert refused(counts, once, TrainingJobName="b")
+    assert refused(counts, once, TrainingJobName="A") is None
 
 
-@pytest.mark.parametrize(
-    ("pool", "quota"),
-    [
-        ("spot", "ml.g5.2xlarge for spot training job usage"),
-        ("ml.g5.2xlarge", "ml.g5.2xlarge for spot training job usage"),
-    ],
-)
-def test_a_pool_without_quota_refuses_every_creation(pool: str, quota: str) -> None:
-    counts, refused = refusals.Counts(), Refusals(none=frozenset({pool}))
-    for _ in range(3):
-        assert f"'{quota}' is 0 Instances, with current utilization of 0 Instances" in str(
-            counts.next(HERE, request(), refused)
-        )
-    on_demand = {name: value for name, value in request().items() if name != "EnableManagedSpotTraining"}
-    other = {**on_demand, "ResourceConfig": {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1}}
-    assert counts.next(HERE, other, refused) is None
+@pytest.mark.parametrize("pool", ["spot", "ml.g5.2xlarge"])
+def test_a_pool_without_quota_refuses_every_creation(pool: str) -> None:
+    counts, none = refusals.Counts(), Refusals(none=frozenset({pool}))
+    quota = "'ml.g5.2xlarge for spot training job usage' is 0 Instances, with current utilization of 0 Instances"
+    assert all(quota in str(refused(counts, none)) for _ in range(3))
+    other = {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1}
+    assert refused(counts, none, EnableManagedSpotTraining=None, ResourceConfig=other) is None

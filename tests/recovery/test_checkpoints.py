@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from respot.recovery.context import MOST_DESCRIBED
 
 from respot.errors import UpstreamUnavailableError
 from respot.recovery.decide import Later
+from respot.recovery.load_context import MOST_DESCRIBED
 from respot.recovery.records import OutcomeKind
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment

@@ -93,6 +93,18 @@ def test_every_row_of_the_threat_tables_names_a_test() -> None:
     assert [row for row in rows if "`test_" not in row[-1]] == []
 
 
+def test_the_demos_last_screen_fits_a_terminal_and_the_readme_shows_a_part_of_it() -> None:
+    (screen,) = (
+        block
+        for block in documents.code_blocks(read("docs/getting-started.md"), "text")
+        if block.startswith("Time scale: ")
+    )
+    assert max(len(line) for line in screen.splitlines()) <= 100
+    assert len(screen.splitlines()) <= 40
+    (part,) = (block for block in documents.code_blocks(read("README.md"), "text") if block.startswith("Job "))
+    assert part in screen
+
+
 # --- the checks themselves: each finds a bad sample
 
 
