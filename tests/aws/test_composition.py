@@ -27,7 +27,7 @@ from respot.handlers import slack as slack_parts
 from respot.handlers import sweep as sweep_parts
 from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.jobs.merge import reconcile
-from respot.recovery.checkpoints.checkpoint import CheckpointLocation
+from respot.recovery.checkpoints.location import CheckpointLocation
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress

@@ -15,7 +15,9 @@ from botocore.stub import Stubber
 from respot.aws.s3 import S3Checkpoints
 from respot.bootstrap import clients
 from respot.errors import UpstreamUnavailableError
-from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject, newest_complete, recognise
+from respot.recovery.checkpoints.checkpoint import newest_complete, recognise
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing
+from respot.recovery.checkpoints.objects import StoredObject
 from respot.recovery.ports import Checkpoints
 from tests.support.builders import REGION, at
 from tests.support.memory import MemoryCheckpoints

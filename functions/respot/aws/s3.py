@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from respot.aws.calls import asking
 from respot.errors import UpstreamUnavailableError
-from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing, StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing
+from respot.recovery.checkpoints.objects import StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,7 +11,8 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
-from respot.recovery.checkpoints.checkpoint import newest_complete, overlaps, parse_location, recognise
+from respot.recovery.checkpoints.checkpoint import newest_complete, recognise
+from respot.recovery.checkpoints.location import overlaps, parse_location
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.planner import is_too_late
 from respot.recovery.planning.run import Attempt, Run, RunId

@@ -13,7 +13,7 @@ from respot.jobs.ports import TrainingJobs
 if TYPE_CHECKING:
     from respot.jobs.description import JobDescription
     from respot.jobs.job import JobId
-    from respot.recovery.checkpoints.checkpoint import CheckpointLocation, Listing
+    from respot.recovery.checkpoints.location import CheckpointLocation, Listing
     from respot.recovery.planning.attempt import AttemptRequest
     from respot.recovery.planning.run import RunId
     from respot.recovery.planning.waiting import StopIntent

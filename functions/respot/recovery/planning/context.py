@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from respot.errors import CloneRefusedError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words
-from respot.recovery.checkpoints.checkpoint import described, parse_location
+from respot.recovery.checkpoints.checkpoint import described
+from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
 from respot.recovery.policy.policy import Resolved
