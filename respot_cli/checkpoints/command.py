@@ -4,15 +4,17 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
+from rich.text import Text
 
-from respot.aws.s3 import MAX_PAGES as MAX_PAGES_OF_RECOVERY
+from respot.alerting.text import one_line
+from respot.aws import s3
 from respot.aws.s3 import S3Checkpoints
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.formatting import clause
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 MAX_PAGES: Final = 200
 """Pages of 1,000 objects: ten times what a function lists."""
+MOST_OBJECTS_OF_RECOVERY: Final = s3.MAX_PAGES * 1000
 MAX_TIME: Final = timedelta(minutes=5)
 MAX_BYTES: Final = 256 * 1024 * 1024
 """Of a listing in a file: more than 200,000 objects with keys of 1,024 bytes."""
@@ -51,7 +54,7 @@ def add_to(groups: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
         metavar="S3_URI",
         nargs="?",
         type=_location,
-        help="s3://bucket/prefix/, for example the job's CheckpointConfig.S3Uri; with --listing: the prefix of the keys",
+        help="s3://bucket/prefix/, such as the job's CheckpointConfig.S3Uri; with --listing: the prefix of the keys",
     )
     parser.add_argument(
         "--listing",
@@ -96,36 +99,44 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _explained_prefix(arguments: argparse.Namespace) -> Explanation:
     location: CheckpointLocation = arguments.location
-    listing = _listed(location, region=arguments.region, profile=arguments.profile)
-    if not listing.bucket_exists:
-        message = f"the bucket {location.bucket} does not exist: check its name, and --profile"
-        raise CommandError(message, ExitCode.NOT_FOUND)
-    if len(listing.objects) > MAX_PAGES_OF_RECOVERY * 1000:
-        output.say(
-            f"respot: Respot itself lists {MAX_PAGES_OF_RECOVERY * 1000:,} objects of a prefix, and these are "
-            f"{len(listing.objects):,}: it may see less than is shown here"
-        )
-    return explain(listing.objects, Source(name=str(location), location=location, cut=listing.cut))
-
-
-def _listed(location: CheckpointLocation, *, region: str | None, profile: str | None) -> Listing:
-    """The objects below the prefix.
-
-    Raises:
-        CommandError: S3 refused, or did not answer.
-    """
     # Help and wrong usage need not wait for it.
     from boto3.session import Session  # noqa: PLC0415
 
     with deployment.asking_aws():
-        session = Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
+        region = arguments.region or os.environ.get("AWS_REGION") or None
+        session = Session(profile_name=arguments.profile, region_name=region)
         client = session.client("s3", region_name=session.region_name or _ANY_REGION)
-    checkpoints = S3Checkpoints(lambda _: client, monotonic=time.monotonic, max_pages=MAX_PAGES, max_time=MAX_TIME)
+    listing = listed(client, location)
+    if len(listing.objects) > MOST_OBJECTS_OF_RECOVERY:
+        output.say(
+            f"respot: Respot itself lists {MOST_OBJECTS_OF_RECOVERY:,} objects of a prefix, and here are "
+            f"{len(listing.objects):,}: it may see less than is shown"
+        )
+    return explain(listing.objects, Source(name=str(location), location=location, cut=listing.cut))
+
+
+def listed(
+    client: "S3Client",
+    location: CheckpointLocation,
+    *,
+    max_pages: int = MAX_PAGES,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Listing:
+    """The objects below the prefix; what takes long is counted on standard error.
+
+    Raises:
+        CommandError: S3 refused or did not answer, or there is no such bucket.
+    """
+    checkpoints = S3Checkpoints(lambda _: client, monotonic=monotonic, max_pages=max_pages, max_time=MAX_TIME)
     try:
-        with _progress(client, location):
-            return checkpoints.list(client.meta.region_name, location)
+        with _progress(client, location, monotonic):
+            listing = checkpoints.list(client.meta.region_name, location)
     except UpstreamUnavailableError as error:
         raise CommandError(_why(error, location), ExitCode.AWS_UNAVAILABLE) from error
+    if not listing.bucket_exists:
+        message = f"the bucket {location.bucket} does not exist: check its name"
+        raise CommandError(message, ExitCode.NOT_FOUND)
+    return listing
 
 
 def _why(error: UpstreamUnavailableError, location: CheckpointLocation) -> str:
@@ -133,32 +144,30 @@ def _why(error: UpstreamUnavailableError, location: CheckpointLocation) -> str:
     if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "AccessDenied":
         return (
             f"{location} may not be listed: your credentials need s3:ListBucket on bucket {location.bucket}, "
-            f"and its bucket policy must allow it: {clause(str(cause))}; with a listing from somebody who may, "
-            "use --listing"
+            f"and its policy must not deny it ({clause(str(cause))}); --listing reads what somebody else has listed"
         )
     return f"{clause(str(error))}; {deployment.advice(cause)}"
 
 
 @contextmanager
-def _progress(client: "S3Client", location: CheckpointLocation) -> Iterator[None]:
-    """Count on standard error what is listed, once it takes long."""
+def _progress(client: "S3Client", location: CheckpointLocation, monotonic: Callable[[], float]) -> Iterator[None]:
     from rich.console import Console  # noqa: PLC0415 - a Ctrl-C while it loads is answered by `shielded`
-    from rich.markup import escape  # noqa: PLC0415
 
-    began, count = time.monotonic(), 0
+    began, count = monotonic(), 0
     status = Console(stderr=True).status("")
 
     def advance(parsed: dict[str, Any], **_: object) -> None:
         nonlocal count
         count += len(parsed.get("Contents", ()))
-        if time.monotonic() - began >= _QUICK:
-            status.update(escape(f"{location}: {count:,} objects listed"))
+        if monotonic() - began >= _QUICK:
+            status.update(Text(one_line(f"{location}: {count:,} objects listed")))
             status.start()
 
     client.meta.events.register("after-call.s3.ListObjectsV2", advance)
     try:
         yield
     finally:
+        client.meta.events.unregister("after-call.s3.ListObjectsV2", advance)
         status.stop()
 
 

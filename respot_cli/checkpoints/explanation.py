@@ -184,7 +184,7 @@ def _why_nothing(explanation: Explanation) -> str:
         return f"every checkpoint is unfinished ({_named(explanation.checkpoints)})"
     if not explanation.objects:
         return f"no object is below {explanation.source.location or 'the prefix'}"
-    return "only " + ", ".join(f"{each.count:,} {each.what}" for each in explanation.idle) + " are there"
+    return "only " + ", ".join(f"{each.what} ({each.count:,})" for each in explanation.idle) + " are there"
 
 
 def _named(checkpoints: Sequence[Checkpoint]) -> str:
