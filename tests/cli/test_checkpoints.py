@@ -23,6 +23,7 @@ from tests.support.builders import REGION
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "ml-bucket"
 LOCATION = CheckpointLocation(bucket=BUCKET, prefix="runs/job-1/")
 
@@ -503,3 +504,13 @@ def test_wrong_usage_is_exit_code_2(words: tuple[str, ...], said: str, capsys: p
         code = left.code
     assert code == ExitCode.USAGE
     assert said in capsys.readouterr().err
+
+
+def test_the_page_shows_what_it_prints(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(json.dumps(contents()))
+    assert main(["checkpoints", str(LOCATION), "--listing", str(file)]) == ExitCode.DONE
+    printed = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    # The rest of the first line is the name of the file here, and wraps as it is long.
+    printed = printed[printed.index("") :]
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
+    assert "\n".join(printed) in page
