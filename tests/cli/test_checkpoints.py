@@ -514,3 +514,14 @@ def test_the_page_shows_what_it_prints(file: Path, capsys: pytest.CaptureFixture
     printed = printed[printed.index("") :]
     page = (ROOT / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
     assert "\n".join(printed) in page
+
+
+def test_the_conclusion_is_one_line_for_any_name() -> None:
+    listing = [{"Key": "a\x1b[31m\nb/model_0000001.pth", "Size": 5, "LastModified": "2026-09-16T09:00:00Z"}]
+    said = concluded(json.dumps(listing))
+    assert said.startswith("A job would resume from a [31m b/model_0000001.pth (")
+
+
+def test_only_a_line_feed_ends_a_line() -> None:
+    listing = "1 5 a\u2028b\x85c\x0bd\n2 5 e\n"
+    assert [each.key for each in read(listing.encode()).objects] == ["a\u2028b\x85c\x0bd", "e"]
