@@ -8,7 +8,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo chaos clients soak proof test check format local deploy synth bench load lock clean
+.PHONY: help setup demo chaos clients soak proof test coverage check format local deploy synth bench load lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,7 +25,11 @@ clients: $(STAMP) ## Run the SageMaker SDKs v2 and v3, the AWS CLI and boto3 aga
 	$(BIN)/python -m local clients
 
 test: $(STAMP) ## Run all tests, the end-to-end ones included
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup --cov --cov-report term:skip-covered
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+# Not part of `test`: tracing doubles its time. The end-to-end tests run the functions in processes of their own.
+coverage: $(STAMP) ## Measure what the tests reach, without the end-to-end ones
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --ignore tests/e2e --cov --cov-report term:skip-covered
 
 soak: $(STAMP) ## Run 100,000 random schedules of events, faults and crashes against recovery (minutes)
 	$(BIN)/python -m tests.support.recovery_world --schedules 100000 --processes 2

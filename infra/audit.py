@@ -1,4 +1,4 @@
-"""The bundle's bill of materials, and the known vulnerabilities of bundle and tools: `python -m infra.audit`.
+"""Audits the bundle and its tools: `python -m infra.audit`.
 
 Writes a CycloneDX bill of materials of the bundle, compares the bundle with the lock, and asks PyPI's database of
 vulnerabilities, if it can be reached, about the bundle and about the tools that build, deploy and test it. A known

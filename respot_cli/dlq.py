@@ -1,4 +1,4 @@
-"""`respot dlq`: lists dead letters with their reasons, and sends them back after a fix."""
+"""The command `respot dlq`: lists dead letters with their reasons, or sends them back after a fix."""
 
 import argparse
 import sys

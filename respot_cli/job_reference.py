@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from respot.alerting.text import one_line
+from respot.jobs.aws_names import ACCOUNT, JOB_NAME, REGION, aws_partition
 from respot.jobs.drill_names import drill_id
-from respot.jobs.partitions import partition_of
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-"""TrainingJobName in the SageMaker API Reference (CreateTrainingJob)."""
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
-_ACCOUNT: Final = re.compile(r"\d{12}")
 _PARTS: Final = 6
 """arn:partition:service:region:account:resource (AWS General Reference, Amazon Resource Names)."""
 _EXAMPLE: Final = "arn:aws:sagemaker:us-east-1:111122223333:training-job/my-job"
@@ -54,7 +50,7 @@ def job_reference(words: str) -> JobReference:
         return _of_arn(words)
     if not words:
         raise _unusable("it is empty")
-    if not _NAME.fullmatch(words) and drill_id(words) is None:
+    if not JOB_NAME.fullmatch(words) and drill_id(words) is None:
         raise _unusable("a training job's name has letters, digits, and hyphens between them, 63 at most")
     return JobReference(name=words)
 
@@ -70,13 +66,13 @@ def _of_arn(words: str) -> JobReference:
     if (service, kind) != ("sagemaker", "training-job"):
         raise _unusable(f"this ARN is of another kind ({one_line(f'{service} {kind}')})")
     wrong = {
-        "the region": not _REGION.fullmatch(region),
-        "the account's twelve digits": not _ACCOUNT.fullmatch(account),
-        "the job's name after training-job/": not (resource.startswith("training-job/") and _NAME.fullmatch(name)),
+        "the region": not REGION.fullmatch(region),
+        "the account's twelve digits": not ACCOUNT.fullmatch(account),
+        "the job's name after training-job/": not (resource.startswith("training-job/") and JOB_NAME.fullmatch(name)),
     }
     if any(wrong.values()):
         raise _unusable(f"this ARN lacks {' and '.join(what for what, lacks in wrong.items() if lacks)}")
-    if (own := partition_of(region).name) != partition:
+    if (own := aws_partition(region).name) != partition:
         raise _unusable(f"this ARN contradicts itself: ARNs in {region} begin with arn:{own}:")
     return JobReference(name=name, region=region, account=account)
 

@@ -1,4 +1,4 @@
-"""The account's policy file: checked, and converted into the text of a parameter."""
+"""Turns the account's policy file into the text of a parameter."""
 
 import json
 from collections.abc import Hashable

@@ -17,27 +17,27 @@ class UpstreamUnavailableError(RespotError):
 
 
 class LedgerUnavailableError(RespotError):
-    """DynamoDB refused or did not answer: assume nothing was written, try again later."""
+    """DynamoDB refused or did not answer: what was to be written may be there or not, try again later."""
 
 
 class LedgerContentionError(RespotError):
-    """Other writers kept changing the same item: try again later."""
+    """Another invocation writes the same item: try again later."""
 
 
 class LedgerIncompleteError(RespotError):
-    """A job's items contradict each other: something other than Respot changed the table. Check the job's items."""
+    """Items of a job or its run are missing: they have expired, or something else changed the table. Check them."""
 
 
 class AlertInProgressError(RespotError):
-    """Another invocation holds the lease on this alert: try again once it has expired."""
+    """Another invocation holds the lease on this alert or digest: try again once it has expired."""
 
 
 class TopicUnavailableError(RespotError):
-    """SNS did not accept the alert: try again later."""
+    """SNS did not accept the alert or digest: try again later."""
 
 
 class WebhookRefusedError(RespotError):
-    """Slack did not accept the message: it goes back to its queue, and the reason says what to fix.
+    """The message could not be posted to Slack: it goes back to its queue, and the reason says what to fix.
 
     Attributes:
         retry_after: the pause that Slack asked for.

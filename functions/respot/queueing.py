@@ -1,4 +1,4 @@
-"""Messages that remain in their queue, and when each is tried again."""
+"""Retries: when a message that remains in its queue is delivered again."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -20,11 +20,10 @@ POOL_PARTITION: Final = "pool#"
 DIGEST_PARTITION: Final = "digest#"
 
 SK: Final = "sk"
-"""Sort key: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`, `outcome`,
-`notice`, `giving-up`; of a run `attempt#<number>`."""
-
-STATE_KEY: Final = "state"
-"""The sort key of a job's state."""
+"""Sort key. Of a job: `state`, `transition#<start, ISO ms>#<status>`, `alert#<start, ISO ms>#<kind>`, `decision`,
+`outcome`, `notice#<kind>`, `giving-up`; of a run: `attempt#<number>`; of a digest: `digest`, `member#<start>#<job>`.
+Every other partition has one item.
+"""
 
 EXPIRES_AT: Final = "expires_at"
 """TTL attribute: epoch seconds; absent if items are kept forever."""
@@ -47,23 +46,6 @@ Sparse; it carries `checkpoint_uri`, which may be longer than a key.
 LIVE_IN: Final = "live_in"
 CHECKPOINT_URI: Final = "checkpoint_uri"
 
-DECISION_KEY: Final = "decision"
-"""The sort key of the one decision on a job that has ended."""
-OUTCOME_KEY: Final = "outcome"
-"""The sort key of the one outcome of a decision to resubmit."""
-NOTICE_KEY: Final = "notice"
-"""The sort key, with `#<kind>`, of the notice that a job could not be decided on."""
-STOP_INTENT_KEY: Final = "giving-up"
-"""The sort key of the intent to stop a job that waits too long; a newer one replaces it."""
-WINDOW_KEY: Final = "window"
-"""The sort key of a pool's latest window, in the partition `pool#<pool>`."""
-DIGEST_KEY: Final = "digest"
-"""The sort key of a window's digest, in the partition `digest#<window>`, next to its entries."""
-WRITER_KEY: Final = "writer"
-"""The sort key of a checkpoint location's reservation, in the partition `writer#<hash of the location>`."""
-
-SWEEP_KEY: Final = "sweep"
-"""The sort key of a sweep's progress, in the partition `sweep#<scope>`."""
 WATCHED_SINCE: Final = "watched_since"
 SCOPE: Final = "scope"
 """Of a sweep's progress: the region whose list it compares, or `CHECKS`."""
@@ -84,9 +66,11 @@ RECORDED_AT: Final = "recorded_at"
 VERSION: Final = "version"
 """Counts the writes of a state. A write is conditional on the version it was derived from."""
 OUTCOME: Final = "outcome"
-"""Of an alert: `claimed` while it is leased, then `sent` or `declined` for good."""
+"""Of an alert or a digest: `claimed` while it is leased, then `sent` or `declined` for good. Of a resubmission and of a
+drill's post: what became of it.
+"""
 LEASE_UNTIL: Final = "lease_until"
-"""When the lease on an alert expires."""
+"""When the lease on an alert, a digest or a sweep expires."""
 WITHDRAWN: Final = "withdrawn"
 """Why a stop intent was withdrawn."""
 LEASE_HOLDER: Final = "claim"

@@ -1,1 +1,1 @@
-"""What the stack is made of, one construct per concern."""
+"""What the stack is made of: a construct for each capability, those that they share."""

@@ -1,4 +1,4 @@
-"""The topic for alarms, and the alarms that several capabilities have."""
+"""Alarms: their topic, the kinds that several capabilities have."""
 
 from typing import Final
 

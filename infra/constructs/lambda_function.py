@@ -1,4 +1,4 @@
-"""Lambda functions: one bundle, and for each function its own handler, role, log group and alarms."""
+"""A Lambda function of the bundle, with its own handler, role, log group, alarms."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS: Final = 60
 """The default timeout: a minute holds a batch of slow AWS calls with their retries."""
 
 _MEMORY_MB: Final = 512
-"""Memory buys CPU: below this, importing boto3 takes more of a cold start than the work does."""
+"""Memory buys CPU: below this, importing botocore takes more of a cold start than the work does."""
 
 
 class RespotFunction(Construct):

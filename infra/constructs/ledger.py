@@ -66,7 +66,7 @@ class Ledger(Construct):
         self._grant_put(grantee, schema.JOB_PARTITION, schema.POOL_PARTITION, schema.DIGEST_PARTITION)
 
     def grant_recover(self, grantee: iam.IGrantable) -> None:
-        """Read jobs and runs, find jobs by name and those that are live, put decisions, attempts, writers and outcomes.
+        """Read jobs and runs, find jobs by name and those that are live, put all that recovery records.
 
         The table's age is the deployment's: what ended before is not acted on.
         """

@@ -1,4 +1,4 @@
-"""The ledger's stream: patterns that select items, and the mapping that delivers them to one function."""
+"""Delivers selected items of the ledger's stream to a function."""
 
 from collections.abc import Sequence
 from typing import Final

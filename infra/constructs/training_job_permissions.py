@@ -1,4 +1,4 @@
-"""Permissions on SageMaker's training jobs; nothing is deployed."""
+"""Permissions on training jobs, their roles, their checkpoint buckets; nothing is deployed."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -11,10 +11,10 @@ from typing import Any, Final
 from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import INTERRUPTED, Lifecycle
 from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.aws.dynamodb.keys import STATE_KEY
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, at_milliseconds, savings_percent
 from respot.jobs.lifecycle import figures
-from respot.schema import STATE_KEY
 
 ALERT_KINDS: Final = {
     "Interrupted": "interrupted",

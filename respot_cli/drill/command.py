@@ -1,4 +1,4 @@
-"""The command `respot drill`: sends a labelled event, follows it, and says where it gets stuck."""
+"""The command `respot drill`: follows a labelled event to the hop at which it gets stuck."""
 
 import argparse
 import secrets

@@ -1,4 +1,4 @@
-"""A drill's course on a terminal, and as JSON."""
+"""A drill's course on a terminal or as JSON."""
 
 from datetime import timedelta
 from typing import Any

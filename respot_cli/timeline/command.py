@@ -1,4 +1,4 @@
-"""The command `respot timeline`: finds a job in the ledger and shows its history."""
+"""The command `respot timeline`: shows the history of a job in the ledger."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A job's history in the ledger, with its headline for people and its JSON for scripts."""
+"""A job's history in the ledger, as a headline or as JSON."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

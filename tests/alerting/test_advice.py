@@ -1,5 +1,4 @@
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,8 @@ def test_without_a_checkpoint_location_an_interruption_loses_everything() -> Non
         "No checkpoint location is configured: every interruption loses all training so far, up to"
     )
     assert advice.endswith("Set CheckpointConfig.")
+    (advice,) = advise(state(checkpoint_uri=None, max_wait=None, max_runtime=None))
+    assert "loses all training so far, and" in advice
 
 
 @pytest.mark.parametrize(("wait_hours", "advised"), [(3, True), (4, True), (5, False)])
@@ -30,10 +31,20 @@ def test_without_time_to_wait_waiting_eats_the_training(wait_hours: int, *, advi
 
 
 @pytest.mark.parametrize(("seconds", "advised"), [(3600, False), (3601, True)])
-def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(seconds: int, *, advised: bool) -> None:
-    news = advise(state(image=KMEANS, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
+@pytest.mark.parametrize("reference", ["kmeans", "kmeans:1", "kmeans@sha256:0123"])
+def test_an_algorithm_that_cannot_checkpoint_may_wait_an_hour(reference: str, seconds: int, *, advised: bool) -> None:
+    image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{reference}"
+    news = advise(state(image=image, max_runtime=timedelta(minutes=30), max_wait=timedelta(seconds=seconds)))
     assert bool(news) is advised
     assert all("The algorithm kmeans does not checkpoint" in words for words in news)
+
+
+def test_all_problems_are_reported_and_no_checkpoints_are_advised_to_an_algorithm_without_them() -> None:
+    four = timedelta(hours=4)
+    lost, *others = advise(state(image=KMEANS, checkpoint_uri=None, max_runtime=four, max_wait=four))
+    assert "Set CheckpointConfig" not in lost
+    assert "kmeans does not checkpoint" in lost
+    assert len(others) == 2
 
 
 @pytest.mark.parametrize(
@@ -52,37 +63,12 @@ def test_other_algorithms_may_wait_longer(image: str | None) -> None:
     assert advise(state(image=image)) == ()
 
 
-@pytest.mark.parametrize("reference", ["kmeans", "kmeans:1", "kmeans@sha256:0123"])
-def test_a_built_in_algorithm_is_known_by_its_repository(reference: str) -> None:
-    image = f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{reference}"
-    assert len(advise(state(image=image))) == 1
-
-
-def test_no_checkpoints_are_advised_to_an_algorithm_without_them() -> None:
-    lost, _ = advise(state(image=KMEANS, checkpoint_uri=None))
-    assert "Set CheckpointConfig" not in lost
-    assert "kmeans does not checkpoint" in lost
-
-
 @pytest.mark.parametrize("market", [Market.ON_DEMAND, None])
 def test_only_spot_jobs_are_advised(market: Market | None) -> None:
     assert advise(state(market=market, checkpoint_uri=None)) == ()
 
 
-MADE_BY_SAGEMAKER = {Owner.TUNING, Owner.AUTOML, Owner.LABELING}
-
-
 @pytest.mark.parametrize("owner", list(Owner))
 def test_nobody_is_advised_on_settings_that_nobody_can_change(owner: Owner) -> None:
     news = advise(state(checkpoint_uri=None, parent=Parent(owner=owner, identifier="arn")))
-    assert bool(news) is (owner not in MADE_BY_SAGEMAKER)
-
-
-def test_all_problems_are_reported() -> None:
-    wait: dict[str, Any] = {"max_runtime": timedelta(hours=4), "max_wait": timedelta(hours=4)}
-    assert len(advise(state(image=KMEANS, checkpoint_uri=None, **wait))) == 3
-
-
-def test_unknown_settings_are_no_reason_for_advice() -> None:
-    (advice,) = advise(state(checkpoint_uri=None, max_wait=None, max_runtime=None))
-    assert "loses all training so far, and" in advice
+    assert bool(news) is (owner not in {Owner.TUNING, Owner.AUTOML, Owner.LABELING})

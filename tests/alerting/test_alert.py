@@ -6,56 +6,41 @@ import pytest
 from respot.alerting.alert import AlertPolicy, decide, interruptions_before
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind, Severity, severity_of
 from respot.jobs.job import Market
-from tests.support.builders import CREATED, alert_on, at, history, state, transition
+from tests.support.builders import alert_on, at, history, state, transition
 
-POLICY: Final = AlertPolicy(kinds=frozenset(AlertKind), max_age=timedelta(hours=24), deployed_at=CREATED)
 INTERRUPTED: Final = transition("Interrupted", 3720)
 
 
-def test_an_interruption_of_a_spot_job_is_news() -> None:
-    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, POLICY, now=at(3730))
-    assert decision.send
-    assert decision.reason == "Interrupted at 2026-09-16T10:02:00.000Z"
+SENT: Final = "Interrupted at 2026-09-16T10:02:00.000Z"
+LATE: Final = "happened before Respot was deployed (2026-09-16T10:02:00.001Z)"
+OLD: Final = "happened 1 d 00 h ago, longer than the 1 d 00 h of the settings"
 
 
-def test_a_job_of_unknown_market_is_alerted_on() -> None:
-    assert decide(AlertKind.INTERRUPTED, state(market=None), INTERRUPTED, POLICY, now=at(3730)).send
-
-
-def test_a_kind_that_is_switched_off_is_declined() -> None:
-    policy = AlertPolicy(kinds=frozenset({AlertKind.FAILED}), max_age=POLICY.max_age, deployed_at=CREATED)
-    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, policy, now=at(3730))
-    assert not decision.send
-    assert decision.reason == "alerts of kind interrupted are switched off in the settings"
-
-
-def test_an_on_demand_job_is_declined() -> None:
-    decision = decide(AlertKind.FAILED, state(market=Market.ON_DEMAND), INTERRUPTED, POLICY, now=at(3730))
-    assert not decision.send
-    assert decision.reason == "an on-demand job: only spot jobs are alerted on"
-
-
-def test_an_unknown_end_is_news_on_any_market() -> None:
-    """On-demand jobs are the ones that are pending."""
-    end = transition("MaxPendingTimeExceeded", 3720)
-    assert decide(AlertKind.ENDED, state(market=Market.ON_DEMAND), end, POLICY, now=at(3730)).send
-
-
-@pytest.mark.parametrize(("deployed", "sent"), [(3720, True), (3720.001, False)])
-def test_what_happened_before_the_deployment_is_declined(deployed: float, *, sent: bool) -> None:
-    policy = AlertPolicy(kinds=POLICY.kinds, max_age=POLICY.max_age, deployed_at=at(deployed))
-    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, policy, now=at(3730))
-    assert decision.send is sent
-    if not sent:
-        assert decision.reason == "happened before Respot was deployed (2026-09-16T10:02:00.001Z)"
-
-
-@pytest.mark.parametrize(("age", "sent"), [(86_400, True), (86_400.001, False)])
-def test_what_is_older_than_the_settings_allow_is_declined(age: float, *, sent: bool) -> None:
-    decision = decide(AlertKind.INTERRUPTED, state(), INTERRUPTED, POLICY, now=at(3720 + age))
-    assert decision.send is sent
-    if not sent:
-        assert decision.reason == "happened 1 d 00 h ago, longer than the 1 d 00 h of the settings"
+@pytest.mark.parametrize(
+    ("kind", "market", "deployed", "age", "reason"),
+    [
+        pytest.param("interrupted", Market.SPOT, 0, 10, SENT, id="spot"),
+        pytest.param("interrupted", None, 0, 10, SENT, id="an unknown market"),
+        pytest.param("interrupted", Market.SPOT, 3720, 86_400, SENT, id="just in time"),
+        pytest.param("interrupted", Market.SPOT, 3720.001, 10, LATE, id="before the deployment"),
+        pytest.param("interrupted", Market.SPOT, 0, 86_400.001, OLD, id="old"),
+        pytest.param(
+            "failed", Market.ON_DEMAND, 0, 10, "an on-demand job: only spot jobs are alerted on", id="on demand"
+        ),
+        pytest.param("ended", Market.ON_DEMAND, 0, 10, SENT, id="an unknown end, on any market"),
+        pytest.param("resubmitted", Market.ON_DEMAND, 0, 10, SENT, id="what Respot did, on any market"),
+        pytest.param(
+            "advice", Market.SPOT, 0, 10, "alerts of kind advice are switched off in the settings", id="switched off"
+        ),
+    ],
+)
+def test_what_is_sent_and_what_is_declined_for_which_reason(
+    kind: str, market: Market | None, deployed: float, age: float, reason: str
+) -> None:
+    kinds = frozenset(AlertKind) - {AlertKind.ADVICE}
+    policy = AlertPolicy(kinds=kinds, max_age=timedelta(hours=24), deployed_at=at(deployed))
+    decision = decide(AlertKind(kind), state(market=market), INTERRUPTED, policy, now=at(3720 + age))
+    assert (decision.send, decision.reason) == (reason == SENT, reason)
 
 
 def test_only_earlier_interruptions_count() -> None:

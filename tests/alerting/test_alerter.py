@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.kinds import AlertKind, Severity
-from respot.alerting.required import RecoveryNews
+from respot.alerting.required import JobAppeared, LedgerChange, RecoveryNews, TransitionRecorded
 from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,
@@ -18,16 +17,16 @@ from respot.errors import (
 )
 from respot.jobs.job import JobState, Market, Transition
 from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Action, Decision, Outlook
+from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
-from tests.alerting.environment import ENDED, JOB, LEASE, Environment
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
+from tests.alerting.environment import ENDED, JOB, LEASE, Environment, decision_record, outcome_of
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot, transition
 from tests.support.faulty import ProcessCrashError
 from tests.support.scenarios import SCENARIOS, Scenario
 
 END = history(ENDED)[-1]
-OUTCOME = Outcome(job=JOB, kind=OutcomeKind.CREATED, summary="a summary", settled_at=at(21640), name="spot-job-r2")
+OUTCOME = outcome_of()
 CHANGES = {
     "transition": TransitionRecorded(job=JOB, transition=END),
     "appearance": JobAppeared(job=JOB),
@@ -65,6 +64,8 @@ def test_an_alert_is_sent_once_however_often_its_change_is_delivered(env: Enviro
     for _ in range(4):
         env.clock.pass_by(timedelta(hours=1))
         assert env.alerter.on(change) is None
+    env.clock.pass_by(timedelta(days=1))  # a sent alert is never declined
+    env.alerter.on(change)
     assert len(env.topic.published) == 1
     assert env.alerts() == (alert_record,)
 
@@ -144,34 +145,15 @@ def test_a_declined_alert_is_recorded_and_never_sent(env: Environment, change: L
 
 
 @ANY_CHANGE
-def test_a_sent_alert_is_never_declined(env: Environment, change: LedgerChange) -> None:
-    env.alerter.on(change)
-    env.clock.pass_by(timedelta(hours=25))
-    env.alerter.on(change)
-    assert [each.outcome for each in env.alerts()] == [AlertOutcome.SENT]
-
-
-@ANY_CHANGE
-def test_old_news_is_declined(env: Environment, change: LedgerChange) -> None:
-    env.clock.pass_by(timedelta(hours=25))
-    assert "longer than the 1 d 00 h" in declined(env.alerter.on(change))
-
-
-@ANY_CHANGE
-def test_what_happened_before_the_deployment_is_declined(env: Environment, change: LedgerChange) -> None:
-    env.memory.created = at(22_000)
-    assert "before Respot was deployed" in declined(env.alerter.on(change))
+@pytest.mark.parametrize(
+    ("hours", "deployed", "reason"),
+    [(25, 0, "longer than the 1 d 00 h"), (0, 22_000, "before Respot was deployed")],
+)
+def test_old_news_is_declined(env: Environment, change: LedgerChange, hours: int, deployed: float, reason: str) -> None:
+    env.clock.pass_by(timedelta(hours=hours))
+    env.memory.created = at(deployed)
+    assert reason in declined(env.alerter.on(change))
     assert env.topic.published == []
-
-
-@pytest.mark.parametrize(("change", "sent"), [(CHANGES["transition"], False), (OUTCOME, True)])
-def test_of_on_demand_jobs_only_what_respot_did_is_reported(
-    env: Environment, change: LedgerChange, *, sent: bool
-) -> None:
-    env.know(snapshot(ENDED, job=job_id("other"), market=Market.ON_DEMAND))
-    alert_record = env.alerter.on(replace(change, job=job_id("other")))
-    assert sent or "on-demand" in declined(alert_record)
-    assert len(env.topic.published) == sent
 
 
 # --- transitions ----------------------------------------------------------------------------------------------------
@@ -229,60 +211,39 @@ class Foreseen:
         return self.outlook
 
 
-def decided(action: Action, *, notify: bool = False) -> DecisionRecord:
-    decision = Decision(action=action, reason="a reason", inputs={}, notify=notify)
-    return DecisionRecord(
-        job=JOB, run=run_id(JOB), number=1, decision=decision, decided_at=at(21635), checkpoint=None, next_name=None
-    )
-
-
-def expected(
-    env: Environment,
-    foresight: Foreseen | None,
-    decision: DecisionRecord | None = None,
-    outcome: Outcome | None = None,
-) -> Outlook:
-    if decision:
-        env.runs.decide(decision, None)
-    if outcome:
-        env.runs.record_outcome(outcome)
+def outlook(env: Environment, foresight: Foreseen | None = None) -> Outlook:
+    """Of the alert of the job's end."""
     assert replace(env.alerter, foresight=foresight).alert(JOB, END)
     return env.topic.published[-1].outlook
 
 
-@pytest.mark.parametrize("outlook", Outlook)
-def test_the_alert_of_an_end_says_what_respot_will_do(env: Environment, outlook: Outlook) -> None:
-    assert expected(env, Foreseen(outlook)) is outlook
-
-
-def test_without_foresight_the_outlook_is_unknown(env: Environment) -> None:
-    assert expected(env, None) is Outlook.UNKNOWN
+@pytest.mark.parametrize("foreseen", [*Outlook, None])
+def test_the_alert_of_an_end_says_what_respot_will_do(env: Environment, foreseen: Outlook | None) -> None:
+    assert outlook(env, Foreseen(foreseen) if foreseen else None) is (foreseen or Outlook.UNKNOWN)
 
 
 @pytest.mark.parametrize(
-    ("decision", "outlook"),
+    ("action", "notify", "outcome", "expected"),
     [
-        (decided(Action.RESUBMIT), Outlook.DECIDES),
-        (decided(Action.REFUSE, notify=True), Outlook.DECIDED),
-        (decided(Action.NOTHING, notify=True), Outlook.DECIDED),
-        (decided(Action.REFUSE), Outlook.LEAVES),
-        (decided(Action.NOTHING), Outlook.LEAVES),
+        (Action.RESUBMIT, False, None, Outlook.DECIDES),
+        (Action.REFUSE, True, None, Outlook.DECIDED),
+        (Action.NOTHING, True, None, Outlook.DECIDED),
+        (Action.REFUSE, False, None, Outlook.LEAVES),
+        (Action.NOTHING, False, None, Outlook.LEAVES),
+        *((Action.RESUBMIT, False, kind, Outlook.DECIDED) for kind in OutcomeKind),  # the alert may be hours late
     ],
 )
 def test_a_recorded_decision_counts_and_not_the_policy_of_today(
-    env: Environment, decision: DecisionRecord, outlook: Outlook
+    env: Environment, action: Action, *, notify: bool, outcome: OutcomeKind | None, expected: Outlook
 ) -> None:
+    env.runs.decide(decision_record(action, notify=notify), None)
+    if outcome:
+        env.runs.record_outcome(outcome_of(outcome))
     foresight = Foreseen(Outlook.UNKNOWN)
-    assert expected(env, foresight, decision) is outlook
+    assert outlook(env, foresight) is expected
     assert foresight.asked == 0
-
-
-@pytest.mark.parametrize("kind", OutcomeKind)
-def test_after_the_outcome_a_late_alert_of_the_end_announces_nothing(env: Environment, kind: OutcomeKind) -> None:
-    """An alert may be late: its queue retries it for hours."""
-    assert expected(env, None, decided(Action.RESUBMIT), replace(OUTCOME, kind=kind)) is Outlook.DECIDED
-    follows = what_happens_next(env.topic.published[-1])
-    assert "Respot has already decided whether it resumes the job." in follows
+    said = what_happens_next(env.topic.published[-1])
+    assert ("Respot has already decided whether it resumes the job." in said) is (expected is Outlook.DECIDED)
 
 
 def test_the_policy_is_read_only_of_a_job_that_has_ended(env: Environment) -> None:
@@ -304,8 +265,10 @@ def test_what_respot_did_is_reported_as_of_the_jobs_end(env: Environment) -> Non
     assert (alert_record.kind, alert_record.outcome) == (AlertKind.RESUBMITTED, AlertOutcome.SENT)
     assert alert_record.transition == END
     assert alert_record.headline == "spot-job was resubmitted"
-    (alert,) = env.topic.published
+    env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
+    alert, withdrawn = env.topic.published
     assert (alert.summary, alert.warning) == ("resubmitted as spot-job-r2", "late")
+    assert withdrawn.severity is Severity.INFO
 
 
 def test_it_is_reported_once_even_if_the_job_is_deleted_afterwards(env: Environment) -> None:
@@ -313,13 +276,6 @@ def test_it_is_reported_once_even_if_the_job_is_deleted_afterwards(env: Environm
     env.know(snapshot(f"{ENDED} Deleting=30000", status="Deleting"))
     assert env.alerter.alert_on_recovery(JOB, RESUBMITTED) is None
     assert len(env.topic.published) == 1
-
-
-def test_a_job_without_a_known_end_is_reported_by_its_state(env: Environment) -> None:
-    env.memory.transitions[JOB].clear()
-    alert_record = env.alerter.alert_on_recovery(JOB, RESUBMITTED)
-    assert alert_record is not None
-    assert alert_record.transition == END
 
 
 @pytest.mark.parametrize(("happened", "sent"), [(timedelta(days=3), True), (timedelta(), False)])
@@ -334,18 +290,6 @@ def test_the_age_of_recovery_news_counts_and_not_the_age_of_the_end(
     assert sent or "happened 3 d 00 h ago" in alert_record.reason
 
 
-def test_each_kind_of_news_has_its_own_alert(env: Environment) -> None:
-    for kind in (AlertKind.POLICY_INVALID, AlertKind.RESUBMITTED, AlertKind.NOT_RESUBMITTED, AlertKind.WOULD_RESUBMIT):
-        env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=kind))
-    assert len({alert.id for alert in env.topic.published}) == 4
-
-
-def test_withdrawn_news_is_an_information(env: Environment) -> None:
-    env.alerter.alert_on_recovery(JOB, replace(RESUBMITTED, kind=AlertKind.NOT_RESUBMITTED, withdrawn=True))
-    (alert,) = env.topic.published
-    assert alert.severity is Severity.INFO
-
-
 # --- advice ---------------------------------------------------------------------------------------------------------
 
 RUN = run_id(JOB)
@@ -357,19 +301,21 @@ def appears(env: Environment, script: str = "Starting=0", **others: object) -> N
     env.know(snapshot(script, job=job_id("new"), **({"checkpoint_uri": None} | others)))
 
 
-def test_a_risky_job_is_advised_when_it_appears(env: Environment) -> None:
-    appears(env)
-    alert_record = env.alerter.advise(job_id("new"))
+def advised(env: Environment, name: str = "new") -> bool:
+    """Whether advice on the job is sent."""
+    alert_record = env.alerter.advise(job_id(name))
     assert alert_record is not None
-    assert (alert_record.kind, alert_record.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
+    return (alert_record.kind, alert_record.outcome) == (AlertKind.ADVICE, AlertOutcome.SENT)
+
+
+def test_a_risky_job_is_advised_when_it_appears_and_a_safe_one_is_left_alone(env: Environment) -> None:
+    appears(env)
+    assert advised(env)
     (alert,) = env.topic.published
     assert len(alert.advice) == 1
-
-
-def test_a_safe_job_is_left_alone(env: Environment) -> None:
-    appears(env, checkpoint_uri="s3://ml-bucket/new/")
-    assert env.alerter.advise(job_id("new")) is None
-    assert env.memory.alerts(job_id("new")) == ()
+    env.know(snapshot("Starting=0", job=job_id("safe")))
+    assert env.alerter.advise(job_id("safe")) is None
+    assert env.memory.alerts(job_id("safe")) == ()
 
 
 def test_advice_comes_once_even_if_earlier_transitions_are_recorded_later(env: Environment) -> None:
@@ -384,12 +330,8 @@ def test_advice_comes_once_even_if_earlier_transitions_are_recorded_later(env: E
 
 def resubmit(env: Environment) -> None:
     """Respot decides on the next attempt of the ended job, named `new`."""
-    decision = Decision(action=Action.RESUBMIT, reason="so says the policy", inputs={})
-    record = DecisionRecord(
-        job=JOB, run=RUN, number=1, decision=decision, decided_at=CREATED, checkpoint=None, next_name="new"
-    )
     attempt = AttemptRecord(run=RUN, number=2, region=JOB.region, name="new", parent=JOB, decided_at=CREATED)
-    assert env.runs.decide(record, attempt)
+    assert env.runs.decide(replace(decision_record(Action.RESUBMIT), next_name="new"), attempt)
 
 
 def test_an_attempt_of_respot_is_not_advised_and_the_ledger_records_it(env: Environment) -> None:
@@ -402,18 +344,10 @@ def test_an_attempt_of_respot_is_not_advised_and_the_ledger_records_it(env: Envi
 
 def test_tags_that_anyone_can_set_suppress_no_advice(env: Environment) -> None:
     appears(env, tags=LINEAGE)  # no such attempt was decided on
-    alert_record = env.alerter.advise(job_id("new"))
-    assert alert_record is not None
-    assert alert_record.outcome is AlertOutcome.SENT
-
-
-def test_a_job_that_copies_an_attempts_tags_is_advised(env: Environment) -> None:
+    assert advised(env)
     resubmit(env)
     env.know(snapshot("Starting=0", job=job_id("copy"), checkpoint_uri=None, tags=LINEAGE))
-    env.clock.moment = at(60)
-    alert_record = env.alerter.advise(job_id("copy"))
-    assert alert_record is not None
-    assert alert_record.outcome is AlertOutcome.SENT
+    assert advised(env, "copy")
 
 
 # --- catching up: the stream lost the job's items, or a sender crashed ---------------------------------------------

@@ -13,37 +13,28 @@ from respot.aws.dynamodb.stream import read_change
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobRecord, Transition
 from respot.jobs.merge import reconcile
-from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
-from tests.alerting.environment import ENDED, JOB, Environment
-from tests.support.builders import a_drill, at, snapshot, transition
+from tests.alerting.environment import ENDED, JOB, Environment, decision_record, outcome_of
+from tests.handlers.test_recover import LEASED
+from tests.support.builders import at, snapshot
 
 NEXT = f"{JOB.name}-r2"
 NOTHING: list[Any] = []
 
 
-def recorded(each: Transition) -> Item:
-    return transition_item(JOB, each, now=at(1), retention=None)
-
-
 def decided(action: Action, **others: Any) -> Item:  # noqa: ANN401
-    record = DecisionRecord(
-        job=JOB,
-        run=run_id(JOB),
-        number=1,
-        decision=Decision(action=action, reason="the reason", inputs={}, **others),
-        decided_at=at(21640),
-        checkpoint=None,
-        next_name=NEXT,
-    )
-    return decision_item(record, None)
+    return decision_item(decision_record(action, **others), None)
 
 
-def outcome(kind: OutcomeKind) -> Item:
-    record = Outcome(job=JOB, kind=kind, summary="the summary", settled_at=at(21640), name=NEXT, warning="the warning")
-    return outcome_item(record, None)
+NOT_DONE = AlertKind.NOT_RESUBMITTED
+
+
+def recorded(status: str, seconds: float = 3720, *, ended_as: str | None = None) -> Item:
+    each = Transition(status=status, started=at(seconds), ended_as=ended_as)
+    return transition_item(JOB, each, now=at(1), retention=None)
 
 
 def notice(kind: NoticeKind) -> Item:
@@ -62,18 +53,13 @@ def of_kind(kind: str) -> Item:
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
-        *(
-            pytest.param(recorded(transition(status, 3720)), [(kind, "", None)], id=status)
-            for status, kind in KIND_BY_STATUS.items()
-        ),
-        pytest.param(recorded(transition("MaxPendingTimeExceeded")), NOTHING, id="an unknown status"),
+        *(pytest.param(recorded(status), [(kind, "", None)], id=status) for status, kind in KIND_BY_STATUS.items()),
+        pytest.param(recorded("MaxPendingTimeExceeded"), NOTHING, id="an unknown status"),
         pytest.param(
-            recorded(Transition(status="MaxPendingTimeExceeded", started=at(21630), ended_as="Stopped")),
-            [(AlertKind.ENDED, "", None)],
-            id="an unknown end",
+            recorded("MaxPendingTimeExceeded", ended_as="Stopped"), [(AlertKind.ENDED, "", None)], id="an unknown end"
         ),
         *(
-            pytest.param(recorded(transition(status, 100)), NOTHING, id=status)
+            pytest.param(recorded(status, 100), NOTHING, id=status)
             for status in ("Starting", "Training", "Completed", "Stopped", "SomethingNew")
         ),
         pytest.param(
@@ -91,20 +77,20 @@ def of_kind(kind: str) -> Item:
             [(AlertKind.WOULD_RESUBMIT, "the reason", "late")],
             id="dry run",
         ),
-        pytest.param(decided(Action.RESUBMIT), NOTHING, id="resubmission"),
-        pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission with a warning"),
+        pytest.param(decided(Action.RESUBMIT, dry_run=True), NOTHING, id="silent dry run"),
+        pytest.param(decided(Action.RESUBMIT, notify=True, warning="late"), NOTHING, id="resubmission"),
         *(
-            pytest.param(outcome(kind), [(expected, "the summary", "the warning")], id=str(kind))
-            for kind, expected in {
-                OutcomeKind.CREATED: AlertKind.RESUBMITTED,
-                OutcomeKind.FAILED: AlertKind.NOT_RESUBMITTED,
-                OutcomeKind.CANCELLED: AlertKind.NOT_RESUBMITTED,
-                OutcomeKind.WITHDRAWN: AlertKind.NOT_RESUBMITTED,
-            }.items()
+            pytest.param(
+                outcome_item(outcome_of(kind), None),
+                [(AlertKind.RESUBMITTED if kind == "created" else NOT_DONE, "a summary", "a warning")],
+                id=str(kind),
+            )
+            for kind in OutcomeKind
         ),
         pytest.param(notice(NoticeKind.POLICY_INVALID), [(AlertKind.POLICY_INVALID, "the summary", None)], id="policy"),
         pytest.param(notice(NoticeKind.POSTPONED), [(AlertKind.POSTPONED, "the summary", None)], id="kill switch"),
         pytest.param(attempt(), NOTHING, id="attempt"),
+        pytest.param(LEASED, NOTHING, id="the sweep's lease: a heartbeat"),
         pytest.param(of_kind(ItemKind.ALERT), NOTHING, id="alert"),
         pytest.param(of_kind("of another version"), NOTHING, id="an unknown kind"),
     ],
@@ -119,15 +105,3 @@ def test_each_kind_of_item_leads_to_its_alert_once(
             env.alerter.on(change)
     assert [(alert.kind, alert.summary, alert.warning) for alert in env.topic.published] == expected
     assert [each.kind for each in env.alerts()] == [kind for kind, _, _ in expected]
-
-
-def test_the_transition_of_a_drill_leads_to_its_alert() -> None:
-    env, drill = Environment(), a_drill()
-    env.know(drill.snapshot())
-    change = read_change(
-        {"dynamodb": {"NewImage": transition_item(drill.job, drill.alerted, now=at(1), retention=None)}}
-    )
-    assert change
-    alert_record = env.alerter.on(change)
-    assert alert_record
-    assert (alert_record.job, alert_record.transition) == (drill.job, drill.alerted)

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -6,8 +7,11 @@ from hypothesis import strategies as st
 
 from respot.alerting.digest.digest import GROUPED, CapacityPool, pool_of
 from respot.alerting.digest.text import headline, names, plain, short, subject, what_happened, what_happens_next
-from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, Severity
-from tests.support.builders import a_drill, alert_of, alert_on, digest_of, member_of
+from respot.alerting.digest.timer import read_timer, write_timer
+from respot.alerting.kinds import AlertKind, Severity
+from respot.errors import MalformedMessageError
+from respot.jobs.message import write_message as write_job
+from tests.support.builders import a_drill, alert_of, alert_on, digest_of, job_id, member_of, window_of
 
 MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 
@@ -15,16 +19,12 @@ MAX_WAIT = AlertKind.MAX_WAIT_TIME_EXCEEDED
 CAPACITY = "CapacityError: Unable to provision requested ML compute capacity."
 
 
-@pytest.mark.parametrize("kind", sorted(GROUPED - {AlertKind.FAILED} - OF_ANY_TYPE))
-def test_alerts_are_grouped_by_pool(kind: AlertKind) -> None:
-    assert pool_of(alert_of(kind)) == CapacityPool(kind=kind, region="us-east-1", instance_type="ml.g5.2xlarge")
-
-
-@pytest.mark.parametrize("kind", [AlertKind.POLICY_INVALID, AlertKind.POSTPONED])
-def test_account_wide_alerts_are_grouped_across_instance_types(kind: AlertKind) -> None:
+@pytest.mark.parametrize("kind", sorted(GROUPED - {AlertKind.FAILED}))
+def test_alerts_are_grouped_by_pool_and_account_wide_ones_across_instance_types(kind: AlertKind) -> None:
+    instance_type = None if kind in {AlertKind.POLICY_INVALID, AlertKind.POSTPONED} else "ml.g5.2xlarge"
     pool = pool_of(alert_of(kind))
-    assert pool == CapacityPool(kind=kind, region="us-east-1", instance_type=None)
-    assert pool.key == f"us-east-1/any/{kind}"
+    assert pool == CapacityPool(kind=kind, region="us-east-1", instance_type=instance_type)
+    assert pool.key == f"us-east-1/{instance_type or 'any'}/{kind}"
 
 
 @pytest.mark.parametrize(
@@ -33,34 +33,24 @@ def test_account_wide_alerts_are_grouped_across_instance_types(kind: AlertKind) 
         (CAPACITY, True),
         ("AlgorithmError: ExecuteUserScriptError: CapacityError", False),
         ("InternalServerError: We encountered an internal error.  Please try again.", False),
-        ("ClientError: no such image", False),
         (None, False),
     ],
 )
 def test_of_failures_only_capacity_errors_are_grouped(reason: str | None, *, grouped: bool) -> None:
-    pool = pool_of(alert_on("Failed", failure_reason=reason))
-    assert (pool is not None) == grouped
+    assert (pool_of(alert_on("Failed", failure_reason=reason)) is not None) == grouped
 
 
-def test_a_digest_is_never_grouped() -> None:
-    assert pool_of(replace(alert_on(), kind=AlertKind.DIGEST)) is None
-
-
-@pytest.mark.parametrize("kind", sorted(GROUPED))
-def test_a_drill_opens_no_window_and_joins_none(kind: AlertKind) -> None:
-    drilled = alert_of(kind)
-    assert pool_of(replace(drilled, state=replace(drilled.state, job=a_drill().job, failure_reason=CAPACITY))) is None
+@pytest.mark.parametrize("kind", AlertKind)
+def test_a_drill_opens_no_window_and_joins_none_and_a_digest_neither(kind: AlertKind) -> None:
+    alert = alert_of(kind)
+    assert pool_of(replace(alert, kind=AlertKind.DIGEST)) is None
+    assert pool_of(replace(alert, state=replace(alert.state, job=a_drill().job, failure_reason=CAPACITY))) is None
 
 
 def test_a_pool_is_kind_region_and_instance_type() -> None:
     pool = CapacityPool(kind=MAX_WAIT, region="eu-west-1", instance_type="ml.p4d.24xlarge")
-    assert pool.key == "eu-west-1/ml.p4d.24xlarge/max-wait-time-exceeded"
-    others = [
-        replace(pool, kind=AlertKind.INTERRUPTED),
-        replace(pool, region="eu-west-2"),
-        replace(pool, instance_type=None),
-    ]
-    assert len({pool.key, *(other.key for other in others)}) == 4
+    others = ({"kind": AlertKind.INTERRUPTED}, {"region": "eu-west-2"}, {"instance_type": None})
+    assert len({pool.key, *(replace(pool, **other).key for other in others)}) == 4
 
 
 @given(st.text())
@@ -68,51 +58,35 @@ def test_the_key_is_short_and_plain_for_any_instance_type(words: str) -> None:
     key = CapacityPool(kind=AlertKind.INTERRUPTED, region="us-east-1", instance_type=words).key
     assert len(key) <= 70
     assert key.isascii()
-    assert "#" not in key
-    assert key.count("/") == 2
+    assert ("#" in key, key.count("/")) == (False, 2)
 
 
 @pytest.mark.parametrize(
     ("count", "again", "kind", "said"),
     [
-        (437, 0, AlertKind.INTERRUPTED, "437 more spot jobs on ml.g5.2xlarge in us-east-1 were interrupted"),
-        (1, 0, AlertKind.INTERRUPTED, "1 more spot job on ml.g5.2xlarge in us-east-1 was interrupted"),
-        (2, 1, AlertKind.INTERRUPTED, "3 more interruptions of 2 spot jobs on ml.g5.2xlarge in us-east-1"),
-        (1, 1, AlertKind.INTERRUPTED, "2 more interruptions of 1 spot job on ml.g5.2xlarge in us-east-1"),
-        (2, 0, MAX_WAIT, "2 more spot jobs on ml.g5.2xlarge in us-east-1 ran out of waiting time"),
-        (
-            2,
-            0,
-            AlertKind.MAX_RUNTIME_EXCEEDED,
-            "2 more spot jobs on ml.g5.2xlarge in us-east-1 reached their maximum runtime",
-        ),
-        (
-            1,
-            0,
-            AlertKind.MAX_RUNTIME_EXCEEDED,
-            "1 more spot job on ml.g5.2xlarge in us-east-1 reached its maximum runtime",
-        ),
-        (2, 0, AlertKind.ENDED, "2 more jobs on ml.g5.2xlarge in us-east-1 ended with an unusual status"),
-        (2, 0, AlertKind.FAILED, "2 more spot jobs on ml.g5.2xlarge in us-east-1 failed for lack of capacity"),
-        (2, 0, AlertKind.RESUBMITTED, "2 more jobs on ml.g5.2xlarge in us-east-1 were resubmitted"),
-        (1, 0, AlertKind.RESUBMITTED, "1 more job on ml.g5.2xlarge in us-east-1 was resubmitted"),
-        (2, 0, AlertKind.NOT_RESUBMITTED, "2 more jobs on ml.g5.2xlarge in us-east-1 are not resubmitted"),
-        (
-            2,
-            0,
-            AlertKind.WOULD_RESUBMIT,
-            "2 more jobs on ml.g5.2xlarge in us-east-1 would have been resubmitted (dry run)",
-        ),
+        (437, 0, AlertKind.INTERRUPTED, "437 more spot jobs {pool} were interrupted"),
+        (1, 0, AlertKind.INTERRUPTED, "1 more spot job {pool} was interrupted"),
+        (2, 1, AlertKind.INTERRUPTED, "3 more interruptions of 2 spot jobs {pool}"),
+        (1, 1, AlertKind.INTERRUPTED, "2 more interruptions of 1 spot job {pool}"),
+        (2, 0, MAX_WAIT, "2 more spot jobs {pool} ran out of waiting time"),
+        (2, 0, AlertKind.MAX_RUNTIME_EXCEEDED, "2 more spot jobs {pool} reached their maximum runtime"),
+        (1, 0, AlertKind.MAX_RUNTIME_EXCEEDED, "1 more spot job {pool} reached its maximum runtime"),
+        (2, 0, AlertKind.ENDED, "2 more jobs {pool} ended with an unusual status"),
+        (2, 0, AlertKind.FAILED, "2 more spot jobs {pool} failed for lack of capacity"),
+        (2, 0, AlertKind.RESUBMITTED, "2 more jobs {pool} were resubmitted"),
+        (1, 0, AlertKind.RESUBMITTED, "1 more job {pool} was resubmitted"),
+        (2, 0, AlertKind.NOT_RESUBMITTED, "2 more jobs {pool} are not resubmitted"),
+        (2, 0, AlertKind.WOULD_RESUBMIT, "2 more jobs {pool} would have been resubmitted (dry run)"),
         (2, 0, AlertKind.POLICY_INVALID, "2 more jobs in us-east-1 wait: the account's policy is invalid"),
         (1, 0, AlertKind.POLICY_INVALID, "1 more job in us-east-1 waits: the account's policy is invalid"),
         (2, 0, AlertKind.POSTPONED, "2 more jobs in us-east-1 wait: the account's kill switch is on"),
         (1, 0, AlertKind.POSTPONED, "1 more job in us-east-1 waits: the account's kill switch is on"),
-        (2, 0, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
-        (2, 1, AlertKind.ADVICE, "2 more spot jobs on ml.g5.2xlarge in us-east-1 run at a risk"),
+        (2, 1, AlertKind.ADVICE, "2 more spot jobs {pool} run at a risk"),
     ],
 )
 def test_the_headline_counts(count: int, again: int, kind: AlertKind, said: str) -> None:
-    assert headline(digest_of(count, again=again, kind=kind)) == said
+    expected = said.format(pool="on ml.g5.2xlarge in us-east-1")
+    assert headline(digest_of(count, again=again, kind=kind)) == expected
 
 
 def test_a_digest_has_the_highest_severity_of_its_entries() -> None:
@@ -207,3 +181,39 @@ def test_the_entries_do_not_change_the_id() -> None:
     digest = digest_of()
     assert replace(digest, entries=(member_of(9, 1),)).id == digest.id
     assert digest.id == "digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z"
+
+
+# --- the timer: the message that closes a window
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.2xlarge", None, "<größer>"])
+@pytest.mark.parametrize("kind", [AlertKind.INTERRUPTED, AlertKind.MAX_WAIT_TIME_EXCEEDED])
+def test_what_is_written_is_read(kind: AlertKind, instance_type: str | None) -> None:
+    window = window_of(kind, 3720.037, instance_type=instance_type)
+    read = read_timer(write_timer(window))
+    assert read == window
+    assert read.id == window.id
+
+
+@pytest.mark.parametrize("body", ["", "poison", "null", "[]", "1", "{}", "[" * 100_000, write_job(job_id())])
+def test_other_messages_name_no_window(body: str) -> None:
+    assert read_timer(body) is None
+
+
+GOOD = json.loads(write_timer(window_of()))["window"]
+
+
+BAD = [{"kind": "advice-to-all"}, {"opened": "yesterday"}, {"closes": 7}]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        *(None, [], "x"),
+        *({key: value for key, value in GOOD.items() if key != left_out} for left_out in GOOD),
+        *(GOOD | bad for bad in BAD),
+    ],
+)
+def test_a_window_that_cannot_be_read_is_malformed(named: object) -> None:
+    with pytest.raises(MalformedMessageError, match="names a window"):
+        read_timer(json.dumps({"window": named}))

@@ -4,7 +4,6 @@ from datetime import timedelta
 import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import MARGIN, DigestCollector
 from respot.alerting.digest.digest import DigestRecord, DigestWindow
 from respot.alerting.digest.text import what_happens_next
@@ -13,11 +12,11 @@ from respot.alerting.required import RecoveryNews
 from respot.errors import AlertInProgressError, LedgerUnavailableError, QueueUnavailableError, TopicUnavailableError
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Outlook
+from tests.alerting.environment import LEASE, alerter_on
 from tests.support.builders import CREATED, at, job_id, snapshot, transition
 from tests.support.clock import FakeClock
-from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryTopic
 
-LEASE = timedelta(minutes=2)
 LENGTH = timedelta(minutes=3)
 INTERRUPTED = transition("Interrupted", 3720)
 
@@ -37,16 +36,7 @@ class Environment:
             length=LENGTH,
             lease=LEASE,
         )
-        self.alerter = Alerter(
-            ledger=self.ledger,
-            runs=MemoryRunStore(ledger=self.ledger),
-            topic=self.topic,
-            clock=self.clock,
-            kinds=frozenset(AlertKind),
-            max_age=timedelta(hours=24),
-            lease=LEASE,
-            digests=self.collector,
-        )
+        self.alerter = replace(alerter_on(self.ledger, clock=self.clock, topic=self.topic), digests=self.collector)
 
     def interrupt(self, name: str, *, status: str = "Interrupted", **state: object) -> AlertRecord:
         job = job_id(name)
@@ -61,6 +51,12 @@ class Environment:
         self.clock.pass_by(delay)
         return window
 
+    def window_of_two(self) -> DigestWindow:
+        """A window that is over, with one entry."""
+        self.interrupt("first")
+        self.interrupt("second")
+        return self.over()
+
     def alone(self) -> list[str]:
         return [alert.state.job.name for alert in self.topic.published if alert.digest is None]
 
@@ -70,14 +66,9 @@ def env() -> Environment:
     return Environment()
 
 
-def test_the_first_alert_is_sent_at_once_without_a_timer(env: Environment) -> None:
-    assert env.interrupt("first").digest is None
-    assert env.alone() == ["first"]
-    assert env.timers.sent == []
-
-
 def test_later_alerts_reach_machines_at_once_and_people_in_one_digest(env: Environment) -> None:
-    env.interrupt("first")
+    assert env.interrupt("first").digest is None
+    assert (env.alone(), env.timers.sent) == (["first"], [])
     ids = {env.interrupt(f"job-{number}").digest for number in range(20)}
     assert len(env.topic.published) == 21
     assert {alert.digest for alert in env.topic.published[1:]} == ids
@@ -104,29 +95,15 @@ def test_one_timer_serves_all_entries(env: Environment) -> None:
     assert delay == LENGTH - timedelta(seconds=10) + MARGIN
 
 
-def test_the_first_alert_after_a_window_is_sent_at_once(env: Environment) -> None:
-    env.interrupt("first")
-    env.interrupt("second")
-    env.clock.pass_by(LENGTH)
-    assert env.interrupt("third").digest is None
-    assert env.alone() == ["first", "third"]
-
-
 def test_an_old_digest_is_sent_after_a_new_window_was_opened(env: Environment) -> None:
     env.interrupt("first")
     old = env.interrupt("second").digest
     window = env.over()
-    env.interrupt("third")
+    assert env.interrupt("third").digest is None
     new = env.interrupt("fourth").digest
     assert env.collector.close(window)
     assert [(digest.id, len(digest.entries)) for digest in env.topic.digests] == [(old, 1)]
     assert new != old
-
-
-def test_a_failure_of_the_jobs_own_is_never_grouped(env: Environment) -> None:
-    for name in ("first", "second"):
-        assert env.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
-    assert env.store.windows == {}
 
 
 def test_a_digest_of_recoveries_quotes_what_respot_did(env: Environment) -> None:
@@ -164,31 +141,6 @@ def test_an_entry_has_its_alerts_outlook_and_severity(env: Environment) -> None:
     assert "Respot may resume 1 of them (second)" in what_happens_next(digest)
 
 
-def test_advice_on_many_jobs_is_one_digest(env: Environment) -> None:
-    jobs = [job_id(name) for name in ("first", "second", "third")]
-    for job in jobs:
-        env.ledger.save(reconcile(env.ledger.load(job), snapshot("Starting=0", job=job, checkpoint_uri=None)))
-        assert env.alerter.advise(job)
-    assert env.alone() == ["first"]
-    env.collector.close(env.over())
-    (digest,) = env.topic.digests
-    assert [entry.job for entry in digest.entries] == jobs[1:]
-    assert all(entry.description.startswith("No checkpoint location is configured") for entry in digest.entries)
-
-
-def test_catching_up_groups_alerts_as_the_stream_does(env: Environment) -> None:
-    jobs = [job_id(name) for name in ("first", "second")]
-    for job in jobs:
-        seen = snapshot("Starting=0 Interrupted=3720", job=job, checkpoint_uri=None)
-        env.ledger.save(reconcile(env.ledger.load(job), seen))
-    digest_records = [
-        [(digest_record.kind, digest_record.digest is None) for digest_record in env.alerter.catch_up(job)]
-        for job in jobs
-    ]
-    kinds = (AlertKind.ADVICE, AlertKind.INTERRUPTED)
-    assert digest_records == [[(kind, True) for kind in kinds], [(kind, False) for kind in kinds]]
-
-
 @pytest.mark.parametrize(
     ("more", "kept"),
     [("x" * 287, "x" * 287), ("x" * 288, "x" * 286 + "…"), ("\nb\u202e\x1bc", " b  c")],
@@ -202,24 +154,18 @@ def test_a_description_is_one_line_of_limited_length(env: Environment, more: str
     assert entry.description == f"CapacityError{kept}"
 
 
-def test_pools_are_kept_apart(env: Environment) -> None:
+def test_pools_are_kept_apart_and_a_failure_of_the_jobs_own_has_none(env: Environment) -> None:
     env.interrupt("first")
     assert env.interrupt("other-type", instance_type="ml.p3.2xlarge").digest is None
     assert env.interrupt("other-kind", status="MaxWaitTimeExceeded").digest is None
+    for name in ("failed", "failed-too"):
+        assert env.interrupt(name, status="Failed", failure_reason="AlgorithmError: exit code 1").digest is None
+    assert len(env.store.windows) == 3
     assert env.interrupt("same").digest is not None
 
 
-def test_without_a_collector_no_alert_is_grouped(env: Environment) -> None:
-    env.alerter = replace(env.alerter, digests=None)
-    for name in ("first", "second", "third"):
-        assert env.interrupt(name).digest is None
-    assert env.store.windows == {}
-
-
 def test_a_digest_is_sent_once_however_often_its_timer_arrives(env: Environment) -> None:
-    env.interrupt("first")
-    env.interrupt("second")
-    window = env.over()
+    window = env.window_of_two()
     assert env.collector.close(window)
     env.clock.pass_by(LEASE)
     assert env.collector.close(window) is None
@@ -257,9 +203,7 @@ def test_a_window_without_entries_completes_without_a_digest(env: Environment) -
 
 
 def test_when_sns_is_down_the_next_delivery_need_not_wait_for_the_lease(env: Environment) -> None:
-    env.interrupt("first")
-    env.interrupt("second")
-    window = env.over()
+    window = env.window_of_two()
     env.topic.fault = TopicUnavailableError("down")
     with pytest.raises(TopicUnavailableError):
         env.collector.close(window)
@@ -268,9 +212,7 @@ def test_when_sns_is_down_the_next_delivery_need_not_wait_for_the_lease(env: Env
 
 
 def test_a_leased_digest_has_one_sender(env: Environment) -> None:
-    env.interrupt("first")
-    env.interrupt("second")
-    window = env.over()
+    window = env.window_of_two()
     env.store.lease_digest(window, now=env.clock(), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         env.collector.close(window)

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -21,7 +20,7 @@ from respot.alerting.digest import text as digest_text
 from respot.alerting.digest.digest import GROUPED, Digest
 from respot.alerting.document import digest_document, to_document
 from respot.alerting.kinds import AlertKind
-from respot.jobs.job import Market, Owner, Parent
+from respot.jobs.job import Owner, Parent
 from respot.jobs.lifecycle import figures
 from respot.recovery.planning.decision import Outlook
 from respot.slack.blocks import SlackMessage, render
@@ -110,8 +109,8 @@ def shown(message: SlackMessage) -> str:
 def holds_together(text: str) -> None:
     assert ".." not in text
     assert not re.search(r"[.!?…][;:,.]|[;:,]\.|\. \.", text), text
-    assert ":large_" not in text
-    assert not re.search(r"(^|\s):[a-z_]+:(\s|$)", text)
+    # Slack shows an emoji's code as one in mrkdwn only, a Unicode emoji everywhere.
+    assert not re.search(r":[a-z_]{3,}:", text)
     assert not re.search(r"(^|\W)0 s", text)
     for one, other in CONTRADICTIONS:
         assert not (one in text and other in text), (one, other)
@@ -139,13 +138,6 @@ def test_nobody_is_invited_to_start_what_respot_may_start(alert: Alert) -> None:
         else:
             assert invited
         assert bool(warned_off) is (ended and alert.outlook is not Outlook.LEAVES)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_says_what_follows(kind: AlertKind) -> None:
-    """No table may lack a new kind."""
-    assert alert_text.what_happens_next(alert_of(kind))
-    assert alert_text.headline(alert_of(kind))
 
 
 MEMBERS: Final = st.lists(st.sampled_from(Outlook), min_size=1, max_size=14)
@@ -209,17 +201,9 @@ def test_slack_and_mail_say_when_nothing_was_billed() -> None:
         assert "Billed" not in text
 
 
-@pytest.mark.parametrize(
-    "held",
-    [
-        pytest.param({"training_started": at(250)}, id="it started"),
-        pytest.param({"training_time": timedelta(seconds=9)}, id="it trained"),
-        pytest.param({"billable_time": timedelta(seconds=9)}, id="it is billed"),
-        pytest.param({"market": None}, id="known from events alone"),
-        pytest.param({"status": "InProgress"}, id="it has not ended"),
-    ],
-)
+@pytest.mark.parametrize("held", [{"training_started": at(250)}, {"market": None}, {"status": "InProgress"}], ids=str)
 def test_a_job_that_may_have_held_an_instance_is_not_called_free(held: dict[str, Any]) -> None:
+    """Events alone do not show the market. Which times and statuses need instances is a rule of its own."""
     assert "nothing was billed" not in alert_text.cost(idle(**held))
 
 
@@ -241,12 +225,3 @@ def test_slacks_own_sdk_accepts_every_block(alert: Alert, kind: AlertKind, outlo
             parsed = Block.parse(block)
             assert parsed is not None
             parsed.validate_json()
-
-
-def test_no_message_has_an_emoji_code() -> None:
-    """Slack shows a code as an emoji in mrkdwn only, a Unicode emoji everywhere."""
-    for kind in KINDS:
-        for market in Market:
-            alert = alert_of(kind)
-            alert = replace(alert, state=replace(alert.state, market=market))
-            assert not re.search(r":[a-z_]{3,}:", shown(render(json.dumps(to_document(alert)))))

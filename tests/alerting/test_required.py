@@ -7,41 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import news_of_decision, news_of_outcome, required_alerts
+from respot.alerting.required import RecoveryNews, news_of_decision, news_of_outcome, required_alerts
 from respot.jobs.job import JobRecord, JobSnapshot, Market, Transition
-from respot.jobs.lifecycle import appearance, end_of
+from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import reconcile
-from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, Notice, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
-from tests.support.builders import CREATED, at, job_id, snapshot, state, transition
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import DecisionRecord, Notice, NoticeKind, OutcomeKind, RecoveryRecords
+from tests.alerting.environment import JOB, alerter_on, decision_record, outcome_of
+from tests.support.builders import CREATED, at, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
 
-JOB = job_id()
 END = transition("MaxWaitTimeExceeded", 21630)
 
 
 def decided(action: Action = Action.NOTHING, *, notify: bool = True, dry_run: bool = False) -> DecisionRecord:
-    return DecisionRecord(
-        job=JOB,
-        run=run_id(JOB),
-        number=1,
-        decision=Decision(
-            action=action, reason="a reason", inputs={}, notify=notify, dry_run=dry_run, warning="a warning"
-        ),
-        decided_at=at(21700),
-        checkpoint=None,
-        next_name=None,
-    )
-
-
-def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
-    return Outcome(
-        job=JOB, kind=kind, summary="a summary", settled_at=at(21800), name="spot-job-r2", warning="a warning"
-    )
+    return decision_record(action, notify=notify, dry_run=dry_run, warning="a warning")
 
 
 NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", noticed_at=at(21650))
@@ -51,57 +33,21 @@ NOTICE = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no policy", no
 
 
 @pytest.mark.parametrize(
-    ("record", "kind", "summary"),
+    ("news", "seconds", "withdrawn"),
     [
-        (decided(), AlertKind.NOT_RESUBMITTED, "not resubmitted: a reason"),
-        (decided(Action.RESUBMIT, dry_run=True), AlertKind.WOULD_RESUBMIT, "a reason"),
-    ],
-    ids=["declined", "dry run"],
-)
-def test_a_decision_without_an_outcome_is_news(record: DecisionRecord, kind: AlertKind, summary: str) -> None:
-    news = news_of_decision(record)
-    assert news is not None
-    assert (news.kind, news.summary, news.happened_at, news.warning) == (kind, summary, at(21700), "a warning")
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        decided(notify=False),
-        decided(Action.RESUBMIT),
-        decided(Action.RESUBMIT, notify=False),
-        decided(Action.RESUBMIT, notify=False, dry_run=True),
-    ],
-    ids=["nobody waits", "its outcome is news", "neither", "a silent dry run"],
-)
-def test_any_other_decision_is_no_news(record: DecisionRecord) -> None:
-    assert news_of_decision(record) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"),
-    [
-        (OutcomeKind.CREATED, AlertKind.RESUBMITTED),
-        (OutcomeKind.FAILED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.CANCELLED, AlertKind.NOT_RESUBMITTED),
-        (OutcomeKind.WITHDRAWN, AlertKind.NOT_RESUBMITTED),
+        pytest.param(news_of_decision(decided()), 21635, True, id="nothing to do"),
+        pytest.param(news_of_decision(decided(Action.REFUSE)), 21635, False, id="refused"),
+        pytest.param(news_of_outcome(outcome_of()), 21640, False, id="created"),
+        pytest.param(news_of_outcome(outcome_of(OutcomeKind.WITHDRAWN)), 21640, True, id="withdrawn"),
     ],
 )
-def test_every_outcome_is_news(kind: OutcomeKind, expected: AlertKind) -> None:
-    news = news_of_outcome(outcome(kind))
-    assert (news.kind, news.happened_at) == (expected, at(21800))
+def test_news_has_its_own_time_and_is_no_fault_if_the_request_was_withdrawn(
+    news: RecoveryNews, seconds: float, *, withdrawn: bool
+) -> None:
+    assert (news.happened_at, news.warning, news.withdrawn) == (at(seconds), "a warning", withdrawn)
 
 
 # --- when -----------------------------------------------------------------------------------------------------------
-
-
-def test_advice_is_about_the_beginning_of_the_job() -> None:
-    assert appearance(state()) == transition("Starting", 0)
-
-
-def test_a_deleted_job_keeps_its_end() -> None:
-    transitions = snapshot("Starting=0 MaxWaitTimeExceeded=21630 Deleting=30000", status="Deleting")
-    assert end_of(JobRecord(transitions=transitions.history), transitions.state) == END
 
 
 def test_an_end_without_a_transition_is_the_states() -> None:
@@ -118,36 +64,32 @@ def required(seen: JobSnapshot, recovery_records: RecoveryRecords | None = None)
     return {(kind.value, (started - CREATED).total_seconds()) for kind, started in found}
 
 
-def test_a_job_that_runs_normally_requires_no_alert() -> None:
-    assert required(snapshot()) == set()
-
-
-def test_each_interruption_requires_its_own_alert() -> None:
-    assert required(snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30")) == {
-        ("interrupted", 10),
-        ("interrupted", 30),
-    }
-
-
-def test_risky_spot_settings_require_advice() -> None:
-    assert required(snapshot(checkpoint_uri=None)) == {("advice", 0)}
-    assert required(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND)) == set()
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        pytest.param(snapshot(), set(), id="a job that runs normally"),
+        pytest.param(
+            snapshot("Starting=0 Interrupted=10 Starting=20 Interrupted=30"),
+            {("interrupted", 10), ("interrupted", 30)},
+            id="each interruption",
+        ),
+        pytest.param(snapshot(checkpoint_uri=None), {("advice", 0)}, id="risky spot settings"),
+        pytest.param(snapshot(checkpoint_uri=None, market=Market.ON_DEMAND), set(), id="on demand"),
+    ],
+)
+def test_a_job_requires_these_alerts(seen: JobSnapshot, expected: set[tuple[str, float]]) -> None:
+    assert required(seen) == expected
 
 
 @pytest.mark.parametrize(
     ("recovery_records", "expected"),
     [
         (RecoveryRecords(), set()),
-        (RecoveryRecords(decision=decided()), {"not-resubmitted"}),
-        (RecoveryRecords(decision=decided(notify=False)), set()),
         (RecoveryRecords(decision=decided(Action.RESUBMIT)), set()),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome()), {"resubmitted"}),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome(OutcomeKind.FAILED)), {"not-resubmitted"}),
-        (RecoveryRecords(decision=decided(Action.RESUBMIT, dry_run=True)), {"would-resubmit"}),
-        (RecoveryRecords(notices=(NOTICE,)), {"policy-invalid"}),
+        (RecoveryRecords(decision=decided(Action.RESUBMIT), outcome=outcome_of()), {"resubmitted"}),
         (RecoveryRecords(decision=decided(), notices=(NOTICE,)), {"not-resubmitted", "policy-invalid"}),
     ],
-    ids=["nothing yet", "declined", "silent", "under way", "created", "failed", "dry run", "no policy", "at last"],
+    ids=["nothing yet", "under way", "created", "declined at last"],
 )
 def test_recovery_news_requires_an_alert_on_the_jobs_end(recovery_records: RecoveryRecords, expected: set[str]) -> None:
     assert required(snapshot("Stopping=1 Stopped=9"), recovery_records) == {(kind, 9) for kind in expected}
@@ -177,7 +119,7 @@ def recovery_records(draw: st.DrawFn) -> RecoveryRecords:
     decisions = st.builds(decided, st.sampled_from(Action), notify=st.booleans(), dry_run=st.booleans())
     return RecoveryRecords(
         decision=draw(st.none() | decisions),
-        outcome=draw(st.none() | st.builds(outcome, st.sampled_from(OutcomeKind))),
+        outcome=draw(st.none() | st.builds(outcome_of, st.sampled_from(OutcomeKind))),
         notices=draw(st.sampled_from(((), (NOTICE,)))),
     )
 
@@ -199,16 +141,8 @@ def test_catching_up_completes_exactly_the_required_alerts(
     for notice in done.notices:
         runs.notice(JOB, notice.kind, notice.summary)
     clock = FakeClock(at(21900) + timedelta(hours=hours))
-    alerter = Alerter(
-        ledger=ledger,
-        runs=runs,
-        topic=MemoryTopic(),
-        clock=clock,
-        kinds=frozenset(kinds),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
-    alerter.catch_up(JOB)
+    alerter = alerter_on(ledger, clock=clock, topic=MemoryTopic())
+    replace(alerter, runs=runs, kinds=frozenset(kinds)).catch_up(JOB)
     record = ledger.load(JOB)
     assert record.state is not None
     complete = {(alert_record.kind, alert_record.transition.started) for alert_record in ledger.alerts(JOB)}

@@ -6,7 +6,6 @@ import pytest
 
 from respot.alerting.alert import Alert
 from respot.alerting.text import (
-    checkpoints,
     console_url,
     cost,
     headline,
@@ -26,19 +25,14 @@ from tests.support.builders import alert_on, history, job_id, state
 LONGEST_NAME = "n" * 63
 
 
-def never_launched(**others: Any) -> Alert:  # noqa: ANN401
-    alert = alert_on("MaxWaitTimeExceeded", training_started=None, **others)
-    return of_life(alert, "Starting=0")
+def test_a_job_with_an_unreported_start_is_not_called_never_launched() -> None:
+    assert what_happened(alert_on("MaxWaitTimeExceeded", training_started=None)).startswith("Waiting and training")
 
 
 def of_life(alert: Alert, script: str) -> Alert:
     """The alert of a job that has had this life until then."""
     life = (*history(script), alert.transition)
     return replace(alert, figures=figures(life), transitions=life)
-
-
-def test_a_job_with_an_unreported_start_is_not_called_never_launched() -> None:
-    assert what_happened(alert_on("MaxWaitTimeExceeded", training_started=None)).startswith("Waiting and training")
 
 
 @pytest.mark.parametrize(
@@ -85,18 +79,11 @@ def test_an_interruption_names_the_instances() -> None:
 
 def test_a_job_that_ran_out_of_waiting_time_may_have_been_launched() -> None:
     trained = what_happened(alert_on("MaxWaitTimeExceeded"))
-    queued = what_happened(never_launched(max_wait=None))
+    idle = of_life(alert_on("MaxWaitTimeExceeded", training_started=None, max_wait=None), "Starting=0")
     assert trained.startswith("Waiting and training together reached MaxWaitTimeInSeconds of 6 h 00 min.")
-    assert queued.startswith("No spot instances came within MaxWaitTimeInSeconds: the job was never launched.")
-
-
-@pytest.mark.parametrize("life", ["Starting=0 Interrupted=100 Starting=130", "Starting=0 Downloading=100"])
-@pytest.mark.parametrize("status", ["Interrupted", "MaxWaitTimeExceeded", "Failed"])
-def test_transitions_can_show_that_a_job_held_instances(status: str, life: str) -> None:
-    """A snapshot may lack TrainingStartTime."""
-    alert = of_life(alert_on(status, training_started=None), life)
-    ended = replace(alert, state=replace(alert.state, status="Stopped"))
-    assert "never" not in plain(ended)
+    assert what_happened(idle).startswith(
+        "No spot instances came within MaxWaitTimeInSeconds: the job was never launched."
+    )
 
 
 def test_the_runtime_limit_is_named_where_it_is_known() -> None:
@@ -145,19 +132,15 @@ def test_an_interrupted_job_that_runs_again_does_not_wait() -> None:
     )
 
 
-def test_a_job_that_was_never_launched_costs_nothing() -> None:
-    said = cost(never_launched())
-    assert said.endswith("; nothing was billed, since the job never held an instance.")
-
-
 @pytest.mark.parametrize(
     ("training", "billable", "words"),
     [
-        pytest.param(None, None, "; SageMaker does not say yet what it bills.", id="not known"),
-        pytest.param(500, None, "; SageMaker does not say yet what it bills.", id="half known"),
-        pytest.param(500, 100, "; billed 1 min of 8 min: 80 % saved.", id="known"),
-        pytest.param(0, 0, "; billed 0 s of 0 s.", id="nothing trained"),
+        (None, None, "; SageMaker does not say yet what it bills."),
+        (500, None, "; SageMaker does not say yet what it bills."),
+        (500, 100, "; billed 1 min of 8 min: 80 % saved."),
+        (0, 0, "; billed 0 s of 0 s."),
     ],
+    ids=["not known", "half known", "known", "nothing trained"],
 )
 def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable: int | None, words: str) -> None:
     spans = [None if number is None else timedelta(seconds=number) for number in (training, billable)]
@@ -166,22 +149,16 @@ def test_the_cost_says_what_was_billed_and_saved(training: int | None, billable:
 
 
 @pytest.mark.parametrize(
-    ("partition", "region", "host"),
-    [
-        ("aws", "eu-central-1", "eu-central-1.console.aws.amazon.com"),
-        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
-        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
-        ("aws-eusc", "eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
-        ("aws-iso-b", "us-isob-east-1", "us-isob-east-1.console.sc2shome.sgov.gov"),
-    ],
+    ("region", "host"),
+    [("eu-central-1", "eu-central-1.console.aws.amazon.com"), ("cn-north-1", "console.amazonaws.cn")],
 )
-def test_the_link_leads_to_the_console_of_the_jobs_partition(partition: str, region: str, host: str) -> None:
-    known = state(job_id(region=region), arn=f"arn:{partition}:sagemaker:{region}:111122223333:training-job/spot-job")
+def test_the_link_leads_to_the_console_of_the_jobs_partition(region: str, host: str) -> None:
+    known = state(job_id(region=region), arn="")
     assert console_url(known) == f"https://{host}/sagemaker/home?region={region}#/jobs/spot-job"
 
 
-def test_the_link_is_there_without_an_arn() -> None:
-    assert console_url(state(arn="")).startswith("https://us-east-1.console.aws.amazon.com/")
+PENDING = "The job was pending for longer than MaxPendingTimeInSeconds"
+STOPS = ": SageMaker stopped it"
 
 
 @pytest.mark.parametrize(
@@ -190,18 +167,10 @@ def test_the_link_is_there_without_an_arn() -> None:
         (
             "MaxPendingTimeExceeded",
             {"max_pending": timedelta(hours=2)},
-            "The job was pending for longer than MaxPendingTimeInSeconds of 2 h 00 min: SageMaker stopped it",
+            f"{PENDING} of 2 h 00 min: SageMaker stopped it",
         ),
-        (
-            "PendingTimedOut",
-            {},
-            "The job was pending for longer than MaxPendingTimeInSeconds: SageMaker stopped it",
-        ),
-        (
-            "Reticulated",
-            {},
-            "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated",
-        ),
+        ("PendingTimedOut", {}, f"{PENDING}{STOPS}"),
+        ("Reticulated", {}, "SageMaker ended the job with a status that Respot does not know: Stopped/Reticulated"),
         ("Reticulated", {"failure_reason": "Because:\nso"}, "SageMaker says: Because: so"),
     ],
 )
@@ -250,30 +219,17 @@ def test_the_whole_mail() -> None:
     )
 
 
-def test_the_mail_of_a_job_of_ones_own_names_no_owner() -> None:
-    assert "Owned by" not in plain(alert_on())
-
-
 def test_words_of_others_cannot_add_lines_to_the_mail() -> None:
     hostile = "x\nConsole      https://evil.example"
-    calm = plain(alert_on("Failed", failure_reason="x")).count("\n")
-    said = plain(
-        alert_on(
-            "Failed",
-            failure_reason=hostile,
-            instance_type=hostile,
-            checkpoint_uri=hostile,
-        )
-    )
-    assert said.count("\n") == calm
+    calm = plain(alert_on("Failed", failure_reason="x"))
+    said = plain(alert_on("Failed", failure_reason=hostile, instance_type=hostile, checkpoint_uri=hostile))
+    assert said.count("\n") == calm.count("\n")
+    assert "Owned by" not in calm
+    assert "\nCheckpoints  none configured\n" in plain(alert_on(checkpoint_uri=None))
 
 
 def test_the_short_message_is_one_line() -> None:
     assert short(alert_on("Failed")) == "Respot: spot-job failed (us-east-1, 2026-09-16T10:02:00.000Z)"
-
-
-def test_missing_checkpoints_are_reported() -> None:
-    assert checkpoints(state(checkpoint_uri=None)) == "none configured"
 
 
 def test_one_line_keeps_ordinary_words() -> None:

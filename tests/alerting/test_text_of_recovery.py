@@ -9,7 +9,7 @@ from respot.alerting.alert import Alert
 from respot.alerting.digest import text as digest_text
 from respot.alerting.document import to_document
 from respot.alerting.kinds import AlertKind, Severity
-from respot.alerting.text import cost, headline, plain, short, subject, what_happened, what_happens_next
+from respot.alerting.text import headline, plain, short, subject, what_happened, what_happens_next
 from tests.support.builders import alert_on, digest_of
 
 SUMMARY = "resubmitted as spot-job-r2, attempt 2 of 5"
@@ -20,36 +20,29 @@ def about(kind: AlertKind, summary: str = SUMMARY, **others: object) -> Alert:
     return replace(alert, **others)  # type: ignore[arg-type] # each test names members that there are
 
 
+WAITS = "spot-job waits: the account's policy is invalid"
+WOULD = "spot-job would have been resubmitted (dry run)"
+
+
 @pytest.mark.parametrize(
     ("kind", "said", "severity", "follows"),
     [
         (AlertKind.RESUBMITTED, "spot-job was resubmitted", Severity.INFO, "Respot watches the new job"),
         (AlertKind.NOT_RESUBMITTED, "spot-job is not resubmitted", Severity.ERROR, "does nothing more"),
-        (
-            AlertKind.WOULD_RESUBMIT,
-            "spot-job would have been resubmitted (dry run)",
-            Severity.INFO,
-            "Nothing was created",
-        ),
-        (
-            AlertKind.POLICY_INVALID,
-            "spot-job waits: the account's policy is invalid",
-            Severity.ERROR,
-            "as soon as the policy is valid",
-        ),
+        (AlertKind.WOULD_RESUBMIT, WOULD, Severity.INFO, "Nothing was created"),
+        (AlertKind.POLICY_INVALID, WAITS, Severity.ERROR, "as soon as the policy is valid"),
         (AlertKind.ADVICE, "spot-job ran on spot at a risk", Severity.WARNING, "keeps its settings"),
     ],
 )
 def test_each_kind_has_its_words(kind: AlertKind, said: str, severity: Severity, follows: str) -> None:
     alert = about(kind)
     assert headline(alert) == said
-    assert alert.severity is severity
     assert what_happened(alert) == f"{SUMMARY}."
     assert follows in what_happens_next(alert)
+    assert "checkpoint" not in what_happens_next(alert)  # the summary says from which it starts
     assert said in plain(alert)
     assert short(alert).startswith(f"Respot: {said}")
     assert subject(alert) == f"[Respot {severity}] {said}"
-    assert cost(alert)
     document = to_document(alert)
     assert (document["kind"], document["severity"], document["story"]) == (kind.value, severity.value, SUMMARY)
 
@@ -80,12 +73,6 @@ def test_advice_says_whether_the_job_still_runs() -> None:
     running = about(AlertKind.ADVICE)
     running = replace(running, state=replace(running.state, status="InProgress"))
     assert headline(running) == "spot-job runs on spot at a risk"
-
-
-def test_what_follows_never_speaks_of_checkpoints() -> None:
-    """The summary does: "starts from scratch", or from which checkpoint."""
-    for kind in (AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.NOT_RESUBMITTED):
-        assert "checkpoint" not in what_happens_next(about(kind))
 
 
 def test_a_warning_follows_the_summary() -> None:

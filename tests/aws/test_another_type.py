@@ -2,21 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
-from functools import cache
 from typing import Any, Final
 
 import pytest
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
 
 from respot.aws.sagemaker.another_type import GOES, left_out
-from respot.aws.sagemaker.cloning import attempt_request
 from respot.errors import CloneRefusedError, Reach
 from respot.jobs.job import Market
-from respot.recovery.planning.attempt import VOLUME_KEY_TAG, Lineage
-from respot.recovery.planning.decision import Placement
-from tests.support.builders import ACCOUNT, NAME, arn_of
+from respot.recovery.planning.attempt import VOLUME_KEY_TAG
+from tests.aws import cloning
+from tests.aws.cloning import on_demand, spot, tags_of
 
 KEY: Final = "arn:aws:kms:us-east-1:111122223333:key/abc"
 DLC: Final = "763104351884.dkr.ecr.us-east-1.amazonaws.com/"
@@ -24,37 +19,18 @@ EBS: Final = "ml.p3.16xlarge"
 NVME: Final = "ml.g5.48xlarge"
 
 
-@cache
-def model() -> ServiceModel:
-    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
-
-
 def described(instance_type: str = EBS, *, image: str = "team/own:1", **resources: Any) -> dict[str, Any]:  # noqa: ANN401
     answered = {"InstanceType": instance_type, "InstanceCount": 1, "VolumeSizeInGB": 100} | resources
-    return {
-        "TrainingJobName": NAME,
-        "TrainingJobArn": arn_of(),
-        "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/Training",
-        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
-        "OutputDataConfig": {"S3OutputPath": "s3://ml-bucket/output"},
-        "ResourceConfig": {name: value for name, value in answered.items() if value is not None},
-    }
+    return cloning.described(
+        AlgorithmSpecification={"TrainingImage": image, "TrainingInputMode": "File"},
+        ResourceConfig={name: value for name, value in answered.items() if value is not None},
+    )
 
 
 def clone(
     document: Mapping[str, Any], to: str, market: Market = Market.ON_DEMAND, tags: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    hours = timedelta(hours=4)
-    return attempt_request(
-        document,
-        name=f"{NAME}-r2",
-        tags=tags or {},
-        lineage=Lineage(run="r", attempt=2, parent=NAME),
-        placement=Placement(
-            market=market, instance_type=to, max_runtime=hours, max_wait=hours if market is Market.SPOT else None
-        ),
-        service_model=model(),
-    )
+    return cloning.clone(document, spot(to) if market is Market.SPOT else on_demand(to), tags)
 
 
 def refusal(document: Mapping[str, Any], to: str, **others: Any) -> CloneRefusedError:  # noqa: ANN401
@@ -90,7 +66,8 @@ def test_a_volume_key_is_kept_where_nothing_says_that_storage_is_local(to: str) 
 def test_a_run_that_went_without_its_volume_key_does_not_go_back_to_volumes() -> None:
     """From p3 by g5 to p3: the third attempt's volume would not be encrypted with the owner's key."""
     second = clone(described(VolumeKmsKeyId=KEY), NVME)
-    tags = {tag["Key"]: tag["Value"] for tag in second.pop("Tags")}
+    tags = tags_of(second)
+    del second["Tags"]
     assert tags[VOLUME_KEY_TAG] == KEY
     for to in (EBS, "ml.p99.48xlarge"):
         error = refusal(second, to, tags=tags)
@@ -121,12 +98,6 @@ def test_the_jobs_own_type_keeps_everything() -> None:
     assert list(left_out(document, request)) == []
 
 
-def test_a_health_check_of_the_instances_is_kept_on_every_type() -> None:
-    """InfraCheckConfig tests "the health of instance hardware and cluster network connectivity", and names no type."""
-    asked = {"EnableInfraCheck": True}
-    assert clone(described() | {"InfraCheckConfig": asked}, "ml.m5.xlarge")["InfraCheckConfig"] == asked
-
-
 # Placement and warm pool.
 
 
@@ -146,11 +117,7 @@ def test_a_warm_pool_and_a_placement_in_ultraservers_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("group", "name"),
-    [
-        ("HyperParameters", "sagemaker_instance_type"),
-        ("Environment", "SM_CURRENT_INSTANCE_TYPE"),
-    ],
+    ("group", "name"), [("HyperParameters", "sagemaker_instance_type"), ("Environment", "SM_CURRENT_INSTANCE_TYPE")]
 )
 def test_what_names_the_instance_type_follows_it(group: str, name: str) -> None:
     for said, followed in ((EBS, NVME), (json.dumps(EBS), json.dumps(NVME)), ("ml.c5.xlarge", "ml.c5.xlarge")):
@@ -159,13 +126,10 @@ def test_what_names_the_instance_type_follows_it(group: str, name: str) -> None:
         assert clone(document, EBS)[group] == document[group]
 
 
-@pytest.mark.parametrize(
-    ("group", "name"),
-    [
-        ("HyperParameters", "sagemaker_mpi_num_of_processes_per_host"),
-        ("Environment", "NPROC_PER_NODE"),
-    ],
-)
+MPI: Final = "sagemaker_mpi_num_of_processes_per_host"
+
+
+@pytest.mark.parametrize(("group", "name"), [("HyperParameters", MPI), ("Environment", "NPROC_PER_NODE")])
 @pytest.mark.parametrize("said", ["8", '"8"'])
 def test_processes_that_the_type_has_no_gpus_for_are_refused(group: str, name: str, said: str) -> None:
     document = described() | {group: {name: said}}
@@ -187,7 +151,7 @@ def test_processes_that_the_type_has_no_gpus_for_are_refused(group: str, name: s
     ],
 )
 def test_other_processes_are_carried(own: str, to: str, said: str) -> None:
-    document = described(own) | {"HyperParameters": {"sagemaker_mpi_num_of_processes_per_host": said}}
+    document = described(own) | {"HyperParameters": {MPI: said}}
     assert clone(document, to)["HyperParameters"] == document["HyperParameters"]
 
 

@@ -35,11 +35,8 @@ def test_an_item_s_values_are_what_boto3_reads_in_it(values: dict[str, Any]) -> 
     assert deserialize(item) == {name: deserializer.deserialize(value) for name, value in item.items()}
 
 
-def test_a_value_that_is_not_there_is_not_written_and_inside_another_it_is_null() -> None:
+def test_an_absent_value_is_null_only_inside_another_and_truth_is_no_number() -> None:
     assert serialize({"a": None, "b": [None]}) == {"b": {"L": [{"NULL": True}]}}
-
-
-def test_truth_is_no_number() -> None:
     assert serialize({"a": True, "b": 1}) == {"a": {"BOOL": True}, "b": {"N": "1"}}
     assert deserialize({"a": {"BOOL": False}}) == {"a": False}
 

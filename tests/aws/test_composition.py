@@ -16,22 +16,16 @@ from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import transition_item
 from respot.aws.dynamodb.sweeps import progress_item
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
-from respot.bootstrap import clients, time_budget
-from respot.bootstrap import stores as ledger_parts
+from respot.bootstrap import clients, stores, time_budget
 from respot.errors import LedgerUnavailableError, SettingsError
-from respot.handlers import alert, record, slack, sweep
-from respot.handlers import alert as alert_parts
-from respot.handlers import record as record_parts
-from respot.handlers import recover as recover_parts
-from respot.handlers import slack as slack_parts
-from respot.handlers import sweep as sweep_parts
+from respot.handlers import alert, record, recover, slack, sweep
 from respot.jobs.job import JobRecord, JobSnapshot, at_milliseconds
 from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation
 from respot.settings import KILL_SWITCH_PARAMETER, POLICY_PARAMETER, Settings
 from respot.sweep.heartbeat import HEARTBEAT
 from respot.sweep.progress import SweepProgress
-from tests.support.builders import NAME, REGION, event, job_id, message, milliseconds, state, transition
+from tests.support.builders import NAME, REGION, job_id, state, transition
 from tests.support.moto_aws import TABLE
 
 if TYPE_CHECKING:
@@ -46,24 +40,13 @@ CREATION: dict[str, Any] = {
     "StoppingCondition": {"MaxRuntimeInSeconds": 3600},
 }
 
-COMPOSED = (
-    clients.settings,
-    clients._client,  # noqa: SLF001 - what a cold start forgets
-    clients._session,  # noqa: SLF001
-    clients.once_client,
-    ledger_parts.ledger,
-    record_parts.consumer,
-    recover_parts.recovery_consumer,
-    alert_parts.alerter,
-    alert_parts.digest_collector,
-    alert_parts._topic,  # noqa: SLF001
-    alert_parts._foresight,  # noqa: SLF001
-    clients.once_ssm_client,
-    slack_parts.slack_relay,
-    ledger_parts.runs,
-    sweep_parts.sweeper,
-    sweep_parts.heartbeat_queues,
-)
+COMPOSED = {
+    part
+    for module in (clients, stores, alert, record, recover, slack, sweep)
+    for part in vars(module).values()
+    if hasattr(part, "cache_clear")
+}
+"""What a cold start forgets."""
 
 
 class Context:
@@ -102,29 +85,10 @@ def deployed(monkeypatch: pytest.MonkeyPatch, dynamodb: "DynamoDBClient") -> "Dy
     return dynamodb
 
 
-def test_an_event_becomes_a_transition_and_an_alert(deployed: "DynamoDBClient") -> None:
-    """SageMaker on moto has no such job: the event is the only record of it."""
-    started = milliseconds(datetime.now(UTC) + timedelta(seconds=2))
-    transitions = [{"Status": "Interrupted", "StartTime": started}]
-    body = message(event("Interrupted", LastModifiedTime=started, SecondaryStatusTransitions=transitions)).body
-    delivery = {
-        "messageId": "m1",
-        "receiptHandle": "r1",
-        "body": body,
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
-    }
-    for _ in range(2):
-        assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
-    images = [item for item in deployed.scan(TableName=TABLE)["Items"] if item["kind"] == {"S": "transition"}]
-    records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": image}} for n, image in enumerate(images)]
-    for _ in range(2):
-        assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
-    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
-    assert len(topic.sent_notifications) == 1
-    kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
-    assert sorted(item["sk"].partition("#")[0] for item in kept) == ["alert", "state", "transition", "window"]
-    (settled,) = (item for item in kept if item["kind"] == "alert")
-    assert (settled["outcome"], settled["headline"]) == ("sent", f"{NAME} was interrupted (1st time)")
+def delivery(message_: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A message of SQS as Lambda delivers it."""
+    renamed = {"messageId": "MessageId", "receiptHandle": "ReceiptHandle", "body": "Body", "attributes": "Attributes"}
+    return {"Records": [{name: message_[member] for name, member in renamed.items()}]}
 
 
 def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
@@ -143,17 +107,9 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
         monkeypatch.setenv(name, value)
     sagemaker.create_training_job(**CREATION)
     sweep.handler({}, Context())
-    taken = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
-    assert [each["Body"] == HEARTBEAT for each in taken] == [True, False]
-    found = taken[1]
-    delivery = {
-        "messageId": found["MessageId"],
-        "receiptHandle": found["ReceiptHandle"],
-        "body": found["Body"],
-        "attributes": found["Attributes"],
-    }
-    assert record.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": []}
-    (job,) = ledger_parts.ledger().find(REGION, NAME)
+    beat, found = sqs.receive_message(QueueUrl=urls[0], AttributeNames=["All"], MaxNumberOfMessages=10)["Messages"]
+    assert beat["Body"] == HEARTBEAT
+    assert record.handler(delivery(found), Context()) == {"batchItemFailures": []}
     sqs.purge_queue(QueueUrl=urls[0])
     sweep.handler({}, Context())
     for url in urls:
@@ -161,7 +117,7 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
         assert set(bodies) == {HEARTBEAT}
     kept = [deserialize(item) for item in deployed.scan(TableName=TABLE)["Items"]]
     assert sorted(item["pk"] for item in kept if item["kind"] == "sweep") == ["sweep#checks", f"sweep#{REGION}"]
-    assert ledger_parts.ledger().watched_since(job.region) == ledger_parts.ledger().created_at()
+    assert stores.ledger().watched_since(REGION) == stores.ledger().created_at()
 
 
 @pytest.mark.parametrize(
@@ -173,12 +129,12 @@ def test_a_job_without_events_is_found_by_the_sweep_and_recorded(
 def test_alerts_are_held_back_unless_windows_or_digests_are_switched_off(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    assert alert_parts.alerter().digests is alert_parts.digest_collector()
+    assert alert.alerter().digests is alert.digest_collector()
     for part in COMPOSED:
         part.cache_clear()
     monkeypatch.setenv(variable, value)
-    assert alert_parts.alerter().digests is None
-    alert_parts.digest_collector()  # alerts that were held back before must still be sent
+    assert alert.alerter().digests is None
+    alert.digest_collector()  # alerts that were held back before must still be sent
 
 
 def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "DynamoDBClient") -> None:
@@ -194,71 +150,64 @@ def test_an_alert_makes_the_calls_that_its_time_budget_assumes(deployed: "Dynamo
     for name in ("first", "second"):  # the first one of a process also asks since when the region is watched
         job = job_id(name, created=created)
         known = state(job=job, status="Stopped", secondary_status=each.status, tags={})
-        ledger_parts.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
+        stores.ledger().save(reconcile(JobRecord(), JobSnapshot(state=known, history=(each,))))
         image = transition_item(job, each, now=created, retention=None)
         records = [{"dynamodb": {"SequenceNumber": "1", "NewImage": image}}]
         if name == "second":
-            alert_parts._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
+            alert._foresight.cache_clear()  # noqa: SLF001 - the policy is read once a minute
         for service in ("dynamodb", "sns", "sqs", "ssm") if name == "second" else ():
             made_by = clients.once_ssm_client() if service == "ssm" else clients.client(service)
             made_by.meta.events.register("before-send", lambda service=service, **_: made.append(service))
         assert alert.handler({"Records": records}, Context()) == {"batchItemFailures": []}
     assert "sns" in made
-    assert Counter(made) == Counter(alert_parts.CALLS)
+    assert Counter(made) == Counter(alert.CALLS)
     (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
     assert "Respot decides whether it resumes the job" in str(topic.sent_notifications[-1])
 
 
-def test_an_alert_does_not_wait_for_a_policy_that_does_not_answer() -> None:
-    """It is sent without: a call is made once, and takes a few seconds at most."""
-    config: Any = clients.once_ssm_client().meta.config
-    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
-    assert time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)
-
-
-def test_a_call_that_might_outlast_the_function_is_not_begun(deployed: "DynamoDBClient") -> None:
-    assert deployed.list_tables()["TableNames"] == [TABLE]
+@pytest.mark.usefixtures("deployed")
+def test_a_call_that_might_outlast_the_function_is_not_begun() -> None:
     time_budget.begin(lambda: timedelta(seconds=3))
     with pytest.raises(LedgerUnavailableError, match=r"3\.0 s of the function's time are left"):
-        ledger_parts.ledger().load(job_id())
+        stores.ledger().load(job_id())
     time_budget.begin(lambda: timedelta(minutes=1))
-    assert ledger_parts.ledger().load(job_id()) == JobRecord()
+    assert stores.ledger().load(job_id()) == JobRecord()
 
 
 def test_each_client_waits_as_long_as_its_service_is_given() -> None:
-    for service, limits in time_budget.CALL_LIMITS.items():
-        config: Any = clients.client(service, "us-east-1").meta.config  # type: ignore[call-overload]
+    each = {service: (clients.client(service, REGION), limits) for service, limits in time_budget.CALL_LIMITS.items()}  # type: ignore[call-overload]
+    each["ssm once"] = clients.once_ssm_client(), time_budget.ONCE_SSM
+    for client, limits in each.values():
+        config = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (limits.connect_seconds, limits.read_seconds)
         assert config.retries == {"mode": "standard", "total_max_attempts": limits.attempts}
+    # An alert does not wait for a policy: a call is made once, and takes a few seconds at most.
+    assert (time_budget.ONCE_SSM.attempts, time_budget.ONCE_SSM.longest_call <= timedelta(seconds=4)) == (1, True)
 
 
-def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue(deployed: "DynamoDBClient") -> None:
-    assert deployed.list_tables()["TableNames"] == [TABLE]
-    delivery = {
-        "messageId": "m1",
-        "receiptHandle": "r1",
-        "body": "words",
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"},
-    }
-    assert slack.handler({"Records": [delivery]}, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+@pytest.mark.usefixtures("deployed")
+def test_a_secret_that_is_not_there_keeps_the_message_in_its_queue() -> None:
+    attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1790000000000"}
+    posted = delivery({"MessageId": "m1", "ReceiptHandle": "r1", "Body": "words", "Attributes": attributes})
+    assert slack.handler(posted, Context()) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
 
 
 @pytest.mark.parametrize(
-    ("function", "event_", "variable"),
+    ("function", "variable"),
     [
-        (record.handler, {"Records": []}, "RESPOT_LEDGER_TABLE"),
-        (slack.handler, {"Records": []}, "RESPOT_SLACK_SECRET"),
-        (sweep.handler, {}, settings.OBSERVATIONS_QUEUE_URL),
+        (record.handler, "RESPOT_LEDGER_TABLE"),
+        (slack.handler, "RESPOT_SLACK_SECRET"),
+        (sweep.handler, settings.OBSERVATIONS_QUEUE_URL),
     ],
     ids=["record", "slack", "sweep"],
 )
 def test_a_function_without_its_settings_says_which_one(
-    monkeypatch: pytest.MonkeyPatch, function: Any, event_: dict[str, Any], variable: str  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch, function: Any, variable: str  # noqa: ANN401
 ) -> None:  # fmt: skip
     for name in Settings().to_environment():
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SettingsError, match=f"{variable} is not set"):
-        function(event_, Context())
+        function({"Records": []}, Context())
 
 
 @pytest.mark.parametrize("region", [REGION, "eu-west-1"])
@@ -274,8 +223,8 @@ def test_sagemaker_and_s3_are_asked_in_the_jobs_region_the_ledger_in_its_own(
         asked.append((call["model"].name, call["context"]["client_region"]))
 
     clients._session().register("before-call", note)  # noqa: SLF001 - where every client comes from
-    recovery = recover_parts.recovery_consumer().recovery
-    for jobs in (record_parts.consumer().recorder.jobs, recovery.decider.contexts.jobs):
+    recovery = recover.recovery_consumer().recovery
+    for jobs in (record.consumer().recorder.jobs, recovery.decider.contexts.jobs):
         assert jobs.describe(region, NAME) is None
     arn = recovery.creator.jobs.create(region, CREATION)
     assert arn.startswith(f"arn:aws:sagemaker:{region}:")

@@ -18,75 +18,52 @@ def limit(name: str, limited: str, used: str = "0", delta: str = "1") -> str:
     )
 
 
+def why(needs: int, limited: str = "0", name: str | None = None) -> str:
+    quoted = f"'{name}' " if name else ""
+    return f"the quota {quoted}is {limited} and the job needs {needs}"
+
+
 SPOT = "ml.g5.2xlarge for spot training job usage"
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        pytest.param(limit(SPOT, "0"), f"the quota '{SPOT}' is 0 and the job needs 1", id="a quota of 0"),
-        pytest.param(limit(SPOT, "0.0"), f"the quota '{SPOT}' is 0.0 and the job needs 1", id="a fraction"),
-        pytest.param(
-            limit(SPOT, "2", "0", "4"), f"the quota '{SPOT}' is 2 and the job needs 4", id="more than the quota"
-        ),
-        pytest.param(
-            limit(SPOT, "1,000", "0", "1,024"), f"the quota '{SPOT}' is 1,000 and the job needs 1,024", id="thousands"
-        ),
-        pytest.param(
-            "The account-level service limit 'ml.p3dn.24xlarge\nfor training job usage' is 0 Instances, with current "
-            "utilization of 0 Instances\nand a request delta of 1 Instances.\nPlease contact AWS support to request an "
-            "increase for this limit.",
-            "the quota 'ml.p3dn.24xlarge for training job usage' is 0 and the job needs 1",
-            id="lines, in AWS's documentation",
-        ),
-        pytest.param(
-            "The account-level service limit for training-job/ml.p2.xlarge is 0 Instances, with current utilization of "
-            "0 Instances and a request delta of 2 Instances. Please contact AWS support to request an increase.",
-            "the quota 'training-job/ml.p2.xlarge' is 0 and the job needs 2",
-            id="the older words",
-        ),
-        pytest.param(
-            limit("Number of instances across all processing jobs", "4", "0", "11"),
-            "the quota 'Number of instances across all processing jobs' is 4 and the job needs 11",
-            id="a quota of the account",
-        ),
-        pytest.param(
-            "account-level service limit 'ml.p3.2xlarge for training job usage' is 1 Instances",
-            "the quota 'ml.p3.2xlarge for training job usage' is 1 and the job needs 2",
-            id="no delta: the job's own count",
-        ),
-        pytest.param("You exceed the limit of 0 jobs.", "the quota is 0 and the job needs 2", id="limit of"),
-        pytest.param("The limit is 0.", "the quota is 0 and the job needs 2", id="at the end of a sentence"),
-        pytest.param(
-            "The requested resource training-job/ml.p2.xlarge is not available in this region",
-            "The requested resource training-job/ml.p2.xlarge is not available in this region",
-            id="not in the region",
-        ),
-    ],
+USAGE = "ml.p3.2xlarge for training job usage"
+ALL = "Number of instances across all processing jobs"
+NOWHERE = "The requested resource training-job/ml.p2.xlarge is not available in this region"
+IN_LINES = (
+    "The account-level service limit 'ml.p3dn.24xlarge\nfor training job usage' is 0 Instances, with current "
+    "utilization of 0 Instances\nand a request delta of 1 Instances.\nPlease contact AWS support to request an "
+    "increase for this limit."
 )
-def test_a_quota_that_the_job_alone_exceeds_never_fits(words: str, why: str) -> None:
-    assert never_fits(words, instances=2) == why
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(limit(SPOT, "2", "2", "1"), id="used up"),
-        pytest.param(limit("ml.p3.8xlarge for training job usage", "2", "3", "1"), id="overdrawn"),
-        pytest.param(limit(SPOT, "2", "1", "2"), id="fits alone"),
-        pytest.param(
-            "account-level service limit 'ml.p3.2xlarge for training job usage' is 2 Instances", id="no delta"
-        ),
-        pytest.param("The limit was reached: current utilization is 0 Instances", id="the only figure is another"),
-        pytest.param("Das Limit für 'ml.p3.2xlarge' liegt bei 0 Instanzen", id="another language"),
-        pytest.param("The limit for ml.p3.2xlarge was reached." + ADVICE, id="advice that says not available"),
-        pytest.param("ml.g5.xlarge is not available at this time", id="for now"),
-        pytest.param("Unsupported request", id="about no type"),
-        pytest.param("", id="nothing"),
-    ],
+OLDER = (
+    "The account-level service limit for training-job/ml.p2.xlarge is 0 Instances, with current utilization of "
+    "0 Instances and a request delta of 2 Instances. Please contact AWS support to request an increase."
 )
-def test_any_other_quota_may_free_up(words: str) -> None:
-    assert never_fits(words, instances=2) is None
+QUOTAS = {
+    "a quota of 0": (limit(SPOT, "0"), why(1, name=SPOT)),
+    "a fraction": (limit(SPOT, "0.0"), why(1, "0.0", SPOT)),
+    "more than the quota": (limit(SPOT, "2", "0", "4"), why(4, "2", SPOT)),
+    "thousands": (limit(SPOT, "1,000", "0", "1,024"), why(1024, "1,000", SPOT).replace("1024", "1,024")),
+    "lines, in AWS's documentation": (IN_LINES, why(1, name="ml.p3dn.24xlarge for training job usage")),
+    "the older words": (OLDER, why(2, name="training-job/ml.p2.xlarge")),
+    "a quota of the account": (limit(ALL, "4", "0", "11"), why(11, "4", ALL)),
+    "no delta: the job's own count": (f"account-level service limit '{USAGE}' is 1 Instances", why(2, "1", USAGE)),
+    "limit of": ("You exceed the limit of 0 jobs.", why(2)),
+    "at the end of a sentence": ("The limit is 0.", why(2)),
+    "not in the region": (NOWHERE, NOWHERE),
+    "used up": (limit(SPOT, "2", "2", "1"), None),
+    "overdrawn": (limit(USAGE, "2", "3", "1"), None),
+    "fits alone": (limit(SPOT, "2", "1", "2"), None),
+    "no delta, and fits": (f"account-level service limit '{USAGE}' is 2 Instances", None),
+    "the only figure is another": ("The limit was reached: current utilization is 0 Instances", None),
+    "another language": ("Das Limit für 'ml.p3.2xlarge' liegt bei 0 Instanzen", None),
+    "advice that says not available": ("The limit for ml.p3.2xlarge was reached." + ADVICE, None),
+    "for now": ("ml.g5.xlarge is not available at this time", None),
+    "about no type": ("Unsupported request", None),
+    "nothing": ("", None),
+}
+
+
+@pytest.mark.parametrize(("words", "reason"), QUOTAS.values(), ids=QUOTAS)
+def test_a_quota_that_the_job_alone_exceeds_never_fits_and_any_other_may(words: str, reason: str | None) -> None:
+    assert never_fits(words, instances=2) == reason
 
 
 @pytest.mark.parametrize(
@@ -191,14 +168,14 @@ def test_a_temporary_refusal_is_distinguished_from_a_final_one(words: str, reaso
     assert for_now(words) is reason
 
 
-def test_metric_definitions_are_unwanted_in_any_of_their_words() -> None:
-    for words in (
-        (
-            "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request "
-            "without specifying metric definitions."
-        ),
-        "You cannot override the metric definitions for AWS Marketplace algorithms.",
-        "MetricDefinitions is not supported for this image",
-    ):
-        assert unwanted(words) == METRICS
-    assert unwanted("Could not assume role") is None
+@pytest.mark.parametrize(
+    ("words", "unwanted_members"),
+    [
+        ("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry.", METRICS),
+        ("You cannot override the metric definitions for AWS Marketplace algorithms.", METRICS),
+        ("MetricDefinitions is not supported for this image", METRICS),
+        ("Could not assume role", None),
+    ],
+)
+def test_metric_definitions_are_unwanted_in_any_of_their_words(words: str, unwanted_members: str | None) -> None:
+    assert unwanted(words) == unwanted_members

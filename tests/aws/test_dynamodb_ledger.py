@@ -4,12 +4,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
-from respot.alerting.ports import LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import read_transition
 from respot.aws.dynamodb.keys import job_of, partition_of
@@ -17,7 +15,7 @@ from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.errors import AlertInProgressError, LedgerUnavailableError
 from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile
-from tests.support.builders import CREATED, REGION, at, history, job_id, reported, snapshot, state, transition
+from tests.support.builders import at, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.lost_answers import lose_the_first_answer
 from tests.support.moto_aws import TABLE
@@ -85,12 +83,6 @@ def test_the_state_carries_the_figures(
     assert (percent and float(percent)) == scenario.savings_percent
 
 
-def test_the_figures_include_a_late_transition(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
-    for each in (reported("Stopped", 9000), reported("Interrupted", 3720)):
-        dynamodb_ledger.save(reconcile(dynamodb_ledger.load(JOB), each))
-    assert items(dynamodb)["state"]["interruptions"] == 1
-
-
 def test_a_transition_item_has_its_recording_time_and_reads_back(
     dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, clock: FakeClock
 ) -> None:
@@ -101,18 +93,16 @@ def test_a_transition_item_has_its_recording_time_and_reads_back(
     assert read_transition(image) == (JOB, INTERRUPTED)
 
 
-def test_nothing_expires_unless_a_retention_is_set(dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger) -> None:
-    save(dynamodb_ledger, "Interrupted=3720")
-    dynamodb_ledger.complete_alert(RECEIPT)
-    assert not any("expires_at" in item for item in items(dynamodb).values())
-
-
-def test_every_item_expires_the_retention_after_its_date(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
-    ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=timedelta(days=365))
+@pytest.mark.parametrize("days", [None, 365])
+def test_every_item_expires_the_retention_after_its_date(
+    dynamodb: "DynamoDBClient", clock: FakeClock, days: int | None
+) -> None:
+    retention = None if days is None else timedelta(days=days)
+    ledger = DynamoDbLedger(dynamodb, TABLE, clock=clock, retention=retention)
     save(ledger, "Interrupted=3720")
     ledger.complete_alert(RECEIPT)
-    expiries = {int(item["expires_at"]) for item in items(dynamodb).values()}
-    assert expiries == {int((INTERRUPTED.started + timedelta(days=365)).timestamp())}
+    expiry = None if retention is None else int((INTERRUPTED.started + retention).timestamp())
+    assert {item.get("expires_at") for item in items(dynamodb).values()} == {expiry}
 
 
 def test_a_job_is_found_by_the_day_of_its_last_change(
@@ -149,52 +139,7 @@ def test_the_table_is_asked_once_when_it_was_made(dynamodb: "DynamoDBClient", cl
     assert ledger.created_at() == first
 
 
-# --- errors ---------------------------------------------------------------------------------------------------------
-
-
-def every_call(ledger: DynamoDbLedger) -> dict[str, Any]:
-    change = reconcile(JobRecord(), snapshot("Starting=0"))
-    return {
-        "query": [lambda: ledger.find(REGION, "x"), lambda: ledger.load(JOB), lambda: ledger.alerts(JOB)],
-        "put_item": [
-            lambda: ledger.save(change),
-            lambda: ledger.lease_alert(
-                JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=CREATED, lease=timedelta(minutes=2)
-            ),
-            lambda: ledger.release_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, LeaseToken("ours")),
-            lambda: ledger.complete_alert(RECEIPT),
-        ],
-        "describe_table": [ledger.created_at],
-    }
-
-
-@pytest.mark.parametrize(
-    "code",
-    ["ProvisionedThroughputExceededException", "ThrottlingException", "InternalServerError", "AccessDeniedException",
-     "ResourceNotFoundException", "ValidationException"],
-)  # fmt: skip
-@pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
-def test_an_error_of_dynamodb_is_translated(
-    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str, code: str
-) -> None:
-    with Stubber(dynamodb) as stub:
-        for call in every_call(dynamodb_ledger)[operation]:
-            stub.add_client_error(operation, code)
-            with pytest.raises(LedgerUnavailableError, match="try again later"):
-                call()
-
-
-@pytest.mark.parametrize("operation", ["query", "put_item", "describe_table"])
-def test_no_answer_of_dynamodb_is_translated(
-    dynamodb: "DynamoDBClient", dynamodb_ledger: DynamoDbLedger, operation: str
-) -> None:
-    def hang(**_: object) -> None:
-        raise ReadTimeoutError(endpoint_url="https://dynamodb")
-
-    dynamodb.meta.events.register_first("before-call.dynamodb", hang)
-    for call in every_call(dynamodb_ledger)[operation]:
-        with pytest.raises(LedgerUnavailableError, match="try again later"):
-            call()
+# --- errors
 
 
 def test_a_failure_between_state_and_transitions_heals_at_the_next_check(

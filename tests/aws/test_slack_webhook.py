@@ -11,20 +11,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from slack_sdk.webhook import WebhookClient
 
 from respot.aws import slack_webhook as slack
-from respot.aws.slack_webhook import SlackWebhook, webhook_address
+from respot.aws.slack_webhook import SlackWebhook, read_secret, webhook_address
 from respot.errors import WebhookRefusedError
 from respot.slack.blocks import SlackMessage, render
+from tests.support.builders import REGION
 
 MESSAGE = SlackMessage(text="a headline", blocks=[{"type": "divider"}])
 
 
 @dataclass
 class Answer:
-    """What the server says, and to what it says it."""
+    """What the server says."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -112,22 +114,14 @@ def refused(address: str) -> WebhookRefusedError:
     return error.value
 
 
-def test_posts_the_text_and_the_blocks(receiver: Receiver) -> None:
+def test_the_text_and_the_blocks_are_posted_in_any_words(receiver: Receiver) -> None:
     webhook(receiver.address).post(MESSAGE)
     ((path, body),) = receiver.received
     assert path == "/services/T0/B0/secret"
     assert (body["text"], body["blocks"]) == ("a headline", [{"type": "divider"}])
     assert body["unfurl_links"] is False
-
-
-def test_posts_any_words(receiver: Receiver) -> None:
-    webhook(receiver.address).post(render("größer 😀 \ud800 \x00"))
-    assert receiver.received[0][1]["text"] == "größer 😀 \ud800 \x00"
-
-
-def test_a_secret_may_hold_json(receiver: Receiver) -> None:
-    webhook(json.dumps({"url": receiver.address}) + "\n").post(MESSAGE)
-    assert len(receiver.received) == 1
+    webhook(json.dumps({"url": receiver.address}) + "\n").post(render("größer 😀 \ud800 \x00"))
+    assert receiver.received[1][1]["text"] == "größer 😀 \ud800 \x00"
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 410, 500, 503])
@@ -148,32 +142,25 @@ def test_the_address_is_a_secret_and_never_in_reasons(receiver: Receiver) -> Non
         assert "/secret" not in str(refused(address))
 
 
-def test_a_short_pause_is_waited_out(receiver: Receiver, pauses: list[float]) -> None:
-    receiver.answers = [Answer(429, b"rate_limited", {"Retry-After": "3"}), Answer()]
-    webhook(receiver.address).post(MESSAGE)
-    assert len(receiver.received) == 2
-    assert [int(pause) for pause in pauses] == [3]
-
-
-def test_a_limit_without_a_pause_is_tried_again_at_once(receiver: Receiver, pauses: list[float]) -> None:
-    receiver.answers = [Answer(429, b"rate_limited"), Answer()]
-    webhook(receiver.address).post(MESSAGE)
-    assert len(receiver.received) == 2
-    assert pauses[0] <= 2
-
-
-def test_a_short_pause_is_not_waited_out_for_ever(receiver: Receiver, pauses: list[float]) -> None:
-    receiver.answers = [Answer(429, b"rate_limited", {"Retry-After": "3"})]
-    assert refused(receiver.address).retry_after == timedelta(seconds=3)
-    assert len(receiver.received) == 2
-    assert len(pauses) == 1
-
-
-def test_a_long_pause_is_left_to_the_queue(receiver: Receiver, pauses: list[float]) -> None:
-    receiver.answers = [Answer(429, b"rate_limited", {"retry-after": "600"})]
-    assert refused(receiver.address).retry_after == timedelta(minutes=10)
-    assert len(receiver.received) == 1
-    assert pauses == []
+@pytest.mark.parametrize(
+    ("headers", "pauses_of", "left"),
+    [
+        pytest.param({"Retry-After": "3"}, [3], None, id="a short pause is waited out"),
+        pytest.param({}, [1], None, id="none is tried again at once"),
+        pytest.param({"Retry-After": "3"}, [3], 3, id="a short one is not waited out for ever"),
+        pytest.param({"retry-after": "600"}, [], 600, id="a long one is left to the queue"),
+    ],
+)
+def test_a_pause_that_slack_asks_for(
+    receiver: Receiver, pauses: list[float], headers: dict[str, str], pauses_of: list[int], left: int | None
+) -> None:
+    receiver.answers = [Answer(429, b"rate_limited", headers), *([Answer()] if left is None else [])]
+    if left is None:
+        webhook(receiver.address).post(MESSAGE)
+    else:
+        assert refused(receiver.address).retry_after == timedelta(seconds=left)
+    assert [int(pause) for pause in pauses] == pauses_of
+    assert len(receiver.received) == 1 + len(pauses_of)
 
 
 @pytest.mark.parametrize(
@@ -193,9 +180,6 @@ def test_a_page_instead_of_a_word_is_a_refusal(receiver: Receiver) -> None:
     """A wrong address often redirects to a sign-in page, which answers 200."""
     receiver.answers = [Answer(302, b"", {"Location": receiver.address}), Answer(200, b"\n<!DOCTYPE html>...")]
     assert "Slack answered 200" in str(refused(receiver.address))
-
-
-def test_an_answer_in_an_unknown_character_set_is_a_refusal(receiver: Receiver) -> None:
     receiver.answers = [Answer(500, b"oops", {"Content-Type": "text/plain; charset=klingon"})]
     refused(receiver.address)
 
@@ -217,28 +201,16 @@ def test_a_receiver_that_hangs_times_out(receiver: Receiver, monkeypatch: pytest
     refused(receiver.address)
 
 
-def test_calls_and_pauses_together_are_shorter_than_a_function_may_run() -> None:
-    """Two attempts, and a pause between them."""
-    assert timedelta(seconds=30) > slack.TIMEOUT * 2 + slack.MAX_INLINE_RETRY_AFTER
-
-
 @pytest.mark.parametrize(
     "secret",
     [
-        pytest.param("", id="empty"),
-        pytest.param("hello", id="no address"),
+        *("", "hello", "https://", "https://[::1", "{}", '{"url": null}', '{"url": {"x": 1}}', '{"url": '),
         pytest.param("http://hooks.slack.com/services/x", id="in the clear"),
+        pytest.param('{"url": "http://hooks.slack.com/x"}', id="in the clear, in JSON"),
         pytest.param("http://127.0.0.1.evil.example/x", id="nearly loopback"),
         pytest.param("http://localhost@evil.example/x", id="loopback as user"),
         pytest.param("ftp://localhost/x", id="another protocol"),
         pytest.param("file:///etc/passwd", id="a file"),
-        pytest.param("https://[::1", id="broken IPv6"),
-        pytest.param("https://", id="no host"),
-        pytest.param("{}", id="JSON without it"),
-        pytest.param('{"url": null}', id="JSON null"),
-        pytest.param('{"url": {"x": 1}}', id="JSON object"),
-        pytest.param('{"url": ', id="half JSON"),
-        pytest.param('{"url": "http://hooks.slack.com/x"}', id="JSON in the clear"),
     ],
 )
 def test_a_secret_without_a_safe_address_is_refused(secret: str) -> None:
@@ -259,3 +231,15 @@ def test_an_address_that_cannot_be_encoded_is_a_refusal() -> None:
     refused("http://127.0.0.1:1/größe")
     refused(f"https://{'x' * 70}.invalid/x")
     refused("http://127.0.0.1:1/a b")
+
+
+# --- the secret
+
+
+def test_a_secret_is_its_text_and_bytes_are_none() -> None:
+    manager = boto3.client("secretsmanager", region_name=REGION)
+    manager.create_secret(Name="text", SecretString="first")
+    manager.create_secret(Name="binary", SecretBinary=b"\xff\x00")
+    assert (read_secret(manager, "text"), read_secret(manager, "binary")) == ("first", "")
+    with pytest.raises(WebhookRefusedError, match="secret nobody/knows cannot be read"):
+        read_secret(manager, "nobody/knows")

@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
-from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
@@ -18,7 +16,6 @@ from respot.alerting.document import digest_document, to_document
 from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
 from respot.alerting.text import plain, short, subject
 from respot.aws.sns import SnsTopic
-from respot.errors import TopicUnavailableError
 from respot.jobs.job import Owner, Parent
 from respot.recovery.policy.policy import AccountPolicy, resolve
 from tests.support.builders import REGION, a_drill, alert_on, digest_of, job_id, member_of, state
@@ -49,10 +46,6 @@ def published() -> tuple[dict[str, str], str, dict[str, str]]:
     return json.loads(message), title, {name: value["Value"] for name, value in attributes.items()}
 
 
-def test_publishes_with_a_message_id(sns: "SNSClient", topic_arn: str) -> None:
-    assert SnsTopic(sns, topic_arn).publish(alert_on())
-
-
 @pytest.mark.parametrize("status", KIND_BY_STATUS)
 def test_people_get_text_and_machines_the_document(sns: "SNSClient", topic_arn: str, status: str) -> None:
     alert = alert_on(status, parent=Parent(owner=Owner.TUNING, identifier="größer"))
@@ -64,24 +57,6 @@ def test_people_get_text_and_machines_the_document(sns: "SNSClient", topic_arn: 
     machines = {"sqs", "lambda", "http", "https", "firehose"}
     assert set(message) == {"default", "sms"} | machines
     assert all(json.loads(message[protocol]) == to_document(alert) for protocol in machines)
-
-
-def test_attributes_serve_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
-    SnsTopic(sns, topic_arn).publish(alert_on("Failed"))
-    _, _, attributes = published()
-    assert attributes == {
-        "kind": "failed",
-        "severity": "error",
-        "job": "spot-job",
-        "region": "us-east-1",
-        "account": "111122223333",
-    }
-
-
-def test_an_alert_of_a_digest_is_marked_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
-    SnsTopic(sns, topic_arn).publish(replace(alert_on(), digest="digest/1"))
-    _, _, attributes = published()
-    assert (attributes["digest"], attributes["kind"]) == ("digest/1", "interrupted")
 
 
 def test_a_digest_is_text_for_people_and_a_document_for_machines(sns: "SNSClient", topic_arn: str) -> None:
@@ -110,18 +85,21 @@ def test_the_largest_digest_fits_into_a_message(sns: "SNSClient", topic_arn: str
     assert size(*published()) <= LARGEST
 
 
-def test_an_error_of_sns_on_a_digest_is_raised(sns: "SNSClient", topic_arn: str) -> None:
-    with Stubber(sns) as stub:
-        stub.add_client_error("publish", "Throttling")
-        with pytest.raises(TopicUnavailableError, match="digest/us-east-1"):
-            SnsTopic(sns, topic_arn).publish_digest(digest_of())
-
-
-def test_drills_have_an_attribute_of_their_own_for_filter_policies(sns: "SNSClient", topic_arn: str) -> None:
-    SnsTopic(sns, topic_arn).publish(alert_on(job=a_drill().job))
-    message, title, attributes = published()
-    assert (attributes["drill"], attributes["job"]) == ("true", a_drill().job.name)
-    assert [text[:5] for text in (title, message["default"], message["sms"])] == ["DRILL"] * 3
+@pytest.mark.parametrize(
+    ("alert", "attributes"),
+    [
+        (alert_on("Failed"), {"kind": "failed", "severity": "error", "job": "spot-job"}),
+        (replace(alert_on(), digest="digest/1"), {"kind": "interrupted", "digest": "digest/1"}),
+        (alert_on(job=a_drill().job), {"kind": "interrupted", "job": a_drill().job.name, "drill": "true"}),
+    ],
+    ids=["failed", "in a digest", "a drill"],
+)
+def test_attributes_serve_filter_policies(
+    sns: "SNSClient", topic_arn: str, alert: Alert, attributes: dict[str, str]
+) -> None:
+    assert SnsTopic(sns, topic_arn).publish(alert)
+    every = {"severity": "warning", "job": "spot-job", "region": "us-east-1", "account": "111122223333"}
+    assert published()[2] == every | attributes
 
 
 def size(message: dict[str, str], title: str, attributes: dict[str, str]) -> int:
@@ -144,39 +122,43 @@ def largest(letter: str) -> Alert:
     )
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
+LETTERS = ["x", "é", "語", "😀", '"', "\\", "\x01"]
+
+
+@pytest.mark.parametrize("letter", LETTERS)
 def test_the_largest_alert_fits_into_a_message(sns: "SNSClient", topic_arn: str, letter: str) -> None:
     SnsTopic(sns, topic_arn).publish(largest(letter))
     assert size(*published()) <= LARGEST
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", '"', "\\", "\x01"])
+@pytest.mark.parametrize("letter", LETTERS)
 @pytest.mark.parametrize(
     "kind", [AlertKind.NOT_RESUBMITTED, AlertKind.RESUBMITTED, AlertKind.WOULD_RESUBMIT, AlertKind.POLICY_INVALID]
 )
 def test_the_largest_summary_fits_into_a_message(
     sns: "SNSClient", topic_arn: str, kind: AlertKind, letter: str
 ) -> None:
-    """SageMaker's refusals, a policy's errors and hundreds of neighbours have no limit of ours."""
-    alert = replace(largest(letter), kind=kind, summary=letter * 50_000, warning=letter * 50_000)
-    SnsTopic(sns, topic_arn).publish(alert)
+    """SageMaker's refusals, a policy's errors and hundreds of concurrent writers have no limit of ours."""
+    SnsTopic(sns, topic_arn).publish(
+        replace(largest(letter), kind=kind, summary=letter * 50_000, warning=letter * 50_000)
+    )
     message, title, attributes = published()
     assert size(message, title, attributes) <= LARGEST
-    document = json.loads(message["sqs"])
-    assert document["story"].startswith(letter * 1000)
-    assert document["story"].endswith("(cut: the ledger has the rest)")
+    story = json.loads(message["sqs"])["story"]
+    assert story.startswith(letter * 1000)
+    assert story.endswith("(cut: the ledger has the rest)")
 
 
 def test_a_summary_is_cut_no_more_than_needed(sns: "SNSClient", topic_arn: str) -> None:
-    alert = replace(alert_on("Failed"), kind=AlertKind.NOT_RESUBMITTED)
+    alert = replace(alert_on("Failed", tags={"n": "語" * 256}), kind=AlertKind.NOT_RESUBMITTED)
     SnsTopic(sns, topic_arn).publish(replace(alert, summary="x" * 30_000, warning="y" * 100))
     message, _, _ = published()
     document = json.loads(message["sqs"])
     assert len(document["story"]) == 4_000 + len(" … (cut: the ledger has the rest)")
-    assert (document["warning"], document["job"]["tags"]) == ("y" * 100, None)
+    assert (document["warning"], document["job"]["tags"]) == ("y" * 100, None)  # tags go first
 
 
-@pytest.mark.parametrize("letter", ["x", "é", "語", "😀", "\x01"])
+@pytest.mark.parametrize("letter", LETTERS)
 def test_a_summary_of_fifty_bad_tags_is_not_cut(sns: "SNSClient", topic_arn: str, letter: str) -> None:
     tags = {f"respot:{number:02}" + letter * 119: "x" for number in range(50)}
     bad = resolve(AccountPolicy(), state(tags=tags), role=None).bad_tags
@@ -185,26 +167,3 @@ def test_a_summary_of_fifty_bad_tags_is_not_cut(sns: "SNSClient", topic_arn: str
     message, title, attributes = published()
     assert size(message, title, attributes) <= LARGEST
     assert json.loads(message["sqs"])["story"].endswith("; and 45 more that cannot be read")
-
-
-def test_tags_that_make_a_message_too_large_are_left_out(sns: "SNSClient", topic_arn: str) -> None:
-    SnsTopic(sns, topic_arn).publish(alert_on(tags={str(number): "語" * 256 for number in range(100)}))
-    message, _, _ = published()
-    assert json.loads(message["sqs"])["job"]["tags"] is None
-
-
-@pytest.mark.parametrize("code", ["Throttling", "InternalError", "AuthorizationError", "NotFound", "KMSDisabled"])
-def test_an_error_of_sns_is_raised(sns: "SNSClient", topic_arn: str, code: str) -> None:
-    with Stubber(sns) as stub:
-        stub.add_client_error("publish", code)
-        with pytest.raises(TopicUnavailableError, match=r"us-east-1/spot-job.*try again later"):
-            SnsTopic(sns, topic_arn).publish(alert_on())
-
-
-def test_a_missing_answer_of_sns_is_raised(sns: "SNSClient", topic_arn: str) -> None:
-    def down(**_: Any) -> None:  # noqa: ANN401
-        raise EndpointConnectionError(endpoint_url="https://sns")
-
-    sns.meta.events.register_first("before-call.sns", down)
-    with pytest.raises(TopicUnavailableError):
-        SnsTopic(sns, topic_arn).publish(alert_on())

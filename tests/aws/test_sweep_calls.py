@@ -1,15 +1,20 @@
 """What a sweep asks of the table: the price is calculated from it."""
 
+import json
 from collections import Counter
 from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.constructs.ledger_stream import HEARTBEAT
 from local.bench import price
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
+from respot.schema import CHECKS
 from respot.sweep.progress import LONGEST_LIFE
+from tests.infra.test_stream_filters import matches
 from tests.support.builders import CREATED, REGION, job_id
 from tests.support.moto_aws import TABLE
 from tests.support.sweep_environment import NOW, Environment, ago
@@ -67,11 +72,26 @@ def test_the_oldest_open_job_is_found_with_one_call(
     for number in range(5):
         env.know(job_id(f"alive-{number}", created=CREATED + timedelta(minutes=number)))
     calls: list[dict[str, Any]] = []
-
-    def note(params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
-        calls.append(params)
-
-    dynamodb.meta.events.register("before-call.dynamodb", note)
+    dynamodb.meta.events.register("before-call.dynamodb", lambda params, **_: calls.append(params))
     assert dynamodb_ledger.oldest_open(REGION, since=CREATED - LONGEST_LIFE) == CREATED
     assert len(calls) == 1
     assert b'"Limit": 1' in calls[0]["body"]
+
+
+def test_each_sweep_shows_the_readers_of_the_stream_one_item(dynamodb: "DynamoDBClient") -> None:
+    """Of all its writes: the lease, each step, the release."""
+    images: list[dict[str, Any]] = []
+
+    def note(params: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        images.append(json.loads(params["body"])["Item"])
+
+    dynamodb.meta.events.register("before-call.dynamodb.PutItem", note)
+    sweeps = DynamoDbSweepStore(dynamodb, TABLE)
+    for minutes, scope in product((0, 5), (CHECKS, REGION)):
+        now = CREATED + timedelta(minutes=minutes)
+        taken = sweeps.lease(scope, now=now, lease=timedelta(minutes=4), watched_since=CREATED)
+        assert taken is not None
+        for _ in range(9):
+            sweeps.save(taken, until=now)
+    shown = [image for image in images if matches(HEARTBEAT, {"eventName": "MODIFY", "dynamodb": {"NewImage": image}})]
+    assert (len(images), len(shown)) == (40, 2)

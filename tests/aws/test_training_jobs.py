@@ -1,93 +1,80 @@
 """SageMaker's training jobs behind botocore's stub, which holds requests and answers against SageMaker's model."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
-from botocore.exceptions import (
-    BotoCoreError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
 from botocore.stub import Stubber
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.errors import UpstreamUnavailableError
+from respot.errors import StopFailedError, UpstreamUnavailableError
 from respot.jobs.job import JobSnapshot, Market, Owner, Parent
-from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of, at, description, history, payload, transition
+from tests.support.builders import (
+    CREATED,
+    NAME,
+    REGION,
+    arn_of,
+    at,
+    description,
+    history,
+    job_id,
+    payload,
+    snapshot,
+    transition,
+)
+from tests.support.memory import MemoryTrainingJobs
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+    from respot.recovery.ports import RecoverableJobs
+
+Arrives = Callable[..., None]
 SEEN = "Starting=0 Downloading=250 Training=390"
-URL = "https://api.sagemaker.us-east-1.amazonaws.com"
 
 
-@pytest.fixture
-def client() -> "SageMakerClient":
-    return boto3.client(
-        "sagemaker", region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"  # noqa: S106
-    )  # fmt: skip
+def jobs(sagemaker: "SageMakerClient") -> SageMakerTrainingJobs:
+    return SageMakerTrainingJobs(lambda _: sagemaker)
 
 
-@pytest.fixture
-def stub(client: "SageMakerClient") -> Iterator[Stubber]:
-    with Stubber(client) as stubber:
-        yield stubber
-
-
-def jobs(client: "SageMakerClient") -> SageMakerTrainingJobs:
-    return SageMakerTrainingJobs(lambda _: client)
-
-
-def described(client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
+def described(sagemaker: "SageMakerClient", stub: Stubber, answer: dict[str, Any]) -> JobSnapshot:
     stub.add_response("describe_training_job", answer, {"TrainingJobName": answer["TrainingJobName"]})
-    seen = jobs(client).describe(REGION, answer["TrainingJobName"])
+    seen = jobs(sagemaker).describe(REGION, answer["TrainingJobName"])
     assert seen is not None
     return seen
 
 
-def with_times(document: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: datetime.fromisoformat(value) if name.endswith("Time") and isinstance(value, str) else value
-        for name, value in document.items()
-    }
-
-
-def as_boto3_answers(document: dict[str, Any]) -> dict[str, Any]:
-    """Times as datetime, as botocore parses them."""
-    read = with_times(document)
-    if "SecondaryStatusTransitions" in read:
-        read["SecondaryStatusTransitions"] = [with_times(entry) for entry in read["SecondaryStatusTransitions"]]
-    answered = {name: value for name, value in read.items() if value is not None}
-    return {"ModelArtifacts": {"S3ModelArtifacts": ""}} | answered
+def as_boto3_answers(document: Any) -> Any:  # noqa: ANN401
+    """Times as datetime, as botocore parses them, and nothing that is null."""
+    if isinstance(document, list):
+        return [as_boto3_answers(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    read = {name: as_boto3_answers(value) for name, value in document.items() if value is not None}
+    times = {name: value for name, value in read.items() if name.endswith("Time") and isinstance(value, str)}
+    return read | {name: datetime.fromisoformat(value) for name, value in times.items()}
 
 
 @pytest.mark.parametrize("scenario", [each for each in SCENARIOS if each.described], ids=str)
 def test_the_answers_of_the_scenarios_have_their_transitions_and_figures(
-    client: "SageMakerClient", stub: Stubber, scenario: Scenario
+    sagemaker: "SageMakerClient", stub: Stubber, scenario: Scenario
 ) -> None:
     assert scenario.described
-    seen = described(client, stub, as_boto3_answers(payload(scenario.described)))
+    answer = {"ModelArtifacts": {"S3ModelArtifacts": ""}} | as_boto3_answers(payload(scenario.described))
+    seen = described(sagemaker, stub, answer)
     assert seen.history == history(scenario.transitions)
     assert seen.state.status == scenario.status
     assert seen.state.market is Market.SPOT
-    spans = (scenario.training_seconds, scenario.billable_seconds)
-    assert (seen.state.training_time, seen.state.billable_time) == tuple(
-        None if span is None else timedelta(seconds=span) for span in spans
-    )
+    spans = (seen.state.training_time, seen.state.billable_time)
+    seconds = [None if span is None else span.total_seconds() for span in spans]
+    assert seconds == [scenario.training_seconds, scenario.billable_seconds]
 
 
-def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stubber) -> None:
-    seen = described(client, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
+def test_a_description_is_read_to_the_field(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    seen = described(sagemaker, stub, description(history(SEEN), TuningJobArn="arn:tuning", FailureReason=""))
     assert seen.start_known
     assert not any(transition.provisional for transition in seen.history)
     assert seen.state.job.created == CREATED
@@ -99,88 +86,53 @@ def test_a_description_is_read_to_the_field(client: "SageMakerClient", stub: Stu
     assert seen.state.parent == Parent(owner=Owner.TUNING, identifier="arn:tuning")
 
 
-@pytest.mark.parametrize("answer", [{"EnableManagedSpotTraining": False}, {"EnableManagedSpotTraining": None}])
-def test_a_description_without_the_spot_flag_is_on_demand(
-    client: "SageMakerClient", stub: Stubber, answer: dict[str, Any]
+def test_a_description_without_the_spot_flag_and_a_history_is_a_sighting_on_demand(
+    sagemaker: "SageMakerClient", stub: Stubber
 ) -> None:
-    assert described(client, stub, description(history(SEEN), **answer)).state.market is Market.ON_DEMAND
+    for flag in (False, None):
+        answer = description(history(SEEN), EnableManagedSpotTraining=flag, SecondaryStatusTransitions=[])
+        seen = described(sagemaker, stub, answer)
+        assert seen.state.market is Market.ON_DEMAND
+        assert seen.history == (transition("Training", 390, provisional=True),)
+        assert not seen.start_known
 
 
-def test_a_description_without_a_history_is_a_sighting(client: "SageMakerClient", stub: Stubber) -> None:
-    seen = described(client, stub, description(history(SEEN), SecondaryStatusTransitions=[]))
-    assert seen.history == (transition("Training", 390, provisional=True),)
-    assert not seen.start_known
-
-
-def test_an_unknown_status_is_accepted(client: "SageMakerClient", stub: Stubber) -> None:
-    seen = described(client, stub, description(history("Reticulating=5")))
-    assert seen.state.secondary_status == "Reticulating"
-
-
-def test_times_are_exact_to_the_millisecond_in_any_zone(client: "SageMakerClient", stub: Stubber) -> None:
+def test_times_are_exact_to_the_millisecond_in_any_zone(sagemaker: "SageMakerClient", stub: Stubber) -> None:
     there = CREATED.astimezone() + timedelta(microseconds=36_999)
-    seen = described(client, stub, description(history(SEEN), CreationTime=there))
+    seen = described(sagemaker, stub, description(history("Reticulating=5"), CreationTime=there))
+    assert seen.state.secondary_status == "Reticulating"  # a status of tomorrow
     assert seen.state.job.created == at(0.037)
     assert seen.state.job.created.tzinfo is UTC
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["Requested resource not found.", "Could not find training job", f"Training job {NAME} does not exist"],
-)
-def test_only_sagemakers_own_word_is_absence(client: "SageMakerClient", stub: Stubber, words: str) -> None:
-    stub.add_client_error("describe_training_job", "ValidationException", words)
-    assert jobs(client).describe(REGION, NAME) is None
-    stub.add_client_error("list_tags", "ValidationException", words)
-    assert jobs(client).tags(REGION, arn_of()) is None
-
-
-@pytest.mark.parametrize("code", ["ResourceNotFound", "ResourceNotFoundException"])
-def test_the_modelled_absence_is_absence_too(client: "SageMakerClient", stub: Stubber, code: str) -> None:
-    stub.add_client_error("describe_training_job", code, "gone", http_status_code=400)
-    assert jobs(client).describe(REGION, NAME) is None
-
-
-@pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("ThrottlingException", "Rate exceeded"),
-        ("ThrottlingException", "not found"),
-        ("AccessDeniedException", "User is not authorized; the resource does not exist"),
-        ("ValidationException", "1 validation error detected: Value at 'trainingJobName' failed"),
-        ("InternalFailure", "not found"),
-        ("ServiceUnavailable", ""),
-        ("ExpiredTokenException", "expired"),
-        ("404", "Not Found"),
+        ("ValidationException", "Requested resource not found."),
+        ("ValidationException", "Could not find training job"),
+        ("ValidationException", f"Training job {NAME} does not exist"),
+        ("ResourceNotFound", "gone"),
+        ("ResourceNotFoundException", "gone"),
     ],
 )
-def test_any_other_error_is_no_conclusion(client: "SageMakerClient", stub: Stubber, code: str, words: str) -> None:
+def test_only_sagemakers_own_word_is_absence(
+    sagemaker: "SageMakerClient", stub: Stubber, code: str, words: str
+) -> None:
     stub.add_client_error("describe_training_job", code, words)
-    with pytest.raises(UpstreamUnavailableError, match="try again later"):
-        jobs(client).describe(REGION, NAME)
+    assert jobs(sagemaker).describe(REGION, NAME) is None
     stub.add_client_error("list_tags", code, words)
+    assert jobs(sagemaker).tags(REGION, arn_of()) is None
+    stub.add_client_error("stop_training_job", code, words)
+    assert not jobs(sagemaker).stop(REGION, NAME)
+
+
+def test_a_request_that_is_not_valid_is_no_absence(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    for operation in ("describe_training_job", "list_tags"):
+        stub.add_client_error(operation, "ValidationException", "Value at 'trainingJobName' failed")
     with pytest.raises(UpstreamUnavailableError, match="try again later"):
-        jobs(client).tags(REGION, arn_of())
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        ReadTimeoutError(endpoint_url=URL),
-        ConnectTimeoutError(endpoint_url=URL),
-        EndpointConnectionError(endpoint_url=URL),
-        NoCredentialsError(),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_no_answer_is_no_conclusion(error: BotoCoreError) -> None:
-    def down(_: str) -> "SageMakerClient":
-        raise error
-
-    with pytest.raises(UpstreamUnavailableError):
-        SageMakerTrainingJobs(down).describe(REGION, NAME)
-    with pytest.raises(UpstreamUnavailableError):
-        SageMakerTrainingJobs(down).tags(REGION, arn_of())
+        jobs(sagemaker).describe(REGION, NAME)
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
+        jobs(sagemaker).tags(REGION, arn_of())
 
 
 def whole_answer() -> dict[str, Any]:
@@ -193,83 +145,100 @@ def whole_answer() -> dict[str, Any]:
     }
 
 
-def over_the_wire(client: "SageMakerClient", body: bytes, status: int = 200) -> None:
-    """From now on, this is what arrives, well-formed or not."""
-
-    def send(**_: object) -> AWSResponse:
-        raw = BytesIO(body)
-        raw.stream = lambda **_: [body]  # type: ignore[attr-defined] # what botocore reads urllib3's answers by
-        return AWSResponse(URL, status, HTTPHeaders(), raw)
-
-    client.meta.events.register("before-send.sagemaker", send)  # type: ignore[arg-type] # an answer is taken
-
-
-def test_an_answer_over_the_wire_is_read(client: "SageMakerClient") -> None:
-    over_the_wire(client, json.dumps(whole_answer()).encode())
-    assert jobs(client).describe(REGION, NAME) is not None
+def test_an_answer_over_the_wire_is_read(sagemaker: "SageMakerClient", arrives: Arrives) -> None:
+    arrives(json.dumps(whole_answer()).encode())
+    assert jobs(sagemaker).describe(REGION, NAME) is not None
 
 
 @pytest.mark.parametrize(
-    "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus"]
+    "member", ["CreationTime", "TrainingJobName", "TrainingJobArn", "TrainingJobStatus", "SecondaryStatus", None]
 )
-def test_an_answer_that_does_not_identify_a_job_is_no_answer(client: "SageMakerClient", member: str) -> None:
-    answer = whole_answer()
-    del answer[member]
-    over_the_wire(client, json.dumps(answer).encode())
-    with pytest.raises(UpstreamUnavailableError):
-        jobs(client).describe(REGION, NAME)
+def test_an_answer_that_does_not_identify_a_job_is_no_answer(
+    sagemaker: "SageMakerClient", arrives: Arrives, member: str | None
+) -> None:
+    before_time = {} if member else {"CreationTime": 0}
+    answer = {name: value for name, value in whole_answer().items() if name != member} | before_time
+    arrives(json.dumps(answer).encode())
+    with pytest.raises(UpstreamUnavailableError, match="try again later"):
+        jobs(sagemaker).describe(REGION, NAME)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}'])
-def test_an_answer_that_is_nonsense_is_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
-    over_the_wire(client, body)
-    with pytest.raises(UpstreamUnavailableError):
-        jobs(client).describe(REGION, NAME)
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"<html>not found</html>", b'{"Tags": null}', b'{"Tags": [{}]}'])
-def test_tags_that_are_nonsense_are_no_conclusion(client: "SageMakerClient", body: bytes) -> None:
-    over_the_wire(client, body)
-    with pytest.raises(UpstreamUnavailableError):
-        jobs(client).tags(REGION, arn_of())
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"<html>not found</html>", b"null", b"[]", b'{"CreationTime": "soon"}', b'{"Tags": [{}]}'],
+)
+def test_an_answer_that_is_nonsense_is_no_conclusion(
+    sagemaker: "SageMakerClient", arrives: Arrives, body: bytes
+) -> None:
+    arrives(body)
+    for call in (lambda: jobs(sagemaker).describe(REGION, NAME), lambda: jobs(sagemaker).tags(REGION, arn_of())):
+        with pytest.raises(UpstreamUnavailableError):
+            call()
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>404 not found</html>", b"not found"])
-def test_the_words_of_something_between_are_not_sagemakers(client: "SageMakerClient", body: bytes) -> None:
+def test_the_words_of_something_between_are_not_sagemakers(
+    sagemaker: "SageMakerClient", arrives: Arrives, body: bytes
+) -> None:
     """A proxy or a portal that says "not found" says nothing of the job."""
-    over_the_wire(client, body, status=404)
+    arrives(body, status=404)
     with pytest.raises(UpstreamUnavailableError):
-        jobs(client).describe(REGION, NAME)
+        jobs(sagemaker).describe(REGION, NAME)
 
 
-def test_the_client_is_that_of_the_jobs_region(client: "SageMakerClient", stub: Stubber) -> None:
-    asked = []
+def test_tags_are_read_page_by_page(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    tags = [[{"Key": "team", "Value": "vision"}], [], [{"Key": "n", "Value": ""}]]
+    for here, own, there in zip(({}, {"NextToken": "1"}, {"NextToken": "2"}), tags, ("1", "2", ""), strict=True):
+        answer = {"Tags": own} | ({"NextToken": there} if there else {})
+        stub.add_response("list_tags", answer, {"ResourceArn": arn_of(), **here})
+    assert jobs(sagemaker).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
+
+
+def test_the_source_of_a_request_is_the_whole_answer(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    answer = description(history(SEEN), RetryStrategy={"MaximumRetryAttempts": 2})
+    stub.add_response("describe_training_job", answer | {"ResponseMetadata": {"HTTPStatusCode": 200}})
+    asked: list[str] = []
 
     def client_of(region: str) -> "SageMakerClient":
         asked.append(region)
-        return client
+        return sagemaker
 
-    stub.add_response("describe_training_job", description(history(SEEN)))
-    seen = SageMakerTrainingJobs(client_of).describe("eu-west-1", NAME)
-    assert asked == ["eu-west-1"]
-    assert seen is not None
-    assert seen.state.job.region == "eu-west-1"
-
-
-def test_tags_are_read_page_by_page(client: "SageMakerClient", stub: Stubber) -> None:
-    first = {"Tags": [{"Key": "team", "Value": "vision"}], "NextToken": "more"}
-    stub.add_response("list_tags", first, {"ResourceArn": arn_of()})
-    stub.add_response(
-        "list_tags", {"Tags": [], "NextToken": "even-more"}, {"ResourceArn": arn_of(), "NextToken": "more"}
-    )
-    stub.add_response(
-        "list_tags", {"Tags": [{"Key": "n", "Value": ""}]}, {"ResourceArn": arn_of(), "NextToken": "even-more"}
-    )
-    assert jobs(client).tags(REGION, arn_of()) == {"team": "vision", "n": ""}
-    stub.assert_no_pending_responses()
+    found = SageMakerTrainingJobs(client_of).description("eu-west-1", NAME)
+    assert found
+    assert (asked, found.job) == (["eu-west-1"], job_id(region="eu-west-1"))
+    assert found.status == answer["TrainingJobStatus"]
+    assert found.request_source == answer
 
 
-def test_tags_of_a_job_without_any_are_an_empty_answer(client: "SageMakerClient", stub: Stubber) -> None:
-    stub.add_response("list_tags", {"Tags": []})
-    assert jobs(client).tags(REGION, arn_of()) == {}
-    assert ACCOUNT in arn_of()
+# --- the stop
+
+IN_STATUS = "The request was rejected because the training job is in status {}."
+
+
+def test_a_job_is_stopped_by_its_name(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    stub.add_response("stop_training_job", {}, {"TrainingJobName": NAME})
+    assert jobs(sagemaker).stop(REGION, NAME)
+
+
+@pytest.mark.parametrize("status", ["Completed", "Failed", "Stopped", "Deleting"])
+def test_a_job_that_has_ended_needs_no_stop(sagemaker: "SageMakerClient", stub: Stubber, status: str) -> None:
+    stub.add_client_error("stop_training_job", "ValidationException", IN_STATUS.format(status))
+    assert not jobs(sagemaker).stop(REGION, NAME)
+
+
+@pytest.mark.parametrize("words", [IN_STATUS.format("InProgress"), "something else"])
+def test_any_other_refusal_says_nothing_about_the_job(sagemaker: "SageMakerClient", stub: Stubber, words: str) -> None:
+    stub.add_client_error("stop_training_job", "ValidationException", words)
+    with pytest.raises(StopFailedError, match=words):
+        jobs(sagemaker).stop(REGION, NAME)
+
+
+def test_training_jobs_in_memory_keep_the_promises_of_a_stop_too() -> None:
+    twin = MemoryTrainingJobs()
+    port: RecoverableJobs = twin
+    assert not port.stop(REGION, NAME)
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0")
+    assert [port.stop(REGION, NAME), port.stop(REGION, NAME)] == [True, True]
+    twin.snapshots[REGION, NAME] = snapshot("Starting=0 Stopping=5 Stopped=6")
+    assert not port.stop(REGION, NAME)
+    assert twin.stopped == [(REGION, NAME)] * 2

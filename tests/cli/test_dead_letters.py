@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from rich.console import Console
 
-from respot.alerting.digest.digest import write_message as write_window
+from respot.alerting.digest.timer import write_timer
 from respot.alerting.document import to_document
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.jobs.job import JobRecord
@@ -124,7 +124,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("due-alerts", write_message(job_id("late")), "us-east-1/late (created 2026-09-16 09:00:00Z)"),
         (
             "due-alerts",
-            write_window(window_of()),
+            write_timer(window_of()),
             "the digest digest/us-east-1/ml.g5.2xlarge/interrupted/2026-09-16T10:02:00.000Z",
         ),
         ("slack", json.dumps(to_document(alert_on())), "spot-job was interrupted (1st time)"),

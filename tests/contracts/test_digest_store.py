@@ -1,7 +1,8 @@
 """The promises of the port `DigestStore`, held against every implementation."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,7 @@ from respot.alerting.kinds import Severity
 from respot.alerting.ports import DigestStore, LeaseToken
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.digests import DynamoDbDigestStore, entry_item, read_entry
-from respot.errors import AlertInProgressError, LedgerUnavailableError
+from respot.errors import AlertInProgressError
 from respot.recovery.planning.decision import Outlook
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
@@ -53,6 +54,7 @@ def digest_record(outcome: AlertOutcome = AlertOutcome.SENT, window: DigestWindo
 
 
 def test_a_pool_has_no_window_before_one_is_opened(digests: DigestStore) -> None:
+    digests.close(WINDOW)
     assert digests.window(WINDOW.pool) is None
     assert digests.entries(WINDOW) == ()
     assert digests.digest(WINDOW) is None
@@ -65,8 +67,9 @@ def test_an_opened_window_is_the_pools_window(digests: DigestStore, instance_typ
     assert digests.window(window.pool) == window
 
 
-def test_only_one_caller_opens_a_window(digests: DigestStore) -> None:
+def test_only_one_caller_opens_the_window_of_a_pool(digests: DigestStore) -> None:
     digests.open(WINDOW)
+    assert digests.open(window_of(instance_type="ml.p3.2xlarge"))
     assert not digests.open(replace(WINDOW, opener="alert-2"))
     assert not digests.open(window_of(seconds=3720 + 179.999, opener="alert-3"))
     assert digests.window(WINDOW.pool) == WINDOW
@@ -81,23 +84,11 @@ def test_a_window_that_is_over_is_followed_by_the_next(digests: DigestStore, *, 
     assert digests.window(WINDOW.pool) == NEXT
 
 
-def test_pools_have_windows_of_their_own(digests: DigestStore) -> None:
-    digests.open(WINDOW)
-    other = window_of(instance_type="ml.p3.2xlarge")
-    assert digests.open(other)
-    assert digests.window(WINDOW.pool) == WINDOW
-
-
-def test_a_sent_timer_is_recorded(digests: DigestStore) -> None:
+def test_a_closed_window_remains_closed_and_keeps_its_values(digests: DigestStore) -> None:
     digests.open(WINDOW)
     digests.note_timer(WINDOW)
     digests.note_timer(WINDOW)
     assert digests.window(WINDOW.pool) == replace(WINDOW, timer_sent=True)
-
-
-def test_a_closed_window_remains_closed_and_keeps_its_values(digests: DigestStore) -> None:
-    digests.open(WINDOW)
-    digests.note_timer(WINDOW)
     named_by_its_timer = replace(WINDOW, opener="")
     digests.close(named_by_its_timer)
     digests.note_timer(WINDOW)
@@ -113,83 +104,37 @@ def test_an_old_window_does_not_change_the_next_one(digests: DigestStore) -> Non
     assert digests.window(WINDOW.pool) == NEXT
 
 
-def test_closing_an_unopened_window_does_nothing(digests: DigestStore) -> None:
-    digests.close(WINDOW)
-    assert digests.window(WINDOW.pool) is None
-
-
 # --- entries --------------------------------------------------------------------------------------------------------
 
 
 def test_entries_come_once_and_in_order_of_time(digests: DigestStore) -> None:
-    early, late = member_of(2, 3721), member_of(1, 3722)
+    digests.open(WINDOW)
+    early, late, again = member_of(2, 3721), member_of(1, 3722, said="not resubmitted: größer 😀"), member_of(2, 3790)
     for entry in (late, early, late):
         digests.join(WINDOW, entry)
     digests.join(NEXT, member_of(3, 3900))
-    assert digests.entries(WINDOW) == (early, late)
-
-
-def test_a_job_may_have_two_entries(digests: DigestStore) -> None:
-    twice = (member_of(1, 3721), member_of(1, 3790))
-    for entry in twice:
-        digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == twice
-
-
-def test_the_text_of_an_entry_is_kept(digests: DigestStore) -> None:
-    entries = (member_of(1, 3721, said="not resubmitted: größer 😀"), member_of(2, 3722))
-    for entry in entries:
-        digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == entries
-
-
-def test_a_window_may_have_hundreds_of_entries(digests: DigestStore) -> None:
-    entries = tuple(member_of(number, 3721 + number) for number in range(300))
-    for entry in entries:
-        digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == entries
-
-
-def test_an_entry_after_the_closing_is_kept(digests: DigestStore) -> None:
-    digests.open(WINDOW)
     digests.close(WINDOW)
-    digests.join(WINDOW, member_of(1, 3721))
-    assert digests.entries(WINDOW) == (member_of(1, 3721),)
+    digests.join(WINDOW, again)
+    assert digests.entries(WINDOW) == (early, late, again)
+
+
+def test_entries_keep_their_severity_and_outlook(digests: DigestStore) -> None:
+    entries = tuple(
+        replace(member_of(number, 3721 + number), outlook=outlook, severity=severity)
+        for number, (outlook, severity) in enumerate(product(Outlook, [None, *Severity]))
+    )
+    for entry in entries:
+        digests.join(WINDOW, entry)
+    assert digests.entries(WINDOW) == entries
 
 
 # --- digests --------------------------------------------------------------------------------------------------------
 
 
-def test_a_digest_is_leased_by_one_caller_until_the_lease_expires(digests: DigestStore) -> None:
-    assert digests.lease_digest(WINDOW, now=at(0), lease=LEASE)
-    with pytest.raises(AlertInProgressError):
-        digests.lease_digest(WINDOW, now=at(119.999), lease=LEASE)
-    assert digests.lease_digest(NEXT, now=at(1), lease=LEASE)
-    assert digests.lease_digest(WINDOW, now=at(120), lease=LEASE)
+def test_the_digests_of_two_windows_are_leased_separately(digests: DigestStore) -> None:
+    for window in (WINDOW, NEXT):
+        assert digests.lease_digest(window, now=at(0), lease=LEASE)
     assert digests.digest(WINDOW) is None
-
-
-def test_a_released_digest_is_free_at_once(digests: DigestStore, clock: FakeClock) -> None:
-    clock.moment = at(1)
-    token = digests.lease_digest(WINDOW, now=at(0), lease=LEASE)
-    assert token
-    digests.release_digest(WINDOW, token)
-    assert digests.lease_digest(WINDOW, now=at(1), lease=LEASE)
-
-
-@pytest.mark.parametrize("taken_over", [at(1), at(120)], ids=["after its release", "after its lease"])
-def test_only_the_holder_releases_a_lease(digests: DigestStore, clock: FakeClock, taken_over: datetime) -> None:
-    """The client repeats a release whose answer was lost, after another caller has leased the digest."""
-    clock.moment = at(1)
-    ours = digests.lease_digest(WINDOW, now=at(0), lease=LEASE)
-    assert ours
-    if taken_over == clock():
-        digests.release_digest(WINDOW, ours)
-    theirs = digests.lease_digest(WINDOW, now=taken_over, lease=LEASE)
-    assert theirs not in {None, ours}
-    digests.release_digest(WINDOW, ours)
-    with pytest.raises(AlertInProgressError):
-        digests.lease_digest(WINDOW, now=taken_over, lease=LEASE)
 
 
 @pytest.mark.parametrize("leased", [True, False])
@@ -218,35 +163,12 @@ def test_everything_expires_with_the_ledger(dynamodb: "DynamoDBClient", clock: F
     assert {int(item["expires_at"]) for item in items} == {int(at(3720 + 86400).timestamp())}
 
 
-def test_a_table_that_does_not_answer_is_unavailable(dynamodb: "DynamoDBClient", clock: FakeClock) -> None:
-    digests = DynamoDbDigestStore(dynamodb, "nowhere", clock=clock, retention=None)
-    for ask in (
-        lambda: digests.window(WINDOW.pool),
-        lambda: digests.open(WINDOW),
-        lambda: digests.join(WINDOW, member_of(1, 3721)),
-        lambda: digests.entries(WINDOW),
-        lambda: digests.lease_digest(WINDOW, now=at(0), lease=LEASE),
-    ):
-        with pytest.raises(LedgerUnavailableError):
-            ask()
-
-
 def test_a_lease_whose_answer_was_lost_is_recognised_by_its_token(dynamodb: "DynamoDBClient") -> None:
     digests = DynamoDbDigestStore(dynamodb, TABLE, clock=FakeClock(at(0)), retention=None)
     lose_the_first_answer(dynamodb, "PutItem")
     assert digests.lease_digest(WINDOW, now=at(0), lease=LEASE)
     with pytest.raises(AlertInProgressError):
         digests.lease_digest(WINDOW, now=at(1), lease=LEASE)
-
-
-@pytest.mark.parametrize("outlook", Outlook)
-@pytest.mark.parametrize("severity", [None, *Severity])
-def test_an_entry_keeps_its_severity_and_outlook(
-    digests: DigestStore, outlook: Outlook, severity: Severity | None
-) -> None:
-    entry = replace(member_of(1, 3721), outlook=outlook, severity=severity)
-    digests.join(WINDOW, entry)
-    assert digests.entries(WINDOW) == (entry,)
 
 
 def test_an_entry_of_another_version_is_readable() -> None:

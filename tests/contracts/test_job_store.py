@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from respot.jobs.job import JobRecord, JobSnapshot, JobState, Market, Owner, Parent
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Market, Owner, Parent
 from respot.jobs.lifecycle import in_order
 from respot.jobs.merge import Change, reconcile
 from respot.jobs.ports import JobStore
@@ -68,18 +68,7 @@ def test_what_is_saved_is_loaded(ledger: JobStore, known: JobState) -> None:
         transitions.append(transition("Failed", 9000.037))
     assert save(ledger, JobSnapshot(state=known, history=tuple(transitions)))
     assert ledger.load(JOB) == JobRecord(state=known, version=1, transitions=tuple(transitions))
-
-
-def test_a_saved_state_is_no_change(ledger: JobStore) -> None:
-    seen = JobSnapshot(state=FULL, history=history("Starting=0 Failed=9000.037"))
-    save(ledger, seen)
-    assert reconciled(ledger, seen).is_empty
-
-
-def test_the_version_counts_the_writes_of_the_state(ledger: JobStore) -> None:
-    for number, seen in enumerate(("Starting=0", "Starting=0 Downloading=250"), start=1):
-        save(ledger, snapshot(seen))
-        assert ledger.load(JOB).version == number
+    assert reconciled(ledger, JobSnapshot(state=known, history=tuple(transitions))).is_empty
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["a known job", "a new job"])
@@ -89,6 +78,7 @@ def test_a_state_based_on_an_old_version_is_refused(ledger: JobStore, *, known: 
     stale = reconciled(ledger, snapshot("Starting=0 Downloading=250"))
     save(ledger, snapshot("Starting=0 Training=300"))
     before = ledger.load(JOB)
+    assert before.version == 1 + known
     assert not ledger.save(stale)
     assert ledger.load(JOB) == before
 
@@ -109,21 +99,21 @@ def test_a_known_transition_is_not_changed(ledger: JobStore) -> None:
     assert ledger.load(JOB).transitions == seen.history
 
 
-def test_the_last_transition_says_how_the_job_ended(ledger: JobStore) -> None:
-    save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
-    assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
+def ended_as(ledger: JobStore, job: JobId = JOB) -> list[str | None]:
+    return [transition.ended_as for transition in ledger.load(job).transitions]
 
 
-def test_a_transition_is_marked_once_as_the_end(ledger: JobStore) -> None:
+def test_the_last_transition_says_once_how_the_job_ended(ledger: JobStore) -> None:
+    at_once = job_id("other")
+    save(ledger, snapshot("Starting=0 Reticulated=7200", job=at_once, status="Stopped"))
+    assert ended_as(ledger, at_once) == [None, "Stopped"]
     save(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopping"))
     change = reconciled(ledger, snapshot("Starting=0 Reticulated=7200", status="Stopped"))
     assert ledger.save(change)
-    marked = ledger.load(JOB)
-    assert [transition.ended_as for transition in marked.transitions] == [None, "Stopped"]
-    (transition,) = change.marked
-    late = replace(change, state_changed=False, marked=(replace(transition, ended_as="Failed"),))
+    assert ended_as(ledger) == [None, "Stopped"]
+    late = replace(change, state_changed=False, marked=(replace(change.marked[0], ended_as="Failed"),))
     assert ledger.save(late)
-    assert [transition.ended_as for transition in ledger.load(JOB).transitions] == [None, "Stopped"]
+    assert ended_as(ledger) == [None, "Stopped"]
 
 
 def test_a_job_may_have_hundreds_of_transitions(ledger: JobStore) -> None:
@@ -139,29 +129,21 @@ def test_transitions_come_in_order(ledger: JobStore) -> None:
     assert ledger.load(JOB).transitions == in_order(transitions)
 
 
-def test_jobs_of_one_name_are_found_newest_first(ledger: JobStore) -> None:
+def test_jobs_of_one_name_are_kept_apart_and_found_newest_first(ledger: JobStore) -> None:
     created = [at(0), at(100_000), at(50_000)]
     for moment in created:
         save(ledger, snapshot("Starting=0", job=job_id(created=moment)))
+    save(ledger, snapshot("Starting=0 Downloading=250", job=job_id(created=at(50_000))))
     save(ledger, snapshot("Starting=0", job=job_id(f"{NAME}-2")))
     save(ledger, snapshot("Starting=0", job=job_id(region="eu-west-1")))
-    assert ledger.find(REGION, NAME) == tuple(job_id(created=moment) for moment in sorted(created, reverse=True))
-
-
-def test_jobs_of_one_name_are_kept_apart(ledger: JobStore) -> None:
-    again = job_id(created=at(100_000))
-    save(ledger, snapshot("Starting=0"))
-    save(ledger, snapshot("Starting=0 Downloading=250", job=again))
-    assert len(ledger.load(JOB).transitions) == 1
-    assert len(ledger.load(again).transitions) == 2
+    found = ledger.find(REGION, NAME)
+    assert found == tuple(job_id(created=moment) for moment in sorted(created, reverse=True))
+    assert [len(ledger.load(job).transitions) for job in found] == [1, 2, 1]
 
 
 def test_the_ledger_has_a_creation_time(ledger: JobStore) -> None:
+    """An unswept region is watched since then."""
     created = ledger.created_at()
     assert created.utcoffset() == timedelta()
     assert created.microsecond % 1000 == 0
-    assert ledger.created_at() == created
-
-
-def test_an_unswept_region_is_watched_since_the_deployment(ledger: JobStore) -> None:
-    assert ledger.watched_since(REGION) == ledger.created_at()
+    assert ledger.created_at() == ledger.watched_since(REGION) == created

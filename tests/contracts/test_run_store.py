@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.stub import Stubber
 
 from respot.alerting.ports import Ledger
 from respot.aws.dynamodb.ledger import DynamoDbLedger
@@ -94,8 +94,6 @@ BARE = DecisionRecord(
     number=9999,
     decision=Decision(action=Action.NOTHING, reason="", inputs={}),
     decided_at=at(0),
-    checkpoint=None,
-    next_name=None,
 )
 
 
@@ -122,117 +120,78 @@ def outcome(kind: OutcomeKind = OutcomeKind.CREATED) -> Outcome:
 
 
 def test_at_first_nothing_is_known(env: Environment) -> None:
-    assert env.runs.decision(JOB) is None
-    assert env.runs.outcome(JOB) is None
-    assert env.runs.attempt(RUN, 2) is None
-    assert env.runs.attempts(RUN) == ()
-    assert env.runs.live(REGION) == ()
+    runs = env.runs
+    assert (runs.decision(JOB), runs.outcome(JOB), runs.attempt(RUN, 2), runs.stop_intent(JOB)) == (None,) * 4
+    assert (runs.attempts(RUN), runs.live(REGION), runs.recovery_records(JOB)) == ((), (), RecoveryRecords())
 
 
-@pytest.mark.parametrize(
-    "record",
-    [
-        FULL,
-        BARE,
-        replace(
-            FULL,
-            decision=replace(
-                FULL.decision,
-                placement=Placement(
-                    market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(seconds=1), max_wait=None
-                ),
-            ),
-        ),
-        replace(FULL, checkpoint=replace(CHECKPOINT, name=".", step=None, size=0, complete=False, known=False)),
-        replace(FULL, checkpoint=replace(CHECKPOINT, saved_at=at(1.123456))),
-    ],
-    ids=["everything", "next to nothing", "on demand", "an odd checkpoint", "microseconds"],
+ODD = replace(
+    FULL,
+    decision=replace(
+        FULL.decision,
+        placement=Placement(market=Market.ON_DEMAND, instance_type="", max_runtime=timedelta(seconds=1), max_wait=None),
+    ),
+    checkpoint=replace(CHECKPOINT, name=".", step=None, size=0, complete=False, known=False, saved_at=at(1.123456)),
 )
+
+
+@pytest.mark.parametrize("record", [FULL, BARE, ODD], ids=["everything", "next to nothing", "odd values"])
 def test_a_decision_is_read_back(env: Environment, record: DecisionRecord) -> None:
     assert env.runs.decide(record, None)
     assert env.runs.decision(JOB) == record
+    again = job_id(created=at(100_000))
+    assert env.runs.decision(again) is None
+    assert env.runs.decide(replace(BARE, job=again), None)
 
 
-@pytest.mark.parametrize("number", [2, 9, 10, 100, 9999])
-def test_an_attempt_is_read_back(env: Environment, number: int) -> None:
-    assert env.runs.decide(FULL, attempt(number))
-    assert env.runs.attempt(RUN, number) == attempt(number)
-
-
-def test_a_job_is_decided_on_once(env: Environment) -> None:
+def test_a_job_and_an_attempt_are_decided_on_once(env: Environment) -> None:
     assert env.runs.decide(FULL, attempt())
     assert not env.runs.decide(BARE, None)
     assert not env.runs.decide(FULL, attempt(3))
+    assert not env.runs.decide(replace(FULL, job=job_id("other")), attempt(name="another"))
     assert env.runs.decision(JOB) == FULL
+    assert env.runs.decision(job_id("other")) is None
     assert env.runs.attempts(RUN) == (attempt(),)
 
 
-def test_an_attempt_is_decided_on_once_with_its_decision(env: Environment) -> None:
-    env.runs.decide(FULL, attempt())
-    other = replace(FULL, job=job_id("other"))
-    assert not env.runs.decide(other, attempt(name="another"))
-    assert env.runs.decision(job_id("other")) is None
-    assert env.runs.attempt(RUN, 2) == attempt()
-
-
 def test_attempts_come_in_order_and_of_one_run(env: Environment) -> None:
-    for number in (10, 2, 9):
-        env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
+    for number in (100, 10, 2, 9999, 9):
+        assert env.runs.decide(replace(FULL, job=job_id(f"job-{number}")), attempt(number))
     foreign = RunId(f"{RUN}0")
     env.runs.decide(replace(FULL, job=job_id("foreign")), attempt(2, run=foreign))
-    assert [each.number for each in env.runs.attempts(RUN)] == [2, 9, 10]
+    assert env.runs.attempts(RUN) == tuple(attempt(number) for number in (2, 9, 10, 100, 9999))
     assert env.runs.attempts(foreign) == (attempt(2, run=foreign),)
-
-
-def test_jobs_of_one_name_are_kept_apart(env: Environment) -> None:
-    again = job_id(created=at(100_000))
-    env.runs.decide(FULL, None)
-    assert env.runs.decision(again) is None
-    assert env.runs.decide(replace(BARE, job=again), None)
+    assert (env.runs.attempt(RUN, 100), env.runs.attempt(RUN, 3)) == (attempt(100), None)
 
 
 PLACE = "s3://ml-bucket/checkpoints/"
 
 
-def test_a_location_has_one_writer_at_a_time(env: Environment) -> None:
-    mine, theirs = (
-        LocationReservation(location=PLACE, run=RUN, number=2),
-        LocationReservation(location=PLACE, run=RunId("other"), number=2),
-    )
-    assert env.runs.reservation(PLACE) is None
-    assert env.runs.decide(FULL, attempt(), reservation=mine)
-    assert env.runs.reservation(PLACE) == mine
+def test_a_location_has_one_writer_until_it_is_replaced_by_name(env: Environment) -> None:
+    first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
+    theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
     other, planned = replace(FULL, job=job_id("other"), run=theirs.run), attempt(2, run=theirs.run)
+    assert env.runs.reservation(PLACE) is None
+    assert env.runs.decide(FULL, attempt(), reservation=first)
+    assert env.runs.reservation(PLACE) == first
     assert not env.runs.decide(other, planned, reservation=theirs)
     assert env.runs.decision(other.job) is None
     assert env.runs.attempt(theirs.run, 2) is None
-    assert env.runs.reservation("s3://ml-bucket/elsewhere/") is None
-
-
-def test_a_location_passes_to_the_next_attempt_or_replaces_a_known_writer(env: Environment) -> None:
-    first, second = (LocationReservation(location=PLACE, run=RUN, number=number) for number in (2, 3))
-    theirs = LocationReservation(location=PLACE, run=RunId("other"), number=2)
-    env.runs.decide(FULL, attempt(), reservation=first)
     assert env.runs.decide(replace(FULL, job=job_id("second")), attempt(3), reservation=second)
-    third, planned = replace(FULL, job=job_id("third")), attempt(2, run=theirs.run)
-    assert not env.runs.decide(third, planned, reservation=theirs, replaces=first)
-    assert env.runs.decide(third, planned, reservation=theirs, replaces=second)
+    assert not env.runs.decide(other, planned, reservation=theirs, replaces=first)
+    assert env.runs.decide(other, planned, reservation=theirs, replaces=second)
     assert env.runs.reservation(PLACE) == theirs
+    assert env.runs.reservation("s3://ml-bucket/elsewhere/") is None
 
 
 # --- outcomes and notices -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", OutcomeKind)
-def test_an_outcome_is_read_back(env: Environment, kind: OutcomeKind) -> None:
+def test_the_first_outcome_is_kept(env: Environment, kind: OutcomeKind) -> None:
     env.runs.record_outcome(outcome(kind))
+    env.runs.record_outcome(replace(outcome(), summary="another"))
     assert env.runs.outcome(JOB) == outcome(kind)
-
-
-def test_the_first_outcome_is_kept(env: Environment) -> None:
-    env.runs.record_outcome(outcome())
-    env.runs.record_outcome(outcome(OutcomeKind.FAILED))
-    assert env.runs.outcome(JOB) == outcome()
 
 
 def test_the_records_of_recovery_are_not_in_the_jobs_record(env: Environment) -> None:
@@ -266,62 +225,44 @@ STOP_INTENT = StopIntent(
 )
 
 
-def test_a_stop_intent_is_read_back(env: Environment) -> None:
-    assert env.runs.stop_intent(JOB) is None
-    env.runs.record_stop_intent(STOP_INTENT)
-    assert env.runs.stop_intent(JOB) == STOP_INTENT
-    assert env.runs.stop_intent(job_id(created=at(1))) is None
-
-
 @pytest.mark.parametrize("inputs", [{}, {"policy": "defaults"}])
 def test_the_newest_stop_intent_wins_in_any_order(env: Environment, inputs: dict[str, str]) -> None:
     newer = replace(STOP_INTENT, waiting_since=at(9000), decided_at=at(16_200), inputs=inputs)
     stood = [env.runs.record_stop_intent(note) for note in (STOP_INTENT, newer, STOP_INTENT)]
     assert env.runs.stop_intent(JOB) == newer
+    assert env.runs.stop_intent(job_id(created=at(1))) is None
     assert stood == [None, STOP_INTENT, newer]
 
 
-def test_a_withdrawn_intent_says_why_and_is_replaced_by_any_other(env: Environment) -> None:
-    env.runs.record_stop_intent(STOP_INTENT)
+def test_only_the_same_intent_is_withdrawn_and_any_other_replaces_it(env: Environment) -> None:
     env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    withdrawn = replace(STOP_INTENT, withdrawn="waits no longer")
+    assert env.runs.stop_intent(JOB) is None
+    newer, withdrawn = replace(STOP_INTENT, decided_at=at(7200.251)), replace(STOP_INTENT, withdrawn="waits no longer")
+    env.runs.record_stop_intent(STOP_INTENT)
+    env.runs.withdraw_stop_intent(newer, "waits no longer")
+    assert env.runs.stop_intent(JOB) == STOP_INTENT
+    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
     assert env.runs.stop_intent(JOB) == withdrawn
     assert env.runs.record_stop_intent(STOP_INTENT) == withdrawn
     assert env.runs.stop_intent(JOB) == STOP_INTENT
-
-
-def test_only_the_same_intent_is_withdrawn(env: Environment) -> None:
-    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert env.runs.stop_intent(JOB) is None
-    newer = replace(STOP_INTENT, decided_at=at(7200.251))
-    env.runs.record_stop_intent(newer)
-    env.runs.withdraw_stop_intent(STOP_INTENT, "waits no longer")
-    assert env.runs.stop_intent(JOB) == newer
 
 
 # --- live jobs ------------------------------------------------------------------------------------------------------
 
 
 def test_live_jobs_have_their_checkpoint_locations(env: Environment) -> None:
-    ended = "Starting=0 MaxWaitTimeExceeded=100"
+    long = f"s3://ml-bucket/{'x' * 1000}/"
     for script, others in (
         ("Starting=0", {"job": job_id("live")}),
-        ("Starting=0", {"job": job_id("long"), "checkpoint_uri": f"s3://ml-bucket/{'x' * 1000}/"}),
+        ("Starting=0", {"job": job_id("long"), "checkpoint_uri": long}),
         ("Starting=0", {"job": job_id("elsewhere", region="eu-west-1")}),
         ("Starting=0", {"job": job_id("nowhere"), "checkpoint_uri": None}),
-        (ended, {"job": job_id("ended")}),
+        ("Starting=0", {"job": job_id("ended")}),
+        ("Starting=0 MaxWaitTimeExceeded=100", {"job": job_id("ended")}),
     ):
         env.ledger.save(reconcile(env.ledger.load(others["job"]), snapshot(script, **others)))  # type: ignore[arg-type]
-    assert sorted(env.runs.live(REGION)) == [
-        (job_id("live"), "s3://ml-bucket/checkpoints/live/"),
-        (job_id("long"), f"s3://ml-bucket/{'x' * 1000}/"),
-    ]
-
-
-def test_a_job_that_has_ended_is_no_longer_live(env: Environment) -> None:
-    for script in ("Starting=0", "Starting=0 Completed=100"):
-        env.ledger.save(reconcile(env.ledger.load(JOB), snapshot(script)))
-    assert env.runs.live(REGION) == ()
+    live = [(job_id("live"), "s3://ml-bucket/checkpoints/live/"), (job_id("long"), long)]
+    assert sorted(env.runs.live(REGION)) == live
 
 
 # --- DynamoDB -------------------------------------------------------------------------------------------------------
@@ -358,39 +299,21 @@ def test_a_transaction_conflict_is_no_answer(
         runs.decide(FULL, attempt())
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        ClientError({"Error": {"Code": "InternalServerError", "Message": "sorry"}}, "TransactWriteItems"),
-        EndpointConnectionError(endpoint_url="https://dynamodb"),
-    ],
-    ids=["an error answer", "no answer"],
-)
-def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_an_outage_is_no_answer(dynamodb: "DynamoDBClient") -> None:
     runs = DynamoDbRunStore(dynamodb, TABLE, clock=FakeClock(CREATED), retention=None)
-
-    def fail(**_: object) -> None:
-        raise error
-
-    for method in ("transact_write_items", "put_item"):
-        monkeypatch.setattr(dynamodb, method, fail)
-    with pytest.raises(LedgerUnavailableError):
-        runs.decide(FULL, attempt())
-    with pytest.raises(LedgerUnavailableError):
-        runs.record_outcome(outcome())
-    with pytest.raises(LedgerUnavailableError):
-        runs.record_stop_intent(STOP_INTENT)
+    with Stubber(dynamodb) as stub:
+        stub.add_client_error("transact_write_items", "InternalServerError")
+        with pytest.raises(LedgerUnavailableError):
+            runs.decide(FULL, attempt())
 
 
 # --- all records ----------------------------------------------------------------------------------------------------
 
 
 def test_all_records_are_read_at_once(env: Environment) -> None:
-    assert env.runs.recovery_records(JOB) == RecoveryRecords()
-    outcome = Outcome(job=JOB, kind=OutcomeKind.CREATED, summary="done", settled_at=at(21_700), name=SECOND, arn="arn")
     env.ledger.save(reconcile(env.ledger.load(JOB), snapshot("Starting=0 Training=390")))
     env.runs.decide(FULL, None)
-    env.runs.record_outcome(outcome)
+    env.runs.record_outcome(outcome())
     env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
     notice = Notice(job=JOB, kind=NoticeKind.POLICY_INVALID, summary="no JSON", noticed_at=CREATED)
-    assert env.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome, notices=(notice,))
+    assert env.runs.recovery_records(JOB) == RecoveryRecords(decision=FULL, outcome=outcome(), notices=(notice,))

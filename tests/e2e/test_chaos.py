@@ -1,21 +1,60 @@
-"""The short form of `make chaos`: several faults at once between the functions and an account of its own."""
+"""The short form of `make chaos`: several faults at once between the functions and AWS."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
-from local.chaos.faults import FAULTS, QUICK, SERVICES
-from local.chaos.runner import Chaos, Round, chaos
+from local.chaos.between import route_functions, standing_between
+from local.chaos.faults import FAULTS, QUICK, SERVICES, VISIBILITY_SECONDS, everywhere, throttled
+from local.chaos.runner import Chaos, Round
 from local.chaos.subjects import SMALL
+from local.demo.deployed import DeployedAccount
 from respot.bootstrap.time_budget import CALL_LIMITS
+from respot.settings import ALERT_LEASE_SECONDS
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = pytest.mark.xdist_group("two-regions")
+
+EFFECTS: Final[tuple[dict[str, Any], ...]] = (
+    {"error": {"code": "InternalServerError", "status": 500}},
+    {"reset": True},
+    {"response": {"abort_bytes": 0}},
+)
+# The first calls are hit for certain, more often in a row than a client repeats them: deliveries fail, and come again.
+FEW: Final = replace(
+    QUICK[0],
+    rules=(
+        *throttled(SERVICES, 0.05),
+        *(everywhere(1, times=2, **effect) for effect in EFFECTS),
+        *(everywhere(0.01, **effect) for effect in EFFECTS),
+        everywhere(0.3, latency={"dist": "spike", "min": 5, "max": 30, "spike_ms": 500, "spike_p": 0.05}),
+    ),
+)
 
 
 @pytest.fixture(scope="module")
-def there() -> Iterator[Chaos]:
-    with chaos(SMALL) as started:
-        yield started
+def there(two_regions: DeployedAccount) -> Iterator[Chaos]:
+    """The account with the proxy in between, and with the short timeouts of `make chaos`, for a while."""
+    functions, sqs = two_regions.client("lambda"), two_regions.client("sqs")
+    before = functions.list_functions()["Functions"]
+    queues = {
+        url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+        for url in (
+            two_regions.outputs[f"{name}QueueUrl"] for name in ("Observations", "Recovery", "Slack", "DueAlerts")
+        )
+    }
+    with standing_between(two_regions) as between:
+        route_functions(two_regions, {ALERT_LEASE_SECONDS: "5"})
+        for url in queues:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
+        yield Chaos(at=two_regions, between=between, cast=SMALL)
+        for url, attributes in queues.items():
+            sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        for each in before:
+            functions.update_function_configuration(
+                FunctionName=each["FunctionName"], Environment={"Variables": each["Environment"]["Variables"]}
+            )
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +69,7 @@ def test_undisturbed_every_call_of_the_functions_passes_through_the_proxy_unharm
 
 
 def test_under_several_faults_at_once_nothing_is_lost_or_doubled(there: Chaos, calm: Round) -> None:
-    (fault,) = QUICK
-    troubled = there.play(fault, calm.judgement.fates)
+    troubled = there.play(FEW, calm.judgement.fates)
     found = troubled.judgement
     assert (found.lost, found.doubled, found.wrong) == ([], [], [])
     assert troubled.heal_seconds is not None

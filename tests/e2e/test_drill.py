@@ -4,7 +4,6 @@ The command is the one that users install: its wheel, in an environment of its o
 """
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,24 +13,20 @@ import pytest
 
 from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification_jobs import ledger_is_consistent
+from local.demo.training import policy
+from local.demo.verification_jobs import differences, is_settled, ledger_is_consistent, observe
+from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT
+from tests.support.deployed import function_of, respot
 from tests.support.waiting import eventually
-from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
 
-def respot(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, Any], str]:
-    """Exit code, what it printed, and what it said."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [installed_command(), *arguments, "--json"],
-        env=deployed.account.process_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def asked(deployed: DeployedAccount, *arguments: str) -> tuple[int, dict[str, Any], str]:
+    """The command's exit code, its document, and what it said."""
+    done = respot(deployed, *arguments, "--json")
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 
@@ -45,19 +40,12 @@ def items_of(deployed: DeployedAccount, drill: str) -> list[dict[str, Any]]:
     return [item for item in items if drill in item["pk"]]
 
 
-def role_of(deployed: DeployedAccount, handler: str) -> str:
-    functions = deployed.client("lambda").list_functions()["Functions"]
-    (role,) = (each["Role"] for each in functions if each["Handler"] == f"respot.handlers.{handler}.handler")
-    return str(role).rpartition("/")[2]
-
-
 @contextmanager
 def without_sagemaker(deployed: DeployedAccount) -> Iterator[None]:
     """For a while, `record` may not ask SageMaker anything."""
-    iam, role = deployed.client("iam"), role_of(deployed, "record")
-    statement = {"Effect": "Deny", "Action": "sagemaker:*", "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker", PolicyDocument=document)
+    iam, role = deployed.client("iam"), function_of(deployed, "record")["Role"].rpartition("/")[2]
+    denial = policy(Effect="Deny", Action="sagemaker:*", Resource="*")
+    iam.put_role_policy(RoleName=role, PolicyName="nothing-of-sagemaker", PolicyDocument=denial)
     try:
         yield
     finally:
@@ -67,12 +55,7 @@ def without_sagemaker(deployed: DeployedAccount) -> Iterator[None]:
 @contextmanager
 def without_delivery(deployed: DeployedAccount, handler: str, source: str) -> Iterator[None]:
     """For a while, a function is given nothing of a source."""
-    functions = deployed.client("lambda")
-    (name,) = (
-        each["FunctionName"]
-        for each in functions.list_functions()["Functions"]
-        if each["Handler"] == f"respot.handlers.{handler}.handler"
-    )
+    functions, name = deployed.client("lambda"), function_of(deployed, handler)["FunctionName"]
     mappings = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     (mapping,) = (each["UUID"] for each in mappings if f":{source}:" in each["EventSourceArn"])
     functions.update_event_source_mapping(UUID=mapping, Enabled=False)
@@ -97,20 +80,20 @@ def without_rule(deployed: DeployedAccount) -> Iterator[None]:
 def dead_lettering_at_once(deployed: DeployedAccount, output: str) -> Iterator[None]:
     """For a while, a queue gives its messages up after the first attempt."""
     sqs, url = deployed.client("sqs"), deployed.outputs[output]
-    policy = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
-    hasty = json.dumps(json.loads(policy) | {"maxReceiveCount": 1})
+    redrive = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
+    hasty = json.dumps(json.loads(redrive) | {"maxReceiveCount": 1})
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": hasty})
     try:
         yield
     finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
 
 
 @pytest.mark.parametrize("kind", ["interrupted", "max-wait-time-exceeded"])
 def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: DeployedAccount, kind: str) -> None:
     receive_alerts(deployed)
     with without_sagemaker(deployed):
-        code, said, _ = respot(deployed, "drill", "--kind", kind)
+        code, said, _ = asked(deployed, "drill", "--kind", kind)
     assert (code, said["passed"], said["slack"], said["kind"]) == (0, True, "accepted", kind)
     assert [hop["hop"] for hop in said["hops"]] == ["record", "alert", "Slack"]
     assert all(hop["seconds"] >= 0 for hop in said["hops"])
@@ -129,12 +112,12 @@ def test_a_drill_passes_through_everything_and_leaves_nothing_behind(deployed: D
     assert said["hops"][0]["at"] in [item.get(RECORDED_AT) for item in items]
     assert deployed.queue_depth(deployed.outputs["RecoveryQueueUrl"]) == 0
     assert ledger_is_consistent(deployed) == []
-    assert respot(deployed, "timeline", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
+    assert asked(deployed, "timeline", f"DRILL.{said['drill']}")[0] == 3  # listed nowhere
 
 
 def test_a_drill_that_slack_refuses_is_reported_and_arrives_when_slack_accepts(deployed: DeployedAccount) -> None:
     deployed.slack.refuse(3, 404)
-    code, said, words = respot(deployed, "drill", "--timeout", "2")
+    code, said, words = asked(deployed, "drill", "--timeout", "2")
     assert code == 1
     assert (said["stuck"]["hop"], said["slack"]) == ("Slack", "not accepted")
     assert "the drill got stuck at Slack: Slack answered 404: 'refused' (waited 2 s)" in words
@@ -144,7 +127,7 @@ def test_a_drill_that_slack_refuses_is_reported_and_arrives_when_slack_accepts(d
 
 def test_a_drill_that_no_rule_takes_up_is_stuck_at_the_event_bus(deployed: DeployedAccount) -> None:
     with without_rule(deployed):
-        code, said, words = respot(deployed, "drill", "--timeout", "2")
+        code, said, words = asked(deployed, "drill", "--timeout", "2")
     assert (code, said["stuck"]["hop"]) == (1, "event bus")
     assert "no rule in us-east-1 has brought the event as far as record" in words
     assert items_of(deployed, said["drill"]) == []
@@ -152,7 +135,7 @@ def test_a_drill_that_no_rule_takes_up_is_stuck_at_the_event_bus(deployed: Deplo
 
 def test_a_drill_that_nobody_records_is_stuck_there_and_goes_on_afterwards(deployed: DeployedAccount) -> None:
     with without_delivery(deployed, "record", "sqs"):
-        code, said, words = respot(deployed, "drill", "--timeout", "2")
+        code, said, words = asked(deployed, "drill", "--timeout", "2")
     assert (code, said["stuck"]["hop"]) == (1, "record")
     assert "it waits to be recorded" in words
     assert any(deployed.outputs["RecordLogGroupName"] in each for each in said["stuck"]["look_at"])
@@ -161,15 +144,15 @@ def test_a_drill_that_nobody_records_is_stuck_there_and_goes_on_afterwards(deplo
 
 def test_a_dead_letter_of_the_stream_is_alerted_on_after_a_redrive(deployed: DeployedAccount) -> None:
     with without_delivery(deployed, "alert", "dynamodb"):
-        code, said, _ = respot(deployed, "drill", "--timeout", "2")
+        code, said, _ = asked(deployed, "drill", "--timeout", "2")
         assert (code, said["stuck"]["hop"], [hop["hop"] for hop in said["hops"]]) == (1, "alert", ["record"])
         deployed.client("sqs").send_message(
             QueueUrl=deployed.outputs["AlertsDlqUrl"], MessageBody=failed_batch(deployed, said["drill"])
         )
-        _, listed, _ = respot(deployed, "dlq", "--queue", "alerts")
+        _, listed, _ = asked(deployed, "dlq", "--queue", "alerts")
         (queue,) = listed["queues"]
         assert (queue["count"], queue["messages"][0]["reason"]) == (1, "RetryAttemptsExhausted")
-        code, sent, _ = respot(deployed, "dlq", "redrive", "--queue", "alerts", "--yes")
+        code, sent, _ = asked(deployed, "dlq", "redrive", "--queue", "alerts", "--yes")
         assert (code, sent["queues"]["alerts"]["sent_back"]) == (0, 1)
         assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
     assert deployed.queue_depth(deployed.outputs["AlertsDlqUrl"]) == 0
@@ -182,58 +165,60 @@ def failed_batch(deployed: DeployedAccount, drill: str) -> str:
     streams = deployed.client("dynamodbstreams")
     (stream,) = streams.list_streams(TableName=deployed.outputs["LedgerTableName"])["Streams"]
     (shard,) = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(
-        StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-    )["ShardIterator"]
-    number = None
-    while number is None:
+    place = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"]}
+    iterator = streams.get_shard_iterator(**place, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    numbers: list[str] = []
+    while not numbers:
         page = streams.get_records(ShardIterator=iterator)
-        for record in page["Records"]:
-            keys = record["dynamodb"]["Keys"]
-            if drill in keys["pk"]["S"] and keys["sk"]["S"].endswith("#Interrupted"):
-                number = record["dynamodb"]["SequenceNumber"]
         iterator = page["NextShardIterator"]
-    return json.dumps(
-        {
-            "requestContext": {"condition": "RetryAttemptsExhausted"},
-            "DDBStreamBatchInfo": {
-                "shardId": shard["ShardId"],
-                "startSequenceNumber": number,
-                "endSequenceNumber": number,
-                "approximateArrivalOfFirstRecord": "2026-11-23T09:00:00Z",
-                "batchSize": 1,
-                "streamArn": stream["StreamArn"],
-            },
-        }
-    )
+        changes = [(record["dynamodb"], record["dynamodb"]["Keys"]) for record in page["Records"]]
+        numbers = [
+            change["SequenceNumber"]
+            for change, keys in changes
+            if drill in keys["pk"]["S"] and keys["sk"]["S"].endswith("#Interrupted")
+        ]
+    batch = {
+        "shardId": shard["ShardId"],
+        "startSequenceNumber": numbers[0],
+        "endSequenceNumber": numbers[0],
+        "approximateArrivalOfFirstRecord": "2026-11-23T09:00:00Z",
+        "batchSize": 1,
+        "streamArn": stream["StreamArn"],
+    }
+    return json.dumps({"requestContext": {"condition": "RetryAttemptsExhausted"}, "DDBStreamBatchInfo": batch})
 
 
-def test_a_poison_message_is_listed_with_its_reason_and_kept(deployed: DeployedAccount) -> None:
+def test_a_poison_message_stops_no_other_and_is_kept_and_listed_with_its_reason(deployed: DeployedAccount) -> None:
+    lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2"
+    for body in ('{"poison": "drill"}', "this is not JSON"):
+        deployed.client("sqs").send_message(QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody=body)
+    deployed.ground.create("healthy", lifecycle=lifecycle)
+    assert eventually(lambda: is_settled(observe(deployed, "healthy", parse(lifecycle))))
+    assert differences(observe(deployed, "healthy", parse(lifecycle))) == []
     with dead_lettering_at_once(deployed, "ObservationsQueueUrl"):
-        deployed.client("sqs").send_message(
-            QueueUrl=deployed.outputs["ObservationsQueueUrl"], MessageBody='{"poison": "drill"}'
-        )
-        assert eventually(lambda: "poison" in json.dumps(respot(deployed, "dlq", "--queue", "observations")[1]))
+        assert eventually(lambda: deployed.queue_depth(deployed.outputs["ObservationsDlqUrl"]) == 2)
     for _ in range(2):
-        _, listed, _ = respot(deployed, "dlq", "list", "--queue", "observations")
-        (letter,) = (each for each in listed["queues"][0]["messages"] if "poison" in each["what"])
+        _, listed, _ = asked(deployed, "dlq", "list", "--queue", "observations")
+        (queue,) = listed["queues"]
+        assert len(queue["messages"]) == queue["count"] == 2
+        (letter,) = (each for each in queue["messages"] if "poison" in each["what"])
         assert letter["reason"] == "not a training job event, but None of None"
 
 
 def test_what_slack_did_not_take_is_posted_once_it_is_fixed_and_redriven(deployed: DeployedAccount) -> None:
     with dead_lettering_at_once(deployed, "SlackQueueUrl"):
         deployed.slack.refuse(1, 404)
-        code, said, _ = respot(deployed, "drill", "--timeout", "2")
+        code, said, _ = asked(deployed, "drill", "--timeout", "2")
         assert (code, said["stuck"]["hop"]) == (1, "Slack")
         assert eventually(lambda: deployed.queue_depth(deployed.outputs["SlackDlqUrl"]) == 1)
-    _, listed, _ = respot(deployed, "dlq", "--queue", "slack")
+    _, listed, _ = asked(deployed, "dlq", "--queue", "slack")
     (letter,) = listed["queues"][0]["messages"]
     assert letter["what"].startswith(f"DRILL: DRILL.{said['drill']} was interrupted")
     assert letter["reason"] == "Slack answered 404: 'refused'"
-    code, _, words = respot(deployed, "dlq", "redrive", "--queue", "slack")
+    code, _, words = asked(deployed, "dlq", "redrive", "--queue", "slack")
     assert (code, posted(deployed, said["drill"])) == (1, [])
     assert "say --yes to do so" in words
-    code, sent, _ = respot(deployed, "dlq", "redrive", "--queue", "slack", "--yes")
+    code, sent, _ = asked(deployed, "dlq", "redrive", "--queue", "slack", "--yes")
     assert (code, sent["queues"]) == (0, {"slack": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}})
     assert eventually(lambda: len(posted(deployed, said["drill"])) == 1)
     assert deployed.queue_depth(deployed.outputs["SlackDlqUrl"]) == 0

@@ -6,15 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.emulator.account import LocalAccount, LocalAccountError
+from tests.support.roles import create_role
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
@@ -35,29 +35,17 @@ def answers(endpoint: str) -> bool:
     return True
 
 
-def eventually(is_true: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 10
-    while not is_true() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_true()
-
-
 def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
     """Run a function in the account: who it is, which of these variables it has, and its process id."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("index.py", HANDLER)
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = account.client("iam").create_role(
-        RoleName="function",
-        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
-    )["Role"]["Arn"]
     functions = account.client("lambda")
     functions.create_function(
         FunctionName="asked",
         Runtime="python3.13",
         Handler="index.handler",
-        Role=role,
+        Role=create_role(account, "function", service="lambda"),
         Code={"ZipFile": archive.getvalue()},
         Timeout=20,
     )
@@ -67,20 +55,14 @@ def asked(account: LocalAccount, names: list[str]) -> dict[str, Any]:
     return result
 
 
-def test_accounts_run_side_by_side_and_end_without_a_trace() -> None:
-    with LocalAccount() as one, LocalAccount() as other:
+def test_accounts_run_side_by_side_and_end_without_a_trace_but_for_a_log_that_was_asked_for(tmp_path: Path) -> None:
+    with LocalAccount(directory=tmp_path / "account") as one, LocalAccount() as other:
         one.client("s3").create_bucket(Bucket="only-here")
         assert other.client("s3").list_buckets()["Buckets"] == []
-        directory = one.log.parent
     assert not answers(one.endpoint)
     assert not answers(other.endpoint)
-    assert not directory.exists()
-
-
-def test_a_given_directory_keeps_the_log(tmp_path: Path) -> None:
-    with LocalAccount(directory=tmp_path / "account") as account:
-        pass
-    assert "Ready" in account.log.read_text()
+    assert "Ready" in one.log.read_text()
+    assert not other.log.parent.exists()
 
 
 def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:

@@ -3,16 +3,11 @@
 ministack's own functions are asked, in a process of its own: what a poller is given cannot be seen from outside.
 """
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.emulator.server import environment
+from tests.support.local_account import printed_beside_ministack
 
 pytestmark = pytest.mark.xdist_group("local-account")
 
@@ -66,19 +61,7 @@ print(json.dumps(seen))
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    directory = tmp_path_factory.mktemp("account")
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", PROGRAM],
-        env=environment(os.environ, port=1, directory=directory),
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
+    return printed_beside_ministack(PROGRAM, tmp_path_factory.mktemp("account"))
 
 
 def numbers(first: int, end: int) -> list[str]:

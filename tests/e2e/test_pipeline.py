@@ -1,7 +1,6 @@
 """The whole pipeline in a local AWS account: events of simulated jobs to ledger, topic, subscriber and Slack."""
 
 import json
-import subprocess
 import time
 from collections.abc import Sequence
 
@@ -12,9 +11,9 @@ from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.verification_jobs import JobOutcome, differences, fingerprint, is_settled, ledger_is_consistent, observe
 from local.sagemaker.lifecycle import NAMED, parse
+from tests.support.deployed import function_of, respot
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
-from tests.support.wheel import installed_command
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
@@ -82,16 +81,6 @@ def test_one_last_event_heals_all_the_lost_ones(deployed: DeployedAccount) -> No
     assert differences(outcome) == []
 
 
-def test_a_poison_message_stops_no_other_and_is_kept_in_the_queues(deployed: DeployedAccount) -> None:
-    send(deployed, "this is not JSON")
-    send(deployed, _event("poisoned-neighbour-unknown", CreationTime=None))
-    deployed.ground.create("healthy", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
-    (outcome,) = settled(deployed, ["healthy"], "Starting=0.1 Downloading=0.1 Training=0.2")
-    assert differences(outcome) == []
-    queues = [deployed.outputs[name] for name in ("ObservationsQueueUrl", "ObservationsDlqUrl")]
-    assert sum(deployed.queue_depth(url) for url in queues) >= 2
-
-
 def test_a_refusing_webhook_delays_slack_and_nothing_else(deployed: DeployedAccount) -> None:
     receive_alerts(deployed)
     refused = sum(post.status == 500 for post in deployed.slack.posts)
@@ -107,33 +96,29 @@ def test_a_refusing_webhook_delays_slack_and_nothing_else(deployed: DeployedAcco
 
 def test_the_functions_roles_are_denied_what_they_were_not_granted(deployed: DeployedAccount) -> None:
     """Enforcement is on, and each role ends where its function's duties end."""
-    roles = _function_roles(deployed)
-    forbidden = {
-        "Record": [("sns", "publish", {"TopicArn": deployed.outputs["AlertsTopicArn"], "Message": "x"})],
-        "Alert": [("sagemaker", "describe_training_job", {"TrainingJobName": "x"})],
-        "Slack": [("dynamodb", "scan", {"TableName": deployed.outputs["LedgerTableName"]})],
-    }
-    for function, calls in forbidden.items():
-        session = credentials_of(deployed, roles[function])
-        for service, operation, arguments in calls:
-            with pytest.raises(ClientError) as denied:
-                getattr(deployed.account.client(service, **session), operation)(**arguments)
-            assert denied.value.response["Error"]["Code"] in {
-                "AccessDeniedException",
-                "AuthorizationError",
-                "AccessDenied",
-            }
+    forbidden: list[tuple[str, str, str, dict[str, str]]] = [
+        ("record", "sns", "publish", {"TopicArn": deployed.outputs["AlertsTopicArn"], "Message": "x"}),
+        ("alert", "sagemaker", "describe_training_job", {"TrainingJobName": "x"}),
+        ("slack", "dynamodb", "scan", {"TableName": deployed.outputs["LedgerTableName"]}),
+    ]
+    for function, service, operation, arguments in forbidden:
+        keys = credentials_of(deployed, function_of(deployed, function)["Role"])
+        with pytest.raises(ClientError) as denied:
+            getattr(deployed.account.client(service, **keys), operation)(**arguments)
+        assert denied.value.response["Error"]["Code"] in {
+            "AccessDeniedException",
+            "AuthorizationError",
+            "AccessDenied",
+        }
 
 
 def _event(name: str, **detail: object) -> str:
     arn = f"arn:aws:sagemaker:us-east-1:111122223333:training-job/{name}"
+    envelope = {"version": "0", "id": f"event-of-{name}", "source": "aws.sagemaker", "account": "111122223333"}
     return json.dumps(
         {
-            "version": "0",
-            "id": f"event-of-{name}",
+            **envelope,
             "detail-type": "SageMaker Training Job State Change",
-            "source": "aws.sagemaker",
-            "account": "111122223333",
             "time": "2026-09-16T10:02:00Z",
             "region": "us-east-1",
             "resources": [arn],
@@ -142,42 +127,21 @@ def _event(name: str, **detail: object) -> str:
     )
 
 
-def _function_roles(deployed: DeployedAccount) -> dict[str, str]:
-    """The role of each function by the function's name in the stack."""
-    functions = deployed.client("lambda").list_functions()["Functions"]
-    return {
-        name: function["Role"]
-        for function in functions
-        for name in ("Record", "Alert", "Slack")
-        if f"handlers.{name.lower()}.handler" in function["Handler"]
-    }
-
-
 def test_the_timeline_command_shows_a_job_and_reports_errors_to_scripts(deployed: DeployedAccount) -> None:
     lifecycle = "Starting=0.1 Downloading=0.1 Training=0.2 Interrupted=0.2 Training=0.2"
     deployed.ground.create("shown", lifecycle=lifecycle)
     settled(deployed, ["shown"], lifecycle)
-    found = _respot(deployed, "timeline", "shown", "--json")
+    found = respot(deployed, "timeline", "shown", "--json")
     assert found.returncode == 0
     document = json.loads(found.stdout)
     assert [transition["status"] for transition in document["transitions"]] == list(parse(lifecycle).statuses)
     assert [alert["outcome"] for alert in document["alerts"]] == ["sent"]
     arn = f"arn:aws:sagemaker:us-east-1:{deployed.account.account_id}:training-job/shown"
-    by_arn = _respot(deployed, "timeline", arn)
+    by_arn = respot(deployed, "timeline", arn)
     assert (by_arn.returncode, "shown  Completed" in by_arn.stdout) == (0, True)
-    missing = _respot(deployed, "timeline", "nobody")
+    missing = respot(deployed, "timeline", "nobody")
     assert (missing.returncode, missing.stdout) == (3, "")
     assert "has no job nobody in us-east-1" in missing.stderr
-    nowhere = _respot(deployed, "timeline", "shown", "--stack", "NotRespot")
+    nowhere = respot(deployed, "timeline", "shown", "--stack", "NotRespot")
     assert nowhere.returncode == 3
     assert "is Respot deployed in this account and region?" in nowhere.stderr
-
-
-def _respot(deployed: DeployedAccount, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        [installed_command(), *arguments],
-        env=deployed.account.process_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )

@@ -14,6 +14,7 @@ from local.demo.training import TrainingGround
 from local.emulator.account import LocalAccount
 from local.sagemaker.container import LOG_GROUP
 from tests.support.recorded_requests import operation, requests_of
+from tests.support.roles import create_role
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("local-account")
@@ -133,11 +134,9 @@ def test_the_lines_of_one_job_can_be_filtered(local_account: LocalAccount, train
 def test_a_job_whose_role_may_not_write_logs_has_none(
     local_account: LocalAccount, training_ground: TrainingGround
 ) -> None:
-    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = local_account.client("iam").create_role(RoleName="SageMakerMute", AssumeRolePolicyDocument=policy)
+    role = create_role(local_account, "SageMakerMute")
     name, sagemaker = f"mute-{uuid4().hex[:8]}", local_account.client("sagemaker")
     fate = "Starting=0.05 Training=0.05"
-    training_ground.create(name, lifecycle=fate, RoleArn=role["Role"]["Arn"], CheckpointConfig=None)
+    training_ground.create(name, lifecycle=fate, RoleArn=role, CheckpointConfig=None)
     assert eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
     assert streams(local_account, name) == []

@@ -3,9 +3,8 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -27,14 +26,12 @@ from respot.jobs.message import write_message
 from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
-from respot.settings import FIRST_RETRY_SECONDS
-from tests.support.roles import credentials_of
+from tests.support.deployed import POLICY, RETRY_SECONDS, ReceivedAlerts, function_of, restart
+from tests.support.roles import create_role, credentials_of
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.xdist_group("deployed-account")
 
-RETRY_SECONDS: Final = 2
-POLICY: Final = {"version": 1, "defaults": {"back_off": {"capacity": {"first": "0 s", "longest": "0 s"}}}}
 ON: Final = {"respot:resume": "on"}
 
 OUT_OF_TIME = "Starting=0.1 Stopping=0.1 MaxWaitTimeExceeded"
@@ -69,7 +66,6 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
     "late": LATE,
     "resumed": {"lifecycle": TWICE_INTERRUPTED, "tags": ON},
     "fruitless": {"lifecycle": FRUITLESS, "tags": ON},
-    "not-asked": {"lifecycle": OUT_OF_TIME},
     "over-quota": {"lifecycle": f"{OUT_OF_TIME} / {QUICK}", "tags": {**ON, "local:refuse": "quota=0 / quota=2"}},
     "without-quota": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
@@ -79,7 +75,6 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
         "tags": {**ON, "local:delivery": "copies=3 shuffle=1 seed=7"},
     },
-    "careless": {"lifecycle": QUICK, "CheckpointConfig": None},
     "foreign-role": {"lifecycle": OUT_OF_TIME, "tags": ON},
     "foreign-type": {
         "lifecycle": f"{OUT_OF_TIME} / {QUICK}",
@@ -88,88 +83,44 @@ RUNS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recovering:
-    """The account with recovery's pauses shortened, and all alerts that the machine subscriber has received."""
+    """The account, and all alerts that the machine subscriber has received since the runs were created."""
 
     at: DeployedAccount
-    function: dict[str, Any]
-    policy: str
-    alerts: list[dict[str, Any]] = field(default_factory=list)
+    alerts: ReceivedAlerts
 
     def settled(self, name: str) -> tuple[AttemptOutcome, ...]:
         """Wait until a run has come to its end."""
-        eventually(lambda: all(attempt.is_settled for attempt in observe_run(self.at, name)))
+        assert eventually(lambda: all(attempt.is_settled for attempt in observe_run(self.at, name))), name
         return observe_run(self.at, name)
 
-    def follow(self, policy: Mapping[str, Any]) -> None:
-        """Change the account's policy, and have the function start again: it keeps the old one for a minute."""
-        self.put(json.dumps(policy))
-        self.restart(**{FIRST_RETRY_SECONDS: str(RETRY_SECONDS)})
+    def checked(self, name: str) -> tuple[AttemptOutcome, ...]:
+        """The same, for a run to which nothing but its own lifecycle happened."""
+        run = self.settled(name)
+        assert run_differences(run) == []
+        return run
 
-    def put(self, policy: str) -> None:
-        """Change the parameter."""
-        name = self.at.outputs["PolicyParameterName"]
-        self.at.client("ssm").put_parameter(Name=name, Value=policy, Type="String", Overwrite=True)
-
-    def turn(self, position: str) -> None:
-        """Set the kill switch."""
-        name = self.at.outputs["KillSwitchParameterName"]
-        self.at.client("ssm").put_parameter(Name=name, Value=position, Overwrite=True)
-
-    def restart(self, **variables: str) -> None:
-        """Give the function its environment again, with these variables changed: its processes are replaced."""
-        functions, name = self.at.client("lambda"), self.function["FunctionName"]
-        environment = {**self.function["Environment"]["Variables"], **variables}
-        functions.update_function_configuration(FunctionName=name, Environment={"Variables": environment})
-        assert eventually(
-            lambda: functions.get_function_configuration(FunctionName=name)["LastUpdateStatus"] == "Successful"
-        )
-
-    def received(self, name: str, kind: str) -> list[dict[str, Any]]:
-        """The alerts of that kind on a job that the subscriber has by now."""
-        self.alerts += receive_alerts(self.at)
-        return [alert for alert in self.alerts if (alert["job"]["name"], alert["kind"]) == (name, kind)]
+    def put(self, output: str, value: str) -> None:
+        """Change a parameter of the account."""
+        name = self.at.outputs[output]
+        self.at.client("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
     def exists(self, name: str) -> bool:
-        with suppress(ClientError):
-            self.at.client("sagemaker").describe_training_job(TrainingJobName=name)
-            return True
-        return False
-
-
-@pytest.fixture(scope="module", name="recovering")
-def recovering_account(deployed: DeployedAccount) -> Iterator[Recovering]:
-    functions = deployed.client("lambda").list_functions()["Functions"]
-    resubmit = next(each for each in functions if "handlers.recover.handler" in each["Handler"])
-    parameter = deployed.client("ssm").get_parameter(Name=deployed.outputs["PolicyParameterName"])["Parameter"]
-    receive_alerts(deployed)
-    recovering = Recovering(at=deployed, function=resubmit, policy=parameter["Value"])
-    recovering.follow(POLICY)
-    yield recovering
-    recovering.put(recovering.policy)
-    recovering.restart()
+        return name in self.at.job_names(name)
 
 
 @pytest.fixture(scope="module", name="runs")
-def runs_side_by_side(recovering: Recovering) -> Recovering:
+def runs_side_by_side(deployed: DeployedAccount) -> Recovering:
     """All runs but those that need another policy, created together: they take as long as the longest of them."""
-    deployed = recovering.at
+    receive_alerts(deployed)
     for name in ("model.safetensors", "optimizer.pt", "trainer_state.json"):
         key = f"checkpoints/fruitless/checkpoint-100/{name}"
         deployed.client("s3").put_object(Bucket=deployed.ground.bucket, Key=key, Body=b"from before the run")
-    role = _role_that_may_not_be_passed(deployed)
+    role = create_role(deployed.account, "AdminForTraining")
     for name, options in RUNS.items():
-        more = {"RoleArn": role} if name == "foreign-role" else {}
-        deployed.ground.create(name, **options, **more)
-    return recovering
-
-
-def _role_that_may_not_be_passed(deployed: DeployedAccount) -> str:
-    trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = deployed.client("iam").create_role(RoleName="AdminForTraining", AssumeRolePolicyDocument=document)["Role"]
-    return str(role["Arn"])
+        deployed.ground.create(name, **options, **({"RoleArn": role} if name == "foreign-role" else {}))
+    return Recovering(at=deployed, alerts=ReceivedAlerts(deployed))
 
 
 def actions(run: tuple[AttemptOutcome, ...]) -> list[Action | None]:
@@ -182,10 +133,9 @@ def reason(attempt: AttemptOutcome) -> str:
 
 
 def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(runs: Recovering) -> None:
-    run = runs.settled("resumed")
+    run = runs.checked("resumed")
     assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxWaitTimeExceeded", "Completed"]
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
-    assert run_differences(run) == []
     assert all(attempt.described["EnableManagedSpotTraining"] for attempt in run)
     # Checkpoints name the job that wrote them, and the steps that it had trained since the one before.
     entries = trained(runs.at, "checkpoints/resumed/")
@@ -200,8 +150,7 @@ def test_an_interrupted_run_goes_on_from_its_latest_checkpoint_until_it_is_done(
 
 
 def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recovering) -> None:
-    run = runs.settled("late")
-    assert run_differences(run) == []
+    run = runs.checked("late")
     never, cut_short, on_demand = run
     assert [attempt.described["SecondaryStatus"] for attempt in run] == [
         *("MaxWaitTimeExceeded", "MaxWaitTimeExceeded", "Completed"),
@@ -217,45 +166,33 @@ def test_a_run_that_never_gets_spot_instances_goes_on_demand_in_time(runs: Recov
 
 
 def test_an_on_demand_job_that_ran_out_of_pending_time_is_reported_and_resumed(runs: Recovering) -> None:
-    run = runs.settled("pended")
-    assert run_differences(run) == []
+    run = runs.checked("pended")
     assert [attempt.described["SecondaryStatus"] for attempt in run] == ["MaxPendingTimeExceeded", "Completed"]
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     assert reason(run[0]) == "ran out of pending time; next: on-demand ml.g5.2xlarge"
-    assert eventually(lambda: len(runs.received("pended", "ended")) == 1)
-    (alert,) = runs.received("pended", "ended")
+    assert eventually(lambda: len(runs.alerts.received("pended", "ended")) == 1)
+    (alert,) = runs.alerts.received("pended", "ended")
     assert alert["headline"] == "pended ended as MaxPendingTimeExceeded"
     assert "longer than MaxPendingTimeInSeconds of 30 min: SageMaker stopped it" in alert["what_happened"]
 
 
 def test_a_run_without_progress_ends_after_two_attempts(runs: Recovering) -> None:
-    run = runs.settled("fruitless")
+    run = runs.checked("fruitless")
     assert actions(run) == [Action.RESUBMIT, Action.REFUSE]
     assert reason(run[-1]) == "the last 2 attempts that trained saved no newer checkpoint: another would do no better"
-    assert run_differences(run) == []
     assert not runs.exists("fruitless-r3")
 
 
-def test_nothing_is_done_about_a_job_whose_owner_has_not_asked_for_it(runs: Recovering) -> None:
-    run = runs.settled("not-asked")
-    assert actions(run) == [Action.NOTHING]
-    assert reason(run[0]).startswith("not asked to resume this job")
-    assert run_differences(run) == []
-    assert not runs.exists("not-asked-r2")
-
-
 def test_an_attempt_that_a_quota_refuses_twice_is_created_later(runs: Recovering) -> None:
-    run = runs.settled("over-quota")
+    run = runs.checked("over-quota")
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
-    assert run_differences(run) == []
     assert run[0].decision
     pause = run[1].described["CreationTime"] - run[0].decision.decided_at
     assert pause >= timedelta(seconds=RETRY_SECONDS + 2 * RETRY_SECONDS - 1)
 
 
 def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None:
-    run = runs.settled("without-quota")
-    assert run_differences(run) == []
+    run = runs.checked("without-quota")
     assert [attempt.described["TrainingJobStatus"] for attempt in run] == ["Stopped", "Completed"]
     assert not run[1].described["EnableManagedSpotTraining"]
     assert run[0].outcome
@@ -263,49 +200,35 @@ def test_a_market_without_quota_is_passed_over_at_once(runs: Recovering) -> None
 
 
 def test_events_delivered_thrice_in_any_order_make_one_attempt_and_one_decision(runs: Recovering) -> None:
-    run = runs.settled("tripled")
+    run = runs.checked("tripled")
     assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
     time.sleep(1.5)  # events are held back for a second at most: by then a second attempt would have had to come
-    run = runs.settled("tripled")
-    assert run_differences(run) == []
-    jobs = runs.at.client("sagemaker").list_training_jobs(NameContains="tripled", MaxResults=100)
-    assert len(jobs["TrainingJobSummaries"]) == 2
-
-
-def test_a_spot_job_without_checkpoints_is_advised_once(runs: Recovering) -> None:
-    (attempt,) = run = runs.settled("careless")
-    assert run_differences(run) == []
-    assert [alert_record.kind.value for alert_record in attempt.alert_records] == ["advice"]
-    assert eventually(lambda: len(runs.received("careless", "advice")) == 1, seconds=5)
-    (alert,) = runs.received("careless", "advice")
-    assert alert["advice"][0].startswith("No checkpoint location is configured")
+    runs.checked("tripled")
+    assert runs.at.job_names("tripled") == ["tripled", "tripled-r2"]
 
 
 def test_a_role_outside_the_settings_is_not_passed_on(runs: Recovering) -> None:
-    run = runs.settled("foreign-role")
-    assert run_differences(run) == []
-    (attempt,) = run
-    assert attempt.outcome
-    assert attempt.outcome.kind is OutcomeKind.FAILED
-    assert "the permission iam:PassRole on arn:aws:iam::111122223333:role/AdminForTraining is missing" in (
-        attempt.outcome.summary
+    assert "the permission iam:PassRole on arn:aws:iam::111122223333:role/AdminForTraining is missing" in not_created(
+        runs, "foreign-role"
     )
-    assert not runs.exists("foreign-role-r2")
 
 
 def test_an_instance_type_outside_the_settings_is_not_created(runs: Recovering) -> None:
-    run = runs.settled("foreign-type")
-    assert run_differences(run) == []
-    (attempt,) = run
+    assert "the permission sagemaker:CreateTrainingJob" in not_created(runs, "foreign-type")
+
+
+def not_created(runs: Recovering, name: str) -> str:
+    """Why a run has no second attempt, although one was decided on."""
+    (attempt,) = runs.checked(name)
     assert attempt.outcome
     assert attempt.outcome.kind is OutcomeKind.FAILED
-    assert "the permission sagemaker:CreateTrainingJob" in attempt.outcome.summary
-    assert not runs.exists("foreign-type-r2")
+    assert not runs.exists(f"{name}-r2")
+    return attempt.outcome.summary
 
 
 def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Recovering) -> None:
     at = runs.at
-    keys = credentials_of(at, runs.function["Role"])
+    keys = credentials_of(at, function_of(at, "recover")["Role"])
     bucket, name = at.ground.bucket, "resumed"
     denied: list[tuple[str, str, dict[str, Any]]] = [
         ("sagemaker", "delete_training_job", {"TrainingJobName": name}),
@@ -326,8 +249,9 @@ def test_the_resubmit_functions_role_is_denied_what_it_has_no_need_of(runs: Reco
 
 
 def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_there(runs: Recovering) -> None:
-    runs.settled("resumed")
-    sagemaker = runs.at.account.client("sagemaker", **credentials_of(runs.at, runs.function["Role"]))
+    runs.checked("resumed")
+    keys = credentials_of(runs.at, function_of(runs.at, "recover")["Role"])
+    sagemaker = runs.at.account.client("sagemaker", **keys)
     for name, attempt in (("resumed", None), ("resumed-r2", "2")):
         arn = sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobArn"]
         before = sagemaker.list_tags(ResourceArn=arn)["Tags"]
@@ -338,7 +262,7 @@ def test_the_resubmit_functions_role_tags_what_it_creates_and_nothing_that_is_th
 
 
 def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs: Recovering) -> None:
-    attempts = [attempt for name in RUNS for attempt in runs.settled(name)]
+    attempts = [attempt for name in RUNS for attempt in runs.checked(name)]
     headlines = Counter(alert_record.headline for attempt in attempts for alert_record in attempt.alert_records)
 
     def posted() -> Counter[str | None]:
@@ -347,8 +271,8 @@ def test_each_decision_and_outcome_is_alerted_once_to_machines_and_in_slack(runs
 
     assert eventually(lambda: posted().total() >= headlines.total())
     assert posted() == headlines
-    runs.received("", "")
-    assert compare_deliveries(attempts, runs.alerts) == []
+    runs.alerts.received()
+    assert compare_deliveries(attempts, runs.alerts.documents) == []
 
 
 # --- What follows changes the policy of the whole account, and all other runs have to be over.
@@ -364,46 +288,48 @@ def alone_in_the_account(runs: Recovering) -> Recovering:
 
 
 def test_the_kill_switch_postpones_without_a_deployment_and_loses_nothing(alone: Recovering) -> None:
-    alone.turn("on")
-    time.sleep(KILL_SWITCH_KEPT_FOR.total_seconds())
+    alone.put("KillSwitchParameterName", "on")
+    restart(alone.at, "recover")  # a running function would keep the position for a while
     alone.at.ground.create("killed", lifecycle=f"{OUT_OF_TIME} / {QUICK}", tags=ON)
-    assert eventually(lambda: len(alone.received("killed", "postponed")) == 1)
+    assert eventually(lambda: len(alone.alerts.received("killed", "postponed")) == 1)
     (attempt,) = observe_run(alone.at, "killed")
     assert attempt.decision is None
     assert not alone.exists("killed-r2")
-    alone.turn("off")
+    alone.put("KillSwitchParameterName", "off")
     time.sleep(KILL_SWITCH_KEPT_FOR.total_seconds())
     # Its message comes back within half an hour. Anyone who cannot wait sends another one.
     sqs, queue, state = alone.at.client("sqs"), alone.at.outputs["RecoveryQueueUrl"], attempt.record.state
     assert state
     sqs.send_message(QueueUrl=queue, MessageBody=write_message(state.job))
     assert eventually(lambda: len(observe_run(alone.at, "killed")) == 2)
-    run = alone.settled("killed")
-    assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
-    assert len(alone.received("killed", "postponed")) == 1
+    assert actions(alone.settled("killed")) == [Action.RESUBMIT, Action.NOTHING]
+    assert len(alone.alerts.received("killed", "postponed")) == 1
     sqs.purge_queue(QueueUrl=queue)
 
 
 def test_an_invalid_policy_decides_nothing_is_alerted_once_and_keeps_the_work(alone: Recovering) -> None:
-    alone.follow({"version": 1, "defaults": {"resum": True}})
+    adopt(alone, {"version": 1, "defaults": {"resum": True}})
     alone.at.ground.create("undecided", lifecycle=f"{OUT_OF_TIME} / {QUICK}", tags=ON)
-    assert eventually(lambda: len(alone.received("undecided", "policy-invalid")) == 1)
+    assert eventually(lambda: len(alone.alerts.received("undecided", "policy-invalid")) == 1)
     (attempt,) = observe_run(alone.at, "undecided")
     assert attempt.decision is None
-    (alert,) = alone.received("undecided", "policy-invalid")
+    (alert,) = alone.alerts.received("undecided", "policy-invalid")
     assert "defaults.resum: there is no such setting; did you mean resume?" in alert["story"]
-    alone.follow(POLICY)
+    adopt(alone, POLICY)
     assert eventually(lambda: len(observe_run(alone.at, "undecided")) == 2)
-    run = alone.settled("undecided")
-    assert actions(run) == [Action.RESUBMIT, Action.NOTHING]
-    assert len(alone.received("undecided", "policy-invalid")) == 1
+    assert actions(alone.settled("undecided")) == [Action.RESUBMIT, Action.NOTHING]
+    assert len(alone.alerts.received("undecided", "policy-invalid")) == 1
+
+
+def adopt(alone: Recovering, policy: Mapping[str, Any]) -> None:
+    """Change the account's policy. A running function would keep the one before for a minute."""
+    alone.put("PolicyParameterName", json.dumps(policy))
+    restart(alone.at, "recover")
 
 
 def test_the_judge_sees_steps_that_were_trained_twice_or_not_at_all() -> None:
     entries = [
-        Trained(job="a", from_step=0, to_step=50),
-        Trained(job="a", from_step=50, to_step=100),
-        Trained(job="b", from_step=50, to_step=100),
-        Trained(job="b", from_step=150, to_step=200),
+        Trained(job=job, from_step=start, to_step=start + 50)
+        for job, start in (("a", 0), ("a", 50), ("b", 50), ("b", 150))
     ]
     assert training_differences(entries) == ["b trained steps 51 to 100 again", "no job trained steps 101 to 150"]

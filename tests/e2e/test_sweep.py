@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.verification_runs import observe_run, run_differences, trained, training_differences
-from respot.aws.dynamodb.keys import partition_of, sweep_partition
-from respot.aws.dynamodb.run_items import reservation_partition, run_partition
+from respot.aws.dynamodb.keys import partition_of, reservation_partition, run_partition, sweep_partition
 from respot.jobs.job import at_milliseconds
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import reconcile
@@ -21,6 +20,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import RunId
 from respot.sweep.progress import FIRST_CHECK
 from tests.support.builders import job_id, snapshot
+from tests.support.deployed import function_of
 from tests.support.roles import credentials_of
 from tests.support.waiting import eventually
 
@@ -119,28 +119,24 @@ def test_an_ended_job_that_nobody_decided_on_is_decided_on(deployed: DeployedAcc
 
 def test_the_sweep_may_list_jobs_and_do_nothing_to_them(deployed: DeployedAccount) -> None:
     deployed.ground.create("listed", lifecycle="Starting=0.1 Downloading=0.1 Training=0.2")
-    configuration = deployed.client("lambda").get_function_configuration(
-        FunctionName=deployed.outputs["SweepFunctionName"]
-    )
-    keys = credentials_of(deployed, configuration["Role"])
+    keys = credentials_of(deployed, function_of(deployed, "sweep")["Role"])
     sagemaker = deployed.account.client("sagemaker", **keys)
     assert sagemaker.list_training_jobs(MaxResults=1)["TrainingJobSummaries"]
-    for call in (sagemaker.describe_training_job, sagemaker.stop_training_job):
+    key = {"pk": {"S": "x"}, "sk": {"S": "y"}}
+    denied: list[tuple[str, str, dict[str, Any]]] = [
+        ("sagemaker", "describe_training_job", {"TrainingJobName": "listed"}),
+        ("sagemaker", "stop_training_job", {"TrainingJobName": "listed"}),
+        ("sns", "publish", {"TopicArn": deployed.outputs["AlertsTopicArn"], "Message": "{}"}),
+        ("dynamodb", "delete_item", {"TableName": deployed.outputs["LedgerTableName"], "Key": key}),
+    ]
+    for service, operation, arguments in denied:
         with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
-            call(TrainingJobName="listed")
-    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
-        deployed.account.client("sns", **keys).publish(TopicArn=deployed.outputs["AlertsTopicArn"], Message="{}")
-    with pytest.raises(ClientError, match=r"AccessDenied|AuthorizationError"):
-        deployed.account.client("dynamodb", **keys).delete_item(
-            TableName=deployed.outputs["LedgerTableName"], Key={"pk": {"S": "x"}, "sk": {"S": "y"}}
-        )
+            getattr(deployed.account.client(service, **keys), operation)(**arguments)
 
 
 def test_the_sweep_writes_how_far_it_has_come_and_into_no_other_partition(deployed: DeployedAccount) -> None:
-    configuration = deployed.client("lambda").get_function_configuration(
-        FunctionName=deployed.outputs["SweepFunctionName"]
-    )
-    dynamodb = deployed.account.client("dynamodb", **credentials_of(deployed, configuration["Role"]))
+    keys = credentials_of(deployed, function_of(deployed, "sweep")["Role"])
+    dynamodb = deployed.account.client("dynamodb", **keys)
     table = deployed.outputs["LedgerTableName"]
 
     def puts(*partitions: str) -> list[Any]:

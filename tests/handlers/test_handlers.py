@@ -3,29 +3,30 @@
 import json
 from dataclasses import dataclass
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from respot.alerting.alert import Alert, AlertOutcome
-from respot.alerting.alerter import Alerter
-from respot.alerting.digest.digest import DigestRecord, DigestWindow
-from respot.alerting.digest.digest import write_message as write_window
-from respot.alerting.kinds import AlertKind
+from respot.alerting.digest.digest import DigestRecord
+from respot.alerting.digest.timer import write_timer
 from respot.aws.dynamodb.job_items import transition_item
-from respot.errors import LedgerUnavailableError, TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
+from respot.errors import TopicUnavailableError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import alert, record, slack
 from respot.handlers.alert import LONGEST_ALERT
 from respot.jobs.job import JobId, Transition
 from respot.jobs.merge import reconcile
 from respot.jobs.message import write_message
 from respot.metrics import FAILED_DUE_ALERT_AGE, FAILED_OBSERVATION_AGE
-from respot.recording import drill as drill_event
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer
 from respot.recording.observation import SweepObservation, write_recheck
 from respot.recording.recorder import Recorder
-from respot.slack.blocks import SlackMessage
 from respot.slack.relay import SlackRelay
+from respot.sweep.heartbeat import HEARTBEAT
+from tests.alerting.environment import alerter_on
+from tests.recording.test_drills import envelope
+from tests.slack.test_relay import Chat
 from tests.support.builders import (
     CREATED,
     NAME,
@@ -41,8 +42,8 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
-from tests.support.faulty import FaultyJobs, FaultyLedger
-from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.faulty import FaultyJobs
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryTopic
 from tests.support.printed import Printed, printed
 
 __all__ = ["printed"]  # used by each test, asked for or not
@@ -96,20 +97,11 @@ def sqs(*bodies: object) -> dict[str, Any]:
     }
 
 
-def a_drills_event() -> dict[str, Any]:
-    drill = a_drill()
-    return {
-        "source": drill_event.SOURCE,
-        "detail-type": drill_event.DETAIL_TYPE,
-        "account": drill.account,
-        "region": drill.region,
-        "detail": json.loads(drill_event.write_detail(drill)),
-    }
-
-
 @pytest.mark.usefixtures("jobs")
 def test_record_takes_a_batch(printed: Printed) -> None:
-    assert failed(record.handler(sqs(event(), event()), Context())) == []
+    assert failed(record.handler(sqs(HEARTBEAT), Context())) == []
+    assert printed() == []
+    assert failed(record.handler(sqs(event(), HEARTBEAT, event()), Context())) == []
     said, counted = printed()
     assert (said["message"], said["transitions"]) == ("record_completed", ["Starting", "Training"])
     assert counted["TransitionsRecorded"] == [2.0]
@@ -127,7 +119,7 @@ def test_record_counts_transitions_that_no_event_reported(printed: Printed) -> N
 
 @pytest.mark.usefixtures("jobs")
 def test_record_counts_no_drill(printed: Printed) -> None:
-    assert failed(record.handler(sqs(a_drills_event()), Context())) == []
+    assert failed(record.handler(sqs(envelope(a_drill())), Context())) == []
     (recorded,) = printed()
     assert recorded["transitions"] == ["Starting", "Downloading", "Training", "Interrupted"]
 
@@ -149,11 +141,6 @@ def test_words_of_others_are_one_line_of_the_log(jobs: FaultyJobs, printed: Prin
     assert said["message"] == "record_failed"
     assert forged in said["reason"]
     assert counted["ObservationsFailed"] == [1.0]
-
-
-def test_record_sends_back_only_the_job_that_cannot_be_described(jobs: FaultyJobs) -> None:
-    jobs.faults["second"] = UpstreamUnavailableError("throttled")
-    assert failed(record.handler(sqs(event(job=job_id("second")), event()), Context())) == ["m1"]
 
 
 def test_record_measures_the_age_of_the_oldest_failure(
@@ -187,32 +174,16 @@ class Choosy(MemoryTopic):
         return MemoryTopic.publish(self, alert)
 
 
-@dataclass
-class AlertEnvironment:
-    """What `alert` is composed of."""
-
-    ledger: FaultyLedger
-    topic: Choosy
-
-
 @pytest.fixture
-def env(monkeypatch: pytest.MonkeyPatch) -> AlertEnvironment:
-    memory = MemoryLedger(created=CREATED)
-    for name in (NAME, "second", "third"):
-        seen = snapshot("Starting=0 Training=390 Interrupted=3720", job=job_id(name))
-        memory.save(reconcile(memory.load(job_id(name)), seen))
-    built = AlertEnvironment(ledger=FaultyLedger(ledger=memory), topic=Choosy())
-    alerter = Alerter(
-        ledger=built.ledger,
-        runs=MemoryRunStore(ledger=memory),
-        topic=built.topic,
-        clock=FakeClock(at(3725)),
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
+def topic(monkeypatch: pytest.MonkeyPatch) -> Choosy:
+    """Where `alert` publishes; the ledger has three interrupted jobs and a drill."""
+    ledger, topic, drill = MemoryLedger(created=CREATED), Choosy(), a_drill()
+    seen = [snapshot("Starting=0 Interrupted=3720", job=job_id(name)) for name in (NAME, "second", "third")]
+    for each in (*seen, drill.snapshot()):
+        ledger.save(reconcile(ledger.load(each.state.job), each))
+    alerter = alerter_on(ledger, clock=FakeClock(at(3725)), topic=topic)
     monkeypatch.setattr(alert, "alerter", lambda: alerter)
-    return built
+    return topic
 
 
 INTERRUPTED = transition("Interrupted", 3720)
@@ -234,81 +205,49 @@ def stream(*inserted: tuple[JobId, Transition]) -> dict[str, Any]:
     }
 
 
-def test_alert_sends_required_alerts(env: AlertEnvironment, printed: Printed) -> None:
-    assert (
-        failed(alert.handler(stream((job_id(), INTERRUPTED), (job_id(), transition("Training", 390))), Context())) == []
-    )
-    assert [sent.state.job.name for sent in env.topic.published] == [NAME]
+def test_alert_sends_required_alerts(topic: Choosy, printed: Printed) -> None:
+    nothing_happened = (job_id(), transition("Training", 390))
+    assert failed(alert.handler(stream(nothing_happened), Context())) == []
+    assert printed() == []
+    assert failed(alert.handler(stream((job_id(), INTERRUPTED), nothing_happened), Context())) == []
+    assert [sent.state.job.name for sent in topic.published] == [NAME]
     said, counted = printed()
     assert (said["message"], said["outcome"]) == ("alert_completed", "sent")
     assert counted["AlertsSent"] == [1.0]
 
 
-def test_alert_does_not_count_drills(env: AlertEnvironment, printed: Printed) -> None:
+def test_alert_does_not_count_drills(topic: Choosy, printed: Printed) -> None:
     drill = a_drill()
-    env.ledger.save(reconcile(env.ledger.load(drill.job), drill.snapshot()))
     alert.handler(stream((drill.job, drill.alerted)), Context())
-    assert [sent.state.job for sent in env.topic.published] == [drill.job]
+    assert [sent.state.job for sent in topic.published] == [drill.job]
     (completed,) = printed()
     assert completed["outcome"] == "sent"
 
 
-def test_an_alert_that_fails_stops_no_other_one(env: AlertEnvironment, printed: Printed) -> None:
-    env.topic.refuses = "second"
+def test_an_alert_that_fails_stops_no_other_one(topic: Choosy, printed: Printed) -> None:
+    topic.refuses = "second"
     whole = stream(*((job_id(name), INTERRUPTED) for name in (NAME, "second", "third")))
     assert failed(alert.handler(whole, Context())) == ["s2"]
-    assert [sent.state.job.name for sent in env.topic.published] == [NAME, "third"]
+    assert [sent.state.job.name for sent in topic.published] == [NAME, "third"]
     (said,) = (line for line in printed() if line.get("message") == "alert_failed")
     assert said["item"].endswith("transition#2026-09-16T10:02:00.000Z#Interrupted")
-    env.topic.refuses = ""
+    topic.refuses = ""
     assert failed(alert.handler(whole, Context())) == []
-    assert len(env.topic.published) == 3
+    assert len(topic.published) == 3
 
 
-def test_a_transition_without_its_state_stops_no_other_one(env: AlertEnvironment) -> None:
-    whole = stream((job_id("unknown"), INTERRUPTED), (job_id(), INTERRUPTED))
-    assert failed(alert.handler(whole, Context())) == ["s1"]
-    assert len(env.topic.published) == 1
+def test_alert_takes_jobs_from_the_queue_of_due_alerts(topic: Choosy) -> None:
+    named = (write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
+    assert failed(alert.handler(sqs(*named, HEARTBEAT), Context())) == ["m2", "m3"]
+    assert [sent.state.job.name for sent in topic.published] == [NAME, "second"]
 
 
-def test_alert_fails_whole_when_dynamodb_is_down(env: AlertEnvironment) -> None:
-    env.ledger.faults["load"] = LedgerUnavailableError("down")
-    whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
-    assert failed(alert.handler(whole, Context())) == ["s1", "s2"]
-
-
-def test_alert_takes_jobs_from_the_queue_of_due_alerts(env: AlertEnvironment) -> None:
-    named = sqs(write_message(job_id()), "poison", write_message(job_id("unknown")), write_message(job_id("second")))
-    assert failed(alert.handler(named, Context())) == ["m2", "m3"]
-    assert [sent.state.job.name for sent in env.topic.published] == [NAME, "second"]
-
-
-class FakeCollector:
-    """A collector with one window that is over."""
-
-    def __init__(self, due: DigestWindow) -> None:
-        self.due = due
-
-    def close(self, window: DigestWindow) -> DigestRecord | None:
-        if window != self.due:
-            return None
-        return DigestRecord(
-            digest=window.id,
-            outcome=AlertOutcome.SENT,
-            reason="2 more",
-            headline="2 more spot jobs",
-            settled_at=at(3905),
-            message_id="m",
-        )
-
-
-@pytest.mark.usefixtures("env")
 def test_alert_measures_the_age_of_a_failing_due_alert(
-    monkeypatch: pytest.MonkeyPatch, env: AlertEnvironment, printed: Printed
+    monkeypatch: pytest.MonkeyPatch, topic: Choosy, printed: Printed
 ) -> None:
     """Since it was first received: a timer is delayed on purpose. Of the stream, Lambda measures the age itself."""
     monkeypatch.setattr(alert, "now", FakeClock(at(720)))
-    env.topic.refuses = NAME
+    topic.refuses = NAME
     alert.handler(sqs(write_message(job_id())), Context())
     assert printed()[-1][FAILED_DUE_ALERT_AGE] == [720.0]
     alert.handler(stream((job_id(), INTERRUPTED)), Context())
@@ -316,51 +255,38 @@ def test_alert_measures_the_age_of_a_failing_due_alert(
 
 
 def test_alert_closes_windows_from_the_queue_of_due_alerts(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    monkeypatch.setattr(alert, "digest_collector", lambda: FakeCollector(window_of()))
-    named = sqs(write_window(window_of()), write_window(window_of(seconds=9000)), '{"window": 7}')
+    sent = DigestRecord(
+        digest=window_of().id, outcome=AlertOutcome.SENT, reason="", headline="", settled_at=at(3905), message_id="m"
+    )
+    collector = SimpleNamespace(close=lambda window: sent if window == window_of() else None)
+    monkeypatch.setattr(alert, "digest_collector", lambda: collector)
+    named = sqs(write_timer(window_of()), write_timer(window_of(seconds=9000)), '{"window": 7}')
     assert failed(alert.handler(named, Context())) == ["m3"]
     (said,) = (line for line in printed() if line.get("message") == "alert_completed")
     assert (said["kind"], said["digest"], said["outcome"]) == ("digest", window_of().id, "sent")
 
 
-def test_alert_begins_nothing_that_it_cannot_finish_in_time(env: AlertEnvironment, printed: Printed) -> None:
+def test_alert_begins_nothing_that_it_cannot_finish_in_time(topic: Choosy, printed: Printed) -> None:
     whole = stream((job_id(), INTERRUPTED), (job_id("second"), INTERRUPTED))
     too_short = LONGEST_ALERT // timedelta(milliseconds=1) - 1
     assert failed(alert.handler(whole, Context(milliseconds=too_short))) == ["s1", "s2"]
-    assert env.topic.published == []
+    assert topic.published == []
     assert sum(line.get("message") == "alert_deferred" for line in printed()) == 2
     assert failed(alert.handler(stream((job_id(), INTERRUPTED)), Context(milliseconds=too_short + 1))) == []
-    assert len(env.topic.published) == 1
-
-
-def test_alert_counts_nothing_when_nothing_happened(env: AlertEnvironment, printed: Printed) -> None:
-    alert.handler(stream((job_id(), transition("Training", 390))), Context())
-    assert printed() == []
-    assert env.topic.published == []
+    assert len(topic.published) == 1
 
 
 # --- slack ----------------------------------------------------------------------------------------------------------
 
 
-class Chat:
-    """A chat that refuses one text."""
-
-    def __init__(self) -> None:
-        self.posted: list[str] = []
-
-    def post(self, message: SlackMessage) -> None:
-        if message.text == "bad":
-            reason = "Slack answered 500"
-            raise WebhookRefusedError(reason)
-        self.posted.append(message.text)
-
-
 def test_slack_leaves_refused_messages_in_the_queue(monkeypatch: pytest.MonkeyPatch, printed: Printed) -> None:
-    chat, queue = Chat(), MemoryDelayQueue()
+    chat, queue = Chat(refuses={"bad": WebhookRefusedError("Slack answered 500")}), MemoryDelayQueue()
     relay = SlackRelay(chat=chat, retry_schedule=retry_schedule(queue, first=30), drills=MemoryDrillPosts())
     monkeypatch.setattr(slack, "slack_relay", lambda: relay)
-    assert failed(slack.handler(sqs("bad", "good", '{"version": "respot.alert/1"}'), Context())) == ["m1"]
-    assert chat.posted[0] == "good"
+    assert failed(slack.handler(sqs(HEARTBEAT), Context())) == []
+    assert (chat.posted, printed()) == ([], [])
+    assert failed(slack.handler(sqs("bad", "good", HEARTBEAT, '{"version": "respot.alert/1"}'), Context())) == ["m1"]
+    assert (chat.posted[0], len(chat.posted)) == ("good", 2)
     assert queue.delays == {"r1": timedelta(seconds=60)}
     said, counted, _ = printed()
     assert (said["message_id"], said["reason"], said["retry_in_seconds"]) == ("m1", "Slack answered 500", 60.0)

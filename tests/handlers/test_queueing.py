@@ -6,7 +6,7 @@ import pytest
 from infra.config import Config
 from respot.errors import MalformedMessageError, OutOfTimeError, UpstreamUnavailableError, WebhookRefusedError
 from respot.handlers import record, recover, slack
-from respot.queueing import QueueMessage, RetrySchedule
+from respot.queueing import LONGEST_DELAY, QueueMessage, RetrySchedule
 from tests.support.builders import CREATED, retry_schedule
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryDelayQueue
@@ -19,10 +19,6 @@ ERROR = UpstreamUnavailableError("SageMaker did not answer")
 
 def message(*, received: int) -> QueueMessage:
     return QueueMessage(id="m", receipt_handle="r", body="", receive_count=received, sent=CREATED)
-
-
-def delay_after(error: Exception, *, received: int, age: timedelta = timedelta(days=2)) -> timedelta:
-    return retry_schedule(clock=FakeClock(CREATED + age)).retry(message(received=received), error).delay
 
 
 def ages_at_each_delivery(*, first: timedelta, longest: timedelta, receives: int) -> list[timedelta]:
@@ -42,41 +38,46 @@ def test_a_message_was_retried_for_at_most_the_sum_of_its_delays(received: int, 
     assert retry.retried_for == timedelta(seconds=seconds)
 
 
-def test_a_retry_carries_the_error_and_its_reason() -> None:
-    retry = retry_schedule().retry(message(received=1), ERROR)
-    assert (retry.error, retry.reason) == (ERROR, "SageMaker did not answer")
-
-
 def test_a_deferred_message_without_a_delay_backs_off_and_has_no_error() -> None:
     deferred = retry_schedule().defer(message(received=3), "a quota is used up")
     assert (deferred.delay, deferred.reason, deferred.error) == (4 * FIRST, "a quota is used up", None)
 
 
-def test_a_malformed_message_is_retried_soon_each_time() -> None:
-    assert delay_after(MalformedMessageError("not JSON"), received=50) == FIRST
+DAYS = timedelta(days=2)
 
 
-def test_a_message_without_time_left_is_retried_at_once() -> None:
-    assert delay_after(OutOfTimeError("12 s left"), received=5) == timedelta()
+def pause_of(asked: timedelta) -> WebhookRefusedError:
+    return WebhookRefusedError("429", retry_after=asked)
 
 
-@pytest.mark.parametrize(("asked", "seconds"), [(timedelta(), 20), (timedelta(minutes=5), 300)])
-def test_a_pause_that_slack_asks_for_is_a_lower_limit(asked: timedelta, seconds: int) -> None:
-    assert delay_after(WebhookRefusedError("429", retry_after=asked), received=3) == timedelta(seconds=seconds)
+@pytest.mark.parametrize(
+    ("error", "received", "age", "delay"),
+    [
+        pytest.param(MalformedMessageError("not JSON"), 50, DAYS, FIRST, id="malformed: soon each time"),
+        pytest.param(OutOfTimeError("12 s left"), 5, DAYS, timedelta(), id="no time left: at once"),
+        pytest.param(pause_of(timedelta()), 3, DAYS, 4 * FIRST, id="Slack asks for nothing"),
+        pytest.param(pause_of(timedelta(minutes=5)), 3, DAYS, timedelta(minutes=5), id="a pause is a lower limit"),
+        pytest.param(pause_of(timedelta(days=3650)), 3, DAYS, LONGEST_DELAY, id="the queue's limit"),
+        pytest.param(ERROR, 2, DAYS, 2 * FIRST, id="after a wait of days: by its count"),
+        pytest.param(ERROR, 0, DAYS, FIRST, id="a count of nothing"),
+        pytest.param(ERROR, 10_000, DAYS, timedelta(minutes=15), id="a count beyond reason"),
+        # Eight deliveries found no time left, within a minute. By the count alone the delay would be 15 minutes.
+        pytest.param(ERROR, 9, timedelta(minutes=1), timedelta(minutes=1) + FIRST, id="not much longer than its age"),
+        pytest.param(ERROR, 9, timedelta(), FIRST, id="new: not shorter than the first delay"),
+        pytest.param(ERROR, 9, -timedelta(minutes=1), FIRST, id="of a clock that is ahead"),
+    ],
+)
+def test_the_delay_follows_from_error_count_and_age(
+    error: Exception, received: int, age: timedelta, delay: timedelta
+) -> None:
+    queue = MemoryDelayQueue()
+    retry = retry_schedule(queue, clock=FakeClock(CREATED + age)).retry(message(received=received), error)
+    assert (retry.delay, queue.delays) == (delay, {"r": delay})
+    assert (retry.error, retry.reason) == (error, str(error))
 
 
-def test_an_error_waits_no_longer_than_the_age_of_the_message() -> None:
-    """Eight deliveries found no time left, within a minute. By the count alone the delay would be 15 minutes."""
-    assert delay_after(ERROR, received=9, age=timedelta(minutes=1)) == timedelta(minutes=1) + FIRST
-
-
-def test_after_a_wait_of_days_an_error_backs_off_by_its_count() -> None:
-    assert delay_after(ERROR, received=2) == 2 * FIRST
-
-
-@pytest.mark.parametrize("age", [timedelta(), -timedelta(minutes=1)], ids=["new", "of a clock that is ahead"])
-def test_no_delay_is_shorter_than_the_first(age: timedelta) -> None:
-    assert delay_after(ERROR, received=9, age=age) == FIRST
+def test_no_delay_is_longer_than_sqs_hides_a_message() -> None:
+    assert timedelta(hours=12) > LONGEST_DELAY
 
 
 def test_if_every_delivery_fails_the_delays_double_up_to_the_longest() -> None:

@@ -1,26 +1,34 @@
 """The entry points of recovery, composed of twins."""
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from respot.aws.dynamodb.attribute_values import serialize
 from respot.aws.dynamodb.job_items import transition_item
-from respot.errors import QueueUnavailableError
+from respot.aws.dynamodb.sweeps import progress_item
 from respot.handlers import enqueue_ended, recover
-from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.planning.ending import Budget
 from respot.recovery.policy.policy import BackOff
+from respot.schema import CHECKS, LEASE_HOLDER
+from respot.sweep.heartbeat import HEARTBEAT
+from respot.sweep.progress import SweepProgress
 from tests.handlers.test_handlers import Context, failed, sqs
-from tests.support.builders import at, job_id, retry_schedule, transition
-from tests.support.memory import MemoryDelayQueue
+from tests.support.builders import CREATED, at, job_id, retry_schedule, transition
+from tests.support.memory import MemoryDelayQueue, MemoryJobQueue
 from tests.support.printed import Printed, printed
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 __all__ = ["printed"]  # a fixture that holds for all tests of this module, too
+
+
+LEASED = progress_item(
+    SweepProgress(scope=CHECKS, watched_since=CREATED, leased_at=CREATED), until=CREATED
+) | serialize({LEASE_HOLDER: "c"})
+"""The sweep's item when it leases its scope: the stream shows this write to its readers, as their heartbeat."""
 
 
 def stream(*images: dict[str, Any]) -> dict[str, Any]:
@@ -36,23 +44,9 @@ def stream(*images: dict[str, Any]) -> dict[str, Any]:
 # --- enqueue_ended --------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Queue:
-    """The port `JobQueue`: a list, and the jobs that it refuses."""
-
-    sent: list[JobId] = field(default_factory=list)
-    refuses: str = ""
-
-    def send(self, job: JobId) -> None:
-        if job.name == self.refuses:
-            message = "SQS did not take it"
-            raise QueueUnavailableError(message)
-        self.sent.append(job)
-
-
 @pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
-    queue = Queue()
+def queue(monkeypatch: pytest.MonkeyPatch) -> MemoryJobQueue:
+    queue = MemoryJobQueue()
     monkeypatch.setattr(enqueue_ended, "recovery_queue", lambda: queue)
     return queue
 
@@ -61,15 +55,15 @@ def ending(name: str) -> dict[str, Any]:
     return transition_item(job_id(name), transition("Stopped", 9000), now=at(9001), retention=None)
 
 
-def test_enqueue_ended_sends_each_ended_job(queue: Queue, printed: Printed) -> None:
-    assert failed(enqueue_ended.handler(stream(ending("one"), ending("two")), Context())) == []
+def test_enqueue_ended_sends_each_ended_job(queue: MemoryJobQueue, printed: Printed) -> None:
+    assert failed(enqueue_ended.handler(stream(LEASED, ending("one"), ending("two")), Context())) == []
     assert queue.sent == [job_id("one"), job_id("two")]
     (counted,) = printed()
     assert counted["JobsEnded"] == [2.0]
 
 
-def test_enqueue_ended_repeats_only_what_was_not_sent(queue: Queue, printed: Printed) -> None:
-    queue.refuses = "two"
+def test_enqueue_ended_repeats_only_what_was_not_sent(queue: MemoryJobQueue, printed: Printed) -> None:
+    queue.refused = {job_id("two")}
     assert failed(enqueue_ended.handler(stream(ending("one"), ending("two"), ending("three")), Context())) == ["s2"]
     assert [job.name for job in queue.sent] == ["one", "three"]
     assert printed()[0]["message"] == "enqueue_failed"
@@ -87,7 +81,7 @@ def env(monkeypatch: pytest.MonkeyPatch) -> RecoveryEnvironment:
 
 
 def test_resubmit_takes_a_batch(env: RecoveryEnvironment) -> None:
-    assert failed(recover.handler(sqs(write_message(env.ended())), Context())) == []
+    assert failed(recover.handler(sqs(HEARTBEAT, write_message(env.ended())), Context())) == []
     assert env.sagemaker.created == [SECOND]
 
 

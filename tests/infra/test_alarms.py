@@ -4,9 +4,8 @@ Where the metric is Respot's own, the real handlers emit it; where it is AWS's, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -35,129 +34,105 @@ from tests.support.printed import printed
 __all__ = ["all_alarms", "printed", "stage"]  # fixtures
 
 
-def an_error(_: Stage) -> list[Sample]:
-    """`Errors`: invocations that end in an error, time-outs included; one is enough."""
-    return [Sample(START, 1)]
+Play = Callable[[Stage], list[Sample]]
 
 
-def a_dead_letter(_: Stage) -> list[Sample]:
-    """`ApproximateNumberOfMessagesVisible` of a queue that nothing has touched for six hours.
+class Cause(NamedTuple):
+    """What makes an alarm fire: the alarm's metric and its dimension's value, how they change, and when it has fired.
 
-    SQS measures active queues only, and takes up to 15 minutes to begin with one that was not
-    (Amazon SQS Developer Guide, "Monitoring Amazon SQS queues using CloudWatch").
-    """
-    return each_minute(lambda span: 1 if span >= timedelta(minutes=15) else None)
-
-
-def a_backlog(_: Stage) -> list[Sample]:
-    """`ApproximateAgeOfOldestMessage` of a queue that nobody reads any more."""
-    queue = FakeQueue()
-    queue.send("waits", now=START)
-    return each_minute(lambda span: queue.age_of_oldest_message(now=START + span))
-
-
-def always_messages(_: Stage) -> list[Sample]:
-    """`ApproximateNumberOfMessagesVisible` of a queue from which less is taken than arrives."""
-    queue = FakeQueue()
-    queue.send("waits", now=START)
-    return each_minute(lambda span: queue.messages_visible(now=START + span))
-
-
-def a_stuck_batch(_: Stage) -> list[Sample]:
-    """`IteratorAge`: a batch that fails is sent to the function again, older each time."""
-    return each_minute(lambda span: span.total_seconds() * 1000)
-
-
-def no_more_logs(_: Stage) -> list[Sample]:
-    """`IncomingLogEvents`: Lambda's START, END and REPORT of each heartbeat, until nothing arrives any more."""
-    return [Sample(START - number * INTERVAL, 3) for number in range(20)]
-
-
-def no_more_batches(_: Stage) -> list[Sample]:
-    """`IteratorAge`, sampled with each batch: one for each heartbeat, until nothing is shown any more."""
-    return [Sample(START - number * INTERVAL, 40) for number in range(20)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    """What makes an alarm fire.
-
-    Attributes:
-        metric: the one that the alarm watches.
-        of: the value of its dimension.
-        play: plays the cause from `START` on and returns the metric's samples.
-        within: when the alarm has fired by.
+    `play` plays the cause from `START` on. `threshold` is that of the template with everything configured.
     """
 
     metric: str
     of: str
-    play: Callable[[Stage], list[Sample]]
-    within: timedelta
+    statistic: str
+    threshold: float
+    play: Play
+    minutes: int
 
 
-def ours(metric: str, play: Callable[[Stage], list[Sample]], *, minutes: int) -> Cause:
-    return Cause(metric=f"{NAMESPACE}/{metric}", of="Respot", play=play, within=minutes * MINUTE)
+def of_each_minute(value: Callable[[timedelta], float | None]) -> Play:
+    return lambda _: each_minute(value)
+
+
+def until_now(value: float) -> Play:
+    """One for each heartbeat, until nothing arrives any more."""
+    return lambda _: [Sample(START - number * INTERVAL, value) for number in range(20)]
+
+
+def waiting(measure: Callable[[FakeQueue, timedelta], float | None]) -> Play:
+    """A queue from which less is taken than arrives."""
+    queue = FakeQueue()
+    queue.send("waits", now=START)
+    return lambda _: each_minute(lambda span: measure(queue, span))
+
+
+def ours(metric: str, play: Play, *, statistic: str = "Maximum", threshold: float, minutes: int) -> Cause:
+    return Cause(f"{NAMESPACE}/{metric}", "Respot", statistic, threshold, play, minutes)
 
 
 def dead_letters(queue: str) -> Cause:
-    of = f"${{{queue}DeadLetters.QueueName}}"
-    metric = "AWS/SQS/ApproximateNumberOfMessagesVisible"
-    return Cause(metric=metric, of=of, play=a_dead_letter, within=17 * MINUTE)
+    """A queue that nothing has touched for six hours.
+
+    SQS measures active queues only, and takes up to 15 minutes to begin with one that was not
+    (Amazon SQS Developer Guide, "Monitoring Amazon SQS queues using CloudWatch").
+    """
+    play = of_each_minute(lambda span: 1 if span >= timedelta(minutes=15) else None)
+    return Cause(VISIBLE, f"${{{queue}DeadLetters.QueueName}}", "Maximum", 1, play, 17)
 
 
 def backlog(queue: str) -> Cause:
-    metric = "AWS/SQS/ApproximateAgeOfOldestMessage"
-    return Cause(metric=metric, of=f"${{{queue}.QueueName}}", play=a_backlog, within=17 * MINUTE)
-
-
-def errors(function: str) -> Cause:
-    return Cause(metric="AWS/Lambda/Errors", of=f"${{{function}Function}}", play=an_error, within=6 * MINUTE)
+    play = waiting(lambda queue, span: queue.age_of_oldest_message(now=START + span))
+    return Cause("AWS/SQS/ApproximateAgeOfOldestMessage", f"${{{queue}.QueueName}}", "Maximum", 900, play, 17)
 
 
 def lag(function: str) -> Cause:
-    of = f"${{{function}Function}}"
-    return Cause(metric="AWS/Lambda/IteratorAge", of=of, play=a_stuck_batch, within=7 * MINUTE)
+    """A batch that fails is sent to the function again, older each time."""
+    play = of_each_minute(lambda span: span.total_seconds() * 1000)
+    return Cause(ITERATOR_AGE, f"${{{function}Function}}", "Maximum", 5 * 60 * 1000, play, 7)
 
 
-def silence(function: str) -> Cause:
-    metric = "AWS/Logs/IncomingLogEvents"
-    return Cause(metric=metric, of=f"${{{function}Logs}}", play=no_more_logs, within=31 * MINUTE)
-
-
+VISIBLE: Final = "AWS/SQS/ApproximateNumberOfMessagesVisible"
+ITERATOR_AGE: Final = "AWS/Lambda/IteratorAge"
 CAUSES: Final = {
     "ObservationsAge": backlog("RecordingObservationsQueue"),
-    "ObservationsFailing": ours(FAILED_OBSERVATION_AGE, failing_observations, minutes=15),
+    "ObservationsFailing": ours(FAILED_OBSERVATION_AGE, failing_observations, threshold=900, minutes=15),
     "ObservationsDeadLetters": dead_letters("RecordingObservations"),
     "AlertStreamAge": lag("Alert"),
-    "AlertStreamSilent": Cause(
-        metric="AWS/Lambda/IteratorAge", of="${AlertFunction}", play=no_more_batches, within=31 * MINUTE
-    ),
+    "AlertStreamSilent": Cause(ITERATOR_AGE, "${AlertFunction}", "SampleCount", 1, until_now(40), 31),
     "AlertsDeadLetters": dead_letters("AlertingAlertsStream"),
     "DueAlertsAge": backlog("AlertingDueAlertsQueue"),
-    "DueAlertsFailing": ours(FAILED_DUE_ALERT_AGE, failing_due_alerts, minutes=15),
+    "DueAlertsFailing": ours(FAILED_DUE_ALERT_AGE, failing_due_alerts, threshold=600, minutes=15),
     "DueAlertsDeadLetters": dead_letters("AlertingDueAlerts"),
     "EnqueueEndedStreamAge": lag("EnqueueEnded"),
     "EndedJobsDeadLetters": dead_letters("RecoveryEndedJobsStream"),
     "RecoveryBacklog": Cause(
-        metric="AWS/SQS/ApproximateNumberOfMessagesVisible",
-        of="${RecoveryQueue.QueueName}",
-        play=always_messages,
-        within=17 * MINUTE,
+        VISIBLE,
+        "${RecoveryQueue.QueueName}",
+        "Minimum",
+        1,
+        waiting(lambda queue, span: queue.messages_visible(now=START + span)),
+        17,
     ),
     # Two failures, counted in the five minutes of each, when these are over.
-    "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, minutes=16),
+    "RecoveryFailing": ours(FAILED_RECOVERY_AGE, failing_recovery, threshold=600, minutes=16),
     "RecoveryDeadLetters": dead_letters("RecoveryQueue"),
-    "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, minutes=6),
+    "LostEvents": ours(TRANSITIONS_FIRST_SEEN_BY_SWEEP, lost_events, statistic="Sum", threshold=1, minutes=6),
     # The last complete one began an interval before.
-    "SweepAge": ours(SWEEP_AGE, old_sweep, minutes=30),
+    "SweepAge": ours(SWEEP_AGE, old_sweep, statistic="Minimum", threshold=4 * 5 * 60, minutes=30),
     "SlackAge": backlog("SlackQueue"),
-    "SlackFailing": ours(FAILED_SLACK_MESSAGE_AGE, failing_slack, minutes=15),
+    "SlackFailing": ours(FAILED_SLACK_MESSAGE_AGE, failing_slack, threshold=900, minutes=15),
     "SlackDeadLetters": dead_letters("SlackQueue"),
     "ForwarderDeadLetters": dead_letters("Forwarder"),
-    **{f"{name}Errors": errors(name) for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack")},
+    # Invocations that end in an error, time-outs included; one is enough.
     **{
-        f"{name}Silent": silence(f"{capability}{name}")
-        for capability, name in (
+        f"{name}Errors": Cause("AWS/Lambda/Errors", f"${{{name}Function}}", "Sum", 1, lambda _: [Sample(START, 1)], 6)
+        for name in ("Record", "Alert", "EnqueueEnded", "Recover", "Sweep", "Slack")
+    },
+    # Lambda's START, END and REPORT of each heartbeat. Of the sweep, its own metric must not be missing.
+    **{
+        f"{name}Silent": Cause("AWS/Logs/IncomingLogEvents", f"${{{log}{name}Logs}}", "Sum", 1, until_now(3), 31)
+        for log, name in (
             ("Recording", "Record"),
             ("Alerting", "Alert"),
             ("Recovery", "EnqueueEnded"),
@@ -176,14 +151,33 @@ def test_every_alarm_has_a_cause_that_is_played_here(alarms: dict[str, Resource]
 def test_the_cause_of_an_alarm_makes_it_fire_in_time(alarms: dict[str, Resource], stage: Stage, name: str) -> None:
     alarm, cause = alarms[name], CAUSES[name]
     (dimension,) = alarm["Dimensions"]
-    assert (f"{alarm['Namespace']}/{alarm['MetricName']}", dimension["Value"]) == (cause.metric, cause.of)
+    watched = (
+        f"{alarm['Namespace']}/{alarm['MetricName']}",
+        dimension["Value"],
+        alarm["Statistic"],
+        alarm["Threshold"],
+    )
+    assert watched == cause[:4]
     samples = cause.play(stage)
     before = [sample for sample in samples if sample.at <= START]
     if before[1:]:  # where there is a time before the trouble, nothing fires in it
         assert fired_after(alarm, before, since=START - 8 * INTERVAL, until=START) is None
     fired = fired_after(alarm, samples, since=START, until=START + LONG)
     assert fired is not None
-    assert fired <= cause.within
+    assert fired <= cause.minutes * MINUTE
+
+
+def test_every_alarm_explains_itself_to_the_topic_and_treats_silence_as_it_is_made_for(
+    alarms: dict[str, Resource],
+) -> None:
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == ["${AlarmsTopic}"]
+        assert alarm["AlarmDescription"].endswith("See docs/runbook.md.")
+        silent = name.endswith("Silent")
+        assert (alarm["ComparisonOperator"] == "LessThanThreshold") is silent
+        assert alarm["TreatMissingData"] == ("breaching" if silent or name == "SweepAge" else "notBreaching")
+    assert "alerts are late" in alarms["AlertStreamAge"]["AlarmDescription"]
+    assert "not resubmitted yet" in alarms["EnqueueEndedStreamAge"]["AlarmDescription"]
 
 
 @pytest.mark.parametrize(

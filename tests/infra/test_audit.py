@@ -58,14 +58,10 @@ def test_a_known_vulnerability_fails_the_audit(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_answer_is_not_taken_for_a_clean_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, [{"name": name, "skip_reason": "not found"} for name in pins(LOCK)])
-    assert "cannot be reached" in of_bundle(ask_database(), pins(LOCK))
-    answering(monkeypatch, [])
-    assert "cannot be reached" in of_bundle(ask_database(), pins(LOCK))
+    for answers in ([{"name": name, "skip_reason": "not found"} for name in pins(LOCK)], []):
+        answering(monkeypatch, answers)
+        assert "cannot be reached" in of_bundle(ask_database(), pins(LOCK))
     assert of_tools(ask_database()).endswith("the database answered nothing.")
-
-
-def test_a_clean_answer_for_all_of_them_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, [{"name": name, "version": version, "vulns": []} for name, version in pins(LOCK).items()])
     assert of_bundle(ask_database(), pins(LOCK)) == "Nothing is known against any of them."
 
@@ -75,16 +71,10 @@ def test_what_is_known_against_a_tool_is_said_and_fails_nothing(monkeypatch: pyt
     said = of_tools(ask_database())
     assert said.startswith("WARNING, known vulnerabilities of tools: urllib3: PYSEC-2026-1 (fixed in 1.1 or 2.3); ")
     assert said.endswith("Without an answer: 1.")
-
-
-def test_tools_that_the_database_knows_nothing_against_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, [{"name": "uv", "version": "1", "vulns": []}])
-    assert of_tools(ask_database()) == "Nothing is known against 1 packages that only build, deploy and test it."
-
-
-def test_what_the_bundle_has_is_no_tool(monkeypatch: pytest.MonkeyPatch) -> None:
-    answering(monkeypatch, [KNOWN, {"name": "uv", "version": "1", "vulns": []}, SILENT])
-    assert ask_database().without({"urllib3", "silent-one"}) == Answers(clean=frozenset({"uv"}))
+    # What the bundle has is no tool.
+    tools = ask_database().without({"urllib3", "silent-one"})
+    assert tools == Answers(clean=frozenset({"uv"}))
+    assert of_tools(tools) == "Nothing is known against 1 packages that only build, deploy and test it."
 
 
 def test_bundle_and_tools_are_both_asked_about(

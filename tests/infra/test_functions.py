@@ -27,13 +27,10 @@ def test_every_handler_is_there_and_deployed(full: Synthesized) -> None:
 def test_functions_differ_in_handler_settings_and_timeout_alone(full: Synthesized) -> None:
     own = {"Description", "Environment", "Handler", "LoggingConfig", "Role", "Timeout"}
     functions = full.of_type("Lambda::Function")
-    shapes = [{k: v for k, v in f.items() if k not in own} for f in functions.values()]
-    assert all(shape == shapes[0] for shape in shapes)
-    assert {key: shapes[0][key] for key in ("Runtime", "Architectures", "MemorySize")} == {
-        "Runtime": f"python{PYTHON_VERSION}",
-        "Architectures": ["arm64"],
-        "MemorySize": 512,
-    }
+    first, *others = [{k: v for k, v in f.items() if k not in own} for f in functions.values()]
+    assert all(shape == first for shape in others)
+    expected = {"Runtime": f"python{PYTHON_VERSION}", "Architectures": ["arm64"], "MemorySize": 512}
+    assert expected.items() <= first.items()
     assert {name: function["Timeout"] for name, function in functions.items()} == {
         "AlertFunction": 130,
         "RecordFunction": 60,
@@ -122,7 +119,14 @@ def test_no_setting_is_forgotten(full: Synthesized) -> None:
     assert given - {"POWERTOOLS_LOG_LEVEL", SERVICE_VARIABLE} == known
 
 
-def test_logs_are_kept_as_long_as_set(plain: Synthesized, full: Synthesized) -> None:
+def test_logs_are_watched_and_kept_as_long_as_set(plain: Synthesized, full: Synthesized) -> None:
+    watched = {
+        render(alarm["Dimensions"][0]["Value"])
+        for alarm in full.of_type("CloudWatch::Alarm").values()
+        if alarm["MetricName"] == "IncomingLogEvents"
+    }
+    # No function can be silent unseen: of the sweep, its own metric must not be missing.
+    assert watched == {f"${{{name}}}" for name in full.of_type("Logs::LogGroup")} - {"${SweepLogs}"}
     for template, days, policy in ((plain, 30, "Retain"), (full, 545, "Delete")):
         groups = template.of_type("Logs::LogGroup")
         assert {group["RetentionInDays"] for group in groups.values()} == {days}

@@ -67,15 +67,12 @@ def sources(directory: Path) -> set[str]:
     return {name for name in files(directory) if "__pycache__" not in name}
 
 
-def test_bytecode_is_added_by_the_functions_own_python_alone(project: Path) -> None:
+def test_the_bundle_holds_respot_beside_what_it_imports_and_bytecode_of_its_own_python_alone(project: Path) -> None:
     bundle = prepare_bundle(project).path
     bytecode = files(bundle) - sources(bundle)
     assert bool(bytecode) is (sys.version_info[:2] == (3, 13))
     assert all(name.endswith(".cpython-313.pyc") for name in bytecode)
-
-
-def test_the_bundle_holds_respot_beside_what_it_imports(project: Path) -> None:
-    assert sources(prepare_bundle(project).path) == {
+    assert sources(bundle) == {
         "library.py",
         "respot/__init__.py",
         "respot/handlers/record.py",
@@ -85,20 +82,15 @@ def test_the_bundle_holds_respot_beside_what_it_imports(project: Path) -> None:
     }
 
 
-def test_the_same_sources_make_the_same_bundle(project: Path) -> None:
-    first = prepare_bundle(project)
+def test_the_same_sources_make_the_same_bundle(project: Path, tmp_path: Path) -> None:
+    first, second = prepare_bundle(project), prepare_bundle(checkout(tmp_path / "elsewhere"))
+    assert (second.source_hash, files(second.path)) == (first.source_hash, files(first.path))
     compiled = project / "functions/respot/__pycache__/x.cpython-311.pyc"
     compiled.parent.mkdir()
     compiled.write_bytes(b"x")
     os.utime(project / "functions/respot/__init__.py", (1, 1))
     assert prepare_bundle(project) == first
     assert not any(name.endswith("cpython-311.pyc") for name in files(first.path))
-
-
-def test_another_checkout_makes_the_same_bundle(project: Path, tmp_path: Path) -> None:
-    first, second = prepare_bundle(project), prepare_bundle(checkout(tmp_path / "elsewhere"))
-    assert second.source_hash == first.source_hash
-    assert files(second.path) == files(first.path)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +151,12 @@ def wrong_modes(directory: Path) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_umask_077")
-def test_everybody_may_read_a_bundle_that_was_built_under_umask_077(project: Path) -> None:
+def test_everybody_may_read_a_bundle_that_was_built_under_umask_077_and_wrong_modes_are_repaired(project: Path) -> None:
     bundle = prepare_bundle(project).path
+    assert wrong_modes(bundle) == {}
+    for name, mode in {"": 0o700, "respot": 0o700, "library.py": 0o600, "respot/__init__.py": 0o600}.items():
+        (bundle / name).chmod(mode)
+    assert prepare_bundle(project).path == bundle
     assert wrong_modes(bundle) == {}
 
 
@@ -171,16 +167,6 @@ def test_everybody_may_read_what_the_cli_zips_of_it(root: Path, tmp_path: Path) 
     assert result.returncode == 0, result.stderr
     (asset,) = (tmp_path / "out").glob("asset.*")
     assert {name: mode for name, mode in wrong_modes(asset).items() if not (asset / name).is_dir()} == {}
-
-
-def test_the_modes_of_a_bundle_that_is_there_already_are_repaired(project: Path) -> None:
-    bundle = prepare_bundle(project).path
-    for path in (bundle, bundle / "respot"):
-        path.chmod(0o700)
-    for path in (bundle / "library.py", bundle / "respot" / "__init__.py"):
-        path.chmod(0o600)
-    assert prepare_bundle(project).path == bundle
-    assert wrong_modes(bundle) == {}
 
 
 def test_no_file_of_the_dependencies_is_shared_with_an_installation(root: Path) -> None:
@@ -197,16 +183,14 @@ def bundle() -> Bundle:
 
 def test_every_handler_and_client_works_from_the_bundle_alone(bundle: Bundle) -> None:
     handlers = sorted(path.stem for path in (bundle.path / "respot" / "handlers").glob("*.py"))
-    program = "\n".join(
-        [
-            "import sys",
-            "sys.path[:] = [sys.argv[1], *(p for p in sys.path if 'site-packages' not in p)]",
-            "import boto3",
-            f"for service in {BUNDLED_SERVICES}: boto3.client(service, 'us-east-1')",
-            *(f"import respot.handlers.{name}" for name in handlers),
-            "assert all(m.__file__.startswith(sys.argv[1]) for n, m in sys.modules.items() if n.startswith('respot'))",
-        ]
-    )
+    program = f"""
+import sys
+sys.path[:] = [sys.argv[1], *(p for p in sys.path if 'site-packages' not in p)]
+import boto3, importlib
+for service in {BUNDLED_SERVICES}: boto3.client(service, 'us-east-1')
+for name in {handlers}: importlib.import_module('respot.handlers.' + name)
+assert all(m.__file__.startswith(sys.argv[1]) for n, m in sys.modules.items() if n.startswith('respot'))
+"""
     # -I: neither this process' path nor its environment; -S: no site-packages, hence no editable install of respot.
     command = [sys.executable, "-I", "-S", "-B", "-c", program, str(bundle.path)]
     result = subprocess.run(command, check=False, capture_output=True, text=True, env={})  # noqa: S603

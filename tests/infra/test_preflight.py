@@ -20,7 +20,8 @@ from infra.preflight import ExitCode, NotReadyError, check
 ACCOUNT = "123456789012"  # moto's
 HUB, FAR = "us-east-1", "eu-west-1"
 BOTH = Config(regions=(HUB, FAR))
-BARE = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+NO_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": HUB}
 
 Play = Callable[[str, Exception | dict[str, Any]], None]
 
@@ -30,8 +31,8 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An account with valid credentials, and nothing of the profiles of the person who runs this."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "AMAZON_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    for name, file in NO_FILES.items():
+        monkeypatch.setenv(name, file)
     with mock_aws():
         yield
 
@@ -97,15 +98,13 @@ def test_a_bootstrap_of_another_qualifier_does_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "region"),
-    [
-        pytest.param({"AWS_REGION": FAR, "AWS_DEFAULT_REGION": HUB}, FAR, id="as the CDK CLI reads them"),
-        pytest.param({"AWS_DEFAULT_REGION": FAR}, FAR, id="the other variable"),
-    ],
+    "others", [{"AWS_REGION": FAR, "AWS_DEFAULT_REGION": HUB}, {"AWS_DEFAULT_REGION": FAR}], ids=str
 )
-def test_without_the_setting_the_region_is_that_of_the_credentials(environment: dict[str, str], region: str) -> None:
-    bootstrap(region)
-    assert said(Config(), **environment) == f"Deploying to account {ACCOUNT}: {region}."
+def test_without_the_setting_the_region_is_that_of_the_credentials_as_the_cdk_cli_reads_them(
+    others: dict[str, str],
+) -> None:
+    bootstrap(FAR)
+    assert said(Config(), **others) == f"Deploying to account {ACCOUNT}: {FAR}."
 
 
 def test_the_region_of_a_profile_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,25 +122,23 @@ def test_without_any_region_nothing_is_deployed_to_us_east_1_by_surprise() -> No
     assert "`regions` in cdk.json" in message
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException"])
-def test_expired_credentials_are_named_as_expired(play: Play, code: str) -> None:
-    play("GetCallerIdentity", denied(code))
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (denied("ExpiredToken"), ExitCode.CREDENTIALS_REFUSED, "your AWS credentials have expired"),
+        (denied("ExpiredTokenException"), ExitCode.CREDENTIALS_REFUSED, "your AWS credentials have expired"),
+        (UnauthorizedSSOTokenError(), ExitCode.CREDENTIALS_REFUSED, "your AWS credentials have expired"),
+        (denied("InvalidClientTokenId"), ExitCode.CREDENTIALS_REFUSED, "AWS does not accept your credentials"),
+        (EndpointConnectionError(endpoint_url="https://sts"), ExitCode.UNANSWERED, "AWS does not answer"),
+    ],
+    ids=repr,
+)
+def test_what_is_wrong_with_the_credentials_is_named(play: Play, error: Exception, code: ExitCode, words: str) -> None:
+    play("GetCallerIdentity", error)
     found, message = complaint()
-    assert found is ExitCode.CREDENTIALS_REFUSED
-    assert message.startswith("your AWS credentials have expired")
-    assert "`aws sso login`" in message
-
-
-def test_a_session_that_ended_counts_as_expired(play: Play) -> None:
-    play("GetCallerIdentity", UnauthorizedSSOTokenError())
-    assert complaint()[1].startswith("your AWS credentials have expired")
-
-
-def test_credentials_that_aws_does_not_know_are_named_as_unknown(play: Play) -> None:
-    play("GetCallerIdentity", denied("InvalidClientTokenId"))
-    found, message = complaint()
-    assert found is ExitCode.CREDENTIALS_REFUSED
-    assert message.startswith("AWS does not accept your credentials")
+    assert found is code
+    assert message.startswith(words)
+    assert ("`aws sso login`" in message) is ("expired" in words)
 
 
 def test_a_region_that_cannot_be_asked_is_named(play: Play) -> None:
@@ -152,13 +149,6 @@ def test_a_region_that_cannot_be_asked_is_named(play: Play) -> None:
         assert found is ExitCode.UNANSWERED
         assert message.startswith("could not ask in eu-west-1: ")
         assert "is the region enabled for the account?" in message
-
-
-def test_aws_out_of_reach_is_no_matter_of_credentials(play: Play) -> None:
-    play("GetCallerIdentity", EndpointConnectionError(endpoint_url="https://sts"))
-    found, message = complaint()
-    assert found is ExitCode.UNANSWERED
-    assert message.startswith("AWS does not answer")
 
 
 def test_without_the_permission_for_the_parameter_the_stack_counts(play: Play) -> None:
@@ -179,36 +169,27 @@ def test_what_the_credentials_may_not_see_stops_nothing_and_is_said(play: Play) 
 # --- the command
 
 
-def run(root: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "infra.preflight"],
-        cwd=root,
-        env=BARE | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_without_credentials_the_command_says_how_to_get_some(root: Path) -> None:
-    result = run(root, AWS_CONFIG_FILE=os.devnull)
-    assert (result.returncode, result.stdout) == (ExitCode.NO_CREDENTIALS, "")
-    assert result.stderr.startswith("no AWS credentials: ")
-    assert "`aws sso login`" in result.stderr
-
-
-def test_a_profile_that_is_not_there_is_named(root: Path) -> None:
-    result = run(root, AWS_CONFIG_FILE=os.devnull, AWS_PROFILE="nobody")
-    assert result.returncode == ExitCode.NO_CREDENTIALS
-    assert "(nobody)" in result.stderr
+@pytest.mark.parametrize(
+    ("others", "code", "words", "advice"),
+    [
+        ({}, ExitCode.NO_CREDENTIALS, "no AWS credentials: ", "`aws sso login`"),
+        ({"AWS_PROFILE": "nobody"}, ExitCode.NO_CREDENTIALS, "no AWS credentials: ", "(nobody)"),
+        *(
+            (KEYS | variable, ExitCode.UNANSWERED, "the AWS client cannot be set up: ", "that begin with AWS_")
+            for variable in ({"AWS_ENDPOINT_URL": "notaurl"}, {"AWS_METADATA_SERVICE_TIMEOUT": "zz"})
+        ),
+    ],
+)
+def test_the_command_says_what_is_missing(
+    root: Path, others: dict[str, str], code: ExitCode, words: str, advice: str
+) -> None:
+    environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", **NO_FILES, **others}
+    command = [sys.executable, "-m", "infra.preflight"]
+    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (result.returncode, result.stdout) == (code, "")
+    assert result.stderr.startswith(words)
+    assert advice in result.stderr
     assert "Traceback" not in result.stderr
-
-
-def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:  # noqa: ANN401
-    (tmp_path / "cdk.json").write_text('{"context": {"respot": {"regions": "here"}}}')
-    monkeypatch.setattr(preflight, "ROOT", tmp_path)
-    assert preflight.main() == ExitCode.SETTINGS
-    assert capsys.readouterr().err.startswith("respot.regions in the CDK context must be a list")
 
 
 @pytest.mark.parametrize(
@@ -218,9 +199,10 @@ def test_a_wrong_setting_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("[]", "cdk.json must be an object whose member `context` is an object"),
         ('{"context": null}', "cdk.json must be an object whose member `context` is an object"),
         (None, "cdk.json cannot be read as JSON: [Errno 2] No such file or directory"),
+        ('{"context": {"respot": {"regions": "here"}}}', "respot.regions in the CDK context must be a list"),
     ],
 )
-def test_a_broken_cdk_json_is_named(
+def test_a_broken_cdk_json_or_a_wrong_setting_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: Any,  # noqa: ANN401
@@ -232,15 +214,6 @@ def test_a_broken_cdk_json_is_named(
     monkeypatch.setattr(preflight, "ROOT", tmp_path)
     assert preflight.main() == ExitCode.SETTINGS
     assert capsys.readouterr().err.startswith(words)
-
-
-@pytest.mark.parametrize("variable", [{"AWS_ENDPOINT_URL": "notaurl"}, {"AWS_METADATA_SERVICE_TIMEOUT": "zz"}])
-def test_an_aws_variable_that_cannot_be_used_is_named(root: Path, variable: dict[str, str]) -> None:
-    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": HUB, "AWS_CONFIG_FILE": os.devnull}
-    result = run(root, **keys, **variable)
-    assert (result.returncode, result.stdout) == (ExitCode.UNANSWERED, "")
-    assert result.stderr.startswith("the AWS client cannot be set up: ")
-    assert "Correct the environment variables that begin with AWS_" in result.stderr
 
 
 def test_make_checks_before_it_deploys(root: Path) -> None:

@@ -11,23 +11,28 @@ from respot.recovery.policy.document import LONGEST_PAUSE
 from tests.infra.synthesis import Synthesized, dead_letter_queues, render
 
 
-def test_slack_takes_one_message_at_a_time(full: Synthesized) -> None:
-    assert render(full.properties("SlackQueueDelivery")) == {
-        "BatchSize": 1,
-        "EventSourceArn": "${SlackQueue.Arn}",
-        "FunctionName": "${SlackFunction}",
+@pytest.mark.parametrize(
+    ("queue", "function", "batch", "concurrency"),
+    [
+        ("RecordingObservationsQueue", "Record", 10, 5),
+        ("RecoveryQueue", "Recover", 1, 2),
+        ("SlackQueue", "Slack", 1, 2),
+    ],
+)
+def test_a_function_takes_batches_and_no_more_of_them_at_once_than_set(
+    full: Synthesized, queue: str, function: str, batch: int, concurrency: int
+) -> None:
+    (delivery,) = (
+        each
+        for each in full.of_type("Lambda::EventSourceMapping").values()
+        if render(each["EventSourceArn"]) == f"${{{queue}.Arn}}"
+    )
+    assert render(delivery) == {
+        "BatchSize": batch,
+        "EventSourceArn": f"${{{queue}.Arn}}",
+        "FunctionName": f"${{{function}Function}}",
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": 2},
-    }
-
-
-def test_recover_takes_one_job_at_a_time(either: Synthesized) -> None:
-    assert render(either.properties("RecoveryQueueDelivery")) == {
-        "BatchSize": 1,
-        "EventSourceArn": "${RecoveryQueue.Arn}",
-        "FunctionName": "${RecoverFunction}",
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": 2},
+        "ScalingConfig": {"MaximumConcurrency": concurrency},
     }
 
 
@@ -45,18 +50,15 @@ def test_every_asynchronous_edge_ends_in_a_dead_letter_queue_with_an_alarm(full:
         "RecoveryQueue": "${RecoveryQueueDeadLetters.Arn}",
         "AlertingDueAlertsQueue": "${AlertingDueAlertsDeadLetters.Arn}",
     }
+    queues = {name: queue for name, queue in full.of_type("SQS::Queue").items() if name.endswith("DeadLetters")}
+    # As long as SQS allows.
+    assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {timedelta(days=14).total_seconds()}
     watched = {
         render(alarm["Dimensions"][0]["Value"]).replace(".QueueName", ".Arn")
         for alarm in full.of_type("CloudWatch::Alarm").values()
         if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible" and alarm["Statistic"] == "Maximum"
     }
-    assert watched == set(edges.values())
-
-
-def test_no_queue_is_left_without_a_purpose(full: Synthesized) -> None:
-    ends = {str(arn) for _, arn in dead_letter_queues(full)}
-    queues = {name for name in full.of_type("SQS::Queue") if name.endswith("DeadLetters")}
-    assert {f"${{{name}.Arn}}" for name in queues} == ends
+    assert watched == set(edges.values()) == {f"${{{name}.Arn}}" for name in queues}
 
 
 def test_a_message_is_not_shown_twice_while_it_is_worked_on(either: Synthesized) -> None:
@@ -89,11 +91,6 @@ def test_a_message_reaches_its_dead_letter_queue_before_it_expires(
     assert max(longest, crashing) < retention
     # A dead letter's age counts from when it was first sent: a long weekend must be left.
     assert timedelta(seconds=dead_letters["MessageRetentionPeriod"]) - retention >= timedelta(days=4)
-
-
-def test_dead_letters_wait_as_long_as_sqs_allows(full: Synthesized) -> None:
-    queues = {name: queue for name, queue in full.of_type("SQS::Queue").items() if name.endswith("DeadLetters")}
-    assert {queue["MessageRetentionPeriod"] for queue in queues.values()} == {timedelta(days=14).total_seconds()}
 
 
 def test_messages_are_tried_as_often_as_set(full: Synthesized, plain: Synthesized) -> None:

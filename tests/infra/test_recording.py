@@ -32,17 +32,3 @@ def test_rules_keep_events_for_a_day_and_lose_none(either: Synthesized) -> None:
                 "RetryPolicy": {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185},
             }
         ]
-
-
-def test_record_takes_batches_and_no_more_of_them_at_once_than_set(full: Synthesized, plain: Synthesized) -> None:
-    delivery = {
-        "BatchSize": 10,
-        "EventSourceArn": "${RecordingObservationsQueue.Arn}",
-        "FunctionName": "${RecordFunction}",
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-    }
-    for template, concurrency in ((full, 5), (plain, 2)):
-        assert render(template.properties("RecordingObservationsDelivery")) == {
-            **delivery,
-            "ScalingConfig": {"MaximumConcurrency": concurrency},
-        }

@@ -89,24 +89,22 @@ def test_the_hub_has_a_bus_and_its_rules_more_than_alone(hub: Synthesized, tmp_p
         "SweepFunction",  # which gets the regions
     }
     assert hub.outputs == {**alone.outputs, "WatchedRegions": ",".join(WATCHED)}
+    assert review([hub.path])[1] == []
+    found = Deployment(session=boto3.Session(region_name=HUB), outputs={}, stack="Respot")
+    assert [found.forwarder_stack(each) for each in WATCHED] == [stack_name("Respot", HUB, each) for each in WATCHED]
 
 
-@pytest.mark.parametrize("rule", PATTERNS)
-def test_what_is_forwarded_goes_where_the_hubs_own_events_go(hub: Synthesized, rule: str) -> None:
-    own, forwarded = (render(hub.properties(f"Recording{name}{rule}")) for name in ("", "Forwarded"))
-    assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
-    assert forwarded["EventPattern"] == PATTERNS[rule]
-
-
-@pytest.mark.parametrize("queue", ["RecordingObservationsQueue", "RecordingObservationsDeadLetters"])
-def test_the_queues_take_messages_from_the_rules_of_both_buses_alone(hub: Synthesized, queue: str) -> None:
-    (policy,) = [p for p in hub.of_type("SQS::QueuePolicy").values() if render(p["Queues"]) == [f"${{{queue}}}"]]
-    _, *allowed = list(statements(policy))
-    assert [condition for *_, condition in allowed] == [
-        {"ArnEquals": {"aws:SourceArn": f"${{Recording{bus}{rule}.Arn}}"}}
-        for bus in ("", "Forwarded")
-        for rule in PATTERNS
-    ]
+def test_what_is_forwarded_goes_where_the_hubs_own_events_go_and_the_queues_take_from_both_buses_alone(
+    hub: Synthesized,
+) -> None:
+    for rule, pattern in PATTERNS.items():
+        own, forwarded = (render(hub.properties(f"Recording{name}{rule}")) for name in ("", "Forwarded"))
+        assert forwarded == {**own, "EventBusName": "${ForwardedBus}"}
+        assert forwarded["EventPattern"] == pattern
+    sources = [f"${{Recording{bus}{rule}.Arn}}" for bus in ("", "Forwarded") for rule in PATTERNS]
+    for queue in ("RecordingObservationsQueue", "RecordingObservationsDeadLetters"):
+        _, *allowed = list(statements(hub.properties(f"{queue}Policy")))
+        assert [condition for *_, condition in allowed] == [{"ArnEquals": {"aws:SourceArn": each}} for each in sources]
 
 
 def test_the_bus_refuses_everybody_but_the_forwarders_and_everything_but_observations(hub: Synthesized) -> None:
@@ -141,6 +139,7 @@ def test_a_forwarder_is_its_rules_a_role_and_what_reports_failure(forwarder: Syn
         "AlarmsTopicPolicy": "SNS::TopicPolicy",
         "AlarmsTopicmlexamplecom": "SNS::Subscription",
     }
+    assert review([forwarder.path])[1] == []
     assert forwarder.outputs == {FORWARDER_OUTPUT: "${ForwarderDeadLetters}", "AlarmsTopicArn": "${AlarmsTopic}"}
 
 
@@ -174,6 +173,9 @@ def test_a_forwarder_may_put_these_events_on_this_bus_and_nothing_else(forwarder
 
 
 def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forwarder: Synthesized) -> None:
+    assert [(construct, finding) for construct, finding, _ in forwarder.acknowledged] == [
+        (f"/RespotForwarder-{HUB}-{region_of(forwarder)}/Forwarder/DeadLetters", "AwsSolutions-SQS3")
+    ]
     queue = forwarder.properties("ForwarderDeadLetters")
     assert queue == {"MessageRetentionPeriod": 14 * 86400, "SqsManagedSseEnabled": True}
     (policy,) = forwarder.of_type("SQS::QueuePolicy").values()
@@ -203,52 +205,28 @@ def test_what_could_not_be_forwarded_waits_encrypted_with_an_alarm_on_it(forward
     assert [each["Principal"] for each in allowed] == [{"Service": "cloudwatch.amazonaws.com"}]
 
 
-def test_all_that_was_accepted_of_cdk_nags_findings_is_a_dead_letter_queue(forwarder: Synthesized) -> None:
-    assert [(construct, finding) for construct, finding, _ in forwarder.acknowledged] == [
-        (f"/RespotForwarder-{HUB}-{region_of(forwarder)}/Forwarder/DeadLetters", "AwsSolutions-SQS3")
-    ]
-
-
-def test_cfn_lint_and_the_tables_of_iam_find_nothing_in_any_stack(stacks: dict[str, Synthesized]) -> None:
-    _, found = review([stack.path for stack in stacks.values()])
-    assert found == []
-
-
 # --- more than one hub in an account
-
-
-def named(stacks: dict[str, Synthesized], region_of_stack: dict[str, str]) -> set[tuple[str, str, str]]:
-    """What has a fixed name: its region ("" for roles, whose names are the account's), its type, its name."""
-    kinds = {"IAM::Role": "RoleName", "Events::Rule": "Name", "Events::EventBus": "Name"}
-    return {
-        ("" if kind == "IAM::Role" else region_of_stack[stack], kind, properties[member])
-        for stack, template in stacks.items()
-        for kind, member in kinds.items()
-        for properties in template.of_type(kind).values()
-        if member in properties
-    }
 
 
 def test_two_hubs_in_an_account_share_no_stack_role_rule_or_bus(tmp_path: Path) -> None:
     """A forwarder's stack of the same name would be taken over: the first hub would get no more events from there."""
-    hubs = [("us-east-1", "eu-west-1", "ap-south-1"), ("eu-west-1", "us-east-1", "ap-south-1")]
-    deployed, names = [], []
-    for place, regions in enumerate(hubs):
-        synthesized = synthesize_all(tmp_path / str(place), Config(regions=regions))
+    kinds = {"IAM::Role": "RoleName", "Events::Rule": "Name", "Events::EventBus": "Name"}
+    deployed: list[set[tuple[str, ...]]] = []
+    for regions in (("us-east-1", "eu-west-1", "ap-south-1"), ("eu-west-1", "us-east-1", "ap-south-1")):
         where = {stack_name("Respot", regions[0], each): each for each in regions[1:]} | {"Respot": regions[0]}
-        assert synthesized.keys() == where.keys()
-        deployed.append(set(where.items()))
-        names.append(named(synthesized, where))
+        stacks = synthesize_all(tmp_path / regions[0], Config(regions=regions))
+        assert stacks.keys() == where.keys()
+        # What has a fixed name, with its region; a role's name is the account's.
+        named = {
+            ("" if kind == "IAM::Role" else where[stack], kind, properties[member])
+            for stack, template in stacks.items()
+            for kind, member in kinds.items()
+            for properties in template.of_type(kind).values()
+            if member in properties
+        }
+        assert len(named) == 1 + 2 + 2 * len(OBSERVED)
+        deployed.append({*where.items(), *named})
     assert deployed[0] & deployed[1] == set()
-    assert names[0] & names[1] == set()
-    assert {len(each) for each in names} == {1 + 2 + 2 * len(OBSERVED)}
-
-
-def test_the_command_finds_the_stacks_that_forward_to_its_hub() -> None:
-    found = Deployment(session=boto3.Session(region_name=HUB), outputs={}, stack="Respot")
-    assert [found.forwarder_stack(region) for region in WATCHED] == [
-        stack_name("Respot", HUB, region) for region in WATCHED
-    ]
 
 
 def all_regions() -> list[str]:

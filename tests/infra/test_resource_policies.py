@@ -16,6 +16,12 @@ FROM_THE_TOPICS = [(("sqs:SendMessage",), ONLY_ALERTS), (("sqs:SendMessage",), O
 
 READ_AND_SEND = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage")
 
+FUNCTIONS_ALONE = [
+    *("AlertingAlertsStreamDeadLetters", "AlertingDueAlertsQueue", "AlertingDueAlertsDeadLetters"),
+    *("RecoveryEndedJobsStreamDeadLetters", "RecoveryQueue", "RecoveryQueueDeadLetters"),
+]
+"""By their own roles."""
+
 SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
     "RecordingObservationsQueue": ("events.amazonaws.com", [(READ_AND_SEND, rule) for rule in ONLY_THE_RULES]),
     "RecordingObservationsDeadLetters": (
@@ -24,13 +30,7 @@ SENDERS: dict[str, tuple[str | None, Sequence[object]]] = {
     ),
     "SlackQueue": ("sns.amazonaws.com", FROM_THE_TOPICS),
     "SlackQueueDeadLetters": ("sns.amazonaws.com", FROM_THE_TOPICS),
-    # Functions alone, by their own roles.
-    "AlertingAlertsStreamDeadLetters": (None, []),
-    "RecoveryEndedJobsStreamDeadLetters": (None, []),
-    "RecoveryQueue": (None, []),
-    "RecoveryQueueDeadLetters": (None, []),
-    "AlertingDueAlertsQueue": (None, []),
-    "AlertingDueAlertsDeadLetters": (None, []),
+    **{name: (None, []) for name in FUNCTIONS_ALONE},
 }
 
 

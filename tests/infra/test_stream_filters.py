@@ -1,7 +1,7 @@
 """What of the ledger's stream reaches whom: the deployed patterns, against items as the adapters write them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from respot.aws.dynamodb.run_items import (
     stop_intent_item,
 )
 from respot.aws.dynamodb.sweeps import progress_item
-from respot.jobs.job import JobRecord, Market
+from respot.jobs.job import JobId, JobRecord, JobSnapshot, Market
 from respot.jobs.lifecycle import ENDS
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision, Placement
@@ -38,10 +38,8 @@ from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
 from tests.support.runs import saved
 
-RETENTION = timedelta(days=400)
-PLACEMENT = Placement(
-    market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=timedelta(hours=6)
-)
+ALERT, RECOVER = "AlertingAlertsStream", "RecoveryEndedJobsStream"
+RUN, RETENTION = run_id(job_id()), timedelta(days=400)
 
 
 def patterns(template: Synthesized, reader: str) -> list[dict[str, Any]]:
@@ -75,39 +73,24 @@ def readers(template: Synthesized, item: Item, event_name: str = "INSERT") -> se
     image = {} if event_name == "REMOVE" else {"NewImage": item}
     event = {"eventName": event_name, "dynamodb": {"Keys": keys, "StreamViewType": "NEW_IMAGE"} | image}
     return {
-        reader
-        for reader in ("AlertingAlertsStream", "RecoveryEndedJobsStream")
-        if any(matches(pattern, event) for pattern in patterns(template, reader))
+        reader for reader in (ALERT, RECOVER) if any(matches(pattern, event) for pattern in patterns(template, reader))
     }
 
 
-def recorded(status: str) -> Item:
-    return transition_item(job_id(), transition(status), now=CREATED, retention=RETENTION)
-
-
-def end(status: str, ended_as: str) -> Item:
+def recorded(status: str, ended_as: str | None = None, job: JobId | None = None) -> Item:
     marked = replace(transition(status), ended_as=ended_as)
-    return transition_item(job_id(), marked, now=CREATED, retention=RETENTION)
+    return transition_item(job or job_id(), marked, now=CREATED, retention=RETENTION)
 
 
-def drilled(status: str) -> Item:
-    return transition_item(a_drill().job, transition(status), now=CREATED, retention=RETENTION)
-
-
-def state(market: Market | None = Market.SPOT) -> Item:
-    unknown = JobRecord(state=None, version=0, transitions=())
-    return state_item(reconcile(unknown, snapshot(market=market, tags={"team": "vision"})), RETENTION)
-
-
-def drilled_state() -> Item:
-    return state_item(reconcile(JobRecord(), a_drill().snapshot()), RETENTION)
+def state(seen: JobSnapshot) -> Item:
+    return state_item(reconcile(JobRecord(), seen), RETENTION)
 
 
 def decision(**others: Any) -> Item:  # noqa: ANN401
     plain = Decision(action=Action.REFUSE, reason="because", inputs={"budget": "spent"}, notify=True)
     record = DecisionRecord(
         job=job_id(),
-        run=run_id(job_id()),
+        run=RUN,
         number=1,
         decision=replace(plain, **others),
         decided_at=CREATED,
@@ -117,105 +100,77 @@ def decision(**others: Any) -> Item:  # noqa: ANN401
     return decision_item(record, RETENTION)
 
 
-def attempt() -> Item:
-    record = AttemptRecord(
-        run=run_id(job_id()), number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED
-    )
-    return attempt_item(record, RETENTION)
-
-
 def outcome(kind: OutcomeKind) -> Item:
     return outcome_item(Outcome(job=job_id(), kind=kind, summary="so", settled_at=CREATED, name="next"), RETENTION)
-
-
-def alert_record() -> Item:
-    """An alert's own item: it has a status, too, and must not be alerted on again."""
-    settled = AlertRecord(
-        job=job_id(),
-        kind=AlertKind.FAILED,
-        transition=transition("Failed"),
-        outcome=AlertOutcome.SENT,
-        reason="new",
-        headline="Failed",
-        settled_at=CREATED,
-        message_id="message",
-    )
-    return alert_item(settled, RETENTION)
 
 
 def progress(scope: str = "us-east-1") -> Item:
     return progress_item(SweepProgress(scope=scope, watched_since=CREATED, leased_at=CREATED), until=CREATED)
 
 
-def stop_intent() -> Item:
-    return stop_intent_item(
-        StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long"), RETENTION
-    )
+def shown(*, alert: bool, recover: bool = False) -> set[str]:
+    return {reader for reader, is_shown in ((ALERT, alert), (RECOVER, recover)) if is_shown}
 
 
-def notice() -> Item:
-    return notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
+PLACEMENT = Placement(
+    market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=timedelta(hours=6)
+)
+NEXT = AttemptRecord(run=RUN, number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED)
+SENT = AlertRecord(
+    job=job_id(),
+    kind=AlertKind.FAILED,
+    transition=transition("Failed"),
+    outcome=AlertOutcome.SENT,
+    reason="new",
+    headline="Failed",
+    settled_at=CREATED,
+    message_id="message",
+)
+INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long")
+NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
+WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)
+POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
+STATUSES = (*KIND_BY_STATUS, *ENDS, "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
+CASES: dict[str, tuple[Item, set[str]]] = {
+    **{s: (recorded(s), shown(alert=s in KIND_BY_STATUS, recover=s in ENDS)) for s in STATUSES},
+    "stopped, marked: alert declines it": (recorded("Stopped", "Stopped"), {ALERT, RECOVER}),
+    "completed, marked": (recorded("Completed", "Completed"), {RECOVER}),
+    "failed, marked": (recorded("Failed", "Failed"), {ALERT, RECOVER}),
+    "waited too long, marked": (recorded("MaxWaitTimeExceeded", "Stopped"), {ALERT, RECOVER}),
+    "stopped in a way of tomorrow": (recorded("NewInThe2030s", "Stopped"), {ALERT, RECOVER}),
+    "failed in a way of tomorrow": (recorded("NewInThe2030s", "Failed"), {ALERT, RECOVER}),
+    "an end of tomorrow, seen late": (recorded("NewInThe2030s", "Deleting"), {ALERT, RECOVER}),
+    "completed in a way of tomorrow": (recorded("NewInThe2030s", "Completed"), {RECOVER}),
+    "a spot job appears": (state(snapshot(market=Market.SPOT, tags={"team": "vision"})), {ALERT}),
+    "an on-demand job appears": (state(snapshot(market=Market.ON_DEMAND)), set()),
+    "a job appears that is known from an event alone": (state(snapshot(market=None)), set()),
+    "a refusal": (decision(), {ALERT}),
+    "a dry run": (decision(action=Action.RESUBMIT, placement=PLACEMENT, attempt=2, dry_run=True), {ALERT}),
+    **{f"outcome: {kind}": (outcome(kind), {ALERT}) for kind in OutcomeKind},
+    "a notice": (NOTICE, {ALERT}),
+    "an attempt": (attempt_item(NEXT, RETENTION), set()),
+    "a stop that is about to follow": (stop_intent_item(INTENT, RETENTION), set()),
+    "a location's writer": (reservation_item(WRITER), set()),
+    "an alert, which has a status too": (alert_item(SENT, RETENTION), set()),
+    "how far a sweep has come": (progress(), set()),
+    "a pool's window": (window_item(window_of(), RETENTION), set()),
+    "a member of a digest": (entry_item(window_of(), member_of(1, 3721), RETENTION), set()),
+    "a digest": (leased_item(digest_key(window_of()), CREATED), set()),
+    **{f"a drill: {s}": (recorded(s, job=a_drill().job), shown(alert=s in KIND_BY_STATUS)) for s in STATUSES},
+    "the state of a drill": (state(a_drill().snapshot()), set()),
+    "what Slack said to a drill": (serialize(POST), set()),
+}
 
 
-ALERT, RECOVER = "AlertingAlertsStream", "RecoveryEndedJobsStream"
-CASES = [
-    pytest.param(recorded("Interrupted"), {ALERT}, id="interrupted"),
-    pytest.param(recorded("Failed"), {ALERT, RECOVER}, id="failed"),
-    pytest.param(recorded("MaxWaitTimeExceeded"), {ALERT, RECOVER}, id="waited too long"),
-    pytest.param(recorded("MaxRuntimeExceeded"), {ALERT, RECOVER}, id="ran too long"),
-    pytest.param(recorded("Completed"), {RECOVER}, id="completed"),
-    pytest.param(recorded("Stopped"), {RECOVER}, id="stopped"),
-    pytest.param(end("Stopped", "Stopped"), {ALERT, RECOVER}, id="stopped, marked: alert declines it"),
-    pytest.param(end("Completed", "Completed"), {RECOVER}, id="completed, marked"),
-    pytest.param(end("Failed", "Failed"), {ALERT, RECOVER}, id="failed, marked"),
-    pytest.param(end("MaxWaitTimeExceeded", "Stopped"), {ALERT, RECOVER}, id="waited too long, marked"),
-    pytest.param(end("NewInThe2030s", "Stopped"), {ALERT, RECOVER}, id="stopped in a way of tomorrow"),
-    pytest.param(end("NewInThe2030s", "Failed"), {ALERT, RECOVER}, id="failed in a way of tomorrow"),
-    pytest.param(end("NewInThe2030s", "Deleting"), {ALERT, RECOVER}, id="an end of tomorrow, seen late"),
-    pytest.param(end("NewInThe2030s", "Completed"), {RECOVER}, id="completed in a way of tomorrow"),
-    *(
-        pytest.param(recorded(s), set(), id=s)
-        for s in ("Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
-    ),
-    pytest.param(state(Market.SPOT), {ALERT}, id="a spot job appears"),
-    pytest.param(state(Market.ON_DEMAND), set(), id="an on-demand job appears"),
-    pytest.param(state(None), set(), id="a job appears that is known from an event alone"),
-    pytest.param(decision(), {ALERT}, id="a refusal"),
-    pytest.param(
-        decision(action=Action.RESUBMIT, placement=PLACEMENT, attempt=2, dry_run=True), {ALERT}, id="a dry run"
-    ),
-    pytest.param(outcome(OutcomeKind.CREATED), {ALERT}, id="resubmitted"),
-    pytest.param(outcome(OutcomeKind.FAILED), {ALERT}, id="could not be resubmitted"),
-    pytest.param(outcome(OutcomeKind.CANCELLED), {ALERT}, id="cancelled"),
-    pytest.param(outcome(OutcomeKind.WITHDRAWN), {ALERT}, id="withdrawn"),
-    pytest.param(notice(), {ALERT}, id="a notice"),
-    pytest.param(attempt(), set(), id="an attempt"),
-    pytest.param(stop_intent(), set(), id="a stop that is about to follow"),
-    pytest.param(
-        reservation_item(LocationReservation(location="s3://b/p/", run=run_id(job_id()), number=2)),
-        set(),
-        id="a location's writer",
-    ),
-    pytest.param(alert_record(), set(), id="an alert"),
-    pytest.param(progress(), set(), id="how far a sweep has come"),
-    pytest.param(window_item(window_of(), RETENTION), set(), id="a pool's window"),
-    pytest.param(entry_item(window_of(), member_of(1, 3721), RETENTION), set(), id="a member of a digest"),
-    pytest.param(leased_item(digest_key(window_of()), CREATED), set(), id="a digest"),
-    pytest.param(drilled("Interrupted"), {ALERT}, id="a drill of an interruption"),
-    pytest.param(drilled("MaxWaitTimeExceeded"), {ALERT}, id="a drill of a job that waited too long"),
-    pytest.param(drilled("Starting"), set(), id="a drill begins"),
-    pytest.param(drilled_state(), set(), id="the state of a drill"),
-    pytest.param(
-        serialize({schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}),
-        set(),
-        id="what Slack said to a drill",
-    ),
-]
-
-
-@pytest.mark.parametrize(("item", "expected"), CASES)
-def test_a_new_item_is_shown_to_whom_it_concerns(plain: Synthesized, item: Item, expected: set[str]) -> None:
-    assert readers(plain, item) == expected
+@pytest.mark.parametrize("case", CASES)
+def test_an_item_is_shown_to_whom_it_concerns_when_it_is_new(either: Synthesized, case: str) -> None:
+    """What is written again or expires concerns nobody, but a transition that turns out to be the end."""
+    item, expected = CASES[case]
+    assert readers(either, item) == expected
+    assert readers(either, item, "REMOVE") == set()
+    is_alerted_on_as_new = item.get("status", {}).get("S") in KIND_BY_STATUS
+    marked = expected - ({ALERT} if is_alerted_on_as_new else set()) if schema.ENDED_AS in item else set()
+    assert readers(either, item, "MODIFY") == marked
 
 
 @pytest.mark.parametrize("event_name", ["INSERT", "MODIFY"])
@@ -228,59 +183,8 @@ def test_both_readers_are_shown_that_a_sweep_has_begun(plain: Synthesized, event
     assert readers(plain, progress(CHECKS) | claim, "REMOVE") == set()
 
 
-@pytest.mark.parametrize("event_name", ["MODIFY", "REMOVE"])
-@pytest.mark.parametrize("item", [pytest.param(case.values[0], id=str(case.id)) for case in CASES])
-def test_what_is_written_again_or_expires_concerns_nobody(plain: Synthesized, item: Item, event_name: str) -> None:
-    if event_name == "REMOVE" or schema.ENDED_AS not in item:
-        assert readers(plain, item, event_name) == set()
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"), [(end("NewInThe2030s", "Stopped"), {ALERT, RECOVER}), (end("X", "Completed"), {RECOVER})]
-)
-def test_a_transition_that_turns_out_to_be_the_end_is_shown_when_it_is_marked(
-    plain: Synthesized, item: Item, expected: set[str]
-) -> None:
-    assert readers(plain, item, "MODIFY") == expected
-
-
 def test_the_cases_have_every_kind_of_item() -> None:
-    assert {case.values[0][schema.KIND]["S"] for case in CASES} == set(schema.ItemKind)  # type: ignore[index]
-
-
-def new(*kinds: schema.ItemKind, **attributes: Sequence[Any]) -> dict[str, Any]:
-    image = {schema.KIND: {"S": list(kinds)}} | {name: {"S": values} for name, values in attributes.items()}
-    return {"eventName": ["INSERT"], "dynamodb": {"NewImage": image}}
-
-
-HEARTBEAT = {
-    "eventName": ["INSERT", "MODIFY"],
-    "dynamodb": {
-        "NewImage": {"kind": {"S": ["sweep"]}, "scope": {"S": [CHECKS]}, "claim": {"S": [{"exists": True}]}},
-    },
-}
-
-
-def marked(**attributes: Sequence[Any]) -> dict[str, Any]:
-    return new(schema.ItemKind.TRANSITION, **attributes) | {"eventName": ["INSERT", "MODIFY"]}
-
-
-def test_alert_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "AlertingAlertsStream") == [
-        new(schema.ItemKind.TRANSITION, schema.ItemKind.DRILL_TRANSITION, status=sorted(KIND_BY_STATUS)),
-        marked(status=[{"anything-but": sorted(KIND_BY_STATUS)}], ended_as=["Deleting", "Failed", "Stopped"]),
-        new(schema.ItemKind.STATE, market=["spot"]),
-        new(schema.ItemKind.DECISION, schema.ItemKind.OUTCOME, schema.ItemKind.NOTICE),
-        HEARTBEAT,
-    ]
-
-
-def test_recover_is_shown_exactly_this(either: Synthesized) -> None:
-    assert patterns(either, "RecoveryEndedJobsStream") == [
-        new(schema.ItemKind.TRANSITION, status=sorted(ENDS)),
-        marked(ended_as=["Completed", "Deleting", "Failed", "Stopped"]),
-        HEARTBEAT,
-    ]
+    assert {str(item[schema.KIND]["S"]) for item, _ in CASES.values()} == set(schema.ItemKind)
 
 
 def test_lambda_takes_the_patterns(either: Synthesized) -> None:

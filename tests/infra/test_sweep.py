@@ -22,11 +22,6 @@ def test_the_schedule_calls_the_sweep_every_few_minutes(full: Synthesized, plain
         }
 
 
-def test_a_minute_is_no_minutes(tmp_path: Path) -> None:
-    (schedule,) = synthesize(tmp_path, Config(sweep_minutes=1)).of_type("Scheduler::Schedule").values()
-    assert schedule["ScheduleExpression"] == "rate(1 minute)"
-
-
 def test_a_sweep_that_fails_is_not_repeated_since_the_next_one_goes_on(either: Synthesized) -> None:
     (invocation,) = either.of_type("Lambda::EventInvokeConfig").values()
     assert render(invocation["FunctionName"]) == "${SweepFunction}"
@@ -38,14 +33,15 @@ def test_a_sweep_has_time_for_a_page_and_ends_before_another_may_take_it_over(ei
     assert 2 * sweeper.LONGEST_PAGE <= timeout < sweeper.LEASE
 
 
-@pytest.mark.parametrize(
-    ("minutes", "period", "age"),
-    [(1, 5, 30), (5, 5, 30), (7, 7, 42), (60, 60, 360)],
-)
-def test_the_alarm_on_old_sweeps_speaks_as_soon_as_it_says(tmp_path: Path, minutes: int, period: int, age: int) -> None:
+@pytest.mark.parametrize(("minutes", "period", "age"), [(1, 5, 30), (5, 5, 30), (7, 7, 42), (60, 60, 360)])
+def test_old_sweeps_and_silence_fire_an_alarm_as_soon_as_it_says(
+    tmp_path: Path, minutes: int, period: int, age: int
+) -> None:
     """The age grows by an interval each time: what is reported at 4, 5 and 6 intervals is the third of three."""
-    alarm = synthesize(tmp_path, Config(sweep_minutes=minutes)).properties("AlarmsSweepAge")
-    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (period * 60, 3)
+    alarms = synthesize(tmp_path, Config(sweep_minutes=minutes)).of_type("CloudWatch::Alarm")
+    alarm = alarms["AlarmsSweepAge"]
+    for each in (alarm, *(alarms[name] for name in alarms if name.endswith("Silent"))):
+        assert (each["Period"], each["EvaluationPeriods"]) == (period * 60, 3)
     assert alarm["Threshold"] + 2 * alarm["Period"] == age * 60
     assert f"for {age} minutes, or no sweep reports any more:" in alarm["AlarmDescription"]
     # A sweep that takes all its time is not silence.

@@ -74,10 +74,3 @@ def test_an_alert_ends_within_its_function_and_its_claim_outlives_both(full: Syn
 
 def test_a_post_to_slack_ends_within_its_function_by_its_slowest_way(full: Synthesized) -> None:
     assert CALL_LIMITS["secretsmanager"].longest_call + slack.LONGEST_POST + RESERVE <= timeout(full, "Slack")
-
-
-@pytest.mark.parametrize("function", ["Record", "Recover", "Slack"])
-def test_a_message_is_hidden_for_longer_than_its_function_may_work(full: Synthesized, function: str) -> None:
-    queue = {"Record": "RecordingObservations", "Recover": "Recovery", "Slack": "Slack"}[function]
-    hidden = timedelta(seconds=full.properties(f"{queue}Queue")["VisibilityTimeout"])
-    assert hidden >= 6 * timeout(full, function)

@@ -9,12 +9,10 @@ from hypothesis import strategies as st
 
 from respot.alerting.alert import kind_of
 from respot.alerting.kinds import AlertKind
-from respot.alerting.required import required_alerts
 from respot.jobs.job import JobRecord, JobSnapshot, Transition
 from respot.jobs.lifecycle import end_of, in_order, is_end, lacks_its_end
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.waiting import stop_of
-from respot.recovery.records import RecoveryRecords
 from tests.support.builders import CREATED, at, history, job_id, snapshot, state, transition
 from tests.support.memory import MemoryLedger
 
@@ -48,6 +46,9 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
     return [(transition.status, transition.ended_as) for transition in record.transitions if is_end(transition)]
 
 
+UNLISTED = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=at(7300))
+
+
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
@@ -63,17 +64,7 @@ def ends(record: JobRecord) -> list[tuple[str, str | None]]:
         ),
         pytest.param(snapshot("Deleting=9000", status="Deleting"), [], id="nothing but its deletion is known"),
         pytest.param(ended("Stopping"), [], id="not yet"),
-        pytest.param(ended("InProgress"), [], id="not at all"),
-        pytest.param(
-            snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN),
-            [(UNKNOWN, "Stopped")],
-            id="not in its list",
-        ),
-        pytest.param(
-            snapshot(WAITED, status="Failed", secondary_status="Failed"),
-            [("Failed", "Failed")],
-            id="known, not listed",
-        ),
+        pytest.param(UNLISTED, [(UNKNOWN, "Stopped")], id="not in its list"),
         pytest.param(
             snapshot(f"{WAITED} {UNKNOWN}=7200 Uploading=7210", status="Stopped", secondary_status=UNKNOWN),
             [(UNKNOWN, "Stopped")],
@@ -88,10 +79,8 @@ def test_the_last_status_of_a_terminal_job_is_its_end(seen: JobSnapshot, expecte
 
 def test_an_end_in_the_millisecond_of_another_status_is_the_last_one() -> None:
     at_once = snapshot("Starting=0 Stopping=7200", status="Stopped", secondary_status="Quick")
-    seen = replace(at_once, history=(*at_once.history, transition("Quick", 7200)))
-    assert [each.status for each in after(replace(seen, history=in_order(seen.history))).transitions] == [
-        *("Starting", "Stopping", "Quick"),
-    ]
+    seen = replace(at_once, history=in_order((*at_once.history, transition("Quick", 7200))))
+    assert [each.status for each in after(seen).transitions] == ["Starting", "Stopping", "Quick"]
 
 
 SNAPSHOTS = {
@@ -163,6 +152,8 @@ def test_a_known_end_without_the_mark_is_left_as_it_is() -> None:
         (UNKNOWN, "Completed", None),
         (UNKNOWN, None, None),
         ("Stopped", "Stopped", None),
+        ("Stopped", "Failed", AlertKind.ENDED),  # a name that contradicts its status
+        ("Completed", "Stopped", AlertKind.ENDED),
         ("Completed", "Completed", None),
         ("Failed", "Failed", AlertKind.FAILED),
         ("MaxWaitTimeExceeded", "Stopped", AlertKind.MAX_WAIT_TIME_EXCEEDED),
@@ -176,28 +167,12 @@ def test_an_unknown_end_is_alerted_on_and_a_known_one_keeps_its_kind(
     assert kind_of(Transition(status=status, started=at(1), ended_as=ended_as)) is kind
 
 
-def test_an_unknown_end_requires_its_alert() -> None:
-    record = after(ended())
-    assert record.state
-    assert required_alerts(record, record.state, RecoveryRecords()) == {(AlertKind.ENDED, at(7200))}
-
-
 def test_an_unknown_end_is_not_a_users_stop() -> None:
     assert stop_of(after(snapshot(f"{WAITED} Stopping=7190 {UNKNOWN}=7200", status="Stopped")).transitions) is None
 
 
 def test_an_unlisted_end_starts_at_training_end_and_merges_when_listed() -> None:
-    ended_at = at(7300)
-    lags = snapshot(WAITED, status="Stopped", secondary_status=UNKNOWN, training_ended=ended_at)
-    assert end_of(after(lags), lags.state).started == ended_at
-    for snapshots in ((lags, ended()), (ended(), lags), (lags, lags, ended(), lags)):
+    assert end_of(after(UNLISTED), UNLISTED.state).started == at(7300)
+    for snapshots in ((UNLISTED, ended()), (ended(), UNLISTED), (UNLISTED, UNLISTED, ended(), UNLISTED)):
         assert ends(after(*snapshots)) == [(UNKNOWN, "Stopped")]
         assert not lacks_its_end(after(*snapshots))
-
-
-@pytest.mark.parametrize(
-    ("status", "secondary"), [("Failed", "Stopped"), ("Failed", "Completed"), ("Stopped", "Completed")]
-)
-def test_an_end_whose_name_contradicts_its_status_is_alerted_on(status: str, secondary: str) -> None:
-    record = after(ended(status, secondary))
-    assert kind_of(record.transitions[-1]) is AlertKind.ENDED

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,19 @@ def provisional(status: str, seconds: float) -> Transition:
     return transition(status, seconds, provisional=True)
 
 
+def sighted(status: str, seconds: float) -> JobSnapshot:
+    """What an event without its own transition reports."""
+    return replace(reported(status, seconds), start_known=False)
+
+
+def after(*snapshots: JobSnapshot) -> JobRecord:
+    record = JobRecord()
+    for seen in snapshots:
+        change = reconcile(record, seen)
+        record = JobRecord(state=change.state, version=record.version + 1, transitions=change.transitions)
+    return record
+
+
 def test_the_first_snapshot_is_written_completely() -> None:
     seen = snapshot(SEEN)
     change = reconcile(JobRecord(), seen)
@@ -27,9 +41,9 @@ def test_the_first_snapshot_is_written_completely() -> None:
     assert not change.is_empty
 
 
-def test_the_same_snapshot_again_changes_nothing() -> None:
-    seen = snapshot(SEEN)
-    assert reconcile(record_of(seen), seen).is_empty
+@pytest.mark.parametrize("seen", [SEEN, "Starting=0 Downloading=250"], ids=["again", "stale"])
+def test_a_snapshot_that_is_known_changes_nothing(seen: str) -> None:
+    assert reconcile(record_of(snapshot(SEEN)), snapshot(seen)).is_empty
 
 
 def test_only_missing_transitions_are_inserted() -> None:
@@ -42,11 +56,6 @@ def test_transitions_lost_in_a_crash_are_inserted_for_an_unchanged_state() -> No
     seen = snapshot(SEEN)
     change = reconcile(JobRecord(state=seen.state, version=1, transitions=seen.history[:1]), seen)
     assert change.inserted == seen.history[1:]
-
-
-def test_a_stale_snapshot_takes_nothing_back() -> None:
-    seen = snapshot(SEEN)
-    assert reconcile(record_of(seen), snapshot("Starting=0 Downloading=250")).is_empty
 
 
 def test_a_new_transition_changes_the_state_even_if_only_figures_change() -> None:
@@ -63,53 +72,43 @@ def test_a_new_transition_changes_the_state_even_if_only_figures_change() -> Non
 
 
 @pytest.mark.parametrize("difference", [0, 0.037, -0.037, 0.999, -0.999, 1, -1])
-@pytest.mark.parametrize("first", ["event", "describe"])
-def test_an_event_and_describe_with_different_rounding_are_one_transition(difference: float, first: str) -> None:
-    described = snapshot("Starting=0 Downloading=250 Training=390 Interrupted=3720")
-    from_event = reported("Interrupted", 3720 + difference)
-    snapshots = (from_event, described) if first == "event" else (described, from_event)
-    after = JobRecord()
-    for seen in snapshots:
-        change = reconcile(after, seen)
-        after = JobRecord(state=change.state, version=after.version + 1, transitions=change.transitions)
-    assert [transition.status for transition in after.transitions] == [
-        "Starting",
-        "Downloading",
-        "Training",
-        "Interrupted",
-    ]
+@pytest.mark.parametrize("order", [1, -1], ids=["event first", "describe first"])
+def test_an_event_and_describe_with_different_rounding_are_one_transition(difference: float, order: int) -> None:
+    snapshots = (reported("Interrupted", 3720 + difference), snapshot(SEEN))
+    statuses = [each.status for each in after(*snapshots[::order]).transitions]
+    assert statuses == ["Starting", "Downloading", "Training", "Interrupted"]
 
 
-def test_two_interruptions_beyond_the_tolerance_are_two() -> None:
-    known = record_of(reported("Interrupted", 3720))
-    assert reconcile(known, reported("Interrupted", 3721.001)).inserted == (provisional("Interrupted", 3721.001),)
+@pytest.mark.parametrize(
+    ("known", "seen", "is_new"),
+    [
+        pytest.param(reported("Interrupted", 3720), reported("Interrupted", 3721.001), True, id="beyond the tolerance"),
+        pytest.param(snapshot(), reported("Training", 2000), True, id="its own start within an equal status"),
+        pytest.param(snapshot(), sighted("Training", 2000), False, id="no start: the status of its time"),
+        pytest.param(snapshot("Training=390"), sighted("Training", 100), True, id="no start, before equal statuses"),
+    ],
+)
+def test_an_event_is_a_transition_of_its_own_or_a_known_one(
+    known: JobSnapshot, seen: JobSnapshot, *, is_new: bool
+) -> None:
+    assert reconcile(record_of(known), seen).inserted == (seen.history if is_new else ())
 
 
-def test_an_event_without_a_start_belongs_to_the_status_of_its_time() -> None:
-    known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
-    sighted = JobSnapshot(
-        state=state(last_modified=at(2000)), history=(provisional("Training", 2000),), start_known=False
-    )
-    assert reconcile(known, sighted).inserted == ()
+@pytest.mark.parametrize("report", [reported, sighted])
+def test_an_interruption_reported_after_a_later_one_is_not_lost(report: Callable[[str, float], JobSnapshot]) -> None:
+    events = [report("Interrupted", 3720), report("Training", 5600), report("Interrupted", 12_000)]
+    for order in (events, events[::-1]):
+        assert [each.status for each in after(*order).transitions] == ["Interrupted", "Training", "Interrupted"]
 
 
-def test_an_event_with_a_start_is_its_own_transition_within_an_equal_status() -> None:
-    known = record_of(snapshot("Starting=0 Downloading=250 Training=390"))
-    assert reconcile(known, reported("Training", 2000)).inserted == (provisional("Training", 2000),)
-
-
-def test_an_event_without_a_start_before_every_equal_status_is_new() -> None:
-    known = record_of(snapshot("Training=390"))
-    sighted = JobSnapshot(state=state(), history=(provisional("Training", 100),), start_known=False)
-    assert reconcile(known, sighted).inserted == (provisional("Training", 100),)
+def test_a_transition_reported_twice_without_a_start_is_one_in_either_order() -> None:
+    early, late = sighted("Starting", 20), sighted("Starting", 200)
+    assert [len(after(*order).transitions) for order in ((early, late), (late, early))] == [1, 1]
 
 
 def test_describe_does_not_repeat_what_an_event_without_a_start_reported() -> None:
-    known = record_of(
-        JobSnapshot(state=state(last_modified=at(600)), history=(provisional("Training", 600),), start_known=False)
-    )
-    change = reconcile(known, snapshot("Starting=0 Downloading=250 Training=390 Uploading=900"))
-    assert [(transition.status, transition.provisional) for transition in change.transitions] == [
+    seen = after(sighted("Training", 600), snapshot("Starting=0 Downloading=250 Training=390 Uploading=900"))
+    assert [(transition.status, transition.provisional) for transition in seen.transitions] == [
         ("Starting", False),
         ("Downloading", False),
         ("Training", True),
@@ -118,12 +117,9 @@ def test_describe_does_not_repeat_what_an_event_without_a_start_reported() -> No
 
 
 def test_an_event_without_a_start_belongs_to_the_nearer_of_two_transitions() -> None:
-    known = record_of(
-        JobSnapshot(state=state(last_modified=at(10)), history=(provisional("Interrupted", 10),), start_known=False)
-    )
     seen = snapshot("Starting=0 Interrupted=9.1 Starting=9.2 Interrupted=10.3 Starting=10.6")
-    inserted = [transition for transition in reconcile(known, seen).inserted if transition.status == "Interrupted"]
-    assert inserted == list(history("Interrupted=9.1"))
+    inserted = reconcile(record_of(sighted("Interrupted", 10)), seen).inserted
+    assert [each for each in inserted if each.status == "Interrupted"] == list(history("Interrupted=9.1"))
 
 
 # --- the state ------------------------------------------------------------------------------------------------------
@@ -177,40 +173,6 @@ def test_a_message_that_an_event_lacks_comes_from_the_description_of_that_moment
 def test_figures_can_change_after_the_end() -> None:
     settled = replace(STOPPED, billable_time=timedelta(seconds=100))
     assert merge(STOPPED, settled).billable_time == timedelta(seconds=100)
-
-
-# --- deleted jobs, known only from events -------------------------------------------------------------------------
-
-
-def sighted(status: str, seconds: float) -> JobSnapshot:
-    """What an event without its own transition reports."""
-    from_event = reported(status, seconds)
-    return replace(from_event, start_known=False)
-
-
-def statuses_after(*snapshots: JobSnapshot) -> list[str]:
-    record = JobRecord()
-    for seen in snapshots:
-        change = reconcile(record, seen)
-        record = JobRecord(state=change.state, version=record.version + 1, transitions=change.transitions)
-    return [transition.status for transition in record.transitions]
-
-
-def test_an_interruption_reported_after_a_later_one_is_not_lost() -> None:
-    first, between, second = reported("Interrupted", 3720), reported("Training", 5600), reported("Interrupted", 12_000)
-    assert statuses_after(second, first) == ["Interrupted", "Interrupted"]
-    assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
-
-
-def test_an_interruption_without_a_start_after_a_later_one_is_not_lost() -> None:
-    first, between, second = sighted("Interrupted", 3720), sighted("Training", 5600), sighted("Interrupted", 12_000)
-    assert statuses_after(second, between, first) == ["Interrupted", "Training", "Interrupted"]
-    assert statuses_after(first, between, second) == ["Interrupted", "Training", "Interrupted"]
-
-
-def test_a_transition_reported_twice_without_a_start_is_one_in_either_order() -> None:
-    early, late = sighted("Starting", 20), sighted("Starting", 200)
-    assert statuses_after(early, late) == statuses_after(late, early) == ["Starting"]
 
 
 @pytest.mark.parametrize(

@@ -31,11 +31,7 @@ def test_a_parent_is_recognised_by_its_tags(tags: dict[str, str], parent: Parent
 
 @pytest.mark.parametrize(
     ("member", "owner"),
-    [
-        ("tuning_job_arn", Owner.TUNING),
-        ("automl_job_arn", Owner.AUTOML),
-        ("labeling_job_arn", Owner.LABELING),
-    ],
+    [("tuning_job_arn", Owner.TUNING), ("automl_job_arn", Owner.AUTOML), ("labeling_job_arn", Owner.LABELING)],
 )
 def test_sagemakers_own_parents_have_priority_over_tags(member: str, owner: Owner) -> None:
     tags = {"services.k8s.aws/namespace": "ml"}

@@ -1,6 +1,7 @@
 """After any delivery of a job's events, the ledger is that of a job whose events all came, once and in order."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -69,27 +70,14 @@ class Respot:
         """What the ledger says, and what was sent, in any order."""
         record = self.ledger.load(JOB)
         alert_records = self.ledger.alerts(JOB)
-        assert len({alert_record.message_id for alert_record in alert_records}) == len(alert_records)
+        sent = {alert_record.message_id for alert_record in alert_records}
+        assert len(sent - {None}) == len(alert_records)
         return (
             record.state,
             record.transitions,
-            tuple(_without_message_id(alert_record) for alert_record in alert_records),
+            tuple(replace(alert_record, message_id=None) for alert_record in alert_records),
             sorted(alert.id for alert in self.topic.published),
         )
-
-
-def _without_message_id(alert_record: AlertRecord) -> AlertRecord:
-    assert alert_record.message_id
-    return AlertRecord(
-        job=alert_record.job,
-        kind=alert_record.kind,
-        transition=alert_record.transition,
-        outcome=alert_record.outcome,
-        reason=alert_record.reason,
-        headline=alert_record.headline,
-        settled_at=alert_record.settled_at,
-        message_id=None,
-    )
 
 
 def in_memory() -> Respot:

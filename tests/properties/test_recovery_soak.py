@@ -27,6 +27,12 @@ def test_schedules_reach_what_the_rules_are_about() -> None:
 SOUGHT = (
     *("created in trouble", "created in calm", "created without an answer", "deaths", "faults", "events lost"),
     *("deleted", "names taken", "lies", "decided resubmit", "decided refuse", "decided nothing"),
-    *("outcome created", "outcome failed", "outcome cancelled", "gave up", "went on after giving up"),
+    *(
+        "outcome created",
+        "outcome failed",
+        "outcome cancelled",
+        "stopped after the wait limit",
+        "resumed after the wait limit",
+    ),
     *("half-written ends sent", "pools refused", "created where there is quota"),
 )

@@ -1,20 +1,16 @@
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from respot.errors import LedgerUnavailableError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
+from respot.errors import MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
 from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, retry_schedule, snapshot
 from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
 from tests.support.memory import MemoryDelayQueue, MemoryLedger
-
-
-def plenty() -> timedelta:
-    return timedelta(minutes=5)
 
 
 class Environment:
@@ -31,8 +27,10 @@ class Environment:
             recorder=Recorder(jobs=self.jobs, ledger=self.ledger), retry_schedule=retry_schedule(self.queue)
         )
 
-    def consume(self, batch: Iterable[QueueMessage], time_left: Callable[[], timedelta] = plenty) -> Outcome:
-        return self.consumer.consume(batch, time_left=time_left)
+    def consume(self, batch: Iterable[QueueMessage], *left: timedelta) -> Outcome:
+        """Consume a batch; `left` is the time left before each job, plenty if it is not given."""
+        spans = iter(left)
+        return self.consumer.consume(batch, time_left=lambda: next(spans, timedelta(minutes=5)))
 
 
 @pytest.fixture
@@ -50,10 +48,6 @@ def test_ten_messages_of_one_job_describe_it_once(env: Environment) -> None:
     assert env.ledger.saves == 1
     assert failed(outcome) == []
     assert len(outcome.recorded) == 1
-
-
-def test_an_empty_batch_does_nothing(env: Environment) -> None:
-    assert env.consume([]) == Outcome(recorded=(), retries=())
 
 
 def test_one_name_in_two_regions_is_two_jobs(env: Environment) -> None:
@@ -82,19 +76,9 @@ def test_only_messages_of_the_job_that_cannot_be_described_fail(env: Environment
     outcome = env.consume(batch)
     assert failed(outcome) == ["m2", "m4"]
     assert {retry.error for retry in outcome.retries} == {fault}
+    assert env.queue.delays.keys() == {"receipt-m2", "receipt-m4"}
     assert env.memory.load(job_id("second")).state is None
     assert env.memory.load(job_id("third")).state is not None
-
-
-def test_when_sagemaker_is_down_all_messages_go_back_and_nothing_is_written(env: Environment) -> None:
-    env.jobs.fault = UpstreamUnavailableError("down")
-    assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
-    assert env.memory.writes == 0
-
-
-def test_when_dynamodb_is_down_all_messages_go_back(env: Environment) -> None:
-    env.ledger.faults["load"] = LedgerUnavailableError("down")
-    assert failed(env.consume(messages(event(), event(job=job_id("second"))))) == ["m1", "m2"]
 
 
 def test_a_process_crash_is_not_caught(env: Environment) -> None:
@@ -104,9 +88,8 @@ def test_a_process_crash_is_not_caught(env: Environment) -> None:
 
 
 def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
-    spans = iter([LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta()])
     batch = messages(event(), event(job=job_id("second")), event(job=job_id("third")), event())
-    outcome = env.consume(batch, time_left=lambda: next(spans))
+    outcome = env.consume(batch, LONGEST_DESCRIBE, LONGEST_DESCRIBE - timedelta(milliseconds=1), timedelta())
     assert failed(outcome) == ["m2", "m3"]
     assert all(isinstance(retry.error, OutOfTimeError) for retry in outcome.retries)
     assert env.jobs.describes == 1
@@ -117,17 +100,6 @@ def test_a_message_delivered_twice_in_one_batch_fails_once(env: Environment) -> 
     assert failed(env.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
 
 
-def test_a_job_that_cannot_be_described_is_retried_later_each_time(env: Environment) -> None:
-    env.jobs.fault = UpstreamUnavailableError("throttled")
-    env.consume([replace(message(event(), "m1"), receive_count=1), replace(message(event(), "m2"), receive_count=4)])
-    assert env.queue.delays == {"receipt-m1": timedelta(seconds=5), "receipt-m2": timedelta(seconds=40)}
-
-
 def test_a_malformed_message_does_not_back_off(env: Environment) -> None:
     env.consume([replace(message("poison", "m1"), receive_count=12)])
     assert env.queue.delays == {"receipt-m1": timedelta(seconds=5)}
-
-
-def test_a_message_without_time_left_comes_back_at_once(env: Environment) -> None:
-    env.consume(messages(event()), time_left=timedelta)
-    assert env.queue.delays == {"receipt-m1": timedelta()}

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.alerting import text as alert_text
-from respot.alerting.alert import Alert, AlertOutcome
-from respot.alerting.alerter import Alerter
+from respot.alerting.alert import Alert, AlertOutcome, AlertRecord
 from respot.alerting.document import to_document
-from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.alerting.required import required_alerts
 from respot.errors import MalformedMessageError, RespotError
 from respot.jobs.drill_names import DRILL_PREFIX, drill_id
@@ -21,6 +20,7 @@ from respot.recording.drill import DETAIL_TYPE, HISTORIES, SOURCE, Drill, write_
 from respot.recording.observation import DrillObservation, Observation, parse
 from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
+from tests.alerting.environment import alerter_on
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
 from tests.support.faulty import FaultyJobs
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
@@ -55,38 +55,24 @@ def observation(drill: Drill) -> Observation:
 @DRILLS
 def test_a_drill_is_read_as_it_was_sent(status: str) -> None:
     drill = a_drill(status)
-    read = observation(drill)
-    assert read == DrillObservation(region=REGION, name=drill.job.name, reported=drill.snapshot())
+    assert observation(drill) == DrillObservation(region=REGION, name=drill.job.name, reported=drill.snapshot())
+    assert json.loads(write_detail(drill))["kind"] == KIND_BY_STATUS[status]  # the name of its alert
 
 
-@DRILLS
-def test_the_kind_of_a_drills_event_is_the_name_of_its_alert(status: str) -> None:
-    assert json.loads(write_detail(a_drill(status)))["kind"] == KIND_BY_STATUS[status]
-
-
-@DRILLS
-def test_a_drill_requires_its_alert_and_no_other(status: str) -> None:
-    drill = a_drill(status)
-    ledger = recorded(drill)
-    record = ledger.load(drill.job)
-    assert record.state is not None
-    assert required_alerts(record, record.state, MemoryRunStore(ledger=ledger).recovery_records(drill.job)) == {
-        (KIND_BY_STATUS[status], drill.alerted.started)
-    }
+def detail(**others: object) -> dict[str, Any]:
+    return {"detail": {"id": "0" * 12, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"} | others}
 
 
 FORGERIES: dict[str, dict[str, Any]] = {
-    "a real job's name": {"detail": {"id": "spot-job", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
-    "a key": {"detail": {"id": "0123456789a#", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
-    "an endless id": {"detail": {"id": "a" * 100_000, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
-    "a line break": {"detail": {"id": "0123456789ab\n", "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}},
-    "digits of another script": {
-        "detail": {"id": "\u0660" * 12, "kind": "interrupted", "sent_at": "2026-09-16T09:00:00Z"}
-    },
-    "a kind without a drill": {"detail": {"id": "0" * 12, "kind": "resubmitted", "sent_at": "2026-09-16T09:00:00Z"}},
-    "a kind that is no text": {"detail": {"id": "0" * 12, "kind": ["interrupted"], "sent_at": "2026-09-16T09:00:00Z"}},
-    "no time": {"detail": {"id": "0" * 12, "kind": "interrupted"}},
-    "a time beyond reason": {"detail": {"id": "0" * 12, "kind": "interrupted", "sent_at": "9999-01-01T00:00:00Z"}},
+    "a real job's name": detail(id="spot-job"),
+    "a key": detail(id="0123456789a#"),
+    "an endless id": detail(id="a" * 100_000),
+    "a line break": detail(id="0123456789ab\n"),
+    "digits of another script": detail(id="\u0660" * 12),
+    "a kind without a drill": detail(kind="resubmitted"),
+    "a kind that is no text": detail(kind=["interrupted"]),
+    "no time": detail(sent_at=None),
+    "a time beyond reason": detail(sent_at="9999-01-01T00:00:00Z"),
     "no detail": {"detail": None},
     "another detail type": {"detail-type": "SageMaker Training Job State Change"},
     "no account": {"account": "me"},
@@ -102,10 +88,10 @@ def test_a_forged_drill_is_refused(forged: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["id", "kind", "sent_at", "name", "TrainingJobName"]), st.text()), st.text())
-def test_no_drill_event_can_name_a_job_that_sagemaker_could_have(detail: dict[str, str], region: str) -> None:
+def test_no_drill_event_can_name_a_job_that_sagemaker_could_have(members: dict[str, str], region: str) -> None:
     try:
         read = parse(
-            json.dumps(envelope(a_drill(), detail=json.loads(write_detail(a_drill())) | detail, region=region))
+            json.dumps(envelope(a_drill(), detail=json.loads(write_detail(a_drill())) | members, region=region))
         )
     except RespotError:
         return
@@ -128,106 +114,69 @@ def test_only_a_complete_drill_name_has_an_id() -> None:
 # --- record
 
 
-def recorded(drill: Drill, jobs: FaultyJobs | None = None) -> MemoryLedger:
-    ledger = MemoryLedger(created=CREATED - timedelta(days=1))
-    recorder = Recorder(jobs=jobs or FaultyJobs(), ledger=ledger)
-    (done,) = recorder.record(drill.region, drill.job.name, [observation(drill)])
-    assert done.job == drill.job
+def recorded(drill: Drill) -> MemoryLedger:
+    """Delivered twice, recorded once, and SageMaker was not asked."""
+    ledger, jobs = MemoryLedger(created=CREATED - timedelta(days=1)), FaultyJobs()
+    recorder, writes = Recorder(jobs=jobs, ledger=ledger), []
+    for observations in ([observation(drill)], [observation(drill)] * 2):
+        done, *_ = recorder.record(drill.region, drill.job.name, observations)
+        assert done.job == drill.job
+        writes.append(ledger.writes)
+    assert writes[0] == writes[1]
+    assert jobs.describes == 0
     return ledger
 
 
 @DRILLS
-def test_a_drill_is_recorded_without_asking_sagemaker(status: str) -> None:
-    jobs = FaultyJobs()
-    ledger = recorded(a_drill(status), jobs)
-    assert jobs.describes == 0
-    assert tuple(transition.status for transition in ledger.load(a_drill(status).job).transitions) == HISTORIES[status]
-
-
-def test_a_drill_delivered_twice_is_recorded_once() -> None:
-    ledger = recorded(a_drill())
-    writes = ledger.writes
-    Recorder(jobs=FaultyJobs(), ledger=ledger).record(REGION, a_drill().job.name, [observation(a_drill())] * 2)
-    assert ledger.writes == writes
+def test_a_drill_is_recorded_once_without_asking_sagemaker(status: str) -> None:
+    drill = a_drill(status)
+    ledger = recorded(drill)
+    record = ledger.load(drill.job)
+    assert tuple(transition.status for transition in record.transitions) == HISTORIES[status]
+    assert record.state is not None
+    needed = required_alerts(record, record.state, MemoryRunStore(ledger=ledger).recovery_records(drill.job))
+    assert needed == {(KIND_BY_STATUS[status], drill.alerted.started)}
 
 
 # --- alert
 
 
-def alerted(drill: Drill, *, kinds: frozenset[AlertKind] = frozenset(AlertKind)) -> tuple[Alerter, MemoryTopic]:
-    ledger, topic = recorded(drill), MemoryTopic()
-    alerter = Alerter(
-        ledger=ledger,
-        runs=MemoryRunStore(ledger=ledger),
-        topic=topic,
-        clock=lambda: drill.sent_at + timedelta(seconds=2),
-        kinds=kinds,
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
-    return alerter, topic
-
-
-@DRILLS
-def test_a_drill_is_alerted_on_like_a_real_job(status: str) -> None:
-    drill = a_drill(status)
-    alerter, topic = alerted(drill)
+def alerted(drill: Drill) -> tuple[AlertRecord | None, Alert]:
+    topic = MemoryTopic()
+    alerter = alerter_on(recorded(drill), clock=lambda: drill.sent_at + timedelta(seconds=2), topic=topic)
     alert_record = alerter.alert(drill.job, drill.alerted)
-    assert alert_record is not None
-    assert (alert_record.kind, alert_record.outcome) == (KIND_BY_STATUS[status], AlertOutcome.SENT)
-    assert len(topic.published) == 1
-
-
-def test_a_drill_of_a_disabled_kind_is_declined_with_that_reason() -> None:
-    drill = a_drill("MaxWaitTimeExceeded")
-    alerter, topic = alerted(drill, kinds=frozenset({AlertKind.INTERRUPTED}))
-    alert_record = alerter.alert(drill.job, drill.alerted)
-    assert alert_record is not None
-    assert alert_record.outcome is AlertOutcome.DECLINED
-    assert "switched off in the settings" in alert_record.reason
-    assert topic.published == []
-
-
-def test_a_drill_gets_no_advice() -> None:
-    alerter, _ = alerted(a_drill())
-    assert alerter.advise(a_drill().job) is None
-
-
-def the_alert(status: str) -> Alert:
-    drill = a_drill(status)
-    alerter, topic = alerted(drill)
-    alerter.alert(drill.job, drill.alerted)
-    return topic.published[0]
+    (alert,) = topic.published
+    return alert_record, alert
 
 
 @DRILLS
 def test_every_text_of_a_drill_begins_with_drill(status: str) -> None:
-    alert = the_alert(status)
+    alert_record, alert = alerted(a_drill(status))
+    assert alert_record is not None
+    assert (alert_record.kind, alert_record.outcome) == (KIND_BY_STATUS[status], AlertOutcome.SENT)
     document = to_document(alert)
-    texts = {
-        "subject": alert_text.subject(alert),
-        "plain": alert_text.plain(alert),
-        "short": alert_text.short(alert),
-        **{name: document[name] for name in ("headline", "what_happened", "what_happens_next", "cost")},
-    }
-    assert {name: text for name, text in texts.items() if not text.startswith("DRILL")} == {}
     posted = render(json.dumps(document))
-    shown = [block["text"]["text"] for block in posted.blocks if "text" in block]
-    assert [text for text in (posted.text, *shown) if not text.startswith("DRILL")] == []
-    assert posted.blocks[-1]["elements"][0]["text"].startswith("DRILL")
+    texts = [
+        alert_text.subject(alert),
+        alert_text.plain(alert),
+        alert_text.short(alert),
+        *(document[name] for name in ("headline", "what_happened", "what_happens_next", "cost")),
+        posted.text,
+        *(block["text"]["text"] for block in posted.blocks if "text" in block),
+        posted.blocks[-1]["elements"][0]["text"],
+    ]
+    assert [text for text in texts if not text.startswith("DRILL")] == []
     assert alert_text.console_url(alert.state).endswith("#/jobs")
+    assert document["drill"] is True
 
 
-def test_no_text_of_a_real_job_mentions_drills() -> None:
-    for status in KIND_BY_STATUS:
-        alert = alert_on(status)
-        said = json.dumps(to_document(alert) | {"drill": None}) + alert_text.plain(alert) + alert_text.subject(alert)
-        assert "DRILL" not in said + alert_text.short(alert) + json.dumps(render(json.dumps(to_document(alert))).blocks)
-
-
-def test_a_document_says_whether_it_is_a_drills() -> None:
-    assert to_document(the_alert("Interrupted"))["drill"] is True
-    assert to_document(alert_on())["drill"] is False
+@pytest.mark.parametrize("status", KIND_BY_STATUS)
+def test_no_text_of_a_real_job_mentions_drills(status: str) -> None:
+    alert = alert_on(status)
+    document = to_document(alert)
+    said = (document, alert_text.plain(alert), alert_text.subject(alert), alert_text.short(alert))
+    assert "DRILL" not in f"{said} {render(json.dumps(document)).blocks}"
+    assert document["drill"] is False
 
 
 # --- recovery
@@ -241,3 +190,19 @@ def test_recovery_decides_nothing_about_a_drill() -> None:
     assert env.recover(job) is None
     assert env.runs.decision(job) is None
     assert env.sagemaker.created == []
+
+
+@pytest.mark.parametrize(
+    ("status", "ends_as", "statuses"),
+    [
+        ("Interrupted", "InProgress", ["Starting", "Downloading", "Training", "Interrupted"]),
+        ("MaxWaitTimeExceeded", "Stopped", ["Starting", "Stopping", "MaxWaitTimeExceeded"]),
+    ],
+)
+def test_a_drill_shows_a_job_that_has_just_come_to_its_status(status: str, ends_as: str, statuses: list[str]) -> None:
+    seen = a_drill(status).snapshot()
+    starts = [CREATED + number * timedelta(milliseconds=1) for number in range(len(statuses))]
+    assert [(each.status, each.started) for each in seen.history] == list(zip(statuses, starts, strict=True))
+    assert (seen.state.status, seen.state.secondary_status, seen.state.last_modified) == (ends_as, status, starts[-1])
+    assert seen.state.arn == f"arn:aws:sagemaker:{REGION}:{a_drill().account}:training-job/DRILL.0123456789ab"
+    assert seen.state.market is None

@@ -24,13 +24,15 @@ def half_written(ledger: MemoryLedger, seen: JobSnapshot) -> None:
     ledger.save(replace(reconcile(ledger.load(seen.state.job), seen), inserted=()))
 
 
-def end_half_written(env: RecoveryEnvironment, status: str, *, after: timedelta) -> JobId:
+def end_half_written(env: RecoveryEnvironment, status: str, *, after: timedelta, checkpoint: int | None) -> JobId:
     """The job trains. Of its end the ledger has only the state."""
     for each in ("Downloading", "Training"):
         env.sagemaker.move(NAME, each)
-    env.observe(NAME)
+    if checkpoint:
+        env.observe(NAME)  # else the ledger has no transition after the first
     env.clock.pass_by(after)
-    env.save(1)
+    if checkpoint:
+        env.save(checkpoint)
     env.sagemaker.move(NAME, status)
     seen = env.sagemaker.describe(env.sagemaker.region, NAME)
     assert seen is not None
@@ -41,35 +43,23 @@ def end_half_written(env: RecoveryEnvironment, status: str, *, after: timedelta)
 # --- what is decided ------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_not_refused_for_an_end_that_is_not_written_yet() -> None:
+@pytest.mark.parametrize(
+    ("checkpoint", "action"),
+    [(1, Action.RESUBMIT), (None, Action.REFUSE)],  # it requires a checkpoint
+    ids=["resumed, and not refused for its age", "not started from scratch"],
+)
+def test_nothing_is_decided_on_an_end_that_is_not_written_yet(checkpoint: int | None, action: Action) -> None:
     env = RecoveryEnvironment()
     env.submit()
-    job = end_half_written(env, "MaxWaitTimeExceeded", after=timedelta(days=4))
+    job = end_half_written(env, "MaxWaitTimeExceeded", after=timedelta(days=4), checkpoint=checkpoint)
     later = env.recover(job)
     assert later is not None
     assert "lacks the transition with which it ended" in later.reason
     assert job not in env.runs.decisions
     env.observe(NAME)
     assert env.recover(job) is None
-    assert env.decision(job).decision.action is Action.RESUBMIT
-    assert len(env.sagemaker.created) == 1
-
-
-def test_a_job_is_not_started_from_scratch_for_transitions_not_written_yet() -> None:
-    env = RecoveryEnvironment()
-    job = env.sagemaker.submit(NAME, {"respot:resume": "on"})
-    for each in ("Downloading", "Training"):
-        env.sagemaker.move(NAME, each)
-    env.clock.pass_by(timedelta(hours=1))
-    env.sagemaker.move(NAME, "MaxWaitTimeExceeded")
-    seen = env.sagemaker.describe(env.sagemaker.region, NAME)
-    assert seen is not None
-    half_written(env.ledger, replace(seen, state=replace(seen.state, tags=dict(env.sagemaker.jobs[NAME].tags))))
-    assert env.recover(job) is not None
-    env.observe(NAME)
-    env.recover(job)
-    assert env.decision(job).decision.action is Action.REFUSE  # it requires a checkpoint, and has none
-    assert env.sagemaker.created == []
+    assert env.decision(job).decision.action is action
+    assert len(env.sagemaker.created) == (action is Action.RESUBMIT)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +80,6 @@ def test_a_record_lacks_an_unmarked_end(
     unfinished = state(status=status, secondary_status=secondary)
     known = tuple(transition(each, 10 * number) for number, each in enumerate(transitions))
     assert lacks_its_end(JobRecord(state=unfinished, transitions=known, version=1)) is lacking
-
-
-def test_an_unknown_job_does_not_lack_its_end() -> None:
     assert not lacks_its_end(JobRecord())
 
 

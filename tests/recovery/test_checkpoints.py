@@ -1,11 +1,17 @@
-"""From which checkpoint a run goes on, and who else writes there."""
+"""From which checkpoint a run goes on, and who else writes there: one live job is enough to refuse."""
+
+from datetime import timedelta
 
 import pytest
+from respot.recovery.context import MOST_DESCRIBED
 
+from respot.errors import UpstreamUnavailableError
+from respot.recovery.decide import Later
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME
 from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+
+OVERLAPPING = "another job writes to an overlapping checkpoint location: "
 
 
 def test_a_listing_that_was_cut_is_said_to_be(env: RecoveryEnvironment) -> None:
@@ -17,13 +23,6 @@ def test_a_listing_that_was_cut_is_said_to_be(env: RecoveryEnvironment) -> None:
     assert env.sagemaker.created == [SECOND]
 
 
-def test_without_a_checkpoint_the_next_attempt_would_start_from_scratch(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.checkpoints.buckets["ml-bucket"].clear()
-    env.recover(job)
-    assert "would start from scratch" in env.decision(job).decision.reason
-
-
 def test_without_a_required_checkpoint_it_starts_from_scratch(env: RecoveryEnvironment) -> None:
     env.set_policy(require_checkpoint=False)
     job = env.ended(checkpoint_uri=None)
@@ -31,19 +30,13 @@ def test_without_a_required_checkpoint_it_starts_from_scratch(env: RecoveryEnvir
     assert "starts from scratch, 1 h 10 min of training lost" in env.outcome(job).summary
 
 
-def test_a_checkpoint_location_that_is_none_is_an_obstacle(env: RecoveryEnvironment) -> None:
-    job = env.ended(checkpoint_uri="file:///tmp")
-    env.recover(job)
-    assert "is not a place in S3" in env.decision(job).decision.reason
-
-
 def test_another_live_job_at_the_same_checkpoints_is_an_intruder(env: RecoveryEnvironment) -> None:
-    env.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
+    env.intrude()
     env.submit("elsewhere", checkpoint_uri="s3://ml-bucket/elsewhere/")
     env.submit("nowhere", checkpoint_uri="file:///tmp")
     job = env.ended()
     env.recover(job)
-    assert env.decision(job).decision.reason.endswith("overlapping checkpoint location: other")
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other"
 
 
 def test_the_runs_own_next_attempt_is_no_intruder(env: RecoveryEnvironment) -> None:
@@ -57,20 +50,80 @@ def test_the_runs_own_next_attempt_is_no_intruder(env: RecoveryEnvironment) -> N
     assert env.outcome(job).kind is OutcomeKind.CREATED
 
 
-def test_a_neighbour_that_ended_unnoticed_is_no_intruder(env: RecoveryEnvironment) -> None:
-    env.submit("other", checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
-    env.sagemaker.move("other", "Failed", "AlgorithmError: its event was lost")
-    job = env.ended()
-    env.recover(job)
-    assert env.sagemaker.created == [SECOND]
-
-
 def test_of_two_runs_at_one_location_only_one_is_resumed_at_a_time(env: RecoveryEnvironment) -> None:
-    place = f"s3://ml-bucket/checkpoints/{NAME}/"
-    env.submit("other", checkpoint_uri=place)
+    env.intrude()
     other = env.end(name="other")
     job = env.ended()
     env.recover(job)
     env.recover(other)
     assert env.sagemaker.created == [SECOND]
-    assert env.decision(other).decision.reason.endswith(f"overlapping checkpoint location: {SECOND}")
+    assert env.decision(other).decision.reason == f"{OVERLAPPING}{SECOND}"
+
+
+def test_a_run_that_loses_the_race_for_a_location_tries_again(env: RecoveryEnvironment) -> None:
+    env.intrude()
+    other = env.end(name="other")
+    job = env.ended()
+    env.before["runs.decide"] = lambda: env.recover(other)
+    assert env.recover(job) == Later(reason="another run has just claimed the checkpoint location; try again")
+    assert env.sagemaker.created == ["other-r2"]
+    assert env.recover(job) is None
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other-r2"
+
+
+# --- few of hundreds are asked about
+
+
+def crowd(env: RecoveryEnvironment, count: int) -> list[str]:
+    """Other jobs that write to the same place, the oldest first; the ledger holds all of them to be alive."""
+    names = [f"other-{number:03}" for number in range(count)]
+    for name in names:
+        env.intrude(name)
+        env.clock.pass_by(timedelta(seconds=1))
+    return names
+
+
+def end_unnoticed(env: RecoveryEnvironment, names: list[str]) -> None:
+    for name in names:
+        env.sagemaker.move(name, "Failed", "AlgorithmError: its event was lost")
+    env.calls.clear()
+
+
+def test_of_hundreds_that_live_three_are_asked_about_and_named(env: RecoveryEnvironment) -> None:
+    names = crowd(env, 300)
+    job = env.ended()
+    env.calls.clear()
+    env.recover(job)
+    assert env.calls.count("sagemaker.describe") == 3
+    assert env.decision(job).decision.reason == OVERLAPPING + ", ".join(reversed(names[-3:]))
+
+
+def test_the_newest_are_asked_about_first(env: RecoveryEnvironment) -> None:
+    names = crowd(env, 300)
+    job = env.ended()
+    alive = names.pop(-MOST_DESCRIBED + 1)
+    end_unnoticed(env, names)
+    env.recover(job)
+    assert env.calls.count("sagemaker.describe") == MOST_DESCRIBED
+    assert env.decision(job).decision.reason == OVERLAPPING + alive
+
+
+def test_ended_jobs_say_nothing_about_writers_that_were_not_described(env: RecoveryEnvironment) -> None:
+    names = crowd(env, MOST_DESCRIBED + 1)
+    job = env.ended()
+    end_unnoticed(env, names[1:])
+    with pytest.raises(UpstreamUnavailableError, match="20 of 21 possible writers have ended; repeat later"):
+        env.recover(job)
+    assert env.calls.count("sagemaker.describe") == MOST_DESCRIBED
+    assert (env.runs.decisions, env.sagemaker.created) == ({}, [])
+    env.observe(names[-1])
+    env.recover(job)
+    assert env.decision(job).decision.reason == OVERLAPPING + names[0]
+
+
+def test_if_all_have_ended_and_all_were_asked_about_nobody_is_in_the_way(env: RecoveryEnvironment) -> None:
+    job_names = crowd(env, MOST_DESCRIBED)
+    job = env.ended()
+    end_unnoticed(env, job_names)
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]

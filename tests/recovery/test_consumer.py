@@ -1,32 +1,20 @@
+"""The consumer of the recovery queue; `tests/handlers/test_queueing.py` has the rules of its delays."""
+
 from datetime import timedelta
 
 import pytest
 
-from respot.errors import (
-    CreateLaterError,
-    MalformedMessageError,
-    OutOfTimeError,
-    Postponement,
-    QueueUnavailableError,
-    UpstreamUnavailableError,
-)
+from respot.errors import LedgerIncompleteError, MalformedMessageError, OutOfTimeError, UpstreamUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.message import write_message
 from respot.queueing import LONGEST_DELAY, QueueMessage, Retry
 from respot.recovery.consumer import LONGEST_STEP, RecoveryConsumer
-from respot.recovery.planning.ending import Budget
-from respot.recovery.policy.policy import BackOff
 from tests.support.builders import CREATED, NAME, job_id, retry_schedule
 from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 PLENTY = timedelta(minutes=2)
-
-
-@pytest.fixture
-def env() -> RecoveryEnvironment:
-    return RecoveryEnvironment()
 
 
 @pytest.fixture
@@ -39,68 +27,40 @@ def consumer(env: RecoveryEnvironment, queue: MemoryDelayQueue) -> RecoveryConsu
     return RecoveryConsumer(recovery=env.recovery, retry_schedule=retry_schedule(queue, first=30, longest=1800))
 
 
-def message(job: JobId, *, received: int = 1) -> QueueMessage:
-    return QueueMessage(
-        id=f"m-{job.name}",
-        receipt_handle=f"receipt-{job.name}",
-        body=write_message(job),
-        receive_count=received,
-        sent=CREATED,
-    )
+def message(body: str, name: str = NAME) -> QueueMessage:
+    """Its third delivery."""
+    return QueueMessage(id="m", receipt_handle=name, body=body, receive_count=3, sent=CREATED)
 
 
-def consume(consumer: RecoveryConsumer, *messages: QueueMessage, left: timedelta = PLENTY) -> tuple[Retry, ...]:
-    return consumer.consume(messages, time_left=lambda: left)
+def consume(consumer: RecoveryConsumer, *jobs: JobId, left: timedelta = PLENTY) -> tuple[Retry, ...]:
+    """A batch of these jobs' messages; each receipt handle is the job's name."""
+    return consumer.consume([message(write_message(job), job.name) for job in jobs], time_left=lambda: left)
 
 
-def test_a_job_that_need_not_wait_is_recovered_in_one_step(
-    env: RecoveryEnvironment, consumer: RecoveryConsumer
+@pytest.mark.parametrize("pause", [timedelta(hours=1), timedelta(days=3)], ids=["exactly", "split"])
+def test_a_pause_sets_the_delay(
+    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue, pause: timedelta
 ) -> None:
-    assert consume(consumer, message(env.ended())) == ()
-    assert env.sagemaker.created == [SECOND]
-
-
-def test_a_pause_sets_the_delay_exactly(
-    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
-) -> None:
-    hour = timedelta(hours=1)
-    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
-    (retry,) = consume(consumer, message(env.ended(), received=9))
+    env.set_pause(pause)
+    (retry,) = consume(consumer, env.ended())
     assert "after a pause" in retry.reason
     assert retry.error is None
-    assert hour / 2 <= retry.delay <= hour
-    assert queue.delays == {f"receipt-{NAME}": retry.delay}
+    assert min(pause / 2, LONGEST_DELAY) <= retry.delay <= min(pause, LONGEST_DELAY)
+    assert queue.delays == {NAME: retry.delay}
 
 
-def test_a_pause_longer_than_the_queue_supports_is_split(
-    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
+def test_a_stuck_run_or_a_malformed_message_does_not_hold_up_another(
+    env: RecoveryEnvironment, consumer: RecoveryConsumer
 ) -> None:
-    days = timedelta(days=3)
-    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=days, longest=days)))
-    consume(consumer, message(env.ended()))
-    assert queue.delays == {f"receipt-{NAME}": LONGEST_DELAY}
-
-
-@pytest.mark.parametrize(("received", "seconds"), [(1, 30), (2, 60), (3, 120), (7, 1800), (99, 1800)])
-def test_a_creation_without_quota_backs_off(
-    env: RecoveryEnvironment, consumer: RecoveryConsumer, received: int, seconds: int
-) -> None:
-    env.faults["sagemaker.create"] = CreateLaterError("a quota is used up", reason=Postponement.QUOTA)
-    (retry,) = consume(consumer, message(env.ended(), received=received))
-    assert (retry.reason, retry.delay) == ("a quota is used up", timedelta(seconds=seconds))
-    assert retry.error is None
-
-
-def test_a_stuck_run_does_not_hold_up_another(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
-    stuck = job_id("unknown")
-    (retry,) = consume(consumer, message(stuck), message(env.ended()))
-    assert retry.message.id == "m-unknown"
+    batch = [message("poison"), message(write_message(job_id("unknown"))), message(write_message(env.ended()))]
+    retries = consumer.consume(batch, time_left=lambda: PLENTY)
+    assert [type(retry.error) for retry in retries] == [MalformedMessageError, LedgerIncompleteError]
     assert env.sagemaker.created == [SECOND]
 
 
 def test_a_failure_is_kept_in_the_queue_with_its_error(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
     env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
-    (retry,) = consume(consumer, message(env.ended(), received=3))
+    (retry,) = consume(consumer, env.ended())
     assert isinstance(retry.error, UpstreamUnavailableError)
     assert (retry.reason, retry.delay) == ("S3 did not answer", timedelta(seconds=120))
 
@@ -110,30 +70,14 @@ def test_without_enough_time_left_the_message_goes_back_at_once(
 ) -> None:
     job = env.ended()
     env.calls.clear()
-    (retry,) = consume(consumer, message(job, received=5), left=LONGEST_STEP - timedelta(milliseconds=1))
+    (retry,) = consume(consumer, job, left=LONGEST_STEP - timedelta(milliseconds=1))
     assert isinstance(retry.error, OutOfTimeError)
     assert retry.delay == timedelta()
     assert env.calls == []
-
-
-def test_a_malformed_message_does_not_back_off(consumer: RecoveryConsumer) -> None:
-    poison = QueueMessage(id="m", receipt_handle="r", body="poison", receive_count=50, sent=CREATED)
-    (retry,) = consume(consumer, poison)
-    assert isinstance(retry.error, MalformedMessageError)
-    assert retry.delay == timedelta(seconds=30)
-
-
-def test_a_delay_that_cannot_be_set_loses_no_message(
-    env: RecoveryEnvironment, consumer: RecoveryConsumer, queue: MemoryDelayQueue
-) -> None:
-    queue.fault = QueueUnavailableError("down")
-    env.faults["s3.list"] = UpstreamUnavailableError("S3 did not answer")
-    other = env.submit("other", {})
-    retries = consume(consumer, message(env.ended()), message(other))
-    assert [each.message.id for each in retries] == [f"m-{NAME}"]
+    assert consume(consumer, job, left=LONGEST_STEP) == ()
 
 
 def test_a_process_crash_is_not_caught(env: RecoveryEnvironment, consumer: RecoveryConsumer) -> None:
     env.faults["sagemaker.create"] = ProcessCrashError()
     with pytest.raises(ProcessCrashError):
-        consume(consumer, message(env.ended()))
+        consume(consumer, env.ended())

@@ -9,21 +9,9 @@ from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, THIRD, RecoveryEnvironment
 
 CALLS = (
-    *(
-        "ledger.load",
-        "ledger.watched_since",
-        "ledger.find",
-        "runs.decision",
-        "runs.reservation",
-        "runs.attempts",
-        "ssm.load",
-        "switch.why_on",
-        "s3.list",
-        "runs.attempt",
-        "runs.live",
-    ),
-    *("sagemaker.description", "runs.decide", "runs.outcome", "sagemaker.describe", "sagemaker.tags"),
-    *("sagemaker.create", "runs.record_outcome"),
+    *("ledger.load", "ledger.watched_since", "ledger.find", "runs.decision", "runs.reservation", "runs.attempts"),
+    *("ssm.load", "switch.why_on", "s3.list", "runs.attempt", "runs.live", "sagemaker.description", "runs.decide"),
+    *("runs.outcome", "sagemaker.describe", "sagemaker.tags", "sagemaker.create", "runs.record_outcome"),
 )
 
 

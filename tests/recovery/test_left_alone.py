@@ -1,37 +1,104 @@
 """What recovery leaves alone or leaves for later, and writes down."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 import pytest
 
-from respot.errors import UpstreamUnavailableError
+from respot.alerting.required import news_of
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
+from respot.jobs.job import JobId
 from respot.recovery.planning.decision import Action
-from respot.recovery.planning.ending import Budget, Trigger
-from respot.recovery.policy.policy import BackOff
+from tests.support.builders import NAME
 from tests.support.recovery_environment import OPTED_IN, SECOND, RecoveryEnvironment
 
+OWNED: Final = OPTED_IN | {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn"}
 
-@pytest.mark.parametrize(
-    ("status", "failure", "tags", "words"),
-    [
-        ("Completed", None, OPTED_IN, "completed"),
-        ("MaxWaitTimeExceeded", None, {}, "not asked to resume"),
-        ("Stopped", None, OPTED_IN, "stopped by its user"),
-        ("Failed", "AlgorithmError: boom", OPTED_IN, "AlgorithmError"),
-        ("MaxWaitTimeExceeded", None, OPTED_IN | {"AWS_STEP_FUNCTIONS_EXECUTION_ARN": "arn"}, "Step Functions"),
-    ],
-    ids=["completed", "no opt-in", "stopped by its user", "algorithm error", "owned by somebody else"],
-)
-def test_what_is_not_respots_business_is_written_down_without_asking_s3(
-    env: RecoveryEnvironment, status: str, failure: str | None, tags: dict[str, str], words: str
+
+def _invalid_policy(env: RecoveryEnvironment, job: JobId) -> JobId:
+    env.faults["ssm.load"] = PolicyInvalidError("no JSON")
+    return job
+
+
+def _tags_unknown(env: RecoveryEnvironment) -> JobId:
+    env.set_policy(resume=True)
+    job = env.ended()
+    state, version = env.ledger.states[job]
+    env.ledger.states[job] = replace(state, tags=None), version
+    return job
+
+
+def _unclonable(env: RecoveryEnvironment) -> JobId:
+    job = env.ended()
+    env.sagemaker.jobs[NAME].unclonable = True
+    return job
+
+
+def _deleted(env: RecoveryEnvironment) -> JobId:
+    job = env.ended()
+    del env.sagemaker.jobs[NAME]
+    return job
+
+
+def _replaced(env: RecoveryEnvironment) -> JobId:
+    job = _deleted(env)
+    env.sagemaker.submit(NAME)
+    return job
+
+
+def _before_the_deployment(env: RecoveryEnvironment) -> JobId:
+    job = env.ended()
+    env.ledger.created = env.clock() + timedelta(seconds=1)
+    return job
+
+
+def _three_days_ago(env: RecoveryEnvironment, job: JobId) -> JobId:
+    env.clock.pass_by(timedelta(days=3))
+    env.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")  # a decision may be this late because of it
+    return job
+
+
+DELETED: Final = "cannot be created again: spot-job was deleted, and its settings with it"
+NOBODY: Final = "not asked to resume this job (defaults)"
+OPTED_OUT: Final = "its owner opted out: respot:resume = off"
+CASES: Final[dict[str, tuple[Callable[[RecoveryEnvironment], JobId], bool, str]]] = {
+    "no opt-in": (lambda env: env.ended(tags={}), False, NOBODY),
+    "stopped by its user": (lambda env: env.ended("Stopped"), False, "stopped by its user"),
+    "owned": (lambda env: env.ended(tags=OWNED), True, "owned by a Step Functions execution (arn), which decides"),
+    "completed, policy invalid": (
+        lambda env: _invalid_policy(env, env.ended("Completed")),
+        False,
+        "completed: nothing",
+    ),
+    "opted out, policy invalid": (
+        lambda env: _invalid_policy(env, env.ended(tags={"respot:resume": "off"})),
+        *(False, OPTED_OUT),
+    ),
+    "tags unknown": (_tags_unknown, True, "the job's tags are not known"),
+    "no place in S3": (lambda env: env.ended(checkpoint_uri="file:///tmp"), True, "cannot be created again: "),
+    "not to be cloned": (_unclonable, True, "cannot be created again: spot-job: Tags: it cannot be created again"),
+    "deleted": (_deleted, True, DELETED),
+    "another of its name": (_replaced, True, DELETED),
+    "before the deployment": (_before_the_deployment, False, "ended before Respot watched us-east-1"),
+    "three days ago": (lambda env: _three_days_ago(env, env.ended()), True, "ended 3 d 00 h ago, and a job is resub"),
+    "three days ago, no opt-in": (lambda env: _three_days_ago(env, env.ended(tags={})), False, NOBODY),
+}
+
+
+@pytest.mark.parametrize(("end", "notify", "reason"), CASES.values(), ids=CASES)
+def test_what_is_not_continued_is_written_down_with_its_reason(
+    env: RecoveryEnvironment, end: Callable[[RecoveryEnvironment], JobId], reason: str, *, notify: bool
 ) -> None:
-    job = env.ended(status, failure, tags=tags)
+    job = end(env)
     assert env.recover(job) is None
-    record = env.decision(job)
-    assert record.decision.action in {Action.NOTHING, Action.REFUSE}
-    assert words in record.decision.reason
-    assert "s3.list" not in env.calls
-    assert env.sagemaker.created == []
+    decision = env.decision(job).decision
+    assert decision.action in {Action.NOTHING, Action.REFUSE}
+    assert decision.reason.startswith(reason)
+    assert bool(news_of(env.runs.recovery_records(job))) is decision.notify is notify
+    assert notify or "s3.list" not in env.calls
+    assert (env.sagemaker.created, env.runs.planned) == ([], {})
 
 
 def test_a_dry_run_is_written_down_and_creates_nothing(env: RecoveryEnvironment) -> None:
@@ -47,7 +114,7 @@ def test_a_dry_run_is_written_down_and_creates_nothing(env: RecoveryEnvironment)
 
 def test_a_pause_is_kept_without_a_decision(env: RecoveryEnvironment) -> None:
     hour = timedelta(hours=1)
-    env.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=hour, longest=hour)))
+    env.set_pause(hour)
     job = env.ended()
     later = env.recover(job)
     assert later is not None
@@ -57,42 +124,3 @@ def test_a_pause_is_kept_without_a_decision(env: RecoveryEnvironment) -> None:
     env.clock.pass_by(later.delay)
     assert env.recover(job) is None
     assert env.sagemaker.created == [SECOND]
-
-
-def test_a_trigger_that_the_policy_leaves_out_is_refused(env: RecoveryEnvironment) -> None:
-    env.set_policy(triggers=frozenset({Trigger.CAPACITY_ERROR}))
-    job = env.ended()
-    env.recover(job)
-    assert "does not resume after max-wait-time-exceeded" in env.decision(job).decision.reason
-
-
-@pytest.mark.parametrize("days", [3, 4, 400])
-def test_a_job_that_ended_three_days_ago_is_refused_with_an_alert(env: RecoveryEnvironment, days: int) -> None:
-    """S3 need not answer: a decision may be this late because it does not."""
-    job = env.ended()
-    env.clock.pass_by(timedelta(days=days))
-    env.faults["s3.list"] = UpstreamUnavailableError("AccessDenied")
-    env.recover(job)
-    decision = env.decision(job).decision
-    assert (decision.action, decision.notify) == (Action.REFUSE, True)
-    assert decision.reason == (
-        f"ended {days} d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all; "
-        "to continue, submit a new job with the same checkpoint location"
-    )
-    assert env.sagemaker.created == []
-
-
-def test_nobody_is_notified_of_an_old_end_that_nobody_wanted_resumed(env: RecoveryEnvironment) -> None:
-    job = env.ended(tags={})
-    env.clock.pass_by(timedelta(days=4))
-    env.recover(job)
-    assert env.decision(job).decision.action is Action.NOTHING
-    assert "not asked to resume" in env.decision(job).decision.reason
-
-
-def test_what_ended_before_the_deployment_is_history(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.ledger.created = env.clock() + timedelta(seconds=1)
-    env.recover(job)
-    assert "before Respot watched us-east-1" in env.decision(job).decision.reason
-    assert env.sagemaker.created == []

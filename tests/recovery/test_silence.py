@@ -2,97 +2,53 @@
 
 import pytest
 
-from respot.errors import CreateLaterError, PolicyInvalidError, Postponement, UpstreamUnavailableError
+from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.recovery.decide import Later
-from respot.recovery.planning.decision import Action
 from respot.recovery.records import NoticeKind
 from tests.support.builders import NAME
 from tests.support.recovery_environment import RecoveryEnvironment
 
 
-@pytest.mark.parametrize("call", ["ssm.load", "s3.list", "sagemaker.description"])
-def test_what_cannot_be_asked_decides_nothing(env: RecoveryEnvironment, call: str) -> None:
-    job = env.ended()
+@pytest.mark.parametrize(
+    ("decided", "call"),
+    [
+        *((False, call) for call in ("ssm.load", "s3.list", "sagemaker.description", "switch.why_on")),
+        *((True, call) for call in ("ssm.load", "s3.list", "sagemaker.description", "sagemaker.describe")),
+        (True, "sagemaker.tags"),
+    ],
+)
+def test_what_cannot_be_asked_decides_and_creates_nothing(
+    env: RecoveryEnvironment, call: str, *, decided: bool
+) -> None:
+    job = env.decided() if decided else env.ended()
     env.faults[call] = UpstreamUnavailableError("no answer")
     with pytest.raises(UpstreamUnavailableError):
         env.recover(job)
-    assert env.runs.decisions == {}
-
-
-CALLS = ("sagemaker.describe", "sagemaker.description", "sagemaker.tags", "s3.list", "ssm.load")
-
-
-@pytest.mark.parametrize("call", CALLS)
-def test_what_cannot_be_asked_creates_nothing(env: RecoveryEnvironment, call: str) -> None:
-    job = env.decided()
-    if call == "sagemaker.tags":
-        env.faults["sagemaker.create"] = CreateLaterError("not now", reason=Postponement.QUOTA)
-    env.faults[call] = UpstreamUnavailableError("no answer")
-    with pytest.raises(UpstreamUnavailableError):
-        env.recover(job)
-    assert env.sagemaker.created == []
-    assert env.runs.outcomes == {}
+    assert (job in env.runs.decisions) is decided
+    assert (env.runs.notices, env.runs.outcomes, env.sagemaker.created) == ({}, {}, [])
 
 
 def test_an_invalid_policy_decides_nothing_and_is_reported_once(env: RecoveryEnvironment) -> None:
     job = env.ended()
-    env.faults["ssm.load"] = PolicyInvalidError("no JSON")
-    assert env.recover(job) == Later(reason="no JSON")
-    env.faults["ssm.load"] = PolicyInvalidError("still no JSON")
-    assert env.recover(job) == Later(reason="still no JSON")
+    for words in ("no JSON", "still no JSON"):
+        env.faults["ssm.load"] = PolicyInvalidError(words)
+        assert env.recover(job) == Later(reason=words)
     assert env.runs.decisions == {}
     assert [(notice.kind, notice.summary) for notice in env.runs.recovery_records(job).notices] == [
         (NoticeKind.POLICY_INVALID, "no JSON")
     ]
 
 
-def test_what_completed_needs_no_policy(env: RecoveryEnvironment) -> None:
-    job = env.ended("Completed")
-    env.faults["ssm.load"] = PolicyInvalidError("no JSON")
-    assert env.recover(job) is None
-    assert env.decision(job).decision.action is Action.NOTHING
-
-
 def test_a_job_that_has_not_ended_by_the_ledger_is_left_alone(env: RecoveryEnvironment) -> None:
-    job = env.submit()
-    assert env.recover(job) is None
+    assert env.recover(env.submit()) is None
     assert env.runs.decisions == {}
 
 
-def test_a_job_that_has_not_ended_by_sagemaker_is_not_decided_on(env: RecoveryEnvironment) -> None:
-    job = env.ended()
+@pytest.mark.parametrize("decided", [False, True], ids=["not decided on", "never followed"])
+def test_a_job_that_has_not_ended_by_sagemaker_is_no_end(env: RecoveryEnvironment, *, decided: bool) -> None:
+    job = env.decided() if decided else env.ended()
     env.sagemaker.move(NAME, "Training")
     with pytest.raises(UpstreamUnavailableError, match="InProgress by SageMaker"):
         env.recover(job)
-    assert env.runs.decisions == {}
-
-
-def test_a_job_that_has_not_ended_by_sagemaker_is_never_followed(env: RecoveryEnvironment) -> None:
-    job = env.decided()
-    env.sagemaker.move(NAME, "Training")
-    with pytest.raises(UpstreamUnavailableError):
-        env.recover(job)
-    assert env.sagemaker.created == []
-    assert env.runs.outcomes == {}
-
-
-@pytest.mark.parametrize("again", [False, True], ids=["gone", "another of its name"])
-def test_a_deleted_job_is_refused_since_its_settings_are_unknown(env: RecoveryEnvironment, *, again: bool) -> None:
-    job = env.ended()
-    del env.sagemaker.jobs[NAME]
-    if again:
-        env.sagemaker.submit(NAME)
-    env.recover(job)
-    decision = env.decision(job).decision
-    assert decision.action is Action.REFUSE
-    assert decision.reason == "cannot be created again: spot-job was deleted, and its settings with it"
-
-
-def test_tags_that_are_not_known_are_no_consent(env: RecoveryEnvironment) -> None:
-    env.set_policy(resume=True)
-    job = env.ended()
-    state, version = env.ledger.states[job]
-    object.__setattr__(state, "tags", None)
-    env.ledger.states[job] = state, version
-    env.recover(job)
-    assert "tags are not known" in env.decision(job).decision.reason
+    assert (job in env.runs.decisions) is decided
+    assert (env.runs.outcomes, env.sagemaker.created) == ({}, [])

@@ -4,40 +4,32 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import CreateLaterError, CreateRefusedError, Postponement
-from respot.jobs.job import JobId
+from respot.errors import CreateRefusedError
 from respot.recovery.records import OutcomeKind
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 
 
-def postponed(env: RecoveryEnvironment) -> JobId:
-    """Decided, but the quota was exhausted."""
-    job = env.ended()
-    env.faults["sagemaker.create"] = CreateLaterError("no quota", reason=Postponement.QUOTA)
-    assert env.recover(job) is not None
-    env.faults.clear()
-    return job
-
-
-def test_within_three_days_it_is_created(env: RecoveryEnvironment) -> None:
-    job = postponed(env)
-    env.clock.pass_by(timedelta(days=2, hours=23))
-    env.recover(job)
-    assert (env.sagemaker.created, env.outcome(job).kind) == ([SECOND], OutcomeKind.CREATED)
-
-
-def test_a_dead_letter_redriven_after_weeks_creates_nothing(env: RecoveryEnvironment) -> None:
-    job = postponed(env)
-    env.clock.pass_by(timedelta(days=30))
+@pytest.mark.parametrize(
+    ("span", "reason"),
+    [
+        (timedelta(days=2, hours=22), None),
+        (timedelta(days=30), "not resubmitted: ended 30 d 00 h ago, and a job is resubmitted within 3 d 00 h"),
+    ],
+    ids=["within three days", "a dead letter redriven after weeks"],
+)
+def test_within_three_days_it_is_created_and_later_it_is_not(
+    env: RecoveryEnvironment, span: timedelta, reason: str | None
+) -> None:
+    job = env.decided()
+    env.clock.pass_by(span)
     assert env.recover(job) is None
-    assert env.sagemaker.created == []
-    outcome = env.outcome(job)
-    assert outcome.kind is OutcomeKind.CANCELLED
-    assert outcome.summary.startswith("not resubmitted: ended 30 d 00 h ago, and a job is resubmitted within 3 d 00 h")
+    assert env.sagemaker.created == ([] if reason else [SECOND])
+    assert env.outcome(job).kind is (OutcomeKind.CANCELLED if reason else OutcomeKind.CREATED)
+    assert env.outcome(job).summary.startswith(reason or "resubmitted")
 
 
 def test_a_ledger_from_a_backup_creates_nothing_that_was_decided_before_it(env: RecoveryEnvironment) -> None:
-    job = postponed(env)
+    job = env.decided()
     env.clock.pass_by(timedelta(hours=5))
     env.ledger.created = env.clock()
     env.recover(job)

@@ -18,11 +18,11 @@ def test_a_job_that_ran_out_of_waiting_time_is_resubmitted_under_its_run(env: Re
     assert env.sagemaker.created == [SECOND]
     tags = env.sagemaker.jobs[SECOND].tags
     assert tags == {"respot:resume": "on", RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
-
-
-def test_people_learn_the_name_the_pool_and_the_checkpoint(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.recover(job)
+    record = env.decision(job)
+    assert (record.run, record.number, record.next_name) == (RUN, 1, SECOND)
+    assert (record.decision.action, record.decision.attempt) == (Action.RESUBMIT, 2)
+    assert record.checkpoint is not None
+    assert record.decision.inputs["newest_checkpoint"].startswith("checkpoint-1")
     outcome = env.outcome(job)
     assert (outcome.kind, outcome.name, outcome.arn) == (OutcomeKind.CREATED, SECOND, arn_of(SECOND))
     assert outcome.summary.startswith(
@@ -31,36 +31,17 @@ def test_people_learn_the_name_the_pool_and_the_checkpoint(env: RecoveryEnvironm
     )
 
 
-def test_the_decision_keeps_what_it_was_made_from(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.recover(job)
-    record = env.decision(job)
-    assert (record.run, record.number, record.next_name) == (RUN, 1, SECOND)
-    assert (record.decision.action, record.decision.attempt) == (Action.RESUBMIT, 2)
-    assert record.checkpoint is not None
-    assert record.decision.inputs["newest_checkpoint"].startswith("checkpoint-1")
-
-
 def test_resubmits_once_however_often_the_message_comes(env: RecoveryEnvironment) -> None:
     job = env.ended()
-    for _ in range(5):
-        assert env.recover(job) is None
-        env.clock.pass_by(timedelta(hours=1))
-    assert env.sagemaker.created == [SECOND]
-
-
-def test_the_decision_is_written_before_creation_and_the_outcome_after(env: RecoveryEnvironment) -> None:
-    env.recover(env.ended())
+    assert env.recover(job) is None
     order = [call for call in env.calls if call in {"runs.decide", "sagemaker.create", "runs.record_outcome"}]
     assert order == ["runs.decide", "sagemaker.create", "runs.record_outcome"]
-
-
-def test_a_completed_decision_is_not_made_again(env: RecoveryEnvironment) -> None:
-    job = env.ended()
-    env.recover(job)
-    env.calls.clear()
-    env.recover(job)
-    assert env.calls == ["ledger.load", "runs.decision", "runs.outcome"]
+    for _ in range(4):
+        env.clock.pass_by(timedelta(hours=1))
+        env.calls.clear()
+        assert env.recover(job) is None
+        assert env.calls == ["ledger.load", "runs.decision", "runs.outcome"]
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_chain_of_attempts_is_one_run(env: RecoveryEnvironment) -> None:

@@ -13,7 +13,6 @@ from respot.alerting.kinds import AlertKind
 from respot.jobs.job import Owner, Parent
 from respot.slack.blocks import SlackMessage, escaped, render
 from tests.support.builders import alert_on, digest_of, job_id
-from tests.support.scenarios import SCENARIOS
 
 ALARM = {
     "AlarmName": "Respot-ObservationsDlq",
@@ -166,12 +165,12 @@ def test_a_digest_reads_like_one() -> None:
 
 
 def test_a_digest_without_an_instance_type_is_described_without_one() -> None:
-    digest = digest_of(kind=AlertKind.POLICY_INVALID, instance_type=None, said=["the policy <!channel> is none"])
+    digest = digest_of(1, kind=AlertKind.POLICY_INVALID, instance_type=None, said=["the policy <!channel> is none"])
     message = render(json.dumps(digest_document(digest)))
     fields = [field["text"] for field in message.blocks[2]["fields"]]
-    assert fields[1] == "*Instances*\nof any type"
+    assert fields[1:3] == ["*Instances*\nof any type", "*Alerts*\n1 of 1 job"]
     assert fields[3].startswith("*Ended between*\n")
-    assert 'All say: "the policy &lt;!channel&gt; is none"' in message.blocks[1]["text"]["text"]
+    assert 'It says: "the policy &lt;!channel&gt; is none"' in message.blocks[1]["text"]["text"]
 
 
 @pytest.mark.parametrize("kind", sorted(GROUPED))
@@ -188,65 +187,39 @@ def test_hostile_words_of_a_digest_are_never_markup(words: str) -> None:
     keeps_slacks_rules(render(json.dumps(document | {"digest": inner, "headline": words, "id": words})))
 
 
-@pytest.mark.parametrize("inner", [None, [], "text", {}, {"alerts": 7}, {"alerts": [1], "job_count": "x"}])
-def test_a_malformed_digest_is_shown_as_text(inner: object) -> None:
-    keeps_slacks_rules(render(json.dumps(digest_document(digest_of()) | {"digest": inner})))
-
-
 def test_a_cloudwatch_alarm_reads_like_one() -> None:
     message = render(json.dumps(ALARM))
     assert message.text == "Respot-ObservationsDlq is ALARM"
     assert "🚨 Respot-ObservationsDlq is ALARM\\nMessages that could not" in words_of(message)
+    assert "🟢" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
     keeps_slacks_rules(message)
 
 
-def test_an_alarm_that_is_over_is_green() -> None:
-    assert "🟢" in words_of(render(json.dumps(ALARM | {"NewStateValue": "OK"})))
-
-
-def test_an_alarm_without_details_is_shown() -> None:
-    keeps_slacks_rules(render(json.dumps({"AlarmName": None, "NewStateValue": None, "AlarmDescription": None})))
-
-
-def without(member: str) -> dict[str, Any]:
-    document = to_document(alert_on())
-    del document[member]
-    return document
+ALERT = to_document(alert_on())
+NO_DIGESTS: tuple[Any, ...] = (None, [], "text", {}, {"alerts": 7}, {"alerts": [1], "job_count": "x"})
+MEMBERS = ("job", "figures", "transition", "headline", "console_url", "what_happened", "cost", "severity")
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        pytest.param({"version": VERSION}, id="nothing but the version"),
+        {"version": VERSION},
+        *({name: value for name, value in ALERT.items() if name != absent} for absent in MEMBERS),
+        ALERT | {"job": "text"},
+        ALERT | {"job": None},
+        ALERT | {"headline": None},
+        ALERT | {"headline": ""},
+        ALERT | {"severity": []},
+        ALERT | {"console_url": 7},
         *(
-            pytest.param(without(member), id=f"without {member}")
-            for member in (
-                "job",
-                "figures",
-                "transition",
-                "headline",
-                "console_url",
-                "what_happened",
-                "cost",
-                "severity",
-            )
-        ),
-        pytest.param(to_document(alert_on()) | {"job": "text"}, id="job is text"),
-        pytest.param(to_document(alert_on()) | {"job": None}, id="job is null"),
-        pytest.param(to_document(alert_on()) | {"headline": None}, id="headline is null"),
-        pytest.param(to_document(alert_on()) | {"headline": ""}, id="headline is empty"),
-        pytest.param(to_document(alert_on()) | {"severity": []}, id="severity is a list"),
-        pytest.param(to_document(alert_on()) | {"console_url": 7}, id="link is a number"),
-        *(
-            pytest.param(
-                to_document(alert_on()) | {"figures": dict.fromkeys(to_document(alert_on())["figures"], value)},
-                id=f"figures are {value}",
-            )
+            ALERT | {"figures": dict.fromkeys(ALERT["figures"], value)}
             for value in (None, "x", 1e300, float("nan"), True, -5)
         ),
+        *(digest_document(digest_of()) | {"digest": inner} for inner in NO_DIGESTS),
+        {"AlarmName": None, "NewStateValue": None, "AlarmDescription": None},
     ],
 )
-def test_a_malformed_alert_is_shown_as_text(document: dict[str, Any]) -> None:
+def test_a_malformed_message_is_shown_as_text(document: dict[str, Any]) -> None:
     keeps_slacks_rules(render(json.dumps(document)))
 
 
@@ -258,13 +231,6 @@ def test_any_other_message_is_shown_as_text(body: str) -> None:
     message = render(body)
     keeps_slacks_rules(message)
     assert message.text.startswith(body[:100] if body.strip() else "(an empty message)")
-
-
-def test_every_alert_of_the_scenarios_keeps_slacks_rules() -> None:
-    for scenario in SCENARIOS:
-        for kind, seconds in scenario.alerts:
-            status = {"interrupted": "Interrupted", "max-wait-time-exceeded": "MaxWaitTimeExceeded"}[kind]
-            keeps_slacks_rules(rendered(status, seconds=seconds, job=job_id(scenario.job)))
 
 
 @given(st.text(max_size=200).flatmap(lambda words: st.integers(1, 40).map(lambda times: words * times)))
@@ -300,3 +266,11 @@ def test_text_is_escaped_and_cut_to_the_limit(words: str, limit: int) -> None:
 def test_a_digest_of_one_counts_one_job() -> None:
     fields = render(json.dumps(digest_document(digest_of(1)))).blocks[2]["fields"]
     assert "*Alerts*\n1 of 1 job" in [field["text"] for field in fields]
+
+
+@pytest.mark.parametrize(
+    ("words", "limit", "cut"),
+    [("abc", 4, "abc"), ("abcd", 4, "abc…"), ("a<b", 6, "a&lt;…"), ("a<b", 7, "a&lt;b"), ("<", 4, "…"), ("", 1, "")],
+)
+def test_text_is_cut_after_the_last_whole_character(words: str, limit: int, cut: str) -> None:
+    assert escaped(words, limit) == cut

@@ -6,7 +6,7 @@ import pytest
 
 from respot.alerting.document import to_document
 from respot.errors import LedgerUnavailableError, QueueUnavailableError, WebhookRefusedError
-from respot.queueing import LONGEST_DELAY, QueueMessage
+from respot.queueing import QueueMessage
 from respot.slack.blocks import SlackMessage, render
 from respot.slack.relay import Relayed, SlackRelay
 from tests.support.builders import CREATED, a_drill, alert_on, retry_schedule
@@ -26,73 +26,37 @@ class Chat:
         self.posted.append(message.text)
 
 
-def message(body: str, *, receive_count: int = 1) -> QueueMessage:
-    return QueueMessage(
-        id=f"id-{body}", receipt_handle=f"receipt-{body}", body=body, receive_count=receive_count, sent=CREATED
-    )
+class Environment:
+    """A relay on twins."""
 
+    def __init__(self, **refuses: WebhookRefusedError) -> None:
+        self.chat, self.queue, self.drills = Chat(refuses=refuses), MemoryDelayQueue(), MemoryDrillPosts()
 
-def relay(chat: Chat, queue: MemoryDelayQueue, drills: MemoryDrillPosts | None = None) -> SlackRelay:
-    return SlackRelay(
-        chat=chat, retry_schedule=retry_schedule(queue, first=30, longest=3600), drills=drills or MemoryDrillPosts()
-    )
+    def relay(self, *bodies: str) -> Relayed:
+        schedule = retry_schedule(self.queue, first=30, longest=3600)
+        relay = SlackRelay(chat=self.chat, retry_schedule=schedule, drills=self.drills)
+        return relay.relay(
+            QueueMessage(id=f"id-{body}", receipt_handle=f"receipt-{body}", body=body, receive_count=1, sent=CREATED)
+            for body in bodies
+        )
 
 
 def test_posts_every_message() -> None:
-    chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([message("one"), message("two")]) == Relayed(posted=2, retries=(), drill_errors=())
-    assert chat.posted == ["one", "two"]
-    assert queue.delays == {}
+    env, real = Environment(), json.dumps(to_document(alert_on()))
+    assert env.relay("one", "two", real) == Relayed(posted=3, retries=(), drill_errors=())
+    assert env.chat.posted[:2] == ["one", "two"]
+    assert (env.queue.delays, env.drills.refusals) == ({}, {})
 
 
-def test_a_refused_message_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("fault", [None, QueueUnavailableError("down")], ids=["delayed", "a delay that cannot be set"])
+def test_a_refused_message_does_not_stop_the_others(fault: QueueUnavailableError | None) -> None:
     error = WebhookRefusedError("500")
-    chat, queue = Chat(refuses={"bad": error}), MemoryDelayQueue()
-    (retry,) = relay(chat, queue).relay([message("bad"), message("good")]).retries
+    env = Environment(bad=error)
+    env.queue.fault = fault
+    (retry,) = env.relay("bad", '{"version": "respot.alert/1"}', "good").retries
     assert (retry.message.id, retry.error, retry.delay) == ("id-bad", error, timedelta(seconds=30))
-    assert chat.posted == ["good"]
-    assert queue.delays == {"receipt-bad": timedelta(seconds=30)}
-
-
-def test_a_poison_message_does_not_stop_the_others() -> None:
-    chat, queue = Chat(), MemoryDelayQueue()
-    assert relay(chat, queue).relay([message('{"version": "respot.alert/1"}'), message("good")]).retries == ()
-    assert chat.posted[-1] == "good"
-
-
-@pytest.mark.parametrize(
-    ("receive_count", "seconds"),
-    [(0, 30), (1, 30), (2, 60), (3, 120), (7, 1920), (8, 3600), (20, 3600), (10_000, 3600)],
-)
-def test_delays_double_up_to_an_hour(receive_count: int, seconds: int) -> None:
-    queue = MemoryDelayQueue()
-    relay(Chat(refuses={"bad": WebhookRefusedError("500")}), queue).relay([message("bad", receive_count=receive_count)])
-    assert queue.delays["receipt-bad"] == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    ("asked", "waited"),
-    [
-        (timedelta(seconds=5), timedelta(seconds=30)),
-        (timedelta(minutes=5), timedelta(minutes=5)),
-        (timedelta(hours=2), timedelta(hours=2)),
-        (timedelta(days=3650), LONGEST_DELAY),
-    ],
-)
-def test_a_pause_that_slack_asks_for_is_kept_up_to_the_queues_limit(asked: timedelta, waited: timedelta) -> None:
-    queue = MemoryDelayQueue()
-    chat = Chat(refuses={"bad": WebhookRefusedError("429", retry_after=asked)})
-    relay(chat, queue).relay([message("bad")])
-    assert queue.delays["receipt-bad"] == waited
-    assert timedelta(hours=12) > LONGEST_DELAY
-
-
-def test_a_delay_that_cannot_be_set_stops_nothing() -> None:
-    queue = MemoryDelayQueue(fault=QueueUnavailableError("down"))
-    chat = Chat(refuses={"bad": WebhookRefusedError("500")})
-    retries = relay(chat, queue).relay([message("bad"), message("good")]).retries
-    assert [retry.message.id for retry in retries] == ["id-bad"]
-    assert chat.posted == ["good"]
+    assert (len(env.chat.posted), env.chat.posted[-1]) == (2, "good")
+    assert env.queue.delays == ({} if fault else {"receipt-bad": timedelta(seconds=30)})
 
 
 def of_drill() -> str:
@@ -101,28 +65,18 @@ def of_drill() -> str:
 
 
 def test_slacks_answer_to_a_drill_is_recorded_and_not_counted_as_a_post() -> None:
-    posts = MemoryDrillPosts()
-    relayed = relay(Chat(), MemoryDelayQueue(), posts).relay([message(of_drill()), message("good")])
-    assert relayed == Relayed(posted=1, retries=(), drill_errors=())
-    assert posts.refusals == {a_drill().id: None}
-
-
-def test_slacks_answer_to_a_real_alert_is_not_recorded() -> None:
-    posts, real = MemoryDrillPosts(), json.dumps(to_document(alert_on()))
-    assert relay(Chat(), MemoryDelayQueue(), posts).relay([message(real), message("text")]).posted == 2
-    assert posts.refusals == {}
+    env = Environment()
+    assert env.relay(of_drill(), "good") == Relayed(posted=1, retries=(), drill_errors=())
+    assert env.drills.refusals == {a_drill().id: None}
 
 
 def test_a_refused_drill_is_recorded_with_the_reason_and_retried() -> None:
-    posts, body = MemoryDrillPosts(), of_drill()
-    chat = Chat(refuses={render(body).text: WebhookRefusedError("Slack answered 404")})
-    assert len(relay(chat, MemoryDelayQueue(), posts).relay([message(body)]).retries) == 1
-    assert posts.refusals == {a_drill().id: "Slack answered 404"}
+    env = Environment(**{render(of_drill()).text: WebhookRefusedError("Slack answered 404")})
+    assert len(env.relay(of_drill()).retries) == 1
+    assert env.drills.refusals == {a_drill().id: "Slack answered 404"}
 
 
 def test_a_drill_whose_result_cannot_be_recorded_is_not_posted_again() -> None:
-    fault = LedgerUnavailableError("down")
-    relayed = relay(Chat(), MemoryDelayQueue(), MemoryDrillPosts(fault=fault)).relay(
-        [message(of_drill()), message("good")]
-    )
-    assert relayed == Relayed(posted=1, retries=(), drill_errors=(fault,))
+    env, fault = Environment(), LedgerUnavailableError("down")
+    env.drills.fault = fault
+    assert env.relay(of_drill(), "good") == Relayed(posted=1, retries=(), drill_errors=(fault,))

@@ -1,6 +1,6 @@
 """Recovery on in-memory ports, with a fake SageMaker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -12,8 +12,9 @@ from respot.jobs.merge import reconcile
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing
 from respot.recovery.checkpoints.objects import StoredObject
 from respot.recovery.decide import Later
+from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id
-from respot.recovery.policy.policy import AccountPolicy, Policy
+from respot.recovery.policy.policy import AccountPolicy, BackOff, Policy, parse_ladder
 from respot.recovery.ports import Clone
 from respot.recovery.records import DecisionRecord, Outcome
 from respot.recovery.recover import build_recovery
@@ -48,6 +49,8 @@ class RecoveryEnvironment:
         calls: its calls, in order, as `port.method`.
         faults: what a call raises before it does its work, by `port.method`.
         afterwards: what it raises when it has done it.
+        before: what somebody else does just before a call, once, by `port.method`.
+        after: the same, just after it.
         notes: what it logged about jobs that have not ended.
     """
 
@@ -62,6 +65,8 @@ class RecoveryEnvironment:
         self.calls: list[str] = []
         self.faults: dict[str, BaseException] = {}
         self.afterwards: dict[str, BaseException] = {}
+        self.before: dict[str, Callable[[], object]] = {}
+        self.after: dict[str, Callable[[], object]] = {}
         ledger = with_hooks(self.ledger, partial(self._gate, "ledger"))
         runs = with_hooks(self.runs, partial(self._gate, "runs"))
         jobs = with_hooks(self.sagemaker, partial(self._gate, "sagemaker"))
@@ -83,6 +88,8 @@ class RecoveryEnvironment:
         call = f"{port}.{method}"
         if not done:
             self.calls.append(call)
+        if somebody := (self.after if done else self.before).pop(call, None):
+            somebody()
         trouble = self.afterwards if done else self.faults
         if call in trouble:
             raise trouble[call]
@@ -140,6 +147,26 @@ class RecoveryEnvironment:
         """The account's defaults from now on."""
         account = self.policies.policy
         self.policies.policy = replace(account, defaults=replace(account.defaults, **settings))
+
+    def set_ladder(self, words: str) -> None:
+        """The ladder of the account's defaults, as a tag writes it."""
+        self.set_policy(ladder=parse_ladder(words) if words else ())
+
+    def set_pause(self, span: timedelta) -> None:
+        """The pause before every attempt."""
+        self.set_policy(back_off=dict.fromkeys(Budget, BackOff(first=span, longest=span)))
+
+    def set_tag(self, value: str, key: str = "respot:resume") -> None:
+        """A tag of the user's job in SageMaker."""
+        self.sagemaker.jobs[NAME].tags[key] = value
+
+    def turn_switch(self, *, on: bool) -> None:
+        """The kill switch."""
+        self.kill_switch.is_on = on
+
+    def intrude(self, name: str = "other") -> JobId:
+        """Another job, which writes to the checkpoints of the user's job."""
+        return self.submit(name, checkpoint_uri=f"s3://ml-bucket/checkpoints/{NAME}/")
 
     def decision(self, job: JobId) -> DecisionRecord:
         """The one there is."""

@@ -9,6 +9,7 @@ from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import Attempt, Run, run_id
+from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import BackOff, Policy, Resolved
 from tests.support.builders import NAME, PRIMARY, at, history, job_id, state
 
@@ -44,6 +45,14 @@ def attempt(
     }
     own = state(job_id(name, created=transitions[0].started), **(known | others))
     return Attempt(number=number, state=own, transitions=transitions, checkpoint=checkpoint)
+
+
+def timed_out(number: int = 1, start: float = 0, **others: Any) -> Attempt:  # noqa: ANN401
+    """An attempt that waited for two hours from its creation on, and that Respot stopped."""
+    end = start + 2 * HOUR
+    stopped = attempt(f"Starting={start} Stopping={end} Stopped={end + 5}", number=number, **others)
+    intent = StopIntent(job=stopped.state.job, waiting_since=at(start), decided_at=at(end), reason="waited too long")
+    return replace(stopped, stop_intent=intent)
 
 
 def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:

@@ -20,7 +20,7 @@ class Scenario:
         job: TrainingJobName in the payloads.
         events: names of its payloads in tests/support/events, in order.
         described: name of the Describe answer at its end; `None` if there is none.
-        stays: its transitions, `Status=seconds after creation`.
+        transitions: its transitions, `Status=seconds after creation`.
         alerts: the alerts it calls for: kind and seconds after creation.
     """
 

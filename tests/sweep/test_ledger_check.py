@@ -1,27 +1,25 @@
 """The ledger against what must follow from it: which jobs are sent."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
 from respot.errors import (
     QueueUnavailableError,
 )
 from respot.jobs.job import JobId, JobRecord
-from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.planning.decision import Action
+from respot.recovery.records import OutcomeKind
 from respot.schema import CHECKS
 from respot.sweep.progress import FIRST_CHECK, FRESH_DEPLOYMENT
 from respot.sweep.sweeper import LONGEST_PAGE
+from tests.alerting.environment import alerter_on, decision_record, outcome_of
 from tests.support.builders import job_id
 from tests.support.memory import MemoryTopic
 from tests.support.sweep_environment import NOW, Environment, ago
+from tests.sweep.test_listing_depth import Instead
 
 
 @pytest.fixture
@@ -39,89 +37,51 @@ def ended(env: Environment, name: str = "ended", **before: float) -> JobId:
     return job
 
 
-def decide(env: Environment, job: JobId, action: Action = Action.NOTHING, *, dry_run: bool = False) -> None:
-    decision = Decision(action=action, reason="a reason", inputs={}, notify=False, dry_run=dry_run)
-    env.runs.decisions[job] = DecisionRecord(
-        job=job, run=run_id(job), number=1, decision=decision, decided_at=NOW, checkpoint=None, next_name=None
-    )
-
-
 @pytest.mark.parametrize(
-    ("action", "dry_run", "sent"),
+    ("status", "action", "dry_run", "settled", "sent"),
     [
-        pytest.param(None, False, True, id="no decision"),
-        pytest.param(Action.NOTHING, False, False, id="nothing to do"),
-        pytest.param(Action.RESUBMIT, False, True, id="the attempt is missing"),
-        pytest.param(Action.RESUBMIT, True, False, id="a dry run has no attempt"),
+        pytest.param("Stopped", None, False, False, True, id="no decision"),
+        pytest.param("Deleting", None, False, False, True, id="deleted"),
+        pytest.param("InProgress", None, False, False, False, id="still open"),
+        pytest.param("Stopped", Action.NOTHING, False, False, False, id="nothing to do"),
+        pytest.param("Stopped", Action.RESUBMIT, False, False, True, id="the attempt is missing"),
+        pytest.param("Stopped", Action.RESUBMIT, True, False, False, id="a dry run has no attempt"),
+        pytest.param("Stopped", Action.RESUBMIT, False, True, False, id="its outcome is known"),
     ],
 )
 def test_an_ended_job_is_sent_to_recovery_if_work_is_missing(
-    env: Environment, action: Action | None, *, dry_run: bool, sent: bool
+    env: Environment, status: str, action: Action | None, *, dry_run: bool, settled: bool, sent: bool
 ) -> None:
-    job = ended(env)
+    job = job_id("ended", created=ago(hours=1, minutes=12))
+    env.both(job, "Starting=0 Stopped=3600", status=status)
     if action:
-        decide(env, job, action, dry_run=dry_run)
+        env.runs.decisions[job] = decision_record(action, job=job, dry_run=dry_run)
+    if settled:
+        env.runs.record_outcome(outcome_of(OutcomeKind.FAILED, job=job))
     (checks, _) = env.sweep()
-    assert (env.recoveries.sent, checks.recoveries, checks.alerts) == ([job] * sent, int(sent), 0)
+    assert (env.recoveries.sent, checks.recoveries) == ([job] * sent, int(sent))
+    assert env.due_alerts.sent == [job] * settled  # no alert on it was sent
 
 
-def test_an_open_job_needs_no_decision(env: Environment) -> None:
-    env.both(job_id("alive", created=ago(minutes=12)))
-    env.sweep()
-    assert env.recoveries.sent == []
-
-
-def test_a_deleted_job_without_a_decision_is_sent_to_recovery(env: Environment) -> None:
-    job = job_id("gone", created=ago(minutes=12))
-    env.know(job, status="Deleting")
-    env.sweep()
-    assert env.recoveries.sent == [job]
-
-
-@pytest.mark.parametrize("kind", OutcomeKind)
-def test_a_resubmission_with_an_outcome_is_done(env: Environment, kind: OutcomeKind) -> None:
-    job = ended(env)
-    decide(env, job, Action.RESUBMIT)
-    env.runs.record_outcome(Outcome(job=job, kind=kind, summary="a summary", settled_at=NOW, name="ended-r2"))
-    env.sweep()
-    assert env.recoveries.sent == []
-    assert env.due_alerts.sent == [job]  # no alert was sent
-
-
-INTERRUPTED = "Starting=0 Interrupted=3600"
-
-
-def interrupted(env: Environment, **before: float) -> JobId:
-    moment = ago(**(before or {"minutes": 12}))
-    job = job_id("interrupted", created=moment - timedelta(hours=1))
-    env.both(job, INTERRUPTED)
+def interrupted(env: Environment) -> JobId:
+    job = job_id("interrupted", created=ago(hours=1, minutes=12))
+    env.both(job, "Starting=0 Interrupted=3600")
     return job
 
 
-def alerter(env: Environment, topic: MemoryTopic | None = None) -> Alerter:
-    return Alerter(
-        ledger=env.ledger,
-        runs=env.runs,
-        topic=topic or MemoryTopic(),
-        clock=env.clock,
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(hours=24),
-        lease=timedelta(minutes=2),
-    )
-
-
-def test_an_alert_that_was_never_sent_is_due(env: Environment) -> None:
+@pytest.mark.parametrize(
+    ("kinds", "due"),
+    [(None, True), (frozenset(AlertKind), False), (frozenset(), False)],
+    ids=["never sent", "sent", "declined"],
+)
+def test_an_alert_is_due_until_it_is_complete(
+    env: Environment, kinds: frozenset[AlertKind] | None, *, due: bool
+) -> None:
     job = interrupted(env)
+    if kinds is not None:
+        replace(alerter_on(env.ledger, clock=env.clock, topic=MemoryTopic()), kinds=kinds).catch_up(job)
     (checks, _) = env.sweep()
-    assert (env.due_alerts.sent, checks.alerts) == ([job], 1)
-
-
-@pytest.mark.parametrize("kinds", [frozenset(AlertKind), frozenset()], ids=["sent", "declined"])
-def test_a_completed_alert_is_not_due(env: Environment, kinds: frozenset[AlertKind]) -> None:
-    job = interrupted(env)
-    replace(alerter(env), kinds=kinds).catch_up(job)
-    env.sweep()
-    assert env.due_alerts.sent == []
+    assert (env.due_alerts.sent, checks.alerts) == ([job] * due, int(due))
 
 
 def test_an_alert_whose_sender_crashed_is_due_and_sent_once(env: Environment) -> None:
@@ -132,7 +92,7 @@ def test_an_alert_whose_sender_crashed_is_due_and_sent_once(env: Environment) ->
     assert env.due_alerts.sent == [job]
     topic = MemoryTopic()
     for _ in range(2):
-        alerter(env, topic).catch_up(job)
+        alerter_on(env.ledger, clock=env.clock, topic=topic).catch_up(job)
     assert len(topic.published) == 1
 
 
@@ -196,15 +156,7 @@ def test_a_job_that_the_queue_refuses_is_tried_again(env: Environment, refused: 
 
 def test_a_job_that_expires_between_index_and_table_is_skipped(env: Environment) -> None:
     job = ended(env)
-
-    class Expiring:
-        def __getattr__(self, name: str) -> Callable[..., Any]:
-            if name == "load":
-                return lambda _: JobRecord()
-            method: Callable[..., Any] = getattr(env.ledger, name)
-            return method
-
-    (checks, _) = env.sweep(env.invocation(ledger=Expiring()))
+    (checks, _) = env.sweep(env.invocation(ledger=Instead(env.ledger, {"load": lambda _: JobRecord()})))
     assert (checks.complete, checks.error) == (True, None)
     assert job not in env.recoveries.sent
 

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from respot.errors import LedgerUnavailableError
 from respot.jobs.job import JobId
-from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
 from respot.sweep.progress import FULL_AFTER, LONGEST_LIFE, QUICK
 from respot.sweep.sweeper import LONGEST_PAGE
 from tests.support.builders import REGION, job_id
-from tests.support.memory import MemoryPolicies
 from tests.support.sweep_environment import ELSEWHERE, NOW, Environment, ago
 
 INTERVAL = timedelta(minutes=5)
@@ -54,13 +52,6 @@ class Instead:
         return self.methods.get(name) or getattr(self.of, name)
 
 
-def test_a_quick_pass_lists_one_day() -> None:
-    env = swept_before()
-    history(env)
-    (_, swept) = env.sweep()
-    assert (swept.complete, pages(env)) == (True, 2)  # the second one crosses the day
-
-
 def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
     env = Environment(created=NOW - timedelta(minutes=5), page_length=2)
     for days in range(0, 100, 10):
@@ -73,60 +64,23 @@ def test_the_first_pass_lists_all_of_a_long_backfill() -> None:
     assert len(env.names()) == 4  # the later full pass ends after the page that crosses 31 days
 
 
-def test_a_full_pass_lists_a_month() -> None:
-    env = swept_before(full=NOW - FULL_AFTER)
+@pytest.mark.parametrize(
+    ("full", "open_days", "region", "expected"),
+    [
+        pytest.param(INTERVAL, (), REGION, 2, id="one day, and the page that crosses it"),
+        pytest.param(INTERVAL, (9, 5), REGION, 13, id="days 0 to 9, two open jobs, and a page more"),
+        pytest.param(INTERVAL, (9,), ELSEWHERE, 2, id="open jobs of other regions do not count"),
+        pytest.param(INTERVAL, (32,), REGION, 2, id="a job too old to be open does not count"),
+        pytest.param(FULL_AFTER, (), REGION, LONGEST_LIFE.days + 1, id="a month"),
+    ],
+)
+def test_a_pass_lists_these_pages(full: timedelta, open_days: tuple[int, ...], region: str, expected: int) -> None:
+    env = swept_before(full=NOW - full)
     history(env)
-    env.sweep()
-    assert pages(env) == LONGEST_LIFE.days + 1
-
-
-def test_a_quick_pass_lists_down_to_the_oldest_open_job() -> None:
-    env = swept_before()
-    history(env)
-    env.both(job_id("old", created=ago(days=9, hours=2)), "Training=0")
-    env.both(job_id("younger", created=ago(days=5, hours=2)), "Training=0")
-    env.sweep()
-    assert pages(env) == 13  # days 0 to 9, both living jobs, and the page that crosses into the next day
-
-
-def test_open_jobs_of_other_regions_do_not_extend_a_quick_pass() -> None:
-    env = swept_before(regions=(REGION, ELSEWHERE))
-    history(env)
-    env.both(job_id("there", region=ELSEWHERE, created=ago(days=9)), "Training=0")
-    env.sweep()
-    assert [region for region, _, _ in env.lists.calls].count(REGION) == 2
-
-
-def test_a_job_too_old_to_be_open_is_asked_for_by_name() -> None:
-    env = swept_before()
-    history(env)
-    env.know(job_id("ancient", created=NOW - LONGEST_LIFE - timedelta(hours=1)), "Training=0")
-    env.sweep()
-    assert (env.names(), pages(env)) == (["ancient"], 2)
-
-
-@pytest.mark.parametrize("page_length", [1, 2, 100])
-@pytest.mark.parametrize("seconds", [-1, -0.5, 0, 0.5, 1])
-def test_the_oldest_open_job_is_compared_for_any_rounding(seconds: float, page_length: int) -> None:
-    env = swept_before(page_length=page_length)
-    history(env)
-    known = job_id("old", created=ago(days=9, hours=2))
-    env.know(known, "Training=0", last_modified=ago(days=9))
-    listed = replace(known, created=known.created + timedelta(seconds=seconds))
-    env.put(listed, "Training=0 Failed=60", last_modified=ago(hours=3))
-    env.sweep()
-    assert set(env.names()) == {"old"}
-    assert [recheck.name for recheck, _ in env.rechecks.sent if recheck.unlisted is None] == ["old"]
-
-
-@pytest.mark.parametrize("page_length", [1, 2, 100])
-@pytest.mark.parametrize("age", [timedelta(hours=2), timedelta(days=9, hours=2), LONGEST_LIFE + timedelta(days=1)])
-def test_a_quick_pass_asks_for_an_open_job_that_the_list_lacks(age: timedelta, page_length: int) -> None:
-    env = swept_before(page_length=page_length)
-    history(env)
-    env.know(job_id("unlisted", created=NOW - age), "Training=0")
-    env.sweep()
-    assert [(recheck.name, recheck.unlisted) for recheck, _ in env.rechecks.sent] == [("unlisted", NOW - age)]
+    for days in open_days:
+        env.both(job_id(f"open-{days}", region=region, created=ago(days=days, hours=2)), "Training=0")
+    (_, swept) = env.sweep()
+    assert (swept.complete, pages(env)) == (True, expected)
 
 
 @pytest.mark.parametrize("page_length", [1, 100], ids=["on no page that is listed", "on a page beyond its edge"])
@@ -138,36 +92,6 @@ def test_a_job_that_the_index_lacked_at_the_start_is_asked_for(page_length: int)
     env.put(job_id("late", created=ago(days=9)), "Failed=0")
     env.sweep(env.invocation(index=Instead(env.ledger, {"oldest_open": lambda *_, **__: None})))
     assert (env.names(), env.rechecks.sent[0][0].unlisted) == (["late"], ago(days=9))
-
-
-def test_an_open_job_listed_beyond_31_days_is_asked_for() -> None:
-    """In a small account one page covers years."""
-    env = swept_before(page_length=100)
-    ancient = job_id("ancient", created=NOW - LONGEST_LIFE - timedelta(days=1))
-    env.know(ancient, "Training=0")
-    env.put(ancient, "Training=0 Failed=60")
-    env.sweep()
-    assert env.names() == ["ancient"]
-
-
-def test_a_waiting_job_is_found_at_any_age() -> None:
-    env = swept_before(page_length=1)
-    history(env)
-    hour = Policy(resume=True, give_up_waiting_after=timedelta(hours=1), ladder=parse_ladder("spot:1 on-demand:1"))
-    waits = job_id("waits", created=ago(days=9))
-    env.both(waits, f"Training=0 Interrupted={timedelta(days=9, minutes=-58).total_seconds()}", tags={})
-    env.clock.pass_by(INTERVAL)
-    env.sweep(env.invocation(policies=MemoryPolicies(policy=AccountPolicy(defaults=hour))))
-    assert env.recoveries.sent == [waits]
-
-
-def test_the_first_pass_is_a_full_one_and_the_next_is_not() -> None:
-    env = Environment(page_length=1, created=NOW - INTERVAL)
-    history(env, days=60)
-    env.sweep()
-    assert pages(env) == LONGEST_LIFE.days + 1
-    env.sweep()
-    assert pages(env) == 2
 
 
 def in_parts(env: Environment, *, every: timedelta = INTERVAL) -> int:
@@ -233,39 +157,29 @@ def test_no_pass_starts_without_the_oldest_open_job() -> None:
     assert env.sweeps.progress[REGION].began is None
 
 
-def searching(env: Environment, **others: Any) -> list[str]:  # noqa: ANN401
-    """The names that a sweep looks up in the ledger."""
+def test_unknown_jobs_that_ended_before_the_backfill_are_not_searched_for() -> None:
+    env = Environment(page_length=100, created=NOW - INTERVAL)
+    for day in range(20):
+        env.put(job_id(f"old-{day}", created=ago(days=day, hours=1)), "Failed=0")
+    env.put(job_id("alive", created=ago(days=3)))
     searched: list[str] = []
 
     def find(region: str, name: str) -> tuple[JobId, ...]:
         searched.append(name)
         return env.ledger.find(region, name)
 
-    env.sweep(env.invocation(ledger=Instead(env.ledger, {"find": find}), **others))
-    return searched
+    env.sweep(env.invocation(ledger=Instead(env.ledger, {"find": find}), backfill=timedelta()))
+    assert (searched, env.names()) == (["alive"], ["alive"])
 
 
-def test_unknown_jobs_that_ended_before_the_backfill_are_not_searched_for() -> None:
-    env = Environment(page_length=100, created=NOW - INTERVAL)
-    history(env, days=0)
-    for day in range(20):
-        env.put(job_id(f"old-{day}", created=ago(days=day, hours=1)), "Failed=0")
-    env.put(job_id("alive", created=ago(days=3)))
-    assert searching(env, backfill=timedelta()) == ["alive"]
-    assert env.names() == ["alive"]
-
-
-@pytest.mark.parametrize("seconds", [-1, -0.5, 0, 0.5, 1])
-def test_the_end_of_a_job_older_than_the_backfill_is_found(
-    seconds: float,
-) -> None:
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+def test_the_end_of_a_job_older_than_the_backfill_is_found(seconds: float) -> None:
     """The ledger has known it since the deployment, and the list rounds its creation."""
     env = Environment(page_length=100, created=ago(hours=2))
     env.watched(env.ledger.created)
     known = job_id("old", created=ago(days=3))
     env.know(known, "Training=0", last_modified=ago(hours=2))
-    listed = replace(known, created=known.created + timedelta(seconds=seconds))
-    env.put(listed, "Training=0 Failed=60", last_modified=ago(hours=1))
+    env.put(replace(known, created=known.created + timedelta(seconds=seconds)), "Failed=60", last_modified=ago(hours=1))
     env.sweep(env.invocation(backfill=timedelta()))
     assert set(env.names()) == {"old"}
 

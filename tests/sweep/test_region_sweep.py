@@ -5,22 +5,18 @@ from datetime import timedelta
 
 import pytest
 
-from respot.alerting.alert import AlertOutcome
-from respot.alerting.alerter import Alerter
-from respot.alerting.kinds import AlertKind
 from respot.errors import (
     PolicyInvalidError,
     UpstreamUnavailableError,
 )
 from respot.recording.observation import SweepObservation, parse, write_recheck
 from respot.recording.recorder import Recorder
-from respot.recovery.planning.decision import Action
 from respot.recovery.policy.policy import AccountPolicy, Policy, parse_ladder
 from respot.sweep.progress import Page
 from tests.support.builders import CREATED, REGION, job_id
-from tests.support.memory import MemoryPolicies, MemoryTopic
-from tests.support.recovery_environment import RecoveryEnvironment
+from tests.support.memory import MemoryPolicies
 from tests.support.sweep_environment import ELSEWHERE, GRACE, NOW, Environment, ago, many
+from tests.sweep.test_listing_depth import Instead
 
 
 @pytest.fixture
@@ -31,15 +27,11 @@ def env() -> Environment:
 
 
 def test_an_unknown_job_is_sent_to_be_described(env: Environment) -> None:
-    job = job_id("unknown", created=ago(hours=1))
-    env.put(job)
+    env.put(job_id("unknown", created=ago(hours=1)))
     env.sweep()
-    assert env.rechecks.sent == [
-        (
-            SweepObservation(region=REGION, name="unknown", watched_since=CREATED, event_due_by=env.clock() - GRACE),
-            timedelta(),
-        )
-    ]
+    request = SweepObservation(region=REGION, name="unknown", watched_since=CREATED, event_due_by=env.clock() - GRACE)
+    assert env.rechecks.sent == [(request, timedelta())]
+    assert env.jobs.describes == 0  # a sweep describes nothing
 
 
 def test_a_known_job_is_left_alone(env: Environment) -> None:
@@ -48,13 +40,6 @@ def test_a_known_job_is_left_alone(env: Environment) -> None:
     (_, swept) = env.sweep()
     assert (swept.rechecks, swept.complete, env.rechecks.sent) == (0, True, [])
     assert env.jobs.describes == 0
-
-
-def test_a_sweep_describes_nothing(env: Environment) -> None:
-    for job in many(5):
-        env.put(job)
-    env.sweep()
-    assert (len(env.rechecks.sent), env.jobs.describes) == (5, 0)
 
 
 @pytest.mark.parametrize(
@@ -115,49 +100,18 @@ def test_a_region_added_later_is_watched_from_its_first_sweep() -> None:
     assert (recheck.region, recheck.watched_since) == (ELSEWHERE, NOW)
 
 
-def test_jobs_from_before_a_region_was_watched_are_not_acted_on() -> None:
-    """The deployment is older than that: the region was added later."""
-    world = RecoveryEnvironment()
-    world.clock.moment = CREATED + timedelta(days=9)
-    job = world.ended()
-    world.ledger.watched[REGION] = world.clock() + timedelta(minutes=1)
-    world.clock.pass_by(timedelta(minutes=5))
-    assert world.recover(job) is None
-    assert world.decision(job).decision.action is Action.NOTHING
-    assert "before Respot watched" in world.decision(job).decision.reason
-    topic = MemoryTopic()
-    alerter = Alerter(
-        ledger=world.ledger,
-        runs=world.runs,
-        topic=topic,
-        clock=world.clock,
-        kinds=frozenset(AlertKind),
-        max_age=timedelta(days=1),
-        lease=timedelta(minutes=2),
-    )
-    alert_records = alerter.catch_up(job)
-    assert alert_records
-    assert {alert_record.outcome for alert_record in alert_records} == {AlertOutcome.DECLINED}
-    assert topic.published == []
-
-
 def unlisted_names(env: Environment) -> list[str]:
     return sorted(recheck.name for recheck, _ in env.rechecks.sent if recheck.unlisted)
 
 
-def test_an_open_job_that_the_list_lacks_is_asked_for(env: Environment) -> None:
-    unlisted = job_id("unlisted", created=ago(hours=2))
-    env.know(unlisted)
+@pytest.mark.parametrize(("minutes", "asked"), [(4.9, False), (5.1, True)])
+def test_an_open_job_that_the_list_lacks_is_asked_for_unless_it_is_new(
+    env: Environment, minutes: float, *, asked: bool
+) -> None:
+    env.know(job_id("unlisted", created=ago(minutes=minutes)))
     env.sweep()
-    ((recheck, delay),) = env.rechecks.sent
-    assert (recheck.name, recheck.unlisted, delay) == ("unlisted", unlisted.created, timedelta())
-
-
-@pytest.mark.parametrize(("minutes", "expected"), [(4.9, []), (5.1, ["young"])])
-def test_a_new_job_that_the_list_lacks_is_not_asked_for(env: Environment, minutes: float, expected: list[str]) -> None:
-    env.know(job_id("young", created=ago(minutes=minutes)))
-    env.sweep()
-    assert unlisted_names(env) == expected
+    sent = [(recheck.name, recheck.unlisted, delay) for recheck, delay in env.rechecks.sent]
+    assert sent == [("unlisted", ago(minutes=minutes), timedelta())] * asked
 
 
 def test_an_unlisted_job_is_asked_for_even_if_its_name_was_reused(env: Environment) -> None:
@@ -170,14 +124,11 @@ def test_an_unlisted_job_is_asked_for_even_if_its_name_was_reused(env: Environme
 def test_a_pass_asks_only_for_jobs_of_its_own_region() -> None:
     env = Environment(regions=(REGION, ELSEWHERE))
     env.watched()
-    env.know(job_id("here", created=ago(hours=2)))
-    env.know(job_id("there", region=ELSEWHERE, created=ago(hours=2)))
-    env.know(job_id("nowhere", region="ap-south-1", created=ago(hours=2)))
+    for region in (REGION, ELSEWHERE, "ap-south-1"):
+        env.know(job_id(f"in-{region}", region=region, created=ago(hours=2)))
     env.sweep()
-    assert {(recheck.region, recheck.name) for recheck, _ in env.rechecks.sent} == {
-        (REGION, "here"),
-        (ELSEWHERE, "there"),
-    }
+    asked = sorted((recheck.region, recheck.name) for recheck, _ in env.rechecks.sent)
+    assert asked == [(region, f"in-{region}") for region in (ELSEWHERE, REGION)]
 
 
 @pytest.mark.parametrize("page_length", [1, 2, 3, 4, 7, 100])
@@ -185,10 +136,7 @@ def test_each_unlisted_job_is_asked_for_once_for_any_page_length(page_length: in
     env = Environment(page_length=page_length)
     env.watched()
     for number, job in enumerate(many(12)):
-        if number % 3 == 1:
-            env.know(job)
-        else:
-            env.both(job)
+        (env.know if number % 3 == 1 else env.both)(job)
     env.sweep()
     assert unlisted_names(env) == [f"job-{n:04}" for n in (1, 4, 7, 10)]
 
@@ -199,11 +147,7 @@ def test_an_unlisted_job_is_found_among_jobs_created_at_once(page_length: int) -
     env = Environment(page_length=page_length)
     env.watched()
     for number in range(6):
-        job = job_id(f"job-{number}", created=ago(hours=2))
-        if number == 3:
-            env.know(job)
-        else:
-            env.both(job)
+        (env.know if number == 3 else env.both)(job_id(f"job-{number}", created=ago(hours=2)))
     env.sweep()
     assert "job-3" in unlisted_names(env)
 
@@ -211,13 +155,8 @@ def test_an_unlisted_job_is_found_among_jobs_created_at_once(page_length: int) -
 def test_an_empty_page_does_not_end_a_pass(env: Environment) -> None:
     pages = {None: Page(summaries=(), token="1"), "1": Page(summaries=(), token=None)}  # noqa: S106 - a page's
     env.know(job_id("unlisted", created=ago(hours=2)))
-
-    class Empty:
-        def page(self, region: str, token: str | None) -> Page:
-            assert region == REGION
-            return pages[token]
-
-    (_, swept) = env.sweep(env.invocation(lists=Empty()))
+    lists = Instead(env.lists, {"page": lambda _, token: pages[token]})
+    (_, swept) = env.sweep(env.invocation(lists=lists))
     assert swept.complete
     assert unlisted_names(env) == ["unlisted"]
 
@@ -227,60 +166,33 @@ WAIT_ONE_HOUR = AccountPolicy(
 )
 
 
-def test_a_waiting_job_is_sent_to_recovery_often_at_its_limit_then_hourly(
-    env: Environment,
-) -> None:
+def test_a_waiting_job_is_sent_to_recovery_often_at_its_limit_then_hourly(env: Environment) -> None:
     sweeper = env.invocation(policies=MemoryPolicies(policy=WAIT_ONE_HOUR))
-    job = job_id("waits", created=ago(minutes=52))
-    env.both(job, tags={})
+    env.both(job_id("waits", created=ago(minutes=52)), tags={})
     asked = []
-    for number in range(1, 60):
+    for minutes in range(57, 350, 5):
         env.clock.pass_by(timedelta(minutes=5))
         env.sweep(sweeper)
-        if env.recoveries.sent:
-            assert env.recoveries.sent == [job]
-            env.recoveries.sent.clear()
-            asked.append(number * 5 + 52)
+        asked += [minutes for _ in env.recoveries.sent]
+        env.recoveries.sent.clear()
     assert asked == [*range(62, 127, 5), 182, 242, 302]
 
 
 @pytest.mark.parametrize("fault", [PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")])
-def test_an_unreadable_policy_at_the_limit_only_delays_the_check(env: Environment, fault: Exception) -> None:
-    """The parameter did not answer, or was invalid."""
+def test_an_unreadable_policy_marks_the_report_and_only_delays_the_check(env: Environment, fault: Exception) -> None:
     policies = MemoryPolicies(policy=WAIT_ONE_HOUR, fault=fault)
     sweeper = env.invocation(policies=policies)
     job = job_id("waits", created=ago(minutes=58))
     env.both(job, tags={})
     for _ in range(2):
         env.clock.pass_by(timedelta(minutes=5))
-        env.sweep(sweeper)
+        swept = env.sweep(sweeper)[-1]
+        assert (swept.complete, swept.error, swept.policy_error) == (True, None, fault)
     assert env.recoveries.sent == []
     policies.fault, policies.policy = None, WAIT_ONE_HOUR
     env.clock.pass_by(timedelta(minutes=5))
     env.sweep(sweeper)
     assert env.recoveries.sent == [job]
-
-
-def test_a_limit_set_afterwards_is_applied_within_the_hour(env: Environment) -> None:
-    policies = MemoryPolicies(policy=AccountPolicy())
-    sweeper = env.invocation(policies=policies)
-    job = job_id("waits", created=ago(hours=5, minutes=2))
-    env.both(job, tags={})
-    env.sweep(sweeper)
-    policies.policy = WAIT_ONE_HOUR
-    for _ in range(12):
-        env.clock.pass_by(timedelta(minutes=5))
-        env.sweep(sweeper)
-    assert env.recoveries.sent == [job]
-
-
-def test_without_a_policy_no_wait_limit_is_checked_and_the_report_is_marked(env: Environment) -> None:
-    env.both(job_id("waits", created=ago(hours=9)))
-    for fault in (PolicyInvalidError("no JSON"), UpstreamUnavailableError("throttled")):
-        swept = env.sweep(env.invocation(policies=MemoryPolicies(fault=fault)))[-1]
-        assert (swept.complete, swept.error, swept.policy_error) == (True, None, fault)
-        env.clock.pass_by(timedelta(minutes=5))
-    assert env.recoveries.sent == []
 
 
 def test_the_policy_is_read_only_if_a_job_waits(env: Environment) -> None:
@@ -291,10 +203,8 @@ def test_the_policy_is_read_only_if_a_job_waits(env: Environment) -> None:
 
 def test_a_job_with_an_unknown_status_message_is_counted_and_not_sent(env: Environment) -> None:
     """Under any policy: AWS may change the text at any time."""
-    sweeper = env.invocation(policies=MemoryPolicies(policy=WAIT_ONE_HOUR))
-    for name, words in (("new", "Looking for instances"), ("known", None)):
-        message = {} if words is None else {"status_message": words}
-        env.both(job_id(name, created=ago(minutes=62)), tags={}, **message)
-    swept = env.sweep(sweeper)[-1]
+    env.both(job_id("new", created=ago(minutes=62)), tags={}, status_message="Looking for instances")
+    env.both(job_id("known", created=ago(minutes=62)), tags={})
+    swept = env.sweep(env.invocation(policies=MemoryPolicies(policy=WAIT_ONE_HOUR)))[-1]
     assert swept.unknown_messages == ["Looking for instances"]
     assert [job.name for job in env.recoveries.sent] == ["known"]

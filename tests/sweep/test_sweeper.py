@@ -18,14 +18,21 @@ from respot.sweep.region_sweep import BACKLOG, PACE
 from respot.sweep.report import SweepReport
 from respot.sweep.sweeper import LEASE, LONGEST_PAGE
 from tests.support.builders import REGION, job_id
-from tests.support.memory import MemoryRecheckQueue, MemorySweepStore
 from tests.support.sweep_environment import ELSEWHERE, NOW, Environment, ago, many
+from tests.sweep.test_listing_depth import Instead
 
 
 @pytest.fixture
 def env() -> Environment:
-    env = Environment()
+    return listing(0, page_length=100)
+
+
+def listing(count: int, *, page_length: int = 2) -> Environment:
+    """A region with jobs that the ledger lacks."""
+    env = Environment(page_length=page_length)
     env.watched()
+    for job in many(count):
+        env.put(job)
     return env
 
 
@@ -48,12 +55,11 @@ def test_only_one_invocation_sweeps_at_a_time() -> None:
     env = Environment(regions=(REGION, ELSEWHERE))
     others: list[tuple[SweepReport, ...]] = []
 
-    class Overtaken:
-        def page(self, region: str, token: str | None) -> Page:
-            others.append(env.sweep(env.invocation()))
-            return env.lists.page(region, token)
+    def overtaken(region: str, token: str | None) -> Page:
+        others.append(env.sweep(env.invocation()))
+        return env.lists.page(region, token)
 
-    swept = env.sweep(env.invocation(lists=Overtaken()))
+    swept = env.sweep(env.invocation(lists=Instead(env.lists, {"page": overtaken})))
     assert [each.scope for each in swept] == [CHECKS, REGION, ELSEWHERE]
     assert others == [(), ()]
     assert len(env.lists.calls) == 2
@@ -64,24 +70,18 @@ def test_the_lease_on_the_checks_is_released_last() -> None:
     env = Environment(regions=(REGION, ELSEWHERE))
     released: list[str] = []
 
-    class Noting(MemorySweepStore):
-        def save(self, progress: SweepProgress, *, until: datetime) -> None:
-            if until == env.clock():
-                released.append(progress.scope)
-            MemorySweepStore.save(self, progress, until=until)
+    def save(progress: SweepProgress, *, until: datetime) -> None:
+        released.extend([progress.scope] * (until == env.clock()))
+        env.sweeps.save(progress, until=until)
 
-    env.sweeps = Noting()
-    env.sweep(env.invocation())
+    env.sweep(env.invocation(sweeps=Instead(env.sweeps, {"save": save})))
     assert released[-1] == CHECKS
     assert sorted(released) == sorted((CHECKS, REGION, ELSEWHERE))
 
 
 @pytest.mark.parametrize("pages", range(1, 7))
 def test_a_pass_that_runs_out_of_time_resumes_where_it_stopped(pages: int) -> None:
-    env = Environment(page_length=2)
-    env.watched()
-    for job in many(12):
-        env.put(job)
+    env = listing(12)
     before = env.sweeps.progress[REGION]
     invocations = 0
     while env.sweeps.progress[REGION].last_began == before.last_began:
@@ -105,10 +105,7 @@ def test_without_time_for_a_page_nothing_begins(env: Environment) -> None:
 
 @pytest.mark.parametrize("dies_at", range(4))
 def test_the_pass_of_a_crashed_invocation_is_taken_over_after_its_lease(dies_at: int) -> None:
-    env = Environment(page_length=2)
-    env.watched()
-    for job in many(8):
-        env.put(job)
+    env = listing(8)
     env.lists.faults[REGION, None if dies_at == 0 else str(2 * dies_at)] = KeyError("the process is gone")
     with pytest.raises(KeyError):
         env.sweep(env.invocation())
@@ -122,19 +119,15 @@ def test_the_pass_of_a_crashed_invocation_is_taken_over_after_its_lease(dies_at:
 
 def test_an_invocation_whose_lease_expired_changes_nothing() -> None:
     """Another invocation has taken its pass over."""
-    env = Environment(page_length=2)
-    env.watched()
-    for job in many(4):
-        env.put(job)
+    env = listing(4)
 
-    class Slow:
-        def page(self, region: str, token: str | None) -> Page:
-            page = env.lists.page(region, token)
-            env.clock.pass_by(LEASE)
-            assert [each.complete for each in env.sweep(env.invocation())] == [True, True]
-            return page
+    def slow(region: str, token: str | None) -> Page:
+        page = env.lists.page(region, token)
+        env.clock.pass_by(LEASE)
+        assert [each.complete for each in env.sweep(env.invocation())] == [True, True]
+        return page
 
-    swept = env.sweep(env.invocation(lists=Slow()), seconds=999)
+    swept = env.sweep(env.invocation(lists=Instead(env.lists, {"page": slow})), seconds=999)
     assert [str(each.error) for each in swept if each.error] == [
         f"the sweep of {scope} has been taken over by another invocation" for scope in (CHECKS, REGION)
     ]
@@ -142,10 +135,8 @@ def test_an_invocation_whose_lease_expired_changes_nothing() -> None:
     assert env.sweeps.progress[REGION].last_began is not None
 
 
-def test_a_stale_token_restarts_the_pass(env: Environment) -> None:
-    env.jobs.page_length = 2
-    for job in many(5):
-        env.put(job)
+def test_a_stale_token_restarts_the_pass() -> None:
+    env = listing(5)
     env.lists.faults[REGION, "2"] = StaleTokenError("forgotten")
     (_, swept) = env.sweep()
     assert (swept.complete, str(swept.error)) == (False, "forgotten")
@@ -187,10 +178,8 @@ def test_the_region_with_the_oldest_pass_comes_first() -> None:
     assert [each.scope for each in env.sweep()] == [CHECKS, ELSEWHERE, REGION]
 
 
-def test_a_page_whose_messages_were_refused_is_compared_again(env: Environment) -> None:
-    env.jobs.page_length = 2
-    for job in many(4):
-        env.put(job)
+def test_a_page_whose_messages_were_refused_is_compared_again() -> None:
+    env = listing(4)
     env.rechecks.fault = QueueUnavailableError("throttled")
     (_, swept) = env.sweep()
     assert (swept.rechecks, str(swept.error)) == (0, "throttled")
@@ -203,19 +192,17 @@ def test_a_failed_release_stops_no_other_region() -> None:
     """Its lease expires."""
     env = Environment(regions=(REGION, ELSEWHERE))
 
-    class Failing(MemorySweepStore):
-        def save(self, progress: SweepProgress, *, until: datetime) -> None:
-            if progress.scope == REGION and until == env.clock():
-                message = "DynamoDB does not answer"
-                raise LedgerUnavailableError(message)
-            MemorySweepStore.save(self, progress, until=until)
+    def save(progress: SweepProgress, *, until: datetime) -> None:
+        if progress.scope == REGION and until == env.clock():
+            message = "DynamoDB does not answer"
+            raise LedgerUnavailableError(message)
+        env.sweeps.save(progress, until=until)
 
-    env.sweeps = Failing()
-    swept = {each.scope: each for each in env.sweep(env.invocation())}
-    assert str(swept[REGION].error) == "DynamoDB does not answer"
-    assert swept[ELSEWHERE].error is None
-    assert swept[CHECKS].error is None
-    assert {each.scope for each in env.sweep(env.invocation())} == {CHECKS, ELSEWHERE}
+    failing = Instead(env.sweeps, {"save": save})
+    swept = {each.scope: each.error for each in env.sweep(env.invocation(sweeps=failing))}
+    assert str(swept.pop(REGION)) == "DynamoDB does not answer"
+    assert swept == {ELSEWHERE: None, CHECKS: None}
+    assert {each.scope for each in env.sweep(env.invocation(sweeps=failing))} == {CHECKS, ELSEWHERE}
 
 
 def test_the_age_counts_from_the_last_complete_pass(env: Environment) -> None:
@@ -247,13 +234,10 @@ def test_no_list_is_compared_while_many_observations_wait(env: Environment) -> N
 
 
 def test_a_silent_queue_stops_the_region_with_an_error(env: Environment) -> None:
-    rechecks = env.rechecks
+    def backlog() -> int:
+        message = "throttled"
+        raise QueueUnavailableError(message)
 
-    class Silent(MemoryRecheckQueue):
-        def backlog(self) -> int:
-            message = "throttled"
-            raise QueueUnavailableError(message)
-
-    (_, swept) = env.sweep(env.invocation(rechecks=Silent()))
+    (_, swept) = env.sweep(env.invocation(rechecks=Instead(env.rechecks, {"backlog": backlog})))
     assert isinstance(swept.error, QueueUnavailableError)
-    assert rechecks.sent == []
+    assert env.rechecks.sent == []

@@ -6,30 +6,12 @@ Source: "Managed Spot Training in Amazon SageMaker", Amazon SageMaker Developer 
 from datetime import timedelta
 from typing import Final
 
+from respot.jobs.algorithms import WITHOUT_CHECKPOINTS
 from respot.jobs.formatting import in_words
 from respot.jobs.job import JobState, Market, Owner
 
 LONGEST_WAIT_WITHOUT_CHECKPOINTS: Final = timedelta(seconds=3600)
 """SageMaker's limit on MaxWaitTimeInSeconds for algorithms that cannot checkpoint."""
-
-_WITHOUT_CHECKPOINTS: Final = frozenset(
-    {
-        "blazingtext",
-        "factorization-machines",
-        "forecasting-deepar",
-        "ipinsights",
-        "kmeans",
-        "knn",
-        "lda",
-        "linear-learner",
-        "ntm",
-        "object2vec",
-        "pca",
-        "randomcutforest",
-        "seq2seq",
-    }
-)
-"""Repositories of SageMaker's built-in algorithms that do not checkpoint."""
 
 
 _MADE_BY_SAGEMAKER: Final = frozenset({Owner.TUNING, Owner.AUTOML, Owner.LABELING})
@@ -72,4 +54,4 @@ def _cannot_checkpoint(state: JobState) -> str | None:
     registry, _, reference = (state.image or "").rpartition("/")
     repository = reference.partition(":")[0].partition("@")[0]
     own = f":{registry.partition('.')[0]}:" in state.arn
-    return repository if repository in _WITHOUT_CHECKPOINTS and not own and "/" not in registry else None
+    return repository if repository in WITHOUT_CHECKPOINTS and not own and "/" not in registry else None

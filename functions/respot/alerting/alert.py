@@ -1,4 +1,4 @@
-"""Alerts: which transitions require one, and what the ledger keeps of it."""
+"""An alert, from the transition that requires it to the record that the ledger keeps."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -114,7 +114,7 @@ class AlertRecord:
 
 
 _SPOT_ONLY = frozenset(KIND_BY_STATUS.values())
-"""Kinds that report what SageMaker did to a spot job; all others report what Respot did, to any job."""
+"""Kinds that are sent about spot jobs only, although other jobs have such transitions, too."""
 
 ENDED_AS: Final = frozenset({"Failed", "Stopped", DELETING})
 """TrainingJobStatus values of jobs that are known to have ended without completing."""

@@ -1,4 +1,4 @@
-"""Sends each required alert once, or records why it declines it."""
+"""Completes each required alert: sends it, or records why it is declined."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,12 +16,14 @@ from respot.alerting.alert import (
     interruptions_before,
     kind_of,
 )
-from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import AlertTopic, Foresight, Ledger
 from respot.alerting.required import (
+    JobAppeared,
+    LedgerChange,
     RecoveryNews,
+    TransitionRecorded,
     news_of,
     news_of_decision,
     news_of_notice,
@@ -183,7 +185,7 @@ class _Pending:
     Attributes:
         alert: the alert.
         happened_at: when its news happened.
-        transitions: all transitions of its job.
+        transitions: all transitions of its job, where the outlook depends on them.
         needless: why it is declined even if the settings ask for it; `None` if it is not.
     """
 

@@ -43,7 +43,7 @@ OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
 
 
 def severity_of(kind: AlertKind) -> Severity:
-    """SageMaker handles an interruption, and Respot a resubmission; a job that has stopped for good is an error."""
+    """SageMaker handles an interruption, Respot a resubmission. What nobody handles, an end for one, is an error."""
     match kind:
         case AlertKind.RESUBMITTED | AlertKind.WOULD_RESUBMIT:
             return Severity.INFO

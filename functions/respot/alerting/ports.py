@@ -91,7 +91,7 @@ class DigestStore(Protocol):
     def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
         """End the lease now: the digest could not be sent. A later lease of another caller is left alone."""
 
-    def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
+    def complete_digest(self, window: DigestWindow, digest_record: DigestRecord) -> None:
         """Record the result of the digest, leased or not; a complete digest never changes again."""
 
     def digest(self, window: DigestWindow) -> DigestRecord | None:

@@ -7,10 +7,29 @@ from datetime import datetime
 from respot.alerting.advice import advise
 from respot.alerting.alert import kind_of
 from respot.alerting.kinds import AlertKind
-from respot.jobs.job import JobRecord, JobState
+from respot.jobs.job import JobId, JobRecord, JobState, Transition
 from respot.jobs.lifecycle import appearance, end_of
 from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.records import DecisionRecord, Notice, Outcome, OutcomeKind, RecoveryRecords
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobAppeared:
+    """A job's state was written for the first time."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionRecorded:
+    """A transition of a job, or of a drill, was recorded."""
+
+    job: JobId
+    transition: Transition
+
+
+LedgerChange = JobAppeared | TransitionRecorded | DecisionRecord | Outcome | Notice
+"""A change of the ledger that may require an alert; `Alerter.on` alerts on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +52,10 @@ class RecoveryNews:
 
 
 def news_of_decision(record: DecisionRecord) -> RecoveryNews | None:
-    """The news of a decision; `None` if nobody waits for it."""
+    """The news of a decision; `None` if it requires no alert, or its outcome does."""
     decision, would = record.decision, record.decision.action is Action.RESUBMIT
-    if not decision.notify or (would and not decision.dry_run):
-        return None  # the outcome of a resubmission has the news
+    if not decision.notify or decision.creates_attempt:
+        return None
     return RecoveryNews(
         kind=AlertKind.WOULD_RESUBMIT if would else AlertKind.NOT_RESUBMITTED,
         summary=decision.reason if would else f"not resubmitted: {decision.reason}",
@@ -72,7 +91,7 @@ def news_of(recovery_records: RecoveryRecords) -> tuple[RecoveryNews, ...]:
 
 def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
     """What follows a recorded decision: its outcome, its alert, or nothing."""
-    if record.decision.action is Action.RESUBMIT and not record.decision.dry_run:
+    if record.decision.creates_attempt:
         return Outlook.DECIDED if outcome else Outlook.DECIDES
     return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
 

@@ -4,10 +4,10 @@ from typing import Final, assert_never
 
 from respot.alerting.alert import Alert
 from respot.alerting.kinds import AlertKind
+from respot.jobs.aws_names import console_host
 from respot.jobs.formatting import clause, in_words, iso, readable, sentence
 from respot.jobs.job import JobState, savings_percent
 from respot.jobs.lifecycle import DELETING, IN_PROGRESS, has_held_instances, is_terminal
-from respot.jobs.partitions import console_host
 from respot.recovery.planning.decision import DECIDED_WITHIN, Outlook
 from respot.recovery.planning.ending import is_pending_timeout
 
@@ -27,7 +27,7 @@ NEXT: Final = {
     ),
     AlertKind.ADVICE: "This job keeps its settings; they can be changed for the next one.",
 }
-"""What follows an alert about Respot itself. Its summary has the rest, and nothing here may repeat it."""
+"""What follows an alert with a summary or advice, which have the rest: nothing here may repeat it."""
 
 
 _DONE = {

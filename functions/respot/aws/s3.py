@@ -1,4 +1,4 @@
-"""The objects under checkpoint prefixes in S3: the only module that calls S3, and it only lists."""
+"""Lists the objects under checkpoint prefixes: the only call of S3."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Slack's incoming webhook, through slack_sdk, and the secret that holds its address."""
+"""Slack's incoming webhook, whose address is in a secret."""
 
 import json
 import re

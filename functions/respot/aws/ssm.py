@@ -17,7 +17,7 @@ class ParameterPolicies:
     """The port `Policies`. Only the text is cached, so that an old policy cannot outlive it."""
 
     def __init__(self, read: Callable[[], str]) -> None:
-        """`read` gives the parameter's text: a `CachedText` of `read_parameter`."""
+        """`read` gives the parameter's text: a `CachedText` of `read_policy_text`."""
         self._read = read
 
     def load(self) -> AccountPolicy:
@@ -25,7 +25,7 @@ class ParameterPolicies:
         return read_policy(self._read())
 
 
-def read_parameter(client: "SSMClient", name: str) -> str:
+def read_policy_text(client: "SSMClient", name: str) -> str:
     """The parameter's text.
 
     Raises:

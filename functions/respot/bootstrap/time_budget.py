@@ -1,4 +1,4 @@
-"""How long a call of each service may take, and whether the invocation has time left for one."""
+"""Keeps calls of AWS within the time that the invocation has left."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta

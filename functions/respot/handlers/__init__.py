@@ -1,1 +1,1 @@
-"""The Lambda functions: each module parses, calls, reports, and composes its function."""
+"""The Lambda functions, each with its composition below its handler."""

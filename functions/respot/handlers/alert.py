@@ -1,7 +1,6 @@
 """Alerts on what the ledger's stream and the queue of due alerts deliver."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,9 +8,8 @@ from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.alerter import Alerter
 from respot.alerting.digest.collector import DigestCollector
 from respot.alerting.digest.digest import DigestRecord
-from respot.alerting.digest.digest import read_message as read_window
+from respot.alerting.digest.timer import read_timer
 from respot.alerting.kinds import AlertKind
-from respot.aws.cached_text import CachedText
 from respot.aws.dynamodb.digests import DynamoDbDigestStore
 from respot.aws.dynamodb.stream import read_change
 from respot.aws.sns import SnsTopic
@@ -80,7 +78,7 @@ def _alert_on(record: Mapping[str, Any]) -> tuple[AlertRecord | DigestRecord, ..
     if "dynamodb" in record:
         change = read_change(record)
         completed = None if change is None else alerter().on(change)
-    elif window := read_window(record["body"]):
+    elif window := read_timer(record["body"]):
         completed = digest_collector().close(window)
     else:
         return alerter().catch_up(read_message(record["body"]))
@@ -110,9 +108,6 @@ Once a process, before its first lease, one more call reads since when the regio
 LONGEST_ALERT: Final = sum(((CALL_LIMITS | {"ssm": ONCE_SSM})[service].longest_call for service in CALLS), RESERVE)
 """An alert begun with less time left might keep its lease, which delays the next attempt until it expires."""
 
-POLICY_KEPT_FOR: Final = timedelta(seconds=60)
-"""The same as in `recover`."""
-
 
 @cache
 def alerter() -> Alerter:
@@ -135,11 +130,10 @@ def alerter() -> Alerter:
 @cache
 def _foresight(parameter: str) -> "PolicyForesight":
     """Imported by the first alert of an end: no other cold start pays for reading policies."""
-    from respot.aws.ssm import ParameterPolicies, read_parameter  # noqa: PLC0415
+    from respot.bootstrap.policies import policies  # noqa: PLC0415
     from respot.recovery.foresight import PolicyForesight  # noqa: PLC0415
 
-    text = CachedText(lambda: read_parameter(once_ssm_client(), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
-    return PolicyForesight(ParameterPolicies(text.read))
+    return PolicyForesight(policies(once_ssm_client, parameter))
 
 
 @cache

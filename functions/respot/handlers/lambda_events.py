@@ -1,4 +1,4 @@
-"""Lambda's event formats: batches of an event source, and the answer that lists failed items."""
+"""Lambda's formats: batches of an event source, the answer with the failed items, the context."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Lambda `record`: records the jobs that the observations queue is about."""
+"""Records the jobs that the observations queue names."""
 
 from datetime import timedelta
 from functools import cache

@@ -11,9 +11,10 @@ from respot.aws.s3 import S3Checkpoints
 from respot.aws.sagemaker.another_type import left_out
 from respot.aws.sagemaker.cloning import attempt_request
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.aws.ssm import ParameterKillSwitch, ParameterPolicies, read_kill_switch, read_parameter
+from respot.aws.ssm import ParameterKillSwitch, read_kill_switch
 from respot.bootstrap.clients import client, now, required, settings
 from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.policies import policies
 from respot.bootstrap.retries import retry_schedule
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
@@ -53,7 +54,6 @@ def handler(event: dict[str, Any], context: Context) -> BatchResponse:
 
 LONGEST_DELAY: Final = timedelta(minutes=30)
 """Between two attempts to create the same job."""
-POLICY_KEPT_FOR: Final = timedelta(seconds=60)
 KILL_SWITCH_KEPT_FOR: Final = timedelta(seconds=5)
 """Read before each creation and each stop. Once it is off again, thousands of jobs may be checked within minutes, and
 Systems Manager allows 40 reads a second for the whole account."""
@@ -63,7 +63,6 @@ Systems Manager allows 40 reads a second for the whole account."""
 def recovery_consumer() -> RecoveryConsumer:
     """Recovery, composed on AWS."""
     parameter = required(settings().policy_parameter, POLICY_PARAMETER)
-    text = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     switch = required(settings().kill_switch_parameter, KILL_SWITCH_PARAMETER)
     position = CachedText(lambda: read_kill_switch(client("ssm"), switch), kept_for=KILL_SWITCH_KEPT_FOR, clock=now)
     recovery = build_recovery(
@@ -71,7 +70,7 @@ def recovery_consumer() -> RecoveryConsumer:
         ledger=ledger(),
         runs=runs(),
         checkpoints=S3Checkpoints(lambda region: client("s3", region), monotonic=time.monotonic),
-        policies=ParameterPolicies(text.read),
+        policies=policies(lambda: client("ssm"), parameter),
         kill_switch=ParameterKillSwitch(position.read, parameter=switch),
         clone=_clone,
         clock=now,

@@ -1,19 +1,17 @@
-"""The function `sweep`: runs the sweep on a schedule."""
+"""Runs the sweep on a schedule."""
 
 import os
 import time
-from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
-from respot.aws.cached_text import CachedText
 from respot.aws.dynamodb.sweeps import DynamoDbSweepStore
 from respot.aws.sagemaker.job_lists import SageMakerJobLists
 from respot.aws.sqs.jobs import SqsJobQueue
 from respot.aws.sqs.sweep import SqsHeartbeatQueue, SqsRecheckQueue
-from respot.aws.ssm import ParameterPolicies, read_parameter
 from respot.bootstrap.clients import client, now, once_client, required, settings
 from respot.bootstrap.observability import count, gauge, logger
+from respot.bootstrap.policies import policies
 from respot.bootstrap.stores import ledger, runs
 from respot.bootstrap.time_budget import begin
 from respot.handlers.lambda_events import Context, time_left
@@ -85,9 +83,6 @@ def handler(event: dict[str, Any], context: Context) -> None:  # noqa: ARG001 - 
         gauge(SWEEP_AGE, max(each.age for each in reports))
 
 
-POLICY_KEPT_FOR: Final = timedelta(seconds=60)
-
-
 @cache
 def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
     """Every queue that a function reads; the one of `slack` only if it exists."""
@@ -104,7 +99,6 @@ def heartbeat_queues() -> tuple[SqsHeartbeatQueue, ...]:
 def sweeper() -> Sweeper:
     """The sweep of this deployment."""
     sqs, parameter = client("sqs"), required(settings().policy_parameter, POLICY_PARAMETER)
-    policy = CachedText(lambda: read_parameter(client("ssm"), parameter), kept_for=POLICY_KEPT_FOR, clock=now)
     rechecks = SqsRecheckQueue(sqs, required(settings().observations_queue_url, OBSERVATIONS_QUEUE_URL))
     recoveries = SqsJobQueue(sqs, required(settings().recovery_queue_url, RECOVERY_QUEUE_URL))
     return Sweeper(
@@ -116,7 +110,7 @@ def sweeper() -> Sweeper:
             index=ledger(),
             rechecks=rechecks,
             recoveries=recoveries,
-            policies=ParameterPolicies(policy.read),
+            policies=policies(lambda: client("ssm"), parameter),
             clock=now,
             pause=time.sleep,
             backfill=settings().backfill,

@@ -1,4 +1,4 @@
-"""Text for people: times, durations, sizes, sentences."""
+"""Times, durations, sizes, sentences as text; durations from text."""
 
 import re
 from datetime import datetime, timedelta

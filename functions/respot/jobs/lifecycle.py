@@ -1,4 +1,4 @@
-"""The statuses of a job's life, and what follows from its transitions.
+"""What the statuses of a job's life mean.
 
 The vocabulary is open ("Valid values for SecondaryStatus are subject to change", SageMaker API Reference). A status
 that is not listed here is recorded as it is, and counts as neither waiting nor training.

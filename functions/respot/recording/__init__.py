@@ -1,1 +1,1 @@
-"""From an event to the ledger: observes a job, and records its transitions."""
+"""From an event about a job to its transitions in the ledger."""

@@ -1,19 +1,18 @@
-"""Drills: the event that `respot drill` puts on the default bus, and the job that it pretends to be about."""
+"""Drills: events of `respot drill`, each about a job that does not exist."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from respot.errors import MalformedMessageError
+from respot.jobs.aws_names import ACCOUNT, job_arn
 from respot.jobs.description import moment
 from respot.jobs.drill_names import DRILL_PREFIX, ID
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import IN_PROGRESS, INTERRUPTED, STOPPED
-from respot.jobs.partitions import job_arn
 
 SOURCE: Final = "respot.drill"
 DETAIL_TYPE: Final = "Respot Drill"
@@ -27,7 +26,6 @@ HISTORIES: Final = {
 _KINDS: Final = {INTERRUPTED: "interrupted", "MaxWaitTimeExceeded": "max-wait-time-exceeded"}
 """The event's `kind` for each final status: the name of its alert."""
 _STATUSES: Final = {kind: status for status, kind in _KINDS.items()}
-_ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
 _APART: Final = timedelta(milliseconds=1)
 
 
@@ -93,7 +91,7 @@ def read_drill(envelope: Mapping[str, Any], *, region: str) -> Drill:
     if not (isinstance(drill, str) and ID.fullmatch(drill)) or status is None or sent_at is None:
         message = f"a drill without a valid id, kind or time: {str(detail)[:200]}"
         raise MalformedMessageError(message)
-    if envelope.get("detail-type") != DETAIL_TYPE or not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
+    if envelope.get("detail-type") != DETAIL_TYPE or not (isinstance(account, str) and ACCOUNT.fullmatch(account)):
         message = f"drill {drill} has no account, or a detail type that Respot does not send"
         raise MalformedMessageError(message)
     return Drill(id=drill, status=status, region=region, account=account, sent_at=sent_at)

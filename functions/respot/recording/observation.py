@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, TypeAlias
 
 from respot.errors import MalformedMessageError
+from respot.jobs.aws_names import ACCOUNT, JOB_NAME, REGION, job_arn
 from respot.jobs.description import Document, moment, read_history, read_state, status_snapshot, storable, text
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobSnapshot, Market, at_milliseconds
-from respot.jobs.partitions import job_arn
 from respot.recording.drill import SOURCE as DRILL_SOURCE
 from respot.recording.drill import read_drill
 
@@ -22,14 +22,10 @@ DETAIL_TYPE: Final = "SageMaker Training Job State Change"
 _ARN: Final = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):sagemaker:(?P<region>[a-z0-9-]{1,32}):(?P<account>\d{12}):training-job/(?P<name>.+)"
 )
-_NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
-"""CreateTrainingJob's own pattern for TrainingJobName."""
-_ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
 _MOST_TAGS: Final = 50
 _LONGEST_KEY: Final = 128
 _LONGEST_VALUE: Final = 256
 """AWS's limits on tags. Longer ones are no tags, and might not fit into an item of the ledger."""
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +133,7 @@ def _arn(envelope: Document, detail: Document) -> re.Match[str] | None:
 
 def _region(envelope: Document, arn: re.Match[str] | None) -> str:
     region = arn["region"] if arn else envelope.get("region")
-    if not isinstance(region, str) or not _REGION.fullmatch(region):
+    if not isinstance(region, str) or not REGION.fullmatch(region):
         message = f"event {_quoted(envelope, 'id')} names no region"
         raise MalformedMessageError(message)
     return region
@@ -145,7 +141,7 @@ def _region(envelope: Document, arn: re.Match[str] | None) -> str:
 
 def _name(envelope: Document, detail: Document, arn: re.Match[str] | None) -> str:
     name = detail.get("TrainingJobName") or (arn["name"] if arn else None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not JOB_NAME.fullmatch(name):
         message = f"event {_quoted(envelope, 'id')} names no training job: {_quoted(detail, 'TrainingJobName')}"
         raise MalformedMessageError(message)
     return name
@@ -159,7 +155,7 @@ def _reported(
     if not created or not at or not text(detail, "TrainingJobStatus") or not text(detail, "SecondaryStatus"):
         return None
     account = envelope.get("account")
-    if not arn and not (isinstance(account, str) and _ACCOUNT.fullmatch(account)):
+    if not arn and not (isinstance(account, str) and ACCOUNT.fullmatch(account)):
         return None
     spot = detail.get("EnableManagedSpotTraining")
     state = read_state(
@@ -217,7 +213,7 @@ def _read_recheck(envelope: Document) -> SweepObservation:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         message = f"a message of the sweep that names no job: {error!r}"
         raise MalformedMessageError(message) from error
-    if not _REGION.fullmatch(observation.region) or not _NAME.fullmatch(observation.name):
+    if not REGION.fullmatch(observation.region) or not JOB_NAME.fullmatch(observation.name):
         message = f"a message of the sweep that names no job: {observation.region[:80]!r}, {observation.name[:80]!r}"
         raise MalformedMessageError(message)
     return observation

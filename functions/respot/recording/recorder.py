@@ -1,4 +1,4 @@
-"""Describes each observed job once, and merges the result into the ledger."""
+"""Brings the ledger up to date with one description of each observed job."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

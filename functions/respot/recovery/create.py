@@ -1,4 +1,4 @@
-"""Creates the attempt that a decision calls for, exactly once, and records the outcome."""
+"""Creates the attempt that a decision calls for, exactly once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from respot.errors import (
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobRecord, JobState
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
 from respot.recovery.decide import Decider, Later, joined, summarize
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import RUN_TAG, AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Placement
@@ -74,7 +74,7 @@ class Creator:
         decision = self.decider.plan(context)
         if decision.action is Action.WAIT:
             return self.decider.wait(decided.job, decision)
-        if decision.action is not Action.RESUBMIT or decision.dry_run or decision.placement is None:
+        if not decision.creates_attempt or decision.placement is None:
             if refused := context.refused_pools:
                 unnamed = [f"cannot use {pool}" for pool in refused if str(pool) not in decision.reason]
                 self._close(decided, OutcomeKind.FAILED, "; ".join((*unnamed, decision.reason)))

@@ -1,4 +1,4 @@
-"""Decides what follows the end of a job, and records the decision once."""
+"""Decides once what follows the end of a job."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +11,8 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import DELETING, end_of, is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
+from respot.recovery.checkpoints.progress import reached
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import Action, Decision, ending_the_wait, is_silent
@@ -121,6 +122,8 @@ class Decider:
             decision=replace(decision, reason=summary) if decision.dry_run and summary else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
+            made_progress=run.progress().made if context.listed else None,
+            reached=reached(run.checkpoints, since=run.created),
             next_name=new.name if new else None,
             summary=summary,
         )
@@ -129,7 +132,7 @@ class Decider:
             return None
         if self.runs.decision(job) is None:
             if attempt and self.runs.attempt(run.id, attempt.number) is None:
-                return Later(reason="another run has just claimed the checkpoint location; try again")
+                return Later(reason="another run has just reserved the checkpoint location; try again")
             # The run goes on without this job: somebody replaced the attempt by a job like it.
             reason = f"attempt {decision.attempt} of the run was decided on after another job named {job.name}"
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)

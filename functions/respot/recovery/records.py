@@ -1,11 +1,12 @@
 """What the ledger records of recovery: decisions, attempts, outcomes, notices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from respot.jobs.job import JobId
 from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.checkpoints.progress import Reached
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.run import RunId
@@ -21,7 +22,9 @@ class DecisionRecord:
         number: its place in the run.
         decision: what was decided; never WAIT, which is no decision yet.
         decided_at: when.
-        checkpoint: the newest complete checkpoint then.
+        checkpoint: what there was to resume from then.
+        made_progress: whether the job made progress; `None` if S3 was not asked.
+        reached: the highest steps that the run had saved then.
         next_name: the next attempt's job name (RESUBMIT only).
         summary: the decision, in words for people (RESUBMIT only).
     """
@@ -32,6 +35,8 @@ class DecisionRecord:
     decision: Decision
     decided_at: datetime
     checkpoint: Checkpoint | None = None
+    made_progress: bool | None = None
+    reached: Reached = field(default_factory=dict)
     next_name: str | None = None
     summary: str | None = None
 

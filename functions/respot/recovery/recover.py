@@ -1,4 +1,4 @@
-"""Takes one job's message as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
+"""Takes one job as far as possible: enforces the wait limit, decides on the end, creates the next attempt.
 
 The process may die after any step, and any step may be repeated. Therefore the decision is written once, and
 the next attempt's name follows from run and number. A job of that name with our own tags means "already created".
@@ -10,10 +10,9 @@ from respot.errors import LedgerIncompleteError, PolicyInvalidError
 from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobStore
-from respot.recovery.context import PlanContextLoader
 from respot.recovery.create import Creator
 from respot.recovery.decide import Decider, Later
-from respot.recovery.planning.decision import Action
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.ports import Checkpoints, Clone, KillSwitch, Note, Policies, RecoverableJobs, RunStore
 from respot.recovery.records import NoticeKind
 from respot.recovery.wait_timeout import WaitTimeout
@@ -67,7 +66,7 @@ class Recovery:
             if later := self.decider.decide(record, state):
                 return later
             decided = self.runs.decision(job)
-        if decided is None or decided.decision.action is not Action.RESUBMIT or decided.decision.dry_run:
+        if decided is None or not decided.decision.creates_attempt:
             return None
         if self.runs.outcome(job):
             return None

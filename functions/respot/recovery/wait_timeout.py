@@ -12,7 +12,7 @@ from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
-from respot.recovery.context import PlanContextLoader
+from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
 from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore

@@ -1,4 +1,4 @@
-"""Relays the topic's messages to Slack; a message that Slack refuses is retried later each time."""
+"""Relays the topics' messages to Slack; a message that Slack refuses is retried later each time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

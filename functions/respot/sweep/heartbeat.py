@@ -1,4 +1,4 @@
-"""The heartbeat: an empty message that each sweep sends through every queue that a function reads.
+"""The heartbeat: a message without content that each sweep sends through every queue that a function reads.
 
 A function that is never called logs as little as one that has nothing to do. The heartbeat calls each function at least
 once a sweep, so that an alarm can distinguish the two.

@@ -11,7 +11,6 @@ from respot.jobs.job import JobId
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
 from respot.jobs.ports import Clock, JobQueue
 from respot.recording.observation import SweepObservation
-from respot.recovery.planning.decision import Action
 from respot.recovery.ports import RunStore
 from respot.recovery.records import RecoveryRecords
 from respot.sweep.ports import JobIndex, RecheckQueue
@@ -83,5 +82,4 @@ def _is_open(recovery_records: RecoveryRecords) -> bool:
     """Whether a decision is missing, or the attempt that it calls for."""
     if recovery_records.decision is None:
         return True
-    decision = recovery_records.decision.decision
-    return decision.action is Action.RESUBMIT and not decision.dry_run and recovery_records.outcome is None
+    return recovery_records.decision.decision.creates_attempt and recovery_records.outcome is None

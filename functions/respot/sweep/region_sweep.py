@@ -81,7 +81,7 @@ class RegionSweep:
         return started(progress, now=now, down_to=oldest_for_quick_pass(oldest_alive=oldest_alive, now=now))
 
     def step(self, progress: SweepProgress, report: SweepReport) -> SweepProgress:
-        """Compare one page, and send the jobs that differ to `record`."""
+        """Compare one page: jobs that differ go to `record`, jobs that may exceed their wait limit to `recover`."""
         page, now = self._page(progress), self.clock()
         oldest = oldest_to_list(progress, backfill=self.backfill, now=now)
         listed = tuple(each for each in page.summaries if each.job.created >= oldest)

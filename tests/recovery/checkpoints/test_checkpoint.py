@@ -8,18 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from respot.jobs.formatting import bytes_in_words
-from respot.recovery.checkpoints.checkpoint import (
-    Checkpoint,
-    CheckpointLocation,
-    Listing,
-    StoredObject,
-    age,
-    described,
-    newest_complete,
-    overlaps,
-    parse_location,
-    recognise,
-)
+from respot.recovery.checkpoints.checkpoint import Checkpoint, age, described, newest_complete, recognise
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, overlaps, parse_location
+from respot.recovery.checkpoints.objects import StoredObject
 from tests.support.builders import at
 
 LOCATION = CheckpointLocation(bucket="ml-bucket", prefix="runs/job-1/")

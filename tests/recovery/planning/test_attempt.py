@@ -17,23 +17,17 @@ ATTEMPTS = st.integers(min_value=1, max_value=10**6)
 RUN = "us-east-1/spot-job/1789549200000"
 
 
-def test_a_short_stem_is_kept_whole() -> None:
-    assert attempt_name("spot-job", 2, run=RUN) == "spot-job-r2"
-
-
 @pytest.mark.parametrize(
-    ("length", "name"),
+    ("stem", "name"),
     [
-        pytest.param(60, "a" * 60 + "-r2", id="just fits"),
-        pytest.param(61, "a" * 51 + "-af5ca9fd-r2", id="one too long"),
+        pytest.param("spot-job", "spot-job-r2", id="short"),
+        pytest.param("a" * 60, "a" * 60 + "-r2", id="just fits"),
+        pytest.param("a" * 61, "a" * 51 + "-af5ca9fd-r2", id="one too long"),
+        pytest.param("a" * 40 + "-" * 20 + "aaa", "a" * 40 + "-af5ca9fd-r2", id="no hyphens pile up at the cut"),
     ],
 )
-def test_a_stem_is_cut_only_where_it_must_be(length: int, name: str) -> None:
-    assert attempt_name("a" * length, 2, run=RUN) == name
-
-
-def test_no_hyphens_pile_up_at_the_cut() -> None:
-    assert attempt_name("a" * 40 + "-" * 20 + "aaa", 2, run=RUN).startswith("a" * 40 + "-af5ca9fd")
+def test_a_stem_is_cut_only_where_it_must_be(stem: str, name: str) -> None:
+    assert attempt_name(stem, 2, run=RUN) == name
 
 
 @given(NAMES, ATTEMPTS, st.text())

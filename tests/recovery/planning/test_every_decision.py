@@ -67,11 +67,8 @@ def situations(draw: st.DrawFn) -> tuple[PlanContext, datetime]:
 
 @given(situations())
 @settings(max_examples=200)
-def test_any_decision_can_be_explained_repeated_and_carried_out(
-    situation: tuple[PlanContext, datetime],
-) -> None:
+def test_any_decision_can_be_explained_repeated_and_carried_out(situation: tuple[PlanContext, datetime]) -> None:
     found, now = situation
-
     decision = plan(found, now=now)
 
     assert decision == plan(found, now=now)
@@ -96,9 +93,7 @@ def test_any_decision_can_be_explained_repeated_and_carried_out(
 
 @given(situations())
 @settings(max_examples=200)
-def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(
-    situation: tuple[PlanContext, datetime],
-) -> None:
+def test_on_demand_meets_the_deadline_if_spot_makes_no_progress(situation: tuple[PlanContext, datetime]) -> None:
     found, now = situation
     found = replace(found, refused_pools=())
     what, policy = found.run, found.resolved.policy
@@ -127,13 +122,8 @@ def test_inputs_have_all_that_the_decision_was_made_from() -> None:
     }
     resolved = asked(deadline=timedelta(hours=20), work=timedelta(hours=6))
 
-    inputs = decide(
-        run(attempt(billable_time=timedelta(hours=1)), checkpoints=(SAVED,)),
-        around=around,
-        resolved=resolved,
-    ).inputs
-
-    assert inputs == {
+    billed = run(attempt(billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
+    assert decide(billed, around=around, resolved=resolved).inputs == {
         "decided_at": "2026-09-16T15:00:00.000Z",
         "policy": "defaults, tags respot:resume",
         "kill_switch": "the account's kill switch is on",

@@ -10,7 +10,7 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.placement import LONGEST
 from respot.recovery.planning.run import Run
-from respot.recovery.policy.policy import Rung, parse_ladder
+from respot.recovery.policy.policy import parse_ladder
 from tests.support.decisions import LONG_AFTER, SAVED, decide, outcome
 from tests.support.runs import NEVER_LAUNCHED, attempt, repeated, run
 
@@ -19,6 +19,7 @@ def numbered(attempts: int) -> Run:
     return run(*repeated(NEVER_LAUNCHED, attempts))
 
 
+MOST = LONGEST / timedelta(hours=1)
 LADDER = "spot:2 spot/ml.g5.4xlarge:1 on-demand:2"
 
 
@@ -27,9 +28,7 @@ LADDER = "spot:2 spot/ml.g5.4xlarge:1 on-demand:2"
     [
         pytest.param(LADDER, 1, Market.SPOT, "ml.g5.2xlarge", id="the user's job is the first of the first rung"),
         pytest.param(LADDER, 2, Market.SPOT, "ml.g5.4xlarge", id="second rung"),
-        pytest.param(LADDER, 3, Market.ON_DEMAND, "ml.g5.2xlarge", id="third rung"),
         pytest.param(LADDER, 4, Market.ON_DEMAND, "ml.g5.2xlarge", id="last of the third rung"),
-        pytest.param("spot:1 on-demand", 1, Market.ON_DEMAND, "ml.g5.2xlarge", id="one attempt was the user's own"),
         pytest.param("spot", 5, Market.SPOT, "ml.g5.2xlarge", id="a rung without a number never ends"),
     ],
 )
@@ -53,58 +52,37 @@ def test_refuses_at_the_end_of_the_ladder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known", "market"),
+    ("known", "market", "runtime", "wait"),
     [
-        pytest.param({"market": Market.SPOT}, Market.SPOT, id="spot"),
-        pytest.param({"market": Market.ON_DEMAND, "max_wait": None}, Market.ON_DEMAND, id="on demand"),
-        pytest.param({"market": None}, Market.SPOT, id="not known, with a MaxWait"),
-        pytest.param({"market": None, "max_wait": None}, Market.ON_DEMAND, id="not known, without"),
+        pytest.param({}, Market.SPOT, 4, 6, id="spot"),
+        pytest.param({"market": Market.ON_DEMAND, "max_wait": None}, Market.ON_DEMAND, 4, None, id="on demand"),
+        pytest.param({"market": None}, Market.SPOT, 4, 6, id="not known, with a MaxWait"),
+        pytest.param({"market": None, "max_wait": None}, Market.ON_DEMAND, 4, None, id="not known, without"),
+        pytest.param({"max_wait": None}, Market.SPOT, 4, 8, id="no MaxWait: twice the runtime"),
+        pytest.param({"max_runtime": None, "max_wait": None}, Market.SPOT, 24, 48, id="nothing said"),
+        pytest.param({"max_runtime": LONGEST, "max_wait": None}, Market.SPOT, MOST, MOST, id="SageMaker's most"),
+        pytest.param({"max_wait": timedelta(days=30)}, Market.SPOT, 4, MOST, id="no longer than SageMaker permits"),
     ],
 )
-def test_without_a_ladder_the_job_keeps_its_own_market_and_type(known: dict[str, Any], market: Market) -> None:
-    what = run(attempt(**known), checkpoints=(SAVED,))
-    placement = decide(what).placement
+def test_without_a_ladder_the_job_keeps_its_own_market_type_and_limits(
+    known: dict[str, Any], market: Market, runtime: float, wait: float | None
+) -> None:
+    placement = decide(run(attempt(**known), checkpoints=(SAVED,))).placement
 
     assert placement is not None
     assert (placement.market, placement.instance_type) == (market, "ml.g5.2xlarge")
+    assert placement.max_runtime == timedelta(hours=runtime)
+    assert placement.max_wait == (None if wait is None else timedelta(hours=wait))
 
 
 def test_the_users_own_job_is_the_measure_not_the_attempt_before() -> None:
-    second = attempt(
-        "Starting=21600 MaxWaitTimeExceeded=30000",
-        number=2,
-        market=Market.ON_DEMAND,
-        instance_type="ml.p4d.24xlarge",
-        max_runtime=timedelta(hours=1),
-        max_wait=None,
-    )
+    other: dict[str, Any] = {"market": Market.ON_DEMAND, "instance_type": "ml.p4d.24xlarge", "max_wait": None}
+    second = attempt("Starting=21600 MaxWaitTimeExceeded=30000", number=2, max_runtime=timedelta(hours=1), **other)
     placement = decide(run(attempt(), second, checkpoints=(SAVED,)), now=LONG_AFTER).placement
 
     assert placement is not None
     assert (placement.market, placement.instance_type) == (Market.SPOT, "ml.g5.2xlarge")
     assert (placement.max_runtime, placement.max_wait) == (timedelta(hours=4), timedelta(hours=6))
-
-
-@pytest.mark.parametrize(
-    ("known", "runtime", "wait"),
-    [
-        pytest.param({}, timedelta(hours=4), timedelta(hours=6), id="the job's own"),
-        pytest.param({"max_wait": None}, timedelta(hours=4), timedelta(hours=8), id="no MaxWait: twice the runtime"),
-        pytest.param({"max_runtime": None, "max_wait": None}, timedelta(days=1), timedelta(days=2), id="nothing said"),
-        pytest.param(
-            {"max_runtime": timedelta(days=28), "max_wait": None}, LONGEST, LONGEST, id="as long as SageMaker permits"
-        ),
-        pytest.param(
-            {"max_runtime": timedelta(days=3), "max_wait": timedelta(days=30)}, timedelta(days=3), LONGEST, id="longer"
-        ),
-    ],
-)
-def test_limits_without_a_deadline(known: dict[str, Any], runtime: timedelta, wait: timedelta) -> None:
-    what = run(attempt(**known), checkpoints=(SAVED,))
-    placement = decide(what, ladder=(Rung(market=Market.SPOT),)).placement
-
-    assert placement is not None
-    assert (placement.max_runtime, placement.max_wait) == (runtime, wait)
 
 
 def test_a_type_that_is_not_known_is_left_open() -> None:

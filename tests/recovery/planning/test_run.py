@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from respot.jobs.lifecycle import figures
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 from respot.recovery.planning.ending import Budget, Trigger
-from respot.recovery.planning.run import Run, run_id
+from respot.recovery.planning.run import run_id
 from tests.support.builders import CREATED, at, job_id
 from tests.support.runs import HOUR, NEVER_LAUNCHED, OUT_OF_TIME, attempt, ended, repeated, run, saved
 
@@ -23,81 +23,55 @@ INTERRUPTED_ONCE = (
 
 
 @pytest.mark.parametrize(
-    ("checkpoints", "done", "lost"),
+    ("saves", "done", "lost"),
     [
-        pytest.param((), 0, 4000, id="nothing saved"),
-        pytest.param((saved(-100),), 0, 4000, id="saved before the run began"),
-        pytest.param((saved(999),), 0, 4000, id="saved before the training"),
-        pytest.param((saved(1000),), 0, 4000, id="saved as the training began"),
-        pytest.param((saved(1600),), 600, 3400, id="saved in the first transition only"),
-        pytest.param((saved(3020),), 2000, 2000, id="synced after the interruption"),
-        pytest.param((saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")), 2000, 2000, id="synced twice"),
+        pytest.param([], 0, 4000, id="nothing saved"),
+        pytest.param([saved(-100)], 0, 4000, id="saved before the run began"),
+        pytest.param([saved(1000)], 0, 4000, id="saved as the training began"),
+        pytest.param([saved(1600)], 600, 3400, id="saved in the first period only"),
+        pytest.param([saved(3020)], 2000, 2000, id="synced after the interruption"),
+        pytest.param([saved(3020, "checkpoint-2"), saved(4499, "checkpoint-3")], 2000, 2000, id="synced twice"),
+        pytest.param([saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")], 3300, 500, id="one in each period"),
+        pytest.param([saved(6000)], 3500, 500, id="older ones were deleted"),
+        pytest.param([saved(4500)], 0, 2000, id="long after one period, as the next began"),
         pytest.param(
-            (saved(2800, "checkpoint-1"), saved(6000, "checkpoint-2")), 3300, 500, id="one in each transition"
-        ),
-        pytest.param((saved(6000),), 3500, 500, id="older ones were deleted"),
-        pytest.param((saved(4500),), 0, 2000, id="long after one transition, as the next began"),
-        pytest.param(
-            (saved(1600, "checkpoint-1"), saved(2900, "log.txt", known=False), saved(6000, "checkpoint-2")),
-            2100,
-            500,
+            [saved(1600, "checkpoint-1"), saved(2900, "log.txt", known=False), saved(6000, "checkpoint-2")],
+            *(2100, 500),
             id="a log among checkpoints proves nothing",
         ),
-        pytest.param((saved(6590),), 4000, 0, id="synced after the stop"),
-        pytest.param((saved(1600), saved(6590, "checkpoint-600")), 2600, 0, id="early, and after the stop"),
-        pytest.param((saved(1600), saved(6000, complete=False)), 600, 3400, id="incomplete ones prove nothing"),
-        pytest.param((saved(1600), saved(6400, "log.txt", known=False)), 600, 3400, id="logs prove nothing"),
-        pytest.param(
-            (saved(1600, "weights", known=False),), 600, 3400, id="unknown files, where there is nothing else"
-        ),
-        pytest.param((saved(6000, "checkpoint-9"), saved(1600)), 600, 3400, id="newest is the one to resume from"),
-        pytest.param((saved(6500 + 2 * HOUR),), 0, 0, id="written by somebody else, much later"),
+        pytest.param([saved(1600), saved(6590, "checkpoint-600")], 2600, 0, id="early, and synced after the stop"),
+        pytest.param([saved(1600), saved(6000, complete=False)], 600, 3400, id="incomplete ones prove nothing"),
+        pytest.param([saved(1600, "weights", known=False)], 600, 3400, id="unknown files, and nothing else"),
+        pytest.param([saved(6000, "checkpoint-9"), saved(1600)], 600, 3400, id="newest is the one to resume from"),
+        pytest.param([saved(6500 + 2 * HOUR)], 0, 0, id="written by somebody else, much later"),
+        pytest.param([saved(6000 + 100 * n, f"checkpoint-{n}") for n in range(5)], 3900, 100, id="the last five"),
     ],
 )
 def test_work_done_is_what_the_checkpoints_prove_and_the_rest_is_lost(
-    checkpoints: tuple[Checkpoint, ...], done: int, lost: int
+    saves: list[Checkpoint], done: int, lost: int
 ) -> None:
-    ended_run = run(attempt(INTERRUPTED_ONCE), checkpoints=checkpoints)
-
+    ended_run = run(attempt(INTERRUPTED_ONCE), checkpoints=tuple(saves))
     assert (ended_run.work_done().total_seconds(), ended_run.work_lost().total_seconds()) == (done, lost)
 
 
-def test_periods_before_the_last_kept_checkpoints_count_whole() -> None:
-    kept = tuple(saved(6000 + 100 * number, f"checkpoint-{number}") for number in range(5))
-
-    assert run(attempt(INTERRUPTED_ONCE), checkpoints=kept).work_done() == timedelta(seconds=2000 + 1900)
+FIRST = "Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000"
+SECOND = "Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300"
 
 
-def test_an_attempt_without_a_checkpoint_proves_no_work() -> None:
-    first = attempt("Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000")
-    second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
-
-    assert run(first, second, checkpoints=(saved(9700),)).work_done() == timedelta(seconds=500)
-
-
-def test_an_earlier_attempt_counts_up_to_its_last_checkpoint() -> None:
-    seen = saved(7200, "checkpoint-1")
-    first = attempt(
-        "Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000", checkpoint=seen
-    )
-    second = attempt("Starting=9010 Downloading=9100 Training=9200 Stopping=10200 MaxWaitTimeExceeded=10300", number=2)
-
-    later_deleted = run(first, second, checkpoints=(saved(9700, "checkpoint-6"),))
-
-    assert later_deleted.work_done() == timedelta(seconds=6200 + 500)
-
-
-def test_deleted_checkpoints_of_an_earlier_attempt_prove_no_work() -> None:
-    first = attempt(checkpoint=saved(7000))
-
-    assert run(first, attempt("Starting=30000 MaxWaitTimeExceeded=40000", number=2)).work_done() == timedelta()
-
-
-def test_only_the_last_attempt_loses_work() -> None:
-    first = attempt("Starting=0 Downloading=100 Training=1000 Interrupted=8200 MaxWaitTimeExceeded=9000")
-    second = attempt("Starting=9010 MaxWaitTimeExceeded=20000", number=2)
-
-    assert run(first, second, checkpoints=(saved(2000),)).work_lost() == timedelta()
+@pytest.mark.parametrize(
+    ("seen", "second", "saves", "done", "lost"),
+    [
+        pytest.param(None, SECOND, [saved(9700)], 500, 500, id="nothing proved by the first attempt"),
+        pytest.param(saved(7200, "checkpoint-1"), SECOND, [saved(9700, "checkpoint-6")], 6700, 500, id="deleted later"),
+        pytest.param(saved(7200), "Starting=9010 MaxWaitTimeExceeded=20000", [], 0, 0, id="all were deleted"),
+        pytest.param(None, "Starting=9010 MaxWaitTimeExceeded=20000", [saved(2000)], 1000, 0, id="the first lost work"),
+    ],
+)
+def test_an_earlier_attempt_counts_up_to_its_last_checkpoint(
+    seen: Checkpoint | None, second: str, saves: list[Checkpoint], done: int, lost: int
+) -> None:
+    two = run(attempt(FIRST, checkpoint=seen), attempt(second, number=2), checkpoints=tuple(saves))
+    assert (two.work_done().total_seconds(), two.work_lost().total_seconds()) == (done, lost)
 
 
 def test_a_training_that_has_not_ended_counts_for_nothing() -> None:
@@ -109,70 +83,48 @@ def test_a_training_that_has_not_ended_counts_for_nothing() -> None:
 STATUSES = ("Starting", "Downloading", "Training", "Interrupted", "Uploading", "Stopping", "Reticulating")
 
 
-@given(
-    lives=st.lists(
-        st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 5000)), min_size=1, max_size=8),
-        min_size=1,
-        max_size=4,
-    ),
-    times=st.lists(st.tuples(st.integers(-5000, 150_000), st.booleans(), st.booleans(), st.integers(1, 9)), max_size=8),
+lives = st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 5000)), min_size=1, max_size=8)
+saves = st.builds(
+    lambda at, step, **others: saved(at, f"checkpoint-{step}", **others),
+    *(st.integers(-5000, 150_000), st.integers(1, 9)),
+    complete=st.booleans(),
+    known=st.booleans(),
 )
+
+
+@given(st.lists(lives, min_size=1, max_size=4), st.lists(saves, max_size=8).map(tuple))
 def test_work_done_and_lost_together_are_never_more_than_was_trained(
-    lives: list[list[tuple[str, int]]], times: list[tuple[int, bool, bool, int]]
+    each_life: list[list[tuple[str, int]]], checkpoints: tuple[Checkpoint, ...]
 ) -> None:
     clock, attempts = 0, []
-    checkpoints = tuple(
-        saved(seconds, f"checkpoint-{step}", complete=complete, known=known) for seconds, complete, known, step in times
-    )
-    for number, life in enumerate(lives, start=1):
+    for number, life in enumerate(each_life, start=1):
         script = []
-        for status, length in life:
+        for status, length in [*life, ("MaxWaitTimeExceeded", 0)]:
             script.append(f"{status}={clock}")
             clock += length
-        script.append(f"MaxWaitTimeExceeded={clock}")
         seen = checkpoints[number % len(checkpoints)] if checkpoints else None
         attempts.append(attempt(" ".join(script), number=number, checkpoint=seen))
     made_up = run(*attempts, checkpoints=checkpoints)
-
-    trained = sum((figures(each.transitions).trained for each in attempts), timedelta())
+    trained = [figures(each.transitions).trained for each in attempts]
 
     assert timedelta() <= made_up.work_done()
-    assert timedelta() <= made_up.work_lost() <= figures(attempts[-1].transitions).trained
-    assert made_up.work_done() + made_up.work_lost() <= trained
+    assert timedelta() <= made_up.work_lost() <= trained[-1]
+    assert made_up.work_done() + made_up.work_lost() <= sum(trained, timedelta())
 
 
 def test_attempts_in_a_row_that_saved_nothing_are_counted_from_the_last() -> None:
     first, second, third = repeated(OUT_OF_TIME, 3)
+    never = replace(attempt(NEVER_LAUNCHED, number=2), checkpoint=saved(10 * HOUR))  # it trained nothing
 
+    assert run(replace(first, checkpoint=saved(6000))).attempts_without_progress() == 0
     assert run(replace(first, checkpoint=saved(6000)), second, third).attempts_without_progress() == 2
-
-
-def test_an_attempt_that_never_trained_is_neither_fruitless_nor_progress() -> None:
-    first, _, third = repeated(OUT_OF_TIME, 3)
-    never = replace(attempt(NEVER_LAUNCHED, number=2), checkpoint=saved(10 * HOUR))
-
     assert run(first, never, third).attempts_without_progress() == 2
 
 
-@pytest.mark.parametrize(
-    ("seconds", "attempts_without_progress"),
-    [
-        pytest.param(12 * HOUR - 1, 2, id="left by the attempt before"),
-        pytest.param(12 * HOUR, 2, id="at the job's creation"),
-        pytest.param(12 * HOUR + 1, 0, id="after the job's creation"),
-    ],
-)
-def test_an_overwritten_checkpoint_without_a_step_is_progress(seconds: int, attempts_without_progress: int) -> None:
+@pytest.mark.parametrize(("seconds", "count"), [(12 * HOUR, 2), (12 * HOUR + 1, 0)], ids=["its creation", "later"])
+def test_an_overwritten_checkpoint_without_a_step_is_progress(seconds: int, count: int) -> None:
     first, second = repeated(OUT_OF_TIME, 2)
-
-    assert (
-        run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).attempts_without_progress()
-        == attempts_without_progress
-    )
-
-
-def test_a_run_that_always_saves_is_not_fruitless() -> None:
-    assert run(attempt(checkpoint=saved(6000))).attempts_without_progress() == 0
+    assert run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).attempts_without_progress() == count
 
 
 @pytest.mark.parametrize(
@@ -182,8 +134,7 @@ def test_a_run_that_always_saves_is_not_fruitless() -> None:
         pytest.param("Starting=0 Downloading=100 Training=280 Stopped=900", 180, id="downloading"),
         pytest.param("Starting=0 Training=280 Stopped=900", None, id="no transition between"),
         pytest.param(
-            "LaunchingMLInstances=0 PreparingTrainingStack=100 Downloading=200 DownloadingTrainingImage=250 "
-            "Training=400 Stopped=900",
+            "LaunchingMLInstances=0 PreparingTrainingStack=100 Downloading=200 Training=400 Stopped=900",
             300,
             id="several transitions add up",
         ),
@@ -240,33 +191,26 @@ def test_resubmissions_are_counted_by_what_they_are_charged_to() -> None:
     assert mixed.budget is None
 
 
-def with_second(max_runtime: timedelta | None) -> Run:
-    """A run whose second attempt reached this maximum runtime; the user's own was four hours."""
-    script = "Starting=30000 Downloading=30100 Training=30200 MaxRuntimeExceeded=37200"
-    return run(attempt(), attempt(script, number=2, max_runtime=max_runtime))
-
-
 @pytest.mark.parametrize(
-    ("minutes", "trigger"),
+    ("minutes", "trigger", "interruptions"),
     [
-        pytest.param(239, Trigger.MAX_WAIT_TIME_EXCEEDED, id="shortened"),
-        pytest.param(240, Trigger.MAX_RUNTIME_EXCEEDED, id="the user's own"),
-        pytest.param(None, Trigger.MAX_RUNTIME_EXCEEDED, id="not known"),
+        pytest.param(239, Trigger.MAX_WAIT_TIME_EXCEEDED, 2, id="shortened"),
+        pytest.param(240, Trigger.MAX_RUNTIME_EXCEEDED, 1, id="the user's own"),
+        pytest.param(None, Trigger.MAX_RUNTIME_EXCEEDED, 1, id="not known"),
     ],
 )
 def test_reaching_a_max_runtime_shortened_for_a_deadline_counts_as_max_wait(
-    minutes: int | None, trigger: Trigger
+    minutes: int | None, trigger: Trigger, interruptions: int
 ) -> None:
     limit = None if minutes is None else timedelta(minutes=minutes)
+    script = "Starting=30000 Downloading=30100 Training=30200 MaxRuntimeExceeded=37200"
+    two = run(attempt(), attempt(script, number=2, max_runtime=limit))
 
-    assert with_second(limit).ending.trigger is trigger
-
-
-def test_a_shortened_runtime_is_charged_to_interruptions_and_described() -> None:
-    shortened = with_second(timedelta(hours=2))
-
-    assert (shortened.budget, shortened.resubmissions(Budget.INTERRUPTION)) == (Budget.INTERRUPTION, 2)
-    assert shortened.ending.description == "reached the maximum runtime that the deadline left for spot"
+    assert two.ending.trigger is trigger
+    assert two.resubmissions(Budget.INTERRUPTION) == interruptions
+    assert (two.budget is Budget.INTERRUPTION) is (interruptions == 2)
+    shortened = "reached the maximum runtime that the deadline left for spot"
+    assert (two.ending.description == shortened) is (interruptions == 2)
 
 
 def test_nothing_is_shortened_where_the_users_own_runtime_is_not_known() -> None:
@@ -284,7 +228,4 @@ def test_a_failure_is_no_shortened_runtime() -> None:
 
 def test_a_run_is_named_after_its_first_job_to_the_millisecond() -> None:
     assert run_id(job_id(created=at(0.25))) == f"us-east-1/spot-job/{round(CREATED.timestamp() * 1000) + 250}"
-
-
-def test_a_run_begins_with_its_first_job() -> None:
     assert run(*repeated(OUT_OF_TIME, 2)).created == CREATED

@@ -20,99 +20,56 @@ PARENT: Final = Parent(owner=Owner.TUNING, identifier="arn:tuning-job/t")
 
 def test_a_job_that_reached_max_wait_is_resubmitted_if_its_owner_asked() -> None:
     decision = decide()
-
-    assert outcome(decision) == (
-        Action.RESUBMIT,
-        "ran out of waiting time; next: spot ml.g5.2xlarge",
-        False,
-    )
+    assert outcome(decision) == (Action.RESUBMIT, "ran out of waiting time; next: spot ml.g5.2xlarge", False)
     assert (decision.attempt, decision.dry_run, decision.until, decision.warning) == (2, False, None, None)
 
 
-@pytest.mark.parametrize(
-    ("what", "resolved", "expected"),
-    [
-        pytest.param(
-            ending("InProgress", "Training"),
-            asked(),
-            (Action.NOTHING, "has not ended, it is InProgress/Training", False),
-            id="still running",
-        ),
-        pytest.param(
-            ending("Stopping", "MaxWaitTimeExceeded"),
-            asked(),
-            (Action.NOTHING, "has not ended, it is Stopping/MaxWaitTimeExceeded", False),
-            id="stopping is not stopped",
-        ),
-        pytest.param(ending("Completed"), asked(), (Action.NOTHING, "completed: nothing to do", False), id="completed"),
-        pytest.param(
-            TRAINED,
-            asked(resume=False),
-            (Action.NOTHING, "not asked to resume this job (defaults, tags respot:resume)", False),
-            id="not asked",
-        ),
-        pytest.param(
-            ending("Stopped"), asked(), (Action.REFUSE, "stopped by its user", False), id="stopped by its user"
-        ),
-        pytest.param(
-            ending("Deleting", "MaxWaitTimeExceeded"), asked(), (Action.REFUSE, "is being deleted", False), id="deleted"
-        ),
-        pytest.param(
-            ending("Failed", reason="AlgorithmError: ExitCode 1"),
-            asked(),
-            (Action.REFUSE, "failed: AlgorithmError: ExitCode 1: repeating it would not help", True),
-            id="the training's own fault",
-        ),
-        pytest.param(
-            ending("Failed", reason="ClientError: no such object"),
-            asked(),
-            (Action.REFUSE, "failed: ClientError: no such object: repeating it would not help", True),
-            id="the request's fault",
-        ),
-        pytest.param(
-            ending("Stopped", "MaxPatienceExceeded"),
-            asked(),
-            (Action.REFUSE, "ended as Stopped/MaxPatienceExceeded: repeating it would not help", True),
-            id="an end of tomorrow",
-        ),
-        pytest.param(
-            ending("Stopped", "MaxRuntimeExceeded"),
-            asked(),
-            (
-                Action.REFUSE,
-                "reached its maximum runtime: the policy does not resume after max-runtime-exceeded",
-                True,
-            ),
-            id="maximum runtime, not listed",
-        ),
-        pytest.param(
-            TRAINED,
-            asked(triggers=frozenset()),
-            (Action.REFUSE, "ran out of waiting time: the policy does not resume after max-wait-time-exceeded", True),
-            id="waiting time, not listed",
-        ),
-        pytest.param(
-            ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT),
-            asked(),
-            (Action.REFUSE, "owned by a tuning job (arn:tuning-job/t), which decides itself", True),
-            id="owned by a parent",
-        ),
-    ],
-)
+def nothing(reason: str) -> tuple[Action, str, bool]:
+    return Action.NOTHING, reason, False
+
+
+def silent(reason: str) -> tuple[Action, str, bool]:
+    return Action.REFUSE, reason, False
+
+
+def alert(reason: str) -> tuple[Action, str, bool]:
+    return Action.REFUSE, reason, True
+
+
+OWNED: Final = "owned by a tuning job (arn:tuning-job/t), which decides itself"
+NOT_ASKED: Final = "not asked to resume this job (defaults, tags respot:resume)"
+HOPELESS: Final = "repeating it would not help"
+UNLISTED: Final = "the policy does not resume after"
+RUNTIME: Final = "MaxRuntimeExceeded"
+NO_TRIGGER: Final = asked(triggers=frozenset())
+ODD: Final = replace(asked(), bad_tags=("tag respot:work: 'x' is no span",))
+LEFT_ALONE: Final[dict[str, tuple[Run, Resolved, tuple[Action, str, bool]]]] = {
+    "still running": (ending("InProgress", "Training"), asked(), nothing("has not ended, it is InProgress/Training")),
+    "completed": (ending("Completed"), asked(), nothing("completed: nothing to do")),
+    "completed, with bad tags": (ending("Completed"), ODD, nothing("completed: nothing to do")),
+    "not asked": (TRAINED, asked(resume=False), nothing(NOT_ASKED)),
+    "stopped by its user": (ending("Stopped"), asked(), silent("stopped by its user")),
+    "deleted": (ending("Deleting", RUNTIME), asked(), silent("is being deleted")),
+    "its own fault": (ending("Failed", reason="Algo: 1"), asked(), alert(f"failed: Algo: 1: {HOPELESS}")),
+    "an end of tomorrow": (ending("Stopped", "Out"), asked(), alert(f"ended as Stopped/Out: {HOPELESS}")),
+    "runtime, not listed": (
+        ending("Stopped", RUNTIME),
+        asked(),
+        alert(f"reached its maximum runtime: {UNLISTED} max-runtime-exceeded"),
+    ),
+    "nothing listed": (TRAINED, NO_TRIGGER, alert(f"ran out of waiting time: {UNLISTED} max-wait-time-exceeded")),
+    "a parent's": (ending("Stopped", "MaxWaitTimeExceeded", parent=PARENT), asked(), alert(OWNED)),
+    "a parent's, stopped early": (ending("Stopped", parent=PARENT), asked(), silent(OWNED)),
+}
+
+
+@pytest.mark.parametrize(("what", "resolved", "expected"), LEFT_ALONE.values(), ids=LEFT_ALONE)
 def test_leaves_alone(what: Run, resolved: Resolved, expected: tuple[Action, str, bool]) -> None:
     assert outcome(decide(what, resolved=resolved)) == expected
 
 
-@pytest.mark.parametrize(
-    "reason", ["CapacityError: none left", "InternalServerError: We encountered an internal error."]
-)
-def test_resubmits_after_the_failures_that_repeating_fixes(reason: str) -> None:
-    assert decide(ending("Failed", reason=reason), now=LONG_AFTER).action is Action.RESUBMIT
-
-
 def test_resubmits_after_the_maximum_runtime_where_the_policy_lists_it() -> None:
     what = ending("Stopped", "MaxRuntimeExceeded")
-
     assert decide(what, now=LONG_AFTER, triggers=frozenset(Trigger)).action is Action.RESUBMIT
 
 
@@ -128,20 +85,6 @@ def test_a_shortened_maximum_runtime_needs_no_listing() -> None:
 
     assert decision.action is Action.RESUBMIT
     assert decision.reason.startswith("reached the maximum runtime that the deadline left for spot; ")
-
-
-@pytest.mark.parametrize(
-    "end",
-    [
-        pytest.param(("Stopped", "Stopped"), id="early stopping"),
-        pytest.param(("Failed", "Failed"), id="a failure"),
-    ],
-)
-def test_a_parents_job_that_no_trigger_covers_causes_no_alert(end: tuple[str, str]) -> None:
-    decision = decide(ending(*end, parent=PARENT))
-
-    assert (decision.action, decision.notify) == (Action.REFUSE, False)
-    assert decision.reason.startswith("owned by a tuning job")
 
 
 BAD = ("tag respot:resume: 'yes' is neither 'on' nor 'off'", "tag respot:work: 'x' is no span")
@@ -188,10 +131,6 @@ def test_a_reason_goes_on_after_words_of_others_without_their_full_stop(quoted: 
     assert failed.reason.startswith("failed: CapacityError: Please try again; next: ")
     refused = decide(around={"blockers": (quoted, quoted)})
     assert refused.reason == "cannot be created again: Please try again; Please try again"
-
-
-def test_a_completed_job_is_no_occasion_to_speak_of_its_tags() -> None:
-    assert decide(ending("Completed"), resolved=replace(asked(), bad_tags=BAD)).action is Action.NOTHING
 
 
 def test_a_dry_run_decides_alike_but_is_marked_and_reported() -> None:

@@ -5,10 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.jobs.formatting import parse_span
 from respot.jobs.job import JobState, Market
 from respot.recovery.planning.attempt import LINEAGE_TAGS
-from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget
 from respot.recovery.policy.policy import (
     _TAG_READERS,
     LONGEST_SPAN,
@@ -19,10 +18,8 @@ from respot.recovery.policy.policy import (
     Rule,
     Rung,
     WhenMissed,
-    check_ladder,
     parse_deadline,
     parse_duration,
-    parse_ladder,
     parse_pause,
     read_tags,
     resolve,
@@ -32,6 +29,9 @@ from tests.support.builders import job_id, state
 
 ROLE = "arn:aws:iam::111122223333:role/vision-training"
 SPOT, ON_DEMAND = Rung(market=Market.SPOT), Rung(market=Market.ON_DEMAND)
+MOMENT = datetime(2026, 9, 16, 18, tzinfo=UTC)
+THREE = Rung(market=Market.SPOT, attempts=3)
+LARGER = Rung(market=Market.ON_DEMAND, instance_type="ml.g5.4xlarge", attempts=1)
 
 
 def job(name: str = "nightly-resnet", **tags: str) -> JobState:
@@ -63,41 +63,28 @@ def test_the_first_rule_that_matches_counts_and_no_other() -> None:
     assert found.sources == ("defaults", "rule 'first'")
 
 
-def test_a_rule_leaves_alone_what_it_does_not_name() -> None:
-    defaults = Policy(max_attempts=9, deadline=timedelta(hours=14))
-    found = resolved(rule(settings={"deadline": None, "resume": True}), defaults=defaults)
-    assert found.policy == Policy(resume=True, max_attempts=9, deadline=None)
-
-
 def test_tags_override_the_rule_and_the_rule_overrides_the_defaults() -> None:
     found = resolved(
-        rule(settings={"resume": True, "max_attempts": 7, "work": timedelta(hours=3)}),
-        of=job(respot_max_attempts="2", respot_resume="off"),
-        defaults=Policy(max_attempts=9, dry_run=True),
+        rule(settings={"resume": True, "max_attempts": 7, "deadline": None, "triggers": frozenset()}),
+        of=job(respot_max_attempts="2", respot_resume="off", respot_work="long"),
+        defaults=Policy(max_attempts=9, dry_run=True, deadline=timedelta(hours=14)),
     )
-    assert found.policy == Policy(resume=False, max_attempts=2, work=timedelta(hours=3), dry_run=True)
-    assert found.sources == ("defaults", "rule 'nightly'", "tags respot:max-attempts, respot:resume")
+    assert found.policy == Policy(resume=False, max_attempts=2, triggers=frozenset(), dry_run=True)
+    assert found.sources == ("defaults", "rule 'nightly'", "tags respot:max-attempts, respot:resume, respot:work")
+    assert found.bad_tags == ("tag respot:work: 'long' is no span of time like '90 min' or '1 d 4 h'",)
 
 
 def test_budgets_and_pauses_are_taken_over_one_by_one() -> None:
     pause = BackOff(first=timedelta(), longest=timedelta())
-    policy = with_settings(
-        Policy(), {"budgets": {Budget.FAILURE: 0}, "back_off": {Budget.CAPACITY: pause}, "max_attempts": 3}
-    )
+    policy = with_settings(Policy(), {"budgets": {Budget.FAILURE: 0}, "back_off": {Budget.CAPACITY: pause}})
     assert policy.budgets == {Budget.CAPACITY: 5, Budget.INTERRUPTION: 5, Budget.FAILURE: 0}
     assert policy.back_off == Policy().back_off | {Budget.CAPACITY: pause}  # type: ignore[operator]
     assert Policy().budgets[Budget.FAILURE] == 2
 
 
-def test_every_budget_has_a_number_and_a_pause() -> None:
-    assert set(Policy().budgets) == set(Policy().back_off) == set(Budget)
-
-
 @pytest.mark.parametrize(
     ("patterns", "matches"),
     [
-        pytest.param({}, True, id="no pattern"),
-        pytest.param({"job_name": "nightly-*"}, True, id="name"),
         pytest.param({"job_name": "night"}, False, id="a part of the name"),
         pytest.param({"job_name": "Nightly-*"}, False, id="case matters"),
         pytest.param({"job_name": "nightly-[qr]esne?"}, True, id="one of, and any one"),
@@ -109,7 +96,6 @@ def test_every_budget_has_a_number_and_a_pause() -> None:
         pytest.param({"region": "eu-*"}, False, id="other region"),
         pytest.param({"tags": {"team": "vis*"}}, True, id="tag"),
         pytest.param({"tags": {"team": "vis*", "stage": "*"}}, False, id="a tag that is not there"),
-        pytest.param({"tags": {"team": "speech"}}, False, id="a tag of another value"),
         pytest.param({"job_name": "nightly-*", "region": "eu-*"}, False, id="all must match"),
     ],
 )
@@ -126,9 +112,8 @@ def test_what_is_not_known_of_a_job_matches_no_narrower_pattern_than_all() -> No
 
 
 def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
-    assert resolved(rule(), of=state(tags=None)).bad_tags == (
-        "the job's tags are not known, and one of them may forbid it",
-    )
+    words = "the job's tags are not known, and one of them may forbid it"
+    assert resolved(rule(), of=state(tags=None)).bad_tags == (words,)
     assert resolved(of=state(tags=None)).bad_tags == ()
 
 
@@ -136,95 +121,71 @@ def test_unknown_tags_forbid_the_attempt_that_a_policy_asks_for() -> None:
     ("tag", "value", "member", "read"),
     [
         ("resume", "on", "resume", True),
-        ("resume", "off", "resume", False),
         ("dry-run", "on", "dry_run", True),
         ("require-checkpoint", "off", "require_checkpoint", False),
         ("require-progress", "off", "require_progress", False),
-        ("triggers", "capacity-error", "triggers", {Trigger.CAPACITY_ERROR}),
         ("triggers", " ".join(TRIGGERS_TO_CHOOSE), "triggers", set(TRIGGERS_TO_CHOOSE)),
-        ("max-attempts", "1", "max_attempts", 1),
         ("max-attempts", "100", "max_attempts", 100),
-        ("max-billable-hours", "40", "max_billable_hours", 40.0),
         ("max-billable-hours", "0.5", "max_billable_hours", 0.5),
-        ("ladder", "spot", "ladder", (SPOT,)),
-        (
-            "ladder",
-            "spot:3 on-demand/ml.g5.4xlarge:1",
-            "ladder",
-            (
-                Rung(market=Market.SPOT, attempts=3),
-                Rung(market=Market.ON_DEMAND, instance_type="ml.g5.4xlarge", attempts=1),
-            ),
-        ),
+        ("ladder", "spot:3 on-demand/ml.g5.4xlarge:1 on-demand", "ladder", (THREE, LARGER, ON_DEMAND)),
+        ("ladder", "spot:3 spot", "ladder", (THREE, SPOT)),
+        ("ladder", "spot on-demand", "ladder", (SPOT, ON_DEMAND)),
         ("deadline", "14 h", "deadline", timedelta(hours=14)),
-        ("deadline", "2026-09-16T18:00Z", "deadline", datetime(2026, 9, 16, 18, tzinfo=UTC)),
+        ("deadline", "2026-09-16T18:00", "deadline", MOMENT),
+        ("deadline", "20260916T18", "deadline", MOMENT),
+        ("deadline", "2026-09-16 18:00:30Z", "deadline", MOMENT + timedelta(seconds=30)),
+        ("deadline", "2026-09-16T20:00+02:00", "deadline", MOMENT),
         ("when-deadline-missed", "stop", "when_deadline_missed", WhenMissed.STOP),
-        ("when-deadline-missed", "on-demand", "when_deadline_missed", WhenMissed.ON_DEMAND),
-        ("work", "3 h 30 min", "work", timedelta(hours=3.5)),
-        ("give-up-waiting-after", "2 h", "give_up_waiting_after", timedelta(hours=2)),
+        ("work", "  3 h  30 min ", "work", timedelta(hours=3.5)),
+        ("work", "1.5 h", "work", timedelta(hours=1.5)),
+        ("work", "1d4h", "work", timedelta(hours=28)),
         ("give-up-waiting-after", "1 s", "give_up_waiting_after", timedelta(seconds=1)),
         ("give-up-waiting-after", "366 d", "give_up_waiting_after", LONGEST_SPAN),
     ],
 )
 def test_a_tag_sets_its_member(tag: str, value: str, member: str, read: object) -> None:
-    assert read_tags({f"respot:{tag}": value, "team": "vision"}) == ({member: read}, ())
+    settings, bad = read_tags({f"respot:{tag}": value, "team": "vision"})
+    assert (settings, bad) == ({member: read}, ())
+    assert not isinstance(read, datetime) or settings[member].tzinfo is UTC
 
 
 @pytest.mark.parametrize(
     ("tag", "value", "complaint"),
     [
         ("resume", "yes", "'yes' is neither 'on' nor 'off'"),
-        ("resume", "", "'' is neither 'on' nor 'off'"),
         ("resume", "On", "'On' is neither"),
-        ("dry-run", "true", "'true' is neither"),
-        ("require-checkpoint", "no", "'no' is neither"),
-        ("require-progress", "0", "'0' is neither"),
-        (
-            "triggers",
-            "MaxWaitTimeExceeded",
-            "is no list, parted by spaces, of max-wait-time-exceeded, max-pending-time-exceeded",
-        ),
-        ("triggers", "capacity-error,internal-server-error", "is no list"),
+        ("triggers", "MaxWaitTimeExceeded", "is no list, parted by spaces, of max-wait-time-exceeded, max-pending-tim"),
         ("triggers", " ", "' ' is no list"),
         ("max-attempts", "0", "'0' is no whole number from 1 to 100"),
         ("max-attempts", "101", "'101' is no whole number"),
-        ("max-attempts", "-1", "'-1' is no whole number"),
-        ("max-attempts", "2.0", "'2.0' is no whole number"),
         ("max-attempts", "٣", "'٣' is no whole number"),
         ("max-attempts", "9" * 256, "is no whole number"),
         ("max-billable-hours", "0", "'0' is no number of hours"),
         ("max-billable-hours", "nan", "'nan' is no number of hours"),
-        ("max-billable-hours", "inf", "'inf' is no number of hours"),
         ("max-billable-hours", "1e3", "'1e3' is no number of hours"),
         ("max-billable-hours", "1000001", "up to 1000000"),
-        ("max-billable-hours", "40 h", "'40 h' is no number of hours"),
         ("ladder", "", "a ladder needs a rung"),
-        ("ladder", "cheap", "'cheap' is no rung like"),
         ("ladder", "spot:", "'spot:' is no rung"),
         ("ladder", "spot:0", "'spot:0' is no rung"),
-        ("ladder", "spot:x", "'spot:x' is no rung"),
         ("ladder", "spot/", "'spot/' is no rung"),
         ("ladder", "spot/g5.xlarge", "'spot/g5.xlarge' is no rung"),
         ("ladder", "spot:3,on-demand", "is no rung"),
-        ("ladder", "spot spot", "rung 2 is never reached: rung 1 has no number of attempts"),
+        ("ladder", "spot spot:1", "rung 2 is never reached: rung 1 has no number of attempts"),
+        ("ladder", "on-demand spot", "rung 2 is never reached"),
+        ("ladder", "spot on-demand on-demand/ml.g5.xlarge", "rung 3 is never reached"),
+        ("ladder", "spot:1 spot spot:2", "rung 3 is never reached: rung 2"),
         ("deadline", "tomorrow", "'tomorrow' is no span of time like '90 min' or '1 d 4 h'; a deadline may also be a"),
         ("deadline", "2026-09-16", "'2026-09-16' does not say the time of day"),
         ("deadline", "20260916", "does not say the time of day"),
         ("deadline", "0001-01-01T00:00+14:00", "is not in this century"),
         ("deadline", "9999-12-31T23:59-14:00", "is not in this century"),
         ("deadline", "0 s", "'0 s' is no time at all; a deadline may also be"),
-        ("deadline", "-1 h", "'-1 h' is no span"),
-        ("deadline", "367 d", "'367 d' is longer than 366 days"),
         ("deadline", "999999999999999999999 d", "is longer than 366 days"),
         ("when-deadline-missed", "panic", "'panic' is neither of on-demand, stop"),
         ("work", "long", "'long' is no span of time"),
-        ("work", "0 min", "'0 min' is no time at all"),
-        ("work", "9" * 60 + " d", "is longer than 366 days"),
         ("triggers", "gave-up-waiting", "is no list, parted by spaces, of max-wait-time-exceeded"),
-        ("give-up-waiting-after", "off", "'off' is no span of time"),
         ("give-up-waiting-after", "0 s", "'0 s' is no time at all"),
         ("give-up-waiting-after", "0.5 s", "'0.5 s' is less than 1 s"),
-        ("give-up-waiting-after", "367 d", "is longer than 366 days"),
     ],
 )
 def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: str, complaint: str) -> None:
@@ -239,23 +200,15 @@ def test_a_tag_that_cannot_be_read_is_named_with_what_is_wrong(tag: str, value: 
     [
         ("respot:dedline", "did you mean respot:deadline?"),
         ("Respot:Resume", "did you mean respot:resume?"),
-        ("RESPOT:RUN", "no such setting"),
+        ("RESPOT:RUN", "did you mean respot:"),
         ("respot:", "there are respot:resume, respot:triggers, respot:max-attempts"),
-        ("respot:colour", "no such setting; there are respot:resume"),
-        ("respot:budgets", "no such setting"),
+        ("respot:budgets", "there are respot:resume"),
     ],
 )
 def test_an_unknown_tag_of_ours_is_a_refusal_that_names_it(key: str, complaint: str) -> None:
     settings, (bad,) = read_tags({key: "on"})
     assert settings == {}
-    assert bad.startswith(f"tag {key}: no such setting; ")
-    assert complaint in bad
-
-
-def test_good_tags_beside_a_bad_one_are_read_and_the_bad_one_is_reported() -> None:
-    found = resolved(of=job(respot_resume="on", respot_work="long"))
-    assert found.policy.resume
-    assert found.bad_tags == ("tag respot:work: 'long' is no span of time like '90 min' or '1 d 4 h'",)
+    assert bad.startswith(f"tag {key}: no such setting; {complaint}")
 
 
 @pytest.mark.parametrize(("count", "more"), [(5, ()), (6, ("and 1 more that cannot be read",))])
@@ -291,74 +244,13 @@ def test_a_deadline_is_one_that_can_be_calculated_with_or_none(words: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "moment"),
-    [
-        ("2026-09-16T18:00", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-        ("2026-09-16 18:00:30", datetime(2026, 9, 16, 18, 0, 30, tzinfo=UTC)),
-        ("2026-09-16T20:00+02:00", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-        ("20260916T18", datetime(2026, 9, 16, 18, tzinfo=UTC)),
-    ],
-)
-def test_a_deadline_is_shown_in_utc(words: str, moment: datetime) -> None:
-    read = parse_deadline(words)
-    assert read == moment
-    assert isinstance(read, datetime)
-    assert read.tzinfo is UTC
-
-
-@pytest.mark.parametrize(
-    ("words", "seconds"),
-    [
-        ("45 s", 45),
-        ("90 min", 5400),
-        ("1.5 h", 5400),
-        ("1 d 4 h", 100_800),
-        ("1d4h", 100_800),
-        ("  2 h  30 min ", 9000),
-        ("0 s", 0),
-    ],
-)
-def test_a_span_is_read_in_words(words: str, seconds: float) -> None:
-    assert parse_span(words) == parse_pause(words) == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
     "words", ["", "90", "min", "90 minutes", "90 m", "-5 min", "1,5 h", "1e3 s", "1 h, 2 min", "PT1H", "1 h" * 30]
 )
 def test_what_is_no_span_is_reported_with_an_example(words: str) -> None:
     with pytest.raises(ValueError, match="is no span of time like '90 min' or '1 d 4 h'"):
-        parse_span(words)
-    with pytest.raises(ValueError, match="is no span of time"):
         parse_pause(words)
 
 
 @given(st.integers(1, 366 * 86_400))
 def test_every_span_up_to_a_year_can_be_written(seconds: int) -> None:
     assert parse_duration(f"{seconds // 60} min {seconds % 60} s") == timedelta(seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    "rungs",
-    [
-        pytest.param((), id="none"),
-        pytest.param((SPOT,), id="endless"),
-        pytest.param((SPOT, ON_DEMAND), id="on-demand for a deadline"),
-        pytest.param((Rung(market=Market.SPOT, attempts=1), SPOT), id="endless at last"),
-    ],
-)
-def test_a_ladder_whose_rungs_can_be_reached_is_taken(rungs: tuple[Rung, ...]) -> None:
-    assert check_ladder(rungs) is rungs
-
-
-@pytest.mark.parametrize(
-    ("words", "rung"),
-    [
-        ("spot spot:1", 2),
-        ("on-demand spot", 2),
-        ("spot on-demand on-demand/ml.g5.xlarge", 3),
-        ("spot:1 spot spot:2 on-demand", 3),
-    ],
-)
-def test_a_rung_that_can_never_be_reached_is_reported(words: str, rung: int) -> None:
-    with pytest.raises(ValueError, match=f"rung {rung} is never reached"):
-        parse_ladder(words)

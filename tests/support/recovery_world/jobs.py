@@ -86,7 +86,7 @@ class Jobs:
         job = fake.state.job
         world.stopped[job] = Stop(by_respot=False, at=world.clock())
         world.seen["users' stops"] += 1
-        world.seen["users' stops after a note"] += job in world.runs.stop_intents
+        world.seen["users' stops after a stop intent"] += job in world.runs.stop_intents
         world.sagemaker.move(job.name, "Stopping")
         self.emit(job.name)
 

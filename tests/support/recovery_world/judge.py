@@ -164,7 +164,7 @@ class Judge:
             ladder=found.policy.ladder,
             by_deadline=found.policy.deadline is not None,
         )
-        world.seen["gave up"] += 1
+        world.seen["stopped after the wait limit"] += 1
 
     def _check_author(self, parent: FakeJob, request: Mapping[str, Any]) -> None:
         """Whether the run may go on after a job that somebody stopped."""
@@ -179,7 +179,7 @@ class Judge:
             intent is None or intent.withdrawn or abs(stop.at - intent.decided_at) > STOP_ATTRIBUTION_WINDOW
         ):
             self.broken(f"{name} follows a job that its user stopped")
-        world.seen["went on after giving up"] += 1
+        world.seen["resumed after the wait limit"] += 1
         if not stop.by_respot:
             world.seen["a user's stop in the moment of Respot's"] += 1
             return

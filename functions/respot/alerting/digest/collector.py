@@ -1,4 +1,4 @@
-"""Collects alerts for digests, and sends each digest when its window is over."""
+"""Collects alerts in windows, each of which ends with a digest."""
 
 from dataclasses import dataclass
 from datetime import timedelta

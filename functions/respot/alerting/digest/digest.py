@@ -1,7 +1,6 @@
-"""Digests: which alerts one message reports together, and the timer that closes a digest window."""
+"""Digests: which alerts one message reports together."""
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,9 +8,8 @@ from typing import Final, assert_never
 
 from respot.alerting.alert import Alert, AlertOutcome
 from respot.alerting.kinds import OF_ANY_TYPE, AlertKind, Severity, severity_of
-from respot.errors import MalformedMessageError
 from respot.jobs.formatting import iso
-from respot.jobs.job import JobId, at_milliseconds
+from respot.jobs.job import JobId
 from respot.recovery.planning.decision import Outlook
 from respot.recovery.planning.ending import Trigger, ending_of
 
@@ -97,7 +95,7 @@ class DigestEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What people receive about a window: its entries, at least one, in order of time."""
+    """What people receive about a window: its entries, in order of time. One without entries is not sent."""
 
     window: DigestWindow
     entries: tuple[DigestEntry, ...]
@@ -178,44 +176,3 @@ def is_over(window: DigestWindow, *, now: datetime) -> bool:
 def time_left(window: DigestWindow, *, now: datetime) -> timedelta:
     """How long until the window may be closed."""
     return max(window.closes - now, timedelta())
-
-
-_MEMBER: Final = "window"
-"""The JSON member that only these messages have: others name a job."""
-
-
-def write_message(window: DigestWindow) -> str:
-    """The message that closes a window."""
-    pool = window.pool
-    named = {
-        "kind": pool.kind.value,
-        "region": pool.region,
-        "instance_type": pool.instance_type,
-        "opened": iso(window.opened),
-        "closes": iso(window.closes),
-    }
-    return json.dumps({_MEMBER: named})
-
-
-def read_message(body: str) -> DigestWindow | None:
-    """The window of a message; `None` for any other message.
-
-    Raises:
-        MalformedMessageError: the window cannot be read.
-    """
-    try:
-        named = json.loads(body)[_MEMBER]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
-    try:
-        instance_type = named["instance_type"]
-        pool = CapacityPool(
-            kind=AlertKind(named["kind"]),
-            region=str(named["region"]),
-            instance_type=None if instance_type is None else str(instance_type),
-        )
-        opened, closes = (at_milliseconds(datetime.fromisoformat(named[name])) for name in ("opened", "closes"))
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        message = f"not a message that names a window: {error}"
-        raise MalformedMessageError(message) from error
-    return DigestWindow(pool=pool, opened=opened, closes=closes)

@@ -19,7 +19,7 @@ QUOTED: Final = 3
 _LONGEST_TYPE: Final = 120
 
 _SPOT_ONLY: Final = frozenset({*KIND_BY_STATUS.values(), AlertKind.ADVICE})
-"""Kinds that report spot jobs alone."""
+"""Kinds whose entries are spot jobs."""
 
 _DONE: Final = {
     AlertKind.INTERRUPTED: ("was interrupted", "were interrupted"),

@@ -11,23 +11,11 @@ from respot.alerting.ports import LeaseToken
 from respot.aws.dynamodb import lease as leases
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.dynamodb.expiry import expiry
-from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.keys import DIGEST_KEY, WINDOW_KEY, digest_partition, job_of, partition_of, pool_partition
 from respot.aws.dynamodb.table import ABSENT, Store
 from respot.jobs.formatting import iso
 from respot.recovery.planning.decision import Outlook
-from respot.schema import (
-    DIGEST_KEY,
-    DIGEST_PARTITION,
-    EXPIRES_AT,
-    KIND,
-    OUTCOME,
-    PK,
-    POOL_PARTITION,
-    SK,
-    STARTED,
-    WINDOW_KEY,
-    ItemKind,
-)
+from respot.schema import EXPIRES_AT, KIND, OUTCOME, PK, SK, STARTED, ItemKind
 
 _ENTRIES: Final = "member#"
 """What the sort keys of entries begin with."""
@@ -91,16 +79,6 @@ class DynamoDbDigestStore(Store):
         """Write the window again, unless it was closed or another one has followed."""
         item = window_item(window, self._retention)
         self._table.put(item, _STILL_OPEN, {":opened": iso(window.opened), ":no": False})
-
-
-def pool_partition(pool: CapacityPool) -> str:
-    """The partition of a pool's latest window."""
-    return f"{POOL_PARTITION}{pool.key}"
-
-
-def digest_partition(window: DigestWindow) -> str:
-    """The partition of a window's entries and its digest."""
-    return f"{DIGEST_PARTITION}{window.id}"
 
 
 def window_item(window: DigestWindow, retention: timedelta | None) -> Item:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.dynamodb.expiry import expiry
-from respot.aws.dynamodb.keys import job_of, partition_of, region_and_name
+from respot.aws.dynamodb.keys import STATE_KEY, job_of, partition_of, region_and_name, transition_key
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Market, Owner, Parent, Transition, savings_percent
 from respot.jobs.lifecycle import figures, in_order, is_terminal
@@ -26,7 +26,6 @@ from respot.schema import (
     REGION_AND_NAME,
     SK,
     STARTED,
-    STATE_KEY,
     STATUS,
     VERSION,
     ItemKind,
@@ -95,11 +94,6 @@ def transition_item(job: JobId, transition: Transition, *, now: datetime, retent
             EXPIRES_AT: expiry(transition.started, retention),
         }
     )
-
-
-def transition_key(transition: Transition) -> str:
-    """The sort key of a transition."""
-    return f"transition#{iso(transition.started)}#{transition.status}"
 
 
 def read_record(items: Iterable[Item]) -> JobRecord:

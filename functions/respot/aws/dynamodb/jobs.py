@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.expiry import with_drill_expiry
-from respot.aws.dynamodb.job_items import read_record, state_item, transition_item, transition_key
-from respot.aws.dynamodb.keys import job_of, partition_of, region_and_name, sweep_partition
+from respot.aws.dynamodb.job_items import read_record, state_item, transition_item
+from respot.aws.dynamodb.keys import (
+    STATE_KEY,
+    SWEEP_KEY,
+    job_of,
+    partition_of,
+    region_and_name,
+    sweep_partition,
+    transition_key,
+)
 from respot.aws.dynamodb.table import ABSENT, Store, translated
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, JobRecord, JobState, Transition, at_milliseconds
@@ -26,8 +34,6 @@ from respot.schema import (
     RECORDED_AT,
     REGION_AND_NAME,
     SK,
-    STATE_KEY,
-    SWEEP_KEY,
     VERSION,
     WATCHED_SINCE,
 )

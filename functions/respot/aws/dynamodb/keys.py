@@ -1,17 +1,54 @@
-"""The ledger's keys: jobs and scopes as text. A module of its own, so that a reader of keys loads little."""
+"""The ledger's keys. The module loads little: functions that only read keys import it, too."""
 
+from __future__ import annotations
+
+import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
-from respot.schema import JOB_PARTITION, SWEEP_PARTITION
+from respot.schema import (
+    DIGEST_PARTITION,
+    JOB_PARTITION,
+    POOL_PARTITION,
+    RUN_PARTITION,
+    SWEEP_PARTITION,
+    WRITER_PARTITION,
+)
+
+if TYPE_CHECKING:
+    from respot.alerting.digest.digest import CapacityPool, DigestWindow
+    from respot.jobs.job import Transition
+    from respot.recovery.planning.run import RunId
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromtimestamp(0, tz=UTC)
 
+# The sort keys of a job's partition; alerts have others (`alerts.alert_key`).
+STATE_KEY: Final = "state"
+DECISION_KEY: Final = "decision"
+"""Of the one decision on a job that has ended."""
+OUTCOME_KEY: Final = "outcome"
+"""Of the one outcome of a decision to resubmit."""
+NOTICE_KEY: Final = "notice"
+"""With `#<kind>`: of the notice that a job could not be decided on."""
+STOP_INTENT_KEY: Final = "giving-up"
+"""Of the intent to stop a job that waits too long; a newer one replaces it."""
+
+# Those of other partitions.
+WINDOW_KEY: Final = "window"
+"""Of a pool's latest window."""
+DIGEST_KEY: Final = "digest"
+"""Of a window's digest, next to its entries."""
+WRITER_KEY: Final = "writer"
+"""Of a checkpoint location's reservation."""
+SWEEP_KEY: Final = "sweep"
+"""Of a sweep's progress."""
+
 
 def partition_of(job: JobId) -> str:
-    """The partition key of everything about a job."""
+    """The partition of everything about a job."""
     return f"{JOB_PARTITION}{job.region}#{job.name}#{(job.created - _EPOCH) // _MILLISECOND}"
 
 
@@ -25,8 +62,38 @@ def job_of(partition: str) -> JobId:
     return JobId(region=region, name=name, created=_EPOCH + int(created) * _MILLISECOND)
 
 
+def transition_key(transition: Transition) -> str:
+    """The sort key of a transition."""
+    return f"transition#{iso(transition.started)}#{transition.status}"
+
+
+def run_partition(run: RunId) -> str:
+    """The partition of a run's attempts."""
+    return f"{RUN_PARTITION}{run}"
+
+
+def attempt_key(number: int) -> str:
+    """The sort key of an attempt; attempts sort by number."""
+    return f"attempt#{number:04}"
+
+
+def reservation_partition(location: str) -> str:
+    """The partition of a location's writer: a hash, because a location may be longer than a key."""
+    return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
+
+
+def pool_partition(pool: CapacityPool) -> str:
+    """The partition of a pool's latest window."""
+    return f"{POOL_PARTITION}{pool.key}"
+
+
+def digest_partition(window: DigestWindow) -> str:
+    """The partition of a window's entries and its digest."""
+    return f"{DIGEST_PARTITION}{window.id}"
+
+
 def sweep_partition(scope: str) -> str:
-    """The partition key of a sweep's progress."""
+    """The partition of a sweep's progress."""
     return f"{SWEEP_PARTITION}{scope}"
 
 

@@ -1,6 +1,5 @@
 """The items of recovery, as DynamoDB items and back."""
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,7 +8,18 @@ from typing import Any
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
 from respot.aws.dynamodb.expiry import expiry
-from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.keys import (
+    DECISION_KEY,
+    NOTICE_KEY,
+    OUTCOME_KEY,
+    STOP_INTENT_KEY,
+    WRITER_KEY,
+    attempt_key,
+    job_of,
+    partition_of,
+    reservation_partition,
+    run_partition,
+)
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId, Market
 from respot.recovery.checkpoints.checkpoint import Checkpoint
@@ -26,33 +36,7 @@ from respot.recovery.records import (
     OutcomeKind,
     RecoveryRecords,
 )
-from respot.schema import (
-    DECIDED_AT,
-    DECISION_KEY,
-    EXPIRES_AT,
-    KIND,
-    NOTICE_KEY,
-    OUTCOME,
-    OUTCOME_KEY,
-    PK,
-    RUN_PARTITION,
-    SK,
-    STOP_INTENT_KEY,
-    WITHDRAWN,
-    WRITER_KEY,
-    WRITER_PARTITION,
-    ItemKind,
-)
-
-
-def run_partition(run: RunId) -> str:
-    """The partition key of a run's attempts."""
-    return f"{RUN_PARTITION}{run}"
-
-
-def attempt_key(number: int) -> str:
-    """The sort key of an attempt; attempts sort by number."""
-    return f"attempt#{number:04}"
+from respot.schema import DECIDED_AT, EXPIRES_AT, KIND, OUTCOME, PK, SK, WITHDRAWN, ItemKind
 
 
 def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
@@ -75,6 +59,8 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             "number": record.number,
             DECIDED_AT: iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
+            "made_progress": record.made_progress,
+            "reached": dict(record.reached),
             "next_name": record.next_name,
             "story": record.summary,
             EXPIRES_AT: expiry(record.decided_at, retention),
@@ -102,6 +88,8 @@ def read_decision(item: Item) -> DecisionRecord:
         ),
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
+        made_progress=values.get("made_progress"),
+        reached={series: int(step) for series, step in values.get("reached", {}).items()},
         next_name=values.get("next_name"),
         summary=values.get("story"),
     )
@@ -136,11 +124,6 @@ def read_attempt(item: Item) -> AttemptRecord:
         parent=job_of(values["parent"]),
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
     )
-
-
-def reservation_partition(location: str) -> str:
-    """The partition key of a location's writer: a hash, because a location may be longer than a key."""
-    return f"{WRITER_PARTITION}{hashlib.sha256(location.encode()).hexdigest()}"
 
 
 def reservation_item(reservation: LocationReservation) -> Item:
@@ -293,7 +276,8 @@ def _checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
         "size": checkpoint.size,
         "complete": checkpoint.complete,
         "objects": checkpoint.objects,
-        "known": checkpoint.known,
+        "layout": checkpoint.layout,
+        "flaw": checkpoint.flaw,
     }
 
 
@@ -306,5 +290,6 @@ def _read_checkpoint(values: Mapping[str, Any]) -> Checkpoint:
         size=int(values["size"]),
         complete=values["complete"],
         objects=int(values["objects"]),
-        known=values["known"],
+        layout=values.get("layout", "known layout" if values.get("known") else None),  # older records have `known`
+        flaw=values.get("flaw"),
     )

@@ -3,10 +3,19 @@
 from dataclasses import replace
 
 from respot.aws.dynamodb.attribute_values import deserialize
-from respot.aws.dynamodb.keys import job_of, partition_of
+from respot.aws.dynamodb.keys import (
+    DECISION_KEY,
+    OUTCOME_KEY,
+    STOP_INTENT_KEY,
+    WRITER_KEY,
+    attempt_key,
+    job_of,
+    partition_of,
+    reservation_partition,
+    run_partition,
+)
 from respot.aws.dynamodb.run_items import (
     attempt_item,
-    attempt_key,
     decision_item,
     notice_item,
     outcome_item,
@@ -17,8 +26,6 @@ from respot.aws.dynamodb.run_items import (
     read_reservation,
     read_stop_intent,
     reservation_item,
-    reservation_partition,
-    run_partition,
     stop_intent_item,
 )
 from respot.aws.dynamodb.table import ABSENT, Put, Store
@@ -34,19 +41,7 @@ from respot.recovery.records import (
     Outcome,
     RecoveryRecords,
 )
-from respot.schema import (
-    BY_LIVE,
-    CHECKPOINT_URI,
-    DECIDED_AT,
-    DECISION_KEY,
-    LIVE_IN,
-    OUTCOME_KEY,
-    PK,
-    SK,
-    STOP_INTENT_KEY,
-    WITHDRAWN,
-    WRITER_KEY,
-)
+from respot.schema import BY_LIVE, CHECKPOINT_URI, DECIDED_AT, LIVE_IN, PK, SK, WITHDRAWN
 
 
 class DynamoDbRunStore(Store):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from respot.alerting.changes import JobAppeared, LedgerChange, TransitionRecorded
+from respot.alerting.required import JobAppeared, LedgerChange, TransitionRecorded
 from respot.aws.dynamodb.job_items import read_transition
 from respot.aws.dynamodb.keys import job_of
 from respot.aws.dynamodb.run_items import read_decision, read_notice, read_outcome

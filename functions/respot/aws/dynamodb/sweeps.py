@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
-from respot.aws.dynamodb.keys import sweep_partition
+from respot.aws.dynamodb.keys import SWEEP_KEY, sweep_partition
 from respot.aws.dynamodb.table import ABSENT, Table
 from respot.errors import LedgerContentionError
 from respot.jobs.formatting import iso
-from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, SWEEP_KEY, WATCHED_SINCE, ItemKind
+from respot.schema import KIND, LEASE_HOLDER, LEASE_UNTIL, PK, SCOPE, SK, WATCHED_SINCE, ItemKind
 from respot.sweep.progress import SweepProgress, resumed
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""SageMaker's training jobs, and the request for the next one."""
+"""SageMaker: its training jobs, its lists of them, the request for the next one."""

@@ -10,6 +10,7 @@ from botocore.validate import ParamValidator
 
 from respot.aws.sagemaker import another_type
 from respot.errors import CloneRefusedError, Reach, UnrecoverableFieldError
+from respot.jobs.algorithms import BUILT_IN_ALGORITHMS
 from respot.jobs.job import Market
 from respot.recovery.planning.attempt import LINEAGE_TAGS, VOLUME_KEY_TAG, Lineage
 from respot.recovery.planning.decision import Placement
@@ -88,29 +89,6 @@ DESCRIBE_ONLY: Final = frozenset(
 )
 """The job's course and its owner: Describe returns them, and nobody asked for them."""
 
-FIRST_PARTY_REPOSITORIES: Final = frozenset(
-    {
-        "blazingtext",
-        "factorization-machines",
-        "forecasting-deepar",
-        "image-classification",
-        "ipinsights",
-        "kmeans",
-        "knn",
-        "lda",
-        "linear-learner",
-        "ntm",
-        "object-detection",
-        "object2vec",
-        "pca",
-        "randomcutforest",
-        "sagemaker-xgboost",
-        "semantic-segmentation",
-        "seq2seq",
-        "xgboost",
-    }
-)
-"""The repositories of SageMaker's built-in algorithms, in AWS accounts that differ by region and algorithm."""
 _ECR_IMAGE: Final = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(-fips)?\.[a-z0-9.-]+/(?P<repository>[^:@]+)([:@].*)?", re.DOTALL
 )
@@ -311,7 +289,7 @@ def _is_first_party(image: str, described: Mapping[str, Any]) -> bool:
     found = _ECR_IMAGE.fullmatch(image)
     return (
         found is not None
-        and found["repository"] in FIRST_PARTY_REPOSITORIES
+        and found["repository"] in BUILT_IN_ALGORITHMS
         and f":{found['account']}:" not in str(described.get("TrainingJobArn"))
     )
 

@@ -4,7 +4,8 @@ import math
 from datetime import timedelta
 from typing import Final
 
-from respot.alerting.digest.digest import DigestWindow, write_message
+from respot.alerting.digest.digest import DigestWindow
+from respot.alerting.digest.timer import write_timer
 from respot.aws.sqs.queue import SqsQueue
 
 _LONGEST_DELAY: Final = timedelta(minutes=15)
@@ -18,4 +19,4 @@ class SqsDigestTimers(SqsQueue):
         """See `DigestTimers.send`."""
         seconds = math.ceil(min(delay, _LONGEST_DELAY).total_seconds())
         what = f"{window.id}: SQS did not take its timer; try again later"
-        self._send_message(write_message(window), what, DelaySeconds=seconds)
+        self._send_message(write_timer(window), what, DelaySeconds=seconds)

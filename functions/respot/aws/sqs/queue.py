@@ -1,4 +1,4 @@
-"""One SQS queue, and the delays of its messages."""
+"""One SQS queue: what all its ports have in common, the delays of its messages."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any

@@ -79,18 +79,19 @@ def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> 
     series: dict[tuple[str, str, str], list[Group]] = defaultdict(list)
     for each in found.groups:
         series[each.series].append(each)
-    checkpoints: list[tuple[datetime, bool, str, Checkpoint]] = []
     least = _SMALL * max((each.size for each in found.groups if each.evidence), default=0)
-    for members in series.values():
-        reached, complete = _BEGINNING, list[Group]()
-        for each in _in_order(members):
-            reached = max(reached, each.saved_at)
-            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=members)
+    placed: list[tuple[tuple[datetime, bool, tuple[str, str, str], int], Checkpoint]] = []
+    for key, members in series.items():
+        newest, complete = _BEGINNING, list[Group]()
+        ordered = _in_order(members)
+        for place, each in enumerate(ordered):
+            newest = max(newest, each.saved_at)
+            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=ordered)
             if flaw is None:
                 complete.append(each)
-            checkpoints.append((reached, each.number is not None, each.name, _checkpoint(each, flaw, least)))
-    # Series keep their order, and at the same moment the one that names its step counts as newer.
-    return tuple(checkpoint for *_, checkpoint in sorted(checkpoints, key=lambda each: each[:2]))
+            # Series keep their order, and at the same moment the one that names its step counts as newer.
+            placed.append(((newest, each.number is not None, key, place), _checkpoint(each, flaw, least)))
+    return tuple(checkpoint for _, checkpoint in sorted(placed, key=lambda each: each[0]))
 
 
 def _checkpoint(each: Group, flaw: Flaw | None, least: float) -> Checkpoint:
@@ -127,7 +128,8 @@ def newest_complete(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
     complete = [each for each in checkpoints if each.complete]
     known = [each for each in complete if each.layout]
     own = [each for each in known if not each.copy]
-    return (own or known or complete or [None])[-1]
+    best = own or known or complete
+    return best[-1] if best else None
 
 
 def resume_point(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
@@ -154,7 +156,9 @@ def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> 
     if checkpoint.layout is None:
         objects = f"{checkpoint.objects:,} object{'' if checkpoint.objects == 1 else 's'}"
         return f"{checkpoint.name} (unknown layout, {objects}, {_written(checkpoint, stopped_at)}, {size})"
-    incomplete = "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
+    incomplete = (
+        "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
+    )
     return f"{checkpoint.name} ({_when(checkpoint, stopped_at)}, {size}{incomplete})"
 
 

@@ -10,7 +10,7 @@ what the checkpoint before it has.
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.recovery.checkpoints.grouping import Group
 from respot.recovery.checkpoints.layouts import Tracker
-from respot.recovery.checkpoints.names import last_part, parent_of, stable
+from respot.recovery.checkpoints.names import last_part, parent_of
 from respot.recovery.checkpoints.objects import StoredObject
 
 _TRACKER_BEFORE: Final = timedelta(minutes=2)
@@ -32,7 +32,8 @@ _EXPORT: Final = re.compile(r"(?:^|/)(?:consolidated|export(?:ed)?|hf|huggingfac
 _NEEDED: Final = re.compile(
     r"(?:^|[/_.-])(?:optim|sched|rng|random|scaler|counter|data|state|model|weights|ema|actor|critic)", re.IGNORECASE
 )
-_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|\.distcp$")
+_OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|worker)[-_]?[0-9]+|-of-|\.distcp$")
+_ALIKE: Final = 0.1
 _SHRUNK: Final = 0.5
 _LARGE: Final = 1_000_000
 _SHARD: Final = re.compile(r"(?<![0-9])([0-9]{1,6})-of-([0-9]{1,6})(?![0-9])")
@@ -53,11 +54,11 @@ class Flaw:
 
 
 def flaw_of(
-    group: Group, trackers: Mapping[str, StoredObject], *, earlier: Collection[Group], siblings: Collection[Group]
+    group: Group, trackers: Mapping[str, StoredObject], *, earlier: Collection[Group], siblings: Sequence[Group]
 ) -> Flaw | None:
     """What is wrong with it; `None` if it is complete, as far as can be seen.
 
-    `siblings` are all of its series, `earlier` the complete ones before it, oldest first.
+    `siblings` are all of its series in order, `earlier` the complete ones before it, oldest first.
     """
     proven = _proven(group, trackers)
     if proven:
@@ -83,7 +84,7 @@ def _proven(group: Group, trackers: Mapping[str, StoredObject]) -> str | None:
 
 
 def _doubt(
-    group: Group, trackers: Mapping[str, StoredObject], earlier: Collection[Group], siblings: Collection[Group]
+    group: Group, trackers: Mapping[str, StoredObject], earlier: Collection[Group], siblings: Sequence[Group]
 ) -> str | None:
     if group.layout is None:
         return None
@@ -100,18 +101,35 @@ def _doubt(
     tracker = group.layout.tracker
     if tracker and tracker.expected and not earlier and not _beside(group, tracker, trackers):
         return "no tracker file beside it"
+    if empty := min(
+        (path for path, each in group.evidence.items() if not each.size and _OF_A_RANK.search(path)), default=None
+    ):
+        return f"{last_part(empty)} is empty"
     if group.number is None and len(group.evidence) > 1 and group.saved_at - group.began_at > _ONE_SAVE:
         return f"its files were written {in_words(group.saved_at - group.began_at)} apart"
-    return _less_than_before(group, earlier)
+    return _less_than_before(group, earlier, siblings)
 
 
 def _is_habit(group: Group, siblings: Iterable[Group]) -> bool:
     """Whether another of its series has the same files: then its framework was told to leave the rest out."""
-    return any(each is not group and each.files.keys() and _names(each) == _names(group) for each in siblings)
+    return any(each is not group and _names(each) == _names(group) for each in siblings)
+
+
+def _neighbours(group: Group, series: Sequence[Group]) -> Sequence[Group]:
+    """The ones just before and after it."""
+    place = next(index for index, each in enumerate(series) if each is group)
+    return (*series[max(place - 1, 0) : place], *series[place + 1 : place + 2])
+
+
+def _is_alike(group: Group, other: Group) -> bool:
+    """Whether the other is a later or earlier checkpoint of the same files, of about the same size."""
+    if other.sizes.keys() != group.sizes.keys() or other.marks != group.marks:
+        return False
+    return abs(other.size - group.size) <= _ALIKE * group.size
 
 
 def _names(group: Group) -> set[str]:
-    return {stable(group.within(path), group.number) for path in group.files}
+    return set(map(group.part, group.files))
 
 
 def _broken_promise(paths: Iterable[str]) -> str | None:
@@ -168,10 +186,12 @@ def _beside(group: Group, tracker: Tracker, trackers: Mapping[str, StoredObject]
     }
 
 
-def _less_than_before(group: Group, earlier: Collection[Group]) -> str | None:
+def _less_than_before(group: Group, earlier: Collection[Group], siblings: Sequence[Group]) -> str | None:
     """What the ones before it have and it lacks."""
     if not earlier or group.layout is None:
         return None
+    if any(_is_alike(group, each) for each in _neighbours(group, siblings)):
+        return None  # it is how its framework saves from now on, for instance with fewer ranks
     *_, before = earlier
     habit = set.intersection(*(set(each.sizes) for each in list(earlier)[-2:]))
     expected = {name for name in before.sizes if name in habit or _NEEDED.search(name) or _OF_A_RANK.search(name)}
@@ -179,6 +199,8 @@ def _less_than_before(group: Group, earlier: Collection[Group]) -> str | None:
     ranks = [name for name in missing if _OF_A_RANK.search(name)]
     known = any(not need.proves for need in group.layout.needs)  # what its framework writes last is known
     missed = ranks if ranks or known else _significant(missing, group, before)
+    if missed and any("\n" in name for name in missed):
+        return f"{len(group.evidence)} of {len(before.evidence)} files, which {last_part(before.name)} has"
     if missed:
         return f"no {missed[0]}{_and_more(missed)}, which {last_part(before.name)} has"
     if marks := before.marks - group.marks:

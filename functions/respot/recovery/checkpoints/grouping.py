@@ -6,7 +6,7 @@ a name without the number of the rank. What is left is one group of an unknown l
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,11 +29,20 @@ from respot.recovery.checkpoints.names import (
     is_rank_directory,
     last_part,
     parent_of,
+    part_of_files,
     series_of,
     stable,
     without_rank,
 )
-from respot.recovery.checkpoints.objects import DEEPEST, LONGEST, Role, StoredObject, is_mark_of_unfinished, is_temporary, role_of
+from respot.recovery.checkpoints.objects import (
+    DEEPEST,
+    LONGEST,
+    Role,
+    StoredObject,
+    is_mark_of_unfinished,
+    is_temporary,
+    role_of,
+)
 
 _LONGEST_NUMBER: Final = 10
 """Digits of a directory that is a bare number; a longer one is a time."""
@@ -120,28 +129,40 @@ class Group:
         """Bytes in all."""
         return sum(each.size for each in self.files.values())
 
+    @property
+    def _is_of_files(self) -> bool:
+        return self.layout is not None and self.layout.shape is Shape.FILES
+
     def within(self, path: str) -> str:
         """The path within the checkpoint; of files, the file's name."""
-        if self.layout and self.layout.shape is Shape.FILES:
+        if self._is_of_files:
             return path.removeprefix(parent_of(self.name)).removeprefix("/")
         return path.removeprefix("" if self.name == "." else self.name).removeprefix("/")
+
+    def part(self, path: str) -> str:
+        """Which part of the checkpoint a file is: the same in the next one."""
+        within = self.within(path)
+        if self._is_of_files:
+            return _join(parent_of(within), part_of_files(last_part(within)))
+        return stable(within, self.number)
 
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """Bytes by names that are the same in the next checkpoint, of what can hold work."""
         found: dict[str, int] = defaultdict(int)
-        for path, each in self.evidence.items():
-            found[stable(self.within(path), self.number)] += each.size
+        counts: Counter[str] = Counter()
+        for path, each in sorted(self.evidence.items()):
+            part = self.part(path)
+            # Names of files may differ in nothing but the number of a part: they are counted.
+            found[f"{part}\n{counts[part]}" if self._is_of_files and counts[part] else part] += each.size
+            counts[part] += 1
         return found
-
 
     @cached_property
     def marks(self) -> frozenset[str]:
         """The marks of its framework that it is complete: `commit_success.txt`."""
         return frozenset(
-            stable(self.within(path), self.number)
-            for path, each in self.files.items()
-            if role_of(path, each.size) is Role.POINTER
+            self.part(path) for path, each in self.files.items() if role_of(path, each.size) is Role.POINTER
         )
 
 
@@ -173,6 +194,9 @@ class Grouped:
 def group(files: Mapping[str, StoredObject]) -> Grouped:
     """The checkpoints among these files, which are by their paths below the prefix."""
     roles = {path: role for path, each in files.items() if (role := role_of(path, each.size)) is not Role.NONE}
+    for path in roles:
+        if path.endswith("/params.pkl") and f"{path[:-3]}json" in roles:
+            roles[path] = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
     directories = _Directories(roles)
     drafts: dict[tuple[str, Shape | None], _Draft] = defaultdict(_Draft)
     trackers: dict[str, StoredObject] = {}
@@ -180,13 +204,11 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
     # What can hold work decides which directories are checkpoints; what stands beside it belongs to them, or to none.
     for path, role in sorted(roles.items(), key=lambda each: each[1] is not Role.EVIDENCE):
         each = files[path]
-        if last_part(path) == "params.pkl" and f"{path[:-3]}json" in roles:
-            role = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
         claimed = _claim(path, role, directories)
-        if claimed and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts:
-            # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
-            if role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0])):
-                claimed = None
+        # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
+        empty = claimed is not None and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts
+        if empty and claimed and (role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0]))):
+            claimed = None
         if claimed is None:
             if role is Role.POINTER:
                 trackers[path] = each
@@ -236,10 +258,9 @@ def _is_resumable(group: Group) -> bool:
 
 
 def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> Group:
-    if shape is Shape.DIRECTORY:
-        name, layout = key, _directory_layout(key, draft.files)
-    else:
-        name, layout = _name_of_files(key, shape, draft), draft.layout
+    directory = shape is Shape.DIRECTORY
+    name = key if directory else _name_of_files(key, shape, draft)
+    layout = _directory_layout(key, draft.files) if directory else draft.layout
     last = last_part(name)
     weights = all(map(_WEIGHTS.search, draft.evidence)) and (shape is Shape.FILES or layout is NUMBERED_DIRECTORY)
     return Group(
@@ -262,14 +283,19 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
 
 def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
     last = _BACKUP.sub("", last_part(key))
-    return parent_of(key), "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last), str(shape)
+    return (
+        parent_of(key),
+        "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last),
+        str(shape),
+    )
 
 
 def _number(last: str, layout: Layout | None, draft: _Draft) -> int | None:
     if draft.step:
         return int(draft.step)
-    if layout and layout.step_file:
-        steps = [match for path in draft.files if (match := layout.step_file.fullmatch(last_part(path)))]
+    pattern = layout.step_file if layout else None
+    if pattern:
+        steps = [match for path in draft.files if (match := pattern.fullmatch(last_part(path)))]
         if steps:
             return max(int(match["step"]) for match in steps)
     found = counter(last) if layout and layout.counted else None
@@ -354,7 +380,9 @@ def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
     for layout in FILE_LAYOUTS:
         match = layout.claims.fullmatch(last)
         found = match.groupdict() if match else {}
-        if not match or (layout is TENSORFLOW and not ("ckpt" in last or _join(parent, found["stem"]) in directories.stems)):
+        if not match or (
+            layout is TENSORFLOW and not ("ckpt" in last or _join(parent, found["stem"]) in directories.stems)
+        ):
             continue
         step = found.get("step")
         key = _paired(outside, step) if layout.paired else _join(outside, found.get("stem") or without_rank(last))
@@ -386,7 +414,9 @@ class _Directories:
 
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self._strong: dict[str, str | None] = {"": None}
-        self._content: set[str] = {parent_of(path) for path in roles if last_part(path) == ".metadata" or path.endswith(".distcp")}
+        self._content: set[str] = {
+            parent_of(path) for path in roles if last_part(path) == ".metadata" or path.endswith(".distcp")
+        }
         self._holding_several = _holding_several(roles)
         self.stems = {path.partition(".data-")[0] for path in roles if ".data-" in last_part(path)}
 

@@ -129,7 +129,6 @@ LAYOUTS: Final = (
         ),
         needs=(
             Need(words="_METADATA", path=_re(r"(?:^|/)(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)$"), proves=True),
-            Need(words="data", path=_re(r"(?:^|/)(?:d/|checkpoint$|[0-9.]+$)|\.npz$|\.zarray$")),
         ),
     ),
     Layout(
@@ -170,7 +169,7 @@ LAYOUTS: Final = (
     ),
     Layout(
         name="Accelerate",
-        source="huggingface/accelerate checkpointing.py save_accelerator_state, fsdp_utils.py, accelerator.py (DeepSpeed)",
+        source="huggingface/accelerate checkpointing.py save_accelerator_state, fsdp_utils.py, accelerator.py",
         claims=_re(
             r"^(?:random_states_[0-9]+\.pkl$|(?:optimizer|scheduler|sampler)(?:_[0-9]+)?\.bin$|dl_state_dict"
             r"|custom_checkpoint_[0-9]+\.pkl$|pytorch_model(?:_fsdp)?(?:_[0-9]+)?/|optimizer_[0-9]+/)"
@@ -265,7 +264,11 @@ LAYOUTS: Final = (
         name="sentence-transformers",
         source="UKPLab/sentence-transformers SentenceTransformer.py save: modules.json, weights last",
         claims=_re(r"^(?:(?:modules|config_sentence_transformers)\.json$|[0-9]+_(?:Pooling|Dense|Transformer)/)"),
-        needs=(Need(words="weights", path=_re(r"(?:^|/)(?:model[^/]*\.safetensors|pytorch_model[^/]*\.bin)$"), proves=True),),
+        needs=(
+            Need(
+                words="weights", path=_re(r"(?:^|/)(?:model[^/]*\.safetensors|pytorch_model[^/]*\.bin)$"), proves=True
+            ),
+        ),
     ),
 )
 """Layouts of directories, in the order in which they are tried."""
@@ -337,13 +340,13 @@ FILE_LAYOUTS: Final = (
     ),
     _files(
         "NeMo 1",
-        "NVIDIA-NeMo/NeMo utils/exp_manager.py: <name>--<metric>-step=<n>-consumed_samples=….ckpt, -unfinished beside it",
+        "NVIDIA-NeMo/NeMo utils/exp_manager.py: <name>-step=<n>-consumed_samples=….ckpt, -unfinished beside it",
         r".+consumed_samples=[0-9.]+(?:-last)?\.ckpt",
     ),
     LIGHTNING_FILE,
     _files(
         "Detectron2 or MMEngine",
-        "facebookresearch/fvcore checkpoint.py, open-mmlab/mmengine checkpoint_hook.py: last_checkpoint names the newest",
+        "facebookresearch/fvcore checkpoint.py, mmengine checkpoint_hook.py: last_checkpoint names the newest",
         r"(?:model|iter|epoch)_(?P<step>[0-9]+)\.pth",
         tracker=Tracker(name=_re(r"last_checkpoint")),
     ),
@@ -406,6 +409,9 @@ NUMBERED_FILE: Final = Layout(
     paired=True,
 )
 SINGLE_FILE: Final = Layout(
-    name="single file", source="torch.save and others: one file, written over", shape=Shape.FILES, claims=_re(r""),
+    name="single file",
+    source="torch.save and others: one file, written over",
+    shape=Shape.FILES,
+    claims=_re(r""),
     counted=False,
 )

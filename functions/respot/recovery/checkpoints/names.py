@@ -9,6 +9,12 @@ _LONGEST_NUMBER: Final = 18
 """Digits: a longer number is a hash or a timestamp, no counter."""
 _WEAKEST_WORD: Final = 4
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text, which is easier to read than a long list."""
+    return frozenset(text.split())
+
+
 _COUNTERS: Final = {
     word: strength
     for strength, words in enumerate(
@@ -23,13 +29,13 @@ _COUNTERS: Final = {
     for word in words
 }
 """Words that a counter follows, by how finely they count: a step says more than an epoch."""
-_METRICS: Final = frozenset(
-    "loss acc accuracy auc f1 bleu rouge wer cer iou miou map mse mae rmse ppl perplexity score reward error err metric "
-    "precision recall val valid validation test eval dice psnr ssim fid nll elbo top1 top5".split()
+_METRICS: Final = word_set(
+    "loss acc accuracy auc f1 bleu rouge wer cer iou miou map mse mae rmse ppl perplexity score reward error err "
+    "metric precision recall val valid validation test eval dice psnr ssim fid nll elbo top1 top5"
 )
-_NO_COUNTERS: Final = frozenset(
+_NO_COUNTERS: Final = word_set(
     "rank shard part fold seed gpu node worker v version run trial exp size dim lr bs k layer stage tp pp dp of "
-    "process proc local fsdp w sampler".split()
+    "process proc local fsdp w sampler"
 )
 _TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
 _EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
@@ -53,7 +59,9 @@ _VARIABLE: Final = re.compile(
 _CONTENT_NAME: Final = re.compile(
     r"(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])|[0-9]{5,}"
 )
-_OWN_COUNTER: Final = re.compile(r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE)
+_OWN_COUNTER: Final = re.compile(
+    r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,7 +121,12 @@ def _read(words: list[str], number: int, *, unit: str | None, last: bool) -> lis
     if not _METRICS.isdisjoint(words):
         return []
     word = words[-1]
-    if word not in _COUNTERS and word not in _NO_COUNTERS and last and (named := [each for each in words if _COUNTERS.get(each) == _WEAKEST_WORD]):
+    if (
+        word not in _COUNTERS
+        and word not in _NO_COUNTERS
+        and last
+        and (named := [each for each in words if _COUNTERS.get(each) == _WEAKEST_WORD])
+    ):
         word = named[-1]  # checkpoint.bv-2000
     if word in _COUNTERS:
         return [Counter(_COUNTERS[word], number)]
@@ -142,6 +155,11 @@ def stable(path: str, number: int | None) -> str:
         return f"{found[1]}#" if int(found[2][:_LONGEST_NUMBER]) == number else found[0]
 
     return _CONTENT_NAME.sub("#", _OWN_COUNTER.sub(masked, path))
+
+
+def part_of_files(name: str) -> str:
+    """What tells a file from the others of its checkpoint, the same in the next one: its rank and its kind."""
+    return series_of(without_rank(name)) + "".join(found[0] for found in _RANK.finditer(name))
 
 
 def last_part(path: str) -> str:

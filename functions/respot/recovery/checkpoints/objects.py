@@ -7,6 +7,8 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
 
+from respot.recovery.checkpoints.names import word_set
+
 LARGEST_POINTER: Final = 64 * 1024
 """Text that names a checkpoint is short; a larger file of such a name is a checkpoint itself."""
 
@@ -39,33 +41,33 @@ _POINTER: Final = re.compile(
     re.IGNORECASE,
 )
 
-_BY_PRODUCT_TYPES: Final = frozenset(
-    "log out err txt csv tsv yaml yml md rst html htm png jpg jpeg gif svg pdf mp4 avi wav flac py pyc sh ipynb jsonl "
-    "toml ini cfg conf wandb prof nsys-rep lock pid diff patch js css dot gin neff hlo ntff trace stdout stderr vocab "
-    "j2 jinja".split()
+_BY_PRODUCT_TYPES: Final = word_set(
+    "log out err txt csv tsv yaml yml md rst html htm png jpg jpeg gif svg pdf mp4 avi wav flac py pyc sh ipynb "
+    "jsonl toml ini cfg conf wandb prof nsys-rep lock pid diff patch js css dot gin neff hlo ntff trace stdout "
+    "stderr vocab j2 jinja"
 )
 """Types of files that hold no work."""
-_BY_PRODUCT_JSON: Final = frozenset(
-    "config configs args arguments params hparams hyperparameters metric metrics result results stats summary history "
-    "metadata meta index tokenizer tokens map vocab modules preprocessor processor template trace report info log logs "
-    "eval evaluation score scores prediction predictions manifest environment progress timing timings loss losses "
-    "symbol trainer searcher experiment variant resourceconfig inputdataconfig".split()
+_BY_PRODUCT_JSON: Final = word_set(
+    "config configs args arguments params hparams hyperparameters metric metrics result results stats summary "
+    "history metadata meta index tokenizer tokens map vocab modules preprocessor processor template trace report "
+    "info log logs eval evaluation score scores prediction predictions manifest environment progress timing timings "
+    "loss losses symbol trainer searcher experiment variant resourceconfig inputdataconfig"
 )
 """Words in the names of JSON files that describe a job. Other JSON files may be models."""
-_BY_PRODUCT_PICKLES: Final = frozenset(
-    "dataset metadata config args vocab tokenizer hparams tuner trainer searcher experiment variant".split()
+_BY_PRODUCT_PICKLES: Final = word_set(
+    "dataset metadata config args vocab tokenizer hparams tuner trainer searcher experiment variant"
 )
-_BY_PRODUCT_NAMES: Final = frozenset(
+_BY_PRODUCT_NAMES: Final = word_set(
     "training_args.bin sourcedir.tar.gz learning_rates .ds_store .gitignore .gitattributes .gitkeep license notice "
-    "log logs".split()
+    "log logs"
 )
-_TOKENIZERS: Final = frozenset("tokenizer spiece sentencepiece spm merges vocab bpe".split())
+_TOKENIZERS: Final = word_set("tokenizer spiece sentencepiece spm merges vocab bpe")
 _TEXT_MODEL: Final = re.compile(r"(?:model|lgb|lightgbm|gbm|booster)(?:[-_.]?[0-9]+)?\.txt", re.IGNORECASE)
 """LightGBM's models are text."""
 
-_BY_PRODUCT_DIRECTORIES: Final = frozenset(
-    "wandb mlruns tensorboard tb_logs profiler-output debug-output rule-output code completions neuron_cache profiling "
-    "neuron-compile-cache vis_data __pycache__ .git .cache .ipynb_checkpoints".split()
+_BY_PRODUCT_DIRECTORIES: Final = word_set(
+    "wandb mlruns tensorboard tb_logs profiler-output debug-output rule-output code completions neuron_cache "
+    "profiling neuron-compile-cache vis_data __pycache__ .git .cache .ipynb_checkpoints"
 )
 
 

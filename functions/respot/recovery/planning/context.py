@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from respot.errors import CloneRefusedError, CreateRefusedError, Reach
 from respot.jobs.formatting import in_words
-from respot.recovery.checkpoints.checkpoint import described
+from respot.recovery.checkpoints.checkpoint import described, explained, passed_over
 from respot.recovery.checkpoints.location import parse_location
 from respot.recovery.planning.decision import Placement, RefusedPool
 from respot.recovery.planning.run import Run
@@ -24,7 +24,7 @@ class PlanContext:
         kill_switch: why nothing may be created or stopped in the account now, in words. `None` while the switch is off,
             and where the decision does not depend on it.
         refused_pools: where it cannot be created again, although it may be elsewhere.
-        listed: S3 was asked for the checkpoints; it is not where the decision does not depend on them.
+        listed: what S3 has was asked, or there is no location to ask about; false where the decision does not need it.
         listing_cut: the listing of the checkpoints was cut short, so that newer ones may exist.
         caveat: what people must know before they rely on the listing.
         replaces: the reservation of the checkpoint location by an attempt that no longer writes there.
@@ -68,4 +68,6 @@ class PlanContext:
         if self.run.last.checkpoint is None:
             return "starts from scratch" + (f", {in_words(lost)} of training lost" if lost else "") + caveat
         checkpoint = described(self.run.last.checkpoint, stopped_at=self.run.last.ended)
-        return f"resumes from {checkpoint}; {in_words(lost)} of training lost{caveat}"
+        *_, newest = passed_over(self.run.checkpoints) or (None,)
+        passed = f", passing over {explained(newest)}" if newest else ""
+        return f"resumes from {checkpoint}{passed}; {in_words(lost)} of training lost{caveat}"

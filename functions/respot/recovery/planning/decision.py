@@ -90,6 +90,11 @@ class Decision:
     notify: bool = False
     warning: str | None = None
 
+    @property
+    def creates_attempt(self) -> bool:
+        """Whether it calls for an attempt, and not only for a report of one."""
+        return self.action is Action.RESUBMIT and not self.dry_run
+
 
 class Outlook(StrEnum):
     """Whether somebody may start the next job by hand without interfering with Respot."""

@@ -1,4 +1,4 @@
-"""How a job ended, and whether another attempt may help."""
+"""Classifies how a job ended, by what another attempt may follow."""
 
 from dataclasses import dataclass
 from enum import StrEnum

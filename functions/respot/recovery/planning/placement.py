@@ -1,4 +1,4 @@
-"""Where and for how long the next attempt runs, by the ladder and the deadline."""
+"""Chooses the next attempt's placement, by the ladder and the deadline."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

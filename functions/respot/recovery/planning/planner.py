@@ -7,7 +7,7 @@ from typing import Final
 from respot.jobs.formatting import clause, in_words, iso, readable
 from respot.jobs.job import JobState, Transition
 from respot.jobs.lifecycle import is_terminal
-from respot.recovery.checkpoints.checkpoint import newest_complete
+from respot.recovery.checkpoints.checkpoint import explained, passed_over, resume_point
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.decision import DECIDED_WITHIN, Action, Decision, Outlook, RefusedPool, is_silent
 from respot.recovery.planning.ending import Budget, Trigger
@@ -25,6 +25,8 @@ from respot.recovery.policy.policy import AccountPolicy, Policy, Resolved, opts_
 
 MOST_ATTEMPTS_WITHOUT_PROGRESS: Final = 2
 """Attempts that trained and saved nothing of their own; after them another would do no better."""
+_MOST_NAMED: Final = 3
+"""Incomplete checkpoints that a decision names."""
 POSTPONED_FOR: Final = timedelta(minutes=30)
 """How often the kill switch is read again for a postponed job.
 
@@ -162,7 +164,8 @@ def _cannot_resume(context: PlanContext) -> str | None:
         return reason
     if _makes_no_progress(run, policy) and not context.listing_cut:
         count = run.attempts_without_progress()
-        return f"the last {count} attempts that trained saved no newer checkpoint: another would do no better"
+        evidence = run.progress().evidence
+        return f"the last {count} attempts that trained made no progress ({evidence}): another would do no better"
     return _budget_exhausted(run, policy)
 
 
@@ -172,10 +175,12 @@ def _without_checkpoint(context: PlanContext) -> str | None:
     if where is None:
         return "no checkpoint location is configured: the next attempt would start from scratch"
     trained = any(attempt.has_trained for attempt in run.attempts)
-    if not trained or newest_complete(run.checkpoints):
+    if not trained or resume_point(run.checkpoints):
         return None
     if not context.listing_cut:
-        return f"no complete checkpoint in {where}: the next attempt would start from scratch"
+        unfinished = "; ".join(map(explained, passed_over(run.checkpoints)[-_MOST_NAMED:]))
+        seen = f" ({unfinished})" if unfinished else ""
+        return f"nothing to resume from in {where}{seen}: the next attempt would start from scratch"
     if any(attempt.checkpoint for attempt in run.attempts):
         return None  # seen before, and only missing from this incomplete listing
     return f"it is unknown whether there is a complete checkpoint in {where}: there are more objects than were listed"
@@ -241,7 +246,7 @@ def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
     """What the decision was made from, for the ledger."""
     run, resolved = context.run, context.resolved
     state, policy = run.last.state, resolved.policy
-    newest = newest_complete(run.checkpoints)
+    newest = resume_point(run.checkpoints)
     deadline, latest_start = deadline_of(run, policy), latest_on_demand_start(run, policy)
     budgets = (f"{budget} {run.resubmissions(budget)} of {policy.budgets[budget]}" for budget in Budget)
     given = {
@@ -254,6 +259,9 @@ def _inputs(context: PlanContext, now: datetime) -> dict[str, str]:
         "ran_on": " ".join(filter(None, (state.market, state.instance_type))),
         "checkpoint_location": context.checkpoint_uri,
         "newest_checkpoint": newest and f"{newest.name}, saved {iso(newest.saved_at)}",
+        "checkpoint_layout": newest and (newest.layout or f"unknown, {newest.objects:,} objects"),
+        "passed_over": "; ".join(map(explained, passed_over(run.checkpoints)[-_MOST_NAMED:])),
+        "progress": run.progress().evidence if context.listed and run.last.has_trained else None,
         "listing": "cut short" if context.listing_cut else None,
         "fruitless_attempts": str(run.attempts_without_progress()) if context.listed else None,
         "overlapping_jobs": ", ".join(context.concurrent_writers),

@@ -1,7 +1,7 @@
 """A run: the chain of attempts that share one checkpoint location."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final, NewType
@@ -10,6 +10,7 @@ from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
 from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, newest_complete
+from respot.recovery.checkpoints.progress import Progress, Reached, progress
 from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
 from respot.recovery.planning.decision import Placement
 from respot.recovery.planning.ending import Budget, Ending, Trigger, budget_of, ending_of
@@ -32,7 +33,9 @@ class Attempt:
         number: 1 for the user's own job.
         state: the job's state.
         transitions: its transitions, oldest first.
-        checkpoint: the newest complete checkpoint when the attempt had ended.
+        checkpoint: what there was to resume from when the attempt had ended.
+        made_progress: whether it made progress, as decided then; `None` for the last one, and in older records.
+        reached: the highest steps that the run had saved when the attempt had ended.
         stop_intent: that Respot was about to stop it; `None` if it never was.
     """
 
@@ -40,6 +43,8 @@ class Attempt:
     state: JobState
     transitions: tuple[Transition, ...]
     checkpoint: Checkpoint | None
+    made_progress: bool | None = None
+    reached: Reached = field(default_factory=dict)
     stop_intent: StopIntent | None = None
 
     @property
@@ -77,11 +82,6 @@ class Attempt:
     def has_trained(self) -> bool:
         """Whether the attempt ever got as far as training."""
         return any(transition.status == TRAINING for transition in self.transitions)
-
-    @property
-    def brought_progress(self) -> bool:
-        """Whether it saved a checkpoint of its own."""
-        return self.checkpoint is not None and self.checkpoint.saved_at > self.state.job.created
 
     @property
     def billable_hours(self) -> float:
@@ -184,16 +184,32 @@ class Run:
         reached = ending_of(attempt.state).trigger is Trigger.MAX_RUNTIME_EXCEEDED
         return reached and own is not None and given is not None and given < own
 
+    def progress(self) -> Progress:
+        """Whether the last attempt made progress, by what is listed now."""
+        return progress(
+            self.checkpoints,
+            [attempt.reached for attempt in self.attempts[:-1]],
+            run_began=self.created,
+            attempt_began=self.last.state.job.created,
+        )
+
     def attempts_without_progress(self) -> int:
-        """How many attempts in a row, counted from the last, have trained and saved nothing of their own."""
+        """How many attempts in a row, counted from the last, have trained and made no progress."""
         count = 0
         for attempt in reversed(self.attempts):
             if not attempt.has_trained:
                 continue
-            if attempt.brought_progress:
+            if self._made_progress(attempt):
                 break
             count += 1
         return count
+
+    def _made_progress(self, attempt: Attempt) -> bool:
+        if attempt is self.last:
+            return self.progress().made
+        if attempt.made_progress is not None:
+            return attempt.made_progress
+        return attempt.checkpoint is not None and attempt.checkpoint.saved_at > attempt.state.job.created
 
     def work_done(self) -> timedelta:
         """Training time that the checkpoints prove. Training after the last checkpoint of a period is lost.
@@ -222,8 +238,8 @@ class Run:
     def _saved(self, until: datetime) -> list[datetime]:
         """When checkpoints were saved: those listed now, and those listed when an attempt ended."""
         seen = [attempt.checkpoint for attempt in self.attempts if attempt.checkpoint]
-        known = any(each.known for each in self.checkpoints)
-        listed = [each for each in self.checkpoints if each.complete and (each.known or not known)]
+        known = any(each.layout for each in self.checkpoints)
+        listed = [each for each in self.checkpoints if each.complete and (each.layout or not known)]
         return [each.saved_at for each in (*listed, *seen) if each.saved_at <= until]
 
     def work_lost(self) -> timedelta:

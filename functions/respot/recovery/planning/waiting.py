@@ -1,4 +1,4 @@
-"""Waiting for capacity: since when a job waits, and whether Respot ended it."""
+"""Recognises a wait for capacity, from its beginning to a stop by Respot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -152,7 +152,7 @@ class Resolved:
     Attributes:
         policy: the settings.
         sources: in words: defaults, a rule's name, tags.
-        bad_tags: what is wrong with the job's own `respot:` tags, at most the first; if any, nothing may be decided.
+        bad_tags: what is wrong with the job's own `respot:` tags, the first of it; if any, no attempt may follow.
         opted_out: who opted this job out, in words; `None` if nobody did, or if nobody had opted it in.
     """
 

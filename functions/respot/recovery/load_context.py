@@ -1,0 +1,189 @@
+"""Loads all that a decision on a job is made from: its run, its policy, its checkpoints, its concurrent writers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from respot.errors import LedgerIncompleteError, UpstreamUnavailableError
+from respot.jobs.job import JobId, JobRecord, JobState
+from respot.jobs.lifecycle import is_terminal
+from respot.jobs.merge import is_same_job
+from respot.jobs.ports import JobStore, TrainingJobs
+from respot.recovery.checkpoints.checkpoint import recognise, resume_point
+from respot.recovery.checkpoints.location import overlaps, parse_location
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.planner import is_too_late
+from respot.recovery.planning.run import Attempt, Run, RunId
+from respot.recovery.planning.waiting import StopIntent, stop_of
+from respot.recovery.policy.policy import AccountPolicy, Resolved, opts_out, resolve
+from respot.recovery.ports import Checkpoints, KillSwitch, Policies, RunStore
+from respot.recovery.records import LocationReservation, OutcomeKind
+from respot.recovery.run_place import place_in_run
+
+_ENOUGH: Final = 3
+"""Concurrent writers that are named: one is enough to refuse, and a burst may have hundreds on one prefix."""
+MOST_DESCRIBED: Final = 20
+"""Possible writers that one decision describes: the account shares SageMaker's calls, and a step has a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanContextLoader:
+    """Loads everything again for each decision; nothing is cached."""
+
+    jobs: TrainingJobs
+    ledger: JobStore
+    runs: RunStore
+    checkpoints: Checkpoints
+    policies: Policies
+    kill_switch: KillSwitch
+
+    def resolve(self, state: JobState) -> Resolved:
+        """The policy that holds for a job.
+
+        Raises:
+            PolicyInvalidError: nothing may be decided.
+            UpstreamUnavailableError: the policy's parameter did not answer.
+        """
+        return resolve(self.policies.load(), state, role=state.role_arn)
+
+    def load(
+        self,
+        record: JobRecord,
+        state: JobState,
+        tags: Mapping[str, str] | None,
+        *,
+        now: datetime,
+        stop_intent: StopIntent | None = None,
+    ) -> PlanContext:
+        """The context of a decision on an ended job with these tags, if they are known.
+
+        `stop_intent` replaces the one in the ledger, for a job whose stop is only simulated.
+
+        The kill switch is read only if the owner wants the job resumed after such an end, and not in a dry run. S3 is
+        asked only if the switch is off and the end is recent: a postponed job is checked every half an hour, for days.
+
+        Raises:
+            PolicyInvalidError: nothing may be decided.
+            UpstreamUnavailableError: S3 or a parameter did not answer, or too many concurrent writers may be alive.
+            LedgerIncompleteError: an earlier attempt is missing from the ledger.
+        """
+        run, number = place_in_run(self.runs, state)
+        earlier = self._earlier(run, number)
+        # A completed job, or one whose owner opted out, needs no policy: an invalid one must not hold it up.
+        needs_none = state.status == "Completed" or opts_out(tags or {})
+        account = AccountPolicy() if needs_none else self.policies.load()
+        resolved = resolve(account, replace(state, tags=tags), role=state.role_arn)
+        last = Attempt(
+            number=number,
+            state=replace(state, tags=tags),
+            transitions=record.transitions,
+            checkpoint=None,
+            stop_intent=stop_intent or self._stop_intent(state.job, record),
+        )
+        asked = resolved.policy.resume and state.parent is None and last.ending.trigger is not None
+        # A dry run creates nothing that the switch could prevent.
+        kill_switch = self.kill_switch.why_on() if asked and not resolved.policy.dry_run else None
+        context = PlanContext(
+            run=Run(id=run, attempts=(*earlier, last), checkpoints=()),
+            resolved=resolved,
+            kill_switch=kill_switch,
+            listed=asked and kill_switch is None and not is_too_late(last, now=now),
+        )
+        return self._with_location(context) if context.listed and state.checkpoint_uri else context
+
+    def _with_location(self, context: PlanContext) -> PlanContext:
+        """The context with what the checkpoint location holds, and who writes there."""
+        run, last = context.run, context.run.last
+        try:
+            location = parse_location(last.state.checkpoint_uri or "")
+        except ValueError as error:
+            return replace(context, blockers=(str(error),))
+        listing = self.checkpoints.list(last.state.job.region, location)
+        found = recognise(listing.objects, location)
+        attempts = (*run.attempts[:-1], replace(last, checkpoint=resume_point(found)))
+        holder = self.runs.reservation(str(location))
+        writers = self._concurrent_writers(run)
+        if holder and holder.run != run.id and (busy := self._is_busy(holder)):
+            writers = tuple(dict.fromkeys((*writers, busy)))
+        return replace(
+            context,
+            run=replace(run, attempts=attempts, checkpoints=found),
+            concurrent_writers=writers,
+            listing_cut=listing.cut,
+            caveat=listing.caveat,
+            replaces=holder,
+        )
+
+    def _stop_intent(self, job: JobId, record: JobRecord) -> StopIntent | None:
+        """The intent of Respot's own stop; it is read only for a job that was stopped."""
+        return None if stop_of(record.transitions) is None else self.runs.stop_intent(job)
+
+    def _concurrent_writers(self, run: Run) -> tuple[str, ...]:
+        """Live jobs that write where this run's checkpoints are, some of them; its own next attempt is none.
+
+        A job counts as alone only if all others were checked: that some have ended says nothing about the rest.
+
+        Raises:
+            UpstreamUnavailableError: none of the checked jobs is alive, and there are more; the ledger will learn of
+                their ends.
+        """
+        state, own = run.last.state, {attempt.state.job for attempt in run.attempts}
+        planned = self.runs.attempt(run.id, run.last.number + 1)
+        others = [
+            other
+            for other, uri in self.runs.live(state.job.region)
+            if other not in own
+            and (planned is None or other.name != planned.name)
+            and _overlap(uri, state.checkpoint_uri or "")
+        ]
+        others.sort(key=lambda other: other.created, reverse=True)  # the newest is the most likely to be alive
+        alive = tuple(islice((other.name for other in others[:MOST_DESCRIBED] if self._is_alive(other)), _ENOUGH))
+        if not alive and len(others) > MOST_DESCRIBED:
+            message = f"{state.job}: {MOST_DESCRIBED} of {len(others)} possible writers have ended; repeat later"
+            raise UpstreamUnavailableError(message)
+        return alive
+
+    def _is_alive(self, job: JobId) -> bool:
+        """Whether the job is alive according to SageMaker: the ledger may have missed its end."""
+        seen = self.jobs.describe(job.region, job.name)
+        return seen is not None and is_same_job(seen.state.job, job) and not is_terminal(seen.state.status)
+
+    def _is_busy(self, reservation: LocationReservation) -> str | None:
+        """The name of the other run's attempt, if it writes to the location or is about to be created."""
+        attempt = self.runs.attempt(reservation.run, reservation.number)
+        outcome = attempt and self.runs.outcome(attempt.parent)
+        if attempt is None or (outcome and outcome.kind is not OutcomeKind.CREATED):
+            return None
+        seen = self.jobs.describe(attempt.region, attempt.name)
+        if seen is None:
+            return None if outcome else attempt.name
+        return None if is_terminal(seen.state.status) else attempt.name
+
+    def _earlier(self, run: RunId, number: int) -> tuple[Attempt, ...]:
+        earlier: list[Attempt] = []
+        for attempt in self.runs.attempts(run)[: number - 1]:
+            record, decided = self.ledger.load(attempt.parent), self.runs.decision(attempt.parent)
+            if record.state is None or attempt.number != len(earlier) + 2:
+                message = f"{attempt.parent}: an earlier attempt of run {run} has expired from the ledger"
+                raise LedgerIncompleteError(message)
+            earlier.append(
+                Attempt(
+                    number=attempt.number - 1,
+                    state=record.state,
+                    transitions=record.transitions,
+                    checkpoint=decided.checkpoint if decided else None,
+                    made_progress=decided.made_progress if decided else None,
+                    reached=decided.reached if decided else {},
+                    stop_intent=self._stop_intent(attempt.parent, record),
+                )
+            )
+        return tuple(earlier)
+
+
+def _overlap(one: str, other: str) -> bool:
+    try:
+        return overlaps(one, other)
+    except ValueError:  # a location outside S3 holds none of our checkpoints
+        return False
