@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "timeline": "respot_cli.timeline.command",
     "drill": "respot_cli.drill.command",
     "dlq": "respot_cli.dlq",
+    "checkpoints": "respot_cli.checkpoints.command",
 }
 
 

@@ -1,0 +1,1 @@
+"""`respot checkpoints`: what Respot recognises under a prefix, and what a job would resume from."""
