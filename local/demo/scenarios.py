@@ -80,7 +80,7 @@ _STUCK: Final = Scenario(
     tags=_RESUME,
     attempts=(_SPOT_TIMEOUT, _SPOT_TIMEOUT),
     last=Action.REFUSE,
-    reason="saved no newer checkpoint",
+    reason="made no progress",
     seeded=True,
 )
 

@@ -77,7 +77,15 @@ def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any
 def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkpoint:  # noqa: ANN401
     """A complete checkpoint, saved this many seconds after the run's creation."""
     step = int(name.rpartition("-")[2]) if name.rpartition("-")[2].isdigit() else None
-    plain = Checkpoint(name=name, step=step, saved_at=at(seconds), size=2_100_000_000, complete=True, objects=4)
+    plain = Checkpoint(
+        name=name,
+        step=step,
+        saved_at=at(seconds),
+        size=2_100_000_000,
+        complete=True,
+        objects=4,
+        layout="Hugging Face Trainer",
+    )
     return replace(plain, **others)
 
 

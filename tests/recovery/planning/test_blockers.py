@@ -18,7 +18,7 @@ TWO: Final = run(*repeated(NEVER_LAUNCHED, 2))
 BILLED: Final = run(attempt(instance_count=2, billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
 WAITED: Final = "Starting=30000 MaxWaitTimeExceeded=50000"
 CUT: Final[dict[str, Any]] = {"around": {"listing_cut": True}}
-NO_CHECKPOINT: Final = f"no complete checkpoint in {PREFIX}: the next attempt would start from scratch"
+NO_CHECKPOINT: Final = f"nothing to resume from in {PREFIX}: the next attempt would start from scratch"
 UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
 
 LATE: Final[dict[str, Any]] = {"now": ENDED + DECIDED_WITHIN}
@@ -39,13 +39,17 @@ REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
         "no checkpoint location is configured: the next attempt would start from scratch",
     ),
     "nothing saved": (run(), {}, NO_CHECKPOINT),
-    "nothing complete": (run(checkpoints=(saved(7000, complete=False),)), {}, NO_CHECKPOINT),
+    "nothing that its framework could resume from": (
+        run(checkpoints=(saved(7000, complete=False, usable=False, flaw="1 of 2 shards"),)),
+        {},
+        f"nothing to resume from in {PREFIX} (checkpoint-500: 1 of 2 shards): the next attempt would start from scratch",
+    ),
     "deleted since": (run(attempt(checkpoint=SAVED)), {}, NO_CHECKPOINT),
     "nothing saved, as far as was listed": (run(), CUT, f"{UNKNOWN} listed"),
     "no progress": (
         FRUITLESS,
         {},
-        "the last 2 attempts that trained saved no newer checkpoint: another would do no better",
+        "the last 2 attempts that trained made no progress (nothing new was saved): another would do no better",
     ),
     "three days ago": (TRAINED, LATE, f"{TOO_LATE}; to continue, submit a new job with the same checkpoint location"),
     "three days ago, without checkpoints": (

@@ -112,19 +112,21 @@ def test_work_done_and_lost_together_are_never_more_than_was_trained(
     assert made_up.work_done() + made_up.work_lost() <= sum(trained, timedelta())
 
 
-def test_attempts_in_a_row_that_saved_nothing_are_counted_from_the_last() -> None:
+def test_attempts_in_a_row_without_progress_are_counted_from_the_last() -> None:
     first, second, third = repeated(OUT_OF_TIME, 3)
-    never = replace(attempt(NEVER_LAUNCHED, number=2), checkpoint=saved(10 * HOUR))  # it trained nothing
+    never = replace(attempt(NEVER_LAUNCHED, number=2), made_progress=None)  # it trained nothing
+    good, bad = replace(first, made_progress=True), replace(first, made_progress=False)
 
-    assert run(replace(first, checkpoint=saved(6000))).attempts_without_progress() == 0
-    assert run(replace(first, checkpoint=saved(6000)), second, third).attempts_without_progress() == 2
-    assert run(first, never, third).attempts_without_progress() == 2
+    assert run(first, checkpoints=(saved(6000),)).attempts_without_progress() == 0
+    assert run(good, replace(second, made_progress=False), third).attempts_without_progress() == 2
+    assert run(bad, never, third).attempts_without_progress() == 2
+    assert run(bad, second, checkpoints=(saved(20 * HOUR),)).attempts_without_progress() == 0
 
 
-@pytest.mark.parametrize(("seconds", "count"), [(12 * HOUR, 2), (12 * HOUR + 1, 0)], ids=["its creation", "later"])
-def test_an_overwritten_checkpoint_without_a_step_is_progress(seconds: int, count: int) -> None:
+def test_of_an_older_record_the_checkpoint_tells_progress() -> None:
     first, second = repeated(OUT_OF_TIME, 2)
-    assert run(first, replace(second, checkpoint=saved(seconds, "checkpoint.pth"))).attempts_without_progress() == count
+    assert run(replace(first, checkpoint=saved(6000)), second).attempts_without_progress() == 1
+    assert run(replace(first, checkpoint=saved(-1)), second).attempts_without_progress() == 2
 
 
 @pytest.mark.parametrize(

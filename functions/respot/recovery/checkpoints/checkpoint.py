@@ -4,7 +4,7 @@
 object is ever opened: nothing here proves that a framework can load a checkpoint.
 
 Order: checkpoints whose names differ only in their numbers are a series, in the order of those numbers, by which
-frameworks resume. A number that falls, long after a higher one was saved, means that the counter began anew: what is
+frameworks resume. A number that falls, long after a higher one was saved, means that the counter began again: what is
 saved from then on is newer. Several series (Lightning's `last.ckpt` beside `epoch=1-step=200.ckpt`, two frameworks) are
 interleaved by time, since their numbers mean different things.
 
@@ -111,7 +111,7 @@ def _checkpoint(each: Group, flaw: Flaw | None, least: float) -> Checkpoint:
 
 
 def _in_order(series: Iterable[Group]) -> list[Group]:
-    """A series from oldest to newest: by number, unless the counter began anew."""
+    """A series from oldest to newest: by number, unless the counter began again."""
     generation, highest, ordered = 0, None, list[tuple[int, int, datetime, str, Group]]()
     for each in sorted(series, key=lambda each: (each.saved_at, each.number or 0, each.name)):
         number = each.number or 0

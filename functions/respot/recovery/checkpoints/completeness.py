@@ -111,7 +111,7 @@ def _doubt(
 
 
 def _is_habit(group: Group, siblings: Iterable[Group]) -> bool:
-    """Whether another of its series has the same files: then its framework was told to leave the rest out."""
+    """Whether another of its series has the same files: then its framework is set to leave the rest out."""
     return any(each is not group and _names(each) == _names(group) for each in siblings)
 
 
@@ -202,7 +202,8 @@ def _less_than_before(group: Group, earlier: Collection[Group], siblings: Sequen
     if missed and any("\n" in name for name in missed):
         return f"{len(group.evidence)} of {len(before.evidence)} files, which {last_part(before.name)} has"
     if missed:
-        return f"no {missed[0]}{_and_more(missed)}, which {last_part(before.name)} has"
+        file = min((path for path in before.evidence if before.part(path) == missed[0]), default=missed[0])
+        return f"nothing like {before.within(file)}{_and_more(missed)}, which {last_part(before.name)} has"
     if marks := before.marks - group.marks:
         return f"no {min(marks)}, which {last_part(before.name)} has"
     for name in sorted(expected & group.sizes.keys()):

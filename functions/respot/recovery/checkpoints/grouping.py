@@ -143,7 +143,7 @@ class Group:
         """Which part of the checkpoint a file is: the same in the next one."""
         within = self.within(path)
         if self._is_of_files:
-            return _join(parent_of(within), part_of_files(last_part(within)))
+            return _join(parent_of(within), part_of_files(_BACKUP.sub("", last_part(within))))
         return stable(within, self.number)
 
     @cached_property

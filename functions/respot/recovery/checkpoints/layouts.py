@@ -304,8 +304,8 @@ TENSORFLOW: Final = _files(
     r"(?P<stem>.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)",
     tracker=_TENSORFLOW_TRACKER,
     needs=(
-        Need(words="its index", path=_re(r"\.index$"), proves=True),
-        Need(words="its data", path=_re(r"\.data-"), proves=True),
+        Need(words="index", path=_re(r"\.index$"), proves=True),
+        Need(words="data", path=_re(r"\.data-"), proves=True),
     ),
 )
 LIGHTNING_FILE: Final = _files(
@@ -364,7 +364,7 @@ FILE_LAYOUTS: Final = (
         "PaddlePaddle",
         "PaddlePaddle/PaddleDetection ppdet/utils/checkpoint.py: <epoch>.pdparams, then <epoch>.pdopt",
         r"(?P<stem>.+)\.(?:pdparams|pdopt|pdema|pdstates)",
-        needs=(Need(words="its optimizer", path=_re(r"\.pdopt$")),),
+        needs=(Need(words="optimizer", path=_re(r"\.pdopt$")),),
     ),
     _files(
         "CatBoost",

@@ -43,7 +43,7 @@ def progress(
     """Whether the attempt that began then brought the work forward.
 
     Where checkpoints have steps, only a step counts that is higher than any that the run had reached. A counter that an
-    earlier run left in the same location does not count: this run may begin anew. Elsewhere, new data counts. So do new
+    earlier run left in the same location does not count: this run may begin again. Elsewhere, new data counts. So do new
     data of an unknown layout.
 
     Args:

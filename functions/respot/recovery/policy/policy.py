@@ -67,7 +67,7 @@ class Policy:
         budgets: how many resubmissions each kind of trouble may cause.
         back_off: pauses by kind of trouble.
         require_checkpoint: refuse if nothing was saved to resume from.
-        require_progress: refuse after two attempts that trained and brought no newer checkpoint.
+        require_progress: refuse after two attempts that trained and made no progress.
         max_billable_hours: instance-hours billed to the whole run, after which no attempt follows.
         ladder: pools in order; empty keeps the job's own market and instance type.
         deadline: when the work must be done: a time, or a span since the run's first job was created.

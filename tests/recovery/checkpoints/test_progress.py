@@ -1,0 +1,105 @@
+"""Progress is a higher step, or new data where nothing counts."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from respot.recovery.checkpoints.checkpoint import Checkpoint, recognise
+from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.progress import Progress, Reached, progress, reached
+from tests.recovery.checkpoints.listings import LOCATION
+from tests.support.builders import at
+from tests.support.runs import saved
+
+
+def stored(key: str, moment: datetime, size: int) -> StoredObject:
+    return StoredObject(key=key, size=size, last_modified=moment)
+
+
+UNKNOWN = saved(150, "state", step=None, layout=None)
+
+
+def judged(checkpoints: list[Checkpoint], *earlier: Reached, run_began: float = 0, began: float = 100) -> Progress:
+    return progress(checkpoints, earlier, run_began=at(run_began), attempt_began=at(began))
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "earlier", "made", "evidence"),
+    [
+        ([], [], False, "nothing new was saved"),
+        ([saved(50, "checkpoint-5")], [], False, "nothing new was saved"),
+        ([saved(150, "checkpoint-5")], [], True, "step 5"),
+        ([saved(50, "checkpoint-5"), saved(150, "checkpoint-6")], [], True, "step 6, was 5"),
+        ([saved(150, "checkpoint-6")], [{"checkpoint-#": 5}], True, "step 6, was 5"),
+        ([saved(150, "checkpoint-5")], [{"checkpoint-#": 5}], False, "step 5 again"),
+        ([saved(150, "checkpoint-4")], [{"checkpoint-#": 5}], False, "step 4 again"),
+        ([saved(150, "checkpoint-4")], [{"checkpoint-#": 3}, {"checkpoint-#": 5}], False, "step 4 again"),
+        ([saved(150, "checkpoint-4")], [{"step-#": 5}], True, "step 4"),
+        ([saved(-50, "checkpoint-9"), saved(150, "checkpoint-1")], [], True, "step 1"),
+        ([saved(150, "last.ckpt")], [], True, "last.ckpt was written"),
+        ([saved(150, "checkpoint-5"), saved(150, "last.ckpt")], [{"checkpoint-#": 5}], False, "step 5 again"),
+        ([UNKNOWN], [], True, "new data in state, of an unknown layout"),
+        ([saved(150, "checkpoint-5"), UNKNOWN], [{"checkpoint-#": 5}], True, "new data in state, of an unknown layout"),
+        ([saved(150, "checkpoint-6", complete=False)], [{"checkpoint-#": 5}], True, "step 6, was 5"),
+        ([saved(150, "checkpoint-6", complete=False, usable=False)], [], False, "nothing new was saved"),
+    ],
+    ids=[
+        "nothing",
+        "nothing new",
+        "the first",
+        "higher than the one before",
+        "higher than what was deleted",
+        "the same again",
+        "from scratch again",
+        "from scratch again, after two",
+        "another series",
+        "an earlier run counted higher",
+        "written over",
+        "written over, with a step beside it",
+        "unknown layout",
+        "unknown layout beside the same step",
+        "doubted",
+        "proven unfinished",
+    ],
+)
+def test_progress(checkpoints: list[Checkpoint], earlier: list[Reached], evidence: str, *, made: bool) -> None:
+    assert judged(checkpoints, *earlier) == Progress(made=made, evidence=evidence)
+
+
+def test_a_counter_that_began_anew_counts_from_there() -> None:
+    """Attempt 1 continues nothing, attempt 2 goes on from it, although an earlier run left a higher number."""
+    old, first, second = saved(-9000, "step-50"), saved(50, "step-1"), saved(150, "step-2")
+    assert judged([old, first], began=0) == Progress(made=True, evidence="step 1")
+    assert reached([old, first], since=at(0)) == {"step-#": 1}
+    assert judged([old, first, second], {"step-#": 1}) == Progress(made=True, evidence="step 2, was 1")
+
+
+def test_only_a_few_series_are_remembered() -> None:
+    names = [f"{letter}-1" for letter in "abcdefghijklmnopqrst"]
+    assert len(reached([saved(50 + place, name) for place, name in enumerate(names)], since=at(0))) == 10
+    assert reached([saved(50, f"{'x' * 300}-1")], since=at(0)) == {}
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=6, unique=True), st.integers(1, 3))
+def test_attempts_that_each_reach_a_higher_step_always_make_progress(steps: list[int], kept: int) -> None:
+    """Whatever the framework deletes, and an earlier run left."""
+    listed = [saved(-500, "checkpoint-99")]
+    known: list[Reached] = []
+    for number, step in enumerate(sorted(steps)):
+        began = number * 1000
+        listed = [*listed, saved(began + 500, f"checkpoint-{step}")][-kept:]
+        assert judged(listed, *known, began=began).made
+        known.append(reached(listed, since=at(0)))
+
+
+@given(st.lists(st.integers(0, 5), min_size=2, max_size=6))
+def test_attempts_that_write_new_data_of_an_unknown_layout_always_make_progress(files: list[int]) -> None:
+    objects: dict[str, tuple[datetime, int]] = {}
+    for number, file in enumerate(files):
+        began = at(number * 1000)
+        key = f"{LOCATION.prefix}blob/{file}.q"
+        objects[key] = (began + timedelta(seconds=1), 10)
+        found = recognise([stored(key, *each) for key, each in objects.items()], LOCATION)
+        assert progress(found, [], run_began=at(0), attempt_began=began).made
