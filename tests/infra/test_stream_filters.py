@@ -130,7 +130,7 @@ INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, rea
 NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)
 POST = {schema.PK: "drill#1", schema.SK: schema.POST_KEY, schema.KIND: "drill-post"}
-STATUSES = (*KIND_BY_STATUS, *ENDS, "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
+STATUSES = (*KIND_BY_STATUS, *sorted(ENDS), "Starting", "Training", "Stopping", "Deleting", "NewInThe2030s")
 CASES: dict[str, tuple[Item, set[str]]] = {
     **{s: (recorded(s), shown(alert=s in KIND_BY_STATUS, recover=s in ENDS)) for s in STATUSES},
     "stopped, marked: alert declines it": (recorded("Stopped", "Stopped"), {ALERT, RECOVER}),

@@ -65,7 +65,7 @@ def test_a_run_that_loses_the_race_for_a_location_tries_again(env: RecoveryEnvir
     other = env.end(name="other")
     job = env.ended()
     env.before["runs.decide"] = lambda: env.recover(other)
-    assert env.recover(job) == Later(reason="another run has just claimed the checkpoint location; try again")
+    assert env.recover(job) == Later(reason="another run has just reserved the checkpoint location; try again")
     assert env.sagemaker.created == ["other-r2"]
     assert env.recover(job) is None
     assert env.decision(job).decision.reason == f"{OVERLAPPING}other-r2"
