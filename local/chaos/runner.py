@@ -145,7 +145,7 @@ def chaos(cast: Cast) -> Iterator[Chaos]:
 
 @contextmanager
 def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
-    """Put the proxy between the functions of that account and AWS, with short timeouts, which stay."""
+    """Put the proxy between the functions of that account and AWS, with short timeouts, which remain."""
     with standing_between(at) as between:
         _shorten_timeouts(at)
         yield Chaos(at=at, between=between, cast=cast)

@@ -31,7 +31,7 @@ class Environment:
 
 
 def prepare(client: str) -> Environment:
-    """Install what is pinned for a client; what is installed already stays."""
+    """Install what is pinned for a client; what is installed already remains."""
     requirements, directory = PROJECT / "requirements" / f"clients-{client}.txt", _BUILD / client
     _uv("venv", "--allow-existing", "--python", sys.executable, str(directory))
     _uv("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes", str(requirements))

@@ -179,7 +179,10 @@ def test_an_on_demand_job_that_ran_out_of_pending_time_is_reported_and_resumed(r
 def test_a_run_without_progress_ends_after_two_attempts(runs: Recovering) -> None:
     run = runs.checked("fruitless")
     assert actions(run) == [Action.RESUBMIT, Action.REFUSE]
-    assert reason(run[-1]) == "the last 2 attempts that trained made no progress (nothing new was saved): another would do no better"
+    assert (
+        reason(run[-1])
+        == "the last 2 attempts that trained made no progress (nothing new was saved): another would do no better"
+    )
     assert not runs.exists("fruitless-r3")
 
 

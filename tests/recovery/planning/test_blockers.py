@@ -18,6 +18,9 @@ TWO: Final = run(*repeated(NEVER_LAUNCHED, 2))
 BILLED: Final = run(attempt(instance_count=2, billable_time=timedelta(hours=1)), checkpoints=(SAVED,))
 WAITED: Final = "Starting=30000 MaxWaitTimeExceeded=50000"
 CUT: Final[dict[str, Any]] = {"around": {"listing_cut": True}}
+SHARDS_MISSING: Final = (
+    f"nothing to resume from in {PREFIX} (checkpoint-500: 1 of 2 shards): the next attempt would start from scratch"
+)
 NO_CHECKPOINT: Final = f"nothing to resume from in {PREFIX}: the next attempt would start from scratch"
 UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
 
@@ -42,7 +45,7 @@ REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
     "nothing that its framework could resume from": (
         run(checkpoints=(saved(7000, complete=False, usable=False, flaw="1 of 2 shards"),)),
         {},
-        f"nothing to resume from in {PREFIX} (checkpoint-500: 1 of 2 shards): the next attempt would start from scratch",
+        SHARDS_MISSING,
     ),
     "deleted since": (run(attempt(checkpoint=SAVED)), {}, NO_CHECKPOINT),
     "nothing saved, as far as was listed": (run(), CUT, f"{UNKNOWN} listed"),

@@ -1,7 +1,7 @@
 """Which objects make one checkpoint.
 
 A file belongs to the innermost directory that is named like a checkpoint. A directory that holds several checkpoints of
-one series is none itself, whatever its name. Files outside such directories are grouped by what they share: a stem, or
+one series is none itself. Files outside such directories are grouped by what they share: a stem, or
 a name without the number of the rank. What is left is one group of an unknown layout.
 """
 
@@ -99,7 +99,7 @@ class Group:
         number: its counter.
         files: by their paths below the prefix, at least one.
         evidence: those that can hold work.
-        temporary: it has a temporary name, so its framework has not finished it.
+        temporary: it has a temporary name: its framework has not finished it.
         marked: its framework left a mark that it is unfinished.
         copy: a copy for use elsewhere (`best.pt`, weights alone), from which frameworks do not resume by default.
     """

@@ -63,7 +63,7 @@ class Layout:
         tracker: what names the newest.
         counted: the name has a counter. Without one, checkpoints are ordered by time.
         step_file: matches a file in the directory whose name has the counter, as group `step`.
-        paired: files with one counter are one checkpoint, whatever else their names say.
+        paired: files with one counter are one checkpoint, whichever names they have.
         copies: one that is named *best* or *final* is a copy, from which its framework does not resume.
     """
 
@@ -116,7 +116,7 @@ LAYOUTS: Final = (
     ),
     Layout(
         name="verl",
-        source="verl-project/verl fsdp_checkpoint_manager.py: model_world_size_<K>_rank_<i>.pt, tracker written last",
+        source="verl-project/verl fsdp_checkpoint_manager.py: model_world_size_<n>_rank_<r>.pt, tracker written last",
         claims=_re(r"_world_size_[0-9]+_rank_[0-9]+\.pt$"),
         tracker=_MEGATRON_TRACKER,
     ),
@@ -379,7 +379,7 @@ FILE_LAYOUTS: Final = (
     ),
     _files(
         "AllenNLP",
-        "allenai/allennlp training/checkpointer.py: model_state_e<e>_b<b>.th, then training_state_e<e>_b<b>.th",
+        "allenai/allennlp training/checkpointer.py: model_state_e<epoch>_b<batch>.th, then training_state_…",
         r"(?:model|training)_state_e(?:poch_)?(?P<step>[0-9]+)(?:_b[0-9]+)?(?:_w[0-9]+)?\.th",
         paired=True,
     ),

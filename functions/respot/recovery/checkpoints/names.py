@@ -163,7 +163,7 @@ def stable(path: str, number: int | None) -> str:
 
 
 def part_of_files(name: str) -> str:
-    """What tells a file from the others of its checkpoint, the same in the next one: its rank and its kind."""
+    """What distinguishes a file from the others of its checkpoint, the same in the next one: its rank and its kind."""
     return series_of(without_rank(name)) + "".join(found[0] for found in _RANK.finditer(name))
 
 

@@ -13,9 +13,9 @@ LARGEST_POINTER: Final = 64 * 1024
 """Text that names a checkpoint is short; a larger file of such a name is a checkpoint itself."""
 
 DEEPEST: Final = 16
-"""Parts of a path that are looked at, from the file upwards. Frameworks use five at most."""
+"""Parts of a path that are read, from the file upwards. Frameworks use five at most."""
 LONGEST: Final = 255
-"""Bytes in a file's name on Linux. SageMaker uploads local files, so a longer name is nobody's checkpoint."""
+"""Bytes in a file's name on Linux. SageMaker uploads local files: a longer name is nobody's checkpoint."""
 
 _WORD: Final = re.compile(r"[a-z]+")
 _SAGEMAKER_MARKERS: Final = (".sagemaker-uploading", ".sagemaker-uploaded", ".sagemaker-ignore")

@@ -43,8 +43,8 @@ def progress(
     """Whether the attempt that began then brought the work forward.
 
     Where checkpoints have steps, only a step counts that is higher than any that the run had reached. A counter that an
-    earlier run left in the same location does not count: this run may begin again. Elsewhere, new data counts. So do new
-    data of an unknown layout.
+    earlier run left in the same location does not count: this run may begin again. Elsewhere, new data counts, and so
+    does new data of an unknown layout.
 
     Args:
         checkpoints: what is listed when the attempt has ended.
