@@ -27,7 +27,7 @@ def test_a_job_that_ran_out_of_waiting_time_is_resubmitted_under_its_run(env: Re
     assert (outcome.kind, outcome.name, outcome.arn) == (OutcomeKind.CREATED, SECOND, arn_of(SECOND))
     assert outcome.summary.startswith(
         "resubmitted as spot-job-r2, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-1.pt "
-        "(10 min old, 2.0 MB); 10 min of training lost (ran out of waiting time; "
+        "(numbered files, 10 min old, 2.0 MB); progress: step 1; 10 min of training lost (ran out of waiting time; "
     )
 
 

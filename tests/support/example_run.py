@@ -31,8 +31,8 @@ NOW: Final = at(29500)
 _URI: Final = f"s3://ml-bucket/checkpoints/{ROOT}/"
 _REASON: Final = "ran out of waiting time; next: spot ml.g5.2xlarge"
 _SUMMARY: Final = (
-    f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000 (11 min old, 98 MB); "
-    f"11 min of training lost ({_REASON})"
+    f"resubmitted as {NEXT}, attempt 2 of 5, spot ml.g5.2xlarge, resumes from checkpoint-3000 "
+    f"(Hugging Face Trainer, 11 min old, 98 MB); progress: step 3,000; 11 min of training lost ({_REASON})"
 )
 
 

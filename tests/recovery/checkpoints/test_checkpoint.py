@@ -542,11 +542,11 @@ def checkpoint(saved_at: datetime, *, complete: bool = True) -> Checkpoint:
 @pytest.mark.parametrize(
     ("stopped_at", "words"),
     [
-        (at(200), "checkpoint-500 (3 min old, 2.1 GB)"),
-        (at(0), "checkpoint-500 (saved as the job stopped, 2.1 GB)"),
-        (at(-900), "checkpoint-500 (saved as the job stopped, 2.1 GB)"),
-        (at(-7200), "checkpoint-500 (written 2 h 00 min after the job stopped, 2.1 GB)"),
-        (None, "checkpoint-500 (saved 2026-09-16 09:00 UTC, 2.1 GB)"),
+        (at(200), "checkpoint-500 (Hugging Face Trainer, 3 min old, 2.1 GB)"),
+        (at(0), "checkpoint-500 (Hugging Face Trainer, saved as the job stopped, 2.1 GB)"),
+        (at(-900), "checkpoint-500 (Hugging Face Trainer, saved as the job stopped, 2.1 GB)"),
+        (at(-7200), "checkpoint-500 (Hugging Face Trainer, written 2 h 00 min after the job stopped, 2.1 GB)"),
+        (None, "checkpoint-500 (Hugging Face Trainer, saved 2026-09-16 09:00 UTC, 2.1 GB)"),
     ],
     ids=["before the stop", "at the stop", "synced late", "by someone else", "stop not known"],
 )
@@ -556,7 +556,7 @@ def test_people_read_how_old_it_was_when_the_job_stopped(stopped_at: datetime | 
 
 def test_people_read_that_it_is_not_complete() -> None:
     words = described(checkpoint(at(0), complete=False), stopped_at=at(59))
-    assert words == "checkpoint-500 (59 s old, 2.1 GB, incomplete: no optimizer)"
+    assert words == "checkpoint-500 (Hugging Face Trainer, 59 s old, 2.1 GB, incomplete: no optimizer)"
 
 
 def test_an_age_is_never_negative() -> None:

@@ -151,7 +151,10 @@ def age(checkpoint: Checkpoint, stopped_at: datetime) -> timedelta:
 
 
 def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> str:
-    """A checkpoint for people: `checkpoint-500 (3 min old, 2.1 GB)`; the age is that when the job stopped."""
+    """A checkpoint for people, with its layout, and its age when the job stopped.
+
+    For example: `checkpoint-500 (Hugging Face Trainer, 3 min old, 2.1 GB)`.
+    """
     size = bytes_in_words(checkpoint.size)
     if checkpoint.layout is None:
         objects = f"{checkpoint.objects:,} object{'' if checkpoint.objects == 1 else 's'}"
@@ -159,7 +162,7 @@ def described(checkpoint: Checkpoint, *, stopped_at: datetime | None = None) -> 
     incomplete = (
         "" if checkpoint.complete else f", incomplete: {checkpoint.flaw}" if checkpoint.flaw else ", incomplete"
     )
-    return f"{checkpoint.name} ({_when(checkpoint, stopped_at)}, {size}{incomplete})"
+    return f"{checkpoint.name} ({checkpoint.layout}, {_when(checkpoint, stopped_at)}, {size}{incomplete})"
 
 
 def _when(checkpoint: Checkpoint, stopped_at: datetime | None) -> str:

@@ -70,4 +70,5 @@ class PlanContext:
         checkpoint = described(self.run.last.checkpoint, stopped_at=self.run.last.ended)
         *_, newest = passed_over(self.run.checkpoints) or (None,)
         passed = f", passing over {explained(newest)}" if newest else ""
-        return f"resumes from {checkpoint}{passed}; {in_words(lost)} of training lost{caveat}"
+        progress = f"; progress: {self.run.progress().evidence}" if self.run.last.has_trained else ""
+        return f"resumes from {checkpoint}{passed}{progress}; {in_words(lost)} of training lost{caveat}"
