@@ -1,8 +1,8 @@
 """Which objects make one checkpoint.
 
 A file belongs to the innermost directory that is named like a checkpoint. A directory that holds several checkpoints of
-one series is none itself. Files outside such directories are grouped by what they share: a stem, or
-a name without the number of the rank. What is left is one group of an unknown layout.
+one series is none itself. Files outside such directories are grouped by what they share: a stem, a counter, or a name
+without the number of the rank. What is left is one group of an unknown layout.
 """
 
 import re
@@ -25,6 +25,7 @@ from respot.recovery.checkpoints.layouts import (
     Shape,
 )
 from respot.recovery.checkpoints.names import (
+    LONGEST_NUMBER,
     counter,
     is_rank_directory,
     last_part,
@@ -44,7 +45,7 @@ from respot.recovery.checkpoints.objects import (
     role_of,
 )
 
-_LONGEST_NUMBER: Final = 10
+_LONGEST_NAME: Final = 10
 """Digits of a directory that is a bare number; a longer one is a time."""
 _MOST_TRIED: Final = 2_000
 """Files of a directory that are tried for its layout."""
@@ -79,7 +80,7 @@ _RESUMABLE: Final = re.compile(
 )
 _BACKUP: Final = re.compile(r"\.(?:bkp|bak|backup|old|prev)$", re.IGNORECASE)
 _COPY: Final = re.compile(
-    r"(?:^|[-_.])(?:best|final|ema|swa|averaged?|avg)(?:[-_.=0-9]|$)|\.iter[0-9]{1,18}\.npz$|^[0-9]{1,18}epoch\.pth$"
+    r"(?:^|[-_.])(?:best|bad|final|ema|swa|averaged?|avg)(?:[-_.=0-9]|$)|\.iter[0-9]{1,18}\.npz$|^[0-9]{1,18}epoch\.pth$"
     r"|[-_.]ave?_?[0-9]{1,6}best",
     re.IGNORECASE,
 )
@@ -292,7 +293,7 @@ def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
 
 def _number(last: str, layout: Layout | None, draft: _Draft) -> int | None:
     if draft.step:
-        return int(draft.step)
+        return int(draft.step) if len(draft.step) <= LONGEST_NUMBER else None
     pattern = layout.step_file if layout else None
     if pattern:
         steps = [match for path in draft.files if (match := pattern.fullmatch(last_part(path)))]
@@ -390,7 +391,7 @@ def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
         return (key, Shape.FILES, layout, step), sure
     single = _SINGLE.search(last) is not None
     if counted and (counted.has_word or single) and not _COPY.search(last):
-        key = _paired(outside, f"{counted.strength} {counted.number}")
+        key = _paired(outside, f"{counted.word} {counted.number}")
         return (key, Shape.FILES, NUMBERED_FILE, str(counted.number)), counted.has_word
     return ((_join(outside, without_rank(last)), Shape.FILES, SINGLE_FILE, None), False) if single else None
 
@@ -427,7 +428,7 @@ class _Directories:
                 outer = parent_of(each)
                 inner = last_part(each)
                 if self._is_checkpoint(outer) and (
-                    _TAG.fullmatch(inner) or (inner.isdecimal() and not last_part(outer).isdecimal())
+                    _TAG.fullmatch(inner) or (inner.isdigit() and not last_part(outer).isdigit())
                 ):
                     return outer
                 return each
@@ -444,7 +445,7 @@ class _Directories:
             part = last_part(each)
             if len(part) > LONGEST or each in self._holding_several:
                 continue
-            if part.isdecimal() and (len(part) < _LONGEST_NUMBER or part[0] == "0"):
+            if part.isdecimal() and part.isascii() and (len(part) < _LONGEST_NAME or part[0] == "0"):
                 bare.append(each)
             elif _WRITTEN_OVER.search(part) or ((found := counter(part)) and found.has_word):
                 named.append(each)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-_LONGEST_NUMBER: Final = 18
+LONGEST_NUMBER: Final = 18
 """Digits: a longer number is a hash or a timestamp, no counter."""
 _WEAKEST_WORD: Final = 4
 
@@ -77,6 +77,11 @@ class Counter:
     number: int
 
     @property
+    def word(self) -> str:
+        """A letter for its strength: files whose counters count differently are of different series."""
+        return "abcdefg"[self.strength]
+
+    @property
     def has_word(self) -> bool:
         """Whether a word such as *step* or *epoch* says that it counts."""
         return self.strength <= _WEAKEST_WORD
@@ -98,7 +103,7 @@ def counter(name: str) -> Counter | None:
             words.append(text.lower())
             continue
         following = tokens[position + 1] if position + 1 < len(tokens) else None
-        if not ("." in text or len(text) > _LONGEST_NUMBER or _is_glued(token, following)):
+        if not ("." in text or len(text) > LONGEST_NUMBER or _is_glued(token, following)):
             after = following[0].lower() if following else ""
             counted_after = after in _COUNTERS and not (
                 position + 2 < len(tokens) and tokens[position + 2][0][0].isdigit()
@@ -157,7 +162,7 @@ def stable(path: str, number: int | None) -> str:
     """A file's path in its checkpoint, the same in the next one: without its counter, and names made of content."""
 
     def masked(found: re.Match[str]) -> str:
-        return f"{found[1]}#" if int(found[2][:_LONGEST_NUMBER]) == number else found[0]
+        return f"{found[1]}#" if int(found[2][:LONGEST_NUMBER]) == number else found[0]
 
     return _CONTENT_NAME.sub("#", _OWN_COUNTER.sub(masked, path))
 
