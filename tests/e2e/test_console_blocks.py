@@ -31,7 +31,6 @@ NOT_RUN: Final = {
     "make load": "takes half an hour",
     "make proof": "takes most of an hour",
     "make clients": "takes minutes, and downloads the clients",
-    ".venv/bin/python -m local clients --record": "takes minutes, and downloads the clients",
     "make check": "takes minutes",
     "make synth": "takes half a minute; the local account is deployed from the same templates",
     # These are a part of a run of the tests, or change the checkout under it.
