@@ -41,8 +41,7 @@ class Verdict(StrEnum):
     RESUMED = "resumes here"
     COMPLETE = "complete"
     COPY = "a copy"
-    DOUBTED = "doubted"
-    UNFINISHED = "unfinished"
+    INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +111,8 @@ class Explanation:
         """What this one is for a job that begins now."""
         if checkpoint is self.resumed:
             return Verdict.RESUMED
-        if not checkpoint.usable:
-            return Verdict.UNFINISHED
         if not checkpoint.complete:
-            return Verdict.DOUBTED
+            return Verdict.INCOMPLETE
         return Verdict.COPY if checkpoint.copy else Verdict.COMPLETE
 
 
@@ -181,7 +178,7 @@ def _details(explanation: Explanation, checkpoint: Checkpoint) -> str:
 
 def _why_nothing(explanation: Explanation) -> str:
     if explanation.checkpoints:
-        return f"every checkpoint is unfinished ({_named(explanation.checkpoints)})"
+        return f"no checkpoint holds work ({_named(explanation.checkpoints)})"
     if not explanation.objects:
         return f"no object is below {explanation.source.location or 'the prefix'}"
     return "only " + ", ".join(f"{each.what} ({each.count:,})" for each in explanation.idle) + " are there"

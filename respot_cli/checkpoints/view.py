@@ -26,8 +26,7 @@ _STYLES: Final = {
     Verdict.RESUMED: "bold green",
     Verdict.COMPLETE: "",
     Verdict.COPY: "dim",
-    Verdict.DOUBTED: "yellow",
-    Verdict.UNFINISHED: "red",
+    Verdict.INCOMPLETE: "yellow",
 }
 _SAVED: Final = {Clock.UTC: "Saved (UTC)", Clock.LOCAL: "Saved (as listed)", Clock.MINUTES: "Minute"}
 
@@ -91,14 +90,12 @@ def _complete(each: Checkpoint, verdict: Verdict) -> str:
         case Verdict.RESUMED if each.complete:
             return "yes; a job resumes from it"
         case Verdict.RESUMED:
-            return f"doubted: {each.flaw}; a job resumes from it"
+            return f"no: {each.flaw}; a job resumes from it"
         case Verdict.COPY:
             return "yes; a copy"
         case Verdict.COMPLETE:
             return "yes"
-        case Verdict.DOUBTED:
-            return f"doubted: {each.flaw}"
-        case Verdict.UNFINISHED:
+        case Verdict.INCOMPLETE:
             return f"no: {each.flaw}"
 
 

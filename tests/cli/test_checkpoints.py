@@ -133,7 +133,7 @@ def test_json_has_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert shown["layouts"] == [{"layout": "Hugging Face Trainer", "checkpoints": 2, "objects": 5}]
     assert [(each["name"], each["verdict"], each["flaw"]) for each in shown["checkpoints"]] == [
         ("checkpoint-500", "resumes here", None),
-        ("checkpoint-1000", "unfinished", "1 of 2 shards"),
+        ("checkpoint-1000", "incomplete", "1 of 2 shards"),
     ]
     assert (shown["checkpoints"][1]["saved_at"], shown["checkpoints"][1]["objects"]) == (None, 2)
     assert [(each["what"], each["objects"]) for each in shown["counts_for_nothing"]] == [
@@ -157,7 +157,7 @@ def test_json_has_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> No
         ),
         (
             "5 9e9 checkpoint-1000/model-00001-of-00002.safetensors\n",
-            r"There is nothing to resume from: every checkpoint is unfinished \(checkpoint-1000: 1 of 2 shards\)\.",
+            r"A job would resume from checkpoint-1000 \(.*\), although it may be incomplete: 1 of 2 shards\.",
         ),
         ("5 9 .sagemaker-uploading\n", r".*: only markers of SageMaker and empty directories \(1\) are there\."),
         (
@@ -169,7 +169,7 @@ def test_json_has_the_same(file: Path, capsys: pytest.CaptureFixture[str]) -> No
             r"A job would resume from checkpoint-1000 \(.*\), although it may be incomplete: no optimizer\.",
         ),
     ],
-    ids=["empty", "by-products", "unfinished", "markers", "unknown", "doubted"],
+    ids=["empty", "by-products", "cut short", "markers", "unknown", "without an optimizer"],
 )
 def test_the_conclusion_says_what_a_job_resumes_from_or_why_there_is_nothing(listing: str, said: str) -> None:
     assert re.fullmatch(said, concluded(listing))

@@ -85,6 +85,8 @@ def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkp
         complete=True,
         objects=4,
         layout="Hugging Face Trainer",
+        position=() if step is None else (step,),
+        is_counted=step is not None,
     )
     return replace(plain, **others)
 

@@ -122,7 +122,7 @@ class Decider:
             decision=replace(decision, reason=summary) if decision.dry_run and summary else decision,
             decided_at=now,
             checkpoint=run.last.checkpoint,
-            made_progress=run.progress().made if context.listed else None,
+            made_progress=_progress_of(context),
             reached=reached(run.checkpoints, since=run.created),
             next_name=new.name if new else None,
             summary=summary,
@@ -138,6 +138,14 @@ class Decider:
             refusal = Decision(action=Action.REFUSE, reason=reason, inputs=decision.inputs, notify=True)
             self.runs.decide(replace(decided, decision=refusal, next_name=None), None)
         return None
+
+
+def _progress_of(context: PlanContext) -> bool | None:
+    """Whether the job made progress; `None` if the listing was cut."""
+    if not context.listed:
+        return None
+    made = context.run.progress().made
+    return None if context.listing_cut and not made else made
 
 
 def summarize(decision: Decision, context: PlanContext, new: AttemptRequest) -> str:

@@ -284,6 +284,8 @@ def test_a_checkpoint_is_the_sum_of_its_objects_and_as_new_as_the_newest() -> No
             objects=2,
             layout="Hugging Face Trainer",
             flaw="no trainer_state.json",
+            position=(500,),
+            is_counted=True,
         ),
     )
 
@@ -411,13 +413,19 @@ def test_by_products_count_for_nothing() -> None:
     assert resume_point(recognise(objects[-2:], LOCATION)) is None
 
 
-def test_what_is_only_doubted_is_resumed_from_and_what_is_proven_unfinished_is_not() -> None:
-    doubted = recognise(directory("checkpoint-500", "model.safetensors"), LOCATION)
+def test_an_incomplete_checkpoint_is_resumed_from_where_there_is_no_other() -> None:
+    doubted = recognise(directory("iter_0000500", "mp_rank_00/model_optim_rng.pt"), LOCATION)
     assert newest_complete(doubted) is None
     assert resume_point(doubted) == doubted[-1]
-    unfinished = recognise(directory("iter_0000500", "mp_rank_00/model_optim_rng.pt"), LOCATION)
-    assert resume_point(unfinished) is None
-    assert [explained(each) for each in passed_over(unfinished)] == ["iter_0000500: no tracker file beside it"]
+    assert explained(doubted[-1]) == "iter_0000500: no tracker file beside it"
+
+
+def test_what_has_a_temporary_name_or_no_bytes_is_never_resumed_from() -> None:
+    objects = [*directory("tmp-checkpoint-500", TRAINER), stored("step-1.pt", size=0)]
+    found = recognise(objects, LOCATION)
+    assert resume_point(found) is None
+    flaws = {"tmp-checkpoint-500: a temporary name", "step-1.pt: its files are empty"}
+    assert {explained(each) for each in passed_over(found)} == flaws
 
 
 def test_an_unknown_layout_is_resumed_from() -> None:

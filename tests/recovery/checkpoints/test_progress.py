@@ -32,17 +32,23 @@ def judged(checkpoints: list[Checkpoint], *earlier: Reached, run_began: float = 
         ([saved(50, "checkpoint-5")], [], False, "nothing new was saved"),
         ([saved(150, "checkpoint-5")], [], True, "step 5"),
         ([saved(50, "checkpoint-5"), saved(150, "checkpoint-6")], [], True, "step 6, was 5"),
-        ([saved(150, "checkpoint-6")], [{"checkpoint-#": 5}], True, "step 6, was 5"),
-        ([saved(150, "checkpoint-5")], [{"checkpoint-#": 5}], False, "step 5 again"),
-        ([saved(150, "checkpoint-4")], [{"checkpoint-#": 5}], False, "step 4 again"),
-        ([saved(150, "checkpoint-4")], [{"checkpoint-#": 3}, {"checkpoint-#": 5}], False, "step 4 again"),
-        ([saved(150, "checkpoint-4")], [{"step-#": 5}], True, "step 4"),
+        ([saved(150, "checkpoint-6")], [{"checkpoint-#": (5,)}], True, "step 6, was 5"),
+        ([saved(150, "checkpoint-5")], [{"checkpoint-#": (5,)}], False, "step 5, was 5"),
+        ([saved(150, "checkpoint-4")], [{"checkpoint-#": (5,)}], False, "step 4, was 5"),
+        ([saved(150, "checkpoint-4")], [{"checkpoint-#": (3,)}, {"checkpoint-#": (5,)}], False, "step 4, was 5"),
+        ([saved(150, "checkpoint-4")], [{"step-#": (5,)}], True, "step 4"),
         ([saved(-50, "checkpoint-9"), saved(150, "checkpoint-1")], [], True, "step 1"),
         ([saved(150, "last.ckpt")], [], True, "last.ckpt was written"),
-        ([saved(150, "checkpoint-5"), saved(150, "last.ckpt")], [{"checkpoint-#": 5}], False, "step 5 again"),
+        ([saved(150, "checkpoint-5"), saved(150, "last.ckpt")], [{"checkpoint-#": (5,)}], False, "step 5, was 5"),
         ([UNKNOWN], [], True, "new data in state, of an unknown layout"),
-        ([saved(150, "checkpoint-5"), UNKNOWN], [{"checkpoint-#": 5}], True, "new data in state, of an unknown layout"),
-        ([saved(150, "checkpoint-6", complete=False)], [{"checkpoint-#": 5}], True, "step 6, was 5"),
+        (
+            [saved(150, "checkpoint-5"), UNKNOWN],
+            [{"checkpoint-#": (5,)}],
+            True,
+            "new data in state, of an unknown layout",
+        ),
+        ([saved(150, "checkpoint-6", complete=False)], [{"checkpoint-#": (5,)}], True, "step 6, was 5"),
+        ([saved(50, "checkpoint-5"), saved(150, "checkpoint-6", complete=False)], [], False, "nothing new was saved"),
         ([saved(150, "checkpoint-6", complete=False, usable=False)], [], False, "nothing new was saved"),
     ],
     ids=[
@@ -61,6 +67,7 @@ def judged(checkpoints: list[Checkpoint], *earlier: Reached, run_began: float = 
         "unknown layout",
         "unknown layout beside the same step",
         "doubted",
+        "doubted, beside a complete one",
         "proven unfinished",
     ],
 )
@@ -68,17 +75,61 @@ def test_progress(checkpoints: list[Checkpoint], earlier: list[Reached], evidenc
     assert judged(checkpoints, *earlier) == Progress(made=made, evidence=evidence)
 
 
-def test_a_counter_that_began_anew_counts_from_there() -> None:
+def of_names(*names: str, began: float) -> list[Checkpoint]:
+    """What is recognised of files of these names, saved shortly after the attempt began."""
+    apart = 1 if "rank" in names[0] or "rng" in names[-1] or "actor" in names[0] else 100
+    objects = [
+        stored(f"{LOCATION.prefix}{name}", at(began + 30 + place * apart), 10**8) for place, name in enumerate(names)
+    ]
+    return list(recognise(objects, LOCATION))
+
+
+@pytest.mark.parametrize(
+    ("attempts", "made"),
+    [
+        ([["model.pt", "rng_state_0.pth"]] * 3, True),
+        ([["actor_0.pt", "actor_1.pt", "actor_2.pt"]] * 3, True),
+        ([["resnet50.pt"]] * 3, True),
+        ([["epochs100/model.pt"]] * 3, True),
+        ([["batch_32/last.pt"]] * 3, True),
+        ([["1024/last.pt"]] * 3, True),
+        ([["ckpt_0.pt", "ckpt_1.pt"]] * 3, True),
+        ([["stage1/checkpoint-900/a.pt"], ["stage2/checkpoint-100/a.pt"], ["stage2/checkpoint-200/a.pt"]], True),
+        ([["fold_1/epoch_10.pth"], ["fold_2/epoch_10.pth"], ["fold_3/epoch_10.pth"]], True),
+        ([["fold1_epoch3.pt"], ["fold2_epoch1.pt"], ["fold2_epoch2.pt"]], True),
+        ([["epoch1_step500.pt"], ["epoch2_step100.pt"], ["epoch2_step300.pt"]], True),
+        ([["checkpoint-500/a.pt"]] * 3, False),
+        ([["step_500.pt"]] * 3, False),
+        ([["model_100.pt", "model_200.pt"]] * 3, False),
+        (
+            [["version_0/epoch=1-step=9.ckpt"], ["version_1/epoch=1-step=9.ckpt"], ["version_2/epoch=0-step=5.ckpt"]],
+            False,
+        ),
+        ([["epoch1_step500.pt"], ["epoch1_step500.pt"], ["epoch1_step200.pt"]], False),
+    ],
+    ids=lambda value: value[0][0] if isinstance(value, list) else "",
+)
+def test_a_number_is_a_step_only_if_it_counts(attempts: list[list[str]], *, made: bool) -> None:
+    known: list[Reached] = []
+    found: list[bool] = []
+    for number, names in enumerate(attempts):
+        listed = of_names(*names, began=number * 1000)
+        found.append(judged(listed, *known, began=number * 1000).made)
+        known.append(reached(listed, since=at(0)))
+    assert found == [True, made, made]
+
+
+def test_a_counter_that_began_again_counts_from_there() -> None:
     """Attempt 1 continues nothing, attempt 2 goes on from it, although an earlier run left a higher number."""
     old, first, second = saved(-9000, "step-50"), saved(50, "step-1"), saved(150, "step-2")
     assert judged([old, first], began=0) == Progress(made=True, evidence="step 1")
-    assert reached([old, first], since=at(0)) == {"step-#": 1}
-    assert judged([old, first, second], {"step-#": 1}) == Progress(made=True, evidence="step 2, was 1")
+    assert reached([old, first], since=at(0)) == {"step-#": (1,)}
+    assert judged([old, first, second], {"step-#": (1,)}) == Progress(made=True, evidence="step 2, was 1")
 
 
 def test_only_a_few_series_are_remembered() -> None:
-    names = [f"{letter}-1" for letter in "abcdefghijklmnopqrst"]
-    assert len(reached([saved(50 + place, name) for place, name in enumerate(names)], since=at(0))) == 10
+    names = [f"{number:03d}/step-1" for number in range(120)]
+    assert len(reached([saved(50 + place, name) for place, name in enumerate(names)], since=at(0))) == 100
     assert reached([saved(50, f"{'x' * 300}-1")], since=at(0)) == {}
 
 

@@ -22,7 +22,6 @@ SHARDS_MISSING: Final = (
     f"nothing to resume from in {PREFIX} (checkpoint-500: 1 of 2 shards): the next attempt would start from scratch"
 )
 NO_CHECKPOINT: Final = f"nothing to resume from in {PREFIX}: the next attempt would start from scratch"
-UNKNOWN: Final = f"it is unknown whether there is a complete checkpoint in {PREFIX}: there are more objects than were"
 
 LATE: Final[dict[str, Any]] = {"now": ENDED + DECIDED_WITHIN}
 TOO_LATE: Final = "ended 3 d 00 h ago, and a job is resubmitted within 3 d 00 h of its end or not at all"
@@ -48,7 +47,6 @@ REFUSED: Final[dict[str, tuple[Run, dict[str, Any], str]]] = {
         SHARDS_MISSING,
     ),
     "deleted since": (run(attempt(checkpoint=SAVED)), {}, NO_CHECKPOINT),
-    "nothing saved, as far as was listed": (run(), CUT, f"{UNKNOWN} listed"),
     "no progress": (
         FRUITLESS,
         {},
@@ -92,12 +90,18 @@ RESUBMITTED: Final[dict[str, tuple[Run, dict[str, Any]]]] = {
     "no location, none required": (run(attempt(checkpoint_uri=None)), {"require_checkpoint": False}),
     "nothing was trained": (NEVER, {}),
     "a checkpoint of an earlier run": (run(checkpoints=(saved(-9000),)), {}),
-    "seen before the listing was cut": (run(attempt(checkpoint=SAVED)), CUT),
+    "seen before the listing was cut": (run(attempt(checkpoint=SAVED), checkpoints=(saved(9000),)), CUT),
     "progress not required": (FRUITLESS, {"require_progress": False}),
     "the second never trained": (run(attempt(), attempt(WAITED, number=2), checkpoints=(saved(-9000),)), {}),
     "an attempt left": (TWO, {"max_attempts": 3}),
     "hours left": (BILLED, {"max_billable_hours": 2.1}),
 }
+
+
+def test_a_listing_that_was_cut_leads_to_no_refusal() -> None:
+    decision = decide(run(), now=LONG_AFTER, **CUT)
+    assert decision.action is Action.RESUBMIT
+    assert decision.warning == "it is unknown whether there is a checkpoint: not all objects were listed"
 
 
 @pytest.mark.parametrize(("what", "settings"), RESUBMITTED.values(), ids=RESUBMITTED)

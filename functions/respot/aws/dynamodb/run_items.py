@@ -60,7 +60,7 @@ def decision_item(record: DecisionRecord, retention: timedelta | None) -> Item:
             DECIDED_AT: iso(record.decided_at),
             "checkpoint": record.checkpoint and _checkpoint(record.checkpoint),
             "made_progress": record.made_progress,
-            "reached": dict(record.reached),
+            "reached": {line: list(position) for line, position in record.reached.items()},
             "next_name": record.next_name,
             "story": record.summary,
             EXPIRES_AT: expiry(record.decided_at, retention),
@@ -89,7 +89,7 @@ def read_decision(item: Item) -> DecisionRecord:
         decided_at=datetime.fromisoformat(values[DECIDED_AT]),
         checkpoint=checkpoint and _read_checkpoint(checkpoint),
         made_progress=values.get("made_progress"),
-        reached={series: int(step) for series, step in values.get("reached", {}).items()},
+        reached={line: tuple(map(int, position)) for line, position in values.get("reached", {}).items()},
         next_name=values.get("next_name"),
         summary=values.get("story"),
     )

@@ -13,25 +13,25 @@ job is given everything under the prefix. Only `age` and `described` use the tim
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import bytes_in_words, in_words, readable
-from respot.recovery.checkpoints.completeness import Flaw, flaw_of
+from respot.recovery.checkpoints.completeness import Series, Trackers, flaw_of
 from respot.recovery.checkpoints.grouping import Group, group
 from respot.recovery.checkpoints.location import CheckpointLocation
-from respot.recovery.checkpoints.names import last_part, series_of
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.names import last_part, line_of, parent_of
+from respot.recovery.checkpoints.objects import DEEPEST, StoredObject
 
 LATE_SYNC: Final = timedelta(minutes=15)
 """Objects that arrive later than this after the stop were not synced by the stopped job; alerts report it.
 
 Within that time, the uploads of two checkpoints may also overtake each other.
 """
-_SMALL: Final = 0.01
-"""Of the largest checkpoint's bytes: a smaller file beside it is something else, such as the state of a scheduler."""
+_SMALL: Final = 0.02
+"""Of the bytes of a checkpoint beside or above it: what is smaller is something else, such as a scheduler's state."""
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -48,8 +48,10 @@ class Checkpoint:
         objects: how many objects it consists of.
         layout: the framework that writes such checkpoints, for people; `None` if the layout is unknown.
         flaw: why it is not complete, in words.
-        usable: a job may resume from it. An incomplete one is usable unless it is proven unfinished.
+        usable: a job may resume from it, complete or not: it holds work, and has no temporary name.
         copy: a copy for use elsewhere, such as `best.pt` or weights alone: it counts only where nothing better is.
+        position: its counters, from coarse to fine: epoch and step; empty if it has none.
+        is_counted: its number is sure to count; in other names it may be a size, or a hyperparameter.
     """
 
     name: str
@@ -62,11 +64,13 @@ class Checkpoint:
     flaw: str | None = None
     usable: bool = True
     copy: bool = False
+    position: tuple[int, ...] = ()
+    is_counted: bool = False
 
     @property
-    def series(self) -> str:
-        """The same for checkpoints whose names differ in their numbers only."""
-        return series_of(self.name)
+    def line(self) -> str:
+        """The same for checkpoints whose counters go on from each other."""
+        return line_of(self.name)
 
 
 def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> tuple[Checkpoint, ...]:
@@ -79,23 +83,42 @@ def recognise(objects: Iterable[StoredObject], location: CheckpointLocation) -> 
     series: dict[tuple[str, str, str], list[Group]] = defaultdict(list)
     for each in found.groups:
         series[each.series].append(each)
-    least = _SMALL * max((each.size for each in found.groups if each.evidence), default=0)
-    placed: list[tuple[tuple[datetime, bool, tuple[str, str, str], int], Checkpoint]] = []
+    largest = _largest(found.groups)
+    trackers = Trackers(found.trackers)
+    placed: list[tuple[tuple[datetime, bool, tuple[int, ...], tuple[str, str, str], int], Checkpoint]] = []
     for key, members in series.items():
         newest, complete = _BEGINNING, list[Group]()
-        ordered = _in_order(members)
-        for place, each in enumerate(ordered):
+        ordered = Series(_in_order(members))
+        for place, each in enumerate(ordered.groups):
             newest = max(newest, each.saved_at)
-            flaw = flaw_of(each, found.trackers, earlier=complete, siblings=ordered)
+            flaw = flaw_of(ordered, place, trackers, complete)
             if flaw is None:
                 complete.append(each)
             # Series keep their order, and at the same moment the one that names its step counts as newer.
-            placed.append(((newest, each.number is not None, key, place), _checkpoint(each, flaw, least)))
+            placed.append(((newest, bool(each.position), each.position, key, place), _checkpoint(each, flaw, largest)))
     return tuple(checkpoint for _, checkpoint in sorted(placed, key=lambda each: each[0]))
 
 
-def _checkpoint(each: Group, flaw: Flaw | None, least: float) -> Checkpoint:
-    small = each.layout is not None and each.size < least
+def _largest(groups: Iterable[Group]) -> Mapping[str, int]:
+    """The bytes of the largest checkpoint directly in each directory."""
+    found: dict[str, int] = defaultdict(int)
+    for each in groups:
+        if each.evidence:
+            found[parent_of(each.name)] = max(found[parent_of(each.name)], each.size)
+    return found
+
+
+def _directories_above(name: str) -> Iterator[str]:
+    directory = parent_of(name)
+    for _ in range(DEEPEST):
+        yield directory
+        if not directory:
+            return
+        directory = parent_of(directory)
+
+
+def _checkpoint(each: Group, flaw: str | None, largest: Mapping[str, int]) -> Checkpoint:
+    small = each.size < _SMALL * max(largest.get(above, 0) for above in _directories_above(each.name))
     return Checkpoint(
         name=each.name,
         step=each.number,
@@ -104,22 +127,23 @@ def _checkpoint(each: Group, flaw: Flaw | None, least: float) -> Checkpoint:
         complete=flaw is None,
         objects=len(each.files),
         layout=each.layout.name if each.layout else None,
-        flaw=flaw.words if flaw else None,
-        usable=not (flaw and flaw.proven),
+        flaw=flaw,
+        usable=each.has_work,
         copy=each.copy or small,
+        position=each.position,
+        is_counted=each.is_counted,
     )
 
 
 def _in_order(series: Iterable[Group]) -> list[Group]:
     """A series from oldest to newest: by number, unless the counter began again."""
-    generation, highest, ordered = 0, None, list[tuple[int, int, datetime, str, Group]]()
-    for each in sorted(series, key=lambda each: (each.saved_at, each.number or 0, each.name)):
-        number = each.number or 0
-        if highest and number < (highest.number or 0) and each.began_at > highest.saved_at + LATE_SYNC:
+    generation, highest, ordered = 0, None, list[tuple[int, tuple[int, ...], datetime, str, Group]]()
+    for each in sorted(series, key=lambda each: (each.saved_at, each.position, each.name)):
+        if highest and each.position < highest.position and each.began_at > highest.saved_at + LATE_SYNC:
             generation, highest = generation + 1, each
-        elif highest is None or number >= (highest.number or 0):
+        elif highest is None or each.position >= highest.position:
             highest = each
-        ordered.append((generation, number, each.saved_at, each.name, each))
+        ordered.append((generation, each.position, each.saved_at, each.name, each))
     return [each for *_, each in sorted(ordered, key=lambda each: each[:4])]
 
 
@@ -133,7 +157,7 @@ def newest_complete(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
 
 
 def resume_point(checkpoints: Sequence[Checkpoint]) -> Checkpoint | None:
-    """What a job would resume from: the newest complete one, else what is only doubted; `None` if there is nothing."""
+    """What a job would resume from: the newest complete one, else the newest; `None` if there is nothing."""
     doubted = [each for each in checkpoints if each.usable]
     return newest_complete(checkpoints) or (doubted[-1] if doubted else None)
 

@@ -3,21 +3,20 @@
 Only names, sizes and times are known: a complete checkpoint may still fail to load. S3 writes an object whole or not at
 all, uploads are in any order, and each rank uploads its own files.
 
-What is *proven* unfinished counts for nothing: its framework says so, or its own names promise files that are missing.
-What is only *doubted* still counts as something to resume from: it lacks a file that its framework usually writes, or
-what the checkpoint before it has.
+An incomplete checkpoint is passed over for a complete one. Where there is none, it still counts as something to resume
+from: its framework decides what it can load.
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.jobs.formatting import in_words
 from respot.recovery.checkpoints.grouping import Group
-from respot.recovery.checkpoints.layouts import Tracker
+from respot.recovery.checkpoints.layouts import Layout, Tracker
 from respot.recovery.checkpoints.names import last_part, parent_of
 from respot.recovery.checkpoints.objects import StoredObject
 
@@ -36,89 +35,99 @@ _OF_A_RANK: Final = re.compile(r"(?:rank|rng_state|random_states|shard|node|work
 _ALIKE: Final = 0.1
 _SHRUNK: Final = 0.5
 _LARGE: Final = 1_000_000
-_SHARD: Final = re.compile(r"(?<![0-9])([0-9]{1,6})-of-([0-9]{1,6})(?![0-9])")
+_METADATA: Final = re.compile(r"(?:__[0-9]+)?\.metadata")
+_SHARD: Final = re.compile(r"(?<![0-9])([0-9]{4,6})-of-([0-9]{4,6})(?![0-9])")
 _WORLD: Final = re.compile(r"world_size_([0-9]{1,6})_rank_([0-9]{1,6})(?![0-9])")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """Why a checkpoint is not complete.
+class Trackers:
+    """The trackers of a listing, by the directory they are in."""
 
-    Attributes:
-        words: in words for people.
-        proven: the framework cannot resume from it, or will not.
+    def __init__(self, trackers: Mapping[str, StoredObject]) -> None:
+        """`trackers` are small files outside all checkpoints, by their paths."""
+        self._by_directory: dict[str, list[tuple[str, StoredObject]]] = defaultdict(list)
+        for path, each in sorted(trackers.items()):
+            self._by_directory[parent_of(path)].append((last_part(path), each))
+        self._newest: dict[tuple[str, re.Pattern[str]], tuple[str, datetime] | None] = {}
+
+    def newest(self, directory: str, tracker: Tracker) -> tuple[str, datetime] | None:
+        """The name and the time of the newest one in that directory; `None` if there is none."""
+        key = directory, tracker.name
+        if key not in self._newest:
+            found = [
+                (each.last_modified, name)
+                for name, each in self._by_directory.get(directory, ())
+                if tracker.name.fullmatch(name)
+            ]
+            self._newest[key] = max(found)[::-1] if found else None
+        return self._newest[key]
+
+
+class Series:
+    """Checkpoints whose names differ in their numbers only, oldest first."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        """`groups` are in their order."""
+        self.groups = groups
+        self._alike = Counter(frozenset(each.parts) for each in groups)
+
+    def has_habit(self, group: Group) -> bool:
+        """Whether another one has the same files: then its framework is set to leave the rest out."""
+        return self._alike[frozenset(group.parts)] > 1
+
+    def neighbours(self, place: int) -> Sequence[Group]:
+        """The ones just before and after that place."""
+        return (*self.groups[max(place - 1, 0) : place], *self.groups[place + 1 : place + 2])
+
+
+def flaw_of(series: Series, place: int, trackers: Trackers, earlier: Sequence[Group]) -> str | None:
+    """What is wrong with the checkpoint at that place, in words; `None` if it is complete, as far as can be seen.
+
+    `earlier` are the complete ones before it, oldest first.
     """
-
-    words: str
-    proven: bool
-
-
-def flaw_of(
-    group: Group, trackers: Mapping[str, StoredObject], *, earlier: Collection[Group], siblings: Sequence[Group]
-) -> Flaw | None:
-    """What is wrong with it; `None` if it is complete, as far as can be seen.
-
-    `siblings` are all of its series in order, `earlier` the complete ones before it, oldest first.
-    """
-    proven = _proven(group, trackers)
-    if proven:
-        return Flaw(words=proven, proven=True)
-    doubt = _doubt(group, trackers, earlier, siblings)
-    return Flaw(words=doubt, proven=False) if doubt else None
-
-
-def _proven(group: Group, trackers: Mapping[str, StoredObject]) -> str | None:
+    group = series.groups[place]
     if group.temporary:
         return "a temporary name"
     if group.marked:
         return "marked as unfinished"
     if not group.evidence:
         return "no file that can hold work"
-    if not any(each.size for each in group.evidence.values()):
+    if not group.has_work:
         return "its files are empty"
-    paths = [group.within(path) for path in group.files]
-    for need in group.layout.needs if group.layout else ():
-        if need.proves and not any(map(need.path.search, paths)):
-            return f"no {need.words}"
-    return _broken_promise(paths) or _halves(paths, every=False) or _tracked_elsewhere(group, trackers, required=True)
+    return None if group.layout is None else _flaw(group, group.layout, series, place, trackers, earlier)
 
 
-def _doubt(
-    group: Group, trackers: Mapping[str, StoredObject], earlier: Collection[Group], siblings: Sequence[Group]
+def _flaw(  # noqa: PLR0917 - what a checkpoint is compared with
+    group: Group, layout: Layout, series: Series, place: int, trackers: Trackers, earlier: Sequence[Group]
 ) -> str | None:
-    if group.layout is None:
-        return None
-    paths = [group.within(path) for path in group.files]
-    missing = [need for need in group.layout.needs if not any(map(need.path.search, paths))]
-    if missing and not _is_habit(group, siblings):
-        return f"no {' and no '.join(need.words for need in missing)}"
-    if half := _halves(paths, every=True):
-        return half
-    if renamed := min((path for path in paths if path.endswith(".tmp") and path[:-4] not in paths), default=None):
-        return f"{last_part(renamed)} is not renamed"
-    if older := _tracked_elsewhere(group, trackers, required=False):
-        return older
-    tracker = group.layout.tracker
-    if tracker and tracker.expected and not earlier and not _beside(group, tracker, trackers):
-        return "no tracker file beside it"
-    if empty := min(
-        (path for path, each in group.evidence.items() if not each.size and _OF_A_RANK.search(path)), default=None
-    ):
+    paths = {group.within(path) for path in group.files}
+    missing = [need for need in layout.needs if not any(map(need.path.search, paths))]
+    lacking = bool(missing) and (any(need.always for need in missing) or not series.has_habit(group))
+    return (
+        _broken_promise(paths)
+        or (f"no {' and no '.join(need.words for need in missing)}" if lacking else None)
+        or _halves(paths)
+        or _not_renamed(paths)
+        or _tracked_elsewhere(group, layout, trackers, earlier)
+        or _torn(group)
+        or _less_than_before(group, layout, series.neighbours(place), earlier)
+    )
+
+
+def _not_renamed(paths: AbstractSet[str]) -> str | None:
+    found = min((path for path in paths if path.endswith(".tmp") and path[:-4] not in paths), default=None)
+    return f"{last_part(found)} is not renamed" if found else None
+
+
+def _torn(group: Group) -> str | None:
+    """That its files are of two saves, or were only begun."""
+    empties = [path for path, each in group.evidence.items() if not each.size and _OF_A_RANK.search(path)]
+    if empty := min(empties, default=None):
         return f"{last_part(empty)} is empty"
-    if group.number is None and len(group.evidence) > 1 and group.saved_at - group.began_at > _ONE_SAVE:
-        return f"its files were written {in_words(group.saved_at - group.began_at)} apart"
-    return _less_than_before(group, earlier, siblings)
-
-
-def _is_habit(group: Group, siblings: Iterable[Group]) -> bool:
-    """Whether another of its series has the same files: then its framework is set to leave the rest out."""
-    return any(each is not group and _names(each) == _names(group) for each in siblings)
-
-
-def _neighbours(group: Group, series: Sequence[Group]) -> Sequence[Group]:
-    """The ones just before and after it."""
-    place = next(index for index, each in enumerate(series) if each is group)
-    return (*series[max(place - 1, 0) : place], *series[place + 1 : place + 2])
+    apart = group.saved_at - group.began_at
+    if group.number is None and len(group.evidence) > 1 and apart > _ONE_SAVE:
+        return f"its files were written {in_words(apart)} apart"
+    return None
 
 
 def _is_alike(group: Group, other: Group) -> bool:
@@ -128,76 +137,60 @@ def _is_alike(group: Group, other: Group) -> bool:
     return abs(other.size - group.size) <= _ALIKE * group.size
 
 
-def _names(group: Group) -> set[str]:
-    return set(map(group.part, group.files))
-
-
 def _broken_promise(paths: Iterable[str]) -> str | None:
     """The shards or ranks that the files' own names promise, if some are missing."""
-    there: dict[tuple[str, str, int, str], set[str]] = defaultdict(set)
+    there: dict[tuple[str, str, str], dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for path in paths:
         if match := _SHARD.search(path):
-            there[path[: match.start()], path[match.end() :], int(match[2]), "shards"].add(match[1])
+            there["shards", path[: match.start()], path[match.end() :]][int(match[2])].add(match[1])
         elif match := _WORLD.search(path):
-            there[path[: match.start()], path[match.end() :], int(match[1]), "ranks"].add(match[2])
-    for (*_, count, what), found in sorted(there.items()):
-        if len(found) < count:
+            there["ranks", path[: match.start()], path[match.end() :]][int(match[1])].add(match[2])
+    for (what, *_), counts in sorted(there.items()):
+        # Beside a whole set, shards of another count are left over from before a change of instances.
+        if all(len(found) < count for count, found in counts.items()):
+            count, found = max(counts.items(), key=lambda each: (len(each[1]), each[0]))
             return f"{len(found)} of {count} {what}"
     return None
 
 
-def _halves(paths: Iterable[str], *, every: bool) -> str | None:
-    """PyTorch renames `.metadata` into place once the shards are written; neither is anything without the other.
-
-    `every` directory needs both, or the checkpoint as a whole, since shards may be spread over prefixes.
-    """
+def _halves(paths: Iterable[str]) -> str | None:
+    """PyTorch renames `.metadata` into place once the shards are written; neither is anything without the other."""
     metadata, shards = set[str](), set[str]()
     for path in paths:
-        if path.endswith(".metadata"):
-            metadata.add(parent_of(path) if every else "")
+        if _METADATA.fullmatch(last_part(path)):
+            metadata.add(parent_of(path))
         elif path.endswith(".distcp"):
-            shards.add(parent_of(path) if every else "")
+            shards.add(parent_of(path))
     for what, without in (("no .metadata", shards - metadata), ("no shards", metadata - shards)):
         if without:
             return what + (f" in {min(without)}" if min(without) else "")
     return None
 
 
-def _tracked_elsewhere(group: Group, trackers: Mapping[str, StoredObject], *, required: bool) -> str | None:
+def _tracked_elsewhere(group: Group, layout: Layout, trackers: Trackers, earlier: Collection[Group]) -> str | None:
     """That the file which names the newest checkpoint is missing, or names an older one."""
-    tracker = group.layout.tracker if group.layout else None
-    if tracker is None or tracker.required is not required:
+    tracker = layout.tracker
+    if tracker is None:
         return None
-    found = _beside(group, tracker, trackers)
-    if not found:
-        return "no tracker file beside it" if required else None
-    path, newest = max(found.items(), key=lambda each: each[1].last_modified)
-    if newest.last_modified < group.began_at - _TRACKER_BEFORE:
-        return f"{last_part(path)} is older: it names an earlier one"
-    return None
+    found = trackers.newest(parent_of(group.name), tracker)
+    if found is None:
+        return "no tracker file beside it" if tracker.required or (tracker.expected and not earlier) else None
+    name, at = found
+    return f"{name} is older: it names an earlier one" if at < group.began_at - _TRACKER_BEFORE else None
 
 
-def _beside(group: Group, tracker: Tracker, trackers: Mapping[str, StoredObject]) -> Mapping[str, StoredObject]:
-    parent = parent_of(group.name)
-    return {
-        path: each
-        for path, each in trackers.items()
-        if parent_of(path) == parent and tracker.name.fullmatch(last_part(path))
-    }
-
-
-def _less_than_before(group: Group, earlier: Collection[Group], siblings: Sequence[Group]) -> str | None:
+def _less_than_before(
+    group: Group, layout: Layout, neighbours: Iterable[Group], earlier: Sequence[Group]
+) -> str | None:
     """What the ones before it have and it lacks."""
-    if not earlier or group.layout is None:
-        return None
-    if any(_is_alike(group, each) for each in _neighbours(group, siblings)):
-        return None  # it is how its framework saves from now on, for instance with fewer ranks
-    *_, before = earlier
-    habit = set.intersection(*(set(each.sizes) for each in list(earlier)[-2:]))
+    if not earlier or any(_is_alike(group, each) for each in neighbours):
+        return None  # what its neighbour has is how its framework saves from now on, for instance with fewer ranks
+    before = earlier[-1]
+    habit = set.intersection(*(set(each.sizes) for each in earlier[-2:]))
     expected = {name for name in before.sizes if name in habit or _NEEDED.search(name) or _OF_A_RANK.search(name)}
     missing = sorted(name for name in expected - group.sizes.keys() if not _EXPORT.search(name))
     ranks = [name for name in missing if _OF_A_RANK.search(name)]
-    known = any(not need.proves for need in group.layout.needs)  # what its framework writes last is known
+    known = any(not need.always for need in layout.needs)  # what its framework writes last is known
     missed = ranks if ranks or known else _significant(missing, group, before)
     if missed and any("\n" in name for name in missed):
         return f"{len(group.evidence)} of {len(before.evidence)} files, which {last_part(before.name)} has"

@@ -8,6 +8,7 @@ without the number of the rank. What is left is one group of an unknown layout.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -27,6 +28,8 @@ from respot.recovery.checkpoints.layouts import (
 from respot.recovery.checkpoints.names import (
     LONGEST_NUMBER,
     counter,
+    counters,
+    is_plain_counter,
     is_rank_directory,
     last_part,
     parent_of,
@@ -51,7 +54,7 @@ _MOST_TRIED: Final = 2_000
 """Files of a directory that are tried for its layout."""
 
 _NUMBERED: Final = re.compile(
-    r"(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|steps?|iter(?:ation)?|epoch|ep|update|batch)s?[-_=.]?[0-9]+"
+    r"(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|step|iter(?:ation)?|epoch|ep|update)[-_=.]?[0-9]+"
     r"|ep[0-9]+-ba[0-9]+(?:-.*)?|epoch[-_]?[0-9]+[-_]step[-_]?[0-9]+"
     r"|0[0-9]{2,17}|(?!20[0-9]{6}$)[1-9][0-9]{2,8}|checkpoint[-_][0-9]{4}-[0-9]{2}-[0-9]{2}[-_T][0-9].*",
     re.IGNORECASE,
@@ -61,7 +64,9 @@ _OF_A_FRAMEWORK: Final = re.compile(r"CKPT\+.+|.+\.ckpt|.+_partial|.+-state", re
 _TAG: Final = re.compile(r"global_step[0-9]+")
 """DeepSpeed's own directory within a checkpoint of another framework. So are bare numbers: prefixes, or ranks."""
 _WRITTEN_OVER: Final = re.compile(
-    r"(?:^|[-_.])(?:last|latest|best|final|current|previous|prev|training_state)$", re.IGNORECASE
+    r"(?:^|[-_.])(?:last|latest|best|final|current|previous|prev|training_state)$"
+    r"|^(?:last|latest|best|final|current|previous|prev)[-_.]checkpoint$",
+    re.IGNORECASE,
 )
 """Directories whose files are written over in place."""
 _METRIC_WITH_A_SLASH: Final = re.compile(r"[a-z][a-z0-9_]*=-?[0-9.]+(?:-.*)?\.ckpt", re.IGNORECASE)
@@ -78,6 +83,8 @@ _EXPORTED: Final = frozenset(("avg", "eval", "export", "exported", "exports", "o
 _RESUMABLE: Final = re.compile(
     r"(?:^|[-_.])(?:checkpoint|ckpt|resume|snapshot|last|latest|train(?:ing|er)?_state)(?:[-_.]|$)", re.IGNORECASE
 )
+_SIGNS: Final = frozenset((".metadata", "trainer_state.json", "random_states_0.pkl"))
+"""Files that make the directory they are in a checkpoint under any name."""
 _BACKUP: Final = re.compile(r"\.(?:bkp|bak|backup|old|prev)$", re.IGNORECASE)
 _COPY: Final = re.compile(
     r"(?:^|[-_.])(?:best|bad|final|ema|swa|averaged?|avg)(?:[-_.=0-9]|$)|\.iter[0-9]{1,18}\.npz$|^[0-9]{1,18}epoch\.pth$"
@@ -89,6 +96,9 @@ _UNFINISHED: Final = re.compile(r"(.+)-unfinished", re.IGNORECASE)
 _AFTER_MARK: Final = ("", ".ckpt", "/weights")
 
 
+_ORDER: Final = {Role.EVIDENCE: 0, Role.TEMPORARY: 1, Role.BY_PRODUCT: 2, Role.POINTER: 3}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """The files of one checkpoint.
@@ -97,7 +107,7 @@ class Group:
         name: its path below the prefix, without what distinguishes its files; `.` for the prefix itself.
         series: the same for groups of one shape whose names differ in their numbers only.
         layout: `None` if it is unknown.
-        number: its counter.
+        position: its counters, from coarse to fine, such as epoch and step; empty if it has none.
         files: by their paths below the prefix, at least one.
         evidence: those that can hold work.
         temporary: it has a temporary name: its framework has not finished it.
@@ -108,12 +118,23 @@ class Group:
     name: str
     series: tuple[str, str, str]
     layout: Layout | None
-    number: int | None
+    position: tuple[int, ...]
     files: Mapping[str, StoredObject]
     evidence: Mapping[str, StoredObject]
     temporary: bool = False
     marked: bool = False
     copy: bool = False
+
+    @property
+    def number(self) -> int | None:
+        """Its finest counter."""
+        return self.position[-1] if self.position else None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its number is sure to count: its framework or its whole name says so."""
+        own = self.layout not in {NUMBERED_DIRECTORY, NUMBERED_FILE, SINGLE_FILE, None}
+        return bool(self.position) and (own or is_plain_counter(last_part(self.name)))
 
     @cached_property
     def saved_at(self) -> datetime:
@@ -159,6 +180,16 @@ class Group:
             counts[part] += 1
         return found
 
+    @property
+    def has_work(self) -> bool:
+        """Whether there is a byte that a job could resume from."""
+        return not self.temporary and any(each.size for each in self.evidence.values())
+
+    @cached_property
+    def parts(self) -> AbstractSet[str]:
+        """All its parts."""
+        return set(map(self.part, self.files))
+
     @cached_property
     def marks(self) -> frozenset[str]:
         """The marks of its framework that it is complete: `commit_success.txt`."""
@@ -203,7 +234,7 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
     trackers: dict[str, StoredObject] = {}
     by_products = 0
     # What can hold work decides which directories are checkpoints; what stands beside it belongs to them, or to none.
-    for path, role in sorted(roles.items(), key=lambda each: each[1] is not Role.EVIDENCE):
+    for path, role in sorted(roles.items(), key=lambda each: (_ORDER[each[1]], each[0])):
         each = files[path]
         claimed = _claim(path, role, directories)
         # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
@@ -268,7 +299,7 @@ def _finished(key: str, shape: Shape | None, draft: _Draft, marks: set[str]) -> 
         name=name,
         series=_series(key, shape),
         layout=layout,
-        number=_number(last, layout, draft),
+        position=_position(last, layout, draft),
         files=draft.files,
         evidence=draft.evidence,
         temporary=draft.temporary,
@@ -291,16 +322,15 @@ def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
     )
 
 
-def _number(last: str, layout: Layout | None, draft: _Draft) -> int | None:
+def _position(last: str, layout: Layout | None, draft: _Draft) -> tuple[int, ...]:
     if draft.step:
-        return int(draft.step) if len(draft.step) <= LONGEST_NUMBER else None
+        return (int(draft.step),) if len(draft.step) <= LONGEST_NUMBER else ()
     pattern = layout.step_file if layout else None
     if pattern:
         steps = [match for path in draft.files if (match := pattern.fullmatch(last_part(path)))]
         if steps:
-            return max(int(match["step"]) for match in steps)
-    found = counter(last) if layout and layout.counted else None
-    return found.number if found else None
+            return (max(int(match["step"]) for match in steps),)
+    return tuple(each.number for each in counters(last)) if layout and layout.counted else ()
 
 
 def _name_of_files(key: str, shape: Shape | None, draft: _Draft) -> str:
@@ -391,8 +421,8 @@ def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
         return (key, Shape.FILES, layout, step), sure
     single = _SINGLE.search(last) is not None
     if counted and (counted.has_word or single) and not _COPY.search(last):
-        key = _paired(outside, f"{counted.word} {counted.number}")
-        return (key, Shape.FILES, NUMBERED_FILE, str(counted.number)), counted.has_word
+        key = _paired(outside, " ".join(f"{each.word}{each.number}" for each in counters(last)))
+        return (key, Shape.FILES, NUMBERED_FILE, None), counted.has_word
     return ((_join(outside, without_rank(last)), Shape.FILES, SINGLE_FILE, None), False) if single else None
 
 
@@ -416,7 +446,7 @@ class _Directories:
     def __init__(self, roles: Mapping[str, Role]) -> None:
         self._strong: dict[str, str | None] = {"": None}
         self._content: set[str] = {
-            parent_of(path) for path in roles if last_part(path) == ".metadata" or path.endswith(".distcp")
+            parent_of(path) for path in roles if last_part(path) in _SIGNS or path.endswith(".distcp")
         }
         self._holding_several = _holding_several(roles)
         self.stems = {path.partition(".data-")[0] for path in roles if ".data-" in last_part(path)}
@@ -452,7 +482,7 @@ class _Directories:
         return named[0] if named else max(bare, key=lambda path: int(last_part(path)[:18]), default=None)
 
     def by_content(self, directory: str) -> str | None:
-        """That directory, if it holds PyTorch's distributed checkpoint; `.` for the prefix itself."""
+        """That directory, if a file in it shows that it is a checkpoint; `.` for the prefix itself."""
         return (directory or ".") if directory in self._content else None
 
     def _is_checkpoint(self, directory: str) -> bool:

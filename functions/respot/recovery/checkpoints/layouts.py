@@ -17,12 +17,12 @@ class Need:
     Attributes:
         words: what is missing then, for people.
         path: is found in the file's path within the checkpoint.
-        proves: without it the framework cannot resume; otherwise the checkpoint is only doubted.
+        always: its framework writes it each time. Otherwise, one that another checkpoint lacks as well is not missed.
     """
 
     words: str
     path: re.Pattern[str]
-    proves: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ _OPTIMIZER: Final = Need(
 _TRAINER_STATE: Final = Need(words="trainer_state.json", path=_re(r"^trainer_state\.json$"))
 _DEEPSPEED_LATEST: Final = Tracker(name=_re(r"latest|last_checkpoint"), expected=True)
 _MEGATRON_TRACKER: Final = Tracker(
-    name=_re(r"latest_checkpointed_iteration\.txt|latest_train_state\.pt"), required=True
+    name=_re(r"latest_checkpointed_iteration\.txt|latest_train_state\.pt|checkpoint_tracker\.json"), required=True
 )
 _ANY_TRACKER: Final = Tracker(name=_re(r"(?:latest|newest|last|latest_checkpoint|last_checkpoint)(?:\.txt|\.json)?"))
 
@@ -128,7 +128,7 @@ LAYOUTS: Final = (
             r"|(?:^|/)ocdbt\.process_[0-9]+/|(?:^|/)d/[0-9a-f]{16,}$"
         ),
         needs=(
-            Need(words="_METADATA", path=_re(r"(?:^|/)(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)$"), proves=True),
+            Need(words="_METADATA", path=_re(r"(?:^|/)(?:_CHECKPOINT_METADATA|_METADATA|checkpoint)$"), always=True),
         ),
     ),
     Layout(
@@ -142,13 +142,13 @@ LAYOUTS: Final = (
         name="Neuron distributed",
         source="aws-neuron/neuronx-distributed trainer/checkpoint.py: <tag>/done is written last",
         claims=_re(r"^(?:model|optim)/(?:[^/]+\.pt\.tensors/|dp_rank_[0-9])"),
-        needs=(Need(words="done", path=_re(r"^done$"), proves=True),),
+        needs=(Need(words="done", path=_re(r"^done$"), always=True),),
     ),
     Layout(
         name="InternLM",
         source="InternLM/InternEvo checkpoint_manager.py: <step>/<step>.step is written last",
         claims=_re(r"^(?:[0-9]+\.step$|(?:model|optimizer)_tp[0-9]+_pp[0-9])"),
-        needs=(Need(words="<step>.step", path=_re(r"^[0-9]+\.step$"), proves=True),),
+        needs=(Need(words="<step>.step", path=_re(r"^[0-9]+\.step$"), always=True),),
         step_file=_re(r"(?P<step>[0-9]{1,18})\.step"),
     ),
     Layout(
@@ -158,7 +158,7 @@ LAYOUTS: Final = (
         needs=(
             Need(words="modeling/", path=_re(r"^modeling/")),
             Need(words="optimizer/", path=_re(r"^optimizer/")),
-            Need(words="running_states.json", path=_re(r"^running_states\.json$"), proves=True),
+            Need(words="running_states.json", path=_re(r"^running_states\.json$"), always=True),
         ),
     ),
     _TRAINER,
@@ -240,25 +240,25 @@ LAYOUTS: Final = (
         source="apple/axlearn common/checkpointer.py: step_<8 digits>/ with gda/ and `index`, which is written last",
         claims=_re(r"^(?:gda/|index$)"),
         named=_re(r"step_[0-9]{8}"),
-        needs=(Need(words="index", path=_re(r"^index$"), proves=True),),
+        needs=(Need(words="index", path=_re(r"^index$"), always=True),),
     ),
     Layout(
         name="PyTorch DCP",
         source="pytorch/pytorch distributed/checkpoint/filesystem.py: .metadata is renamed into place after all shards",
-        claims=_re(r"\.metadata$|\.distcp$"),
+        claims=_re(r"(?:^|/)(?:__[0-9]+)?\.metadata$|\.distcp$"),
     ),
     Layout(
         name="T5X",
         source="google-research/t5x checkpoints.py: `checkpoint` is written last, then the directory is renamed",
         claims=_re(r"^(?:target|state)\.[^/]+/"),
-        needs=(Need(words="`checkpoint`", path=_re(r"^checkpoint$"), proves=True),),
+        needs=(Need(words="`checkpoint`", path=_re(r"^checkpoint$"), always=True),),
     ),
     Layout(
         name="Levanter",
         source="stanford-crfm/levanter checkpoint.py: metadata.json after the arrays",
         claims=_re(r"(?:^|/)\.zarray$"),
         named=_re(r"step-[0-9]+"),
-        needs=(Need(words="metadata.json", path=_re(r"^metadata\.json$"), proves=True),),
+        needs=(Need(words="metadata.json", path=_re(r"^metadata\.json$"), always=True),),
     ),
     Layout(
         name="sentence-transformers",
@@ -266,7 +266,7 @@ LAYOUTS: Final = (
         claims=_re(r"^(?:(?:modules|config_sentence_transformers)\.json$|[0-9]+_(?:Pooling|Dense|Transformer)/)"),
         needs=(
             Need(
-                words="weights", path=_re(r"(?:^|/)(?:model[^/]*\.safetensors|pytorch_model[^/]*\.bin)$"), proves=True
+                words="weights", path=_re(r"(?:^|/)(?:model[^/]*\.safetensors|pytorch_model[^/]*\.bin)$"), always=True
             ),
         ),
     ),
@@ -304,8 +304,8 @@ TENSORFLOW: Final = _files(
     r"(?P<stem>.+)\.(?:index|meta|data-[0-9]+-of-[0-9]+)",
     tracker=_TENSORFLOW_TRACKER,
     needs=(
-        Need(words="index", path=_re(r"\.index$"), proves=True),
-        Need(words="data", path=_re(r"\.data-"), proves=True),
+        Need(words="index", path=_re(r"\.index$"), always=True),
+        Need(words="data", path=_re(r"\.data-"), always=True),
     ),
 )
 LIGHTNING_FILE: Final = _files(
@@ -319,7 +319,7 @@ FILE_LAYOUTS: Final = (
     _files(
         "XGBoost",
         "aws/sagemaker-xgboost-container checkpointing.py: xgboost-checkpoint.<n>",
-        r"xgboost-checkpoint\.(?P<step>[0-9]+)",
+        r"xgboost-checkpoint\.(?P<step>[0-9]{1,18})",
     ),
     _files(
         "MXNet",
@@ -329,13 +329,13 @@ FILE_LAYOUTS: Final = (
     _files(
         "Composer",
         "mosaicml/composer checkpoint_saver.py: ep<epoch>-ba<batch>-rank<rank>.pt",
-        r"ep[0-9]+-ba(?P<step>[0-9]+)(?:-rank[0-9]+)?(?:\.pt)?",
+        r"ep[0-9]+-ba(?P<step>[0-9]{1,18})(?:-rank[0-9]+)?(?:\.pt)?",
         tracker=Tracker(name=_re(r"latest-rank[0-9]+(?:\.pt)?(?:\.symlink)?")),
     ),
     _files(
         "fairseq",
         "facebookresearch/fairseq checkpoint_utils.py: checkpoint_<epoch>_<updates>.pt, checkpoint_last.pt",
-        r"(?P<stem>checkpoint(?:_[0-9]+_(?P<step>[0-9]+)|[0-9]+|_last|_best|\.best_.*?))(?:-model_part-[0-9]+)?"
+        r"(?P<stem>checkpoint(?:_[0-9]+_(?P<step>[0-9]{1,18})|[0-9]+|_last|_best|\.best_.*?))(?:-model_part-[0-9]+)?"
         r"(?:-(?:rank-[0-9]+-)?shard[0-9]+)?\.pt",
     ),
     _files(
@@ -347,7 +347,7 @@ FILE_LAYOUTS: Final = (
     _files(
         "Detectron2 or MMEngine",
         "facebookresearch/fvcore checkpoint.py, mmengine checkpoint_hook.py: last_checkpoint names the newest",
-        r"(?:model|iter|epoch)_(?P<step>[0-9]+)\.pth",
+        r"(?:model|iter|epoch)_(?P<step>[0-9]{1,18})\.pth",
         tracker=Tracker(name=_re(r"last_checkpoint")),
     ),
     _files(
@@ -358,7 +358,7 @@ FILE_LAYOUTS: Final = (
     _files(
         "LightGBM",
         "microsoft/LightGBM gbdt.cpp: <model>.snapshot_iter_<n>",
-        r".+\.snapshot_iter_(?P<step>[0-9]+)",
+        r".+\.snapshot_iter_(?P<step>[0-9]{1,18})",
     ),
     _files(
         "PaddlePaddle",
@@ -374,25 +374,25 @@ FILE_LAYOUTS: Final = (
     _files(
         "numbered GAN pair",
         "jaywalnut310/vits utils.py: G_<step>.pth and D_<step>.pth are loaded together",
-        r"(?:G|D|DUR)_(?P<step>[0-9]+)\.pth",
+        r"(?:G|D|DUR)_(?P<step>[0-9]{1,18})\.pth",
         paired=True,
     ),
     _files(
         "AllenNLP",
         "allenai/allennlp training/checkpointer.py: model_state_e<epoch>_b<batch>.th, then training_state_…",
-        r"(?:model|training)_state_e(?:poch_)?(?P<step>[0-9]+)(?:_b[0-9]+)?(?:_w[0-9]+)?\.th",
+        r"(?:model|training)_state_e(?:poch_)?(?P<step>[0-9]{1,18})(?:_b[0-9]+)?(?:_w[0-9]+)?\.th",
         paired=True,
     ),
     _files(
         "Coqui TTS",
         "coqui-ai/Trainer io.py get_last_checkpoint: best_model_<step>.pth counts if its step is the highest",
-        r"best_model_(?P<step>[0-9]+)\.pth",
+        r"best_model_(?P<step>[0-9]{1,18})\.pth",
         copies=False,
     ),
     _files(
         "EasyLM",
         "young-geng/EasyLM checkpoint.py: streaming_train_state, with pickles of the dataset beside it",
-        r"(?P<stem>streaming_(?:train_state|params)(?:_(?P<step>[0-9]+))?)",
+        r"(?P<stem>streaming_(?:train_state|params)(?:_(?P<step>[0-9]{1,18}))?)",
     ),
 )
 """Layouts of files, in the order in which they are tried; then come numbered files of any framework."""

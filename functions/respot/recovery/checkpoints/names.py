@@ -41,7 +41,7 @@ _TOKEN: Final = re.compile(r"[A-Za-z]+|[0-9]+(?:\.[0-9]+)?")
 _EXTENSION: Final = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]{0,15}|_partial)+$")
 _RANK: Final = re.compile(
     r"[-_.]?(?<![A-Za-z])(?:(?:mp|tp|pp|dp|ep|zero_pp|local|global|model|optim)_)?(?:rank|shard)[-_]?[0-9]+"
-    r"|[-_]?[0-9]+-of-[0-9]+|(?<=consolidated)\.[0-9]{2}",
+    r"|[-_]?[0-9]{4,6}-of-[0-9]{4,6}|(?<=consolidated)\.[0-9]{2}",
 )
 _RANK_DIRECTORY: Final = re.compile(
     r"(?:(?:mp|tp|pp|ep|dp)_)?rank_?[0-9]+(?:_(?:[a-z]+_)*(?:rank_)?[0-9]+)*|process_[0-9]+"
@@ -62,6 +62,18 @@ _CONTENT_NAME: Final = re.compile(
 _OWN_COUNTER: Final = re.compile(
     r"((?:steps?|checkpoint|ckpt|iter|epoch|ep|ba|model|state)[-_=.]?)([0-9]+)", re.IGNORECASE
 )
+_PLAIN_COUNTER: Final = re.compile(
+    r"(?:(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|step|iter|iteration|epoch|update)[-_=.]?[0-9]+(?:[-_.]|$)){1,4}",
+    re.IGNORECASE,
+)
+_HASH: Final = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9A-Za-z])")
+_OF_AN_ATTEMPT: Final = re.compile(
+    r"(?<![A-Za-z])(?:version|run|attempt|exp|job|try|v)[-_]?[0-9]+|(?:19|20)[0-9]{2}[-_]?[0-9]{2}[-_]?[0-9]{2}[-_T0-9.:+]*"
+    r"|(?<![0-9A-Za-z])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,12})*(?![0-9A-Za-z])",
+    re.IGNORECASE,
+)
+_OTHER_WORK: Final = re.compile(r"((?:fold|stage|trial|round|phase|seed)[-_=]?)([0-9]{1,18})", re.IGNORECASE)
+_LETTERS: Final = str.maketrans("0123456789", "abcdefghij")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,11 +101,19 @@ class Counter:
 
 @lru_cache(maxsize=8_192)
 def counter(name: str) -> Counter | None:
-    """The finest counter in a name: 400 in `epoch=3-step=400.ckpt`, 3 in `acc_0.3_epoch_3.pth`.
+    """The finest counter in a name: 400 in `epoch=3-step=400.ckpt`, 3 in `acc_0.3_epoch_3.pth`."""
+    found = counters(name)
+    return found[-1] if found else None
 
-    A number after a metric's name is no counter, and neither is a decimal: `val_loss_epoch=0.25`.
+
+@lru_cache(maxsize=8_192)
+def counters(name: str) -> tuple[Counter, ...]:
+    """The counters in a name, from coarse to fine: an epoch comes before the step in it.
+
+    A number after a metric's name is no counter, and neither is a decimal: `val_loss_epoch=0.25`. A number without a
+    word such as *step* counts only where there is none with one.
     """
-    stem = _EXTENSION.sub("", _RANK.sub("", _MOMENT.sub("-", name[:255])))
+    stem = _EXTENSION.sub("", _RANK.sub("", _HASH.sub("-", _MOMENT.sub("-", name[:255]))))
     tokens = list(_TOKEN.finditer(stem))
     found: list[Counter] = []
     words: list[str] = []
@@ -115,7 +135,9 @@ def counter(name: str) -> Counter | None:
                 last=all("." in each[0] for each in tokens[position + 1 :]),
             )
         words = []
-    return min(found, key=lambda each: (each.strength, -found.index(each)), default=None)
+    finest = {each.strength: each for each in found}  # of several with one word, the last
+    worded = [each for strength, each in sorted(finest.items(), reverse=True) if each.has_word]
+    return tuple(worded or [each for _, each in sorted(finest.items())][:1])
 
 
 def _is_glued(number: re.Match[str], following: re.Match[str] | None) -> bool:
@@ -156,6 +178,22 @@ def is_rank_directory(part: str) -> bool:
 def series_of(name: str) -> str:
     """The same for names that differ in their numbers only."""
     return _VARIABLE.sub("#", name)
+
+
+def is_plain_counter(name: str) -> bool:
+    """Whether a name is counting words with their numbers, and nothing else: `checkpoint-500`."""
+    return _PLAIN_COUNTER.fullmatch(_EXTENSION.sub("", name[:255])) is not None
+
+
+def line_of(path: str) -> str:
+    """The same for all checkpoints whose counters go on from each other.
+
+    Directories that a job makes for each attempt are of one line, other directories are not: a counter begins
+    again in the next stage or fold.
+    """
+    *parents, last = path.split("/")
+    kept = _OTHER_WORK.sub(lambda found: found[1] + found[2].translate(_LETTERS), last)
+    return "/".join([*(_OF_AN_ATTEMPT.sub("#", part) for part in parents), series_of(kept)])
 
 
 def stable(path: str, number: int | None) -> str:

@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from respot.recovery.checkpoints.checkpoint import Checkpoint
 
-_MOST_SERIES: Final = 10
-"""Series of checkpoints that are remembered; frameworks write two or three."""
-_LONGEST_SERIES: Final = 255
+_MOST_LINES: Final = 100
+"""Lines of checkpoints that are remembered; frameworks write two or three."""
+_LONGEST_LINE: Final = 255
+_AT_ONCE: Final = timedelta(minutes=1)
 
-Reached = Mapping[str, int]
-"""The highest step of each series of checkpoints."""
+Reached = Mapping[str, tuple[int, ...]]
+"""The highest counters of each line of checkpoints (`Checkpoint.line`, `Checkpoint.position`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +29,13 @@ class Progress:
     evidence: str
 
 
-def reached(checkpoints: Iterable[Checkpoint], *, since: datetime) -> Reached:
-    """The highest steps saved since then, to be remembered: the next attempt may write over them."""
-    found: dict[str, int] = {}
-    for each in checkpoints:
-        if each.step is not None and each.usable and each.saved_at > since and len(each.series) <= _LONGEST_SERIES:
-            found[each.series] = max(each.step, found.pop(each.series, 0))
-    return dict(list(found.items())[-_MOST_SERIES:])
+def reached(checkpoints: Sequence[Checkpoint], *, since: datetime) -> Reached:
+    """The highest counters saved since then, to be remembered: the next attempt may write over them."""
+    found: dict[str, tuple[int, ...]] = {}
+    for each in _that_count(checkpoints):
+        if each.position and each.saved_at > since and len(each.line) <= _LONGEST_LINE:
+            found[each.line] = max(each.position, found.pop(each.line, each.position))
+    return dict(list(found.items())[-_MOST_LINES:])
 
 
 def progress(
@@ -44,30 +45,53 @@ def progress(
 
     Where checkpoints have steps, only a step counts that is higher than any that the run had reached. A counter that an
     earlier run left in the same location does not count: this run may begin again. Elsewhere, new data counts, and so
-    does new data of an unknown layout.
+    does new data of an unknown layout. A number in a name is a step only if it has counted: its layout or its whole
+    name says so, or the run has seen it change.
 
     Args:
         checkpoints: what is listed when the attempt has ended.
-        earlier: the steps that each attempt before it had reached.
+        earlier: the counters that each attempt before it had reached.
         run_began: when the run's first job was created.
         attempt_began: when the attempt's job was created.
     """
-    saved = [each for each in checkpoints if each.usable and each.saved_at > attempt_began]
+    saved = [each for each in _that_count(checkpoints) if each.saved_at > attempt_began]
     if not saved:
         return Progress(made=False, evidence="nothing new was saved")
-    left = [each for each in checkpoints if each.saved_at <= attempt_began]
-    before = [*earlier, reached(left, since=run_began)]
-    again: int | None = None
+    before = [*earlier, reached([each for each in checkpoints if each.saved_at <= attempt_began], since=run_began)]
+    again: str | None = None
     for each in reversed(saved):
-        if each.step is None:
+        if not each.position:
             continue
-        highest = max((steps[each.series] for steps in before if each.series in steps), default=None)
-        if highest is None or each.step > highest:
-            was = "" if highest is None else f", was {highest:,}"
-            return Progress(made=True, evidence=f"step {each.step:,}{was}")
-        again = again or each.step
+        known = {steps[each.line] for steps in before if each.line in steps}
+        if not known or each.position > max(known):
+            was = f", was {_in_words(max(known))}" if known else ""
+            return Progress(made=True, evidence=f"step {_in_words(each.position)}{was}")
+        if _counts(each, saved, known):
+            again = again or f"step {_in_words(each.position)}, was {_in_words(max(known))}"
     if unknown := next((each for each in reversed(saved) if each.layout is None), None):
         return Progress(made=True, evidence=f"new data in {unknown.name}, of an unknown layout")
-    if again is not None:
-        return Progress(made=False, evidence=f"step {again:,} again")
+    if again:
+        return Progress(made=False, evidence=again)
     return Progress(made=True, evidence=f"{saved[-1].name} was written")
+
+
+def _that_count(checkpoints: Sequence[Checkpoint]) -> Sequence[Checkpoint]:
+    """The complete ones that are no copies; others where there are none."""
+    usable = [each for each in checkpoints if each.usable]
+    complete = [each for each in usable if each.complete] or usable
+    return [each for each in complete if not each.copy] or complete
+
+
+def _counts(checkpoint: Checkpoint, saved: Iterable[Checkpoint], known: Iterable[tuple[int, ...]]) -> bool:
+    """Whether the number in its name is a step: its framework or the whole name says so, or it has changed.
+
+    0 and 1 saved by one attempt are two places that are written in turn.
+    """
+    now = {each.position: each.saved_at for each in saved if each.line == checkpoint.line}
+    at_once = max(now.values()) - min(now.values()) < _AT_ONCE
+    values = {max(now)} if at_once else now.keys()  # what is saved at once are parts, for instance of ranks
+    return now.keys() != {(0,), (1,)} and (checkpoint.is_counted or len({*values, *known}) > 1)
+
+
+def _in_words(position: tuple[int, ...]) -> str:
+    return " of ".join(f"{number:,}" for number in reversed(position))

@@ -177,13 +177,11 @@ def _without_checkpoint(context: PlanContext) -> str | None:
     trained = any(attempt.has_trained for attempt in run.attempts)
     if not trained or resume_point(run.checkpoints):
         return None
-    if not context.listing_cut:
-        unfinished = "; ".join(map(explained, passed_over(run.checkpoints)[-_MOST_NAMED:]))
-        seen = f" ({unfinished})" if unfinished else ""
-        return f"nothing to resume from in {where}{seen}: the next attempt would start from scratch"
-    if any(attempt.checkpoint for attempt in run.attempts):
-        return None  # seen before, and only missing from this incomplete listing
-    return f"it is unknown whether there is a complete checkpoint in {where}: there are more objects than were listed"
+    if context.listing_cut:
+        return None  # there may be one among what was not listed; the budgets bound what it may cost
+    unfinished = "; ".join(map(explained, passed_over(run.checkpoints)[-_MOST_NAMED:]))
+    seen = f" ({unfinished})" if unfinished else ""
+    return f"nothing to resume from in {where}{seen}: the next attempt would start from scratch"
 
 
 def _makes_no_progress(run: Run, policy: Policy) -> bool:
@@ -192,7 +190,13 @@ def _makes_no_progress(run: Run, policy: Policy) -> bool:
 
 def _uncertainty(context: PlanContext) -> str | None:
     """What a listing that was cut short leaves unknown; the budgets still bound what it may cost."""
-    if not (context.listing_cut and _makes_no_progress(context.run, context.resolved.policy)):
+    run, policy = context.run, context.resolved.policy
+    if not context.listing_cut:
+        return None
+    known = resume_point(run.checkpoints) or any(attempt.checkpoint for attempt in run.attempts)
+    if policy.require_checkpoint and not known and any(attempt.has_trained for attempt in run.attempts):
+        return "it is unknown whether there is a checkpoint: not all objects were listed"
+    if not _makes_no_progress(run, policy):
         return None
     unclear = context.run.attempts_without_progress()
     return f"it is unknown whether the last {unclear} attempts made progress: not all objects were listed"

@@ -9,7 +9,7 @@ from typing import Final, NewType
 from respot.jobs.formatting import in_words
 from respot.jobs.job import JobId, JobState, Transition
 from respot.jobs.lifecycle import STOPPED, TRAINING, WAITING, status_periods
-from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, newest_complete
+from respot.recovery.checkpoints.checkpoint import LATE_SYNC, Checkpoint, resume_point
 from respot.recovery.checkpoints.progress import Progress, Reached, progress
 from respot.recovery.planning.attempt import AttemptRequest, Lineage, attempt_name
 from respot.recovery.planning.decision import Placement
@@ -218,7 +218,7 @@ class Run:
         ones. Otherwise it does not count. Neither counts what is newer than the newest checkpoint, from which the
         next attempt resumes, nor what was saved before the run began.
         """
-        newest = newest_complete(self.checkpoints)
+        newest = resume_point(self.checkpoints)
         if newest is None:
             return timedelta()
         proofs = self._saved(newest.saved_at)
@@ -244,7 +244,7 @@ class Run:
 
     def work_lost(self) -> timedelta:
         """Training time of the last attempt after its newest checkpoint, which must be repeated."""
-        newest = newest_complete(self.checkpoints)
+        newest = resume_point(self.checkpoints)
         lost = timedelta()
         for started, ended in _training_of(self.last):
             lost += max(timedelta(), ended - (started if newest is None else max(started, newest.saved_at)))
