@@ -15,8 +15,8 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
-from tests.support.faulty import FaultyLedger
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.with_hooks import Hooks, with_hooks
 
 JOB = job_id()
 LEASE = timedelta(minutes=2)
@@ -69,11 +69,13 @@ class Environment:
     def __init__(self) -> None:
         self.memory = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.memory, clock=lambda: at(21640))
-        self.ledger = FaultyLedger(ledger=self.memory)
+        self.ledger = Hooks()
         self.topic = MemoryTopic()
         self.clock = FakeClock(at(21645))
         self.alerter = replace(
-            alerter_on(self.memory, clock=self.clock, topic=self.topic), ledger=self.ledger, runs=self.runs
+            alerter_on(self.memory, clock=self.clock, topic=self.topic),
+            ledger=with_hooks(self.memory, self.ledger.gate),
+            runs=self.runs,
         )
         self.know(snapshot(ENDED, checkpoint_uri=None))
 

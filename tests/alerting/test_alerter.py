@@ -22,8 +22,8 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from tests.alerting.environment import ENDED, JOB, LEASE, Environment, decision_record, outcome_of
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot, transition
-from tests.support.faulty import ProcessCrashError
 from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.with_hooks import ProcessCrashError
 
 END = history(ENDED)[-1]
 OUTCOME = outcome_of()

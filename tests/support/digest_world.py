@@ -28,9 +28,8 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
-from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
-from tests.support.with_hooks import with_hooks
+from tests.support.with_hooks import ProcessCrashError, with_hooks
 
 LEASE: Final = timedelta(minutes=2)
 LENGTH: Final = timedelta(minutes=3)

@@ -18,12 +18,11 @@ from respot.recovery.consumer import RecoveryConsumer
 from respot.recovery.ports import Checkpoints
 from respot.recovery.recover import build_recovery
 from tests.support.fake_sagemaker import clone
-from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_world.messages import Message, delivery_of
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
-from tests.support.with_hooks import with_hooks
+from tests.support.with_hooks import ProcessCrashError, with_hooks
 
 PLENTY: Final = timedelta(minutes=15)
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from respot.errors import CreateRefusedError, Reach, RespotError
 from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
 from respot.jobs.message import read_message, write_message
-from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
 from tests.support.recovery_world.judge import Judge
@@ -17,6 +16,7 @@ from tests.support.recovery_world.messages import Message, recheck_of, recheck_o
 from tests.support.recovery_world.people import People
 from tests.support.recovery_world.trouble import Trouble
 from tests.support.recovery_world.world import World
+from tests.support.with_hooks import ProcessCrashError
 
 MOST_ROUNDS: Final = 60
 """Rounds of calm after which everything must be settled: a chain of five attempts with pauses takes about twenty."""

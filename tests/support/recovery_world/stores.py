@@ -25,33 +25,21 @@ class StreamedLedger(MemoryLedger):
     pause: Callable[[], None]
 
     def save(self, change: Change) -> bool:
-        job = change.state.job
-        if change.state_changed:
-            if self.states.get(job, (None, 0))[1] != change.version:
-                return False
-            if job not in self.states and change.state.market is Market.SPOT:
-                self.stream.append({"alert": state_item(change, None)})
-            self.states[job] = change.state, change.version + 1
-        for transition in change.inserted:
-            self.pause()
-            if (transition.status, transition.started) in self.transitions[job]:
-                continue
-            self.transitions[job][transition.status, transition.started] = transition
-            self.stream.append(self._seen(job, transition))
-        for transition in change.marked:
-            self.pause()
-            if self.transitions[job][transition.status, transition.started].ended_as is None:
-                self.transitions[job][transition.status, transition.started] = transition
-                self.stream.append(self._seen(job, transition))
-        return True
+        if change.state_changed and change.state.job not in self.states and change.state.market is Market.SPOT:
+            self.stream.append({"alert": state_item(change, None)})
+        return MemoryLedger.save(self, change)
 
-    def _seen(self, job: JobId, transition: Transition) -> dict[str, Any]:
-        seen: dict[str, Any] = {}
-        if kind_of(transition) is not None:
-            seen["alert"] = transition_item(job, transition, now=self.clock(), retention=None)
-        if is_end(transition):
-            seen["ended"] = job
-        return seen
+    def save_transition(self, job: JobId, transition: Transition, *, is_new: bool) -> bool:
+        self.pause()
+        written = MemoryLedger.save_transition(self, job, transition, is_new=is_new)
+        if written:
+            seen: dict[str, Any] = {}
+            if kind_of(transition) is not None:
+                seen["alert"] = transition_item(job, transition, now=self.clock(), retention=None)
+            if is_end(transition):
+                seen["ended"] = job
+            self.stream.append(seen)
+        return written
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,8 +11,8 @@ from respot.errors import (
     TopicUnavailableError,
     UpstreamUnavailableError,
 )
-from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_world.world import World
+from tests.support.with_hooks import ProcessCrashError
 
 
 class Trouble:

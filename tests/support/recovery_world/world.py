@@ -11,11 +11,11 @@ from respot.recovery.policy.policy import Rung
 from tests.support.builders import CREATED
 from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeJob, FakeSageMaker
-from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
 from tests.support.recovery_world.messages import Message
 from tests.support.recovery_world.policies import any_policy
 from tests.support.recovery_world.stores import StreamedLedger, StreamedRuns
+from tests.support.with_hooks import ProcessCrashError
 
 
 @dataclass(slots=True)
