@@ -1,9 +1,7 @@
 """A run of two attempts as an example: its ledger, its histories and its timeline."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
-
-from rich.console import RenderableType
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
@@ -15,7 +13,6 @@ from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
 from respot_cli.timeline.command import load
 from respot_cli.timeline.history import History
-from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
 from tests.support.memory import MemoryLedger, MemoryRunStore
 
@@ -101,8 +98,3 @@ def example_history(name: str = ROOT) -> History:
     """The history of one of the example's jobs."""
     ledger, runs = example()
     return load(ledger, runs, region=REGION, name=name)
-
-
-def example_timeline(name: str = ROOT, *, now: datetime = NOW) -> RenderableType:
-    """The timeline that the command shows of one of the example's jobs."""
-    return render(example_history(name), now=now)

@@ -1,14 +1,12 @@
 """What Respot's queues carry in this world."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from respot.jobs.job import JobId
 from respot.queueing import QueueMessage
 from respot.recording.observation import SweepObservation, write_recheck
-from tests.support.builders import ACCOUNT, CREATED, REGION, arn_of, milliseconds
+from tests.support.builders import CREATED, event, job_id, milliseconds
 from tests.support.fake_sagemaker import FakeJob
 
 
@@ -27,26 +25,24 @@ def delivery_of(identifier: str, message: Message) -> QueueMessage:
 
 
 def event_of(fake: FakeJob) -> str:
-    state, transition = fake.state, fake.transitions[-1]
-    detail = {
-        "TrainingJobName": state.job.name,
-        "TrainingJobArn": state.arn,
-        "TrainingJobStatus": state.status,
-        "SecondaryStatus": state.secondary_status,
-        "FailureReason": state.failure_reason,
-        "CreationTime": milliseconds(state.job.created),
-        "LastModifiedTime": milliseconds(state.last_modified),
-        "SecondaryStatusTransitions": [
-            {"Status": state.secondary_status, "StartTime": milliseconds(transition.started)}
-        ],
-        "Tags": fake.tags,
-    }
-    return _envelope(state.job.name, detail)
+    """The event of the job's present transition."""
+    state = fake.state
+    started = milliseconds(fake.transitions[-1].started)
+    body = event(
+        *(state.secondary_status, 0),
+        job=state.job,
+        TrainingJobStatus=state.status,
+        FailureReason=state.failure_reason,
+        LastModifiedTime=milliseconds(state.last_modified),
+        SecondaryStatusTransitions=[{"Status": state.secondary_status, "StartTime": started}],
+        Tags=fake.tags,
+    )
+    return json.dumps(body)
 
 
 def recheck_of(name: str) -> str:
     """A reason to check a job, without its state, as a sweep gives."""
-    return _envelope(name, {"TrainingJobName": name})
+    return json.dumps(event(job=job_id(name)) | {"detail": {"TrainingJobName": name}})
 
 
 def recheck_of_missing(job: JobId) -> str:
@@ -55,17 +51,4 @@ def recheck_of_missing(job: JobId) -> str:
         SweepObservation(
             region=job.region, name=job.name, watched_since=job.created, event_due_by=job.created, unlisted=job.created
         )
-    )
-
-
-def _envelope(name: str, detail: Mapping[str, Any]) -> str:
-    return json.dumps(
-        {
-            "detail-type": "SageMaker Training Job State Change",
-            "source": "aws.sagemaker",
-            "account": ACCOUNT,
-            "region": REGION,
-            "resources": [arn_of(name)],
-            "detail": detail,
-        }
     )
