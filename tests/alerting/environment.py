@@ -2,17 +2,13 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from respot.alerting.alert import AlertRecord
 from respot.alerting.alerter import Alerter
 from respot.alerting.kinds import AlertKind
-from respot.jobs.job import JobId, JobSnapshot
+from respot.jobs.job import JobSnapshot
 from respot.jobs.merge import reconcile
 from respot.jobs.ports import Clock
-from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, Outcome, OutcomeKind
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
@@ -34,33 +30,6 @@ def alerter_on(ledger: MemoryLedger, *, clock: Clock, topic: MemoryTopic) -> Ale
         max_age=timedelta(hours=24),
         lease=LEASE,
     )
-
-
-def decision_record(
-    action: Action = Action.NOTHING,
-    *,
-    job: JobId = JOB,
-    notify: bool = False,
-    decided_at: float = 21635,
-    **others: Any,  # noqa: ANN401
-) -> DecisionRecord:
-    """A decision on the job; the seconds count from its creation."""
-    decision = Decision(action=action, reason="the reason", inputs={}, notify=notify, **others)
-    return DecisionRecord(
-        job=job,
-        run=run_id(job),
-        number=1,
-        decision=decision,
-        decided_at=at(decided_at),
-        checkpoint=None,
-        next_name=f"{job.name}-r2",
-    )
-
-
-def outcome_of(kind: OutcomeKind = OutcomeKind.CREATED, *, job: JobId = JOB) -> Outcome:
-    """What became of the decision to resubmit the job."""
-    name, settled_at = f"{job.name}-r2", at(21640)
-    return Outcome(job=job, kind=kind, summary="a summary", settled_at=settled_at, name=name, warning="a warning")
 
 
 class Environment:

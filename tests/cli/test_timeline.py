@@ -8,14 +8,14 @@ import boto3
 import pytest
 from rich.console import Console
 
-from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.alert import AlertOutcome
 from respot.alerting.kinds import AlertKind
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
 from respot_cli.timeline.command import load, region_of
@@ -24,6 +24,7 @@ from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.example_run import example_history
 from tests.support.memory import MemoryLedger, MemoryRunStore
+from tests.support.records import alert_record, decision_record, outcome_of
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
 SECOND = "spot-job-r2"
@@ -33,17 +34,7 @@ SECOND = "spot-job-r2"
 def ledger() -> MemoryLedger:
     ledger = MemoryLedger(created=CREATED)
     save(ledger, LIFE)
-    sent = AlertRecord(
-        job=job_id(),
-        kind=AlertKind.INTERRUPTED,
-        transition=transition("Interrupted", 3720),
-        outcome=AlertOutcome.SENT,
-        reason="Interrupted",
-        headline=f"{NAME} was interrupted (1st time)",
-        settled_at=at(3721),
-        message_id="message-1",
-    )
-    ledger.complete_alert(sent)
+    ledger.complete_alert(alert_record())
     return ledger
 
 
@@ -221,23 +212,16 @@ def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: 
     ledger.transitions.clear()
     save(ledger, ENDED)
     runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
-    run, resubmits = run_id(job_id()), action is Action.RESUBMIT
+    resubmits = action is Action.RESUBMIT
+    run = run_id(job_id())
     attempt = AttemptRecord(run=run, number=2, region=REGION, name=SECOND, parent=job_id(), decided_at=at(1010))
-    record = DecisionRecord(
-        job=job_id(),
-        run=run,
-        number=1,
-        decision=Decision(action=action, reason="the [red]reason", inputs={}, dry_run=dry_run),
-        decided_at=at(1010),
-        checkpoint=None,
-        next_name=SECOND if resubmits else None,
-    )
+    record = decision_record(action, decided_at=1010, reason="the [red]reason", dry_run=dry_run)
     assert runs.decide(record, attempt if resubmits and not dry_run else None)
     return runs
 
 
 def settle(runs: MemoryRunStore, kind: OutcomeKind, summary: str) -> None:
-    runs.record_outcome(Outcome(job=job_id(), kind=kind, summary=summary, settled_at=at(2000), name=SECOND))
+    runs.record_outcome(outcome_of(kind, summary=summary, settled_at=at(2000)))
 
 
 @pytest.mark.parametrize(

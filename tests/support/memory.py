@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 from respot.alerting.alert import Alert, AlertRecord
@@ -36,6 +37,29 @@ from respot.recovery.records import (
 )
 from respot.sweep.progress import Page, Summary, SweepProgress, resumed
 
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class MemoryLeases(Generic[K]):
+    """Leases of anything: until when, and whose."""
+
+    held: dict[K, tuple[datetime, LeaseToken]] = field(default_factory=dict)
+
+    def take(self, what: K, *, now: datetime, lease: timedelta) -> LeaseToken:
+        until, _ = self.held.get(what, (now, None))
+        if until > now:
+            message = f"{what} is leased until its lease expires"
+            raise AlertInProgressError(message)
+        token = LeaseToken(uuid4().hex)
+        self.held[what] = now + lease, token
+        return token
+
+    def release(self, what: K, token: LeaseToken) -> None:
+        _, standing = self.held.get(what, (None, None))
+        if standing == token:
+            del self.held[what]
+
 
 @dataclass(slots=True, kw_only=True)
 class MemoryLedger:
@@ -44,7 +68,7 @@ class MemoryLedger:
     created: datetime
     states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
     transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
-    leases: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, LeaseToken]] = field(default_factory=dict)
+    leases: MemoryLeases[tuple[JobId, AlertKind, datetime]] = field(default_factory=MemoryLeases)
     alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
@@ -112,18 +136,10 @@ class MemoryLedger:
     ) -> LeaseToken | None:
         if (job, kind, transition.started) in self.alert_records:
             return None
-        until, _ = self.leases.get((job, kind, transition.started), (now, None))
-        if until > now:
-            message = f"{job}: the {kind} alert on {transition.status} is leased until its lease expires"
-            raise AlertInProgressError(message)
-        token = LeaseToken(uuid4().hex)
-        self.leases[job, kind, transition.started] = now + lease, token
-        return token
+        return self.leases.take((job, kind, transition.started), now=now, lease=lease)
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
-        _, standing = self.leases.get((job, kind, transition.started), (None, None))
-        if standing == token:
-            del self.leases[job, kind, transition.started]
+        self.leases.release((job, kind, transition.started), token)
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
         key = alert_record.job, alert_record.kind, alert_record.transition.started
@@ -266,7 +282,7 @@ class MemoryDigestStore:
 
     windows: dict[CapacityPool, DigestWindow] = field(default_factory=dict)
     joined: dict[str, dict[str, DigestEntry]] = field(default_factory=lambda: defaultdict(dict))
-    leases: dict[str, tuple[datetime, LeaseToken]] = field(default_factory=dict)
+    leases: MemoryLeases[str] = field(default_factory=MemoryLeases)
     alert_records: dict[str, DigestRecord] = field(default_factory=dict)
 
     def window(self, pool: CapacityPool) -> DigestWindow | None:
@@ -298,18 +314,10 @@ class MemoryDigestStore:
     def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
         if window.id in self.alert_records:
             return None
-        until, _ = self.leases.get(window.id, (now, None))
-        if until > now:
-            message = f"{window.id} is leased until its lease expires"
-            raise AlertInProgressError(message)
-        token = LeaseToken(uuid4().hex)
-        self.leases[window.id] = now + lease, token
-        return token
+        return self.leases.take(window.id, now=now, lease=lease)
 
     def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
-        _, standing = self.leases.get(window.id, (None, None))
-        if standing == token:
-            del self.leases[window.id]
+        self.leases.release(window.id, token)
 
     def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
         self.alert_records.setdefault(window.id, alert_record)
