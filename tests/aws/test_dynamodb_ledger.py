@@ -16,9 +16,9 @@ from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile
 from tests.support.builders import at, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
-from tests.support.lost_answers import lose_the_first_answer
 from tests.support.moto_aws import TABLE
 from tests.support.records import alert_record
+from tests.support.refused import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from respot.recording.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, retry_schedule
 from tests.support.clock import FakeClock
-from tests.support.ledger_table import create_table
 from tests.support.lifecycles import Delivery, Life, lives, schedules
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic, MemoryTrainingJobs
+from tests.support.moto_aws import create_table
 from tests.support.with_hooks import Hooks, with_hooks
 
 if TYPE_CHECKING:

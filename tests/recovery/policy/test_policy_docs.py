@@ -21,7 +21,7 @@ from respot.recovery.planning.run import Attempt
 from respot.recovery.policy.document import SCHEMA_FILE, parse_policy, read_policy
 from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags, resolve
 from respot_cli.policy_file import policy_text
-from tests.support.runs import HOUR, attempt, run, saved
+from tests.support.runs import HOUR, attempt, run, saved, shifted
 
 ROOT: Final = Path(__file__).parents[3]
 MANUAL: Final = (ROOT / "docs/reference/policy.md").read_text(encoding="utf-8")
@@ -108,8 +108,7 @@ SAVED: Final = saved(EVENING + 6000, "checkpoint-3000", objects=6)
 
 def nightly(number: int, name: str, script: str, max_wait: timedelta) -> Attempt:
     """An attempt of the example; its script counts seconds from 20:00."""
-    moments = ((status, EVENING + float(seconds)) for status, seconds in (word.split("=") for word in script.split()))
-    plain = attempt(" ".join(f"{status}={seconds}" for status, seconds in moments), number=number, checkpoint=SAVED)
+    plain = attempt(shifted(script, EVENING), number=number, checkpoint=SAVED)
     job = replace(plain.state.job, name=name)
     uri = "s3://ml-bucket/checkpoints/nightly-resnet/"
     return replace(plain, state=replace(plain.state, job=job, max_wait=max_wait, checkpoint_uri=uri, tags={}))

@@ -7,6 +7,6 @@ the process dies between any two calls; owners change their minds. `python -m te
 - What happens: `schedule` draws it, from what happens to jobs (`jobs`), what people do (`people`, `policies`) and what
   Respot does about it (`controller`, with what goes wrong around its calls).
 - What must hold: `judge`.
-- Many of them: `schedule.soak`, and the command line (`__main__`). Hypothesis' state machines run some hundred schedules
-  a second at best; a seed repeats a schedule here, without shrinking it.
+- Many of them: `schedule.soak`, and the command line (`__main__`). Hypothesis' state machines run some hundred
+  schedules a second at best; a seed repeats a schedule here, without shrinking it.
 """
