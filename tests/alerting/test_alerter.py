@@ -20,10 +20,11 @@ from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
-from tests.alerting.environment import ENDED, JOB, LEASE, Environment, decision_record, outcome_of
+from tests.alerting.environment import ENDED, JOB, LEASE, Environment
 from tests.support.builders import CREATED, at, history, job_id, reported, snapshot, transition
-from tests.support.faulty import ProcessCrashError
+from tests.support.records import decision_record, outcome_of
 from tests.support.scenarios import SCENARIOS, Scenario
+from tests.support.with_hooks import ProcessCrashError
 
 END = history(ENDED)[-1]
 OUTCOME = outcome_of()

@@ -17,9 +17,10 @@ from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot.schema import KIND, PK, SK, STARTED, STATUS, ItemKind
-from tests.alerting.environment import ENDED, JOB, Environment, decision_record, outcome_of
+from tests.alerting.environment import ENDED, JOB, Environment
 from tests.handlers.test_recover import LEASED
 from tests.support.builders import at, snapshot
+from tests.support.records import decision_record, outcome_of
 
 NEXT = f"{JOB.name}-r2"
 NOTHING: list[Any] = []

@@ -14,10 +14,11 @@ from respot.jobs.lifecycle import end_of
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import DecisionRecord, Notice, NoticeKind, OutcomeKind, RecoveryRecords
-from tests.alerting.environment import JOB, alerter_on, decision_record, outcome_of
+from tests.alerting.environment import JOB, alerter_on
 from tests.support.builders import CREATED, at, snapshot, state, transition
 from tests.support.clock import FakeClock
 from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.records import decision_record, outcome_of
 
 END = transition("MaxWaitTimeExceeded", 21630)
 

@@ -1,6 +1,7 @@
 """CreateTrainingJob: what each answer means for the caller."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,10 +18,12 @@ from respot.errors import (
     Postponement,
     Reach,
     RespotError,
-    UpstreamUnavailableError,
 )
-from tests.support.builders import ACCOUNT, NAME, REGION, arn_of
-from tests.support.memory import MemoryTrainingJobs
+from respot.jobs.job import Market
+from respot.recovery.planning.decision import Placement
+from tests.support.builders import ACCOUNT, CREATED, NAME, REGION, arn_of
+from tests.support.clock import FakeClock
+from tests.support.fake_sagemaker import FakeSageMaker
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -172,19 +175,15 @@ def test_a_request_outside_the_service_model_is_refused_unsent(sagemaker: "SageM
         jobs(sagemaker).create(REGION, REQUEST | {"RoleArn": 7})
 
 
-def test_training_jobs_in_memory_keep_the_promises_too() -> None:
-    twin = MemoryTrainingJobs()
-    port: RecoverableJobs = twin
-    name = REQUEST["TrainingJobName"]
+def test_the_fake_sagemaker_keeps_the_promises_too() -> None:
+    port: RecoverableJobs = FakeSageMaker(clock=FakeClock(CREATED))
+    placement = Placement(
+        market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=1), max_wait=None
+    )
+    request, name = REQUEST | {"placement": placement, "checkpoint_uri": None}, REQUEST["TrainingJobName"]
     assert port.description(REGION, name) is None
-    arn = port.create(REGION, REQUEST)
-    assert port.tags(REGION, arn) == {"respot:resume": "on"}
-    described = port.description(REGION, name)
-    assert described
-    assert described.request_source["TrainingJobArn"] == arn
+    assert port.tags(REGION, port.create(REGION, request)) == {"respot:resume": "on"}
+    assert port.description(REGION, name)
     with pytest.raises(JobNameTakenError):
-        port.create(REGION, REQUEST)
-    twin.fault = UpstreamUnavailableError("down")
-    with pytest.raises(UpstreamUnavailableError):
-        port.description(REGION, name)
-    assert twin.created == [(REGION, REQUEST)]
+        port.create(REGION, request)
+    assert [port.stop(REGION, each) for each in (name, name, "another")] == [True, True, False]

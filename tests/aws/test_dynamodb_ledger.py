@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.stub import Stubber
 
-from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.aws.dynamodb.job_items import read_transition
@@ -17,8 +16,9 @@ from respot.jobs.job import JobRecord, JobSnapshot
 from respot.jobs.merge import reconcile
 from tests.support.builders import at, history, job_id, snapshot, state, transition
 from tests.support.clock import FakeClock
-from tests.support.lost_answers import lose_the_first_answer
 from tests.support.moto_aws import TABLE
+from tests.support.records import alert_record
+from tests.support.refused import lose_the_first_answer
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
@@ -26,16 +26,7 @@ if TYPE_CHECKING:
 
 JOB = job_id()
 INTERRUPTED = transition("Interrupted", 3720)
-RECEIPT = AlertRecord(
-    job=JOB,
-    kind=AlertKind.INTERRUPTED,
-    transition=INTERRUPTED,
-    outcome=AlertOutcome.SENT,
-    reason="a reason",
-    headline="a headline",
-    settled_at=at(3725),
-    message_id="message-1",
-)
+RECEIPT = alert_record()
 
 
 def items(client: "DynamoDBClient") -> dict[str, dict[str, Any]]:

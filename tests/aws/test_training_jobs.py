@@ -21,16 +21,13 @@ from tests.support.builders import (
     history,
     job_id,
     payload,
-    snapshot,
     transition,
 )
-from tests.support.memory import MemoryTrainingJobs
 from tests.support.scenarios import SCENARIOS, Scenario
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-    from respot.recovery.ports import RecoverableJobs
 
 Arrives = Callable[..., None]
 SEEN = "Starting=0 Downloading=250 Training=390"
@@ -231,14 +228,3 @@ def test_any_other_refusal_says_nothing_about_the_job(sagemaker: "SageMakerClien
     stub.add_client_error("stop_training_job", "ValidationException", words)
     with pytest.raises(StopFailedError, match=words):
         jobs(sagemaker).stop(REGION, NAME)
-
-
-def test_training_jobs_in_memory_keep_the_promises_of_a_stop_too() -> None:
-    twin = MemoryTrainingJobs()
-    port: RecoverableJobs = twin
-    assert not port.stop(REGION, NAME)
-    twin.snapshots[REGION, NAME] = snapshot("Starting=0")
-    assert [port.stop(REGION, NAME), port.stop(REGION, NAME)] == [True, True]
-    twin.snapshots[REGION, NAME] = snapshot("Starting=0 Stopping=5 Stopped=6")
-    assert not port.stop(REGION, NAME)
-    assert twin.stopped == [(REGION, NAME)] * 2

@@ -22,6 +22,7 @@ from respot_cli import dead_letters, deployment, dlq
 from respot_cli.dead_letters import EDGES, DeadLetter, Edge, Listing, Queue, RedriveError, Redriven, listing, redrive
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
+from respot_cli.main import parser
 from tests.support.builders import CREATED, REGION, alert_on, event, job_id, message, snapshot, window_of
 from tests.support.moto_aws import TABLE
 from tests.support.refused import cut_off, refuse
@@ -29,6 +30,25 @@ from tests.support.refused import cut_off, refuse
 BY_NAME = {edge.name: edge for edge in EDGES}
 OBSERVATIONS, RECOVERY = BY_NAME["observations"], BY_NAME["recovery"]
 ENDED_JOBS, ALERTS = BY_NAME["ended-jobs"], BY_NAME["alerts"]
+
+
+def failed_batch(stream: str, shard: str, first: str, last: str) -> str:
+    """What Lambda says of a part of the stream that it dropped."""
+    part = {
+        "shardId": shard,
+        "startSequenceNumber": first,
+        "endSequenceNumber": last,
+        "approximateArrivalOfFirstRecord": "2026-11-23T09:00:00Z",
+        "approximateArrivalOfLastRecord": "2026-11-23T09:00:00Z",
+        "batchSize": 2,
+        "streamArn": stream,
+    }
+    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 5000}
+    return json.dumps({"requestContext": context, "version": "1.0", "DDBStreamBatchInfo": part})
+
+
+ENDED = write_message(job_id())
+STREAM_PART = failed_batch("arn", "shard", "17", "18")
 
 
 @pytest.fixture
@@ -93,21 +113,15 @@ def sent_back(found: Deployment, queue: Edge, *, discard_trimmed: bool = False) 
 # --- the list
 
 
-def test_listing_takes_nothing_out(found: Deployment) -> None:
+def test_listing_takes_nothing_out_and_counts_what_it_does_not_show(found: Deployment) -> None:
     sent = [put(found, RECOVERY, write_message(job_id(f"job-{number}"))) for number in range(12)]
     for _ in range(2):
         seen = listed(found, RECOVERY)
-        assert sorted(letter.id for letter in seen.letters) == sorted(sent)
-        assert seen.count == 12
+        assert (sorted(letter.id for letter in seen.letters), seen.count) == (sorted(sent), 12)
+    few = listed(found, RECOVERY, limit=2)
+    assert (few.count, len(few.letters)) == (12, 2)
+    assert "recovery: 12 messages, 2 of them shown." in shown(few)
     assert len(bodies(found, RECOVERY.output)) == 12
-
-
-def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
-    for number in range(5):
-        put(found, RECOVERY, write_message(job_id(f"job-{number}")))
-    seen = listed(found, RECOVERY, limit=2)
-    assert (seen.count, len(seen.letters)) == (5, 2)
-    assert "recovery: 5 messages, 2 of them shown." in shown(seen)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +144,7 @@ def test_what_cannot_be_shown_is_counted(found: Deployment) -> None:
         ("slack", json.dumps(to_document(alert_on())), "spot-job was interrupted (1st time)"),
         ("slack", "x" * 10_000, "x" * 399 + "…"),
         ("ended-jobs", "no JSON", "no JSON"),
+        ("ended-jobs", STREAM_PART, "2 items of the stream, first at 2026-11-23T09:00:00Z"),
     ],
 )
 def test_a_dead_letter_is_shown_with_its_subject(found: Deployment, queue: str, body: str, what: str) -> None:
@@ -137,41 +152,39 @@ def test_a_dead_letter_is_shown_with_its_subject(found: Deployment, queue: str, 
     assert only(found, BY_NAME[queue]).what == what
 
 
-def test_the_reason_is_the_last_one_in_the_functions_log(found: Deployment) -> None:
-    identifier = put(found, RECOVERY, write_message(job_id()))
-    log(
-        found,
-        RECOVERY,
-        json.dumps({"message": "recovery_failed", "message_id": identifier, "reason": "first"}),
-        json.dumps({"message": "recovery_deferred", "message_id": identifier, "reason": "instance quota"}),
-        json.dumps({"message": "recovery_failed", "message_id": "another", "reason": "not this one's"}),
-        f"START RequestId {identifier}",
+@pytest.mark.parametrize(
+    ("queue", "body", "attributes", "reason"),
+    [
+        pytest.param(RECOVERY, ENDED, {}, "instance quota", id="the last one in the function's log"),
+        pytest.param(
+            *(OBSERVATIONS, message(event()).body),
+            {"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "not allowed to send"},
+            "NO_PERMISSIONS: not allowed to send",
+            id="EventBridge stopped retrying",
+        ),
+        pytest.param(OBSERVATIONS, "no JSON", {}, "not JSON: ", id="it cannot be read"),
+        pytest.param(ALERTS, STREAM_PART, {}, "RetriesExhausted", id="the condition of a stream failure"),
+        pytest.param(ENDED_JOBS, STREAM_PART, {}, "SQS did not take it", id="the log has more on a stream failure"),
+        pytest.param(
+            *(BY_NAME["due-alerts"], ENDED, {}),
+            "unknown: /respot/AlertLogGroupName has nothing of it",
+            id="nobody knows",
+        ),
+    ],
+)
+def test_a_dead_letter_is_shown_with_the_best_reason_that_is_known(
+    found: Deployment, queue: Edge, body: str, attributes: dict[str, str], reason: str
+) -> None:
+    identifier = put(found, queue, body, **attributes)
+    lines = (
+        {"message": "recovery_failed", "message_id": identifier, "reason": "first"},
+        {"message": "recovery_deferred", "message_id": identifier, "reason": "instance quota"},
+        {"message": "recovery_failed", "message_id": "another", "reason": "not this one's"},
     )
-    assert only(found, RECOVERY).reason == "instance quota"
-
-
-def test_the_reason_is_eventbridges_own_where_it_stopped_retrying(found: Deployment) -> None:
-    put(found, OBSERVATIONS, message(event()).body, ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="not allowed to send")
-    assert only(found, OBSERVATIONS).reason == "NO_PERMISSIONS: not allowed to send"
-
-
-def test_a_message_that_cannot_be_read_is_its_own_reason(found: Deployment) -> None:
-    put(found, OBSERVATIONS, "no JSON")
-    assert only(found, OBSERVATIONS).reason.startswith("not JSON: ")
-
-
-def test_a_reason_that_nobody_knows_is_said_to_be_unknown(found: Deployment) -> None:
-    put(found, RECOVERY, write_message(job_id()))
-    assert only(found, RECOVERY).reason == "unknown: /respot/RecoverLogGroupName has nothing of it"
-
-
-def test_a_stream_failure_shows_its_condition_and_the_log_if_it_has_more(found: Deployment) -> None:
-    put(found, ENDED_JOBS, failed_batch("arn", "shard", "17", "18"))
-    letter = only(found, ENDED_JOBS)
-    assert letter.what == "2 items of the stream, first at 2026-11-23T09:00:00Z"
-    assert letter.reason == "RetriesExhausted"
+    log(found, RECOVERY, *map(json.dumps, lines), f"START RequestId {identifier}")
     log(found, ENDED_JOBS, json.dumps({"message_id": "17", "reason": "SQS did not take it"}))
-    assert only(found, ENDED_JOBS).reason == "SQS did not take it"
+    seen = only(found, queue).reason
+    assert seen == reason or (reason.endswith(" ") and seen.startswith(reason))
 
 
 def shown(*listings: Listing) -> str:
@@ -181,15 +194,11 @@ def shown(*listings: Listing) -> str:
     return captured.get()
 
 
-def test_people_see_age_matter_and_reason_and_no_markup_of_others(found: Deployment) -> None:
-    put(found, OBSERVATIONS, "[red]no JSON\x1b[31m[/red]")
+def test_people_see_age_matter_and_reason_without_markup_and_scripts_get_json(found: Deployment) -> None:
+    identifier = put(found, OBSERVATIONS, "[red]no JSON\x1b[31m[/red]")
     said = shown(listed(found, OBSERVATIONS), listed(found, RECOVERY))
     assert "3 h 00 min  [red]no JSON [31m[/red]" in said
     assert "Empty: recovery." in said
-
-
-def test_scripts_get_the_same_as_json(found: Deployment) -> None:
-    identifier = put(found, OBSERVATIONS, "no JSON")
     (queue,) = dlq.to_document([listed(found, OBSERVATIONS)], {})["queues"]
     assert (queue["queue"], queue["count"], queue["messages"][0]["id"]) == ("observations", 1, identifier)
 
@@ -234,25 +243,6 @@ def test_a_message_is_sent_before_it_is_deleted(found: Deployment, monkeypatch: 
 
 
 # --- what the stream's readers dropped
-
-
-def failed_batch(stream: str, shard: str, first: str, last: str) -> str:
-    """What Lambda says of a part of the stream that it dropped."""
-    return json.dumps(
-        {
-            "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 5000},
-            "version": "1.0",
-            "DDBStreamBatchInfo": {
-                "shardId": shard,
-                "startSequenceNumber": first,
-                "endSequenceNumber": last,
-                "approximateArrivalOfFirstRecord": "2026-11-23T09:00:00Z",
-                "approximateArrivalOfLastRecord": "2026-11-23T09:00:00Z",
-                "batchSize": 2,
-                "streamArn": stream,
-            },
-        }
-    )
 
 
 @pytest.fixture
@@ -308,17 +298,16 @@ def trimmed(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     return found
 
 
-def test_what_the_stream_has_no_more_is_left_and_said(trimmed: Deployment) -> None:
-    put(trimmed, ENDED_JOBS, failed_batch("arn", "shard", "1", "2"))
-    assert sent_back(trimmed, ENDED_JOBS) == Redriven(trimmed=1)
-    assert len(bodies(trimmed, ENDED_JOBS.output)) == 1
+@pytest.mark.parametrize(
+    ("discard_trimmed", "done"), [(False, Redriven(trimmed=1)), (True, Redriven(discarded=1))], ids=["left", "deleted"]
+)
+def test_what_the_stream_has_no_more_is_left_unless_its_deletion_is_asked_for(
+    trimmed: Deployment, done: Redriven, *, discard_trimmed: bool
+) -> None:
+    put(trimmed, ENDED_JOBS, STREAM_PART)
+    assert sent_back(trimmed, ENDED_JOBS, discard_trimmed=discard_trimmed) == done
+    assert len(bodies(trimmed, ENDED_JOBS.output)) == done.trimmed
     assert bodies(trimmed, ENDED_JOBS.back) == []
-
-
-def test_what_the_stream_has_no_more_is_deleted_if_that_is_asked_for(trimmed: Deployment) -> None:
-    put(trimmed, ENDED_JOBS, failed_batch("arn", "shard", "1", "2"))
-    assert sent_back(trimmed, ENDED_JOBS, discard_trimmed=True) == Redriven(discarded=1)
-    assert bodies(trimmed, ENDED_JOBS.output) == []
 
 
 def test_a_part_that_nobody_can_read_is_left(found: Deployment) -> None:
@@ -331,50 +320,52 @@ def test_a_part_that_nobody_can_read_is_left(found: Deployment) -> None:
 # --- the command
 
 
+Command = Callable[..., tuple[int, dict[str, Any], str]]
+
+
 @pytest.fixture
-def command(found: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def command(found: Deployment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`respot dlq`: its exit code, what it prints for scripts, and what it says to people."""
     monkeypatch.setattr(deployment, "find", lambda _: found)
 
-    def run(*words: str) -> int:
-        from respot_cli.main import parser  # noqa: PLC0415
-
+    def run(*words: str) -> tuple[int, dict[str, Any], str]:
         chosen = parser().parse_args(["dlq", *words, "--format", "json"])
-        return int(chosen.run(chosen))
+        code, printed = int(chosen.run(chosen)), capsys.readouterr()
+        return code, json.loads(printed.out), printed.err
 
     return run
 
 
-def test_redriving_needs_a_yes(found: Deployment, command: Callable[..., int]) -> None:
+def counts(document: dict[str, Any]) -> dict[str, int]:
+    return {queue["queue"]: queue["count"] for queue in document["queues"]}
+
+
+SENT_BACK = {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
+EMPTY = {queue.name: 0 for queue in EDGES}
+
+
+def test_redriving_needs_a_yes(found: Deployment, command: Command) -> None:
     put(found, RECOVERY, "message")
     with pytest.raises(CommandError, match="this would send back 1 of recovery: say --yes to do so"):
         command("redrive")
     assert bodies(found, RECOVERY.back) == []
 
 
-def test_only_the_queue_that_is_named_is_redriven(
-    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_the_queue_that_is_named_is_redriven(found: Deployment, command: Command) -> None:
     for queue in (RECOVERY, OBSERVATIONS):
         put(found, queue, "message")
-    assert command("redrive", "--queue", "recovery", "--yes") == 0
-    assert json.loads(capsys.readouterr().out) == {
-        "queues": {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}},
-        "unread": {},
-    }
+    assert command("redrive", "--queue", "recovery", "--yes")[:2] == (0, {"queues": SENT_BACK, "unread": {}})
     assert (bodies(found, RECOVERY.back), bodies(found, OBSERVATIONS.output)) == (["message"], ["message"])
 
 
-def test_listing_is_what_is_done_unless_asked_otherwise(
-    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_listing_is_what_is_done_unless_asked_otherwise(found: Deployment, command: Command) -> None:
     put(found, RECOVERY, "message")
-    assert command() == 0
-    queues = json.loads(capsys.readouterr().out)["queues"]
-    assert {queue["queue"]: queue["count"] for queue in queues} == {queue.name: 0 for queue in EDGES} | {"recovery": 1}
+    code, document, _ = command()
+    assert (code, counts(document)) == (0, EMPTY | {"recovery": 1})
     assert len(bodies(found, RECOVERY.output)) == 1
 
 
-def test_without_slack_its_queue_is_not_asked_for(found: Deployment, command: Callable[..., int]) -> None:
+def test_without_slack_its_queue_is_not_asked_for(found: Deployment, command: Command) -> None:
     del found.outputs["SlackDlqUrl"]
     assert dead_letters.names(found) == tuple(queue.name for queue in EDGES if queue.name != "slack")
     with pytest.raises(CommandError, match="has no dead-letter queue slack"):
@@ -428,65 +419,57 @@ def test_what_could_not_be_forwarded_is_listed_and_sent_to_the_hub(watching: Dep
 
 # --- what cannot be read
 
-MISSING = (
+
+ABSENT = (
     f"Stack with id RespotForwarder-{HUB}-ap-south-1 does not exist: deploy it, or take ap-south-1 out of the setting"
 )
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> tuple[dict[str, Any], str]:
-    """What was printed for scripts, and what was said to people."""
-    captured = capsys.readouterr()
-    return json.loads(captured.out), captured.err
+def unreachable(service: str) -> Callable[[Deployment], None]:
+    return lambda watching: cut_off(watching.session, service, region=FAR)
 
 
-def test_a_region_without_its_forwarder_hides_no_other_queue(
-    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("spoil", "region", "reason"),
+    [
+        (lambda watching: watching.outputs.update(WatchedRegions="ap-south-1,eu-west-1"), "ap-south-1", ABSENT),
+        (unreachable("cloudformation"), FAR, 'Could not connect to the endpoint URL: "https://cloudformation'),
+        (unreachable("sqs"), FAR, 'Could not connect to the endpoint URL: "https://sqs'),
+    ],
+    ids=["no forwarder", "CloudFormation out of reach", "SQS out of reach"],
+)
+def test_a_region_that_cannot_be_read_hides_no_other_queue(
+    watching: Deployment, command: Command, spoil: Callable[[Deployment], None], region: str, reason: str
 ) -> None:
-    watching.outputs["WatchedRegions"] = "ap-south-1,eu-west-1"
-    put(watching, RECOVERY, write_message(job_id()))
-    assert command() == ExitCode.INCOMPLETE
-    document, note = said(capsys)
-    counts = {queue["queue"]: queue["count"] for queue in document["queues"]}
-    assert counts == {queue.name: 0 for queue in EDGES} | {"forwarder-eu-west-1": 0, "recovery": 1}
-    assert list(document["unread"]) == ["forwarder-ap-south-1"]
-    assert document["unread"]["forwarder-ap-south-1"].startswith(MISSING)
-    assert f"forwarder-ap-south-1 could not be read: {MISSING}" in note
+    spoil(watching)
+    put(watching, RECOVERY, ENDED)
+    code, document, note = command()
+    read = {f"forwarder-{FAR}": 0} if region != FAR else {}
+    assert (code, counts(document)) == (ExitCode.INCOMPLETE, EMPTY | read | {"recovery": 1})
+    assert list(document["unread"]) == [f"forwarder-{region}"]
+    assert document["unread"][f"forwarder-{region}"].startswith(reason)
+    assert f"forwarder-{region} could not be read: {reason}" in note
 
 
-@pytest.mark.parametrize("service", ["cloudformation", "sqs"])
-def test_a_region_that_is_out_of_reach_hides_no_other_queue(
-    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str], service: str
-) -> None:
-    cut_off(watching.session, service, region=FAR)
-    assert command() == ExitCode.INCOMPLETE
-    document, note = said(capsys)
-    assert [queue["queue"] for queue in document["queues"]] == [queue.name for queue in EDGES]
-    assert list(document["unread"]) == ["forwarder-eu-west-1"]
-    assert f'forwarder-eu-west-1 could not be read: Could not connect to the endpoint URL: "https://{service}' in note
-
-
-def test_a_forwarder_without_a_known_queue_is_named(
-    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_forwarder_without_a_known_queue_is_named(found: Deployment, command: Command) -> None:
     play_stacks(found.session, {f"RespotForwarder-{HUB}-{FAR}": {"Another": "output"}})
     found.outputs["WatchedRegions"] = FAR
-    assert command() == ExitCode.INCOMPLETE
-    assert "the stack that forwards from eu-west-1 has no output ForwarderDlqUrl" in capsys.readouterr().err
+    code, _, note = command()
+    assert code == ExitCode.INCOMPLETE
+    assert "the stack that forwards from eu-west-1 has no output ForwarderDlqUrl" in note
 
 
-def test_no_region_is_asked_about_a_queue_of_the_hub(
-    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_region_is_asked_about_a_queue_of_the_hub(watching: Deployment, command: Command) -> None:
     refuse(watching.session, "cloudformation", "DescribeStacks")
-    assert command("--queue", "recovery") == ExitCode.DONE
-    assert capsys.readouterr().err == ""
+    code, _, note = command("--queue", "recovery")
+    assert (code, note) == (ExitCode.DONE, "")
 
 
 @pytest.mark.parametrize(
     ("queue", "code"), [("forwarder-eu-west-1", ExitCode.AWS_UNAVAILABLE), ("forwarder-ap-south-1", ExitCode.NOT_FOUND)]
 )
 def test_if_nothing_can_be_read_the_reason_is_the_answer(
-    watching: Deployment, command: Callable[..., int], queue: str, code: ExitCode
+    watching: Deployment, command: Command, queue: str, code: ExitCode
 ) -> None:
     watching.outputs["WatchedRegions"] = "ap-south-1,eu-west-1"
     cut_off(watching.session, "cloudformation", region=FAR)
@@ -495,31 +478,27 @@ def test_if_nothing_can_be_read_the_reason_is_the_answer(
     assert refused.value.exit_code == code
 
 
-def test_what_can_be_reached_is_sent_back_and_the_rest_is_said(
-    watching: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_can_be_reached_is_sent_back_and_the_rest_is_said(watching: Deployment, command: Command) -> None:
     cut_off(watching.session, "cloudformation", region=FAR)
     put(watching, RECOVERY, "message")
-    assert command("redrive", "--yes") == ExitCode.INCOMPLETE
-    document, note = said(capsys)
-    assert document["queues"] == {"recovery": {"sent_back": 1, "left_trimmed": 0, "discarded_trimmed": 0}}
-    assert list(document["unread"]) == ["forwarder-eu-west-1"]
+    code, document, note = command("redrive", "--yes")
+    assert (code, document["queues"], list(document["unread"])) == (
+        *(ExitCode.INCOMPLETE, SENT_BACK),
+        ["forwarder-eu-west-1"],
+    )
     assert "forwarder-eu-west-1 could not be read" in note
     assert bodies(watching, RECOVERY.back) == ["message"]
 
 
-def test_who_may_not_read_the_logs_sees_the_messages_all_the_same(
-    found: Deployment, command: Callable[..., int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_who_may_not_read_the_logs_sees_the_messages_all_the_same(found: Deployment, command: Command) -> None:
     refuse(found.session, "logs", "FilterLogEvents")
-    put(found, RECOVERY, write_message(job_id()))
+    put(found, RECOVERY, ENDED)
     put(found, OBSERVATIONS, message(event()).body, ERROR_CODE="NO_PERMISSIONS")
-    assert command() == ExitCode.INCOMPLETE
-    document, note = said(capsys)
+    code, document, note = command()
     reasons = {each["queue"]: letter["reason"] for each in document["queues"] for letter in each["messages"]}
+    assert (code, list(document["unread"])) == (ExitCode.INCOMPLETE, ["the log of recovery"])
     assert reasons == {
         "observations": "NO_PERMISSIONS",
         "recovery": "unknown: /respot/RecoverLogGroupName could not be read",
     }
-    assert list(document["unread"]) == ["the log of recovery"]
     assert "not authorized: logs:FilterLogEvents" in note

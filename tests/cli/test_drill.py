@@ -3,31 +3,24 @@
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.drills import DrillPost
 from respot.recording.drill import Drill
 from respot_cli.drill.course import Course, Hop, Stuck, follow
 from respot_cli.drill.view import render, to_document, waiting_for
 from respot_cli.main import parser
 from tests.support.builders import a_drill, at
+from tests.support.records import alert_record
 
 
-def alert_record(outcome: AlertOutcome = AlertOutcome.SENT, reason: str = "Interrupted") -> AlertRecord:
-    return AlertRecord(
-        job=a_drill().job,
-        kind=KIND_BY_STATUS[a_drill().status],
-        transition=a_drill().alerted,
-        outcome=outcome,
-        reason=reason,
-        headline="DRILL",
-        settled_at=at(3),
-        message_id="message-1",
-    )
+def settled(**others: Any) -> AlertRecord:  # noqa: ANN401
+    drill = a_drill()
+    return alert_record(job=drill.job, transition=drill.alerted, settled_at=at(3), **others)
 
 
 @dataclass
@@ -35,7 +28,7 @@ class Traces:
     """What the ledger has from the moment on that is said."""
 
     recorded: float | None = 0
-    settled: AlertRecord | None = field(default_factory=alert_record)
+    settled: AlertRecord | None = field(default_factory=settled)
     posts: list[DrillPost | None] = field(default_factory=lambda: [DrillPost(at=at(7), refusal=None)])
 
     def recorded_at(self, drill: Drill) -> datetime | None:
@@ -121,7 +114,8 @@ def test_it_is_stuck_at_the_first_hop_that_it_has_not_passed_in_time(traces: Tra
 
 
 def test_a_declined_alert_is_reported_at_once_with_its_reason() -> None:
-    declined = alert_record(AlertOutcome.DECLINED, "alerts of kind interrupted are switched off in the settings")
+    off = "alerts of kind interrupted are switched off in the settings"
+    declined = settled(outcome=AlertOutcome.DECLINED, reason=off)
     course, _, waited = followed(Traces(settled=declined))
     assert course.stuck == Stuck(
         hop=Hop.ALERT,

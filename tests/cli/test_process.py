@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -33,21 +34,30 @@ def environment(**others: str) -> dict[str, str]:
     return kept | others
 
 
-def run(
-    *words: str, stdout: int = subprocess.PIPE, module: str = "tests.support.respot_process", **others: str
+def ended(
+    arguments: Sequence[str],
+    variables: Mapping[str, str] = MappingProxyType({}),
+    *,
+    stdout: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
 ) -> tuple[int, str, str]:
+    """A program's exit code, and what it printed on both streams."""
     done = subprocess.run(  # noqa: S603 - our own command
-        command(*words, module=module),
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(**others),
-        cwd=ROOT,
-        check=False,
+        arguments, stdout=stdout, stderr=stderr, text=True, env=environment(**variables), cwd=ROOT, check=False
     )
-    assert "Traceback" not in done.stderr
-    assert "Exception ignored" not in done.stderr
-    return done.returncode, done.stdout or "", done.stderr
+    said = done.stderr or ""
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    return done.returncode, done.stdout or "", said
+
+
+def run(*words: str, stdout: int = subprocess.PIPE, **others: str) -> tuple[int, str, str]:
+    return ended(command(*words), others, stdout=stdout)
+
+
+def in_bash(script: str, *words: str) -> tuple[int, str, str]:
+    """A script that finds the command in its arguments."""
+    return ended(["/bin/bash", "-c", script, "bash", *command(*words)])
 
 
 @contextmanager
@@ -77,40 +87,25 @@ def test_a_closed_pipe_ends_it_quietly(words: tuple[str, ...], others: Mapping[s
 
 
 def test_head_ends_it_quietly() -> None:
-    script = f'{" ".join(command(*TIMELINE))} | head -1; echo "${{PIPESTATUS[0]}}"'
-    done = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-c", script], capture_output=True, text=True, env=environment(), cwd=ROOT, check=True
-    )
-    first, code = done.stdout.splitlines()
+    _, out, said = in_bash('"$@" | head -1; echo "${PIPESTATUS[0]}"', *TIMELINE)
+    first, code = out.splitlines()
     assert "nightly-resnet" in first
     assert code in {"0", "141"}  # head may close the pipe before or after all has been written
-    assert done.stderr == ""
+    assert said == ""
 
 
 @pytest.mark.parametrize(("words", "others"), LOST)
 def test_a_full_disk_is_an_exit_code_of_its_own(words: tuple[str, ...], others: Mapping[str, str]) -> None:
+    advice = "free some space or write it elsewhere"
+    said = f"respot: the output could not be written (No space left on device): {advice}\n"
     with full_disk() as full:
-        code, _, said = run(*words, stdout=full, **others)
-    assert code == 74
-    assert said == (
-        "respot: the output could not be written (No space left on device): free some space or write it elsewhere\n"
-    )
+        assert run(*words, stdout=full, **others) == (74, "", said)
 
 
 @pytest.mark.parametrize("words", [("--help",), TIMELINE], ids=["help", "text"])
 def test_with_a_closed_standard_output_nothing_is_begun(words: tuple[str, ...]) -> None:
-    done = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-c", 'exec "$@" >&-', "bash", *command(*words)],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode == 74
-    assert done.stderr == (
-        "respot: nothing was done, since standard output is closed: open it, or send it to /dev/null\n"
-    )
+    said = "respot: nothing was done, since standard output is closed: open it, or send it to /dev/null\n"
+    assert in_bash('exec "$@" >&-', *words) == (74, "", said)
 
 
 @pytest.mark.parametrize(
@@ -119,10 +114,13 @@ def test_with_a_closed_standard_output_nothing_is_begun(words: tuple[str, ...]) 
 def test_a_lost_standard_error_changes_no_exit_code(words: tuple[str, ...], expected: int) -> None:
     with full_disk() as full, closed_pipe() as pipe:
         for lost in (full, pipe):
-            done = subprocess.run(  # noqa: S603
-                command(*words), stdout=subprocess.PIPE, stderr=lost, env=environment(), cwd=ROOT, check=False
-            )
-            assert (done.returncode, done.stdout) == (expected, b"")
+            assert ended(command(*words), stderr=lost) == (expected, "", "")
+
+
+@pytest.mark.parametrize("word", ["bogus", "timeline"])
+def test_with_a_closed_standard_error_usage_is_no_data(word: str) -> None:
+    """argparse writes it to stdout where there is no stderr."""
+    assert in_bash('exec "$@" 2>&-', word) == (2, "", "")
 
 
 INTERRUPTED_IN = """
@@ -137,40 +135,12 @@ from respot_cli.main import main
 sys.exit(main(["timeline", "nightly-resnet"]))
 """
 """The command as its script starts it, with a Ctrl-C while a module loads."""
+INTERRUPTED = (130, "", "respot: interrupted\n")
 
 
 @pytest.mark.parametrize("module", ["argparse", "respot_cli.output", "rich.console", "botocore"])
 def test_ctrl_c_while_a_module_loads_ends_it_with_a_word(module: str) -> None:
-    script = [sys.executable, "-c", INTERRUPTED_IN.format(module=module)]
-    done = subprocess.run(script, capture_output=True, text=True, env=environment(), cwd=ROOT, check=False)  # noqa: S603
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "respot: interrupted\n")
-
-
-def test_with_a_closed_standard_error_usage_is_no_data() -> None:
-    """argparse writes it to stdout where there is no stderr."""
-    for words in (("bogus",), ("timeline",)):
-        done = subprocess.run(  # noqa: S603
-            ["/bin/bash", "-c", 'exec "$@" 2>&-', "bash", *command(*words)],
-            capture_output=True,
-            env=environment(),
-            cwd=ROOT,
-            check=False,
-        )
-        assert (done.returncode, done.stdout) == (2, b"")
-
-
-@pytest.mark.parametrize(
-    ("others", "words"),
-    [
-        ({"AWS_ENDPOINT_URL": "notaurl"}, "Invalid endpoint: notaurl"),
-        ({"AWS_MAX_ATTEMPTS": "zz"}, "invalid literal for int() with base 10: 'zz'"),
-    ],
-)
-def test_an_aws_variable_that_cannot_be_used_is_named(others: Mapping[str, str], words: str) -> None:
-    given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    code, out, said = run(*TIMELINE, module="respot_cli.main", stdout=subprocess.PIPE, **(given | dict(others)))
-    advice = "correct the environment variables that begin with AWS_, or your AWS profile"
-    assert (code, out, said) == (4, "", f"respot: {words}; {advice}\n")
+    assert ended([sys.executable, "-c", INTERRUPTED_IN.format(module=module)]) == INTERRUPTED
 
 
 def test_ctrl_c_ends_it_with_a_word() -> None:
@@ -186,14 +156,28 @@ def test_ctrl_c_ends_it_with_a_word() -> None:
         assert process.stderr.readline() == "waiting\n"
         process.send_signal(signal.SIGINT)
         out, said = process.communicate(timeout=30)
-    assert (process.returncode, out, said) == (130, "", "respot: interrupted\n")
+    assert (process.returncode, out, said) == INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("AWS_ENDPOINT_URL", "notaurl", "Invalid endpoint: notaurl"),
+        ("AWS_MAX_ATTEMPTS", "zz", "invalid literal for int() with base 10: 'zz'"),
+    ],
+)
+def test_an_aws_variable_that_cannot_be_used_is_named(variable: str, value: str, words: str) -> None:
+    given = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", variable: value}
+    advice = "correct the environment variables that begin with AWS_, or your AWS profile"
+    said = f"respot: {words}; {advice}\n"
+    assert ended(command(*TIMELINE, module="respot_cli.main"), given) == (4, "", said)
 
 
 def test_alone_it_prints_its_help() -> None:
-    code, said, _ = run()
+    code, out, _ = run()
     assert code == 0
-    assert said.startswith("usage: respot")
-    assert "timeline" in said
+    assert out.startswith("usage: respot")
+    assert "timeline" in out
 
 
 @pytest.mark.parametrize(
@@ -208,9 +192,10 @@ def test_alone_it_prints_its_help() -> None:
 def test_a_command_loads_nothing_that_it_does_not_need(words: tuple[str, ...], unneeded: set[str]) -> None:
     """Each command's modules, and boto3, take a tenth of a second."""
     program = "import sys\nfrom respot_cli.main import main\ntry: main()\nfinally: print(*sys.modules, file=sys.stderr)"
-    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=True)  # noqa: S603
-    assert done.stdout
-    assert not unneeded & set(done.stderr.split())
+    code, out, modules = ended([sys.executable, "-c", program, *words])
+    assert code == 0
+    assert out
+    assert not unneeded & set(modules.split())
 
 
 def test_it_says_its_version() -> None:
@@ -219,11 +204,8 @@ def test_it_says_its_version() -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [
-        pytest.param(("timeline", "nightly-resnet", "--created", "yesterday"), 2, id="no time"),
-        pytest.param(("unknown",), 2, id="no such command"),
-        pytest.param(("timeline", "nobody"), 3, id="no such job"),
-    ],
+    [((*TIMELINE, "--created", "yesterday"), 2), (("unknown",), 2), (("timeline", "nobody"), 3)],
+    ids=["no time", "no such command", "no such job"],
 )
 def test_each_end_has_its_exit_code(words: tuple[str, ...], code: int) -> None:
     assert run(*words)[0] == code
@@ -246,13 +228,10 @@ def test_a_terminal_that_knows_only_ascii_gets_ascii() -> None:
 
 @pytest.mark.parametrize(
     ("module", "words"),
-    [
-        ("local", ("--help",)),
-        ("tests.support.recovery_world", ("--schedules", "1", "--processes", "1")),
-    ],
+    [("local", ("--help",)), ("tests.support.recovery_world", ("--schedules", "1", "--processes", "1"))],
     ids=["local", "soak"],
 )
 def test_the_developers_commands_survive_a_lost_output(module: str, words: tuple[str, ...]) -> None:
     with closed_pipe() as pipe, full_disk() as full:
-        assert run(*words, module=module, stdout=pipe)[0] == 141
-        assert run(*words, module=module, stdout=full)[0] == 74
+        assert ended(command(*words, module=module), stdout=pipe)[0] == 141
+        assert ended(command(*words, module=module), stdout=full)[0] == 74

@@ -8,44 +8,33 @@ import boto3
 import pytest
 from rich.console import Console
 
-from respot.alerting.alert import AlertOutcome, AlertRecord
+from respot.alerting.alert import AlertOutcome
 from respot.alerting.kinds import AlertKind
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
 from respot.recovery.planning.waiting import StopIntent
-from respot.recovery.records import AttemptRecord, DecisionRecord, NoticeKind, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord, NoticeKind, OutcomeKind
 from respot_cli.deployment import Deployment
 from respot_cli.errors import CommandError, ExitCode
-from respot_cli.main import parser
 from respot_cli.timeline.command import load, region_of
 from respot_cli.timeline.history import History, to_document
 from respot_cli.timeline.view import render
 from tests.support.builders import CREATED, NAME, REGION, at, job_id, snapshot, transition
 from tests.support.example_run import example_history
 from tests.support.memory import MemoryLedger, MemoryRunStore
+from tests.support.records import alert_record, decision_record, outcome_of
 
 LIFE = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 Downloading=5460 Training=5600"
+SECOND = "spot-job-r2"
 
 
 @pytest.fixture
 def ledger() -> MemoryLedger:
     ledger = MemoryLedger(created=CREATED)
     save(ledger, LIFE)
-    interrupted = transition("Interrupted", 3720)
-    ledger.complete_alert(
-        AlertRecord(
-            job=job_id(),
-            kind=AlertKind.INTERRUPTED,
-            transition=interrupted,
-            outcome=AlertOutcome.SENT,
-            reason="Interrupted",
-            headline=f"{NAME} was interrupted (1st time)",
-            settled_at=at(3721),
-            message_id="message-1",
-        )
-    )
+    ledger.complete_alert(alert_record())
     return ledger
 
 
@@ -54,118 +43,105 @@ def save(ledger: MemoryLedger, life: str, **others: object) -> None:
     ledger.save(reconcile(ledger.load(seen.state.job), seen))
 
 
-def shown(history: History, *, width: int = 110) -> str:
+def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRunStore | None = None, **others: str) -> History:
+    return load(ledger, runs or MemoryRunStore(ledger=ledger), region=REGION, name=name, **others)
+
+
+def shown(history: History, seconds: float = 6000, *, width: int = 160) -> str:
     console = Console(width=width, record=True, file=None, highlight=False)
     with console.capture() as captured:
-        console.print(render(history, now=at(6000)))
+        console.print(render(history, now=at(seconds)))
     return captured.get()
 
 
-def document_of(history: History) -> dict[str, Any]:
-    return to_document(history, now=at(6000))
+def document_of(history: History, seconds: float = 6000) -> dict[str, Any]:
+    return to_document(history, now=at(seconds))
 
 
 def test_the_timeline_shows_each_transition_with_its_length_and_its_alert(ledger: MemoryLedger) -> None:
-    lines = shown(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)).splitlines()
+    lines = shown(history_of(ledger), width=110).splitlines()
     row = next(line for line in lines if "Interrupted" in line and "alerted" in line)
     assert "40 s" in row
     assert any("Training" in line and "6 min so far" in line for line in lines)
 
 
 def test_the_timeline_names_the_digest_of_an_alert(ledger: MemoryLedger) -> None:
-    (alert_record,) = ledger.alert_records.values()
-    ledger.alert_records = {key: replace(alert_record, digest="digest/1") for key in ledger.alert_records}
-    history = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)
-    assert "in digest/1" in shown(history)
-    assert document_of(history)["alerts"][0]["digest"] == "digest/1"
+    ledger.alert_records = {key: replace(each, digest="digest/1") for key, each in ledger.alert_records.items()}
+    assert "in digest/1" in shown(history_of(ledger))
+    assert document_of(history_of(ledger))["alerts"][0]["digest"] == "digest/1"
 
 
 def test_words_of_others_are_never_markup(ledger: MemoryLedger) -> None:
     save(ledger, "Starting=0", job=job_id("hostile"), tags={"a": "[red]b[/red]\x1b[31m\n"}, failure_reason="[bold]x")
-    said = shown(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name="hostile"))
+    said = shown(history_of(ledger, "hostile"))
     assert "[red]b[/red]" in said
     assert "[bold]x" in said
     assert "\x1b[31m\n" not in said
 
 
 def test_json_has_what_the_ledger_knows(ledger: MemoryLedger) -> None:
-    document = document_of(load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME))
+    document = document_of(history_of(ledger))
     assert json.loads(json.dumps(document)) == document
-    assert [transition["status"] for transition in document["transitions"]] == [
-        word.split("=")[0] for word in LIFE.split()
-    ]
+    statuses = [transition["status"] for transition in document["transitions"]]
+    assert statuses == [word.split("=")[0] for word in LIFE.split()]
     assert document["transitions"][-1]["ended"] is None
     assert document["alerts"][0]["message_id"] == "message-1"
     assert document["figures"]["interruptions"] == 1
 
 
-def test_a_job_that_is_not_there_is_an_exit_code_of_its_own(ledger: MemoryLedger) -> None:
-    with pytest.raises(CommandError, match="has no job nobody in us-east-1") as missing:
-        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name="nobody")
-    assert missing.value.exit_code == ExitCode.NOT_FOUND
-
-
 def test_of_jobs_with_one_name_the_newest_is_shown_unless_another_is_chosen(ledger: MemoryLedger) -> None:
     later = CREATED + timedelta(days=2)
     save(ledger, "Starting=0", job=job_id(created=later))
-    newest = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME)
+    newest = history_of(ledger)
     assert newest.state.job.created == later
     assert [other.created for other in newest.others] == [CREATED]
     assert "Other jobs of this name" in shown(newest)
-    chosen = load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created=CREATED.isoformat())
-    assert chosen.state.job.created == CREATED
+    assert history_of(ledger, created=CREATED.isoformat()).state.job.created == CREATED
     with pytest.raises(CommandError, match="it has jobs of that name created"):
-        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created="2020-01-01")
+        history_of(ledger, created="2020-01-01")
     with pytest.raises(CommandError, match="--created must be an ISO 8601 time"):
-        load(ledger, MemoryRunStore(ledger=ledger), region=REGION, name=NAME, created="yesterday")
-
-
-def test_wrong_usage_is_exit_code_2() -> None:
-    with pytest.raises(SystemExit) as left:
-        parser().parse_args(["timeline"])
-    assert left.value.code == 2
+        history_of(ledger, created="yesterday")
 
 
 def test_a_job_is_searched_for_in_every_watched_region(ledger: MemoryLedger) -> None:
-    there = job_id("elsewhere", region="eu-west-1")
-    save(ledger, "Starting=0", job=there)
+    save(ledger, "Starting=0", job=job_id("elsewhere", region="eu-west-1"))
     assert region_of(ledger, (REGION, "eu-west-1"), "elsewhere") == "eu-west-1"
     assert region_of(ledger, (REGION, "eu-west-1"), NAME) == REGION
 
 
-def test_a_name_in_two_regions_has_to_be_chosen_between(ledger: MemoryLedger) -> None:
-    save(ledger, "Starting=0", job=job_id(region="eu-west-1"))
-    with pytest.raises(CommandError, match=r"in us-east-1 and eu-west-1: choose with --region") as ambiguous:
-        region_of(ledger, (REGION, "eu-west-1"), NAME)
-    assert ambiguous.value.exit_code is ExitCode.NOT_DONE
-
-
-def test_a_name_in_no_region_is_not_found_in_any(ledger: MemoryLedger) -> None:
-    with pytest.raises(CommandError, match=r"has no job nobody in us-east-1 or eu-west-1") as missing:
-        region_of(ledger, (REGION, "eu-west-1"), "nobody")
-    assert missing.value.exit_code is ExitCode.NOT_FOUND
-
-
 @pytest.mark.parametrize(
-    ("outputs", "regions"),
+    ("regions", "name", "words", "code"),
     [
-        pytest.param({}, (REGION,), id="the hub alone"),
-        pytest.param({"WatchedRegions": "eu-west-1,eu-west-2"}, (REGION, "eu-west-1", "eu-west-2"), id="three"),
+        ((REGION, "eu-west-1"), NAME, "in us-east-1 and eu-west-1: choose with --region", ExitCode.NOT_DONE),
+        ((REGION, "eu-west-1"), "nobody", "has no job nobody in us-east-1 or eu-west-1", ExitCode.NOT_FOUND),
+        ((REGION,), "nobody", "has no job nobody in us-east-1", ExitCode.NOT_FOUND),
     ],
+    ids=["in two regions", "in none of two", "not in the hub"],
 )
-def test_a_deployment_lists_the_regions_that_it_watches(outputs: dict[str, str], regions: tuple[str, ...]) -> None:
+def test_a_name_that_is_not_of_one_job_is_refused(
+    ledger: MemoryLedger, regions: tuple[str, ...], name: str, words: str, code: ExitCode
+) -> None:
+    save(ledger, "Starting=0", job=job_id(region="eu-west-1"))
+    with pytest.raises(CommandError, match=words) as refused:
+        history_of(ledger, name) if len(regions) == 1 else region_of(ledger, regions, name)
+    assert refused.value.exit_code is code
+
+
+def test_a_deployment_lists_the_regions_that_it_watches() -> None:
     session = boto3.session.Session(region_name=REGION)
-    assert Deployment(session=session, outputs=outputs).regions == regions
+    assert Deployment(session=session, outputs={}).regions == (REGION,)
+    watched = Deployment(session=session, outputs={"WatchedRegions": "eu-west-1,eu-west-2"})
+    assert watched.regions == (REGION, "eu-west-1", "eu-west-2")
 
 
 def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledger: MemoryLedger) -> None:
     runs = MemoryRunStore(ledger=ledger)
-    assert load(ledger, runs, region=REGION, name=NAME).stop_intent is None
+    assert history_of(ledger, runs=runs).stop_intent is None
     words = "has waited for [red]spot"
     runs.record_stop_intent(
         StopIntent(job=job_id(), waiting_since=CREATED, decided_at=at(7200), reason=words, inputs={"a": "b"})
     )
-    history = load(ledger, runs, region=REGION, name=NAME)
+    history = history_of(ledger, runs=runs)
     assert "2026-09-16 11:00:00  stops waiting  has waited for [red]spot" in shown(history)
     assert "Respot is stopping it: has waited for [red]spot." in shown(history)
     assert document_of(history)["giving_up"] == {
@@ -176,67 +152,50 @@ def test_a_stop_of_respots_own_is_shown_with_its_reason_and_nobodys_markup(ledge
         "withdrawn": None,
     }
     runs.withdraw_stop_intent(runs.stop_intents[job_id()], "waits no [red]longer")
-    history = load(ledger, runs, region=REGION, name=NAME)
+    history = history_of(ledger, runs=runs)
     assert "stops waiting  has waited for [red]spot (withdrawn: waits no [red]longer)" in shown(history)
     assert "Respot is stopping it" not in shown(history)
     assert document_of(history)["giving_up"]["withdrawn"] == "waits no [red]longer"
 
 
-def history_of(ledger: MemoryLedger, name: str = NAME, runs: MemoryRunStore | None = None) -> History:
-    return load(ledger, runs or MemoryRunStore(ledger=ledger), region=REGION, name=name)
-
-
-def shown_at(history: History, seconds: float) -> str:
-    console = Console(width=160, record=True, file=None, highlight=False)
-    with console.capture() as captured:
-        console.print(render(history, now=at(seconds)))
-    return captured.get()
-
-
 # --- what still lasts
 
 
-def test_an_open_status_counts_up_to_now(ledger: MemoryLedger) -> None:
-    document = to_document(history_of(ledger), now=at(9200))
+def test_an_open_status_counts_up_to_now_in_its_row_and_in_the_sums(ledger: MemoryLedger) -> None:
+    document = document_of(history_of(ledger), 9200)
     assert [transition["so_far"] for transition in document["transitions"]] == [False] * 6 + [True]
     assert (document["transitions"][-1]["ended"], document["transitions"][-1]["seconds"]) == (None, 3600)
     assert document["read_at"] == "2026-09-16T11:33:20.000Z"
-    said = shown_at(history_of(ledger), 9200)
-    assert "1 h 00 min so far" in said
-    assert "Training for 1 h 00 min so far." in said
-
-
-def test_the_sums_count_an_open_status_up_to_now(ledger: MemoryLedger) -> None:
-    document = to_document(history_of(ledger), now=at(9200))
     # The first Training lasted 3330 s.
     assert (document["figures"]["so_far"], document["figures"]["trained_seconds"]) == (True, 3330 + 3600)
-    assert "So far: trained 1 h 55 min, waited 33 min for capacity" in shown_at(history_of(ledger), 9200)
+    said = shown(history_of(ledger), 9200)
+    assert "Training for 1 h 00 min so far." in said
+    assert "So far: trained 1 h 55 min, waited 33 min for capacity" in said
     save(ledger, "Starting=0", job=job_id("waiting"))
-    waiting = to_document(history_of(ledger, "waiting"), now=at(60))
-    assert waiting["figures"]["waited_seconds"] == 60
+    assert document_of(history_of(ledger, "waiting"), 60)["figures"]["waited_seconds"] == 60
 
 
 def test_a_clock_behind_aws_shows_no_negative_length(ledger: MemoryLedger) -> None:
-    document = to_document(history_of(ledger), now=at(5000))
-    assert document["transitions"][-1]["seconds"] == 0
-    assert document["figures"]["trained_seconds"] == 3330
+    document = document_of(history_of(ledger), 5000)
+    assert (document["transitions"][-1]["seconds"], document["figures"]["trained_seconds"]) == (0, 3330)
 
 
 @pytest.mark.parametrize("end", ["Completed", "Stopped", "MaxWaitTimeExceeded", "EndedSomehow"])
 def test_the_end_of_a_job_has_no_length(ledger: MemoryLedger, end: str) -> None:
     """By its TrainingJobStatus a job has ended, with any SecondaryStatus."""
     save(ledger, f"Starting=0 Training=100 {end}=400", job=job_id("ended"), status="Stopped")
-    document = to_document(history_of(ledger, "ended"), now=at(9000))
+    history = history_of(ledger, "ended")
+    document = document_of(history, 9000)
     last = document["transitions"][-1]
     assert (last["seconds"], last["so_far"], document["figures"]["so_far"]) == (None, False, False)
     assert document["figures"]["trained_seconds"] == 300
-    assert "so far" not in shown_at(history_of(ledger, "ended"), 9000)
-    assert f"■ ended ({end})" in shown_at(history_of(ledger, "ended"), 9000)
+    assert "so far" not in shown(history, 9000)
+    assert f"■ ended ({end})" in shown(history, 9000)
 
 
 def test_a_status_that_nobody_knows_is_shown(ledger: MemoryLedger) -> None:
     save(ledger, "Starting=0 Dreaming=100", job=job_id("new"))
-    said = shown_at(history_of(ledger, "new"), 400)
+    said = shown(history_of(ledger, "new"), 400)
     assert "Dreaming for 5 min so far." in said
     assert "▓ other 5 min so far" in said
 
@@ -252,46 +211,37 @@ def decided(ledger: MemoryLedger, action: Action = Action.RESUBMIT, *, dry_run: 
     ledger.states.clear()
     ledger.transitions.clear()
     save(ledger, ENDED)
-    runs = MemoryRunStore(ledger=ledger)
-    run = run_id(job_id())
+    runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
     resubmits = action is Action.RESUBMIT
-    attempt = AttemptRecord(run=run, number=2, region=REGION, name="spot-job-r2", parent=job_id(), decided_at=at(1010))
-    record = DecisionRecord(
-        job=job_id(),
-        run=run,
-        number=1,
-        decision=Decision(action=action, reason="the [red]reason", inputs={}, dry_run=dry_run),
-        decided_at=at(1010),
-        checkpoint=None,
-        next_name="spot-job-r2" if resubmits else None,
-    )
+    run = run_id(job_id())
+    attempt = AttemptRecord(run=run, number=2, region=REGION, name=SECOND, parent=job_id(), decided_at=at(1010))
+    record = decision_record(action, decided_at=1010, reason="the [red]reason", dry_run=dry_run)
     assert runs.decide(record, attempt if resubmits and not dry_run else None)
     return runs
 
 
 def settle(runs: MemoryRunStore, kind: OutcomeKind, summary: str) -> None:
-    runs.record_outcome(Outcome(job=job_id(), kind=kind, summary=summary, settled_at=at(2000), name="spot-job-r2"))
+    runs.record_outcome(outcome_of(kind, summary=summary, settled_at=at(2000)))
 
 
 @pytest.mark.parametrize(
-    ("kind", "summary"),
+    ("kind", "summary", "headline"),
     [
-        (OutcomeKind.CREATED, "resubmitted as spot-job-r2, attempt 2 of 5"),
-        (OutcomeKind.FAILED, "not resubmitted: the quota is 0"),
-        (OutcomeKind.CANCELLED, "not resubmitted: the policy now says dry_run"),
+        (OutcomeKind.CREATED, "resubmitted as spot-job-r2", "Resubmitted as spot-job-r2."),
+        (OutcomeKind.FAILED, "not resubmitted: the quota is 0..", "Not resubmitted: the quota is 0."),
+        (OutcomeKind.CANCELLED, "not resubmitted: dry_run", "Not resubmitted: dry_run."),
     ],
 )
 def test_the_outcome_is_the_headline_and_the_decision_is_history(
-    ledger: MemoryLedger, kind: OutcomeKind, summary: str
+    ledger: MemoryLedger, kind: OutcomeKind, summary: str, headline: str
 ) -> None:
     runs = decided(ledger)
     settle(runs, kind, summary)
     history = history_of(ledger, runs=runs)
     document = document_of(history)
-    headline = f"{summary[0].upper()}{summary[1:]}."
     assert (document["headline"], document["outcome"]["kind"]) == (headline, kind)
     assert (document["decision"]["action"], document["decision"]["decided_at"][11:19]) == ("resubmit", "09:16:50")
-    lines = shown(history).splitlines()
+    lines = shown(history, width=110).splitlines()
     first, decision, outcome = (
         next(number for number, line in enumerate(lines) if words in line)
         for words in (headline, "09:16:50  decided", f"09:33:20  {kind}")
@@ -300,38 +250,46 @@ def test_the_outcome_is_the_headline_and_the_decision_is_history(
     assert "resubmit: the [red]reason" in lines[decision]
 
 
+PLANNED = "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason"
+UNDECIDED = "Ended as MaxWaitTimeExceeded, not decided yet"
+INVALID = (NoticeKind.POLICY_INVALID, "rules[0] is no rule")
+POSTPONED = (NoticeKind.POSTPONED, "the kill switch is on.")
+POSTPONED_AT = "it was postponed at 2026-09-16 09:25 UTC: the kill switch is on."
+"""The notice is written once: the kill switch may be off by now."""
+
+
 @pytest.mark.parametrize(
-    ("action", "dry_run", "headline"),
+    ("action", "dry_run", "notice", "headline"),
     [
-        (Action.RESUBMIT, False, "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason."),
-        (Action.RESUBMIT, True, "Nothing was created, since the policy says dry_run: the [red]reason."),
-        (Action.REFUSE, False, "Not resubmitted: the [red]reason."),
-        (Action.NOTHING, False, "The [red]reason."),
+        (Action.RESUBMIT, False, None, f"{PLANNED}."),
+        (Action.RESUBMIT, True, None, "Nothing was created, since the policy says dry_run: the [red]reason."),
+        (Action.REFUSE, False, None, "Not resubmitted: the [red]reason."),
+        (Action.NOTHING, False, None, "The [red]reason."),
+        (Action.RESUBMIT, False, POSTPONED, f"{PLANNED}; {POSTPONED_AT}"),
+        (None, False, None, f"{UNDECIDED}."),
+        (None, False, POSTPONED, f"{UNDECIDED}; {POSTPONED_AT}"),
+        (
+            *(None, False, INVALID),
+            f"{UNDECIDED}; the account's policy was invalid at 2026-09-16 09:25 UTC: rules[0] is no rule.",
+        ),
     ],
 )
-def test_without_an_outcome_the_decision_is_the_headline(
-    ledger: MemoryLedger, action: Action, headline: str, *, dry_run: bool
+def test_without_an_outcome_the_decision_and_what_it_waits_for_are_the_headline(
+    ledger: MemoryLedger, action: Action | None, notice: tuple[NoticeKind, str] | None, headline: str, *, dry_run: bool
 ) -> None:
-    history = history_of(ledger, runs=decided(ledger, action, dry_run=dry_run))
-    assert document_of(history)["headline"] == headline
-    assert document_of(history)["outcome"] is None
-    assert headline in shown(history)
-
-
-def test_a_job_that_waits_for_its_decision_says_why(ledger: MemoryLedger) -> None:
-    save(ledger, ENDED, job=job_id("ended"))
-    runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
-    assert document_of(history_of(ledger, "ended", runs))["headline"] == (
-        "Ended as MaxWaitTimeExceeded, not decided yet."
-    )
-    runs.notice(job_id("ended"), NoticeKind.POLICY_INVALID, "rules[0] is no rule")
-    history = history_of(ledger, "ended", runs)
-    assert document_of(history)["headline"] == (
-        "Ended as MaxWaitTimeExceeded, not decided yet; "
-        "the account's policy was invalid at 2026-09-16 09:25 UTC: rules[0] is no rule."
-    )
-    assert document_of(history)["notices"][0]["kind"] == "policy-invalid"
-    assert "09:25:00  policy-invalid  rules[0] is no rule" in shown(history)
+    runs = decided(ledger, action or Action.NOTHING, dry_run=dry_run)
+    if action is None:
+        runs.decisions.clear()
+    if notice:
+        runs.notice(job_id(), *notice)
+    history = history_of(ledger, runs=runs)
+    document = document_of(history)
+    assert (document["headline"], document["outcome"]) == (headline, None)
+    assert [each["kind"] for each in document["notices"]] == ([notice[0]] if notice else [])
+    if notice:
+        assert f"09:25:00  {notice[0]}" in shown(history)
+    else:
+        assert headline in shown(history)
 
 
 def test_a_notice_before_the_decision_is_history(ledger: MemoryLedger) -> None:
@@ -369,27 +327,6 @@ def test_alerts_of_every_kind_are_shown_at_what_they_are_about(ledger: MemoryLed
     assert any("advice alert" in line and "not alerted: too old" in line for line in lines)
 
 
-def test_a_postponement_is_history_with_its_time(ledger: MemoryLedger) -> None:
-    """The notice is written once: the kill switch may be off by now."""
-    save(ledger, ENDED, job=job_id("ended"))
-    runs = MemoryRunStore(ledger=ledger, clock=lambda: at(1500))
-    runs.notice(job_id("ended"), NoticeKind.POSTPONED, "the account's kill switch is on.")
-    assert document_of(history_of(ledger, "ended", runs))["headline"] == (
-        "Ended as MaxWaitTimeExceeded, not decided yet; "
-        "it was postponed at 2026-09-16 09:25 UTC: the account's kill switch is on."
-    )
-
-
-def test_a_creation_that_was_postponed_says_when(ledger: MemoryLedger) -> None:
-    runs = decided(ledger)
-    runs.clock = lambda: at(1500)
-    runs.notice(job_id(), NoticeKind.POSTPONED, "the kill switch is on")
-    assert document_of(history_of(ledger, runs=runs))["headline"] == (
-        "To be resubmitted as spot-job-r2, which is not created yet: the [red]reason; "
-        "it was postponed at 2026-09-16 09:25 UTC: the kill switch is on."
-    )
-
-
 # --- words of others, and what was billed
 
 
@@ -404,12 +341,6 @@ def test_a_creation_that_was_postponed_says_when(ledger: MemoryLedger) -> None:
 def test_sagemakers_reason_ends_in_one_full_stop(ledger: MemoryLedger, reason: str, shown_as: str) -> None:
     save(ledger, "Starting=0 Failed=60", job=job_id("failed"), failure_reason=reason)
     assert shown_as in shown(history_of(ledger, "failed"))
-
-
-def test_the_headline_ends_in_one_full_stop(ledger: MemoryLedger) -> None:
-    runs = decided(ledger)
-    settle(runs, OutcomeKind.FAILED, "not resubmitted: the quota is 0..")
-    assert document_of(history_of(ledger, runs=runs))["headline"] == "Not resubmitted: the quota is 0."
 
 
 NOTHING_BILLED = "Nothing was billed: the job never held an instance."
@@ -435,7 +366,7 @@ def test_nothing_was_billed_only_if_nothing_proves_instances(
     ledger: MemoryLedger, life: str, others: dict[str, Any], said: str
 ) -> None:
     save(ledger, life, job=job_id("ended"), **others)
-    text = shown_at(history_of(ledger, "ended"), 9000)
+    text = shown(history_of(ledger, "ended"), 9000)
     assert said in text
     assert (NOTHING_BILLED in text) is (said == NOTHING_BILLED)
 
@@ -448,29 +379,25 @@ def attempts(history: History) -> list[tuple[int, str]]:
     return [(each.number, each.name) for each in history.run]
 
 
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "another's job has its name"])
 @pytest.mark.parametrize("kind", [OutcomeKind.FAILED, OutcomeKind.CANCELLED, None])
-def test_an_attempt_that_was_not_created_is_none(ledger: MemoryLedger, kind: OutcomeKind | None) -> None:
+def test_an_attempt_that_was_not_created_is_none(
+    ledger: MemoryLedger, kind: OutcomeKind | None, *, taken: bool
+) -> None:
     runs = decided(ledger)
+    if taken:
+        save(ledger, "Starting=1100", job=job_id(SECOND, created=at(1100)))
     if kind:
         settle(runs, kind, "not resubmitted: no")
     assert attempts(history_of(ledger, runs=runs)) == [(1, NAME)]
     assert "The run" not in shown(history_of(ledger, runs=runs))
 
 
-@pytest.mark.parametrize("kind", [OutcomeKind.FAILED, None])
-def test_anothers_job_of_the_attempts_name_is_no_attempt(ledger: MemoryLedger, kind: OutcomeKind | None) -> None:
-    runs = decided(ledger)
-    save(ledger, "Starting=1100", job=job_id("spot-job-r2", created=at(1100)))
-    if kind:
-        settle(runs, kind, "not resubmitted: a job named spot-job-r2 exists that is none of this run's")
-    assert attempts(history_of(ledger, runs=runs)) == [(1, NAME)]
-
-
 def test_an_attempt_that_was_created_is_one_before_its_first_event(ledger: MemoryLedger) -> None:
     runs = decided(ledger)
     settle(runs, OutcomeKind.CREATED, "resubmitted as spot-job-r2")
     history = history_of(ledger, runs=runs)
-    assert attempts(history) == [(1, NAME), (2, "spot-job-r2")]
+    assert attempts(history) == [(1, NAME), (2, SECOND)]
     assert "The run is at attempt 2: spot-job-r2, created, no event of it yet." in shown(history)
 
 
@@ -480,17 +407,17 @@ def test_an_attempt_that_the_ledger_has_seen_is_one(ledger: MemoryLedger, *, set
     if settled:
         settle(runs, OutcomeKind.CREATED, "resubmitted as spot-job-r2")
     tags = Lineage(run=run_id(job_id()), attempt=2, parent=NAME).to_tags()
-    next_job = job_id("spot-job-r2", created=at(1100))
+    next_job = job_id(SECOND, created=at(1100))
     save(ledger, "Starting=1100 Training=1200", job=next_job, tags=tags)
     # A job that had the name long before is another one.
-    save(ledger, "Completed=-9000", job=job_id("spot-job-r2", created=at(-9999)))
-    for name in (NAME, "spot-job-r2"):
+    save(ledger, "Completed=-9000", job=job_id(SECOND, created=at(-9999)))
+    for name in (NAME, SECOND):
         history = history_of(ledger, name, runs)
-        assert attempts(history) == [(1, NAME), (2, "spot-job-r2")]
+        assert attempts(history) == [(1, NAME), (2, SECOND)]
         assert history.run[1].state
         assert history.run[1].state.job == next_job
     assert "The run is at attempt 2: spot-job-r2, Training." in shown(history_of(ledger, runs=runs))
-    assert "The run is at" not in shown(history_of(ledger, "spot-job-r2", runs))
+    assert "The run is at" not in shown(history_of(ledger, SECOND, runs))
 
 
 # --- its width

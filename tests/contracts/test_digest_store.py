@@ -17,9 +17,9 @@ from respot.errors import AlertInProgressError
 from respot.recovery.planning.decision import Outlook
 from tests.support.builders import at, member_of, window_of
 from tests.support.clock import FakeClock
-from tests.support.lost_answers import lose_the_first_answer
 from tests.support.memory import MemoryDigestStore
 from tests.support.moto_aws import TABLE
+from tests.support.refused import lose_the_first_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -17,9 +17,9 @@ from respot.sweep.ports import SweepStore
 from respot.sweep.progress import ABANDONED, SweepProgress
 from tests.support.builders import CREATED, REGION, at
 from tests.support.clock import FakeClock
-from tests.support.lost_answers import lose_the_first_answer
 from tests.support.memory import MemorySweepStore
 from tests.support.moto_aws import TABLE
+from tests.support.refused import lose_the_first_answer
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -42,8 +42,7 @@ from tests.support.builders import (
     window_of,
 )
 from tests.support.clock import FakeClock
-from tests.support.faulty import FaultyJobs
-from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryTopic
+from tests.support.memory import MemoryDelayQueue, MemoryDrillPosts, MemoryLedger, MemoryTopic, MemoryTrainingJobs
 from tests.support.printed import Printed, printed
 
 __all__ = ["printed"]  # used by each test, asked for or not
@@ -67,8 +66,8 @@ def failed(response: Any) -> list[str]:  # noqa: ANN401
 
 
 @pytest.fixture
-def jobs(monkeypatch: pytest.MonkeyPatch) -> FaultyJobs:
-    jobs = FaultyJobs()
+def jobs(monkeypatch: pytest.MonkeyPatch) -> MemoryTrainingJobs:
+    jobs = MemoryTrainingJobs()
     for name in (NAME, "second"):
         jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
     consumer = ObservationConsumer(
@@ -133,7 +132,7 @@ def test_record_sends_poison_back_alone_and_says_why(printed: Printed) -> None:
     assert "MalformedMessageError" in said["exception"]
 
 
-def test_words_of_others_are_one_line_of_the_log(jobs: FaultyJobs, printed: Printed) -> None:
+def test_words_of_others_are_one_line_of_the_log(jobs: MemoryTrainingJobs, printed: Printed) -> None:
     forged = json.dumps({"message": "record_completed", "job": "forged"})
     jobs.faults["second"] = UpstreamUnavailableError(f"AWS says:\n{forged}\r\n{forged}")
     record.handler(sqs(event(job=job_id("second"))), Context())
@@ -144,7 +143,7 @@ def test_words_of_others_are_one_line_of_the_log(jobs: FaultyJobs, printed: Prin
 
 
 def test_record_measures_the_age_of_the_oldest_failure(
-    monkeypatch: pytest.MonkeyPatch, jobs: FaultyJobs, printed: Printed
+    monkeypatch: pytest.MonkeyPatch, jobs: MemoryTrainingJobs, printed: Printed
 ) -> None:
     """Sent 100 s ago, received twice, tried again 10 s from now; what is recorded is not late."""
     monkeypatch.setattr(record, "now", FakeClock(at(100)))
@@ -153,7 +152,7 @@ def test_record_measures_the_age_of_the_oldest_failure(
     assert printed()[-1][FAILED_OBSERVATION_AGE] == [110.0]
 
 
-def test_record_sends_everything_back_when_out_of_time(jobs: FaultyJobs) -> None:
+def test_record_sends_everything_back_when_out_of_time(jobs: MemoryTrainingJobs) -> None:
     context = Context(milliseconds=int(LONGEST_DESCRIBE.total_seconds() * 1000) - 1)
     assert failed(record.handler(sqs(event(), event(job=job_id("second"))), context)) == ["m1", "m2"]
     assert jobs.describes == 0

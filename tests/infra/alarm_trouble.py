@@ -29,29 +29,30 @@ from respot.slack.relay import SlackRelay
 from tests.infra.alarm_stage import AN_OUTAGE, INTERVAL, LONG, START, Stage
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, snapshot
 from tests.support.cloudwatch import MINUTE, FakeQueue, Message, Sample
-from tests.support.faulty import FaultyJobs, FaultyLedger
-from tests.support.memory import MemoryDrillPosts, MemoryLedger
+from tests.support.memory import MemoryDrillPosts, MemoryLedger, MemoryTrainingJobs
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
 from tests.support.sweep_environment import NOW, Environment
+from tests.support.with_hooks import Hooks, with_hooks
 
 
 def record_in_trouble(stage: Stage, fault: RespotError, *, lasts: timedelta = AN_OUTAGE) -> tuple[Message, ...]:
     """An event arrives, and its job cannot be described or recorded for this long; returns the messages."""
-    jobs = FaultyJobs()
+    jobs = MemoryTrainingJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
-    ledger = FaultyLedger(ledger=MemoryLedger(created=CREATED))
+    hooks = Hooks()
     if isinstance(fault, LedgerUnavailableError):
-        ledger.faults["load"] = fault
+        hooks.faults["load"] = fault
     else:
         jobs.faults[NAME] = fault
-    consumer = ObservationConsumer(recorder=Recorder(jobs=jobs, ledger=ledger), retry_schedule=stage.retry_schedule())
+    recorder = Recorder(jobs=jobs, ledger=with_hooks(MemoryLedger(created=CREATED), hooks.gate))
+    consumer = ObservationConsumer(recorder=recorder, retry_schedule=stage.retry_schedule())
     stage.monkeypatch.setattr(record, "consumer", lambda: consumer)
     queue = FakeQueue()
     queue.send(json.dumps(event()), now=START)
     sent = tuple(queue.messages)
     stage.deliver(queue, record.handler, until=START + lasts)
     jobs.faults.clear()
-    ledger.faults.clear()
+    hooks.faults.clear()
     stage.deliver(queue, record.handler, until=START + LONG)
     return sent
 
@@ -137,7 +138,7 @@ def old_sweep(stage: Stage) -> list[Sample]:
 
 
 def lost_events(stage: Stage) -> list[Sample]:
-    jobs = FaultyJobs()
+    jobs = MemoryTrainingJobs()
     jobs.snapshots[REGION, NAME] = snapshot("Starting=0 Training=390")
     recorder = Recorder(jobs=jobs, ledger=MemoryLedger(created=CREATED))
     consumer = ObservationConsumer(recorder=recorder, retry_schedule=stage.retry_schedule())

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from respot import schema
-from respot.alerting.alert import AlertOutcome, AlertRecord
-from respot.alerting.kinds import KIND_BY_STATUS, AlertKind
+from respot.alerting.kinds import KIND_BY_STATUS
 from respot.aws.dynamodb.alerts import alert_item
 from respot.aws.dynamodb.attribute_values import Item, serialize
 from respot.aws.dynamodb.digests import digest_key, entry_item, window_item
@@ -36,6 +35,7 @@ from respot.schema import CHECKS
 from respot.sweep.progress import SweepProgress
 from tests.infra.synthesis import Synthesized
 from tests.support.builders import CREATED, a_drill, job_id, member_of, snapshot, transition, window_of
+from tests.support.records import alert_record
 from tests.support.runs import saved
 
 ALERT, RECOVER = "AlertingAlertsStream", "RecoveryEndedJobsStream"
@@ -116,16 +116,7 @@ PLACEMENT = Placement(
     market=Market.SPOT, instance_type="ml.g5.2xlarge", max_runtime=timedelta(hours=4), max_wait=timedelta(hours=6)
 )
 NEXT = AttemptRecord(run=RUN, number=2, region="us-east-1", name="next", parent=job_id(), decided_at=CREATED)
-SENT = AlertRecord(
-    job=job_id(),
-    kind=AlertKind.FAILED,
-    transition=transition("Failed"),
-    outcome=AlertOutcome.SENT,
-    reason="new",
-    headline="Failed",
-    settled_at=CREATED,
-    message_id="message",
-)
+SENT = alert_record("Failed")
 INTENT = StopIntent(job=job_id(), waiting_since=CREATED, decided_at=CREATED, reason="waited too long")
 NOTICE = notice_item(job_id(), NoticeKind.POLICY_INVALID, "no policy", now=CREATED, retention=RETENTION)
 WRITER = LocationReservation(location="s3://b/p/", run=RUN, number=2)

@@ -20,10 +20,10 @@ from respot.recording.recorder import Recorded, Recorder
 from respot.schema import ENDED_AS
 from tests.support.builders import CREATED, NAME, REGION, arn_of, at, job_id, messages, retry_schedule
 from tests.support.clock import FakeClock
-from tests.support.faulty import FaultyJobs, FaultyLedger
-from tests.support.ledger_table import create_table
 from tests.support.lifecycles import Delivery, Life, lives, schedules
-from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic, MemoryTrainingJobs
+from tests.support.moto_aws import create_table
+from tests.support.with_hooks import Hooks, with_hooks
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,7 +38,7 @@ class Respot:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.jobs = FaultyJobs(tags_by_arn={arn_of(): {"team": "vision"}})
+        self.jobs = MemoryTrainingJobs(tags_by_arn={arn_of(): {"team": "vision"}})
         self.topic = MemoryTopic()
         self.consumer = ObservationConsumer(
             recorder=Recorder(jobs=self.jobs, ledger=ledger), retry_schedule=retry_schedule()
@@ -127,17 +127,18 @@ def test_any_two_recorders_that_race_leave_the_ledger_of_the_undisturbed_run(dat
     """Between one recorder's reading and its writing, another one works through part of the schedule."""
     undisturbed, one = in_memory(), in_memory()
     undisturbed.live(life, life.undisturbed)
-    shared = FaultyLedger(ledger=one.ledger)
-    one.consumer = ObservationConsumer(recorder=Recorder(jobs=one.jobs, ledger=shared), retry_schedule=retry_schedule())
+    shared = Hooks()
+    recorder = Recorder(jobs=one.jobs, ledger=with_hooks(one.ledger, shared.gate))
+    one.consumer = ObservationConsumer(recorder=recorder, retry_schedule=retry_schedule())
     other = Respot(one.ledger)
     other.alerter, other.topic = one.alerter, one.topic
     schedule = data.draw(schedules(life))
     for delivery in schedule:
         interlude = data.draw(schedules(life)) if data.draw(st.booleans()) else ()
         step = data.draw(st.sampled_from(("load", "save", "find")))
-        shared.first = {step: lambda interlude=interlude: other.live(life, interlude)}  # type: ignore[misc] # bound now
+        shared.before = {step: lambda interlude=interlude: other.live(life, interlude)}  # type: ignore[misc] # bound now
         one.live(life, (delivery,))
-    shared.first = {}
+    shared.before = {}
     assert one.story() == undisturbed.story()
 
 

@@ -5,7 +5,7 @@ More of the same: `python -m tests.support.recovery_world --schedules 100000 --p
 
 import pytest
 
-from tests.support.recovery_world.soak import soak
+from tests.support.recovery_world.schedule import soak
 
 SCHEDULES = 2000
 AT_ONCE = 500

@@ -9,22 +9,23 @@ from respot.queueing import QueueMessage
 from respot.recording.consumer import LONGEST_DESCRIBE, ObservationConsumer, Outcome
 from respot.recording.recorder import Recorder
 from tests.support.builders import CREATED, NAME, REGION, event, job_id, message, messages, retry_schedule, snapshot
-from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
-from tests.support.memory import MemoryDelayQueue, MemoryLedger
+from tests.support.memory import MemoryDelayQueue, MemoryLedger, MemoryTrainingJobs
+from tests.support.with_hooks import Hooks, ProcessCrashError, with_hooks
 
 
 class Environment:
     """A consumer on fakes that know some jobs."""
 
     def __init__(self) -> None:
-        self.jobs = FaultyJobs()
+        self.jobs = MemoryTrainingJobs()
         for name in (NAME, "second", "third"):
             self.jobs.snapshots[REGION, name] = snapshot("Starting=0 Training=390", job=job_id(name))
         self.queue = MemoryDelayQueue()
         self.memory = MemoryLedger(created=CREATED)
-        self.ledger = FaultyLedger(ledger=self.memory)
+        self.ledger = Hooks()
         self.consumer = ObservationConsumer(
-            recorder=Recorder(jobs=self.jobs, ledger=self.ledger), retry_schedule=retry_schedule(self.queue)
+            recorder=Recorder(jobs=self.jobs, ledger=with_hooks(self.memory, self.ledger.gate)),
+            retry_schedule=retry_schedule(self.queue),
         )
 
     def consume(self, batch: Iterable[QueueMessage], *left: timedelta) -> Outcome:
@@ -45,7 +46,7 @@ def failed(outcome: Outcome) -> list[str]:
 def test_ten_messages_of_one_job_describe_it_once(env: Environment) -> None:
     outcome = env.consume(messages(*[event("Training", 390 + n) for n in range(10)]))
     assert env.jobs.describes == 1
-    assert env.ledger.saves == 1
+    assert env.ledger.calls.count("save") == 1
     assert failed(outcome) == []
     assert len(outcome.recorded) == 1
 
@@ -96,7 +97,7 @@ def test_messages_without_time_left_go_back_untouched(env: Environment) -> None:
 
 
 def test_a_message_delivered_twice_in_one_batch_fails_once(env: Environment) -> None:
-    env.jobs.fault = UpstreamUnavailableError("down")
+    env.jobs.faults = dict.fromkeys((NAME, "second", "third"), UpstreamUnavailableError("down"))
     assert failed(env.consume([message(event(), "m1"), message(event(), "m1")])) == ["m1"]
 
 

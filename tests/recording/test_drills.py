@@ -22,8 +22,7 @@ from respot.recording.recorder import Recorder
 from respot.slack.blocks import render
 from tests.alerting.environment import alerter_on
 from tests.support.builders import CREATED, REGION, a_drill, alert_on, event, job_id, message
-from tests.support.faulty import FaultyJobs
-from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic
+from tests.support.memory import MemoryLedger, MemoryRunStore, MemoryTopic, MemoryTrainingJobs
 from tests.support.recovery_environment import RecoveryEnvironment
 
 DRILLS = pytest.mark.parametrize("status", HISTORIES)
@@ -116,7 +115,7 @@ def test_only_a_complete_drill_name_has_an_id() -> None:
 
 def recorded(drill: Drill) -> MemoryLedger:
     """Delivered twice, recorded once, and SageMaker was not asked."""
-    ledger, jobs = MemoryLedger(created=CREATED - timedelta(days=1)), FaultyJobs()
+    ledger, jobs = MemoryLedger(created=CREATED - timedelta(days=1)), MemoryTrainingJobs()
     recorder, writes = Recorder(jobs=jobs, ledger=ledger), []
     for observations in ([observation(drill)], [observation(drill)] * 2):
         done, *_ = recorder.record(drill.region, drill.job.name, observations)

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -26,8 +26,8 @@ from tests.support.builders import (
     snapshot,
     transition,
 )
-from tests.support.faulty import FaultyJobs, FaultyLedger, ProcessCrashError
-from tests.support.memory import MemoryLedger
+from tests.support.memory import MemoryLedger, MemoryTrainingJobs
+from tests.support.with_hooks import Hooks, ProcessCrashError, with_hooks
 
 SEEN = "Starting=0 Downloading=250 Training=390 Interrupted=3720"
 ENDED = f"{SEEN} Starting=3760 Stopping=21605 MaxWaitTimeExceeded=21620"
@@ -38,14 +38,26 @@ def observation(status: str = "Training", seconds: float = 390, **detail: Any) -
     return parse(message(event(status, seconds, **detail)).body)
 
 
+@dataclass(slots=True, kw_only=True)
+class DyingLedger(MemoryLedger):
+    """A ledger whose process dies after it has written this many transitions."""
+
+    dies_after: int | None = None
+
+    def save_transition(self, job: JobId, transition: Transition, *, is_new: bool) -> bool:
+        if self.dies_after == len(self.transitions[job]):
+            raise ProcessCrashError
+        return MemoryLedger.save_transition(self, job, transition, is_new=is_new)
+
+
 class Environment:
     """A recorder on fakes."""
 
     def __init__(self) -> None:
-        self.jobs = FaultyJobs()
-        self.memory = MemoryLedger(created=CREATED)
-        self.ledger = FaultyLedger(ledger=self.memory)
-        self.recorder = Recorder(jobs=self.jobs, ledger=self.ledger)
+        self.jobs = MemoryTrainingJobs()
+        self.memory = DyingLedger(created=CREATED)
+        self.ledger = Hooks()
+        self.recorder = Recorder(jobs=self.jobs, ledger=with_hooks(self.memory, self.ledger.gate))
 
     def record(self, described: JobSnapshot | None, *observations: Observation) -> tuple[Recorded, ...]:
         """Record observations while SageMaker returns this."""
@@ -54,8 +66,8 @@ class Environment:
 
     def overtaken_by(self, described: JobSnapshot) -> None:
         """Another recorder records this between the read and the write of the next one."""
-        rival = Recorder(jobs=FaultyJobs(snapshots={(REGION, NAME): described}), ledger=self.memory)
-        self.ledger.first["save"] = lambda: rival.record(REGION, NAME, ())
+        rival = Recorder(jobs=MemoryTrainingJobs(snapshots={(REGION, NAME): described}), ledger=self.memory)
+        self.ledger.before["save"] = lambda: rival.record(REGION, NAME, ())
 
     @property
     def state(self) -> JobState:
@@ -92,7 +104,7 @@ def test_a_duplicate_costs_no_write(env: Environment) -> None:
     before = env.memory.writes
     (recorded,) = env.record(snapshot(SEEN))
     assert env.memory.writes == before
-    assert env.ledger.saves == 1
+    assert env.ledger.calls.count("save") == 1
     assert recorded == Recorded(job=JOB, inserted=(), state_changed=False)
 
 
@@ -216,10 +228,10 @@ def test_an_unavailable_ledger_raises(env: Environment, method: str) -> None:
 
 @pytest.mark.parametrize("written", range(4))
 def test_a_crash_before_the_transitions_is_corrected_by_the_next_describe(env: Environment, written: int) -> None:
-    env.ledger.dies_after = written
+    env.memory.dies_after = written
     with pytest.raises(ProcessCrashError):
         env.record(snapshot(SEEN))
-    env.ledger.dies_after = None
+    env.memory.dies_after = None
     (recorded,) = env.record(snapshot(SEEN))
     assert recorded.inserted == history(SEEN)[written:]
     assert env.transitions == history(SEEN)
@@ -249,12 +261,12 @@ def test_a_recorder_that_always_loses_the_race_raises(env: Environment) -> None:
         rival += 1
         state, version = env.memory.states[JOB]
         env.memory.states[JOB] = replace(state, last_modified=at(rival)), version + 1
-        env.ledger.first["save"] = overtake
+        env.ledger.before["save"] = overtake
 
-    env.ledger.first["save"] = overtake
+    env.ledger.before["save"] = overtake
     with pytest.raises(LedgerContentionError, match="5 attempts"):
         env.record(snapshot(SEEN))
-    assert env.ledger.saves == 6
+    assert env.ledger.calls.count("save") == 6
 
 
 # --- observations of the sweep --------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from respot.errors import UpstreamUnavailableError
 from respot.recovery.decide import Later
 from respot.recovery.load_context import MOST_DESCRIBED
 from respot.recovery.records import OutcomeKind
-from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from tests.support.with_hooks import ProcessCrashError
 
 OVERLAPPING = "another job writes to an overlapping checkpoint location: "
 

@@ -10,9 +10,9 @@ from respot.jobs.message import write_message
 from respot.queueing import LONGEST_DELAY, QueueMessage, Retry
 from respot.recovery.consumer import LONGEST_STEP, RecoveryConsumer
 from tests.support.builders import CREATED, NAME, job_id, retry_schedule
-from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDelayQueue
 from tests.support.recovery_environment import SECOND, RecoveryEnvironment
+from tests.support.with_hooks import ProcessCrashError
 
 PLENTY = timedelta(minutes=2)
 

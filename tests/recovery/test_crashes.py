@@ -5,8 +5,8 @@ import pytest
 from respot.errors import CreateLaterError, LedgerUnavailableError, Postponement
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import arn_of
-from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import SECOND, THIRD, RecoveryEnvironment
+from tests.support.with_hooks import ProcessCrashError
 
 CALLS = (
     *("ledger.load", "ledger.watched_since", "ledger.find", "runs.decision", "runs.reservation", "runs.attempts"),

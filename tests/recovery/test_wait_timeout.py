@@ -18,8 +18,8 @@ from respot.recovery.planning.attempt import ATTEMPT_TAG
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
 from tests.support.builders import NAME, job_id
-from tests.support.faulty import ProcessCrashError
 from tests.support.recovery_environment import OPTED_IN, SECOND, THIRD, RecoveryEnvironment
+from tests.support.with_hooks import ProcessCrashError
 
 Meddle = Callable[[RecoveryEnvironment], object]
 TWO_HOURS: Final = timedelta(hours=2)

@@ -38,10 +38,9 @@ def content(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def metadata(content: Path) -> Distribution:
-    (directory,) = content.glob("*.dist-info")
-    return Distribution.at(directory)
+    return Distribution.at(next(content.glob("*.dist-info")))
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +81,16 @@ def test_what_the_wheel_declares_is_what_its_modules_import(content: Path, metad
 
 def imports(source: str) -> set[str]:
     """The packages that a module imports when it runs."""
-    tree = ast.parse(source)
+    tree, names = ast.parse(source), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
-    names = [
-        name
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    ]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=aliases):
+                names |= {alias.name for alias in aliases}
+            case ast.ImportFrom(module=module):
+                names.add(module or "")
     return {name.split(".")[0] for name in names}
 
 

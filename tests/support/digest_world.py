@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from respot.alerting.advice import advise
 from respot.alerting.alert import AlertOutcome, AlertRecord, kind_of
@@ -24,13 +24,12 @@ from respot.errors import RespotError, TopicUnavailableError
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.decision import Action, Decision
-from respot.recovery.planning.run import run_id
-from respot.recovery.records import DecisionRecord, NoticeKind, Outcome, OutcomeKind, RecoveryRecords
+from respot.recovery.records import NoticeKind, OutcomeKind, RecoveryRecords
 from tests.support.builders import CREATED, at, job_id, snapshot
 from tests.support.clock import FakeClock
-from tests.support.faulty import ProcessCrashError
 from tests.support.memory import MemoryDigestStore, MemoryDigestTimers, MemoryLedger, MemoryRunStore, MemoryTopic
-from tests.support.with_hooks import with_hooks
+from tests.support.records import decision_record, outcome_of
+from tests.support.with_hooks import ProcessCrashError, with_hooks
 
 LEASE: Final = timedelta(minutes=2)
 LENGTH: Final = timedelta(minutes=3)
@@ -69,8 +68,7 @@ COURSES: Final = {
 _OWN_FAILURE: Final = Course(end="Failed", state={"failure_reason": "AlgorithmError: exit code 1"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
+class _Item(NamedTuple):
     """An item of the ledger that the stream will deliver to `alert`."""
 
     comes: datetime
@@ -78,8 +76,7 @@ class _Item:
     act: Callable[[], object]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Timer:
+class _Timer(NamedTuple):
     window: DigestWindow
     due: datetime
 
@@ -168,26 +165,9 @@ class DigestWorld:
         if course.notice:
             self.runs.notice(job, course.notice, "max_attempts: is many and must be a number")
         if course.decision:
-            decided = DecisionRecord(
-                job=job,
-                run=run_id(job),
-                number=1,
-                decision=course.decision,
-                decided_at=self.clock(),
-                checkpoint=None,
-                next_name=None,
-            )
-            self.runs.decide(decided, None)
+            self.runs.decide(replace(decision_record(job=job), decision=course.decision), None)
         if course.outcome:
-            self.runs.record_outcome(
-                Outcome(
-                    job=job,
-                    kind=course.outcome,
-                    summary=f"resubmitted as {job.name}-r2",
-                    settled_at=self.clock(),
-                    name=f"{job.name}-r2",
-                )
-            )
+            self.runs.record_outcome(outcome_of(course.outcome, job=job))
         return self.runs.recovery_records(job)
 
     def _expect(self, job: JobId, recovery_records: RecoveryRecords) -> None:
@@ -209,12 +189,10 @@ class DigestWorld:
 
     def check(self) -> None:
         """The invariants; tests/properties/README.md lists them."""
-        alert_records = [alert_record for job in self.ledger.states for alert_record in self.ledger.alerts(job)]
-        assert {
-            (alert_record.job, alert_record.kind, alert_record.transition.started) for alert_record in alert_records
-        } == self.owed
+        alert_records = self._records()
+        assert {(record.job, record.kind, record.transition.started) for record in alert_records} == self.owed
         assert len(alert_records) == len(self.owed)
-        assert {alert_record.outcome for alert_record in alert_records} == {AlertOutcome.SENT}
+        assert {record.outcome for record in alert_records} == {AlertOutcome.SENT}
         in_digests = Counter(entry.alert for digest in self.topic.digests for entry in digest.entries)
         alone = {alert.id for alert in self.topic.published if alert.digest is None}
         ids = {alert.id for alert in self.topic.published}
@@ -232,29 +210,24 @@ class DigestWorld:
         if not self.trouble.skew:  # otherwise some windows end early
             assert len(alone - own_failures) <= len(self.opened) + self.disturbances
 
-    def _check_alert_record(self, alert_record: AlertRecord) -> None:
-        if alert_record.digest is None:
+    def _check_alert_record(self, record: AlertRecord) -> None:
+        """The digest that an alert names was published, and names its job."""
+        if record.digest is None:
             return
-        published = [digest for digest in self.topic.digests if digest.id == alert_record.digest]
-        assert published, f"{alert_record.digest}, which the alert of {alert_record.job} names, was never published"
+        published = [digest for digest in self.topic.digests if digest.id == record.digest]
+        assert published, f"{record.digest}, which the alert of {record.job} names, was never published"
         for digest in published:
-            assert any(
-                entry.job == alert_record.job and entry.started == alert_record.transition.started
-                for entry in digest.entries
-            ), f"{alert_record.job} is not in {alert_record.digest}, which its alert names"
-        digest_record = self.store.alert_records[alert_record.digest]
-        assert digest_record.outcome is AlertOutcome.SENT
+            named = {(entry.job, entry.started) for entry in digest.entries}
+            assert (record.job, record.transition.started) in named, f"{record.job} is not in {record.digest}"
+        assert self.store.alert_records[record.digest].outcome is AlertOutcome.SENT
 
     def _reported_elsewhere(self, window: DigestWindow) -> bool:
         """Entries whose process crashed before it sent the timer were reported later, alone or in another digest."""
-        return all(
-            not any(
-                alert_record.digest == window.id
-                for alert_record in self.ledger.alerts(entry.job)
-                if alert_record.transition.started == entry.started
-            )
-            for entry in self.store.entries(window)
-        )
+        here = {(each.job, each.transition.started) for each in self._records() if each.digest == window.id}
+        return here.isdisjoint((entry.job, entry.started) for entry in self.store.entries(window))
+
+    def _records(self) -> list[AlertRecord]:
+        return [record for job in self.ledger.states for record in self.ledger.alerts(job)]
 
     # --- the schedule
 

@@ -1,23 +1,21 @@
 """A run of two attempts as an example: its ledger, its histories and its timeline."""
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 
-from rich.console import RenderableType
-
-from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind
-from respot.jobs.job import JobId, JobRecord
+from respot.jobs.job import JobRecord
 from respot.jobs.merge import reconcile
 from respot.recovery.planning.attempt import Lineage
-from respot.recovery.planning.decision import Action, Decision
+from respot.recovery.planning.decision import Action
 from respot.recovery.planning.run import run_id
-from respot.recovery.records import AttemptRecord, DecisionRecord, Outcome, OutcomeKind
+from respot.recovery.records import AttemptRecord
 from respot_cli.timeline.command import load
 from respot_cli.timeline.history import History
-from respot_cli.timeline.view import render
-from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state, transition
+from tests.support.builders import CREATED, REGION, at, job_id, snapshot, state
 from tests.support.memory import MemoryLedger, MemoryRunStore
+from tests.support.records import alert_record, decision_record, outcome_of
 
 ROOT: Final = "nightly-resnet"
 NEXT: Final = f"{ROOT}-r2"
@@ -60,49 +58,18 @@ def example() -> tuple[MemoryLedger, MemoryRunStore]:
         (AlertKind.MAX_WAIT_TIME_EXCEEDED, "MaxWaitTimeExceeded", 21600),
         (AlertKind.RESUBMITTED, "MaxWaitTimeExceeded", 21600),
     ):
-        ledger.complete_alert(_sent(root, kind, status, seconds))
+        settled = at(seconds + (392 if kind is AlertKind.RESUBMITTED else 2))
+        ledger.complete_alert(alert_record(status, seconds, job=root, kind=kind, headline=None, settled_at=settled))
     attempt = AttemptRecord(run=run, number=2, region=REGION, name=NEXT, parent=root, decided_at=at(21604))
-    runs.decide(
-        DecisionRecord(
-            job=root,
-            run=run,
-            number=1,
-            decision=Decision(action=Action.RESUBMIT, reason=_REASON, inputs={"retries": "1 of 5"}, attempt=2),
-            decided_at=at(21604),
-            checkpoint=None,
-            next_name=NEXT,
-            summary=_SUMMARY,
-        ),
-        attempt,
+    record = decision_record(
+        Action.RESUBMIT, job=root, decided_at=21604, reason=_REASON, inputs={"retries": "1 of 5"}, attempt=2
     )
-    runs.record_outcome(
-        Outcome(
-            job=root, kind=OutcomeKind.CREATED, summary=_SUMMARY, settled_at=at(21991), name=NEXT, arn=state(root).arn
-        )
-    )
+    runs.decide(replace(record, next_name=NEXT, summary=_SUMMARY), attempt)
+    runs.record_outcome(outcome_of(job=root, summary=_SUMMARY, settled_at=at(21991), warning=None, arn=state(root).arn))
     return ledger, runs
-
-
-def _sent(job: JobId, kind: AlertKind, status: str, seconds: float) -> AlertRecord:
-    settled_at = at(seconds + (392 if kind is AlertKind.RESUBMITTED else 2))
-    return AlertRecord(
-        job=job,
-        kind=kind,
-        transition=transition(status, seconds),
-        outcome=AlertOutcome.SENT,
-        reason=status,
-        headline=None,
-        settled_at=settled_at,
-        message_id="message",
-    )
 
 
 def example_history(name: str = ROOT) -> History:
     """The history of one of the example's jobs."""
     ledger, runs = example()
     return load(ledger, runs, region=REGION, name=name)
-
-
-def example_timeline(name: str = ROOT, *, now: datetime = NOW) -> RenderableType:
-    """The timeline that the command shows of one of the example's jobs."""
-    return render(example_history(name), now=now)

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from respot.errors import CloneRefusedError, JobNameTakenError, Reach
 from respot.jobs.description import JobDescription
-from respot.jobs.job import JobId, JobSnapshot, JobState, Market, Transition
+from respot.jobs.job import JobId, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import DELETING, STOPPING, is_terminal
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.planning.attempt import AttemptRequest
 from respot.recovery.planning.decision import Placement
 from respot.recovery.ports import Cloned
-from tests.support.builders import PRIMARY, REGION, WAITS, arn_of
+from tests.support.builders import PRIMARY, REGION, WAITS, arn_of, state
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,25 +50,14 @@ class FakeSageMaker:
         now = self.clock()
         job = JobId(region=self.region, name=name, created=now)
         known: dict[str, Any] = {
-            "market": Market.SPOT,
-            "instance_type": "ml.g5.2xlarge",
-            "instance_count": 1,
-            "max_runtime": timedelta(hours=4),
-            "max_wait": timedelta(hours=6),
-            "checkpoint_uri": f"s3://ml-bucket/checkpoints/{name}/",
+            "secondary_status": "Starting",
+            "last_modified": now,
+            "status_message": WAITS["Starting"],
             "parent": find_parent(name=name, tags=tags or {}),
         }
-        state = JobState(
-            job=job,
-            arn=arn_of(name, self.region),
-            status="InProgress",
-            secondary_status="Starting",
-            last_modified=now,
-            status_message=WAITS["Starting"],
-            **(known | others),
-        )
         transition = Transition(status="Starting", started=now)
-        self.jobs[name] = FakeJob(state=state, transitions=(transition,), tags=dict(tags or {}))
+        created = state(job, **(known | others))
+        self.jobs[name] = FakeJob(state=created, transitions=(transition,), tags=dict(tags or {}))
         return job
 
     def move(self, name: str, status: str, reason: str | None = None) -> FakeJob:
@@ -106,8 +94,7 @@ class FakeSageMaker:
         fake = self.jobs.get(name)
         if fake is None:
             return None
-        state = fake.state
-        return JobDescription(job=state.job, status=state.status, request_source={"played": fake})
+        return JobDescription(job=fake.state.job, status=fake.state.status, request_source={"played": fake})
 
     def create(self, region: str, request: Mapping[str, Any]) -> str:
         """See `RecoverableJobs.create`."""

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Generic, TypeVar
 from uuid import uuid4
 
 from respot.alerting.alert import Alert, AlertRecord
@@ -13,12 +13,10 @@ from respot.alerting.kinds import AlertKind
 from respot.alerting.ports import LeaseToken
 from respot.errors import (
     AlertInProgressError,
-    JobNameTakenError,
     LedgerContentionError,
     LedgerUnavailableError,
     QueueUnavailableError,
 )
-from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState, Transition
 from respot.jobs.lifecycle import in_order, is_terminal
 from respot.jobs.merge import Change
@@ -40,6 +38,29 @@ from respot.recovery.records import (
 )
 from respot.sweep.progress import Page, Summary, SweepProgress, resumed
 
+K = TypeVar("K")
+
+
+@dataclass(slots=True)
+class MemoryLeases(Generic[K]):
+    """Leases of anything: until when, and whose."""
+
+    held: dict[K, tuple[datetime, LeaseToken]] = field(default_factory=dict)
+
+    def take(self, what: K, *, now: datetime, lease: timedelta) -> LeaseToken:
+        until, _ = self.held.get(what, (now, None))
+        if until > now:
+            message = f"{what} is leased until its lease expires"
+            raise AlertInProgressError(message)
+        token = LeaseToken(uuid4().hex)
+        self.held[what] = now + lease, token
+        return token
+
+    def release(self, what: K, token: LeaseToken) -> None:
+        _, standing = self.held.get(what, (None, None))
+        if standing == token:
+            del self.held[what]
+
 
 @dataclass(slots=True, kw_only=True)
 class MemoryLedger:
@@ -48,22 +69,19 @@ class MemoryLedger:
     created: datetime
     states: dict[JobId, tuple[JobState, int]] = field(default_factory=dict)
     transitions: dict[JobId, dict[tuple[str, datetime], Transition]] = field(default_factory=lambda: defaultdict(dict))
-    leases: dict[tuple[JobId, AlertKind, datetime], tuple[datetime, LeaseToken]] = field(default_factory=dict)
+    leases: MemoryLeases[tuple[JobId, AlertKind, datetime]] = field(default_factory=MemoryLeases)
     alert_records: dict[tuple[JobId, AlertKind, datetime], AlertRecord] = field(default_factory=dict)
     watched: dict[str, datetime] = field(default_factory=dict)
     writes: int = 0
 
     def find(self, region: str, name: str) -> tuple[JobId, ...]:
-        """See `JobStore.find`."""
         return tuple(sorted((job for job in self.states if (job.region, job.name) == (region, name)), reverse=True))
 
     def load(self, job: JobId) -> JobRecord:
-        """See `JobStore.load`."""
         state, version = self.states.get(job, (None, 0))
         return JobRecord(state=state, version=version, transitions=in_order(self.transitions[job].values()))
 
     def save(self, change: Change) -> bool:
-        """See `JobStore.save`."""
         job = change.state.job
         _, version = self.states.get(job, (None, 0))
         if change.state_changed:
@@ -71,29 +89,30 @@ class MemoryLedger:
                 return False
             self.states[job] = change.state, version + 1
             self.writes += 1
-        for transition in change.inserted:
-            if self.transitions[job].setdefault((transition.status, transition.started), transition) is transition:
-                self.writes += 1
-        for transition in change.marked:
-            if self.transitions[job].get((transition.status, transition.started), transition).ended_as is None:
-                self.transitions[job][transition.status, transition.started] = transition
-                self.writes += 1
+        for transition in (*change.inserted, *change.marked):
+            self.save_transition(job, transition, is_new=transition in change.inserted)
+        return True
+
+    def save_transition(self, job: JobId, transition: Transition, *, is_new: bool) -> bool:
+        """One of the writes of `save`; whether there was something to write."""
+        key = transition.status, transition.started
+        known = self.transitions[job].get(key)
+        if (known is not None) if is_new else (known is None or known.ended_as is not None):
+            return False
+        self.transitions[job][key] = transition
+        self.writes += 1
         return True
 
     def created_at(self) -> datetime:
-        """See `JobStore.created_at`."""
         return self.created
 
     def watched_since(self, region: str) -> datetime:
-        """See `JobStore.watched_since`."""
         return max(self.watched.get(region, self.created), self.created)
 
     def state_of(self, jobs: Sequence[JobId]) -> dict[JobId, JobState]:
-        """See `JobIndex.state_of`."""
         return {job: self.states[job][0] for job in jobs if job in self.states}
 
     def open_jobs(self, region: str, *, since: datetime, until: datetime) -> tuple[JobId, ...]:
-        """See `JobIndex.open_jobs`."""
         return tuple(
             job
             for job, (state, _) in sorted(self.states.items(), key=lambda item: item[0].created)
@@ -101,12 +120,10 @@ class MemoryLedger:
         )
 
     def oldest_open(self, region: str, *, since: datetime) -> datetime | None:
-        """See `JobIndex.oldest_open`."""
         ever = datetime.max.replace(tzinfo=UTC)
         return next((job.created for job in self.open_jobs(region, since=since, until=ever)), None)
 
     def changed(self, *, since: datetime, until: datetime, limit: int) -> tuple[tuple[JobId, datetime], ...]:
-        """See `JobIndex.changed`."""
         found = sorted(
             ((job, state.last_modified) for job, (state, _) in self.states.items()),
             key=lambda each: (each[1], each[0]),
@@ -118,30 +135,18 @@ class MemoryLedger:
     def lease_alert(
         self, job: JobId, kind: AlertKind, transition: Transition, *, now: datetime, lease: timedelta
     ) -> LeaseToken | None:
-        """See `AlertStore.lease_alert`."""
         if (job, kind, transition.started) in self.alert_records:
             return None
-        until, _ = self.leases.get((job, kind, transition.started), (now, None))
-        if until > now:
-            message = f"{job}: the {kind} alert on {transition.status} is leased until its lease expires"
-            raise AlertInProgressError(message)
-        token = LeaseToken(uuid4().hex)
-        self.leases[job, kind, transition.started] = now + lease, token
-        return token
+        return self.leases.take((job, kind, transition.started), now=now, lease=lease)
 
     def release_alert(self, job: JobId, kind: AlertKind, transition: Transition, token: LeaseToken) -> None:
-        """See `AlertStore.release_alert`."""
-        _, standing = self.leases.get((job, kind, transition.started), (None, None))
-        if standing == token:
-            del self.leases[job, kind, transition.started]
+        self.leases.release((job, kind, transition.started), token)
 
     def complete_alert(self, alert_record: AlertRecord) -> None:
-        """See `AlertStore.complete_alert`."""
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
-        """See `AlertStore.alerts`."""
         return tuple(
             sorted(
                 (alert_record for alert_record in self.alert_records.values() if alert_record.job == job),
@@ -152,90 +157,50 @@ class MemoryLedger:
 
 @dataclass(slots=True, kw_only=True)
 class MemoryTrainingJobs:
-    """The ports `RecoverableJobs` and `JobLists`: what the test says that SageMaker says.
+    """The ports `TrainingJobs` and `JobLists`: what the test says that SageMaker says. Counts what it is asked.
 
-    A created job has a document and tags at once; a test sets its snapshot.
+    Attributes:
+        faults: what the description of a job raises, by its name.
+        tag_faults: the same for its tags, by its ARN.
+        deleted_arns: jobs that were deleted before their tags were read.
     """
 
     snapshots: dict[tuple[str, str], JobSnapshot] = field(default_factory=dict)
     tags_by_arn: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    descriptions: dict[tuple[str, str], JobDescription] = field(default_factory=dict)
-    created: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    fault: Exception | None = None
-    create_fault: Exception | None = None
-    stop_fault: Exception | None = None
-    stopped: list[tuple[str, str]] = field(default_factory=list)
+    faults: dict[str, Exception] = field(default_factory=dict)
+    tag_faults: dict[str, Exception] = field(default_factory=dict)
+    deleted_arns: set[str] = field(default_factory=set)
     describes: int = 0
+    tags_asked: int = 0
     page_length: int = 100
 
     def describe(self, region: str, name: str) -> JobSnapshot | None:
-        """See `TrainingJobs.describe`."""
         self.describes += 1
-        if self.fault:
-            raise self.fault
+        if name in self.faults:
+            raise self.faults[name]
         seen = self.snapshots.get((region, name))
         return seen and replace(seen, state=replace(seen.state, tags=None))
 
     def tags(self, region: str, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the port's signature
-        """See `TrainingJobs.tags`."""
-        if self.fault:
-            raise self.fault
-        return self.tags_by_arn.get(arn, {})
-
-    def description(self, region: str, name: str) -> JobDescription | None:
-        """See `RecoverableJobs.description`."""
-        if self.fault:
-            raise self.fault
-        return self.descriptions.get((region, name))
+        self.tags_asked += 1
+        if arn in self.tag_faults:
+            raise self.tag_faults[arn]
+        return None if arn in self.deleted_arns else self.tags_by_arn.get(arn, {})
 
     def page(self, region: str, token: str | None) -> Page:
-        """See `JobLists.page`."""
-        if self.fault:
-            raise self.fault
         here = [seen.state for (of, _), seen in self.snapshots.items() if of == region]
         newest = sorted(here, key=lambda state: state.job.created, reverse=True)
-        first = int(token or 0)
-        shown = newest[first : first + self.page_length]
-        return Page(
-            summaries=tuple(
-                Summary(
-                    job=state.job,
-                    status=state.status,
-                    secondary_status=state.secondary_status,
-                    last_modified=state.last_modified,
-                )
-                for state in shown
-            ),
-            token=str(first + self.page_length) if first + self.page_length < len(newest) else None,
+        first, end = int(token or 0), int(token or 0) + self.page_length
+        summaries = tuple(
+            Summary(
+                job=state.job,
+                status=state.status,
+                secondary_status=state.secondary_status,
+                last_modified=state.last_modified,
+            )
+            for state in newest[first:end]
         )
-
-    def create(self, region: str, request: Mapping[str, Any]) -> str:
-        """See `RecoverableJobs.create`."""
-        if self.create_fault:
-            raise self.create_fault
-        name = request["TrainingJobName"]
-        if (region, name) in self.descriptions.keys() | self.snapshots.keys():
-            message = f"{region}/{name}: there is a job of that name"
-            raise JobNameTakenError(message)
-        arn = f"arn:aws:sagemaker:{region}:111122223333:training-job/{name}"
-        kept = {entry: value for entry, value in request.items() if entry != "Tags"}
-        job = JobId(region=region, name=name, created=datetime.now(UTC))
-        self.descriptions[region, name] = JobDescription(
-            job=job, status="InProgress", request_source=kept | {"TrainingJobArn": arn}
-        )
-        self.tags_by_arn[arn] = {tag["Key"]: tag["Value"] for tag in request.get("Tags", ())}
-        self.created.append((region, request))
-        return arn
-
-    def stop(self, region: str, name: str) -> bool:
-        """See `RecoverableJobs.stop`; the test decides what comes of it."""
-        if self.stop_fault:
-            raise self.stop_fault
-        seen = self.snapshots.get((region, name))
-        if seen is None or is_terminal(seen.state.status):
-            return False
-        self.stopped.append((region, name))
-        return True
+        return Page(summaries=summaries, token=str(end) if end < len(newest) else None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -246,7 +211,6 @@ class MemorySweepStore:
     leased_until: dict[str, datetime] = field(default_factory=dict)
 
     def lease(self, scope: str, *, now: datetime, lease: timedelta, watched_since: datetime) -> SweepProgress | None:
-        """See `SweepStore.lease`."""
         before = self.progress.get(scope)
         if before and self.leased_until[scope] > now:
             return None
@@ -255,7 +219,6 @@ class MemorySweepStore:
         return progress
 
     def save(self, progress: SweepProgress, *, until: datetime) -> None:
-        """See `SweepStore.save`."""
         if self.progress[progress.scope].leased_at != progress.leased_at:
             message = f"the sweep of {progress.scope} has been taken over by another invocation"
             raise LedgerContentionError(message)
@@ -271,11 +234,9 @@ class MemoryRecheckQueue:
     fault: Exception | None = None
 
     def backlog(self) -> int:
-        """See `RecheckQueue.backlog`."""
         return self.waiting
 
     def send(self, rechecks: Sequence[tuple[SweepObservation, timedelta]]) -> None:
-        """See `RecheckQueue.send`."""
         if self.fault:
             raise self.fault
         self.sent += rechecks
@@ -289,7 +250,6 @@ class MemoryJobQueue:
     refused: set[JobId] = field(default_factory=set)
 
     def send(self, job: JobId) -> None:
-        """See `JobQueue.send`."""
         if job in self.refused:
             message = f"{job}: throttled"
             raise QueueUnavailableError(message)
@@ -305,14 +265,12 @@ class MemoryTopic:
     fault: BaseException | None = None
 
     def publish(self, alert: Alert) -> str:
-        """See `AlertTopic.publish`."""
         if self.fault:
             raise self.fault
         self.published.append(alert)
         return f"message-{len(self.published)}"
 
     def publish_digest(self, digest: Digest) -> str:
-        """See `AlertTopic.publish_digest`."""
         if self.fault:
             raise self.fault
         self.digests.append(digest)
@@ -325,15 +283,13 @@ class MemoryDigestStore:
 
     windows: dict[CapacityPool, DigestWindow] = field(default_factory=dict)
     joined: dict[str, dict[str, DigestEntry]] = field(default_factory=lambda: defaultdict(dict))
-    leases: dict[str, tuple[datetime, LeaseToken]] = field(default_factory=dict)
+    leases: MemoryLeases[str] = field(default_factory=MemoryLeases)
     alert_records: dict[str, DigestRecord] = field(default_factory=dict)
 
     def window(self, pool: CapacityPool) -> DigestWindow | None:
-        """See `DigestStore.window`."""
         return self.windows.get(pool)
 
     def open(self, window: DigestWindow) -> bool:
-        """See `DigestStore.open`."""
         standing = self.windows.get(window.pool)
         if standing and not is_over(standing, now=window.opened):
             return False
@@ -341,49 +297,33 @@ class MemoryDigestStore:
         return True
 
     def join(self, window: DigestWindow, entry: DigestEntry) -> None:
-        """See `DigestStore.join`."""
         self.joined[window.id].setdefault(entry.alert, entry)
 
     def note_timer(self, window: DigestWindow) -> None:
-        """See `DigestStore.note_timer`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id and not latest.closed:
             self.windows[window.pool] = replace(latest, timer_sent=True)
 
     def close(self, window: DigestWindow) -> None:
-        """See `DigestStore.close`."""
         latest = self.windows.get(window.pool)
         if latest and latest.id == window.id:
             self.windows[window.pool] = replace(latest, closed=True)
 
     def entries(self, window: DigestWindow) -> tuple[DigestEntry, ...]:
-        """See `DigestStore.entries`."""
         return tuple(sorted(self.joined[window.id].values(), key=lambda entry: (entry.started, entry.alert)))
 
     def lease_digest(self, window: DigestWindow, *, now: datetime, lease: timedelta) -> LeaseToken | None:
-        """See `DigestStore.lease_digest`."""
         if window.id in self.alert_records:
             return None
-        until, _ = self.leases.get(window.id, (now, None))
-        if until > now:
-            message = f"{window.id} is leased until its lease expires"
-            raise AlertInProgressError(message)
-        token = LeaseToken(uuid4().hex)
-        self.leases[window.id] = now + lease, token
-        return token
+        return self.leases.take(window.id, now=now, lease=lease)
 
     def release_digest(self, window: DigestWindow, token: LeaseToken) -> None:
-        """See `DigestStore.release_digest`."""
-        _, standing = self.leases.get(window.id, (None, None))
-        if standing == token:
-            del self.leases[window.id]
+        self.leases.release(window.id, token)
 
     def complete_digest(self, window: DigestWindow, alert_record: DigestRecord) -> None:
-        """See `DigestStore.complete_digest`."""
         self.alert_records.setdefault(window.id, alert_record)
 
     def digest(self, window: DigestWindow) -> DigestRecord | None:
-        """See `DigestStore.digest`."""
         return self.alert_records.get(window.id)
 
 
@@ -395,7 +335,6 @@ class MemoryDigestTimers:
     fault: Exception | None = None
 
     def send(self, window: DigestWindow, *, delay: timedelta) -> None:
-        """See `DigestTimers.send`."""
         if self.fault:
             raise self.fault
         self.sent.append((window, delay))
@@ -411,7 +350,6 @@ class MemoryCheckpoints:
     listed: int = 0
 
     def list(self, region: str, location: CheckpointLocation) -> Listing:  # noqa: ARG002 - the port's signature
-        """See `Checkpoints.list`."""
         self.listed += 1
         if self.fault:
             raise self.fault
@@ -431,7 +369,6 @@ class MemoryDrillPosts:
     fault: LedgerUnavailableError | None = None
 
     def note(self, drill: str, refusal: str | None) -> None:
-        """See `DrillPosts.note`."""
         if self.fault:
             raise self.fault
         if self.refusals.get(drill, "never") is not None:
@@ -446,7 +383,6 @@ class MemoryDelayQueue:
     fault: Exception | None = None
 
     def delay(self, receipt_handle: str, delay: timedelta) -> None:
-        """See `DelayQueue.delay`."""
         if self.fault:
             raise self.fault
         self.delays[receipt_handle] = delay
@@ -460,7 +396,6 @@ class MemoryPolicies:
     fault: Exception | None = None
 
     def load(self) -> AccountPolicy:
-        """See `Policies.load`."""
         if self.fault:
             raise self.fault
         return self.policy
@@ -474,7 +409,6 @@ class MemoryKillSwitch:
     fault: Exception | None = None
 
     def why_on(self) -> str | None:
-        """See `KillSwitch.why_on`."""
         if self.fault:
             raise self.fault
         return "the account's kill switch is on" if self.is_on else None
@@ -494,7 +428,6 @@ class MemoryRunStore:
     stop_intents: dict[JobId, StopIntent] = field(default_factory=dict)
 
     def decision(self, job: JobId) -> DecisionRecord | None:
-        """See `RunStore.decision`."""
         return self.decisions.get(job)
 
     def decide(
@@ -505,7 +438,6 @@ class MemoryRunStore:
         reservation: LocationReservation | None = None,
         replaces: LocationReservation | None = None,
     ) -> bool:
-        """See `RunStore.decide`."""
         if record.job in self.decisions or (attempt and (attempt.run, attempt.number) in self.planned):
             return False
         standing = self.writers.get(reservation.location) if reservation else None
@@ -519,48 +451,38 @@ class MemoryRunStore:
         return True
 
     def reservation(self, location: str) -> LocationReservation | None:
-        """See `RunStore.reservation`."""
         return self.writers.get(location)
 
     def attempt(self, run: RunId, number: int) -> AttemptRecord | None:
-        """See `RunStore.attempt`."""
         return self.planned.get((run, number))
 
     def attempts(self, run: RunId) -> tuple[AttemptRecord, ...]:
-        """See `RunStore.attempts`."""
         return tuple(attempt for (of, _), attempt in sorted(self.planned.items()) if of == run)
 
     def outcome(self, job: JobId) -> Outcome | None:
-        """See `RunStore.outcome`."""
         return self.outcomes.get(job)
 
     def record_outcome(self, outcome: Outcome) -> None:
-        """See `RunStore.record_outcome`."""
         self.outcomes.setdefault(outcome.job, outcome)
 
     def stop_intent(self, job: JobId) -> StopIntent | None:
-        """See `RunStore.stop_intent`."""
         return self.stop_intents.get(job)
 
     def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
-        """See `RunStore.record_stop_intent`."""
         standing = self.stop_intents.get(record.job)
         if standing is None or standing.withdrawn or standing.decided_at < record.decided_at:
             self.stop_intents[record.job] = record
         return standing
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
-        """See `RunStore.withdraw_stop_intent`."""
         standing = self.stop_intents.get(record.job)
         if standing and standing.decided_at == record.decided_at:
             self.stop_intents[record.job] = replace(record, withdrawn=why)
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
-        """See `RunStore.notice`."""
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, summary=summary, noticed_at=self.clock()))
 
     def recovery_records(self, job: JobId) -> RecoveryRecords:
-        """See `RunStore.recovery_records`."""
         return RecoveryRecords(
             decision=self.decisions.get(job),
             outcome=self.outcomes.get(job),
@@ -568,7 +490,6 @@ class MemoryRunStore:
         )
 
     def live(self, region: str) -> tuple[tuple[JobId, str], ...]:
-        """See `RunStore.live`."""
         return tuple(
             (job, state.checkpoint_uri)
             for job, (state, _) in self.ledger.states.items()

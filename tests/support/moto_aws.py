@@ -1,21 +1,40 @@
-"""AWS as moto plays it."""
+"""AWS as moto plays it, with the ledger's table as the stack deploys it."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from infra.config import Config
 from respot.aws.dynamodb.ledger import DynamoDbLedger
+from tests.infra.synthesis import synthesize
 from tests.support.builders import CREATED, REGION
 from tests.support.clock import FakeClock
-from tests.support.ledger_table import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "ledger"
+_SAID_ALIKE: Final = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+"""What CreateTable and CloudFormation call by the same names; the rest changes nothing that a test sees."""
+
+
+@cache
+def deployed_table() -> dict[str, Any]:
+    """Arguments of CreateTable, without the table's name; the synthesis takes seconds, once."""
+    with TemporaryDirectory() as directory:
+        (table,) = synthesize(Path(directory), Config()).of_type("DynamoDB::Table").values()
+    return {name: table[name] for name in _SAID_ALIKE}
+
+
+def create_table(client: "DynamoDBClient", name: str) -> None:
+    """Make a table of that definition."""
+    client.create_table(TableName=name, **deployed_table())
 
 
 @pytest.fixture(autouse=True)

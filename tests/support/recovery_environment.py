@@ -1,9 +1,8 @@
 """Recovery on in-memory ports, with a fake SageMaker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from respot.errors import CreateLaterError, Postponement
@@ -23,7 +22,7 @@ from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeSageMaker, clone
 from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryLedger, MemoryPolicies, MemoryRunStore
 from tests.support.runs import without_pause
-from tests.support.with_hooks import with_hooks
+from tests.support.with_hooks import Hooks, with_hooks
 
 SECOND = f"{NAME}-r2"
 THIRD = f"{NAME}-r3"
@@ -42,19 +41,15 @@ class CheckpointsOfARegion(MemoryCheckpoints):
         return MemoryCheckpoints.list(self, region, location)
 
 
-class RecoveryEnvironment:
-    """Recovery of one region's jobs, with all its ports.
+class RecoveryEnvironment(Hooks):
+    """Recovery of one region's jobs, with all its ports: hooks name calls as `port.method`.
 
     Attributes:
-        calls: its calls, in order, as `port.method`.
-        faults: what a call raises before it does its work, by `port.method`.
-        afterwards: what it raises when it has done it.
-        before: what somebody else does just before a call, once, by `port.method`.
-        after: the same, just after it.
         notes: what it logged about jobs that have not ended.
     """
 
     def __init__(self, *, region: str = REGION) -> None:
+        super().__init__()
         self.clock = FakeClock(CREATED)
         self.sagemaker = FakeSageMaker(clock=self.clock, region=region)
         self.ledger = MemoryLedger(created=CREATED)
@@ -62,37 +57,19 @@ class RecoveryEnvironment:
         self.checkpoints = CheckpointsOfARegion(region=region, buckets={"ml-bucket": []})
         self.policies = MemoryPolicies(policy=AccountPolicy(defaults=Policy(back_off=without_pause())))
         self.kill_switch = MemoryKillSwitch()
-        self.calls: list[str] = []
-        self.faults: dict[str, BaseException] = {}
-        self.afterwards: dict[str, BaseException] = {}
-        self.before: dict[str, Callable[[], object]] = {}
-        self.after: dict[str, Callable[[], object]] = {}
-        ledger = with_hooks(self.ledger, partial(self._gate, "ledger"))
-        runs = with_hooks(self.runs, partial(self._gate, "runs"))
-        jobs = with_hooks(self.sagemaker, partial(self._gate, "sagemaker"))
         self.notes: list[str] = []
         self.clone: Clone = clone
         self.recovery = build_recovery(
-            jobs=jobs,
-            ledger=ledger,
-            runs=runs,
-            checkpoints=with_hooks(self.checkpoints, partial(self._gate, "s3")),
-            policies=with_hooks(self.policies, partial(self._gate, "ssm")),
-            kill_switch=with_hooks(self.kill_switch, partial(self._gate, "switch")),
+            jobs=with_hooks(self.sagemaker, self.gate, "sagemaker."),
+            ledger=with_hooks(self.ledger, self.gate, "ledger."),
+            runs=with_hooks(self.runs, self.gate, "runs."),
+            checkpoints=with_hooks(self.checkpoints, self.gate, "s3."),
+            policies=with_hooks(self.policies, self.gate, "ssm."),
+            kill_switch=with_hooks(self.kill_switch, self.gate, "switch."),
             clone=lambda *request: self.clone(*request),  # noqa: PLW0108 - a test may replace it
             clock=self.clock,
             note=lambda _, words: self.notes.append(words),
         )
-
-    def _gate(self, port: str, method: str, done: bool) -> None:  # noqa: FBT001 - see Gate
-        call = f"{port}.{method}"
-        if not done:
-            self.calls.append(call)
-        if somebody := (self.after if done else self.before).pop(call, None):
-            somebody()
-        trouble = self.afterwards if done else self.faults
-        if call in trouble:
-            raise trouble[call]
 
     def submit(self, name: str = NAME, tags: Mapping[str, str] = OPTED_IN, **others: Any) -> JobId:  # noqa: ANN401
         """A job that a user creates, and the ledger knows."""

@@ -24,6 +24,11 @@ ENDED: Final = at(6 * HOUR)
 PREFIX: Final = f"s3://ml-bucket/checkpoints/{NAME}/"
 
 
+def shifted(script: str, seconds: float) -> str:
+    """The same transitions, that much later."""
+    return " ".join(f"{status}={float(start) + seconds}" for status, start in (w.split("=") for w in script.split()))
+
+
 def attempt(
     script: str = OUT_OF_TIME,
     *,
@@ -63,15 +68,7 @@ def run(*attempts: Attempt, checkpoints: tuple[Checkpoint, ...] = ()) -> Run:
 
 def repeated(script: str, times: int, *, apart: float = 12 * HOUR, **others: Any) -> tuple[Attempt, ...]:  # noqa: ANN401
     """The same life several times over, one after the other."""
-    transitions = [(word.split("=")[0], float(word.split("=")[1])) for word in script.split()]
-    return tuple(
-        attempt(
-            " ".join(f"{status}={start + number * apart}" for status, start in transitions),
-            number=number + 1,
-            **others,
-        )
-        for number in range(times)
-    )
+    return tuple(attempt(shifted(script, number * apart), number=number + 1, **others) for number in range(times))
 
 
 def saved(seconds: float, name: str = "checkpoint-500", **others: Any) -> Checkpoint:  # noqa: ANN401

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from respot.alerting.kinds import AlertKind
+from tests.support.builders import payload_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,21 +43,17 @@ class Scenario:
         return self.name
 
 
-def _milliseconds(span: int) -> timedelta:
-    return timedelta(milliseconds=span)
-
-
 SCENARIOS: Final = (
     Scenario(
         name="uninterrupted",
         job="demo-spot-uninterrupted",
-        events=("s1_01_starting", "s1_02_downloading", "s1_03_training", "s1_04_uploading", "s1_05_completed"),
+        events=tuple(payload_names("s1_*")),
         described="describe_s1_final",
         transitions="Starting=0 Downloading=250.074 Training=390.111 Uploading=6000.148 Completed=6060.185",
         status="Completed",
         interruptions=0,
-        waited=_milliseconds(250_074),
-        trained=_milliseconds(5_610_037),
+        waited=timedelta(milliseconds=250_074),
+        trained=timedelta(milliseconds=5_610_037),
         training_seconds=5810,
         billable_seconds=1980,
         savings_percent=65.92,
@@ -65,17 +62,14 @@ SCENARIOS: Final = (
     Scenario(
         name="interrupted-once",
         job="demo-spot-interrupted-once",
-        events=(
-            *("s2_01_starting", "s2_02_downloading", "s2_03_training", "s2_04_interrupted", "s2_05_starting"),
-            *("s2_06_downloading", "s2_07_training", "s2_08_uploading", "s2_09_completed"),
-        ),
+        events=tuple(payload_names("s2_*")),
         described="describe_s2_final",
         transitions="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
         "Downloading=5460.222 Training=5600.259 Uploading=8400.296 Completed=8460.333",
         status="Completed",
         interruptions=1,
-        waited=_milliseconds(250_074 + 40_037 + 1_700_037),
-        trained=_milliseconds(3_330_037 + 2_800_037),
+        waited=timedelta(milliseconds=250_074 + 40_037 + 1_700_037),
+        trained=timedelta(milliseconds=3_330_037 + 2_800_037),
         training_seconds=6940,
         billable_seconds=2500,
         savings_percent=63.98,
@@ -84,19 +78,15 @@ SCENARIOS: Final = (
     Scenario(
         name="interrupted-twice-max-wait",
         job="demo-spot-interrupted-twice-maxwait",
-        events=(
-            *("s3_01_starting", "s3_02_downloading", "s3_03_training", "s3_04_interrupted", "s3_05_starting"),
-            *("s3_06_downloading", "s3_07_training", "s3_08_interrupted", "s3_09_downloading", "s3_10_training"),
-            *("s3_11_stopping", "s3_12_maxwaittimeexceeded"),
-        ),
+        events=tuple(payload_names("s3_*")),
         described="describe_s3_final",
         transitions="Starting=0 Downloading=250.074 Training=390.111 Interrupted=3720.148 Starting=3760.185 "
         "Downloading=9060.222 Training=9200.259 Interrupted=12000.296 Downloading=19260.333 Training=19380.370 "
         "Stopping=21605.407 MaxWaitTimeExceeded=21630.444",
         status="Stopped",
         interruptions=2,
-        waited=_milliseconds(250_074 + 40_037 + 5_300_037 + 7_260_037),
-        trained=_milliseconds(3_330_037 + 2_800_037 + 2_225_037),
+        waited=timedelta(milliseconds=250_074 + 40_037 + 5_300_037 + 7_260_037),
+        trained=timedelta(milliseconds=3_330_037 + 2_800_037 + 2_225_037),
         training_seconds=8500,
         billable_seconds=3100,
         savings_percent=63.53,
@@ -109,12 +99,12 @@ SCENARIOS: Final = (
     Scenario(
         name="never-launched",
         job="demo-spot-never-launched",
-        events=("s4_01_starting", "s4_02_stopping", "s4_03_maxwaittimeexceeded"),
+        events=tuple(payload_names("s4_*")),
         described="describe_s4_final",
         transitions="Starting=0 Stopping=21605.074 MaxWaitTimeExceeded=21620.111",
         status="Stopped",
         interruptions=0,
-        waited=_milliseconds(21_605_074),
+        waited=timedelta(milliseconds=21_605_074),
         trained=timedelta(),
         training_seconds=None,
         billable_seconds=None,
@@ -124,21 +114,14 @@ SCENARIOS: Final = (
     Scenario(
         name="long-queue-then-max-wait",
         job="demo-spot-capacity-retry",
-        events=(
-            *(f"v1_multi_event_same_status_0{number}_starting" for number in (1, 2, 3, 4)),
-            "v1_multi_event_same_status_05_downloading",
-            "v1_multi_event_same_status_06_training",
-            "v1_multi_event_same_status_07_stopping",
-            "v1_multi_event_same_status_08_uploading",
-            "v1_multi_event_same_status_09_maxwaittimeexceeded",
-        ),
+        events=tuple(payload_names("v1_*")),
         described=None,
         transitions="Starting=0 Downloading=5767.185 Training=5943.222 Stopping=15281.259 Uploading=15286.296 "
         "MaxWaitTimeExceeded=15299.333",
         status="Stopped",
         interruptions=0,
-        waited=_milliseconds(5_767_185),
-        trained=_milliseconds(9_338_037),
+        waited=timedelta(milliseconds=5_767_185),
+        trained=timedelta(milliseconds=9_338_037),
         training_seconds=9527,
         billable_seconds=6386,
         savings_percent=32.97,

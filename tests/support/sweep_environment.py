@@ -23,6 +23,7 @@ from tests.support.memory import (
     MemorySweepStore,
     MemoryTrainingJobs,
 )
+from tests.support.runs import shifted
 
 ELSEWHERE = "eu-west-1"
 GRACE = timedelta(seconds=60)
@@ -123,8 +124,7 @@ class Environment:
     def put(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
         """SageMaker has the job; the script's seconds count from its creation."""
         offset = (job.created - CREATED).total_seconds()
-        moved = " ".join(f"{s}={float(n) + offset}" for s, n in (word.split("=") for word in script.split()))
-        self.jobs.snapshots[job.region, job.name] = snapshot(moved, job=job, **others)
+        self.jobs.snapshots[job.region, job.name] = snapshot(shifted(script, offset), job=job, **others)
 
     def know(self, job: JobId, script: str = "Starting=0", **others: Any) -> None:  # noqa: ANN401
         """The ledger has it."""

@@ -15,9 +15,10 @@ from respot.recovery.records import OutcomeKind
 from respot.schema import CHECKS
 from respot.sweep.progress import FIRST_CHECK, FRESH_DEPLOYMENT
 from respot.sweep.sweeper import LONGEST_PAGE
-from tests.alerting.environment import alerter_on, decision_record, outcome_of
+from tests.alerting.environment import alerter_on
 from tests.support.builders import job_id
 from tests.support.memory import MemoryTopic
+from tests.support.records import decision_record, outcome_of
 from tests.support.sweep_environment import NOW, Environment, ago
 from tests.sweep.test_listing_depth import Instead
 

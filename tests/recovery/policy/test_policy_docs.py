@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +13,15 @@ import yaml
 from respot.errors import PolicyInvalidError
 from respot.jobs.formatting import in_words
 from respot.recovery.planning.attempt import LINEAGE_TAGS
+from respot.recovery.planning.context import PlanContext
+from respot.recovery.planning.decision import Decision
 from respot.recovery.planning.ending import TRIGGERS_TO_CHOOSE, Budget, Trigger
+from respot.recovery.planning.planner import plan
+from respot.recovery.planning.run import Attempt
 from respot.recovery.policy.document import SCHEMA_FILE, parse_policy, read_policy
-from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags
+from respot.recovery.policy.policy import _TAG_READERS, AccountPolicy, Policy, read_tags, resolve
 from respot_cli.policy_file import policy_text
-from tests.support.deadline_example import decisions, line_of
+from tests.support.runs import HOUR, attempt, run, saved, shifted
 
 ROOT: Final = Path(__file__).parents[3]
 MANUAL: Final = (ROOT / "docs/reference/policy.md").read_text(encoding="utf-8")
@@ -96,8 +101,48 @@ def test_the_messages_are_those_that_people_get() -> None:
     assert "\n".join(bad) in TAGS
 
 
+EVENING: Final = 11 * HOUR
+"""The example's job begins at 20:00."""
+SAVED: Final = saved(EVENING + 6000, "checkpoint-3000", objects=6)
+
+
+def nightly(number: int, name: str, script: str, max_wait: timedelta) -> Attempt:
+    """An attempt of the example; its script counts seconds from 20:00."""
+    plain = attempt(shifted(script, EVENING), number=number, checkpoint=SAVED)
+    job = replace(plain.state.job, name=name)
+    uri = "s3://ml-bucket/checkpoints/nightly-resnet/"
+    return replace(plain, state=replace(plain.state, job=job, max_wait=max_wait, checkpoint_uri=uri, tags={}))
+
+
+def decide(*attempts: Attempt) -> Decision:
+    policy, last = read_policy(policy_text("docs/policies/overnight-deadline.yaml", ROOT)), attempts[-1].state
+    decided_on = PlanContext(run=run(*attempts, checkpoints=(SAVED,)), resolved=resolve(policy, last, role=None))
+    return plan(decided_on, now=last.last_modified)
+
+
+def line_of(decision: Decision) -> str:
+    """The decision as the document quotes it."""
+    placement = decision.placement
+    assert placement is not None
+    wait = "none" if placement.max_wait is None else in_words(placement.max_wait)
+    return (
+        f"{decision.action}: {decision.reason}\n"
+        f"attempt {decision.attempt}: {placement.market} {placement.instance_type}, "
+        f"MaxRuntime {in_words(placement.max_runtime)}, MaxWait {wait}\n"
+    )
+
+
 def test_the_example_is_what_the_planner_decides() -> None:
-    assert [f"{line_of(decision)}\n" for decision in decisions()] == blocks("text")[1:]
+    """At the end of the first attempt, and at the end of the second, which never got an instance."""
+    life = "Starting=0 Downloading=360 Training=600 Interrupted=6600 MaxWaitTimeExceeded=21600"
+    first = nightly(1, "nightly-resnet", life, timedelta(hours=6))
+    then = decide(first)
+    assert then.placement is not None
+    assert then.placement.max_wait is not None
+    end = 21600 + then.placement.max_wait.total_seconds()
+    waited = f"Starting=21600 MaxWaitTimeExceeded={end}"
+    second = nightly(2, "nightly-resnet-r2", waited, then.placement.max_wait)
+    assert [line_of(decision) for decision in (then, decide(first, second))] == blocks("text")[1:]
 
 
 def test_the_pauses_are_those_of_the_defaults() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local.proof.figures import write
 from respot_cli.output import shielded
-from tests.support.recovery_world.soak import Report, soak
+from tests.support.recovery_world.schedule import Report, soak
 
 
 def main() -> int:

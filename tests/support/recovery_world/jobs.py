@@ -11,8 +11,7 @@ from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.run import run_id
 from tests.support.builders import milliseconds
 from tests.support.fake_sagemaker import FakeJob
-from tests.support.recovery_world.messages import Message, event_of
-from tests.support.recovery_world.world import Origin, Stop, World
+from tests.support.recovery_world.world import Message, Origin, Stop, World, event_of
 
 PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "Starting": (

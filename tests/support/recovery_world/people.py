@@ -8,9 +8,8 @@ from respot.jobs.message import write_message
 from tests.support.fake_sagemaker import FakeJob
 from tests.support.recovery_world.controller import Controller
 from tests.support.recovery_world.jobs import Jobs
-from tests.support.recovery_world.messages import Message, event_of
 from tests.support.recovery_world.policies import any_policy
-from tests.support.recovery_world.world import World
+from tests.support.recovery_world.world import Message, World, event_of
 
 
 class People:

@@ -3,20 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
 from respot.errors import CreateRefusedError, Reach, RespotError
 from respot.jobs.lifecycle import WAITING, is_terminal, lacks_its_end
 from respot.jobs.message import read_message, write_message
-from tests.support.faulty import ProcessCrashError
-from tests.support.recovery_world.controller import Controller
+from tests.support.recovery_world.controller import Controller, Trouble
 from tests.support.recovery_world.jobs import Jobs
-from tests.support.recovery_world.judge import Judge
-from tests.support.recovery_world.messages import Message, recheck_of, recheck_of_missing
+from tests.support.recovery_world.judge import BrokenRuleError, Judge
 from tests.support.recovery_world.people import People
-from tests.support.recovery_world.trouble import Trouble
-from tests.support.recovery_world.world import World
+from tests.support.recovery_world.world import Message, World, recheck_of, recheck_of_missing
+from tests.support.with_hooks import ProcessCrashError
 
 MOST_ROUNDS: Final = 60
 """Rounds of calm after which everything must be settled: a chain of five attempts with pauses takes about twenty."""
@@ -137,3 +136,23 @@ class Schedule:
         self.judge.broken(
             f"not settled: {[each.body for each in world.endings]} {world.positions} of {len(world.stream)}"
         )
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of many schedules."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+    broken: list[str] = field(default_factory=list)
+
+
+def soak(seeds: range) -> Report:
+    """Play a schedule for each seed."""
+    report = Report()
+    for seed in seeds:
+        schedule = Schedule(seed)
+        try:
+            report.seen += schedule.play()
+        except BrokenRuleError as error:
+            report.broken.append(str(error))
+    return report

@@ -1,21 +1,157 @@
 """What a schedule runs on: SageMaker, the stores, the queues, and what is true of each job."""
 
+import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any
 
-from respot.jobs.job import JobId, Market
+from respot.alerting.alert import kind_of
+from respot.aws.dynamodb.job_items import state_item, transition_item
+from respot.aws.dynamodb.run_items import decision_item, notice_item, outcome_item
+from respot.jobs.job import JobId, Market, Transition
+from respot.jobs.lifecycle import is_end
+from respot.jobs.merge import Change
+from respot.jobs.ports import Clock
+from respot.queueing import QueueMessage
+from respot.recording.observation import SweepObservation, write_recheck
+from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import Rung
-from tests.support.builders import CREATED
+from respot.recovery.records import AttemptRecord, DecisionRecord, LocationReservation, NoticeKind, Outcome
+from tests.support.builders import CREATED, event, job_id, milliseconds
 from tests.support.clock import FakeClock
 from tests.support.fake_sagemaker import FakeJob, FakeSageMaker
-from tests.support.faulty import ProcessCrashError
-from tests.support.memory import MemoryCheckpoints, MemoryKillSwitch, MemoryPolicies, MemoryTopic
-from tests.support.recovery_world.messages import Message
+from tests.support.memory import (
+    MemoryCheckpoints,
+    MemoryKillSwitch,
+    MemoryLedger,
+    MemoryPolicies,
+    MemoryRunStore,
+    MemoryTopic,
+)
 from tests.support.recovery_world.policies import any_policy
-from tests.support.recovery_world.stores import StreamedLedger, StreamedRuns
+from tests.support.with_hooks import ProcessCrashError
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of a queue."""
+
+    body: str
+    received: int = 0
+
+
+def delivery_of(identifier: str, message: Message) -> QueueMessage:
+    return QueueMessage(
+        id=identifier, receipt_handle=identifier, body=message.body, receive_count=message.received, sent=CREATED
+    )
+
+
+def event_of(fake: FakeJob) -> str:
+    """The event of the job's present transition."""
+    state = fake.state
+    started = milliseconds(fake.transitions[-1].started)
+    body = event(
+        *(state.secondary_status, 0),
+        job=state.job,
+        TrainingJobStatus=state.status,
+        FailureReason=state.failure_reason,
+        LastModifiedTime=milliseconds(state.last_modified),
+        SecondaryStatusTransitions=[{"Status": state.secondary_status, "StartTime": started}],
+        Tags=fake.tags,
+    )
+    return json.dumps(body)
+
+
+def recheck_of(name: str) -> str:
+    """A reason to check a job, without its state, as a sweep gives."""
+    return json.dumps(event(job=job_id(name)) | {"detail": {"TrainingJobName": name}})
+
+
+def recheck_of_missing(job: JobId) -> str:
+    """A sweep's reason to check a job that it misses."""
+    return write_recheck(
+        SweepObservation(
+            region=job.region, name=job.name, watched_since=job.created, event_due_by=job.created, unlisted=job.created
+        )
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamedLedger(MemoryLedger):
+    """The ledger, with its stream; the process may die between any two of its writes."""
+
+    clock: Clock
+    stream: list[dict[str, Any]]
+    pause: Callable[[], None]
+
+    def save(self, change: Change) -> bool:
+        if change.state_changed and change.state.job not in self.states and change.state.market is Market.SPOT:
+            self.stream.append({"alert": state_item(change, None)})
+        return MemoryLedger.save(self, change)
+
+    def save_transition(self, job: JobId, transition: Transition, *, is_new: bool) -> bool:
+        self.pause()
+        written = MemoryLedger.save_transition(self, job, transition, is_new=is_new)
+        if written:
+            seen: dict[str, Any] = {}
+            if kind_of(transition) is not None:
+                seen["alert"] = transition_item(job, transition, now=self.clock(), retention=None)
+            if is_end(transition):
+                seen["ended"] = job
+            self.stream.append(seen)
+        return written
+
+
+@dataclass(slots=True, kw_only=True)
+class StreamedRuns(MemoryRunStore):
+    """Decisions and outcomes, with their stream; each decision is held against the truth.
+
+    The schedule sets what is called here before it starts.
+
+    Attributes:
+        check: holds a decision that was written against the truth.
+        check_words: checks what people receive against the truth.
+        after_note: what happens between the stop intent and the stop.
+    """
+
+    clock: Clock
+    stream: list[dict[str, Any]]
+    check: Callable[[DecisionRecord, AttemptRecord | None], None] = field(init=False)
+    check_words: Callable[[JobId, str], None] = field(init=False)
+    after_note: Callable[[JobId], None] = field(init=False)
+
+    def decide(
+        self,
+        record: DecisionRecord,
+        attempt: AttemptRecord | None,
+        *,
+        reservation: LocationReservation | None = None,
+        replaces: LocationReservation | None = None,
+    ) -> bool:
+        written = MemoryRunStore.decide(self, record, attempt, reservation=reservation, replaces=replaces)
+        if written:
+            self.check(record, attempt)
+            self.stream.append({"alert": decision_item(record, None)})
+        return written
+
+    def record_stop_intent(self, record: StopIntent) -> StopIntent | None:
+        before = MemoryRunStore.record_stop_intent(self, record)
+        self.after_note(record.job)
+        return before
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        if outcome.job not in self.outcomes:
+            self.check_words(outcome.job, outcome.summary)
+            self.stream.append({"alert": outcome_item(outcome, None)})
+        MemoryRunStore.record_outcome(self, outcome)
+
+    def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
+        if (job, kind) not in self.notices:
+            self.stream.append({"alert": notice_item(job, kind, summary, now=self.clock(), retention=None)})
+        MemoryRunStore.notice(self, job, kind, summary)
 
 
 @dataclass(slots=True)
