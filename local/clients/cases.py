@@ -14,7 +14,7 @@ from local.clients.environments import Environment
 from local.clients.judgement import Seen, archive_differences, eventually, holds, lines, resumed
 from local.demo.deployed import DeployedAccount
 from local.demo.verification import JobOutcome, unequal
-from local.sagemaker.container import LOG_GROUP
+from local.sagemaker.runner import LOG_GROUP
 
 EXAMPLES: Final = PROJECT / "examples"
 _SCRIPTS: Final = Path(__file__).with_name("scripts")

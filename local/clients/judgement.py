@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from local.demo.deployed import DeployedAccount
 from local.demo.scenarios import RESUMED, differences, is_settled
 from local.demo.verification import JobOutcome, observe_run, trained, unequal
-from local.sagemaker.container import LOG_GROUP
+from local.sagemaker.runner import LOG_GROUP
 
 FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""

@@ -11,8 +11,8 @@ from ministack.services import cloudwatch_logs, eventbridge  # type: ignore[impo
 
 from local.emulator import iam, s3
 from local.sagemaker.cloud import Call, Scope
-from local.sagemaker.container import LOG_GROUP
 from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.runner import LOG_GROUP
 from local.sagemaker.service import SageMaker
 
 if TYPE_CHECKING:
@@ -41,9 +41,8 @@ class MinistackCloud:
         """Whether a role exists and lets SageMaker assume it."""
         return iam.trusts(scope.account, role_arn, "sagemaker.amazonaws.com")
 
-    def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
-        """Put an AWS service's event on the default bus."""
-        entry = {"Source": source, "DetailType": detail_type, "Resources": [resource], "Detail": detail}
+    def publish(self, scope: Scope, entry: Mapping[str, Any]) -> None:
+        """Put an AWS service's event, an entry of PutEvents, on the default bus."""
         with responses.request_scope(scope.account, scope.region):
             # The public PutEvents refuses sources that begin with `aws.`, as AWS does.
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)

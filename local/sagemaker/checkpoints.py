@@ -70,7 +70,7 @@ def restore(s3: "S3Client", uri: str) -> Progress:
     return Progress(step=step, history=tuple(state.get("log_history", ())))
 
 
-def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> None:
+def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> Progress:
     """Write one checkpoint; the file named after the job remains visible if another job trains the same steps."""
     bucket, prefix = _split(uri)
     folder = f"{prefix.rstrip('/')}/" if prefix else ""
@@ -85,6 +85,7 @@ def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> None:
             s3.put_object(Bucket=bucket, Key=f"{folder}checkpoint-{progress.step}/{name}", Body=body.encode())
     except (ClientError, BotoCoreError) as error:
         raise CheckpointError(_reason(uri, error)) from error
+    return progress
 
 
 def _split(uri: str) -> tuple[str, str]:

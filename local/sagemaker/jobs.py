@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from local.sagemaker import answers
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import Job
+from local.sagemaker.validation import SageMakerError
 
 _PAGE: Final = 10
 
@@ -26,9 +26,9 @@ class Jobs:
         key = (scope, job.name.lower())
         if key in self._jobs:
             raise SageMakerError(
-                "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, "
                 f"and a training job with this name already exists ({self._jobs[key].arn})",
+                code="ResourceInUse",
             )
         self._jobs[key] = job
 
@@ -39,13 +39,6 @@ class Jobs:
     def find(self, scope: Scope, name: str) -> Job | None:
         """The job of that name; None if there is none."""
         return self._jobs.get((scope, name.lower()))
-
-    def get(self, scope: Scope, name: str) -> Job:
-        """The job of that name; raises SageMaker's error if there is none."""
-        job = self.find(scope, name)
-        if job is None:
-            raise not_found()
-        return job
 
     def remove(self, scope: Scope, name: str) -> None:
         """Forget a job."""
@@ -71,7 +64,7 @@ class Jobs:
 _ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
     "CreationTime": lambda job, _: [job.created.timestamp(), job.name],
     "Name": lambda job, _: [job.name],
-    "Status": lambda job, now: [job.at(now).primary, job.created.timestamp(), job.name],
+    "Status": lambda job, now: [job.at(now)["TrainingJobStatus"], job.created.timestamp(), job.name],
 }
 
 
@@ -98,7 +91,7 @@ def _cursor(token: str) -> list[Any]:
     try:
         key = json.loads(base64.urlsafe_b64decode(token))
     except ValueError as error:
-        raise ValidationError("Invalid NextToken") from error
+        raise SageMakerError("Invalid NextToken") from error
     if not isinstance(key, list):
-        raise ValidationError("Invalid NextToken")
+        raise SageMakerError("Invalid NextToken")
     return key

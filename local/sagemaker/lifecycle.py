@@ -1,10 +1,16 @@
-"""What happens to a simulated job: the phases it goes through and how it ends."""
+"""What happens to a simulated job: the phases it goes through and how it ends.
+
+SageMaker itself ends a job by MaxRuntime-, MaxWait- and MaxPendingTimeInSeconds. The tag `local:time-scale = 600` has
+one real second count 600 simulated ones: limits of hours strike within seconds, independently of the script. A limit
+makes a job shorter than its script, never longer. Without the tag nothing is limited.
+"""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby, pairwise
+from math import inf
 from typing import Final
 
 INTERRUPTED: Final = "Interrupted"
@@ -16,10 +22,6 @@ ENDINGS: Final = frozenset(
     {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", PENDING_TIMEOUT}
 )
 PENDING: Final = "Pending"
-PHASES: Final = frozenset(
-    {"Starting", "LaunchingMLInstances", "PreparingTrainingStack", PENDING, "Downloading", "DownloadingTrainingImage"}
-    | {"Training", "Uploading", "Stopping", INTERRUPTED, "Restarting", "Updating"}
-)
 DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
 ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 
@@ -52,6 +54,7 @@ _MESSAGES: Final = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     PENDING_TIMEOUT: "Training job pending time exceeded MaxPendingTimeInSeconds provided",
 }
+PHASES: Final = frozenset({"Starting", *_MESSAGES} - ENDINGS)
 FAILURE_REASONS: Final = {
     "CapacityError": (
         "CapacityError: Unable to provision requested ML compute capacity. "
@@ -127,9 +130,34 @@ def wound_down(past: Sequence[Moment], after: timedelta, end: str, *, speed: flo
     return Lifecycle(moments=(*past, *ahead))
 
 
-def failed(past: Sequence[Moment], after: timedelta, reason: str) -> Lifecycle:
-    """The fate of a job that fails then."""
-    return Lifecycle(moments=(*past, Moment.of("Failed", after)), failure_reason=reason)
+def limited(
+    fate: Lifecycle, *, max_runtime: float, max_wait: float | None, max_pending: float | None = None
+) -> Lifecycle:
+    """The lifecycle until a limit strikes; the limits are in seconds of the lifecycle's.
+
+    MaxWait counts waiting and running together, since the job's creation; MaxRuntime counts what the job spends on
+    instances, in all phases together, MaxPending what it spends in Pending. A job that has begun to stop or to upload
+    is left to finish.
+    """
+    ran = pended = 0.0
+    for status, start, length in fate.periods:
+        if status in {"Stopping", "Uploading"}:
+            break
+        runs, pends = status in ON_AN_INSTANCE, status == PENDING
+        until = {
+            "MaxWaitTimeExceeded": inf if max_wait is None else max_wait - start.total_seconds(),
+            "MaxRuntimeExceeded": max_runtime - ran if runs else inf,
+            PENDING_TIMEOUT: max_pending - pended if pends and max_pending is not None else inf,
+        }
+        end = min(until, key=until.__getitem__)  # of equal ones the first
+        left, seconds = max(0.0, until[end]), length.total_seconds()
+        if left < seconds:
+            after = start + timedelta(seconds=left)
+            past = [moment for moment in fate.moments if moment.after < after] or fate.moments[:1]
+            return wound_down(past, after, end)
+        ran += seconds * runs
+        pended += seconds * pends
+    return fate
 
 
 def parse(text: str) -> Lifecycle:
@@ -175,17 +203,16 @@ def _step(word: str) -> tuple[str, timedelta]:
 
 
 def _ending(word: str) -> tuple[str, str | None] | None:
-    status, _, detail = word.partition("=")
+    status, _, kind = word.partition("=")
     if status not in ENDINGS:
         return None
-    if status != "Failed":
-        if detail:
-            raise ValueError(f"'{word}': {status} takes no value")
-        return status, None
-    kind = detail or "AlgorithmError"
-    if kind not in FAILURE_REASONS:
-        raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
-    return status, FAILURE_REASONS[kind]
+    if status == "Failed":
+        if (kind or "AlgorithmError") not in FAILURE_REASONS:
+            raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
+        return status, FAILURE_REASONS[kind or "AlgorithmError"]
+    if kind:
+        raise ValueError(f"'{word}': {status} takes no value")
+    return status, None
 
 
 def _milliseconds(span: timedelta) -> timedelta:

@@ -1,25 +1,26 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
 A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may have one
+(`delivery`), `local:time-scale` (`lifecycle`), `local:refuse` (`refusals`). The first and the last may have one
 value for each attempt of a run (`attempts`).
 """
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final, TypeVar
 
-from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
+from local.sagemaker import answers, attempts, delivery, lifecycle, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
 from local.sagemaker.runner import Runner, utc_now
+from local.sagemaker.validation import SageMakerError
 
 logger = logging.getLogger("sagemaker")
 
@@ -31,6 +32,7 @@ REFUSE_TAG: Final = "local:refuse"
 # Not echoed: a child of a tuning job has no tag that says so.
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
+_NOT_FOUND: Final = "Requested resource not found."
 _T = TypeVar("_T")
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -52,7 +54,7 @@ class SageMaker:
         self._default_lifecycle = default_lifecycle
         self._clock = clock
         self._jobs = Jobs()
-        self._refused = refusals.Counts()
+        self._asked: Counter[tuple[Scope, str]] = Counter()
         self._runner = Runner(cloud, self._jobs, clock=clock)
 
     async def handle(
@@ -68,15 +70,14 @@ class SageMaker:
     def _answer(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Mapping[str, Any]:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if (handler := self._OPERATIONS.get(operation)) is None:
-            raise SageMakerError(
-                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
-            )
+            message = f"The local SageMaker has no {operation or 'operation without a name'}"
+            raise SageMakerError(message, code="UnknownOperationException")
         try:
             request = json.loads(body or b"{}")
         except ValueError:
             request = None
         if not isinstance(request, dict):
-            raise ValidationError("The request is not a JSON object")
+            raise SageMakerError("The request is not a JSON object")
         call = Call(operation=operation, headers=headers, query=query, request=request)
         return handler(self, call, self._cloud.scope())
 
@@ -100,8 +101,9 @@ class SageMaker:
         self._pass_role(call, scope, request["RoleArn"])
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None:
-            refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
-            self._refused.check(scope, job.request, refused)
+            refused = _of_attempt(job.tags, REFUSE_TAG, "", refusals.parse)
+            self._asked[scope, job.name.lower()] += 1
+            refused.check(request, earlier=self._asked[scope, job.name.lower()] - 1)
         self._jobs.add(scope, job)
         self._runner.start(scope, job)
         logger.info("created %s", job.arn)
@@ -111,10 +113,9 @@ class SageMaker:
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
-        faults = self._default_delivery
-        if DELIVERY_TAG in tags:
-            faults = _parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
-        fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
+        own = tags.get(DELIVERY_TAG)
+        faults = self._default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
+        fate = _of_attempt(tags, LIFECYCLE_TAG, self._default_lifecycle, lifecycle.parse)
         if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
@@ -142,10 +143,10 @@ class SageMaker:
         job = self._existing(call, scope)
         now = self._clock()
         state = job.at(now)
-        if state.primary in TERMINAL:
+        if state["TrainingJobStatus"] in TERMINAL:
             # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
-            raise ValidationError(f"The request was rejected because the training job is in status {state.primary}.")
-        if not any(transition.status == "Stopping" for transition in state.transitions):
+            raise _rejected(state)
+        if not any(transition["Status"] == "Stopping" for transition in state["SecondaryStatusTransitions"]):
             job = job.stopped(now)
             self._jobs.replace(scope, job)
             self._runner.changed(scope, job)
@@ -154,10 +155,10 @@ class SageMaker:
     def _delete(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         job = self._existing(call, scope)
         now = self._clock()
-        status = job.at(now).primary
-        if status not in TERMINAL:
-            raise ValidationError(f"The request was rejected because the training job is in status {status}.")
-        self._runner.send(scope, job, len(job.lifecycle.moments), events.deleting(job, now))
+        state = job.at(now)
+        if state["TrainingJobStatus"] not in TERMINAL:
+            raise _rejected(state)
+        self._runner.send(scope, job, len(job.lifecycle.moments), answers.deletion(job, now))
         self._jobs.remove(scope, job.name)
         return {}
 
@@ -180,9 +181,12 @@ class SageMaker:
 
     def _existing(self, call: Call, scope: Scope) -> Job:
         name = str(call.request.get("TrainingJobName", ""))
-        self._authorize(call, call.operation, _arn(scope, name), job=self._jobs.find(scope, name))
+        job = self._jobs.find(scope, name)
+        self._authorize(call, call.operation, _arn(scope, name), job=job)
         validation.check_shape(call.operation, call.request)
-        return self._jobs.get(scope, name)
+        if job is None:
+            raise SageMakerError(_NOT_FOUND)
+        return job
 
     def _tagged(self, call: Call, scope: Scope) -> Job:
         arn = str(call.request.get("ResourceArn", ""))
@@ -190,7 +194,7 @@ class SageMaker:
         self._authorize(call, call.operation, arn, tags=_tags(call.request), job=job)
         validation.check_shape(call.operation, call.request)
         if job is None or job.arn != arn:
-            raise not_found()
+            raise SageMakerError(_NOT_FOUND)
         return job
 
     def _authorize(
@@ -214,14 +218,14 @@ class SageMaker:
     def _pass_role(self, call: Call, scope: Scope, role_arn: str) -> None:
         self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
         if not self._cloud.trusts_sagemaker(scope, role_arn):
-            raise ValidationError(
+            raise SageMakerError(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role."
             )
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
         if denial := self._cloud.denial(call, action, resource, context):
-            raise SageMakerError("AccessDeniedException", denial)
+            raise SageMakerError(denial, code="AccessDeniedException")
 
     _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
         "CreateTrainingJob": _create,
@@ -233,6 +237,12 @@ class SageMaker:
         "AddTags": _add_tags,
         "DeleteTags": _delete_tags,
     }
+
+
+def _rejected(state: Mapping[str, Any]) -> SageMakerError:
+    return SageMakerError(
+        f"The request was rejected because the training job is in status {state['TrainingJobStatus']}."
+    )
 
 
 def _arn(scope: Scope, name: str) -> str:
@@ -274,19 +284,20 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
     except ValueError:
         factor = 0
     if not 0 < factor < float("inf"):
-        raise ValidationError(f"Tag {tag}: '{text}' is not a factor {examples}")
+        raise SageMakerError(f"Tag {tag}: '{text}' is not a factor {examples}")
     return factor
 
 
-def _of_attempt(tags: Mapping[str, str], tag: str, text: str, read: Callable[[str], _T]) -> _T:
-    return _parsed(tag, text, lambda value: attempts.value_for(attempts.attempt_of(tags), value, read))
+def _of_attempt(tags: Mapping[str, str], tag: str, default: str, read: Callable[[str], _T]) -> _T:
+    number = attempts.attempt_of(tags)
+    return _parsed(tag, tags.get(tag, default), lambda text: attempts.value_for(number, text, read))
 
 
 def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
     try:
         return read(text)
     except ValueError as error:  # which all parsers raise
-        raise ValidationError(f"Tag {tag}: {error}") from error
+        raise SageMakerError(f"Tag {tag}: {error}") from error
 
 
 def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str]) -> Lifecycle:
@@ -294,7 +305,7 @@ def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str
     stopping = request["StoppingCondition"]
     wait = stopping.get("MaxWaitTimeInSeconds")
     pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(request) else None
-    return limits.limited(
+    return lifecycle.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,
         max_wait=None if wait is None else wait / scale,

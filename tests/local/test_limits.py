@@ -2,8 +2,7 @@
 
 import pytest
 
-from local.sagemaker.lifecycle import parse
-from local.sagemaker.limits import limited
+from local.sagemaker.lifecycle import limited, parse
 
 
 def ended(script: str, *, runtime: float, wait: float | None) -> list[tuple[str, float]]:
