@@ -120,7 +120,7 @@ def _until_ctrl_c(account: LocalAccount, ground: training.TrainingGround, deploy
     _say(f"\n{EXAMPLES}\n\nCtrl-C ends it.")
     console, shown = Console(stderr=True), 0
     while not done.wait(0.3):
-        if not account.is_running:
+        if account.process and account.process.poll() is not None:
             raise LocalAccountError(account.with_log("the local account ended unexpectedly"))
         messages = deployed.slack.messages if deployed else ()
         for message in messages[shown:]:

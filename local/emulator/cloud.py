@@ -1,15 +1,18 @@
 """The account around the simulated SageMaker, and SageMaker in it."""
 
+import hashlib
 import threading
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import boto3
+from botocore.config import Config
 from ministack import app as ministack  # type: ignore[import-untyped]
-from ministack.core import responses, router  # type: ignore[import-untyped]
-from ministack.services import cloudwatch_logs, eventbridge  # type: ignore[import-untyped]
+from ministack.core import responses, router, tls  # type: ignore[import-untyped]
+from ministack.services import cloudwatch_logs, eventbridge, sts  # type: ignore[import-untyped]
 
-from local.emulator import iam, s3
+from local.emulator import iam
 from local.sagemaker.cloud import Call, Scope
 from local.sagemaker.delivery import DeliveryFaults
 from local.sagemaker.runner import LOG_GROUP
@@ -64,8 +67,28 @@ class MinistackCloud:
         """An S3 client with a role's permissions. It blocks: never call it on the event loop."""
         with self._s3_lock:
             if (scope, role_arn) not in self._s3_clients:
-                self._s3_clients[scope, role_arn] = s3.client_of_role(self._endpoint, scope, role_arn)
+                self._s3_clients[scope, role_arn] = self._s3_of_role(scope, role_arn)
             return self._s3_clients[scope, role_arn]
+
+    def _s3_of_role(self, scope: Scope, role_arn: str) -> "S3Client":
+        role = role_arn.rpartition("/")[2]
+        key = f"ASIA{hashlib.sha256(f'{scope}/{role_arn}'.encode()).hexdigest()[:16].upper()}"
+        # SageMaker assumes the job's role; ministack's own services register such sessions in this way.
+        sts.register_session(
+            key,
+            {
+                "Arn": f"arn:aws:sts::{scope.account}:assumed-role/{role}/SageMaker",
+                "UserId": f"{role}:SageMaker",
+                "SecretAccessKey": "local",
+                "SessionToken": "local",
+            },
+        )
+        return boto3.Session(key, "local", "local", scope.region).client(
+            "s3",
+            endpoint_url=self._endpoint,
+            verify=tls.resolve_tls_material()[0],
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}, max_pool_connections=32),
+        )
 
 
 def add_sagemaker(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:

@@ -72,13 +72,8 @@ def test_an_on_demand_job_pays_for_all_of_its_training_time() -> None:
 
 def test_a_job_that_never_launched_has_neither_times_nor_artifacts() -> None:
     state = job("never-launched").at(after(60))
-    assert (
-        state["TrainingStartTime"],
-        state["TrainingEndTime"],
-        state["TrainingTimeInSeconds"],
-        state["BillableTimeInSeconds"],
-    ) == (None,) * 4
-    assert state["ModelArtifacts"] is None
+    times = ("TrainingStartTime", "TrainingEndTime", "TrainingTimeInSeconds", "BillableTimeInSeconds")
+    assert [state[name] for name in (*times, "ModelArtifacts")] == [None] * 5
 
 
 def test_a_job_that_failed_before_it_launched_has_an_end() -> None:
