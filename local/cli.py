@@ -12,7 +12,6 @@ from typing import Final
 from rich.console import Console
 
 from local.bench import load
-from local.bench.events import LoadError
 from local.chaos import table as chaos
 from local.clients import table as clients
 from local.demo import demo, slack_rendering, training
@@ -64,7 +63,7 @@ def _run(arguments: list[str] | None) -> int:
     options = vars(parser.parse_args(arguments))
     try:
         return int(options.pop("run")(**options))
-    except (LocalAccountError, DeploymentError, LoadError) as error:
+    except (LocalAccountError, DeploymentError, load.LoadError) as error:
         _say(str(error))
         return 1
 

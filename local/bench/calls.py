@@ -10,7 +10,7 @@ from typing import Final
 
 from botocore.awsrequest import AWSPreparedRequest
 
-from local.bench.events import body_of
+from local.bench.load import body_of
 from local.demo.deployed import DeployedAccount
 from local.proof.figures import Report
 from respot.aws.dynamodb.ledger import DynamoDbLedger
