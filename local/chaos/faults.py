@@ -15,26 +15,19 @@ VISIBILITY_SECONDS: Final = 12
 CLIENT_TIMEOUT_MS: Final = 4000
 """Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
 
-_THROTTLES: Final = {
-    "dynamodb": ("ThrottlingException", 400),
-    "s3": ("SlowDown", 503),
-    "sagemaker": ("ThrottlingException", 400),
-    "secretsmanager": ("ThrottlingException", 400),
-    "sns": ("ThrottlingException", 400),
-    "sqs": ("RequestThrottled", 400),
-    "ssm": ("ThrottlingException", 400),
-}
-"""Every service that a function calls, and how it says "too many requests"."""
-
-SERVICES: Final = frozenset(_THROTTLES)
+SERVICES: Final = frozenset({"dynamodb", "s3", "sagemaker", "secretsmanager", "sns", "sqs", "ssm"})
+"""Every service that a function calls."""
+_THROTTLES: Final = {"s3": ("SlowDown", 503), "sqs": ("RequestThrottled", 400)}
+"""How some say "too many requests"; all others as DynamoDB does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One way in which things go wrong.
 
+    Its name is for the command line, and its jobs' names begin with it.
+
     Attributes:
-        name: of the command line, and the start of its jobs' names.
         rules: what microburst does to the functions' calls.
         deaths: the share of calls at which the calling function is killed, before or after the call takes effect.
         outage: whether it ends after OUTAGE_SECONDS; other faults last until everything has healed.
@@ -58,10 +51,10 @@ def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
 
     The first call of each is always hit: chance must not spare a service that is called only once.
     """
+    errors = {service: _THROTTLES.get(service, ("ThrottlingException", 400)) for service in sorted(services)}
     return tuple(
         {"service": service, **when, "error": {"code": code, "status": status}}
-        for service, (code, status) in _THROTTLES.items()
-        if service in services
+        for service, (code, status) in errors.items()
         for when in ({"times": 1}, {"probability": share})
     )
 
@@ -114,10 +107,10 @@ FAULTS: Final = (
         rules=(everywhere(0.2, response={"abort_bytes": 0}),),
     ),
     Fault(name="spikes", title="latency, spikes of 0.9 s for 10 %", rules=(everywhere(1, latency=_SPIKES),)),
-    Fault(name="sagemaker-down", title="outage of SageMaker", rules=down("sagemaker"), outage=True),
-    Fault(name="dynamodb-down", title="outage of DynamoDB", rules=down("dynamodb"), outage=True),
-    Fault(name="sns-down", title="outage of SNS", rules=down("sns"), outage=True),
-    Fault(name="sqs-down", title="outage of SQS, as the functions call it", rules=down("sqs"), outage=True),
+    *(
+        Fault(name=f"{service.lower()}-down", title=f"outage of {service}", rules=down(service.lower()), outage=True)
+        for service in ("SageMaker", "DynamoDB", "SNS", "SQS")
+    ),
     Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),
     Fault(name="deaths", title="functions killed at 3 % of their calls", deaths=0.03),
     Fault(name="doubled", title="events delivered 3 times", delivery="copies=3"),

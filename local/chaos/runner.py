@@ -1,14 +1,15 @@
 """Runs the faults one after the other in one account, each with jobs of its own, and judges what is left of each."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
-from local.chaos.proxy import Counts, Proxy, route_functions, standing_between
-from local.chaos.subjects import Cast, Fates, Judgement, Subjects
+from local.chaos.proxy import Proxy, route_functions, standing_between
+from local.chaos.subjects import VERDICTS, Cast, Fates, Judgement, Subjects
 from local.demo.deployed import DeployedAccount, deployed_account
 from respot.settings import ALERT_LEASE_SECONDS
 
@@ -30,17 +31,14 @@ _ROUND: Final = "CHAOS_ROUND"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What came of one fault.
+    """What came of one fault: what the proxy counted, and what was found in the end.
 
     Attributes:
-        fault: the fault.
-        counts: what the proxy saw.
         heal_seconds: from the end of the fault, or of the last job, until everything was done; `None`: never.
-        judgement: what was found then.
     """
 
     fault: Fault
-    counts: Counts
+    counts: Counter[str]
     heal_seconds: float | None
     judgement: Judgement
 
@@ -48,17 +46,15 @@ class Round:
     def was_felt(self) -> bool:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
         meant_to_hit = self.fault.rules or self.fault.slack is not None
-        return (not meant_to_hit or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
+        return (not meant_to_hit or self.counts["hit"] > 0) and (not self.fault.deaths or self.counts["killed"] > 0)
 
     @property
     def faults(self) -> list[str]:
         """What is not as it should be; empty if all healed, and nothing was lost, doubled or wrong."""
-        found = self.judgement
-        lists = {"lost": found.lost, "doubled": found.doubled, "wrong": found.wrong}
         return [
             *["not healed"] * (self.heal_seconds is None),
             *["the fault hit nothing"] * (not self.was_felt),
-            *(f"{word}: {line}" for word, lines in lists.items() for line in lines),
+            *(f"{word}: {line}" for word in VERDICTS for line in getattr(self.judgement, word)),
         ]
 
 
@@ -70,11 +66,7 @@ class Chaos:
     between: Proxy
     cast: Cast
 
-    def undisturbed(self) -> Round:
-        """The same jobs without a fault: what the others are compared with."""
-        return self.play(UNDISTURBED, None)
-
-    def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
+    def play(self, fault: Fault, undisturbed: Fates | None = None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
         subjects = Subjects(self.at, fault, self.cast)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
@@ -95,7 +87,7 @@ class Chaos:
             self._lift()
         counts = self.between.counts()
         # Slack is no service of AWS: the proxy sees nothing of its refusals.
-        counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
+        counts["hit"] += self._refused_by_slack() - refused
         if healed_at is None:
             # Late under the fault is reported as such; lost without it is worse.
             self._await(subjects, fault)
@@ -137,28 +129,18 @@ class Chaos:
 
 
 @contextmanager
-def chaos(cast: Cast) -> Iterator[Chaos]:
-    """Deploy Respot into a local account of its own, with the proxy in between."""
-    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as troubled:
-        yield troubled
-
-
-@contextmanager
 def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
-    """Put the proxy between the functions of that account and AWS, with short timeouts, which stay."""
-    with standing_between(at) as between:
-        _shorten_timeouts(at)
-        yield Chaos(at=at, between=between, cast=cast)
+    """Put the proxy between the functions of that account and AWS, with short timeouts, which stay.
 
-
-def _shorten_timeouts(at: DeployedAccount) -> None:
-    """A message that a dead function held comes back after seconds here, not after minutes.
-
-    Shorter than a slow function runs: at times two copies of it work at the same message, which is harder than AWS.
+    A message that a dead function held comes back after seconds here, not after minutes. That is shorter than a slow
+    function runs: at times two copies of it work at the same message, which is harder than AWS.
     """
-    for url in _queues(at):
-        at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-    route_functions(at, {ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
+    with standing_between(at) as between:
+        visibility = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        for url in _queues(at):
+            at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=visibility)
+        route_functions(at, {ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
+        yield Chaos(at=at, between=between, cast=cast)
 
 
 def _queues(at: DeployedAccount) -> list[str]:
@@ -171,10 +153,13 @@ def _queues(at: DeployedAccount) -> list[str]:
 def run(
     faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
 ) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's, `times` times; `begin` is called before each."""
-    with chaos(cast) as there:
+    """The undisturbed round, and then each fault's, `times` times; `begin` is called before each.
+
+    All are in one account of their own.
+    """
+    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as there:
         begin(UNDISTURBED)
-        calm = there.undisturbed()
+        calm = there.play(UNDISTURBED)
         yield calm
         for fault in faults:
             for number in range(1, times + 1):

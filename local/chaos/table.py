@@ -2,6 +2,7 @@
 
 import os
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from rich.text import Text
 from local.chaos import runner
 from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
 from local.chaos.runner import Round
-from local.chaos.subjects import SMALL, Cast
+from local.chaos.subjects import SMALL, VERDICTS, Cast
 from local.proof.figures import conclude, mark, table, write
 
 WIDTH: Final = 150
@@ -59,10 +60,13 @@ def main(
 
 
 def _row(each: Round) -> list[str]:
-    counts, found = each.counts, each.judgement
-    calls = (counts.calls, counts.hit, counts.retries, counts.killed)
-    ends = (len(found.lost), len(found.doubled), len(found.wrong), found.delivered_again)
+    calls = (each.counts[what] for what in ("calls", "hit", "retries", "killed"))
+    ends = (*_ends(each).values(), each.judgement.delivered_again)
     return [each.fault.title, *map(str, calls), _healed(each), *map(str, ends)]
+
+
+def _ends(each: Round) -> Counter[str]:
+    return Counter({word: len(getattr(each.judgement, word)) for word in VERDICTS})
 
 
 def _healed(each: Round) -> str:
@@ -75,7 +79,7 @@ def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     return {
         "rounds": len(rounds),
         "not healed": sum(each.heal_seconds is None for each in rounds),
-        **{word: sum(len(getattr(each.judgement, word)) for each in rounds) for word in ("lost", "doubled", "wrong")},
+        **{word: sum(_ends(each)[word] for each in rounds) for word in VERDICTS},
         "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),

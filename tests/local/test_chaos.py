@@ -1,17 +1,17 @@
 """What `make chaos` calls lost, doubled and wrong, and when a round counts."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
 from local.chaos import table
 from local.chaos.faults import UNDISTURBED, Fault
-from local.chaos.proxy import Counts
 from local.chaos.runner import Round
 from local.chaos.subjects import Judgement
 
-SILENT = Counts(calls=10, hit=0, retries=0, killed=0)
-FELT = replace(SILENT, hit=3, killed=1)
+SILENT = Counter(calls=10)
+FELT = Counter(calls=10, hit=3, killed=1)
 THROTTLE = Fault(name="throttle", title="throttling", rules=({"service": "sns"},))
 SLACK = Fault(name="slack", title="outage of Slack", slack=503)
 DEATHS = Fault(name="deaths", title="functions killed", deaths=0.1)
