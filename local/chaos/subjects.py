@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from local.chaos.faults import Fault
 from local.demo import scenarios
-from local.demo.deliveries import Key, key_of, receive_alerts, sent_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.scenarios import SCENARIOS, Scenario
-from local.demo.verification import JobOutcome, fingerprint, observe_run
+from local.demo.verification import JobOutcome, Key, fingerprint, key_of, observe_run, receive_alerts, sent_alerts
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
 from respot.alerting.alert import AlertOutcome
 
