@@ -1,8 +1,9 @@
 """EventBridge between regions: rules forward events to buses in other regions, and buses obey their policies.
 
 ministack does neither: it drops such an event, and it stores a bus's policy without reading it (and, from a template,
-without storing it). Two differences from AWS remain. The account's root user may do anything. A direct PutEvents is
+without storing it). Three differences from AWS remain. The account's root user may do anything. A direct PutEvents is
 judged by its caller, not by the events' source and detail-type, which ministack does not show to its evaluator.
+A template's change to the policy of a bus that exists has no effect.
 """
 
 import json
@@ -39,19 +40,15 @@ def add_regions() -> None:
     eventbridge.bus_policy_for_arn = _bus_policy
     iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Events::EventBus"]
-    create, update, delete = (handlers[step] for step in ("create", "update", "delete"))
+    create = handlers["create"]
 
     def create_bus(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
-        return _with_policy(create(logical_id, properties, stack), properties)
+        name, attributes = create(logical_id, properties, stack)
+        if "Policy" in properties:
+            eventbridge._event_bus_policies[name] = properties["Policy"]
+        return name, attributes
 
-    def update_bus(name: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str) -> Any:
-        return _with_policy(update(name, old, new, stack), new)
-
-    def delete_bus(name: str, properties: Mapping[str, Any]) -> None:
-        delete(name, properties)
-        eventbridge._event_bus_policies.pop(name, None)
-
-    handlers |= {"create": create_bus, "update": update_bus, "delete": delete_bus}
+    handlers["create"] = create_bus
 
 
 def _bus_elsewhere(arn: str) -> Any:
@@ -121,13 +118,3 @@ def _bus_policy(arn: str) -> tuple[Any, str] | None:
     with responses.request_scope(bus.account_id, bus.region):
         policy = eventbridge._event_bus_policies.get(bus.resource.removeprefix("event-bus/"))
     return (policy, bus.account_id) if policy else None
-
-
-def _with_policy(provisioned: Any, properties: Mapping[str, Any]) -> Any:
-    """Keep the policy that a template gives a bus."""
-    name, _ = provisioned
-    if "Policy" in properties:
-        eventbridge._event_bus_policies[name] = properties["Policy"]
-    else:
-        eventbridge._event_bus_policies.pop(name, None)
-    return provisioned

@@ -130,9 +130,7 @@ def wound_down(past: Sequence[Moment], after: timedelta, end: str, *, speed: flo
     return Lifecycle(moments=(*past, *ahead))
 
 
-def limited(
-    fate: Lifecycle, *, max_runtime: float, max_wait: float | None, max_pending: float | None = None
-) -> Lifecycle:
+def limited(fate: Lifecycle, *, max_runtime: float, max_wait: float = inf, max_pending: float = inf) -> Lifecycle:
     """The lifecycle until a limit strikes; the limits are in seconds of the lifecycle's.
 
     MaxWait counts waiting and running together, since the job's creation; MaxRuntime counts what the job spends on
@@ -145,9 +143,9 @@ def limited(
             break
         runs, pends = status in ON_AN_INSTANCE, status == PENDING
         until = {
-            "MaxWaitTimeExceeded": inf if max_wait is None else max_wait - start.total_seconds(),
+            "MaxWaitTimeExceeded": max_wait - start.total_seconds(),
             "MaxRuntimeExceeded": max_runtime - ran if runs else inf,
-            PENDING_TIMEOUT: max_pending - pended if pends and max_pending is not None else inf,
+            PENDING_TIMEOUT: max_pending - pended if pends else inf,
         }
         end = min(until, key=until.__getitem__)  # of equal ones the first
         left, seconds = max(0.0, until[end]), length.total_seconds()

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from math import inf
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
 from local.sagemaker import answers, attempts, delivery, lifecycle, refusals, validation
@@ -32,7 +34,6 @@ REFUSE_TAG: Final = "local:refuse"
 # Not echoed: a child of a tuning job has no tag that says so.
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
-_NOT_FOUND: Final = "Requested resource not found."
 _T = TypeVar("_T")
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -78,6 +79,7 @@ class SageMaker:
             request = None
         if not isinstance(request, dict):
             raise SageMakerError("The request is not a JSON object")
+        validation.check_shape(operation, request)
         call = Call(operation=operation, headers=headers, query=query, request=request)
         return handler(self, call, self._cloud.scope())
 
@@ -85,20 +87,23 @@ class SageMaker:
 
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
-        arn = _arn(scope, str(request.get("TrainingJobName", "")))
-        types = {"sagemaker:InstanceTypes": _instance_types(request)}
-        self._authorize(call, "CreateTrainingJob", arn, tags=_tags(request), more=types)
+        arn = _arn(scope, request["TrainingJobName"])
+        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": _instance_types(request)})
         if request.get("Tags"):
             # The key distinguishes tags of a new job from a call of AddTags, which has none.
-            tagging = {"sagemaker:TaggingAction": "CreateTrainingJob"}
-            self._authorize(call, "AddTags", arn, tags=_tags(request), more=tagging)
-        validation.check_shape("CreateTrainingJob", request)
+            self._authorize(call, "AddTags", arn, {"sagemaker:TaggingAction": "CreateTrainingJob"})
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))
         for plan in _training_plans(request):
             # The service authorization reference lists training-plan among the resource types of CreateTrainingJob.
             self._authorize(call, "CreateTrainingJob", plan)
-        self._pass_role(call, scope, request["RoleArn"])
+        role_arn = request["RoleArn"]
+        self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+        if not self._cloud.trusts_sagemaker(scope, role_arn):
+            raise SageMakerError(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role."
+            )
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None:
             refused = _of_attempt(job.tags, REFUSE_TAG, "", refusals.parse)
@@ -110,7 +115,7 @@ class SageMaker:
         return {"TrainingJobArn": job.arn}
 
     def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
-        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        tags = _tags(request)
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         own = tags.get(DELIVERY_TAG)
@@ -136,7 +141,6 @@ class SageMaker:
 
     def _list(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         self._authorize(call, call.operation, "*")
-        validation.check_shape(call.operation, call.request)
         return self._jobs.page(scope, call.request, self._clock())
 
     def _stop(self, call: Call, scope: Scope) -> Mapping[str, Any]:
@@ -163,65 +167,39 @@ class SageMaker:
         return {}
 
     def _list_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        return {"Tags": _tag_list(self._tagged(call, scope).tags)}
+        return {"Tags": _tag_list(self._existing(call, scope).tags)}
 
     def _add_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._tagged(call, scope)
+        job = self._existing(call, scope)
         validation.check_tags(call.request["Tags"])
-        tags = {**job.tags, **{tag["Key"]: tag["Value"] for tag in call.request["Tags"]}}
+        tags = {**job.tags, **_tags(call.request)}
         validation.check_tags(_tag_list(tags))
         self._jobs.replace(scope, replace(job, tags=tags))
         return {"Tags": _tag_list(tags)}
 
     def _delete_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._tagged(call, scope)
+        job = self._existing(call, scope)
         tags = {key: value for key, value in job.tags.items() if key not in call.request["TagKeys"]}
         self._jobs.replace(scope, replace(job, tags=tags))
         return {}
 
     def _existing(self, call: Call, scope: Scope) -> Job:
-        name = str(call.request.get("TrainingJobName", ""))
-        job = self._jobs.find(scope, name)
-        self._authorize(call, call.operation, _arn(scope, name), job=job)
-        validation.check_shape(call.operation, call.request)
-        if job is None:
-            raise SageMakerError(_NOT_FOUND)
-        return job
-
-    def _tagged(self, call: Call, scope: Scope) -> Job:
-        arn = str(call.request.get("ResourceArn", ""))
+        """The job that a request names, or with the ARN that it names."""
+        arn = call.request.get("ResourceArn") or _arn(scope, call.request["TrainingJobName"])
         job = self._jobs.find(scope, arn.rpartition("/")[2])
-        self._authorize(call, call.operation, arn, tags=_tags(call.request), job=job)
-        validation.check_shape(call.operation, call.request)
+        owned = {f"aws:ResourceTag/{key}": value for key, value in job.tags.items()} if job else {}
+        self._authorize(call, call.operation, arn, owned)
         if job is None or job.arn != arn:
-            raise SageMakerError(_NOT_FOUND)
+            raise SageMakerError("Requested resource not found.")
         return job
 
     def _authorize(
-        self,
-        call: Call,
-        action: str,
-        resource: str,
-        *,
-        tags: Mapping[str, str] | None = None,
-        job: Job | None = None,
-        more: Mapping[str, Any] | None = None,
+        self, call: Call, action: str, resource: str, context: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
-        context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in (tags or {}).items()}
-        context.update(more or {})
-        if tags:
-            context["aws:TagKeys"] = list(tags)
-        if job:
-            context.update({f"aws:ResourceTag/{key}": value for key, value in job.tags.items()})
-        self._check(call, f"sagemaker:{action}", resource, context)
-
-    def _pass_role(self, call: Call, scope: Scope, role_arn: str) -> None:
-        self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
-        if not self._cloud.trusts_sagemaker(scope, role_arn):
-            raise SageMakerError(
-                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                "'sagemaker.amazonaws.com' to assume the role."
-            )
+        tags = _tags(call.request)
+        keys = {"aws:TagKeys": list(tags)} if tags else {}
+        requested = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+        self._check(call, f"sagemaker:{action}", resource, {**requested, **keys, **context})
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
         if denial := self._cloud.denial(call, action, resource, context):
@@ -250,21 +228,13 @@ def _arn(scope: Scope, name: str) -> str:
 
 
 def _tags(request: Mapping[str, Any]) -> dict[str, str]:
-    """Read tags for IAM from a request that is not validated yet."""
-    tags = request.get("Tags")
-    if not isinstance(tags, list):
-        return {}
-    return {str(tag.get("Key")): str(tag.get("Value")) for tag in tags if isinstance(tag, dict)}
+    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
 
 
 def _instance_types(request: Mapping[str, Any]) -> list[str]:
-    """Read the instance types for IAM from a request that is not validated yet."""
-    resources = request.get("ResourceConfig")
-    if not isinstance(resources, dict):
-        return []
-    groups = resources.get("InstanceGroups")
-    listed = [resources, *(groups if isinstance(groups, list) else [])]
-    return [str(each["InstanceType"]) for each in listed if isinstance(each, dict) and "InstanceType" in each]
+    resources = request.get("ResourceConfig", {})
+    listed = [resources, *resources.get("InstanceGroups", [])]
+    return [each["InstanceType"] for each in listed if "InstanceType" in each]
 
 
 def _training_plans(request: Mapping[str, Any]) -> list[str]:
@@ -303,16 +273,11 @@ def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
 def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str]) -> Lifecycle:
     scale = _factor(tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
     stopping = request["StoppingCondition"]
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(request) else None
+    # For CPU-only types MaxPendingTimeInSeconds has no effect, says the service model.
+    accelerated = any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))
     return lifecycle.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,
-        max_wait=None if wait is None else wait / scale,
-        max_pending=None if pending is None else pending / scale,
+        max_wait=stopping.get("MaxWaitTimeInSeconds", inf) / scale,
+        max_pending=stopping.get("MaxPendingTimeInSeconds", inf) / scale if accelerated else inf,
     )
-
-
-def _is_accelerated(request: Mapping[str, Any]) -> bool:
-    """Whether MaxPendingTimeInSeconds takes effect: for CPU-only types it has none, says the service model."""
-    return any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))
