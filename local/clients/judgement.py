@@ -4,7 +4,7 @@ import io
 import tarfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,14 +17,6 @@ FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
 _SECONDS: Final = 60.0
-
-
-@dataclass(slots=True)
-class Seen:
-    """What was seen in a case; `differences` is empty if all of it was as demanded."""
-
-    text: str
-    differences: list[str]
 
 
 def holds(what: str, text: str, parts: Sequence[str]) -> list[str]:
@@ -74,9 +66,9 @@ def archive_differences(at: DeployedAccount, uri: str) -> list[str]:
     ]
 
 
-def eventually(is_true: Callable[[], bool], *, seconds: float = _SECONDS) -> bool:
-    """Whether it becomes true within that time."""
-    deadline = time.monotonic() + seconds
+def eventually(is_true: Callable[[], bool]) -> bool:
+    """Whether it becomes true in time."""
+    deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
         if is_true():
             return True
