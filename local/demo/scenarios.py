@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from local.demo.deployed import DeployedAccount
 from local.demo.verification import JobOutcome, run_differences, trained, training_differences, unequal
-from local.sagemaker import attempts
-from local.sagemaker.lifecycle import parse
+from local.sagemaker.lifecycle import parse, value_for
 from respot.jobs.job import Market
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
@@ -117,7 +116,7 @@ def differences(at: DeployedAccount, scenario: Scenario, run: Sequence[JobOutcom
     name, names = scenario.name, [*scenario.names]
     states, decisions = [each.record.state for each in run], [each.decision for each in run]
     listed = [job for job in at.job_names(name) if re.fullmatch(rf"{name}(-r\d+)?", job)]
-    fates = [attempts.value_for(number, scenario.lifecycle, parse) for number in range(1, len(names) + 1)]
+    fates = [value_for(number, scenario.lifecycle, parse) for number in range(1, len(names) + 1)]
     actions = [Action.RESUBMIT] * (len(names) - 1) + [scenario.last]
     checks: list[tuple[str, object, object]] = [
         ("attempts", names, [each.name for each in run]),

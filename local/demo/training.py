@@ -9,8 +9,8 @@ from local.emulator.account import LocalAccount
 from local.sagemaker.service import LIFECYCLE_TAG
 
 _ROLE: Final = "SageMakerTrainingRole"
-# The permissions of an execution role for CreateTrainingJob, with those for a VPC and without S3, which `_let_use`
-# grants for each bucket: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html. The SageMaker Python SDK v3
+# The permissions of an execution role for CreateTrainingJob, with those for a VPC and without S3, which `prepare`
+# grants for the buckets: docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html. The SageMaker Python SDK v3
 # asks IAM whether a role has them before it creates a job.
 _EXECUTION: Final = (
     *("cloudwatch:PutMetricData", "ecr:GetAuthorizationToken"),
@@ -83,17 +83,17 @@ def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGrou
     role = iam.create_role(RoleName=_ROLE, AssumeRolePolicyDocument=trust)["Role"]
     execution = policy(Action=_EXECUTION, Resource="*")
     iam.put_role_policy(RoleName=_ROLE, PolicyName="Execution", PolicyDocument=execution)
-    _let_use(account, bucket)
+    # Of these buckets, in any region, like the role.
+    buckets = [f"arn:aws:s3:::{bucket}{rest}" for rest in ("", "/*", "-*")]
+    data = policy(Action=["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource=buckets)
+    iam.put_role_policy(RoleName=_ROLE, PolicyName="Data", PolicyDocument=data)
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
 
 def prepare_elsewhere(ground: TrainingGround, region: str) -> TrainingGround:
-    """Create a bucket in another region, for the same role, which like every role is in all of them."""
-    bucket = f"{ground.bucket}-{region}"
-    ground.account.client("s3", region=region).create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region}
-    )
-    _let_use(ground.account, bucket)
+    """Create a bucket in another region, for the same role."""
+    bucket, place = f"{ground.bucket}-{region}", {"LocationConstraint": region}
+    ground.account.client("s3", region=region).create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
     return replace(ground, bucket=bucket, region=region)
 
 
@@ -101,9 +101,3 @@ def policy(**statement: object) -> str:
     """A policy document with one statement, by default the one that lets a principal assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _let_use(account: LocalAccount, bucket: str) -> None:
-    actions = ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    document = policy(Action=actions, Resource=[f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"])
-    account.client("iam").put_role_policy(RoleName=_ROLE, PolicyName=f"Data-{bucket}", PolicyDocument=document)

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Final
 
 from local.emulator.names import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
-from local.sagemaker import attempts, delivery, lifecycle
+from local.sagemaker import delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
 # programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would search for the
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     faults, fate = delivery.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
-    attempts.value_for(1, fate, lifecycle.parse)
+    lifecycle.value_for(1, fate, lifecycle.parse)
     prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
     os.environ.clear()
     os.environ.update(prepared)

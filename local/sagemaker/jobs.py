@@ -2,8 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
+from math import inf
 from typing import Any, Final
 
 from local.sagemaker import answers
@@ -57,7 +59,7 @@ class Jobs:
         shown = [answers.summary(job, now) for _, job in page]
         answer: dict[str, Any] = {"TrainingJobSummaries": [summary for summary in shown if _wanted(summary, request)]}
         if len(keyed) > len(page):
-            answer["NextToken"] = _token(page[-1][0])
+            answer["NextToken"] = base64.urlsafe_b64encode(json.dumps(page[-1][0]).encode()).decode()
         return answer
 
 
@@ -69,29 +71,22 @@ _ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
 
 
 def _wanted(summary: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    created, modified = summary["CreationTime"], summary["LastModifiedTime"]
     return (
         request.get("NameContains", "").lower() in summary["TrainingJobName"].lower()
         and request.get("StatusEquals") in (None, summary["TrainingJobStatus"])
-        and created > request.get("CreationTimeAfter", float("-inf"))
-        and created < request.get("CreationTimeBefore", float("inf"))
-        and modified > request.get("LastModifiedTimeAfter", float("-inf"))
-        and modified < request.get("LastModifiedTimeBefore", float("inf"))
+        and all(
+            request.get(f"{time}After", -inf) < summary[time] < request.get(f"{time}Before", inf)
+            for time in ("CreationTime", "LastModifiedTime")
+        )
         # Warm pools and training plans are not simulated: no job has any.
         and "WarmPoolStatusEquals" not in request
         and "TrainingPlanArnEquals" not in request
     )
 
 
-def _token(key: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
 def _cursor(token: str) -> list[Any]:
-    try:
+    with suppress(ValueError):
         key = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
-        raise SageMakerError("Invalid NextToken") from error
-    if not isinstance(key, list):
-        raise SageMakerError("Invalid NextToken")
-    return key
+        if isinstance(key, list):
+            return key
+    raise SageMakerError("Invalid NextToken")

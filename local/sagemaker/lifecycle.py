@@ -3,15 +3,24 @@
 SageMaker itself ends a job by MaxRuntime-, MaxWait- and MaxPendingTimeInSeconds. The tag `local:time-scale = 600` has
 one real second count 600 simulated ones: limits of hours strike within seconds, independently of the script. A limit
 makes a job shorter than its script, never longer. Without the tag nothing is limited.
+
+A job that is submitted again has the tags of the one before. Therefore a tag may have the values for attempts 1, 2, 3 …
+of a run, separated by ` / `; the last holds for all further attempts. With `queued-then-max-wait / uninterrupted` the
+first attempt runs out of waiting time, and every other one completes. AWS allows 256 characters in a tag's value:
+letters, digits, spaces and `_ . : / = + - @`. A longer lifecycle needs a name (`NAMED`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby, pairwise
 from math import inf
-from typing import Final
+from typing import Final, TypeVar
+
+from respot.recovery.planning.attempt import ATTEMPT_TAG
+
+_T = TypeVar("_T")
 
 INTERRUPTED: Final = "Interrupted"
 UNINTERRUPTED: Final = "uninterrupted"
@@ -185,6 +194,18 @@ def parse(text: str) -> Lifecycle:
         start = _milliseconds(start + length)
     status, reason = end or ("Completed", None)
     return Lifecycle(moments=(*moments, Moment.of(status, start)), failure_reason=reason)
+
+
+def attempt_of(tags: Mapping[str, str]) -> int:
+    """Which attempt of its run a job with these tags is; 1 without the tag, or with one that is no such number."""
+    number = tags.get(ATTEMPT_TAG, "")
+    return max(1, int(number)) if number.isascii() and number.isdigit() else 1
+
+
+def value_for(attempt: int, text: str, read: Callable[[str], _T]) -> _T:
+    """The value for one attempt; all values are read, because a mistake must show at the first creation."""
+    each = [read(part.strip()) for part in text.split(" / ")]
+    return each[min(attempt, len(each)) - 1]
 
 
 def _step(word: str) -> tuple[str, timedelta]:

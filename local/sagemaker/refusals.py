@@ -2,7 +2,7 @@
 
 The tag `local:refuse = quota=2 throttle=1` refuses the first two creations of the job's name with
 ResourceLimitExceeded and the third with ThrottlingException; the fourth succeeds. Each name has its own count, and
-each attempt of a run may have its own value (see `attempts`): `quota=0 / quota=2` creates the first attempt at once,
+each attempt of a run may have its own value (see `lifecycle`): `quota=0 / quota=2` creates the first attempt at once,
 and every other one at the third request. Clients retry a throttled request, botocore's default four times.
 
 `none=spot`, `none=on-demand` or `none=ml.g5.2xlarge` is a quota of 0 there: each such creation is refused.

@@ -2,7 +2,7 @@
 
 A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
 (`delivery`), `local:time-scale` (`lifecycle`), `local:refuse` (`refusals`). The first and the last may have one
-value for each attempt of a run (`attempts`).
+value for each attempt of a run.
 """
 
 import json
@@ -15,7 +15,7 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
-from local.sagemaker import answers, attempts, delivery, lifecycle, refusals, validation
+from local.sagemaker import answers, delivery, lifecycle, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import DeliveryFaults
 from local.sagemaker.job import TERMINAL, Job
@@ -259,8 +259,8 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
 
 
 def _of_attempt(tags: Mapping[str, str], tag: str, default: str, read: Callable[[str], _T]) -> _T:
-    number = attempts.attempt_of(tags)
-    return _parsed(tag, tags.get(tag, default), lambda text: attempts.value_for(number, text, read))
+    number = lifecycle.attempt_of(tags)
+    return _parsed(tag, tags.get(tag, default), lambda text: lifecycle.value_for(number, text, read))
 
 
 def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
