@@ -39,14 +39,10 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one number of jobs made of it.
+    """What one number of jobs made of it; all `losses` must be zero.
 
-    Attributes:
-        losses: what must be zero.
-        seconds: from the first event until the queue was empty: an event leaves it when it is recorded.
-        seconds_again: the same of the duplicates.
-        backlog: the most events in the queue.
-        calls: AWS calls of all functions for the new events, alerts included.
+    The seconds are from the first event until the queue was empty: an event leaves it when it is recorded. `calls` are
+    those of all functions for the new events, alerts included.
     """
 
     jobs: int

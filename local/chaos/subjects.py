@@ -37,14 +37,9 @@ VERDICTS: Final = ("lost", "doubled", "wrong")
 
 @dataclass(slots=True)
 class Judgement:
-    """What was found.
+    """What is missing, what is there twice, and what else differs from what was demanded.
 
-    Attributes:
-        lost: alerts, transitions and jobs that are missing, and dead letters.
-        doubled: those that are there twice.
-        wrong: anything else that differs from what was demanded.
-        delivered_again: deliveries beyond the first, each with its alert's own id, which subscribers drop it by.
-        fates: what the ledger says.
+    `delivered_again` counts deliveries beyond the first, each with its alert's own id, which subscribers drop it by.
     """
 
     lost: list[str] = field(default_factory=list)

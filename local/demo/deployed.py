@@ -47,13 +47,9 @@ class DeploymentError(Exception):
 class DeployedAccount:
     """A local AWS account in which Respot runs.
 
-    Attributes:
-        account: the account.
-        grounds: by region, the hub's first, what training jobs need there, and the way to create them.
-        outputs: the outputs of the stack `Respot`.
-        forwarders: by region other than the hub's, the outputs of its stack `RespotForwarder-<hub region>-<region>`.
-        slack: where `slack` posts.
-        subscriber_url: an SQS queue that subscribes to the alerts topic, as a machine would.
+    `grounds` are what training jobs need in each region, the hub's first, `forwarders` the outputs of the forwarder's
+    stack in each region but the hub's. `subscriber_url` is an SQS queue that subscribes to the alerts topic, as a
+    machine would.
     """
 
     account: LocalAccount

@@ -20,15 +20,10 @@ _RESUME: Final = {"respot:resume": "on"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A job, or a run of several attempts.
+    """A user's own job, or a run of several attempts, each with its market and its end.
 
-    Attributes:
-        name: of the user's own job.
-        lifecycle: of its attempts.
-        attempts: market and end of each attempt.
-        last: the last decision.
-        reason: words that the last decision's reason must have.
-        seeded: whether there is an older checkpoint from the beginning.
+    `last` is the last decision; its reason must have the words `reason`. If `seeded`, there is an older checkpoint from
+    the beginning.
     """
 
     name: str
@@ -50,14 +45,6 @@ class Scenario:
         return [name for name, (_, end) in zip(self.names, self.attempts, strict=True) if end != "Completed"]
 
 
-def _not_asked(name: str, lifecycle: str) -> Scenario:
-    return Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_TIMEOUT,), reason="not asked to resume this job")
-
-
-def _completes(name: str, lifecycle: str) -> Scenario:
-    return Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_COMPLETED,), reason="completed: nothing to do")
-
-
 RESUMED: Final = Scenario(
     name="resumed",
     lifecycle="interrupted-twice-max-wait / uninterrupted",
@@ -65,32 +52,37 @@ RESUMED: Final = Scenario(
     attempts=(_SPOT_TIMEOUT, _SPOT_COMPLETED),
     reason="completed",
 )
-_OVERNIGHT: Final = Scenario(
-    name="overnight",
-    lifecycle="never-launched / uninterrupted",
-    tags={**_RESUME, "respot:deadline": "12 min", "respot:work": "1 min"},
-    attempts=(_SPOT_TIMEOUT, (Market.ON_DEMAND, "Completed")),
-    reason="completed",
-)
-_STUCK: Final = Scenario(
-    name="stuck",
-    # Too short for a checkpoint.
-    lifecycle="Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded",
-    tags=_RESUME,
-    attempts=(_SPOT_TIMEOUT, _SPOT_TIMEOUT),
-    last=Action.REFUSE,
-    reason="saved no newer checkpoint",
-    seeded=True,
-)
 
 SCENARIOS: Final = (
-    _not_asked("no-capacity", "never-launched"),
-    _not_asked("long-queue", "queued-then-max-wait"),
-    _not_asked("out-of-time", "interrupted-twice-max-wait"),
-    _completes("restarted", "interrupted-once"),
-    _completes("steady", "uninterrupted"),
-    _STUCK,
-    _OVERNIGHT,
+    *(
+        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_TIMEOUT,), reason="not asked to resume this job")
+        for name, lifecycle in (
+            ("no-capacity", "never-launched"),
+            ("long-queue", "queued-then-max-wait"),
+            ("out-of-time", "interrupted-twice-max-wait"),
+        )
+    ),
+    *(
+        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_COMPLETED,), reason="completed: nothing to do")
+        for name, lifecycle in (("restarted", "interrupted-once"), ("steady", "uninterrupted"))
+    ),
+    Scenario(
+        name="stuck",
+        # Too short for a checkpoint.
+        lifecycle="Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded",
+        tags=_RESUME,
+        attempts=(_SPOT_TIMEOUT, _SPOT_TIMEOUT),
+        last=Action.REFUSE,
+        reason="saved no newer checkpoint",
+        seeded=True,
+    ),
+    Scenario(
+        name="overnight",
+        lifecycle="never-launched / uninterrupted",
+        tags={**_RESUME, "respot:deadline": "12 min", "respot:work": "1 min"},
+        attempts=(_SPOT_TIMEOUT, (Market.ON_DEMAND, "Completed")),
+        reason="completed",
+    ),
     RESUMED,
 )
 """In the order shown: five jobs that nobody asked Respot to resume, then three runs; the last one completes."""

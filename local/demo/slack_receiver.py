@@ -68,7 +68,7 @@ class SlackReceiver:
 
     def receive(self, path: str, body: bytes) -> tuple[int, str]:
         """Answer one post as Slack does: (status, text)."""
-        message = None
+        message: Any = None
         with suppress(ValueError):
             message = json.loads(body)
         is_object = isinstance(message, dict)

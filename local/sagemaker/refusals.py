@@ -20,11 +20,7 @@ _WORD: Final = re.compile(r"(quota|throttle)=(\d{1,4})|none=(spot|on-demand|ml\.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
-    """How many creations of a name are refused, and why: first by the quota, then by throttling.
-
-    Attributes:
-        none: markets and instance types with a quota of 0.
-    """
+    """How many creations of a name the quota refuses, how many then throttling; and which pools have no quota."""
 
     quota: int = 0
     throttle: int = 0

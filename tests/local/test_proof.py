@@ -16,7 +16,7 @@ from local.bench.load import Load
 from local.chaos import table as chaos
 from local.clients import table as clients
 from local.proof import figures, proof
-from local.proof.parts import LONGEST_MINUTES, PARTS, Demand, Part
+from local.proof.proof import LONGEST_MINUTES, PARTS, Demand, Part
 from tests.support.recovery_world import __main__ as soak
 
 LEAVES = """
