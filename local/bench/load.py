@@ -134,7 +134,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Say) -> Load:
         seconds=seconds,
         seconds_again=seconds_again,
         backlog=backlog,
-        calls=calls.total(),
+        calls=calls,
         to_ledger=spread(ages(items, "transition")),
         to_alert=spread(ages(items, "alert")),
     )

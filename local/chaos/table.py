@@ -14,7 +14,7 @@ from local.chaos import runner
 from local.chaos.faults import FAULTS, QUICK, UNDISTURBED, Fault
 from local.chaos.runner import Round
 from local.chaos.subjects import SMALL, VERDICTS, Cast
-from local.proof.figures import conclude, mark, table, write
+from local.proof.figures import chosen, conclude, mark, table, write
 
 WIDTH: Final = 150
 _COLUMNS: Final = ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again")
@@ -38,16 +38,15 @@ def main(
     """
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
-    if unknown := set(only) - {fault.name for fault in faults}:
-        console.print(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in faults)}")
+    names = chosen(console, "fault", (fault.name for fault in faults), only)
+    if not names:
         return 2
-    chosen = [fault for fault in faults if not only or fault.name in only]
     rounds: list[Round] = []
 
     def begin(fault: Fault) -> None:
         console.print(f"{fault.name}: {fault.title} …", style="dim")
 
-    for each in runner.run(chosen, cast, times=times, begin=begin):
+    for each in runner.run([fault for fault in faults if fault.name in names], cast, times=times, begin=begin):
         rounds.append(each)
         console.print("  ", mark(good=not each.faults), f"healed after {_healed(each)}")
     console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))

@@ -17,7 +17,7 @@ from local import PROJECT
 from local.clients.cases import CASES, Client, Seen
 from local.clients.judgement import FATE
 from local.demo.deployed import deployed_account
-from local.proof.figures import conclude, mark, table, write
+from local.proof.figures import chosen, conclude, mark, table, write
 
 WIDTH: Final = 140
 PACKAGES: Final[Mapping[str, str]] = {
@@ -45,10 +45,9 @@ class Row:
 def main(console: Console | None = None, *, only: Sequence[str] = (), figures: Path | None = None) -> int:
     """Run the clients and print the table; gives 1 if anything differs, 2 for an unknown client."""
     console = console or Console(highlight=False, width=WIDTH)
-    if unknown := set(only) - CASES.keys():
-        console.print(f"no such client: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    clients = chosen(console, "client", CASES, only)
+    if not clients:
         return 2
-    clients = [*(only or CASES)]
     rows = run(clients, say=lambda line: console.print(line, style="dim"))
     versions = {name: _version(name) for name in clients}
     cells = [

@@ -1,10 +1,8 @@
 """The web application: ministack's, with paths of its own that count and kill functions."""
 
 import asyncio
-import json
 import re
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from hypercorn import asyncio as hypercorn
@@ -14,7 +12,7 @@ from ministack.core import lambda_runtime, tls  # type: ignore[import-untyped]
 
 from local.emulator.names import CALLS_PATH, KILL_PATH, ROOT_KEY
 
-_KEY: Final = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([^/]+)/")
+_KEY: Final = re.compile(rb"Credential=([^/]+)/")
 
 
 async def serve(stop: asyncio.Event, *, bind: str) -> None:
@@ -37,27 +35,18 @@ async def serve(stop: asyncio.Event, *, bind: str) -> None:
 class _Application:
     def __init__(self, app: Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]) -> None:
         self._app = app
-        self._calls: Counter[str] = Counter()
+        self._calls = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         path = scope.get("path", "")
         if path == CALLS_PATH:
-            await _answer(send, 200, json.dumps(self._calls))
+            await _answer(send, 200, str(self._calls))
         elif path.startswith(f"{KILL_PATH}/"):
             await _answer(send, 200 if _kill_function(path.removeprefix(f"{KILL_PATH}/")) else 404)
         else:
-            if operation := operation_of(dict(scope.get("headers", ()))):
-                self._calls[operation] += 1
+            signed = _KEY.search(dict(scope.get("headers", ())).get(b"authorization", b""))
+            self._calls += signed is not None and signed[1] != ROOT_KEY.encode()
             await self._app(scope, receive, send)
-
-
-def operation_of(headers: Mapping[bytes, bytes]) -> str | None:
-    """The operation that a function asks for, or its service where the body alone names it; `None` of all others."""
-    signed = _KEY.search(headers.get(b"authorization", b""))
-    if signed is None or signed[1] == ROOT_KEY.encode():
-        return None
-    target = headers.get(b"x-amz-target", b"").rpartition(b".")[2]
-    return (target or signed[2]).decode()
 
 
 async def _answer(send: Any, status: int, body: str = "") -> None:

@@ -22,36 +22,30 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class MinistackCloud:
+class _MinistackCloud:
     """`local.sagemaker.cloud.Cloud`, as ministack has it."""
 
     def __init__(self, port: int) -> None:
-        """Be the account that is served on this port."""
         self._endpoint = f"https://127.0.0.1:{port}"
         self._s3_clients: dict[tuple[Scope, str], S3Client] = {}
         self._s3_lock = threading.Lock()
 
     def scope(self) -> Scope:
-        """The account and region of the current request."""
         return Scope(account=responses.get_account_id(), region=responses.get_region())
 
     def denial(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> str | None:
-        """Ask IAM whether the caller may do this; None if it may, otherwise AWS's message."""
         key = router.extract_access_key_id(call.headers, call.query)
         return iam.denial(key, action, resource, context)
 
     def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
-        """Whether a role exists and lets SageMaker assume it."""
         return iam.trusts(scope.account, role_arn, "sagemaker.amazonaws.com")
 
     def publish(self, scope: Scope, entry: Mapping[str, Any]) -> None:
-        """Put an AWS service's event, an entry of PutEvents, on the default bus."""
         with responses.request_scope(scope.account, scope.region):
             # The public PutEvents refuses sources that begin with `aws.`, as AWS does.
             eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
     def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
-        """Write a line to a log stream of training jobs, if the job's role allows it."""
         arn = f"arn:aws:logs:{scope.region}:{scope.account}:log-group:{LOG_GROUP}:log-stream:{stream}"
         if iam.role_decision(iam.role_context(scope, role_arn, "logs:PutLogEvents", arn)).decision != "Allow":
             return
@@ -64,7 +58,6 @@ class MinistackCloud:
             cloudwatch_logs._put_log_events({**names, "logEvents": [event]})
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
-        """An S3 client with a role's permissions. It blocks: never call it on the event loop."""
         with self._s3_lock:
             if (scope, role_arn) not in self._s3_clients:
                 self._s3_clients[scope, role_arn] = self._s3_of_role(scope, role_arn)
@@ -93,7 +86,7 @@ class MinistackCloud:
 
 def add_sagemaker(port: int, delivery: DeliveryFaults, lifecycle: str) -> None:
     """Make ministack answer SageMaker requests."""
-    sagemaker = SageMaker(MinistackCloud(port), default_delivery=delivery, default_lifecycle=lifecycle)
+    sagemaker = SageMaker(_MinistackCloud(port), default_delivery=delivery, default_lifecycle=lifecycle)
     ministack.SERVICE_HANDLERS["sagemaker"] = sagemaker.handle
     # Without this ministack still finds the service, after it has read the models of all services of AWS.
     router.SERVICE_PATTERNS["sagemaker"] = {"target_prefixes": ["SageMaker."]}

@@ -18,6 +18,6 @@ ROOT_ENVIRONMENT: Final = {
 }
 
 CALLS_PATH: Final = "/_respot/calls"
-"""GET: how many calls functions made, by operation."""
+"""GET: how many calls functions made."""
 KILL_PATH: Final = "/_respot/kill"
 """POST, followed by `/` and an access key: kills one function that is working with this key."""

@@ -35,6 +35,15 @@ def mark(*, good: bool) -> Text:
     return Text("✓", style="green") if good else Text("✗", style="red")
 
 
+def chosen(console: Console, what: str, names: Iterable[str], only: Sequence[str]) -> list[str]:
+    """The names that were asked for, otherwise all; says so and gives none if there is no such name."""
+    every = [*names]
+    if unknown := set(only) - {*every}:
+        console.print(f"no such {what}: {', '.join(sorted(unknown))}; there are {', '.join(every)}")
+        return []
+    return [name for name in every if not only or name in only]
+
+
 def conclude(console: Console, verdict: str, wrong: Sequence[str]) -> int:
     """Print the verdict if nothing is wrong, and otherwise what is; gives the exit code."""
     for line in wrong or [verdict]:

@@ -125,14 +125,14 @@ def main(
     Gives 0 if every demand is met, 1 if one is not, 2 for an unknown name.
     """
     console = console or Console(highlight=False, width=WIDTH)
-    if unknown := set(only) - {part.name for part in parts}:
-        console.print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in parts)}")
+    names = figures.chosen(console, "part", (part.name for part in parts), only)
+    if not names:
         return 2
     logs.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[Row]] = {}
     began = time.monotonic()
     for part in parts:
-        if only and part.name not in only:
+        if part.name not in names:
             continue
         log = logs / f"{part.name}.log"
         console.print(f"{part.name}, at most {part.minutes:g} min, log in {log}", style="dim")

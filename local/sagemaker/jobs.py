@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Any, Final
@@ -16,12 +17,11 @@ from local.sagemaker.validation import SageMakerError
 _PAGE: Final = 10
 
 
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """Jobs by scope and name. SageMaker writes names in lower case in ARNs: names that differ only in case clash."""
 
-    def __init__(self) -> None:
-        """Start without jobs."""
-        self._jobs: dict[tuple[Scope, str], Job] = {}
+    _jobs: dict[tuple[Scope, str], Job] = field(default_factory=dict)
 
     def add(self, scope: Scope, job: Job) -> None:
         """Add a job whose name is free."""

@@ -31,17 +31,16 @@ class _Running:
     training: asyncio.Task[None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Runner:
     """One task per job, on the event loop that serves the account."""
 
-    def __init__(self, cloud: Cloud, jobs: Jobs, *, clock: Callable[[], datetime]) -> None:
-        """Run these jobs."""
-        self._cloud = cloud
-        self._jobs = jobs
-        self._clock = clock
-        self._running: dict[tuple[Scope, str], _Running] = {}
-        # The loop keeps only weak references to its tasks.
-        self._tasks: set[asyncio.Task[None]] = set()
+    _cloud: Cloud
+    _jobs: Jobs
+    _clock: Callable[[], datetime]
+    _running: dict[tuple[Scope, str], _Running] = field(default_factory=dict)
+    # The loop keeps only weak references to its tasks.
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, scope: Scope, job: Job) -> None:
         """Run a new job."""

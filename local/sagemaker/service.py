@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 from types import MappingProxyType
@@ -38,25 +38,22 @@ _T = TypeVar("_T")
 Answer = tuple[int, dict[str, str], bytes]
 
 
+@dataclass
 class SageMaker:
-    """CreateTrainingJob and its siblings, for every account and region."""
+    """CreateTrainingJob and its siblings, for every account and region.
 
-    def __init__(
-        self,
-        cloud: Cloud,
-        *,
-        default_delivery: DeliveryFaults,
-        default_lifecycle: str = lifecycle.UNINTERRUPTED,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        """Use that account; the defaults are for jobs without a tag of their own."""
-        self._cloud = cloud
-        self._default_delivery = default_delivery
-        self._default_lifecycle = default_lifecycle
-        self._clock = clock
+    The defaults are for jobs without a tag of their own.
+    """
+
+    cloud: Cloud
+    default_delivery: DeliveryFaults
+    default_lifecycle: str = lifecycle.UNINTERRUPTED
+    clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
         self._jobs = Jobs()
         self._asked: Counter[tuple[Scope, str]] = Counter()
-        self._runner = Runner(cloud, self._jobs, clock=clock)
+        self._runner = Runner(self.cloud, self._jobs, self.clock)
 
     async def handle(
         self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
@@ -81,7 +78,7 @@ class SageMaker:
             raise SageMakerError("The request is not a JSON object")
         validation.check_shape(operation, request)
         call = Call(operation=operation, headers=headers, query=query, request=request)
-        return handler(self, call, self._cloud.scope())
+        return handler(self, call, self.cloud.scope())
 
     # Each operation asks IAM first: a caller without permission does not learn whether a job exists.
 
@@ -99,7 +96,7 @@ class SageMaker:
             self._authorize(call, "CreateTrainingJob", plan)
         role_arn = request["RoleArn"]
         self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
-        if not self._cloud.trusts_sagemaker(scope, role_arn):
+        if not self.cloud.trusts_sagemaker(scope, role_arn):
             raise SageMakerError(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role."
@@ -119,8 +116,8 @@ class SageMaker:
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         own = tags.get(DELIVERY_TAG)
-        faults = self._default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
-        fate = _of_attempt(tags, LIFECYCLE_TAG, self._default_lifecycle, lifecycle.parse)
+        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
+        fate = _of_attempt(tags, LIFECYCLE_TAG, self.default_lifecycle, lifecycle.parse)
         if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
@@ -129,7 +126,7 @@ class SageMaker:
             arn=arn,
             request=filled,
             tags=tags,
-            created=self._clock(),
+            created=self.clock(),
             lifecycle=_limited(fate, filled, tags) if TIME_SCALE_TAG in tags else fate,
             tuning_job_arn=tuning_job_arn,
             speed=speed,
@@ -137,15 +134,15 @@ class SageMaker:
         )
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        return answers.describe(self._existing(call, scope), self._clock())
+        return answers.describe(self._existing(call, scope), self.clock())
 
     def _list(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         self._authorize(call, call.operation, "*")
-        return self._jobs.page(scope, call.request, self._clock())
+        return self._jobs.page(scope, call.request, self.clock())
 
     def _stop(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         job = self._existing(call, scope)
-        now = self._clock()
+        now = self.clock()
         state = job.at(now)
         if state["TrainingJobStatus"] in TERMINAL:
             # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
@@ -158,7 +155,7 @@ class SageMaker:
 
     def _delete(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         job = self._existing(call, scope)
-        now = self._clock()
+        now = self.clock()
         state = job.at(now)
         if state["TrainingJobStatus"] not in TERMINAL:
             raise _rejected(state)
@@ -202,7 +199,7 @@ class SageMaker:
         self._check(call, f"sagemaker:{action}", resource, {**requested, **keys, **context})
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
-        if denial := self._cloud.denial(call, action, resource, context):
+        if denial := self.cloud.denial(call, action, resource, context):
             raise SageMakerError(denial, code="AccessDeniedException")
 
     _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
