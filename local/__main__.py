@@ -12,7 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from local.bench import load
-from local.chaos import table as chaos
+from local.chaos import runner as chaos
 from local.clients import table as clients
 from local.demo import demo, slack_rendering, training
 from local.demo.deployed import DeployedAccount, DeploymentError, deployed_account

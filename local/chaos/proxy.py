@@ -24,7 +24,7 @@ from microburst.forward import Upstream  # type: ignore[import-untyped]
 
 from local.chaos.faults import Rule
 from local.demo.deployed import DeployedAccount
-from local.emulator.names import KILL_PATH
+from local.emulator import KILL_PATH
 
 _T = TypeVar("_T")
 

@@ -14,8 +14,7 @@ from typing import Final
 from rich.console import Console
 
 from local import PROJECT
-from local.clients.cases import CASES, Client, Seen
-from local.clients.judgement import FATE
+from local.clients.cases import CASES, FATE, Client, Seen
 from local.demo.deployed import deployed_account
 from local.proof.figures import chosen, conclude, mark, table, write
 

@@ -140,7 +140,8 @@ def _show(console: Console, at: DeployedAccount, histories: Sequence[History], n
 def _screen(histories: Sequence[History], width: int, now: datetime) -> Group:
     """All jobs in this order, which attempts end without success on purpose, and what Respot decided."""
     legend = "░ waiting  ▒ moving data  █ training  ! interrupted  ▓ other  ■ ended"
-    made_to_fail = ", ".join(name for scenario in SCENARIOS for name in scenario.made_to_fail)
+    attempts = [each for scenario in SCENARIOS for each in zip(scenario.names, scenario.attempts, strict=True)]
+    made_to_fail = ", ".join(name for name, (_, end) in attempts if end != "Completed")
     return Group(
         f"Time scale: 1 second waited = {60 * HOURS_PER_SECOND:.0f} minutes shown. Saved = 1 - Billed / Training.",
         _table(histories, width, now),

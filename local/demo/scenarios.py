@@ -39,11 +39,6 @@ class Scenario:
         """The names that the attempts must have."""
         return (self.name, *(f"{self.name}-r{number}" for number in range(2, len(self.attempts) + 1)))
 
-    @property
-    def made_to_fail(self) -> list[str]:
-        """The attempts that must not complete."""
-        return [name for name, (_, end) in zip(self.names, self.attempts, strict=True) if end != "Completed"]
-
 
 RESUMED: Final = Scenario(
     name="resumed",

@@ -19,7 +19,7 @@ import botocore.session
 from botocore.config import Config
 
 from local import PROJECT
-from local.emulator.names import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
+from local.emulator import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0

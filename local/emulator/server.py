@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from local.emulator.names import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
+from local.emulator import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
 from local.sagemaker import delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what

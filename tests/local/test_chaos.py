@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from local.chaos import table
+from local.chaos import runner
 from local.chaos.faults import UNDISTURBED, Fault
 from local.chaos.runner import Round
 from local.chaos.subjects import Judgement
@@ -57,7 +57,7 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
         ),
         Round(fault=SLACK, counts=SILENT, heal_seconds=None, judgement=Judgement(lost=["x"], doubled=["y", "z"])),
     ]
-    assert table.to_figures(rounds) == {
+    assert runner.to_figures(rounds) == {
         "rounds": 5,
         "not healed": 1,
         "lost": 1,
@@ -67,4 +67,4 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
         "healed, median": 5.0,
         "healed, slowest": 9.0,
     }
-    assert table.to_figures([])["healed, slowest"] == 0
+    assert runner.to_figures([])["healed, slowest"] == 0

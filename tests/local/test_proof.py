@@ -13,9 +13,9 @@ from rich.console import Console
 from local import PROJECT
 from local.bench import load
 from local.bench.load import Load
-from local.chaos import table as chaos
+from local.chaos import runner as chaos
 from local.clients import table as clients
-from local.proof import figures, proof
+from local.proof import proof
 from local.proof.proof import LONGEST_MINUTES, PARTS, Demand, Part
 from tests.support.recovery_world import __main__ as soak
 
@@ -170,8 +170,8 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
         "chaos": chaos.to_figures([]),
         "chaos-again": chaos.to_figures([]),
         "load": load.to_figures([measured(jobs=1, seconds=1)]),
-        "soak": figures.read(tmp_path / "soak"),
-        "clients": figures.read(tmp_path / "clients"),
+        "soak": json.loads((tmp_path / "soak").read_text()),
+        "clients": json.loads((tmp_path / "clients").read_text()),
     }
     assert {each.name: {demand.figure for demand in each.demands} - left[each.name].keys() for each in PARTS} == {
         each.name: set() for each in PARTS
