@@ -193,10 +193,7 @@ def send(deployed: DeployedAccount, bodies: Sequence[str]) -> None:
 def items_of(
     deployed: DeployedAccount, names: Sequence[str], *, wanted: int | None = None, say: Say = lambda _: None
 ) -> Items:
-    """The transitions of jobs and their sent alerts on interruptions, as soon as there are as many as wanted.
-
-    Without a number, as many as FATE demands. Raises LoadError if that takes too long.
-    """
+    """Transitions of jobs and sent alerts on interruptions, once there are as many as wanted or as FATE says."""
     if wanted is None:
         wanted = len(names) * (len(FATE.statuses) + FATE.statuses.count("Interrupted"))
     prefixes = {f"job#{deployed.account.region}#{name}#" for name in names}

@@ -42,10 +42,7 @@ class Fault:
 
 
 def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
-    """Throttle a share of the calls of each of these services, in the service's own words.
-
-    The first call of each is always hit: chance must not spare a service that is called only once.
-    """
+    """Throttle a share of the calls of each service, and the first for certain: some are called only once."""
     errors = {service: _THROTTLES.get(service, ("ThrottlingException", 400)) for service in sorted(services)}
     return tuple(
         {"service": service, **when, "error": {"code": code, "status": status}}

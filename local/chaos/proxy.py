@@ -78,7 +78,10 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
 
     def counts(self) -> Counter[str]:
         """The functions' `calls` since the last count, those `hit`, clients' `retries`, and functions `killed`."""
-        return self._wait(self._counted())
+        seen, self._counts = self._counts, Counter()
+        seen["hit"] = sum(self.fault_counts.values())
+        self.fault_counts.clear()
+        return seen
 
     async def handle_proxy(self, request: web.Request) -> web.StreamResponse:
         """Count the call, and perhaps kill the function that makes it, before or after the call takes effect."""
@@ -114,23 +117,8 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         await self._runner.cleanup()
         await asyncio.sleep(0.25)  # until the connections to the account are closed
 
-    async def _counted(self) -> Counter[str]:
-        seen, self._counts = self._counts, Counter()
-        seen["hit"] = sum(self.fault_counts.values())
-        self.fault_counts.clear()
-        return seen
-
     def _wait(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-@contextlib.contextmanager
-def standing_between(at: DeployedAccount) -> Iterator[Proxy]:
-    """Start the proxy and have the functions, and nothing else, call AWS through it."""
-    proxy = Proxy(at.account.endpoint, *at.account.tls)
-    with proxy.serving() as url:
-        route_functions(at, {"AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(at.account.tls[0])})
-        yield proxy
 
 
 def route_functions(at: DeployedAccount, variables: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from local.chaos.faults import FAULTS, OUTAGE_SECONDS, QUICK, UNDISTURBED, VISIBILITY_SECONDS, Fault
-from local.chaos.proxy import Proxy, route_functions, standing_between
+from local.chaos.proxy import Proxy, route_functions
 from local.chaos.subjects import SMALL, VERDICTS, Cast, Fates, Judgement, Subjects
 from local.demo.deployed import DeployedAccount, deployed_account
 from local.proof.figures import chosen, conclude, mark, table, write
@@ -38,15 +38,11 @@ _ROUND: Final = "CHAOS_ROUND"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What came of one fault: what the proxy counted, and what was found in the end.
-
-    Attributes:
-        heal_seconds: from the end of the fault, or of the last job, until everything was done; `None`: never.
-    """
+    """What came of one fault: what the proxy counted, and what was found in the end."""
 
     fault: Fault
     counts: Counter[str]
-    heal_seconds: float | None
+    heal_seconds: float | None  # from the end of the fault, or of the last job, until everything was done
     judgement: Judgement
 
     @property
@@ -142,11 +138,13 @@ def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
     A message that a dead function held comes back after seconds here, not after minutes. That is shorter than a slow
     function runs: at times two copies of it work at the same message, which is harder than AWS.
     """
-    with standing_between(at) as between:
-        visibility = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
-        for url in _queues(at):
-            at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=visibility)
-        route_functions(at, {ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
+    visibility = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+    for url in _queues(at):
+        at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=visibility)
+    between = Proxy(at.account.endpoint, *at.account.tls)
+    with between.serving() as url:
+        proxied = {"AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(at.account.tls[0])}
+        route_functions(at, {**proxied, ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
         yield Chaos(at=at, between=between, cast=cast)
 
 
@@ -160,10 +158,7 @@ def _queues(at: DeployedAccount) -> list[str]:
 def run(
     faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
 ) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's, `times` times; `begin` is called before each.
-
-    All are in one account of their own.
-    """
+    """The undisturbed round, and then each fault's, `times` times, in one account; `begin` is called before each."""
     with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as there:
         begin(UNDISTURBED)
         calm = there.play(UNDISTURBED)
@@ -194,10 +189,7 @@ def main(
     times: int = 1,
     figures: Path | None = None,
 ) -> int:
-    """Inject the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name.
-
-    Each fault is injected `times` times; `figures` is a file for the figures that `make proof` judges.
-    """
+    """Inject the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name."""
     console = console or Console(highlight=False, width=WIDTH)
     faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
     names = chosen(console, "fault", (fault.name for fault in faults), only)

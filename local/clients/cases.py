@@ -49,10 +49,7 @@ class Client:
     settings: Path
 
     def run(self, program: str, *arguments: str, code: int = 0) -> tuple[str, list[str]]:
-        """Run a program with the variables that `make local` prints; gives what it prints, and differences.
-
-        It differs if it ends with another exit code than this one.
-        """
+        """Run a program with the variables that `make local` prints; gives its output, and whether its code differs."""
         variables = {
             **self.at.account.process_environment(),
             **self.at.ground.environment(),
@@ -76,12 +73,6 @@ class Client:
     def script(self, name: str, *arguments: str, code: int = 0) -> tuple[str, list[str]]:
         """Run one of the scripts that show what the examples do not."""
         return self.run("python", str(_SCRIPTS / name), *arguments, code=code)
-
-    def example(self, name: str, prefix: str) -> tuple[str, list[str], Sequence[JobOutcome]]:
-        """Run an example, whose job must be resumed; gives its attempts as well."""
-        output, found = self.run("python", str(EXAMPLES / name))
-        differences, run = resumed(self.at, prefix)
-        return output, found + differences, run
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
         """What a command of the AWS CLI answers."""
@@ -149,9 +140,26 @@ def eventually(is_true: Callable[[], bool]) -> bool:
     return is_true()
 
 
-def _boto3_example(client: Client) -> Seen:
-    output, found, run = client.example("boto3_job.py", "boto3-job-")
-    return Seen(_history(run), found + holds("the output", output, ["MaxWaitTimeExceeded"]))
+Inspection = Callable[[Client, JobOutcome], list[str]]
+
+
+def _example(script: str, prefix: str, *words: str, inspect: Inspection = lambda *_: []) -> Callable[[Client], Seen]:
+    """An example whose job must be resumed, and which prints these words; its first job is inspected further."""
+
+    def resumes(client: Client) -> Seen:
+        output, found = client.run("python", str(EXAMPLES / script))
+        differences, run = resumed(client.at, prefix)
+        found += differences + holds("the output", output, words)
+        if run:
+            found += inspect(client, run[0])
+            # v2 prints the lines of all streams, since it asks for their list every time; v3 asks for it until there is
+            # one, and never sees those of later starts.
+            streams = lines(client.at, run[0].name)
+            printed = {"sdk-v2": streams, "sdk-v3": streams[:1]}.get(client.name, [])
+            found += holds("the output", output, [line for stream in printed for line in stream])
+        return Seen(_history(run), found)
+
+    return resumes
 
 
 def _boto3_calls(client: Client) -> Seen:
@@ -173,28 +181,16 @@ def _boto3_calls(client: Client) -> Seen:
     return Seen("5 jobs in 3 pages, errors, waiters", unequal("answers", wanted, json.loads(output)))
 
 
-def _v2_example(client: Client) -> Seen:
-    output, found, run = client.example("sagemaker_v2.py", "sdk-v2-job-")
-    if run:
-        uri = json.loads(run[0].described["HyperParameters"]["sagemaker_submit_directory"])
-        found += archive_differences(client.at, uri)
-        # It prints the lines of all streams, since it asks for the list of streams every time.
-        printed = [line for stream in lines(client.at, run[0].name) for line in stream]
-        found += holds("the output", output, ["MaxWaitTimeExceeded", "Managed Spot Training savings", *printed])
-    return Seen(_history(run), found)
+def _v2_source(client: Client, first: JobOutcome) -> list[str]:
+    return archive_differences(client.at, json.loads(first.described["HyperParameters"]["sagemaker_submit_directory"]))
 
 
-def _v3_example(client: Client) -> Seen:
-    output, found, run = client.example("sagemaker_v3.py", "sdk-v3-job-")
-    if run:
-        inputs = run[0].described["InputDataConfig"]
-        channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
-        bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
-        objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
-        found += unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
-        # It asks for the list of streams until there is one, and never sees those of later starts.
-        found += holds("the output", output, ["Stopped", *lines(client.at, run[0].name)[0]])
-    return Seen(_history(run), found)
+def _v3_source(client: Client, first: JobOutcome) -> list[str]:
+    inputs = first.described["InputDataConfig"]
+    channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
+    bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
+    objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
+    return unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
 
 
 def _completes(script: str) -> Callable[[Client], Seen]:
@@ -270,16 +266,22 @@ def _history(run: Sequence[JobOutcome]) -> str:
 
 
 CASES: Final[Mapping[str, Mapping[str, Callable[[Client], Seen]]]] = {
-    "boto3": {"examples/boto3_job.py": _boto3_example, "pages, errors, waiters": _boto3_calls},
+    "boto3": {
+        "examples/boto3_job.py": _example("boto3_job.py", "boto3-job-", "MaxWaitTimeExceeded"),
+        "pages, errors, waiters": _boto3_calls,
+    },
     "cli": {"source, job, wait, list, logs": _cli_job, "errors, SQS": _cli_errors},
     "sdk-v2": {
-        "examples/sagemaker_v2.py": _v2_example,
+        "examples/sagemaker_v2.py": _example(
+            *("sagemaker_v2.py", "sdk-v2-job-", "MaxWaitTimeExceeded", "Managed Spot Training savings"),
+            inspect=_v2_source,
+        ),
         "wait without logs": _completes("sdk_v2.py"),
         "its script fails": _fails("sdk_v2.py", "AlgorithmError", "UnexpectedStatusException", "ExitCode 1"),
         "no capacity": _fails("sdk_v2.py", "CapacityError", "exceptions.CapacityError"),
     },
     "sdk-v3": {
-        "examples/sagemaker_v3.py": _v3_example,
+        "examples/sagemaker_v3.py": _example("sagemaker_v3.py", "sdk-v3-job-", "Stopped", inspect=_v3_source),
         "wait without logs": _completes("sdk_v3.py"),
         "its script fails": _fails("sdk_v3.py", "AlgorithmError", "FailedStatusError", "ExitCode 1"),
     },

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +30,8 @@ _AT_ONCE: Final = 4
 _SETTINGS: Final = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A case that one client was run through, and what was seen."""
-
-    client: str
-    case: str
-    seen: Seen
-    seconds: float
+Row = tuple[str, str, Seen, float]
+"""A client, a case that it was run through, what was seen, and the seconds."""
 
 
 def main(console: Console | None = None, *, only: Sequence[str] = (), figures: Path | None = None) -> int:
@@ -50,12 +43,12 @@ def main(console: Console | None = None, *, only: Sequence[str] = (), figures: P
     rows = run(clients, say=lambda line: console.print(line, style="dim"))
     versions = {name: _version(name) for name in clients}
     cells = [
-        (versions[row.client], row.case, row.seen.text, f"{row.seconds:.0f} s", mark(good=not row.seen.differences))
-        for row in rows
+        (versions[client], case, seen.text, f"{seconds:.0f} s", mark(good=not seen.differences))
+        for client, case, seen, seconds in rows
     ]
     console.print(table(("Client", "Case", "Seen", "Time", ""), cells, words=3))
-    write(figures, {"cases": len(rows), "cases that differ": sum(bool(row.seen.differences) for row in rows)})
-    wrong = [f"{versions[row.client]}, {row.case}: {line}" for row in rows for line in row.seen.differences]
+    write(figures, {"cases": len(rows), "cases that differ": sum(bool(seen.differences) for _, _, seen, _ in rows)})
+    wrong = [f"{versions[client]}, {case}: {line}" for client, case, seen, _ in rows for line in seen.differences]
     return conclude(console, "Every client works unchanged.", wrong)
 
 
@@ -82,7 +75,7 @@ def case_run(client: Client, case: str) -> Row:
         seen = CASES[client.name][case](client)
     except Exception as error:  # noqa: BLE001 - a case that broke off is a difference, and the others go on
         seen = Seen("", [f"{type(error).__name__}: {error}"])
-    return Row(client=client.name, case=case, seen=seen, seconds=time.monotonic() - began)
+    return client.name, case, seen, time.monotonic() - began
 
 
 def _requirements(client: str) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -44,7 +45,7 @@ class LocalAccount:
         """Prepare an account; nothing runs before `__enter__`."""
         self._temporary = directory is None
         self._directory = (directory or Path(tempfile.mkdtemp(prefix="respot-local-"))).resolve()
-        self._options = ["--delivery", delivery, "--lifecycle", lifecycle, *["--temporary"] * self._temporary]
+        self._options = {"delivery": delivery, "lifecycle": lifecycle, "temporary": self._temporary}
         self.process: subprocess.Popen[bytes] | None = None
         """The server, while it should run."""
         self._port = 0
@@ -66,9 +67,9 @@ class LocalAccount:
         # Opening the socket here, and handing it over, leaves no moment in which another process could take the port.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self._port = listener.getsockname()[1]
-            options = ["--port", str(self._port), "--socket", str(listener.fileno()), *self._options]
+            place = {"port": self._port, "socket": listener.fileno(), "directory": str(self._directory)}
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local.emulator.server", "--directory", str(self._directory), *options],
+                [sys.executable, "-m", "local.emulator.server", json.dumps({**place, **self._options})],
                 cwd=PROJECT,
                 stdin=subprocess.PIPE,  # the server stops when it closes
                 stdout=log,

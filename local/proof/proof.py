@@ -121,10 +121,7 @@ def main(
     parts: Sequence[Part] = PARTS,
     logs: Path = PROJECT / "build" / "proof",
 ) -> int:
-    """Run the parts one after the other and print the table.
-
-    Gives 0 if every demand is met, 1 if one is not, 2 for an unknown name.
-    """
+    """Run the parts one after the other and print the table; gives 1 if a demand is not met, 2 for an unknown name."""
     console = console or Console(highlight=False, width=WIDTH)
     names = figures.chosen(console, "part", (part.name for part in parts), only)
     if not names:

@@ -41,10 +41,7 @@ class Job:
         return self.created + self.lifecycle.moments[position].after
 
     def at(self, now: datetime) -> dict[str, Any]:
-        """All that can be known of the job at a time, by AWS's names; absent values are None.
-
-        A job is never younger than its first moment.
-        """
+        """All that can be known of the job at a time, by AWS's names; absent values are None."""
         return self._state(self._past(now), now)
 
     def through(self, position: int) -> dict[str, Any]:

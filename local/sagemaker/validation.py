@@ -27,10 +27,7 @@ _JAVA_CLASSES: Final = ((r"\p{Alnum}", "a-zA-Z0-9"), (r"\p{L}", r"\w"), (r"\p{N}
 
 
 class SageMakerError(Exception):
-    """An error answer: what is wrong with a request, unless another code says otherwise.
-
-    A job that does not exist is a ValidationException as well, not a ResourceNotFound.
-    """
+    """An error answer. A job that does not exist is a ValidationException, too, not a ResourceNotFound."""
 
     def __init__(self, message: str, code: str = "ValidationException") -> None:
         """Answer with this code and message."""

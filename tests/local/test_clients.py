@@ -44,5 +44,5 @@ def test_a_case_that_breaks_off_is_a_difference(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(table, "CASES", {"cli": {"lists": broken}})
     client = Client(name="cli", programs=Path(), at=None, settings=Path())  # type: ignore[arg-type] # it is not asked
-    row = table.case_run(client, "lists")
-    assert row.seen.differences == ["RuntimeError: no answer"]
+    _, _, seen, _ = table.case_run(client, "lists")
+    assert seen.differences == ["RuntimeError: no answer"]
