@@ -14,8 +14,8 @@ from rich.console import Console
 from local.bench import load
 from local.chaos import runner as chaos
 from local.clients import table as clients
-from local.demo import demo, slack_rendering, training
-from local.demo.deployed import DeployedAccount, DeploymentError, deployed_account
+from local.demo import demo, slack_rendering
+from local.demo.deployed import DeployedAccount, DeploymentError, TrainingGround, deployed_account, prepare
 from local.emulator.account import LocalAccount, LocalAccountError
 from local.proof import proof
 from local.sagemaker.service import LIFECYCLE_TAG
@@ -87,7 +87,7 @@ def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) 
             account, ground = deployed.account, deployed.ground
         else:
             account = stack.enter_context(LocalAccount(directory=directory, delivery=delivery, lifecycle=lifecycle))
-            ground = training.prepare(account)
+            ground = prepare(account)
         _say(f"Local AWS account {account.account_id} at {account.endpoint}, log in {account.log}")
         _say(f"Training jobs may use the role {ground.role_arn} and the bucket {ground.bucket}")
         if lifecycle:
@@ -102,7 +102,7 @@ def _until_ctrl_c(deployed: DeployedAccount) -> None:
     _keep(deployed.account, deployed.ground, None)
 
 
-def _keep(account: LocalAccount, ground: training.TrainingGround, deployed: DeployedAccount | None) -> None:
+def _keep(account: LocalAccount, ground: TrainingGround, deployed: DeployedAccount | None) -> None:
     """Say until Ctrl-C how to use the account, and show what Slack would show."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -30,11 +30,13 @@ def add_regions() -> None:
     def invoke_target(
         target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: object = None
     ) -> None:
-        bus = _bus_elsewhere(target["Arn"])
-        if bus is None:
-            invoke(target, event, rule, view)
-        else:
+        bus = arns.parse_arn(target["Arn"])
+        is_bus = bus.service == "events" and bus.resource.startswith("event-bus/")
+        is_ours = bus.account_id == responses.get_account_id()
+        if is_bus and is_ours and bus.region != responses.get_region():
             _forward(target, event, bus, rule["Arn"])
+        else:
+            invoke(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target
     eventbridge.bus_policy_for_arn = _bus_policy
@@ -49,14 +51,6 @@ def add_regions() -> None:
         return name, attributes
 
     handlers["create"] = create_bus
-
-
-def _bus_elsewhere(arn: str) -> Any:
-    """Parse a target's ARN; None unless it is a bus of this account in another region."""
-    target = arns.parse_arn(arn)
-    is_bus = target.service == "events" and target.resource.startswith("event-bus/")
-    is_ours = target.account_id == responses.get_account_id()
-    return target if is_bus and is_ours and target.region != responses.get_region() else None
 
 
 def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any, rule: str) -> None:

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.demo.deployed import DeployedAccount
-from local.demo.training import policy
+from local.demo.deployed import DeployedAccount, policy
 from local.demo.verification import differences, ledger_is_consistent, observe, receive_alerts
 from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize

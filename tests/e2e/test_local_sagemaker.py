@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from local.demo.training import TrainingGround, policy
+from local.demo.deployed import TrainingGround, policy
 from local.emulator.account import LocalAccount
 from local.sagemaker import job as jobs
 from local.sagemaker import lifecycle

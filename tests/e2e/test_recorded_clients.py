@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from local.demo.training import TrainingGround
+from local.demo.deployed import TrainingGround
 from local.emulator.account import LocalAccount
 from local.sagemaker.runner import LOG_GROUP
 from tests.support.recorded_requests import members, operation, requests_of

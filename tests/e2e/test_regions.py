@@ -13,8 +13,7 @@ from botocore.exceptions import ClientError
 
 from infra.preflight import ExitCode
 from local import PROJECT
-from local.demo.deployed import DeployedAccount
-from local.demo.training import policy
+from local.demo.deployed import DeployedAccount, policy
 from local.demo.verification import (
     JobOutcome,
     compare_deliveries,
