@@ -57,7 +57,8 @@ def report(*, runs: int, bytecode: bool) -> Report:
 
     With `bytecode` as it is when Lambda's own Python version built it, otherwise as any other version builds it.
     """
-    rows, excess = [], []
+    rows: list[list[str]] = []
+    excess: list[str] = []
     with tempfile.TemporaryDirectory(prefix="respot-bundle-") as directory:
         bundle = Path(directory) / "bundle"
         shutil.copytree(prepare_bundle().path, bundle, ignore=shutil.ignore_patterns("__pycache__"))
@@ -67,18 +68,13 @@ def report(*, runs: int, bytecode: bool) -> Report:
             programs = sources(name)
             # In turns; the first round fills the disk cache.
             rounds = [[_start(bundle, program) for program in programs] for _ in range(runs + 1)][1:]
-            (seconds, memory), (bare_seconds, bare_memory) = (
-                map(statistics.median, zip(*each, strict=True)) for each in zip(*rounds, strict=True)
-            )
-            ratios = {"time": seconds / bare_seconds, "memory": memory / bare_memory}
-            times = [f"{each * 1000:.0f} ms" for each in (seconds, bare_seconds)]
-            memories = [f"{each:.0f} MiB" for each in (memory, bare_memory)]
-            rows.append((name, *times, f"{ratios['time']:.2f}", *memories, f"{ratios['memory']:.2f}"))
-            excess += [
-                f"cold start of {name}, {what}: {ratio:.2f} of {ALLOWED}"
-                for what, ratio in ratios.items()
-                if ratio > ALLOWED and bytecode
-            ]
+            cells = [name]
+            for place, (what, unit, scale) in enumerate((("time", "ms", 1000), ("memory", "MiB", 1))):
+                ours, bare = (statistics.median(each[place] for each in of) for of in zip(*rounds, strict=True))
+                cells += [f"{ours * scale:.0f} {unit}", f"{bare * scale:.0f} {unit}", f"{ours / bare:.2f}"]
+                if bytecode and ours / bare > ALLOWED:
+                    excess.append(f"cold start of {name}, {what}: {ours / bare:.2f} of {ALLOWED}")
+            rows.append(cells)
     built = "bundle built with Python 3.13" if bytecode else "bundle built with another Python: no bytecode"
     columns = ("Handler", "time", "bare", "ratio", "memory", "bare", "ratio")
     title = f"Cold start: imports and first clients, medians; {built}"
@@ -88,16 +84,10 @@ def report(*, runs: int, bytecode: bool) -> Report:
 def sources(handler: str) -> tuple[str, str]:
     """Programs that do what a handler's first invocation does before its first call: with Respot, and without."""
     composed, services = HANDLERS[handler]
-    ours = "\n".join(
-        [
-            f"from respot.handlers.{handler} import {composed}",
-            "from respot.bootstrap.clients import client",
-            f"{composed}()",
-            *(f"client({service!r})" for service in services),
-        ]
-    )
-    clients = (f"boto3.client({service!r})" for service in services)
-    return ours, "\n".join(["import boto3", *clients, _OTHER_CLIENTS.get(handler, "")])
+    clients = [f"client({service!r})" for service in services]
+    imports = f"from respot.handlers.{handler} import {composed}\nfrom respot.bootstrap.clients import client"
+    ours = [imports, f"{composed}()", *clients]
+    return "\n".join(ours), "\n".join(["from boto3 import client", *clients, _OTHER_CLIENTS.get(handler, "")])
 
 
 def _start(bundle: Path, source: str) -> list[float]:

@@ -1,47 +1,53 @@
 """`python -m local load`: many jobs at once, then the same events again; what is lost, and how long it takes."""
 
+import json
+import statistics
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
-from local.bench.events import FATE, LoadError, Spread, age, body_of, items_of, send, spread
 from local.demo.deployed import DeployedAccount, deployed_account
 from local.proof.figures import conclude, table, write
 from local.sagemaker.lifecycle import parse
 
+_LIFECYCLE: Final = "Starting=1 Downloading=0.5 Training=1 Interrupted=1 Starting=0.5 Downloading=0.5 Training=1"
+FATE: Final = parse(_LIFECYCLE)
+"""Of the jobs that are measured."""
 SIZES: Final = (500, 1000, 2500, 5000)
 """Numbers of jobs, each at least twice the one before: faster growth is visible."""
-CREATORS: Final = 8
+_CREATORS: Final = 8
 """Threads that create jobs: about as many as the account answers at once."""
 _WAIT_SECONDS: Final = 3600.0
 
 Say = Callable[[str], None]
+Items = Sequence[dict[str, Any]]
+Spread = tuple[float, float, float]
+"""Three percentiles in seconds: 50, 95, 99."""
+
+
+class LoadError(Exception):
+    """The measurement did not end in time; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one number of jobs made of it.
+    """What one number of jobs made of it; all `losses` must be zero.
 
-    Attributes:
-        seconds: from the first event until the queue was empty: an event leaves it when it is recorded.
-        seconds_again: the same of the duplicates.
-        backlog: the most events in the queue.
-        calls: AWS calls of all functions for the new events, alerts included.
+    The seconds are from the first event until the queue was empty: an event leaves it when it is recorded. `calls` are
+    those of all functions for the new events, alerts included.
     """
 
     jobs: int
     transitions: int
-    lost_transitions: int
-    lost_alerts: int
-    written_by_duplicates: int
-    dead_letters: int
+    losses: dict[str, int]
     seconds: float
     seconds_again: float
     backlog: int
@@ -49,14 +55,21 @@ class Load:
     to_ledger: Spread
     to_alert: Spread
 
-    @property
-    def losses(self) -> dict[str, int]:
-        """What must be zero."""
+    def cells(self) -> dict[str, str]:
+        """The column of a table."""
+        spreads = {"event to ledger": self.to_ledger, "event to alert": self.to_alert}
         return {
-            "transitions lost": self.lost_transitions,
-            "alerts lost": self.lost_alerts,
-            "written for duplicates": self.written_by_duplicates,
-            "dead letters": self.dead_letters,
+            "events, then again": f"{self.transitions:,} + {self.transitions:,}",
+            **{what: str(number) for what, number in self.losses.items()},
+            "recorded in": f"{self.seconds:.0f} s",
+            "events/s": f"{self.transitions / self.seconds:.0f}",
+            "duplicates/s": f"{self.transitions / self.seconds_again:.0f}",
+            "largest backlog": f"{self.backlog:,}",
+            **{
+                f"{what} p50 / p95 / p99": " / ".join(f"{s:.1f}" for s in each) + " s" for what, each in spreads.items()
+            },
+            "AWS calls": f"{self.calls:,}",
+            "AWS calls per transition": f"{self.calls / self.transitions:.2f}",
         }
 
 
@@ -71,12 +84,9 @@ def run(*, jobs: Sequence[int] | None, figures: Path | None = None) -> int:
         ):
             loads.append(measure(deployed, jobs=size, say=status.update))
         console.print(f"{size:,} jobs measured")
-    rows = zip(*(_cells(each).items() for each in loads), strict=True)
-    console.print(
-        table(
-            ("jobs", *(f"{each.jobs:,}" for each in loads)), ([row[0][0], *(cell for _, cell in row)] for row in rows)
-        )
-    )
+    columns = [each.cells() for each in loads]
+    rows = [[what, *(column[what] for column in columns)] for what in columns[0]]
+    console.print(table(("jobs", *(f"{each.jobs:,}" for each in loads)), rows))
     write(figures, to_figures(loads))
     wrong = [f"{each.jobs:,} jobs, {what}: {n}" for each in loads for what, n in each.losses.items() if n]
     return conclude(console, "Nothing was lost or doubled.", wrong)
@@ -85,77 +95,127 @@ def run(*, jobs: Sequence[int] | None, figures: Path | None = None) -> int:
 def to_figures(loads: Sequence[Load]) -> dict[str, float]:
     """What `make proof` judges: of all sizes the sum, and of times the worst."""
     growth = [(later.seconds / earlier.seconds) / (later.jobs / earlier.jobs) * 2 for earlier, later in pairwise(loads)]
-    losses = sum((Counter(each.losses) for each in loads), Counter())
     return {
         "jobs": sum(each.jobs for each in loads),
-        **{what: losses[what] for what in loads[0].losses},
+        **{what: sum(each.losses[what] for each in loads) for what in loads[0].losses},
         "events by the second": min(each.transitions / each.seconds for each in loads),
-        "event to alert, p95": max(each.to_alert.p95 for each in loads),
+        "event to alert, p95": max(each.to_alert[1] for each in loads),
         "time for twice the jobs": max(growth, default=0.0),
-    }
-
-
-def _cells(load: Load) -> dict[str, str]:
-    spreads = {"event to ledger": load.to_ledger, "event to alert": load.to_alert}
-    return {
-        "events, then again": f"{load.transitions:,} + {load.transitions:,}",
-        **{what: str(number) for what, number in load.losses.items()},
-        "recorded in": f"{load.seconds:.0f} s",
-        "events/s": f"{load.transitions / load.seconds:.0f}",
-        "duplicates/s": f"{load.transitions / load.seconds_again:.0f}",
-        "largest backlog": f"{load.backlog:,}",
-        **{f"{what} p50 / p95 / p99": f"{s.p50:.1f} / {s.p95:.1f} / {s.p99:.1f} s" for what, s in spreads.items()},
-        "AWS calls": f"{load.calls:,}",
-        "AWS calls per transition": f"{load.calls / load.transitions:.2f}",
     }
 
 
 def measure(deployed: DeployedAccount, *, jobs: int, say: Say) -> Load:
     """Have SageMaker send the events of that many new jobs as fast as it can, then send all of them again."""
-    fate = parse(FATE)
     names = [f"load-{jobs}-{number}" for number in range(jobs)]
-    transitions, alerts = jobs * len(fate.statuses), jobs * fate.statuses.count("Interrupted")
+    transitions, alerts = jobs * len(FATE.statuses), jobs * FATE.statuses.count("Interrupted")
     arns: list[str] = []
 
-    def create() -> None:
-        with ThreadPoolExecutor(max_workers=CREATORS) as pool:
-            # Only the simulated SageMaker reads checkpoints here, and the local S3 walks the whole bucket for each
-            # listing.
-            created = pool.map(lambda name: deployed.ground.create(name, lifecycle=FATE, CheckpointConfig=None), names)
-            arns.extend(created)
-        time.sleep(fate.seconds)
-
-    def send_again() -> None:
-        send(deployed, [body_of(arn, status) for status in fate.statuses for arn in arns])
+    def send_new() -> None:
+        # Only the simulated SageMaker reads checkpoints here, and the local S3 walks the whole bucket for each
+        # listing.
+        arns.extend(create(deployed, names, CheckpointConfig=None))
+        time.sleep(FATE.seconds)
 
     before = deployed.account.calls()
-    seconds, backlog = _until_recorded(deployed, create, say)
-    items = items_of(deployed, names, transitions + alerts, seconds=_WAIT_SECONDS, say=say)
+    seconds, backlog = until_recorded(deployed, send_new, say)
+    items = items_of(deployed, names, say=say)
     calls = deployed.account.calls() - before
-    seconds_again, _ = _until_recorded(deployed, send_again, say)
-    after = items_of(deployed, names, 0, seconds=_WAIT_SECONDS, say=say)
-    kinds = _by_kind(items)
+    seconds_again, _ = until_recorded(deployed, lambda: send(deployed, bodies_of(arns)), say)
+    counts = Counter(item["kind"]["S"] for item in items)
     return Load(
         jobs=jobs,
         transitions=transitions,
-        lost_transitions=transitions - len(kinds["transition"]),
-        lost_alerts=alerts - len(kinds["alert"]),
-        written_by_duplicates=len(after) - len(items),
-        dead_letters=sum(deployed.dead_letters().values()),
+        losses={
+            "transitions lost": transitions - counts["transition"],
+            "alerts lost": alerts - counts["alert"],
+            "written for duplicates": len(items_of(deployed, names, wanted=0)) - len(items),
+            "dead letters": sum(deployed.dead_letters().values()),
+        },
         seconds=seconds,
         seconds_again=seconds_again,
         backlog=backlog,
-        calls=calls.total(),
-        to_ledger=spread([age(item, "recorded_at") for item in kinds["transition"]]),
-        to_alert=spread([age(item, "settled_at") for item in kinds["alert"]]),
+        calls=calls,
+        to_ledger=spread(ages(items, "transition")),
+        to_alert=spread(ages(items, "alert")),
     )
 
 
-def _by_kind(items: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    return {kind: [item for item in items if item["kind"]["S"] == kind] for kind in ("transition", "alert")}
+# --- what the benchmark uses, too
 
 
-def _until_recorded(deployed: DeployedAccount, sent: Callable[[], None], say: Say) -> tuple[float, int]:
+def spread(seconds: Sequence[float]) -> Spread:
+    """The percentiles of these seconds."""
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return cuts[49], cuts[94], cuts[98]
+
+
+def ages(items: Items, kind: str) -> list[float]:
+    """Seconds from a transition's start until it was in the ledger, or until its alert was published and noted."""
+    noted = "recorded_at" if kind == "transition" else "settled_at"
+    times = [[datetime.fromisoformat(item[at]["S"]) for at in (noted, "started")] for item in items if _is(item, kind)]
+    return [(end - started).total_seconds() for end, started in times]
+
+
+def create(deployed: DeployedAccount, names: Sequence[str], **options: Any) -> list[str]:  # noqa: ANN401 - of `request`
+    """Create jobs that meet FATE, as fast as the account can; gives their ARNs."""
+    with ThreadPoolExecutor(max_workers=_CREATORS) as pool:
+        return list(pool.map(lambda name: deployed.ground.create(name, lifecycle=_LIFECYCLE, **options), names))
+
+
+def bodies_of(arns: Sequence[str]) -> list[str]:
+    """A message for each status of these jobs, as the queue has them."""
+    return [body_of(arn, status) for status in FATE.statuses for arn in arns]
+
+
+def body_of(arn: str, status: str | None = None) -> str:
+    """A queue message as EventBridge sends it for a job in this SecondaryStatus."""
+    name = arn.rsplit("/", 1)[-1]
+    detail = {"TrainingJobName": name, "TrainingJobArn": arn} | ({"SecondaryStatus": status} if status else {})
+    return json.dumps(
+        {
+            "id": f"{name} {status}",
+            "source": "aws.sagemaker",
+            "detail-type": "SageMaker Training Job State Change",
+            "region": arn.split(":")[3],
+            "detail": detail,
+        }
+    )
+
+
+def send(deployed: DeployedAccount, bodies: Sequence[str]) -> None:
+    """Put messages into the queue that `record` reads."""
+    entries = [{"Id": str(index), "MessageBody": body} for index, body in enumerate(bodies)]
+    for start in range(0, len(entries), 10):
+        queue = deployed.outputs["ObservationsQueueUrl"]
+        deployed.client("sqs").send_message_batch(QueueUrl=queue, Entries=entries[start : start + 10])
+
+
+def items_of(
+    deployed: DeployedAccount, names: Sequence[str], *, wanted: int | None = None, say: Say = lambda _: None
+) -> Items:
+    """Transitions of jobs and sent alerts on interruptions, once there are as many as wanted or as FATE says."""
+    if wanted is None:
+        wanted = len(names) * (len(FATE.statuses) + FATE.statuses.count("Interrupted"))
+    prefixes = {f"job#{deployed.account.region}#{name}#" for name in names}
+    scan = deployed.client("dynamodb").get_paginator("scan")
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        items = [
+            item
+            for page in scan.paginate(TableName=deployed.outputs["LedgerTableName"])
+            for item in page["Items"]
+            if item["pk"]["S"].rsplit("#", 1)[0] + "#" in prefixes
+            and (_is(item, "transition") or item.get("alert_kind") == {"S": "interrupted"})
+        ]
+        if len(items) >= wanted:
+            return items
+        say(f"{len(items):,} of {wanted:,} transitions and alerts are in the ledger")
+        if time.monotonic() > deadline:
+            raise LoadError(f"the ledger has {len(items)} of {wanted} transitions and alerts")
+        time.sleep(max(1.0, len(names) / 200))  # a scan is work for the account, too
+
+
+def until_recorded(deployed: DeployedAccount, sent: Callable[[], None], say: Say = lambda _: None) -> tuple[float, int]:
     """Send events, and wait until none is left in the queue; gives the seconds, and the most that waited."""
     began, backlog = time.monotonic(), 0
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -172,3 +232,7 @@ def _until_recorded(deployed: DeployedAccount, sent: Callable[[], None], say: Sa
             say(f"{depth:,} events wait")
             # Counting a queue is work for the account, and the more of it, the longer the queue.
             time.sleep(max(0.5, depth / 5000))
+
+
+def _is(item: dict[str, Any], kind: str) -> bool:
+    return bool(item["kind"]["S"] == kind)

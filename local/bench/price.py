@@ -3,7 +3,7 @@
 A million events, and a month in which nothing happens but the sweeps.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -28,46 +28,33 @@ PRICES: Final = {
 """USD each, of us-east-1, from the services' public pricing pages; no account's discounts, no free tier."""
 
 MONTH: Final = timedelta(hours=730)
-TYPICAL_JOBS: Final = 1_000
-"""Of 31 days."""
+TYPICAL_JOBS: Final = 1_000  # of 31 days
 
 # What is deployed; tests count it.
 MEMORY_GIGABYTES: Final = 0.5
-CUSTOM_METRICS: Final = 19
-"""All of them in each hour are the most expensive month: only `SweepAge` is emitted when nothing happens."""
-ALARMS: Final = 30
-"""Of the hub, with Slack; a forwarder's region has one of its own."""
-POLLED_QUEUES: Final = 4
-"""Queues that Lambda reads, with Slack."""
-SWEEP_INTERVAL: Final = timedelta(minutes=5)
-"""As shipped (`sweep_minutes`)."""
+CUSTOM_METRICS: Final = 19  # in each hour, at the most expensive: only `SweepAge` is emitted when nothing happens
+ALARMS: Final = 30  # of the hub, with Slack; a forwarder's region has one of its own
+POLLED_QUEUES: Final = 4  # that Lambda reads, with Slack
+SWEEP_INTERVAL: Final = timedelta(minutes=5)  # as shipped (`sweep_minutes`)
 SWEEPS: Final = MONTH / SWEEP_INTERVAL
+# Of each sweep. Of the indexes: nine windows of checks, some of them on two days, and the oldest job that is alive.
 SWEEP_QUERIES: Final = 10
-"""Of the indexes, by each sweep: nine windows of checks, some of them on two days, and the oldest job that is alive."""
-SWEEP_READS: Final = 2
-"""Consistent reads of each sweep: how far its two passes have come."""
-SWEEP_WRITES: Final = 13
-"""Of each sweep: both passes taken and let go, and nine windows of checks."""
-
-SQS_REQUESTS: Final = 3
-"""Of a message that is alone: EventBridge's delivery, receive and delete."""
-READS_FOR_CHECKS: Final = 9 * 3
-"""Of a job that has ended: nine checks, three reads each."""
+SWEEP_READS: Final = 2  # consistent ones: how far its two passes have come
+SWEEP_WRITES: Final = 13  # both passes taken and let go, and nine windows of checks
+# A message through each queue, and its own item, shown to both readers of the stream.
 HEARTBEAT_CALLS: Final = POLLED_QUEUES + 2
-"""Of each sweep: a message through each queue, and its own item, shown to both readers of the stream."""
-PAGE: Final = 100
-"""Jobs on a page of ListTrainingJobs."""
+READS_FOR_CHECKS: Final = 9 * 3  # of a job that has ended: nine checks, three reads each
+SQS_REQUESTS: Final = 3  # of a message that is alone: EventBridge's delivery, receive and delete
+PAGE: Final = 100  # jobs of ListTrainingJobs
 
 # Estimates.
-SWEEP_SECONDS: Final = 1.0
-"""What a sweep takes in addition to the pauses between pages (start, checks, calls)."""
-HEARTBEAT_SECONDS: Final = 0.1
-"""With a share of cold starts: a function that is called every five minutes is mostly still there."""
+SWEEP_SECONDS: Final = 1.0  # in addition to the pauses between pages: start, checks, calls
+HEARTBEAT_SECONDS: Final = 0.1  # with a share of cold starts: every five minutes the function is mostly still there
+# Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
+# set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. AWS does not say how long it waits: this
+# is the longest that SQS allows.
 POLLERS: Final = 5
-"""Lambda long-polls an idle standard queue with five readers, and may go down to two where no maximum concurrency is
-set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html."""
 LONG_POLL: Final = timedelta(seconds=20)
-"""The longest wait that SQS allows. AWS does not say which one Lambda asks for."""
 
 Quantities = Mapping[str, float]
 
@@ -118,23 +105,19 @@ def sweeping(*, jobs: int, depth: timedelta) -> Quantities:
     }
 
 
-def heartbeats() -> Quantities:
-    """Of those of one sweep: each calls a function that has nothing to do."""
-    return {
+def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
+    """What does not grow with events, as quantity and USD each: one region, this many jobs in 31 days."""
+    heartbeats = {
         **_invocations(HEARTBEAT_CALLS, seconds=HEARTBEAT_SECONDS, log_kilobytes=1),
         "SQS requests": POLLED_QUEUES * SQS_REQUESTS,
     }
-
-
-def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
-    """What does not grow with events, as quantity and USD each: one region, this many jobs in 31 days."""
     polls = POLLED_QUEUES * POLLERS * (MONTH / LONG_POLL)
     return {
         "custom metrics": (CUSTOM_METRICS, PRICES["custom metrics"]),
         "alarms": (ALARMS, PRICES["alarms"]),
         "idle polling of queues, estimate": (polls, PRICES["SQS requests"]),
         "sweeps": (SWEEPS, dollars(sweeping(jobs=jobs, depth=depth)) / SWEEPS),
-        "heartbeats": (SWEEPS, dollars(heartbeats())),
+        "heartbeats": (SWEEPS, dollars(heartbeats)),
         "Slack secret": (1, PRICES["Slack secret"]),
     }
 
@@ -142,38 +125,35 @@ def month(*, jobs: int, depth: timedelta) -> dict[str, tuple[float, float]]:
 def reports(case: Case) -> Sequence[Report]:
     """The bills of docs/cost.md, for events as in this case."""
     depths, span = (QUICK, timedelta(days=7), LONGEST_LIFE), f"{LONGEST_LIFE.days} days"
-    sweeps = {
-        f"{jobs:,}": [f"{dollars(sweeping(jobs=jobs, depth=depth)):.2f}" for depth in depths]
-        for jobs in (0, TYPICAL_JOBS, 10 * TYPICAL_JOBS)
-    }
     return [
         _bill(
             f"Price of a million events on AWS, list prices of us-east-1, each event like: {case.what}",
-            ((what, quantity, PRICES[what]) for what, quantity in million_events(case).items()),
+            {what: (quantity, PRICES[what]) for what, quantity in million_events(case).items()},
         ),
         _bill(
             f"What does not grow with events, each month: one region, {TYPICAL_JOBS:,} jobs in {span},"
             "\nnone alive for more than a day",
-            ((what, *line) for what, line in month(jobs=TYPICAL_JOBS, depth=QUICK).items()),
+            month(jobs=TYPICAL_JOBS, depth=QUICK),
         ),
         Report(
             title="The sweeps alone, USD each month, by jobs and by the age of the oldest that is alive",
             columns=(f"jobs in {span}", *(f"{depth.days} d" for depth in depths)),
-            rows=[(jobs, *bill) for jobs, bill in sweeps.items()],
+            rows=[
+                (f"{jobs:,}", *(f"{dollars(sweeping(jobs=jobs, depth=depth)):.2f}" for depth in depths))
+                for jobs in (0, TYPICAL_JOBS, 10 * TYPICAL_JOBS)
+            ],
         ),
     ]
 
 
-def _bill(title: str, lines: Iterable[tuple[str, float, float]]) -> Report:
-    items = list(lines)
+def _bill(title: str, lines: Mapping[str, tuple[float, float]]) -> Report:
     rows = [
         (what, f"{quantity:,.1f}", f"{each:.10f}".rstrip("0"), f"{quantity * each:.2f}")
-        for what, quantity, each in items
+        for what, (quantity, each) in lines.items()
     ]
-    total = sum(quantity * each for _, quantity, each in items)
-    return Report(
-        title=title, columns=("", "quantity", "USD each", "USD"), rows=[*rows, ("together", "", "", f"{total:.2f}")]
-    )
+    total = sum(quantity * each for quantity, each in lines.values())
+    rows.append(("together", "", "", f"{total:.2f}"))
+    return Report(title=title, columns=("", "quantity", "USD each", "USD"), rows=rows)
 
 
 def _invocations(count: float, *, seconds: float, log_kilobytes: float) -> Quantities:

@@ -15,32 +15,20 @@ VISIBILITY_SECONDS: Final = 12
 CLIENT_TIMEOUT_MS: Final = 4000
 """Longer than any client of the functions reads; see `respot.bootstrap.clients`."""
 
-_THROTTLES: Final = {
-    "dynamodb": ("ThrottlingException", 400),
-    "s3": ("SlowDown", 503),
-    "sagemaker": ("ThrottlingException", 400),
-    "secretsmanager": ("ThrottlingException", 400),
-    "sns": ("ThrottlingException", 400),
-    "sqs": ("RequestThrottled", 400),
-    "ssm": ("ThrottlingException", 400),
-}
-"""Every service that a function calls, and how it says "too many requests"."""
-
-SERVICES: Final = frozenset(_THROTTLES)
+SERVICES: Final = frozenset({"dynamodb", "s3", "sagemaker", "secretsmanager", "sns", "sqs", "ssm"})
+"""Every service that a function calls."""
+_THROTTLES: Final = {"s3": ("SlowDown", 503), "sqs": ("RequestThrottled", 400)}
+"""How some say "too many requests"; all others as DynamoDB does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way in which things go wrong.
+    """One way in which things go wrong: `rules` hit the functions' calls, and `delivery` is how badly events arrive.
 
-    Attributes:
-        name: of the command line, and the start of its jobs' names.
-        rules: what microburst does to the functions' calls.
-        deaths: the share of calls at which the calling function is killed, before or after the call takes effect.
-        outage: whether it ends after OUTAGE_SECONDS; other faults last until everything has healed.
-        slack: the status with which Slack refuses everything.
-        delivery: how badly the jobs' events arrive (see local/sagemaker/delivery.py).
-        swept: whether only a sweep heals it, since no event will arrive.
+    Its name is for the command line, and its jobs' names begin with it. Where `deaths` is a share of calls, the calling
+    function is killed at these, before or after the call takes effect. An `outage` ends after OUTAGE_SECONDS; other
+    faults last until everything has healed. Slack refuses everything with the status `slack`. If `swept`, only a sweep
+    heals it, since no event will arrive.
     """
 
     name: str
@@ -54,14 +42,11 @@ class Fault:
 
 
 def throttled(services: Iterable[str], share: float) -> tuple[Rule, ...]:
-    """Throttle a share of the calls of each of these services, in the service's own words.
-
-    The first call of each is always hit: chance must not spare a service that is called only once.
-    """
+    """Throttle a share of the calls of each service, and the first for certain: some are called only once."""
+    errors = {service: _THROTTLES.get(service, ("ThrottlingException", 400)) for service in sorted(services)}
     return tuple(
         {"service": service, **when, "error": {"code": code, "status": status}}
-        for service, (code, status) in _THROTTLES.items()
-        if service in services
+        for service, (code, status) in errors.items()
         for when in ({"times": 1}, {"probability": share})
     )
 
@@ -77,47 +62,38 @@ def down(service: str) -> tuple[Rule, ...]:
 
 
 _INTERNAL: Final = {"code": "InternalServerError", "status": 500}
+_CUT: Final = {"abort_bytes": 0}
 _CONFLICT: Final = {
     "code": "TransactionCanceledException",
     "status": 400,
     "fields": {"CancellationReasons": [{"Code": "TransactionConflict"}, {"Code": "ThrottlingError"}]},
 }
+_CONFLICTS: Final = tuple(
+    {"service": "dynamodb", "operation": "TransactWriteItems", **when, "error": _CONFLICT}
+    for when in ({"times": 1}, {"probability": 0.3})
+)
 _SPIKES: Final = {"dist": "spike", "min": 5, "max": 60, "spike_ms": 900, "spike_p": 0.1}
 _SHUFFLED: Final = "copies=2 shuffle=2 delay=0.5 seed=11"
 
 UNDISTURBED: Final = Fault(name="calm", title="nothing: what the others are compared with")
 
+_ON_CALLS: Final = {
+    **{f"throttle-{each}": (f"throttling of {each}, 30 %", throttled([each], 0.3)) for each in sorted(SERVICES)},
+    "throttle-all": ("throttling of every service, 30 %", throttled(SERVICES, 0.3)),
+    "errors": ("500 and 503, 30 %", (everywhere(0.3, error=_INTERNAL),)),
+    "conflicts": ("cancelled transactions, 30 %", _CONFLICTS),
+    "timeouts": ("no answer before the client times out, 5 %", (everywhere(0.05, timeout_ms=CLIENT_TIMEOUT_MS),)),
+    "resets": ("connection reset before the call, 20 %", (everywhere(0.2, reset=True),)),
+    "lost-answers": ("connection lost after the call took effect, 20 %", (everywhere(0.2, response=_CUT),)),
+    "spikes": ("latency, spikes of 0.9 s for 10 %", (everywhere(1, latency=_SPIKES),)),
+}
+
 FAULTS: Final = (
+    *(Fault(name=name, title=title, rules=rules) for name, (title, rules) in _ON_CALLS.items()),
     *(
-        Fault(name=f"throttle-{service}", title=f"throttling of {service}, 30 %", rules=throttled([service], 0.3))
-        for service in sorted(SERVICES)
+        Fault(name=f"{service.lower()}-down", title=f"outage of {service}", rules=down(service.lower()), outage=True)
+        for service in ("SageMaker", "DynamoDB", "SNS", "SQS")
     ),
-    Fault(name="throttle-all", title="throttling of every service, 30 %", rules=throttled(SERVICES, 0.3)),
-    Fault(name="errors", title="500 and 503, 30 %", rules=(everywhere(0.3, error=_INTERNAL),)),
-    Fault(
-        name="conflicts",
-        title="cancelled transactions, 30 %",
-        rules=tuple(
-            {"service": "dynamodb", "operation": "TransactWriteItems", **when, "error": _CONFLICT}
-            for when in ({"times": 1}, {"probability": 0.3})
-        ),
-    ),
-    Fault(
-        name="timeouts",
-        title="no answer before the client times out, 5 %",
-        rules=(everywhere(0.05, timeout_ms=CLIENT_TIMEOUT_MS),),
-    ),
-    Fault(name="resets", title="connection reset before the call, 20 %", rules=(everywhere(0.2, reset=True),)),
-    Fault(
-        name="lost-answers",
-        title="connection lost after the call took effect, 20 %",
-        rules=(everywhere(0.2, response={"abort_bytes": 0}),),
-    ),
-    Fault(name="spikes", title="latency, spikes of 0.9 s for 10 %", rules=(everywhere(1, latency=_SPIKES),)),
-    Fault(name="sagemaker-down", title="outage of SageMaker", rules=down("sagemaker"), outage=True),
-    Fault(name="dynamodb-down", title="outage of DynamoDB", rules=down("dynamodb"), outage=True),
-    Fault(name="sns-down", title="outage of SNS", rules=down("sns"), outage=True),
-    Fault(name="sqs-down", title="outage of SQS, as the functions call it", rules=down("sqs"), outage=True),
     Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),
     Fault(name="deaths", title="functions killed at 3 % of their calls", deaths=0.03),
     Fault(name="doubled", title="events delivered 3 times", delivery="copies=3"),
@@ -129,7 +105,7 @@ FAULTS: Final = (
         rules=(
             everywhere(0.1, error=_INTERNAL),
             everywhere(0.05, reset=True),
-            everywhere(0.05, response={"abort_bytes": 0}),
+            everywhere(0.05, response=_CUT),
             *throttled(SERVICES, 0.1),
             everywhere(0.5, latency=_SPIKES),
         ),
@@ -149,7 +125,7 @@ QUICK: Final = (
             *throttled(SERVICES, 0.3),
             everywhere(0.02, error=_INTERNAL),
             everywhere(0.03, reset=True),
-            everywhere(0.03, response={"abort_bytes": 0}),
+            everywhere(0.03, response=_CUT),
             everywhere(0.5, latency={"dist": "spike", "min": 5, "max": 30, "spike_ms": 500, "spike_p": 0.05}),
         ),
         deaths=0.01,

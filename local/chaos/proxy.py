@@ -12,7 +12,6 @@ import ssl
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,19 +24,9 @@ from microburst.forward import Upstream  # type: ignore[import-untyped]
 
 from local.chaos.faults import Rule
 from local.demo.deployed import DeployedAccount
-from local.emulator.names import KILL_PATH
+from local.emulator import KILL_PATH
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """The functions' calls since the last count: all, those with a fault, clients' retries; and functions killed."""
-
-    calls: int
-    hit: int
-    retries: int
-    killed: int
 
 
 class _Upstream(Upstream):  # type: ignore[misc]  # microburst has no types
@@ -70,26 +59,29 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
-    def serve(self) -> int:
-        """Start serving; gives the port."""
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[str]:
+        """Serve for a while; gives the URL."""
         self._thread.start()
-        return self._wait(self._serve())
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._wait(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            yield f"https://localhost:{self._wait(self._serve())}"
+        finally:
+            self._wait(self._close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     def inject(self, rules: Sequence[Rule] = (), *, deaths: float = 0.0) -> None:
         """Inject these faults from now on, and no others."""
         self._deaths = deaths
         self.engine.set_rules([dict(rule) for rule in rules])
 
-    def counts(self) -> Counts:
-        """What was seen since the last call of this."""
-        return self._wait(self._counted())
+    def counts(self) -> Counter[str]:
+        """The functions' `calls` since the last count, those `hit`, clients' `retries`, and functions `killed`."""
+        seen, self._counts = self._counts, Counter()
+        seen["hit"] = sum(self.fault_counts.values())
+        self.fault_counts.clear()
+        return seen
 
     async def handle_proxy(self, request: web.Request) -> web.StreamResponse:
         """Count the call, and perhaps kill the function that makes it, before or after the call takes effect."""
@@ -125,26 +117,8 @@ class Proxy(Microburst):  # type: ignore[misc]  # microburst has no types
         await self._runner.cleanup()
         await asyncio.sleep(0.25)  # until the connections to the account are closed
 
-    async def _counted(self) -> Counts:
-        seen, hit = self._counts, sum(self.fault_counts.values())
-        self._counts = Counter()
-        self.fault_counts.clear()
-        return Counts(calls=seen["calls"], hit=hit, retries=seen["retries"], killed=seen["killed"])
-
     def _wait(self, work: Coroutine[Any, Any, _T]) -> _T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-
-@contextlib.contextmanager
-def standing_between(at: DeployedAccount) -> Iterator[Proxy]:
-    """Start the proxy and have the functions, and nothing else, call AWS through it."""
-    proxy = Proxy(at.account.endpoint, *at.account.tls)
-    url = f"https://localhost:{proxy.serve()}"
-    try:
-        route_functions(at, {"AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(at.account.tls[0])})
-        yield proxy
-    finally:
-        proxy.close()
 
 
 def route_functions(at: DeployedAccount, variables: dict[str, str]) -> None:

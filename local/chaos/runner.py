@@ -1,15 +1,23 @@
-"""Runs the faults one after the other in one account, each with jobs of its own, and judges what is left of each."""
+"""`make chaos`: runs the faults one after the other in one account, each with jobs of its own, and judges each."""
 
+import os
+import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
-from local.chaos.faults import OUTAGE_SECONDS, UNDISTURBED, VISIBILITY_SECONDS, Fault
-from local.chaos.proxy import Counts, Proxy, route_functions, standing_between
-from local.chaos.subjects import Cast, Fates, Judgement, Subjects
+from rich.console import Console
+from rich.text import Text
+
+from local.chaos.faults import FAULTS, OUTAGE_SECONDS, QUICK, UNDISTURBED, VISIBILITY_SECONDS, Fault
+from local.chaos.proxy import Proxy, route_functions
+from local.chaos.subjects import SMALL, VERDICTS, Cast, Fates, Judgement, Subjects
 from local.demo.deployed import DeployedAccount, deployed_account
+from local.proof.figures import chosen, conclude, mark, table, write
 from respot.settings import ALERT_LEASE_SECONDS
 
 ROUND_SECONDS: Final = 600.0
@@ -30,35 +38,26 @@ _ROUND: Final = "CHAOS_ROUND"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What came of one fault.
-
-    Attributes:
-        fault: the fault.
-        counts: what the proxy saw.
-        heal_seconds: from the end of the fault, or of the last job, until everything was done; `None`: never.
-        judgement: what was found then.
-    """
+    """What came of one fault: what the proxy counted, and what was found in the end."""
 
     fault: Fault
-    counts: Counts
-    heal_seconds: float | None
+    counts: Counter[str]
+    heal_seconds: float | None  # from the end of the fault, or of the last job, until everything was done
     judgement: Judgement
 
     @property
     def was_felt(self) -> bool:
         """Whether the fault hit anything: a round that it did not touch proves nothing."""
         meant_to_hit = self.fault.rules or self.fault.slack is not None
-        return (not meant_to_hit or self.counts.hit > 0) and (not self.fault.deaths or self.counts.killed > 0)
+        return (not meant_to_hit or self.counts["hit"] > 0) and (not self.fault.deaths or self.counts["killed"] > 0)
 
     @property
     def faults(self) -> list[str]:
         """What is not as it should be; empty if all healed, and nothing was lost, doubled or wrong."""
-        found = self.judgement
-        lists = {"lost": found.lost, "doubled": found.doubled, "wrong": found.wrong}
         return [
             *["not healed"] * (self.heal_seconds is None),
             *["the fault hit nothing"] * (not self.was_felt),
-            *(f"{word}: {line}" for word, lines in lists.items() for line in lines),
+            *(f"{word}: {line}" for word in VERDICTS for line in getattr(self.judgement, word)),
         ]
 
 
@@ -70,11 +69,7 @@ class Chaos:
     between: Proxy
     cast: Cast
 
-    def undisturbed(self) -> Round:
-        """The same jobs without a fault: what the others are compared with."""
-        return self.play(UNDISTURBED, None)
-
-    def play(self, fault: Fault, undisturbed: Fates | None) -> Round:
+    def play(self, fault: Fault, undisturbed: Fates | None = None) -> Round:
         """Inject one fault until all has healed, or the time for that is over."""
         subjects = Subjects(self.at, fault, self.cast)
         # Functions must read the secret and the policy again: these calls are to be hit as well.
@@ -95,7 +90,7 @@ class Chaos:
             self._lift()
         counts = self.between.counts()
         # Slack is no service of AWS: the proxy sees nothing of its refusals.
-        counts = replace(counts, hit=counts.hit + self._refused_by_slack() - refused)
+        counts["hit"] += self._refused_by_slack() - refused
         if healed_at is None:
             # Late under the fault is reported as such; lost without it is worse.
             self._await(subjects, fault)
@@ -137,28 +132,20 @@ class Chaos:
 
 
 @contextmanager
-def chaos(cast: Cast) -> Iterator[Chaos]:
-    """Deploy Respot into a local account of its own, with the proxy in between."""
-    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as troubled:
-        yield troubled
-
-
-@contextmanager
 def chaos_at(at: DeployedAccount, cast: Cast) -> Iterator[Chaos]:
-    """Put the proxy between the functions of that account and AWS, with short timeouts, which remain."""
-    with standing_between(at) as between:
-        _shorten_timeouts(at)
-        yield Chaos(at=at, between=between, cast=cast)
+    """Put the proxy between the functions of that account and AWS, with short timeouts, which remain.
 
-
-def _shorten_timeouts(at: DeployedAccount) -> None:
-    """A message that a dead function held comes back after seconds here, not after minutes.
-
-    Shorter than a slow function runs: at times two copies of it work at the same message, which is harder than AWS.
+    A message that a dead function held comes back after seconds here, not after minutes. That is shorter than a slow
+    function runs: at times two copies of it work at the same message, which is harder than AWS.
     """
+    visibility = {"VisibilityTimeout": str(VISIBILITY_SECONDS)}
     for url in _queues(at):
-        at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)})
-    route_functions(at, {ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
+        at.client("sqs").set_queue_attributes(QueueUrl=url, Attributes=visibility)
+    between = Proxy(at.account.endpoint, *at.account.tls)
+    with between.serving() as url:
+        proxied = {"AWS_ENDPOINT_URL": url, "AWS_CA_BUNDLE": str(at.account.tls[0])}
+        route_functions(at, {**proxied, ALERT_LEASE_SECONDS: str(_LEASE_SECONDS)})
+        yield Chaos(at=at, between=between, cast=cast)
 
 
 def _queues(at: DeployedAccount) -> list[str]:
@@ -171,10 +158,10 @@ def _queues(at: DeployedAccount) -> list[str]:
 def run(
     faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
 ) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's, `times` times; `begin` is called before each."""
-    with chaos(cast) as there:
+    """The undisturbed round, and then each fault's, `times` times, in one account; `begin` is called before each."""
+    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as there:
         begin(UNDISTURBED)
-        calm = there.undisturbed()
+        calm = there.play(UNDISTURBED)
         yield calm
         for fault in faults:
             for number in range(1, times + 1):
@@ -182,3 +169,77 @@ def run(
                 each = replace(fault, name=f"{fault.name}-{number}") if times > 1 else fault
                 begin(each)
                 yield there.play(each, calm.judgement.fates)
+
+
+# --- on the terminal
+
+WIDTH: Final = 150
+_COLUMNS: Final = ("Fault", "calls", "hit", "retried", "killed", "healed", "lost", "doubled", "wrong", "again")
+_LEGEND: Final = (
+    "hit: the functions' calls that the fault affected. retried: sent again by the client itself. healed: after the "
+    "fault, or the last job, has ended. again: delivered to subscriber or Slack once more, under the alert's own id."
+)
+
+
+def main(
+    console: Console | None = None,
+    *,
+    only: Sequence[str] = (),
+    quick: bool = False,
+    times: int = 1,
+    figures: Path | None = None,
+) -> int:
+    """Inject the faults and print the table; gives 1 if anything was lost, doubled or wrong, 2 for an unknown name."""
+    console = console or Console(highlight=False, width=WIDTH)
+    faults, cast = (QUICK, SMALL) if quick else (FAULTS, Cast())
+    names = chosen(console, "fault", (fault.name for fault in faults), only)
+    if not names:
+        return 2
+    rounds: list[Round] = []
+
+    def begin(fault: Fault) -> None:
+        console.print(f"{fault.name}: {fault.title} …", style="dim")
+
+    for each in run([fault for fault in faults if fault.name in names], cast, times=times, begin=begin):
+        rounds.append(each)
+        console.print("  ", mark(good=not each.faults), f"healed after {_healed(each)}")
+    console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))
+    if times > 1:
+        seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"
+        console.print(f"healed after {seconds} s; load of the machine: {os.getloadavg()[2]:.1f}")
+    write(figures, to_figures(rounds))
+    wrong = [f"{each.fault.title}: {line}" for each in rounds for line in each.faults]
+    return conclude(console, "Nothing was lost or doubled.", wrong)
+
+
+def _row(each: Round) -> list[str]:
+    calls = (each.counts[what] for what in ("calls", "hit", "retries", "killed"))
+    ends = (*_ends(each).values(), each.judgement.delivered_again)
+    return [each.fault.title, *map(str, calls), _healed(each), *map(str, ends)]
+
+
+def _ends(each: Round) -> Counter[str]:
+    return Counter({word: len(getattr(each.judgement, word)) for word in VERDICTS})
+
+
+def _healed(each: Round) -> str:
+    return "never" if each.heal_seconds is None else f"{each.heal_seconds:.1f} s"
+
+
+def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
+    """What `make proof` judges."""
+    healed = healed_after(rounds)
+    return {
+        "rounds": len(rounds),
+        "not healed": sum(each.heal_seconds is None for each in rounds),
+        **{word: sum(_ends(each)[word] for each in rounds) for word in VERDICTS},
+        "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
+        "healed, median": statistics.median(healed) if healed else 0.0,
+        "healed, slowest": max(healed, default=0.0),
+    }
+
+
+def healed_after(rounds: Sequence[Round]) -> list[float]:
+    """Seconds of each round with a fault that healed, the shortest first."""
+    faulty = (each for each in rounds if each.fault.name != UNDISTURBED.name)
+    return sorted(each.heal_seconds for each in faulty if each.heal_seconds is not None)

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from local.chaos.faults import Fault
 from local.demo import scenarios
-from local.demo.deliveries import Key, key_of, receive_alerts, sent_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.scenarios import SCENARIOS, Scenario
-from local.demo.verification import JobOutcome, fingerprint, observe_run
+from local.demo.verification import JobOutcome, Key, fingerprint, key_of, observe_run, receive_alerts, sent_alerts
 from local.sagemaker.service import DELIVERY_TAG, SPEED_TAG
 from respot.alerting.alert import AlertOutcome
 
@@ -33,16 +32,14 @@ SMALL: Final = Cast(
 """For the short form: jobs of a few seconds."""
 
 
+VERDICTS: Final = ("lost", "doubled", "wrong")
+
+
 @dataclass(slots=True)
 class Judgement:
-    """What was found.
+    """What is missing, what is there twice, and what else differs from what was demanded.
 
-    Attributes:
-        lost: alerts, transitions and jobs that are missing, and dead letters.
-        doubled: those that are there twice.
-        wrong: anything else that differs from what was demanded.
-        delivered_again: deliveries beyond the first, each with its alert's own id, which subscribers drop it by.
-        fates: what the ledger says.
+    `delivered_again` counts deliveries beyond the first, each with its alert's own id, which subscribers drop it by.
     """
 
     lost: list[str] = field(default_factory=list)
@@ -73,14 +70,10 @@ class Subjects:
         self._prefix = f"{fault.name}-"
         tags = {SPEED_TAG: f"{cast.speed:g}"} | ({DELIVERY_TAG: fault.delivery} if fault.delivery else {})
         self._kinds = {
-            f"{self._prefix}{each.name}-{number + 1}": each.name
-            for number in range(cast.copies)
-            for each in cast.scenarios
+            f"{self._prefix}{each.name}-{number + 1}": each for number in range(cast.copies) for each in cast.scenarios
         }
-        kinds = {each.name: each for each in cast.scenarios}
         self.scenarios = {
-            name: replace(kinds[kind], name=name, tags={**kinds[kind].tags, **tags})
-            for name, kind in self._kinds.items()
+            name: replace(kind, name=name, tags={**kind.tags, **tags}) for name, kind in self._kinds.items()
         }
         self._documents: list[dict[str, Any]] = []
 
@@ -116,7 +109,7 @@ class Subjects:
                 found.compare(f"{each.name}, alert", each.expected_alerts, (one.kind for one in each.alert_records))
             found.wrong += scenarios.differences(self._at, scenario, run)
             fate = [line.replace(name, "JOB") for each in run for line in fingerprint(each)]
-            found.note_fate(self._kinds[name], fate, undisturbed)
+            found.note_fate(self._kinds[name].name, fate, undisturbed)
         demanded = [name for scenario in self.scenarios.values() for name in scenario.names]
         found.compare("job in SageMaker", demanded, self._at.job_names(self._prefix))
         self._judge_deliveries(found, outcomes)

@@ -1,76 +1,99 @@
 """`make clients` on the terminal: runs the clients and prints a table."""
 
+import re
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
-from local.clients import environments
-from local.clients.cases import CASES, Client
-from local.clients.judgement import FATE, Seen
+from local import PROJECT
+from local.clients.cases import CASES, FATE, Client, Seen
 from local.demo.deployed import deployed_account
-from local.proof.figures import conclude, mark, table, write
+from local.proof.figures import chosen, conclude, mark, table, write
 
 WIDTH: Final = 140
+PACKAGES: Final[Mapping[str, str]] = {
+    "boto3": "boto3",
+    "cli": "awscli",
+    "sdk-v2": "sagemaker",
+    "sdk-v3": "sagemaker-train",
+}
+"""The clients, and the package whose version names each; `requirements/clients-*.txt` pin all versions."""
+_BUILD: Final = PROJECT / "build" / "clients"
 _AT_ONCE: Final = 4
 _SETTINGS: Final = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A case that one version of a client was run through, and what was seen."""
-
-    version: str
-    case: str
-    seen: Seen
-    seconds: float
-
-    @property
-    def is_good(self) -> bool:
-        """Whether all was as demanded."""
-        return not self.seen.differences
+Row = tuple[str, str, Seen, float]
+"""A client, a case that it was run through, what was seen, and the seconds."""
 
 
 def main(console: Console | None = None, *, only: Sequence[str] = (), figures: Path | None = None) -> int:
     """Run the clients and print the table; gives 1 if anything differs, 2 for an unknown client."""
     console = console or Console(highlight=False, width=WIDTH)
-    if unknown := set(only) - CASES.keys():
-        console.print(f"no such client: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    clients = chosen(console, "client", CASES, only)
+    if not clients:
         return 2
-    rows = run(only or tuple(CASES), say=lambda line: console.print(line, style="dim"))
-    cells = [(row.version, row.case, row.seen.text, f"{row.seconds:.0f} s", mark(good=row.is_good)) for row in rows]
+    rows = run(clients, say=lambda line: console.print(line, style="dim"))
+    versions = {name: _version(name) for name in clients}
+    cells = [
+        (versions[client], case, seen.text, f"{seconds:.0f} s", mark(good=not seen.differences))
+        for client, case, seen, seconds in rows
+    ]
     console.print(table(("Client", "Case", "Seen", "Time", ""), cells, words=3))
-    write(figures, {"cases": len(rows), "cases that differ": sum(not row.is_good for row in rows)})
-    wrong = [f"{row.version}, {row.case}: {difference}" for row in rows for difference in row.seen.differences]
+    write(figures, {"cases": len(rows), "cases that differ": sum(bool(seen.differences) for _, _, seen, _ in rows)})
+    wrong = [f"{versions[client]}, {case}: {line}" for client, case, seen, _ in rows for line in seen.differences]
     return conclude(console, "Every client works unchanged.", wrong)
 
 
 def run(clients: Sequence[str], *, say: Callable[[str], None]) -> list[Row]:
     """Run the cases of these clients, some at once."""
     say("Installing the clients into build/clients ...")
-    installed = [environments.prepare(name) for name in clients]
+    for name in clients:
+        _install(name)
     with tempfile.TemporaryDirectory(prefix="respot-clients-") as directory:
         settings = Path(directory) / "sagemaker.yaml"
         settings.write_text(_SETTINGS)
         say("Starting a local account with Respot in it ...")
         with deployed_account(lifecycle=FATE) as at, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
             say("Running the clients ...")
-            cases = [(each, case) for each in installed for case in CASES[each.client]]
-            return list(
-                pool.map(lambda work: case_run(Client(environment=work[0], at=at, settings=settings), work[1]), cases)
-            )
+            ready = [Client(name=name, programs=_BUILD / name / "bin", at=at, settings=settings) for name in clients]
+            cases = [(client, case) for client in ready for case in CASES[client.name]]
+            return list(pool.map(lambda work: case_run(*work), cases))
 
 
 def case_run(client: Client, case: str) -> Row:
     """Run one case."""
     began = time.monotonic()
     try:
-        seen = CASES[client.environment.client][case](client)
+        seen = CASES[client.name][case](client)
     except Exception as error:  # noqa: BLE001 - a case that broke off is a difference, and the others go on
         seen = Seen("", [f"{type(error).__name__}: {error}"])
-    return Row(version=client.environment.version, case=case, seen=seen, seconds=time.monotonic() - began)
+    return client.name, case, seen, time.monotonic() - began
+
+
+def _requirements(client: str) -> Path:
+    return PROJECT / "requirements" / f"clients-{client}.txt"
+
+
+def _version(client: str) -> str:
+    found = re.search(rf"^{PACKAGES[client]}==(\S+)", _requirements(client).read_text(), re.MULTILINE)
+    return f"{PACKAGES[client]} {found[1] if found else '?'}"
+
+
+def _install(client: str) -> None:
+    """Install what is pinned for a client; what is installed already stays."""
+    directory = _BUILD / client
+    sync = ("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes")
+    for arguments in (
+        ("venv", "--allow-existing", "--python", sys.executable, str(directory)),
+        (*sync, str(_requirements(client))),
+    ):
+        # uv stands beside the Python of the project's own environment.
+        subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)

@@ -2,29 +2,48 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from local.demo import scenarios, slack_rendering
-from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount, deployed_account
 from local.demo.scenarios import RESUMED, SCENARIOS
-from local.demo.screen import next_commands, screen, status
-from local.demo.verification import JobOutcome, ledger_is_consistent, observe_run, unequal
+from local.demo.verification import (
+    JobOutcome,
+    compare_deliveries,
+    ledger_is_consistent,
+    observe_run,
+    receive_alerts,
+    unequal,
+)
+from respot.recovery.records import OutcomeKind
 from respot_cli.errors import CommandError
+from respot_cli.timeline.bar import style_of
 from respot_cli.timeline.command import load
-from respot_cli.timeline.history import History
+from respot_cli.timeline.history import History, headline
 from respot_cli.timeline.view import bar, render, run_table
 
 WAIT_SECONDS: Final = 110.0
 """How long all jobs may take, their last alerts included, on a busy machine."""
 _REFRESH_SECONDS: Final = 0.4
+HOURS_PER_SECOND: Final = 0.5
+"""The time scale of what is shown. SageMaker reports whole seconds. Therefore all times shown are exact half hours."""
+_WITH_BAR: Final = 94
+_WITH_COUNTS: Final = 79
+"""The narrowest terminals in which the table has room for its bar, and for its counts."""
+_NEXT: Final = (
+    (".venv/bin/python -m local demo --keep", "the same, and keep the account"),
+    (f".venv/bin/respot timeline {RESUMED.name}", "one job, with the settings it prints"),
+    (".venv/bin/python -m local demo --verbose", "all timelines and Slack messages"),
+)
 
 Runs = Sequence[Sequence[JobOutcome]]
 
@@ -51,9 +70,18 @@ def run(
         runs = _watch(console, at)
         say("Checking the ledger, the alerts and Slack")
         found = verify(at, runs)
+        histories, now = _histories(at, runs), datetime.now(UTC)
         if verbose:
-            _show(console, at)
-        _conclude(console, _histories(at, runs), found, seconds=time.monotonic() - began)
+            _show(console, at, histories, now)
+        console.print("", _screen(histories, console.width, now), "")
+        if not found:
+            lines = (Text.assemble((f"{command:<42}", "cyan"), (what, "dim")) for command, what in _NEXT)
+            console.print(Group(Text("Next", style="bold"), *map(_indented, lines)), "")
+        for difference in found:
+            console.print(Text(f"✗ {difference}", style="red"))
+        verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
+        text = f"{verdict} ({time.monotonic() - began:.0f} s in all)."
+        console.print(Text(text, style="red" if found else "green"))
         if keep:
             keep(at)
     return 1 if found else 0
@@ -74,17 +102,13 @@ def verify(at: DeployedAccount, runs: Runs) -> list[str]:
     return found + unequal("dead letters", {}, at.dead_letters())
 
 
-def history_of(at: DeployedAccount, name: str) -> History | None:
-    """What `respot timeline` knows of a job; `None` while the ledger does not know it."""
-    try:
-        return load(at.ledger(), at.runs(), region=at.account.region, name=name)
-    except CommandError:
-        return None
-
-
 def _histories(at: DeployedAccount, runs: Runs) -> list[History]:
-    found = (history_of(at, attempt.name) for attempts in runs for attempt in attempts)
-    return [history for history in found if history]
+    """What `respot timeline` knows of each job that the ledger knows by now."""
+    found = []
+    for name in (attempt.name for attempts in runs for attempt in attempts):
+        with suppress(CommandError):
+            found.append(load(at.ledger(), at.runs(), region=at.account.region, name=name))
+    return found
 
 
 def _watch(console: Console, at: DeployedAccount) -> Runs:
@@ -96,28 +120,94 @@ def _watch(console: Console, at: DeployedAccount) -> Runs:
             progress = Table("Job", "Status in the ledger", "", "Alerts", box=None, header_style="dim")
             for each in _histories(at, runs):
                 shown = bar(each, now=datetime.now(UTC))
-                progress.add_row(each.state.job.name, status(each), shown, str(len(each.alerts)))
+                progress.add_row(each.state.job.name, _status(each), shown, str(len(each.alerts)))
             live.update(progress)
             if all(map(scenarios.is_settled, SCENARIOS, runs)) or time.monotonic() > deadline:
                 return runs
             time.sleep(_REFRESH_SECONDS)
 
 
-def _show(console: Console, at: DeployedAccount) -> None:
+def _show(console: Console, at: DeployedAccount, histories: Sequence[History], now: datetime) -> None:
     console.print(Rule("What the ledger says (respot timeline JOB), times not scaled", style="dim"))
-    for scenario in SCENARIOS:
-        if history := history_of(at, scenario.name):
-            console.print(run_table(history) if len(history.run) > 1 else render(history, now=datetime.now(UTC)))
+    first = {scenario.name for scenario in SCENARIOS}
+    for history in histories:
+        if history.state.job.name in first:
+            console.print(run_table(history) if len(history.run) > 1 else render(history, now=now))
     console.print(Rule("What Slack shows", style="dim"))
     console.print(Group(*(slack_rendering.render(post) for post in at.slack.messages)))
 
 
-def _conclude(console: Console, histories: Sequence[History], found: Sequence[str], *, seconds: float) -> None:
-    made_to_fail = [name for scenario in SCENARIOS for name in scenario.made_to_fail]
-    console.print("", screen(histories, made_to_fail=made_to_fail, width=console.width, now=datetime.now(UTC)), "")
-    if not found:
-        console.print(next_commands(RESUMED.name), "")
-    for difference in found:
-        console.print(Text(f"✗ {difference}", style="red"))
-    verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
-    console.print(Text(f"{verdict} ({seconds:.0f} s in all).", style="red" if found else "green"))
+def _screen(histories: Sequence[History], width: int, now: datetime) -> Group:
+    """All jobs in this order, which attempts end without success on purpose, and what Respot decided."""
+    legend = "░ waiting  ▒ moving data  █ training  ! interrupted  ▓ other  ■ ended"
+    attempts = [each for scenario in SCENARIOS for each in zip(scenario.names, scenario.attempts, strict=True)]
+    made_to_fail = ", ".join(name for name, (_, end) in attempts if end != "Completed")
+    return Group(
+        f"Time scale: 1 second waited = {60 * HOURS_PER_SECOND:.0f} minutes shown. Saved = 1 - Billed / Training.",
+        _table(histories, width, now),
+        *([Text(legend, "dim")] * (width >= _WITH_BAR)),
+        "",
+        Text.assemble(("Made to fail by the demo: ", "bold"), made_to_fail, "."),
+        "",
+        Text("What Respot decided", style="bold"),
+        *(
+            _indented(Text.assemble((", ".join(named), "cyan"), f": {said}"))
+            for said, named in _decisions(histories, now).items()
+        ),
+    )
+
+
+def _table(histories: Sequence[History], width: int, now: datetime) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    cells: dict[str, list[RenderableType]] = {
+        "Job": [Text(history.state.job.name) for history in histories],
+        "Status": [_status(history) for history in histories],
+        "Timeline": [bar(history, now=now) for history in histories],
+        "Interrupted": [str(history.figures(now).interruptions) for history in histories],
+        "Alerts": [str(len(history.alerts)) for history in histories],
+        "Training": [_hours(history.state.training_time) for history in histories],
+        "Billed": [_hours(history.state.billable_time) for history in histories],
+        "Saved": [_saved(history) for history in histories],
+    }
+    for title, narrowest in (("Timeline", _WITH_BAR), ("Interrupted", _WITH_COUNTS), ("Alerts", _WITH_COUNTS)):
+        if width < narrowest:
+            del cells[title]
+    for title in cells:
+        words = title != "Timeline"
+        table.add_column(title, justify="left" if title in {"Job", "Status", "Timeline"} else "right", no_wrap=words)
+        table.columns[-1].max_width = None if words else width - 80
+    for row in zip(*cells.values(), strict=True):
+        table.add_row(*row)
+    return table
+
+
+def _status(history: History) -> Text:
+    return Text(history.state.secondary_status, style=style_of(history.state.secondary_status))
+
+
+def _saved(history: History) -> Text:
+    percent = history.savings_percent
+    return Text("-") if percent is None else Text(f"{percent:.0f} %", style="bold green" if percent else "")
+
+
+def _hours(span: timedelta | None) -> str:
+    return "-" if span is None else f"{span.total_seconds() * HOURS_PER_SECOND:.1f} h"
+
+
+def _decisions(histories: Sequence[History], now: datetime) -> dict[str, list[str]]:
+    """Each decision, in order, with the names of the jobs that it was made about."""
+    named: dict[str, list[str]] = {}
+    markets = {history.state.job.name: history.state.market for history in histories}
+    for history in histories:
+        outcome, decided = history.recovery_records.outcome, history.recovery_records.decision
+        said = headline(history, now)
+        if outcome and decided and outcome.kind is OutcomeKind.CREATED:
+            # Not the story: it has times, which are not scaled.
+            start = f"from {decided.checkpoint.name}" if decided.checkpoint else "from scratch"
+            said = f"Resubmitted as {outcome.name} ({markets.get(outcome.name) or 'not seen yet'}), {start}."
+        named.setdefault(said, []).append(history.state.job.name)
+    return named
+
+
+def _indented(line: Text) -> Padding:
+    return Padding(line, (0, 0, 0, 2), expand=False)

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 
 from local.demo.deployed import DeployedAccount
 from local.demo.verification import JobOutcome, run_differences, trained, training_differences, unequal
-from local.sagemaker import attempts
-from local.sagemaker.lifecycle import parse
+from local.sagemaker.lifecycle import parse, value_for
 from respot.jobs.job import Market
 from respot.recovery.planning.decision import Action
 from respot.recovery.records import OutcomeKind
@@ -21,15 +20,10 @@ _RESUME: Final = {"respot:resume": "on"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A job, or a run of several attempts.
+    """A user's own job, or a run of several attempts, each with its market and its end.
 
-    Attributes:
-        name: of the user's own job.
-        lifecycle: of its attempts.
-        attempts: market and end of each attempt.
-        last: the last decision.
-        reason: words that the last decision's reason must have.
-        seeded: whether there is an older checkpoint from the beginning.
+    `last` is the last decision; its reason must have the words `reason`. If `seeded`, there is an older checkpoint from
+    the beginning.
     """
 
     name: str
@@ -45,19 +39,6 @@ class Scenario:
         """The names that the attempts must have."""
         return (self.name, *(f"{self.name}-r{number}" for number in range(2, len(self.attempts) + 1)))
 
-    @property
-    def made_to_fail(self) -> list[str]:
-        """The attempts that must not complete."""
-        return [name for name, (_, end) in zip(self.names, self.attempts, strict=True) if end != "Completed"]
-
-
-def _not_asked(name: str, lifecycle: str) -> Scenario:
-    return Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_TIMEOUT,), reason="not asked to resume this job")
-
-
-def _completes(name: str, lifecycle: str) -> Scenario:
-    return Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_COMPLETED,), reason="completed: nothing to do")
-
 
 RESUMED: Final = Scenario(
     name="resumed",
@@ -66,32 +47,37 @@ RESUMED: Final = Scenario(
     attempts=(_SPOT_TIMEOUT, _SPOT_COMPLETED),
     reason="completed",
 )
-_OVERNIGHT: Final = Scenario(
-    name="overnight",
-    lifecycle="never-launched / uninterrupted",
-    tags={**_RESUME, "respot:deadline": "12 min", "respot:work": "1 min"},
-    attempts=(_SPOT_TIMEOUT, (Market.ON_DEMAND, "Completed")),
-    reason="completed",
-)
-_STUCK: Final = Scenario(
-    name="stuck",
-    # Too short for a checkpoint.
-    lifecycle="Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded",
-    tags=_RESUME,
-    attempts=(_SPOT_TIMEOUT, _SPOT_TIMEOUT),
-    last=Action.REFUSE,
-    reason="made no progress",
-    seeded=True,
-)
 
 SCENARIOS: Final = (
-    _not_asked("no-capacity", "never-launched"),
-    _not_asked("long-queue", "queued-then-max-wait"),
-    _not_asked("out-of-time", "interrupted-twice-max-wait"),
-    _completes("restarted", "interrupted-once"),
-    _completes("steady", "uninterrupted"),
-    _STUCK,
-    _OVERNIGHT,
+    *(
+        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_TIMEOUT,), reason="not asked to resume this job")
+        for name, lifecycle in (
+            ("no-capacity", "never-launched"),
+            ("long-queue", "queued-then-max-wait"),
+            ("out-of-time", "interrupted-twice-max-wait"),
+        )
+    ),
+    *(
+        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_COMPLETED,), reason="completed: nothing to do")
+        for name, lifecycle in (("restarted", "interrupted-once"), ("steady", "uninterrupted"))
+    ),
+    Scenario(
+        name="stuck",
+        # Too short for a checkpoint.
+        lifecycle="Starting=0.3 Downloading=0.1 Training=0.3 Stopping=0.1 MaxWaitTimeExceeded",
+        tags=_RESUME,
+        attempts=(_SPOT_TIMEOUT, _SPOT_TIMEOUT),
+        last=Action.REFUSE,
+        reason="made no progress",
+        seeded=True,
+    ),
+    Scenario(
+        name="overnight",
+        lifecycle="never-launched / uninterrupted",
+        tags={**_RESUME, "respot:deadline": "12 min", "respot:work": "1 min"},
+        attempts=(_SPOT_TIMEOUT, (Market.ON_DEMAND, "Completed")),
+        reason="completed",
+    ),
     RESUMED,
 )
 """In the order shown: five jobs that nobody asked Respot to resume, then three runs; the last one completes."""
@@ -117,7 +103,7 @@ def differences(at: DeployedAccount, scenario: Scenario, run: Sequence[JobOutcom
     name, names = scenario.name, [*scenario.names]
     states, decisions = [each.record.state for each in run], [each.decision for each in run]
     listed = [job for job in at.job_names(name) if re.fullmatch(rf"{name}(-r\d+)?", job)]
-    fates = [attempts.value_for(number, scenario.lifecycle, parse) for number in range(1, len(names) + 1)]
+    fates = [value_for(number, scenario.lifecycle, parse) for number in range(1, len(names) + 1)]
     actions = [Action.RESUBMIT] * (len(names) - 1) + [scenario.last]
     checks: list[tuple[str, object, object]] = [
         ("attempts", names, [each.name for each in run]),

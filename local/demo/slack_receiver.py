@@ -4,15 +4,14 @@ import json
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 _PATH: Final = "/services/T00000000/B00000000/local"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(NamedTuple):
     """One request to the webhook, with the answer it got; `message` is None if the body was not a JSON object."""
 
     status: int
@@ -27,12 +26,10 @@ class SlackReceiver:
         self.posts: list[Post] = []
         """Every request so far, the refused ones too."""
         self._refusals: deque[int] = deque()
-        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"receiver": self}))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     def __enter__(self) -> Self:
-        """Start receiving."""
         self._thread.start()
         return self
 
@@ -58,8 +55,7 @@ class SlackReceiver:
 
     def accept(self) -> None:
         """Answer as usual again, however many posts were still to be refused."""
-        with self._lock:
-            self._refusals.clear()
+        self._refusals.clear()
 
     def wait_for(self, count: int, *, seconds: float) -> tuple[dict[str, Any], ...]:
         """Wait until that many messages were accepted, at most so long; gives those that there are then."""
@@ -70,24 +66,24 @@ class SlackReceiver:
 
     def receive(self, path: str, body: bytes) -> tuple[int, str]:
         """Answer one post as Slack does: (status, text)."""
-        try:
+        message: Any = None
+        refusal = None
+        with suppress(ValueError):
             message = json.loads(body)
-        except ValueError:
-            message = None
         is_object = isinstance(message, dict)
-        with self._lock:
-            if self._refusals:
-                status, text = self._refusals.popleft(), "refused"
-            elif path != _PATH:
-                status, text = 404, "no_service"
-            elif not is_object:
-                status, text = 400, "invalid_payload"
-            elif not any(message.get(member) for member in ("text", "blocks", "attachments")):
-                status, text = 400, "no_text"
-            else:
-                status, text = 200, "ok"
-        self.posts.append(Post(status=status, message=message if is_object else None))
-        return status, text
+        with suppress(IndexError):
+            refusal = self._refusals.popleft()
+        if refusal:
+            answer = refusal, "refused"
+        elif path != _PATH:
+            answer = 404, "no_service"
+        elif not is_object:
+            answer = 400, "invalid_payload"
+        else:
+            has_content = any(message.get(member) for member in ("text", "blocks", "attachments"))
+            answer = (200, "ok") if has_content else (400, "no_text")
+        self.posts.append(Post(answer[0], message if is_object else None))
+        return answer
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -31,16 +31,13 @@ def mrkdwn(text: str) -> Text:
     for match in _MARKUP.finditer(text):
         rendered.append(html.unescape(text[position : match.start()]))
         if url := match["url"]:
-            rendered.append_text(_link(html.unescape(match["label"] or url), html.unescape(url)))
+            shown, style = match["label"] or url, f"underline blue link {html.unescape(url)}"
         else:
             style = str(match.lastgroup)
-            rendered.append(html.unescape(match[style]), style=style)
+            shown = match[style]
+        rendered.append(html.unescape(shown), style=style)
         position = match.end()
     return rendered.append(html.unescape(text[position:]))
-
-
-def _link(label: str, url: str) -> Text:
-    return Text(label, style=f"underline blue link {url}")
 
 
 def _block(block: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -59,6 +56,6 @@ def _block(block: Mapping[str, Any]) -> Iterator[RenderableType]:
             yield Text(" · ", style="dim").join(mrkdwn(element["text"]) for element in block["elements"])
         case "actions":
             for button in block["elements"]:
-                yield _link(f"[ {button['text']['text']} ]", button["url"])
+                yield Text(f"[ {button['text']['text']} ]", style=f"underline blue link {button['url']}")
         case kind:
             yield Text(f"[{kind}]", style="dim")

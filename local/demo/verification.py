@@ -5,10 +5,10 @@ SageMaker's side comes from the lifecycles that the jobs were given, from Descri
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from local.demo.deployed import DeployedAccount
 from local.sagemaker.lifecycle import PENDING_TIMEOUT, Lifecycle
@@ -88,8 +88,7 @@ def observe(
     deployed: DeployedAccount, name: str, lifecycle: Lifecycle | None = None, *, region: str | None = None
 ) -> JobOutcome:
     """One job from both sides; without a region, in the hub's."""
-    ledger, runs = deployed.ledger(), deployed.runs()
-    sagemaker = deployed.client("sagemaker", region)
+    ledger, runs, sagemaker = deployed.ledger(), deployed.runs(), deployed.client("sagemaker", region)
     described = sagemaker.describe_training_job(TrainingJobName=name)
     tags = sagemaker.list_tags(ResourceArn=described["TrainingJobArn"])["Tags"]
     jobs = ledger.find(region or deployed.account.region, name)
@@ -185,13 +184,12 @@ def ledger_is_consistent(deployed: DeployedAccount) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
+class Trained(NamedTuple):
     """Steps that a checkpoint proves a job to have trained: those after the first, up to the last."""
 
-    job: str
     from_step: int
     to_step: int
+    job: str
 
 
 def trained(deployed: DeployedAccount, prefix: str, *, region: str | None = None) -> list[Trained]:
@@ -200,8 +198,7 @@ def trained(deployed: DeployedAccount, prefix: str, *, region: str | None = None
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", ()) if "/trained-by-" in item["Key"]]
     entries = [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
-    found = [Trained(job=e["trained_by"], from_step=e["from_step"], to_step=e["to_step"]) for e in entries]
-    return sorted(found, key=lambda entry: (entry.from_step, entry.to_step, entry.job))
+    return sorted(Trained(entry["from_step"], entry["to_step"], entry["trained_by"]) for entry in entries)
 
 
 def training_differences(entries: Sequence[Trained]) -> list[str]:
@@ -214,3 +211,47 @@ def training_differences(entries: Sequence[Trained]) -> list[str]:
             found.append(f"no job trained steps {reached + 1} to {entry.from_step}")
         reached = max(reached, entry.to_step)
     return found
+
+
+# --- the machine subscriber
+
+Key = tuple[str, str, str]
+"""An alert: its job's name, its kind, and the start of its transition."""
+
+
+def sent_alerts(outcomes: Iterable[JobOutcome]) -> list[Key]:
+    """The alerts that the ledger says were sent."""
+    return [
+        (outcome.name, record.kind.value, iso(record.transition.started))
+        for outcome in outcomes
+        for record in outcome.alert_records
+        if record.outcome is AlertOutcome.SENT
+    ]
+
+
+def key_of(document: Mapping[str, Any]) -> Key:
+    """The alert that a document is about."""
+    return document["job"]["name"], document["kind"], document["transition"]["started"]
+
+
+def compare_deliveries(outcomes: Sequence[JobOutcome], documents: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whether a machine subscriber got each alert that the ledger says was sent exactly once, and nothing else."""
+    names = {outcome.name for outcome in outcomes}
+    sent = Counter(sent_alerts(outcomes))
+    received = Counter(key_of(each) for each in documents if each["job"]["name"] in names)
+    return [
+        f"{' '.join(key)}: sent {sent[key]} times, received {received[key]} times"
+        for key in sent | received
+        if sent[key] != received[key]
+    ]
+
+
+def receive_alerts(deployed: DeployedAccount) -> list[dict[str, Any]]:
+    """Take everything that the machine subscriber's queue holds by now."""
+    sqs, queue = deployed.client("sqs"), deployed.subscriber_url
+    documents: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            documents.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    return documents

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -21,7 +20,7 @@ import botocore.session
 from botocore.config import Config
 
 from local import PROJECT
-from local.emulator.names import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
+from local.emulator import ACCOUNT, CALLS_PATH, DEFAULT_REGION, ROOT_ENVIRONMENT, ROOT_KEY
 
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 5.0
@@ -43,54 +42,34 @@ class LocalAccount:
     region: Final = DEFAULT_REGION
 
     def __init__(self, *, delivery: str = "", lifecycle: str = "", directory: Path | None = None) -> None:
-        """Prepare an account; nothing runs before `start`."""
+        """Prepare an account; nothing runs before `__enter__`."""
         self._temporary = directory is None
         self._directory = (directory or Path(tempfile.mkdtemp(prefix="respot-local-"))).resolve()
-        self._options = ["--delivery", delivery, "--lifecycle", lifecycle, *["--temporary"] * self._temporary]
-        self._process: subprocess.Popen[bytes] | None = None
+        self._options = {"delivery": delivery, "lifecycle": lifecycle, "temporary": self._temporary}
+        self.process: subprocess.Popen[bytes] | None = None
+        """The server, while it should run."""
         self._port = 0
         self._sessions: dict[str, boto3.Session] = {}
         self.log = self._directory / "account.log"
         """What the account and its functions write."""
-
-    def __enter__(self) -> Self:
-        """Start the account."""
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        """Stop the account."""
-        self.stop()
+        made = self._directory / "ministack-tls"
+        self.tls = made / "server.crt", made / "server.key"
+        """The certificate of `localhost` that the account serves with, and its key; ministack makes them."""
 
     @property
     def endpoint(self) -> str:
         """The one URL of all services."""
         return f"https://localhost:{self._port}"
 
-    @property
-    def tls(self) -> tuple[Path, Path]:
-        """The certificate of `localhost` that the account serves with, and its key; ministack makes them."""
-        made = self._directory / "ministack-tls"
-        return made / "server.crt", made / "server.key"
-
-    @property
-    def process_id(self) -> int | None:
-        """The process id of the server; None when it does not run."""
-        return self._process.pid if self._process else None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the server runs."""
-        return self._process is not None and self._process.poll() is None
-
-    def start(self) -> Self:
+    def __enter__(self) -> Self:
         """Start the server and wait until it answers. Raises LocalAccountError."""
         self._directory.mkdir(parents=True, exist_ok=True)
         # Opening the socket here, and handing it over, leaves no moment in which another process could take the port.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("wb") as log:
             self._port = listener.getsockname()[1]
-            options = ["--port", str(self._port), "--socket", str(listener.fileno()), *self._options]
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.emulator.server", "--directory", str(self._directory), *options],
+            place = {"port": self._port, "socket": listener.fileno(), "directory": str(self._directory)}
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.emulator.server", json.dumps({**place, **self._options})],
                 cwd=PROJECT,
                 stdin=subprocess.PIPE,  # the server stops when it closes
                 stdout=log,
@@ -100,18 +79,15 @@ class LocalAccount:
                 start_new_session=True,
             )
         try:
-            self._await(self._process)
+            self._await(self.process)
         except BaseException:
-            self._end(self._process)
-            self._process = None
+            self._end()
             raise
         return self
 
-    def stop(self) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server and every function it started, and delete their data."""
-        if self._process:
-            self._end(self._process)
-            self._process = None
+        self._end()
         if self._temporary:
             shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -150,13 +126,13 @@ class LocalAccount:
             **keys,
         )
 
-    def calls(self) -> Counter[str]:
-        """How many calls functions made so far, by operation."""
+    def calls(self) -> int:
+        """How many calls functions made so far."""
         context = ssl.create_default_context(cafile=self.tls[0])
         connection = http.client.HTTPSConnection("localhost", self._port, context=context, timeout=5)
         with contextlib.closing(connection):
             connection.request("GET", CALLS_PATH)
-            return Counter(json.load(connection.getresponse()))
+            return int(connection.getresponse().read())
 
     def with_log(self, message: str) -> str:
         """Complete an error message with the end of the log."""
@@ -165,21 +141,19 @@ class LocalAccount:
 
     def _await(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while True:
+        while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(OSError):  # no certificate yet, or nobody who answers
                 self.calls()
                 return
-            failure = None
-            if process.poll() is not None:
-                failure = f"ended with exit code {process.returncode} before it answered"
-            elif time.monotonic() > deadline:
-                failure = f"did not answer within {_START_SECONDS:.0f} s"
-            if failure:
-                raise LocalAccountError(self.with_log(f"the local account {failure}"))
             time.sleep(0.05)
+        code = process.returncode
+        failure = f"did not answer within {_START_SECONDS:.0f} s" if code is None else f"ended with exit code {code}"
+        raise LocalAccountError(self.with_log(f"the local account {failure}"))
 
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes]) -> None:
+    def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is None:
+            return
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)

@@ -66,21 +66,18 @@ def trusts(account: str, role_arn: str, service: str, *, conditions: bool = True
     if role is None or role["Arn"] != role_arn:
         return False
     policy = role["AssumeRolePolicyDocument"]
+    statements = (json.loads(policy) if isinstance(policy, str) else policy)["Statement"]
     return any(
         statement["Effect"] == "Allow"
         and "sts:AssumeRole" in _as_list(statement.get("Action"))
-        and _names_service(statement.get("Principal"), service)
+        and (statement["Principal"] == "*" or service in _as_list(statement["Principal"].get("Service")))
         and (conditions or not statement.get("Condition"))
-        for statement in _as_list((json.loads(policy) if isinstance(policy, str) else policy)["Statement"])
+        for statement in _as_list(statements)
     )
 
 
-def _names_service(principal: object, service: str) -> bool:
-    return service in _as_list(principal.get("Service")) if isinstance(principal, dict) else principal == "*"
-
-
 def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [] if value is None else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def authorize_batches() -> None:

@@ -1,8 +1,9 @@
 """EventBridge between regions: rules forward events to buses in other regions, and buses obey their policies.
 
 ministack does neither: it drops such an event, and it stores a bus's policy without reading it (and, from a template,
-without storing it). Two differences from AWS remain. The account's root user may do anything. A direct PutEvents is
+without storing it). Three differences from AWS remain. The account's root user may do anything. A direct PutEvents is
 judged by its caller, not by the events' source and detail-type, which ministack does not show to its evaluator.
+A template's change to the policy of a bus that exists has no effect.
 """
 
 import json
@@ -29,37 +30,27 @@ def add_regions() -> None:
     def invoke_target(
         target: Mapping[str, Any], event: Mapping[str, Any], rule: Mapping[str, Any], view: object = None
     ) -> None:
-        bus = _bus_elsewhere(target["Arn"])
-        if bus is None:
-            invoke(target, event, rule, view)
-        else:
+        bus = arns.parse_arn(target["Arn"])
+        is_bus = bus.service == "events" and bus.resource.startswith("event-bus/")
+        is_ours = bus.account_id == responses.get_account_id()
+        if is_bus and is_ours and bus.region != responses.get_region():
             _forward(target, event, bus, rule["Arn"])
+        else:
+            invoke(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_target
     eventbridge.bus_policy_for_arn = _bus_policy
     iam_evaluator._RESOURCE_POLICY_LOOKUPS["events"] = ("eventbridge", "bus_policy_for_arn")
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Events::EventBus"]
-    create, update, delete = (handlers[step] for step in ("create", "update", "delete"))
+    create = handlers["create"]
 
     def create_bus(logical_id: str, properties: Mapping[str, Any], stack: str) -> Any:
-        return _with_policy(create(logical_id, properties, stack), properties)
+        name, attributes = create(logical_id, properties, stack)
+        if "Policy" in properties:
+            eventbridge._event_bus_policies[name] = properties["Policy"]
+        return name, attributes
 
-    def update_bus(name: str, old: Mapping[str, Any], new: Mapping[str, Any], stack: str) -> Any:
-        return _with_policy(update(name, old, new, stack), new)
-
-    def delete_bus(name: str, properties: Mapping[str, Any]) -> None:
-        delete(name, properties)
-        eventbridge._event_bus_policies.pop(name, None)
-
-    handlers |= {"create": create_bus, "update": update_bus, "delete": delete_bus}
-
-
-def _bus_elsewhere(arn: str) -> Any:
-    """Parse a target's ARN; None unless it is a bus of this account in another region."""
-    target = arns.parse_arn(arn)
-    is_bus = target.service == "events" and target.resource.startswith("event-bus/")
-    is_ours = target.account_id == responses.get_account_id()
-    return target if is_bus and is_ours and target.region != responses.get_region() else None
+    handlers["create"] = create_bus
 
 
 def _forward(target: Mapping[str, Any], event: Mapping[str, Any], bus: Any, rule: str) -> None:
@@ -121,13 +112,3 @@ def _bus_policy(arn: str) -> tuple[Any, str] | None:
     with responses.request_scope(bus.account_id, bus.region):
         policy = eventbridge._event_bus_policies.get(bus.resource.removeprefix("event-bus/"))
     return (policy, bus.account_id) if policy else None
-
-
-def _with_policy(provisioned: Any, properties: Mapping[str, Any]) -> Any:
-    """Keep the policy that a template gives a bus."""
-    name, _ = provisioned
-    if "Policy" in properties:
-        eventbridge._event_bus_policies[name] = properties["Policy"]
-    else:
-        eventbridge._event_bus_policies.pop(name, None)
-    return provisioned

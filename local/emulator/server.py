@@ -1,21 +1,22 @@
-"""The process of the local AWS account: `python -m local.emulator.server --port N`."""
+"""The process of the local AWS account: `python -m local.emulator.server OPTIONS`."""
 
-import argparse
 import asyncio
 import importlib
+import json
 import logging
 import os
 import re
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Final
 
-from local.emulator.names import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
-from local.sagemaker import attempts, delivery, lifecycle
+from local.emulator import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
+from local.sagemaker import delivery, lifecycle
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
 # programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would search for the
@@ -45,20 +46,18 @@ def environment(inherited: Mapping[str, str], *, port: int, directory: Path) -> 
     }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Serve until SIGTERM, SIGINT, or the end of standard input, which is that of the process that started this one."""
-    parser = argparse.ArgumentParser(prog="python -m local.emulator.server", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
-    parser.add_argument("--socket", type=int, required=True, help="an open socket that listens on that port already")
-    parser.add_argument("--directory", type=Path, required=True, help="where everything of this account is kept")
-    parser.add_argument("--temporary", action="store_true", help="remove the directory at the end")
-    parser.add_argument("--delivery", default="", help="how badly events arrive of jobs without a tag that says so")
-    parser.add_argument("--lifecycle", default="", help="of jobs without a tag that says so")
-    options = parser.parse_args(arguments)
+def main() -> None:
+    """Serve until SIGTERM, SIGINT, or the end of standard input, which is that of the process that started this one.
 
+    The argument is a JSON object: `port` on 127.0.0.1, `socket`, which listens on it already, `directory`, where
+    everything of this account is kept, `temporary` if it is removed at the end, and `delivery` and `lifecycle` of jobs
+    without a tag that says so.
+    """
+    options = SimpleNamespace(**json.loads(sys.argv[1]))
+    options.directory = Path(options.directory)
     faults, fate = delivery.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
-    attempts.value_for(1, fate, lifecycle.parse)
-    prepared = environment(os.environ, port=options.port, directory=options.directory.resolve())
+    lifecycle.value_for(1, fate, lifecycle.parse)
+    prepared = environment(os.environ, port=options.port, directory=options.directory)
     os.environ.clear()
     os.environ.update(prepared)
     # Not at the top: ministack reads that environment while it is imported.
@@ -67,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     asyncio.run(_serve(patches, options))
 
 
-async def _serve(patches: ModuleType, options: argparse.Namespace) -> None:
+async def _serve(patches: ModuleType, options: SimpleNamespace) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

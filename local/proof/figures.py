@@ -35,6 +35,15 @@ def mark(*, good: bool) -> Text:
     return Text("✓", style="green") if good else Text("✗", style="red")
 
 
+def chosen(console: Console, what: str, names: Iterable[str], only: Sequence[str]) -> list[str]:
+    """The names that were asked for, otherwise all; says so and gives none if there is no such name."""
+    every = [*names]
+    if unknown := set(only) - {*every}:
+        console.print(f"no such {what}: {', '.join(sorted(unknown))}; there are {', '.join(every)}")
+        return []
+    return [name for name in every if not only or name in only]
+
+
 def conclude(console: Console, verdict: str, wrong: Sequence[str]) -> int:
     """Print the verdict if nothing is wrong, and otherwise what is; gives the exit code."""
     for line in wrong or [verdict]:
@@ -46,11 +55,3 @@ def write(path: Path | None, figures: Mapping[str, float]) -> None:
     """Leave the figures in a file, if one is wanted."""
     if path:
         path.write_text(json.dumps(dict(figures)), encoding="utf-8")
-
-
-def read(path: Path) -> dict[str, float]:
-    """The figures that were left; none if there is no such file."""
-    if not path.exists():
-        return {}
-    figures: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return figures

@@ -1,5 +1,10 @@
-"""`make proof`: runs everything that takes too long for `make test`, and judges the figures in one table."""
+"""`make proof`: runs everything that takes too long for `make test`, and judges the figures in one table.
 
+A new part is one more entry: a module that takes `--figures FILE` and writes its figures there
+(`local.proof.figures.write`). Limits of time are three times what was measured on two cores (docs/performance.md).
+"""
+
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +12,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +22,89 @@ from rich.text import Text
 
 from local import PROJECT
 from local.proof import figures
-from local.proof.parts import LONGEST_MINUTES, PARTS, Demand, Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """The smallest or the largest value that is allowed for one of the figures that a part leaves."""
+
+    figure: str
+    least: float = -inf
+    most: float = inf
+    unit: str = ""
+
+    def is_met(self, value: float) -> bool:
+        """Whether this value is within the limits."""
+        return self.least <= value <= self.most
+
+    @property
+    def limit(self) -> str:
+        """In words."""
+        return f"at least {self.shown(self.least)}" if self.most == inf else f"at most {self.shown(self.most)}"
+
+    def shown(self, value: float) -> str:
+        """A value as the table shows it."""
+        number = f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+        return f"{number} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One proof: `python -m module arguments`, stopped after `minutes`."""
+
+    name: str
+    module: str = "local"
+    arguments: tuple[str, ...] = ()
+    demands: tuple[Demand, ...]
+    minutes: float
+
+
+def _none_of(*figures: str) -> tuple[Demand, ...]:
+    return tuple(Demand(figure=figure, most=0) for figure in figures)
+
+
+def _chaos(name: str, *arguments: str, rounds: int, median: float, minutes: float) -> Part:
+    demands = (
+        Demand(figure="rounds", least=rounds),
+        *_none_of("not healed", "not hit", "lost", "doubled", "wrong"),
+        Demand(figure="healed, median", most=median, unit="s"),
+        Demand(figure="healed, slowest", most=220, unit="s"),
+    )
+    return Part(name=name, arguments=("chaos", *arguments), demands=demands, minutes=minutes)
+
+
+PARTS: Final = (
+    _chaos("chaos", rounds=25, median=10, minutes=55),
+    _chaos("chaos-again", "--only", "all-at-once", "--times", "5", rounds=6, median=160, minutes=30),
+    Part(
+        name="load",
+        arguments=("load", "--jobs", "500", "--jobs", "1000"),
+        demands=(
+            Demand(figure="jobs", least=1500),
+            *_none_of("transitions lost", "alerts lost", "written for duplicates", "dead letters"),
+            Demand(figure="events by the second", least=22),
+            Demand(figure="event to alert, p95", most=310, unit="s"),
+            Demand(figure="time for twice the jobs", most=3, unit="times"),
+        ),
+        minutes=30,
+    ),
+    Part(
+        name="soak",
+        module="tests.support.recovery_world",
+        arguments=("--schedules", "20000", "--processes", "2"),
+        demands=(Demand(figure="schedules", least=20_000), *_none_of("broken rules")),
+        minutes=20,
+    ),
+    Part(
+        name="clients",
+        arguments=("clients",),
+        demands=(Demand(figure="cases", least=10), *_none_of("cases that differ")),
+        minutes=30,
+    ),
+)
+
+LONGEST_MINUTES: Final = 60
+"""All parts together, on two cores."""
 
 WIDTH: Final = 110
 _TAIL: Final = 15
@@ -32,19 +121,16 @@ def main(
     parts: Sequence[Part] = PARTS,
     logs: Path = PROJECT / "build" / "proof",
 ) -> int:
-    """Run the parts one after the other and print the table.
-
-    Gives 0 if every demand is met, 1 if one is not, 2 for an unknown name.
-    """
+    """Run the parts one after the other and print the table; gives 1 if a demand is not met, 2 for an unknown name."""
     console = console or Console(highlight=False, width=WIDTH)
-    if unknown := set(only) - {part.name for part in parts}:
-        console.print(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(p.name for p in parts)}")
+    names = figures.chosen(console, "part", (part.name for part in parts), only)
+    if not names:
         return 2
     logs.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[Row]] = {}
     began = time.monotonic()
     for part in parts:
-        if only and part.name not in only:
+        if part.name not in names:
             continue
         log = logs / f"{part.name}.log"
         console.print(f"{part.name}, at most {part.minutes:g} min, log in {log}", style="dim")
@@ -87,8 +173,8 @@ def run(part: Part, log: Path) -> list[Row]:
                 check=False,
             ).returncode
         found: dict[str, float] = {}
-        with suppress(ValueError):  # it was stopped while it wrote
-            found = figures.read(left)
+        with suppress(OSError, ValueError):  # it left none, or was stopped while it wrote
+            found = json.loads(left.read_text(encoding="utf-8"))
     end = f"after {part.minutes:g} min: stopped" if code is None else str(code)
     taken = f"exit code, after {(time.monotonic() - began) / 60:.1f} min"
     return [(taken, end, "exactly 0", code == 0), *(_row(each, found.get(each.figure)) for each in part.demands)]

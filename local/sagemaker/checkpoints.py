@@ -3,6 +3,8 @@
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -49,48 +51,43 @@ def times(training_seconds: float, speed: float = 1.0) -> tuple[float, ...]:
 
 def restore(s3: "S3Client", uri: str) -> Progress:
     """Find the highest complete checkpoint under an S3 URI, which SageMaker takes as a key prefix as it stands."""
-    bucket, prefix = _split(uri)
     steps: dict[int, dict[str, str]] = defaultdict(dict)
-    try:
+    with _place(uri) as (bucket, prefix):
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                match = _KEY.search(item["Key"], len(prefix))
-                if match:
+                if match := _KEY.search(item["Key"], len(prefix)):
                     steps[int(match["step"])][match["file"]] = item["Key"]
-        complete = [step for step, files in steps.items() if {*_FILES, _STATE} <= files.keys()]
-        if not complete:
+        step = max((step for step, files in steps.items() if {*_FILES, _STATE} <= files.keys()), default=0)
+        if not step:
             return Progress()
-        step = max(complete)
-        state = json.loads(s3.get_object(Bucket=bucket, Key=steps[step][_STATE])["Body"].read())
-    except (ClientError, BotoCoreError) as error:
-        raise CheckpointError(_reason(uri, error)) from error
+        text = s3.get_object(Bucket=bucket, Key=steps[step][_STATE])["Body"].read()
+    try:
+        return Progress(step=step, history=tuple(json.loads(text).get("log_history", ())))
     except ValueError:
         # Not written by this simulation: its step is known, its history is not.
         return Progress(step=step)
-    return Progress(step=step, history=tuple(state.get("log_history", ())))
 
 
-def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> None:
+def write(s3: "S3Client", uri: str, job: str, progress: Progress) -> Progress:
     """Write one checkpoint; the file named after the job remains visible if another job trains the same steps."""
-    bucket, prefix = _split(uri)
-    folder = f"{prefix.rstrip('/')}/" if prefix else ""
     state = {"global_step": progress.step, "log_history": list(progress.history)}
     files = {
         **{name: f"{name} at step {progress.step}\n" for name in _FILES},
         f"trained-by-{job}.json": json.dumps(progress.history[-1], indent=2),
         _STATE: json.dumps(state, indent=2),
     }
-    try:
+    with _place(uri) as (bucket, prefix):
+        folder = f"{prefix.rstrip('/')}/" if prefix else ""
         for name, body in files.items():
             s3.put_object(Bucket=bucket, Key=f"{folder}checkpoint-{progress.step}/{name}", Body=body.encode())
-    except (ClientError, BotoCoreError) as error:
-        raise CheckpointError(_reason(uri, error)) from error
+    return progress
 
 
-def _split(uri: str) -> tuple[str, str]:
+@contextmanager
+def _place(uri: str) -> Iterator[tuple[str, str]]:
+    """Bucket and key prefix; where they cannot be used, the job fails with that."""
     parts = urlsplit(uri)
-    return parts.netloc, parts.path.lstrip("/")
-
-
-def _reason(uri: str, error: Exception) -> str:
-    return f"ClientError: Checkpoints in {uri} cannot be read or written: {error}"
+    try:
+        yield parts.netloc, parts.path.lstrip("/")
+    except (ClientError, BotoCoreError) as error:
+        raise CheckpointError(f"ClientError: Checkpoints in {uri} cannot be read or written: {error}") from error

@@ -38,8 +38,8 @@ class Cloud(Protocol):
     def trusts_sagemaker(self, scope: Scope, role_arn: str) -> bool:
         """Whether a role exists and lets SageMaker assume it."""
 
-    def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
-        """Put an AWS service's event on the default bus."""
+    def publish(self, scope: Scope, entry: Mapping[str, Any]) -> None:
+        """Put an AWS service's event, an entry of PutEvents, on the default bus."""
 
     def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
         """Write a line that a container printed to a log stream of training jobs, if the job's role allows it."""

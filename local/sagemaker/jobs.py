@@ -2,33 +2,35 @@
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import Any, Final
 
 from local.sagemaker import answers
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import Job
+from local.sagemaker.validation import SageMakerError
 
 _PAGE: Final = 10
 
 
+@dataclass(frozen=True, slots=True)
 class Jobs:
     """Jobs by scope and name. SageMaker writes names in lower case in ARNs: names that differ only in case clash."""
 
-    def __init__(self) -> None:
-        """Start without jobs."""
-        self._jobs: dict[tuple[Scope, str], Job] = {}
+    _jobs: dict[tuple[Scope, str], Job] = field(default_factory=dict)
 
     def add(self, scope: Scope, job: Job) -> None:
         """Add a job whose name is free."""
         key = (scope, job.name.lower())
         if key in self._jobs:
             raise SageMakerError(
-                "ResourceInUse",
                 "Training job names must be unique within an AWS account and region, "
                 f"and a training job with this name already exists ({self._jobs[key].arn})",
+                code="ResourceInUse",
             )
         self._jobs[key] = job
 
@@ -39,13 +41,6 @@ class Jobs:
     def find(self, scope: Scope, name: str) -> Job | None:
         """The job of that name; None if there is none."""
         return self._jobs.get((scope, name.lower()))
-
-    def get(self, scope: Scope, name: str) -> Job:
-        """The job of that name; raises SageMaker's error if there is none."""
-        job = self.find(scope, name)
-        if job is None:
-            raise not_found()
-        return job
 
     def remove(self, scope: Scope, name: str) -> None:
         """Forget a job."""
@@ -64,41 +59,34 @@ class Jobs:
         shown = [answers.summary(job, now) for _, job in page]
         answer: dict[str, Any] = {"TrainingJobSummaries": [summary for summary in shown if _wanted(summary, request)]}
         if len(keyed) > len(page):
-            answer["NextToken"] = _token(page[-1][0])
+            answer["NextToken"] = base64.urlsafe_b64encode(json.dumps(page[-1][0]).encode()).decode()
         return answer
 
 
 _ORDERS: Final[Mapping[str, Callable[[Job, datetime], list[Any]]]] = {
     "CreationTime": lambda job, _: [job.created.timestamp(), job.name],
     "Name": lambda job, _: [job.name],
-    "Status": lambda job, now: [job.at(now).primary, job.created.timestamp(), job.name],
+    "Status": lambda job, now: [job.at(now)["TrainingJobStatus"], job.created.timestamp(), job.name],
 }
 
 
 def _wanted(summary: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
-    created, modified = summary["CreationTime"], summary["LastModifiedTime"]
     return (
         request.get("NameContains", "").lower() in summary["TrainingJobName"].lower()
         and request.get("StatusEquals") in (None, summary["TrainingJobStatus"])
-        and created > request.get("CreationTimeAfter", float("-inf"))
-        and created < request.get("CreationTimeBefore", float("inf"))
-        and modified > request.get("LastModifiedTimeAfter", float("-inf"))
-        and modified < request.get("LastModifiedTimeBefore", float("inf"))
+        and all(
+            request.get(f"{time}After", -inf) < summary[time] < request.get(f"{time}Before", inf)
+            for time in ("CreationTime", "LastModifiedTime")
+        )
         # Warm pools and training plans are not simulated: no job has any.
         and "WarmPoolStatusEquals" not in request
         and "TrainingPlanArnEquals" not in request
     )
 
 
-def _token(key: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
 def _cursor(token: str) -> list[Any]:
-    try:
+    with suppress(ValueError):
         key = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as error:
-        raise ValidationError("Invalid NextToken") from error
-    if not isinstance(key, list):
-        raise ValidationError("Invalid NextToken")
-    return key
+        if isinstance(key, list):
+            return key
+    raise SageMakerError("Invalid NextToken")

@@ -1,11 +1,26 @@
-"""What happens to a simulated job: the phases it goes through and how it ends."""
+"""What happens to a simulated job: the phases it goes through and how it ends.
+
+SageMaker itself ends a job by MaxRuntime-, MaxWait- and MaxPendingTimeInSeconds. The tag `local:time-scale = 600` has
+one real second count 600 simulated ones: limits of hours strike within seconds, independently of the script. A limit
+makes a job shorter than its script, never longer. Without the tag nothing is limited.
+
+A job that is submitted again has the tags of the one before. Therefore a tag may have the values for attempts 1, 2, 3 …
+of a run, separated by ` / `; the last holds for all further attempts. With `queued-then-max-wait / uninterrupted` the
+first attempt runs out of waiting time, and every other one completes. AWS allows 256 characters in a tag's value:
+letters, digits, spaces and `_ . : / = + - @`. A longer lifecycle needs a name (`NAMED`).
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby, pairwise
-from typing import Final
+from math import inf
+from typing import Final, TypeVar
+
+from respot.recovery.planning.attempt import ATTEMPT_TAG
+
+_T = TypeVar("_T")
 
 INTERRUPTED: Final = "Interrupted"
 UNINTERRUPTED: Final = "uninterrupted"
@@ -16,10 +31,6 @@ ENDINGS: Final = frozenset(
     {"Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", PENDING_TIMEOUT}
 )
 PENDING: Final = "Pending"
-PHASES: Final = frozenset(
-    {"Starting", "LaunchingMLInstances", "PreparingTrainingStack", PENDING, "Downloading", "DownloadingTrainingImage"}
-    | {"Training", "Uploading", "Stopping", INTERRUPTED, "Restarting", "Updating"}
-)
 DOWNLOADING: Final = frozenset({"Downloading", "DownloadingTrainingImage"})
 ON_AN_INSTANCE: Final = DOWNLOADING | {"Training", "Uploading"}
 
@@ -52,6 +63,7 @@ _MESSAGES: Final = {
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     PENDING_TIMEOUT: "Training job pending time exceeded MaxPendingTimeInSeconds provided",
 }
+PHASES: Final = frozenset({"Starting", *_MESSAGES} - ENDINGS)
 FAILURE_REASONS: Final = {
     "CapacityError": (
         "CapacityError: Unable to provision requested ML compute capacity. "
@@ -127,9 +139,32 @@ def wound_down(past: Sequence[Moment], after: timedelta, end: str, *, speed: flo
     return Lifecycle(moments=(*past, *ahead))
 
 
-def failed(past: Sequence[Moment], after: timedelta, reason: str) -> Lifecycle:
-    """The fate of a job that fails then."""
-    return Lifecycle(moments=(*past, Moment.of("Failed", after)), failure_reason=reason)
+def limited(fate: Lifecycle, *, max_runtime: float, max_wait: float = inf, max_pending: float = inf) -> Lifecycle:
+    """The lifecycle until a limit strikes; the limits are in seconds of the lifecycle's.
+
+    MaxWait counts waiting and running together, since the job's creation; MaxRuntime counts what the job spends on
+    instances, in all phases together, MaxPending what it spends in Pending. A job that has begun to stop or to upload
+    is left to finish.
+    """
+    ran = pended = 0.0
+    for status, start, length in fate.periods:
+        if status in {"Stopping", "Uploading"}:
+            break
+        runs, pends = status in ON_AN_INSTANCE, status == PENDING
+        until = {
+            "MaxWaitTimeExceeded": max_wait - start.total_seconds(),
+            "MaxRuntimeExceeded": max_runtime - ran if runs else inf,
+            PENDING_TIMEOUT: max_pending - pended if pends else inf,
+        }
+        end = min(until, key=until.__getitem__)  # of equal ones the first
+        left, seconds = max(0.0, until[end]), length.total_seconds()
+        if left < seconds:
+            after = start + timedelta(seconds=left)
+            past = [moment for moment in fate.moments if moment.after < after] or fate.moments[:1]
+            return wound_down(past, after, end)
+        ran += seconds * runs
+        pended += seconds * pends
+    return fate
 
 
 def parse(text: str) -> Lifecycle:
@@ -161,6 +196,18 @@ def parse(text: str) -> Lifecycle:
     return Lifecycle(moments=(*moments, Moment.of(status, start)), failure_reason=reason)
 
 
+def attempt_of(tags: Mapping[str, str]) -> int:
+    """Which attempt of its run a job with these tags is; 1 without the tag, or with one that is no such number."""
+    number = tags.get(ATTEMPT_TAG, "")
+    return max(1, int(number)) if number.isascii() and number.isdigit() else 1
+
+
+def value_for(attempt: int, text: str, read: Callable[[str], _T]) -> _T:
+    """The value for one attempt; all values are read, because a mistake must show at the first creation."""
+    each = [read(part.strip()) for part in text.split(" / ")]
+    return each[min(attempt, len(each)) - 1]
+
+
 def _step(word: str) -> tuple[str, timedelta]:
     status, _, number = word.partition("=")
     if status not in PHASES:
@@ -175,17 +222,16 @@ def _step(word: str) -> tuple[str, timedelta]:
 
 
 def _ending(word: str) -> tuple[str, str | None] | None:
-    status, _, detail = word.partition("=")
+    status, _, kind = word.partition("=")
     if status not in ENDINGS:
         return None
-    if status != "Failed":
-        if detail:
-            raise ValueError(f"'{word}': {status} takes no value")
-        return status, None
-    kind = detail or "AlgorithmError"
-    if kind not in FAILURE_REASONS:
-        raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
-    return status, FAILURE_REASONS[kind]
+    if status == "Failed":
+        if (kind or "AlgorithmError") not in FAILURE_REASONS:
+            raise ValueError(f"'{word}': a job fails with one of {', '.join(FAILURE_REASONS)}")
+        return status, FAILURE_REASONS[kind or "AlgorithmError"]
+    if kind:
+        raise ValueError(f"'{word}': {status} takes no value")
+    return status, None
 
 
 def _milliseconds(span: timedelta) -> timedelta:

@@ -1,4 +1,4 @@
-"""Runs simulated jobs: sends each event when it is due, and writes checkpoints."""
+"""Runs simulated jobs: sends each event when it is due, writes checkpoints, and prints what the containers print."""
 
 import asyncio
 import contextlib
@@ -7,16 +7,17 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from local.sagemaker import checkpoints, events, lifecycle
+from local.sagemaker import answers, checkpoints, lifecycle
 from local.sagemaker.checkpoints import CheckpointError, Progress
 from local.sagemaker.cloud import Cloud, Scope
-from local.sagemaker.container import Container
 from local.sagemaker.job import Job
 from local.sagemaker.jobs import Jobs
 
 logger = logging.getLogger("sagemaker")
+
+LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 
 
 @dataclass(slots=True)
@@ -30,17 +31,16 @@ class _Running:
     training: asyncio.Task[None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Runner:
     """One task per job, on the event loop that serves the account."""
 
-    def __init__(self, cloud: Cloud, jobs: Jobs, *, clock: Callable[[], datetime]) -> None:
-        """Run these jobs."""
-        self._cloud = cloud
-        self._jobs = jobs
-        self._clock = clock
-        self._running: dict[tuple[Scope, str], _Running] = {}
-        # The loop keeps only weak references to its tasks.
-        self._tasks: set[asyncio.Task[None]] = set()
+    _cloud: Cloud
+    _jobs: Jobs
+    _clock: Callable[[], datetime]
+    _running: dict[tuple[Scope, str], _Running] = field(default_factory=dict)
+    # The loop keeps only weak references to its tasks.
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def start(self, scope: Scope, job: Job) -> None:
         """Run a new job."""
@@ -55,9 +55,14 @@ class Runner:
 
     def send(self, scope: Scope, job: Job, sequence: int, detail: dict[str, Any]) -> None:
         """Deliver an event as badly as the job asks for."""
-        text = json.dumps(detail)
+        entry = {
+            "Source": "aws.sagemaker",
+            "DetailType": "SageMaker Training Job State Change",
+            "Resources": [job.arn],
+            "Detail": json.dumps(detail),
+        }
         for hold in job.delivery.holds(job.arn, sequence):
-            self._spawn(self._deliver(scope, job.arn, text, hold))
+            self._spawn(self._deliver(scope, entry, hold))
 
     async def _run(self, running: _Running) -> None:
         position = 0
@@ -73,7 +78,7 @@ class Runner:
                     await asyncio.wait_for(running.changed.wait(), wait)
                 continue
             if moments[position].announced:
-                self.send(running.scope, job, position, events.detail(job, position))
+                self.send(running.scope, job, position, answers.event(job, position))
             if position == 0 or moments[position - 1].status != moments[position].status:
                 self._enter(running, job, moments[position].status, due)
             position += 1
@@ -100,55 +105,56 @@ class Runner:
             running.restoring = running.training = None
 
     async def _restore(self, running: _Running, job: Job) -> Progress | None:
-        try:
-            return await asyncio.to_thread(self._restored, running.scope, job)
-        except CheckpointError as error:
-            self._fail(running, str(error))
-            return None
-
-    def _restored(self, scope: Scope, job: Job) -> Progress:
         if "CheckpointConfig" not in job.request:
             return Progress()
-        s3 = self._cloud.s3(scope, job.request["RoleArn"])
-        return checkpoints.restore(s3, job.request["CheckpointConfig"]["S3Uri"])
+        return await self._with_s3(running, job, checkpoints.restore)
 
     async def _train(
         self, running: _Running, job: Job, began: datetime, restoring: asyncio.Task[Progress | None]
     ) -> None:
         moments = [(job.created + moment.after, moment.status) for moment in job.lifecycle.moments]
         ends = next((at for at, status in moments if at > began and status != "Training"), began)
-        try:
-            progress = await restoring
+        progress = await restoring
+        if progress is None:
+            return
+        step = progress.step
+        self._print(running, job, began, f"Resuming from checkpoint-{step}" if step else "Training from the beginning")
+        if "CheckpointConfig" not in job.request:
+            return
+        for seconds in checkpoints.times((ends - began).total_seconds(), job.speed):
+            wait = began + timedelta(seconds=seconds) - self._clock()
+            await asyncio.sleep(max(0.0, wait.total_seconds()))
+            progress = await self._with_s3(running, job, checkpoints.write, job.name, progress.after(job.name))
             if progress is None:
                 return
-            container = Container(self._cloud, running.scope, job, started=began)
-            container.starts(progress)
-            if "CheckpointConfig" not in job.request:
-                return
-            for seconds in checkpoints.times((ends - began).total_seconds(), job.speed):
-                wait = began + timedelta(seconds=seconds) - self._clock()
-                await asyncio.sleep(max(0.0, wait.total_seconds()))
-                progress = progress.after(job.name)
-                await asyncio.to_thread(self._written, running.scope, job, progress)
-                container.saved(progress)
+            self._print(running, job, began, f"Saved checkpoint-{progress.step}")
+
+    def _print(self, running: _Running, job: Job, started: datetime, message: str) -> None:
+        for stream in log_streams(job, started):
+            self._cloud.log(running.scope, job.request["RoleArn"], stream=stream, message=message)
+
+    async def _with_s3(
+        self, running: _Running, job: Job, use: Callable[..., Progress], *arguments: object
+    ) -> Progress | None:
+        """Read or write checkpoints; where that fails, so does the job, and there is no progress."""
+
+        def used() -> Progress:
+            s3 = self._cloud.s3(running.scope, job.request["RoleArn"])
+            return use(s3, job.request["CheckpointConfig"]["S3Uri"], *arguments)
+
+        try:
+            return await asyncio.to_thread(used)
         except CheckpointError as error:
-            self._fail(running, str(error))
+            current, now = self._job(running), self._clock()
+            if current and now < current.due(-1):
+                self._jobs.replace(running.scope, current.failed(now, str(error)))
+                running.changed.set()
+            return None
 
-    def _written(self, scope: Scope, job: Job, progress: Progress) -> None:
-        s3 = self._cloud.s3(scope, job.request["RoleArn"])
-        checkpoints.write(s3, job.request["CheckpointConfig"]["S3Uri"], job.name, progress)
-
-    def _fail(self, running: _Running, reason: str) -> None:
-        job = self._job(running)
-        now = self._clock()
-        if job and now < job.due(-1):
-            self._jobs.replace(running.scope, job.failed(now, reason))
-            running.changed.set()
-
-    async def _deliver(self, scope: Scope, arn: str, detail: str, hold: float) -> None:
+    async def _deliver(self, scope: Scope, entry: dict[str, Any], hold: float) -> None:
         if hold:
             await asyncio.sleep(hold)
-        self._cloud.publish(scope, source=events.SOURCE, detail_type=events.DETAIL_TYPE, resource=arn, detail=detail)
+        self._cloud.publish(scope, entry)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -159,6 +165,19 @@ class Runner:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("the task of a job failed", exc_info=task.exception())
+
+
+def log_streams(job: Job, started: datetime) -> list[str]:
+    """The log streams of one start of a job, one for each instance; all of them print the same.
+
+    docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html names them
+    `[training-job-name]/algo-[instance-number-in-cluster]-[epoch_timestamp]`. A job that is interrupted starts on new
+    instances later, and then has another stream.
+    """
+    resources = job.request.get("ResourceConfig", {})
+    groups = sum(group["InstanceCount"] for group in resources.get("InstanceGroups", ()))
+    instances = groups or int(resources.get("InstanceCount", 1))
+    return [f"{job.name}/algo-{number}-{int(started.timestamp())}" for number in range(1, instances + 1)]
 
 
 def utc_now() -> datetime:

@@ -1,25 +1,28 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
 A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`limits`), `local:refuse` (`refusals`). The first and the last may have one
-value for each attempt of a run (`attempts`).
+(`delivery`), `local:time-scale` (`lifecycle`), `local:refuse` (`refusals`). The first and the last may have one
+value for each attempt of a run.
 """
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
-from local.sagemaker import answers, attempts, delivery, events, lifecycle, limits, refusals, validation
+from local.sagemaker import answers, delivery, lifecycle, refusals, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
 from local.sagemaker.delivery import DeliveryFaults
-from local.sagemaker.errors import SageMakerError, ValidationError, not_found
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
 from local.sagemaker.runner import Runner, utc_now
+from local.sagemaker.validation import SageMakerError
 
 logger = logging.getLogger("sagemaker")
 
@@ -35,25 +38,22 @@ _T = TypeVar("_T")
 Answer = tuple[int, dict[str, str], bytes]
 
 
+@dataclass
 class SageMaker:
-    """CreateTrainingJob and its siblings, for every account and region."""
+    """CreateTrainingJob and its siblings, for every account and region.
 
-    def __init__(
-        self,
-        cloud: Cloud,
-        *,
-        default_delivery: DeliveryFaults,
-        default_lifecycle: str = lifecycle.UNINTERRUPTED,
-        clock: Callable[[], datetime] = utc_now,
-    ) -> None:
-        """Use that account; the defaults are for jobs without a tag of their own."""
-        self._cloud = cloud
-        self._default_delivery = default_delivery
-        self._default_lifecycle = default_lifecycle
-        self._clock = clock
+    The defaults are for jobs without a tag of their own.
+    """
+
+    cloud: Cloud
+    default_delivery: DeliveryFaults
+    default_lifecycle: str = lifecycle.UNINTERRUPTED
+    clock: Callable[[], datetime] = utc_now
+
+    def __post_init__(self) -> None:
         self._jobs = Jobs()
-        self._refused = refusals.Counts()
-        self._runner = Runner(cloud, self._jobs, clock=clock)
+        self._asked: Counter[tuple[Scope, str]] = Counter()
+        self._runner = Runner(self.cloud, self._jobs, self.clock)
 
     async def handle(
         self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
@@ -68,53 +68,56 @@ class SageMaker:
     def _answer(self, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]) -> Mapping[str, Any]:
         operation = headers.get("x-amz-target", "").rpartition(".")[2]
         if (handler := self._OPERATIONS.get(operation)) is None:
-            raise SageMakerError(
-                "UnknownOperationException", f"The local SageMaker has no {operation or 'operation without a name'}"
-            )
+            message = f"The local SageMaker has no {operation or 'operation without a name'}"
+            raise SageMakerError(message, code="UnknownOperationException")
         try:
             request = json.loads(body or b"{}")
         except ValueError:
             request = None
         if not isinstance(request, dict):
-            raise ValidationError("The request is not a JSON object")
+            raise SageMakerError("The request is not a JSON object")
+        validation.check_shape(operation, request)
         call = Call(operation=operation, headers=headers, query=query, request=request)
-        return handler(self, call, self._cloud.scope())
+        return handler(self, call, self.cloud.scope())
 
     # Each operation asks IAM first: a caller without permission does not learn whether a job exists.
 
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
-        arn = _arn(scope, str(request.get("TrainingJobName", "")))
-        types = {"sagemaker:InstanceTypes": _instance_types(request)}
-        self._authorize(call, "CreateTrainingJob", arn, tags=_tags(request), more=types)
+        arn = _arn(scope, request["TrainingJobName"])
+        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": _instance_types(request)})
         if request.get("Tags"):
             # The key distinguishes tags of a new job from a call of AddTags, which has none.
-            tagging = {"sagemaker:TaggingAction": "CreateTrainingJob"}
-            self._authorize(call, "AddTags", arn, tags=_tags(request), more=tagging)
-        validation.check_shape("CreateTrainingJob", request)
+            self._authorize(call, "AddTags", arn, {"sagemaker:TaggingAction": "CreateTrainingJob"})
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))
         for plan in _training_plans(request):
             # The service authorization reference lists training-plan among the resource types of CreateTrainingJob.
             self._authorize(call, "CreateTrainingJob", plan)
-        self._pass_role(call, scope, request["RoleArn"])
+        role_arn = request["RoleArn"]
+        self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+        if not self.cloud.trusts_sagemaker(scope, role_arn):
+            raise SageMakerError(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role."
+            )
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None:
-            refused = _of_attempt(job.tags, REFUSE_TAG, job.tags.get(REFUSE_TAG, ""), refusals.parse)
-            self._refused.check(scope, job.request, refused)
+            refused = _of_attempt(job.tags, REFUSE_TAG, "", refusals.parse)
+            self._asked[scope, job.name.lower()] += 1
+            refused.check(request, earlier=self._asked[scope, job.name.lower()] - 1)
         self._jobs.add(scope, job)
         self._runner.start(scope, job)
         logger.info("created %s", job.arn)
         return {"TrainingJobArn": job.arn}
 
     def _planned(self, request: Mapping[str, Any], arn: str) -> Job:
-        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        tags = _tags(request)
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
-        faults = self._default_delivery
-        if DELIVERY_TAG in tags:
-            faults = _parsed(DELIVERY_TAG, tags[DELIVERY_TAG], delivery.parse)
-        fate = _of_attempt(tags, LIFECYCLE_TAG, tags.get(LIFECYCLE_TAG, self._default_lifecycle), lifecycle.parse)
+        own = tags.get(DELIVERY_TAG)
+        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
+        fate = _of_attempt(tags, LIFECYCLE_TAG, self.default_lifecycle, lifecycle.parse)
         if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
             fate = lifecycle.parse(lifecycle.UNINTERRUPTED)
@@ -123,7 +126,7 @@ class SageMaker:
             arn=arn,
             request=filled,
             tags=tags,
-            created=self._clock(),
+            created=self.clock(),
             lifecycle=_limited(fate, filled, tags) if TIME_SCALE_TAG in tags else fate,
             tuning_job_arn=tuning_job_arn,
             speed=speed,
@@ -131,21 +134,20 @@ class SageMaker:
         )
 
     def _describe(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        return answers.describe(self._existing(call, scope), self._clock())
+        return answers.describe(self._existing(call, scope), self.clock())
 
     def _list(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         self._authorize(call, call.operation, "*")
-        validation.check_shape(call.operation, call.request)
-        return self._jobs.page(scope, call.request, self._clock())
+        return self._jobs.page(scope, call.request, self.clock())
 
     def _stop(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         job = self._existing(call, scope)
-        now = self._clock()
+        now = self.clock()
         state = job.at(now)
-        if state.primary in TERMINAL:
+        if state["TrainingJobStatus"] in TERMINAL:
             # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
-            raise ValidationError(f"The request was rejected because the training job is in status {state.primary}.")
-        if not any(transition.status == "Stopping" for transition in state.transitions):
+            raise _rejected(state)
+        if not any(transition["Status"] == "Stopping" for transition in state["SecondaryStatusTransitions"]):
             job = job.stopped(now)
             self._jobs.replace(scope, job)
             self._runner.changed(scope, job)
@@ -153,75 +155,52 @@ class SageMaker:
 
     def _delete(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         job = self._existing(call, scope)
-        now = self._clock()
-        status = job.at(now).primary
-        if status not in TERMINAL:
-            raise ValidationError(f"The request was rejected because the training job is in status {status}.")
-        self._runner.send(scope, job, len(job.lifecycle.moments), events.deleting(job, now))
+        now = self.clock()
+        state = job.at(now)
+        if state["TrainingJobStatus"] not in TERMINAL:
+            raise _rejected(state)
+        self._runner.send(scope, job, len(job.lifecycle.moments), answers.deletion(job, now))
         self._jobs.remove(scope, job.name)
         return {}
 
     def _list_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        return {"Tags": _tag_list(self._tagged(call, scope).tags)}
+        return {"Tags": _tag_list(self._existing(call, scope).tags)}
 
     def _add_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._tagged(call, scope)
+        job = self._existing(call, scope)
         validation.check_tags(call.request["Tags"])
-        tags = {**job.tags, **{tag["Key"]: tag["Value"] for tag in call.request["Tags"]}}
+        tags = {**job.tags, **_tags(call.request)}
         validation.check_tags(_tag_list(tags))
         self._jobs.replace(scope, replace(job, tags=tags))
         return {"Tags": _tag_list(tags)}
 
     def _delete_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._tagged(call, scope)
+        job = self._existing(call, scope)
         tags = {key: value for key, value in job.tags.items() if key not in call.request["TagKeys"]}
         self._jobs.replace(scope, replace(job, tags=tags))
         return {}
 
     def _existing(self, call: Call, scope: Scope) -> Job:
-        name = str(call.request.get("TrainingJobName", ""))
-        self._authorize(call, call.operation, _arn(scope, name), job=self._jobs.find(scope, name))
-        validation.check_shape(call.operation, call.request)
-        return self._jobs.get(scope, name)
-
-    def _tagged(self, call: Call, scope: Scope) -> Job:
-        arn = str(call.request.get("ResourceArn", ""))
+        """The job that a request names, or with the ARN that it names."""
+        arn = call.request.get("ResourceArn") or _arn(scope, call.request["TrainingJobName"])
         job = self._jobs.find(scope, arn.rpartition("/")[2])
-        self._authorize(call, call.operation, arn, tags=_tags(call.request), job=job)
-        validation.check_shape(call.operation, call.request)
+        owned = {f"aws:ResourceTag/{key}": value for key, value in job.tags.items()} if job else {}
+        self._authorize(call, call.operation, arn, owned)
         if job is None or job.arn != arn:
-            raise not_found()
+            raise SageMakerError("Requested resource not found.")
         return job
 
     def _authorize(
-        self,
-        call: Call,
-        action: str,
-        resource: str,
-        *,
-        tags: Mapping[str, str] | None = None,
-        job: Job | None = None,
-        more: Mapping[str, Any] | None = None,
+        self, call: Call, action: str, resource: str, context: Mapping[str, Any] = MappingProxyType({})
     ) -> None:
-        context: dict[str, Any] = {f"aws:RequestTag/{key}": value for key, value in (tags or {}).items()}
-        context.update(more or {})
-        if tags:
-            context["aws:TagKeys"] = list(tags)
-        if job:
-            context.update({f"aws:ResourceTag/{key}": value for key, value in job.tags.items()})
-        self._check(call, f"sagemaker:{action}", resource, context)
-
-    def _pass_role(self, call: Call, scope: Scope, role_arn: str) -> None:
-        self._check(call, "iam:PassRole", role_arn, {"iam:PassedToService": "sagemaker.amazonaws.com"})
-        if not self._cloud.trusts_sagemaker(scope, role_arn):
-            raise ValidationError(
-                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                "'sagemaker.amazonaws.com' to assume the role."
-            )
+        tags = _tags(call.request)
+        keys = {"aws:TagKeys": list(tags)} if tags else {}
+        requested = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
+        self._check(call, f"sagemaker:{action}", resource, {**requested, **keys, **context})
 
     def _check(self, call: Call, action: str, resource: str, context: Mapping[str, Any]) -> None:
-        if denial := self._cloud.denial(call, action, resource, context):
-            raise SageMakerError("AccessDeniedException", denial)
+        if denial := self.cloud.denial(call, action, resource, context):
+            raise SageMakerError(denial, code="AccessDeniedException")
 
     _OPERATIONS: ClassVar[Mapping[str, Callable[["SageMaker", Call, Scope], Mapping[str, Any]]]] = {
         "CreateTrainingJob": _create,
@@ -235,26 +214,24 @@ class SageMaker:
     }
 
 
+def _rejected(state: Mapping[str, Any]) -> SageMakerError:
+    return SageMakerError(
+        f"The request was rejected because the training job is in status {state['TrainingJobStatus']}."
+    )
+
+
 def _arn(scope: Scope, name: str) -> str:
     return f"arn:aws:sagemaker:{scope.region}:{scope.account}:training-job/{name.lower()}"
 
 
 def _tags(request: Mapping[str, Any]) -> dict[str, str]:
-    """Read tags for IAM from a request that is not validated yet."""
-    tags = request.get("Tags")
-    if not isinstance(tags, list):
-        return {}
-    return {str(tag.get("Key")): str(tag.get("Value")) for tag in tags if isinstance(tag, dict)}
+    return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
 
 
 def _instance_types(request: Mapping[str, Any]) -> list[str]:
-    """Read the instance types for IAM from a request that is not validated yet."""
-    resources = request.get("ResourceConfig")
-    if not isinstance(resources, dict):
-        return []
-    groups = resources.get("InstanceGroups")
-    listed = [resources, *(groups if isinstance(groups, list) else [])]
-    return [str(each["InstanceType"]) for each in listed if isinstance(each, dict) and "InstanceType" in each]
+    resources = request.get("ResourceConfig", {})
+    listed = [resources, *resources.get("InstanceGroups", [])]
+    return [each["InstanceType"] for each in listed if "InstanceType" in each]
 
 
 def _training_plans(request: Mapping[str, Any]) -> list[str]:
@@ -274,34 +251,30 @@ def _factor(tags: Mapping[str, str], tag: str, examples: str) -> float:
     except ValueError:
         factor = 0
     if not 0 < factor < float("inf"):
-        raise ValidationError(f"Tag {tag}: '{text}' is not a factor {examples}")
+        raise SageMakerError(f"Tag {tag}: '{text}' is not a factor {examples}")
     return factor
 
 
-def _of_attempt(tags: Mapping[str, str], tag: str, text: str, read: Callable[[str], _T]) -> _T:
-    return _parsed(tag, text, lambda value: attempts.value_for(attempts.attempt_of(tags), value, read))
+def _of_attempt(tags: Mapping[str, str], tag: str, default: str, read: Callable[[str], _T]) -> _T:
+    number = lifecycle.attempt_of(tags)
+    return _parsed(tag, tags.get(tag, default), lambda text: lifecycle.value_for(number, text, read))
 
 
 def _parsed(tag: str, text: str, read: Callable[[str], _T]) -> _T:
     try:
         return read(text)
     except ValueError as error:  # which all parsers raise
-        raise ValidationError(f"Tag {tag}: {error}") from error
+        raise SageMakerError(f"Tag {tag}: {error}") from error
 
 
 def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str]) -> Lifecycle:
     scale = _factor(tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
     stopping = request["StoppingCondition"]
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    pending = stopping.get("MaxPendingTimeInSeconds") if _is_accelerated(request) else None
-    return limits.limited(
+    # For CPU-only types MaxPendingTimeInSeconds has no effect, says the service model.
+    accelerated = any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))
+    return lifecycle.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,
-        max_wait=None if wait is None else wait / scale,
-        max_pending=None if pending is None else pending / scale,
+        max_wait=stopping.get("MaxWaitTimeInSeconds", inf) / scale,
+        max_pending=stopping.get("MaxPendingTimeInSeconds", inf) / scale if accelerated else inf,
     )
-
-
-def _is_accelerated(request: Mapping[str, Any]) -> bool:
-    """Whether MaxPendingTimeInSeconds takes effect: for CPU-only types it has none, says the service model."""
-    return any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))

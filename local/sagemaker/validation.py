@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from math import inf
 from typing import Any, Final
 
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 from botocore.session import Session
 from botocore.validate import ParamValidator
-
-from local.sagemaker.errors import SageMakerError, ValidationError
 
 _MOST_TAGS: Final = 50
 _MOST_WAIT_WITHOUT_CHECKPOINTS: Final = 3600
@@ -27,6 +26,15 @@ _ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.
 _JAVA_CLASSES: Final = ((r"\p{Alnum}", "a-zA-Z0-9"), (r"\p{L}", r"\w"), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"))
 
 
+class SageMakerError(Exception):
+    """An error answer. A job that does not exist is a ValidationException, too, not a ResourceNotFound."""
+
+    def __init__(self, message: str, code: str = "ValidationException") -> None:
+        """Answer with this code and message."""
+        super().__init__(message)
+        self.code = code
+
+
 @cache
 def service_model() -> ServiceModel:
     """Load botocore's model of the SageMaker API."""
@@ -35,87 +43,75 @@ def service_model() -> ServiceModel:
 
 def check_shape(operation: str, request: Mapping[str, Any]) -> None:
     """Check types, required members, lengths, ranges, enums and patterns against the service model."""
-    model = service_model()
-    if operation not in model.operation_names:
-        raise SageMakerError("UnknownOperationException", operation)
-    shape: Shape = model.operation_model(operation).input_shape  # type: ignore[assignment]  # every operation has one
+    shape: Shape = service_model().operation_model(operation).input_shape  # type: ignore[assignment]  # all have one
     report = ParamValidator().validate(request, shape)
     if report.has_errors():
-        raise ValidationError(_counted(report.generate_report().splitlines()))
+        raise SageMakerError(_counted(report.generate_report().splitlines()))
     # ParamValidator leaves enums, patterns and upper bounds to the service.
     if violations := list(_violations(shape, request, "")):
-        raise ValidationError(_counted(violations))
+        raise SageMakerError(_counted(violations))
 
 
 def check_training_job(request: Mapping[str, Any]) -> None:
     """Check the rules of CreateTrainingJob that the service model does not state; the first violation is raised."""
-    for rules in (_algorithm_rules, _resource_rules, _time_rules):
-        for complaint in rules(request):
-            raise ValidationError(complaint)
-
-
-def _algorithm_rules(request: Mapping[str, Any]) -> Iterator[str]:
-    algorithm = request.get("AlgorithmSpecification", {})
-    if "ServerlessJobConfig" not in request and len({"AlgorithmName", "TrainingImage"} & algorithm.keys()) != 1:
-        yield "AlgorithmSpecification must have either AlgorithmName or TrainingImage"
-    if is_built_in(algorithm) and algorithm.get("MetricDefinitions"):
-        yield (
-            "You can't override the metric definitions for Amazon SageMaker algorithms. "
-            "Please retry the request without specifying metric definitions."
-        )
-
-
-def _resource_rules(request: Mapping[str, Any]) -> Iterator[str]:
-    resources = request.get("ResourceConfig", {})
-    spot = request.get("EnableManagedSpotTraining", False)
+    algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
+    spot, serverless = request.get("EnableManagedSpotTraining", False), "ServerlessJobConfig" in request
     kinds = {"InstanceType", "InstanceGroups", "InstancePreferences"} & resources.keys()
-    for member in ("SelectedInstanceType", "SelectedInstanceCount"):
-        if member in resources:
-            yield f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob"
-    if "ServerlessJobConfig" not in request and len(kinds) != 1:
-        yield "ResourceConfig must have one of InstanceType, InstanceGroups and InstancePreferences"
     types = [resources.get("InstanceType"), *(each.get("InstanceType") for each in resources.get("InstanceGroups", []))]
-    if "VolumeKmsKeyId" in resources and (local := [each for each in types if each and has_local_storage(each)]):
-        # API reference, ResourceConfig: it cannot be requested for a type with local storage. The words are not known.
-        yield f"VolumeKmsKeyId is not supported for instance type {local[0]}, which has local instance storage"
-    if spot and "InstancePreferences" in kinds:
-        yield "InstancePreferences is not supported when EnableManagedSpotTraining is set to true"
-    if spot and resources.get("KeepAlivePeriodInSeconds"):
-        yield "KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true"
-
-
-def _time_rules(request: Mapping[str, Any]) -> Iterator[str]:
+    local = [each for each in types if each and has_local_storage(each)]
     stopping = request.get("StoppingCondition", {})
-    wait = stopping.get("MaxWaitTimeInSeconds")
-    runtime = stopping.get("MaxRuntimeInSeconds", 86400)
-    if not request.get("EnableManagedSpotTraining", False):
-        if wait is not None:
-            yield "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
-        return
-    if wait is None:
-        yield "MaxWaitTimeInSeconds must be set when EnableManagedSpotTraining is set to true"
-        return
-    if wait < runtime:
-        yield (
-            f"Invalid MaxWaitTimeInSeconds {wait}. It must be equal to or greater than MaxRuntimeInSeconds {runtime}"
-        )
-    without_checkpoints = is_built_in(request.get("AlgorithmSpecification", {})) and "CheckpointConfig" not in request
-    if without_checkpoints and wait > _MOST_WAIT_WITHOUT_CHECKPOINTS:
-        yield (
-            f"Invalid MaxWaitTimeInSeconds {wait}. Built-in and marketplace algorithms without checkpoints are "
-            f"limited to {_MOST_WAIT_WITHOUT_CHECKPOINTS} seconds"
-        )
+    wait, runtime = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", 86400)
+    built_in = is_built_in(algorithm)
+    longest = _MOST_WAIT_WITHOUT_CHECKPOINTS if built_in and "CheckpointConfig" not in request else inf
+    complaints = {
+        "AlgorithmSpecification must have either AlgorithmName or TrainingImage": (
+            not serverless and len({"AlgorithmName", "TrainingImage"} & algorithm.keys()) != 1
+        ),
+        "You can't override the metric definitions for Amazon SageMaker algorithms. "
+        "Please retry the request without specifying metric definitions.": (
+            built_in and algorithm.get("MetricDefinitions")
+        ),
+        **{
+            f"ResourceConfig.{member} is set by SageMaker and cannot be given in CreateTrainingJob": member in resources
+            for member in ("SelectedInstanceType", "SelectedInstanceCount")
+        },
+        "ResourceConfig must have one of InstanceType, InstanceGroups and InstancePreferences": (
+            not serverless and len(kinds) != 1
+        ),
+        # API reference, ResourceConfig: it cannot be requested for a type with local storage. The words are not known.
+        f"VolumeKmsKeyId is not supported for instance type {''.join(local[:1])}, which has local instance storage": (
+            local and "VolumeKmsKeyId" in resources
+        ),
+        "InstancePreferences is not supported when EnableManagedSpotTraining is set to true": (
+            spot and "InstancePreferences" in kinds
+        ),
+        "KeepAlivePeriodInSeconds is not supported when EnableManagedSpotTraining is set to true": (
+            spot and resources.get("KeepAlivePeriodInSeconds")
+        ),
+        "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true": (
+            not spot and wait is not None
+        ),
+        "MaxWaitTimeInSeconds must be set when EnableManagedSpotTraining is set to true": spot and wait is None,
+        f"Invalid MaxWaitTimeInSeconds {wait}. It must be equal to or greater than MaxRuntimeInSeconds {runtime}": (
+            wait is not None and wait < runtime
+        ),
+        f"Invalid MaxWaitTimeInSeconds {wait}. Built-in and marketplace algorithms without checkpoints are limited to "
+        f"{_MOST_WAIT_WITHOUT_CHECKPOINTS} seconds": wait is not None and wait > longest,
+    }
+    for complaint, applies in complaints.items():
+        if applies:
+            raise SageMakerError(complaint)
 
 
 def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
     """Check what AWS asks of user tags."""
     if len(tags) > _MOST_TAGS:
-        raise ValidationError(f"A resource can have at most {_MOST_TAGS} tags; there would be {len(tags)}")
+        raise SageMakerError(f"A resource can have at most {_MOST_TAGS} tags; there would be {len(tags)}")
     keys = [tag["Key"] for tag in tags]
     if reserved := [key for key in keys if key.lower().startswith("aws:")]:
-        raise ValidationError(f"Tag keys starting with 'aws:' are reserved for AWS: {', '.join(reserved)}")
+        raise SageMakerError(f"Tag keys starting with 'aws:' are reserved for AWS: {', '.join(reserved)}")
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
-        raise ValidationError(f"Tag keys must be unique: {', '.join(twice)}")
+        raise SageMakerError(f"Tag keys must be unique: {', '.join(twice)}")
 
 
 def is_built_in(algorithm: Mapping[str, Any]) -> bool:

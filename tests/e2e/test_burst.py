@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount
+from local.demo.verification import receive_alerts
 from respot.alerting.alert import AlertRecord
 from respot.aws.dynamodb.alerts import read_alert
 from respot.aws.dynamodb.job_items import state_item, transition_item

@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.demo.deliveries import receive_alerts
-from local.demo.deployed import DeployedAccount
-from local.demo.training import policy
-from local.demo.verification import differences, ledger_is_consistent, observe
+from local.demo.deployed import DeployedAccount, policy
+from local.demo.verification import differences, ledger_is_consistent, observe, receive_alerts
 from local.sagemaker.lifecycle import parse
 from respot.aws.dynamodb.attribute_values import deserialize
 from respot.schema import EXPIRES_AT, RECORDED_AT

@@ -68,18 +68,18 @@ def test_accounts_run_side_by_side_and_end_without_a_trace_but_for_a_log_that_wa
 def test_an_account_that_cannot_start_says_why_and_where_its_log_is() -> None:
     account = LocalAccount(delivery="copies=several")
     with pytest.raises(LocalAccountError, match="ended with exit code 1") as failure:
-        account.start()
+        account.__enter__()
     assert "ValueError: 'copies=several' is none of copies=N" in str(failure.value)
     assert str(account.log) in str(failure.value)
     assert account.log.exists()
-    assert account.process_id is None
-    account.stop()
+    assert account.process is None
+    account.__exit__()
 
 
 def test_an_account_ends_with_the_process_that_started_it() -> None:
     script = """
 from local.emulator.account import LocalAccount
-account = LocalAccount().start()
+account = LocalAccount().__enter__()
 print(account.endpoint, account.log, flush=True)
 input()
 """
@@ -106,7 +106,7 @@ def test_functions_reach_the_account_with_any_user_settings_and_end_with_it(
         monkeypatch.setenv(name, str(tmp_path / "nowhere"))
     monkeypatch.setenv("NO_PROXY", "localhost")  # for this process; the account's gets neither
     with LocalAccount() as account:
-        group = account.process_id or 0
+        group = account.process.pid if account.process else 0
         answer = asked(account, ["HTTPS_PROXY", "AWS_PROFILE", "AWS_ENDPOINT_URL"])
         assert answer["caller"] == "arn:aws:sts::111122223333:assumed-role/function/asked"
         assert answer["found"] == ["AWS_ENDPOINT_URL"]

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 import pytest
 from botocore.exceptions import ClientError
 
-from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification import JobOutcome, differences, fingerprint, ledger_is_consistent, observe
+from local.demo.verification import (
+    JobOutcome,
+    compare_deliveries,
+    differences,
+    fingerprint,
+    ledger_is_consistent,
+    observe,
+    receive_alerts,
+)
 from local.sagemaker.lifecycle import NAMED, parse
 from tests.support.deployed import function_of, respot
 from tests.support.roles import credentials_of

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from local.demo.training import TrainingGround
+from local.demo.deployed import TrainingGround
 from local.emulator.account import LocalAccount
-from local.sagemaker.container import LOG_GROUP
+from local.sagemaker.runner import LOG_GROUP
 from tests.support.recorded_requests import members, operation, requests_of
 from tests.support.roles import create_role
 from tests.support.waiting import eventually

@@ -11,12 +11,13 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
 from local.demo.verification import (
     JobOutcome,
     Trained,
+    compare_deliveries,
     observe_run,
+    receive_alerts,
     run_differences,
     trained,
     training_differences,

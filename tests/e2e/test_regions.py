@@ -13,14 +13,14 @@ from botocore.exceptions import ClientError
 
 from infra.preflight import ExitCode
 from local import PROJECT
-from local.demo.deliveries import compare_deliveries, receive_alerts
-from local.demo.deployed import DeployedAccount
-from local.demo.training import policy
+from local.demo.deployed import DeployedAccount, policy
 from local.demo.verification import (
     JobOutcome,
+    compare_deliveries,
     differences,
     observe,
     observe_run,
+    receive_alerts,
     run_differences,
     trained,
     training_differences,

@@ -9,9 +9,15 @@ from typing import Any, Final
 import pytest
 from botocore.exceptions import ClientError
 
-from local.demo.deliveries import compare_deliveries, receive_alerts
 from local.demo.deployed import DeployedAccount
-from local.demo.verification import observe_run, run_differences, trained, training_differences
+from local.demo.verification import (
+    compare_deliveries,
+    observe_run,
+    receive_alerts,
+    run_differences,
+    trained,
+    training_differences,
+)
 from respot.aws.dynamodb.keys import partition_of, reservation_partition, run_partition, sweep_partition
 from respot.jobs.job import at_milliseconds
 from respot.jobs.lifecycle import is_terminal

@@ -1,17 +1,17 @@
 """What `make chaos` calls lost, doubled and wrong, and when a round counts."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
-from local.chaos import table
+from local.chaos import runner
 from local.chaos.faults import UNDISTURBED, Fault
-from local.chaos.proxy import Counts
 from local.chaos.runner import Round
 from local.chaos.subjects import Judgement
 
-SILENT = Counts(calls=10, hit=0, retries=0, killed=0)
-FELT = replace(SILENT, hit=3, killed=1)
+SILENT = Counter(calls=10)
+FELT = Counter(calls=10, hit=3, killed=1)
 THROTTLE = Fault(name="throttle", title="throttling", rules=({"service": "sns"},))
 SLACK = Fault(name="slack", title="outage of Slack", slack=503)
 DEATHS = Fault(name="deaths", title="functions killed", deaths=0.1)
@@ -57,7 +57,7 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
         ),
         Round(fault=SLACK, counts=SILENT, heal_seconds=None, judgement=Judgement(lost=["x"], doubled=["y", "z"])),
     ]
-    assert table.to_figures(rounds) == {
+    assert runner.to_figures(rounds) == {
         "rounds": 5,
         "not healed": 1,
         "lost": 1,
@@ -67,4 +67,4 @@ def test_the_figures_are_of_the_rounds_with_a_fault() -> None:
         "healed, median": 5.0,
         "healed, slowest": 9.0,
     }
-    assert table.to_figures([])["healed, slowest"] == 0
+    assert runner.to_figures([])["healed, slowest"] == 0

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from local import PROJECT, cli
+from local import PROJECT
+from local.__main__ import EXAMPLES as NAMED
 from local.clients import table
-from local.clients.cases import CASES, EXAMPLES, Client
-from local.clients.environments import PACKAGES, Environment
-from local.clients.judgement import Seen
+from local.clients.cases import CASES, EXAMPLES, Client, Seen
+from local.clients.table import PACKAGES
 
 
 def test_every_example_is_run_by_its_client_and_named_by_make_local() -> None:
     examples = sorted(f"examples/{path.name}" for path in EXAMPLES.glob("*.py"))
     assert examples == sorted(case for cases in CASES.values() for case in cases if case.startswith("examples/"))
-    assert examples == sorted(re.findall(r"examples/\w+\.py", cli.EXAMPLES))
+    assert examples == sorted(re.findall(r"examples/\w+\.py", NAMED))
 
 
 def test_every_example_asks_for_resume_and_names_no_role_or_bucket() -> None:
@@ -43,8 +43,6 @@ def test_a_case_that_breaks_off_is_a_difference(monkeypatch: pytest.MonkeyPatch)
         raise RuntimeError("no answer")
 
     monkeypatch.setattr(table, "CASES", {"cli": {"lists": broken}})
-    environment = Environment(client="cli", version="awscli 1", programs=Path())
-    client = Client(environment=environment, at=None, settings=Path())  # type: ignore[arg-type] # it is not asked
-    row = table.case_run(client, "lists")
-    assert not row.is_good
-    assert row.seen.differences == ["RuntimeError: no answer"]
+    client = Client(name="cli", programs=Path(), at=None, settings=Path())  # type: ignore[arg-type] # it is not asked
+    _, _, seen, _ = table.case_run(client, "lists")
+    assert seen.differences == ["RuntimeError: no answer"]

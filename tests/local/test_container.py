@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.sagemaker import delivery
+from local.sagemaker import checkpoints, delivery
 from local.sagemaker.checkpoints import Progress
-from local.sagemaker.container import Container
+from local.sagemaker.runner import log_streams
 from local.sagemaker.service import SageMaker
 from tests.local import jobs
 from tests.local.test_service import RememberingCloud, ask
@@ -32,19 +32,26 @@ GROUPS = {
 def test_each_instance_has_a_stream_named_after_job_number_and_start(
     resources: dict[str, object], instances: int
 ) -> None:
-    cloud = RememberingCloud()
-    job = jobs.job("Training=1", ResourceConfig=resources)
-    container = Container(cloud, cloud.scope(), job, started=STARTED)
-    container.starts(Progress())
-    container.saved(Progress(step=50))
-    printed = ["Training from the beginning", "Saved checkpoint-50"]
-    assert cloud.printed == {f"job-1/algo-{number}-1574811611": printed for number in range(1, instances + 1)}
+    streams = log_streams(jobs.job("Training=1", ResourceConfig=resources), STARTED)
+    assert streams == [f"job-1/algo-{number}-1574811611" for number in range(1, instances + 1)]
 
 
-def test_a_job_that_finds_a_checkpoint_prints_where_it_resumes() -> None:
+def test_a_job_that_finds_a_checkpoint_prints_where_it_resumes_and_what_it_saves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cloud = RememberingCloud()
-    Container(cloud, cloud.scope(), jobs.job("Training=1"), started=STARTED).starts(Progress(step=150))
-    assert list(cloud.printed.values()) == [["Resuming from checkpoint-150"]]
+    monkeypatch.setattr(cloud, "s3", lambda *_: None)
+    monkeypatch.setattr(checkpoints, "restore", lambda *_: Progress(step=150))
+    monkeypatch.setattr(checkpoints, "write", lambda *arguments: arguments[-1])
+
+    async def story() -> None:
+        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle="Training=0.6")
+        created = await ask(service, "CreateTrainingJob", jobs.request(CheckpointConfig={"S3Uri": "s3://b/c/"}))
+        assert created[0] == 200
+        await asyncio.sleep(0.7)
+
+    asyncio.run(story())
+    assert list(cloud.printed.values()) == [["Resuming from checkpoint-150", "Saved checkpoint-200"]]
 
 
 def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:

@@ -14,8 +14,8 @@ def test_without_faults_each_event_arrives_once_and_at_once() -> None:
 def test_all_faults_can_be_asked_for() -> None:
     assert parse("copies=3 shuffle=1 delay=0.5 drop=0.3 seed=7") == DeliveryFaults(
         copies=3,
-        shuffle_seconds=1,
-        delay_seconds=0.5,
+        shuffle=1,
+        delay=0.5,
         drop=0.3,
         seed=7,
     )
@@ -32,7 +32,7 @@ def test_copies_are_late_and_shuffled_within_bounds() -> None:
 
 def test_the_same_seed_gives_the_same_faults() -> None:
     def faults(seed: int) -> list[tuple[float, ...]]:
-        return [DeliveryFaults(copies=2, shuffle_seconds=1, drop=0.3, seed=seed).holds(JOB, n) for n in range(20)]
+        return [DeliveryFaults(copies=2, shuffle=1, drop=0.3, seed=seed).holds(JOB, n) for n in range(20)]
 
     assert faults(1) == faults(1)
     assert faults(1) != faults(2)
@@ -46,5 +46,5 @@ def test_all_events_or_a_share_of_them_can_get_lost() -> None:
 
 @pytest.mark.parametrize("text", ["copies", "copies=many", "lose=1", "drop=2", "delay=-1"])
 def test_a_bad_request_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"none of copies|drop is the share"):
+    with pytest.raises(ValueError, match=r"none of copies"):
         parse(text)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.sagemaker import answers, events, lifecycle
+from local.sagemaker import answers, lifecycle
 from local.sagemaker.job import Job
 from tests.local.jobs import CREATED, job
 from tests.support.builders import EVENTS
@@ -66,7 +66,7 @@ def test_events_equal_the_examples_in_keys_order_types_and_values(story: str) ->
         del expected[3]  # the script cannot say when instances are found; see test_lifecycle
     of_story = job_of(expected[-1], STORIES[story])
     sent = [
-        events.detail(of_story, position)
+        answers.event(of_story, position)
         for position, moment in enumerate(of_story.lifecycle.moments)
         if moment.announced and moment.message != "Preparing the instances for training"
     ]
@@ -91,7 +91,7 @@ def test_describe_has_the_members_and_the_history_of_the_example(story: str) -> 
 
 def test_each_change_of_message_has_an_event_with_the_same_start() -> None:
     of_story = job("Starting=1 Starting=1 Starting=5 Downloading=1")
-    starting = [events.detail(of_story, position) for position in range(3)]
+    starting = [answers.event(of_story, position) for position in range(3)]
     entries = [detail["SecondaryStatusTransitions"][0] for detail in starting]
     assert {entry["StartTime"] for entry in entries} == {round(CREATED.timestamp() * 1000)}
     assert len({entry["StatusMessage"] for entry in entries}) == 3
@@ -99,5 +99,5 @@ def test_each_change_of_message_has_an_event_with_the_same_start() -> None:
 
 
 def test_a_deleted_job_keeps_its_secondary_status() -> None:
-    detail = events.deleting(job("Starting=1 MaxWaitTimeExceeded"), CREATED)
+    detail = answers.deletion(job("Starting=1 MaxWaitTimeExceeded"), CREATED)
     assert (detail["TrainingJobStatus"], detail["SecondaryStatus"]) == ("Deleting", "MaxWaitTimeExceeded")

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import SageMakerError, ValidationError
 from local.sagemaker.jobs import Jobs
+from local.sagemaker.validation import SageMakerError
 from tests.local.jobs import CREATED, after, job
 
 HERE = Scope(account="111122223333", region="us-east-1")
@@ -81,5 +81,5 @@ def test_pages_do_not_repeat_jobs_when_new_ones_arrive() -> None:
 
 @pytest.mark.parametrize("token", ["nonsense", "e30="])
 def test_a_made_up_token_is_refused(token: str) -> None:
-    with pytest.raises(ValidationError, match="NextToken"):
+    with pytest.raises(SageMakerError, match="NextToken"):
         many(1).page(HERE, {"NextToken": token}, NOW)

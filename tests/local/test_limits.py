@@ -1,12 +1,13 @@
 """MaxRuntime and MaxWait end jobs by the clock."""
 
+from math import inf
+
 import pytest
 
-from local.sagemaker.lifecycle import parse
-from local.sagemaker.limits import limited
+from local.sagemaker.lifecycle import limited, parse
 
 
-def ended(script: str, *, runtime: float, wait: float | None) -> list[tuple[str, float]]:
+def ended(script: str, *, runtime: float, wait: float) -> list[tuple[str, float]]:
     fate = limited(parse(script), max_runtime=runtime, max_wait=wait)
     return [
         *((status, length.total_seconds()) for status, _, length in fate.periods),
@@ -24,7 +25,7 @@ WAITED, RAN = ("MaxWaitTimeExceeded", 0), ("MaxRuntimeExceeded", 0)
         ("Starting=90", 5, 8, [("Starting", 8), STOPPING, WAITED]),
         ("Starting=2 Training=90", 9, 10, [("Starting", 2), ("Training", 8), STOPPING, UPLOADING, WAITED]),
         ("Starting=2 Training=90", 3, 10, [("Starting", 2), ("Training", 3), STOPPING, UPLOADING, RAN]),
-        ("Starting=2 Training=90", 3, None, [("Starting", 2), ("Training", 3), STOPPING, UPLOADING, RAN]),
+        ("Starting=2 Training=90", 3, inf, [("Starting", 2), ("Training", 3), STOPPING, UPLOADING, RAN]),
         (
             "Training=2 Interrupted=3 Training=90",
             4,
@@ -45,7 +46,7 @@ WAITED, RAN = ("MaxWaitTimeExceeded", 0), ("MaxRuntimeExceeded", 0)
     ],
 )
 def test_a_limit_ends_a_job_with_any_script(
-    script: str, runtime: float, wait: float | None, expected: list[tuple[str, float]]
+    script: str, runtime: float, wait: float, expected: list[tuple[str, float]]
 ) -> None:
     assert ended(script, runtime=runtime, wait=wait) == expected
 
@@ -81,14 +82,14 @@ def test_a_limit_between_two_phases_leaves_no_trace_of_the_second() -> None:
         ),
         ("Starting=90", 5, [("Starting", 90), ("Completed", 0)]),
         ("Pending=4 Training=9", 5, [("Pending", 4), ("Training", 9), ("Completed", 0)]),
-        ("Pending=90", None, [("Pending", 90), ("Completed", 0)]),
+        ("Pending=90", inf, [("Pending", 90), ("Completed", 0)]),
     ],
     ids=["never launched", "all of Pending together", "Starting is not Pending", "launched in time", "no limit"],
 )
 def test_a_job_is_pending_no_longer_than_it_may_be(
-    script: str, pending: float | None, expected: list[tuple[str, float]]
+    script: str, pending: float, expected: list[tuple[str, float]]
 ) -> None:
-    fate = limited(parse(script), max_runtime=99, max_wait=None, max_pending=pending)
+    fate = limited(parse(script), max_runtime=99, max_pending=pending)
     assert [
         *((status, length.total_seconds()) for status, _, length in fate.periods),
         (fate.end, 0),

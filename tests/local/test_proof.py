@@ -12,12 +12,11 @@ from rich.console import Console
 
 from local import PROJECT
 from local.bench import load
-from local.bench.events import Spread
 from local.bench.load import Load
-from local.chaos import table as chaos
+from local.chaos import runner as chaos
 from local.clients import table as clients
-from local.proof import figures, proof
-from local.proof.parts import LONGEST_MINUTES, PARTS, Demand, Part
+from local.proof import proof
+from local.proof.proof import LONGEST_MINUTES, PARTS, Demand, Part
 from tests.support.recovery_world import __main__ as soak
 
 LEAVES = """
@@ -136,23 +135,18 @@ def test_every_part_takes_its_arguments(each: Part) -> None:
     assert "--figures" in done.stdout
 
 
-SPREAD = Spread(p50=1, p95=2, p99=3)
-
-
 def measured(*, jobs: int, seconds: float, p95: float = 2, dead_letters: int = 0) -> Load:
     return Load(
         jobs=jobs,
         transitions=8 * jobs,
-        lost_transitions=0,
-        lost_alerts=0,
-        written_by_duplicates=0,
-        dead_letters=dead_letters,
+        losses=dict.fromkeys(("transitions lost", "alerts lost", "written for duplicates"), 0)
+        | {"dead letters": dead_letters},
         seconds=seconds,
         seconds_again=seconds,
         backlog=100,
         calls=1000,
-        to_ledger=SPREAD,
-        to_alert=Spread(p50=1, p95=p95, p99=p95),
+        to_ledger=(1, 2, 3),
+        to_alert=(1, p95, p95),
     )
 
 
@@ -176,8 +170,8 @@ def test_every_figure_that_is_judged_is_left_by_its_part(
         "chaos": chaos.to_figures([]),
         "chaos-again": chaos.to_figures([]),
         "load": load.to_figures([measured(jobs=1, seconds=1)]),
-        "soak": figures.read(tmp_path / "soak"),
-        "clients": figures.read(tmp_path / "clients"),
+        "soak": json.loads((tmp_path / "soak").read_text()),
+        "clients": json.loads((tmp_path / "clients").read_text()),
     }
     assert {each.name: {demand.figure for demand in each.demands} - left[each.name].keys() for each in PARTS} == {
         each.name: set() for each in PARTS

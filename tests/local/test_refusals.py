@@ -3,12 +3,9 @@
 import pytest
 
 from local.sagemaker import refusals
-from local.sagemaker.cloud import Scope
-from local.sagemaker.errors import SageMakerError
 from local.sagemaker.refusals import Refusals
+from local.sagemaker.validation import SageMakerError
 from tests.local.jobs import request
-
-HERE = Scope(account="111122223333", region="us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -31,17 +28,16 @@ def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
         refusals.parse(text)
 
 
-def refused(counts: refusals.Counts, refused: Refusals, **members: object) -> SageMakerError | None:
+def refused(refusals: Refusals, earlier: int, **members: object) -> SageMakerError | None:
     try:
-        counts.check(HERE, request(**members), refused)
+        refusals.check(request(**members), earlier=earlier)
     except SageMakerError as error:
         return error
     return None
 
 
 def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
-    counts = refusals.Counts()
-    errors = [refused(counts, Refusals(quota=2, throttle=1)) for _ in range(5)]
+    errors = [refused(Refusals(quota=2, throttle=1), earlier) for earlier in range(5)]
     assert [error and error.code for error in errors] == [
         *("ResourceLimitExceeded", "ResourceLimitExceeded", "ThrottlingException"),
         *(None, None),
@@ -49,17 +45,10 @@ def test_the_quota_refuses_first_then_throttling_then_nobody() -> None:
     assert "'ml.g5.2xlarge for spot training job usage' is 1 Instances" in str(errors[0])
 
 
-def test_every_name_is_counted_separately() -> None:
-    counts, once = refusals.Counts(), Refusals(quota=1)
-    assert refused(counts, once, TrainingJobName="a")
-    assert refused(counts, once, TrainingJobName="b")
-    assert refused(counts, once, TrainingJobName="A") is None
-
-
 @pytest.mark.parametrize("pool", ["spot", "ml.g5.2xlarge"])
 def test_a_pool_without_quota_refuses_every_creation(pool: str) -> None:
-    counts, none = refusals.Counts(), Refusals(none=frozenset({pool}))
+    none = Refusals(none=frozenset({pool}))
     quota = "'ml.g5.2xlarge for spot training job usage' is 0 Instances, with current utilization of 0 Instances"
-    assert all(quota in str(refused(counts, none)) for _ in range(3))
+    assert all(quota in str(refused(none, earlier)) for earlier in range(3))
     other = {"InstanceType": "ml.g5.4xlarge", "InstanceCount": 1}
-    assert refused(counts, none, EnableManagedSpotTraining=None, ResourceConfig=other) is None
+    assert refused(none, 0, EnableManagedSpotTraining=None, ResourceConfig=other) is None

@@ -40,9 +40,9 @@ class RememberingCloud:
         del scope, role_arn
         return self._trusted
 
-    def publish(self, scope: Scope, *, source: str, detail_type: str, resource: str, detail: str) -> None:
-        del scope, source, detail_type, resource
-        self.details.append(json.loads(detail))
+    def publish(self, scope: Scope, entry: Mapping[str, Any]) -> None:
+        del scope
+        self.details.append(json.loads(entry["Detail"]))
 
     def log(self, scope: Scope, role_arn: str, *, stream: str, message: str) -> None:
         del scope, role_arn
@@ -216,11 +216,15 @@ def test_an_attempt_meets_the_fate_that_its_number_calls_for() -> None:
 
 def test_a_creation_is_refused_as_often_as_its_attempt_demands() -> None:
     async def story(service: SageMaker) -> None:
+        """Each name has its own count, in any case."""
         refusals = "quota=0 / quota=1 throttle=1"
         assert (await ask(service, "CreateTrainingJob", request(Tags=tagged(local_refuse=refusals))))[0] == 200
         second = request(TrainingJobName="job-1-r2", Tags=tagged(local_refuse=refusals, respot_attempt="2"))
-        codes = [(await ask(service, "CreateTrainingJob", second))[1].get("__type") for _ in range(4)]
-        assert codes == ["ResourceLimitExceeded", "ThrottlingException", None, "ResourceInUse"]
+        same, third = {**second, "TrainingJobName": "JOB-1-R2"}, {**second, "TrainingJobName": "job-1-r3"}
+        asked = [second, same, third, second, second]
+        codes = [(await ask(service, "CreateTrainingJob", body))[1].get("__type") for body in asked]
+        limit = "ResourceLimitExceeded"
+        assert codes == [limit, "ThrottlingException", limit, None, "ResourceInUse"]
 
     run(RememberingCloud(), story)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from local.sagemaker import validation
-from local.sagemaker.errors import SageMakerError
+from local.sagemaker.validation import SageMakerError
 from respot.aws.sagemaker.instance_types import local_storage
 from tests.local.jobs import request
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import pytest
 
-from local.demo.deliveries import receive_alerts
 from local.demo.deployed import DeployedAccount, deployed_account
+from local.demo.verification import receive_alerts
 from tests.support.wheel import installed_command
 
 FAR: Final = "eu-west-1"

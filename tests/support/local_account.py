@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local import PROJECT
-from local.demo import training
-from local.demo.training import TrainingGround
+from local.demo import deployed as training
+from local.demo.deployed import TrainingGround
 from local.emulator.account import LocalAccount
 from local.emulator.server import environment
 

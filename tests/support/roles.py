@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from local.demo.deployed import DeployedAccount
-from local.demo.training import policy
+from local.demo.deployed import DeployedAccount, policy
 from local.emulator.account import LocalAccount
 
 
