@@ -88,7 +88,7 @@ def _version(client: str) -> str:
 
 
 def _install(client: str) -> None:
-    """Install what is pinned for a client; what is installed already stays."""
+    """Install what is pinned for a client; what is installed already remains."""
     directory = _BUILD / client
     sync = ("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes")
     for arguments in (
