@@ -136,7 +136,7 @@ class Runner:
     async def _with_s3(
         self, running: _Running, job: Job, use: Callable[..., Progress], *arguments: object
     ) -> Progress | None:
-        """Read or write checkpoints; where that fails: does the job, and there is no progress."""
+        """Read or write checkpoints. If that fails, the job fails, and there is no progress."""
 
         def used() -> Progress:
             s3 = self._cloud.s3(running.scope, job.request["RoleArn"])
