@@ -47,7 +47,7 @@ _POINTER: Final = re.compile(
 
 _BY_PRODUCT_TYPES: Final = word_set(
     "log out err txt csv tsv yaml yml md rst html htm png jpg jpeg gif svg pdf mp4 avi wav flac py pyc sh ipynb "
-    "jsonl toml ini cfg conf wandb prof nsys-rep lock pid diff patch js css dot gin pbtxt neff hlo ntff trace "
+    "jsonl toml ini cfg conf wandb prof nsys-rep lock pid diff patch js css dot gin pbtxt ts smd neff hlo ntff trace "
     "stdout stderr vocab j2 jinja"
 )
 """Types of files that hold no work."""
