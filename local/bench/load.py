@@ -152,7 +152,8 @@ def spread(seconds: Sequence[float]) -> Spread:
 def ages(items: Items, kind: str) -> list[float]:
     """Seconds from a transition's start until it was in the ledger, or until its alert was published and noted."""
     noted = "recorded_at" if kind == "transition" else "settled_at"
-    times = [[datetime.fromisoformat(item[at]["S"]) for at in (noted, "started")] for item in items if _is(item, kind)]
+    chosen = (item for item in items if item["kind"]["S"] == kind)
+    times = ([datetime.fromisoformat(item[at]["S"]) for at in (noted, "started")] for item in chosen)
     return [(end - started).total_seconds() for end, started in times]
 
 
@@ -205,7 +206,7 @@ def items_of(
             for page in scan.paginate(TableName=deployed.outputs["LedgerTableName"])
             for item in page["Items"]
             if item["pk"]["S"].rsplit("#", 1)[0] + "#" in prefixes
-            and (_is(item, "transition") or item.get("alert_kind") == {"S": "interrupted"})
+            and (item["kind"]["S"] == "transition" or item.get("alert_kind") == {"S": "interrupted"})
         ]
         if len(items) >= wanted:
             return items
@@ -232,7 +233,3 @@ def until_recorded(deployed: DeployedAccount, sent: Callable[[], None], say: Say
             say(f"{depth:,} events wait")
             # Counting a queue is work for the account, and the more of it, the longer the queue.
             time.sleep(max(0.5, depth / 5000))
-
-
-def _is(item: dict[str, Any], kind: str) -> bool:
-    return bool(item["kind"]["S"] == kind)

@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime, responses, tls  # type: ignore[import
 from ministack.services import cloudwatch_logs, s3  # type: ignore[import-untyped]
 
 from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, regions, sqs, streams
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults
 
 _KEY_HEADER: Final = "x-amz-server-side-encryption-aws-kms-key-id"
 

@@ -1,7 +1,7 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
 A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`lifecycle`), `local:refuse` (`refusals`). The first and the last may have one
+(`faults`), `local:time-scale` (`lifecycle`), `local:refuse` (`faults`). The first and the last may have one
 value for each attempt of a run.
 """
 
@@ -15,9 +15,9 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
-from local.sagemaker import answers, delivery, lifecycle, refusals, validation
+from local.sagemaker import answers, lifecycle, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults, Refusals
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
@@ -103,7 +103,7 @@ class SageMaker:
             )
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None:
-            refused = _of_attempt(job.tags, REFUSE_TAG, "", refusals.parse)
+            refused = _of_attempt(job.tags, REFUSE_TAG, "", Refusals.parse)
             self._asked[scope, job.name.lower()] += 1
             refused.check(request, earlier=self._asked[scope, job.name.lower()] - 1)
         self._jobs.add(scope, job)
@@ -116,7 +116,7 @@ class SageMaker:
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         own = tags.get(DELIVERY_TAG)
-        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
+        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, DeliveryFaults.parse)
         fate = _of_attempt(tags, LIFECYCLE_TAG, self.default_lifecycle, lifecycle.parse)
         if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
