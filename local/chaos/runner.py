@@ -203,12 +203,8 @@ def main(
 
 def _row(each: Round) -> list[str]:
     calls = (each.counts[what] for what in ("calls", "hit", "retries", "killed"))
-    ends = (*_ends(each).values(), each.judgement.delivered_again)
+    ends = (*(len(getattr(each.judgement, word)) for word in VERDICTS), each.judgement.delivered_again)
     return [each.fault.title, *map(str, calls), _healed(each), *map(str, ends)]
-
-
-def _ends(each: Round) -> Counter[str]:
-    return Counter({word: len(getattr(each.judgement, word)) for word in VERDICTS})
 
 
 def _healed(each: Round) -> str:
@@ -221,7 +217,7 @@ def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     return {
         "rounds": len(rounds),
         "not healed": sum(each.heal_seconds is None for each in rounds),
-        **{word: sum(_ends(each)[word] for each in rounds) for word in VERDICTS},
+        **{word: sum(len(getattr(each.judgement, word)) for each in rounds) for word in VERDICTS},
         "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),

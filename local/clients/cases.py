@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from local import PROJECT
+from local import PROJECT, run_program
 from local.demo.deployed import DeployedAccount
 from local.demo.scenarios import RESUMED, differences, is_settled
 from local.demo.verification import JobOutcome, observe_run, trained, unequal
@@ -22,9 +21,11 @@ FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
 _SETTLED_SECONDS: Final = 60.0
+_FAILED: Final = "Starting=0.1 Training=0.2 Failed="
 
 EXAMPLES: Final = PROJECT / "examples"
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
+"""They show what the examples do not."""
 _SECONDS: Final = 240.0
 
 
@@ -50,24 +51,10 @@ class Client:
             # The SDKs report their use to AWS otherwise, under the account's number.
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
         }
-        ended = subprocess.run(
-            [self.programs / program, *arguments],
-            env=variables,
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=_SECONDS,
-        )
-        output = ended.stdout.decode(errors="replace")
+        ended = run_program([self.programs / program, *arguments], env=variables, timeout=_SECONDS)
         if ended.returncode != code:
-            self.found.append(f"exit code {ended.returncode} instead of {code}: {output[-600:]}")
-        return output
-
-    def script(self, name: str, *arguments: str, code: int = 0) -> str:
-        """Run one of the scripts that show what the examples do not."""
-        return self.run("python", str(_SCRIPTS / name), *arguments, code=code)
+            self.found.append(f"exit code {ended.returncode} instead of {code}: {ended.stdout[-600:]}")
+        return ended.stdout
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
         """What a command of the AWS CLI answers."""
@@ -149,7 +136,7 @@ def _boto3_calls(client: Client) -> str:
     request = client.at.ground.request("", lifecycle="Starting=1 Training=3")
     del request["TrainingJobName"]
     name = f"paged-{uuid4().hex[:8]}"
-    output = client.script("boto3_client.py", name, json.dumps(request))
+    output = client.run("python", f"{_SCRIPTS}/boto3_client.py", name, json.dumps(request))
     wanted = {
         "listed": [f"{name}-{number}" for number in range(5)],
         "taken": "ResourceInUse",
@@ -182,28 +169,20 @@ def _v3_source(client: Client, first: JobOutcome) -> None:
     client.demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
 
 
-def _completes(script: str) -> Case:
-    def completes(client: Client) -> str:
+def _quiet(script: str, fate: str, *words: str, code: int = 0) -> Case:
+    """A script's job that meets this fate; the script prints these words, and nothing that the job printed."""
+
+    def runs(client: Client) -> str:
         prefix = f"quiet-{client.name}-{uuid4().hex[:6]}"
-        output = client.script(script, prefix, "interrupted-once")
-        client.demand_words(output, ["Completed s3://", "/output/model.tar.gz"])
+        output = client.run("python", f"{_SCRIPTS}/{script}", prefix, fate, code=code)
+        client.demand_words(output, words)
         names = client.at.job_names(prefix)
         client.demand("jobs", 1, len(names))
         printed = [line for name in names for stream in client.log(name) for line in stream]
         client.demand("log lines in the output", [], [line for line in printed if line in output])
-        return "interrupted, completed, not a line of its logs"
+        return f"{words[0]}, not a line of the job's logs"
 
-    return completes
-
-
-def _fails(script: str, reason: str, *words: str) -> Case:
-    def fails(client: Client) -> str:
-        prefix = f"failing-{client.name}-{uuid4().hex[:6]}"
-        output = client.script(script, prefix, f"Starting=0.1 Training=0.2 Failed={reason}", code=1)
-        client.demand_words(output, words)
-        return words[0]
-
-    return fails
+    return runs
 
 
 def _cli_job(client: Client) -> str:
@@ -264,13 +243,15 @@ CASES: Final[Mapping[str, Mapping[str, Case]]] = {
             *("sagemaker_v2.py", "sdk-v2-job-", "MaxWaitTimeExceeded", "Managed Spot Training savings"),
             inspect=_v2_source,
         ),
-        "wait without logs": _completes("sdk_v2.py"),
-        "its script fails": _fails("sdk_v2.py", "AlgorithmError", "UnexpectedStatusException", "ExitCode 1"),
-        "no capacity": _fails("sdk_v2.py", "CapacityError", "exceptions.CapacityError"),
+        "wait without logs": _quiet("sdk_v2.py", "interrupted-once", "Completed s3://", "/output/model.tar.gz"),
+        "its script fails": _quiet(
+            "sdk_v2.py", f"{_FAILED}AlgorithmError", "UnexpectedStatusException", "ExitCode 1", code=1
+        ),
+        "no capacity": _quiet("sdk_v2.py", f"{_FAILED}CapacityError", "exceptions.CapacityError", code=1),
     },
     "sdk-v3": {
         "examples/sagemaker_v3.py": _example("sagemaker_v3.py", "sdk-v3-job-", "Stopped", inspect=_v3_source),
-        "wait without logs": _completes("sdk_v3.py"),
-        "its script fails": _fails("sdk_v3.py", "AlgorithmError", "FailedStatusError", "ExitCode 1"),
+        "wait without logs": _quiet("sdk_v3.py", "interrupted-once", "Completed s3://", "/output/model.tar.gz"),
+        "its script fails": _quiet("sdk_v3.py", f"{_FAILED}AlgorithmError", "FailedStatusError", "ExitCode 1", code=1),
     },
 }

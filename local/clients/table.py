@@ -90,10 +90,7 @@ def _version(client: str) -> str:
 def _install(client: str) -> None:
     """Install what is pinned for a client; what is installed already remains."""
     directory = _BUILD / client
-    sync = ("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes")
-    for arguments in (
-        ("venv", "--allow-existing", "--python", sys.executable, str(directory)),
-        (*sync, str(_requirements(client))),
-    ):
-        # uv stands beside the Python of the project's own environment.
-        subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)
+    uv = Path(sys.executable).with_name("uv")  # beside the Python of the project's own environment
+    subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, directory], check=True)
+    sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", directory / "bin" / "python"]
+    subprocess.run([*sync, "--require-hashes", _requirements(client)], check=True)

@@ -159,25 +159,23 @@ def _screen(histories: Sequence[History], width: int, now: datetime) -> Group:
 
 def _table(histories: Sequence[History], width: int, now: datetime) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    cells: dict[str, list[RenderableType]] = {
-        "Job": [Text(history.state.job.name) for history in histories],
-        "Status": [_status(history) for history in histories],
-        "Timeline": [bar(history, now=now) for history in histories],
-        "Interrupted": [str(history.figures(now).interruptions) for history in histories],
-        "Alerts": [str(len(history.alerts)) for history in histories],
-        "Training": [_hours(history.state.training_time) for history in histories],
-        "Billed": [_hours(history.state.billable_time) for history in histories],
-        "Saved": [_saved(history) for history in histories],
-    }
-    for title, narrowest in (("Timeline", _WITH_BAR), ("Interrupted", _WITH_COUNTS), ("Alerts", _WITH_COUNTS)):
-        if width < narrowest:
-            del cells[title]
-    for title in cells:
+    columns: list[tuple[str, int, Callable[[History], RenderableType]]] = [
+        ("Job", 0, lambda history: Text(history.state.job.name)),
+        ("Status", 0, _status),
+        ("Timeline", _WITH_BAR, lambda history: bar(history, now=now)),
+        ("Interrupted", _WITH_COUNTS, lambda history: str(history.figures(now).interruptions)),
+        ("Alerts", _WITH_COUNTS, lambda history: str(len(history.alerts))),
+        ("Training", 0, lambda history: _hours(history.state.training_time)),
+        ("Billed", 0, lambda history: _hours(history.state.billable_time)),
+        ("Saved", 0, _saved),
+    ]
+    shown = [(title, cell) for title, narrowest, cell in columns if width >= narrowest]
+    for title, _ in shown:
         words = title != "Timeline"
         table.add_column(title, justify="left" if title in {"Job", "Status", "Timeline"} else "right", no_wrap=words)
         table.columns[-1].max_width = None if words else width - 80
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
+    for history in histories:
+        table.add_row(*(cell(history) for _, cell in shown))
     return table
 
 

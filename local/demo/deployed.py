@@ -1,7 +1,6 @@
 """Respot deployed into a local AWS account, with Slack, a machine subscriber and what training jobs need."""
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from infra import cdk
-from local import PROJECT
+from local import PROJECT, run_program
 from local.demo.slack_receiver import SlackReceiver
 from local.emulator.account import LocalAccount
 from local.sagemaker.runner import utc_now
@@ -232,9 +231,8 @@ def deployed_account(
         grounds = {account.region: ground}
         for region in watched:
             grounds[region] = replace(ground, bucket=f"{ground.bucket}-{region}", region=region)
-            place = {"LocationConstraint": region}
-            s3 = account.client("s3", region=region)
-            s3.create_bucket(Bucket=grounds[region].bucket, CreateBucketConfiguration=place)
+            bucket, place = grounds[region].bucket, {"LocationConstraint": region}
+            account.client("s3", region=region).create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
         yield DeployedAccount(
             account=account,
             grounds=grounds,
@@ -246,16 +244,8 @@ def deployed_account(
 
 
 def _cdk(environment: Mapping[str, str], directory: Path, command: str, *arguments: str) -> None:
-    result = subprocess.run(
-        cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events"),
-        cwd=directory,
-        env=cdk.environment(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    words = cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events")
+    result = run_program(words, cwd=directory, env=cdk.environment(environment))
     if result.returncode:
         tail = "\n".join(result.stdout.splitlines()[-_TAIL:])
         raise DeploymentError(f"cdk {command} ended with exit code {result.returncode}\n{tail}")
