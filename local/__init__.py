@@ -12,6 +12,4 @@ PROJECT: Final = Path(__file__).resolve().parents[1]
 def run_program(words: Sequence[str | Path], **options: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401
     """Run a program without input; its errors are part of its output. The options are those of `subprocess.run`."""
     given = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "stdout": subprocess.PIPE, "cwd": PROJECT}
-    result: subprocess.CompletedProcess[str]
-    result = subprocess.run(words, check=False, text=True, errors="replace", **{**given, **options})
-    return result
+    return subprocess.run(words, check=False, text=True, errors="replace", **{**given, **options})
