@@ -16,6 +16,7 @@ from local.chaos import runner as chaos
 from local.clients import table as clients
 from local.demo import demo, slack_rendering
 from local.demo.deployed import DeployedAccount, DeploymentError, TrainingGround, deployed_account, prepare
+from local.demo.slack_receiver import SlackReceiver
 from local.emulator.account import LocalAccount, LocalAccountError
 from local.proof import proof
 from local.sagemaker.service import LIFECYCLE_TAG
@@ -40,7 +41,7 @@ def _run(arguments: list[str] | None) -> int:
         "demo", help="run five jobs and three runs through the whole of Respot, and check the result"
     )
     shown.add_argument("--verbose", action="store_true", help="also show all timelines and Slack messages")
-    shown.add_argument("--keep", action="store_const", const=_until_ctrl_c, help="then keep the account until Ctrl-C")
+    shown.add_argument("--keep", action="store_const", const=_keep, help="then keep the account until Ctrl-C")
     shown.set_defaults(run=demo.run)
     measured = {
         "load": (load.run, "send the events of thousands of jobs, and report what becomes of them"),
@@ -94,15 +95,11 @@ def _up(*, deploy: bool, delivery: str, lifecycle: str, directory: Path | None) 
             _say(f"Jobs without the tag {LIFECYCLE_TAG} go through: {lifecycle}")
         for name, value in (deployed.outputs if deployed else {}).items():
             _say(f"{name}: {value}")
-        _keep(account, ground, deployed)
+        _keep(account, ground, deployed.slack if deployed else None)
     return 0
 
 
-def _until_ctrl_c(deployed: DeployedAccount) -> None:
-    _keep(deployed.account, deployed.ground, None)
-
-
-def _keep(account: LocalAccount, ground: TrainingGround, deployed: DeployedAccount | None) -> None:
+def _keep(account: LocalAccount, ground: TrainingGround, slack: SlackReceiver | None = None) -> None:
     """Say until Ctrl-C how to use the account, and show what Slack would show."""
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -117,7 +114,7 @@ def _keep(account: LocalAccount, ground: TrainingGround, deployed: DeployedAccou
     while not done.wait(0.3):
         if account.process and account.process.poll() is not None:
             raise LocalAccountError(account.with_log("the local account ended unexpectedly"))
-        messages = deployed.slack.messages if deployed else ()
+        messages = slack.messages if slack else ()
         for message in messages[shown:]:
             console.print(slack_rendering.render(message))
         shown = len(messages)

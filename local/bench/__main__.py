@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from local.bench import calls, cold_start, latency, price
+from local.bench import calls, cold_start, load, price
 from local.demo.deployed import deployed_account
 from local.proof.figures import Report, conclude, table
 from respot_cli.output import shielded
@@ -33,7 +33,7 @@ def _reports(runs: int, jobs: int) -> Iterator[Report]:
     with deployed_account() as deployed:
         cases = list(calls.measure(deployed))
         yield calls.report(cases)
-        yield latency.report(deployed, jobs=jobs)
+        yield load.latency_report(deployed, jobs=jobs)
     yield from price.reports(next(case for case in cases if case.messages == 1 and case.inserted))
 
 

@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSPreparedRequest
 from local.bench.load import body_of
 from local.demo.deployed import DeployedAccount
 from local.proof.figures import Report
+from local.sagemaker.runner import utc_now
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
 from respot.queueing import QueueMessage, RetrySchedule
@@ -92,13 +93,10 @@ def _consumer(deployed: DeployedAccount, counts: Counter[str]) -> ObservationCon
         target = request.headers["X-Amz-Target"]
         counts[(target.decode() if isinstance(target, bytes) else target).rsplit(".", 1)[-1]] += 1
 
-    def clock() -> datetime:
-        return datetime.now(UTC)
-
     dynamodb, sagemaker = deployed.account.client("dynamodb"), deployed.account.client("sagemaker")
     for client in (dynamodb, sagemaker):
         client.meta.events.register("before-send", count)
-    ledger = DynamoDbLedger(dynamodb, deployed.outputs["LedgerTableName"], clock=clock, retention=None)
+    ledger = DynamoDbLedger(dynamodb, deployed.outputs["LedgerTableName"], clock=utc_now, retention=None)
     recorder = Recorder(jobs=SageMakerTrainingJobs(lambda _: sagemaker), ledger=ledger)
-    unused = RetrySchedule(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=clock)
+    unused = RetrySchedule(queue=MemoryDelayQueue(), first=timedelta(), longest=timedelta(), clock=utc_now)
     return ObservationConsumer(recorder=recorder, retry_schedule=unused)

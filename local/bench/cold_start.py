@@ -99,5 +99,4 @@ def _start(bundle: Path, source: str) -> list[float]:
     )
     command = [sys.executable, "-I", "-S", "-c", program]
     result = subprocess.run(command, env=_ENVIRONMENT, capture_output=True, text=True, check=True)
-    figures: list[float] = json.loads(result.stdout.splitlines()[-1])
-    return figures
+    return list(json.loads(result.stdout.splitlines()[-1]))

@@ -1,6 +1,7 @@
-"""`python -m local load`: many jobs at once, then the same events again; what is lost, and how long it takes."""
+"""How long Respot takes for many jobs at once (`python -m local load`), and for one after the other (the benchmark)."""
 
 import json
+import os
 import statistics
 import time
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from local.demo.deployed import DeployedAccount, deployed_account
-from local.proof.figures import conclude, table, write
+from local.proof.figures import Report, conclude, table, write
 from local.sagemaker.lifecycle import parse
 
 _LIFECYCLE: Final = "Starting=1 Downloading=0.5 Training=1 Interrupted=1 Starting=0.5 Downloading=0.5 Training=1"
@@ -25,6 +26,7 @@ SIZES: Final = (500, 1000, 2500, 5000)
 """Numbers of jobs, each at least twice the one before: faster growth is visible."""
 _CREATORS: Final = 8
 """Threads that create jobs: about as many as the account answers at once."""
+_JOBS_ALONE: Final = 15  # whose latency is measured, one after the other
 _WAIT_SECONDS: Final = 3600.0
 
 Say = Callable[[str], None]
@@ -57,7 +59,10 @@ class Load:
 
     def cells(self) -> dict[str, str]:
         """The column of a table."""
-        spreads = {"event to ledger": self.to_ledger, "event to alert": self.to_alert}
+        spreads = {
+            f"event to {what} p50 / p95 / p99": " / ".join(f"{second:.1f}" for second in seconds) + " s"
+            for what, seconds in (("ledger", self.to_ledger), ("alert", self.to_alert))
+        }
         return {
             "events, then again": f"{self.transitions:,} + {self.transitions:,}",
             **{what: str(number) for what, number in self.losses.items()},
@@ -65,9 +70,7 @@ class Load:
             "events/s": f"{self.transitions / self.seconds:.0f}",
             "duplicates/s": f"{self.transitions / self.seconds_again:.0f}",
             "largest backlog": f"{self.backlog:,}",
-            **{
-                f"{what} p50 / p95 / p99": " / ".join(f"{s:.1f}" for s in each) + " s" for what, each in spreads.items()
-            },
+            **spreads,
             "AWS calls": f"{self.calls:,}",
             "AWS calls per transition": f"{self.calls / self.transitions:.2f}",
         }
@@ -111,8 +114,7 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Say) -> Load:
     arns: list[str] = []
 
     def send_new() -> None:
-        # Only the simulated SageMaker reads checkpoints here, and the local S3 walks the whole bucket for each
-        # listing.
+        # Only the simulated SageMaker reads checkpoints here, and the local S3 walks the whole bucket each time.
         arns.extend(create(deployed, names, CheckpointConfig=None))
         time.sleep(FATE.seconds)
 
@@ -140,6 +142,37 @@ def measure(deployed: DeployedAccount, *, jobs: int, say: Say) -> Load:
     )
 
 
+def latency_report(deployed: DeployedAccount, *, jobs: int) -> Report:
+    """Latency of jobs that are alone, and the throughput of the events of that many jobs together."""
+    names = [f"alone-{number}" for number in range(_JOBS_ALONE + 1)]
+    for name in names:
+        create(deployed, [name])
+        time.sleep(FATE.seconds + 1)
+    # The first job starts the functions, and is not counted.
+    items = items_of(deployed, names[1:])
+    rows = []
+    for what, kind in (
+        ("from the event to the ledger", "transition"),
+        ("from the event to SNS (published and noted)", "alert"),
+    ):
+        seconds = ages(items, kind)
+        p50, p95, _ = spread(seconds)
+        rows.append((what, str(len(seconds)), f"{p50:.2f} s", f"{p95:.2f} s", f"{p95 / p50:.1f}", ""))
+    # Every event of many jobs in the queue at once, none of them recorded before.
+    bodies = bodies_of(create(deployed, [f"burst-{n}" for n in range(jobs)], tags={"local:delivery": "drop=all"}))
+    time.sleep(FATE.seconds + 1)
+    drained, _ = until_recorded(deployed, lambda: send(deployed, bodies))
+    burst = (f"all events of {jobs} new jobs at once", str(len(bodies)), "", "", "", f"{len(bodies) / drained:.0f}")
+    return Report(
+        title=(
+            f"Latency while nothing waits ({_JOBS_ALONE} jobs, one after the other), and throughput of a backlog;\n"
+            f"in the local account, load of the machine {os.getloadavg()[0]:.1f}, cores: {os.cpu_count()}"
+        ),
+        columns=("", "events", "p50", "p95", "p95 / p50", "events/s"),
+        rows=[*rows, burst],
+    )
+
+
 # --- what the benchmark uses, too
 
 
@@ -152,7 +185,8 @@ def spread(seconds: Sequence[float]) -> Spread:
 def ages(items: Items, kind: str) -> list[float]:
     """Seconds from a transition's start until it was in the ledger, or until its alert was published and noted."""
     noted = "recorded_at" if kind == "transition" else "settled_at"
-    times = [[datetime.fromisoformat(item[at]["S"]) for at in (noted, "started")] for item in items if _is(item, kind)]
+    chosen = (item for item in items if item["kind"]["S"] == kind)
+    times = ([datetime.fromisoformat(item[at]["S"]) for at in (noted, "started")] for item in chosen)
     return [(end - started).total_seconds() for end, started in times]
 
 
@@ -205,7 +239,7 @@ def items_of(
             for page in scan.paginate(TableName=deployed.outputs["LedgerTableName"])
             for item in page["Items"]
             if item["pk"]["S"].rsplit("#", 1)[0] + "#" in prefixes
-            and (_is(item, "transition") or item.get("alert_kind") == {"S": "interrupted"})
+            and (item["kind"]["S"] == "transition" or item.get("alert_kind") == {"S": "interrupted"})
         ]
         if len(items) >= wanted:
             return items
@@ -232,7 +266,3 @@ def until_recorded(deployed: DeployedAccount, sent: Callable[[], None], say: Say
             say(f"{depth:,} events wait")
             # Counting a queue is work for the account, and the more of it, the longer the queue.
             time.sleep(max(0.5, depth / 5000))
-
-
-def _is(item: dict[str, Any], kind: str) -> bool:
-    return bool(item["kind"]["S"] == kind)

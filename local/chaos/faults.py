@@ -56,12 +56,8 @@ def everywhere(share: float, **effect: object) -> Rule:
     return {"service": "*", "probability": share, **effect}
 
 
-def down(service: str) -> tuple[Rule, ...]:
-    """A service that answers nothing but 503."""
-    return ({"service": service, "error": {"code": "ServiceUnavailable", "status": 503}},)
-
-
 _INTERNAL: Final = {"code": "InternalServerError", "status": 500}
+_UNAVAILABLE: Final = {"code": "ServiceUnavailable", "status": 503}
 _CUT: Final = {"abort_bytes": 0}
 _CONFLICT: Final = {
     "code": "TransactionCanceledException",
@@ -91,7 +87,12 @@ _ON_CALLS: Final = {
 FAULTS: Final = (
     *(Fault(name=name, title=title, rules=rules) for name, (title, rules) in _ON_CALLS.items()),
     *(
-        Fault(name=f"{service.lower()}-down", title=f"outage of {service}", rules=down(service.lower()), outage=True)
+        Fault(
+            name=f"{service.lower()}-down",
+            title=f"outage of {service}",
+            rules=({"service": service.lower(), "error": _UNAVAILABLE},),
+            outage=True,
+        )
         for service in ("SageMaker", "DynamoDB", "SNS", "SQS")
     ),
     Fault(name="slack-down", title="outage of Slack", slack=503, outage=True),

@@ -4,7 +4,7 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -155,22 +155,6 @@ def _queues(at: DeployedAccount) -> list[str]:
     return [at.client("sqs").get_queue_url(QueueName=arn[-1])["QueueUrl"] for arn in arns if arn[2] == "sqs"]
 
 
-def run(
-    faults: Sequence[Fault], cast: Cast, *, times: int = 1, begin: Callable[[Fault], None] = lambda _: None
-) -> Iterator[Round]:
-    """The undisturbed round, and then each fault's, `times` times, in one account; `begin` is called before each."""
-    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as there:
-        begin(UNDISTURBED)
-        calm = there.play(UNDISTURBED)
-        yield calm
-        for fault in faults:
-            for number in range(1, times + 1):
-                # Jobs are named after their fault.
-                each = replace(fault, name=f"{fault.name}-{number}") if times > 1 else fault
-                begin(each)
-                yield there.play(each, calm.judgement.fates)
-
-
 # --- on the terminal
 
 WIDTH: Final = 150
@@ -195,14 +179,19 @@ def main(
     names = chosen(console, "fault", (fault.name for fault in faults), only)
     if not names:
         return 2
+    planned = [
+        # Jobs are named after their fault.
+        replace(fault, name=f"{fault.name}-{number}") if times > 1 else fault
+        for fault in faults
+        if fault.name in names
+        for number in range(1, times + 1)
+    ]
     rounds: list[Round] = []
-
-    def begin(fault: Fault) -> None:
-        console.print(f"{fault.name}: {fault.title} …", style="dim")
-
-    for each in run([fault for fault in faults if fault.name in names], cast, times=times, begin=begin):
-        rounds.append(each)
-        console.print("  ", mark(good=not each.faults), f"healed after {_healed(each)}")
+    with deployed_account(context=_CONTEXT) as at, chaos_at(at, cast) as there:
+        for fault in (UNDISTURBED, *planned):
+            console.print(f"{fault.name}: {fault.title} …", style="dim")
+            rounds.append(there.play(fault, rounds[0].judgement.fates if rounds else None))
+            console.print("  ", mark(good=not rounds[-1].faults), f"healed after {_healed(rounds[-1])}")
     console.print("", table(_COLUMNS, map(_row, rounds)), Text(_LEGEND, style="dim"))
     if times > 1:
         seconds = ", ".join(f"{each:.0f}" for each in healed_after(rounds)) or "never"
@@ -214,12 +203,8 @@ def main(
 
 def _row(each: Round) -> list[str]:
     calls = (each.counts[what] for what in ("calls", "hit", "retries", "killed"))
-    ends = (*_ends(each).values(), each.judgement.delivered_again)
+    ends = (*(len(getattr(each.judgement, word)) for word in VERDICTS), each.judgement.delivered_again)
     return [each.fault.title, *map(str, calls), _healed(each), *map(str, ends)]
-
-
-def _ends(each: Round) -> Counter[str]:
-    return Counter({word: len(getattr(each.judgement, word)) for word in VERDICTS})
 
 
 def _healed(each: Round) -> str:
@@ -232,7 +217,7 @@ def to_figures(rounds: Sequence[Round]) -> dict[str, float]:
     return {
         "rounds": len(rounds),
         "not healed": sum(each.heal_seconds is None for each in rounds),
-        **{word: sum(_ends(each)[word] for each in rounds) for word in VERDICTS},
+        **{word: sum(len(getattr(each.judgement, word)) for each in rounds) for word in VERDICTS},
         "not hit": sum(not each.was_felt for each in rounds if each.fault.name != UNDISTURBED.name),
         "healed, median": statistics.median(healed) if healed else 0.0,
         "healed, slowest": max(healed, default=0.0),

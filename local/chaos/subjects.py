@@ -31,7 +31,6 @@ SMALL: Final = Cast(
 )
 """For the short form: jobs of a few seconds."""
 
-
 VERDICTS: Final = ("lost", "doubled", "wrong")
 
 

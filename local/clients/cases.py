@@ -2,17 +2,16 @@
 
 import io
 import json
-import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from local import PROJECT
+from local import PROJECT, run_program
 from local.demo.deployed import DeployedAccount
 from local.demo.scenarios import RESUMED, differences, is_settled
 from local.demo.verification import JobOutcome, observe_run, trained, unequal
@@ -22,18 +21,12 @@ FATE: Final = RESUMED.lifecycle
 """What happens to jobs without a tag: the account is started with it."""
 
 _SETTLED_SECONDS: Final = 60.0
-
+_FAILED: Final = "Starting=0.1 Training=0.2 Failed="
 
 EXAMPLES: Final = PROJECT / "examples"
 _SCRIPTS: Final = Path(__file__).with_name("scripts")
+"""They show what the examples do not."""
 _SECONDS: Final = 240.0
-
-
-class Seen(NamedTuple):
-    """What was seen in a case; `differences` is empty if all of it was as demanded."""
-
-    text: str
-    differences: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,93 +34,67 @@ class Client:
     """A client in an environment of its own, which talks to the local account and nothing else.
 
     `programs` is the directory of its environment's programs, `settings` a configuration file for the SageMaker SDKs.
+    `found` is what differs from what is demanded of it, and is empty if nothing does.
     """
 
     name: str
     programs: Path
     at: DeployedAccount
     settings: Path
+    found: list[str] = field(default_factory=list)
 
-    def run(self, program: str, *arguments: str, code: int = 0) -> tuple[str, list[str]]:
-        """Run a program with the variables that `make local` prints; gives its output, and whether its code differs."""
+    def run(self, program: str, *arguments: str, code: int = 0) -> str:
+        """Run a program with the variables that `make local` prints, and demand this exit code; gives its output."""
         variables = {
             **self.at.account.process_environment(),
             **self.at.ground.environment(),
             # The SDKs report their use to AWS otherwise, under the account's number.
             "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.settings),
         }
-        ended = subprocess.run(
-            [self.programs / program, *arguments],
-            env=variables,
-            cwd=PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-            timeout=_SECONDS,
-        )
-        output, ended_as = ended.stdout.decode(errors="replace"), ended.returncode
-        wrong = [f"exit code {ended_as} instead of {code}: {output[-600:]}"] if ended_as != code else []
-        return output, wrong
-
-    def script(self, name: str, *arguments: str, code: int = 0) -> tuple[str, list[str]]:
-        """Run one of the scripts that show what the examples do not."""
-        return self.run("python", str(_SCRIPTS / name), *arguments, code=code)
+        ended = run_program([self.programs / program, *arguments], env=variables, timeout=_SECONDS)
+        if ended.returncode != code:
+            self.found.append(f"exit code {ended.returncode} instead of {code}: {ended.stdout[-600:]}")
+        return ended.stdout
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - what the command printed
         """What a command of the AWS CLI answers."""
-        output, _ = self.run("aws", *arguments, "--output", "json")
-        try:
-            return json.loads(output)
-        except ValueError:
-            return output
+        return json.loads(self.run("aws", *arguments, "--output", "json"))
 
+    def demand(self, what: str, wanted: object, got: object) -> None:
+        """Demand that the two are equal."""
+        self.found.extend(unequal(what, wanted, got))
 
-def holds(what: str, text: str, parts: Sequence[str]) -> list[str]:
-    """The parts that a text should have, and has not."""
-    return [f"{what} lacks {part!r}" for part in parts if part not in text]
+    def demand_words(self, output: str, words: Sequence[str]) -> None:
+        """Demand that an output has these words or lines."""
+        self.found.extend(f"the output lacks {each!r}" for each in words if each not in output)
 
+    def resumed(self, prefix: str) -> Sequence[JobOutcome]:
+        """The attempts of a job with this prefix. Demand that it asked Respot to resume it, and met `FATE`."""
+        names = self.at.job_names(prefix)
+        if not names:
+            self.found.append(f"SageMaker has no job {prefix}*")
+            return ()
+        expected = replace(RESUMED, name=names[0])
+        settled = eventually(lambda: is_settled(expected, observe_run(self.at, expected.name)))
+        run = observe_run(self.at, expected.name)
+        if settled:
+            checkpoints = trained(self.at, urlsplit(run[0].described["CheckpointConfig"]["S3Uri"]).path.lstrip("/"))
+            self.found.extend(differences(self.at, expected, run))
+            self.demand("jobs that trained", {*expected.names}, {each.job for each in checkpoints})
+        else:
+            text = f"the run was not settled within {_SETTLED_SECONDS:.0f} s: {len(run)} attempts"
+            self.found.append(f"{expected.name}: {text}")
+        return run
 
-def resumed(at: DeployedAccount, prefix: str) -> tuple[list[str], Sequence[JobOutcome]]:
-    """Judge a job with this prefix that asked Respot to resume it and met `FATE`: differences, and its attempts."""
-    names = at.job_names(prefix)
-    if not names:
-        return [f"SageMaker has no job {prefix}*"], ()
-    expected = replace(RESUMED, name=names[0])
-    run: Sequence[JobOutcome] = ()
-
-    def settled() -> bool:
-        nonlocal run
-        run = observe_run(at, expected.name)
-        return is_settled(expected, run)
-
-    if not eventually(settled):
-        return [f"{expected.name}: the run was not settled within {_SETTLED_SECONDS:.0f} s: {len(run)} attempts"], run
-    checkpoints = trained(at, urlsplit(run[0].described["CheckpointConfig"]["S3Uri"]).path.lstrip("/"))
-    trainers = unequal("jobs that trained", {*expected.names}, {each.job for each in checkpoints})
-    return differences(at, expected, run) + trainers, run
-
-
-def lines(at: DeployedAccount, job: str) -> list[list[str]]:
-    """What a job printed, one list for each of its log streams."""
-    logs = at.client("logs")
-    streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/")["logStreams"]
-    names = [stream["logStreamName"] for stream in streams]
-    answers = [logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=each, startFromHead=True) for each in names]
-    return [[event["message"] for event in answer["events"]] for answer in answers]
-
-
-def archive_differences(at: DeployedAccount, uri: str) -> list[str]:
-    """Whether a source archive was uploaded, encrypted with a KMS key, with the script in it."""
-    parts = urlsplit(uri)
-    answer = at.client("s3").get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))
-    with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as archive:
-        names = archive.getnames()
-    return [
-        *unequal("encryption of the source", "aws:kms", answer.get("ServerSideEncryption")),
-        *holds("key of the source", str(answer.get("SSEKMSKeyId")), ["arn:aws:kms:us-east-1:"]),
-        *unequal("files of the source", ["train.py"], names),
-    ]
+    def log(self, job: str) -> list[list[str]]:
+        """What a job printed, one list for each of its log streams."""
+        logs = self.at.client("logs")
+        streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{job}/")["logStreams"]
+        answers = [
+            logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=each["logStreamName"], startFromHead=True)
+            for each in streams
+        ]
+        return [[event["message"] for event in answer["events"]] for answer in answers]
 
 
 def eventually(is_true: Callable[[], bool]) -> bool:
@@ -140,35 +107,36 @@ def eventually(is_true: Callable[[], bool]) -> bool:
     return is_true()
 
 
-Inspection = Callable[[Client, JobOutcome], list[str]]
+Case = Callable[[Client], str]
+"""Runs a client, and gives what was seen, in short."""
 
 
-def _example(script: str, prefix: str, *words: str, inspect: Inspection = lambda *_: []) -> Callable[[Client], Seen]:
+def _example(
+    script: str, prefix: str, *words: str, inspect: Callable[[Client, JobOutcome], None] = lambda *_: None
+) -> Case:
     """An example whose job must be resumed, and which prints these words; its first job is inspected further."""
 
-    def resumes(client: Client) -> Seen:
-        output, found = client.run("python", str(EXAMPLES / script))
-        differences, run = resumed(client.at, prefix)
-        found += differences + holds("the output", output, words)
+    def resumes(client: Client) -> str:
+        output = client.run("python", str(EXAMPLES / script))
+        run = client.resumed(prefix)
+        client.demand_words(output, words)
         if run:
-            found += inspect(client, run[0])
+            inspect(client, run[0])
             # v2 prints the lines of all streams, since it asks for their list every time; v3 asks for it until there is
             # one, and never sees those of later starts.
-            streams = lines(client.at, run[0].name)
-            printed = {"sdk-v2": streams, "sdk-v3": streams[:1]}.get(client.name, [])
-            found += holds("the output", output, [line for stream in printed for line in stream])
-        return Seen(_history(run), found)
+            streams = client.log(run[0].name)
+            for stream in {"sdk-v2": streams, "sdk-v3": streams[:1]}.get(client.name, []):
+                client.demand_words(output, stream)
+        return _history(run)
 
     return resumes
 
 
-def _boto3_calls(client: Client) -> Seen:
-    name, ground = f"paged-{uuid4().hex[:8]}", client.at.ground
-    request = ground.request("", lifecycle="Starting=1 Training=3")
+def _boto3_calls(client: Client) -> str:
+    request = client.at.ground.request("", lifecycle="Starting=1 Training=3")
     del request["TrainingJobName"]
-    output, found = client.script("boto3_client.py", name, json.dumps(request))
-    if found:
-        return Seen("", found)
+    name = f"paged-{uuid4().hex[:8]}"
+    output = client.run("python", f"{_SCRIPTS}/boto3_client.py", name, json.dumps(request))
     wanted = {
         "listed": [f"{name}-{number}" for number in range(5)],
         "taken": "ResourceInUse",
@@ -178,83 +146,82 @@ def _boto3_calls(client: Client) -> Seen:
         "failed": "AlgorithmError",
         "tags": ["local:lifecycle"],
     }
-    return Seen("5 jobs in 3 pages, errors, waiters", unequal("answers", wanted, json.loads(output)))
+    client.demand("answers", wanted, json.loads(output))
+    return "5 jobs in 3 pages, errors, waiters"
 
 
-def _v2_source(client: Client, first: JobOutcome) -> list[str]:
-    return archive_differences(client.at, json.loads(first.described["HyperParameters"]["sagemaker_submit_directory"]))
+def _v2_source(client: Client, first: JobOutcome) -> None:
+    """Demand that the source was uploaded as an archive, encrypted with a KMS key."""
+    uri = urlsplit(json.loads(first.described["HyperParameters"]["sagemaker_submit_directory"]))
+    answer = client.at.client("s3").get_object(Bucket=uri.netloc, Key=uri.path.lstrip("/"))
+    with tarfile.open(fileobj=io.BytesIO(answer["Body"].read())) as archive:
+        client.demand("files of the source", ["train.py"], archive.getnames())
+    client.demand("encryption of the source", "aws:kms", answer.get("ServerSideEncryption"))
+    key = str(answer.get("SSEKMSKeyId"))
+    client.demand(f"whether {key} is a key of KMS", wanted=True, got="arn:aws:kms:us-east-1:" in key)
 
 
-def _v3_source(client: Client, first: JobOutcome) -> list[str]:
+def _v3_source(client: Client, first: JobOutcome) -> None:
     inputs = first.described["InputDataConfig"]
     channels = {each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"] for each in inputs}
     bucket, _, key = channels["code"].removeprefix("s3://").partition("/")
     objects = client.at.client("s3").list_objects_v2(Bucket=bucket, Prefix=key)["Contents"]
-    return unequal("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
+    client.demand("files of the source", [f"{key.rstrip('/')}/train.py"], [each["Key"] for each in objects])
 
 
-def _completes(script: str) -> Callable[[Client], Seen]:
-    def completes(client: Client) -> Seen:
+def _quiet(script: str, fate: str, *words: str, code: int = 0) -> Case:
+    """A script's job that meets this fate; the script prints these words, and nothing that the job printed."""
+
+    def runs(client: Client) -> str:
         prefix = f"quiet-{client.name}-{uuid4().hex[:6]}"
-        output, found = client.script(script, prefix, "interrupted-once")
-        found += holds("the output", output, ["Completed s3://", "/output/model.tar.gz"])
+        output = client.run("python", f"{_SCRIPTS}/{script}", prefix, fate, code=code)
+        client.demand_words(output, words)
         names = client.at.job_names(prefix)
-        found += unequal("jobs", 1, len(names))
-        printed = [line for name in names for stream in lines(client.at, name) for line in stream]
-        found += [f"the output has the log line {line!r}" for line in printed if line in output]
-        return Seen("interrupted, completed, not a line of its logs", found)
+        client.demand("jobs", 1, len(names))
+        printed = [line for name in names for stream in client.log(name) for line in stream]
+        client.demand("log lines in the output", [], [line for line in printed if line in output])
+        return f"{words[0]}, not a line of the job's logs"
 
-    return completes
-
-
-def _fails(script: str, reason: str, *words: str) -> Callable[[Client], Seen]:
-    def fails(client: Client) -> Seen:
-        prefix = f"failing-{client.name}-{uuid4().hex[:6]}"
-        output, found = client.script(script, prefix, f"Starting=0.1 Training=0.2 Failed={reason}", code=1)
-        return Seen(words[0], found + holds("the output", output, words))
-
-    return fails
+    return runs
 
 
-def _cli_job(client: Client) -> Seen:
-    at, name = client.at, f"cli-job-{int(time.time())}"
-    request = at.ground.request(name, tags={"respot:resume": "on"})
-    source = f"s3://{at.ground.bucket}/{name}/source/"
+def _cli_job(client: Client) -> str:
+    ground, name = client.at.ground, f"cli-job-{int(time.time())}"
+    request = ground.request(name, tags={"respot:resume": "on"})
+    source = f"s3://{ground.bucket}/{name}/source/"
     chosen = ("--training-job-name", name)
-    _, found = client.run("aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms")
-    _, wrong = client.run("aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request))
-    differences, run = resumed(at, name)
+    client.run("aws", "s3", "cp", str(EXAMPLES / "source"), source, "--recursive", "--sse", "aws:kms")
+    client.run("aws", "sagemaker", "create-training-job", "--cli-input-json", json.dumps(request))
+    run = client.resumed(name)
     # Its waiter asks every two minutes, the first time at once.
-    _, waited = client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen)
-    found += wrong + differences + waited
+    client.run("aws", "sagemaker", "wait", "training-job-completed-or-stopped", *chosen)
     query = "SecondaryStatusTransitions[].Status"
     described = client.json("sagemaker", "describe-training-job", *chosen, "--query", query)
-    found += unequal(
-        "history", [transition.status for transition in run[0].record.transitions] if run else [], described
-    )
+    history = [transition.status for transition in run[0].record.transitions] if run else []
+    client.demand("history", history, described)
     listing = ("list-training-jobs", "--name-contains", name, "--page-size", "1", "--sort-by", "Name")
     query = "TrainingJobSummaries[].TrainingJobName"
     listed = client.json("sagemaker", *listing, "--sort-order", "Ascending", "--query", query)
-    found += unequal("list", [name, f"{name}-r2"], listed)
+    client.demand("list", [name, f"{name}-r2"], listed)
     group = ("--log-group-name", LOG_GROUP, "--log-stream-name-prefix", f"{name}/")
     printed = client.json("logs", "filter-log-events", *group, "--query", "events[].message")
-    found += unequal("log", [line for stream in lines(at, name) for line in stream], printed)
-    return Seen(_history(run), found)
+    client.demand("log", [line for stream in client.log(name) for line in stream], printed)
+    return _history(run)
 
 
-def _cli_errors(client: Client) -> Seen:
+def _cli_errors(client: Client) -> str:
     at, name = client.at, f"cli-ended-{uuid4().hex[:8]}"
     at.ground.create(name, lifecycle="Starting=0.1 Training=0.1")
-    sagemaker = at.client("sagemaker")
-    eventually(lambda: sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
-    output, found = client.run("aws", "sagemaker", "stop-training-job", "--training-job-name", name, code=255)
-    found += holds("the output", output, ["ValidationException"])
+    describe = at.client("sagemaker").describe_training_job
+    eventually(lambda: describe(TrainingJobName=name)["TrainingJobStatus"] == "Completed")
+    output = client.run("aws", "sagemaker", "stop-training-job", "--training-job-name", name, code=255)
+    client.demand_words(output, ["ValidationException"])
     # Without the option it asks AWS itself: it has an address of its own for SQS, above the environment's.
     queue = ("--endpoint-url", at.account.endpoint, "--queue-url", at.outputs["RecoveryDlqUrl"])
     names = ("--attribute-names", "ApproximateNumberOfMessages")
     attributes = client.json("sqs", "get-queue-attributes", *queue, *names)
-    found += unequal("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
-    return Seen("an ended job is not stopped; SQS with --endpoint-url", found)
+    client.demand("queue", {"Attributes": {"ApproximateNumberOfMessages": "0"}}, attributes)
+    return "an ended job is not stopped; SQS with --endpoint-url"
 
 
 def _history(run: Sequence[JobOutcome]) -> str:
@@ -265,7 +232,7 @@ def _history(run: Sequence[JobOutcome]) -> str:
     )
 
 
-CASES: Final[Mapping[str, Mapping[str, Callable[[Client], Seen]]]] = {
+CASES: Final[Mapping[str, Mapping[str, Case]]] = {
     "boto3": {
         "examples/boto3_job.py": _example("boto3_job.py", "boto3-job-", "MaxWaitTimeExceeded"),
         "pages, errors, waiters": _boto3_calls,
@@ -276,13 +243,15 @@ CASES: Final[Mapping[str, Mapping[str, Callable[[Client], Seen]]]] = {
             *("sagemaker_v2.py", "sdk-v2-job-", "MaxWaitTimeExceeded", "Managed Spot Training savings"),
             inspect=_v2_source,
         ),
-        "wait without logs": _completes("sdk_v2.py"),
-        "its script fails": _fails("sdk_v2.py", "AlgorithmError", "UnexpectedStatusException", "ExitCode 1"),
-        "no capacity": _fails("sdk_v2.py", "CapacityError", "exceptions.CapacityError"),
+        "wait without logs": _quiet("sdk_v2.py", "interrupted-once", "Completed s3://", "/output/model.tar.gz"),
+        "its script fails": _quiet(
+            "sdk_v2.py", f"{_FAILED}AlgorithmError", "UnexpectedStatusException", "ExitCode 1", code=1
+        ),
+        "no capacity": _quiet("sdk_v2.py", f"{_FAILED}CapacityError", "exceptions.CapacityError", code=1),
     },
     "sdk-v3": {
         "examples/sagemaker_v3.py": _example("sagemaker_v3.py", "sdk-v3-job-", "Stopped", inspect=_v3_source),
-        "wait without logs": _completes("sdk_v3.py"),
-        "its script fails": _fails("sdk_v3.py", "AlgorithmError", "FailedStatusError", "ExitCode 1"),
+        "wait without logs": _quiet("sdk_v3.py", "interrupted-once", "Completed s3://", "/output/model.tar.gz"),
+        "its script fails": _quiet("sdk_v3.py", f"{_FAILED}AlgorithmError", "FailedStatusError", "ExitCode 1", code=1),
     },
 }

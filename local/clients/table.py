@@ -7,13 +7,14 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from rich.console import Console
 
 from local import PROJECT
-from local.clients.cases import CASES, FATE, Client, Seen
+from local.clients.cases import CASES, FATE, Client
 from local.demo.deployed import deployed_account
 from local.proof.figures import chosen, conclude, mark, table, write
 
@@ -29,9 +30,8 @@ _BUILD: Final = PROJECT / "build" / "clients"
 _AT_ONCE: Final = 4
 _SETTINGS: Final = "SchemaVersion: '1.0'\nSageMaker: {PythonSDK: {Modules: {TelemetryOptOut: true}}}\n"
 
-
-Row = tuple[str, str, Seen, float]
-"""A client, a case that it was run through, what was seen, and the seconds."""
+Row = tuple[str, str, str, float, list[str]]
+"""A client, a case that it was run through, what was seen, the seconds, and what differs from what was demanded."""
 
 
 def main(console: Console | None = None, *, only: Sequence[str] = (), figures: Path | None = None) -> int:
@@ -43,12 +43,12 @@ def main(console: Console | None = None, *, only: Sequence[str] = (), figures: P
     rows = run(clients, say=lambda line: console.print(line, style="dim"))
     versions = {name: _version(name) for name in clients}
     cells = [
-        (versions[client], case, seen.text, f"{seconds:.0f} s", mark(good=not seen.differences))
-        for client, case, seen, seconds in rows
+        (versions[client], case, seen, f"{seconds:.0f} s", mark(good=not found))
+        for client, case, seen, seconds, found in rows
     ]
     console.print(table(("Client", "Case", "Seen", "Time", ""), cells, words=3))
-    write(figures, {"cases": len(rows), "cases that differ": sum(bool(seen.differences) for _, _, seen, _ in rows)})
-    wrong = [f"{versions[client]}, {case}: {line}" for client, case, seen, _ in rows for line in seen.differences]
+    write(figures, {"cases": len(rows), "cases that differ": sum(bool(found) for *_, found in rows)})
+    wrong = [f"{versions[client]}, {case}: {line}" for client, case, *_, found in rows for line in found]
     return conclude(console, "Every client works unchanged.", wrong)
 
 
@@ -70,12 +70,12 @@ def run(clients: Sequence[str], *, say: Callable[[str], None]) -> list[Row]:
 
 def case_run(client: Client, case: str) -> Row:
     """Run one case."""
-    began = time.monotonic()
+    began, client, seen = time.monotonic(), replace(client, found=[]), ""
     try:
         seen = CASES[client.name][case](client)
     except Exception as error:  # noqa: BLE001 - a case that broke off is a difference, and the others go on
-        seen = Seen("", [f"{type(error).__name__}: {error}"])
-    return client.name, case, seen, time.monotonic() - began
+        client.found.append(f"{type(error).__name__}: {error}")
+    return client.name, case, seen, time.monotonic() - began, client.found
 
 
 def _requirements(client: str) -> Path:
@@ -90,10 +90,7 @@ def _version(client: str) -> str:
 def _install(client: str) -> None:
     """Install what is pinned for a client; what is installed already remains."""
     directory = _BUILD / client
-    sync = ("pip", "sync", "--python", str(directory / "bin" / "python"), "--require-hashes")
-    for arguments in (
-        ("venv", "--allow-existing", "--python", sys.executable, str(directory)),
-        (*sync, str(_requirements(client))),
-    ):
-        # uv stands beside the Python of the project's own environment.
-        subprocess.run([Path(sys.executable).with_name("uv"), *arguments, "--quiet"], check=True)
+    uv = Path(sys.executable).with_name("uv")  # beside the Python of the project's own environment
+    subprocess.run([uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, directory], check=True)
+    sync: list[str | Path] = [uv, "pip", "sync", "--quiet", "--python", directory / "bin" / "python"]
+    subprocess.run([*sync, "--require-hashes", _requirements(client)], check=True)

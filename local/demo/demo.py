@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from local.demo import scenarios, slack_rendering
-from local.demo.deployed import DeployedAccount, deployed_account
+from local.demo.deployed import DeployedAccount, TrainingGround, deployed_account
 from local.demo.scenarios import RESUMED, SCENARIOS
 from local.demo.verification import (
     JobOutcome,
@@ -24,6 +24,7 @@ from local.demo.verification import (
     receive_alerts,
     unequal,
 )
+from local.emulator.account import LocalAccount
 from respot.recovery.records import OutcomeKind
 from respot_cli.errors import CommandError
 from respot_cli.timeline.bar import style_of
@@ -46,11 +47,10 @@ _NEXT: Final = (
 )
 
 Runs = Sequence[Sequence[JobOutcome]]
+Keep = Callable[[LocalAccount, TrainingGround], None]
 
 
-def run(
-    console: Console | None = None, *, verbose: bool = False, keep: Callable[[DeployedAccount], None] | None = None
-) -> int:
+def run(console: Console | None = None, *, verbose: bool = False, keep: Keep | None = None) -> int:
     """Run the demo; gives 0 if ledger and alerts are exactly what the lifecycles demand, otherwise 1.
 
     `verbose` also shows all timelines and Slack messages; `keep` is called at the end, while the account runs.
@@ -76,14 +76,14 @@ def run(
         console.print("", _screen(histories, console.width, now), "")
         if not found:
             lines = (Text.assemble((f"{command:<42}", "cyan"), (what, "dim")) for command, what in _NEXT)
-            console.print(Group(Text("Next", style="bold"), *map(_indented, lines)), "")
+            console.print(Group(Text("Next", style="bold"), *(Padding.indent(line, 2) for line in lines)), "")
         for difference in found:
             console.print(Text(f"✗ {difference}", style="red"))
         verdict = "✗ Something differs" if found else "✓ Ledger and alerts are exactly what the lifecycles demand"
         text = f"{verdict} ({time.monotonic() - began:.0f} s in all)."
         console.print(Text(text, style="red" if found else "green"))
         if keep:
-            keep(at)
+            keep(at.account, at.ground)
     return 1 if found else 0
 
 
@@ -151,7 +151,7 @@ def _screen(histories: Sequence[History], width: int, now: datetime) -> Group:
         "",
         Text("What Respot decided", style="bold"),
         *(
-            _indented(Text.assemble((", ".join(named), "cyan"), f": {said}"))
+            Padding.indent(Text.assemble((", ".join(named), "cyan"), f": {said}"), 2)
             for said, named in _decisions(histories, now).items()
         ),
     )
@@ -159,25 +159,23 @@ def _screen(histories: Sequence[History], width: int, now: datetime) -> Group:
 
 def _table(histories: Sequence[History], width: int, now: datetime) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    cells: dict[str, list[RenderableType]] = {
-        "Job": [Text(history.state.job.name) for history in histories],
-        "Status": [_status(history) for history in histories],
-        "Timeline": [bar(history, now=now) for history in histories],
-        "Interrupted": [str(history.figures(now).interruptions) for history in histories],
-        "Alerts": [str(len(history.alerts)) for history in histories],
-        "Training": [_hours(history.state.training_time) for history in histories],
-        "Billed": [_hours(history.state.billable_time) for history in histories],
-        "Saved": [_saved(history) for history in histories],
-    }
-    for title, narrowest in (("Timeline", _WITH_BAR), ("Interrupted", _WITH_COUNTS), ("Alerts", _WITH_COUNTS)):
-        if width < narrowest:
-            del cells[title]
-    for title in cells:
+    columns: list[tuple[str, int, Callable[[History], RenderableType]]] = [
+        ("Job", 0, lambda history: Text(history.state.job.name)),
+        ("Status", 0, _status),
+        ("Timeline", _WITH_BAR, lambda history: bar(history, now=now)),
+        ("Interrupted", _WITH_COUNTS, lambda history: str(history.figures(now).interruptions)),
+        ("Alerts", _WITH_COUNTS, lambda history: str(len(history.alerts))),
+        ("Training", 0, lambda history: _hours(history.state.training_time)),
+        ("Billed", 0, lambda history: _hours(history.state.billable_time)),
+        ("Saved", 0, _saved),
+    ]
+    shown = [(title, cell) for title, narrowest, cell in columns if width >= narrowest]
+    for title, _ in shown:
         words = title != "Timeline"
         table.add_column(title, justify="left" if title in {"Job", "Status", "Timeline"} else "right", no_wrap=words)
         table.columns[-1].max_width = None if words else width - 80
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*row)
+    for history in histories:
+        table.add_row(*(cell(history) for _, cell in shown))
     return table
 
 
@@ -207,7 +205,3 @@ def _decisions(histories: Sequence[History], now: datetime) -> dict[str, list[st
             said = f"Resubmitted as {outcome.name} ({markets.get(outcome.name) or 'not seen yet'}), {start}."
         named.setdefault(said, []).append(history.state.job.name)
     return named
-
-
-def _indented(line: Text) -> Padding:
-    return Padding(line, (0, 0, 0, 2), expand=False)

@@ -1,20 +1,19 @@
 """Respot deployed into a local AWS account, with Slack, a machine subscriber and what training jobs need."""
 
 import json
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from infra import cdk
-from local import PROJECT
+from local import PROJECT, run_program
 from local.demo.slack_receiver import SlackReceiver
 from local.emulator.account import LocalAccount
+from local.sagemaker.runner import utc_now
 from local.sagemaker.service import LIFECYCLE_TAG
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
@@ -124,13 +123,6 @@ def prepare(account: LocalAccount, *, bucket: str = "ml-bucket") -> TrainingGrou
     return TrainingGround(account=account, bucket=bucket, role_arn=role["Arn"], region=account.region)
 
 
-def prepare_elsewhere(ground: TrainingGround, region: str) -> TrainingGround:
-    """Create a bucket in another region, for the same role."""
-    bucket, place = f"{ground.bucket}-{region}", {"LocationConstraint": region}
-    ground.account.client("s3", region=region).create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
-    return replace(ground, bucket=bucket, region=region)
-
-
 def policy(**statement: object) -> str:
     """A policy document with one statement, by default the one that lets a principal assume a role."""
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", **statement}
@@ -168,11 +160,11 @@ class DeployedAccount:
 
     def ledger(self) -> DynamoDbLedger:
         """Reads the ledger."""
-        return DynamoDbLedger(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=_now, retention=None)
+        return DynamoDbLedger(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=utc_now, retention=None)
 
     def runs(self) -> DynamoDbRunStore:
         """Reads the ledger's part on recovery."""
-        return DynamoDbRunStore(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=_now, retention=None)
+        return DynamoDbRunStore(self.client("dynamodb"), self.outputs["LedgerTableName"], clock=utc_now, retention=None)
 
     def sweep(self) -> None:
         """Have Respot sweep now, as its schedule does every few minutes."""
@@ -236,9 +228,14 @@ def deployed_account(
         _cdk(environment, work, *deployment, "--concurrency", "4", "--outputs-file", str(written))
         stacks: dict[str, dict[str, str]] = json.loads(written.read_text())
         ground = prepare(account)
+        grounds = {account.region: ground}
+        for region in watched:
+            grounds[region] = replace(ground, bucket=f"{ground.bucket}-{region}", region=region)
+            bucket, place = grounds[region].bucket, {"LocationConstraint": region}
+            account.client("s3", region=region).create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
         yield DeployedAccount(
             account=account,
-            grounds={account.region: ground} | {each: prepare_elsewhere(ground, each) for each in watched},
+            grounds=grounds,
             outputs=stacks[STACK],
             forwarders={each: stacks[f"{STACK}Forwarder-{account.region}-{each}"] for each in watched},
             slack=slack,
@@ -246,22 +243,9 @@ def deployed_account(
         )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def _cdk(environment: Mapping[str, str], directory: Path, command: str, *arguments: str) -> None:
-    """Run the CDK CLI of this virtual environment."""
-    result = subprocess.run(
-        cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events"),
-        cwd=directory,
-        env=cdk.environment(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    words = cdk.command(command, *arguments, "--no-notices", "--ci", "--progress", "events")
+    result = run_program(words, cwd=directory, env=cdk.environment(environment))
     if result.returncode:
         tail = "\n".join(result.stdout.splitlines()[-_TAIL:])
         raise DeploymentError(f"cdk {command} ended with exit code {result.returncode}\n{tail}")

@@ -48,19 +48,18 @@ RESUMED: Final = Scenario(
     reason="completed",
 )
 
+
+def _not_resumed(name: str, lifecycle: str, end: tuple[Market, str]) -> Scenario:
+    reason = "completed: nothing to do" if end == _SPOT_COMPLETED else "not asked to resume this job"
+    return Scenario(name=name, lifecycle=lifecycle, attempts=(end,), reason=reason)
+
+
 SCENARIOS: Final = (
-    *(
-        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_TIMEOUT,), reason="not asked to resume this job")
-        for name, lifecycle in (
-            ("no-capacity", "never-launched"),
-            ("long-queue", "queued-then-max-wait"),
-            ("out-of-time", "interrupted-twice-max-wait"),
-        )
-    ),
-    *(
-        Scenario(name=name, lifecycle=lifecycle, attempts=(_SPOT_COMPLETED,), reason="completed: nothing to do")
-        for name, lifecycle in (("restarted", "interrupted-once"), ("steady", "uninterrupted"))
-    ),
+    _not_resumed("no-capacity", "never-launched", _SPOT_TIMEOUT),
+    _not_resumed("long-queue", "queued-then-max-wait", _SPOT_TIMEOUT),
+    _not_resumed("out-of-time", "interrupted-twice-max-wait", _SPOT_TIMEOUT),
+    _not_resumed("restarted", "interrupted-once", _SPOT_COMPLETED),
+    _not_resumed("steady", "uninterrupted", _SPOT_COMPLETED),
     Scenario(
         name="stuck",
         # Too short for a checkpoint.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -49,7 +50,6 @@ class LocalAccount:
         self.process: subprocess.Popen[bytes] | None = None
         """The server, while it should run."""
         self._port = 0
-        self._sessions: dict[str, boto3.Session] = {}
         self.log = self._directory / "account.log"
         """What the account and its functions write."""
         made = self._directory / "ministack-tls"
@@ -115,10 +115,8 @@ class LocalAccount:
 
     def client(self, service: str, *, region: str | None = None, **credentials: str) -> Any:
         """A boto3 client as the root user, or with the credentials given as boto3 names them."""
-        region = region or self.region
-        session = self._sessions.setdefault(region, _session(region))
         keys = credentials or {"aws_access_key_id": ROOT_KEY, "aws_secret_access_key": ROOT_KEY}
-        return session.client(  # type: ignore[call-overload]
+        return _session(region or self.region).client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint,
             verify=str(self.tls[0]),
@@ -165,6 +163,7 @@ class LocalAccount:
             process.stdin.close()
 
 
+@cache
 def _session(region: str) -> boto3.Session:
     """Build a session that knows nothing of the profiles and settings of the user."""
     nothing: dict[str, Any] = {

@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,7 +15,7 @@ from ministack.services import cloudwatch_logs, eventbridge, sts  # type: ignore
 
 from local.emulator import iam
 from local.sagemaker.cloud import Call, Scope
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.runner import LOG_GROUP
 from local.sagemaker.service import SageMaker
 
@@ -27,7 +28,7 @@ class _MinistackCloud:
 
     def __init__(self, port: int) -> None:
         self._endpoint = f"https://127.0.0.1:{port}"
-        self._s3_clients: dict[tuple[Scope, str], S3Client] = {}
+        self._s3_clients = cache(self._s3_of_role)
         self._s3_lock = threading.Lock()
 
     def scope(self) -> Scope:
@@ -59,9 +60,7 @@ class _MinistackCloud:
 
     def s3(self, scope: Scope, role_arn: str) -> "S3Client":
         with self._s3_lock:
-            if (scope, role_arn) not in self._s3_clients:
-                self._s3_clients[scope, role_arn] = self._s3_of_role(scope, role_arn)
-            return self._s3_clients[scope, role_arn]
+            return self._s3_clients(scope, role_arn)
 
     def _s3_of_role(self, scope: Scope, role_arn: str) -> "S3Client":
         role = role_arn.rpartition("/")[2]

@@ -21,7 +21,6 @@ def leading_keys(body: bytes, partition_key: Callable[[str], str | None]) -> lis
 
 
 def _items(request: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Each item or key, with its table."""
     # Each member of a transaction has the form of a call about one item.
     entries = [call for entry in request.get("TransactItems", ()) for call in entry.values()]
     for call in (request, *entries):

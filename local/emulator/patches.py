@@ -18,7 +18,7 @@ from ministack.core import lambda_runtime, responses, tls  # type: ignore[import
 from ministack.services import cloudwatch_logs, s3  # type: ignore[import-untyped]
 
 from local.emulator import CALLS_PATH, KILL_PATH, ROOT_KEY, cloud, iam, regions, sqs, streams
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults
 
 _KEY_HEADER: Final = "x-amz-server-side-encryption-aws-kms-key-id"
 
@@ -79,11 +79,9 @@ _KEY: Final = re.compile(rb"Credential=([^/]+)/")
 
 async def serve(stop: asyncio.Event, *, bind: str) -> None:
     """Serve the account over TLS until `stop`."""
-    config = Config()
-    config.bind = [bind]
-    config.certfile, config.keyfile = tls.resolve_tls_material()
-    config.keep_alive_timeout = 75
-    config.loglevel = "WARNING"
+    certificate, key = tls.resolve_tls_material()
+    options = {"bind": [bind], "keep_alive_timeout": 75, "loglevel": "WARNING"}
+    config = Config.from_mapping(options, certfile=certificate, keyfile=key)
     app: Any = _Application(ministack.app)
     serving = asyncio.create_task(hypercorn.serve(app, config, shutdown_trigger=asyncio.Event().wait))
     stopping = asyncio.create_task(stop.wait())

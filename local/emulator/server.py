@@ -16,7 +16,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Final
 
 from local.emulator import ACCOUNT, DEFAULT_REGION, ROOT_ENVIRONMENT
-from local.sagemaker import delivery, lifecycle
+from local.sagemaker import lifecycle
+from local.sagemaker.faults import DeliveryFaults
 
 # The functions inherit this environment, and ministack reads many variables with common names. Therefore only what
 # programs need to run is kept: with the user's proxy, certificates or AWS settings, functions would search for the
@@ -55,7 +56,7 @@ def main() -> None:
     """
     options = SimpleNamespace(**json.loads(sys.argv[1]))
     options.directory = Path(options.directory)
-    faults, fate = delivery.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
+    faults, fate = DeliveryFaults.parse(options.delivery), options.lifecycle or lifecycle.UNINTERRUPTED
     lifecycle.value_for(1, fate, lifecycle.parse)
     prepared = environment(os.environ, port=options.port, directory=options.directory)
     os.environ.clear()

@@ -20,10 +20,8 @@ def hand_out_from_the_front() -> None:
     def received(url: str, most: int) -> Any:
         with sqs._queues_lock:
             queue = sqs._get_q(url)
-            batch = [] if queue["is_fifo"] else _front(queue["messages"], min(most, 10))
-            if not batch and not queue["is_fifo"]:
-                batch = _longest_visible(queue, min(most, 10))
-            if batch:
+            size = min(most, 10)
+            if not queue["is_fifo"] and (batch := _front(queue["messages"], size) or _longest_visible(queue, size)):
                 visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
                 return sqs._collect_msgs({"is_fifo": False, "messages": batch}, len(batch), visibility)
         return receive(url, most)

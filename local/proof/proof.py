@@ -20,7 +20,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from local import PROJECT
+from local import PROJECT, run_program
 from local.proof import figures
 
 
@@ -32,10 +32,6 @@ class Demand:
     least: float = -inf
     most: float = inf
     unit: str = ""
-
-    def is_met(self, value: float) -> bool:
-        """Whether this value is within the limits."""
-        return self.least <= value <= self.most
 
     @property
     def limit(self) -> str:
@@ -129,9 +125,7 @@ def main(
     logs.mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[Row]] = {}
     began = time.monotonic()
-    for part in parts:
-        if part.name not in names:
-            continue
+    for part in (each for each in parts if each.name in names):
         log = logs / f"{part.name}.log"
         console.print(f"{part.name}, at most {part.minutes:g} min, log in {log}", style="dim")
         rows[part.name] = run(part, log)
@@ -163,15 +157,7 @@ def run(part: Part, log: Path) -> list[Row]:
         left = Path(directory) / "figures.json"
         command = [sys.executable, "-m", part.module, *part.arguments, "--figures", str(left)]
         with suppress(subprocess.TimeoutExpired):
-            code = subprocess.run(
-                command,
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=part.minutes * 60,
-                check=False,
-            ).returncode
+            code = run_program(command, stdout=output, timeout=part.minutes * 60).returncode
         found: dict[str, float] = {}
         with suppress(OSError, ValueError):  # it left none, or was stopped while it wrote
             found = json.loads(left.read_text(encoding="utf-8"))
@@ -181,6 +167,5 @@ def run(part: Part, log: Path) -> list[Row]:
 
 
 def _row(demand: Demand, value: float | None) -> Row:
-    if value is None:
-        return demand.figure, "missing", demand.limit, False
-    return demand.figure, demand.shown(value), demand.limit, demand.is_met(value)
+    is_met = value is not None and demand.least <= value <= demand.most
+    return demand.figure, "missing" if value is None else demand.shown(value), demand.limit, is_met

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 
 from local.sagemaker import lifecycle
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.lifecycle import ON_AN_INSTANCE, Lifecycle, Moment
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Stopped"})

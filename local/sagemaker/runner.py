@@ -22,8 +22,6 @@ LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 
 @dataclass(slots=True)
 class _Running:
-    """The tasks of one job."""
-
     scope: Scope
     key: str
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -137,13 +135,9 @@ class Runner:
         self, running: _Running, job: Job, use: Callable[..., Progress], *arguments: object
     ) -> Progress | None:
         """Read or write checkpoints. If that fails, the job fails, and there is no progress."""
-
-        def used() -> Progress:
-            s3 = self._cloud.s3(running.scope, job.request["RoleArn"])
-            return use(s3, job.request["CheckpointConfig"]["S3Uri"], *arguments)
-
+        role_arn, uri = job.request["RoleArn"], job.request["CheckpointConfig"]["S3Uri"]
         try:
-            return await asyncio.to_thread(used)
+            return await asyncio.to_thread(lambda: use(self._cloud.s3(running.scope, role_arn), uri, *arguments))
         except CheckpointError as error:
             current, now = self._job(running), self._clock()
             if current and now < current.due(-1):

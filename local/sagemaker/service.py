@@ -1,7 +1,7 @@
 """The SageMaker API as callers see it: AWS JSON 1.1 in and out.
 
 A job's tags say what happens to it: `local:lifecycle` (`lifecycle`), `local:speed`, `local:delivery`
-(`delivery`), `local:time-scale` (`lifecycle`), `local:refuse` (`refusals`). The first and the last may have one
+(`faults`), `local:time-scale` (`lifecycle`), `local:refuse` (`faults`). The first and the last may have one
 value for each attempt of a run.
 """
 
@@ -15,9 +15,9 @@ from math import inf
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, TypeVar
 
-from local.sagemaker import answers, delivery, lifecycle, refusals, validation
+from local.sagemaker import answers, lifecycle, validation
 from local.sagemaker.cloud import Call, Cloud, Scope
-from local.sagemaker.delivery import DeliveryFaults
+from local.sagemaker.faults import DeliveryFaults, Refusals
 from local.sagemaker.job import TERMINAL, Job
 from local.sagemaker.jobs import Jobs
 from local.sagemaker.lifecycle import Lifecycle
@@ -35,7 +35,6 @@ REFUSE_TAG: Final = "local:refuse"
 TUNING_JOB_TAG: Final = "local:tuning-job-arn"
 
 _T = TypeVar("_T")
-Answer = tuple[int, dict[str, str], bytes]
 
 
 @dataclass
@@ -57,7 +56,7 @@ class SageMaker:
 
     async def handle(
         self, _method: str, _path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
-    ) -> Answer:
+    ) -> tuple[int, dict[str, str], bytes]:
         """Answer one HTTP request."""
         try:
             status, answer = 200, self._answer(headers, body, query)
@@ -85,13 +84,13 @@ class SageMaker:
     def _create(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         request = call.request
         arn = _arn(scope, request["TrainingJobName"])
-        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": _instance_types(request)})
+        self._authorize(call, "CreateTrainingJob", arn, {"sagemaker:InstanceTypes": validation.instance_types(request)})
         if request.get("Tags"):
             # The key distinguishes tags of a new job from a call of AddTags, which has none.
             self._authorize(call, "AddTags", arn, {"sagemaker:TaggingAction": "CreateTrainingJob"})
         validation.check_training_job(request)
         validation.check_tags(request.get("Tags", []))
-        for plan in _training_plans(request):
+        for plan in _training_plans(request.get("ResourceConfig", {})):
             # The service authorization reference lists training-plan among the resource types of CreateTrainingJob.
             self._authorize(call, "CreateTrainingJob", plan)
         role_arn = request["RoleArn"]
@@ -103,7 +102,7 @@ class SageMaker:
             )
         job = self._planned(request, arn)
         if self._jobs.find(scope, job.name) is None:
-            refused = _of_attempt(job.tags, REFUSE_TAG, "", refusals.parse)
+            refused = _of_attempt(job.tags, REFUSE_TAG, "", Refusals.parse)
             self._asked[scope, job.name.lower()] += 1
             refused.check(request, earlier=self._asked[scope, job.name.lower()] - 1)
         self._jobs.add(scope, job)
@@ -116,7 +115,7 @@ class SageMaker:
         tuning_job_arn = tags.pop(TUNING_JOB_TAG, None)
         speed = _factor(tags, SPEED_TAG, "such as 2 (twice as fast) or 0.5")
         own = tags.get(DELIVERY_TAG)
-        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, delivery.parse)
+        faults = self.default_delivery if own is None else _parsed(DELIVERY_TAG, own, DeliveryFaults.parse)
         fate = _of_attempt(tags, LIFECYCLE_TAG, self.default_lifecycle, lifecycle.parse)
         if fate.needs_spot and not request.get("EnableManagedSpotTraining"):
             # On-demand jobs are never interrupted: one that is resubmitted with the same tags completes.
@@ -141,27 +140,26 @@ class SageMaker:
         return self._jobs.page(scope, call.request, self.clock())
 
     def _stop(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._existing(call, scope)
-        now = self.clock()
-        state = job.at(now)
-        if state["TrainingJobStatus"] in TERMINAL:
-            # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
-            raise _rejected(state)
-        if not any(transition["Status"] == "Stopping" for transition in state["SecondaryStatusTransitions"]):
+        # Seen on AWS in 2019: github.com/awslabs/benchmark-ai/issues/928. The API reference does not say so.
+        job, now = self._existing_in(call, scope, ended=False)
+        if not any(each["Status"] == "Stopping" for each in job.at(now)["SecondaryStatusTransitions"]):
             job = job.stopped(now)
             self._jobs.replace(scope, job)
             self._runner.changed(scope, job)
         return {}
 
     def _delete(self, call: Call, scope: Scope) -> Mapping[str, Any]:
-        job = self._existing(call, scope)
-        now = self.clock()
-        state = job.at(now)
-        if state["TrainingJobStatus"] not in TERMINAL:
-            raise _rejected(state)
+        job, now = self._existing_in(call, scope, ended=True)
         self._runner.send(scope, job, len(job.lifecycle.moments), answers.deletion(job, now))
         self._jobs.remove(scope, job.name)
         return {}
+
+    def _existing_in(self, call: Call, scope: Scope, *, ended: bool) -> tuple[Job, datetime]:
+        job, now = self._existing(call, scope), self.clock()
+        status = job.at(now)["TrainingJobStatus"]
+        if (status in TERMINAL) != ended:
+            raise SageMakerError(f"The request was rejected because the training job is in status {status}.")
+        return job, now
 
     def _list_tags(self, call: Call, scope: Scope) -> Mapping[str, Any]:
         return {"Tags": _tag_list(self._existing(call, scope).tags)}
@@ -214,12 +212,6 @@ class SageMaker:
     }
 
 
-def _rejected(state: Mapping[str, Any]) -> SageMakerError:
-    return SageMakerError(
-        f"The request was rejected because the training job is in status {state['TrainingJobStatus']}."
-    )
-
-
 def _arn(scope: Scope, name: str) -> str:
     return f"arn:aws:sagemaker:{scope.region}:{scope.account}:training-job/{name.lower()}"
 
@@ -228,14 +220,7 @@ def _tags(request: Mapping[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
 
 
-def _instance_types(request: Mapping[str, Any]) -> list[str]:
-    resources = request.get("ResourceConfig", {})
-    listed = [resources, *resources.get("InstanceGroups", [])]
-    return [each["InstanceType"] for each in listed if "InstanceType" in each]
-
-
-def _training_plans(request: Mapping[str, Any]) -> list[str]:
-    resources = request.get("ResourceConfig", {})
+def _training_plans(resources: Mapping[str, Any]) -> list[str]:
     preferred = [arn for each in resources.get("InstancePreferences", []) for arn in each.get("TrainingPlanArns", [])]
     return [*([resources["TrainingPlanArn"]] if "TrainingPlanArn" in resources else []), *preferred]
 
@@ -271,7 +256,7 @@ def _limited(fate: Lifecycle, request: Mapping[str, Any], tags: Mapping[str, str
     scale = _factor(tags, TIME_SCALE_TAG, "such as 600 (one real second counts ten simulated minutes)")
     stopping = request["StoppingCondition"]
     # For CPU-only types MaxPendingTimeInSeconds has no effect, says the service model.
-    accelerated = any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in _instance_types(request))
+    accelerated = any(each.startswith(("ml.p", "ml.g", "ml.trn")) for each in validation.instance_types(request))
     return lifecycle.limited(
         fate,
         max_runtime=stopping["MaxRuntimeInSeconds"] / scale,

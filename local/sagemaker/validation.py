@@ -57,8 +57,7 @@ def check_training_job(request: Mapping[str, Any]) -> None:
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     spot, serverless = request.get("EnableManagedSpotTraining", False), "ServerlessJobConfig" in request
     kinds = {"InstanceType", "InstanceGroups", "InstancePreferences"} & resources.keys()
-    types = [resources.get("InstanceType"), *(each.get("InstanceType") for each in resources.get("InstanceGroups", []))]
-    local = [each for each in types if each and has_local_storage(each)]
+    local = [each for each in instance_types(request) if has_local_storage(each)]
     stopping = request.get("StoppingCondition", {})
     wait, runtime = stopping.get("MaxWaitTimeInSeconds"), stopping.get("MaxRuntimeInSeconds", 86400)
     built_in = is_built_in(algorithm)
@@ -112,6 +111,13 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
         raise SageMakerError(f"Tag keys starting with 'aws:' are reserved for AWS: {', '.join(reserved)}")
     if twice := sorted({key for key in keys if keys.count(key) > 1}):
         raise SageMakerError(f"Tag keys must be unique: {', '.join(twice)}")
+
+
+def instance_types(request: Mapping[str, Any]) -> list[str]:
+    """The instance types that a CreateTrainingJob request names."""
+    resources = request.get("ResourceConfig", {})
+    listed = [resources, *resources.get("InstanceGroups", [])]
+    return [each["InstanceType"] for each in listed if "InstanceType" in each]
 
 
 def is_built_in(algorithm: Mapping[str, Any]) -> bool:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from local.sagemaker import checkpoints, delivery
+from local.sagemaker import checkpoints
 from local.sagemaker.checkpoints import Progress
+from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.runner import log_streams
 from local.sagemaker.service import SageMaker
 from tests.local import jobs
@@ -45,7 +46,7 @@ def test_a_job_that_finds_a_checkpoint_prints_where_it_resumes_and_what_it_saves
     monkeypatch.setattr(checkpoints, "write", lambda *arguments: arguments[-1])
 
     async def story() -> None:
-        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle="Training=0.6")
+        service = SageMaker(cloud, default_delivery=DeliveryFaults.parse(""), default_lifecycle="Training=0.6")
         created = await ask(service, "CreateTrainingJob", jobs.request(CheckpointConfig={"S3Uri": "s3://b/c/"}))
         assert created[0] == 200
         await asyncio.sleep(0.7)
@@ -59,7 +60,7 @@ def test_each_start_after_an_interruption_has_a_stream_of_its_own() -> None:
     fate = "Starting=0.02 Training=0.05 Interrupted=1 Training=0.05"
 
     async def story() -> None:
-        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle=fate)
+        service = SageMaker(cloud, default_delivery=DeliveryFaults.parse(""), default_lifecycle=fate)
         assert (await ask(service, "CreateTrainingJob", jobs.request()))[0] == 200
         await asyncio.sleep(1.3)
 
@@ -72,7 +73,9 @@ def test_jobs_without_a_lifecycle_tag_have_the_accounts_lifecycle() -> None:
     cloud = RememberingCloud()
 
     async def story() -> None:
-        service = SageMaker(cloud, default_delivery=delivery.parse(""), default_lifecycle="Pending=9 / Starting=9")
+        service = SageMaker(
+            cloud, default_delivery=DeliveryFaults.parse(""), default_lifecycle="Pending=9 / Starting=9"
+        )
         own = [{"Key": "local:lifecycle", "Value": "Updating=9"}]
         later = [{"Key": "respot:attempt", "Value": "2"}]
         for name, tags in (("plain", None), ("own", own), ("later", later)):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.sagemaker import delivery
+from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.runner import utc_now
 from local.sagemaker.service import SageMaker
 from tests.local import jobs
@@ -25,7 +25,7 @@ class Replay:
 
     def __init__(self, requests: list[dict[str, Any]]) -> None:
         self._ahead = timedelta()
-        self._service = SageMaker(RememberingCloud(), default_delivery=delivery.parse(""), clock=self._now)
+        self._service = SageMaker(RememberingCloud(), default_delivery=DeliveryFaults.parse(""), clock=self._now)
         self._requests = requests
         self._read = utc_now()
         self._token: str | None = None

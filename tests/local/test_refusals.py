@@ -2,8 +2,7 @@
 
 import pytest
 
-from local.sagemaker import refusals
-from local.sagemaker.refusals import Refusals
+from local.sagemaker.faults import Refusals
 from local.sagemaker.validation import SageMakerError
 from tests.local.jobs import request
 
@@ -19,13 +18,13 @@ from tests.local.jobs import request
     ],
 )
 def test_refusals_are_counted_by_reason(text: str, expected: Refusals) -> None:
-    assert refusals.parse(text) == expected
+    assert Refusals.parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["quota", "quota=all", "quota=-1", "capacity=1", "quota=2,throttle=1", "none=g5"])
 def test_a_bad_text_is_refused_with_what_to_write_instead(text: str) -> None:
     with pytest.raises(ValueError, match="is none of quota=N throttle=N none=POOL"):
-        refusals.parse(text)
+        Refusals.parse(text)
 
 
 def refused(refusals: Refusals, earlier: int, **members: object) -> SageMakerError | None:

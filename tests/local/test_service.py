@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.sagemaker import delivery
 from local.sagemaker.cloud import Call, Scope
+from local.sagemaker.faults import DeliveryFaults
 from local.sagemaker.service import SageMaker
 from tests.local.jobs import request
 
@@ -65,7 +65,7 @@ async def ask(service: SageMaker, operation: str, body: object) -> tuple[int, di
 
 def run(cloud: RememberingCloud, story: Callable[[SageMaker], Awaitable[None]], *, faults: str = "") -> None:
     async def created() -> None:
-        await story(SageMaker(cloud, default_delivery=delivery.parse(faults)))
+        await story(SageMaker(cloud, default_delivery=DeliveryFaults.parse(faults)))
 
     asyncio.run(created())
 
