@@ -1,5 +1,7 @@
 """Progress is a higher step, or new data where nothing counts."""
 
+import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -154,3 +156,16 @@ def test_attempts_that_write_new_data_of_an_unknown_layout_always_make_progress(
         objects[key] = (began + timedelta(seconds=1), 10)
         found = recognise([stored(key, *each) for key, each in objects.items()], LOCATION)
         assert progress(found, [], run_began=at(0), attempt_began=began).made
+
+
+@pytest.mark.parametrize("name", ["checkpoint-{}", "model_{}.pt", "model_{}_of_one.pt"])
+def test_four_times_as_many_checkpoints_saved_again_take_about_four_times_as_long(name: str) -> None:
+    def seconds(count: int) -> float:
+        found = [saved(50 + number / 100, name.format(number), layout="numbered files") for number in range(count)]
+        again = [replace(each, saved_at=each.saved_at + timedelta(seconds=1000)) for each in found]
+        began = time.process_time()
+        judged(again, reached(found, since=at(0)), began=900)
+        return time.process_time() - began
+
+    few = min(seconds(1000) for _ in range(3))
+    assert min(seconds(4000) for _ in range(2)) < 9 * few + 0.05  # what is quadratic takes 16 times as long

@@ -1,5 +1,6 @@
 """Whether an attempt made progress, by what it saved."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,7 +59,11 @@ def progress(
     if not saved:
         return Progress(made=False, evidence="nothing new was saved")
     before = [*earlier, reached([each for each in checkpoints if each.saved_at <= attempt_began], since=run_began)]
+    now: dict[str, dict[tuple[int, ...], datetime]] = defaultdict(dict)
+    for each in saved:
+        now[each.line][each.position] = each.saved_at
     again: str | None = None
+    parts: set[str] = set()  # lines whose numbers are no steps
     for each in reversed(saved):
         if not each.position:
             continue
@@ -66,8 +71,12 @@ def progress(
         if not known or each.position > max(known):
             was = f", was {_in_words(max(known))}" if known else ""
             return Progress(made=True, evidence=f"step {_in_words(each.position)}{was}")
-        if _counts(each, saved, known):
-            again = again or f"step {_in_words(each.position)}, was {_in_words(max(known))}"
+        if again or each.line in parts:
+            continue
+        if _alternates(now[each.line]) or not (each.is_counted or len(known | _changes(now[each.line])) > 1):
+            parts.add(each.line)
+        else:
+            again = f"step {_in_words(each.position)}, was {_in_words(max(known))}"
     if unknown := next((each for each in reversed(saved) if each.layout is None), None):
         return Progress(made=True, evidence=f"new data in {unknown.name}, of an unknown layout")
     if again:
@@ -82,15 +91,15 @@ def _that_count(checkpoints: Sequence[Checkpoint]) -> Sequence[Checkpoint]:
     return [each for each in complete if not each.copy] or complete
 
 
-def _counts(checkpoint: Checkpoint, saved: Iterable[Checkpoint], known: Iterable[tuple[int, ...]]) -> bool:
-    """Whether the number in its name is a step: its framework or the whole name says so, or it has changed.
+def _changes(saved: Mapping[tuple[int, ...], datetime]) -> set[tuple[int, ...]]:
+    """The counters that one attempt saved; only the highest, if at once: those are parts, for instance of ranks."""
+    at_once = max(saved.values()) - min(saved.values()) < _AT_ONCE
+    return {max(saved)} if at_once else set(saved)
 
-    0 and 1 saved by one attempt are two places that are written in turn.
-    """
-    now = {each.position: each.saved_at for each in saved if each.line == checkpoint.line}
-    at_once = max(now.values()) - min(now.values()) < _AT_ONCE
-    values = {max(now)} if at_once else now.keys()  # what is saved at once are parts, for instance of ranks
-    return now.keys() != {(0,), (1,)} and (checkpoint.is_counted or len({*values, *known}) > 1)
+
+def _alternates(saved: Mapping[tuple[int, ...], datetime]) -> bool:
+    """Whether they are two places that are written in turn."""
+    return saved.keys() == {(0,), (1,)}
 
 
 def _in_words(position: tuple[int, ...]) -> str:
