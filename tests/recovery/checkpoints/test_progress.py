@@ -137,7 +137,7 @@ def test_only_a_few_series_are_remembered() -> None:
 
 @given(st.lists(st.integers(1, 100), min_size=1, max_size=6, unique=True), st.integers(1, 3))
 def test_attempts_that_each_reach_a_higher_step_always_make_progress(steps: list[int], kept: int) -> None:
-    """Whatever the framework deletes, and an earlier run left."""
+    """Neither what the framework deletes nor what an earlier run left changes that."""
     listed = [saved(-500, "checkpoint-99")]
     known: list[Reached] = []
     for number, step in enumerate(sorted(steps)):
