@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
+from respot.recovery.checkpoints.directories import KEYED, WRITTEN_OVER, Directories, is_strong
 from respot.recovery.checkpoints.layouts import (
     FILE_LAYOUTS,
     LAYOUTS,
@@ -39,7 +40,6 @@ from respot.recovery.checkpoints.names import (
     without_rank,
 )
 from respot.recovery.checkpoints.objects import (
-    DEEPEST,
     LONGEST,
     Role,
     StoredObject,
@@ -48,27 +48,9 @@ from respot.recovery.checkpoints.objects import (
     role_of,
 )
 
-_LONGEST_NAME: Final = 10
-"""Digits of a directory that is a bare number; a longer one is a time."""
 _MOST_TRIED: Final = 2_000
 """Files of a directory that are tried for its layout."""
 
-_NUMBERED: Final = re.compile(
-    r"(?:global[-_]?)?(?:checkpoint|ckpt|chkpt|step|iter(?:ation)?|epoch|ep|update)[-_=.]?[0-9]+"
-    r"|ep[0-9]+-ba[0-9]+(?:-.*)?|epoch[-_]?[0-9]+[-_]step[-_]?[0-9]+"
-    r"|0[0-9]{2,17}|(?!20[0-9]{6}$)[1-9][0-9]{2,8}|checkpoint[-_][0-9]{4}-[0-9]{2}-[0-9]{2}[-_T][0-9].*",
-    re.IGNORECASE,
-)
-_KEYED: Final = re.compile(r"(?:^|[-_])(?:global_)?(?:step|epoch|iter)=[0-9]+(?:[-_.]|$)", re.IGNORECASE)
-_OF_A_FRAMEWORK: Final = re.compile(r"CKPT\+.+|.+\.ckpt|.+_partial|.+-state", re.IGNORECASE)
-_TAG: Final = re.compile(r"global_step[0-9]+")
-"""DeepSpeed's own directory within a checkpoint of another framework. So are bare numbers: prefixes, or ranks."""
-_WRITTEN_OVER: Final = re.compile(
-    r"(?:^|[-_.])(?:last|latest|best|final|current|previous|prev|training_state)$"
-    r"|^(?:last|latest|best|final|current|previous|prev)[-_.]checkpoint$",
-    re.IGNORECASE,
-)
-"""Directories whose files are written over in place."""
 _METRIC_WITH_A_SLASH: Final = re.compile(r"[a-z][a-z0-9_]*=-?[0-9.]+(?:-.*)?\.ckpt", re.IGNORECASE)
 """The second half of a Lightning file's name: `val/loss` makes a directory of the first."""
 _SINGLE: Final = re.compile(
@@ -83,8 +65,6 @@ _EXPORTED: Final = frozenset(("avg", "eval", "export", "exported", "exports", "o
 _RESUMABLE: Final = re.compile(
     r"(?:^|[-_.])(?:checkpoint|ckpt|resume|snapshot|last|latest|train(?:ing|er)?_state)(?:[-_.]|$)", re.IGNORECASE
 )
-_SIGNS: Final = frozenset((".metadata", "trainer_state.json", "random_states_0.pkl"))
-"""Files that make the directory they are in a checkpoint under any name."""
 _BACKUP: Final = re.compile(r"\.(?:bkp|bak|backup|old|prev)$", re.IGNORECASE)
 _COPY: Final = re.compile(
     r"(?:^|[-_.])(?:best|bad|final|ema|swa|averaged?|avg)(?:[-_.=0-9]|$)|\.iter[0-9]{1,18}\.npz$|^[0-9]{1,18}epoch\.pth$"
@@ -229,7 +209,7 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
     for path in roles:
         if path.endswith("/params.pkl") and f"{path[:-3]}json" in roles:
             roles[path] = Role.BY_PRODUCT  # Ray's parameters of a trial, not JAX's
-    directories = _Directories(roles)
+    directories = Directories(roles)
     drafts: dict[tuple[str, Shape | None], _Draft] = defaultdict(_Draft)
     trackers: dict[str, StoredObject] = {}
     by_products = 0
@@ -239,7 +219,7 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
         claimed = _claim(path, role, directories)
         # Only a name that is certain makes a directory without work a checkpoint, and no tracker does.
         empty = claimed is not None and claimed[1] is Shape.DIRECTORY and (claimed[0], claimed[1]) not in drafts
-        if empty and claimed and (role is Role.POINTER or (role is Role.BY_PRODUCT and not _is_strong(claimed[0]))):
+        if empty and claimed and (role is Role.POINTER or (role is Role.BY_PRODUCT and not is_strong(claimed[0]))):
             claimed = None
         if claimed is None:
             if role is Role.POINTER:
@@ -259,7 +239,7 @@ def group(files: Mapping[str, StoredObject]) -> Grouped:
     groups = [
         _finished(name, shape, draft, marks)
         for (name, shape), draft in drafts.items()
-        if draft.evidence or draft.temporary or _is_strong(name)
+        if draft.evidence or draft.temporary or is_strong(name)
     ]
     return Grouped(groups=tuple(_ranked(groups)), trackers=trackers, by_products=by_products)
 
@@ -317,7 +297,7 @@ def _series(key: str, shape: Shape | None) -> tuple[str, str, str]:
     last = _BACKUP.sub("", last_part(key))
     return (
         parent_of(key),
-        "@" if _WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last),
+        "@" if WRITTEN_OVER.search(last) and shape is Shape.DIRECTORY else series_of(last),
         str(shape),
     )
 
@@ -371,7 +351,7 @@ def _directory_layout(name: str, files: Iterable[str]) -> Layout:
 
 
 def _claim(
-    path: str, role: Role, directories: "_Directories"
+    path: str, role: Role, directories: "Directories"
 ) -> tuple[str, Shape | None, Layout | None, str | None] | None:
     """The checkpoint that a file belongs to: its key and shape, and for files its layout and counter."""
     parent, last = parent_of(path), last_part(path)
@@ -383,7 +363,7 @@ def _claim(
         return "/".join(parts[: first + 1]), None, None, None
     if directory := directories.strong(parent):
         half = last_part(parent) if directory == parent else ""
-        if _KEYED.search(half) and not half.endswith(".ckpt") and _METRIC_WITH_A_SLASH.fullmatch(last):
+        if KEYED.search(half) and not half.endswith(".ckpt") and _METRIC_WITH_A_SLASH.fullmatch(last):
             found = counter(half)
             return path, Shape.FILES, LIGHTNING_FILE, str(found.number) if found else None
         return directory, Shape.DIRECTORY, None, None
@@ -400,7 +380,7 @@ def _claim(
 _Claim = tuple[str, Shape | None, Layout | None, str | None]
 
 
-def _file(path: str, directories: "_Directories") -> tuple[_Claim, bool] | None:
+def _file(path: str, directories: "Directories") -> tuple[_Claim, bool] | None:
     """The checkpoint of known files that this file belongs to, and whether its own name proves it to be one.
 
     If not, a directory around it that is named like a checkpoint is one, and this its part.
@@ -438,92 +418,3 @@ def _without_ranks(parent: str) -> str:
 
 def _join(parent: str, name: str) -> str:
     return f"{parent}/{name}" if parent else name
-
-
-class _Directories:
-    """The directories of a listing that are checkpoints, each decided once."""
-
-    def __init__(self, roles: Mapping[str, Role]) -> None:
-        self._strong: dict[str, str | None] = {"": None}
-        self._content: set[str] = {
-            parent_of(path) for path in roles if last_part(path) in _SIGNS or path.endswith(".distcp")
-        }
-        self._holding_several = _holding_several(roles)
-        self.stems = {path.partition(".data-")[0] for path in roles if ".data-" in last_part(path)}
-
-    def strong(self, directory: str) -> str | None:
-        """The innermost directory there that is named as a checkpoint."""
-        for each in _upwards(directory):
-            if self._is_checkpoint(each):
-                outer = parent_of(each)
-                inner = last_part(each)
-                if self._is_checkpoint(outer) and (
-                    _TAG.fullmatch(inner) or (inner.isdigit() and not last_part(outer).isdigit())
-                ):
-                    return outer
-                return each
-        return None
-
-    def weak(self, directory: str) -> str | None:
-        """A directory there whose name may be that of a checkpoint: it ends like one, or is a bare number.
-
-        Of several bare numbers, the highest: others are ranks or layers.
-        """
-        bare: list[str] = []
-        named: list[str] = []
-        for each in _upwards(directory):
-            part = last_part(each)
-            if len(part) > LONGEST or each in self._holding_several:
-                continue
-            if part.isdecimal() and part.isascii() and (len(part) < _LONGEST_NAME or part[0] == "0"):
-                bare.append(each)
-            elif _WRITTEN_OVER.search(part) or ((found := counter(part)) and found.has_word):
-                named.append(each)
-        return named[0] if named else max(bare, key=lambda path: int(last_part(path)[:18]), default=None)
-
-    def by_content(self, directory: str) -> str | None:
-        """That directory, if a file in it shows that it is a checkpoint; `.` for the prefix itself."""
-        return (directory or ".") if directory in self._content else None
-
-    def _is_checkpoint(self, directory: str) -> bool:
-        known = self._strong.get(directory)
-        if known is None:
-            known = directory if directory not in self._holding_several and _is_strong(directory) else ""
-            self._strong[directory] = known
-        return bool(known)
-
-
-def _is_strong(directory: str) -> bool:
-    return _is_strong_name(last_part(directory))
-
-
-@lru_cache(maxsize=8_192)
-def _is_strong_name(part: str) -> bool:
-    return len(part) <= LONGEST and bool(
-        _NUMBERED.fullmatch(part) or _KEYED.search(part) or _OF_A_FRAMEWORK.fullmatch(part)
-    )
-
-
-def _upwards(directory: str) -> Iterable[str]:
-    for _ in range(DEEPEST):
-        if not directory:
-            return
-        yield directory
-        directory = parent_of(directory)
-
-
-def _holding_several(roles: Mapping[str, Role]) -> set[str]:
-    """Directories whose own entries count: two or more of one series, such as `step_100` and `step_200`."""
-    counted: dict[tuple[str, str], set[int]] = defaultdict(set)
-    seen: set[str] = set()
-    for path, role in roles.items():
-        if role is not Role.EVIDENCE:
-            continue
-        for entry in (path, *_upwards(parent_of(path))):
-            if entry in seen:
-                break
-            seen.add(entry)
-            name = last_part(entry)
-            if len(name) <= LONGEST and (found := counter(name)) and found.has_word:
-                counted[parent_of(entry), series_of(name)].add(found.number)
-    return {directory for (directory, _), numbers in counted.items() if len(numbers) > 1}
