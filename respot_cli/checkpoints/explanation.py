@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from respot.alerting.text import one_line
 from respot.jobs.formatting import bytes_in_words, iso, readable
-from respot.recovery.checkpoints.checkpoint import Checkpoint, explained, passed_over, recognise, resume_point
+from respot.recovery.checkpoints.checkpoint import Checkpoint, explained, passed_over, resume_point
 from respot.recovery.checkpoints.grouping import group
-from respot.recovery.checkpoints.location import CheckpointLocation
-from respot.recovery.checkpoints.objects import Role, StoredObject, role_of
+from respot.recovery.checkpoints.location import CheckpointLocation, StoredObject
+from respot.recovery.checkpoints.objects import Role, role_of
+from respot.recovery.checkpoints.recognition import recognise
 from respot_cli.checkpoints.listing_text import Clock, minutes_of
 
 UNKNOWN: Final = "unknown layout"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NoReturn
 
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import StoredObject
 
 FORMATS: Final = (
     "the output of aws s3 ls --recursive, the JSON of aws s3api list-objects-v2, or lines of <minutes> <size> <path>"

@@ -13,8 +13,7 @@ from botocore.stub import Stubber
 
 from respot.aws.s3 import S3Checkpoints
 from respot.errors import UpstreamUnavailableError
-from respot.recovery.checkpoints.location import CheckpointLocation, Listing
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.ports import Checkpoints
 from tests.support.builders import REGION, at
 from tests.support.memory import MemoryCheckpoints

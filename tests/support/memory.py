@@ -22,8 +22,7 @@ from respot.jobs.lifecycle import in_order, is_terminal
 from respot.jobs.merge import Change
 from respot.jobs.ports import Clock
 from respot.recording.observation import SweepObservation
-from respot.recovery.checkpoints.location import CheckpointLocation, Listing
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.planning.run import RunId
 from respot.recovery.planning.waiting import StopIntent
 from respot.recovery.policy.policy import AccountPolicy

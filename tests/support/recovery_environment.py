@@ -8,8 +8,7 @@ from typing import Any
 from respot.errors import CreateLaterError, Postponement
 from respot.jobs.job import JobId
 from respot.jobs.merge import reconcile
-from respot.recovery.checkpoints.location import CheckpointLocation, Listing
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 from respot.recovery.decide import Later
 from respot.recovery.planning.ending import Budget
 from respot.recovery.planning.run import run_id

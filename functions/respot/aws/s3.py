@@ -8,8 +8,7 @@ from botocore.exceptions import ClientError
 
 from respot.aws.calls import asking
 from respot.errors import UpstreamUnavailableError
-from respot.recovery.checkpoints.location import CheckpointLocation, Listing
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -11,7 +11,7 @@ from respot.jobs.job import JobId, JobRecord, JobState
 from respot.jobs.lifecycle import is_terminal
 from respot.jobs.merge import is_same_job
 from respot.jobs.ports import JobStore, TrainingJobs
-from respot.recovery.checkpoints.checkpoint import recognise, resume_point
+from respot.recovery.checkpoints.checkpoint import resume_point
 from respot.recovery.checkpoints.location import overlaps, parse_location
 from respot.recovery.planning.context import PlanContext
 from respot.recovery.planning.planner import is_too_late
@@ -95,6 +95,9 @@ class PlanContextLoader:
 
     def _with_location(self, context: PlanContext) -> PlanContext:
         """The context with what the checkpoint location holds, and who writes there."""
+        # Loaded by the first listing: its patterns take as long to compile as a tenth of a cold start.
+        from respot.recovery.checkpoints.recognition import recognise  # noqa: PLC0415
+
         run, last = context.run, context.run.last
         try:
             location = parse_location(last.state.checkpoint_uri or "")

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from respot.recovery.checkpoints.location import CheckpointLocation
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, StoredObject
 
 FOLDER: Final = Path(__file__).parent / "listings"
 LOCATION: Final = CheckpointLocation(bucket="ml-bucket", prefix="runs/job-1/")

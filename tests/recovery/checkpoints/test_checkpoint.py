@@ -15,11 +15,10 @@ from respot.recovery.checkpoints.checkpoint import (
     explained,
     newest_complete,
     passed_over,
-    recognise,
     resume_point,
 )
-from respot.recovery.checkpoints.location import CheckpointLocation, Listing, overlaps, parse_location
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject, overlaps, parse_location
+from respot.recovery.checkpoints.recognition import recognise
 from tests.support.builders import at
 
 LOCATION = CheckpointLocation(bucket="ml-bucket", prefix="runs/job-1/")

@@ -9,9 +9,11 @@ from typing import Final
 
 import pytest
 
-from respot.recovery.checkpoints.checkpoint import Checkpoint, newest_complete, passed_over, recognise, resume_point
+from respot.recovery.checkpoints.checkpoint import Checkpoint, newest_complete, passed_over, resume_point
 from respot.recovery.checkpoints.layouts import FILE_LAYOUTS, LAYOUTS
-from respot.recovery.checkpoints.objects import Role, StoredObject, role_of
+from respot.recovery.checkpoints.location import StoredObject
+from respot.recovery.checkpoints.objects import Role, role_of
+from respot.recovery.checkpoints.recognition import recognise
 from tests.recovery.checkpoints.listings import CREATED, LOCATION, PublicListing, listings
 
 ALL: Final = [pytest.param(each, id=each.name) for each in listings()]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from respot.recovery.checkpoints.checkpoint import Checkpoint, recognise
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.checkpoint import Checkpoint
+from respot.recovery.checkpoints.location import StoredObject
 from respot.recovery.checkpoints.progress import Progress, Reached, progress, reached
+from respot.recovery.checkpoints.recognition import recognise
 from tests.recovery.checkpoints.listings import LOCATION
 from tests.support.builders import at
 from tests.support.runs import saved

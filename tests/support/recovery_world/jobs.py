@@ -6,7 +6,7 @@ from typing import Final
 
 from respot.jobs.job import JobId, Market
 from respot.jobs.lifecycle import WAITING
-from respot.recovery.checkpoints.objects import StoredObject
+from respot.recovery.checkpoints.location import StoredObject
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.planning.run import run_id
 from tests.support.builders import milliseconds

@@ -17,8 +17,8 @@ from typing import Final
 from respot.jobs.formatting import in_words
 from respot.recovery.checkpoints.grouping import Group
 from respot.recovery.checkpoints.layouts import Layout, Tracker
+from respot.recovery.checkpoints.location import StoredObject
 from respot.recovery.checkpoints.names import last_part, parent_of
-from respot.recovery.checkpoints.objects import StoredObject
 
 _TRACKER_BEFORE: Final = timedelta(minutes=2)
 """A small tracker may be uploaded this long before the large files that it names."""

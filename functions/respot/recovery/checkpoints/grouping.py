@@ -26,6 +26,7 @@ from respot.recovery.checkpoints.layouts import (
     Layout,
     Shape,
 )
+from respot.recovery.checkpoints.location import StoredObject
 from respot.recovery.checkpoints.names import (
     LONGEST_NUMBER,
     counter,
@@ -42,7 +43,6 @@ from respot.recovery.checkpoints.names import (
 from respot.recovery.checkpoints.objects import (
     LONGEST,
     Role,
-    StoredObject,
     is_mark_of_unfinished,
     is_temporary,
     role_of,

@@ -2,8 +2,7 @@
 
 import re
 from dataclasses import dataclass
-
-from respot.recovery.checkpoints.objects import StoredObject
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +19,21 @@ class CheckpointLocation:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """One object of a listing.
+
+    Attributes:
+        key: its whole key.
+        size: bytes.
+        last_modified: when S3 stored it, UTC.
+    """
+
+    key: str
+    size: int
+    last_modified: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

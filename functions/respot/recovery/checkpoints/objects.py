@@ -1,8 +1,6 @@
 """What one object of a checkpoint location counts for, by its name and size."""
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
@@ -83,21 +81,6 @@ _BY_PRODUCT_DIRECTORIES: Final = word_set(
     "wandb mlruns tensorboard tb_logs profiler-output debug-output rule-output completions neuron_cache profiling "
     "neuron-compile-cache vis_data __pycache__ .git .cache .ipynb_checkpoints"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """One object of a listing.
-
-    Attributes:
-        key: its whole key.
-        size: bytes.
-        last_modified: when S3 stored it, UTC.
-    """
-
-    key: str
-    size: int
-    last_modified: datetime
 
 
 class Role(Enum):
