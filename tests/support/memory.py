@@ -551,9 +551,13 @@ class MemoryRunStore:
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """See `RunStore.withdraw_stop_intent`."""
+        self.refuse_stop_intent(replace(record, withdrawn=why))
+
+    def refuse_stop_intent(self, record: StopIntent) -> None:
+        """See `RunStore.refuse_stop_intent`."""
         standing = self.stop_intents.get(record.job)
         if standing and standing.decided_at == record.decided_at:
-            self.stop_intents[record.job] = replace(record, withdrawn=why)
+            self.stop_intents[record.job] = record
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """See `RunStore.notice`."""
