@@ -142,13 +142,13 @@ def answer_of(error: BaseException) -> Answer:
     status = status_of(error)
     if status == 429:
         return Answer.THROTTLED
-    # A server that fails has not decided, whatever it says.
+    # A server that fails has decided nothing.
     undecided = answer.is_definite or answer in {Answer.TAKEN, Answer.UNKNOWN}
     return Answer.UNANSWERED if status >= 500 and undecided else answer
 
 
 def answer_of_code(code: str) -> Answer:
-    """What an error code says by itself.
+    """What an error code says without the status.
 
     botocore gives a number, or nothing, for an answer without a code: a proxy's answer, not AWS's.
     """
