@@ -95,6 +95,9 @@ class FaultyLedger:
         self._enter("complete_alert")
         self.ledger.complete_alert(alert_record)
 
+    def alert_began(self, job: JobId, kind: AlertKind) -> datetime | None:
+        return self.ledger.alert_began(job, kind)
+
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         self._enter("alerts")
         return self.ledger.alerts(job)

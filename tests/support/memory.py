@@ -140,6 +140,11 @@ class MemoryLedger:
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
+    def alert_began(self, job: JobId, kind: AlertKind) -> datetime | None:
+        """See `AlertStore.alert_began`."""
+        begun = {*self.leases, *self.alert_records}
+        return min((started for of, what, started in begun if (of, what) == (job, kind)), default=None)
+
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `AlertStore.alerts`."""
         return tuple(
