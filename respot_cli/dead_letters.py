@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from respot.alerting.digest.timer import read_timer
 from respot.alerting.text import one_line
 from respot.aws.dynamodb.keys import job_of
+from respot.aws.error_codes import Answer, answer_of
 from respot.errors import MalformedMessageError
 from respot.jobs.formatting import clause
 from respot.jobs.job import JobId
@@ -402,7 +403,7 @@ def _jobs(found: Deployment, part: Mapping[str, Any]) -> set[JobId] | None:
                     return jobs
             iterator = page.get("NextShardIterator")
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"TrimmedDataAccessException", "ResourceNotFoundException"}:
+        if answer_of(error) is Answer.ABSENT:
             return None
         raise
     message = f"the stream did not come to {part['endSequenceNumber']} in {_MOST_PAGES} pages"

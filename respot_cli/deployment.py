@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from respot.aws.dynamodb.drills import DynamoDbDrillPosts
 from respot.aws.dynamodb.ledger import DynamoDbLedger
 from respot.aws.dynamodb.runs import DynamoDbRunStore
+from respot.aws.error_codes import Answer, answer_of
 from respot.jobs.formatting import clause
 from respot_cli.errors import CommandError, ExitCode
 
@@ -36,11 +37,6 @@ STACK = "Respot"
 _MISSING: Final = "is Respot deployed in this account and region? Check --stack, --hub-region and --profile"
 _FAR: Final = Config(connect_timeout=5, retries={"total_max_attempts": 2})
 """For a region that may be out of reach: the answers of other regions should not wait for minutes."""
-_DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"})
-_STALE: Final = frozenset(
-    {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
-)
-"""Error codes of credentials that AWS does not, or does no longer, accept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +182,9 @@ def asking_aws(*, missing: str = _MISSING) -> Iterator[None]:
 def advice(error: BaseException | None) -> str:
     """What a person can do about an error of AWS or of its client."""
     match error:
-        case ClientError() if error.response["Error"]["Code"] in _DENIED:
+        case ClientError() if answer_of(error) is Answer.DENIED:
             return "ask your administrator for this permission"
-        case ClientError() if error.response["Error"]["Code"] in _STALE:
+        case ClientError() if answer_of(error) is Answer.SESSION:
             return "renew your AWS credentials, for example with aws sso login, then try again"
         case ProfileNotFound():
             return "aws configure list-profiles shows those you have"

@@ -164,5 +164,9 @@ class StopFailedError(RespotError):
     """
 
 
+class StopRefusedError(StopFailedError):
+    """SageMaker definitely refused the stop, which had no effect: a person must fix the cause."""
+
+
 class PolicyInvalidError(RespotError):
     """The account's policy is invalid: decide nothing, alert, keep the message; a person must fix it."""

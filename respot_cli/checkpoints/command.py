@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
 from rich.text import Text
 
 from respot.alerting.text import one_line
 from respot.aws import s3
+from respot.aws.error_codes import Answer, answer_of
 from respot.aws.s3 import S3Checkpoints
 from respot.errors import UpstreamUnavailableError
 from respot.jobs.formatting import clause
@@ -141,7 +141,7 @@ def listed(
 
 def _why(error: UpstreamUnavailableError, location: CheckpointLocation) -> str:
     cause = error.__cause__
-    if isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "AccessDenied":
+    if cause is not None and answer_of(cause) is Answer.DENIED:
         return (
             f"{location} may not be listed: your credentials need s3:ListBucket on bucket {location.bucket}, "
             f"and its policy must not deny it ({clause(str(cause))}); --listing reads what somebody else has listed"

@@ -130,8 +130,8 @@ def _decided(record: DecisionRecord) -> str:
 
 
 def _still(history: History, now: datetime) -> str:
-    if history.stop_intent and history.stop_intent.withdrawn is None:
-        return f"Respot is stopping it: {history.stop_intent.reason}"
+    if (intent := history.stop_intent) and intent.withdrawn is None and intent.refused_at is None:
+        return f"Respot is stopping it: {intent.reason}"
     lasts = history.lengths(now)[-1][1] if history.transitions else None
     return history.state.secondary_status + (f" for {in_words(lasts)} so far" if lasts is not None else "")
 

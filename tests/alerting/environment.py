@@ -17,6 +17,7 @@ from tests.support.with_hooks import Hooks, with_hooks
 JOB = job_id()
 LEASE = timedelta(minutes=2)
 ENDED = "Starting=0 Downloading=250 Training=390 Interrupted=3720 Starting=3760 MaxWaitTimeExceeded=21630"
+ENDED_JOB = snapshot(ENDED, checkpoint_uri=None)
 
 
 def alerter_on(ledger: MemoryLedger, *, clock: Clock, topic: MemoryTopic) -> Alerter:
@@ -35,7 +36,7 @@ def alerter_on(ledger: MemoryLedger, *, clock: Clock, topic: MemoryTopic) -> Ale
 class Environment:
     """What an alerter is composed of."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: JobSnapshot | None = ENDED_JOB) -> None:
         self.memory = MemoryLedger(created=CREATED)
         self.runs = MemoryRunStore(ledger=self.memory, clock=lambda: at(21640))
         self.ledger = Hooks()
@@ -46,7 +47,8 @@ class Environment:
             ledger=with_hooks(self.memory, self.ledger.gate),
             runs=self.runs,
         )
-        self.know(snapshot(ENDED, checkpoint_uri=None))
+        if seen:
+            self.know(seen)
 
     def know(self, seen: JobSnapshot) -> None:
         """Have the ledger record a snapshot."""

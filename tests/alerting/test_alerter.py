@@ -7,7 +7,14 @@ import pytest
 
 from respot.alerting.alert import AlertOutcome, AlertRecord
 from respot.alerting.kinds import AlertKind, Severity
-from respot.alerting.required import JobAppeared, LedgerChange, RecoveryNews, TransitionRecorded
+from respot.alerting.required import (
+    JobAppeared,
+    LedgerChange,
+    RecoveryNews,
+    TransitionRecorded,
+    missing_alerts,
+    required_alerts,
+)
 from respot.alerting.text import plain, what_happens_next
 from respot.errors import (
     AlertInProgressError,
@@ -15,7 +22,8 @@ from respot.errors import (
     LedgerUnavailableError,
     TopicUnavailableError,
 )
-from respot.jobs.job import JobState, Market, Transition
+from respot.jobs.job import JobRecord, JobState, Market, Transition
+from respot.jobs.merge import reconcile
 from respot.recovery.planning.attempt import Lineage
 from respot.recovery.planning.decision import Action, Outlook
 from respot.recovery.planning.run import run_id
@@ -277,6 +285,39 @@ def test_it_is_reported_once_even_if_the_job_is_deleted_afterwards(env: Environm
     env.know(snapshot(f"{ENDED} Deleting=30000", status="Deleting"))
     assert env.alerter.alert_on_recovery(JOB, RESUBMITTED) is None
     assert len(env.topic.published) == 1
+
+
+def half_written() -> Environment:
+    """`record` died after it had written that the job is being deleted, before it wrote how the job had ended."""
+    env = Environment(seen=None)
+    change = reconcile(JobRecord(), snapshot("Starting=0 Failed=3600 Deleting=7200", status="Deleting"))
+    env.memory.save(replace(change, inserted=()))
+    env.runs.notice(JOB, NoticeKind.POLICY_INVALID, "no JSON")
+    return env
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["complete", "died after publishing"])
+def test_an_alert_keeps_its_identity_when_more_of_the_end_is_learned(*, died: bool) -> None:
+    env = half_written()
+    (notice,) = env.runs.recovery_records(JOB).notices
+    if died:
+        env.ledger.faults["complete_alert"] = ProcessCrashError()
+        with pytest.raises(ProcessCrashError):
+            env.alerter.on(notice)
+        env.ledger.faults.clear()
+    else:
+        env.alerter.on(notice)
+    env.know(snapshot("Starting=0 Failed=3600 Deleting=7200", status="Deleting"))
+    env.clock.pass_by(LEASE)
+    env.alerter.on(notice)
+    env.alerter.catch_up(JOB)
+    told = [alert.id for alert in env.topic.published if alert.kind is AlertKind.POLICY_INVALID]
+    assert (len(told), len(set(told))) == (1 + died, 1)
+    record, records = env.memory.load(JOB), env.runs.recovery_records(JOB)
+    assert record.state
+    complete = {(each.kind, each.transition.started) for each in env.alerts()}
+    assert missing_alerts(required_alerts(record, record.state, records), complete) == set()
+    assert missing_alerts(required_alerts(record, record.state, records), ()) != set()
 
 
 @pytest.mark.parametrize(("happened", "sent"), [(timedelta(days=3), True), (timedelta(), False)])

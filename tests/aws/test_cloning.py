@@ -268,8 +268,9 @@ def test_tags_are_the_jobs_own_and_the_lineage() -> None:
 def test_tags_may_be_fifty_with_the_lineage() -> None:
     tags = {f"tag-{number}": "on" for number in range(47)}
     assert len(clone(tags=tags | {"respot:run": "x", "aws:created": "x"})["Tags"]) == 50
-    with pytest.raises(CloneRefusedError, match=r"spot-job: Tags: the job has 48 tags of its own.*remove"):
+    with pytest.raises(CloneRefusedError, match=r"spot-job: Tags: the job has 48 tags of its own.*remove") as refused:
         clone(tags=tags | {"one": "more"})
+    assert refused.value.reach is Reach.ANYWHERE  # no pool is to blame
 
 
 # Placement.

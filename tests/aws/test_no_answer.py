@@ -73,6 +73,8 @@ def checkpoints(client: Any) -> S3Checkpoints:  # noqa: ANN401
     return S3Checkpoints(lambda _: client, monotonic=lambda: 0)
 
 
+LISTED: Final = "ListTrainingJobs (did not|was refused)"
+STOPPED: Final = f"^{REGION}/{NAME}: .*(describe the job before|refuses to stop)"
 PLACE: Final = CheckpointLocation(bucket="b", prefix="p/")
 FAILURES: Final[dict[str, tuple[type[RespotError], dict[str, tuple[Callable[[Any], object], str]]]]] = {
     "sqs": (QueueUnavailableError, {
@@ -95,17 +97,17 @@ FAILURES: Final[dict[str, tuple[type[RespotError], dict[str, tuple[Callable[[Any
         "publish digest": (lambda c: SnsTopic(c, "arn").publish_digest(digest_of()), "digest/us-east-1"),
     }),
     "s3": (UpstreamUnavailableError, {
-        "list_objects_v2": (lambda c: checkpoints(c).list(REGION, PLACE), f"in {REGION} did not answer; try again"),
+        "list_objects_v2": (lambda c: checkpoints(c).list(REGION, PLACE), f"in {REGION} did not|it was denied"),
     }),
     "sagemaker": (UpstreamUnavailableError, {
-        "list_training_jobs from the beginning": (lambda c: lists(c).page(REGION, None), "ListTrainingJobs did not"),
-        "list_training_jobs from a token": (lambda c: lists(c).page(REGION, "token"), "ListTrainingJobs did not"),
+        "list_training_jobs from the beginning": (lambda c: lists(c).page(REGION, None), LISTED),
+        "list_training_jobs from a token": (lambda c: lists(c).page(REGION, "token"), LISTED),
         "describe_training_job record": (lambda c: jobs(c).describe(REGION, NAME), "try again later"),
         "describe_training_job recover": (lambda c: jobs(c).description(REGION, NAME), "try again later"),
         "list_tags": (lambda c: jobs(c).tags(REGION, arn_of()), "try again later"),
     }),
     "sagemaker to stop": (StopFailedError, {
-        "stop_training_job": (lambda c: jobs(c).stop(REGION, NAME), f"^{REGION}/{NAME}: .*describe the job before"),
+        "stop_training_job": (lambda c: jobs(c).stop(REGION, NAME), STOPPED),
     }),
     "dynamodb": (LedgerUnavailableError, {
         "query find": (lambda c: ledger(c).find(REGION, "x"), "try again later"),

@@ -9,7 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from respot.aws.sagemaker.training_jobs import SageMakerTrainingJobs
-from respot.errors import StopFailedError, UpstreamUnavailableError
+from respot.errors import StopFailedError, StopRefusedError, UpstreamUnavailableError
 from respot.jobs.job import JobSnapshot, Market, Owner, Parent
 from tests.support.builders import (
     CREATED,
@@ -223,8 +223,32 @@ def test_a_job_that_has_ended_needs_no_stop(sagemaker: "SageMakerClient", stub: 
     assert not jobs(sagemaker).stop(REGION, NAME)
 
 
-@pytest.mark.parametrize("words", [IN_STATUS.format("InProgress"), "something else"])
-def test_any_other_refusal_says_nothing_about_the_job(sagemaker: "SageMakerClient", stub: Stubber, words: str) -> None:
-    stub.add_client_error("stop_training_job", "ValidationException", words)
-    with pytest.raises(StopFailedError, match=words):
+@pytest.mark.parametrize(
+    ("code", "words", "refused"),
+    [
+        ("AccessDeniedException", "an explicit deny in a service control policy", True),
+        ("ValidationException", "Value at 'trainingJobName' failed to satisfy constraint", True),
+        # Another call may have had this effect, perhaps an earlier attempt of this one.
+        ("ValidationException", IN_STATUS.format("Stopping"), False),
+        ("ValidationException", IN_STATUS.format("InProgress"), False),
+        ("ThrottlingException", "Rate exceeded", False),
+        ("InternalFailure", "an outage", False),
+        ("ExpiredTokenException", "expired", False),
+        ("SomethingNewException", "never heard of", False),
+        ("403", "a proxy's page", False),
+    ],
+)
+def test_only_a_definite_refusal_says_that_the_job_is_not_stopped(
+    sagemaker: "SageMakerClient", stub: Stubber, code: str, words: str, *, refused: bool
+) -> None:
+    stub.add_client_error("stop_training_job", code, words)
+    with pytest.raises(StopFailedError, match=words) as caught:
         jobs(sagemaker).stop(REGION, NAME)
+    assert isinstance(caught.value, StopRefusedError) is refused
+
+
+def test_a_denial_by_a_failing_server_is_no_refusal(sagemaker: "SageMakerClient", stub: Stubber) -> None:
+    stub.add_client_error("stop_training_job", "AccessDeniedException", http_status_code=500)
+    with pytest.raises(StopFailedError, match="AccessDenied") as caught:
+        jobs(sagemaker).stop(REGION, NAME)
+    assert not isinstance(caught.value, StopRefusedError)

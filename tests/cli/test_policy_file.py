@@ -1,9 +1,13 @@
 import json
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from respot.errors import PolicyInvalidError
 from respot.recovery.policy.document import read_policy
@@ -61,6 +65,104 @@ def test_a_file_that_is_no_policy_is_named_with_the_place(
     with pytest.raises(PolicyInvalidError) as error:
         policy_text("policy.yaml", tmp_path) if words is None else text_of(tmp_path, words)
     assert str(error.value).startswith(complaint)
+
+
+# --- YAML that two readers may read differently, or that is no policy in any reading
+
+HOURS = "version: 1\ndefaults: {{max_billable_hours: {}}}"
+REFUSED = {
+    "sexagesimal": ("2:30", 'is "2:30" and must be a number'),
+    "another sexagesimal": ("1:0", 'is "1:0" and must be a number'),
+    "underscores": ("1_000", 'is "1_000" and must be a number'),
+    "binary": ("0b11", 'is "0b11" and must be a number'),
+    "octal of YAML 1.1": ("010", "'010' is no decimal number"),
+    "octal of YAML 1.2": ("0o10", "'0o10' is no decimal number"),
+    "hexadecimal": ("0x10", "'0x10' is no decimal number"),
+    "infinite": (".inf", "'.inf' is no finite decimal number"),
+    "not a number": (".nan", "'.nan' is no finite decimal number"),
+    "too large a float": ("1e400", "'1e400' is no finite decimal number"),
+    "400 digits": ("9" * 400, "is longer than a number may be"),
+    "5,000 digits": ("9" * 5000, "is longer than a number may be"),
+    "5,000 digits with a tag": ("!!int " + "9" * 5000, "is longer than a number may be"),
+    "no int": ("!!int x", "'x' is no decimal number"),
+    "an empty int": ("!!int ''", "'' is no decimal number"),
+    "a list as an int": ("!!int [1]", "a single value is expected"),
+    "no float": ("!!float x", "'x' is no finite decimal number"),
+    "no bool": ("!!bool x", "'x' is neither true nor false"),
+    "no null": ("!!null x", "only null, ~ or nothing is null"),
+    "no timestamp": ("!!timestamp x", "could not determine a constructor"),
+    "no binary": ("!!binary x", "could not determine a constructor"),
+    "no mapping": ("!!map x", "a mapping is expected"),
+    "no list": ("!!seq x", "expected a sequence node"),
+    "a list as text": ("!!str [1]", "a single value is expected"),
+    "a set": ("!!set {a}", "could not determine a constructor"),
+    "a surrogate": ('"\\uD800"', "half of a character"),
+    "a surrogate as a name": ('{"\\uDFFF": 1}', "half of a character"),
+    "a number as a name": ("{1: 2}", "the name 1 is no text"),
+    "a word as a name": ("{on: 2}", "the name True is no text"),
+}
+
+
+@pytest.mark.parametrize(("value", "complaint"), REFUSED.values(), ids=REFUSED)
+def test_what_may_be_a_typing_mistake_is_refused_with_its_place(tmp_path: Path, value: str, complaint: str) -> None:
+    with pytest.raises(PolicyInvalidError) as error:
+        text_of(tmp_path, HOURS.format(value))
+    assert str(error.value).startswith("policy.yaml")
+    assert complaint in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "hours"), [("8", 8), ("+8", 8), ("0.5", 0.5), (".5", 0.5), ("8.", 8.0), ("1e3", 1000.0), ("~", None)]
+)
+def test_numbers_are_those_of_yaml_1_2(tmp_path: Path, value: str, hours: float | None) -> None:
+    policy = read_policy(text_of(tmp_path, HOURS.format(value))).defaults
+    assert policy.max_billable_hours == hours
+
+
+def test_numbers_in_quotes_are_text(tmp_path: Path) -> None:
+    text = text_of(tmp_path, "version: 1\nrules: [{name: '010', match: {job_name: '1_0'}, settings: {}}]")
+    assert read_policy(text).rules[0].name == "010"
+
+
+LINES = st.sampled_from(
+    [
+        *(
+            "version: 1",
+            "defaults:",
+            "  resume: on",
+            "  max_billable_hours: ",
+            "rules: []",
+            "- &a",
+            "*a",
+            "<<: *a",
+            "? ",
+        ),
+        *(
+            "!!int ",
+            "!!float ",
+            "!!bool ",
+            "!!timestamp ",
+            "!!map ",
+            "!!seq ",
+            "!!str ",
+            "!!null ",
+            "!<x> ",
+            "!",
+            "&a ",
+        ),
+        *("2:30", "010", "0x", "1e9", ".inf", "~", "{", "}", "[", "]", ", ", ": ", "'", '"', "|\n", "%YAML 1.1\n---\n"),
+        *('"\\uD800"', '"\\x00"', "9" * 5000, "\n", " ", "- ", "=", "...\n", "\t", "#"),
+    ]
+)
+TEXTS = st.one_of(st.text(), st.lists(LINES, max_size=12).map("".join), st.lists(LINES, max_size=12).map("\n".join))
+
+
+@given(text=st.one_of(TEXTS, TEXTS.map(HOURS.format), TEXTS.map("version: 1\ndefaults:\n  work: ".__add__)))
+@settings(max_examples=500, deadline=None)
+def test_no_text_gives_a_traceback(text: str) -> None:
+    with TemporaryDirectory() as directory, suppress(PolicyInvalidError):
+        (Path(directory) / "policy.yaml").write_bytes(text.encode("utf-8", "surrogatepass"))
+        read_policy(policy_text("policy.yaml", Path(directory)))
 
 
 def of_size(size: int) -> str:

@@ -53,6 +53,20 @@ def test_alerts_are_no_transitions(ledger: Ledger) -> None:
     assert ledger.load(JOB).transitions == history("Starting=0")
 
 
+@pytest.mark.parametrize("complete", [False, True], ids=["leased", "complete"])
+def test_an_alert_has_begun_once_it_is_leased_or_complete(ledger: Ledger, *, complete: bool) -> None:
+    assert ledger.alert_began(JOB, AlertKind.INTERRUPTED) is None
+    for seconds in (9000.037, 3720):
+        if complete:
+            ledger.complete_alert(alert_record(seconds=seconds))
+        else:
+            about = transition("Interrupted", seconds)
+            ledger.lease_alert(JOB, AlertKind.INTERRUPTED, about, now=at(0), lease=LEASE)
+        assert ledger.alert_began(JOB, AlertKind.INTERRUPTED) == at(seconds)
+    assert ledger.alert_began(JOB, AlertKind.FAILED) is None
+    assert ledger.alert_began(job_id("other"), AlertKind.INTERRUPTED) is None
+
+
 def test_other_alerts_are_free(ledger: Ledger) -> None:
     ledger.lease_alert(JOB, AlertKind.INTERRUPTED, INTERRUPTED, now=at(0), lease=LEASE)
     assert ledger.lease_alert(JOB, AlertKind.INTERRUPTED, transition("Interrupted", 9000), now=at(0), lease=LEASE)

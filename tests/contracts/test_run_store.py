@@ -249,6 +249,18 @@ def test_only_the_same_intent_is_withdrawn_and_any_other_replaces_it(env: Enviro
     assert env.runs.stop_intent(JOB) == STOP_INTENT
 
 
+def test_only_the_same_intent_is_refused_and_is_withdrawn_with_it_or_not(env: Environment) -> None:
+    refused = replace(STOP_INTENT, refused_at=at(7200.5))
+    env.runs.refuse_stop_intent(refused)
+    assert env.runs.stop_intent(JOB) is None
+    env.runs.record_stop_intent(STOP_INTENT)
+    env.runs.refuse_stop_intent(replace(refused, decided_at=at(7200.251)))
+    assert env.runs.stop_intent(JOB) == STOP_INTENT
+    for each in (refused, replace(refused, withdrawn="denied")):
+        env.runs.refuse_stop_intent(each)
+        assert env.runs.stop_intent(JOB) == each
+
+
 # --- live jobs ------------------------------------------------------------------------------------------------------
 
 

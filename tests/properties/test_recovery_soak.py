@@ -5,7 +5,8 @@ More of the same: `python -m tests.support.recovery_world --schedules 100000 --p
 
 import pytest
 
-from tests.support.recovery_world.schedule import soak
+from tests.support.recovery_world.__main__ import shown
+from tests.support.recovery_world.schedule import Report, soak
 
 SCHEDULES = 2000
 AT_ONCE = 500
@@ -16,6 +17,10 @@ def test_any_schedule_keeps_every_rule_and_settles_in_the_end(first: int) -> Non
     report = soak(range(first, first + AT_ONCE))
     assert report.broken == []
     assert report.seen["schedules"] == AT_ONCE
+
+
+def test_a_single_schedule_that_breaks_a_rule_is_shown() -> None:
+    assert shown(Report(broken=["schedule 7: two jobs live"])) == "\nschedule 7: two jobs live\n1 broken rules\n"
 
 
 def test_schedules_reach_what_the_rules_are_about() -> None:

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from respot.errors import UpstreamUnavailableError
+from respot.errors import CreateRefusedError, UpstreamUnavailableError
+from respot.jobs.job import JobId
 from respot.recovery.decide import Later
 from respot.recovery.load_context import MOST_DESCRIBED
 from respot.recovery.records import OutcomeKind
@@ -58,6 +59,37 @@ def test_of_two_runs_at_one_location_only_one_is_resumed_at_a_time(env: Recovery
     env.recover(other)
     assert env.sagemaker.created == [SECOND]
     assert env.decision(other).decision.reason == f"{OVERLAPPING}{SECOND}"
+
+
+def reserved_by_another(env: RecoveryEnvironment) -> tuple[JobId, JobId]:
+    """The user's job, and one of another run, whose next attempt is decided on and not settled."""
+    env.intrude()
+    other = env.end(name="other")
+    job = env.ended()
+    env.afterwards["runs.decide"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.recover(other)
+    env.afterwards.clear()
+    assert env.runs.outcomes == {}
+    return job, other
+
+
+def test_a_location_stays_reserved_while_the_other_runs_attempt_is_not_settled(env: RecoveryEnvironment) -> None:
+    job, other = reserved_by_another(env)
+    env.recover(job)
+    assert env.decision(job).decision.reason == f"{OVERLAPPING}other-r2"
+    env.recover(other)
+    assert env.sagemaker.created == ["other-r2"]
+
+
+def test_a_location_is_free_once_the_other_runs_attempt_has_failed_to_be_created(env: RecoveryEnvironment) -> None:
+    job, other = reserved_by_another(env)
+    env.faults["sagemaker.create"] = CreateRefusedError("no such role")
+    env.recover(other)
+    assert env.outcome(other).kind is OutcomeKind.FAILED
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.created == [SECOND]
 
 
 def test_a_run_that_loses_the_race_for_a_location_tries_again(env: RecoveryEnvironment) -> None:

@@ -56,6 +56,23 @@ def test_as_many_rungs_are_passed_over_as_are_refused_and_the_outcome_says_why(e
     assert f"cannot use {SPOT} ({NO_QUOTA}); cannot use {LARGER} ({UNSUPPORTED})" in outcome.summary
 
 
+def test_a_job_that_is_refused_for_its_tags_is_not_said_to_be_refused_by_a_pool(env: RecoveryEnvironment) -> None:
+    """Neither before the decision nor, if the tags were added after it, at the creation."""
+    early = env.ended()
+    env.sagemaker.jobs[NAME].unclonable = True
+    env.recover(early)
+    assert env.decision(early).decision.action is Action.REFUSE
+    assert "it cannot be created again" in env.decision(early).decision.reason
+    assert "cannot use" not in env.decision(early).decision.reason
+    late = RecoveryEnvironment()
+    job = late.ended()
+    late.after["runs.decide"] = lambda: setattr(late.sagemaker.jobs[NAME], "unclonable", True)
+    late.recover(job)
+    assert late.outcome(job).kind is not OutcomeKind.CREATED
+    assert "it cannot be created again" in late.outcome(job).summary
+    assert "spot" not in late.outcome(job).summary.replace(NAME, "")
+
+
 def test_people_learn_at_once_what_to_do_if_no_pool_is_left(env: RecoveryEnvironment) -> None:
     env.set_ladder("spot:3 on-demand:1")
     refuse(env, {SPOT: NO_QUOTA, ON_DEMAND: UNSUPPORTED})

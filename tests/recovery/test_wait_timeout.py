@@ -11,7 +11,14 @@ from typing import Final
 
 import pytest
 
-from respot.errors import LedgerUnavailableError, PolicyInvalidError, Reach, StopFailedError, UpstreamUnavailableError
+from respot.errors import (
+    LedgerUnavailableError,
+    PolicyInvalidError,
+    Reach,
+    StopFailedError,
+    StopRefusedError,
+    UpstreamUnavailableError,
+)
 from respot.jobs.job import JobId, Market
 from respot.recovery.decide import Later
 from respot.recovery.planning.attempt import ATTEMPT_TAG
@@ -258,6 +265,84 @@ def test_a_users_stop_minutes_after_a_withdrawn_intent_ends_the_run(env: Recover
     assert (env.sagemaker.stopped, env.sagemaker.created) == ([], [])
 
 
+# --- a stop that SageMaker refuses --------------------------------------------------------------------------------
+
+DENIED: Final = StopRefusedError("SageMaker refuses to stop the job: AccessDeniedException: an explicit deny")
+
+
+def retried(env: RecoveryEnvironment, job: JobId, *, every: timedelta, times: int) -> None:
+    for _ in range(times):
+        with pytest.raises(StopRefusedError):
+            env.recover(job)
+        env.clock.pass_by(every)
+
+
+@pytest.mark.parametrize("after", [timedelta(seconds=1), timedelta(minutes=4), timedelta(minutes=59)], ids=str)
+def test_a_users_stop_is_the_users_although_respots_was_refused_before(
+    env: RecoveryEnvironment, after: timedelta
+) -> None:
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = DENIED
+    retried(env, job, every=after, times=1)
+    assert "explicit deny" in str(env.runs.stop_intents[job].withdrawn)
+    env.sagemaker.move(NAME, "Stopping")
+    env.recover(stopped(env))
+    assert env.decision(job).decision.reason == "stopped by its user"
+    assert env.sagemaker.created == []
+
+
+def test_a_refused_stop_is_not_intended_again_for_an_hour_and_never_silent(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = DENIED
+    retried(env, job, every=timedelta(minutes=5), times=12)
+    assert env.calls.count("runs.record_stop_intent") == env.calls.count("sagemaker.stop") == 1
+    env.faults.clear()
+    env.recover(job)
+    assert env.sagemaker.stopped == [NAME]
+    env.recover(stopped(env))
+    assert env.sagemaker.created == [SECOND]
+
+
+@pytest.mark.parametrize("died", [False, True], ids=["before the stop", "after the stop"])
+def test_a_refusal_after_a_crash_leaves_open_whose_stop_it_is(env: RecoveryEnvironment, *, died: bool) -> None:
+    """The earlier delivery may have stopped the job; then its end is not the user's. People are notified."""
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.recover(job)
+    env.faults["sagemaker.stop"] = DENIED
+    retried(env, job, every=timedelta(minutes=1), times=2)
+    if died:
+        env.sagemaker.move(NAME, "Stopping")
+    env.recover(stopped(env))
+    decision = env.decision(job).decision
+    assert (decision.action, decision.notify) == (Action.REFUSE, True)
+    assert "by whom is unknown" in decision.reason
+    assert env.sagemaker.created == []
+
+
+def test_after_a_crash_too_the_users_stop_minutes_later_is_the_users(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = ProcessCrashError()
+    with pytest.raises(ProcessCrashError):
+        env.recover(job)
+    env.faults["sagemaker.stop"] = DENIED
+    retried(env, job, every=timedelta(minutes=2), times=4)
+    env.recover(stopped(env))
+    assert env.decision(job).decision.reason == "stopped by its user"
+
+
+def test_a_stop_without_an_answer_is_intended_again(env: RecoveryEnvironment) -> None:
+    job = waiting(env)
+    env.faults["sagemaker.stop"] = StopFailedError("throttled")
+    for _ in range(3):
+        with pytest.raises(StopFailedError):
+            env.recover(job)
+        env.clock.pass_by(timedelta(minutes=1))
+    assert env.calls.count("runs.record_stop_intent") == 3
+    assert env.runs.stop_intents[job].withdrawn is None
+
+
 def test_a_delivery_that_finds_the_job_stopping_keeps_its_stop_intent(env: RecoveryEnvironment) -> None:
     """Two deliveries at once: the one that came too late must not turn Respot's own stop into the user's."""
     job = waiting(env)
@@ -303,7 +388,8 @@ def test_instances_that_come_just_before_the_stop_end_the_run_with_an_alert(env:
 
 CALLS = (
     *("ledger.load", "sagemaker.describe", "sagemaker.tags", "ssm.load", "switch.why_on", "runs.attempts", "s3.list"),
-    *("runs.reservation", "runs.live", "runs.attempt", "sagemaker.description", "runs.record_stop_intent"),
+    *("runs.reservation", "runs.live", "runs.attempt", "sagemaker.description", "runs.stop_intent"),
+    "runs.record_stop_intent",
     "sagemaker.stop",
 )
 

@@ -145,6 +145,10 @@ class MemoryLedger:
         key = alert_record.job, alert_record.kind, alert_record.transition.started
         self.alert_records.setdefault(key, alert_record)
 
+    def alert_began(self, job: JobId, kind: AlertKind) -> datetime | None:
+        begun = {*self.leases.held, *self.alert_records}
+        return min((started for of, what, started in begun if (of, what) == (job, kind)), default=None)
+
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         return tuple(
             sorted(
@@ -474,9 +478,12 @@ class MemoryRunStore:
         return standing
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
+        self.refuse_stop_intent(replace(record, withdrawn=why))
+
+    def refuse_stop_intent(self, record: StopIntent) -> None:
         standing = self.stop_intents.get(record.job)
         if standing and standing.decided_at == record.decided_at:
-            self.stop_intents[record.job] = replace(record, withdrawn=why)
+            self.stop_intents[record.job] = record
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         self.notices.setdefault((job, kind), Notice(job=job, kind=kind, summary=summary, noticed_at=self.clock()))

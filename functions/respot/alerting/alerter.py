@@ -93,7 +93,7 @@ class Alerter:
 
     def alert_on_recovery(self, job: JobId, news: RecoveryNews) -> AlertRecord | None:
         """Alert on what Respot did about a job that has ended; see `alert`."""
-        return self._complete(_of_recovery(*self._load(job), news))
+        return self._complete(self._of_recovery(*self._load(job), news))
 
     def advise(self, job: JobId) -> AlertRecord | None:
         """Alert on risky spot settings, once, when the job appears; see `alert`."""
@@ -108,7 +108,7 @@ class Alerter:
         pending = (
             self._of_appearance(record, state),
             *(_of_transition(record, state, transition) for transition in record.transitions),
-            *(_of_recovery(record, state, news) for news in news_of(self.runs.recovery_records(job))),
+            *(self._of_recovery(record, state, news) for news in news_of(self.runs.recovery_records(job))),
         )
         complete = {(each.kind, each.transition.started) for each in self.ledger.alerts(job)}
         open_ = (each for each in pending if each and (each.alert.kind, each.alert.transition.started) not in complete)
@@ -130,6 +130,14 @@ class Alerter:
         _, number = place_in_run(self.runs, state)
         needless = None if number == 1 else f"attempt {number}, which Respot created with the settings of its run"
         return _Pending(alert=case, happened_at=state.job.created, needless=needless)
+
+    def _of_recovery(self, record: JobRecord, state: JobState, news: RecoveryNews) -> "_Pending":
+        """As of the job's end; or as of the moment with which an alert has begun, before more was known of the end."""
+        end = end_of(record, state)
+        began = self.ledger.alert_began(state.job, news.kind)
+        case = _case(news.kind, end if began is None else replace(end, started=began), record, state)
+        case = replace(case, summary=news.summary, warning=news.warning, withdrawn=news.withdrawn)
+        return _Pending(alert=case, happened_at=news.happened_at)
 
     def _outlook(self, state: JobState, transitions: tuple[Transition, ...]) -> Outlook:
         """What Respot will do about an end: a recorded decision counts, even if the policy has changed since."""
@@ -202,12 +210,6 @@ def _of_transition(record: JobRecord, state: JobState, transition: Transition) -
     return _Pending(
         alert=_case(kind, transition, record, state), happened_at=transition.started, transitions=record.transitions
     )
-
-
-def _of_recovery(record: JobRecord, state: JobState, news: RecoveryNews) -> _Pending:
-    case = _case(news.kind, end_of(record, state), record, state)
-    case = replace(case, summary=news.summary, warning=news.warning, withdrawn=news.withdrawn)
-    return _Pending(alert=case, happened_at=news.happened_at)
 
 
 def _case(kind: AlertKind, transition: Transition, record: JobRecord, state: JobState) -> Alert:

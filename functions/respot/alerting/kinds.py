@@ -38,6 +38,17 @@ KIND_BY_STATUS: Final = {
 """SageMaker's SecondaryStatus to the kind of alert that it requires."""
 
 
+OF_RECOVERY: Final = frozenset(
+    {
+        AlertKind.RESUBMITTED,
+        AlertKind.NOT_RESUBMITTED,
+        AlertKind.WOULD_RESUBMIT,
+        AlertKind.POLICY_INVALID,
+        AlertKind.POSTPONED,
+    }
+)
+"""Kinds on what Respot did about the end of a job: each job has one alert of each at most."""
+
 OF_ANY_TYPE: Final = frozenset({AlertKind.POLICY_INVALID, AlertKind.POSTPONED})
 """Kinds that do not depend on instances: policy and kill switch belong to the account."""
 
@@ -58,13 +69,7 @@ def moment_of(kind: AlertKind) -> str:
     match kind:
         case AlertKind.ADVICE:
             return "Created"
-        case (
-            AlertKind.RESUBMITTED
-            | AlertKind.NOT_RESUBMITTED
-            | AlertKind.WOULD_RESUBMIT
-            | AlertKind.POLICY_INVALID
-            | AlertKind.POSTPONED
-        ):
+        case _ if kind in OF_RECOVERY:
             return "Ended"
         case _:
             return "Happened"

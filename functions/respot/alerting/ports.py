@@ -34,6 +34,12 @@ class AlertStore(Protocol):
     def complete_alert(self, alert_record: AlertRecord) -> None:
         """Record what was sent or declined, leased or not; a complete alert never changes again."""
 
+    def alert_began(self, job: JobId, kind: AlertKind) -> datetime | None:
+        """The start of the transition that the job's alert of this kind is about, leased or complete, the earliest.
+
+        Read consistently; `None` if nobody has leased or completed one.
+        """
+
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """The job's complete alerts, in the order of their transitions."""
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from respot.alerting.advice import advise
 from respot.alerting.alert import kind_of
-from respot.alerting.kinds import AlertKind
+from respot.alerting.kinds import OF_RECOVERY, AlertKind
 from respot.jobs.job import JobId, JobRecord, JobState, Transition
 from respot.jobs.lifecycle import appearance, end_of
 from respot.recovery.planning.decision import Action, Outlook
@@ -94,6 +94,18 @@ def outlook_after(record: DecisionRecord, outcome: Outcome | None) -> Outlook:
     if record.decision.creates_attempt:
         return Outlook.DECIDED if outcome else Outlook.DECIDES
     return Outlook.DECIDED if record.decision.notify else Outlook.LEAVES
+
+
+def missing_alerts(
+    required: Iterable[tuple[AlertKind, datetime]], completed: Iterable[tuple[AlertKind, datetime]]
+) -> frozenset[tuple[AlertKind, datetime]]:
+    """The required alerts that are not complete.
+
+    An alert on a recovery may be complete as of another moment: the ledger has learned more about the end since.
+    """
+    done = frozenset(completed)
+    told = {kind for kind, _ in done} & OF_RECOVERY
+    return frozenset(each for each in required if each not in done and each[0] not in told)
 
 
 def required_alerts(

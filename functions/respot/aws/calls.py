@@ -7,6 +7,7 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from respot.aws.error_codes import answer_of
 from respot.errors import RespotError, UpstreamUnavailableError
 
 NONSENSE: Final = (AttributeError, LookupError, TypeError, ValueError, ResponseParserError)
@@ -25,9 +26,12 @@ def raising(error: Callable[[str], RespotError], message: str) -> Iterator[None]
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Raise UpstreamUnavailableError if AWS refuses the call, does not answer or answers nonsense."""
-    with raising(UpstreamUnavailableError, f"{what} did not answer; try again later"):
-        try:
-            yield
-        except NONSENSE as cause:
-            message = f"{what}: the answer makes no sense; try again later: {cause!r}"
-            raise UpstreamUnavailableError(message) from cause
+    try:
+        yield
+    except (ClientError, BotoCoreError) as cause:
+        failed = "was refused" if answer_of(cause).is_definite else "did not answer"
+        message = f"{what} {failed}; try again later: {cause}"
+        raise UpstreamUnavailableError(message) from cause
+    except NONSENSE as cause:
+        message = f"{what}: the answer makes no sense; try again later: {cause!r}"
+        raise UpstreamUnavailableError(message) from cause

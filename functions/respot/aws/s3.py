@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from respot.aws.calls import asking
+from respot.aws.error_codes import Answer, answer_of
 from respot.errors import UpstreamUnavailableError
 from respot.recovery.checkpoints.location import CheckpointLocation, Listing, StoredObject
 
@@ -46,10 +47,10 @@ class S3Checkpoints:
             try:
                 return self._list(region, location)
             except ClientError as error:
-                code = error.response["Error"]["Code"]
-                if code == "NoSuchBucket":
+                answer = answer_of(error)
+                if answer is Answer.ABSENT:
                     return Listing(objects=(), bucket_exists=False)
-                if code != "AccessDenied":
+                if answer is not Answer.DENIED:
                     raise
                 message = (
                     f"{location}: listing it was denied; allow s3:ListBucket on bucket {location.bucket}, "

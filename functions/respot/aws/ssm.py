@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from respot.aws.error_codes import Answer, answer_of
 from respot.errors import PolicyInvalidError, UpstreamUnavailableError
 from respot.recovery.policy.document import read_policy
 from respot.recovery.policy.policy import AccountPolicy
@@ -75,8 +76,8 @@ def read_kill_switch(client: "SSMClient", name: str) -> str:
 def _read(client: "SSMClient", name: str, what: str) -> str | None:
     try:
         return client.get_parameter(Name=name)["Parameter"]["Value"]
-    except client.exceptions.ParameterNotFound:
-        return None
     except (ClientError, BotoCoreError, KeyError) as error:
+        if answer_of(error) is Answer.ABSENT:
+            return None
         message = f"the {what}'s parameter {name} could not be read: {error}"
         raise UpstreamUnavailableError(message) from error

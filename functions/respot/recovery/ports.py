@@ -173,6 +173,9 @@ class RunStore(Protocol):
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """Record that the stop did not follow, if that intent still stands; another one is left unchanged."""
 
+    def refuse_stop_intent(self, record: StopIntent) -> None:
+        """Record an intent with `refused_at` in place of itself, if it still stands; another one is left unchanged."""
+
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:
         """Notify people, once for each kind, why nothing is decided or created yet."""
 

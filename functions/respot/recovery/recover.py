@@ -34,7 +34,7 @@ class Recovery:
         Raises:
             LedgerUnavailableError: DynamoDB did not answer; repeat.
             UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
-            StopFailedError: SageMaker did not accept the stop of a job that waits too long; repeat.
+            StopFailedError: SageMaker did not accept, or refused, the stop of a job that waits too long; repeat.
             CreateLaterError: SageMaker throttled the creation, or did not answer it; repeat.
             JobNameTakenError: the next attempt's name is taken, and no job of that name can be described; repeat.
         """

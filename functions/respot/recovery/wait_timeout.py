@@ -6,15 +6,16 @@ whose stop it was. The process may die after any step, and any step may be repea
 
 from dataclasses import dataclass, replace
 
-from respot.errors import UpstreamUnavailableError
+from respot.errors import StopRefusedError, UpstreamUnavailableError
 from respot.jobs.description import JobDescription
+from respot.jobs.formatting import readable
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
 from respot.jobs.merge import is_same_job
 from respot.jobs.owner import find_parent
 from respot.jobs.ports import Clock
 from respot.recovery.load_context import PlanContextLoader
 from respot.recovery.planning.wait_limit import WaitDecision, decide_wait, reason_to_keep_waiting, simulate_stop
-from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, waiting_since
+from respot.recovery.planning.waiting import StopIntent, is_waiting, may_withdraw, refused_lately, waiting_since
 from respot.recovery.ports import Clone, KillSwitch, Note, RecoverableJobs, RunStore
 from respot.recovery.trial import decide_on_trial
 
@@ -41,6 +42,7 @@ class WaitTimeout:
             UpstreamUnavailableError: SageMaker, S3 or a parameter did not answer; nothing is concluded, repeat.
             PolicyInvalidError: nothing may be decided; repeat.
             StopFailedError: SageMaker did not accept the stop; repeat.
+            StopRefusedError: it refused the stop for good, now or within the last hour; repeat later.
         """
         job = known.job
         seen = self._describe(job)
@@ -56,6 +58,12 @@ class WaitTimeout:
         since = waiting_since(seen.history)
         if not decision.stop or since is None:
             return
+        standing = self.runs.stop_intent(job)
+        if standing and (refused_at := refused_lately(standing, now=self.clock())):
+            message = (
+                f"{job}: SageMaker refused a stop at {readable(refused_at)}; the next one is asked for an hour later"
+            )
+            raise StopRefusedError(message)
         intent = StopIntent(
             job=job, waiting_since=since, decided_at=self.clock(), reason=decision.reason, inputs=decision.inputs
         )
@@ -104,7 +112,19 @@ class WaitTimeout:
             or waiting_since(seen.history) != intent.waiting_since
         ):
             self._withdraw(intent, before, "waits no longer: it is not stopped")
-        elif not self.jobs.stop(intent.job.region, intent.job.name):
+        else:
+            self._ask_to_stop(intent, before)
+
+    def _ask_to_stop(self, intent: StopIntent, before: StopIntent | None) -> None:
+        try:
+            asked = self.jobs.stop(intent.job.region, intent.job.name)
+        except StopRefusedError as error:
+            why = f"{error}: it is not stopped"
+            self.note(intent.job, why)
+            refused = replace(intent, refused_at=self.clock(), withdrawn=why if may_withdraw(intent, before) else None)
+            self.runs.refuse_stop_intent(refused)
+            raise
+        if not asked:
             self._withdraw(intent, before, "has already ended")
 
     def _withdraw(self, intent: StopIntent, before: StopIntent | None, why: str) -> None:

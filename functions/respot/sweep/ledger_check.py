@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from respot.alerting.ports import Ledger
-from respot.alerting.required import required_alerts
+from respot.alerting.required import missing_alerts, required_alerts
 from respot.jobs.formatting import iso
 from respot.jobs.job import JobId
 from respot.jobs.lifecycle import is_terminal, lacks_its_end
@@ -67,7 +67,7 @@ class LedgerCheck:
             self.recoveries.send(job)
             report.recoveries += 1
         completed = {(alert.kind, alert.transition.started) for alert in self.ledger.alerts(job)}
-        if required_alerts(record, record.state, recovery_records) - completed:
+        if missing_alerts(required_alerts(record, record.state, recovery_records), completed):
             self.due_alerts.send(job)
             report.alerts += 1
 

@@ -113,6 +113,8 @@ def intent(since: float = 0, decided: float = 7200) -> StopIntent:
         ("Starting=0 Stopping=6899.999 Stopped=9000", intent(), StoppedBy.USER),
         ("Starting=0 Stopping=7201 Stopped=7202", None, StoppedBy.USER),
         ("Starting=0 Stopping=7201 Stopped=7202", replace(intent(), withdrawn="waits no longer"), StoppedBy.USER),
+        ("Starting=0 Stopping=7201 Stopped=7202", replace(intent(), refused_at=at(7200)), StoppedBy.UNCLEAR),
+        ("Starting=0 Stopping=7500.001 Stopped=9000", replace(intent(), refused_at=at(7200)), StoppedBy.USER),
         ("Starting=0 Downloading=7201 Stopping=7202 Stopped=7203", intent(), StoppedBy.UNCLEAR),
         ("Starting=0 Reticulating=7201 Stopping=7202 Stopped=7203", intent(), StoppedBy.UNCLEAR),
         ("Starting=0 Downloading=7201 Training=7300 Stopping=90000 Stopped=90001", intent(), StoppedBy.USER),

@@ -146,6 +146,7 @@ def test_a_kill_switch_in_the_policy_is_invalid_and_the_error_says_where(value: 
         pytest.param('{"version": NaN}', "NaN is no number", id="no number"),
         pytest.param('{"version": 1, "rules": -Infinity}', "-Infinity is no number", id="infinity"),
         pytest.param("9" * 5000, "is not valid JSON: ", id="a number beyond reading"),
+        pytest.param('{"version": "\\ud800"}', "is not valid JSON: 'utf-8' codec", id="half of a surrogate pair"),
         pytest.param("[" * 100_000, "is not valid JSON: ", id="too deep"),
         pytest.param('{"version": 1e999}', "version: is Infinity and must be 1", id="too large"),
     ],

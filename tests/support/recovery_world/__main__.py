@@ -31,12 +31,16 @@ def main() -> int:
                 sys.stderr.write(
                     f"{total.seen['schedules']:>9,} schedules, {len(total.broken)} broken, {spent:.0f} s\n"
                 )
-    width = max(len(name) for name in total.seen)
-    for name, count in sorted(total.seen.items()):
-        sys.stdout.write(f"{name:<{width}}  {count:>12,}\n")
-    sys.stdout.write("\n".join(["", *total.broken[:20], f"{len(total.broken)} broken rules", ""]))
+    sys.stdout.write(shown(total))
     write(options.figures, {"schedules": total.seen["schedules"], "broken rules": len(total.broken)})
     return 1 if total.broken else 0
+
+
+def shown(total: Report) -> str:
+    """The counts and the broken rules; nothing is counted if the only schedule broke a rule."""
+    width = max(map(len, total.seen), default=0)
+    counts = [f"{name:<{width}}  {count:>12,}" for name, count in sorted(total.seen.items())]
+    return "\n".join([*counts, "", *total.broken[:20], f"{len(total.broken)} broken rules", ""])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from respot.errors import (
     QueueUnavailableError,
     RespotError,
     StopFailedError,
+    StopRefusedError,
     TopicUnavailableError,
     UpstreamUnavailableError,
 )
@@ -49,7 +50,8 @@ class Trouble:
         if (service, done) == ("s3", True) and world.random.random() < 0.05:
             world.kill_switch.is_on = True  # somebody turns it on while Respot is at work
         if world.forbidden and (method, done) == ("stop", False):
-            raise self._error(service, method, done=done)
+            world.seen["stops refused"] += 1
+            raise StopRefusedError("AccessDeniedException: no sagemaker:StopTrainingJob")
         drawn = world.random.random()
         if (method, done) == ("create", True):
             drawn /= 5  # the moment on which most depends

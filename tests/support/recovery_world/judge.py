@@ -176,7 +176,10 @@ class Judge:
         if stop.too_late:
             self.broken(f"{name} follows a job that had instances")
         if not stop.by_respot and (
-            intent is None or intent.withdrawn or abs(stop.at - intent.decided_at) > STOP_ATTRIBUTION_WINDOW
+            intent is None
+            or intent.withdrawn
+            or intent.refused_at
+            or abs(stop.at - intent.decided_at) > STOP_ATTRIBUTION_WINDOW
         ):
             self.broken(f"{name} follows a job that its user stopped")
         world.seen["resumed after the wait limit"] += 1

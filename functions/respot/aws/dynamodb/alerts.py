@@ -1,5 +1,6 @@
 """Alerts in the ledger's table."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -39,11 +40,18 @@ class DynamoDbAlertStore(Store):
         item = alert_item(alert_record, self._retention)
         leases.complete(self._table, with_drill_expiry(item, alert_record.job, self._clock()))
 
+    def alert_began(self, job: JobId, kind: AlertKind) -> datetime | None:
+        """See `AlertStore.alert_began`."""
+        keys = (deserialize(item)[SK].split("#") for item in self._items(job))  # in order
+        return next((datetime.fromisoformat(started) for _, started, of in keys if of == kind.value), None)
+
     def alerts(self, job: JobId) -> tuple[AlertRecord, ...]:
         """See `AlertStore.alerts`."""
+        return tuple(read_alert(item) for item in self._items(job) if not leases.is_leased(item))
+
+    def _items(self, job: JobId) -> Iterator[Item]:
         condition, values = f"{PK} = :pk AND begins_with({SK}, :alert)", {":pk": partition_of(job), ":alert": _ALERTS}
-        items = self._table.query(condition, values, ConsistentRead=True)
-        return tuple(read_alert(item) for item in items if not leases.is_leased(item))
+        return self._table.query(condition, values, ConsistentRead=True)
 
     def _item(self, job: JobId, kind: AlertKind, transition: Transition) -> Item:
         return with_drill_expiry(alert_key(job, kind, transition), job, self._clock())

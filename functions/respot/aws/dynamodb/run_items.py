@@ -190,6 +190,7 @@ def stop_intent_item(record: StopIntent, retention: timedelta | None) -> Item:
             "reason": record.reason,
             "inputs": dict(record.inputs),
             WITHDRAWN: record.withdrawn,
+            "refused_at": record.refused_at and iso(record.refused_at),
             EXPIRES_AT: expiry(record.decided_at, retention),
         }
     )
@@ -205,6 +206,7 @@ def read_stop_intent(item: Item) -> StopIntent:
         reason=values["reason"],
         inputs=values["inputs"],
         withdrawn=values.get(WITHDRAWN),
+        refused_at=datetime.fromisoformat(values["refused_at"]) if "refused_at" in values else None,
     )
 
 

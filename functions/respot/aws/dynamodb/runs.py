@@ -107,7 +107,11 @@ class DynamoDbRunStore(Store):
 
     def withdraw_stop_intent(self, record: StopIntent, why: str) -> None:
         """See `RunStore.withdraw_stop_intent`."""
-        item = stop_intent_item(replace(record, withdrawn=why), self._retention)
+        self.refuse_stop_intent(replace(record, withdrawn=why))
+
+    def refuse_stop_intent(self, record: StopIntent) -> None:
+        """See `RunStore.refuse_stop_intent`."""
+        item = stop_intent_item(record, self._retention)
         self._table.put(item, f"{DECIDED_AT} = :decided_at", {":decided_at": iso(record.decided_at)})
 
     def notice(self, job: JobId, kind: NoticeKind, summary: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import BotoCoreError, ClientError
 
 from respot.aws.dynamodb.attribute_values import Item, deserialize, serialize
+from respot.aws.error_codes import Answer, answer_of
 from respot.errors import LedgerUnavailableError
 from respot.jobs.ports import Clock
 from respot.schema import PK, SK
@@ -16,7 +17,6 @@ from respot.schema import PK, SK
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_REFUSED: Final = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 _MOST_KEYS: Final = 100
 """DynamoDB's limit on BatchGetItem."""
 _ROUNDS: Final = 5
@@ -158,7 +158,7 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except (ClientError, BotoCoreError) as error:
-        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _REFUSED:
+        if answer_of(error) is Answer.CONDITION:
             raise
         message = f"ledger, {what}: {error}; try again later"
         raise LedgerUnavailableError(message) from error

@@ -6,54 +6,12 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from respot.aws.error_codes import Answer, answer_of, code_of, words_of
 from respot.aws.sagemaker.create_refusals import for_now, never_fits, not_offered, reach_of_quota, unwanted
 from respot.errors import CreateLaterError, CreateRefusedError, JobNameTakenError, Postponement, Reach, RespotError
 
-_NAME_TAKEN: Final = frozenset({"ResourceInUse", "ResourceInUseException"})
-_QUOTA: Final = frozenset({"ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException"})
-_CAPACITY: Final = frozenset({"InsufficientCapacity", "InsufficientCapacityException", "InsufficientInstanceCapacity"})
-_THROTTLED: Final = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "EC2ThrottledException",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestLimitExceeded",
-        "BandwidthLimitExceeded",
-        "ProvisionedThroughputExceededException",
-        "TooManyRequestsException",
-        "SlowDown",
-    }
-)
-"""botocore's own list, without the codes that mean more than a rate limit (botocore.retries.standard)."""
-_OF_THE_MOMENT: Final = frozenset(
-    {
-        # An outage, sometimes with another status than 5xx …
-        "InternalFailure",
-        "InternalError",
-        "InternalServerError",
-        "InternalServerException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        # … a change that another call is making at the same time …
-        "ConflictException",
-        "TransactionInProgressException",
-        "PriorRequestNotComplete",
-        # … and faults of the function's own session or clock, not of the request.
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "RequestExpired",
-        "RequestTimeTooSkewed",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-    }
-)
+_OF_THE_MOMENT: Final = frozenset({Answer.UNANSWERED, Answer.BUSY, Answer.SESSION})
+"""An outage, a change by another call, faults of the function's own session or clock: none is about the request."""
 _NOT_AUTHORIZED: Final = re.compile(
     r"not authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>\S+))?"
 )
@@ -61,23 +19,20 @@ _NOT_AUTHORIZED: Final = re.compile(
 
 def create_error(job: str, error: ClientError, request: Mapping[str, Any]) -> RespotError:
     """What CreateTrainingJob's error means for the caller."""
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    words = str(error.response.get("Error", {}).get("Message", ""))
-    answer = f"{code}: {words}"
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
-    if code in _NAME_TAKEN:
+    words, said = words_of(error), answer_of(error)
+    answer = f"{code_of(error)}: {words}"
+    if said is Answer.TAKEN:
         return JobNameTakenError(f"{job}: a job of that name exists: {answer}")
-    if code in _QUOTA and (why := never_fits(words, instances=_instances(request))):
+    if said is Answer.QUOTA and (why := never_fits(words, instances=_instances(request))):
         message = f"{job}: {why}, and waiting does not change that: {answer}"
         return CreateRefusedError(message, reach=reach_of_quota(words), why=why)
-    if code in _QUOTA:
+    if said is Answer.QUOTA:
         return CreateLaterError(f"{job}: a quota is used up; try again later: {answer}", reason=Postponement.QUOTA)
-    if code in _CAPACITY:
+    if said is Answer.CAPACITY:
         return CreateLaterError(f"{job}: no capacity now; try again later: {answer}", reason=Postponement.CAPACITY)
-    if code in _THROTTLED or status == 429:
+    if said is Answer.THROTTLED:
         return CreateLaterError(f"{job}: throttled; try again later: {answer}", reason=Postponement.THROTTLED)
-    # botocore uses a number, or nothing, for an answer without a code: a proxy's answer, not SageMaker's.
-    if status >= 500 or code in _OF_THE_MOMENT or not code or code.isdigit():
+    if said in _OF_THE_MOMENT:
         return CreateLaterError(
             f"{job}: CreateTrainingJob failed; try again later, with the same name: {answer}",
             reason=Postponement.UNANSWERED,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from respot.aws.calls import asking
+from respot.aws.error_codes import Answer, answer_of
 from respot.errors import StaleTokenError
 from respot.jobs.description import moment
 from respot.jobs.job import JobId
@@ -37,7 +38,7 @@ class SageMakerJobLists:
                     SortBy="CreationTime", SortOrder="Descending", MaxResults=_LONGEST_PAGE, **place
                 )
             except ClientError as error:
-                if token and error.response["Error"]["Code"] == "ValidationException":
+                if token and answer_of(error) is Answer.INVALID:
                     message = f"{what} did not accept its own token; start again: {error}"
                     raise StaleTokenError(message) from error
                 raise

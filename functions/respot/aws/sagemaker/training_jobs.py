@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from respot.aws.calls import NONSENSE, asking
+from respot.aws.error_codes import Answer, answer_of, words_of
 from respot.aws.sagemaker.create_errors import create_error
 from respot.errors import (
     CreateLaterError,
     CreateRefusedError,
     Postponement,
     StopFailedError,
+    StopRefusedError,
     UpstreamUnavailableError,
 )
 from respot.jobs.description import JobDescription, moment, read_history, read_state, status_snapshot
@@ -103,23 +105,31 @@ class SageMakerTrainingJobs:
         try:
             self._client_of(region).stop_training_job(TrainingJobName=name)
         except (ClientError, BotoCoreError, *NONSENSE) as error:
-            if isinstance(error, ClientError) and (_is_absence(error) or _has_ended(error)):
+            status = _status_against_a_stop(error)
+            if _is_absence(error) or (status and is_terminal(status)):
                 return False
+            if status is None and answer_of(error).is_definite:
+                message = f"{region}/{name}: SageMaker refuses to stop the job: {error}"
+                raise StopRefusedError(message) from error
             message = f"{region}/{name}: StopTrainingJob failed; describe the job before trying again: {error!r}"
             raise StopFailedError(message) from error
         return True
 
 
-def _has_ended(error: ClientError) -> bool:
-    """Whether SageMaker does not stop a job because it has ended: only the text shows it."""
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    ended = _IN_STATUS.search(message) if code == "ValidationException" else None
-    return ended is not None and is_terminal(ended["status"])
+def _status_against_a_stop(error: Exception) -> str | None:
+    """The status because of which SageMaker does not stop a job, for example one that has ended: only the text has it.
+
+    `Stopping` may be the work of an earlier call whose answer was lost.
+    """
+    refused = isinstance(error, ClientError) and answer_of(error) is Answer.INVALID
+    found = _IN_STATUS.search(words_of(error)) if isinstance(error, ClientError) and refused else None
+    return found and found["status"]
 
 
-def _is_absence(error: ClientError) -> bool:
+def _is_absence(error: Exception) -> bool:
     """Whether SageMaker says that the job does not exist. Any other error is no answer."""
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"].lower()
-    if code == "ValidationException":
+    answer = answer_of(error)
+    if isinstance(error, ClientError) and answer is Answer.INVALID:
+        message = words_of(error).lower()
         return any(words in message for words in _NOT_FOUND)
-    return code in {"ResourceNotFound", "ResourceNotFoundException"}
+    return answer is Answer.ABSENT

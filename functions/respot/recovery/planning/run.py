@@ -67,7 +67,7 @@ class Attempt:
             case StoppedBy.RESPOT:
                 return Ending(trigger=Trigger.GAVE_UP_WAITING, description=self._gave_up())
             case StoppedBy.UNCLEAR:
-                description = "got instances just when Respot gave up waiting, and was stopped: by whom is unknown"
+                description = f"{self._unclear()}: by whom is unknown"
                 return replace(ending, description=description, uncertain=True)
             case _:
                 return self._stopped_by_another(ending)
@@ -89,6 +89,11 @@ class Attempt:
         times = (self.state.billable_time, self.state.training_time, self._held())
         time = next(each for each in times if each is not None)
         return time / timedelta(hours=1) * (self.state.instance_count or 1)
+
+    def _unclear(self) -> str:
+        if self.stop_intent and self.stop_intent.refused_at:
+            return "was stopped just when SageMaker refused Respot's stop"
+        return "got instances just when Respot gave up waiting, and was stopped"
 
     def _stopped_by_another(self, ending: Ending) -> Ending:
         """A stop that was not Respot's: its user's, or SageMaker's once MaxPendingTime was over."""

@@ -45,6 +45,8 @@ STOP_ATTRIBUTION_WINDOW: Final = timedelta(minutes=5)
 
 The call follows the intent within a step of `recover` (a minute); the rest allows for clock skew.
 """
+REFUSAL_KEPT: Final = timedelta(hours=1)
+"""For how long a refused stop is not asked for again: a person must first add a permission."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class StopIntent:
         reason: why, in words an operator reads.
         inputs: what it was decided from, in words.
         withdrawn: why the stop did not follow, in words; `None` while nothing shows it.
+        refused_at: when SageMaker definitely refused the stop; `None` if it did not.
     """
 
     job: JobId
@@ -66,6 +69,7 @@ class StopIntent:
     reason: str
     inputs: Mapping[str, str] = field(default_factory=dict)
     withdrawn: str | None = None
+    refused_at: datetime | None = None
 
 
 class StoppedBy(StrEnum):
@@ -122,7 +126,8 @@ def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]
     """Who stopped a `Stopped` job with these transitions.
 
     Respot did if the stop came shortly after its intent, in the wait that the intent names. If instances came just
-    then, it is unclear: somebody else may have stopped the job for what it then did.
+    then, it is unclear: somebody else may have stopped the job for what it then did. It is also unclear if SageMaker
+    refused that stop, and an earlier one that was not withdrawn may have succeeded.
     """
     stopped = stop_of(transitions)
     if stop_intent is None or stop_intent.withdrawn is not None or stopped is None:
@@ -132,7 +137,12 @@ def stopped_by(stop_intent: StopIntent | None, transitions: Sequence[Transition]
     life = takewhile(lambda transition: not is_end(transition), transitions)  # a deletion may follow
     since = (transition.status for transition in life if transition.started >= stop_intent.waiting_since)
     has_waited_on = all(status in WAITING or status == STOPPING for status in since)
-    return StoppedBy.RESPOT if has_waited_on else StoppedBy.UNCLEAR
+    return StoppedBy.RESPOT if has_waited_on and stop_intent.refused_at is None else StoppedBy.UNCLEAR
+
+
+def refused_lately(intent: StopIntent, *, now: datetime) -> datetime | None:
+    """When the stop was refused, if that is so recent that no new intent is written; otherwise `None`."""
+    return intent.refused_at if intent.refused_at and now - intent.refused_at < REFUSAL_KEPT else None
 
 
 def may_withdraw(intent: StopIntent, before: StopIntent | None) -> bool:

@@ -72,6 +72,7 @@ def read_policy(text: str) -> AccountPolicy:
     """
     try:
         document = json.loads(text, object_pairs_hook=_without_repetitions, parse_constant=_no_number)
+        json.dumps(document, ensure_ascii=False).encode()  # half of a surrogate pair could not be written anywhere
     except (ValueError, RecursionError) as error:
         message = f"the policy is not valid JSON: {error}"
         raise PolicyInvalidError(message) from error
