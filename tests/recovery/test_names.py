@@ -1,5 +1,6 @@
 """Whose job it is that bears the next attempt's name."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from respot.errors import JobNameTakenError, UpstreamUnavailableError
 from respot.jobs.job import Market
 from respot.recovery.planning.attempt import ATTEMPT_TAG, PARENT_TAG, RUN_TAG
 from respot.recovery.records import OutcomeKind
-from tests.support.builders import NAME
+from tests.support.builders import NAME, job_id
 from tests.support.recovery_environment import RUN, SECOND, RecoveryEnvironment
 
 MARKS = {RUN_TAG: RUN, ATTEMPT_TAG: "2", PARENT_TAG: NAME}
@@ -122,6 +123,25 @@ def test_a_creation_that_cannot_be_described_at_once_counts_until_shortly_after_
     later = env.end(name=SECOND)
     env.recover(later)
     assert env.decision(later).number == 1
+
+
+def test_the_attempt_of_an_earlier_run_is_not_the_one_of_a_later_run_of_that_name(env: RecoveryEnvironment) -> None:
+    """Within the minutes by which clocks may differ, and with everything alike."""
+    env.recover(env.ended())
+    env.end(name=SECOND)
+    del env.sagemaker.jobs[NAME]
+    again = env.submit()
+    env.sagemaker.move(NAME, "MaxWaitTimeExceeded")
+    env.observe(NAME)
+    env.clock.pass_by(timedelta(seconds=1))
+    env.set_policy(require_checkpoint=False)
+    made = env.outcome(env.runs.planned[RUN, 2].parent)
+    env.runs.outcomes[made.job] = replace(made, job_created=env.clock())
+    env.sagemaker.jobs[SECOND].state = replace(
+        env.sagemaker.jobs[SECOND].state, job=job_id(SECOND, created=env.clock())
+    )
+    env.recover(again)
+    assert env.outcome(again).kind is OutcomeKind.FAILED
 
 
 def test_a_taken_name_whose_job_cannot_be_described_is_retried(env: RecoveryEnvironment) -> None:

@@ -16,7 +16,7 @@ from respot.errors import (
 )
 from respot.jobs.description import JobDescription
 from respot.jobs.job import JobId, JobRecord, JobSnapshot, JobState
-from respot.jobs.merge import is_same_job
+from respot.jobs.merge import is_same_job, same_creation
 from respot.jobs.ports import Clock, JobStore
 from respot.recovery.decide import Decider, Later, joined, summarize
 from respot.recovery.load_context import PlanContextLoader
@@ -165,7 +165,8 @@ class Creator:
         if seen is None:
             return None
         state = seen.state
-        different = self._difference(decided, state) if is_after(decided.decided_at, state) else "its creation time"
+        in_time = is_after(decided.decided_at, state) and not self._is_anothers(decided, state)
+        different = self._difference(decided, state) if in_time else "its creation time"
         if different is None:
             summary += _elsewhere(decided.decision.placement, state)
             created = state.job.created
@@ -183,9 +184,22 @@ class Creator:
         parent = self.ledger.load(decided.job).state
         for job in self.ledger.find(decided.job.region, name):
             state = None if seen and is_same_job(seen.state.job, job) else self.ledger.load(job).state
-            if parent and state and is_after(decided.decided_at, state) and may_be_alike(parent, state):
+            if not (parent and state and is_after(decided.decided_at, state)) or self._is_anothers(decided, state):
+                continue
+            if may_be_alike(parent, state):
                 return job
         return None
+
+    def _is_anothers(self, decided: DecisionRecord, state: JobState) -> bool:
+        """Whether the job is the attempt of an earlier run, whose first job had the same name."""
+        others = (self.runs.outcome(each.parent) for each in planned_under_name(self.runs, state))
+        return any(
+            outcome is not None
+            and outcome.job != decided.job
+            and outcome.job_created is not None
+            and same_creation(outcome.job_created, state.job.created)
+            for outcome in others
+        )
 
     def _difference(self, decided: DecisionRecord, state: JobState) -> str | None:
         """What distinguishes a described job of the next attempt's name from the request; `None` if nothing does.
