@@ -60,7 +60,11 @@ def test_a_job_of_the_next_attempts_name_is_ours_if_it_is_what_was_requested(
     env: RecoveryEnvironment, marks: dict[str, str], differs: str | None, others: dict[str, Any], *, recorded: bool
 ) -> None:
     """Another delivery of the same message, or a stranger, is faster. Tags say nothing."""
-    plain = {"role_arn": "arn:aws:iam::111122223333:role/ours", "image": "ours", "hyperparameters": {"steps": "1"}}
+    plain: dict[str, Any] = {
+        "role_arn": "arn:aws:iam::111122223333:role/ours",
+        "image": "ours",
+        "hyperparameters": {"steps": "1"},
+    }
     job = env.ended(**plain)
     submit = env.submit if recorded else env.sagemaker.submit
     env.before["sagemaker.create"] = lambda: submit(SECOND, marks, **({"checkpoint_uri": HERE} | plain | others))
